@@ -1,0 +1,74 @@
+import type { Duplex } from 'node:stream'
+
+/** Bytes that are left free in front of lent memory where that costs nothing. */
+export const HEADROOM = 16
+
+/** What a {@link RawStream} tells its reader. All of it is called synchronously, from the turn in which it happened. */
+export interface RawReader {
+  /**
+   * Bytes came: `buffer[start, end)`, never empty.
+   *
+   * `shared` says whose memory it is. If true, it is valid only until this call returns: copy what is to be kept. If
+   * false, it is lent, and the answer says for how long:
+   * - `true`: the reader is done with it, the next bytes may overwrite it at once;
+   * - `false`: the reader still needs it. The source stops and leaves the memory alone until {@link RawStream.resume}.
+   * With shared memory `false` means only "stop until resume".
+   */
+  onBytes(buffer: Buffer, start: number, end: number, shared: boolean): boolean
+  /** The other side will send no more (FIN). Called once, after the last byte. */
+  onEnd(): void
+}
+
+/**
+ * A stream of bytes without Node's queues in between: what the byte path of a tunnel is made of. Every `Duplex` has
+ * one, see `rawOf`; a bare socket and the streams of our muxers have a fast one.
+ *
+ * Once somebody reads or writes the raw stream, the `Duplex` face of the same stream must be left alone.
+ */
+export interface RawStream {
+  /**
+   * Takes all of `buffer[start, end)`, always. With `shared` memory it copies what it cannot send at once. Otherwise it
+   * may also overwrite up to {@link HEADROOM} bytes in front of `start`, so that a header can be put there in place; who
+   * has something in front of a chunk hands over a `subarray` whose `start` is 0.
+   * @returns `true`: the memory is free again and more may be written. `false`: leave lent memory alone, and write no
+   * more, until {@link onWritable} is called.
+   */
+  write(buffer: Buffer, start: number, end: number, shared: boolean): boolean
+
+  /** Called when a write that answered `false` is through. */
+  onWritable: (() => void) | undefined
+
+  /** No more will be written: the other side sees an end (FIN) after the last byte. */
+  end(): void
+
+  /** Starts reading, or hands the rest of the stream to another reader. */
+  read(reader: RawReader): void
+
+  /** Goes on after `onBytes` answered `false`, or after {@link pause}. */
+  resume(): void
+
+  /** Stops reading after the present chunk. */
+  pause(): void
+
+  /** Gives the stream up both ways at once: the other side sees a reset (RST), never a clean end. */
+  reset(): void
+
+  /**
+   * Called once, when nothing more will happen: both directions ended, or the stream was reset by either side.
+   * `error` is present unless it closed cleanly.
+   */
+  onClose: ((error?: Error) => void) | undefined
+}
+
+const rawSymbol = Symbol.for('rystra.raw')
+
+/** A `Duplex` that brings a raw stream of its own, as the streams of our muxers do. */
+export interface HasRaw {
+  readonly [rawSymbol]: RawStream
+}
+
+/** The property under which a `Duplex` carries its own {@link RawStream}. */
+export const raw: typeof rawSymbol = rawSymbol
+
+/** Whether a `Duplex` brings its own. */
+export const hasRaw = (stream: Duplex): stream is Duplex & HasRaw => rawSymbol in stream

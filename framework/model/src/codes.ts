@@ -1,0 +1,105 @@
+/** What dies with an error: one stream, one session, or the process that met it. */
+export type ErrorScope = 'stream' | 'session' | 'process'
+
+/** One row of the table below. */
+export interface ErrorEntry {
+  /** What happened, in words for a person; details are appended by whoever throws. */
+  readonly message: string
+  readonly scope: ErrorScope
+  /** Whether the same thing may succeed later without anybody changing anything. */
+  readonly retryable: boolean
+  /** What `rystra` exits with when this ends the process. See docs/reference/errors.md. */
+  readonly exitCode: number
+  /** What to do next. */
+  readonly hint: string
+}
+
+const row = (
+  message: string,
+  scope: ErrorScope,
+  retryable: boolean,
+  exitCode: number,
+  hint: string
+): ErrorEntry => ({ message, scope, retryable, exitCode, hint })
+
+/**
+ * Every error code there is. Codes are stable: programs may compare them, and they cross the wire.
+ * Exit codes: 1 unexpected, 2 configuration or usage, 3 extension, 4 the other side cannot be reached,
+ * 5 not authenticated, 6 a proxy was refused, 7 replaced by another client, 8 an address cannot be listened on.
+ */
+export const errorTable = {
+  'config.not-found': row('no configuration found', 'process', false, 2, 'run `rystra init`, or name a file with --config'),
+  'config.syntax': row('the configuration cannot be read', 'process', false, 2, 'mend the file at the place named'),
+  'config.invalid': row('the configuration is not valid', 'process', false, 2, 'change the value named to what is expected; `rystra check` shows all at once'),
+  'config.missing-variable': row('an environment variable is not set', 'process', false, 2, 'set it, put it into .env, or write ${NAME:-default}'),
+  'usage.invalid': row('the command was called wrongly', 'process', false, 2, 'see --help of the command'),
+
+  'extension.not-found': row('an extension cannot be found', 'process', false, 3, 'install it with `rystra plugins:add <name>`'),
+  'extension.not-an-extension': row('a package is not a Rystra extension', 'process', false, 3, 'its default export must come from defineExtension()'),
+  'extension.incompatible': row('an extension does not fit this kernel', 'process', false, 3, 'install a version made for this kernel'),
+  'extension.load-failed': row('an extension threw while it was loaded', 'process', false, 3, 'see the cause; the extension has to be mended'),
+  'extension.options': row("an extension's options are not valid", 'process', false, 2, 'change the option named to what is expected'),
+  'extension.requires': row('an extension needs something that nobody provides', 'process', false, 3, 'add the package named'),
+  'extension.duplicate': row('two extensions claim the same thing', 'process', false, 3, 'remove one of them, or give one another name'),
+  'extension.setup-failed': row("an extension's setup failed", 'process', false, 3, 'see the cause'),
+  'extension.start-failed': row('an extension could not start', 'process', false, 3, 'see the cause'),
+  'extension.async-tap': row('an async function was given to a synchronous tap', 'process', false, 3, 'use tapPromise, or make the function synchronous'),
+  'extension.add-failed': row('the extension was not added; everything is as it was', 'process', false, 3, 'see the cause'),
+  'registry.unknown': row('nothing is registered under this name', 'process', false, 3, 'check the spelling, or add the extension that registers it'),
+  'registry.duplicate': row('this name is registered already', 'process', false, 3, 'remove one of the two extensions'),
+  'hook.failed': row('a tap failed', 'stream', false, 1, 'see the log of the side named for the extension and its error'),
+  'hook.timeout': row('a tap did not answer in time', 'stream', true, 1, 'see the log of the side named for the extension'),
+
+  'protocol.not-rystra': row('the other side does not speak the Rystra protocol', 'session', false, 4, 'check host, port and transport'),
+  'protocol.version': row('the two ends speak different versions of the protocol', 'session', false, 4, 'update the older end'),
+  'protocol.malformed': row('a message could not be understood', 'session', false, 4, 'update both ends; if that does not help, report it'),
+  'protocol.too-large': row('a message is larger than allowed', 'session', false, 4, 'send less in one message'),
+  'protocol.unexpected': row('a message came when it was not its turn', 'session', false, 4, 'update both ends; if that does not help, report it'),
+  'protocol.timeout': row('the other side did not answer in time', 'session', true, 4, 'check that it is up, and the network between'),
+
+  'auth.refused': row('authentication was refused', 'session', false, 5, 'check the token and the id on this side; the reason is in the log of the server'),
+  'auth.no-method': row('no method of authentication is common to both ends', 'session', false, 5, 'configure the same authenticator on both ends'),
+  'auth.server-unproven': row('the server could not prove that it knows the secret', 'session', false, 5, 'check the host; somebody may be in between'),
+
+  'connect.unreachable': row('the server cannot be reached', 'session', true, 4, 'check host, port, firewall, and that the server runs'),
+  'session.refused': row('the server refused the session', 'session', false, 5, 'see the reason'),
+  'session.lost': row('the session was lost', 'session', true, 4, 'it is dialed again by itself'),
+  'session.timeout': row('the other side went silent', 'session', true, 4, 'it is dialed again by itself'),
+  'session.replaced': row('another client took over under the same id', 'session', false, 7, 'give each client its own client.id'),
+  'session.closing': row('the other side is shutting down', 'session', true, 4, 'it is dialed again by itself'),
+  'session.limit': row('the server has as many sessions as it may', 'session', true, 4, 'try again later, or raise server.limits'),
+
+  'listen.in-use': row('the address is in use', 'process', true, 8, 'stop the program that holds it, or choose another port'),
+  'listen.denied': row('the address may not be listened on', 'process', false, 8, 'choose a port from 1024 up, or run with the right to bind it'),
+  'listen.unavailable': row('the address does not exist on this machine', 'process', false, 8, 'check the host'),
+  'listen.failed': row('the address cannot be listened on', 'process', true, 8, 'see the cause'),
+
+  'proxy.invalid': row('the proxy is not valid', 'stream', false, 2, 'change the value named to what is expected'),
+  'proxy.unknown-kind': row('no such kind of proxy', 'stream', false, 6, 'add the extension for this kind on the side named'),
+  'proxy.name-taken': row('a proxy of this name exists already', 'stream', true, 6, 'choose another name'),
+  'proxy.port-taken': row('the port is taken', 'stream', true, 6, 'choose another port, or leave it out to get a free one'),
+  'proxy.port-not-allowed': row('the port is outside of what the server allows', 'stream', false, 6, 'choose a port from the ranges of server.publish.ports'),
+  'proxy.port-privileged': row('the server may not bind ports below 1024', 'stream', false, 6, 'choose a port from 1024 up, or give the server the right'),
+  'proxy.no-free-port': row('no port is free', 'stream', true, 6, 'widen server.publish.ports'),
+  'proxy.refused': row('the proxy was refused', 'stream', false, 6, 'see the reason'),
+  'proxy.limit': row('too many proxies', 'stream', false, 6, 'remove some, or raise server.limits'),
+  'proxy.expired': row('the proxy has expired', 'stream', false, 6, 'register it again'),
+
+  'stream.refused': row('the stream was refused', 'stream', false, 6, 'see the reason'),
+  'stream.service-unreachable': row('the service cannot be reached', 'stream', true, 6, 'check that the service runs where `local` points to'),
+  'stream.reset': row('the stream was reset', 'stream', true, 1, 'the other end gave it up'),
+  'stream.timeout': row('the stream took too long', 'stream', true, 1, 'check the service and the network'),
+  'stream.limit': row('too many streams', 'stream', true, 6, 'close some, or raise the limit'),
+  'stream.unknown-proxy': row('the stream is for a proxy that this client does not have', 'stream', false, 6, 'register the proxy again'),
+
+  'mux.protocol': row('the other side broke the rules of the muxer', 'session', true, 4, 'check that both ends use the same muxer'),
+  'mux.closed': row('the link is closed', 'session', true, 4, 'it is dialed again by itself'),
+
+  internal: row('something went wrong that should not', 'process', false, 1, 'report it with the log at level debug')
+} as const satisfies Record<string, ErrorEntry>
+
+/** The name of an error. */
+export type ErrorCode = keyof typeof errorTable
+
+/** Whether a string, from the wire for example, is one of ours. */
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorTable, code)

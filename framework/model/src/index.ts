@@ -1,0 +1,5 @@
+/** Value types, ids and the one table of error codes. Imports nothing. */
+export * from './codes.js'
+export * from './error.js'
+export * from './log.js'
+export * from './values.js'

@@ -1,0 +1,47 @@
+import type { Identity, PeerInfo } from '@rystra/model'
+import type { Deny } from './hooks.js'
+
+/** What both ends know of the handshake when they come to authentication. */
+export interface Challenge {
+  /**
+   * SHA-256 over every byte of the handshake so far, preface, Hello and HelloAck, both nonces among them: 32 bytes. A
+   * proof over it cannot be replayed, nor can what was negotiated be changed on the way.
+   */
+  readonly transcript: Uint8Array
+  /** `client.id` as the client says it. */
+  readonly clientId: string
+  /** Keying material of the TLS link below (RFC 9266); absent on links without. A proof over it cannot be relayed. */
+  readonly binding?: Uint8Array
+}
+
+/** What a client sends, and what it expects back. */
+export interface Proof {
+  /** Sent to the server; at most 2 KiB. */
+  readonly proof: Uint8Array
+  /** What the server has to send back to show that it knows the secret as well. Compared in constant time. */
+  readonly confirm?: Uint8Array
+  /** Shared with the server and nobody else, 32 bytes; data links of this session are authenticated with it. */
+  readonly secret?: Uint8Array
+}
+
+/** A proof that holds. */
+export interface Accepted {
+  readonly identity: Identity
+  /** Sent to the client. See {@link Proof.confirm}. */
+  readonly confirm?: Uint8Array
+  /** See {@link Proof.secret}. Where there is none, the server makes one up and sends it, which only TLS keeps secret. */
+  readonly secret?: Uint8Array
+}
+
+/** The answer of an authenticator. The reason of a refusal is for the log only. */
+export type AuthAnswer = Accepted | Deny
+
+/** A method of authentication. `registries.authenticators` */
+export interface Authenticator {
+  /** Crosses the wire: `token`, `mtls`, `jwt`. */
+  readonly method: string
+  /** Client half. Absent when the client has nothing to prove itself with: then the method is not offered. */
+  prove?(challenge: Challenge): Promise<Proof> | Proof
+  /** Server half. Absent when the server has nothing to check against: then the method is not chosen. A throw refuses. */
+  verify?(proof: Uint8Array, challenge: Challenge, peer: PeerInfo): Promise<AuthAnswer> | AuthAnswer
+}

@@ -1,0 +1,110 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import type { Logger, Side } from '@rystra/model'
+import type { Hooks } from './hooks.js'
+import type { Registries } from './registries.js'
+
+const brand = Symbol.for('rystra.extension')
+
+/** The version of the contracts in this package. An extension made for another major is refused. */
+export const apiVersion = 1
+
+/** Time, so that tests can put another in its place. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Calls `fn` once, after `ms` milliseconds, unless the returned function is called first. Does not keep the process up. */
+  after(ms: number, fn: () => void): () => void
+}
+
+/** Numbers for whoever observes. Names as Prometheus wants them: `rystra_audit_lost_total`. */
+export interface Metrics {
+  counter(name: string, help: string): { add(count?: number, labels?: Readonly<Record<string, string>>): void }
+  gauge(name: string, help: string): { set(value: number, labels?: Readonly<Record<string, string>>): void }
+}
+
+/** What an extension gets. */
+export interface ExtensionContext<Options> {
+  /** Tap them here. */
+  readonly hooks: Hooks
+  /** Register here. */
+  readonly registries: Registries
+  /** Validated, defaults filled in. */
+  readonly options: Options
+  /** Says the extension's name with each line. */
+  readonly log: Logger
+  /** Which end it runs in: one package may serve both. */
+  readonly role: Side
+  readonly clock: Clock
+  readonly metrics: Metrics
+}
+
+/** What owns sockets, files and timers. */
+export interface Lifecycle {
+  /** Called once, after the set-up of all extensions. A throw fails the start, or the reload. */
+  start?(): Promise<void> | void
+  /** Called once, also after a start that failed, and after a set-up that was never started. */
+  stop?(): Promise<void> | void
+}
+
+/** Something one extension offers and another needs: `transport:tls`, `muxer:yamux`, `authenticator:token`, `kind:http`, or a word of their own. */
+export type Capability = string
+
+/** What {@link defineExtension} takes. */
+export interface ExtensionDefinition<Schema extends TSchema> {
+  /** Unique among the loaded: `transport-tcp`. Its taps carry it. */
+  readonly name: string
+  /** TypeBox schema of the options. Unknown keys are refused. @default no options */
+  readonly options?: Schema
+  /** What has to be there besides. What an extension registers counts as provided. */
+  readonly requires?: readonly Capability[] | ((options: Static<Schema>) => readonly Capability[])
+  /** What it provides besides what it registers. */
+  readonly provides?: readonly Capability[]
+  /** Taps and registers, and nothing else: it must be possible to set up, and never start. */
+  setup(context: ExtensionContext<Static<Schema>>): Lifecycle | undefined | void
+}
+
+/** An extension with the options it is to be used with. */
+export interface ExtensionUse {
+  readonly extension: Extension
+  /** As written: not validated yet. */
+  readonly options: unknown
+}
+
+/** An extension. Call it with options to use it from code: `officeHours({ from: 8 })`. */
+export interface Extension<Options = unknown> {
+  (options?: Options): ExtensionUse
+  readonly definition: ExtensionDefinition<TSchema>
+  readonly apiVersion: number
+}
+
+const noOptions = Type.Object({})
+
+/** Partial where a default exists would be ideal; what the schema leaves optional may be left out. */
+type Written<Schema extends TSchema> = Schema extends { static: infer S } ? Partial<S> : never
+
+/**
+ * Makes an extension; make it the default export of its module. Everything is inferred from `options`.
+ *
+ * @example
+ * export default defineExtension({
+ *   name: 'closed-on-sunday',
+ *   setup({ hooks }) {
+ *     hooks.onOpenStream.tap(() => (new Date().getDay() === 0 ? { deny: 'closed on Sunday' } : undefined))
+ *   }
+ * })
+ */
+export const defineExtension = <Schema extends TSchema = typeof noOptions>(
+  definition: ExtensionDefinition<Schema>
+): Extension<Written<Schema>> => {
+  const extension = ((options?: unknown) => ({ extension, options: options ?? {} })) as Extension<Written<Schema>>
+  return Object.defineProperties(extension, {
+    name: { value: definition.name },
+    definition: { value: Object.freeze({ options: noOptions, ...definition }), enumerable: true },
+    apiVersion: { value: apiVersion, enumerable: true },
+    [brand]: { value: true }
+  })
+}
+
+/** Whether a value was made by {@link defineExtension}, also by another installed copy of this package. */
+export const isExtension = (value: unknown): value is Extension =>
+  typeof value === 'function' && (value as { [brand]?: true })[brand] === true

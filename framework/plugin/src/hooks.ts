@@ -1,0 +1,215 @@
+import type {
+  ClientInfo,
+  Identity,
+  PeerInfo,
+  ProxySpec,
+  RystraError,
+  SessionInfo,
+  Side,
+  StreamInfo
+} from '@rystra/model'
+import type { Transform } from 'node:stream'
+import type { AuthAnswer, Challenge } from './authenticator.js'
+
+/** Refuses what the hook is about. The reason crosses the wire, except in `onHello` and `onAuth`, where only the log has it. */
+export interface Deny {
+  readonly deny: string
+}
+
+/** A peer that has said Hello and is not authenticated yet. */
+export interface HelloContext {
+  readonly peer: PeerInfo
+  readonly client: ClientInfo
+  readonly transport: string
+}
+
+/** A peer that has sent its proof. */
+export interface AuthContext extends HelloContext {
+  /** The method chosen: the name of an authenticator, such as `token`. */
+  readonly method: string
+  readonly proof: Uint8Array
+  readonly challenge: Challenge
+}
+
+/** A client that asks for a proxy, or has one. */
+export interface ProxyContext {
+  readonly session: SessionInfo
+}
+
+/** What `through()` puts into the path of one stream. */
+export interface Through {
+  /** Between the visitor and the service. */
+  readonly toService?: Transform
+  /** Between the service and the visitor. */
+  readonly toVisitor?: Transform
+}
+
+/** A stream that is about to be opened. */
+export interface OpenStreamContext extends StreamInfo {
+  /** Puts transforms into the path of this stream, in the order of the calls. What has to wait does so here, by back-pressure. */
+  through(transforms: Through): void
+}
+
+/** Which way bytes go. */
+export type Direction = 'toService' | 'toVisitor'
+
+/** One chunk of one stream. */
+export interface DataContext {
+  readonly stream: StreamInfo
+  readonly direction: Direction
+}
+
+/** How a stream ended: both ends said so, or one gave it up. */
+export type CloseReason = 'end' | 'reset' | 'refused' | 'error'
+
+/** A stream that is over. */
+export interface CloseStreamContext extends StreamInfo {
+  readonly bytesToService: number
+  readonly bytesToVisitor: number
+  /** Milliseconds since the stream was opened. */
+  readonly duration: number
+  readonly reason: CloseReason
+  readonly error?: RystraError
+}
+
+/** A proxy that is gone. */
+export interface UnregisterProxyContext extends ProxyContext {
+  readonly proxy: ProxySpec
+  /** Why: the client asked for it, its session ended, it expired, another took it over, or the policy changed. */
+  readonly reason: 'asked' | 'session' | 'expired' | 'taken-over' | 'reload' | 'shutdown'
+}
+
+/** A session that is up. */
+export interface ConnectContext {
+  readonly session: SessionInfo
+  readonly side: Side
+}
+
+/** A session that is over. */
+export interface DisconnectContext extends ConnectContext {
+  /** Absent when it was closed in good order. */
+  readonly error?: RystraError
+}
+
+/** A kernel that starts or stops. */
+export interface LifecycleContext {
+  readonly side: Side
+}
+
+/** A generation that has just taken over. Names are those of the extension instances. */
+export interface ReloadContext extends LifecycleContext {
+  readonly kept: readonly string[]
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+}
+
+/** What happens when a tap throws or does not answer in time. */
+export type FailurePolicy =
+  /** What the hook is about is refused. */
+  | 'closed'
+  /** As if the tap had answered nothing. */
+  | 'open'
+  /** As `open`, and the tap is left out for the next 30 seconds. */
+  | 'skip'
+
+/** Where a tap stands among the taps of a hook. Within one stage, the order of the configuration holds. */
+export const GUARD = -100
+/** The stage of a tap that names none. */
+export const NORMAL = 0
+/** After all others; sees what they made of it. */
+export const OBSERVE = 100
+/** One of the three, or a number between. */
+export type Stage = number
+
+/** How a tap wants to be called. */
+export interface TapOptions {
+  /** @default NORMAL */
+  readonly stage?: Stage
+  /** Milliseconds an asynchronous tap may take; 0 for no limit. @default 5000 */
+  readonly timeout?: number
+  /** @default 'closed' */
+  readonly onFailure?: FailurePolicy
+}
+
+/** How a tap of `onOpenStream` or `onData` wants to be called. */
+export interface StreamTapOptions extends TapOptions {
+  /**
+   * Whether the tap concerns a stream; asked once, when it opens. A stream that no `onData` tap concerns keeps the fast
+   * path. @default every stream
+   */
+  readonly concerns?: (stream: StreamInfo) => boolean
+}
+
+/** A hook with synchronous taps only. An async function is refused by the name of its extension. */
+export interface SyncHook<Fn extends (...args: never[]) => unknown, Options extends TapOptions = TapOptions> {
+  tap(fn: Fn): void
+  tap(options: Options, fn: Fn): void
+}
+
+/** A hook whose taps may be asynchronous. */
+export interface AsyncHook<Args extends unknown[], Answer, Options extends TapOptions = TapOptions>
+  extends SyncHook<(...args: Args) => Answer, Options> {
+  tapPromise(fn: (...args: Args) => Promise<Answer>): void
+  tapPromise(options: Options, fn: (...args: Args) => Promise<Answer>): void
+}
+
+// biome-ignore lint/suspicious/noConfusingVoidType: a tap that returns nothing is the usual one
+type Nothing = undefined | void
+
+/**
+ * Every hook there is. An extension can tap them, not call them.
+ *
+ * See docs/reference/hooks.md for who calls each, when, and what an answer, a throw, and nobody tapping means.
+ */
+export interface Hooks {
+  /** Server: a peer said Hello. First `{ deny }` wins; it refuses the session. Nobody taps: go on. */
+  readonly onHello: AsyncHook<[HelloContext], Deny | Nothing>
+  /**
+   * Server: a peer sent its proof. First answer wins: an identity, or `{ deny }`. Nobody answers: **refused**.
+   * Each registered authenticator has a tap here, at stage NORMAL, for its own method.
+   */
+  readonly onAuth: AsyncHook<[AuthContext], AuthAnswer | Nothing>
+  /** Server: a client wants to register a proxy. Answers with the changed spec, or `{ deny }`, or nothing. */
+  readonly onRegisterProxy: AsyncHook<[ProxySpec, ProxyContext], ProxySpec | Deny | Nothing>
+  /** Both ends: a stream is about to be opened. First `{ deny }` wins; it refuses the stream. Nobody taps: go on. */
+  readonly onOpenStream: AsyncHook<[OpenStreamContext], Deny | Nothing, StreamTapOptions>
+  /**
+   * Both ends: a chunk passes. Answers with the chunk to pass on instead (empty to drop it), or nothing.
+   * The chunk is the tap's to read, and to change in place, until it returns.
+   */
+  readonly onData: SyncHook<(chunk: Buffer, context: DataContext) => Buffer | Nothing, StreamTapOptions>
+  /** Both ends: a stream is over. An observer. */
+  readonly onCloseStream: SyncHook<(context: CloseStreamContext) => void>
+  /** Server: a proxy is gone. An observer. */
+  readonly onUnregisterProxy: SyncHook<(context: UnregisterProxyContext) => void>
+  /** Both ends: a session is up. An observer. */
+  readonly onConnect: SyncHook<(context: ConnectContext) => void>
+  /** Both ends: a session is over. An observer. */
+  readonly onDisconnect: SyncHook<(context: DisconnectContext) => void>
+  /** Both ends: all extensions have started. A throw fails the start. */
+  readonly onStart: AsyncHook<[LifecycleContext], void>
+  /** Both ends: before extensions are stopped. A throw is logged. */
+  readonly onShutdown: AsyncHook<[LifecycleContext], void>
+  /** Both ends: a new generation has taken over. A throw is logged. */
+  readonly onReload: AsyncHook<[ReloadContext], void>
+}
+
+/** Names of all hooks, frozen. */
+export const hookNames = Object.freeze([
+  'onHello',
+  'onAuth',
+  'onRegisterProxy',
+  'onOpenStream',
+  'onData',
+  'onCloseStream',
+  'onUnregisterProxy',
+  'onConnect',
+  'onDisconnect',
+  'onStart',
+  'onShutdown',
+  'onReload'
+] as const) satisfies readonly (keyof Hooks)[]
+
+export type HookName = (typeof hookNames)[number]
+
+export type { Identity }

@@ -1,0 +1,13 @@
+/** The contracts an extension author sees: everything an extension imports. */
+export { type Static, type TSchema, Type } from '@sinclair/typebox'
+export * from '@rystra/model'
+export * from './authenticator.js'
+export * from './calls.js'
+export * from './discovery.js'
+export * from './extension.js'
+export * from './hooks.js'
+export * from './muxer.js'
+export * from './proxy.js'
+export * from './registries.js'
+export * from './relay.js'
+export * from './transport.js'

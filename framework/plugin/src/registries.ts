@@ -1,0 +1,40 @@
+import type { Authenticator } from './authenticator.js'
+import type { Discovery } from './discovery.js'
+import type { Muxer } from './muxer.js'
+import type { ProxyKind } from './proxy.js'
+import type { Relay } from './relay.js'
+import type { Transport } from './transport.js'
+
+/** Things by name. Filled during set-up, frozen afterwards. */
+export interface Registry<Thing> {
+  /** Adds under the name that the thing carries. Throws `registry.duplicate`, naming both extensions. */
+  add(thing: Thing): void
+  /** Throws `registry.unknown`, naming what there is. */
+  get(name: string): Thing
+  has(name: string): boolean
+  /** Names, in the order they were added. */
+  list(): readonly string[]
+}
+
+/** Every registry there is. */
+export interface Registries {
+  readonly transports: Registry<Transport>
+  readonly muxers: Registry<Muxer>
+  // biome-ignore lint/suspicious/noExplicitAny: each kind has a spec type of its own
+  readonly proxies: Registry<ProxyKind<any>>
+  readonly authenticators: Registry<Authenticator>
+  readonly relays: Registry<Relay>
+  readonly discoveries: Registry<Discovery>
+}
+
+/** Names of all registries, frozen. */
+export const registryNames = Object.freeze([
+  'transports',
+  'muxers',
+  'proxies',
+  'authenticators',
+  'relays',
+  'discoveries'
+] as const) satisfies readonly (keyof Registries)[]
+
+export type RegistryName = (typeof registryNames)[number]

@@ -1,0 +1,18 @@
+import type { Duplex } from 'node:stream'
+
+/** What went through a relay. */
+export interface RelayResult {
+  readonly bytesToService: number
+  readonly bytesToVisitor: number
+  /** Absent when both ends closed cleanly. */
+  readonly error?: Error
+}
+
+/** Another way to join two streams, asked before the built-in one. `registries.relays` */
+export interface Relay {
+  readonly name: string
+  /** Whether it can join these two. Not asked for streams that an `onData` tap or a transform concerns. */
+  accepts(visitorSide: Duplex, serviceSide: Duplex): boolean
+  /** Joins them until both are done. Half-close and resets travel both ways. */
+  join(visitorSide: Duplex, serviceSide: Duplex, signal: AbortSignal): Promise<RelayResult>
+}

@@ -1,0 +1,83 @@
+import type { TSchema } from '@sinclair/typebox'
+import type { Address, PeerInfo } from '@rystra/model'
+import type { Duplex } from 'node:stream'
+
+/** An entry of `server.listen`. The transport adds its own fields. */
+export interface ListenOptions extends Address {
+  readonly transport: string
+  readonly [field: string]: unknown
+}
+
+/** `client.connect`. The transport adds its own fields. */
+export interface DialOptions extends Address {
+  readonly transport: string
+  readonly [field: string]: unknown
+}
+
+/** A bound listener. */
+export interface Listener {
+  /** Where it really listens: port 0 is resolved. */
+  readonly address: Address
+  /** Accepts no more; links that are up go on. Resolves when the address is free again. */
+  close(): Promise<void>
+}
+
+/** A transport connection that carries bytes. */
+export interface ByteLink {
+  readonly kind: 'bytes'
+  /** Allows half-open; a bare socket stays one, without a wrapper. Has an `error` listener only once somebody took it over. */
+  readonly duplex: Duplex
+  readonly peer: PeerInfo
+}
+
+/** Unreliable, unordered messages beside the streams of a link, RFC 9221. */
+export interface DatagramChannel {
+  /** The largest message that fits now, in bytes. */
+  readonly maxSize: number
+  /** `false` when it was dropped at once. */
+  send(message: Uint8Array): boolean
+  onMessage: ((message: Uint8Array) => void) | undefined
+}
+
+/** A connection that carries streams: a muxer's, or that of a transport that multiplexes by itself. */
+export interface StreamLink {
+  readonly kind: 'streams'
+  readonly peer: PeerInfo
+  /**
+   * The stream for control messages, if the link has one of its own. Otherwise the client opens the first stream for it.
+   */
+  readonly control?: Duplex
+  /** Opens a stream to the other side. Rejects with `mux.closed`, `stream.limit` or `stream.timeout`. */
+  open(signal?: AbortSignal): Promise<Duplex>
+  /** The other side opened a stream. Set it in the turn in which the link was made: nothing arrives before. */
+  onStream: ((stream: Duplex) => void) | undefined
+  /** Called once, when the link is gone, with the reason unless it was closed in good order. All streams are over by then. */
+  onClose: ((error?: Error) => void) | undefined
+  /** Streams that are open now, the control stream not counted. */
+  readonly streams: number
+  readonly datagrams?: DatagramChannel
+  /** The other side may open no more streams; those that are open go on. */
+  goAway(): void
+  /** Sends what is queued, then closes. Open streams are reset. */
+  close(): void
+  /** Closes at once; open streams are reset. */
+  destroy(error?: Error): void
+}
+
+export type Link = ByteLink | StreamLink
+
+/** Carries links from client to server. `registries.transports` */
+export interface Transport {
+  readonly name: string
+  /** Fields of a `server.listen` entry beside `transport`, `host` and `port`. */
+  readonly listenOptions?: TSchema
+  /** Fields of `client.connect` beside `transport`, `host`, `port` and `muxer`. */
+  readonly dialOptions?: TSchema
+  /**
+   * Resolves when bound. `signal` closes the listener.
+   * Rejects with `listen.in-use`, `listen.denied`, `listen.unavailable` or `listen.failed`.
+   */
+  listen(options: ListenOptions, onLink: (link: Link) => void, signal: AbortSignal): Promise<Listener>
+  /** Resolves when the link can carry bytes. `signal` gives it up. Rejects with `connect.unreachable`. */
+  dial(options: DialOptions, signal: AbortSignal): Promise<Link>
+}
