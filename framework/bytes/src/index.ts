@@ -1,2 +1,7 @@
 /** Moves bytes between sockets and streams: raw access, buffers, the pump. */
+export * from './duplex-of.js'
+export { onreadWorks } from './onread.js'
+export * from './pump.js'
 export * from './raw.js'
+export * from './raw-of.js'
+export { releaseSlab, SLAB_SIZE, slabsTaken, takeSlab } from './slab.js'

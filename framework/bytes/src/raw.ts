@@ -3,6 +3,12 @@ import type { Duplex } from 'node:stream'
 /** Bytes that are left free in front of lent memory where that costs nothing. */
 export const HEADROOM = 16
 
+/** The answer of a reader that keeps the memory lent to it. */
+export const KEEP = 'keep'
+
+/** What a reader says of bytes given to it, see {@link RawReader.onBytes}. */
+export type Verdict = boolean | typeof KEEP
+
 /** What a {@link RawStream} tells its reader. All of it is called synchronously, from the turn in which it happened. */
 export interface RawReader {
   /**
@@ -11,10 +17,12 @@ export interface RawReader {
    * `shared` says whose memory it is. If true, it is valid only until this call returns: copy what is to be kept. If
    * false, it is lent, and the answer says for how long:
    * - `true`: the reader is done with it, the next bytes may overwrite it at once;
-   * - `false`: the reader still needs it. The source stops and leaves the memory alone until {@link RawStream.resume}.
-   * With shared memory `false` means only "stop until resume".
+   * - `false`: the reader still needs it. The source stops and leaves the memory alone until {@link RawStream.resume};
+   * - {@link KEEP}: the memory is the reader's now, the source goes on with other memory. Give it back with
+   *   `releaseSlab(buffer)`, or let it be collected.
+   * With shared memory `false` means only "stop until resume", and `KEEP` must not be answered.
    */
-  onBytes(buffer: Buffer, start: number, end: number, shared: boolean): boolean
+  onBytes(buffer: Buffer, start: number, end: number, shared: boolean): Verdict
   /** The other side will send no more (FIN). Called once, after the last byte. */
   onEnd(): void
 }
@@ -43,6 +51,9 @@ export interface RawStream {
 
   /** Starts reading, or hands the rest of the stream to another reader. */
   read(reader: RawReader): void
+
+  /** Puts bytes back: the next reader gets them first. They must stay as they are until then. */
+  unread(bytes: Buffer): void
 
   /** Goes on after `onBytes` answered `false`, or after {@link pause}. */
   resume(): void

@@ -1,0 +1,67 @@
+import net from 'node:net'
+
+/**
+ * Reading into a buffer of our own, on any `net.Socket`.
+ *
+ * Node documents this (`onread`) for sockets that are dialed, at the time they are dialed. What it does then is to set
+ * three properties under symbols and to call `useUserBuffer` of the handle; this file does the same on a socket that is
+ * open already, dialed or accepted. It is the only file that knows. Where Node looks different, `onreadWorks` is false
+ * and sockets are read by `data` events. See docs/adr for the figures.
+ */
+
+/** Called with the number of bytes read; `false` stops reading. */
+type OnRead = (bytes: number, buffer: Buffer) => boolean
+
+interface Keys {
+  readonly buffer: symbol
+  readonly callback: symbol
+  readonly next: symbol
+}
+
+interface Handle {
+  useUserBuffer(buffer: Uint8Array): void
+}
+
+const findKeys = (): Keys | undefined => {
+  const probe = new net.Socket({ onread: { buffer: Buffer.alloc(1), callback: () => true } } as net.SocketConstructorOpts)
+  const symbols = Object.getOwnPropertySymbols(probe)
+  const find = (description: string): symbol | undefined => symbols.find((symbol) => symbol.description === description)
+  const buffer = find('kBuffer')
+  const callback = find('kBufferCb')
+  const next = find('kBufferGen')
+  probe.destroy()
+  return buffer !== undefined && callback !== undefined && next !== undefined ? { buffer, callback, next } : undefined
+}
+
+const keys = process.env['RYSTRA_NO_ONREAD'] === undefined ? findKeys() : undefined
+
+/** Whether this Node can do it. */
+export const onreadWorks = keys !== undefined
+
+const handleOf = (socket: net.Socket): Handle | undefined => {
+  const handle = (socket as { _handle?: Partial<Handle> | null })._handle
+  return typeof handle?.useUserBuffer === 'function' ? (handle as Handle) : undefined
+}
+
+/** Whether this socket can be read so: it is open, connected, and of a kind that has a handle. */
+export const canReadInto = (socket: net.Socket): boolean =>
+  keys !== undefined && !socket.connecting && handleOf(socket) !== undefined
+
+/**
+ * From now on reads go into `buffer`, and `onRead` is told. After each read `next` is asked for the buffer of the
+ * following one; `undefined` keeps the present one. May be called again, to change the buffer between reads.
+ */
+export const readInto = (
+  socket: net.Socket,
+  buffer: Buffer,
+  onRead: OnRead,
+  next: () => Buffer | undefined
+): void => {
+  const handle = handleOf(socket)
+  if (keys === undefined || handle === undefined) return
+  const fields = socket as unknown as Record<symbol, unknown>
+  fields[keys.buffer] = buffer
+  fields[keys.callback] = onRead
+  fields[keys.next] = next
+  handle.useUserBuffer(buffer)
+}
