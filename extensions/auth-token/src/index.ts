@@ -1,1 +1,45 @@
-export {}
+import { defineExtension, type Lifecycle, type Registries } from '@rystra/plugin'
+import { Keyring } from './keyring.js'
+import { tokenOptions } from './options.js'
+import { prover } from './prove.js'
+import { TokenSource } from './source.js'
+import { verifier } from './verify.js'
+
+export type { TokenEntry, TokenOptions } from './options.js'
+
+const method = 'token'
+
+/** Nothing to prove with, or to check against: the method is known, but neither offered nor chosen. */
+const none = (registries: Registries): undefined => {
+  registries.authenticators.add({ method })
+}
+
+/**
+ * Shared tokens by challenge and response: what crosses the wire is an HMAC over the handshake, never the token.
+ * Client: `token` or `file`. Server: `tokens`, or the same `token` or `file`.
+ */
+export default defineExtension({
+  name: 'auth-token',
+  options: tokenOptions,
+  setup({ registries, options, role, log, clock }): Lifecycle | undefined {
+    const { token, file, identity, tokens } = options
+    const alone = token !== undefined || file !== undefined
+
+    if (role === 'client') {
+      if (!alone) return none(registries)
+      const source = new TokenSource(token === undefined ? 'file' : 'token', token, file, log)
+      registries.authenticators.add({ method, prove: prover(source, log) })
+      return { start: async () => void (await source.read()) }
+    }
+
+    const entries = tokens ?? (alone ? [{ identity, token, file }] : [])
+    if (entries.length === 0) {
+      log.warn('no tokens: nobody can authenticate by token')
+      return none(registries)
+    }
+    const where = tokens === undefined ? (): string => (token === undefined ? 'file' : 'token') : undefined
+    const keyring = new Keyring(entries, log, clock, where)
+    registries.authenticators.add({ method, verify: verifier(keyring) })
+    return { start: () => keyring.load() }
+  }
+})
