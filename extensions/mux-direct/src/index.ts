@@ -1,1 +1,19 @@
-export {}
+import { defineExtension } from '@rystra/plugin'
+import { DirectClient } from './client.js'
+import { DirectOptions } from './options.js'
+import { DirectServer } from './server.js'
+
+/**
+ * No multiplexing: every stream is a transport connection of its own, to the same port. The client dials them on request
+ * and a few are always ready. The way to the highest throughput.
+ */
+export default defineExtension({
+  name: 'mux-direct',
+  options: DirectOptions,
+  setup({ registries, options }) {
+    registries.muxers.add({
+      name: 'direct',
+      wrap: (link, side, host) => (side === 'server' ? new DirectServer(link, host, options) : new DirectClient(link, host))
+    })
+  }
+})

@@ -52,6 +52,9 @@ export const pump = (a: RawStream, b: RawStream, done: PumpDone): Pump => {
   }
   a.onClose = closed(b)
   b.onClose = closed(a)
+  for (const stream of [a, b]) {
+    if (stream.closed) queueMicrotask(() => stream.onClose?.(new Error('closed before it was relayed')))
+  }
   a.onWritable = () => b.resume()
   b.onWritable = () => a.resume()
   a.read(aToB)

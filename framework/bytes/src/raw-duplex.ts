@@ -25,6 +25,10 @@ export class RawDuplex implements RawStream {
     stream.on('drain', () => this.onWritable?.())
   }
 
+  get closed(): boolean {
+    return this.#stream.closed
+  }
+
   read(reader: RawReader): void {
     const first = this.#reader === undefined
     this.#reader = reader

@@ -43,8 +43,13 @@ export class RawSocket implements RawStream {
 
   constructor(socket: net.Socket) {
     this.#socket = socket
+    this.#closed = socket.closed
     socket.on('error', this.#onError)
     socket.on('close', this.#onClosed)
+  }
+
+  get closed(): boolean {
+    return this.#closed
   }
 
   read(reader: RawReader): void {

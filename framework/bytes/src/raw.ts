@@ -69,6 +69,9 @@ export interface RawStream {
    * `error` is present unless it closed cleanly.
    */
   onClose: ((error?: Error) => void) | undefined
+
+  /** Whether the stream is over, so that {@link onClose} will not be called any more. */
+  readonly closed: boolean
 }
 
 const rawSymbol = Symbol.for('rystra.raw')

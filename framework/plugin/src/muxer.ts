@@ -3,10 +3,13 @@ import type { ByteLink, StreamLink } from './transport.js'
 
 /** More links of the same session, for a muxer that needs them. */
 export interface DataLinks {
-  /** Client: dials the server once more and says which session the link belongs to. */
-  dial(signal: AbortSignal): Promise<ByteLink>
+  /**
+   * Client: dials the server once more and says which session the link belongs to. `opens`: the client is about to open
+   * a stream on it; otherwise the server may, when it needs one.
+   */
+  dial(signal: AbortSignal, opens?: boolean): Promise<ByteLink>
   /** Server: called for each link that the client dialed for this session. */
-  onLink: ((link: ByteLink) => void) | undefined
+  onLink: ((link: ByteLink, opens: boolean) => void) | undefined
   /** Server: asks the client, on the control stream, to dial `count` more. */
   request(count: number): void
   /** Client: called when the server asks for more. */

@@ -1,0 +1,160 @@
+import { type ByteLink, type MuxHost, RystraError } from '@rystra/plugin'
+import type { Duplex } from 'node:stream'
+import type { DirectOptions } from './options.js'
+import { cut, DirectLink } from './streams.js'
+
+interface Waiting {
+  readonly take: (link: Duplex) => void
+  readonly fail: (error: RystraError) => void
+}
+
+/** Requests the client has not answered by then are counted as lost, and made again. */
+const REQUEST_TIMEOUT = 5000
+
+/** Requested in one message at the most: the limit of the protocol. */
+const REQUEST_LIMIT = 64
+
+/** Server side: takes a waiting link for each stream, and asks the client for more before they run out. */
+export class DirectServer extends DirectLink {
+  readonly #host: MuxHost
+  readonly #options: DirectOptions
+  readonly #ready: Duplex[] = []
+  readonly #waiting = new Set<Waiting>()
+  readonly #shrink: NodeJS.Timeout
+  #target: number
+  /** The fewest that were ready since the pool was last looked at: what was not needed. */
+  #spare = 0
+  #asked = 0
+  #askTimer: NodeJS.Timeout | undefined
+  #filling = false
+  #away = false
+
+  constructor(link: ByteLink, host: MuxHost, options: DirectOptions) {
+    super(link)
+    this.#host = host
+    this.#options = options
+    this.#target = options.ready
+    this.#shrink = setInterval(() => this.#halve(), options.shrinkAfter).unref()
+    host.links.onLink = (dialed, opens) => this.#arrived(dialed, opens)
+    this.#fill()
+  }
+
+  open(signal?: AbortSignal): Promise<Duplex> {
+    if (this.closed || this.#away) return Promise.reject(this.refusal())
+    const link = this.#takeReady()
+    if (link !== undefined) {
+      this.#spare = Math.min(this.#spare, this.#ready.length)
+      this.#fill()
+      return Promise.resolve(this.adopt(link))
+    }
+    this.#spare = 0
+    this.#target = Math.min(this.#options.maxReady, Math.max(1, this.#target * 2))
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        this.#waiting.delete(waiting)
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', aborted)
+      }
+      const waiting: Waiting = {
+        take: (taken) => {
+          done()
+          resolve(this.adopt(taken))
+        },
+        fail: (error) => {
+          done()
+          reject(error)
+        }
+      }
+      const aborted = (): void => waiting.fail(new RystraError('stream.reset', { detail: 'given up' }))
+      const timer = setTimeout(
+        () => waiting.fail(new RystraError('stream.timeout', { side: 'client', detail: 'it dialed no link for the stream' })),
+        this.#options.openTimeout
+      )
+      signal?.addEventListener('abort', aborted, { once: true })
+      this.#waiting.add(waiting)
+      this.#fill()
+    })
+  }
+
+  #takeReady(): Duplex | undefined {
+    for (let link = this.#ready.shift(); link !== undefined; link = this.#ready.shift()) {
+      link.removeAllListeners('close')
+      if (!link.destroyed) return link
+    }
+    return undefined
+  }
+
+  #arrived({ duplex }: ByteLink, opens: boolean): void {
+    if (this.closed || this.#away) {
+      duplex.on('error', () => {})
+      duplex.destroy()
+      return
+    }
+    if (opens) {
+      this.onStream?.(this.adopt(duplex))
+      return
+    }
+    this.#asked = Math.max(0, this.#asked - 1)
+    const [first] = this.#waiting
+    if (first !== undefined) {
+      first.take(duplex)
+      return
+    }
+    // More than it was ever asked for: a client that floods.
+    if (this.#ready.length >= this.#options.maxReady + REQUEST_LIMIT) {
+      duplex.on('error', () => {})
+      duplex.destroy()
+      return
+    }
+    duplex.on('error', () => {})
+    duplex.once('close', () => {
+      const index = this.#ready.indexOf(duplex)
+      if (index >= 0) this.#ready.splice(index, 1)
+      this.#fill()
+    })
+    this.#ready.push(duplex)
+  }
+
+  /** Asks for what is missing; once for all streams of one turn of the event loop. */
+  #fill(): void {
+    if (this.#filling || this.closed || this.#away) return
+    this.#filling = true
+    setImmediate(() => {
+      this.#filling = false
+      if (this.closed || this.#away) return
+      const missing = this.#waiting.size + this.#target - this.#ready.length - this.#asked
+      // A link or two are not worth a message while others are ready.
+      if (missing <= 0 || (this.#waiting.size === 0 && missing < this.#target / 4)) return
+      for (let left = missing; left > 0; left -= REQUEST_LIMIT) this.#host.links.request(Math.min(left, REQUEST_LIMIT))
+      this.#asked += missing
+      clearTimeout(this.#askTimer)
+      this.#askTimer = setTimeout(() => {
+        this.#asked = 0
+        this.#fill()
+      }, REQUEST_TIMEOUT).unref()
+    })
+  }
+
+  #halve(): void {
+    const unused = this.#spare
+    this.#spare = this.#ready.length
+    if (unused <= this.#target / 2 || this.#target <= this.#options.ready) return
+    this.#target = Math.max(this.#options.ready, Math.floor(this.#target / 2))
+    while (this.#ready.length > this.#target) this.#takeReady()?.destroy()
+  }
+
+  goAway(): void {
+    this.#away = true
+    this.dropIdle()
+  }
+
+  protected dropIdle(): void {
+    clearInterval(this.#shrink)
+    clearTimeout(this.#askTimer)
+    for (const waiting of this.#waiting) waiting.fail(this.refusal())
+    for (const link of this.#ready.splice(0)) {
+      link.removeAllListeners('close')
+      cut(link)
+    }
+  }
+}
