@@ -14,19 +14,20 @@ export interface ErrorEntry {
   readonly hint: string
 }
 
-const row = (
-  message: string,
-  scope: ErrorScope,
-  retryable: boolean,
-  exitCode: number,
-  hint: string
-): ErrorEntry => ({ message, scope, retryable, exitCode, hint })
+const row = (message: string, scope: ErrorScope, retryable: boolean, exitCode: number, hint: string): ErrorEntry => ({
+  message,
+  scope,
+  retryable,
+  exitCode,
+  hint
+})
 
 /**
  * Every error code there is. Codes are stable: programs may compare them, and they cross the wire.
  * Exit codes: 1 unexpected, 2 configuration or usage, 3 extension, 4 the other side cannot be reached,
  * 5 not authenticated, 6 a proxy was refused, 7 replaced by another client, 8 an address cannot be listened on.
  */
+// biome-ignore format: one code, one line
 export const errorTable = {
   'config.not-found': row('no configuration found', 'process', false, 2, 'run `rystra init`, or name a file with --config'),
   'config.syntax': row('the configuration cannot be read', 'process', false, 2, 'mend the file at the place named'),
@@ -43,8 +44,10 @@ export const errorTable = {
   'extension.duplicate': row('two extensions claim the same thing', 'process', false, 3, 'remove one of them, or give one another name'),
   'extension.setup-failed': row("an extension's setup failed", 'process', false, 3, 'see the cause'),
   'extension.start-failed': row('an extension could not start', 'process', false, 3, 'see the cause'),
+  'extension.too-late': row('an extension tapped or registered after its set-up', 'process', false, 3, 'move the call into setup()'),
   'extension.async-tap': row('an async function was given to a synchronous tap', 'process', false, 3, 'use tapPromise, or make the function synchronous'),
   'extension.add-failed': row('the extension was not added; everything is as it was', 'process', false, 3, 'see the cause'),
+  'kernel.state': row('the kernel cannot do this now', 'process', false, 1, 'provision, start, reload and stop in this order; see the detail'),
   'registry.unknown': row('nothing is registered under this name', 'process', false, 3, 'check the spelling, or add the extension that registers it'),
   'registry.duplicate': row('this name is registered already', 'process', false, 3, 'remove one of the two extensions'),
   'hook.failed': row('a tap failed', 'stream', false, 1, 'see the log of the side named for the extension and its error'),

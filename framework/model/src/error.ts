@@ -75,4 +75,7 @@ export const toWireError = (error: unknown): WireError =>
 export const fromWireError = (wire: WireError, side: 'server' | 'client'): RystraError =>
   isErrorCode(wire.code)
     ? new RystraError(wire.code, { side, detail: wire.detail })
-    : new RystraError('internal', { side, detail: `${wire.code}${wire.detail === undefined ? '' : `: ${wire.detail}`}` })
+    : new RystraError('internal', {
+        side,
+        detail: `${wire.code}${wire.detail === undefined ? '' : `: ${wire.detail}`}`
+      })

@@ -60,6 +60,7 @@ export interface ExtensionDefinition<Schema extends TSchema> {
   /** What it provides besides what it registers. */
   readonly provides?: readonly Capability[]
   /** Taps and registers, and nothing else: it must be possible to set up, and never start. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a set-up that returns nothing is the usual one
   setup(context: ExtensionContext<Static<Schema>>): Lifecycle | undefined | void
 }
 
