@@ -1,0 +1,2 @@
+// oclif loads this by its path; the conditions of "imports" decide between source and build.
+export { default } from '#commands'

@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+try {
+  const { main } = await import('#main')
+  await main(process.argv.slice(2))
+} catch (error) {
+  if (error?.code !== 'ERR_MODULE_NOT_FOUND' || !String(error.message).includes('/dist/')) throw error
+  process.stderr.write('rystra is not built yet: run `npm run build` in the checkout first\n')
+  process.exitCode = 1
+}
