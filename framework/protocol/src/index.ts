@@ -1,1 +1,12 @@
-export {}
+/** The control protocol without I/O: messages, codec, handshake, data links. SPEC.md says it byte by byte. */
+export { type Acceptance, ServerHandshake, type ServerRequest } from './server-handshake.js'
+export { ClientHandshake, type ClientRequest, type Offer } from './client-handshake.js'
+export { encode, streamReadyFrame } from './codec.js'
+export * from './data-link.js'
+export { FrameDecoder } from './decoder.js'
+export * from './limits.js'
+export * from './messages.js'
+export * from './negotiation.js'
+export * from './preface.js'
+export { transcriptOf } from './transcript.js'
+export * from './wire-error.js'

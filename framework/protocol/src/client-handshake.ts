@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto'
+import { RystraError } from '@rystra/model'
+import { encode } from './codec.js'
+import { FrameDecoder } from './decoder.js'
+import { MAX_IGNORED_IN_HANDSHAKE, NONCE_SIZE } from './limits.js'
+import type { AuthOk, HelloAck, Message } from './messages.js'
+import { MINOR, preface } from './preface.js'
+import { transcriptOf } from './transcript.js'
+import { errorFrom } from './wire-error.js'
+
+/** What a client says of itself, and what it can. */
+export interface Offer {
+  /** `client.id` of its configuration. */
+  readonly id: string
+  /** Random, new for each process. */
+  readonly instance: string
+  /** Software and version, `rystra/0.1.0`. */
+  readonly agent: string
+  /** Names of muxers it can use on this link, the one it likes best first. */
+  readonly muxers: readonly string[]
+  /** Names of methods it can authenticate with, the one it likes best first. */
+  readonly auth: readonly string[]
+  /** @default none */
+  readonly features?: readonly string[]
+  /** For test vectors alone. @default 32 random bytes */
+  readonly nonce?: Uint8Array
+}
+
+/** What the bytes so far ask of the client. */
+export type ClientRequest =
+  /** Answer with {@link ClientHandshake.prove}. */
+  | { readonly type: 'challenge'; readonly ack: HelloAck; readonly transcript: Uint8Array }
+  /** Authenticated. Check `ok.confirm`; everything behind it belongs to the muxer: see {@link ClientHandshake.rest}. */
+  | { readonly type: 'ok'; readonly ok: AuthOk }
+
+type State = 'start' | 'helloAck' | 'proving' | 'authOk' | 'done' | 'failed'
+
+/** The client's half of the handshake, without I/O: bytes go in, frames come out. After anything thrown, close. */
+export class ClientHandshake {
+  private readonly decoder = new FrameDecoder()
+  private state: State = 'start'
+  private readonly helloFrame: Uint8Array
+  private digest: Uint8Array | undefined
+
+  /** Throws `protocol.malformed` for an offer that no server would take: a name that is too long, for example. */
+  constructor(private readonly offer: Offer) {
+    const { id, instance, agent, muxers, auth, features = [] } = offer
+    const nonce = offer.nonce ?? new Uint8Array(randomBytes(NONCE_SIZE))
+    this.helloFrame = encode({
+      type: 'Hello',
+      minor: MINOR,
+      id,
+      instance,
+      agent,
+      muxers: [...muxers],
+      auth: [...auth],
+      nonce,
+      features: [...features]
+    })
+  }
+
+  /** Whether it is over, well or badly. */
+  get over(): boolean {
+    return this.state === 'done' || this.state === 'failed'
+  }
+
+  /** See {@link transcriptOf}. Once the server has answered. */
+  get transcript(): Uint8Array | undefined {
+    return this.digest
+  }
+
+  /** The first bytes of the link: preface and Hello. */
+  start(): Uint8Array {
+    if (this.state !== 'start') throw this.misuse('start')
+    this.state = 'helloAck'
+    return Buffer.concat([preface, this.helloFrame])
+  }
+
+  /**
+   * Takes `buffer[start, end)`, which may be reused afterwards. `undefined`: more bytes are needed.
+   * Throws `protocol.*`, or the error that the server sent; then it is over.
+   */
+  push(buffer: Uint8Array, start = 0, end: number = buffer.length): ClientRequest | undefined {
+    if (start === end) return undefined
+    try {
+      return this.advance(buffer, start, end)
+    } catch (error) {
+      this.state = 'failed'
+      throw error
+    }
+  }
+
+  /** The Auth frame to send. */
+  prove(proof: Uint8Array): Uint8Array {
+    if (this.state !== 'proving') throw this.misuse('prove')
+    const frame = encode({ type: 'Auth', proof })
+    this.state = 'authOk'
+    return frame
+  }
+
+  /** Bytes behind the last frame of the handshake, in memory of their own. Once it is over. */
+  rest(): Uint8Array {
+    return this.decoder.rest()
+  }
+
+  private advance(buffer: Uint8Array, start: number, end: number): ClientRequest | undefined {
+    if (this.over || this.state === 'start') throw this.misuse('push')
+    this.decoder.push(buffer, start, end)
+    const message = this.next()
+    return message === undefined ? undefined : this.receive(message)
+  }
+
+  private next(): Message | undefined {
+    const message = this.decoder.next()
+    if (this.decoder.ignored > MAX_IGNORED_IN_HANDSHAKE) {
+      throw new RystraError('protocol.unexpected', { detail: 'too many frames of unknown types' })
+    }
+    // A server may give up at any time: it shuts down, or its deadline passes.
+    if (message?.type === 'Error') throw errorFrom(message, 'server')
+    return message
+  }
+
+  private receive(message: Message): ClientRequest {
+    if (this.state === 'helloAck' && message.type === 'HelloAck') {
+      this.digest = transcriptOf(this.helloFrame, this.decoder.frame)
+      this.checkChoice(message)
+      const early = this.next()
+      if (early !== undefined) throw new RystraError('protocol.unexpected', { detail: early.type })
+      this.state = 'proving'
+      return { type: 'challenge', ack: message, transcript: this.digest }
+    }
+    if (this.state === 'authOk' && message.type === 'AuthOk') {
+      this.decoder.detach()
+      this.state = 'done'
+      return { type: 'ok', ok: message }
+    }
+    throw new RystraError('protocol.unexpected', { detail: message.type })
+  }
+
+  /** A server chooses among what was offered, and nothing else. */
+  private checkChoice({ minor, muxer, method, features }: HelloAck): void {
+    const { offer } = this
+    const foreign =
+      (minor > MINOR && `minor ${minor}`) ||
+      (!offer.muxers.includes(muxer) && `muxer ${muxer}`) ||
+      (!offer.auth.includes(method) && `method ${method}`) ||
+      features.find((feature) => !offer.features?.includes(feature))
+    if (foreign) throw new RystraError('protocol.unexpected', { detail: `not offered: ${foreign}` })
+  }
+
+  private misuse(call: string): RystraError {
+    return new RystraError('internal', { detail: `${call}() in the state ${this.state}` })
+  }
+}

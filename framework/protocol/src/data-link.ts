@@ -1,0 +1,59 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { encode } from './codec.js'
+import { REPLAY_WINDOW } from './limits.js'
+import type { DataHello } from './messages.js'
+import { preface } from './preface.js'
+
+const label = 'rystra data link'
+
+/**
+ * What shows that a link belongs to a session: HMAC-SHA256 with the secret of the session over
+ * `"rystra data link" ‖ session (UTF-8) ‖ counter (u64, big-endian)`.
+ */
+export const dataLinkProof = (secret: Uint8Array, session: string, counter: number): Uint8Array => {
+  const number = Buffer.allocUnsafe(8)
+  number.writeBigUInt64BE(BigInt(counter))
+  return new Uint8Array(createHmac('sha256', secret).update(label).update(session, 'utf8').update(number).digest())
+}
+
+/** The first bytes of a data link: preface and DataHello. Each counter may be used once in a session. */
+export const dataLinkOpening = (secret: Uint8Array, session: string, counter: number): Uint8Array => {
+  const proof = dataLinkProof(secret, session, counter)
+  return Buffer.concat([preface, encode({ type: 'DataHello', session, counter, proof })])
+}
+
+/** Whether the proof of a DataHello holds, in constant time. Ask {@link ReplayWindow} only afterwards. */
+export const verifyDataLink = (secret: Uint8Array, { session, counter, proof }: DataHello): boolean => {
+  const expected = dataLinkProof(secret, session, counter)
+  return proof.length === expected.length && timingSafeEqual(proof, expected)
+}
+
+/**
+ * Remembers which counters of data links were used: links overtake each other on the way, so not the highest alone.
+ * Counters more than the window below the highest are refused as well.
+ */
+export class ReplayWindow {
+  private readonly seen: Uint8Array
+  private highest = -1
+
+  /** @param size How many counters are remembered. @default 1024 */
+  constructor(private readonly size: number = REPLAY_WINDOW) {
+    this.seen = new Uint8Array(size)
+  }
+
+  /** Whether a counter comes for the first time; it is used up then. Only for counters whose proof holds. */
+  accept(counter: number): boolean {
+    if (!Number.isSafeInteger(counter) || counter < 0 || counter <= this.highest - this.size) return false
+    if (counter > this.highest) this.slide(counter)
+    const slot = counter % this.size
+    if (this.seen[slot] === 1) return false
+    this.seen[slot] = 1
+    return true
+  }
+
+  private slide(counter: number): void {
+    if (counter - this.highest >= this.size) this.seen.fill(0)
+    else for (let passed = this.highest + 1; passed <= counter; passed++) this.seen[passed % this.size] = 0
+    this.highest = counter
+  }
+}

@@ -1,0 +1,58 @@
+import type { ProxySpec } from '@rystra/model'
+import { Type } from '@sinclair/typebox'
+import * as limits from './limits.js'
+
+/** No control characters (C0, DEL, C1): names are written to logs and terminals as they are. */
+const printable = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
+
+/** A name that a person may see: printable, at least one character. */
+export const name = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: printable })
+
+export const token = name(limits.MAX_TOKEN)
+export const offers = Type.Array(token, { maxItems: limits.MAX_OFFERS })
+export const features = Type.Array(token, { maxItems: limits.MAX_FEATURES })
+
+/** Exact in every language: at most 2^53 - 1. */
+export const uint = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+export const minor = Type.Integer({ minimum: 0, maximum: 65535 })
+export const milliseconds = Type.Integer({ minimum: 0, maximum: limits.MAX_MILLISECONDS })
+export const port = Type.Integer({ minimum: 0, maximum: 65535 })
+/** A moment on the clock of whoever sent it; fractions are allowed. */
+export const moment = Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
+/** Exactly so many bytes. */
+export const bytes = (size: number) => Type.Uint8Array({ minByteLength: size, maxByteLength: size })
+export const bytesUpTo = (size: number) => Type.Uint8Array({ maxByteLength: size })
+
+/** `[host, port]`. The host may be empty where there is none, as on a unix socket. */
+export const endpoint = Type.Tuple([Type.String({ maxLength: limits.MAX_HOST, pattern: printable }), port])
+
+/** An error inside another message. */
+export const wireError = Type.Object({
+  code: token,
+  detail: Type.Optional(Type.String({ maxLength: limits.MAX_DETAIL }))
+})
+
+/** What a proxy is: the kind adds its fields, which only the kind can check. Plain values: no bytes. */
+export const proxySpec = Type.Unsafe<ProxySpec>(
+  Type.Object({ name: name(limits.MAX_NAME), kind: token }, { additionalProperties: true })
+)
+
+/** Whether a value is made of null, booleans, finite numbers, strings, arrays and maps alone. */
+export const isPlain = (value: unknown): boolean => {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+    case 'undefined':
+      return true
+    case 'number':
+      return Number.isFinite(value)
+    case 'object': {
+      if (value === null) return true
+      if (Array.isArray(value)) return value.every(isPlain)
+      return !ArrayBuffer.isView(value) && Object.values(value).every(isPlain)
+    }
+    default:
+      return false
+  }
+}

@@ -1,0 +1,146 @@
+import { type Static, type TObject, Type } from '@sinclair/typebox'
+import * as field from './fields.js'
+import * as limits from './limits.js'
+
+/** Types from here up are optional: who does not know one ignores it. An unknown one below ends the session. */
+export const OPTIONAL_TYPES = 0x80
+
+const hello = Type.Object({
+  minor: field.minor,
+  id: field.name(limits.MAX_ID),
+  instance: field.name(limits.MAX_ID),
+  agent: field.name(limits.MAX_AGENT),
+  muxers: field.offers,
+  auth: field.offers,
+  nonce: field.bytes(limits.NONCE_SIZE),
+  features: field.features
+})
+
+const helloAck = Type.Object({
+  minor: field.minor,
+  muxer: field.token,
+  method: field.token,
+  nonce: field.bytes(limits.NONCE_SIZE),
+  features: field.features,
+  agent: field.name(limits.MAX_AGENT)
+})
+
+const auth = Type.Object({ proof: field.bytesUpTo(limits.MAX_PROOF) })
+
+const authOk = Type.Object({
+  session: field.name(limits.MAX_ID),
+  identity: field.name(limits.MAX_ID),
+  confirm: Type.Optional(field.bytesUpTo(limits.MAX_CONFIRM)),
+  secret: Type.Optional(field.bytes(limits.SECRET_SIZE)),
+  heartbeat: field.milliseconds,
+  limits: Type.Object({ proxies: field.uint, streams: field.uint })
+})
+
+const dataHello = Type.Object({
+  session: field.name(limits.MAX_ID),
+  counter: field.uint,
+  proof: field.bytes(limits.DATA_PROOF_SIZE)
+})
+
+const heartbeat = Type.Object({ seq: field.uint, time: field.moment })
+
+const registerProxy = Type.Object({ request: field.uint, spec: field.proxySpec })
+
+const registerProxyAck = Type.Object({
+  request: field.uint,
+  address: Type.Optional(field.name(limits.MAX_ADDRESS)),
+  error: Type.Optional(field.wireError)
+})
+
+const unregisterProxy = Type.Object({
+  name: field.name(limits.MAX_NAME),
+  error: Type.Optional(field.wireError)
+})
+
+const goAway = Type.Object({ error: Type.Optional(field.wireError), drain: field.milliseconds })
+
+const requestLinks = Type.Object({ count: Type.Integer({ minimum: 1, maximum: limits.MAX_LINKS }) })
+
+const openStream = Type.Object({
+  id: field.name(limits.MAX_ID),
+  proxy: field.name(limits.MAX_NAME),
+  visitor: field.endpoint,
+  to: field.endpoint
+})
+
+/** A message: its number on the wire, and its fields in the order in which they are sent. */
+export interface Definition<Body extends TObject = TObject> {
+  readonly number: number
+  readonly body: Body
+  /** What a schema cannot say. Answers with what is wrong. */
+  readonly refine?: (body: Static<Body>) => string | undefined
+}
+
+const define = <Body extends TObject>(
+  number: number,
+  body: Body,
+  refine?: (body: Static<Body>) => string | undefined
+): Definition<Body> => ({ number, body, refine })
+
+/** Every message there is, by name. */
+export const definitions = Object.freeze({
+  Hello: define(0x01, hello),
+  HelloAck: define(0x02, helloAck),
+  Auth: define(0x03, auth),
+  AuthOk: define(0x04, authOk),
+  Error: define(0x05, field.wireError),
+  DataHello: define(0x06, dataHello),
+  Heartbeat: define(0x10, heartbeat),
+  HeartbeatAck: define(0x11, heartbeat),
+  RegisterProxy: define(0x12, registerProxy, ({ spec }) =>
+    field.isPlain(spec) ? undefined : '/spec: expected plain values'
+  ),
+  RegisterProxyAck: define(0x13, registerProxyAck, ({ address, error }) =>
+    (address === undefined) === (error === undefined) ? 'expected either address or error' : undefined
+  ),
+  UnregisterProxy: define(0x14, unregisterProxy),
+  GoAway: define(0x15, goAway),
+  RequestLinks: define(0x16, requestLinks),
+  OpenStream: define(0x20, openStream),
+  StreamReady: define(0x21, Type.Object({}))
+})
+
+export type MessageName = keyof typeof definitions
+
+/** The fields of a message, without its type. */
+export type Fields<Name extends MessageName> = Readonly<Static<(typeof definitions)[Name]['body']>>
+
+/** A message, told from others by `type`. */
+export type MessageOf<Name extends MessageName> = { readonly type: Name } & Fields<Name>
+
+/** Any message. */
+export type Message = { [Name in MessageName]: MessageOf<Name> }[MessageName]
+
+export type Hello = MessageOf<'Hello'>
+export type HelloAck = MessageOf<'HelloAck'>
+export type Auth = MessageOf<'Auth'>
+export type AuthOk = MessageOf<'AuthOk'>
+export type ErrorMessage = MessageOf<'Error'>
+export type DataHello = MessageOf<'DataHello'>
+export type Heartbeat = MessageOf<'Heartbeat'>
+export type HeartbeatAck = MessageOf<'HeartbeatAck'>
+export type RegisterProxy = MessageOf<'RegisterProxy'>
+export type RegisterProxyAck = MessageOf<'RegisterProxyAck'>
+export type UnregisterProxy = MessageOf<'UnregisterProxy'>
+export type GoAway = MessageOf<'GoAway'>
+export type RequestLinks = MessageOf<'RequestLinks'>
+export type OpenStream = MessageOf<'OpenStream'>
+export type StreamReady = MessageOf<'StreamReady'>
+
+/** Names of all messages, in the order of their numbers. */
+export const messageNames = Object.freeze(Object.keys(definitions) as MessageName[])
+
+const names: readonly (MessageName | undefined)[] = Array.from({ length: 256 }, (_, number) =>
+  messageNames.find((name) => definitions[name].number === number)
+)
+
+/** The name of a message by its number on the wire. */
+export const messageName = (number: number): MessageName | undefined => names[number]
+
+/** The number of a message on the wire. */
+export const messageNumber = (name: MessageName): number => definitions[name].number

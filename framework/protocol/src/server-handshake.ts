@@ -1,0 +1,170 @@
+import { randomBytes } from 'node:crypto'
+import { isRystraError, RystraError, toRystraError } from '@rystra/model'
+import { encode } from './codec.js'
+import { FrameDecoder } from './decoder.js'
+import { MAX_IGNORED_IN_HANDSHAKE, NONCE_SIZE } from './limits.js'
+import type { DataHello, Fields, Hello, Message } from './messages.js'
+import { common } from './negotiation.js'
+import { checkPreface, MINOR, preface } from './preface.js'
+import { transcriptOf } from './transcript.js'
+import { errorFrame } from './wire-error.js'
+
+/** What the bytes so far ask of the server. */
+export type ServerRequest =
+  /** Answer with {@link ServerHandshake.accept} or {@link ServerHandshake.refuse}. */
+  | { readonly type: 'hello'; readonly hello: Hello }
+  /** A link of a session that is there: the handshake is over. Check the proof, take {@link ServerHandshake.rest}. */
+  | { readonly type: 'data'; readonly hello: DataHello }
+  /** Answer with {@link ServerHandshake.authenticated} or {@link ServerHandshake.refuse}. */
+  | { readonly type: 'auth'; readonly proof: Uint8Array; readonly transcript: Uint8Array }
+
+/** What a server chooses from a Hello. */
+export interface Acceptance {
+  /** One of `hello.muxers`. */
+  readonly muxer: string
+  /** One of `hello.auth`. */
+  readonly method: string
+  /** Software and version, `rystra/0.1.0`. */
+  readonly agent: string
+  /** What this server can; what the client offered as well is agreed on. @default none */
+  readonly features?: readonly string[]
+  /** For test vectors alone. @default 32 random bytes */
+  readonly nonce?: Uint8Array
+}
+
+type State = 'preface' | 'hello' | 'deciding' | 'auth' | 'verifying' | 'done' | 'failed'
+
+/**
+ * The server's half of the handshake, without I/O: bytes go in, frames come out.
+ *
+ * After anything thrown, or {@link refuse}, send the bytes of {@link farewell} (none for a stranger) and close.
+ */
+export class ServerHandshake {
+  private readonly decoder = new FrameDecoder()
+  private state: State = 'preface'
+  private matched = 0
+  private hello: Hello | undefined
+  private helloFrame: Uint8Array | undefined
+  private digest: Uint8Array | undefined
+
+  /** Whether it is over, well or badly. */
+  get over(): boolean {
+    return this.state === 'done' || this.state === 'failed'
+  }
+
+  /** See {@link transcriptOf}. Once {@link accept} was called. */
+  get transcript(): Uint8Array | undefined {
+    return this.digest
+  }
+
+  /**
+   * Takes `buffer[start, end)`, which may be reused afterwards. `undefined`: more bytes are needed.
+   * Throws `protocol.*`; then it is over.
+   */
+  push(buffer: Uint8Array, start = 0, end: number = buffer.length): ServerRequest | undefined {
+    if (start === end) return undefined
+    try {
+      return this.advance(buffer, start, end)
+    } catch (error) {
+      this.state = 'failed'
+      throw error
+    }
+  }
+
+  /** The HelloAck frame to send. */
+  accept(acceptance: Acceptance): Uint8Array {
+    const { hello, helloFrame } = this
+    if (this.state !== 'deciding' || hello === undefined || helloFrame === undefined) throw this.misuse('accept')
+    const { muxer, method, agent, features = [], nonce = new Uint8Array(randomBytes(NONCE_SIZE)) } = acceptance
+    const frame = encode({
+      type: 'HelloAck',
+      minor: Math.min(MINOR, hello.minor),
+      muxer,
+      method,
+      nonce,
+      features: common(features, hello.features),
+      agent
+    })
+    this.digest = transcriptOf(helloFrame, frame)
+    this.state = 'auth'
+    return frame
+  }
+
+  /** The AuthOk frame to send. Everything behind it belongs to the muxer: see {@link rest}. */
+  authenticated(fields: Fields<'AuthOk'>): Uint8Array {
+    if (this.state !== 'verifying') throw this.misuse('authenticated')
+    const frame = encode({ type: 'AuthOk', ...fields })
+    this.state = 'done'
+    return frame
+  }
+
+  /** The Error frame to send before the link is closed: the code alone, since nobody is authenticated. */
+  refuse(error: unknown): Uint8Array {
+    const verifying = this.state === 'verifying'
+    this.state = 'failed'
+    const { code } = toRystraError(error)
+    // Which part of a proof was wrong is for the log only.
+    const hidden = verifying && code.startsWith('auth.') ? new RystraError('auth.refused') : error
+    return errorFrame(hidden, { detail: false })
+  }
+
+  /** What to send after {@link push} threw: nothing to somebody who does not speak Rystra. */
+  farewell(error: unknown): Uint8Array | undefined {
+    return isRystraError(error) && error.code === 'protocol.not-rystra' ? undefined : this.refuse(error)
+  }
+
+  /** Bytes behind the last frame of the handshake, in memory of their own. Once it is over. */
+  rest(): Uint8Array {
+    return this.decoder.rest()
+  }
+
+  private advance(buffer: Uint8Array, start: number, end: number): ServerRequest | undefined {
+    let at = start
+    if (this.state === 'preface') {
+      const before = this.matched
+      this.matched = checkPreface(before, buffer, start, end)
+      at += this.matched - before
+      if (this.matched < preface.length) return undefined
+      this.state = 'hello'
+    }
+    if (this.over) throw this.misuse('push')
+    this.decoder.push(buffer, at, end)
+    const message = this.next()
+    return message === undefined ? undefined : this.receive(message)
+  }
+
+  private next(): Message | undefined {
+    const message = this.decoder.next()
+    if (this.decoder.ignored > MAX_IGNORED_IN_HANDSHAKE) {
+      throw new RystraError('protocol.unexpected', { detail: 'too many frames of unknown types' })
+    }
+    return message
+  }
+
+  private receive(message: Message): ServerRequest {
+    if (this.state === 'hello' && message.type === 'DataHello') {
+      this.decoder.detach()
+      this.state = 'done'
+      return { type: 'data', hello: message }
+    }
+    const frame = new Uint8Array(this.decoder.frame)
+    // A client has nothing more to say before it is answered.
+    const early = this.next()
+    if (early !== undefined) throw new RystraError('protocol.unexpected', { detail: early.type })
+    if (this.state === 'hello' && message.type === 'Hello') {
+      this.state = 'deciding'
+      this.hello = message
+      this.helloFrame = frame
+      return { type: 'hello', hello: message }
+    }
+    if (this.state === 'auth' && message.type === 'Auth') {
+      this.state = 'verifying'
+      return { type: 'auth', proof: message.proof, transcript: this.digest as Uint8Array }
+    }
+    throw new RystraError('protocol.unexpected', { detail: message.type })
+  }
+
+  private misuse(call: string): RystraError {
+    return new RystraError('internal', { detail: `${call}() in the state ${this.state}` })
+  }
+}
