@@ -35,7 +35,9 @@ export const tokenOptions = Type.Object(
       description: 'Server: who presents `token` or `file`, where there are no `tokens`'
     }),
     tokens: Type.Optional(
-      Type.Array(tokenEntry, { description: 'Server: every token it knows. `token` and `file` are not among them then' })
+      Type.Array(tokenEntry, {
+        description: 'Server: every token it knows. `token` and `file` are not among them then'
+      })
     )
   },
   { additionalProperties: false }

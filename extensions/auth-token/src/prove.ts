@@ -16,7 +16,7 @@ const prove = (source: TokenSource, challenge: Challenge): Proof => {
 /** The client half. A file is looked at for each session, so that a token that was changed counts from the next one. */
 export const prover =
   (source: TokenSource, log: Logger): NonNullable<Authenticator['prove']> =>
-  challenge =>
+  (challenge) =>
     source.file === undefined
       ? prove(source, challenge)
       : source

@@ -10,15 +10,23 @@ const setUpServer = (tokens: { identity: string; token?: string; file?: string }
 
 describe('setting up auth-token', () => {
   it('warns of tokens that can be guessed, and does not show them', () => {
-    for (const { warnings } of [setUpServer([{ identity: 'home', token: 'short' }]), setUp('client', { token: 'short' })]) {
-      expect(warnings.join()).to.match(/shorter than 16/).and.not.include('short,')
+    for (const { warnings } of [
+      setUpServer([{ identity: 'home', token: 'short' }]),
+      setUp('client', { token: 'short' })
+    ]) {
+      expect(warnings.join())
+        .to.match(/shorter than 16/)
+        .and.not.include('short,')
     }
     expect(setUpServer([{ identity: 'home', token: '0123456789abcdef' }]).warnings).to.deep.equal([])
   })
 
   it('refuses the same token twice, and names both places', () => {
-    const twice = () => setUpServer(['a', 'b', 'c'].map(identity => ({ identity, token: identity === 'b' ? other : good })))
-    expect(twice).to.throw(/tokens\[2\] is the same token as tokens\[0\]/).with.property('code', 'extension.options')
+    const twice = () =>
+      setUpServer(['a', 'b', 'c'].map((identity) => ({ identity, token: identity === 'b' ? other : good })))
+    expect(twice)
+      .to.throw(/tokens\[2\] is the same token as tokens\[0\]/)
+      .with.property('code', 'extension.options')
     expect(twice).to.not.throw(new RegExp(good))
   })
 
@@ -63,7 +71,10 @@ describe('token files', () => {
 
   it('are read at start on both ends, without the white space around', async () => {
     await write('token', `  ${good}\n`)
-    const [server, client] = [setUpServer([{ identity: 'home', file: path('token') }]), setUp('client', { file: path('token') })]
+    const [server, client] = [
+      setUpServer([{ identity: 'home', file: path('token') }]),
+      setUp('client', { file: path('token') })
+    ]
     await server.start?.()
     await client.start?.()
     const { proof } = await prove(client, challenge())
@@ -74,9 +85,15 @@ describe('token files', () => {
 
   it('that are missing or blank fail the start', async () => {
     await write('blank', '\n')
-    for (const [name, reason] of [['missing', /ENOENT/], ['blank', /tokens\[0\] is empty|file is empty/]] as const) {
+    for (const [name, reason] of [
+      ['missing', /ENOENT/],
+      ['blank', /tokens\[0\] is empty|file is empty/]
+    ] as const) {
       for (const it of [setUpServer([{ identity: 'home', file: path(name) }]), setUp('client', { file: path(name) })]) {
-        const error = await Promise.resolve(it.start?.()).then(() => undefined, (thrown: Error) => thrown)
+        const error = await Promise.resolve(it.start?.()).then(
+          () => undefined,
+          (thrown: Error) => thrown
+        )
         expect(error).to.have.property('code', 'extension.options')
         expect(error?.message).to.match(reason)
       }
@@ -85,14 +102,23 @@ describe('token files', () => {
 
   it('with the same token fail the start', async () => {
     await write('token', good)
-    const server = setUpServer([{ identity: 'a', token: good }, { identity: 'b', file: path('token') }])
-    const error = await Promise.resolve(server.start?.()).then(() => undefined, (thrown: Error) => thrown)
+    const server = setUpServer([
+      { identity: 'a', token: good },
+      { identity: 'b', file: path('token') }
+    ])
+    const error = await Promise.resolve(server.start?.()).then(
+      () => undefined,
+      (thrown: Error) => thrown
+    )
     expect(error?.message).to.match(/tokens\[1\] is the same token as tokens\[0\]/)
   })
 
   it('that changed count from the next second on a server, and from the next session on a client', async () => {
     await write('token', good)
-    const [server, client] = [setUpServer([{ identity: 'home', file: path('token') }]), setUp('client', { file: path('token') })]
+    const [server, client] = [
+      setUpServer([{ identity: 'home', file: path('token') }]),
+      setUp('client', { file: path('token') })
+    ]
     await server.start?.()
     await client.start?.()
     await write('token', other)
@@ -105,7 +131,7 @@ describe('token files', () => {
   it('that break later leave what was read before, and say so', async () => {
     await write('token', good)
     await write('second', 'the second token of this server')
-    const files = ['token', 'second'].map(identity => ({ identity, file: path(identity) }))
+    const files = ['token', 'second'].map((identity) => ({ identity, file: path(identity) }))
     const [server, client] = [setUpServer(files), setUp('client', { file: path('token') })]
     await server.start?.()
     await client.start?.()

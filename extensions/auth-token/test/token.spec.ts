@@ -26,7 +26,9 @@ const flipped = (bytes: Uint8Array, at: number): Buffer => {
 
 describe('auth-token', () => {
   it('finds the identity and the rights of each token', async () => {
-    for (const { identity, token, rights } of [tokens[0], tokens[1]] as ((typeof tokens)[number] & { rights?: object })[]) {
+    for (const { identity, token, rights } of [tokens[0], tokens[1]] as ((typeof tokens)[number] & {
+      rights?: object
+    })[]) {
       const { proof } = await prove(setUp('client', { token }), challenge())
       const answer = accepted(await verify(server, proof, challenge()))
       expect(answer.identity).to.deep.equal(rights === undefined ? { id: identity } : { id: identity, rights })
@@ -62,7 +64,7 @@ describe('auth-token', () => {
   })
 
   it('takes several tokens of one identity, so that a token can be replaced', async () => {
-    const rotating = setUp('server', { tokens: [home, office].map(token => ({ identity: 'home', token })) })
+    const rotating = setUp('server', { tokens: [home, office].map((token) => ({ identity: 'home', token })) })
     for (const token of [home, office]) {
       const { proof } = await prove(setUp('client', { token }), challenge())
       expect(accepted(await verify(rotating, proof, challenge())).identity.id).to.equal('home')
@@ -70,9 +72,9 @@ describe('auth-token', () => {
   })
 
   it('takes any text as a token', async () => {
-    const text = fc.string({ unit: 'grapheme', minLength: 16, maxLength: 64 }).filter(it => it.trim() !== '')
+    const text = fc.string({ unit: 'grapheme', minLength: 16, maxLength: 64 }).filter((it) => it.trim() !== '')
     await fc.assert(
-      fc.asyncProperty(text, async token => {
+      fc.asyncProperty(text, async (token) => {
         const { proof } = await prove(setUp('client', { token }), challenge())
         accepted(await verify(setUp('server', { token }), proof, challenge()))
       }),
@@ -144,7 +146,7 @@ describe('auth-token', () => {
 
     it('anything at all that is not a proof', async () => {
       await fc.assert(
-        fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), async bytes => {
+        fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), async (bytes) => {
           expect(await verify(server, bytes, challenge())).to.have.property('deny')
         })
       )

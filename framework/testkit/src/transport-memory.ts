@@ -1,0 +1,14 @@
+import { defineExtension, type Extension } from '@rystra/plugin'
+import { MemoryNetwork } from './network.js'
+
+/** The extension `transport-memory` on a network of its own. Give the same one to the server and its clients. */
+export const memoryTransport = (network = new MemoryNetwork()): Extension =>
+  defineExtension({
+    name: 'transport-memory',
+    setup({ registries }) {
+      registries.transports.add(network)
+    }
+  }) as Extension
+
+/** The extension `transport-memory` on the one network of this process. */
+export const transportMemory: Extension = memoryTransport()
