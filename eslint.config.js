@@ -1,7 +1,7 @@
 import { defineConfig } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
-/** Two rules only, those that need types and matter in a network program; everything else is Biome's. See docs/adr/0015. */
+/** Two rules only, those that need types and matter in a network program; everything else is Biome's. See docs/adr/0014. */
 export default defineConfig(
   { ignores: ['**/dist/', '**/node_modules/', '**/*.js', '**/*.mjs', '**/*.cjs'] },
   {

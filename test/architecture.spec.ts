@@ -1,0 +1,175 @@
+import { expect } from 'chai'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import path from 'node:path'
+import { root, sourceFiles, type Workspace, workspaces } from './workspaces.js'
+
+/** What each package of the framework may depend on; .dependency-cruiser.cjs holds each single import to the same table. */
+const layers: Record<string, string[]> = JSON.parse(readFileSync(path.join(root, 'scripts/layers.json'), 'utf8'))
+const contracts = ['model', 'bytes', 'protocol', 'plugin']
+
+const version: string = JSON.parse(readFileSync(path.join(root, 'lerna.json'), 'utf8')).version
+const packages = workspaces()
+const published = packages.filter((each) => each.group !== 'examples')
+
+/** Names of packages, not of paths: `@scope/name` or `name`. */
+const imported = (file: string): string[] => {
+  const text = readFileSync(file, 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '')
+  const specifiers = [...text.matchAll(/(?:^|[;\n])\s*(?:import|export)\s[^'"`;]*?from\s+['"]([^'"]+)['"]/g)]
+    .concat([...text.matchAll(/(?:^|[;\n])\s*import\s+['"]([^'"]+)['"]/g)])
+    .concat([...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g)])
+    .map((match) => match[1] as string)
+  return specifiers
+    .filter((specifier) => !specifier.startsWith('.') && !isBuiltin(specifier))
+    .map((specifier) =>
+      specifier
+        .split('/')
+        .slice(0, specifier.startsWith('@') ? 2 : 1)
+        .join('/')
+    )
+}
+
+const internal = (names: Iterable<string>): string[] =>
+  [...names].filter((name) => name.startsWith('@rystra/')).map((name) => name.slice('@rystra/'.length))
+
+const allowed = (each: Workspace): string[] =>
+  each.group === 'framework' ? (layers[each.folder] ?? []) : each.group === 'extensions' ? contracts : []
+
+describe('the house', () => {
+  it('has a place in the layers for every package of the framework, and no place for one that is gone', () => {
+    const folders = packages.filter((each) => each.group === 'framework').map((each) => each.folder)
+    expect(folders.sort()).to.deep.equal(Object.keys(layers).sort())
+  })
+
+  it('builds every package from the root', () => {
+    const references: { path: string }[] = JSON.parse(readFileSync(path.join(root, 'tsconfig.json'), 'utf8')).references
+    const referenced = references.map((reference) => path.normalize(reference.path))
+    const built = published.map((each) => path.relative(root, each.dir))
+    expect(referenced.sort()).to.deep.equal(built.sort())
+  })
+
+  it('pins its own tools exactly', () => {
+    const { devDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
+    for (const [name, range] of Object.entries(devDependencies)) expect(range, name).to.match(/^\d+\.\d+\.\d+$/)
+  })
+})
+
+for (const each of packages) {
+  const { manifest, dir } = each
+  const dependencies: Record<string, string> = manifest.dependencies ?? {}
+  const devDependencies: Record<string, string> = manifest.devDependencies ?? {}
+
+  describe(path.relative(root, dir), () => {
+    it('pins every dependency to one exact version', () => {
+      for (const [name, range] of Object.entries({ ...dependencies, ...devDependencies })) {
+        expect(range, name).to.equal(name.startsWith('@rystra/') || name === 'rystra' ? version : range)
+        expect(range, name).to.match(/^\d+\.\d+\.\d+(-[\w.]+)?$/)
+      }
+    })
+
+    it('lists what its sources import, and nothing else', () => {
+      const sources = each.group === 'examples' ? sourceFiles(dir) : sourceFiles(path.join(dir, 'src'))
+      const used = new Set(sources.flatMap(imported))
+      const lists = each.group === 'examples' ? { ...dependencies, ...devDependencies } : dependencies
+      for (const name of used) expect(Object.keys(lists), `${name} is imported`).to.include(name)
+      if (each.group === 'examples' || each.group === 'cli') return
+      for (const name of Object.keys(dependencies)) expect([...used], `${name} is listed`).to.include(name)
+    })
+
+    if (each.group === 'framework' || each.group === 'extensions') {
+      it('depends only on what is below it', () => {
+        for (const name of internal(Object.keys(dependencies))) expect(allowed(each), name).to.include(name)
+        expect(dependencies).to.not.have.property('rystra')
+      })
+
+      it('needs nothing but the testkit and what is below it for its tests', () => {
+        const tests = sourceFiles(path.join(dir, 'test')).flatMap(imported)
+        for (const name of internal(tests)) expect([...allowed(each), 'testkit', each.folder], name).to.include(name)
+        for (const name of internal(Object.keys(devDependencies))) {
+          expect([...allowed(each), 'testkit'], name).to.include(name)
+        }
+      })
+    }
+
+    if (each.group !== 'examples') {
+      it('refers to the packages it depends on, so that they are built before it', () => {
+        const config: { references?: { path: string }[] } = JSON.parse(
+          readFileSync(path.join(dir, 'tsconfig.json'), 'utf8')
+        )
+        const referenced = (config.references ?? []).map((reference) => path.basename(reference.path))
+        expect(referenced.sort()).to.deep.equal(internal(Object.keys(dependencies)).sort())
+      })
+
+      it('has the manifest of a package that can be published', () => {
+        expect(manifest).to.include({ version, license: 'MIT', type: 'module' })
+        expect(manifest).to.not.have.property('private')
+        expect(manifest.name).to.equal(each.group === 'cli' ? 'rystra' : `@rystra/${each.folder}`)
+        expect(manifest.description).to.be.a('string').and.not.match(/\.$/)
+        expect(manifest.engines).to.deep.equal({ node: '>=20.19' })
+        expect(manifest.files).to.include.members(['dist', 'src'])
+        if (each.group === 'extensions') expect(manifest.keywords).to.include('rystra-extension')
+      })
+
+      it('exports its sources to the checkout, and types and code to everybody', () => {
+        // Order counts: the first condition that holds is taken.
+        expect(Object.entries(manifest.exports['.'])).to.deep.equal([
+          ['rystra-source', './src/index.ts'],
+          ['types', './dist/index.d.ts'],
+          ['default', './dist/index.js']
+        ])
+        expect(manifest.exports['./package.json']).to.equal('./package.json')
+      })
+
+      it('has the scripts that all have', () => {
+        expect(manifest.scripts).to.include.keys('build', 'test', 'lint', 'check')
+      })
+
+      it('is no empty shell', () => {
+        const lines = sourceFiles(path.join(dir, 'src')).flatMap((file) =>
+          readFileSync(file, 'utf8')
+            .split('\n')
+            .filter((line) => /\w/.test(line) && !/^\s*(\/?\*|\/\/|import|export \*)/.test(line))
+        )
+        expect(lines.length, 'lines of code').to.be.greaterThan(30)
+        // The contracts are types: the compiler is their test.
+        if (each.folder === 'plugin') return
+        const specs = sourceFiles(path.join(dir, 'test')).filter((file) => file.endsWith('.spec.ts'))
+        const cases = specs.flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/\bit\(|[Cc]ompliance|Kit\(/g)])
+        expect(cases.length, 'tests').to.be.greaterThan(2)
+      })
+
+      it('has a README that says what it is and shows an example', () => {
+        const file = path.join(dir, 'README.md')
+        expect(existsSync(file), 'README.md').to.equal(true)
+        const text = readFileSync(file, 'utf8')
+        expect(text).to.match(/^# /)
+        expect(text).to.include(manifest.name)
+        expect(text).to.include('```')
+      })
+
+      it('keeps its files short and named for one thing', () => {
+        for (const file of sourceFiles(path.join(dir, 'src'))) {
+          const lines = readFileSync(file, 'utf8').split('\n').length
+          expect(lines, path.relative(root, file)).to.be.at.most(301)
+          expect(path.basename(file), 'a bag of things').to.not.match(/^(utils?|helpers?|common|misc)\.ts$/)
+        }
+      })
+    }
+  })
+}
+
+describe('the decisions', () => {
+  const records = readdirSync(path.join(root, 'docs/adr')).filter((name) => /^\d{4}-/.test(name))
+
+  it('are numbered without a gap', () => {
+    expect(records.map((name) => Number(name.slice(0, 4)))).to.deep.equal(records.map((_, index) => index + 1))
+  })
+
+  for (const name of records) {
+    it(`${name} has context, decision and consequences`, () => {
+      const text = readFileSync(path.join(root, 'docs/adr', name), 'utf8')
+      const heads = [...text.matchAll(/^## (.+)$/gm)].map((match) => match[1])
+      expect(heads).to.include.members(['Context', 'Decision', 'Consequences'])
+    })
+  }
+})
