@@ -1,0 +1,45 @@
+import { type TResolved, resolved } from './schema.js'
+
+const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** Timers of Node fire at once beyond this, about 24.8 days; whatever is a duration here becomes a timer somewhere. */
+export const maxDuration = 2 ** 31 - 1
+
+const written = '^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$'
+const pattern = new RegExp(written)
+const expected = 'a duration: milliseconds, or a number with ms, s, m, h or d, up to 24 days'
+
+/**
+ * Milliseconds of `250`, `'250ms'`, `'30s'`, `'15m'`, `'2h'`, `'1.5h'`, `'1d'`. Numbers are milliseconds, rounded.
+ * @throws RangeError that says what was expected
+ */
+export const parseDuration = (value: unknown): number => {
+  const ms = typeof value === 'string' ? ofString(value) : typeof value === 'number' ? Math.round(value) : Number.NaN
+  if (!(ms >= 0 && ms <= maxDuration)) throw new RangeError(`expected ${expected}`)
+  return ms
+}
+
+const ofString = (value: string): number => {
+  const match = pattern.exec(value)
+  if (match === null) return Number.NaN
+  const [, whole, fraction = '', unit] = match
+  return Math.round(Number(`${whole}${fraction}`) * units[unit as keyof typeof units])
+}
+
+/** Schema of a duration; 0 only where `least` allows it. */
+export const durationSchema = (least = 1, description?: string): TResolved<number | string, number> =>
+  resolved(
+    least > 0 ? `${expected}, and at least ${least} ms` : expected,
+    {
+      anyOf: [
+        { type: 'number', minimum: least, maximum: maxDuration },
+        { type: 'string', pattern: written }
+      ],
+      ...(description === undefined ? {} : { description })
+    },
+    (value) => {
+      const ms = parseDuration(value)
+      if (ms < least) throw new RangeError(`expected at least ${least} ms`)
+      return ms
+    }
+  )

@@ -1,0 +1,165 @@
+import { readFile, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import { cosmiconfig } from 'cosmiconfig'
+import { type ConfigFormat, formatOf, read } from './formats.js'
+import { ConfigError } from './problem.js'
+import type { ResolvedConfig } from './types.js'
+import { validateBase } from './validate.js'
+import { type Environment, substitute } from './variables.js'
+
+/** Names a configuration may have, in the order they are looked for. A folder may hold one of them. */
+export const searchPlaces: readonly string[] = Object.freeze([
+  ...['yaml', 'yml', 'json', 'toml', 'ts', 'js', 'mjs'].map((end) => `rystra.config.${end}`),
+  '.rystrarc',
+  ...['json', 'yaml', 'yml', 'toml', 'js', 'mjs', 'ts'].map((end) => `.rystrarc.${end}`),
+  'package.json'
+])
+
+/** 1 MiB: a thousand proxies take a tenth of it. */
+export const maxFileSize = 1024 * 1024
+
+/** What {@link loadConfig} takes. */
+export interface LoadOptions {
+  /** The folder that is searched; folders above are not. @default the working directory */
+  readonly cwd?: string
+  /** This file instead, relative to `cwd`. */
+  readonly file?: string
+  /** Wins over the `.env` beside the file. @default process.env */
+  readonly env?: Environment
+}
+
+/** A configuration that was read. */
+export interface LoadedConfig {
+  readonly config: ResolvedConfig
+  /** Absolute path of the file. */
+  readonly path: string
+  /** Its folder: relative paths in it start here. */
+  readonly dir: string
+  readonly format: ConfigFormat
+}
+
+/**
+ * Finds a configuration, reads it, substitutes variables, checks it and fills in defaults; see {@link validateBase}.
+ * @throws config.not-found, config.syntax, config.missing-variable, config.invalid
+ */
+export const loadConfig = async ({
+  cwd = process.cwd(),
+  file,
+  env = process.env
+}: LoadOptions = {}): Promise<LoadedConfig> => {
+  const { path, found } = file === undefined ? await search(resolve(cwd), env) : await named(resolve(cwd, file), env)
+  const { raw, variables } = found
+  const dir = dirname(path)
+  const config = validateBase(substitute(raw, variables, path), { file: path, dir })
+  return { config, path, dir, format: formatAt(path) }
+}
+
+interface Found {
+  readonly raw: unknown
+  readonly variables: Environment
+}
+
+const search = async (dir: string, env: Environment): Promise<{ path: string; found: Found }> => {
+  const there = (
+    await Promise.all(searchPlaces.map(async (name) => ((await sizeOf(join(dir, name))) === undefined ? [] : [name])))
+  ).flat()
+  const configs = there.filter((name) => name !== 'package.json')
+  const inPackage = there.includes('package.json') ? await load(join(dir, 'package.json'), env) : undefined
+  if (inPackage !== undefined) configs.push('package.json#rystra')
+  const [name] = configs
+  if (name === undefined)
+    throw new ConfigError('config.not-found', [], undefined, [
+      `looked in ${dir} for ${searchPlaces.join(', ')} (field rystra)`
+    ])
+  if (configs.length > 1)
+    throw new ConfigError('config.syntax', [], undefined, [`${dir} has several, keep one: ${configs.join(', ')}`])
+  if (inPackage !== undefined) return { path: join(dir, 'package.json'), found: inPackage }
+  const path = join(dir, name)
+  return { path, found: await mustLoad(path, env) }
+}
+
+const named = async (path: string, env: Environment): Promise<{ path: string; found: Found }> => {
+  if ((await sizeOf(path)) === undefined)
+    throw new ConfigError('config.not-found', [], undefined, [`there is no file ${path}`])
+  return { path, found: await mustLoad(path, env) }
+}
+
+const mustLoad = async (path: string, env: Environment): Promise<Found> => {
+  const found = await load(path, env)
+  if (found === undefined)
+    throw new ConfigError('config.syntax', [], path, [
+      `${path}: it is empty${isPackage(path) ? ' (field rystra)' : ''}`
+    ])
+  return found
+}
+
+const isPackage = (path: string): boolean => basename(path) === 'package.json'
+const formatAt = (path: string): ConfigFormat => formatOf[extname(path) || 'noExt'] ?? 'yaml'
+
+/** Bytes of a regular file; undefined where there is none. */
+const sizeOf = async (path: string): Promise<number | undefined> => {
+  try {
+    const stats = await stat(path)
+    return stats.isFile() ? stats.size : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Undefined when the file has nothing in it. */
+const load = async (path: string, env: Environment): Promise<Found | undefined> => {
+  await refuseLarge(path)
+  if (formatOf[extname(path) || 'noExt'] === undefined)
+    throw new ConfigError('config.syntax', [], path, [
+      `${path}: the name has to end in ${Object.keys(formatOf).slice(0, -1).join(', ')}`
+    ])
+  const variables = { ...(await dotEnv(dirname(path))), ...defined(env) }
+  // Boxed, so that cosmiconfig does not act on what is in it: its `$import` reads other files without a bound.
+  const boxed = async (file: string, text: string): Promise<unknown> => {
+    const content = await read(formatAt(file), file, text, variables)
+    if (!isPackage(file)) return { content }
+    const field = typeof content === 'object' && content !== null && Object.hasOwn(content, 'rystra')
+    return field ? { rystra: { content: (content as { rystra: unknown }).rystra } } : {}
+  }
+  try {
+    const explorer = cosmiconfig('rystra', {
+      searchPlaces: [...searchPlaces],
+      searchStrategy: 'none',
+      packageProp: 'rystra',
+      cache: false,
+      loaders: Object.fromEntries(Object.keys(formatOf).map((end) => [end, boxed]))
+    })
+    const result = (await explorer.load(path)) as { config?: { content: unknown } } | null
+    const content = result?.config?.content
+    return content === undefined || content === null ? undefined : { raw: content, variables }
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    throw new ConfigError('config.syntax', [], path, [
+      `${path}: ${error instanceof Error ? error.message : String(error)}`
+    ])
+  }
+}
+
+const refuseLarge = async (path: string): Promise<void> => {
+  const size = (await sizeOf(path)) ?? 0
+  if (size > maxFileSize)
+    throw new ConfigError('config.syntax', [], path, [`${path}: larger than ${maxFileSize} bytes`])
+}
+
+/** The variables of a `.env` beside the configuration. */
+const dotEnv = async (dir: string): Promise<Environment> => {
+  const path = join(dir, '.env')
+  if ((await sizeOf(path)) === undefined) return {}
+  await refuseLarge(path)
+  try {
+    return parseEnv(await readFile(path, 'utf8')) as Environment
+  } catch (error) {
+    throw new ConfigError('config.syntax', [], path, [
+      `${path}: ${error instanceof Error ? error.message : String(error)}`
+    ])
+  }
+}
+
+const defined = (env: Environment): Environment =>
+  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))

@@ -1,0 +1,102 @@
+import { RystraError, type ErrorCode } from '@rystra/model'
+
+/** One thing that is wrong with a configuration. */
+export interface Problem {
+  /** Where: `client.proxies[0].port`. Empty for the whole. */
+  readonly path: string
+  /** What is there, as it may be shown: secrets are redacted, long values cut. */
+  readonly value: string
+  /** What should be there. */
+  readonly expected: string
+  /** What was probably meant. */
+  readonly hint?: string
+}
+
+/** Shown for a key that nobody knows, and for one that has to be there. */
+export const unknownKey = 'an unknown key'
+export const nothing = 'nothing'
+
+/** One line for people. */
+export const formatProblem = ({ path, value, expected, hint }: Problem): string => {
+  const where = path === '' ? 'the configuration' : path
+  const also = hint === undefined ? '' : `; ${hint}`
+  return value === unknownKey
+    ? `${where}: unknown key${hint === undefined ? `; known here: ${expected}` : also}`
+    : `${where}: expected ${expected}, got ${value}${also}`
+}
+
+/** Lines shown in the message; `problems` has all of them. */
+const shownLines = 50
+
+/** A {@link RystraError} of a configuration, with every problem there is. */
+export class ConfigError extends RystraError {
+  readonly problems: readonly Problem[]
+  /** The file it was read from, when there is one. */
+  readonly file: string | undefined
+
+  constructor(code: ErrorCode, problems: readonly Problem[], file?: string, lines = problems.map(formatProblem)) {
+    const more = lines.length > shownLines ? [`… and ${lines.length - shownLines} more`] : []
+    super(code, {
+      detail: [...(file === undefined ? [] : [file]), ...lines.slice(0, shownLines), ...more].join('\n  ')
+    })
+    this.problems = problems
+    this.file = file
+  }
+}
+
+const secret = /token|secret|passw|passphrase|credential|private|apikey|api_key|^(key|keys|auth|pin|psk)$/i
+const shownLength = 60
+
+/** Whether something under this path should not be shown. */
+export const isSecretPath = (path: string): boolean => path.split(/[.[\]]+/).some((part) => secret.test(part))
+
+/** A value as it may be shown under its path. */
+export const show = (value: unknown, path: string): string => {
+  if (value === undefined) return nothing
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return `a list of ${value.length}`
+  if (typeof value === 'object') return 'an object'
+  if (typeof value === 'function') return 'a function'
+  if (isSecretPath(path)) return '[redacted]'
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  return text.length > shownLength ? `${text.slice(0, shownLength)}…` : text
+}
+
+/** The path of a key within a path. */
+export const at = (path: string, key: string | number): string => {
+  if (typeof key === 'number') return `${path}[${key}]`
+  if (!/^[\w$-]+$/.test(key)) return `${path}[${JSON.stringify(key.slice(0, shownLength))}]`
+  return path === '' ? key : `${path}.${key}`
+}
+
+/** The candidate that is nearest to a misspelt word, if one is near enough to be meant. */
+export const nearest = (word: string, candidates: readonly string[]): string | undefined => {
+  const limit = Math.max(1, Math.floor(word.length / 3))
+  if (word.length > 64) return undefined
+  let best: string | undefined
+  let least = limit + 1
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
+    if (distance < least) [best, least] = [candidate, distance]
+  }
+  return best
+}
+
+/** Damerau's: a swap of neighbours counts as one. */
+const editDistance = (a: string, b: string): number => {
+  let before: number[] = []
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1]
+      let cost = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (same ? 0 : 1))
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, (before[j - 2] ?? 0) + 1)
+      next.push(cost)
+    }
+    before = row
+    row = next
+  }
+  return row[b.length] ?? 0
+}

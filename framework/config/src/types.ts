@@ -1,0 +1,300 @@
+import { Type } from '@sinclair/typebox'
+import { type Extension, type ExtensionUse, isExtension } from '@rystra/plugin'
+import { durationSchema } from './duration.js'
+import { portsSchema } from './ports.js'
+import { type Resolved, type Written, defaulted, open, resolved } from './schema.js'
+
+/**
+ * An extension as the configuration names it: a package, a relative path, or, in code, the extension itself, with or
+ * without options. `name` tells two uses of one extension apart.
+ */
+export type ExtensionEntry =
+  | string
+  | Extension
+  | ExtensionUse
+  | { readonly use: string | Extension; readonly name?: string; readonly options?: unknown }
+
+/** No control characters: ids and names are printed to terminals and logs. */
+const word = (description: string) =>
+  Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\x00-\\x1f\\x7f]+$', description })
+const host = { minLength: 1, maxLength: 255, pattern: '^[^\\s/]+$' }
+const port = { minimum: 0, maximum: 65535 }
+
+const fieldsOfUse = ['use', 'name', 'options']
+const expectedUse = "a package name, a relative path such as './hooks/mine.ts', or { use, name?, options? }"
+
+const entry = (value: unknown): ExtensionEntry => {
+  if (typeof value === 'string' && value.trim() !== '' && value.length <= 1024) return value
+  if (isExtension(value)) return value
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new RangeError(`expected ${expectedUse}`)
+  const fields = value as Record<string, unknown>
+  if (isExtension(fields.extension)) return value as ExtensionUse
+  const unknown = Object.keys(fields).find((key) => !fieldsOfUse.includes(key))
+  if (unknown !== undefined) throw new RangeError(`expected no keys but ${fieldsOfUse.join(', ')}`)
+  if (
+    !(
+      isExtension(fields.use) ||
+      (typeof fields.use === 'string' && fields.use.trim() !== '' && fields.use.length <= 1024)
+    )
+  )
+    throw new RangeError(`expected ${expectedUse}`)
+  if (fields.name !== undefined && !(typeof fields.name === 'string' && /^[\w.@/-]{1,128}$/.test(fields.name)))
+    throw new RangeError('expected a name of letters, digits and . @ / _ -')
+  return value as ExtensionEntry
+}
+
+const use = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 1024,
+  description: 'Package name, or path relative to the configuration.'
+}
+
+/** Schema of {@link ExtensionEntry}. */
+export const extensionSchema = resolved<ExtensionEntry, ExtensionEntry>(
+  expectedUse,
+  {
+    anyOf: [
+      use,
+      {
+        type: 'object',
+        properties: {
+          use,
+          name: {
+            type: 'string',
+            pattern: '^[\\w.@/-]{1,128}$',
+            description: 'Tells two uses of one extension apart. Default: the name the extension gives itself.'
+          },
+          options: { description: "The extension's options; its README lists them." }
+        },
+        required: ['use'],
+        additionalProperties: false
+      }
+    ]
+  },
+  entry
+)
+
+/** Schema of {@link LogConfig}. */
+export const logSchema = Type.Object({
+  level: defaulted(
+    Type.Union((['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const).map((level) => Type.Literal(level))),
+    'info',
+    'The least important level that is logged. `info` says what happens to sessions and proxies, and nothing per stream.'
+  ),
+  pretty: Type.Optional(
+    Type.Boolean({ description: 'Coloured lines for people instead of JSON. Default: when stderr is a terminal.' })
+  )
+})
+
+/** Schema of {@link ListenEntry}. */
+export const listenSchema = open(
+  Type.Object({
+    transport: defaulted(word('Name of a registered transport.'), 'tcp'),
+    host: defaulted(
+      Type.String(host),
+      '0.0.0.0',
+      'Address to bind. The default is all IPv4 addresses: clients come from elsewhere.'
+    ),
+    port: defaulted(
+      Type.Integer(port),
+      7000,
+      'Port to bind; 0 for any free one. Control and data arrive on this one port.'
+    )
+  })
+)
+
+/** Schema of {@link ServerConfig}. */
+export const serverSchema = Type.Object({
+  listen: defaulted(
+    Type.Array(listenSchema, { minItems: 1, maxItems: 64 }),
+    [{}],
+    'Where clients connect. A transport adds its own fields to an entry.'
+  ),
+  publish: defaulted(
+    Type.Object({
+      host: defaulted(Type.String(host), '0.0.0.0', 'Address on which proxies are published.'),
+      ports: defaulted(
+        portsSchema(),
+        ['20000-29999'],
+        'Ports that clients may ask for, and from which free ones are taken. Below the range that systems use for ' +
+          'outgoing connections (32768 up on Linux), so that a port is not taken by chance. An empty list allows none.'
+      )
+    }),
+    {},
+    'Where visitors connect.'
+  ),
+  heartbeat: defaulted(
+    Type.Object({
+      interval: defaulted(
+        durationSchema(100),
+        15_000,
+        'Between two heartbeats. Less than the 30 s after which common NATs forget.'
+      ),
+      timeout: defaulted(
+        durationSchema(200),
+        45_000,
+        'Silence after which a session is lost: three intervals, so that one lost packet ends nothing.'
+      )
+    }),
+    {},
+    'How a dead peer is noticed. Clients are told.'
+  ),
+  handshakeTimeout: defaulted(
+    durationSchema(100),
+    10_000,
+    'For the whole handshake, so that silent peers go away. Enough for a slow mobile link.'
+  ),
+  takeoverTimeout: defaulted(
+    durationSchema(100),
+    2000,
+    'How long the holder of a name or port has to answer when the same identity asks for it again, before it loses it.'
+  ),
+  drain: defaulted(
+    durationSchema(0),
+    10_000,
+    'How long open streams may go on at a stop. Process managers kill after 10 s or more; 0 closes at once.'
+  ),
+  limits: defaulted(
+    Type.Object({
+      sessions: defaulted(
+        Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+        10_000,
+        'Sessions at once. An idle one costs about 150 KiB.'
+      ),
+      handshakes: defaulted(
+        Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+        1024,
+        'Peers at once that are not authenticated yet. Bounds what strangers can hold.'
+      ),
+      proxiesPerSession: defaulted(
+        Type.Integer({ minimum: 1, maximum: 65_535 }),
+        256,
+        'Proxies of one client. Room for port ranges.'
+      ),
+      streamsPerSession: defaulted(
+        Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+        16_384,
+        'Streams of one client at once. More than the 10,000 that one busy service is tested with.'
+      )
+    }),
+    {},
+    'What one server holds at most.'
+  )
+})
+
+/** Schema of {@link ConnectConfig}. */
+export const connectSchema = open(
+  Type.Object({
+    transport: defaulted(word('Name of a registered transport.'), 'tcp'),
+    host: Type.String({ ...host, description: 'The server: a name or an address.' }),
+    port: defaulted(Type.Integer({ minimum: 1, maximum: 65535 }), 7000, "The server's port."),
+    muxer: Type.Optional(
+      word('Name of a registered muxer. Default: yamux if it is registered, otherwise the first that is.')
+    )
+  })
+)
+
+/** Schema of {@link ProxyEntry}: what every kind of proxy has. */
+export const proxySchema = open(
+  Type.Object({
+    name: word('Unique within the client.'),
+    kind: word('Name of a registered kind: `tcp`.'),
+    expiresIn: Type.Optional(durationSchema(1000, 'After which the proxy is taken back. Default: never.')),
+    proxyProtocol: Type.Optional(
+      Type.Union([Type.Literal('v1'), Type.Literal('v2')], {
+        description:
+          'Tells the service who the visitor is, with a PROXY protocol header of this version. Default: none.'
+      })
+    )
+  })
+)
+
+const forever = resolved<number | 'forever', number>(
+  "a whole number, or 'forever'",
+  { anyOf: [{ type: 'integer', minimum: 0 }, { const: 'forever' }] },
+  (value) => {
+    if (value === 'forever' || value === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
+    if (Number.isInteger(value) && (value as number) >= 0) return value as number
+    throw new RangeError("expected a whole number, or 'forever'")
+  }
+)
+
+/** Schema of {@link ClientConfig}. */
+export const clientSchema = Type.Object({
+  id: Type.Optional(
+    word(
+      'Names this client at the server; a client that comes back under the same id replaces its predecessor. ' +
+        'Default: the host name and a hash of the folder of the configuration, the same at each start.'
+    )
+  ),
+  connect: {
+    ...connectSchema,
+    description: 'How the server is reached. A transport adds its own fields.'
+  } as typeof connectSchema,
+  proxies: defaulted(
+    Type.Array(proxySchema, { maxItems: 65_535 }),
+    [],
+    'What is published. A kind adds its own fields to an entry.'
+  ),
+  reconnect: defaulted(
+    Type.Object({
+      min: defaulted(
+        durationSchema(1),
+        250,
+        'The first delay, before jitter: a restart of the server is bridged at once.'
+      ),
+      max: defaulted(
+        durationSchema(1),
+        30_000,
+        'The longest delay, before jitter: half a minute at most after the server is back.'
+      ),
+      attempts: defaulted(forever, 'forever', 'Failed attempts in a row after which the client gives up.')
+    }),
+    {},
+    'How a lost session is dialed again: exponential back-off with full jitter.'
+  ),
+  drain: defaulted(durationSchema(0), 10_000, 'How long open streams may go on at a stop; 0 closes at once.')
+})
+
+/** Schema of {@link RystraConfig}. */
+export const configSchema = Type.Object({
+  extensions: defaulted(
+    Type.Array(extensionSchema, { maxItems: 1000 }),
+    [],
+    'What is loaded, in this order; within one stage, hooks run in this order. The `rystra` command adds those of its preset.'
+  ),
+  log: defaulted(logSchema, {}, 'Logs go to stderr.'),
+  server: Type.Optional({ ...serverSchema, description: 'Needed to serve.' } as typeof serverSchema),
+  client: Type.Optional({ ...clientSchema, description: 'Needed to connect.' } as typeof clientSchema)
+})
+
+/** A configuration as written. One file may hold both halves. */
+export type RystraConfig = Written<typeof configSchema>
+/** `log`, as written. */
+export type LogConfig = Written<typeof logSchema>
+/** `server`, as written. */
+export type ServerConfig = Written<typeof serverSchema>
+/** `client`, as written. */
+export type ClientConfig = Written<typeof clientSchema>
+/** An entry of `server.listen`, as written. */
+export type ListenEntry = Written<typeof listenSchema>
+/** `client.connect`, as written. */
+export type ConnectConfig = Written<typeof connectSchema>
+/** An entry of `client.proxies`, as written. */
+export type ProxyEntry = Written<typeof proxySchema>
+
+/** A configuration that was validated: every default is filled in. It is a {@link RystraConfig} too. */
+export type ResolvedConfig = Omit<Resolved<typeof configSchema>, 'client'> & { readonly client?: ResolvedClient }
+/** `server`, every default filled in. */
+export type ResolvedServer = Resolved<typeof serverSchema>
+/** `client`, every default filled in. */
+export type ResolvedClient = Omit<Resolved<typeof clientSchema>, 'id'> & { readonly id: string }
+
+/** Returns what it is given, typed: for configurations in TypeScript. */
+export const defineConfig = <
+  Config extends RystraConfig | ((env: NodeJS.ProcessEnv) => RystraConfig | Promise<RystraConfig>)
+>(
+  config: Config
+): Config => config

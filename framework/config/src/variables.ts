@@ -1,0 +1,43 @@
+import { type EachString, copyPlain, markVariable } from './plain.js'
+import { ConfigError, type Problem } from './problem.js'
+
+/** Where variables are looked up. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const variable = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}|\$\{/g
+/** A string that is one variable and nothing else. */
+export const wholeVariable = '^\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}$'
+const whole = new RegExp(wholeVariable)
+
+/**
+ * Replaces `${NAME}`, and `${NAME:-default}` where NAME is unset or empty, in every string value; `$${` stands for `${`.
+ * What was put in is not looked at again. Returns a copy.
+ * @throws config.missing-variable with all that are missing, config.invalid for a `${` that is neither
+ */
+export const substitute = (raw: unknown, env: Environment, file?: string): unknown => {
+  const invalid: Problem[] = []
+  const missing: Problem[] = []
+  const each: EachString = (text, path, parent, key) => {
+    if (!text.includes('${')) return text
+    if (whole.test(text)) markVariable(parent, key)
+    return text.replace(variable, (match, name?: string, hasDefault?: string, fallback?: string) => {
+      if (match === '$${') return '${'
+      if (name === undefined) {
+        invalid.push({ path, value: 'a lone ${', expected: '${NAME}, ${NAME:-default}, or $${ for the two characters' })
+        return match
+      }
+      const value = Object.hasOwn(env, name) ? env[name] : undefined
+      if (hasDefault !== undefined) return value === undefined || value === '' ? (fallback ?? '') : value
+      if (value !== undefined) return value
+      missing.push({ path, value: 'nothing', expected: `the environment variable ${name}` })
+      return ''
+    })
+  }
+  const copy = copyPlain(raw, invalid, each)
+  if (missing.length > 0) {
+    const lines = missing.map(({ path, expected }) => `${expected.split(' ').at(-1)}, for ${path}`)
+    throw new ConfigError('config.missing-variable', [...missing, ...invalid], file, lines)
+  }
+  if (invalid.length > 0) throw new ConfigError('config.invalid', invalid, file)
+  return copy
+}
