@@ -14,7 +14,7 @@ const tcp: ProxyKind<TcpSpec> = {
       host.relay(visitor, {
         host: visitor.remoteAddress ?? 'unknown',
         port: visitor.remotePort ?? 0,
-        to: { host: visitor.localAddress ?? bound.host, port: visitor.localPort ?? bound.port }
+        to: { host: visitor.localAddress ?? 'unknown', port: visitor.localPort ?? 0 }
       })
     )
     return { address: bound.host.includes(':') ? `[${bound.host}]:${bound.port}` : `${bound.host}:${bound.port}` }

@@ -32,6 +32,7 @@ export class RawDuplex implements RawStream {
   read(reader: RawReader): void {
     const first = this.#reader === undefined
     this.#reader = reader
+    this.#paused = false
     if (first) {
       if (this.#stream.readableEnded) this.#ended = true
       this.#stream.on('end', () => {

@@ -55,6 +55,7 @@ export class RawSocket implements RawStream {
   read(reader: RawReader): void {
     const first = this.#reader === undefined
     this.#reader = reader
+    this.#paused = false
     if (first) this.#start()
     else this.#deliverBack()
   }

@@ -1,1 +1,11 @@
-export {}
+/** What both ends of a session share: handshake, control stream, heartbeat, streams, relay, back-off. */
+export * from './backoff.js'
+export * from './frame-channel.js'
+export * from './handshake-client.js'
+export * from './handshake-server.js'
+export * from './head-reader.js'
+export * from './heartbeat.js'
+export * from './read-message.js'
+export * from './refuse-stream.js'
+export * from './session.js'
+export * from './stream-run.js'

@@ -1,0 +1,143 @@
+import { type ErrorCode, RystraError, toRystraError } from '@rystra/model'
+import type { Accepted, ClientInfo, GenerationRef, PeerInfo } from '@rystra/plugin'
+import {
+  choose,
+  type DataHello,
+  type Fields,
+  type Hello,
+  ServerHandshake,
+  type ServerRequest
+} from '@rystra/protocol'
+import type { Duplex } from 'node:stream'
+import { nextChunk } from './next-chunk.js'
+
+/** What a server needs to let somebody in. */
+export interface ServerHandshakeOptions {
+  readonly generation: GenerationRef
+  readonly peer: PeerInfo
+  readonly transport: string
+  /** Software and version, `rystra/0.1.0`. */
+  readonly agent: string
+  /** What a client may use on this link: names of muxers, or `native` alone. */
+  readonly muxers: readonly string[]
+  /** Gives up; its reason is sent to the peer and thrown. */
+  readonly signal: AbortSignal
+}
+
+/** Somebody who proved who they are. Answer with {@link Admitted.welcome}, once. */
+export interface Admitted {
+  readonly type: 'session'
+  readonly client: ClientInfo
+  readonly muxer: string
+  readonly accepted: Accepted
+  /** Sends AuthOk. From then on the link belongs to the muxer. */
+  welcome(fields: Fields<'AuthOk'>): void
+  /** Sends the code of an error, and closes. */
+  refuse(error: unknown): void
+}
+
+/** A link of a session that is there, if the proof holds. */
+export interface DataLinkOffered {
+  readonly type: 'data'
+  readonly hello: DataHello
+  /** Leaves what came behind the opening in the stream. */
+  take(): void
+  refuse(error: unknown): void
+}
+
+/**
+ * The server's half of the handshake on a stream, up to the point where the caller decides. Whatever is thrown was told
+ * to the peer before, as far as it may know, and the stream is closed.
+ */
+export const authenticateClient = async (
+  stream: Duplex,
+  options: ServerHandshakeOptions
+): Promise<Admitted | DataLinkOffered> => {
+  const handshake = new ServerHandshake()
+  try {
+    return await admit(stream, handshake, options)
+  } catch (error) {
+    finish(stream, handshake.farewell(error))
+    throw toRystraError(error)
+  }
+}
+
+const finish = (stream: Duplex, farewell: Uint8Array | undefined): void => {
+  if (stream.destroyed) return
+  // Drain what the peer still sends: closing over unread bytes would reset the connection, and lose what we say.
+  stream.resume()
+  if (farewell === undefined) stream.destroy()
+  else stream.end(farewell, () => setImmediate(() => stream.destroy()))
+}
+
+const admit = async (
+  stream: Duplex,
+  handshake: ServerHandshake,
+  options: ServerHandshakeOptions
+): Promise<Admitted | DataLinkOffered> => {
+  const { generation, peer, transport, signal } = options
+  const { calls, registries } = generation
+  const first = await ask(stream, handshake, signal)
+  if (first.type === 'data') {
+    return {
+      type: 'data',
+      hello: first.hello,
+      take: () => giveBack(stream, handshake),
+      refuse: (error) => finish(stream, handshake.refuse(error))
+    }
+  }
+  if (first.type !== 'hello') throw new RystraError('protocol.unexpected')
+
+  const client = clientOf(first.hello)
+  const context = { peer, client, transport }
+  const denied = await calls.hello(context)
+  if (denied !== undefined) throw refusal('session.refused', denied.deny)
+
+  const { authenticators } = registries
+  const methods = authenticators.list().filter((name) => authenticators.get(name).verify !== undefined)
+  const method = choose(methods, first.hello.auth)
+  const muxer = choose(first.hello.muxers, options.muxers)
+  if (method === undefined) throw refusal('auth.no-method', `offered: ${first.hello.auth.join(', ')}; here: ${methods.join(', ')}`)
+  if (muxer === undefined) throw refusal('registry.unknown', `muxer; offered: ${first.hello.muxers.join(', ')}; here: ${options.muxers.join(', ')}`)
+  stream.write(handshake.accept({ muxer, method, agent: options.agent }))
+
+  const second = await ask(stream, handshake, signal)
+  if (second.type !== 'auth') throw new RystraError('protocol.unexpected')
+  const binding = peer.tls?.binding
+  const answer = await calls.auth({
+    ...context,
+    method,
+    proof: second.proof,
+    challenge: { transcript: second.transcript, clientId: client.id, ...(binding === undefined ? {} : { binding }) }
+  })
+  if ('deny' in answer) throw refusal('auth.refused', answer.deny)
+  signal.throwIfAborted()
+  return {
+    type: 'session',
+    client,
+    muxer,
+    accepted: answer,
+    welcome: (fields) => {
+      stream.write(handshake.authenticated(fields))
+      giveBack(stream, handshake)
+    },
+    refuse: (error) => finish(stream, handshake.refuse(error))
+  }
+}
+
+/** The detail is for the log of this side: a peer that is not authenticated gets the code alone. */
+const refusal = (code: ErrorCode, detail: string): RystraError => new RystraError(code, { side: 'server', detail })
+
+const clientOf = ({ id, instance, agent }: Hello): ClientInfo => ({ id, instance, agent })
+
+const giveBack = (stream: Duplex, handshake: ServerHandshake): void => {
+  const rest = handshake.rest()
+  if (rest.length > 0) stream.unshift(rest)
+}
+
+const ask = async (stream: Duplex, handshake: ServerHandshake, signal: AbortSignal): Promise<ServerRequest> => {
+  for (;;) {
+    const request = handshake.push(await nextChunk(stream, signal))
+    if (request !== undefined) return request
+  }
+}

@@ -1,0 +1,51 @@
+import type { RawReader, Verdict } from '@rystra/bytes'
+import { RystraError } from '@rystra/model'
+import { errorFrom, FIRST_FRAME_LIMIT, FrameDecoder } from '@rystra/protocol'
+
+/** What the client says of a stream before the first byte of the service. Exactly one is called, once. */
+export interface HeadTaken {
+  onReady(): void
+  /** The stream has to be reset. */
+  onRefused(error: RystraError | Error): void
+}
+
+/**
+ * Takes the client's answer, StreamReady or Error, off the head of a data stream and passes on the rest. So the server
+ * can relay at once, and a visitor who speaks first does not wait for the answer.
+ */
+export class HeadReader implements RawReader {
+  readonly #next: RawReader
+  readonly #taken: HeadTaken
+  #decoder: FrameDecoder | undefined = new FrameDecoder(FIRST_FRAME_LIMIT)
+
+  constructor(next: RawReader, taken: HeadTaken) {
+    this.#next = next
+    this.#taken = taken
+  }
+
+  onBytes(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
+    const decoder = this.#decoder
+    if (decoder === undefined) return this.#next.onBytes(buffer, start, end, shared)
+    try {
+      decoder.push(buffer, start, end)
+      const message = decoder.next()
+      if (message === undefined) return true
+      this.#decoder = undefined
+      if (message.type === 'Error') throw errorFrom(message, 'client')
+      if (message.type !== 'StreamReady') throw new RystraError('protocol.unexpected', { detail: message.type })
+      this.#taken.onReady()
+      const rest = decoder.rest()
+      if (rest.length === 0) return true
+      return this.#next.onBytes(Buffer.from(rest.buffer, rest.byteOffset, rest.length), 0, rest.length, false) !== false
+    } catch (error) {
+      this.#decoder = undefined
+      this.#taken.onRefused(error as Error)
+      return true
+    }
+  }
+
+  onEnd(): void {
+    if (this.#decoder === undefined) this.#next.onEnd()
+    else this.#taken.onRefused(new RystraError('stream.reset', { side: 'client', detail: 'it ended before it was ready' }))
+  }
+}

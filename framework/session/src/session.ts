@@ -1,0 +1,156 @@
+import { type Logger, RystraError, type SessionInfo, type Side } from '@rystra/model'
+import type { Clock, DataLinks, StreamLink } from '@rystra/plugin'
+import { errorField, errorFrom, type Message } from '@rystra/protocol'
+import type { Duplex } from 'node:stream'
+import { FrameChannel } from './frame-channel.js'
+import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
+
+/** What a session is made of. */
+export interface SessionOptions {
+  readonly side: Side
+  readonly info: SessionInfo
+  readonly link: StreamLink
+  readonly links: DataLinks
+  readonly heartbeat: HeartbeatOptions
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** What happens in a {@link Session}. */
+export interface SessionEvents {
+  /** A message other than those that the session answers itself. A throw ends the session. */
+  onMessage(message: Message): void
+  /** The other side opened a data stream. */
+  onStream(stream: Duplex): void
+  /** The other side wants no more streams, and closes when those that are open are done. */
+  onGoAway(error?: RystraError): void
+  /** Called once. `error` is absent when it was closed in good order. */
+  onClose(error?: RystraError): void
+}
+
+/** The part of a session that both ends share: control stream, heartbeat, streams, end. */
+export class Session {
+  readonly info: SessionInfo
+  readonly link: StreamLink
+  readonly #options: SessionOptions
+  readonly #events: SessionEvents
+  readonly #heartbeat: Heartbeat
+  #channel: FrameChannel | undefined
+  #closed = false
+  #goingAway = false
+  #error: RystraError | undefined
+
+  constructor(options: SessionOptions, events: SessionEvents) {
+    this.info = options.info
+    this.link = options.link
+    this.#options = options
+    this.#events = events
+    this.#heartbeat = new Heartbeat(
+      options.heartbeat,
+      options.clock,
+      (seq, time) => this.send({ type: 'Heartbeat', seq, time }),
+      () => this.destroy(new RystraError('session.timeout', { side: otherSide(options.side) }))
+    )
+    this.link.onStream = (stream) => this.#stream(stream)
+    this.link.onClose = (error) => this.#over(error === undefined ? undefined : new RystraError('session.lost', { cause: error }))
+    if (this.link.control !== undefined) this.#control(this.link.control)
+  }
+
+  /** Round trip of the last heartbeat, in milliseconds. */
+  get rtt(): number | undefined {
+    return this.#heartbeat.rtt
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Whether either side has said that it wants no more streams. */
+  get goingAway(): boolean {
+    return this.#goingAway
+  }
+
+  /** Client: opens the control stream, unless the link has one. Server: resolves at once. */
+  async start(signal: AbortSignal): Promise<void> {
+    if (this.#channel !== undefined || this.#options.side === 'server') return
+    const stream = await this.link.open(signal)
+    this.#control(stream)
+  }
+
+  #control(stream: Duplex): void {
+    this.#channel = new FrameChannel(stream, {
+      onMessage: (message) => this.#message(message),
+      onClose: (error) => this.destroy(error)
+    })
+    this.#heartbeat.start()
+  }
+
+  #stream(stream: Duplex): void {
+    if (this.#channel === undefined && this.#options.side === 'server') this.#control(stream)
+    else this.#events.onStream(stream)
+  }
+
+  #message(message: Message): void {
+    this.#heartbeat.heard()
+    switch (message.type) {
+      case 'Heartbeat':
+        this.send({ type: 'HeartbeatAck', seq: message.seq, time: message.time })
+        break
+      case 'HeartbeatAck':
+        this.#heartbeat.answered(message.time)
+        break
+      case 'RequestLinks':
+        this.#options.links.onRequest?.(message.count)
+        break
+      case 'GoAway':
+        this.#goingAway = true
+        this.#events.onGoAway(
+          message.error === undefined ? undefined : errorFrom(message.error, otherSide(this.#options.side))
+        )
+        break
+      default:
+        this.#events.onMessage(message)
+    }
+  }
+
+  /** Sends a message on the control stream. */
+  send(message: Message): void {
+    this.#channel?.send(message)
+  }
+
+  /** Whether the other side answers within `ms` milliseconds. */
+  probe(ms: number): Promise<boolean> {
+    return this.#closed ? Promise.resolve(false) : this.#heartbeat.probe(ms)
+  }
+
+  /** Tells the other side to open no more streams. `drain` milliseconds are left to those that are open. */
+  goAway(drain: number, error?: RystraError): void {
+    if (this.#closed) return
+    this.#goingAway = true
+    this.send({ type: 'GoAway', drain, ...(error === undefined ? {} : { error: errorField(error) }) })
+  }
+
+  /** Ends in good order: what is queued is sent. Open streams are reset. */
+  close(error?: RystraError): void {
+    if (this.#closed) return
+    this.#error ??= error
+    this.#channel?.end()
+    this.link.close()
+  }
+
+  /** Ends at once. */
+  destroy(error?: RystraError): void {
+    if (this.#closed) return
+    this.#error ??= error
+    this.link.destroy(error)
+  }
+
+  #over(error?: RystraError): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#heartbeat.stop()
+    this.#events.onClose(this.#error ?? error)
+  }
+}
+
+const otherSide = (side: Side): Side => (side === 'server' ? 'client' : 'server')
