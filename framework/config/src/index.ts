@@ -1,9 +1,13 @@
 /** Finds, reads, substitutes, validates and diffs the configuration. */
+export { type Changes, type ConfigDiff, diffConfig } from './diff.js'
 export { maxDuration, parseDuration } from './duration.js'
+export { type ExtensionEntry, extensionSchema } from './entry.js'
 export type { ConfigFormat } from './formats.js'
+export { type Described, type JsonSchema, jsonSchema } from './json-schema.js'
 export { type LoadedConfig, type LoadOptions, loadConfig, maxFileSize, searchPlaces } from './load.js'
 export { formatPorts, parsePorts, type PortRange, type PortsWritten, portAllowed } from './ports.js'
 export { ConfigError, formatProblem, type Problem } from './problem.js'
+export { type Registered, validateWith } from './registered.js'
 export * from './types.js'
 export { type ConfigOrigin, defaultClientId, validateBase } from './validate.js'
 export { type Environment, substitute } from './variables.js'

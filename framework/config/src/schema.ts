@@ -71,6 +71,12 @@ export const resolved = <Value, Final>(
     Final
   >
 
+/** A schema, and what it expects in better words than its keywords make. */
+export const said = <Schema extends TSchema>(schema: Schema, expected: string): Schema => ({
+  ...schema,
+  [expectedKey]: expected
+})
+
 /** A field that may be left out, and what it is then. */
 export const defaulted = <Schema extends TSchema>(
   schema: Schema,

@@ -1,80 +1,16 @@
-import { Type } from '@sinclair/typebox'
-import { type Extension, type ExtensionUse, isExtension } from '@rystra/plugin'
+import { type StringOptions, Type } from '@sinclair/typebox'
 import { durationSchema } from './duration.js'
+import { extensionSchema } from './entry.js'
 import { portsSchema } from './ports.js'
-import { type Resolved, type Written, defaulted, open, resolved } from './schema.js'
+import { type Resolved, type Written, defaulted, open, resolved, said } from './schema.js'
 
-/**
- * An extension as the configuration names it: a package, a relative path, or, in code, the extension itself, with or
- * without options. `name` tells two uses of one extension apart.
- */
-export type ExtensionEntry =
-  | string
-  | Extension
-  | ExtensionUse
-  | { readonly use: string | Extension; readonly name?: string; readonly options?: unknown }
-
+const text = (expected: string, options: StringOptions) => said(Type.String(options), expected)
 /** No control characters: ids and names are printed to terminals and logs. */
 const word = (description: string) =>
-  Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\x00-\\x1f\\x7f]+$', description })
-const host = { minLength: 1, maxLength: 255, pattern: '^[^\\s/]+$' }
+  text('text of 1 to 128 characters', { minLength: 1, maxLength: 128, pattern: '^[^\\x00-\\x1f\\x7f]+$', description })
+const host = (description = 'A host name or an address.') =>
+  text('a host name or an address', { minLength: 1, maxLength: 255, pattern: '^[^\\s/]+$', description })
 const port = { minimum: 0, maximum: 65535 }
-
-const fieldsOfUse = ['use', 'name', 'options']
-const expectedUse = "a package name, a relative path such as './hooks/mine.ts', or { use, name?, options? }"
-
-const entry = (value: unknown): ExtensionEntry => {
-  if (typeof value === 'string' && value.trim() !== '' && value.length <= 1024) return value
-  if (isExtension(value)) return value
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new RangeError(`expected ${expectedUse}`)
-  const fields = value as Record<string, unknown>
-  if (isExtension(fields.extension)) return value as ExtensionUse
-  const unknown = Object.keys(fields).find((key) => !fieldsOfUse.includes(key))
-  if (unknown !== undefined) throw new RangeError(`expected no keys but ${fieldsOfUse.join(', ')}`)
-  if (
-    !(
-      isExtension(fields.use) ||
-      (typeof fields.use === 'string' && fields.use.trim() !== '' && fields.use.length <= 1024)
-    )
-  )
-    throw new RangeError(`expected ${expectedUse}`)
-  if (fields.name !== undefined && !(typeof fields.name === 'string' && /^[\w.@/-]{1,128}$/.test(fields.name)))
-    throw new RangeError('expected a name of letters, digits and . @ / _ -')
-  return value as ExtensionEntry
-}
-
-const use = {
-  type: 'string',
-  minLength: 1,
-  maxLength: 1024,
-  description: 'Package name, or path relative to the configuration.'
-}
-
-/** Schema of {@link ExtensionEntry}. */
-export const extensionSchema = resolved<ExtensionEntry, ExtensionEntry>(
-  expectedUse,
-  {
-    anyOf: [
-      use,
-      {
-        type: 'object',
-        properties: {
-          use,
-          name: {
-            type: 'string',
-            pattern: '^[\\w.@/-]{1,128}$',
-            description: 'Tells two uses of one extension apart. Default: the name the extension gives itself.'
-          },
-          options: { description: "The extension's options; its README lists them." }
-        },
-        required: ['use'],
-        additionalProperties: false
-      }
-    ]
-  },
-  entry
-)
 
 /** Schema of {@link LogConfig}. */
 export const logSchema = Type.Object({
@@ -93,7 +29,7 @@ export const listenSchema = open(
   Type.Object({
     transport: defaulted(word('Name of a registered transport.'), 'tcp'),
     host: defaulted(
-      Type.String(host),
+      host(),
       '0.0.0.0',
       'Address to bind. The default is all IPv4 addresses: clients come from elsewhere.'
     ),
@@ -114,7 +50,7 @@ export const serverSchema = Type.Object({
   ),
   publish: defaulted(
     Type.Object({
-      host: defaulted(Type.String(host), '0.0.0.0', 'Address on which proxies are published.'),
+      host: defaulted(host(), '0.0.0.0', 'Address on which proxies are published.'),
       ports: defaulted(
         portsSchema(),
         ['20000-29999'],
@@ -188,7 +124,7 @@ export const serverSchema = Type.Object({
 export const connectSchema = open(
   Type.Object({
     transport: defaulted(word('Name of a registered transport.'), 'tcp'),
-    host: Type.String({ ...host, description: 'The server: a name or an address.' }),
+    host: host('The server: a name or an address.'),
     port: defaulted(Type.Integer({ minimum: 1, maximum: 65535 }), 7000, "The server's port."),
     muxer: Type.Optional(
       word('Name of a registered muxer. Default: yamux if it is registered, otherwise the first that is.')
@@ -260,6 +196,9 @@ export const clientSchema = Type.Object({
 
 /** Schema of {@link RystraConfig}. */
 export const configSchema = Type.Object({
+  $schema: Type.Optional(
+    Type.String({ description: 'Where editors find the JSON Schema; `rystra check --schema` writes it.' })
+  ),
   extensions: defaulted(
     Type.Array(extensionSchema, { maxItems: 1000 }),
     [],

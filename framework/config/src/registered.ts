@@ -1,0 +1,109 @@
+import { Kind, type TObject, type TSchema, Type } from '@sinclair/typebox'
+import type { Registries, Side } from '@rystra/plugin'
+import { check } from './check.js'
+import { carryVariables } from './plain.js'
+import { ConfigError, type Problem, at, nearest, show } from './problem.js'
+import { type ResolvedClient, type ResolvedConfig, connectSchema, listenSchema, proxySchema } from './types.js'
+import type { ConfigOrigin } from './validate.js'
+
+/** What of the registries the configuration refers to. */
+export type Registered = Pick<Registries, 'transports' | 'muxers' | 'proxies'>
+
+/** Used when `client.connect.muxer` names none and it is registered. */
+export const usualMuxer = 'yamux'
+
+const noFields = Type.Object({})
+
+/**
+ * Checks what only extensions know, for one half of the configuration: that transports, muxers and kinds of proxies are
+ * registered, and the fields they add. Fills in their defaults, and `client.connect.muxer`. The other half is left as it
+ * is, so that a machine needs the extensions of its own role only.
+ * @throws config.invalid with all problems there are
+ */
+export const validateWith = (
+  config: ResolvedConfig,
+  registries: Registered,
+  side: Side,
+  origin: ConfigOrigin = {}
+): ResolvedConfig => {
+  const problems: Problem[] = []
+  const checked =
+    side === 'server' ? checkServer(config, registries, problems) : checkClient(config, registries, problems)
+  if (problems.length > 0) throw new ConfigError('config.invalid', problems, origin.file)
+  return checked
+}
+
+const checkServer = (config: ResolvedConfig, { transports }: Registered, problems: Problem[]): ResolvedConfig => {
+  if (config.server === undefined) return config
+  const listen = config.server.listen.map((entry, i) => {
+    const path = at('server.listen', i)
+    if (!isRegistered(transports, entry.transport, at(path, 'transport'), 'transport', problems)) return entry
+    return checkAdded(transports.get(entry.transport).listenOptions, listenSchema, entry, path, problems)
+  })
+  return { ...config, server: { ...config.server, listen } }
+}
+
+const checkClient = (config: ResolvedConfig, registries: Registered, problems: Problem[]): ResolvedConfig => {
+  if (config.client === undefined) return config
+  const proxies = config.client.proxies.map((entry, i) => {
+    const path = at('client.proxies', i)
+    if (!isRegistered(registries.proxies, entry.kind, at(path, 'kind'), 'kind of proxy', problems)) return entry
+    return checkAdded(registries.proxies.get(entry.kind).spec, proxySchema, entry, path, problems)
+  })
+  const connect = checkConnect(config.client.connect, registries, problems)
+  return { ...config, client: { ...config.client, connect, proxies } }
+}
+
+const checkConnect = (
+  connect: ResolvedClient['connect'],
+  { transports, muxers }: Registered,
+  problems: Problem[]
+): ResolvedClient['connect'] => {
+  const path = 'client.connect'
+  // A transport that multiplexes by itself needs no muxer, so that none at all is no mistake yet.
+  const muxer = connect.muxer ?? (muxers.has(usualMuxer) ? usualMuxer : muxers.list()[0])
+  if (connect.muxer !== undefined) isRegistered(muxers, connect.muxer, at(path, 'muxer'), 'muxer', problems)
+  if (!isRegistered(transports, connect.transport, at(path, 'transport'), 'transport', problems)) return connect
+  const checked = checkAdded(transports.get(connect.transport).dialOptions, connectSchema, connect, path, problems)
+  return muxer === undefined ? checked : { ...checked, muxer }
+}
+
+const isRegistered = (
+  registry: { has(name: string): boolean; list(): readonly string[] },
+  name: string,
+  path: string,
+  what: string,
+  problems: Problem[]
+): boolean => {
+  if (registry.has(name)) return true
+  const names = registry.list()
+  const meant = nearest(name, names)
+  const expected = `a registered ${what}; registered: ${names.join(', ') || 'none'}`
+  const hint = meant === undefined ? 'add the extension that registers it' : `did you mean ${meant}?`
+  problems.push({ path, value: show(name, path), expected, hint })
+  return false
+}
+
+/** Names of the fields that a schema lists. */
+export const fieldsOf = (schema: TSchema): string[] =>
+  schema[Kind] === 'Object'
+    ? Object.keys(schema.properties as object)
+    : [...((schema.allOf ?? schema.anyOf ?? []) as TSchema[])].flatMap(fieldsOf)
+
+/** Checks the fields that somebody else added to an entry; those common to all entries were checked before. */
+const checkAdded = <Entry extends object>(
+  schema: TSchema = noFields,
+  common: TObject,
+  entry: Entry,
+  path: string,
+  problems: Problem[]
+): Entry => {
+  const known = fieldsOf(common)
+  const own = fieldsOf(schema)
+  const isAdded = ([key]: [string, unknown]): boolean => !known.includes(key) || own.includes(key)
+  const fields = Object.entries(entry)
+  const added = Object.fromEntries(fields.filter(isAdded))
+  carryVariables(entry, added)
+  const checked = check(schema, added, path, problems, { alsoKnown: known })
+  return { ...Object.fromEntries(fields.filter((field) => !isAdded(field))), ...(checked as object) } as Entry
+}
