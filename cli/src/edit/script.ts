@@ -1,0 +1,57 @@
+import { inspect } from 'node:util'
+import { type NewEntry, unset } from './entry.js'
+import { appendItem, type List, listAt, mask, removeItem, scriptSyntax } from './scan.js'
+
+const literal = (value: unknown): string => inspect(value, { depth: 20, breakLength: 100, compact: true, maxArrayLength: null, maxStringLength: null })
+
+/** An entry as TypeScript. On one line, without comments, when there is no indentation. */
+export const scriptEntry = (entry: NewEntry, indent?: string): string => {
+  const { use, options } = entry
+  const set = Object.entries(options)
+  const rest = unset(entry)
+  if (set.length === 0 && (rest.length === 0 || indent === undefined)) return literal(use)
+  const key = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : literal(name))
+  if (indent === undefined) return `{ use: ${literal(use)}, options: ${literal(options)} }`
+  const comment = set.length === 0 ? '// ' : ''
+  const lines = [
+    '{',
+    `  use: ${literal(use)},`,
+    `  ${comment}options: {`,
+    ...set.map(([name, value]) => `    ${key(name)}: ${literal(value)},`),
+    ...rest.map(
+      ({ key: name, value, description }) =>
+        `  ${set.length === 0 ? '// ' : ''}  ${set.length === 0 ? '' : '// '}${key(name)}: ${literal(value)},${description === undefined ? '' : ` // ${description}`}`
+    ),
+    `  ${comment}}`,
+    '}'
+  ]
+  return lines.join(`\n${indent}`)
+}
+
+/** The only list named `extensions` in a script; nothing when there is none, or more than one. */
+const findList = (masked: string): List | undefined => {
+  const found = [...masked.matchAll(/\bextensions\s*:\s*\[/g)]
+  const [only] = found
+  if (only === undefined || found.length > 1) return undefined
+  return listAt(masked, only.index + only[0].length - 1)
+}
+
+/** The text with the entry in it; nothing when the place is not clear. */
+export const addToScript = (text: string, entry: NewEntry): string | undefined => {
+  const masked = mask(text, scriptSyntax)
+  const list = findList(masked)
+  if (list !== undefined) return appendItem(text, list, (indent) => scriptEntry(entry, indent))
+  if (/\bextensions\b/.test(masked)) return undefined
+  const starts = [...masked.matchAll(/(?:\bdefineConfig\s*\(\s*|\bexport\s+default\s+)\{/g)]
+  const [only] = starts
+  if (only === undefined || starts.length > 1) return undefined
+  const at = only.index + only[0].length
+  return `${text.slice(0, at)}\n  extensions: [\n    ${scriptEntry(entry, '    ')}\n  ],${text.slice(at)}`
+}
+
+/** The text without the entry at `index`; nothing when it is not clear where it stands. */
+export const removeFromScript = (text: string, index: number): string | undefined => {
+  const masked = mask(text, scriptSyntax)
+  const list = findList(masked)
+  return list?.items[index] === undefined ? undefined : removeItem(text, masked, list, index)
+}

@@ -1,0 +1,25 @@
+import { RystraError } from '@rystra/model'
+
+/** Commands of a topic, so that `plugins add` is understood as `plugins:add`. */
+const topics: Readonly<Record<string, readonly string[]>> = {
+  plugins: ['add', 'remove', 'list', 'inspect'],
+  extension: ['create']
+}
+
+const commands = ['init', 'serve', 'connect', 'expose', 'check', 'help']
+
+/** `plugins add x` becomes `plugins:add x`. Everything else stays as it is. */
+export const joinTopic = (argv: readonly string[]): string[] => {
+  const [topic = '', command = '', ...rest] = argv
+  return topics[topic]?.includes(command) === true ? [`${topic}:${command}`, ...rest] : [...argv]
+}
+
+/** A clear error for a command that does not exist; nothing for any other error. */
+export const notFound = (error: unknown, argv: readonly string[]): RystraError | undefined => {
+  if (!(error instanceof Error) || !/^command .* not found$/i.test(error.message)) return undefined
+  const known = [...commands, ...Object.entries(topics).flatMap(([topic, list]) => list.map((name) => `${topic}:${name}`))]
+  return new RystraError('usage.invalid', {
+    detail: `no command "${argv[0] ?? ''}"; there are ${known.join(', ')}`,
+    hint: 'see `rystra --help`'
+  })
+}
