@@ -1,1 +1,16 @@
-export {}
+/** Loads extensions, builds generations, owns registries and lifecycle. Knows no extension by name. */
+export { capabilityOf, packageFor } from './capabilities.js'
+export { systemClock } from './clock.js'
+export { type HookFacts, hookTable } from './hookTable.js'
+export type { ExtensionInspection, Inspection, TapInspection } from './inspect.js'
+export type { PackageInfo } from './instance.js'
+export { Kernel, type KernelOptions, type KernelState } from './kernel.js'
+export { type MetricSnapshot, MetricStore, type MetricValue } from './metrics.js'
+export { type OptionProblem, OptionsError, type Validated, validateOptions } from './options.js'
+export type { KernelUse } from './plan.js'
+export { isSecretName, redact, redacted } from './redact.js'
+export { strict } from './strict.js'
+export { didYouMean, nearest } from './suggest.js'
+export { type Manifest, entryOf } from './entry.js'
+export { type ExtensionEntry, type LoadedExtension, loadExtension, loadExtensions, loadPackage } from './load.js'
+export { isPath, type LoadFrom, type Located, locateExtension } from './locate.js'

@@ -1,0 +1,92 @@
+import type { AuthAnswer, Deny, ProxySpec } from '@rystra/plugin'
+import { isPlain } from './redact.js'
+
+/**
+ * What a tap answered, checked: a hook decides over security by these answers, and an answer that is none must not pass
+ * for "nothing". Each function gives `undefined` for nothing (`null` counts as nothing), or throws a `TypeError`.
+ */
+export type Accept = (answer: unknown, argument: unknown) => unknown
+
+/** A `{ deny }` in a waterfall, where only a throw ends the asking. No failure of the tap. */
+export class Denial extends Error {
+  readonly deny: string
+
+  constructor(deny: string) {
+    super(deny)
+    this.deny = deny
+  }
+}
+
+/** The answer in words, without its contents: these may be secret. */
+const kindOf = (answer: unknown): string => {
+  if (Array.isArray(answer)) return 'an array'
+  if (typeof answer !== 'object') return typeof answer === 'boolean' ? String(answer) : `a ${typeof answer}`
+  const keys = Object.keys(answer as object)
+  return isPlain(answer)
+    ? `an object with ${keys.length === 0 ? 'no keys' : keys.slice(0, 8).join(', ')}`
+    : 'an object of a class'
+}
+
+const wrong = (answer: unknown, expected: string): never => {
+  throw new TypeError(`it answered ${kindOf(answer)}; expected ${expected}`)
+}
+
+const isNothing = (answer: unknown): answer is undefined | null => answer === undefined || answer === null
+
+/** `{ deny }` as it has to be; `undefined` when the answer says nothing of denying. */
+const denyOf = (answer: object): Deny | undefined => {
+  const { deny } = answer as { deny?: unknown }
+  if (deny === undefined) return undefined
+  if (typeof deny !== 'string' || deny === '') throw new TypeError('it answered a deny that is not a text')
+  return { deny }
+}
+
+/** Nothing, or `{ deny }`. */
+export const acceptDeny: Accept = (answer): Deny | undefined => {
+  if (isNothing(answer)) return undefined
+  const deny = typeof answer === 'object' ? denyOf(answer) : undefined
+  return deny ?? wrong(answer, 'nothing or { deny: reason }')
+}
+
+const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array
+
+/** Nothing, `{ deny }`, or an identity. */
+export const acceptAuth: Accept = (answer): AuthAnswer | undefined => {
+  if (isNothing(answer)) return undefined
+  const expected = 'nothing, { deny: reason } or { identity: { id, … }, confirm?, secret? }'
+  if (typeof answer !== 'object') return wrong(answer, expected)
+  const deny = denyOf(answer)
+  if (deny !== undefined) return deny
+  const { identity, confirm, secret } = answer as Record<string, unknown>
+  if (typeof identity !== 'object' || identity === null) return wrong(answer, expected)
+  const { id, rights } = identity as Record<string, unknown>
+  if (typeof id !== 'string' || id === '') throw new TypeError('it answered an identity without an id')
+  if (rights !== undefined && (typeof rights !== 'object' || rights === null))
+    throw new TypeError('it answered rights that are not an object')
+  if (confirm !== undefined && !isBytes(confirm)) throw new TypeError('it answered a confirm that is not bytes')
+  if (secret !== undefined && !(isBytes(secret) && secret.length === 32))
+    throw new TypeError('it answered a secret that is not 32 bytes')
+  return answer as AuthAnswer
+}
+
+/** Nothing, or a spec of the same name. Throws a {@link Denial} for `{ deny }`. */
+export const acceptSpec: Accept = (answer, argument): ProxySpec | undefined => {
+  if (isNothing(answer) || answer === argument) return undefined
+  if (!isPlain(answer)) return wrong(answer, 'nothing, a spec or { deny: reason }')
+  const deny = denyOf(answer)
+  if (deny !== undefined) throw new Denial(deny.deny)
+  const { name, kind } = answer
+  const { name: before } = argument as ProxySpec
+  if (name !== before) throw new TypeError('it changed the name of the proxy, by which both ends know it')
+  if (typeof kind !== 'string' || kind === '') throw new TypeError('it answered a spec without a kind')
+  return Object.freeze({ ...answer }) as ProxySpec
+}
+
+/** Nothing, or a buffer. */
+export const acceptChunk: Accept = (answer): Buffer | undefined => {
+  if (isNothing(answer)) return undefined
+  return Buffer.isBuffer(answer) ? answer : wrong(answer, 'nothing or a Buffer')
+}
+
+/** Observers have nothing to answer. */
+export const acceptNothing: Accept = () => undefined

@@ -1,0 +1,220 @@
+import {
+  type AuthAnswer,
+  type AuthContext,
+  type CloseStreamContext,
+  type ConnectContext,
+  type DataTap,
+  type Deny,
+  type Direction,
+  type DisconnectContext,
+  type HelloContext,
+  type HookCalls,
+  type HookName,
+  type LifecycleContext,
+  type OpenStreamContext,
+  type ProxyContext,
+  type ProxySpec,
+  type ReloadContext,
+  RystraError,
+  type SessionInfo,
+  type StreamInfo,
+  type UnregisterProxyContext
+} from '@rystra/plugin'
+import { AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook, SyncHook, SyncWaterfallHook } from 'tapable'
+import { acceptAuth, acceptChunk, acceptDeny, acceptNothing, acceptSpec, Denial } from './answers.js'
+import { type GuardHost, guardData, guardPromise, guardSync } from './guard.js'
+import { StreamTaps } from './streamTaps.js'
+import type { Tap } from './tap.js'
+
+type AsyncTappable = AsyncSeriesBailHook<never, unknown> | AsyncSeriesHook<never> | AsyncSeriesWaterfallHook<never>
+type Observer<Context> = SyncHook<[Context]>
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/**
+ * The hooks of one generation, compiled, and the rules for calling them. Taps come in the order of the configuration;
+ * within a hook, stages go before that.
+ */
+export class Calls implements HookCalls {
+  readonly #taps: readonly Tap[]
+  readonly #host: GuardHost
+  readonly #hello = new AsyncSeriesBailHook<[HelloContext], Deny>(['context'], 'onHello')
+  readonly #auth = new AsyncSeriesBailHook<[AuthContext], AuthAnswer>(['context'], 'onAuth')
+  readonly #register = new AsyncSeriesWaterfallHook<[ProxySpec, ProxyContext]>(['spec', 'context'], 'onRegisterProxy')
+  readonly #open: StreamTaps<AsyncSeriesBailHook<[OpenStreamContext], Deny>>
+  readonly #data: StreamTaps<SyncWaterfallHook<[Buffer, object], Buffer>>
+  readonly #closeStream: Observer<CloseStreamContext> = new SyncHook(['context'], 'onCloseStream')
+  readonly #unregister: Observer<UnregisterProxyContext> = new SyncHook(['context'], 'onUnregisterProxy')
+  readonly #connect: Observer<ConnectContext> = new SyncHook(['context'], 'onConnect')
+  readonly #disconnect: Observer<DisconnectContext> = new SyncHook(['context'], 'onDisconnect')
+  readonly #start = new AsyncSeriesHook<[LifecycleContext]>(['context'], 'onStart')
+  readonly #shutdown = new AsyncSeriesHook<[LifecycleContext]>(['context'], 'onShutdown')
+  readonly #reload = new AsyncSeriesHook<[ReloadContext]>(['context'], 'onReload')
+
+  constructor(taps: readonly Tap[], host: GuardHost) {
+    this.#taps = taps
+    this.#host = host
+    this.#fill(this.#hello, 'onHello', acceptDeny)
+    this.#fill(this.#auth, 'onAuth', acceptAuth)
+    this.#fill(this.#register, 'onRegisterProxy', acceptSpec)
+    this.#open = new StreamTaps(this.#of('onOpenStream'), host, (chosen) => {
+      const hook = new AsyncSeriesBailHook<[OpenStreamContext], Deny>(['context'], 'onOpenStream')
+      for (const tap of chosen) this.#add(hook, tap, acceptDeny)
+      return hook
+    })
+    this.#data = new StreamTaps(this.#of('onData'), host, (chosen) => {
+      const hook = new SyncWaterfallHook<[Buffer, object], Buffer>(['chunk', 'context'], 'onData')
+      for (const tap of chosen) hook.tap(called(tap), guardData(tap, host, acceptChunk) as () => Buffer)
+      return hook
+    })
+    this.#observe(this.#closeStream, 'onCloseStream')
+    this.#observe(this.#unregister, 'onUnregisterProxy')
+    this.#observe(this.#connect, 'onConnect')
+    this.#observe(this.#disconnect, 'onDisconnect')
+    this.#fill(this.#start, 'onStart', acceptNothing)
+    this.#fill(this.#shutdown, 'onShutdown', acceptNothing, isolated)
+    this.#fill(this.#reload, 'onReload', acceptNothing, isolated)
+  }
+
+  async hello(context: HelloContext): Promise<Deny | undefined> {
+    if (!this.#hello.isUsed()) return undefined
+    try {
+      return await this.#hello.promise(context)
+    } catch (error) {
+      return { deny: messageOf(error) }
+    }
+  }
+
+  async auth(context: AuthContext): Promise<AuthAnswer> {
+    try {
+      const answer = await this.#auth.promise(context)
+      return answer ?? { deny: `nobody answers for the method ${JSON.stringify(context.method)}` }
+    } catch (error) {
+      return { deny: messageOf(error) }
+    }
+  }
+
+  async registerProxy(spec: ProxySpec, session: SessionInfo): Promise<ProxySpec> {
+    const sent = Object.freeze({ ...spec })
+    if (!this.#register.isUsed()) return sent
+    try {
+      return await this.#register.promise(sent, Object.freeze({ session }))
+    } catch (error) {
+      if (error instanceof Denial) throw new RystraError('proxy.refused', { detail: error.deny })
+      throw new RystraError('proxy.refused', { detail: messageOf(error), cause: error })
+    }
+  }
+
+  openStream(context: OpenStreamContext): Promise<Deny | undefined> | undefined {
+    if (this.#open.none) return undefined
+    let hook: AsyncSeriesBailHook<[OpenStreamContext], Deny> | undefined
+    try {
+      hook = this.#open.for(context)
+    } catch (error) {
+      return Promise.resolve({ deny: messageOf(error) })
+    }
+    return hook?.promise(context).catch((error: unknown) => ({ deny: messageOf(error) }))
+  }
+
+  dataTap(stream: StreamInfo, direction: Direction): DataTap | undefined {
+    if (this.#data.none) return undefined
+    let hook: SyncWaterfallHook<[Buffer, object], Buffer> | undefined
+    try {
+      hook = this.#data.for(stream)
+    } catch (error) {
+      // The stream has to be reset; its first chunk does it, where the caller expects a throw.
+      return () => {
+        throw error
+      }
+    }
+    if (hook === undefined) return undefined
+    const chosen = hook
+    const context = Object.freeze({ stream, direction })
+    return (chunk) => chosen.call(chunk, context)
+  }
+
+  closeStream(context: CloseStreamContext): void {
+    this.#closeStream.call(context)
+  }
+
+  unregisterProxy(context: UnregisterProxyContext): void {
+    this.#unregister.call(context)
+  }
+
+  connect(context: ConnectContext): void {
+    this.#connect.call(context)
+  }
+
+  disconnect(context: DisconnectContext): void {
+    this.#disconnect.call(context)
+  }
+
+  /** Rejects with `extension.start-failed` when a tap fails. */
+  async start(context: LifecycleContext): Promise<void> {
+    try {
+      await this.#start.promise(context)
+    } catch (error) {
+      throw new RystraError('extension.start-failed', { detail: messageOf(error), cause: error })
+    }
+  }
+
+  /** Never rejects. */
+  shutdown(context: LifecycleContext): Promise<void> {
+    return this.#shutdown.promise(context)
+  }
+
+  /** Never rejects. */
+  reload(context: ReloadContext): Promise<void> {
+    return this.#reload.promise(context)
+  }
+
+  /** The taps of one hook in the order in which they are called. */
+  order(hook: HookName): Tap[] {
+    return this.#of(hook)
+  }
+
+  /** Sorted as tapable does it: stable, lower stages first. */
+  #of(hook: HookName): Tap[] {
+    return this.#taps.filter((tap) => tap.hook === hook).sort((a, b) => a.stage - b.stage)
+  }
+
+  #fill(hook: unknown, name: HookName, accept: typeof acceptDeny, wrap?: typeof isolated): void {
+    for (const tap of this.#of(name)) this.#add(hook, tap, accept, wrap)
+  }
+
+  #add(hook: unknown, tap: Tap, accept: typeof acceptDeny, wrap?: typeof isolated): void {
+    const target = hook as AsyncTappable
+    if (tap.promise) {
+      const guarded = guardPromise(tap, this.#host, accept)
+      target.tapPromise(called(tap), (wrap === undefined ? guarded : wrap(guarded)) as never)
+    } else {
+      const guarded = guardSync(tap, this.#host, accept)
+      target.tap(called(tap), (wrap === undefined ? guarded : quiet(guarded)) as never)
+    }
+  }
+
+  #observe(hook: unknown, name: HookName): void {
+    for (const tap of this.#of(name)) {
+      ;(hook as SyncHook<unknown[]>).tap(called(tap), quiet(guardSync(tap, this.#host, acceptNothing)))
+    }
+  }
+}
+
+const called = (tap: Tap): { name: string; stage: number } => ({ name: tap.extension, stage: tap.stage })
+
+/** Observers are isolated: their failures have been counted and logged by then. */
+const quiet =
+  (guarded: (...args: unknown[]) => unknown) =>
+  (...args: unknown[]): void => {
+    try {
+      guarded(...args)
+    } catch {}
+  }
+
+const isolated =
+  (guarded: (...args: unknown[]) => Promise<unknown>) =>
+  (...args: unknown[]): Promise<void> =>
+    guarded(...args).then(
+      () => undefined,
+      () => undefined
+    )

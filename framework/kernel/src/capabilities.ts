@@ -1,0 +1,35 @@
+import { type Capability, type RegistryName, RystraError } from '@rystra/plugin'
+import type { Instance } from './instance.js'
+import { registryFacts } from './registry.js'
+import { didYouMean } from './suggest.js'
+
+/** The word for something registered: `kind:tcp`. */
+export const capabilityOf = (registry: RegistryName, name: string): Capability =>
+  `${registryFacts[registry].capability}:${name}`
+
+/** The package that would provide something, if it is one of ours by its name: `@rystra/proxy-tcp` for `kind:tcp`. */
+export const packageFor = (capability: Capability): string | undefined => {
+  const [word, name] = capability.split(':')
+  const facts = Object.values(registryFacts).find((row) => row.capability === word)
+  return facts === undefined || name === undefined || name === '' ? undefined : `@rystra/${facts.packagePrefix}-${name}`
+}
+
+/** Throws `extension.requires`, naming everything that nobody provides, and the packages to add. */
+export const checkRequires = (instances: readonly Instance[]): void => {
+  const provided = new Set(instances.flatMap((instance) => instance.provides))
+  const missing = instances.flatMap((instance) =>
+    instance.requires.filter((need) => !provided.has(need)).map((need) => ({ need, name: instance.name }))
+  )
+  if (missing.length === 0) return
+  const lines = missing.map(({ name, need }) => {
+    const found = packageFor(need)
+    const add = found === undefined ? '' : `; add ${found}`
+    return `${name} needs ${need}${add}${didYouMean(need, [...provided])}`
+  })
+  const packages = [...new Set(missing.flatMap(({ need }) => packageFor(need) ?? []))]
+  const hint =
+    packages.length === 0
+      ? `add an extension that provides it; provided now: ${[...provided].join(', ') || 'nothing'}`
+      : packages.map((name) => `\`rystra plugins:add ${name}\``).join(', ')
+  throw new RystraError('extension.requires', { detail: lines.join('; '), hint })
+}

@@ -1,0 +1,33 @@
+import type { Clock } from '@rystra/plugin'
+
+/** The longest time `setTimeout` takes; it fires at once when given more. */
+const longest = 2 ** 31 - 1
+
+/** The time of this machine. Timers do not keep the process up. */
+export const systemClock: Clock = Object.freeze({
+  now: () => Date.now(),
+  after(ms: number, fn: () => void) {
+    const timer = setTimeout(fn, Math.min(ms, longest))
+    timer.unref()
+    return () => clearTimeout(timer)
+  }
+})
+
+/**
+ * Settles as `promise` does, or rejects with what `late` makes once `ms` milliseconds have passed. 0 is no limit.
+ * What the promise does afterwards is nobody's concern any more, a rejection included.
+ */
+export const within = <T>(clock: Clock, ms: number, promise: PromiseLike<T>, late: () => Error): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const cancel = ms === 0 ? undefined : clock.after(ms, () => reject(late()))
+    promise.then(
+      (value) => {
+        cancel?.()
+        resolve(value)
+      },
+      (error) => {
+        cancel?.()
+        reject(error)
+      }
+    )
+  })

@@ -1,0 +1,98 @@
+import type { Clock, GenerationRef, Registries } from '@rystra/plugin'
+import { Calls } from './calls.js'
+import type { GuardHost } from './guard.js'
+import type { Instance } from './instance.js'
+import { createRegistries, type GenerationRegistries } from './registry.js'
+
+/** One immutable set of extensions, with their taps compiled and their registrations in place. */
+export class Generation implements GenerationRef {
+  readonly id: number
+  readonly calls: Calls
+  readonly registries: Registries
+  readonly instances: readonly Instance[]
+  readonly #all: GenerationRegistries
+  #holds = 0
+  #state: 'present' | 'retired' | 'free' = 'present'
+  #onFree: (() => void) | undefined
+  #cancelDrain: (() => void) | undefined
+
+  /** `registries` are those into which the instances were set up and replayed. They are frozen here. */
+  constructor(id: number, instances: readonly Instance[], registries: GenerationRegistries, host: GuardHost) {
+    this.id = id
+    this.instances = Object.freeze([...instances])
+    this.calls = new Calls(
+      instances.flatMap((instance) => instance.record.taps),
+      host
+    )
+    this.#all = registries
+    for (const registry of Object.values(registries)) registry.freeze()
+    this.registries = registries
+  }
+
+  /** How many hold it. */
+  get holds(): number {
+    return this.#holds
+  }
+
+  /**
+   * Keeps this generation's extensions running until the returned function is called; calling it again does nothing.
+   * Too late for a generation that nobody held when it was replaced, or whose drain deadline has passed.
+   */
+  hold(): () => void {
+    let held = true
+    this.#holds++
+    return () => {
+      if (!held) return
+      held = false
+      this.#holds--
+      if (this.#holds === 0 && this.#state === 'retired') this.free()
+    }
+  }
+
+  /** Takes it into use: what its extensions look up, they find here. */
+  adopt(): void {
+    for (const instance of this.instances) {
+      instance.generations++
+      instance.record.see(this.#all)
+    }
+  }
+
+  /** It was replaced. `onFree` is called once: when nobody holds it any more, or `drain` milliseconds have passed. */
+  retire(clock: Clock, drain: number, onFree: () => void): void {
+    this.#state = 'retired'
+    this.#onFree = onFree
+    if (this.#holds === 0) this.free()
+    else this.#cancelDrain = clock.after(drain, () => this.free())
+  }
+
+  /** Lets go of its extensions now, whoever holds it. */
+  free(): void {
+    if (this.#state === 'free') return
+    this.#state = 'free'
+    this.#cancelDrain?.()
+    const onFree = this.#onFree
+    this.#onFree = undefined
+    onFree?.()
+  }
+}
+
+/** Sets up, or takes over, one instance after the other, and makes a generation of them. */
+export class Draft {
+  readonly registries = createRegistries()
+  readonly instances: Instance[] = []
+  readonly added: Instance[] = []
+  readonly kept: Instance[] = []
+
+  /** Counted as one more generation until the draft is done with: it may be of one that drains meanwhile. */
+  keep(instance: Instance): void {
+    instance.generations++
+    this.kept.push(instance)
+    instance.record.replay(this.registries)
+    this.instances.push(instance)
+  }
+
+  add(instance: Instance): void {
+    this.instances.push(instance)
+    this.added.push(instance)
+  }
+}

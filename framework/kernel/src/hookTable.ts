@@ -1,0 +1,174 @@
+import type { HookName } from '@rystra/plugin'
+
+/** Everything there is to say of one hook: what the kernel goes by, and what docs/reference/hooks.md is made from. */
+export interface HookFacts {
+  /** The class of tapable it is. */
+  readonly type:
+    | 'AsyncSeriesBailHook'
+    | 'AsyncSeriesWaterfallHook'
+    | 'SyncWaterfallHook'
+    | 'SyncHook'
+    | 'AsyncSeriesHook'
+  /** Whether taps may be asynchronous. */
+  readonly async: boolean
+  /** Whether taps may say which streams concern them. */
+  readonly perStream: boolean
+  /** Whether nobody's answer or error changes what happens: all taps run, errors are logged. */
+  readonly observer: boolean
+  /** The ends that call it. */
+  readonly side: 'server' | 'client' | 'both'
+  /** Who calls it, and at which moment. */
+  readonly when: string
+  /** Arguments as a tap gets them, name and type. */
+  readonly args: Readonly<Record<string, string>>
+  /** What a tap may answer, and what that means. */
+  readonly answer: string
+  /** What happens when nobody taps, or nobody answers. */
+  readonly nobody: string
+  /** What happens when a tap of policy `closed` throws, or does not answer in time. */
+  readonly failure: string
+}
+
+const observer = {
+  answer: 'Nothing; what a tap returns is ignored.',
+  nobody: 'Nothing happens.',
+  failure: 'It is logged and counted. The other taps still run, and what happened is not changed.',
+  observer: true
+}
+
+/** One row for each hook, in the order in which a session meets them. */
+export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
+  onHello: {
+    type: 'AsyncSeriesBailHook',
+    async: true,
+    perStream: false,
+    observer: false,
+    side: 'server',
+    when: 'The server, when a peer said Hello, before it chooses a method of authentication. The peer is not authenticated: believe nothing but its address.',
+    args: { context: 'HelloContext' },
+    answer:
+      '`{ deny: reason }` refuses the session; the first one wins, and later taps are not asked. The reason goes to the log, not to the peer. Nothing: go on.',
+    nobody: 'Go on.',
+    failure: 'The session is refused.'
+  },
+  onAuth: {
+    type: 'AsyncSeriesBailHook',
+    async: true,
+    perStream: false,
+    observer: false,
+    side: 'server',
+    when: 'The server, when a peer sent its proof. Each registered authenticator that can verify has a tap here, at stage NORMAL, for its own method.',
+    args: { context: 'AuthContext' },
+    answer:
+      '`{ identity, confirm?, secret? }` accepts, `{ deny: reason }` refuses; the first answer wins, and later taps are not asked. The reason goes to the log, not to the peer. Nothing: the next tap is asked.',
+    nobody: '**Refused.** Nobody authenticated means denied.',
+    failure: '**Refused.**'
+  },
+  onConnect: {
+    type: 'SyncHook',
+    async: false,
+    perStream: false,
+    side: 'both',
+    when: 'Either end, when a session is up: authenticated, multiplexed, before its first proxy.',
+    args: { context: 'ConnectContext' },
+    ...observer
+  },
+  onRegisterProxy: {
+    type: 'AsyncSeriesWaterfallHook',
+    async: true,
+    perStream: false,
+    observer: false,
+    side: 'server',
+    when: 'The server, when a client asks for a proxy, before the spec is checked against its kind and published.',
+    args: { spec: 'ProxySpec', context: 'ProxyContext' },
+    answer:
+      'A spec replaces the one so far, and later taps get that one; it keeps the `name`, by which both ends know the proxy. `{ deny: reason }` refuses this proxy, and the client is told the reason. Nothing: the spec stays. The spec is frozen: answer a changed copy.',
+    nobody: 'The spec is used as it was sent.',
+    failure: 'This proxy is refused (`proxy.refused`); the session goes on.'
+  },
+  onOpenStream: {
+    type: 'AsyncSeriesBailHook',
+    async: true,
+    perStream: true,
+    observer: false,
+    side: 'both',
+    when: 'The server, when a visitor has connected, before a data stream is opened; the client, when a stream has arrived, before the service is connected to.',
+    args: { context: 'OpenStreamContext' },
+    answer:
+      '`{ deny: reason }` refuses the stream; the first one wins. `context.through()` puts transforms into its path. Nothing: go on.',
+    nobody: 'Go on, without waiting.',
+    failure: 'The stream is refused.'
+  },
+  onData: {
+    type: 'SyncWaterfallHook',
+    async: false,
+    perStream: true,
+    observer: false,
+    side: 'both',
+    when: 'Either end, for each chunk that passes. Which taps concern a stream is decided once, when it opens.',
+    args: { chunk: 'Buffer', context: 'DataContext' },
+    answer:
+      "A buffer is passed on instead, and later taps get that one. An empty one drops the chunk, and later taps are not asked. Nothing: the chunk stays. A chunk may also be changed in place; it is not the tap's any more once the tap has returned.",
+    nobody: 'It is not called at all, and the stream keeps the fast path.',
+    failure: 'The stream is reset.'
+  },
+  onCloseStream: {
+    type: 'SyncHook',
+    async: false,
+    perStream: false,
+    side: 'both',
+    when: 'Either end, when a stream is over, also one that was refused.',
+    args: { context: 'CloseStreamContext' },
+    ...observer
+  },
+  onUnregisterProxy: {
+    type: 'SyncHook',
+    async: false,
+    perStream: false,
+    side: 'server',
+    when: 'The server, when a proxy is gone, for whatever reason.',
+    args: { context: 'UnregisterProxyContext' },
+    ...observer
+  },
+  onDisconnect: {
+    type: 'SyncHook',
+    async: false,
+    perStream: false,
+    side: 'both',
+    when: 'Either end, when a session is over.',
+    args: { context: 'DisconnectContext' },
+    ...observer
+  },
+  onStart: {
+    type: 'AsyncSeriesHook',
+    async: true,
+    perStream: false,
+    observer: false,
+    side: 'both',
+    when: 'The kernel, once, when all extensions have started.',
+    args: { context: 'LifecycleContext' },
+    answer: 'Nothing; what a tap returns is ignored.',
+    nobody: 'Go on.',
+    failure: 'The start fails (`extension.start-failed`), and everything is stopped again.'
+  },
+  onReload: {
+    type: 'AsyncSeriesHook',
+    async: true,
+    perStream: false,
+    side: 'both',
+    when: 'The kernel, when a new generation has taken over. The taps of the new generation are called. `added` names what is new, `removed` what is gone; an extension whose options changed is in both.',
+    args: { context: 'ReloadContext' },
+    ...observer,
+    failure: 'It is logged and counted. The other taps still run; the reload stands.'
+  },
+  onShutdown: {
+    type: 'AsyncSeriesHook',
+    async: true,
+    perStream: false,
+    side: 'both',
+    when: 'The kernel, once, before it stops the extensions; not after a start that failed.',
+    args: { context: 'LifecycleContext' },
+    ...observer,
+    failure: 'It is logged and counted. The other taps still run; the stop goes on.'
+  }
+})

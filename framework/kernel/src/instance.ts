@@ -1,0 +1,156 @@
+import { isDeepStrictEqual, types } from 'node:util'
+import {
+  type Capability,
+  type Clock,
+  type Extension,
+  type Lifecycle,
+  type Logger,
+  type Metrics,
+  type Side,
+  toRystraError
+} from '@rystra/plugin'
+import { capabilityOf } from './capabilities.js'
+import { within } from './clock.js'
+import { clone } from './options.js'
+import { SetupRecord } from './record.js'
+import type { GenerationRegistries } from './registry.js'
+
+/** Where an extension was loaded from, if from a package. */
+export interface PackageInfo {
+  readonly name: string
+  readonly version: string
+}
+
+/** An extension that is to be set up, its options validated. */
+export interface InstancePlan {
+  /** Unique among the loaded. */
+  readonly name: string
+  readonly extension: Extension
+  readonly package: PackageInfo | undefined
+  readonly options: unknown
+}
+
+/** What an instance works with. */
+export interface InstanceHost {
+  readonly side: Side
+  readonly log: Logger
+  readonly clock: Clock
+  readonly metrics: Metrics
+  /** Milliseconds a start may take, 0 for no limit. */
+  readonly startTimeout: number
+  /** Milliseconds a stop may take, 0 for no limit. */
+  readonly stopTimeout: number
+}
+
+/** One extension with one set of options, from its set-up to its stop. Several generations may share it. */
+export class Instance {
+  readonly name: string
+  readonly extension: Extension
+  readonly package: PackageInfo | undefined
+  readonly options: unknown
+  readonly requires: readonly Capability[]
+  readonly record: SetupRecord
+  /** In how many generations that are alive it is. Who counts it down to 0 stops it. */
+  generations = 0
+  readonly #host: InstanceHost
+  readonly #lifecycle: Lifecycle
+  #stopped: Promise<void> | undefined
+
+  /** Sets the extension up. Throws `extension.setup-failed`, or what is more telling. */
+  constructor(plan: InstancePlan, host: InstanceHost, draft: GenerationRegistries) {
+    const { definition } = plan.extension
+    this.name = plan.name
+    this.extension = plan.extension
+    this.package = plan.package
+    this.options = plan.options
+    this.#host = host
+    this.record = new SetupRecord(plan.name, draft)
+    try {
+      const { requires = [] } = definition
+      this.requires = Object.freeze([
+        ...(typeof requires === 'function' ? requires(clone(plan.options) as never) : requires)
+      ])
+      const lifecycle = definition.setup(
+        Object.freeze({
+          hooks: this.record.hooks,
+          registries: this.record.registries,
+          options: clone(plan.options) as never,
+          log: host.log.child({ extension: plan.name }),
+          role: host.side,
+          clock: host.clock,
+          metrics: host.metrics
+        })
+      )
+      this.#lifecycle = checkLifecycle(lifecycle)
+    } catch (error) {
+      const detail = `${plan.name}: ${error instanceof Error ? error.message : String(error)}`
+      throw toRystraError(error, 'extension.setup-failed', { detail })
+    } finally {
+      this.record.close()
+    }
+  }
+
+  /** What it provides: what it says, and what it registered. */
+  get provides(): Capability[] {
+    const registered = this.record.registrations.map(({ registry, name }) => capabilityOf(registry, name))
+    return [...(this.extension.definition.provides ?? []), ...registered]
+  }
+
+  /** Whether it is what a plan asks for, so that it can be kept. */
+  fits(plan: InstancePlan): boolean {
+    if (this.#stopped !== undefined || plan.name !== this.name) return false
+    const same =
+      plan.extension === this.extension ||
+      (plan.package !== undefined &&
+        plan.package.name === this.package?.name &&
+        plan.package.version === this.package.version)
+    return same && isDeepStrictEqual(plan.options, this.options)
+  }
+
+  /** Rejects with `extension.start-failed`, or with a coded error of the extension. */
+  async start(): Promise<void> {
+    const { clock, startTimeout } = this.#host
+    try {
+      const late = () => new Error(`it has not started within ${startTimeout} ms`)
+      await within(clock, startTimeout, Promise.resolve(this.#lifecycle.start?.()), late)
+    } catch (error) {
+      const detail = `${this.name}: ${error instanceof Error ? error.message : String(error)}`
+      throw toRystraError(error, 'extension.start-failed', { detail })
+    }
+  }
+
+  /** Stops it, once, whatever became of its start. Never rejects: a failure is logged. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    const { clock, log, stopTimeout } = this.#host
+    try {
+      const late = () => new Error(`it has not stopped within ${stopTimeout} ms`)
+      await within(clock, stopTimeout, Promise.resolve(this.#lifecycle.stop?.()), late)
+    } catch (error) {
+      log.error({ err: error, extension: this.name }, 'an extension failed to stop')
+    }
+  }
+}
+
+/** What `setup` returned. A promise would mean that it still taps after the generation is made. */
+const checkLifecycle = (returned: unknown): Lifecycle => {
+  if (returned === undefined || returned === null) return {}
+  if (types.isPromise(returned) || typeof (returned as { then?: unknown }).then === 'function') {
+    Promise.resolve(returned).catch(() => {})
+    throw new TypeError('setup() returned a promise; it has to be synchronous: what has to wait belongs into start()')
+  }
+  if (typeof returned !== 'object')
+    throw new TypeError(`setup() returned a ${typeof returned}; expected { start, stop } or nothing`)
+  for (const member of ['start', 'stop'] as const) {
+    const value = (returned as Members)[member]
+    if (value !== undefined && typeof value !== 'function')
+      throw new TypeError(`setup() returned a ${member} that is not a function`)
+  }
+  return returned as Lifecycle
+}
+
+type Members = { readonly [member: string]: unknown }

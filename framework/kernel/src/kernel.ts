@@ -1,0 +1,294 @@
+import {
+  type Clock,
+  type GenerationRef,
+  type Generations,
+  type Logger,
+  type Metrics,
+  type ReloadContext,
+  RystraError,
+  type Side,
+  silentLog
+} from '@rystra/plugin'
+import { checkRequires } from './capabilities.js'
+import { systemClock } from './clock.js'
+import { Draft, Generation } from './generation.js'
+import { type Inspection, inspectGeneration } from './inspect.js'
+import { Instance, type InstanceHost, type InstancePlan } from './instance.js'
+import { MetricStore } from './metrics.js'
+import { type KernelUse, planUses } from './plan.js'
+
+/** What a kernel is made with. */
+export interface KernelOptions {
+  /** Which end it runs. */
+  readonly side: Side
+  /** @default says nothing */
+  readonly log?: Logger
+  /** @default the time of this machine */
+  readonly clock?: Clock
+  /** @default a {@link MetricStore} */
+  readonly metrics?: Metrics
+  /** Milliseconds for which what a reload removed keeps running while something that began before still holds it. @default 30000 */
+  readonly drain?: number
+  /** Milliseconds an extension may take to start, 0 for no limit: long enough to reach a slow disk or service. @default 30000 */
+  readonly startTimeout?: number
+  /** Milliseconds an extension may take to stop, 0 for no limit; then it is left behind. @default 10000 */
+  readonly stopTimeout?: number
+}
+
+/**
+ * What a kernel is doing. `failed` is a start that failed: everything was stopped again, and only {@link Kernel.stop} is
+ * left, which has nothing to do.
+ */
+export type KernelState = 'new' | 'provisioned' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'
+
+/**
+ * Owns the extensions of one end: sets them up, starts and stops them, and gives their hooks and registries to the
+ * framework, one generation after the other. Knows no extension by name.
+ *
+ * `provision`, `start`, `reload` and `stop` are done one at a time, in the order in which they were called.
+ */
+export class Kernel implements Generations {
+  readonly side: Side
+  readonly metrics: Metrics
+  readonly #host: InstanceHost
+  readonly #drain: number
+  /** Generations whose extensions are needed, the present one last. */
+  readonly #alive = new Set<Generation>()
+  /** Stops that are under way. */
+  readonly #stops = new Set<Promise<void>>()
+  #current: Generation | undefined
+  #ids = 0
+  #state: KernelState = 'new'
+  #turn: Promise<unknown> = Promise.resolve()
+  #stopping: Promise<void> | undefined
+
+  constructor(options: KernelOptions) {
+    const { side, log = silentLog, clock = systemClock, metrics = new MetricStore() } = options
+    this.side = side
+    this.metrics = metrics
+    this.#drain = options.drain ?? 30_000
+    this.#host = Object.freeze({
+      side,
+      log,
+      clock,
+      metrics,
+      startTimeout: options.startTimeout ?? 30_000,
+      stopTimeout: options.stopTimeout ?? 10_000
+    })
+  }
+
+  get state(): KernelState {
+    return this.#state
+  }
+
+  /** The present generation; after a stop, the last one. Throws `kernel.state` before the first. */
+  get current(): GenerationRef {
+    return this.#present()
+  }
+
+  /**
+   * Validates the options of all, sets all up, and checks what they require. Starts nothing.
+   *
+   * Rejects with `extension.options`, `extension.duplicate`, `extension.setup-failed`, `registry.duplicate`,
+   * `extension.async-tap` or `extension.requires`; nothing is left behind then, and it may be called again.
+   */
+  provision(uses: readonly KernelUse[]): Promise<void> {
+    return this.#queue(async () => {
+      this.#expect('provision', 'new')
+      const draft = await this.#draft(uses)
+      this.#swap(this.#make(draft))
+      this.#state = 'provisioned'
+    })
+  }
+
+  /**
+   * Starts all, in order, then calls onStart. Rejects with `extension.start-failed`; everything was stopped again then,
+   * in reverse order.
+   */
+  start(): Promise<void> {
+    return this.#queue(async () => {
+      this.#expect('start', 'provisioned')
+      this.#state = 'starting'
+      const generation = this.#present()
+      try {
+        for (const instance of generation.instances) await this.#startOne(instance)
+        await generation.calls.start(this.#moment())
+        this.#goOn('start')
+        this.#state = 'running'
+      } catch (error) {
+        await stopAll(generation.instances)
+        this.#alive.clear()
+        this.#state = 'failed'
+        throw error
+      }
+    })
+  }
+
+  /**
+   * Makes the next generation beside the present one, and swaps. What is named in both, with the same options, is kept
+   * as it is; what is new is set up and started; what is gone is stopped once nobody holds a generation with it. Before
+   * a start nothing is started.
+   *
+   * Rejects as {@link provision} and {@link start} do; then the present generation goes on as if nothing had been asked.
+   */
+  reload(uses: readonly KernelUse[]): Promise<ReloadContext> {
+    return this.#queue(async () => {
+      this.#expect('reload', 'provisioned', 'running')
+      const before = this.#present()
+      const draft = await this.#draft(uses)
+      const next = this.#make(draft)
+      if (this.#state === 'running') {
+        try {
+          for (const instance of draft.added) await this.#startOne(instance)
+          this.#goOn('reload')
+        } catch (error) {
+          await this.#giveUp(draft)
+          throw error
+        }
+      }
+      this.#swap(next)
+      this.#release(draft.kept)
+      const context = this.#difference(before, next, draft)
+      if (this.#state === 'running') await next.calls.reload(context)
+      before.retire(this.#host.clock, this.#drain, () => this.#free(before))
+      return context
+    })
+  }
+
+  /**
+   * Calls onShutdown, then stops all in reverse order, whatever holds them. Works in every state, and may be called
+   * again: a start or reload that is under way is given up at its next step, what waits behind it is refused. Never
+   * rejects.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#queue(() => this.#stop())
+    return this.#stopping
+  }
+
+  /** Who is loaded and who taps what, in which order, for people and programs to see. Secrets are left out. */
+  inspect(): Inspection {
+    return inspectGeneration(this.side, this.#state, this.#alive.size, this.#current)
+  }
+
+  async #stop(): Promise<void> {
+    const generation = this.#current
+    const ran = this.#state === 'running'
+    if (this.#state !== 'failed') {
+      this.#state = 'stopping'
+      if (ran) await generation?.calls.shutdown(this.#moment())
+      if (generation !== undefined) await stopAll(generation.instances)
+      for (const old of [...this.#alive].reverse()) {
+        await stopAll(old.instances)
+        old.free()
+      }
+      this.#alive.clear()
+      await Promise.all(this.#stops)
+    }
+    this.#state = 'stopped'
+  }
+
+  /** Sets up what is new, keeps what is not. When anything fails, what was set up is stopped again. */
+  async #draft(uses: readonly KernelUse[]): Promise<Draft> {
+    const plans = planUses(uses)
+    const draft = new Draft()
+    try {
+      for (const plan of plans) {
+        const kept = this.#find(plan)
+        if (kept === undefined) draft.add(new Instance(plan, this.#host, draft.registries))
+        else draft.keep(kept)
+      }
+      checkRequires(draft.instances)
+      return draft
+    } catch (error) {
+      await this.#giveUp(draft)
+      throw error
+    }
+  }
+
+  async #giveUp(draft: Draft): Promise<void> {
+    await stopAll(draft.added)
+    this.#release(draft.kept)
+  }
+
+  /** An instance that fits: of the present generation, or of one that still drains, after a change was taken back. */
+  #find(plan: InstancePlan): Instance | undefined {
+    for (const generation of [...this.#alive].reverse()) {
+      const found = generation.instances.find((instance) => instance.fits(plan))
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  #make(draft: Draft): Generation {
+    return new Generation(++this.#ids, draft.instances, draft.registries, this.#host)
+  }
+
+  #swap(generation: Generation): void {
+    generation.adopt()
+    this.#alive.add(generation)
+    this.#current = generation
+  }
+
+  #free(generation: Generation): void {
+    this.#alive.delete(generation)
+    this.#release(generation.instances)
+  }
+
+  /** A generation, or a draft, is over: what no other has is stopped, in reverse order. */
+  #release(instances: readonly Instance[]): void {
+    const over = instances.filter((instance) => --instance.generations === 0)
+    if (over.length === 0) return
+    const stop: Promise<void> = stopAll(over).then(() => {
+      this.#stops.delete(stop)
+    })
+    this.#stops.add(stop)
+  }
+
+  async #startOne(instance: Instance): Promise<void> {
+    this.#goOn('start')
+    await instance.start()
+  }
+
+  #difference(before: Generation, next: Generation, draft: Draft): ReloadContext {
+    const stays = new Set(next.instances)
+    const names = (instances: readonly Instance[]) => Object.freeze(instances.map(({ name }) => name))
+    return Object.freeze({
+      side: this.side,
+      kept: names(next.instances.filter((instance) => !draft.added.includes(instance))),
+      added: names(draft.added),
+      removed: names(before.instances.filter((instance) => !stays.has(instance)))
+    })
+  }
+
+  #moment(): { readonly side: Side } {
+    return Object.freeze({ side: this.side })
+  }
+
+  #present(): Generation {
+    if (this.#current === undefined) throw new RystraError('kernel.state', { detail: 'nothing was provisioned yet' })
+    return this.#current
+  }
+
+  #expect(what: string, ...states: readonly KernelState[]): void {
+    this.#goOn(what)
+    if (states.includes(this.#state)) return
+    throw new RystraError('kernel.state', { detail: `${what} of a kernel that is ${this.#state}` })
+  }
+
+  #goOn(what: string): void {
+    if (this.#stopping !== undefined)
+      throw new RystraError('kernel.state', { detail: `${what} of a kernel that stops` })
+  }
+
+  #queue<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => {})
+    return done
+  }
+}
+
+const stopAll = async (instances: readonly Instance[]): Promise<void> => {
+  for (const instance of [...instances].reverse()) await instance.stop()
+}
+
+export type { GenerationRef }

@@ -1,0 +1,107 @@
+import {
+  type Authenticator,
+  type HookName,
+  hookNames,
+  type Hooks,
+  NORMAL,
+  type Registries,
+  type RegistryName,
+  registryNames,
+  RystraError
+} from '@rystra/plugin'
+import { hookTable } from './hookTable.js'
+import { type GenerationRegistries, nameOf, registryFacts } from './registry.js'
+import { createTap, type Tap, tapOf } from './tap.js'
+
+/** Something an extension registered. */
+export interface Registration {
+  readonly registry: RegistryName
+  readonly name: string
+  readonly thing: unknown
+}
+
+/**
+ * What one extension tapped and registered at its set-up, and the two facades through which it did. A generation
+ * replays it, so that an extension that is kept is not set up again.
+ */
+export class SetupRecord {
+  readonly extension: string
+  readonly taps: Tap[] = []
+  readonly registrations: Registration[] = []
+  readonly hooks: Hooks
+  readonly registries: Registries
+  #open = true
+  /** What the extension sees when it looks something up: the registries of the newest generation it is part of. */
+  #view: GenerationRegistries
+
+  constructor(extension: string, draft: GenerationRegistries) {
+    this.extension = extension
+    this.#view = draft
+    this.hooks = Object.freeze(
+      Object.fromEntries(hookNames.map((name) => [name, this.#hook(name)]))
+    ) as unknown as Hooks
+    this.registries = Object.freeze(
+      Object.fromEntries(registryNames.map((name) => [name, this.#registry(name)]))
+    ) as unknown as Registries
+  }
+
+  /** The set-up is over: whoever kept a facade can tap and register no more. */
+  close(): void {
+    this.#open = false
+  }
+
+  /** Puts everything registered into the registries of another generation. */
+  replay(registries: GenerationRegistries): void {
+    for (const { registry, thing } of this.registrations) registries[registry].add(thing as never, this.extension)
+  }
+
+  /** Look-ups go to this generation from now on. */
+  see(registries: GenerationRegistries): void {
+    this.#view = registries
+  }
+
+  #hook(name: HookName): object {
+    const tap =
+      (promise: boolean) =>
+      (...args: unknown[]): void => {
+        if (!this.#open) throw new RystraError('extension.too-late', { detail: `${this.extension} taps ${name}` })
+        this.taps.push(createTap(this.extension, name, promise, args))
+      }
+    return Object.freeze({ tap: tap(false), tapPromise: tap(true) })
+  }
+
+  #registry(registry: RegistryName): object {
+    return Object.freeze({
+      add: (thing: unknown) => {
+        const name = nameOf(registry, thing)
+        if (!this.#open) {
+          const detail = `${this.extension} registers the ${registryFacts[registry].noun} "${name}"`
+          throw new RystraError('extension.too-late', { detail })
+        }
+        this.#view[registry].add(thing as never, this.extension)
+        this.registrations.push({ registry, name, thing })
+        if (registry === 'authenticators') this.#tapFor(thing as Authenticator)
+      },
+      get: (name: string) => this.#view[registry].get(name),
+      has: (name: string) => this.#view[registry].has(name),
+      list: () => this.#view[registry].list()
+    })
+  }
+
+  /** An authenticator that can verify answers onAuth for its own method. */
+  #tapFor(authenticator: Authenticator): void {
+    if (typeof authenticator.verify !== 'function') return
+    const { method } = authenticator
+    this.taps.push(
+      tapOf({
+        hook: 'onAuth',
+        extension: this.extension,
+        promise: hookTable.onAuth.async,
+        stage: NORMAL,
+        authenticator: method,
+        applies: (context) => context.method === method,
+        fn: ({ proof, challenge, peer }) => authenticator.verify?.(proof, challenge, peer)
+      })
+    )
+  }
+}

@@ -1,0 +1,37 @@
+/** How many letters have to change to make one word of the other (optimal string alignment: a swap counts as one). */
+const distance = (a: string, b: string): number => {
+  const rows = [Array.from({ length: b.length + 1 }, (_, column) => column)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      let best = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        best = Math.min(best, rows[i - 2]![j - 2]! + 1)
+      row.push(best)
+    }
+    rows.push(row)
+  }
+  return rows[a.length]![b.length]!
+}
+
+/** The word that was probably meant, if one is near enough: a third of its letters may differ. */
+export const nearest = (word: string, words: readonly string[]): string | undefined => {
+  if (word.length > 64) return undefined
+  let best: string | undefined
+  let least = Number.POSITIVE_INFINITY
+  for (const candidate of words) {
+    const far = distance(word.toLowerCase(), candidate.toLowerCase())
+    if (far < least && far <= Math.max(1, Math.floor(Math.max(word.length, candidate.length) / 3))) {
+      best = candidate
+      least = far
+    }
+  }
+  return best
+}
+
+/** `; did you mean "tcp"?`, or nothing. */
+export const didYouMean = (word: string, words: readonly string[]): string => {
+  const meant = nearest(word, words)
+  return meant === undefined ? '' : `; did you mean "${meant}"?`
+}
