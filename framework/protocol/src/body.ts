@@ -5,7 +5,8 @@ import { MAX_DEPTH, MAX_ITEMS } from './limits.js'
 
 /**
  * Bodies are MessagePack maps. The library decodes them; the guard below looks at the bytes first, because the library
- * bounds neither depth nor the number of values, repairs broken UTF-8 in silence, and takes keys that are no strings.
+ * bounds neither depth nor the number of values, repairs broken UTF-8 in silence, takes keys that are no strings, and
+ * encodes some that it would not decode.
  */
 const decoder = new Decoder()
 const encoder = new Encoder({ maxDepth: MAX_DEPTH, ignoreUndefined: true })
@@ -41,6 +42,17 @@ const text = (size: number): void => {
   }
 }
 
+const proto = Buffer.from('__proto__')
+
+/** A key is a string, and not the one that would change the prototype of an object made of the map. */
+const key = (): void => {
+  const head = uint(1)
+  if ((head < 0xa0 || head >= 0xc0) && (head < 0xd9 || head > 0xdb)) throw malformed('a key is not a string')
+  const size = head < 0xc0 ? head - 0xa0 : uint(1 << (head - 0xd9))
+  text(size)
+  if (size === proto.length && proto.equals(bytes.subarray(at - size, at))) throw malformed('a key that is not allowed')
+}
+
 const array = (size: number, depth: number): void => {
   if (depth >= MAX_DEPTH) throw malformed('nested too deeply')
   // Each value takes a byte at least, so a large number with little behind it is refused before anything is allocated.
@@ -53,57 +65,68 @@ const map = (size: number, depth: number): void => {
   if (size * 2 > end - at) throw malformed('the body ends too early')
   entries += size
   for (let left = size; left > 0; left--) {
-    const head = uint(1)
-    if (head >= 0xa0 && head < 0xc0) text(head - 0xa0)
-    else if (head >= 0xd9 && head <= 0xdb) text(uint(1 << (head - 0xd9)))
-    else throw malformed('a key is not a string')
+    key()
     value(depth + 1)
+  }
+}
+
+/** A value whose first byte says its type alone. */
+const tagged = (head: number, depth: number): void => {
+  switch (head) {
+    case 0xc0: // nil
+    case 0xc2: // false
+    case 0xc3: // true
+      break
+    case 0xc4: // bin 8, 16, 32
+    case 0xc5:
+    case 0xc6:
+      skip(uint(1 << (head - 0xc4)))
+      break
+    case 0xca: // float 32
+      skip(4)
+      break
+    case 0xcb: // float 64
+      skip(8)
+      break
+    case 0xcc: // uint 8, 16, 32, 64
+    case 0xcd:
+    case 0xce:
+    case 0xcf:
+      skip(1 << (head - 0xcc))
+      break
+    case 0xd0: // int 8, 16, 32, 64
+    case 0xd1:
+    case 0xd2:
+    case 0xd3:
+      skip(1 << (head - 0xd0))
+      break
+    case 0xd9: // str 8, 16, 32
+    case 0xda:
+    case 0xdb:
+      text(uint(1 << (head - 0xd9)))
+      break
+    case 0xdc: // array 16, 32
+    case 0xdd:
+      array(uint(2 << (head - 0xdc)), depth)
+      break
+    case 0xde: // map 16, 32
+    case 0xdf:
+      map(uint(2 << (head - 0xde)), depth)
+      break
+    default: // 0xc1 is never used, the others are extension types
+      throw malformed('a type of value that is not allowed')
   }
 }
 
 const value = (depth: number): void => {
   if (++items > MAX_ITEMS) throw malformed('too many values')
   const head = uint(1)
+  // A number from -32 to 127 is its own byte.
   if (head < 0x80 || head >= 0xe0) return
-  if (head < 0x90) return map(head - 0x80, depth)
-  if (head < 0xa0) return array(head - 0x90, depth)
-  if (head < 0xc0) return text(head - 0xa0)
-  switch (head) {
-    case 0xc0: // nil
-    case 0xc2: // false
-    case 0xc3: // true
-      return
-    case 0xc4: // bin 8, 16, 32
-    case 0xc5:
-    case 0xc6:
-      return skip(uint(1 << (head - 0xc4)))
-    case 0xca: // float 32
-      return skip(4)
-    case 0xcb: // float 64
-      return skip(8)
-    case 0xcc: // uint 8, 16, 32, 64
-    case 0xcd:
-    case 0xce:
-    case 0xcf:
-      return skip(1 << (head - 0xcc))
-    case 0xd0: // int 8, 16, 32, 64
-    case 0xd1:
-    case 0xd2:
-    case 0xd3:
-      return skip(1 << (head - 0xd0))
-    case 0xd9: // str 8, 16, 32
-    case 0xda:
-    case 0xdb:
-      return text(uint(1 << (head - 0xd9)))
-    case 0xdc: // array 16, 32
-    case 0xdd:
-      return array(uint(2 << (head - 0xdc)), depth)
-    case 0xde: // map 16, 32
-    case 0xdf:
-      return map(uint(2 << (head - 0xde)), depth)
-    default: // 0xc1 is never used, the others are extension types
-      throw malformed('a type of value that is not allowed')
-  }
+  if (head < 0x90) map(head - 0x80, depth)
+  else if (head < 0xa0) array(head - 0x90, depth)
+  else if (head < 0xc0) text(head - 0xa0)
+  else tagged(head, depth)
 }
 
 /** Looks at `body`, from its first byte to its last, without making anything of it. */
@@ -127,7 +150,7 @@ const countEntries = (decoded: unknown): number => {
     for (const item of decoded) count += countEntries(item)
     return count
   }
-  for (const key in decoded) count += 1 + countEntries((decoded as Record<string, unknown>)[key])
+  for (const key of Object.keys(decoded)) count += 1 + countEntries((decoded as Record<string, unknown>)[key])
   return count
 }
 
@@ -141,8 +164,7 @@ export const decodeBody = (body: Uint8Array): Record<string, unknown> => {
   try {
     decoded = decoder.decode(body)
   } catch (cause) {
-    // What is left for it to refuse: the key `__proto__`.
-    throw malformed('a key that is not allowed', cause)
+    throw malformed('the body cannot be decoded', cause)
   }
   // Of two equal keys one is lost; two implementations need not agree on which.
   if (countEntries(decoded) !== entries) throw malformed('a key occurs twice')

@@ -3,7 +3,7 @@ import { RystraError } from '@rystra/model'
 import { encode } from './codec.js'
 import { FrameDecoder } from './decoder.js'
 import { MAX_IGNORED_IN_HANDSHAKE, NONCE_SIZE } from './limits.js'
-import type { AuthOk, HelloAck, Message } from './messages.js'
+import { type AuthOk, type HelloAck, type Message, messageNumber, OPTIONAL_TYPES } from './messages.js'
 import { MINOR, preface } from './preface.js'
 import { transcriptOf } from './transcript.js'
 import { errorFrom } from './wire-error.js'
@@ -33,12 +33,15 @@ export type ClientRequest =
   /** Authenticated. Check `ok.confirm`; everything behind it belongs to the muxer: see {@link ClientHandshake.rest}. */
   | { readonly type: 'ok'; readonly ok: AuthOk }
 
+const firstTypes = new Set([messageNumber('HelloAck'), messageNumber('Error')])
+
 type State = 'start' | 'helloAck' | 'proving' | 'authOk' | 'done' | 'failed'
 
 /** The client's half of the handshake, without I/O: bytes go in, frames come out. After anything thrown, close. */
 export class ClientHandshake {
   private readonly decoder = new FrameDecoder()
   private state: State = 'start'
+  private answered = false
   private readonly helloFrame: Uint8Array
   private digest: Uint8Array | undefined
 
@@ -105,6 +108,12 @@ export class ClientHandshake {
 
   private advance(buffer: Uint8Array, start: number, end: number): ClientRequest | undefined {
     if (this.over || this.state === 'start') throw this.misuse('push')
+    if (!this.answered) {
+      const type = buffer[start] as number
+      // An HTTP, SSH or TLS server says something else first; tell that from a Rystra server with a fault.
+      if (!firstTypes.has(type) && type < OPTIONAL_TYPES) throw new RystraError('protocol.not-rystra')
+      this.answered = true
+    }
     this.decoder.push(buffer, start, end)
     const message = this.next()
     return message === undefined ? undefined : this.receive(message)

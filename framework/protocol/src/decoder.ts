@@ -33,6 +33,11 @@ export class FrameDecoder {
     return this.ignoredFrames
   }
 
+  /** Bytes of memory that it holds for a frame whose end has not come: at most the limit and a header. */
+  get held(): number {
+    return this.partial.length
+  }
+
   /** The whole frame of the last message, header and all. Valid until {@link next} or {@link push} is called. */
   get frame(): Uint8Array {
     return this.last
@@ -67,10 +72,9 @@ export class FrameDecoder {
 
   /** Copies what is left of the last push, so that its memory may be reused before {@link next} is through. */
   detach(): void {
-    if (this.at === this.end) return this.release()
-    this.input = new Uint8Array(this.input.subarray(this.at, this.end))
-    this.at = 0
-    this.end = this.input.length
+    const { input, at, end } = this
+    this.release()
+    if (at < end) this.push(new Uint8Array(input.subarray(at, end)))
   }
 
   /** The bytes behind the last message, in memory of their own. They belong to the caller now. */

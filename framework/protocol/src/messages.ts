@@ -39,7 +39,8 @@ const authOk = Type.Object({
 const dataHello = Type.Object({
   session: field.name(limits.MAX_ID),
   counter: field.uint,
-  proof: field.bytes(limits.DATA_PROOF_SIZE)
+  proof: field.bytes(limits.DATA_PROOF_SIZE),
+  opens: Type.Optional(Type.Boolean())
 })
 
 const heartbeat = Type.Object({ seq: field.uint, time: field.moment })

@@ -1,12 +1,12 @@
-import { fromWireError, RystraError, toWireError, type WireError } from '@rystra/model'
+import { fromWireError, type RystraError, toWireError, type WireError } from '@rystra/model'
 import { encode } from './codec.js'
 import { MAX_DETAIL } from './limits.js'
 
-const controls = /[\p{Cc}\u2028\u2029]+/gu
+const blanks = /[\p{Cc}\s]+/gu
 
-/** Makes a text fit for a message and for a terminal: no control characters, well-formed, of bounded length. */
+/** Makes a text fit for a message and for a terminal: no control characters, one line, well-formed, of bounded length. */
 const tidy = (text: string): string => {
-  const clean = Buffer.from(text).toString().replace(controls, ' ').trim()
+  const clean = Buffer.from(text).toString().replace(blanks, ' ').trim()
   if (clean.length <= MAX_DETAIL) return clean
   const cut = clean.slice(0, MAX_DETAIL - 1)
   // Not between the halves of a surrogate pair.
