@@ -1,5 +1,10 @@
 /** Compliance kits, an in-memory transport, a fake clock and fault injection. Knows only the contracts. */
 export * from './clock.js'
+export * from './fault/index.js'
+export * from './kit/harness.js'
+export { defineKit, type Kit, type KitCase, type KitOptions, type Runner } from './kit/kit.js'
+export type { Maker } from './kit/subject.js'
 export * from './network.js'
 export * from './pair.js'
+export * from './random.js'
 export * from './transport-memory.js'

@@ -1,0 +1,3 @@
+export * from './fault.js'
+export * from './faults.js'
+export * from './faulty.js'

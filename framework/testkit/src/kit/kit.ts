@@ -1,0 +1,80 @@
+import { Scope } from './scope.js'
+
+/** One thing that every implementation must do. */
+export interface KitCase<Subject> {
+  /** A sentence: what it does. Cases are skipped by it. */
+  readonly name: string
+  /** It looks at the whole process, so nothing else may run beside it. */
+  readonly alone: boolean
+  /** Rejects unless the subject does it. `timeout` in ms, for any one thing in it. @default 5000 */
+  run(subject: Subject, timeout?: number): Promise<void>
+}
+
+/** Where cases are put. mocha, and all that have its two words. */
+export interface Runner {
+  describe(title: string, body: () => void): void
+  it(title: string, body?: () => Promise<void>): { timeout?(ms: number): unknown } | undefined | void
+}
+
+/** How a kit is run. */
+export interface KitOptions {
+  /** @default the kit's name */
+  readonly title?: string
+  /** Cases that the implementation need not pass, by name, each with the reason. It is shown. */
+  readonly skip?: Readonly<Record<string, string>>
+  /** Milliseconds that any one thing in a case may take. @default 5000 */
+  readonly timeout?: number
+  /** @default the global `describe` and `it` */
+  readonly runner?: Runner
+}
+
+/** Call it where `describe` may be called; `cases` are there to be run without a test runner. */
+export interface Kit<Subject> {
+  (subject: Subject, options?: KitOptions): void
+  readonly cases: readonly KitCase<Subject>[]
+}
+
+/** What a case is written as. `prepare` is what all cases of a kit begin with. */
+export type Body<Prepared> = (prepared: Prepared, scope: Scope) => Promise<void> | void
+
+/** Makes the case of a kit whose cases all begin alike. */
+export const caseMaker =
+  <Subject, Prepared>(prepare: (subject: Subject, scope: Scope) => Promise<Prepared> | Prepared) =>
+  (name: string, body: Body<Prepared>, { alone = false } = {}): KitCase<Subject> => ({
+    name,
+    alone,
+    async run(subject, timeout) {
+      const scope = new Scope(timeout)
+      try {
+        await body(await prepare(subject, scope), scope)
+      } finally {
+        await scope.close()
+      }
+    }
+  })
+
+const checkSkips = (title: string, skip: Readonly<Record<string, string>>, names: ReadonlySet<string>): void => {
+  for (const [name, reason] of Object.entries(skip)) {
+    if (!names.has(name)) throw new TypeError(`${title}: there is no case "${name}" to skip`)
+    if (reason.trim() === '') throw new TypeError(`${title}: skipping "${name}" needs a reason`)
+  }
+}
+
+/** Makes a kit of its cases. */
+export const defineKit = <Subject>(kind: string, cases: readonly KitCase<Subject>[]): Kit<Subject> => {
+  const names = new Set(cases.map(({ name }) => name))
+  if (names.size !== cases.length) throw new TypeError(`${kind}: two cases have one name`)
+  const kit = (subject: Subject, options: KitOptions = {}): void => {
+    const { title = kind, skip = {}, timeout = 5_000, runner = globalThis as unknown as Runner } = options
+    checkSkips(title, skip, names)
+    runner.describe(title, () => {
+      for (const { name, run } of cases) {
+        const reason = skip[name]
+        // a case waits for several things, one after the other
+        if (reason === undefined) runner.it(name, () => run(subject, timeout))?.timeout?.(timeout * 6)
+        else runner.it(`${name} (skipped: ${reason})`)
+      }
+    })
+  }
+  return Object.assign(kit, { cases })
+}

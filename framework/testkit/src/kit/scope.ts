@@ -1,0 +1,84 @@
+import { AssertionError } from 'node:assert'
+
+/** What a case that waits in vain fails with. */
+const waited = (what: string, ms: number): Error =>
+  new AssertionError({ message: `waited ${ms} ms in vain for ${what}` })
+
+/** One run of one case: what it opened, and how long it waits for things. */
+export class Scope {
+  readonly #closers: (() => unknown)[] = []
+  readonly #over = new AbortController()
+
+  /** @param timeout milliseconds that any one thing may take. @default 5000 */
+  constructor(readonly timeout = 5_000) {}
+
+  /** Aborted when the run is over. */
+  get signal(): AbortSignal {
+    return this.#over.signal
+  }
+
+  /** Closes something when the run is over; last in, first out. */
+  defer(close: () => unknown): void {
+    this.#closers.push(close)
+  }
+
+  /** Waits for a promise, and says what for when it takes too long. */
+  async wait<T>(promise: Promise<T> | T, what: string): Promise<T> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(waited(what, this.timeout)), this.timeout)
+    })
+    try {
+      return await Promise.race([promise, late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Waits until something holds; looks once in each turn of the event loop. */
+  async until(holds: () => boolean, what: string): Promise<void> {
+    const begin = performance.now()
+    while (!holds()) {
+      if (performance.now() - begin > this.timeout) throw waited(what, this.timeout)
+      await turn()
+    }
+  }
+
+  /**
+   * Waits until a number stands still, for as long as a turn of everything takes. When the machine is slow this may be
+   * too early: use it only where that makes a case milder.
+   */
+  async still(value: () => number, ms = 60): Promise<number> {
+    let seen = value()
+    let since = performance.now()
+    while (performance.now() - since < ms) {
+      await new Promise((resolve) => setTimeout(resolve, 2))
+      const now = value()
+      if (now !== seen) since = performance.now()
+      seen = now
+    }
+    return seen
+  }
+
+  async close(): Promise<void> {
+    this.#over.abort()
+    for (const close of this.#closers.splice(0).reverse()) {
+      try {
+        await Promise.race([close(), turns(1000)])
+      } catch {
+        // what cannot be closed any more is closed
+      }
+    }
+  }
+}
+
+/** One turn of the event loop. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** Some turns of the event loop: enough for what is on its way within the process to arrive. */
+export const turns = async (count: number): Promise<void> => {
+  for (let i = 0; i < count; i++) await turn()
+}
+
+/** Lets a short time pass, where a case is about being late. */
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
