@@ -2,7 +2,7 @@ import { pathToFileURL } from 'node:url'
 import { createJiti } from 'jiti'
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
 import { TomlError, parse as parseToml } from 'smol-toml'
-import { LineCounter, parseDocument } from 'yaml'
+import { LineCounter, parseDocument, visit } from 'yaml'
 import { ConfigError } from './problem.js'
 import type { Environment } from './variables.js'
 
@@ -35,7 +35,21 @@ const readYaml: ReadFormat = (file, text) => {
     const { line, col } = lines.linePos(first.pos[0])
     throw syntax(file, first.message, line, col)
   }
-  return document.toJS({ maxAliasCount: 100 })
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch (error) {
+    const [what, name] = /^Unresolved alias.*: (.+)$/.exec((error as Error).message) ?? []
+    if (what === undefined) throw error
+    let offset = 0
+    visit(document, {
+      Alias: (_, { source, range }) => {
+        offset = range?.[0] ?? 0
+        return source === name ? visit.BREAK : undefined
+      }
+    })
+    const { line, col } = lines.linePos(offset)
+    throw syntax(file, what, line, col)
+  }
 }
 
 /** JSON with comments and commas at the end; duplicate keys are refused. */
@@ -80,8 +94,11 @@ const readToml: ReadFormat = (file, text) => {
 /** A module: its default export is the configuration, or a function of the environment that returns it. */
 const readCode: ReadFormat = async (file, _text, env) => {
   // No caches: a reload has to see what the file says now, and nothing is left on disk.
-  const jiti = createJiti(pathToFileURL(file).href, { moduleCache: false, fsCache: false, interopDefault: true })
-  const exported = await jiti.import(file, { default: true })
+  const jiti = createJiti(pathToFileURL(file).href, { moduleCache: false, fsCache: false, interopDefault: false })
+  const module = await jiti.import<Record<string, unknown>>(file)
+  const isEsm =
+    typeof module === 'object' && module !== null && ('__esModule' in module || Symbol.toStringTag in module)
+  const exported: unknown = isEsm ? module.default : module
   const config: unknown = typeof exported === 'function' ? await exported({ ...env }) : exported
   if (typeof config !== 'object' || config === null)
     throw syntax(file, 'expected a configuration as the default export, or a function that returns one')

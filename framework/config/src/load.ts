@@ -65,7 +65,7 @@ const search = async (dir: string, env: Environment): Promise<{ path: string; fo
     await Promise.all(searchPlaces.map(async (name) => ((await sizeOf(join(dir, name))) === undefined ? [] : [name])))
   ).flat()
   const configs = there.filter((name) => name !== 'package.json')
-  const inPackage = there.includes('package.json') ? await load(join(dir, 'package.json'), env) : undefined
+  const inPackage = there.includes('package.json') ? await loadPackage(dir, env, configs.length > 0) : undefined
   if (inPackage !== undefined) configs.push('package.json#rystra')
   const [name] = configs
   if (name === undefined)
@@ -77,6 +77,16 @@ const search = async (dir: string, env: Environment): Promise<{ path: string; fo
   if (inPackage !== undefined) return { path: join(dir, 'package.json'), found: inPackage }
   const path = join(dir, name)
   return { path, found: await mustLoad(path, env) }
+}
+
+/** A package.json that cannot be read is not our business where there is another configuration. */
+const loadPackage = async (dir: string, env: Environment, isOptional: boolean): Promise<Found | undefined> => {
+  try {
+    return await load(join(dir, 'package.json'), env)
+  } catch (error) {
+    if (isOptional) return undefined
+    throw error
+  }
 }
 
 const named = async (path: string, env: Environment): Promise<{ path: string; found: Found }> => {

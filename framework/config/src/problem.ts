@@ -34,11 +34,11 @@ export class ConfigError extends RystraError {
   /** The file it was read from, when there is one. */
   readonly file: string | undefined
 
-  constructor(code: ErrorCode, problems: readonly Problem[], file?: string, lines = problems.map(formatProblem)) {
-    const more = lines.length > shownLines ? [`… and ${lines.length - shownLines} more`] : []
-    super(code, {
-      detail: [...(file === undefined ? [] : [file]), ...lines.slice(0, shownLines), ...more].join('\n  ')
-    })
+  /** `lines` are shown instead of the file and the problems. */
+  constructor(code: ErrorCode, problems: readonly Problem[], file?: string, lines?: readonly string[]) {
+    const shown = lines ?? [...(file === undefined ? [] : [file]), ...problems.map(formatProblem)]
+    const more = shown.length > shownLines ? [`… and ${shown.length - shownLines} more`] : []
+    super(code, { detail: [...shown.slice(0, shownLines), ...more].join('\n  ') })
     this.problems = problems
     this.file = file
   }
@@ -65,8 +65,9 @@ export const show = (value: unknown, path: string): string => {
 /** The path of a key within a path. */
 export const at = (path: string, key: string | number): string => {
   if (typeof key === 'number') return `${path}[${key}]`
-  if (!/^[\w$-]+$/.test(key)) return `${path}[${JSON.stringify(key.slice(0, shownLength))}]`
-  return path === '' ? key : `${path}.${key}`
+  const name = key.length > shownLength ? `${key.slice(0, shownLength)}…` : key
+  if (!/^[\w$-]+…?$/.test(name)) return `${path}[${JSON.stringify(name)}]`
+  return path === '' ? name : `${path}.${name}`
 }
 
 /** The candidate that is nearest to a misspelt word, if one is near enough to be meant. */

@@ -36,7 +36,12 @@ export const substitute = (raw: unknown, env: Environment, file?: string): unkno
   const copy = copyPlain(raw, invalid, each)
   if (missing.length > 0) {
     const lines = missing.map(({ path, expected }) => `${expected.split(' ').at(-1)}, for ${path}`)
-    throw new ConfigError('config.missing-variable', [...missing, ...invalid], file, lines)
+    throw new ConfigError(
+      'config.missing-variable',
+      [...missing, ...invalid],
+      file,
+      file === undefined ? lines : [file, ...lines]
+    )
   }
   if (invalid.length > 0) throw new ConfigError('config.invalid', invalid, file)
   return copy

@@ -1,0 +1,139 @@
+import { expect } from 'chai'
+import { Type } from '@rystra/plugin'
+import { type Registered, type ResolvedConfig, substitute, validateBase, validateWith } from '../src/index.js'
+import { kind, registered } from './registered.js'
+import { problemAt, refusal } from './refusal.js'
+
+const client = (more: object = {}): ResolvedConfig => validateBase({ client: { connect: { host: 'h' }, ...more } })
+const proxies = (...entries: object[]): ResolvedConfig =>
+  client({ proxies: entries.map((entry, i) => ({ name: `p${i}`, kind: 'tcp', local: '127.0.0.1:1', ...entry })) })
+
+describe('validation with extensions', () => {
+  it('checks the fields of transports and kinds, and fills in their defaults', () => {
+    const server = validateBase({ server: { listen: [{ transport: 'tls', key: 'k' }] } })
+    expect(validateWith(server, registered(), 'server').server?.listen).to.deep.equal([
+      { transport: 'tls', host: '0.0.0.0', port: 7000, key: 'k', minVersion: 'TLSv1.3' }
+    ])
+    const dialing = client({
+      connect: { transport: 'tls', host: 'h' },
+      proxies: [{ name: 'a', kind: 'tcp', local: 'x', expiresIn: '2s' }]
+    })
+    const checked = validateWith(dialing, registered(), 'client').client
+    expect(checked?.connect).to.deep.equal({ transport: 'tls', host: 'h', port: 7000, muxer: 'yamux', verify: true })
+    expect(checked?.proxies).to.deep.equal([{ name: 'a', kind: 'tcp', local: 'x', tries: 3, expiresIn: 2000 }])
+  })
+
+  it('may be given what it returned', () => {
+    const once = validateWith(proxies({ port: 5 }), registered(), 'client')
+    expect(validateWith(validateBase(once), registered(), 'client')).to.deep.equal(once)
+  })
+
+  it('takes yamux if it is there, otherwise the first muxer, otherwise none', () => {
+    const muxer = (names: string[]): unknown =>
+      validateWith(client(), registered(names), 'client').client?.connect.muxer
+    expect(muxer(['direct', 'yamux'])).to.equal('yamux')
+    expect(muxer(['direct', 'other'])).to.equal('direct')
+    expect(muxer([])).to.equal(undefined)
+  })
+
+  it('names what is registered when something is not', async () => {
+    const raw = {
+      client: { connect: { host: 'h', transport: 'tpc', muxer: 'smux' }, proxies: [{ name: 'a', kind: 'udp' }] }
+    }
+    const error = await refusal('config.invalid', () =>
+      validateWith(validateBase(raw), registered(), 'client', { file: 'f.toml' })
+    )
+    expect(problemAt(error, 'client.connect.transport')).to.deep.equal({
+      path: 'client.connect.transport',
+      value: '"tpc"',
+      expected: 'a registered transport; registered: tcp, tls',
+      hint: 'did you mean tcp?'
+    })
+    expect(problemAt(error, 'client.connect.muxer').expected).to.equal('a registered muxer; registered: direct, yamux')
+    expect(problemAt(error, 'client.proxies[0].kind').expected).to.equal('a registered kind of proxy; registered: tcp')
+    expect(error.message).to.include('f.toml')
+    const none = await refusal('config.invalid', () =>
+      validateWith(validateBase({ server: { listen: [{ transport: 'quic' }] } }), registered(), 'server')
+    )
+    expect(problemAt(none, 'server.listen[0].transport').hint).to.equal('add the extension that registers it')
+  })
+
+  it('asks the registries about its own half only', () => {
+    const raw = { server: { listen: [{ transport: 'quic' }] }, client: { connect: { host: 'h' } } }
+    expect(() => validateWith(validateBase(raw), registered(), 'client')).to.not.throw()
+    const other = { server: {}, client: { connect: { host: 'h', transport: 'quic' } } }
+    expect(() => validateWith(validateBase(other), registered(), 'server')).to.not.throw()
+  })
+
+  it('leaves a configuration without that half as it is', () => {
+    const config = validateBase({})
+    expect(validateWith(config, registered(), 'server')).to.equal(config)
+    expect(validateWith(config, registered(), 'client')).to.equal(config)
+  })
+
+  it('refuses unknown keys, also misspelt common ones, and wrong values, all at once', async () => {
+    const config = proxies({ porrt: 1 }, { port: 'x' }, { expresIn: '2h' }, { local: 5 })
+    const error = await refusal('config.invalid', () => validateWith(config, registered(), 'client'))
+    expect(problemAt(error, 'client.proxies[0].porrt').hint).to.equal('did you mean port?')
+    expect(problemAt(error, 'client.proxies[1].port').expected).to.include('a whole number from 0 to 65535 or text')
+    expect(problemAt(error, 'client.proxies[2].expresIn').hint).to.equal('did you mean expiresIn?')
+    expect(problemAt(error, 'client.proxies[3].local').value).to.equal('5')
+    expect(error.problems).to.have.length(4)
+  })
+
+  it('refuses every further field where a transport has none', async () => {
+    const config = validateBase({ server: { listen: [{ transport: 'tcp', cert: 'x' }] } })
+    problemAt(
+      await refusal('config.invalid', () => validateWith(config, registered(), 'server')),
+      'server.listen[0].cert'
+    )
+  })
+
+  it('reads variables as numbers where a kind expects one', () => {
+    const raw = {
+      client: { connect: { host: 'h' }, proxies: [{ name: 'a', kind: 'tcp', local: 'x', port: '${P}', tries: '${T}' }] }
+    }
+    const config = validateBase(substitute(raw, { P: '20022', T: '5' }))
+    const [first] = validateWith(config, registered(), 'client').client?.proxies ?? []
+    expect([first?.port, first?.tries]).to.deep.equal([20_022, 5])
+  })
+
+  it('shows no secrets of transports', async () => {
+    const config = validateBase({ server: { listen: [{ transport: 'tls', key: 12_345_678 }] } })
+    const error = await refusal('config.invalid', () => validateWith(config, registered(), 'server'))
+    expect(problemAt(error, 'server.listen[0].key').value).to.equal('[redacted]')
+  })
+
+  it('understands unions, intersections, records and literals in what extensions ask for', async () => {
+    const spec = Type.Intersect([
+      Type.Object({
+        target: Type.Union([
+          Type.Object({ unix: Type.String() }),
+          Type.Object({ host: Type.String(), port: Type.Integer() })
+        ])
+      }),
+      Type.Object({
+        headers: Type.Optional(Type.Record(Type.String(), Type.String())),
+        mode: Type.Optional(Type.Literal('fast'))
+      })
+    ])
+    const base = registered()
+    const with2: Registered = { ...base, proxies: { ...base.proxies, has: () => true, get: () => kind('tcp', spec) } }
+    const check = (more: object): unknown => {
+      const config = client({ proxies: [{ name: 'a', kind: 'tcp', ...more }] })
+      return validateWith(config, with2, 'client').client?.proxies[0]
+    }
+    const good = { target: { host: 'h', port: 1 }, headers: { 'x-a': 'b' }, mode: 'fast' }
+    expect(check(good)).to.deep.equal({ name: 'a', kind: 'tcp', ...good })
+    expect(check({ target: { unix: '/s' } })).to.deep.equal({ name: 'a', kind: 'tcp', target: { unix: '/s' } })
+    const bad = await refusal('config.invalid', () =>
+      check({ target: { host: 'h', port: 'x' }, headers: { a: 1 }, mode: 'slow', more: 1 })
+    )
+    expect(bad.problems.map(({ path }) => path.replace('client.proxies[0].', ''))).to.have.members([
+      'target.port',
+      'headers.a',
+      'mode',
+      'more'
+    ])
+  })
+})
