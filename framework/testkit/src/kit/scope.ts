@@ -1,4 +1,5 @@
 import { AssertionError } from 'node:assert'
+import { setMaxListeners } from 'node:events'
 
 /** What a case that waits in vain fails with. */
 const waited = (what: string, ms: number): Error =>
@@ -10,7 +11,9 @@ export class Scope {
   readonly #over = new AbortController()
 
   /** @param timeout milliseconds that any one thing may take. @default 5000 */
-  constructor(readonly timeout = 5_000) {}
+  constructor(readonly timeout = 5_000) {
+    setMaxListeners(0, this.#over.signal)
+  }
 
   /** Aborted when the run is over. */
   get signal(): AbortSignal {

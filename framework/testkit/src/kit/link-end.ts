@@ -1,0 +1,75 @@
+import type { Link } from '@rystra/plugin'
+import type { Duplex } from 'node:stream'
+import type { Scope } from './scope.js'
+import { reset } from './streams.js'
+
+/** The first byte of each stream on a link that carries streams: some show a stream to the other side only with it. */
+const OPENING = Buffer.from([0x2a])
+
+/** One end of a link, taken over in the turn in which it was made. Hides whether it carries bytes or streams. */
+export class LinkEnd {
+  /** Streams that the other side opened and nobody has asked for yet, in order. */
+  readonly incoming: Duplex[] = []
+  /** How often it was said that the link is gone. */
+  closes = 0
+  /** The reason it was said with. */
+  error: Error | undefined
+  /** The other side has ended it, as far as links of this kind can tell. */
+  ended = false
+
+  constructor(readonly link: Link) {
+    if (link.kind === 'streams') {
+      link.onStream = (stream) => {
+        stream.on('error', () => {})
+        this.incoming.push(stream)
+      }
+      link.onClose = (error) => {
+        this.closes++
+        this.error = error
+      }
+      return
+    }
+    link.duplex.on('error', (error: Error) => {
+      this.error ??= error
+    })
+    link.duplex.on('end', () => {
+      this.ended = true
+    })
+    link.duplex.on('close', () => {
+      this.closes++
+    })
+  }
+
+  get over(): boolean {
+    return this.closes > 0 || this.ended
+  }
+
+  /** Gives the link up. */
+  drop(): void {
+    if (this.link.kind === 'streams') this.link.destroy()
+    else reset(this.link.duplex)
+  }
+}
+
+/** Opens a stream from one end to the other. A link of bytes is the only one that it has. */
+export const openStream = async (scope: Scope, from: LinkEnd, to: LinkEnd): Promise<[Duplex, Duplex]> => {
+  if (from.link.kind === 'bytes' && to.link.kind === 'bytes') return [from.link.duplex, to.link.duplex]
+  if (from.link.kind !== 'streams') throw new TypeError('one end carries streams, the other one bytes')
+  const near = await scope.wait(from.link.open(), 'open()')
+  near.on('error', () => {})
+  near.write(OPENING)
+  await scope.until(() => to.incoming.length > 0, 'the stream at the other side')
+  const far = to.incoming.shift() as Duplex
+  await firstByte(scope, far)
+  return [near, far]
+}
+
+/** Takes the byte that {@link openStream} sends. */
+export const firstByte = async (scope: Scope, stream: Duplex): Promise<void> => {
+  let byte: Buffer | null = null
+  await scope.until(() => {
+    byte ??= stream.read(1)
+    return byte !== null || stream.destroyed
+  }, 'the first byte of the stream')
+  if ((byte as Buffer | null)?.equals(OPENING) !== true) throw new Error('the first byte of the stream is another one')
+}
