@@ -1,7 +1,7 @@
 import { type Capability, type RegistryName, RystraError } from '@rystra/plugin'
 import type { Instance } from './instance.js'
 import { registryFacts } from './registry.js'
-import { didYouMean } from './suggest.js'
+import { didYouMean } from './options/suggest.js'
 
 /** The word for something registered: `kind:tcp`. */
 export const capabilityOf = (registry: RegistryName, name: string): Capability =>

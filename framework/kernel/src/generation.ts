@@ -1,6 +1,6 @@
 import type { Clock, GenerationRef, Registries } from '@rystra/plugin'
-import { Calls } from './calls.js'
-import type { GuardHost } from './guard.js'
+import { Calls } from './hooks/calls.js'
+import type { GuardHost } from './hooks/guard.js'
 import type { Instance } from './instance.js'
 import { createRegistries, type GenerationRegistries } from './registry.js'
 

@@ -3,8 +3,8 @@ import { capabilityOf } from './capabilities.js'
 import type { Generation } from './generation.js'
 import type { Instance, PackageInfo } from './instance.js'
 import type { KernelState } from './kernel.js'
-import { redact } from './redact.js'
-import type { Tap, TapCounters } from './tap.js'
+import { redact } from './options/redact.js'
+import type { Tap, TapCounters } from './hooks/tap.js'
 
 /** One tap, with what was counted of it. */
 export interface TapInspection extends Readonly<TapCounters> {

@@ -11,7 +11,7 @@ import {
 } from '@rystra/plugin'
 import { capabilityOf } from './capabilities.js'
 import { within } from './clock.js'
-import { clone } from './options.js'
+import { clone } from './options/validate.js'
 import { SetupRecord } from './record.js'
 import type { GenerationRegistries } from './registry.js'
 

@@ -77,6 +77,11 @@ export class Kernel implements Generations {
     })
   }
 
+  /** Its time, for whoever runs on it. */
+  get clock(): Clock {
+    return this.#host.clock
+  }
+
   get state(): KernelState {
     return this.#state
   }
@@ -129,22 +134,25 @@ export class Kernel implements Generations {
    * as it is; what is new is set up and started; what is gone is stopped once nobody holds a generation with it. Before
    * a start nothing is started.
    *
-   * Rejects as {@link provision} and {@link start} do; then the present generation goes on as if nothing had been asked.
+   * `prepare` is called with the next generation when everything else is ready: what must not fail after the swap, such
+   * as binding addresses, is done there.
+   *
+   * Rejects as {@link provision} and {@link start} do, and with what `prepare` throws; then the present generation goes
+   * on as if nothing had been asked.
    */
-  reload(uses: readonly KernelUse[]): Promise<ReloadContext> {
+  reload(uses: readonly KernelUse[], prepare?: (next: GenerationRef) => Promise<void>): Promise<ReloadContext> {
     return this.#queue(async () => {
       this.#expect('reload', 'provisioned', 'running')
       const before = this.#present()
       const draft = await this.#draft(uses)
       const next = this.#make(draft)
-      if (this.#state === 'running') {
-        try {
-          for (const instance of draft.added) await this.#startOne(instance)
-          this.#goOn('reload')
-        } catch (error) {
-          await this.#giveUp(draft)
-          throw error
-        }
+      try {
+        if (this.#state === 'running') for (const instance of draft.added) await this.#startOne(instance)
+        this.#goOn('reload')
+        await prepare?.(next)
+      } catch (error) {
+        await this.#giveUp(draft)
+        throw error
       }
       this.#swap(next)
       this.#release(draft.kept)

@@ -9,9 +9,8 @@ import {
   registryNames,
   RystraError
 } from '@rystra/plugin'
-import { hookTable } from './hookTable.js'
 import { type GenerationRegistries, nameOf, registryFacts } from './registry.js'
-import { createTap, type Tap, tapOf } from './tap.js'
+import { createTap, type Tap, tapOf } from './hooks/tap.js'
 
 /** Something an extension registered. */
 export interface Registration {
@@ -96,7 +95,7 @@ export class SetupRecord {
       tapOf({
         hook: 'onAuth',
         extension: this.extension,
-        promise: hookTable.onAuth.async,
+        promise: true,
         stage: NORMAL,
         authenticator: method,
         applies: (context) => context.method === method,

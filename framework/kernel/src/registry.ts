@@ -1,5 +1,5 @@
 import { type Registries, type Registry, type RegistryName, registryNames, RystraError } from '@rystra/plugin'
-import { didYouMean } from './suggest.js'
+import { didYouMean } from './options/suggest.js'
 
 /** What is said and checked about the things of one registry. */
 export interface RegistryFacts {

@@ -23,7 +23,7 @@ import {
 import { AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook, SyncHook, SyncWaterfallHook } from 'tapable'
 import { acceptAuth, acceptChunk, acceptDeny, acceptNothing, acceptSpec, Denial } from './answers.js'
 import { type GuardHost, guardData, guardPromise, guardSync } from './guard.js'
-import { StreamTaps } from './streamTaps.js'
+import { StreamTaps } from './stream-taps.js'
 import type { Tap } from './tap.js'
 
 type AsyncTappable = AsyncSeriesBailHook<never, unknown> | AsyncSeriesHook<never> | AsyncSeriesWaterfallHook<never>

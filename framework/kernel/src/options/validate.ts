@@ -49,15 +49,15 @@ const pathOf = (segments: readonly string[]): string =>
     return /^[\w-]+$/.test(segment) ? `${path}.${segment}` : `${path}[${JSON.stringify(segment)}]`
   }, 'options')
 
-/** A value fit to be shown. At the root, and under a name nobody knows, a text may be a secret in the wrong place. */
-const show = (value: unknown, segments: readonly string[], unknownKey: boolean): string => {
+/** A value fit to be shown. At the root a text may be a secret in the wrong place; so may one under a key nobody knows. */
+const show = (value: unknown, segments: readonly string[]): string => {
   if (value === undefined) return 'missing'
   if (value === null) return 'null'
   if (Array.isArray(value)) return `a list of ${value.length}`
   if (typeof value === 'object') return 'an object'
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'boolean') return String(value)
-  if (unknownKey || segments.some(isSecretName)) return redacted
+  if (segments.some(isSecretName)) return redacted
   if (segments.length === 0) return `a ${typeof value}`
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return text.length > 80 ? `${text.slice(0, 77)}…` : text
@@ -67,14 +67,14 @@ const problemOf = (extension: string, error: ValueError): OptionProblem => {
   const segments = segmentsOf(error.path)
   const unknownKey =
     error.type === ValueErrorType.ObjectAdditionalProperties ||
-    error.type === ValueErrorType.IntersectUnevaluatedProperties ||
-    error.type === ValueErrorType.Never
-  const value = show(error.value, segments, unknownKey)
-  if (!unknownKey) return { extension, path: pathOf(segments), value, expected: describe(error.schema) }
+    error.type === ValueErrorType.IntersectUnevaluatedProperties
+  if (!unknownKey) {
+    return { extension, path: pathOf(segments), value: show(error.value, segments), expected: describe(error.schema) }
+  }
   const known = knownKeys(error.schema)
-  const key = segments.at(-1) ?? ''
-  const names = known.length === 0 ? 'no options here' : `one of ${known.join(', ')}`
-  return { extension, path: pathOf(segments), value, expected: `no such option, but ${names}${didYouMean(key, known)}` }
+  const expected = known.length === 0 ? 'no options here' : `one of ${known.join(', ')}`
+  const hint = didYouMean(segments.at(-1) ?? '', known)
+  return { extension, path: pathOf(segments), value: 'not known', expected: `${expected}${hint}` }
 }
 
 const knownKeys = (schema: TSchema): string[] => {
@@ -92,11 +92,31 @@ export const validateOptions = (extension: string, schema: TSchema, written: unk
   const options = Value.Default(closed, clone(written ?? {}))
   if (Value.Check(closed, options)) return { options }
   const problems = new Map<string, OptionProblem>()
-  for (const error of Value.Errors(closed, options)) {
+  for (const error of flatten(Value.Errors(closed, options))) {
     // A missing option is reported twice by TypeBox: that it is missing, and that nothing is not what it should be.
     if (!problems.has(error.path)) problems.set(error.path, problemOf(extension, ofMissing(error)))
   }
   return { problems: [...problems.values()] }
+}
+
+const kindOf = (value: unknown): string =>
+  Array.isArray(value) ? 'array' : value === null ? 'null' : Number.isInteger(value) ? 'integer' : typeof value
+
+/**
+ * Of a union that is not met, what is wrong with the one choice that was probably meant: the only one of the value's
+ * own kind. "Expected an object or a text" would not help somebody who misspelt a key of the object.
+ */
+function* flatten(errors: Iterable<ValueError>): Generator<ValueError> {
+  for (const error of errors) {
+    const choices = (error.type === ValueErrorType.Union ? error.schema.anyOf : []) as TSchema[]
+    const kind = kindOf(error.value)
+    const meant = choices.flatMap(({ type, const: literal }, index) =>
+      type === kind && literal === undefined && (kind === 'object' || kind === 'array') ? [index] : []
+    )
+    const inner = meant.length === 1 ? error.errors[meant[0] ?? 0] : undefined
+    if (inner === undefined) yield error
+    else yield* flatten(inner)
+  }
 }
 
 /** "Required property" carries the schema of the object; what is expected is the schema of the property. */

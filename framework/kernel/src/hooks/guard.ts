@@ -1,6 +1,6 @@
 import { type Clock, isRystraError, type Logger, RystraError } from '@rystra/plugin'
 import { type Accept, Denial } from './answers.js'
-import { within } from './clock.js'
+import { within } from '../clock.js'
 import type { Tap } from './tap.js'
 
 /** How long a tap of policy `skip` is left out after it failed. */

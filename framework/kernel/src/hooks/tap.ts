@@ -7,8 +7,8 @@ import {
   type StreamInfo,
   type StreamTapOptions
 } from '@rystra/plugin'
-import { hookTable } from './hookTable.js'
-import { isPlain } from './redact.js'
+import { hookTable } from './table.js'
+import { isPlain } from '../options/redact.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: taps of all hooks; the facade has the types
 export type TapFunction = (...args: any[]) => unknown

@@ -50,17 +50,15 @@ const subpathsOf = (exports: unknown): Record<string, unknown> => {
 
 /** The target of a pattern such as `./hooks/*`: the one with the longest part before the star wins. */
 const match = (subpaths: Record<string, unknown>, subpath: string, conditions: Conditions): string | undefined => {
-  const fitting = Object.keys(subpaths)
-    .map((key) => ({ key, parts: key.split('*') }))
-    .filter(
-      ({ parts: [before, after] }) => after !== undefined && subpath.startsWith(before!) && subpath.endsWith(after)
-    )
-    .sort((a, b) => b.parts[0]!.length - a.parts[0]!.length)
-  for (const { key, parts } of fitting) {
-    const target = choose(subpaths[key], conditions)
-    const star = subpath.slice(parts[0]!.length, subpath.length - parts[1]!.length)
-    if (typeof target === 'string' && star !== '') return target.replaceAll('*', star)
-    if (target === null) return undefined
+  const patterns = Object.keys(subpaths).flatMap((key) => {
+    const [before = '', after] = key.split('*')
+    return after === undefined ? [] : [{ key, before, after }]
+  })
+  patterns.sort((a, b) => b.before.length - a.before.length)
+  for (const { key, before, after } of patterns) {
+    const star = subpath.slice(before.length, subpath.length - after.length)
+    if (star === '' || !subpath.startsWith(before) || !subpath.endsWith(after)) continue
+    return choose(subpaths[key], conditions)?.replaceAll('*', star)
   }
   return undefined
 }

@@ -1,5 +1,5 @@
 import type { AuthAnswer, Deny, ProxySpec } from '@rystra/plugin'
-import { isPlain } from './redact.js'
+import { isPlain } from '../options/redact.js'
 
 /**
  * What a tap answered, checked: a hook decides over security by these answers, and an answer that is none must not pass

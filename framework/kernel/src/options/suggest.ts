@@ -1,18 +1,20 @@
 /** How many letters have to change to make one word of the other (optimal string alignment: a swap counts as one). */
 const distance = (a: string, b: string): number => {
-  const rows = [Array.from({ length: b.length + 1 }, (_, column) => column)]
+  let before: number[] = []
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
+  const at = (cells: readonly number[], column: number): number => cells[column] ?? Number.POSITIVE_INFINITY
   for (let i = 1; i <= a.length; i++) {
-    const row = [i]
+    const next = [i]
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1
-      let best = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same)
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        best = Math.min(best, rows[i - 2]![j - 2]! + 1)
-      row.push(best)
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swap = swapped ? at(before, j - 2) + 1 : Number.POSITIVE_INFINITY
+      next.push(Math.min(at(row, j) + 1, at(next, j - 1) + 1, at(row, j - 1) + same, swap))
     }
-    rows.push(row)
+    before = row
+    row = next
   }
-  return rows[a.length]![b.length]!
+  return at(row, b.length)
 }
 
 /** The word that was probably meant, if one is near enough: a third of its letters may differ. */

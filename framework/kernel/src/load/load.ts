@@ -5,9 +5,9 @@ import { apiVersion, type Extension, type ExtensionUse, isExtension, isRystraErr
 import { createJiti } from 'jiti'
 import semver from 'semver'
 import type { Manifest } from './entry.js'
-import type { PackageInfo } from './instance.js'
+import type { PackageInfo } from '../instance.js'
 import { type LoadFrom, locateExtension } from './locate.js'
-import type { KernelUse } from './plan.js'
+import type { KernelUse } from '../plan.js'
 
 /** An extension as a configuration names it: a package name, a path, the extension itself, with options or without. */
 export type ExtensionEntry =

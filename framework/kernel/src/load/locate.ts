@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, isAbsolute, join, resolve as resolvePath } from 'node:path'
+import { isAbsolute, join, resolve as resolvePath } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { RystraError } from '@rystra/plugin'
 import { entryOf, type Manifest } from './entry.js'
@@ -105,12 +105,4 @@ export const locateExtension = (ref: string, { dir, resolve }: LoadFrom): Locate
   const given = resolve?.(name)
   if (given === undefined) return locatePackage(ref, name, subpath, dir)
   return kindAt(given) === 'folder' ? entryIn(given, ref, subpath) : locatePath(given, ref)
-}
-
-/** The folder of the nearest package.json above a file. */
-export const packageFolderOf = (file: string): string | undefined => {
-  for (let folder = dirname(file); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'package.json'))) return folder
-    if (folder === dirname(folder)) return undefined
-  }
 }

@@ -63,10 +63,8 @@ export class StreamTaps<Hook> {
   #combination(key: string, chosen: readonly Tap[]): Hook {
     let hook = this.#combinations.get(key)
     if (hook !== undefined) return hook
-    if (this.#combinations.size >= maxCombinations) {
-      const [oldest] = this.#combinations.keys()
-      this.#combinations.delete(oldest!)
-    }
+    const [oldest] = this.#combinations.keys()
+    if (oldest !== undefined && this.#combinations.size >= maxCombinations) this.#combinations.delete(oldest)
     hook = this.#compile(chosen)
     this.#combinations.set(key, hook)
     return hook
