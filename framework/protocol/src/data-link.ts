@@ -16,10 +16,18 @@ export const dataLinkProof = (secret: Uint8Array, session: string, counter: numb
   return new Uint8Array(createHmac('sha256', secret).update(label).update(session, 'utf8').update(number).digest())
 }
 
-/** The first bytes of a data link: preface and DataHello. Each counter may be used once in a session. */
-export const dataLinkOpening = (secret: Uint8Array, session: string, counter: number): Uint8Array => {
+/**
+ * The first bytes of a data link: preface and DataHello. Each counter may be used once in a session. `opens`: the client
+ * opens a stream on it, instead of leaving that to the server.
+ */
+export const dataLinkOpening = (
+  secret: Uint8Array,
+  session: string,
+  counter: number,
+  opens = false
+): Uint8Array => {
   const proof = dataLinkProof(secret, session, counter)
-  return Buffer.concat([preface, encode({ type: 'DataHello', session, counter, proof })])
+  return Buffer.concat([preface, encode({ type: 'DataHello', session, counter, proof, ...(opens ? { opens } : {}) })])
 }
 
 /** Whether the proof of a DataHello holds, in constant time. Ask {@link ReplayWindow} only afterwards. */

@@ -1,5 +1,6 @@
 /** What both ends of a session share: handshake, control stream, heartbeat, streams, relay, back-off. */
 export * from './backoff.js'
+export * from './drained.js'
 export * from './frame-channel.js'
 export * from './handshake-client.js'
 export * from './handshake-server.js'

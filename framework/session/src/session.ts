@@ -65,6 +65,11 @@ export class Session {
     return this.#closed
   }
 
+  /** Whether the control stream is there. */
+  get started(): boolean {
+    return this.#channel !== undefined
+  }
+
   /** Whether either side has said that it wants no more streams. */
   get goingAway(): boolean {
     return this.#goingAway

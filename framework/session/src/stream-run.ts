@@ -1,6 +1,6 @@
 import { type Pump, pump, type RawReader, type RawStream, rawOf } from '@rystra/bytes'
 import { RystraError, type StreamInfo, toRystraError } from '@rystra/model'
-import type { CloseReason, Clock, Deny, GenerationRef, OpenStreamContext, Relay, Through } from '@rystra/plugin'
+import type { CloseReason, CloseStreamContext, Clock, Deny, GenerationRef, OpenStreamContext, Relay, Through } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 
 /** A stream's life at one end: onOpenStream, relay, onCloseStream, all in the generation it began in. */
@@ -9,13 +9,21 @@ export class StreamRun {
   readonly #generation: GenerationRef
   readonly #release: () => void
   readonly #clock: Clock
+  readonly #report: (context: CloseStreamContext) => void
   readonly #since: number
   readonly #toService: RawStream[] = []
   readonly #toVisitor: RawStream[] = []
   #over = false
 
-  constructor(info: StreamInfo, generation: GenerationRef, clock: Clock) {
+  /** @param report called after the hook, once, when the stream is over */
+  constructor(
+    info: StreamInfo,
+    generation: GenerationRef,
+    clock: Clock,
+    report: (context: CloseStreamContext) => void
+  ) {
     this.info = info
+    this.#report = report
     this.#generation = generation
     this.#release = generation.hold()
     this.#clock = clock
@@ -104,14 +112,16 @@ export class StreamRun {
   close(reason: CloseReason, bytesToService: number, bytesToVisitor: number, error?: RystraError): void {
     if (this.#over) return
     this.#over = true
-    this.#generation.calls.closeStream({
+    const context: CloseStreamContext = {
       ...this.info,
       bytesToService,
       bytesToVisitor,
       duration: this.#clock.now() - this.#since,
       reason,
       ...(error === undefined ? {} : { error })
-    })
+    }
+    this.#generation.calls.closeStream(context)
+    this.#report(context)
     this.#release()
   }
 }

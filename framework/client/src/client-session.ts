@@ -1,0 +1,225 @@
+import type { ConnectConfig } from '@rystra/config'
+import { type ProxySpec, RystraError, type SessionInfo } from '@rystra/model'
+import type { DataLinks, DialOptions, GenerationRef, Link } from '@rystra/plugin'
+import { dataLinkOpening, errorFrom, type Message } from '@rystra/protocol'
+import { authenticateToServer, Session } from '@rystra/session'
+import { takeStream } from './reach.js'
+import type { ClientState } from './state.js'
+import { agent } from './version.js'
+
+/** Milliseconds for dialing and the handshake together. */
+const CONNECT_TIMEOUT = 15_000
+
+/** What happens in a {@link ClientSession}. */
+export interface ClientSessionEvents {
+  /** The server took a proxy back. */
+  onUnregistered(session: ClientSession, name: string, error: RystraError | undefined): void
+  /** The server wants to close; a new session should be dialed. */
+  onGoAway(session: ClientSession, error: RystraError | undefined): void
+  /** It is over. Not called for one that {@link ClientSession.connect} did not resolve to. */
+  onClose(session: ClientSession, error: RystraError | undefined): void
+}
+
+interface Asked {
+  readonly resolve: (address: string) => void
+  readonly reject: (error: RystraError) => void
+}
+
+/** One session, as the client sees it. */
+export class ClientSession {
+  readonly info: SessionInfo
+  /** What this session serves, by name. */
+  readonly specs = new Map<string, ProxySpec>()
+  readonly #session: Session
+  readonly #state: ClientState
+  readonly #asked = new Map<number, Asked>()
+  /** Resolves when it is over. */
+  readonly over: Promise<void>
+  #tellOver!: () => void
+  #requests = 0
+
+  private constructor(info: SessionInfo, session: (owner: ClientSession) => Session, state: ClientState) {
+    this.info = info
+    this.#state = state
+    this.over = new Promise((resolve) => {
+      this.#tellOver = resolve
+    })
+    this.#session = session(this)
+  }
+
+  /** Dials, authenticates, and opens the control stream. */
+  static async connect(
+    instance: string,
+    state: ClientState,
+    events: ClientSessionEvents,
+    stop: AbortSignal
+  ): Promise<ClientSession> {
+    const { config, clock, kernel, log } = state
+    const generation = kernel.current
+    const timeout = new AbortController()
+    const cancel = clock.after(CONNECT_TIMEOUT, () => timeout.abort(new RystraError('protocol.timeout', { side: 'server' })))
+    const signal = AbortSignal.any([stop, timeout.signal])
+    let link: Link | undefined
+    try {
+      link = await dial(config.connect, generation, signal)
+      const stream = link.kind === 'bytes' ? link.duplex : await link.open(signal)
+      stream.on('error', () => {})
+      const { ack, ok, secret } = await authenticateToServer(stream, {
+        offer: {
+          id: config.id,
+          instance,
+          agent,
+          muxers: link.kind === 'bytes' ? offeredMuxers(config.connect, generation) : ['native']
+        },
+        authenticators: generation.registries.authenticators,
+        binding: link.peer.tls?.binding,
+        signal
+      })
+      const info: SessionInfo = {
+        id: ok.session,
+        identity: { id: ok.identity },
+        client: { id: config.id, instance, agent },
+        peer: link.peer,
+        transport: config.connect.transport ?? 'tcp',
+        muxer: ack.muxer,
+        since: clock.now()
+      }
+      let counter = 0
+      const links: DataLinks = {
+        dial: async (dialing, opens = false) => {
+          const data = await dial(state.config.connect, generation, dialing)
+          if (data.kind !== 'bytes' || secret === undefined) throw new RystraError('internal', { detail: 'no data links here' })
+          data.duplex.write(dataLinkOpening(secret, ok.session, counter++, opens))
+          return data
+        },
+        onLink: undefined,
+        request: () => {},
+        onRequest: undefined
+      }
+      const release = generation.hold()
+      const wrapped =
+        link.kind === 'bytes'
+          ? generation.registries.muxers.get(ack.muxer).wrap(link, 'client', { log, links })
+          : Object.defineProperty(link, 'control', { value: stream })
+      const made = new ClientSession(
+        info,
+        (owner) =>
+          new Session(
+            {
+              side: 'client',
+              info,
+              link: wrapped,
+              links,
+              // The server's rhythm; three missed beats are one too many.
+              heartbeat: { interval: ok.heartbeat, timeout: 3 * ok.heartbeat },
+              clock,
+              log
+            },
+            {
+              onMessage: (message) => owner.#message(message, events),
+              onStream: (data) => takeStream(data, info, owner.specs, state),
+              onGoAway: (error) => events.onGoAway(owner, error),
+              onClose: (error) => {
+                release()
+                owner.#closed(error, events)
+              }
+            }
+          ),
+        state
+      )
+      await made.#session.start(signal)
+      return made
+    } catch (error) {
+      if (link?.kind === 'bytes') link.duplex.destroy()
+      else link?.destroy()
+      throw error
+    } finally {
+      cancel()
+    }
+  }
+
+  /** Round trip of the last heartbeat, in milliseconds. */
+  get rtt(): number | undefined {
+    return this.#session.rtt
+  }
+
+  /** Streams that are open now. */
+  get streams(): number {
+    return this.#session.link.streams
+  }
+
+  /** Asks for a proxy. Resolves to its public address; rejects with what the server says. */
+  register(spec: ProxySpec, sent: Record<string, unknown>): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const request = this.#requests++
+      this.#asked.set(request, { resolve, reject })
+      this.specs.set(spec.name, spec)
+      try {
+        this.#session.send({ type: 'RegisterProxy', request, spec: sent as ProxySpec })
+      } catch (error) {
+        this.#asked.delete(request)
+        this.specs.delete(spec.name)
+        reject(error as RystraError)
+      }
+    })
+  }
+
+  unregister(name: string): void {
+    this.specs.delete(name)
+    this.#session.send({ type: 'UnregisterProxy', name })
+  }
+
+  #message(message: Message, events: ClientSessionEvents): void {
+    if (message.type === 'RegisterProxyAck') {
+      const asked = this.#asked.get(message.request)
+      this.#asked.delete(message.request)
+      if (message.address !== undefined) asked?.resolve(message.address)
+      else if (message.error !== undefined) asked?.reject(errorFrom(message.error, 'server'))
+    } else if (message.type === 'UnregisterProxy') {
+      this.specs.delete(message.name)
+      events.onUnregistered(this, message.name, message.error === undefined ? undefined : errorFrom(message.error, 'server'))
+    } else throw new RystraError('protocol.unexpected', { side: 'server', detail: message.type })
+  }
+
+  #closed(error: RystraError | undefined, events: ClientSessionEvents): void {
+    const lost = error ?? new RystraError('session.lost')
+    for (const { reject } of this.#asked.values()) reject(lost)
+    this.#asked.clear()
+    this.#state.kernel.current.calls.disconnect({
+      session: this.info,
+      side: 'client',
+      ...(error === undefined ? {} : { error })
+    })
+    events.onClose(this, error)
+    this.#tellOver()
+  }
+
+  goAway(drain: number): void {
+    this.#session.goAway(drain)
+  }
+
+  get closed(): boolean {
+    return this.#session.closed
+  }
+
+  close(error?: RystraError): void {
+    this.#session.close(error)
+  }
+
+  destroy(error?: RystraError): void {
+    this.#session.destroy(error)
+  }
+}
+
+const dial = (connect: ConnectConfig, { registries }: GenerationRef, signal: AbortSignal): Promise<Link> => {
+  const options = connect as DialOptions
+  return registries.transports.get(options.transport).dial(options, signal)
+}
+
+/** The one that is configured, or yamux if there, or all there are. */
+const offeredMuxers = ({ muxer }: ConnectConfig, { registries }: GenerationRef): string[] => {
+  if (muxer !== undefined) return [registries.muxers.get(muxer).name]
+  const all = [...registries.muxers.list()]
+  return all.sort((a, b) => Number(b === 'yamux') - Number(a === 'yamux'))
+}
+

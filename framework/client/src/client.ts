@@ -1,0 +1,271 @@
+import { EventEmitter } from 'node:events'
+import { randomBytes } from 'node:crypto'
+import { type ResolvedClient, type RystraConfig, validateBase } from '@rystra/config'
+import { Kernel, type KernelUse, loadWithPreset } from '@rystra/kernel'
+import { type Logger, type ProxySpec, RystraError, type SessionInfo, silentLog, toRystraError } from '@rystra/model'
+import type { Clock, Extension, ReloadContext } from '@rystra/plugin'
+import { Backoff, drained, orElse } from '@rystra/session'
+import { ClientSession, type ClientSessionEvents } from './client-session.js'
+import type { ClientEvents, PublishedHere } from './events.js'
+import { Publications } from './publications.js'
+import type { ClientState } from './state.js'
+
+/** How a client is made. */
+export interface ClientOptions {
+  /** Relative paths in the configuration start here. @default the working directory */
+  readonly dir?: string
+  /** @default says nothing */
+  readonly log?: Logger
+  /** @default the clock of the machine */
+  readonly clock?: Clock
+  /** Loaded too, each unless the configuration has an extension of the same name. @default none */
+  readonly preset?: readonly Extension[]
+  /** Where to find a package before it is looked for in `node_modules`. */
+  readonly resolve?: (name: string) => string | undefined
+}
+
+/** Milliseconds a session has to last before the next loss counts as the first again. */
+const STABLE = 10_000
+
+/** Milliseconds a server has to take the end of a session in good order. */
+const FAREWELL = 500
+
+/** The end beside the services. Make one with {@link createClient}. */
+export class Client extends EventEmitter<ClientEvents> {
+  readonly kernel: Kernel
+  /** Resolves when the client was stopped; rejects with what ended it for good. */
+  readonly closed: Promise<void>
+  readonly #options: ClientOptions
+  readonly #state: ClientState
+  readonly #publications: Publications
+  readonly #instance = randomBytes(8).toString('hex')
+  readonly #stop = new AbortController()
+  readonly #backoff: Backoff
+  #end!: { resolve: () => void; reject: (error: RystraError) => void }
+  #session: ClientSession | undefined
+  /** Sessions that the server is closing, with the streams that are still open. */
+  readonly #leaving = new Set<ClientSession>()
+  #started = false
+  /** A client that waits to try again has no socket that would keep the process up. */
+  #alive: NodeJS.Timeout | undefined
+  #stopping: Promise<void> | undefined
+
+  /** @internal */
+  constructor(config: ResolvedClient, kernel: Kernel, options: ClientOptions) {
+    super()
+    this.kernel = kernel
+    this.#options = options
+    this.#state = { config, kernel, clock: kernel.clock, log: options.log ?? silentLog, events: this }
+    this.#backoff = new Backoff(config.reconnect)
+    this.#publications = new Publications(this.#state)
+    this.closed = new Promise((resolve, reject) => {
+      this.#end = { resolve, reject }
+    })
+    // Whoever does not ask is not told: an end without a listener must not end the process.
+    this.closed.catch(() => {})
+  }
+
+  /** The session that is up, if one is. */
+  get session(): SessionInfo | undefined {
+    return this.#session?.info
+  }
+
+  /** Round trip to the server in milliseconds, as last measured. */
+  get rtt(): number | undefined {
+    return this.#session?.rtt
+  }
+
+  /** What visitors can reach now. */
+  get proxies(): readonly PublishedHere[] {
+    return this.#publications.list()
+  }
+
+  /** Streams that are open now. */
+  get streams(): number {
+    let streams = this.#session?.streams ?? 0
+    for (const session of this.#leaving) streams += session.streams
+    return streams
+  }
+
+  /**
+   * Starts the extensions and connects. Resolves when a session is up and every proxy was published or refused. Tries
+   * again for as long as the configuration says, and rejects with the first error that cannot pass by itself.
+   */
+  async start(): Promise<void> {
+    try {
+      this.#alive = setInterval(() => {}, 2 ** 30)
+      await this.kernel.start()
+      for (const entry of this.#state.config.proxies) this.#publications.want(entry as ProxySpec)
+      await this.#connect()
+      await this.#publications.answered()
+    } catch (error) {
+      const failure = toRystraError(error)
+      await this.stop({ drain: 0 })
+      throw failure
+    }
+  }
+
+  /** Dials until a session is up. Throws what cannot pass by itself. */
+  async #connect(): Promise<void> {
+    const { config, log, clock, kernel } = this.#state
+    for (;;) {
+      try {
+        const session = await ClientSession.connect(this.#instance, this.#state, this.#events, this.#stop.signal)
+        if (session.closed) throw new RystraError('session.lost')
+        this.#session = session
+        this.#started = true
+        clock.after(STABLE, () => {
+          if (this.#session === session && !session.closed) this.#backoff.reset()
+        })
+        log.info({ session: session.info.id, muxer: session.info.muxer }, 'connected')
+        kernel.current.calls.connect({ session: session.info, side: 'client' })
+        this.emit('connected', session.info)
+        this.#publications.offer(session)
+        return
+      } catch (cause) {
+        if (this.#stop.signal.aborted) throw new RystraError('session.closing', { side: 'client' })
+        const error = toRystraError(cause, 'session.lost')
+        if (!error.retryable || this.#backoff.attempts >= config.reconnect.attempts) throw error
+        await this.#wait(error)
+      }
+    }
+  }
+
+  #wait(error: RystraError): Promise<void> {
+    const delay = this.#backoff.next()
+    const attempt = this.#backoff.attempts
+    this.#state.log.warn({ err: error, attempt, delay }, 'no session; trying again')
+    this.emit('reconnecting', { attempt, delay, error })
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel()
+        this.#stop.signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const cancel = this.#state.clock.after(delay, done)
+      this.#stop.signal.addEventListener('abort', done)
+    })
+  }
+
+  readonly #events: ClientSessionEvents = {
+    onUnregistered: (session, name, error) => {
+      if (session === this.#session) this.#publications.takenBack(name, error)
+    },
+    onGoAway: (session, error) => {
+      if (session !== this.#session) return
+      this.#leaving.add(session)
+      this.#leave(session, error)
+      // Its streams go on until they are done, or the server cuts them.
+      void drained(() => (session.closed ? 0 : session.streams), this.#state.config.drain, this.#state.clock).then(() =>
+        session.close()
+      )
+    },
+    onClose: (session, error) => {
+      this.#leaving.delete(session)
+      if (session === this.#session) this.#leave(session, error)
+    }
+  }
+
+  /** The session takes no more streams. */
+  #leave(session: ClientSession, error: RystraError | undefined): void {
+    this.#session = undefined
+    this.#publications.suspend()
+    this.emit('disconnected', session.info, error)
+    if (!this.#stop.signal.aborted) this.#again(error ?? new RystraError('session.lost'))
+  }
+
+  /** After a session was lost. */
+  #again(error: RystraError): void {
+    if (!error.retryable) {
+      void this.#fail(error)
+      return
+    }
+    this.#wait(error)
+      .then(() => this.#connect())
+      .catch((failure: unknown) => this.#fail(toRystraError(failure)))
+  }
+
+  async #fail(error: RystraError): Promise<void> {
+    if (this.#stop.signal.aborted) return
+    this.#state.log.error({ err: error }, 'giving up')
+    if (this.#started) this.#end.reject(error)
+    await this.stop({ drain: 0 })
+  }
+
+  /** Publishes one more. Resolves to what visitors can reach; rejects with `proxy.*`. Stays wanted over reconnects. */
+  publish(spec: ProxySpec): Promise<readonly PublishedHere[]> {
+    return this.#publications.add(spec)
+  }
+
+  /** Takes one back, if there. Streams that are open go on. */
+  unpublish(name: string): void {
+    this.#publications.remove(name)
+  }
+
+  /**
+   * Puts another configuration in place of the present one: checked as a whole first; on any error everything stays. The
+   * session stays up unless `client.id` or `client.connect` changed; proxies that did not change are not touched.
+   */
+  async reload(config: RystraConfig): Promise<ReloadContext> {
+    const next = clientHalf(config, this.#options)
+    const report = await this.kernel.reload(await usesOf(config, this.#options))
+    const before = this.#state.config
+    this.#state.config = next
+    this.#publications.replace(next.proxies as readonly ProxySpec[])
+    const same = JSON.stringify([before.id, before.connect]) === JSON.stringify([next.id, next.connect])
+    if (!same) this.#session?.close(new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))
+    return report
+  }
+
+  /**
+   * Tells the server that no more streams are wanted, waits until those that are open are done or `drain` milliseconds
+   * are over (default `client.drain`), then stops the extensions. Safe to call more than once.
+   */
+  stop({ drain = this.#state.config.drain }: { drain?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#stopAll(drain)
+    return this.#stopping
+  }
+
+  async #stopAll(drain: number): Promise<void> {
+    const session = this.#session
+    this.#publications.stop()
+    session?.goAway(drain)
+    await drained(() => this.streams, drain, this.#state.clock)
+    this.#stop.abort(new RystraError('session.closing', { side: 'client' }))
+    const sessions = [...this.#leaving, ...(session === undefined ? [] : [session])]
+    await Promise.all(
+      sessions.map((one) => {
+        one.close()
+        return orElse(one.over, FAREWELL, () => one.destroy(), this.#state.clock)
+      })
+    )
+    await this.kernel.stop()
+    clearInterval(this.#alive)
+    this.#end.resolve()
+  }
+}
+
+const clientHalf = (config: RystraConfig, { dir }: ClientOptions): ResolvedClient => {
+  const { client } = validateBase(config, dir === undefined ? {} : { dir })
+  if (client !== undefined) return client
+  throw new RystraError('config.invalid', { side: 'client', detail: 'client: expected, got nothing' })
+}
+
+const usesOf = ({ extensions = [] }: RystraConfig, { dir = process.cwd(), resolve, preset }: ClientOptions): Promise<KernelUse[]> =>
+  loadWithPreset(extensions, resolve === undefined ? { dir } : { dir, resolve }, preset)
+
+/**
+ * Makes a client: checks the configuration, loads the extensions and sets them up. Nothing is dialed before
+ * {@link Client.start}. Rejects with `config.*`, `extension.*` or `registry.*`.
+ */
+export const createClient = async (config: RystraConfig, options: ClientOptions = {}): Promise<Client> => {
+  const half = clientHalf(config, options)
+  const uses = await usesOf(config, options)
+  const kernel = new Kernel({
+    side: 'client',
+    ...(options.log === undefined ? {} : { log: options.log }),
+    ...(options.clock === undefined ? {} : { clock: options.clock })
+  })
+  await kernel.provision(uses)
+  return new Client(half, kernel, options)
+}

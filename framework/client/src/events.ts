@@ -1,0 +1,42 @@
+import type { ProxySpec, RystraError, SessionInfo } from '@rystra/model'
+import type { CloseStreamContext, StreamInfo } from '@rystra/plugin'
+
+/** A proxy of this client that visitors can reach. */
+export interface PublishedHere {
+  readonly name: string
+  readonly kind: string
+  /** What visitors connect to. A server that binds every address is shown under the name it was dialed by. */
+  readonly address: string
+  readonly spec: ProxySpec
+}
+
+/** Something that the server, or this client, would not do. */
+export interface RefusedHere {
+  readonly what: 'proxy' | 'stream'
+  /** Name of the proxy. */
+  readonly name: string
+  readonly error: RystraError
+  /** Milliseconds until it is asked for again; absent when it is not. */
+  readonly retryIn?: number
+}
+
+/** A session that has to be dialed again. */
+export interface Reconnecting {
+  /** 1 for the first try after a session, or at the start. */
+  readonly attempt: number
+  /** Milliseconds until then. */
+  readonly delay: number
+  readonly error: RystraError
+}
+
+/** What a client tells; arguments of the listeners. */
+export interface ClientEvents {
+  connected: [SessionInfo]
+  disconnected: [SessionInfo, RystraError | undefined]
+  reconnecting: [Reconnecting]
+  published: [PublishedHere]
+  unpublished: [PublishedHere, RystraError | undefined]
+  refused: [RefusedHere]
+  streamOpen: [StreamInfo]
+  streamClose: [CloseStreamContext]
+}

@@ -1,0 +1,142 @@
+import { duplexOf, type RawStream, rawOf } from '@rystra/bytes'
+import { type Logger, type ProxySpec, RystraError, type SessionInfo, type StreamInfo, toRystraError } from '@rystra/model'
+import type { ReachHost } from '@rystra/plugin'
+import { errorFrom, type OpenStream, streamReadyFrame } from '@rystra/protocol'
+import { readMessage, refusedBy, refuseStream, StreamRun } from '@rystra/session'
+import { duplexPair } from 'node:stream'
+import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import { type ProxyProtocolVersion, proxyHeader } from './proxy-protocol.js'
+import { connectService } from './service.js'
+import type { ClientState } from './state.js'
+
+/** Milliseconds for the head of a stream: the server sends it with the first packet. */
+const HEAD_TIMEOUT = 10_000
+
+const ready = Buffer.from(streamReadyFrame)
+
+/** Takes a stream that the server opened, and joins it to its service. */
+export const takeStream = (
+  stream: Duplex,
+  session: SessionInfo,
+  specs: ReadonlyMap<string, ProxySpec>,
+  state: ClientState
+): void => {
+  const raw = rawOf(stream)
+  const cancel = state.clock.after(HEAD_TIMEOUT, () => raw.reset())
+  readMessage(raw, {
+    onMessage: (message) => {
+      cancel()
+      if (message.type === 'OpenStream') open(raw, message, session, specs, state)
+      else {
+        const error =
+          message.type === 'Error'
+            ? errorFrom(message, 'server')
+            : new RystraError('protocol.unexpected', { side: 'server', detail: message.type })
+        state.log.warn({ err: error }, 'a stream did not begin as one')
+        raw.reset()
+      }
+    },
+    onError: (error) => {
+      cancel()
+      state.log.debug({ err: error }, 'a stream ended before it began')
+      raw.reset()
+    }
+  })
+}
+
+const open = (
+  raw: RawStream,
+  { id, proxy, visitor, to }: OpenStream,
+  session: SessionInfo,
+  specs: ReadonlyMap<string, ProxySpec>,
+  state: ClientState
+): void => {
+  const spec = specs.get(proxy)
+  if (spec === undefined) {
+    refuseStream(raw, new RystraError('stream.unknown-proxy', { side: 'client', detail: proxy }), state.clock)
+    return
+  }
+  const info: StreamInfo = {
+    id,
+    proxy: spec,
+    visitor: { host: visitor[0], port: visitor[1], to: { host: to[0], port: to[1] } },
+    session,
+    side: 'client'
+  }
+  const run = new StreamRun(info, state.kernel.current, state.clock, (context) => state.events.emit('streamClose', context))
+  state.events.emit('streamOpen', info)
+  const refuse = (cause: unknown): void => {
+    const error = toRystraError(cause, 'internal', { side: 'client' })
+    state.log.warn({ err: error, proxy }, 'a stream was refused')
+    refuseStream(raw, error, state.clock)
+    run.refuse(error)
+    state.events.emit('refused', { what: 'stream', name: proxy, error })
+  }
+  const go = (): void => {
+    const host = new Reach(raw, run, state)
+    const { proxies } = state.kernel.current.registries
+    if (!proxies.has(spec.kind)) return refuse(new RystraError('proxy.unknown-kind', { side: 'client', detail: spec.kind }))
+    proxies.get(spec.kind).reach(spec, host).catch((error: unknown) => host.failed(error, refuse))
+  }
+  const admitted = run.admit()
+  if (admitted === undefined) go()
+  else admitted.then((denied) => (denied === undefined ? go() : refuse(refusedBy(denied, 'client'))), refuse)
+}
+
+/** What a kind gets to join one stream to its service with. */
+class Reach implements ReachHost {
+  readonly stream: StreamInfo
+  readonly log: Logger
+  readonly #raw: RawStream
+  readonly #run: StreamRun
+  readonly #gone = new AbortController()
+  #joined = false
+
+  constructor(raw: RawStream, run: StreamRun, state: ClientState) {
+    this.#raw = raw
+    this.#run = run
+    this.stream = run.info
+    this.log = state.log
+    raw.onClose = () => this.#gone.abort()
+  }
+
+  get signal(): AbortSignal {
+    return this.#gone.signal
+  }
+
+  connect(local: string): Promise<Socket> {
+    return connectService(local, this.stream.proxy.name, this.signal)
+  }
+
+  relay(service: Duplex): Promise<void> {
+    this.#joined = true
+    const raw = this.#raw
+    raw.write(ready, 0, ready.length, false)
+    const relay = this.#run.relayFor(service, service)
+    if (relay !== undefined) {
+      return this.#run.relayBy(relay, duplexOf(raw), service, this.signal).then(() => {})
+    }
+    const local = rawOf(service)
+    const { proxyProtocol } = this.stream.proxy
+    if (proxyProtocol !== undefined) {
+      const header = proxyHeader(proxyProtocol as ProxyProtocolVersion, this.stream.visitor)
+      local.write(header, 0, header.length, false)
+    }
+    return new Promise((resolve) => {
+      this.#run.relay(raw, local, () => resolve())
+    })
+  }
+
+  accept(): Duplex {
+    const [near, far] = duplexPair()
+    void this.relay(far)
+    return near
+  }
+
+  /** A kind gave up. What is relayed already ends by itself. */
+  failed(error: unknown, refuse: (error: unknown) => void): void {
+    if (this.#joined) this.#raw.reset()
+    else refuse(error)
+  }
+}

@@ -1,0 +1,79 @@
+import net from 'node:net'
+import { RystraError } from '@rystra/model'
+
+/** Tries before the visitor gets an error: a service that restarts, or is slow to start, gets a second chance. */
+const TRIES = 3
+
+/** Milliseconds before the second try; doubles for each one after. */
+const FIRST_DELAY = 200
+
+/** Milliseconds one try may take. A service is near: who does not answer by then is not there. */
+const TRY_TIMEOUT = 5000
+
+/** Where a service is, in the words of `net.connect`. */
+export type ServiceAddress = { readonly path: string } | { readonly host: string; readonly port: number }
+
+/** Understands `host:port`, `[v6]:port`, `port` (of 127.0.0.1) and `unix:/path`. Throws `proxy.invalid`. */
+export const parseService = (local: string): ServiceAddress => {
+  if (local.startsWith('unix:') && local.length > 5) return { path: local.slice(5) }
+  const match = /^(?:\[([^\]]+)\]:|([^:[\]]+):)?(\d{1,5})$/.exec(local)
+  const port = Number(match?.[3])
+  if (match === null || port < 1 || port > 65535) {
+    throw new RystraError('proxy.invalid', {
+      side: 'client',
+      detail: `local: ${JSON.stringify(local)} is neither host:port, nor a port, nor unix:/path`
+    })
+  }
+  return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
+}
+
+const connectOnce = (address: ServiceAddress, signal: AbortSignal): Promise<net.Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = net.connect({ ...address, allowHalfOpen: true, noDelay: true, autoSelectFamily: true } as net.NetConnectOpts)
+    const timer = setTimeout(() => fail(new Error('no answer')), TRY_TIMEOUT)
+    const aborted = (): void => fail(new RystraError('stream.reset', { detail: 'the visitor is gone' }))
+    const fail = (error: Error): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', aborted)
+      socket.destroy()
+      reject(error)
+    }
+    signal.addEventListener('abort', aborted)
+    socket.on('error', fail)
+    socket.once('connect', () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', aborted)
+      socket.removeListener('error', fail)
+      resolve(socket)
+    })
+    if (signal.aborted) aborted()
+  })
+
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done)
+  })
+
+/** Connects to a service, with a few tries. Rejects with `stream.service-unreachable` or, when aborted, `stream.reset`. */
+export const connectService = async (local: string, proxy: string, signal: AbortSignal): Promise<net.Socket> => {
+  const address = parseService(local)
+  let cause: unknown
+  for (let tried = 0, delay = FIRST_DELAY; tried < TRIES && !signal.aborted; tried += 1, delay *= 2) {
+    if (tried > 0) await pause(delay, signal)
+    try {
+      return await connectOnce(address, signal)
+    } catch (error) {
+      cause = error
+    }
+  }
+  if (signal.aborted) throw new RystraError('stream.reset', { side: 'server', detail: 'the visitor is gone' })
+  const { code, message } = cause as NodeJS.ErrnoException
+  // Where it was tried is for the log of this side: the server has no need to know this network.
+  throw new RystraError('stream.service-unreachable', { side: 'client', detail: `${proxy} (${code ?? message})`, cause })
+}

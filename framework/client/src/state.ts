@@ -1,0 +1,16 @@
+import type { EventEmitter } from 'node:events'
+import type { ResolvedClient } from '@rystra/config'
+import type { Kernel } from '@rystra/kernel'
+import type { Logger } from '@rystra/model'
+import type { Clock } from '@rystra/plugin'
+import type { ClientEvents } from './events.js'
+
+/** What the parts of one client share. */
+export interface ClientState {
+  /** Another after a reload. */
+  config: ResolvedClient
+  readonly kernel: Kernel
+  readonly clock: Clock
+  readonly log: Logger
+  readonly events: EventEmitter<ClientEvents>
+}

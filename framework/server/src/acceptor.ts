@@ -1,0 +1,168 @@
+import { randomBytes } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import type { ListenEntry } from '@rystra/config'
+import { RystraError, type SessionInfo, toRystraError } from '@rystra/model'
+import type { GenerationRef, Link, Listener, ListenOptions, StreamLink } from '@rystra/plugin'
+import { type Admitted, authenticateClient, type DataLinkOffered } from '@rystra/session'
+import { ServerSession } from './server-session.js'
+import type { ServerState } from './state.js'
+import { agent } from './version.js'
+
+/** The muxer of links that carry streams by themselves. */
+const NATIVE = 'native'
+
+/** Milliseconds a replaced client has to read why. */
+const FAREWELL = 1000
+
+/** Lets clients in: listens, shakes hands, and hands each link to its session. */
+export class Acceptor {
+  readonly #state: ServerState
+  /** Handshakes under way, the oldest first. */
+  readonly #pending = new Set<AbortController>()
+  /** The session of each client, by identity and client id. */
+  readonly #clients = new Map<string, ServerSession>()
+  readonly #closing = new AbortController()
+
+  constructor(state: ServerState) {
+    this.#state = state
+  }
+
+  /** Handshakes under way. */
+  get pending(): number {
+    return this.#pending.size
+  }
+
+  listen(entry: ListenEntry, generation: GenerationRef): Promise<Listener> {
+    const options = entry as ListenOptions
+    const transport = generation.registries.transports.get(options.transport)
+    return transport.listen(options, (link) => this.#arrived(link, transport.name), this.#closing.signal)
+  }
+
+  /** Lets nobody in any more. */
+  close(): void {
+    this.#closing.abort()
+    for (const handshake of this.#pending) handshake.abort(new RystraError('session.closing', { side: 'server' }))
+  }
+
+  #arrived(link: Link, transport: string): void {
+    const { config, clock, log } = this.#state
+    // Strangers in numbers push out the oldest of their own kind: who means it is done within a round trip or two.
+    if (this.#pending.size >= config.limits.handshakes) {
+      const [oldest] = this.#pending
+      oldest?.abort(new RystraError('session.limit', { side: 'server', detail: 'too many handshakes' }))
+    }
+    const handshake = new AbortController()
+    this.#pending.add(handshake)
+    const cancel = clock.after(config.handshakeTimeout, () => handshake.abort(new RystraError('protocol.timeout', { side: 'client' })))
+    this.#admit(link, transport, handshake.signal)
+      .catch((error: unknown) => {
+        const { address, port } = link.peer
+        const who = `${address}:${port}`
+        const refused = toRystraError(error)
+        log.debug({ err: refused, peer: who, transport }, 'a peer was not let in')
+        if (refused.code.startsWith('auth.') || refused.code === 'session.refused') {
+          log.warn({ peer: who, transport, code: refused.code, reason: refused.detail }, 'a client was refused')
+        }
+        this.#state.events.emit('refused', { what: 'session', error: refused, who })
+      })
+      .finally(() => {
+        cancel()
+        this.#pending.delete(handshake)
+      })
+  }
+
+  async #admit(link: Link, transport: string, signal: AbortSignal): Promise<void> {
+    const generation = this.#state.kernel.current
+    const stream = link.kind === 'bytes' ? link.duplex : await firstStream(link, signal)
+    // Whatever happens to it, it happens to this link alone.
+    stream.on('error', () => {})
+    const outcome = await authenticateClient(stream, {
+      generation,
+      peer: link.peer,
+      transport,
+      agent,
+      muxers: link.kind === 'bytes' ? generation.registries.muxers.list() : [NATIVE],
+      signal
+    })
+    if (outcome.type === 'data') this.#addLink(link, outcome)
+    else this.#welcome(link, stream, transport, outcome, generation)
+  }
+
+  #addLink(link: Link, { hello, take, refuse }: DataLinkOffered): void {
+    const session = this.#state.sessions.get(hello.session)
+    if (link.kind === 'bytes' && session?.addLink(link, hello, take) === true) return
+    const error = new RystraError('auth.refused', { side: 'server', detail: 'a data link of no session here' })
+    refuse(error)
+    throw error
+  }
+
+  #welcome(link: Link, stream: Duplex, transport: string, admitted: Admitted, generation: GenerationRef): void {
+    const { config, sessions, kernel, events } = this.#state
+    const { accepted, client, muxer } = admitted
+    if (sessions.size >= config.limits.sessions) {
+      const error = new RystraError('session.limit', { side: 'server', detail: `${config.limits.sessions}` })
+      admitted.refuse(error)
+      throw error
+    }
+    const info: SessionInfo = {
+      id: randomBytes(12).toString('base64url'),
+      identity: accepted.identity,
+      client,
+      peer: link.peer,
+      transport,
+      muxer,
+      since: this.#state.clock.now()
+    }
+    const secret = accepted.secret ?? new Uint8Array(randomBytes(32))
+    admitted.welcome({
+      session: info.id,
+      identity: accepted.identity.id,
+      ...(accepted.confirm === undefined ? {} : { confirm: accepted.confirm }),
+      ...(accepted.secret === undefined ? { secret } : {}),
+      heartbeat: config.heartbeat.interval,
+      limits: { proxies: config.limits.proxiesPerSession, streams: config.limits.streamsPerSession }
+    })
+    const session = new ServerSession(info, secret, generation, this.#state, (links, log) =>
+      link.kind === 'bytes'
+        ? generation.registries.muxers.get(muxer).wrap(link, 'server', { log, links })
+        : withControl(link, stream)
+    )
+    this.#replace(session)
+    sessions.set(info.id, session)
+    session.log.info({ peer: `${link.peer.address}:${link.peer.port}`, transport, muxer }, 'connected')
+    kernel.current.calls.connect({ session: info, side: 'server' })
+    events.emit('connected', info)
+  }
+
+  /** A client that comes back takes the place of its predecessor, whatever became of that. */
+  #replace(session: ServerSession): void {
+    const { identity, client } = session.info
+    const key = JSON.stringify([identity.id, client.id])
+    const before = this.#clients.get(key)
+    this.#clients.set(key, session)
+    void session.over.then(() => {
+      if (this.#clients.get(key) === session) this.#clients.delete(key)
+    })
+    if (before === undefined) return
+    const error = new RystraError('session.replaced', { side: 'server' })
+    before.log.info({ by: session.info.peer.address }, 'replaced by another client of the same id')
+    void before.retire(0, 'taken-over', error).then(() => before.close(error))
+    this.#state.clock.after(FAREWELL, () => before.destroy(error))
+  }
+}
+
+const firstStream = (link: StreamLink, signal: AbortSignal): Promise<Duplex> =>
+  new Promise((resolve, reject) => {
+    const fail = (error: Error): void => {
+      link.destroy(error)
+      reject(error)
+    }
+    link.onStream = resolve
+    link.onClose = (error) => fail(error ?? new RystraError('session.lost'))
+    signal.addEventListener('abort', () => fail(signal.reason as Error), { once: true })
+  })
+
+/** A link whose first stream, the one that authenticated it, goes on as its control stream. */
+const withControl = (link: StreamLink, control: Duplex): StreamLink =>
+  Object.defineProperty(link, 'control', { value: control })
+

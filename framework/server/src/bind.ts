@@ -1,0 +1,42 @@
+import { type Address, type ErrorCode, RystraError } from '@rystra/model'
+import net from 'node:net'
+
+/** A port that visitors connect to. */
+export interface Bound {
+  readonly address: Address
+  /** No more visitors; the port is free when it resolves. Streams that are open go on. */
+  close(): Promise<void>
+}
+
+const codes: Readonly<Record<string, ErrorCode>> = {
+  EADDRINUSE: 'proxy.port-taken',
+  EACCES: 'proxy.port-privileged',
+  EADDRNOTAVAIL: 'listen.unavailable',
+  ENOTFOUND: 'listen.unavailable'
+}
+
+/** Binds a TCP port for visitors. Rejects with `proxy.port-taken`, `proxy.port-privileged` or `listen.*`. */
+export const bindPort = (address: Address, onVisitor: (visitor: net.Socket) => void): Promise<Bound> =>
+  new Promise((resolve, reject) => {
+    const { host, port } = address
+    // Paused: the relay reads into memory of its own from the first byte on.
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, onVisitor)
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const code = codes[error.code ?? ''] ?? 'listen.failed'
+      const detail = code === 'proxy.port-taken' ? `${port}, by another program` : `${host}:${port}`
+      reject(new RystraError(code, { side: 'server', detail, cause: error }))
+    })
+    server.listen({ host, port, exclusive: true }, () => {
+      // One accept that failed, for want of descriptors say; the next may succeed.
+      server.removeAllListeners('error').on('error', () => {})
+      const { address: at, port: bound } = server.address() as net.AddressInfo
+      resolve({ address: { host: at, port: bound }, close: () => release(server) })
+    })
+  })
+
+/** The port is free as soon as `close` was called; its event waits for the last visitor. */
+const release = (server: net.Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close()
+    setImmediate(resolve)
+  })

@@ -1,0 +1,31 @@
+import type { Address, ProxySpec, RystraError, SessionInfo } from '@rystra/model'
+import type { CloseStreamContext, StreamInfo, UnregisterProxyContext } from '@rystra/plugin'
+
+/** A proxy that visitors can reach. */
+export interface PublishedProxy {
+  readonly spec: ProxySpec
+  readonly session: SessionInfo
+  /** What visitors connect to: `203.0.113.7:20022`, for example. */
+  readonly address: string
+}
+
+/** Something that a server would not do. */
+export interface Refused {
+  readonly what: 'session' | 'proxy' | 'stream'
+  readonly error: RystraError
+  /** The address of a peer, the name of a proxy, or the address of a visitor. */
+  readonly who: string
+  readonly session?: SessionInfo
+}
+
+/** What a server tells; arguments of the listeners. */
+export interface ServerEvents {
+  listening: [{ readonly transport: string } & Address]
+  connected: [SessionInfo]
+  disconnected: [SessionInfo, RystraError | undefined]
+  published: [PublishedProxy]
+  unpublished: [PublishedProxy, UnregisterProxyContext['reason']]
+  refused: [Refused]
+  streamOpen: [StreamInfo]
+  streamClose: [CloseStreamContext]
+}

@@ -1,0 +1,136 @@
+import { duplexPair } from 'node:stream'
+import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import { type Address, type Logger, type ProxySpec, RystraError, type SessionInfo, type VisitorInfo } from '@rystra/model'
+import type { ProxyKind, PublishAddress, Published, PublishHost, StreamLink } from '@rystra/plugin'
+import { type Bound, bindPort } from './bind.js'
+import { checkPort, freePorts } from './ports.js'
+import type { ServerSession } from './server-session.js'
+import type { ServerState } from './state.js'
+import { relayVisitor } from './visitor.js'
+
+/** Ports tried before "no port is free" is believed: a range of thousands that others hold must not block the server. */
+const FREE_TRIES = 1000
+
+/** One published proxy, and what its kind gets to publish it with. */
+export class Proxy implements PublishHost {
+  readonly spec: ProxySpec
+  readonly log: Logger
+  address = ''
+  readonly #owner: ServerSession
+  readonly #state: ServerState
+  readonly #kind: ProxyKind
+  readonly #gone = new AbortController()
+  readonly #bound: Bound[] = []
+  readonly #ports: string[] = []
+  #published: Published | undefined
+  cancelExpiry: (() => void) | undefined
+
+  constructor(spec: ProxySpec, kind: ProxyKind, owner: ServerSession, state: ServerState) {
+    this.spec = spec
+    this.#kind = kind
+    this.#owner = owner
+    this.#state = state
+    this.log = owner.log.child({ proxy: spec.name })
+  }
+
+  get session(): SessionInfo {
+    return this.#owner.info
+  }
+
+  get signal(): AbortSignal {
+    return this.#gone.signal
+  }
+
+  get link(): StreamLink {
+    return this.#owner.link
+  }
+
+  /** Whether this was made by the kind that is registered now. */
+  isOf(kind: ProxyKind | undefined): boolean {
+    return this.#kind === kind
+  }
+
+  /** TCP ports it holds. */
+  get ports(): readonly number[] {
+    return this.#bound.map(({ address }) => address.port)
+  }
+
+  /** Makes it reachable. Throws what is to be told to the client; nothing is left behind then. */
+  async publish(): Promise<void> {
+    try {
+      this.#published = await this.#kind.publish(this.spec, this)
+      if (this.signal.aborted) throw new RystraError('session.lost')
+      this.address = this.#published.address
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  async listen({ port = 0, host }: PublishAddress, onVisitor: (visitor: Socket) => void): Promise<Address> {
+    const { publish } = this.#state.config
+    const at = host ?? publish.host
+    const visit = (visitor: Socket): void => {
+      if (this.signal.aborted) visitor.destroy()
+      else onVisitor(visitor)
+    }
+    if (port !== 0) {
+      checkPort(publish.ports, port)
+      return this.#bind({ host: at, port }, visit)
+    }
+    let tries = 0
+    for (const free of freePorts(publish.ports)) {
+      if (this.#state.ports.get(portKey(free)) !== undefined) continue
+      tries += 1
+      if (tries > FREE_TRIES) break
+      try {
+        return await this.#bind({ host: at, port: free }, visit)
+      } catch (error) {
+        const { code } = error as RystraError
+        if (code !== 'proxy.port-taken' && code !== 'proxy.port-privileged') throw error
+      }
+    }
+    throw new RystraError('proxy.no-free-port', { side: 'server' })
+  }
+
+  async #bind(address: Address, visit: (visitor: Socket) => void): Promise<Address> {
+    const key = portKey(address.port)
+    await this.#state.ports.take(key, { session: this.#owner, proxy: this.spec.name }, String(address.port))
+    this.#ports.push(key)
+    if (this.signal.aborted) throw new RystraError('session.lost')
+    const bound = await bindPort(address, visit)
+    this.#bound.push(bound)
+    return bound.address
+  }
+
+  relay(visitor: Duplex, info: VisitorInfo): void {
+    relayVisitor(visitor, info, this.spec, this.#owner, this.#state)
+  }
+
+  openStream(info: VisitorInfo): Promise<Duplex> {
+    const [near, far] = duplexPair()
+    return new Promise((resolve, reject) => {
+      relayVisitor(far, info, this.spec, this.#owner, this.#state, (error) => {
+        if (error === undefined) resolve(near)
+        else reject(error)
+      })
+    })
+  }
+
+  /** Takes it back; streams that are open go on. */
+  async close(): Promise<void> {
+    if (this.signal.aborted && this.#ports.length === 0) return
+    this.#gone.abort()
+    this.cancelExpiry?.()
+    await Promise.all(this.#bound.splice(0).map((bound) => bound.close()))
+    for (const key of this.#ports.splice(0)) this.#state.ports.drop(key, this.#owner)
+    try {
+      await this.#published?.close?.()
+    } catch (error) {
+      this.log.warn({ err: error }, 'the kind failed to take the proxy back')
+    }
+  }
+}
+
+const portKey = (port: number): string => `tcp ${port}`

@@ -1,0 +1,232 @@
+import { type Logger, type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
+import type { ByteLink, DataLinks, GenerationRef, StreamLink, UnregisterProxyContext } from '@rystra/plugin'
+import { type DataHello, errorField, type Message, ReplayWindow, verifyDataLink } from '@rystra/protocol'
+import { Session } from '@rystra/session'
+import { Proxy } from './proxy.js'
+import type { ServerState } from './state.js'
+import { checkSpec } from './validate-spec.js'
+
+/** Messages of a client that wait for their turn, at most: registrations are carried out one by one. */
+const QUEUE_LIMIT = 4096
+
+/** One session, as the server sees it: its proxies, and what its client asks for. */
+export class ServerSession {
+  readonly info: SessionInfo
+  readonly log: Logger
+  readonly proxies = new Map<string, Proxy>()
+  readonly #state: ServerState
+  readonly #session: Session
+  readonly #secret: Uint8Array
+  readonly #links: DataLinks
+  readonly #replays = new ReplayWindow()
+  readonly #release: () => void
+  readonly #cancelStart: () => void
+  /** Resolves when it is over. */
+  readonly over: Promise<void>
+  #tellOver!: () => void
+  #queue: Promise<void> = Promise.resolve()
+  #queued = 0
+  #streams = 0
+  #over = false
+
+  constructor(
+    info: SessionInfo,
+    secret: Uint8Array,
+    generation: GenerationRef,
+    state: ServerState,
+    makeLink: (links: DataLinks, log: Logger) => StreamLink
+  ) {
+    this.info = info
+    this.#secret = secret
+    this.#state = state
+    this.#release = generation.hold()
+    this.log = state.log.child({ session: info.id, client: info.client.id, identity: info.identity.id })
+    this.over = new Promise((resolve) => {
+      this.#tellOver = resolve
+    })
+    this.#links = {
+      dial: () => Promise.reject(new RystraError('internal', { detail: 'a server does not dial' })),
+      onLink: undefined,
+      request: (count) => this.#session.send({ type: 'RequestLinks', count }),
+      onRequest: undefined
+    }
+    this.#session = new Session(
+      {
+        side: 'server',
+        info,
+        link: makeLink(this.#links, this.log),
+        links: this.#links,
+        heartbeat: state.config.heartbeat,
+        clock: state.clock,
+        log: this.log
+      },
+      {
+        onMessage: (message) => this.#message(message),
+        onStream: (stream) => {
+          stream.on('error', () => {})
+          stream.destroy(new RystraError('protocol.unexpected', { detail: 'no kind here takes streams from a client' }))
+        },
+        onGoAway: () => {
+          for (const name of this.proxies.keys()) void this.unregister(name, 'asked')
+        },
+        onClose: (error) => this.#closed(error)
+      }
+    )
+    // A client that authenticates and then says nothing.
+    this.#cancelStart = state.clock.after(state.config.handshakeTimeout, () => {
+      if (!this.#session.started) this.destroy(new RystraError('protocol.timeout', { side: 'client' }))
+    })
+  }
+
+  get link(): StreamLink {
+    return this.#session.link
+  }
+
+  get rtt(): number | undefined {
+    return this.#session.rtt
+  }
+
+  nextStreamId(): string {
+    this.#streams += 1
+    return this.#streams.toString(36)
+  }
+
+  probe(ms: number): Promise<boolean> {
+    return this.#session.probe(ms)
+  }
+
+  /** Adds a link that claims to be of this session. Answers with whether it is. */
+  addLink(link: ByteLink, hello: DataHello, take: () => void): boolean {
+    if (this.#over || !verifyDataLink(this.#secret, hello) || !this.#replays.accept(hello.counter)) return false
+    take()
+    if (this.#links.onLink === undefined) {
+      link.duplex.on('error', () => {})
+      link.duplex.destroy()
+    } else this.#links.onLink(link, hello.opens === true)
+    return true
+  }
+
+  #message(message: Message): void {
+    if (message.type !== 'RegisterProxy' && message.type !== 'UnregisterProxy') {
+      throw new RystraError('protocol.unexpected', { side: 'client', detail: message.type })
+    }
+    if (this.#queued >= QUEUE_LIMIT) throw new RystraError('proxy.limit', { side: 'client', detail: 'too many at once' })
+    this.#queued += 1
+    this.#queue = this.#queue.then(async () => {
+      this.#queued -= 1
+      if (this.#over) return
+      if (message.type === 'RegisterProxy') await this.#register(message.request, message.spec as ProxySpec)
+      else await this.unregister(message.name, 'asked')
+    })
+  }
+
+  async #register(request: number, sent: ProxySpec): Promise<void> {
+    try {
+      const proxy = await this.#publish(sent)
+      this.#session.send({ type: 'RegisterProxyAck', request, address: proxy.address })
+    } catch (cause) {
+      const error = toRystraError(cause, 'internal')
+      this.log.warn({ err: error, proxy: sent.name }, 'a proxy was refused')
+      this.#state.events.emit('refused', { what: 'proxy', error, who: String(sent.name), session: this.info })
+      this.#session.send({ type: 'RegisterProxyAck', request, error: errorField(error) })
+    }
+  }
+
+  async #publish(sent: ProxySpec): Promise<Proxy> {
+    const { kernel, config, clock, names, events } = this.#state
+    if (this.proxies.size >= config.limits.proxiesPerSession) {
+      throw new RystraError('proxy.limit', { side: 'server', detail: `at most ${config.limits.proxiesPerSession}` })
+    }
+    const { calls, registries } = kernel.current
+    const spec = await calls.registerProxy(sent, this.info)
+    if (!registries.proxies.has(spec.kind)) {
+      throw new RystraError('proxy.unknown-kind', {
+        side: 'server',
+        detail: `${spec.kind}; registered: ${registries.proxies.list().join(', ')}`
+      })
+    }
+    const kind = registries.proxies.get(spec.kind)
+    checkSpec(kind, spec)
+    const key = this.#nameKey(spec.name)
+    await names.take(key, { session: this, proxy: spec.name }, spec.name)
+    const proxy = new Proxy(spec, kind, this, this.#state)
+    this.proxies.set(spec.name, proxy)
+    try {
+      await proxy.publish()
+      if (this.#over) throw new RystraError('session.lost')
+    } catch (error) {
+      this.proxies.delete(spec.name)
+      names.drop(key, this)
+      await proxy.close()
+      throw error
+    }
+    if (typeof spec.expiresIn === 'number') {
+      proxy.cancelExpiry = clock.after(spec.expiresIn, () => {
+        this.takeBack(spec.name, 'expired', new RystraError('proxy.expired', { side: 'server' }))
+      })
+    }
+    this.log.info({ proxy: spec.name, kind: spec.kind, address: proxy.address }, 'published')
+    events.emit('published', { spec, session: this.info, address: proxy.address })
+    return proxy
+  }
+
+  #nameKey(name: string): string {
+    return JSON.stringify([this.info.identity.id, name])
+  }
+
+  /** Takes a proxy back and tells the client why. */
+  takeBack(name: string, reason: UnregisterProxyContext['reason'], error: RystraError): void {
+    if (!this.proxies.has(name)) return
+    this.#session.send({ type: 'UnregisterProxy', name, error: errorField(error) })
+    void this.unregister(name, reason)
+  }
+
+  /** Takes a proxy back; streams that are open go on. */
+  async unregister(name: string, reason: UnregisterProxyContext['reason']): Promise<void> {
+    const proxy = this.proxies.get(name)
+    if (proxy === undefined) return
+    this.proxies.delete(name)
+    this.#state.names.drop(this.#nameKey(name), this)
+    await proxy.close()
+    this.log.info({ proxy: name, reason }, 'no longer published')
+    this.#state.kernel.current.calls.unregisterProxy({ session: this.info, proxy: proxy.spec, reason })
+    this.#state.events.emit('unpublished', { spec: proxy.spec, session: this.info, address: proxy.address }, reason)
+  }
+
+  /** Takes a proxy back and publishes it again, after its kind has changed. */
+  async republish(proxy: Proxy): Promise<void> {
+    await this.unregister(proxy.spec.name, 'reload')
+    try {
+      await this.#publish(proxy.spec)
+    } catch (error) {
+      this.#session.send({ type: 'UnregisterProxy', name: proxy.spec.name, error: errorField(error) })
+    }
+  }
+
+  /** No more visitors for this session; it closes when its streams are done or `drain` milliseconds are over. */
+  async retire(drain: number, reason: UnregisterProxyContext['reason'], error: RystraError): Promise<void> {
+    this.#session.goAway(drain, error)
+    await Promise.all([...this.proxies.keys()].map((name) => this.unregister(name, reason)))
+  }
+
+  close(error?: RystraError): void {
+    this.#session.close(error)
+  }
+
+  destroy(error?: RystraError): void {
+    this.#session.destroy(error)
+  }
+
+  #closed(error?: RystraError): void {
+    this.#over = true
+    this.#cancelStart()
+    const { sessions, kernel, events } = this.#state
+    if (sessions.get(this.info.id) === this) sessions.delete(this.info.id)
+    for (const name of this.proxies.keys()) void this.unregister(name, 'session')
+    this.log.info(error === undefined ? {} : { err: error }, 'disconnected')
+    kernel.current.calls.disconnect({ session: this.info, side: 'server', ...(error === undefined ? {} : { error }) })
+    events.emit('disconnected', this.info, error)
+    this.#release()
+    this.#tellOver()
+  }
+}

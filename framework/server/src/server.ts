@@ -1,0 +1,212 @@
+import { EventEmitter } from 'node:events'
+import { portAllowed, type ResolvedServer, type RystraConfig, validateBase } from '@rystra/config'
+import { Kernel, type KernelUse, loadWithPreset } from '@rystra/kernel'
+import { type Logger, RystraError, type SessionInfo, silentLog } from '@rystra/model'
+import type { Address, Clock, Extension, GenerationRef, Listener, ReloadContext } from '@rystra/plugin'
+import { drained, orElse } from '@rystra/session'
+import { Acceptor } from './acceptor.js'
+import type { PublishedProxy, ServerEvents } from './events.js'
+import { Holders } from './holders.js'
+import type { ServerState } from './state.js'
+
+/** How a server is made. */
+export interface ServerOptions {
+  /** Relative paths in the configuration start here. @default the working directory */
+  readonly dir?: string
+  /** @default says nothing */
+  readonly log?: Logger
+  /** @default the clock of the machine */
+  readonly clock?: Clock
+  /** Loaded too, each unless the configuration has an extension of the same name. @default none */
+  readonly preset?: readonly Extension[]
+  /** Where to find a package before it is looked for in `node_modules`. */
+  readonly resolve?: (name: string) => string | undefined
+}
+
+/** An address the server really listens on. */
+export type Listening = { readonly transport: string } & Address
+
+interface Listed {
+  readonly key: string
+  readonly listener: Listener
+  readonly listening: Listening
+}
+
+/** The public end. Make one with {@link createServer}. */
+export class Server extends EventEmitter<ServerEvents> {
+  readonly kernel: Kernel
+  readonly #options: ServerOptions
+  readonly #state: ServerState
+  readonly #acceptor: Acceptor
+  #listeners: Listed[] = []
+  #stopping: Promise<void> | undefined
+
+  /** @internal */
+  constructor(config: ResolvedServer, kernel: Kernel, options: ServerOptions) {
+    super()
+    this.kernel = kernel
+    this.#options = options
+    const patience = (): number => this.#state.config.takeoverTimeout
+    this.#state = {
+      config,
+      kernel,
+      clock: kernel.clock,
+      log: options.log ?? silentLog,
+      events: this,
+      sessions: new Map(),
+      ports: new Holders('proxy.port-taken', patience),
+      names: new Holders('proxy.name-taken', patience)
+    }
+    this.#acceptor = new Acceptor(this.#state)
+  }
+
+  /** Where it listens; ports 0 are resolved. */
+  get listening(): readonly Listening[] {
+    return this.#listeners.map(({ listening }) => listening)
+  }
+
+  get sessions(): readonly SessionInfo[] {
+    return [...this.#state.sessions.values()].map(({ info }) => info)
+  }
+
+  get proxies(): readonly PublishedProxy[] {
+    return [...this.#state.sessions.values()].flatMap(({ info, proxies }) =>
+      [...proxies.values()].map(({ spec, address }) => ({ spec, address, session: info }))
+    )
+  }
+
+  /** Streams that are open now. */
+  get streams(): number {
+    let streams = 0
+    for (const { link } of this.#state.sessions.values()) streams += link.streams
+    return streams
+  }
+
+  /** Starts the extensions and listens. Rejects with `extension.start-failed` or `listen.*`; nothing is left running then. */
+  async start(): Promise<void> {
+    try {
+      await this.kernel.start()
+      this.#listeners = await this.#listen(this.#state.config, this.kernel.current, [])
+    } catch (error) {
+      await this.stop({ drain: 0 })
+      throw error
+    }
+    for (const { listening } of this.#listeners) this.emit('listening', listening)
+  }
+
+  /** Opens what `config` lists and `present` does not have. Closes what it opened when one fails. */
+  async #listen(config: ResolvedServer, generation: GenerationRef, present: readonly Listed[]): Promise<Listed[]> {
+    const listed: Listed[] = []
+    try {
+      for (const entry of config.listen) {
+        const key = JSON.stringify(entry)
+        const kept = present.find((other) => other.key === key && !listed.includes(other))
+        if (kept !== undefined) {
+          listed.push(kept)
+          continue
+        }
+        const listener = await this.#acceptor.listen(entry, generation)
+        listed.push({ key, listener, listening: { transport: entry.transport, ...listener.address } })
+        this.#state.log.info({ transport: entry.transport, ...listener.address }, 'listening')
+      }
+      return listed
+    } catch (error) {
+      await Promise.all(listed.filter((one) => !present.includes(one)).map(({ listener }) => listener.close()))
+      throw error
+    }
+  }
+
+  /**
+   * Puts another configuration in place of the present one: checked as a whole first. On any error everything stays as
+   * it was. What did not change keeps its listeners, sessions and streams.
+   */
+  async reload(config: RystraConfig): Promise<ReloadContext> {
+    const next = serverHalf(config, this.#options)
+    const uses = await usesOf(config, this.#options)
+    let opened: Listed[] = []
+    const present = this.#listeners
+    const report = await this.kernel.reload(uses, async (generation) => {
+      opened = await this.#listen(next, generation, present)
+    })
+    this.#listeners = opened
+    this.#state.config = next
+    await Promise.all(present.filter((one) => !opened.includes(one)).map(({ listener }) => listener.close()))
+    await this.#reviewProxies()
+    for (const one of opened) if (!present.includes(one)) this.emit('listening', one.listening)
+    return report
+  }
+
+  /** After a reload: takes back what the policy no longer allows, publishes again what has another kind now. */
+  async #reviewProxies(): Promise<void> {
+    const { registries } = this.kernel.current
+    const ranges = this.#state.config.publish.ports
+    for (const session of this.#state.sessions.values()) {
+      for (const proxy of [...session.proxies.values()]) {
+        const { name, kind } = proxy.spec
+        const outside = proxy.ports.find((port) => !portAllowed(ranges, port))
+        if (outside !== undefined) {
+          session.takeBack(
+            name,
+            'reload',
+            new RystraError('proxy.port-not-allowed', { side: 'server', detail: `${outside}, since the configuration changed` })
+          )
+        } else if (!registries.proxies.has(kind)) {
+          session.takeBack(name, 'reload', new RystraError('proxy.unknown-kind', { side: 'server', detail: kind }))
+        } else if (!proxy.isOf(registries.proxies.get(kind))) await session.republish(proxy)
+      }
+    }
+  }
+
+  /**
+   * Stops accepting, tells the clients, waits until open streams are done or `drain` milliseconds are over (default
+   * `server.drain`), then stops the extensions. Safe to call more than once.
+   */
+  stop({ drain = this.#state.config.drain }: { drain?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#stop(drain)
+    return this.#stopping
+  }
+
+  async #stop(drain: number): Promise<void> {
+    const { sessions, clock, log } = this.#state
+    this.#acceptor.close()
+    await Promise.all(this.#listeners.splice(0).map(({ listener }) => listener.close()))
+    const error = new RystraError('session.closing', { side: 'server' })
+    await Promise.all([...sessions.values()].map((session) => session.retire(drain, 'shutdown', error)))
+    if (this.streams > 0 && drain > 0) log.info({ streams: this.streams, deadline: drain }, 'waiting for open streams')
+    await drained(() => this.streams, drain, clock)
+    await Promise.all(
+      [...sessions.values()].map((session) => {
+        session.close()
+        return orElse(session.over, FAREWELL, () => session.destroy(), clock)
+      })
+    )
+    await this.kernel.stop()
+  }
+}
+
+/** Milliseconds a client has to take the end of its session in good order. */
+const FAREWELL = 500
+
+const serverHalf = (config: RystraConfig, { dir }: ServerOptions): ResolvedServer => {
+  const { server } = validateBase({ server: {}, ...config }, dir === undefined ? {} : { dir })
+  return server as ResolvedServer
+}
+
+const usesOf = ({ extensions = [] }: RystraConfig, { dir = process.cwd(), resolve, preset }: ServerOptions): Promise<KernelUse[]> =>
+  loadWithPreset(extensions, resolve === undefined ? { dir } : { dir, resolve }, preset)
+
+/**
+ * Makes a server: checks the configuration, loads the extensions and sets them up. Nothing listens before
+ * {@link Server.start}. Rejects with `config.*`, `extension.*` or `registry.*`.
+ */
+export const createServer = async (config: RystraConfig, options: ServerOptions = {}): Promise<Server> => {
+  const half = serverHalf(config, options)
+  const uses = await usesOf(config, options)
+  const kernel = new Kernel({
+    side: 'server',
+    ...(options.log === undefined ? {} : { log: options.log }),
+    ...(options.clock === undefined ? {} : { clock: options.clock })
+  })
+  await kernel.provision(uses)
+  return new Server(half, kernel, options)
+}

@@ -1,0 +1,22 @@
+import type { EventEmitter } from 'node:events'
+import type { ResolvedServer } from '@rystra/config'
+import type { Kernel } from '@rystra/kernel'
+import type { Logger } from '@rystra/model'
+import type { Clock } from '@rystra/plugin'
+import type { ServerEvents } from './events.js'
+import type { Holders } from './holders.js'
+import type { ServerSession } from './server-session.js'
+
+/** What the parts of one server share. */
+export interface ServerState {
+  /** Another after a reload. */
+  config: ResolvedServer
+  readonly kernel: Kernel
+  readonly clock: Clock
+  readonly log: Logger
+  readonly events: EventEmitter<ServerEvents>
+  /** By session id. */
+  readonly sessions: Map<string, ServerSession>
+  readonly ports: Holders
+  readonly names: Holders
+}

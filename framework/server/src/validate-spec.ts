@@ -1,0 +1,31 @@
+import { RystraError, type ProxySpec } from '@rystra/model'
+import { type ProxyKind, type TSchema, Type } from '@rystra/plugin'
+import { Value } from '@sinclair/typebox/value'
+
+/** Fields that every kind has on the wire. */
+const common = {
+  name: Type.String({ minLength: 1, maxLength: 128 }),
+  kind: Type.String(),
+  expiresIn: Type.Optional(Type.Number({ minimum: 1 }))
+}
+
+const schemas = new WeakMap<ProxyKind, TSchema>()
+
+/** A kind's fields as a client sends them: without those that are its own business. */
+const schemaOf = (kind: ProxyKind): TSchema => {
+  const known = schemas.get(kind)
+  if (known !== undefined) return known
+  const local = new Set(kind.localFields ?? [])
+  const properties = Object.entries((kind.spec as { properties?: Record<string, TSchema> }).properties ?? {})
+  const sent = Object.fromEntries(properties.filter(([name]) => !local.has(name)))
+  const schema = Type.Object({ ...sent, ...common }, { additionalProperties: false })
+  schemas.set(kind, schema)
+  return schema
+}
+
+/** Throws `proxy.invalid`, naming the field, unless a client may send this. */
+export const checkSpec = (kind: ProxyKind, spec: ProxySpec): void => {
+  const error = Value.Errors(schemaOf(kind), spec).First()
+  if (error === undefined) return
+  throw new RystraError('proxy.invalid', { side: 'server', detail: `${error.path.slice(1) || spec.name}: ${error.message}` })
+}

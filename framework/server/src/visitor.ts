@@ -1,0 +1,108 @@
+import { duplexOf, type RawStream, rawOf } from '@rystra/bytes'
+import { type ProxySpec, RystraError, type StreamInfo, toRystraError, type VisitorInfo } from '@rystra/model'
+import { encode } from '@rystra/protocol'
+import { HeadReader, readMessage, refusedBy, StreamRun } from '@rystra/session'
+import type { Duplex } from 'node:stream'
+import type { ServerSession } from './server-session.js'
+import type { ServerState } from './state.js'
+
+/** Milliseconds a client has to reach the service: three tries of a service that does not answer, and some. */
+const READY_TIMEOUT = 30_000
+
+/** Called once, when the service is reached or is not. */
+type Reached = (error?: RystraError) => void
+
+/** Opens a stream for a visitor and relays it until both are done. */
+export const relayVisitor = (
+  visitor: Duplex,
+  to: VisitorInfo,
+  proxy: ProxySpec,
+  session: ServerSession,
+  state: ServerState,
+  reached?: Reached
+): void => {
+  const raw = rawOf(visitor)
+  const info: StreamInfo = {
+    id: session.nextStreamId(),
+    proxy,
+    visitor: to,
+    session: session.info,
+    side: 'server'
+  }
+  const run = new StreamRun(info, state.kernel.current, state.clock, (context) => state.events.emit('streamClose', context))
+  state.events.emit('streamOpen', info)
+  const refuse = (cause: unknown): void => {
+    const error = toRystraError(cause, 'stream.reset')
+    raw.reset()
+    run.refuse(error)
+    state.events.emit('refused', { what: 'stream', error, who: `${to.host}:${to.port}`, session: session.info })
+    reached?.(error)
+  }
+  const go = (): void => {
+    if (session.link.streams >= state.config.limits.streamsPerSession) {
+      refuse(new RystraError('stream.limit', { side: 'server', detail: `client ${session.info.client.id}` }))
+      return
+    }
+    session.link.open().then((stream) => join(visitor, raw, stream, run, state, reached), refuse)
+  }
+  const admitted = run.admit()
+  if (admitted === undefined) go()
+  else admitted.then((denied) => (denied === undefined ? go() : refuse(refusedBy(denied, 'server'))), refuse)
+}
+
+const join = (
+  visitor: Duplex,
+  raw: RawStream,
+  stream: Duplex,
+  run: StreamRun,
+  state: ServerState,
+  reached: Reached | undefined
+): void => {
+  const data = rawOf(stream)
+  const { id, proxy, visitor: who } = run.info
+  const head = Buffer.from(
+    encode({ type: 'OpenStream', id, proxy: proxy.name, visitor: [who.host, who.port], to: [who.to.host, who.to.port] })
+  )
+  data.write(head, 0, head.length, false)
+
+  const cancel = state.clock.after(READY_TIMEOUT, () => fail(new RystraError('stream.timeout', { side: 'client' })))
+  const ready = (): void => {
+    cancel()
+    reached?.()
+  }
+  let fail: (error: Error) => void = (error) => {
+    data.reset()
+    raw.reset()
+    run.close('refused', 0, 0, toRystraError(error))
+  }
+  const done = (error?: RystraError): void => {
+    cancel()
+    if (error !== undefined) reached?.(error)
+  }
+
+  const relay = run.relayFor(visitor, stream)
+  if (relay === undefined) {
+    const pumping = run.relay(raw, data, done, (reader) => new HeadReader(reader, { onReady: ready, onRefused: refused }))
+    fail = pumping.reset
+    return
+  }
+  readMessage(data, {
+    onMessage: (message) => {
+      if (message.type !== 'StreamReady') return refused(new RystraError('stream.reset', { side: 'client' }))
+      ready()
+      run.relayBy(relay, visitor, duplexOf(data), new AbortController().signal).then(done, done)
+    },
+    onError: refused
+  })
+
+  function refused(error: Error): void {
+    fail(error)
+    done(toRystraError(error))
+    state.events.emit('refused', {
+      what: 'stream',
+      error: toRystraError(error),
+      who: `${who.host}:${who.port}`,
+      session: run.info.session
+    })
+  }
+}
