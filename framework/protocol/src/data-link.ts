@@ -8,31 +8,27 @@ const label = 'rystra data link'
 
 /**
  * What shows that a link belongs to a session: HMAC-SHA256 with the secret of the session over
- * `"rystra data link" ‖ session (UTF-8) ‖ counter (u64, big-endian)`.
+ * `"rystra data link" ‖ session (UTF-8) ‖ counter (u64, big-endian)`, and a byte 1 behind it when the client opens.
  */
-export const dataLinkProof = (secret: Uint8Array, session: string, counter: number): Uint8Array => {
-  const number = Buffer.allocUnsafe(8)
+export const dataLinkProof = (secret: Uint8Array, session: string, counter: number, opens = false): Uint8Array => {
+  const number = Buffer.alloc(opens ? 9 : 8, 1)
   number.writeBigUInt64BE(BigInt(counter))
   return new Uint8Array(createHmac('sha256', secret).update(label).update(session, 'utf8').update(number).digest())
 }
 
 /**
- * The first bytes of a data link: preface and DataHello. Each counter may be used once in a session. `opens`: the client
- * opens a stream on it, instead of leaving that to the server.
+ * The first bytes of a data link: preface and DataHello. Each counter may be used once in a session.
+ * @param opens The client is about to open a stream on it; otherwise the server may, when it needs one.
  */
-export const dataLinkOpening = (
-  secret: Uint8Array,
-  session: string,
-  counter: number,
-  opens = false
-): Uint8Array => {
-  const proof = dataLinkProof(secret, session, counter)
-  return Buffer.concat([preface, encode({ type: 'DataHello', session, counter, proof, ...(opens ? { opens } : {}) })])
+export const dataLinkOpening = (secret: Uint8Array, session: string, counter: number, opens = false): Uint8Array => {
+  const proof = dataLinkProof(secret, session, counter, opens)
+  const hello: DataHello = { type: 'DataHello', session, counter, proof, ...(opens ? { opens } : {}) }
+  return Buffer.concat([preface, encode(hello)])
 }
 
 /** Whether the proof of a DataHello holds, in constant time. Ask {@link ReplayWindow} only afterwards. */
-export const verifyDataLink = (secret: Uint8Array, { session, counter, proof }: DataHello): boolean => {
-  const expected = dataLinkProof(secret, session, counter)
+export const verifyDataLink = (secret: Uint8Array, { session, counter, proof, opens }: DataHello): boolean => {
+  const expected = dataLinkProof(secret, session, counter, opens)
   return proof.length === expected.length && timingSafeEqual(proof, expected)
 }
 

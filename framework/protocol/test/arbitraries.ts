@@ -68,7 +68,10 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
     { requiredKeys: ['session', 'identity', 'heartbeat', 'limits'] }
   ),
   Error: wireError,
-  DataHello: fc.record({ session: name(limits.MAX_ID), counter: uint, proof: bytes(limits.DATA_PROOF_SIZE) }),
+  DataHello: fc.record(
+    { session: name(limits.MAX_ID), counter: uint, proof: bytes(limits.DATA_PROOF_SIZE), opens: fc.boolean() },
+    { requiredKeys: ['session', 'counter', 'proof'] }
+  ),
   Heartbeat: heartbeat,
   HeartbeatAck: heartbeat,
   RegisterProxy: fc.record({ request: uint, spec }),

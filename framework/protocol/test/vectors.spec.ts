@@ -76,10 +76,10 @@ describe('test vectors', () => {
     expect(hex(streamReadyFrame)).to.equal(hex(sample('StreamReady').frame))
   })
 
-  for (const { secret, session, counter, proof, opening } of vectors.dataLinks) {
+  for (const { secret, session, counter, opens, proof, opening } of vectors.dataLinks) {
     it(`the proof of data link ${counter} is theirs`, () => {
-      expect(hex(dataLinkProof(unhex(secret), session, counter))).to.equal(proof)
-      expect(hex(dataLinkOpening(unhex(secret), session, counter))).to.equal(opening)
+      expect(hex(dataLinkProof(unhex(secret), session, counter, opens))).to.equal(proof)
+      expect(hex(dataLinkOpening(unhex(secret), session, counter, opens))).to.equal(opening)
     })
   }
 })

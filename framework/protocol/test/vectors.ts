@@ -6,7 +6,14 @@ interface File {
   readonly messages: readonly { note: string; message: { type: string }; frame: string }[]
   readonly handshake: readonly { from: 'client' | 'server'; what: string; bytes: string }[]
   readonly transcript: string
-  readonly dataLinks: readonly { secret: string; session: string; counter: number; proof: string; opening: string }[]
+  readonly dataLinks: readonly {
+    secret: string
+    session: string
+    counter: number
+    opens: boolean
+    proof: string
+    opening: string
+  }[]
   readonly accepted: readonly { what: string; frames: string; messages: readonly { type: string }[] }[]
   readonly refused: readonly { what: string; limit: number; frame: string; error: string }[]
 }
