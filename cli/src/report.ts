@@ -16,6 +16,8 @@ export interface ReportOptions {
 export interface ReportedError {
   readonly code: string
   readonly message: string
+  /** The message without the words that belong to the code. */
+  readonly detail?: string
   readonly hint: string
   readonly exitCode: number
   readonly side?: Side
@@ -49,6 +51,7 @@ export const errorJson = (thrown: unknown, side?: Side, command?: string): Repor
   return {
     code: error.code,
     message: error.message,
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
     hint: error.hint,
     exitCode: error.exitCode,
     ...(at === undefined ? {} : { side: at }),

@@ -1,0 +1,58 @@
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
+import { configFlag, RystraCommand } from '../../command.js'
+
+export default class PluginsAdd extends RystraCommand {
+  static override description = `Installs an extension and writes it into the configuration.
+
+The package is looked at before it is installed, installed without running its install scripts, loaded in a process of its own, and set up together with everything else, without starting. Then it is written into the configuration; comments in the file stay. When any of this fails, or is interrupted, project and configuration are as they were.
+
+A name is looked for in the checkout this command runs from, then in the registry.`
+
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> @rystra/transport-tls',
+    '<%= config.bin %> <%= command.id %> ./my-extension',
+    '<%= config.bin %> <%= command.id %> ../rystra-hook-acl-1.2.0.tgz --dry-run',
+    `<%= config.bin %> <%= command.id %> office-hours --options '{"from": 8}'`
+  ]
+
+  static override args = {
+    package: Args.string({ description: 'Name (with @version, if you like), folder or tarball.', required: true })
+  }
+
+  static override flags = {
+    ...configFlag,
+    'dry-run': Flags.boolean({ description: 'Do everything, tell the outcome, and put everything back.' }),
+    options: Flags.string({ description: 'Options of the extension, as JSON.', helpValue: '<json>' }),
+    'allow-scripts': Flags.boolean({ description: 'Let npm run the install scripts of the package and what it needs.' })
+  }
+
+  async run(): Promise<unknown> {
+    const { args, flags } = await this.parse(PluginsAdd)
+    const { readOptions } = await import('../../plugins/options.js')
+    const options = readOptions(flags.options)
+    const { addExtension } = await import('../../plugins/add.js')
+    const added = await addExtension({
+      what: args.package,
+      cwd: process.cwd(),
+      config: flags.config,
+      options,
+      dryRun: flags['dry-run'],
+      allowScripts: flags['allow-scripts'],
+      onStep: (step) => this.logToStderr(`${step} …`),
+      onResolved: ({ name, version, from, license, scripts, deprecated }) => {
+        this.log(`${name}@${version} (from the ${from}, licence ${license})`)
+        if (deprecated !== undefined) this.logToStderr(`  deprecated: ${deprecated}`)
+        if (scripts.length > 0 && !flags['allow-scripts']) {
+          this.logToStderr(`  its install scripts (${scripts.join(', ')}) are not run; --allow-scripts runs them`)
+        }
+      }
+    })
+    const { name, registers, taps } = added.extension
+    this.log(`${name}: registers ${registers.join(', ') || 'nothing'}; taps ${taps.join(', ') || 'nothing'}`)
+    if (added.dryRun) this.log('It would be added. Nothing was changed.')
+    else if (added.written) this.log(`Added to ${added.config}. See: rystra plugins:inspect ${name}`)
+    else this.log(`Installed. The configuration is code: write this into its \`extensions\` by hand.\n\n${added.snippet}`)
+    return added
+  }
+}

@@ -1,0 +1,47 @@
+import type { Client, ClientOptions } from '@rystra/client'
+import type { RystraConfig } from '@rystra/config'
+import type { Server, ServerOptions } from '@rystra/server'
+import { loadPreset } from './preset.js'
+import { packageResolver } from './project/resolver.js'
+
+export type { Client, ClientOptions } from '@rystra/client'
+export { defineConfig, loadConfig, type RystraConfig } from '@rystra/config'
+export * from '@rystra/plugin'
+export type { Server, ServerOptions } from '@rystra/server'
+
+const withPreset = async <Options extends ServerOptions | ClientOptions>(options: Options): Promise<Options> => ({
+  ...options,
+  preset: [...(options.preset ?? []), ...(await loadPreset())],
+  resolve: options.resolve ?? (await packageResolver(options.dir ?? process.cwd()))
+})
+
+/**
+ * Makes a server with the preset: TCP, yamux and direct, tokens, TCP proxies. Nothing listens before `start()`.
+ * Rejects with `config.*`, `extension.*` or `registry.*`.
+ *
+ * @example
+ * const server = await createServer({
+ *   extensions: [{ use: '@rystra/auth-token', options: { token: process.env.RYSTRA_TOKEN } }],
+ *   server: { listen: [{ port: 7000 }] }
+ * })
+ * await server.start()
+ */
+export const createServer = async (config: RystraConfig, options: ServerOptions = {}): Promise<Server> =>
+  (await import('@rystra/server')).createServer(config, await withPreset(options))
+
+/**
+ * Makes a client with the preset. Nothing is dialed before `start()`, which resolves when every proxy was answered.
+ * Rejects with `config.*`, `extension.*` or `registry.*`.
+ *
+ * @example
+ * const client = await createClient({
+ *   extensions: [{ use: '@rystra/auth-token', options: { token: process.env.RYSTRA_TOKEN } }],
+ *   client: {
+ *     connect: { host: 'tunnel.example.org' },
+ *     proxies: [{ name: 'web', kind: 'tcp', local: '127.0.0.1:3000' }]
+ *   }
+ * })
+ * await client.start()
+ */
+export const createClient = async (config: RystraConfig, options: ClientOptions = {}): Promise<Client> =>
+  (await import('@rystra/client')).createClient(config, await withPreset(options))

@@ -1,0 +1,28 @@
+import type { Extension } from '@rystra/plugin'
+
+/**
+ * The preset: loaded unless the configuration lists an extension of the same name. The only place that names concrete
+ * extensions.
+ */
+export const presetPackages = Object.freeze([
+  '@rystra/transport-tcp',
+  '@rystra/mux-yamux',
+  '@rystra/mux-direct',
+  '@rystra/auth-token',
+  '@rystra/proxy-tcp'
+])
+
+/** What `serve`, `expose` and a fresh project authenticate with. */
+export const tokenPackage = '@rystra/auth-token'
+
+/** Loads them; `import()` by literal names, so that bundlers see them. */
+export const loadPreset = async (): Promise<readonly Extension[]> => {
+  const modules = await Promise.all([
+    import('@rystra/transport-tcp'),
+    import('@rystra/mux-yamux'),
+    import('@rystra/mux-direct'),
+    import('@rystra/auth-token'),
+    import('@rystra/proxy-tcp')
+  ])
+  return (modules as { default?: Extension }[]).flatMap((module) => module.default ?? [])
+}
