@@ -10,7 +10,7 @@ type Fields = Record<string, TSchema>
 
 /** What {@link check} needs besides. */
 export interface CheckOptions {
-  /** Keys that are allowed at the top besides those of the schema. */
+  /** Keys at the top that somebody else looks after. */
   readonly alsoKnown?: readonly string[]
 }
 
@@ -53,7 +53,7 @@ export const check = (
     case 'Intersect':
       return checkIntersection(schema, value, path, problems, options)
     case 'Union':
-      return checkUnion(schema, value, path, problems)
+      return checkUnion(schema, value, path, problems, options)
     default:
       if (holds(schema, value)) return value
       return wrong()
@@ -103,7 +103,7 @@ const checkObject = (
       problems.push({ path: at(path, key), value: nothing, expected: expectedOf(field) })
   }
   for (const key of Object.keys(value)) {
-    if (Object.hasOwn(fields, key) || value[key] === undefined) continue
+    if (known.includes(key) || value[key] === undefined) continue
     if (others === true) result[key] = value[key]
     else if (typeof others === 'object')
       result[key] = check(others, typed(others, value, key, value[key]), at(path, key), problems)
@@ -140,6 +140,12 @@ const checkRecord = (schema: TSchema, value: Record<string, unknown>, path: stri
   return result
 }
 
+/** Names of the fields that a schema lists. */
+export const fieldsOf = (schema: TSchema): string[] =>
+  schema[Kind] === 'Object'
+    ? Object.keys(schema.properties as object)
+    : [...((schema.allOf ?? schema.anyOf ?? []) as TSchema[])].flatMap(fieldsOf)
+
 /** All at once when they are objects: each alone would refuse the others' keys. */
 const checkIntersection = (
   schema: TSchema,
@@ -150,8 +156,11 @@ const checkIntersection = (
 ): unknown => {
   const parts = schema.allOf as TSchema[]
   if (!parts.every((part) => part[Kind] === 'Object')) {
-    for (const part of parts) check(part, value, path, problems, options)
-    return value
+    const known = (part: TSchema): string[] => parts.filter((other) => other !== part).flatMap(fieldsOf)
+    const results = parts.map((part) =>
+      check(part, value, path, problems, { alsoKnown: [...(options.alsoKnown ?? []), ...known(part)] })
+    )
+    return results.every(isPlain) ? Object.assign({}, ...results) : results[0]
   }
   const merged = {
     ...parts[0],
@@ -161,10 +170,16 @@ const checkIntersection = (
   return check(merged, value, path, problems, options)
 }
 
-const checkUnion = (schema: TSchema, value: unknown, path: string, problems: Problem[]): unknown => {
+const checkUnion = (
+  schema: TSchema,
+  value: unknown,
+  path: string,
+  problems: Problem[],
+  options: CheckOptions
+): unknown => {
   const branches = (schema.anyOf as TSchema[]).map((branch) => {
     const found: Problem[] = []
-    return { branch, found, result: check(branch, value, path, found) }
+    return { branch, found, result: check(branch, value, path, found, options) }
   })
   const fits = branches.find(({ found }) => found.length === 0)
   if (fits !== undefined) return fits.result

@@ -7,7 +7,8 @@ export const maxDuration = 2 ** 31 - 1
 
 const written = '^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$'
 const pattern = new RegExp(written)
-const expected = 'a duration: milliseconds, or a number with ms, s, m, h or d, up to 24 days'
+const expected = (least: number): string =>
+  `a duration from ${least} ms to 24 days: milliseconds, or text such as '250ms', '30s', '15m', '2h', '1d'`
 
 /**
  * Milliseconds of `250`, `'250ms'`, `'30s'`, `'15m'`, `'2h'`, `'1.5h'`, `'1d'`. Numbers are milliseconds, rounded.
@@ -15,7 +16,7 @@ const expected = 'a duration: milliseconds, or a number with ms, s, m, h or d, u
  */
 export const parseDuration = (value: unknown): number => {
   const ms = typeof value === 'string' ? ofString(value) : typeof value === 'number' ? Math.round(value) : Number.NaN
-  if (!(ms >= 0 && ms <= maxDuration)) throw new RangeError(`expected ${expected}`)
+  if (!(ms >= 0 && ms <= maxDuration)) throw new RangeError(`expected ${expected(0)}`)
   return ms
 }
 
@@ -29,7 +30,7 @@ const ofString = (value: string): number => {
 /** Schema of a duration; 0 only where `least` allows it. */
 export const durationSchema = (least = 1, description?: string): TResolved<number | string, number> =>
   resolved(
-    least > 0 ? `${expected}, and at least ${least} ms` : expected,
+    expected(least),
     {
       anyOf: [
         { type: 'number', minimum: least, maximum: maxDuration },
@@ -38,8 +39,12 @@ export const durationSchema = (least = 1, description?: string): TResolved<numbe
       ...(description === undefined ? {} : { description })
     },
     (value) => {
-      const ms = parseDuration(value)
-      if (ms < least) throw new RangeError(`expected at least ${least} ms`)
-      return ms
+      try {
+        const ms = parseDuration(value)
+        if (ms >= least) return ms
+      } catch {
+        // The same words for both.
+      }
+      throw new RangeError(`expected ${expected(least)}`)
     }
   )

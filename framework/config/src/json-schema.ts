@@ -1,5 +1,6 @@
 import { Kind, type TObject, type TSchema } from '@sinclair/typebox'
 import type { Extension } from '@rystra/plugin'
+import { extensionSchema } from './entry.js'
 import { type Registered, usualMuxer } from './registered.js'
 import { resolveKey } from './schema.js'
 import { configSchema, connectSchema, listenSchema, proxySchema } from './types.js'
@@ -20,8 +21,9 @@ export const jsonSchema = (extensions: readonly Described[] = [], ...registries:
   const root = toJson(configSchema, true)
   const listen = part(root, 'server', 'listen')
   const connect = part(root, 'client', 'connect')
-  const entries = part(root, 'extensions').items as { anyOf: [text: JsonSchema, object: JsonSchema] }
-  Object.assign(entries.anyOf[1], { allOf: extensions.map(optionsOf) })
+  const [text, object] = extensionSchema.anyOf as [JsonSchema, JsonSchema]
+  const options = extensions.length === 0 ? {} : { allOf: extensions.map(optionsOf) }
+  part(root, 'extensions').items = { anyOf: [text, { ...object, ...options }] }
   if (registries.length > 0) {
     const muxers = registries.flatMap((registry) => registry.muxers.list())
     const dial = choice(connectSchema, 'transport', 'tcp', of(registries, 'transports', 'dialOptions'), muxers)
@@ -82,7 +84,8 @@ const choice = (
   const base = toJson(common, true) as Part
   const names = [...schemas.keys()]
   const properties: Record<string, JsonSchema> = { ...base.properties }
-  properties[field] = { ...properties[field], anyOf: [{ enum: names }, { type: 'string', pattern: '\\$\\{' }] }
+  if (names.length > 0)
+    properties[field] = { ...properties[field], anyOf: [{ enum: names }, { type: 'string', pattern: '\\$\\{' }] }
   if (muxers !== undefined && muxers.length > 0) {
     const standard = muxers.includes(usualMuxer) ? usualMuxer : muxers[0]
     properties.muxer = {
@@ -96,14 +99,28 @@ const choice = (
       { properties: { [field]: { const: name } }, ...(name === usual ? {} : { required: [field] }) },
       withAdded(properties, schema)
     )
-  return { ...base, properties, allOf: [...schemas].map(branch) }
+  return { ...base, properties, ...(names.length === 0 ? {} : { allOf: [...schemas].map(branch) }) }
 }
 
+/** The fields of an entry in one object, in each alternative where there are several. */
 const withAdded = (common: Record<string, JsonSchema>, schema: TSchema | undefined): JsonSchema => {
-  const added: Part = schema === undefined ? {} : toJson(schema, true)
-  if (added.properties === undefined && schema !== undefined) return { anyOf: [added] }
-  const { properties = {}, required = [], additionalProperties = false } = added
+  if (schema?.[Kind] === 'Union') return { anyOf: (schema.anyOf as TSchema[]).map((part) => withAdded(common, part)) }
+  const added: Part = schema === undefined ? { properties: {} } : toJson(schema, true)
+  // Nothing that can be merged: let it describe its fields, and leave the strictness to the validation.
+  if (added.properties === undefined) return loose(added)
+  const { properties, required = [], additionalProperties = false } = added
   return { properties: { ...common, ...properties }, required, additionalProperties }
+}
+
+/** Without the refusal of further keys, which several schemas of one object would aim at each other's. */
+const loose = (json: JsonSchema): JsonSchema => {
+  const { additionalProperties, ...rest } = json
+  const parts = ['allOf', 'anyOf'].filter((keyword) => Array.isArray(rest[keyword]))
+  return {
+    ...rest,
+    ...(additionalProperties === undefined || additionalProperties === false ? {} : { additionalProperties }),
+    ...Object.fromEntries(parts.map((keyword) => [keyword, (rest[keyword] as JsonSchema[]).map(loose)]))
+  }
 }
 
 /** Wrapped in an alternative, since a variable may stand for it. */
@@ -123,6 +140,7 @@ export const toJson = (schema: TSchema, numbers: boolean): Part => {
   const parts = schema[Kind] === 'Intersect' ? (schema.allOf as TSchema[]) : []
   if (parts.length > 0 && parts.every((part) => part[Kind] === 'Object')) return toJson(merge(parts), numbers)
   const json = mapSchemas(schema, (part) => toJson(part, numbers))
+  if (parts.length > 0) return loose(json)
   if (schema[Kind] === 'Object') {
     const fields = schema.properties as Record<string, TSchema>
     const required = ((schema.required ?? []) as string[]).filter((key) => fields[key]?.default === undefined)

@@ -1,6 +1,6 @@
-import { Kind, type TObject, type TSchema, Type } from '@sinclair/typebox'
+import { type TObject, type TSchema, Type } from '@sinclair/typebox'
 import type { Registries, Side } from '@rystra/plugin'
-import { check } from './check.js'
+import { check, fieldsOf } from './check.js'
 import { carryVariables } from './plain.js'
 import { ConfigError, type Problem, at, nearest, show } from './problem.js'
 import { type ResolvedClient, type ResolvedConfig, connectSchema, listenSchema, proxySchema } from './types.js'
@@ -83,12 +83,6 @@ const isRegistered = (
   problems.push({ path, value: show(name, path), expected, hint })
   return false
 }
-
-/** Names of the fields that a schema lists. */
-export const fieldsOf = (schema: TSchema): string[] =>
-  schema[Kind] === 'Object'
-    ? Object.keys(schema.properties as object)
-    : [...((schema.allOf ?? schema.anyOf ?? []) as TSchema[])].flatMap(fieldsOf)
 
 /** Checks the fields that somebody else added to an entry; those common to all entries were checked before. */
 const checkAdded = <Entry extends object>(

@@ -66,7 +66,7 @@ export const serverSchema = Type.Object({
       interval: defaulted(
         durationSchema(100),
         15_000,
-        'Between two heartbeats. Less than the 30 s after which common NATs forget.'
+        'Between two heartbeats. Well below the minute after which the strictest common proxies drop an idle connection.'
       ),
       timeout: defaulted(
         durationSchema(200),
@@ -90,14 +90,14 @@ export const serverSchema = Type.Object({
   drain: defaulted(
     durationSchema(0),
     10_000,
-    'How long open streams may go on at a stop. Process managers kill after 10 s or more; 0 closes at once.'
+    'How long open streams may go on at a stop; 0 closes at once. Below the 30 s and 90 s after which Kubernetes and systemd kill; give Docker, which kills after 10 s, a longer stop timeout.'
   ),
   limits: defaulted(
     Type.Object({
       sessions: defaulted(
         Type.Integer({ minimum: 1, maximum: 1_000_000 }),
         10_000,
-        'Sessions at once. An idle one costs about 150 KiB.'
+        'Sessions at once. Bounds what clients can hold together.'
       ),
       handshakes: defaulted(
         Type.Integer({ minimum: 1, maximum: 1_000_000 }),
@@ -224,6 +224,12 @@ export type ConnectConfig = Written<typeof connectSchema>
 /** An entry of `client.proxies`, as written. */
 export type ProxyEntry = Written<typeof proxySchema>
 
+/** An entry of `server.listen`, every default filled in. */
+export type ResolvedListen = Resolved<typeof listenSchema>
+/** `client.connect`, every default filled in; `muxer` is, once extensions are known. */
+export type ResolvedConnect = Resolved<typeof connectSchema>
+/** An entry of `client.proxies`, durations in milliseconds. */
+export type ResolvedProxy = Resolved<typeof proxySchema>
 /** A configuration that was validated: every default is filled in. It is a {@link RystraConfig} too. */
 export type ResolvedConfig = Omit<Resolved<typeof configSchema>, 'client'> & { readonly client?: ResolvedClient }
 /** `server`, every default filled in. */

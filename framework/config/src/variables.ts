@@ -4,9 +4,11 @@ import { ConfigError, type Problem } from './problem.js'
 /** Where variables are looked up. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-const variable = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}|\$\{/g
-/** A string that is one variable and nothing else. */
-export const wholeVariable = '^\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}$'
+/** A default goes up to the brace, and holds no variable itself: without that, text of many `${` would take quadratic time. */
+const body = '([A-Za-z_][A-Za-z0-9_]*)(:-((?:[^}$]|\\$(?!\\{))*))?\\}'
+const variable = new RegExp(`\\$\\$\\{|\\$\\{${body}|\\$\\{`, 'g')
+/** Text that is one variable and nothing else. */
+export const wholeVariable = `^\\$\\{${body}$`
 const whole = new RegExp(wholeVariable)
 
 /**

@@ -136,4 +136,28 @@ describe('validation with extensions', () => {
       'more'
     ])
   })
+
+  it('lets the parts of a composition have fields of their own', async () => {
+    const spec = Type.Intersect([
+      Type.Object({ socket: Type.String() }),
+      Type.Union([
+        Type.Object({ host: Type.String(), tls: Type.Boolean({ default: false }) }),
+        Type.Object({ port: Type.Integer() })
+      ])
+    ])
+    const base = registered()
+    const composed: Registered = { ...base, proxies: { ...base.proxies, get: () => kind('tcp', spec) } }
+    const check = (more: object): unknown =>
+      validateWith(client({ proxies: [{ name: 'a', kind: 'tcp', ...more }] }), composed, 'client').client?.proxies[0]
+    expect(check({ socket: 's', host: 'h' })).to.deep.equal({
+      name: 'a',
+      kind: 'tcp',
+      socket: 's',
+      host: 'h',
+      tls: false
+    })
+    expect(check({ socket: 's', port: 1 })).to.deep.equal({ name: 'a', kind: 'tcp', socket: 's', port: 1 })
+    const error = await refusal('config.invalid', () => check({ socket: 's', port: 1, more: 1 }))
+    expect(error.problems.map(({ path }) => path)).to.include('client.proxies[0].more')
+  })
 })

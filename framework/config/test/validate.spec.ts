@@ -127,7 +127,7 @@ describe('validation without extensions', () => {
     ['the same address twice', { server: { listen: [{ port: 5 }, { port: 5 }] } }, 'server.listen[1]', /no other/],
     ['ports that go down', { server: { publish: { ports: ['9-1'] } } }, 'server.publish.ports', /'1-9'/],
     ['a duration without a unit', { server: { drain: '5' } }, 'server.drain', /duration/, '"5"'],
-    ['a timeout of nothing', { server: { handshakeTimeout: 0 } }, 'server.handshakeTimeout', /at least 100 ms/],
+    ['a timeout of nothing', { server: { handshakeTimeout: 0 } }, 'server.handshakeTimeout', /from 100 ms/],
     [
       'a timeout within the interval',
       { server: { heartbeat: { interval: '50s' } } },
@@ -155,7 +155,7 @@ describe('validation without extensions', () => {
       /"v1" or "v2"/,
       '"v3"'
     ],
-    ['a proxy that expires at once', proxy({ expiresIn: 5 }), 'client.proxies[0].expiresIn', /at least 1000 ms/],
+    ['a proxy that expires at once', proxy({ expiresIn: 5 }), 'client.proxies[0].expiresIn', /from 1000 ms/],
     [
       'the same name twice',
       client({

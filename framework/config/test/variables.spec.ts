@@ -13,6 +13,17 @@ describe('a variable', () => {
     expect(substitute([{ deep: ['${NAME}'] }], env)).to.deep.equal([{ deep: ['world'] }])
   })
 
+  it('has no variable in its default', async () => {
+    await refusal('config.invalid', () => put('${NONE:-${NAME}}'))
+    expect(put('${NONE:-$5 {}'), 'a dollar and a brace apart are text').to.equal('$5 {')
+  })
+
+  it('takes time in proportion to the text', async () => {
+    const started = performance.now()
+    await refusal('config.invalid', () => put('${NAME:-'.repeat(130_000)))
+    expect(performance.now() - started).to.be.lessThan(5000)
+  })
+
   it('that is empty is empty, unless it has a default', () => {
     expect(put('${EMPTY}')).to.equal('')
     expect(put('${EMPTY:-there}')).to.equal('there')
