@@ -23,10 +23,7 @@ export const carriesWhole = async (
   const [atNear, atFar] = [new Inbox(near, count + 1), new Inbox(far, 7)]
   send(near, 7, count, { chunk })
   send(far, count + 1, count, { chunk })
-  await Promise.all([
-    atFar.cameWhole(scope, count, 'the far end'),
-    atNear.cameWhole(scope, count, 'the near end')
-  ])
+  await Promise.all([atFar.cameWhole(scope, count, 'the far end'), atNear.cameWhole(scope, count, 'the near end')])
 }
 
 /** Writes in pieces of all sizes. */

@@ -4,7 +4,15 @@ import { caseMaker, defineKit, type Kit } from './kit.js'
 import { type LinkEnd, openStream } from './link-end.js'
 import { pattern } from './pattern.js'
 import { turns } from './scope.js'
-import { answersLate, carriesPieces, carriesWhole, closesCleanly, holdsBack, SIZES, showsReset } from './stream-checks.js'
+import {
+  answersLate,
+  carriesPieces,
+  carriesWhole,
+  closesCleanly,
+  holdsBack,
+  SIZES,
+  showsReset
+} from './stream-checks.js'
 import { Inbox, quiet, send } from './streams.js'
 import { type TransportSubject, TransportWorld } from './transport-world.js'
 import { nothingUnhandled } from './unhandled.js'
@@ -104,7 +112,9 @@ const cases = [
     const boxes = streams.map((stream, index) => new Inbox(stream, index * 100))
     for (const [index, stream] of streams.entries()) send(stream, index * 100, 20_000)
     await scope.until(
-      () => listening.links.length === 100 && listening.links.every(({ link, incoming }) => link.kind === 'bytes' || incoming.length > 0),
+      () =>
+        listening.links.length === 100 &&
+        listening.links.every(({ link, incoming }) => link.kind === 'bytes' || incoming.length > 0),
       'all links at the listener'
     )
     for (const end of listening.links) void echo(end)
@@ -151,7 +161,10 @@ const cases = [
     const listening = world.server.listen(world.listenOptions(), () => {}, AbortSignal.abort())
     scope.defer(async () => (await listening).close())
     await scope.wait(Promise.allSettled([listening]), 'listen() to settle')
-    const address = await listening.then(({ address }) => address, () => undefined)
+    const address = await listening.then(
+      ({ address }) => address,
+      () => undefined
+    )
     if (address === undefined) return
     const dialed = world.client.dial(world.dialOptions(address), scope.signal)
     await rejectsWith(scope.wait(dialed, 'the refusal'), 'connect.unreachable', 'dial() to what was aborted')
@@ -207,7 +220,10 @@ const cases = [
           if (round % 2 === 0) setImmediate(() => over.abort())
           else over.abort()
           await Promise.allSettled([dialed])
-          await dialed.then((link) => (link.kind === 'bytes' ? quiet(link.duplex).destroy() : link.destroy()), () => {})
+          await dialed.then(
+            (link) => (link.kind === 'bytes' ? quiet(link.duplex).destroy() : link.destroy()),
+            () => {}
+          )
           const end = await world.dial(address)
           end.drop()
         }
