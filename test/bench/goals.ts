@@ -1,0 +1,67 @@
+import type { MetricKey, RouteResult } from './result.js'
+import { medianOf } from './result.js'
+
+/** What a run has to show. `undefined` where something that it takes was not measured. */
+export interface Goal {
+  readonly text: string
+  readonly met: boolean | undefined
+  /** The figure that was compared: a ratio, or bytes. */
+  readonly value: number
+}
+
+const bulk: readonly MetricKey[] = ['up1', 'down1', 'up8', 'down8']
+const both = ['rystra-direct', 'rystra-yamux']
+const kibibyte = 1024
+
+/** The least a ratio may be, or the most. */
+interface Bound {
+  readonly least?: number
+  readonly most?: number
+}
+
+const judge = (text: string, value: number, { least, most }: Bound): Goal => ({
+  text,
+  value,
+  met: Number.isFinite(value) ? value >= (least ?? Number.NEGATIVE_INFINITY) && value <= (most ?? Infinity) : undefined
+})
+
+const words = ({ least, most }: Bound): string => (least === undefined ? `≤ ${most}` : `≥ ${least}`)
+
+/** Aims of the project, each as a ratio within this run. */
+export const goals = (routes: readonly RouteResult[]): Goal[] => {
+  const ratio = (name: string, key: MetricKey, peers: readonly string[], bound: Bound): Goal => {
+    const theirs = peers.map((peer) => medianOf(routes, peer, key))
+    // Against several, the best of those that are there counts; with none of them there is nothing to say.
+    const known = theirs.filter((value) => Number.isFinite(value))
+    const best = known.length === 0 ? Number.NaN : Math.max(...known)
+    const among = peers.filter((_, index) => Number.isFinite(theirs[index]))
+    const whom = peers.length === 1 ? peers[0] : `best of ${among.length === 0 ? peers.join(', ') : among.join(', ')}`
+    return judge(`${name} ${key} ${words(bound)} × ${whom}`, medianOf(routes, name, key) / best, bound)
+  }
+  const idle = (name: string, end: 'server' | 'client'): Goal => {
+    const value = routes.find((route) => route.name === name)?.streams?.[end] ?? Number.NaN
+    return judge(`${name} idle stream ≤ 8 KiB of heap and external memory at the ${end}`, value, { most: 8 * kibibyte })
+  }
+  const clients = (name: string): Goal => {
+    const held = routes.find((route) => route.name === name)?.clients
+    const most = 150 * kibibyte * kibibyte
+    // Fewer clients may use as much less.
+    const value = held === undefined ? Number.NaN : (held.total * 1000) / held.clients
+    return judge(`${name} 1,000 idle clients ≤ 150 MiB at the server`, value, { most })
+  }
+  return [
+    ...bulk.map((key) => ratio('rystra-direct', key, ['rathole', 'bore', 'frp-no-mux'], { least: 1.1 })),
+    ...bulk.map((key) => ratio('rystra-direct', key, ['rathole'], { least: 1.4 })),
+    ...bulk.map((key) => ratio('rystra-yamux', key, ['rathole'], { least: 1.3 })),
+    ...bulk.map((key) => ratio('rystra-yamux', key, ['frp-mux'], { least: 2.5 })),
+    ...both.flatMap((name) => [
+      ratio(name, 'p50', ['rathole'], { most: 1 }),
+      ratio(name, 'p99', ['rathole'], { most: 1.2 }),
+      ratio(name, 'connections', ['rathole'], { least: 1 }),
+      ratio(name, 'cpu', ['rathole'], { most: 0.8 }),
+      idle(name, 'server'),
+      idle(name, 'client'),
+      clients(name)
+    ])
+  ]
+}

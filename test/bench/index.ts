@@ -1,0 +1,39 @@
+/** `npm run bench`: see README.md beside this file. */
+import { Bench } from './bench.js'
+import { goals } from './goals.js'
+import { type BenchOptions, parseOptions } from './options.js'
+import { Scratch } from './scratch.js'
+import { table } from './table.js'
+
+const run = async (options: BenchOptions): Promise<void> => {
+  const scratch = new Scratch()
+  const stop = new AbortController()
+  const interrupt = (): void => {
+    stop.abort(new Error('interrupted'))
+    scratch.abandon()
+  }
+  process.once('SIGINT', interrupt)
+  process.once('SIGTERM', interrupt)
+  process.once('exit', () => scratch.abandon())
+  try {
+    const bench = new Bench(options, scratch, (text) => console.error(`· ${text}`))
+    const report = await bench.run(stop.signal)
+    const aims = goals(report.routes)
+    const text = table(report, aims)
+    if (options.json) {
+      console.error(`\n${text}`)
+      console.log(JSON.stringify({ ...report, aims }))
+    } else console.log(`\n${text}`)
+    if (report.routes.some((route) => route.failures.length > 0)) process.exitCode = 1
+  } finally {
+    await scratch.close()
+  }
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2))
+  if (options !== undefined) await run(options)
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 1
+}

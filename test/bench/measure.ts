@@ -1,0 +1,83 @@
+import type { Address } from './address.js'
+import type { Count, Direction } from './load/bulk.js'
+import type { Remote } from './load/remote.js'
+import type { Latency } from './load/trips.js'
+import type { BenchOptions } from './options.js'
+import type { Route } from './peer.js'
+import { cpuSeconds } from './usage.js'
+
+/** A route and where on the service it ends. */
+export interface Way {
+  readonly name: string
+  readonly route: Route
+  /** The port of the service that this route alone leads to. */
+  readonly port: number
+}
+
+/** The two processes that make the load. */
+export interface Load {
+  readonly visitor: Remote
+  readonly service: Remote
+}
+
+/** What one bulk measurement gave. */
+export interface Throughput {
+  readonly gigabits: number
+  /** CPU seconds of the relaying processes per 10⁹ bytes; NaN where nothing relays, or nobody knows. */
+  readonly cpuPerGigabyte: number
+}
+
+const settled = 5000
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+/** Waits until nothing of the last measurement is under way any more. */
+export const settle = async ({ service }: Load, port: number): Promise<void> => {
+  const end = performance.now() + settled
+  while ((await service.call<number>('open', port)) > 0 && performance.now() < end) await pause(20)
+  // What a peer does not close by itself, ssh for one keeps some, must not run into the next measurement.
+  await service.call('drop', port)
+}
+
+/** Bytes of so many streams in one direction within a window, counted where they arrive. */
+export const measureBulk = async (
+  load: Load,
+  way: Way,
+  direction: Direction,
+  streams: number,
+  options: BenchOptions
+): Promise<Throughput> => {
+  const { visitor, service } = load
+  const count = (): Promise<Count> =>
+    direction === 'up' ? service.call<Count>('count', way.port) : visitor.call<Count>('count')
+  try {
+    await visitor.call('bulk', { address: way.route.address, direction, streams }, 20_000)
+    await pause(options.warmup)
+    const cpuBefore = cpuSeconds(way.route.pids)
+    const before = await count()
+    await pause(options.window)
+    const after = await count()
+    const cpu = cpuSeconds(way.route.pids) - cpuBefore
+    if (direction === 'up') await visitor.call('count')
+    const bytes = after.bytes - before.bytes
+    if (bytes === 0) throw new Error('no byte arrived')
+    const gigabits = (bytes * 8) / 1e6 / (after.at - before.at)
+    return { gigabits, cpuPerGigabyte: way.route.pids.length === 0 ? Number.NaN : (cpu / bytes) * 1e9 }
+  } finally {
+    await visitor.call('stop')
+    await settle(load, way.port)
+  }
+}
+
+export const measureLatency = async (load: Load, way: Way, { trips }: BenchOptions): Promise<Latency> => {
+  const latency = await load.visitor.call<Latency>('trips', { address: way.route.address, trips })
+  await settle(load, way.port)
+  return latency
+}
+
+export const measureNew = async (load: Load, way: Way, { connecting }: BenchOptions): Promise<number> => {
+  const task: { address: Address; milliseconds: number } = { address: way.route.address, milliseconds: connecting }
+  const rate = await load.visitor.call<number>('connections', task)
+  await settle(load, way.port)
+  return rate
+}

@@ -1,0 +1,99 @@
+import { parseArgs } from 'node:util'
+
+/** What is measured. */
+export const measures = ['bulk', 'latency', 'connections', 'streams', 'clients'] as const
+export type Measure = (typeof measures)[number]
+
+/** What the bench was asked to do, and for how long. */
+export interface BenchOptions {
+  readonly json: boolean
+  /** Routes to keep, by name or by a part of it; empty for all. */
+  readonly only: readonly string[]
+  /** Peers besides our own routes and the direct one; empty for all, `none` for none. */
+  readonly peers: readonly string[]
+  readonly measures: ReadonlySet<Measure>
+  /** Every route is measured once in each round, in turn. */
+  readonly rounds: number
+  /** Milliseconds of one bulk measurement; what comes before it is not counted. */
+  readonly window: number
+  readonly warmup: number
+  /** Round trips of one latency measurement. */
+  readonly trips: number
+  /** Milliseconds of one measurement of new connections. */
+  readonly connecting: number
+  /** Idle streams that are held, as many as the descriptor limit lets us. */
+  readonly streams: number
+  /** Idle clients that are held. */
+  readonly clients: number
+}
+
+const usage = `npm run bench [-- options]
+
+  --quick           short windows and few rounds: a look, not a result
+  --json            one JSON object on stdout; the table goes to stderr
+  --only a,b        routes whose name has one of these in it: direct, rystra, yamux, haproxy …
+  --peers a,b       peers to look for; \`none\` for our own routes alone
+  --measure a,b     ${measures.join(', ')}
+  --rounds n        rounds of every route in turn (default 5, quick 2)
+  --window ms       one bulk measurement (default 3000, quick 800)
+  --streams n       idle streams (default 10000, quick 1000)
+  --clients n       idle clients (default 1000, quick 100)
+  --help            this`
+
+const list = (text: string | undefined): string[] =>
+  (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+
+const count = (name: string, text: string | undefined, otherwise: number): number => {
+  const value = text === undefined ? otherwise : Number(text)
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new Error(`--${name} takes a whole number from 1 up, not ${text}`)
+  return value
+}
+
+const chosen = (text: string | undefined): Set<Measure> => {
+  const names = text === undefined ? measures : list(text)
+  for (const name of names) {
+    if (!measures.includes(name as Measure)) throw new Error(`--measure knows ${measures.join(', ')}, not ${name}`)
+  }
+  return new Set(names as readonly Measure[])
+}
+
+/** Throws an error for people when the arguments make no sense. `undefined` when help was asked for and given. */
+export const parseOptions = (args: readonly string[]): BenchOptions | undefined => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      json: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      peers: { type: 'string' },
+      measure: { type: 'string' },
+      rounds: { type: 'string' },
+      window: { type: 'string' },
+      streams: { type: 'string' },
+      clients: { type: 'string' }
+    }
+  })
+  if (values.help) {
+    console.log(usage)
+    return undefined
+  }
+  const quick = values.quick
+  return {
+    json: values.json,
+    only: list(values.only),
+    peers: list(values.peers),
+    measures: chosen(values.measure),
+    rounds: count('rounds', values.rounds, quick ? 2 : 5),
+    window: count('window', values.window, quick ? 800 : 3000),
+    warmup: quick ? 300 : 700,
+    trips: quick ? 2000 : 10_000,
+    connecting: quick ? 800 : 2000,
+    streams: count('streams', values.streams, quick ? 1000 : 10_000),
+    clients: count('clients', values.clients, quick ? 100 : 1000)
+  }
+}

@@ -1,0 +1,60 @@
+import type { ClientMemory, StreamMemory } from './memory.js'
+import type { Series } from './statistics.js'
+
+/** One column of the table. */
+export interface Metric {
+  readonly key: string
+  readonly title: string
+  /** Whether more is better. */
+  readonly more: boolean
+  readonly digits: number
+}
+
+/** Every column that is measured in rounds. */
+export const metrics = [
+  { key: 'up1', title: 'up ×1 Gbit/s', more: true, digits: 2 },
+  { key: 'down1', title: 'down ×1', more: true, digits: 2 },
+  { key: 'up8', title: 'up ×8', more: true, digits: 2 },
+  { key: 'down8', title: 'down ×8', more: true, digits: 2 },
+  { key: 'cpu', title: 'CPU s/GB', more: false, digits: 2 },
+  { key: 'p50', title: 'p50 µs', more: false, digits: 0 },
+  { key: 'p99', title: 'p99 µs', more: false, digits: 0 },
+  { key: 'connections', title: 'new conn/s', more: true, digits: 0 }
+] as const satisfies readonly Metric[]
+
+export type MetricKey = (typeof metrics)[number]['key']
+
+/** All that was found out about one route. */
+export interface RouteResult {
+  readonly name: string
+  readonly title: string
+  readonly values: Partial<Record<MetricKey, Series>>
+  streams?: StreamMemory
+  clients?: ClientMemory
+  /** Measurements that failed, in words. */
+  readonly failures: string[]
+}
+
+/** A peer that was not measured, and why. */
+export interface Absent {
+  readonly name: string
+  readonly why: string
+}
+
+/** Everything of one run. */
+export interface Report {
+  readonly machine: {
+    readonly node: string
+    readonly system: string
+    readonly processors: string
+    readonly descriptors: number
+  }
+  readonly rounds: number
+  readonly windowMilliseconds: number
+  readonly seconds: number
+  readonly routes: readonly RouteResult[]
+  readonly absent: readonly Absent[]
+}
+
+export const medianOf = (routes: readonly RouteResult[], name: string, key: MetricKey): number =>
+  routes.find((route) => route.name === name)?.values[key]?.median ?? Number.NaN
