@@ -1,1 +1,18 @@
-export {}
+import { defineExtension } from '@rystra/plugin'
+import { YamuxOptions } from './options.js'
+import { YamuxSession } from './session.js'
+
+/**
+ * Streams of one link by yamux, wire-compatible with hashicorp/yamux. One connection for everything: a new stream costs
+ * twelve bytes and no round trip.
+ */
+export default defineExtension({
+  name: 'mux-yamux',
+  options: YamuxOptions,
+  setup({ registries, options }) {
+    registries.muxers.add({
+      name: 'yamux',
+      wrap: (link, side, host) => new YamuxSession(link, side, options, host.log)
+    })
+  }
+})

@@ -1,0 +1,118 @@
+/** The wire format: https://github.com/hashicorp/yamux/blob/master/spec.md */
+
+/** Bytes of a header: version u8, type u8, flags u16, stream u32, length u32, all big-endian. */
+export const HEADER = 12
+
+/** What a new stream may receive before any window update; fixed by the specification, in bytes. */
+export const INITIAL_WINDOW = 256 * 1024
+
+/** The greatest value of a field of 32 bits: window, stream id, ping. */
+export const MAX_U32 = 0xffff_ffff
+
+export const Type = { data: 0, windowUpdate: 1, ping: 2, goAway: 3 } as const
+
+export const Flag = { syn: 1, ack: 2, fin: 4, rst: 8 } as const
+
+/** What the length of a GoAway says. */
+export const Reason = { normal: 0, protocol: 1, internal: 2 } as const
+
+/** Puts a header at `buffer[at]`. */
+export const putHeader = (
+  buffer: Uint8Array,
+  at: number,
+  type: number,
+  flags: number,
+  id: number,
+  length: number
+): void => {
+  buffer[at] = 0
+  buffer[at + 1] = type
+  buffer[at + 2] = flags >>> 8
+  buffer[at + 3] = flags
+  buffer[at + 4] = id >>> 24
+  buffer[at + 5] = id >>> 16
+  buffer[at + 6] = id >>> 8
+  buffer[at + 7] = id
+  buffer[at + 8] = length >>> 24
+  buffer[at + 9] = length >>> 16
+  buffer[at + 10] = length >>> 8
+  buffer[at + 11] = length
+}
+
+/** Reads a big-endian u32. The bytes are there: whoever calls has looked. */
+const u32 = (bytes: Uint8Array, at: number): number =>
+  (((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)) >>>
+  0
+
+/** Told by the parser, synchronously and in the order of the wire. */
+export interface FrameHandler {
+  onHeader(type: number, flags: number, id: number, length: number): void
+  /** A part of the payload of the data frame begun last, never empty. `buffer` is the one given to {@link FrameParser.push}. */
+  onPayload(buffer: Buffer, start: number, end: number): void
+  /** The payload of a data frame is complete; also told of a frame without any. */
+  onDataEnd(): void
+  /** These bytes are no yamux. Nothing more is told. */
+  onGarbage(detail: string): void
+}
+
+/** Takes bytes in any pieces. Holds at most one header, and no payload at all. */
+export class FrameParser {
+  readonly #handler: FrameHandler
+  readonly #header = new Uint8Array(HEADER)
+  #have = 0
+  #left = 0
+  #stopped = false
+
+  constructor(handler: FrameHandler) {
+    this.#handler = handler
+  }
+
+  /** Whether the bytes so far end where a frame ends. */
+  get clean(): boolean {
+    return this.#have === 0 && this.#left === 0
+  }
+
+  /** Ignores everything from here on, the rest of the present bytes included. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  push(buffer: Buffer, start: number, end: number): void {
+    let at = start
+    while (at < end && !this.#stopped) {
+      if (this.#left > 0) {
+        const stop = Math.min(end, at + this.#left)
+        this.#left -= stop - at
+        this.#handler.onPayload(buffer, at, stop)
+        at = stop
+        if (this.#left === 0 && !this.#stopped) this.#handler.onDataEnd()
+      } else if (this.#have === 0 && end - at >= HEADER) {
+        this.#take(buffer, at)
+        at += HEADER
+      } else {
+        while (at < end && this.#have < HEADER) this.#header[this.#have++] = buffer[at++] as number
+        if (this.#have < HEADER) return
+        this.#have = 0
+        this.#take(this.#header, 0)
+      }
+    }
+  }
+
+  #take(bytes: Uint8Array, at: number): void {
+    const version = bytes[at] as number
+    const type = bytes[at + 1] as number
+    if (version !== 0 || type > Type.goAway) {
+      this.#stopped = true
+      this.#handler.onGarbage(version === 0 ? `frame type ${type}` : `version ${version}`)
+      return
+    }
+    const flags = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
+    const length = u32(bytes, at + 8)
+    if (type === Type.data) this.#left = length
+    this.#handler.onHeader(type, flags, u32(bytes, at + 4), length)
+    if (type === Type.data && length === 0 && !this.#stopped) this.#handler.onDataEnd()
+  }
+}

@@ -1,0 +1,135 @@
+import { RystraError } from '@rystra/plugin'
+import { performance } from 'node:perf_hooks'
+import type { YamuxStream } from './stream.js'
+
+/** How often is looked, in milliseconds, unless the times themselves are shorter. */
+const PERIOD = 5000
+
+/** Times in milliseconds. */
+export interface WaitingLimits {
+  readonly openTimeout: number
+  /** 0: for ever. */
+  readonly closeTimeout: number
+  /** Streams that may be unacknowledged at a time. */
+  readonly backlog: number
+}
+
+interface Waiter {
+  open(): void
+  refuse(error: Error): void
+}
+
+/**
+ * What waits for the other side: streams to be opened, to be acknowledged, to be ended. One timer for all, and none when
+ * there is nothing.
+ */
+export class Waiting {
+  readonly #limits: WaitingLimits
+  readonly #waiters = new Set<Waiter>()
+  readonly #opening = new Map<YamuxStream, number>()
+  readonly #closing = new Map<YamuxStream, number>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(limits: WaitingLimits) {
+    this.#limits = limits
+  }
+
+  /** Streams that have not been opened yet. */
+  get waiters(): number {
+    return this.#waiters.size
+  }
+
+  /** Calls `open` as soon as one more stream may be opened, at once if possible. Rejects if that takes too long. */
+  turn<Opened>(open: () => Opened, signal: AbortSignal | undefined): Promise<Opened> {
+    if (this.#admits && this.#waiters.size === 0) return Promise.resolve(open())
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        this.#waiters.delete(waiter)
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', aborted)
+      }
+      const waiter: Waiter = {
+        open: () => {
+          done()
+          resolve(open())
+        },
+        refuse: (error) => {
+          done()
+          reject(error)
+        }
+      }
+      const aborted = (): void => waiter.refuse(new RystraError('stream.reset', { detail: 'given up' }))
+      const late = (): void =>
+        waiter.refuse(new RystraError('stream.timeout', { detail: 'the other side acknowledges no streams' }))
+      const timer = setTimeout(late, this.#limits.openTimeout)
+      signal?.addEventListener('abort', aborted, { once: true })
+      this.#waiters.add(waiter)
+    })
+  }
+
+  /** Opens no more: all that wait are told why. */
+  refuse(error: Error): void {
+    for (const waiter of this.#waiters) waiter.refuse(error)
+  }
+
+  opened(stream: YamuxStream): void {
+    this.#opening.set(stream, performance.now())
+    this.#watch()
+  }
+
+  acknowledged(stream: YamuxStream): void {
+    if (this.#opening.size === 0 || !this.#opening.delete(stream)) return
+    for (const waiter of this.#waiters) {
+      if (!this.#admits) break
+      waiter.open()
+    }
+  }
+
+  halfClosed(stream: YamuxStream): void {
+    if (this.#limits.closeTimeout === 0) return
+    this.#closing.set(stream, performance.now())
+    this.#watch()
+  }
+
+  over(stream: YamuxStream): void {
+    this.#closing.delete(stream)
+    this.acknowledged(stream)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#opening.clear()
+    this.#closing.clear()
+  }
+
+  get #admits(): boolean {
+    return this.#opening.size < this.#limits.backlog
+  }
+
+  #watch(): void {
+    const { openTimeout, closeTimeout } = this.#limits
+    const shortest = closeTimeout === 0 ? openTimeout : Math.min(openTimeout, closeTimeout)
+    this.#timer ??= setInterval(this.#look, Math.min(PERIOD, Math.ceil(shortest / 4))).unref()
+  }
+
+  readonly #look = (): void => {
+    const { openTimeout, closeTimeout } = this.#limits
+    const now = performance.now()
+    for (const [stream, since] of this.#opening) {
+      if (now - since < openTimeout) break
+      stream.reset(new RystraError('stream.timeout', { detail: 'the other side did not acknowledge it' }))
+    }
+    for (const [stream, since] of this.#closing) {
+      if (stream.receiving.ended) this.#closing.delete(stream)
+      else if (stream.touched) {
+        stream.touched = false
+        this.#closing.set(stream, now)
+      } else if (now - since >= closeTimeout) {
+        stream.reset(new RystraError('stream.timeout', { detail: 'the other side did not end it' }))
+      }
+    }
+    if (this.#opening.size > 0 || this.#closing.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+}
