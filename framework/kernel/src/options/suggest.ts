@@ -24,7 +24,7 @@ export const nearest = (word: string, words: readonly string[]): string | undefi
   let least = Number.POSITIVE_INFINITY
   for (const candidate of words) {
     const far = distance(word.toLowerCase(), candidate.toLowerCase())
-    if (far < least && far <= Math.max(1, Math.floor(Math.max(word.length, candidate.length) / 3))) {
+    if (far < least && far <= Math.floor(Math.max(word.length, candidate.length) / 3)) {
       best = candidate
       least = far
     }

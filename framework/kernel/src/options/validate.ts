@@ -108,6 +108,8 @@ const kindOf = (value: unknown): string =>
  */
 function* flatten(errors: Iterable<ValueError>): Generator<ValueError> {
   for (const error of errors) {
+    // What is wrong with an intersection was said of its parts already.
+    if (error.type === ValueErrorType.Intersect) continue
     const choices = (error.type === ValueErrorType.Union ? error.schema.anyOf : []) as TSchema[]
     const kind = kindOf(error.value)
     const meant = choices.flatMap(({ type, const: literal }, index) =>
