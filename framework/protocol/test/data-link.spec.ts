@@ -54,6 +54,17 @@ describe('the replay window', () => {
     expect(window.accept(0)).to.equal(false)
   })
 
+  it('takes counters one after the other for ever, in steps of any size', () => {
+    for (const step of [1, 2, 3, 31, 32, 33, 1000]) {
+      const window = new ReplayWindow(32)
+      for (let counter = 0; counter < 5000; counter += step) {
+        expect(window.accept(counter), `${counter} in steps of ${step}`).to.equal(true)
+        expect(window.accept(counter), `${counter} again`).to.equal(false)
+        if (step === 3 && counter > 0) expect(window.accept(counter - 1), 'one that was overtaken').to.equal(true)
+      }
+    }
+  })
+
   it('survives jumps as far as numbers go', () => {
     const window = new ReplayWindow()
     expect(window.accept(1)).to.equal(true)

@@ -166,6 +166,15 @@ describe('the frame decoder', () => {
     expect(outcomeOf([frame], frame.length - 5).error).to.match(/^protocol.too-large/)
   })
 
+  it('takes the largest body that there is, and sends it', () => {
+    const spec = (length: number) => ({ name: 'a', kind: 'b', text: 'x'.repeat(length) })
+    const overhead = encode({ type: 'RegisterProxy', request: 1, spec: spec(65000) }).length - 4 - 65000
+    const message: Message = { type: 'RegisterProxy', request: 1, spec: spec(limit - overhead) }
+    const frame = encode(message)
+    expect(new Uint8Array(frame.subarray(0, 4))).to.deep.equal(Uint8Array.of(0x12, 1, 0, 0))
+    expect(outcomeOf(cutAt(frame, [3, 70, 60000]), limit)).to.deep.equal({ messages: [message], held: 65540 })
+  })
+
   it('says the same error again and again, and lets go of the bytes', () => {
     const decoder = new FrameDecoder()
     decoder.push(Uint8Array.of(0x7f, 0, 0, 0, 1, 2, 3))

@@ -109,7 +109,9 @@ describe('the handshake', () => {
   it('leaves what comes behind AuthOk to the muxer', () => {
     const { client, server } = upTo('auth')
     const muxed = unhex('000000010000000100000000')
-    client.push(Buffer.concat([server.authenticated(granted), muxed]))
+    const buffer = Buffer.concat([server.authenticated(granted), muxed])
+    client.push(buffer)
+    buffer.fill(0xa5)
     expect(client.rest()).to.deep.equal(muxed)
   })
 

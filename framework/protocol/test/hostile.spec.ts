@@ -109,6 +109,12 @@ describe('a hostile peer', () => {
     }
   })
 
+  it('cannot hide anything behind a body', () => {
+    for (const body of ['80c0', '8080', '81a178c0ff', '8000']) {
+      expect(errorOf(frameOf(0x21, unhex(body))), body).to.equal('protocol.malformed: bytes behind the body')
+    }
+  })
+
   it('cannot use extension types, time stamps among them', () => {
     for (const value of [
       'd4ff00',

@@ -72,6 +72,7 @@ describe('an error on the wire', () => {
     for (const detail of details) {
       const error = errorField(new RystraError('proxy.refused', { detail }))
       expect(error.detail?.length).to.be.at.most(MAX_DETAIL)
+      expect(Buffer.from(error.detail ?? '').toString(), 'well-formed').to.equal(error.detail)
       expect(() => encode({ type: 'RegisterProxyAck', request: 1, error })).to.not.throw()
       expect(() => errorFrame(new RystraError('proxy.refused', { detail }), { detail: true })).to.not.throw()
     }
