@@ -2,7 +2,7 @@ import { pathToFileURL } from 'node:url'
 import { createJiti } from 'jiti'
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
 import { TomlError, parse as parseToml } from 'smol-toml'
-import { LineCounter, parseDocument, visit } from 'yaml'
+import { type Document, LineCounter, isScalar, parseDocument, visit } from 'yaml'
 import { ConfigError } from './problem.js'
 import type { Environment } from './variables.js'
 
@@ -15,7 +15,9 @@ export type ReadFormat = (file: string, text: string, env: Environment) => unkno
 /** An error that says where. Lines and columns count from 1. */
 const syntax = (file: string, what: string, line?: number, column?: number, cause?: unknown): ConfigError => {
   const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`
-  const error = new ConfigError('config.syntax', [], file, [`${place}: ${what.trim()}`])
+  const error = new ConfigError('config.syntax', [], file, [
+    `${place}: ${/call stack/.test(what) ? 'nested too deeply' : what.trim()}`
+  ])
   if (cause !== undefined) Object.defineProperty(error, 'cause', { value: cause, configurable: true, writable: true })
   return error
 }
@@ -26,7 +28,7 @@ const readYaml: ReadFormat = (file, text) => {
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
-    uniqueKeys: true,
+    uniqueKeys: false,
     logLevel: 'error',
     stringKeys: true
   })
@@ -35,21 +37,38 @@ const readYaml: ReadFormat = (file, text) => {
     const { line, col } = lines.linePos(first.pos[0])
     throw syntax(file, first.message, line, col)
   }
-  try {
-    return document.toJS({ maxAliasCount: 100 })
-  } catch (error) {
-    const [what, name] = /^Unresolved alias.*: (.+)$/.exec((error as Error).message) ?? []
-    if (what === undefined) throw error
-    let offset = 0
-    visit(document, {
-      Alias: (_, { source, range }) => {
-        offset = range?.[0] ?? 0
-        return source === name ? visit.BREAK : undefined
-      }
-    })
+  inspect(document, (what, offset) => {
     const { line, col } = lines.linePos(offset)
-    throw syntax(file, what, line, col)
-  }
+    return syntax(file, what, line, col)
+  })
+  return document.toJS({ maxAliasCount: 100 })
+}
+
+/** More than anybody writes by hand; resolving one takes time in proportion to the whole document. */
+const maxAliases = 1000
+
+/** What the library does not look for, or only in quadratic time. */
+const inspect = (document: Document, wrong: (what: string, offset: number) => ConfigError): void => {
+  const anchors = new Set<string>()
+  let aliases = 0
+  visit(document, {
+    Value: (_, { anchor }) => {
+      if (anchor !== undefined) anchors.add(anchor)
+    },
+    Alias: (_, { source, range }) => {
+      if (!anchors.has(source)) throw wrong(`there is no anchor &${source} before this alias`, range?.[0] ?? 0)
+      if (++aliases > maxAliases) throw wrong(`more than ${maxAliases} aliases`, range?.[0] ?? 0)
+    },
+    Map: (_, { items, anchor }) => {
+      if (anchor !== undefined) anchors.add(anchor)
+      const seen = new Set<unknown>()
+      for (const { key } of items) {
+        if (!isScalar(key)) continue
+        if (seen.has(key.value)) throw wrong(`the key ${JSON.stringify(key.value)} is there twice`, key.range?.[0] ?? 0)
+        seen.add(key.value)
+      }
+    }
+  })
 }
 
 /** JSON with comments and commas at the end; duplicate keys are refused. */
@@ -134,12 +153,6 @@ export const read = async (format: ConfigFormat, file: string, text: string, env
   } catch (error) {
     if (error instanceof ConfigError) throw error
     const what = error instanceof Error ? error.message : String(error)
-    throw syntax(
-      file,
-      error instanceof RangeError && /call stack/.test(what) ? 'nested too deeply' : what,
-      undefined,
-      undefined,
-      error
-    )
+    throw syntax(file, what, undefined, undefined, error)
   }
 }

@@ -64,6 +64,18 @@ describe('a hostile configuration', () => {
     expect(error.message).to.match(/alias/i)
   })
 
+  it('cannot keep the reader busy with keys or aliases', async () => {
+    const keys = Array.from({ length: 40_000 }, (_, i) => `k${i}: 1`).join('\n')
+    const aliases = Array.from({ length: 30_000 }, (_, i) => `- &a${i} x\n- *a${i}`).join('\n')
+    const started = performance.now()
+    for (const [text, code] of [
+      [keys, 'config.invalid'],
+      [aliases, 'config.syntax']
+    ] as const)
+      await refusal(code, async () => loadConfig({ cwd: await folderWith({ '.rystrarc': text }) }))
+    expect(performance.now() - started).to.be.lessThan(8000)
+  })
+
   it('cannot do the same in code, or with lists alone', async () => {
     let bomb: unknown = ['x']
     for (let i = 0; i < 40; i++) bomb = [bomb, bomb]

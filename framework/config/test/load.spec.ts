@@ -215,12 +215,13 @@ describe('a configuration', () => {
   })
 
   const broken: [name: string, text: string, place: string, what: RegExp][] = [
-    ['rystra.config.yaml', 'log:\n  level: info\n  level: warn\n', ':3:3', /unique/],
+    ['rystra.config.yaml', 'log:\n  level: info\n  level: warn\n', ':3:3', /"level" is there twice/],
     ['rystra.config.yaml', 'log: {\n  level: [\n', ':3:1', /flow/i],
     ['rystra.config.yaml', 'a: 1\n---\nb: 2\n', ':2:1', /document/],
     ['rystra.config.yaml', 'log: !!js/function "x"\n', ':1:6', /tag/i],
     ['rystra.config.yaml', 'log:\n\t- x\n', ':2:1', /tab/i],
-    ['.rystrarc', 'log: *none\n', ':1:6', /alias/i],
+    ['.rystrarc', 'log: *none\n', ':1:6', /no anchor &none before/],
+    ['rystra.config.yaml', 'log: &a { level: *a }\nclient: *b\n', ':2:9', /no anchor &b before/],
     ['rystra.config.json', '{\n  "log": {},\n  "log": {}\n}', ':3:3', /"log" is there twice/],
     ['rystra.config.json', '{\n  "log" {}\n}', ':2:9', /colon expected/],
     ['rystra.config.json', '{} {}', ':1:4', /end of file expected/],
