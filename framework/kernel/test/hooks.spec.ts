@@ -62,7 +62,7 @@ describe('onHello', () => {
     expect(await calls.hello(hello)).deep.equal({ deny: 'a tap failed: broken in onHello' })
     expect(log.lines).length(1)
     expect(log.lines[0]?.fields).include({ extension: 'broken', hook: 'onHello' })
-    expect((log.lines[0]?.fields.err as Error).message).equal('secret at /home/me')
+    expect((log.lines[0]?.fields.err as Error | undefined)?.message).equal('secret at /home/me')
   })
 
   it('is refused when an asynchronous tap rejects', async () => {
@@ -660,7 +660,7 @@ describe('asynchronous functions in synchronous taps', () => {
     const guard = extension('guard', ({ hooks }) => void hooks.onHello.tap(() => ({ deny: 'no' })))
     const { calls, log } = await provisioned([sly(), guard()])
     expect(await calls.hello(hello)).deep.equal({ deny: 'a tap failed: sly in onHello' })
-    expect((log.lines[0]?.fields.err as Error).message).include('sly in onHello returned a promise')
+    expect((log.lines[0]?.fields.err as Error | undefined)?.message).include('sly in onHello returned a promise')
   })
 
   for (const hook of hookNames.filter((name) => !hookTable[name].async)) {

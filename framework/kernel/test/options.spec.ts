@@ -159,7 +159,9 @@ describe('options', () => {
     const a = defineExtension({
       name: 'a',
       options: Type.Object({ list: Type.Array(Type.String()) }),
-      setup: ({ options }) => void (seen = options)
+      setup({ options }) {
+        seen = options
+      }
     })
     const written = { list: ['x'] }
     const { kernel } = await provisioned([a(written)])
@@ -174,7 +176,9 @@ describe('options', () => {
     const a = defineExtension({
       name: 'a',
       options: Type.Object({ fn: Type.Any(), map: Type.Any() }),
-      setup: ({ options }) => void (seen = options)
+      setup({ options }) {
+        seen = options
+      }
     })
     await provisioned([a(given)])
     expect((seen as typeof given).fn).equal(given.fn)

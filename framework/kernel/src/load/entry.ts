@@ -77,9 +77,9 @@ export const entryOf = (manifest: Manifest, subpath = '.'): string | undefined =
     return subpath === '.' ? (manifest.main ?? './index.js') : subpath
   }
   const subpaths = subpathsOf(manifest.exports)
-  const target =
-    Object.hasOwn(subpaths, subpath) && !subpath.includes('*')
-      ? choose(subpaths[subpath], conditions)
-      : match(subpaths, subpath, conditions)
-  return target?.startsWith('./') === true ? target : undefined
+  if (subpath.includes('*')) return undefined
+  const exact = Object.hasOwn(subpaths, subpath)
+  const target = exact ? choose(subpaths[subpath], conditions) : match(subpaths, subpath, conditions)
+  const inside = target?.startsWith('./') === true && !target.split('/').includes('..')
+  return inside ? target : undefined
 }

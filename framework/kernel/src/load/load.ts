@@ -108,8 +108,8 @@ const checkManifest = (ref: string, manifest: Manifest): void => {
 
 /** The extension that a module exports; also of CommonJS that was transpiled, with a default inside the default. */
 const extensionOf = (ref: string, module: unknown): Extension => {
-  const exported = module as { readonly [name: string]: unknown; readonly default?: unknown }
-  const inner = (exported.default as { default?: unknown } | undefined)?.default
+  const exported = Object(module) as { readonly [name: string]: unknown; readonly default?: unknown }
+  const inner = (exported.default as { default?: unknown } | null | undefined)?.default
   const found = [exported.default, inner, module].find(isExtension)
   if (found === undefined) {
     const named = Object.keys(exported).find((name) => isExtension(exported[name]))
@@ -157,7 +157,8 @@ export const loadExtensions = async (entries: readonly ExtensionEntry[], from: L
 const loadEntry = async (entry: ExtensionEntry, from: LoadFrom): Promise<KernelUse> => {
   if (typeof entry === 'string') return loadEntry({ use: entry }, from)
   if (isExtension(entry)) return loadEntry({ use: entry }, from)
-  if ('extension' in entry) return entry
+  if (typeof entry !== 'object' || entry === null) return { extension: checked(entry), options: {} }
+  if ('extension' in entry) return { ...entry, extension: checked(entry.extension) }
   const { use, name, options } = entry
   const loaded = typeof use === 'string' ? await loadPackage(use, from) : { extension: checked(use) }
   return {

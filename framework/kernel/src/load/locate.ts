@@ -35,17 +35,25 @@ const kindAt = (path: string): 'file' | 'folder' | undefined => {
 }
 
 const readManifest = (folder: string, ref: string): Manifest => {
+  const unreadable = (cause?: unknown): RystraError =>
+    new RystraError('extension.load-failed', { detail: `the package.json of ${ref} cannot be read`, cause })
+  let text: string
   try {
-    return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
+    text = readFileSync(join(folder, 'package.json'), 'utf8')
   } catch (cause) {
-    if ((cause as { code?: string }).code !== 'ENOENT') {
-      throw new RystraError('extension.load-failed', { detail: `the package.json of ${ref} cannot be read`, cause })
-    }
+    if ((cause as { code?: string }).code !== 'ENOENT') throw unreadable(cause)
     throw new RystraError('extension.not-an-extension', {
       detail: `${ref} is a folder without a package.json`,
       hint: 'name the file, or give the folder a package.json with "exports"'
     })
   }
+  try {
+    const manifest: unknown = JSON.parse(text)
+    if (typeof manifest === 'object' && manifest !== null) return manifest
+  } catch (cause) {
+    throw unreadable(cause)
+  }
+  throw unreadable()
 }
 
 /** The entry of a package's folder. A package that was not built says so here. */

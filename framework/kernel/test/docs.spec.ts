@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs'
+import { hookNames } from '@rystra/plugin'
+import { expect } from 'chai'
+import { hooksPage } from '../scripts/hooks-doc.js'
+import { hookTable } from '../src/index.js'
+
+const page = readFileSync(new URL('../../../docs/reference/hooks.md', import.meta.url), 'utf8')
+
+describe('docs/reference/hooks.md', () => {
+  it('is what the table of hooks makes it; otherwise run framework/kernel/scripts/hooks-doc.ts', () => {
+    expect(page).equal(hooksPage())
+  })
+
+  it('has a section for each hook, and a row for each hook is in the table', () => {
+    expect(Object.keys(hookTable).sort()).deep.equal([...hookNames].sort())
+    for (const name of hookNames) expect(page).include(`### ${name}\n`)
+    expect([...page.matchAll(/^### (on\w+)$/gm)].map(([, name]) => name).sort()).deep.equal([...hookNames].sort())
+  })
+
+  it('has every hook in its diagram', () => {
+    const diagram = /```mermaid\n([\s\S]*?)```/.exec(page)?.[1] ?? ''
+    for (const name of hookNames) expect(diagram).include(name)
+  })
+})
