@@ -35,7 +35,9 @@ const readYaml: ReadFormat = (file, text) => {
   const [first] = [...document.errors, ...document.warnings]
   if (first !== undefined) {
     const { line, col } = lines.linePos(first.pos[0])
-    throw syntax(file, first.message, line, col)
+    // Without the name of the tag: it may be a secret that lacks its quotes.
+    const isTag = /^Unresolved tag/.test(first.message)
+    throw syntax(file, isTag ? 'an unknown tag; text that begins with ! needs quotes' : first.message, line, col)
   }
   inspect(document, (what, offset) => {
     const { line, col } = lines.linePos(offset)
@@ -56,7 +58,8 @@ const inspect = (document: Document, wrong: (what: string, offset: number) => Co
       if (anchor !== undefined) anchors.add(anchor)
     },
     Alias: (_, { source, range }) => {
-      if (!anchors.has(source)) throw wrong(`there is no anchor &${source} before this alias`, range?.[0] ?? 0)
+      if (!anchors.has(source))
+        throw wrong('there is no anchor for this alias; text that begins with * needs quotes', range?.[0] ?? 0)
       if (++aliases > maxAliases) throw wrong(`more than ${maxAliases} aliases`, range?.[0] ?? 0)
     },
     Map: (_, { items, anchor }) => {

@@ -220,8 +220,8 @@ describe('a configuration', () => {
     ['rystra.config.yaml', 'a: 1\n---\nb: 2\n', ':2:1', /document/],
     ['rystra.config.yaml', 'log: !!js/function "x"\n', ':1:6', /tag/i],
     ['rystra.config.yaml', 'log:\n\t- x\n', ':2:1', /tab/i],
-    ['.rystrarc', 'log: *none\n', ':1:6', /no anchor &none before/],
-    ['rystra.config.yaml', 'log: &a { level: *a }\nclient: *b\n', ':2:9', /no anchor &b before/],
+    ['.rystrarc', 'log: *none\n', ':1:6', /no anchor for this alias/],
+    ['rystra.config.yaml', 'log: &a { level: *a }\nclient: *b\n', ':2:9', /no anchor for this alias/],
     ['rystra.config.json', '{\n  "log": {},\n  "log": {}\n}', ':3:3', /"log" is there twice/],
     ['rystra.config.json', '{\n  "log" {}\n}', ':2:9', /colon expected/],
     ['rystra.config.json', '{} {}', ':1:4', /end of file expected/],
@@ -243,6 +243,33 @@ describe('a configuration', () => {
         .to.include(`${join(dir, name)}${place}`)
         .and.to.match(what)
     })
+
+  it('that cannot be read shows no secrets that lack their quotes', async () => {
+    for (const text of [
+      'token: *hunter2',
+      'token: !hunter2 x',
+      'token: @hunter2',
+      'token: %hunter2',
+      'token: `hunter2`',
+      'token: "hunter2',
+      'token: {hunter2',
+      'token: a: hunter2'
+    ]) {
+      const dir = await folderWith({ 'rystra.config.yaml': text })
+      const error = await refusal('config.syntax', () => loadConfig({ cwd: dir }))
+      expect(error.message, text).to.not.include('hunter2')
+    }
+    for (const [end, text] of [
+      ['json', '{ "token": hunter2 }'],
+      ['json', '{ "token": "hunter2 }'],
+      ['toml', 'token = hunter2'],
+      ['toml', 'token = "hunter2']
+    ] as const) {
+      const dir = await folderWith({ [`rystra.config.${end}`]: text })
+      const error = await refusal('config.syntax', () => loadConfig({ cwd: dir }))
+      expect(error.message + String(error.stack), text).to.not.include('hunter2')
+    }
+  })
 
   it('of another ending is refused, and told which there are', async () => {
     const dir = await folderWith({ 'config.ini': 'a=1' })
