@@ -5,7 +5,9 @@ import { joinTopic, notFound } from './topics.js'
 /** The folder of this package, in a checkout and where it is installed. */
 export const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 
-/** Runs the command line. Sets `process.exitCode`; does not end the process. */
+const flushed = (stream: NodeJS.WriteStream): Promise<void> => new Promise((resolve) => stream.write('', () => resolve()))
+
+/** Runs the command line, and ends the process: what an extension left running does not keep it up. */
 export const main = async (argv: readonly string[]): Promise<void> => {
   // A reader that went away (`rystra serve --json | head -1`) is no reason to stop serving.
   for (const stream of [process.stdout, process.stderr]) {
@@ -24,4 +26,6 @@ export const main = async (argv: readonly string[]): Promise<void> => {
       debug: args.includes('--debug') || process.env['DEBUG'] !== undefined
     })
   }
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)])
+  process.exit()
 }

@@ -1,16 +1,22 @@
 import Check from './check.js'
+import Connect from './connect.js'
+import Expose from './expose.js'
 import Init from './init.js'
 import PluginsAdd from './plugins/add.js'
 import PluginsInspect from './plugins/inspect.js'
 import PluginsList from './plugins/list.js'
 import PluginsRemove from './plugins/remove.js'
+import Serve from './serve.js'
 
 /** Every command, by its name. They import what they work with only when they run. */
 export default {
   check: Check,
+  connect: Connect,
+  expose: Expose,
   init: Init,
   'plugins:add': PluginsAdd,
   'plugins:inspect': PluginsInspect,
   'plugins:list': PluginsList,
-  'plugins:remove': PluginsRemove
+  'plugins:remove': PluginsRemove,
+  serve: Serve
 }

@@ -1,6 +1,5 @@
 import { searchPlaces } from '@rystra/config'
 import { RystraError } from '@rystra/model'
-import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import { parseEnv } from 'node:util'
@@ -10,15 +9,9 @@ import { packageRoot } from '../main.js'
 import type { Format, Plan } from './plan.js'
 import { readmeOf } from './readme.js'
 import { jsonConfig, tsConfig } from './script.js'
+import { freshToken } from './token.js'
 import { tomlConfig } from './toml.js'
 import { yamlConfig } from './yaml.js'
-
-/** 256 bits, in characters that need no quotes anywhere. */
-export const freshToken = (): string => {
-  const token = randomBytes(32).toString('base64url')
-  // A leading dash would look like a flag where the token is pasted.
-  return token.startsWith('-') ? freshToken() : token
-}
 
 const configOf: Readonly<Record<Format, (plan: Plan) => string>> = {
   yaml: yamlConfig,

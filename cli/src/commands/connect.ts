@@ -1,0 +1,30 @@
+import * as Flags from '@oclif/core/flags'
+import { configFlag, RystraCommand } from '../command.js'
+
+export default class Connect extends RystraCommand {
+  static override streams = true
+  static override side = 'client' as const
+
+  static override description = `Runs the client of a configuration, beside the services.
+
+A server that cannot be reached is tried again for as long as the configuration says, forever by default, and each time that is told. What cannot pass by itself, a wrong token for example, ends it.
+
+With --json, events are on stdout, one object per line: "connected", "published", "unpublished", "refused", "reconnecting", "disconnected", "streamOpen", "streamClose", "stopping", "stopped". The log is on stderr.`
+
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --config home.yaml --json',
+    '<%= config.bin %> <%= command.id %> --no-retry'
+  ]
+
+  static override flags = {
+    ...configFlag,
+    retry: Flags.boolean({ allowNo: true, default: true, description: 'Dial again when the server cannot be reached.' })
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Connect)
+    const { connect } = await import('../run/connect.js')
+    await connect({ ...flags, cwd: process.cwd(), json: this.jsonEnabled(), debug: this.debugging })
+  }
+}

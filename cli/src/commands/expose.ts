@@ -1,0 +1,48 @@
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
+import { RystraCommand } from '../command.js'
+
+export default class Expose extends RystraCommand {
+  static override streams = true
+  static override side = 'client' as const
+
+  static override description = `Publishes one service at once, without a configuration.
+
+Prints the public address first, then each connection with its bytes and duration. A server that cannot be reached is tried again until Ctrl-C, and each time that is told; a wrong token or a port that is refused ends it.
+
+With --json, events are on stdout, one object per line, as of \`connect\`.`
+
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> tcp 3000 --to tcp://tunnel.example.org:7000 --token "$TOKEN"',
+    '<%= config.bin %> <%= command.id %> tcp 192.168.1.5:22 --to tunnel.example.org --port 20022',
+    '<%= config.bin %> <%= command.id %> tcp unix:/run/app.sock --to tunnel.example.org --muxer direct --no-retry'
+  ]
+
+  static override args = {
+    kind: Args.string({ description: 'Kind of proxy: tcp, or that of an installed extension.', required: true }),
+    service: Args.string({ description: 'The service: [host:]port, or unix:/path.', required: true })
+  }
+
+  static override flags = {
+    to: Flags.string({ required: true, description: 'The server.', helpValue: '[transport://]host[:port]' }),
+    token: Flags.string({ description: 'The token of the server; also RYSTRA_TOKEN.' }),
+    port: Flags.integer({ min: 0, max: 65535, description: 'The public port. [default: any free one]' }),
+    name: Flags.string({ description: 'Name of the proxy. [default: kind and port]' }),
+    muxer: Flags.string({ description: 'How streams share the way: yamux, one connection; direct, one each, for the highest throughput. [default: yamux]' }),
+    dial: Flags.string({ multiple: true, multipleNonGreedy: true, description: 'A field that the transport adds to client.connect.', helpValue: '<field=value>' }),
+    retry: Flags.boolean({ allowNo: true, default: true, description: 'Dial again when the server cannot be reached.' })
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Expose)
+    const { expose } = await import('../run/expose.js')
+    await expose({
+      ...flags,
+      ...args,
+      dial: flags.dial ?? [],
+      cwd: process.cwd(),
+      json: this.jsonEnabled(),
+      debug: this.debugging
+    })
+  }
+}

@@ -1,0 +1,36 @@
+import * as Flags from '@oclif/core/flags'
+import { configFlag, RystraCommand } from '../command.js'
+
+export default class Serve extends RystraCommand {
+  static override streams = true
+  static override side = 'server' as const
+
+  static override description = `Runs the server, where the public can reach it.
+
+With a configuration in this folder (or --config) it runs that. Without one it runs at once: it makes a token and prints the line to run on the machine with the service; visitors' ports may be any from 1024 up. When it listens on all addresses, the line names the best guess of this machine's address.
+
+With --json, events are on stdout, one object per line: first "listening" (one for each address), then, without a configuration, "join" with the arguments that \`expose\` needs; then "connected", "disconnected", "published", "unpublished", "refused", "streamOpen", "streamClose", "stopping", "stopped". The log is on stderr.
+
+Ctrl-C stops it in good order: open connections may finish. A second one ends it at once.`
+
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --port 7001 --token "$TOKEN"',
+    '<%= config.bin %> <%= command.id %> --config /etc/rystra/rystra.config.yaml',
+    '<%= config.bin %> <%= command.id %> --host 127.0.0.1 --port 0 --json'
+  ]
+
+  static override flags = {
+    ...configFlag,
+    host: Flags.string({ description: 'Address to listen on. [default: 0.0.0.0]' }),
+    port: Flags.integer({ min: 0, max: 65535, description: 'Port to listen on; 0 for any free one. [default: 7000]' }),
+    transport: Flags.string({ description: 'Transport to listen with. [default: tcp]' }),
+    token: Flags.string({ description: 'Token of clients, without a configuration; also RYSTRA_TOKEN. [default: a new one]' })
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Serve)
+    const { serve } = await import('../run/serve.js')
+    await serve({ ...flags, cwd: process.cwd(), json: this.jsonEnabled(), debug: this.debugging })
+  }
+}

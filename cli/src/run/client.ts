@@ -1,0 +1,49 @@
+import { type ResolvedConfig, type RystraConfig, validateBase, validateWith } from '@rystra/config'
+import type { RystraError } from '@rystra/model'
+import { formatServer } from '../address.js'
+import { createClient } from '../index.js'
+import { createLog } from '../log.js'
+import { feedClient } from './events.js'
+import { Feed } from './feed.js'
+import { untilStopped } from './until-stopped.js'
+
+/** How a client is run. */
+export interface RunClientOptions {
+  readonly config: RystraConfig
+  readonly dir: string
+  readonly path?: string
+  readonly json: boolean
+  readonly debug: boolean
+  /** There is a configuration, hence a log that tells people what happens. */
+  readonly brief: boolean
+  /** Whether a client of which nothing is published goes on, because some of it may be later. */
+  readonly patient: boolean
+}
+
+/** Runs a client until it is told to stop. Rejects with what it could not start with, or what ended it for good. */
+export const runClient = async (options: RunClientOptions): Promise<void> => {
+  const { dir, path, json, debug, brief, patient } = options
+  const origin = { dir, ...(path === undefined ? {} : { file: path }) }
+  const base = validateBase(options.config, origin)
+  const log = await createLog({ config: base.log, level: brief ? undefined : 'warn', debug })
+  const client = await createClient(base, { dir, log })
+  validateWith(base as ResolvedConfig, client.kernel.current.registries, 'client', origin)
+  const { transport = 'tcp', host = '', port = 0 } = base.client?.connect ?? {}
+  const feed = new Feed(json, brief)
+  feedClient(feed, client, formatServer({ transport, host, port }))
+  const refused: { error: RystraError; again: boolean }[] = []
+  client.on('refused', ({ what, error, retryIn }) => {
+    if (what === 'proxy') refused.push({ error, again: retryIn !== undefined })
+  })
+  feed.note(`connecting to ${formatServer({ transport, host, port })} …`)
+  await untilStopped(
+    client,
+    feed,
+    () => {
+      const [first] = refused
+      const hopeless = !patient || refused.every(({ again }) => !again)
+      if (first !== undefined && client.proxies.length === 0 && hopeless) throw first.error
+    },
+    client.closed
+  )
+}

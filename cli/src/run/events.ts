@@ -1,0 +1,108 @@
+import type { Client } from '@rystra/client'
+import type { RystraError, SessionInfo, StreamInfo } from '@rystra/model'
+import type { CloseStreamContext } from '@rystra/plugin'
+import type { Server } from '@rystra/server'
+import { formatAddress } from '../address.js'
+import { type Feed, formatBytes, formatDuration } from './feed.js'
+
+const peerOf = ({ peer }: SessionInfo): string => formatAddress({ host: peer.address, port: peer.port })
+
+const errorOf = (error: RystraError | undefined): object =>
+  error === undefined ? {} : { code: error.code, message: error.message, retryable: error.retryable }
+
+const streamOf = ({ id, proxy, visitor, session }: StreamInfo): object => ({
+  stream: id,
+  name: proxy.name,
+  visitor: formatAddress(visitor),
+  session: session.id
+})
+
+const opened = (feed: Feed, stream: StreamInfo): void => {
+  feed.detail('streamOpen', streamOf(stream), `${stream.proxy.name}  ${formatAddress(stream.visitor)}  connected`)
+}
+
+const closed = (feed: Feed, stream: CloseStreamContext): void => {
+  const { bytesToService, bytesToVisitor, duration, reason, error } = stream
+  const how = error === undefined ? (reason === 'end' ? '' : `, ${reason}`) : `, ${reason}: ${error.message}`
+  feed.detail(
+    'streamClose',
+    { ...streamOf(stream), bytesToService, bytesToVisitor, duration, reason, ...errorOf(error) },
+    `${stream.proxy.name}  ${formatAddress(stream.visitor)}  closed  ${formatBytes(bytesToService)} in, ` +
+      `${formatBytes(bytesToVisitor)} out, ${formatDuration(duration)}${how}`
+  )
+}
+
+/** Tells everything that a server tells, but where it listens. */
+export const feedServer = (feed: Feed, server: Server): void => {
+  server.on('connected', (session) => {
+    const { id, identity, client, transport, muxer } = session
+    const peer = peerOf(session)
+    feed.detail(
+      'connected',
+      { client: client.id, identity: identity.id, peer, transport, muxer, session: id },
+      `client ${client.id} connected from ${peer}`
+    )
+  })
+  server.on('disconnected', (session, error) => {
+    const { id, identity, client } = session
+    const why = error === undefined ? '' : `: ${error.message}`
+    const fields = { client: client.id, identity: identity.id, session: id, ...errorOf(error) }
+    feed.detail('disconnected', fields, `client ${client.id} disconnected${why}`)
+  })
+  server.on('published', ({ spec: { name, kind }, address, session }) => {
+    feed.detail(
+      'published',
+      { name, kind, address, client: session.client.id, session: session.id },
+      `client ${session.client.id} published ${name} (${kind}) on ${address}`
+    )
+  })
+  server.on('unpublished', ({ spec: { name, kind }, address, session }, reason) => {
+    feed.detail(
+      'unpublished',
+      { name, kind, address, reason, client: session.client.id, session: session.id },
+      `${name} on ${address} is gone (${reason})`
+    )
+  })
+  server.on('refused', ({ what, who, error, session }) => {
+    const of = session === undefined ? {} : { client: session.client.id, session: session.id }
+    feed.detail('refused', { what, who, ...of, ...errorOf(error) }, `refused a ${what} of ${who}: ${error.message}`)
+  })
+  server.on('streamOpen', (stream) => opened(feed, stream))
+  server.on('streamClose', (stream) => closed(feed, stream))
+}
+
+/** Tells everything that a client tells. */
+export const feedClient = (feed: Feed, client: Client, serverName: string): void => {
+  client.on('connected', ({ id, identity, transport, muxer }) => {
+    const fields = { server: serverName, identity: identity.id, transport, muxer, session: id }
+    feed.event('connected', fields)
+    feed.note(`connected to ${serverName}`)
+  })
+  client.on('disconnected', ({ id }, error) => {
+    feed.event('disconnected', { server: serverName, session: id, ...errorOf(error) })
+  })
+  client.on('reconnecting', ({ attempt, delay, error }) => {
+    feed.event('reconnecting', { server: serverName, attempt, delay, ...errorOf(error) })
+    feed.note(`${error.message}; trying again in ${formatDuration(delay)} (Ctrl-C gives up)`)
+  })
+  client.on('published', ({ name, kind, address, spec }) => {
+    const { local } = spec as { local?: unknown }
+    const to = local === undefined ? name : String(local)
+    feed.event('published', { name, kind, address, ...(local === undefined ? {} : { local: to }) }, `${address} → ${to}`)
+  })
+  client.on('unpublished', ({ name, kind, address }, error) => {
+    const why = error === undefined ? '' : `: ${error.message}`
+    feed.event('unpublished', { name, kind, address, ...errorOf(error) }, `${address} is no longer published${why}`)
+  })
+  client.on('refused', ({ what, name, error, retryIn }) => {
+    const again = retryIn === undefined ? '' : `; asking again in ${formatDuration(retryIn)}`
+    const fields = { what, name, ...errorOf(error), ...(retryIn === undefined ? {} : { retryIn }) }
+    if (what === 'stream') feed.detail('refused', fields, `a stream of ${name} was refused: ${error.message}`)
+    else {
+      feed.event('refused', fields)
+      feed.note(`${name} was refused: ${error.message}${again}`)
+    }
+  })
+  client.on('streamOpen', (stream) => opened(feed, stream))
+  client.on('streamClose', (stream) => closed(feed, stream))
+}

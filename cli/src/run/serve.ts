@@ -1,0 +1,120 @@
+import { type LoadedConfig, loadConfig, type RystraConfig, validateWith } from '@rystra/config'
+import { isRystraError, RystraError } from '@rystra/model'
+import type { Listening, Server } from '@rystra/server'
+import { defaultPort, defaultTransport, formatAddress, formatServer } from '../address.js'
+import { createServer } from '../index.js'
+import { freshToken } from '../init/token.js'
+import { createLog } from '../log.js'
+import { packagesFor } from './convention.js'
+import { dialable } from './dialable.js'
+import { feedServer } from './events.js'
+import { Feed } from './feed.js'
+import { givenToken, tokenEntry } from './token.js'
+import { untilStopped } from './until-stopped.js'
+
+/** What `serve` is told. */
+export interface ServeOptions {
+  readonly cwd: string
+  readonly config?: string | undefined
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly transport?: string | undefined
+  readonly token?: string | undefined
+  readonly json: boolean
+  readonly debug: boolean
+}
+
+interface Prepared {
+  readonly config: RystraConfig
+  readonly dir: string
+  readonly path?: string
+  /** Only without a configuration. */
+  readonly token?: string
+}
+
+/** Ports that clients may ask for, without a configuration: whatever needs no rights. */
+const anyPort = '1024-65535'
+
+/** The configuration in the folder, unless there is none. */
+const find = async ({ cwd, config: file }: ServeOptions): Promise<LoadedConfig | undefined> => {
+  try {
+    return await loadConfig({ cwd, ...(file === undefined ? {} : { file }) })
+  } catch (error) {
+    if (file === undefined && isRystraError(error) && error.code === 'config.not-found') return undefined
+    throw error
+  }
+}
+
+const quick = async ({ cwd, transport = defaultTransport, host = '0.0.0.0', port = defaultPort, token: flag }: ServeOptions): Promise<Prepared> => {
+  const token = givenToken(flag) ?? freshToken()
+  const config: RystraConfig = {
+    extensions: [tokenEntry(token), ...(await packagesFor(cwd, `transport:${transport}`))],
+    server: { listen: [{ transport, host, port }], publish: { host, ports: [anyPort] } }
+  }
+  return { config, dir: cwd, token }
+}
+
+/** The flags change the one address that the configuration names. */
+const configured = (loaded: LoadedConfig, { transport, host, port, token }: ServeOptions): Prepared => {
+  const { config, dir, path } = loaded
+  const { server } = config
+  if (server === undefined) {
+    throw new RystraError('config.invalid', {
+      side: 'server',
+      detail: `${path} has no \`server\``,
+      hint: 'add it, or run `rystra connect` for the client; without a configuration, run `rystra serve` in another folder'
+    })
+  }
+  if (token !== undefined) {
+    throw new RystraError('usage.invalid', {
+      detail: `--token is for a server without a configuration, and there is ${path}`,
+      hint: 'put the token into the configuration, or run it in another folder'
+    })
+  }
+  if (transport === undefined && host === undefined && port === undefined) return { config, dir, path }
+  const [entry, ...others] = server.listen.filter((one) => transport === undefined || one.transport === transport)
+  if (entry === undefined || others.length > 0) {
+    const names = server.listen.map((one) => `${one.transport}://${formatAddress(one)}`).join(', ')
+    throw new RystraError('usage.invalid', {
+      detail: `--host, --port and --transport have to mean one entry of server.listen; there are ${names}`,
+      hint: 'change the configuration, or name one of them with --transport'
+    })
+  }
+  const listen = server.listen.map((one) =>
+    one === entry ? { ...one, ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) } : one
+  )
+  return { config: { ...config, server: { ...server, listen } } as RystraConfig, dir, path }
+}
+
+/** What the other side needs, whatever the transport. */
+export const joinArgs = ({ transport, host, port }: Listening, token: string): string[] => [
+  '--to',
+  formatServer({ transport, host: dialable(host), port }),
+  '--token',
+  token
+]
+
+const quoted = (word: string): string => (/^[\w@%+=:,./[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
+
+const tellStarted = (feed: Feed, server: Server, token: string | undefined): void => {
+  for (const one of server.listening) feed.event('listening', one, `Listening on ${one.transport} ${formatAddress(one)}.`)
+  const [first] = server.listening
+  if (token === undefined || first === undefined) return
+  const args = joinArgs(first, token)
+  feed.event('join', { args }, `\nOn the machine with the service, here on its port 3000:\n\n  npx rystra expose tcp 3000 ${args.map(quoted).join(' ')}\n`)
+}
+
+/** Runs a server until it is told to stop. Rejects with what it could not start with. */
+export const serve = async (options: ServeOptions): Promise<void> => {
+  const loaded = await find(options)
+  const { config, dir, path, token } = loaded === undefined ? await quick(options) : configured(loaded, options)
+  const log = await createLog({ config: config.log, level: loaded === undefined ? 'warn' : undefined, debug: options.debug })
+  const server = await createServer(config, { dir, log })
+  if (loaded !== undefined) {
+    const origin = { dir, ...(path === undefined ? {} : { file: path }) }
+    validateWith({ ...loaded.config, ...config } as LoadedConfig['config'], server.kernel.current.registries, 'server', origin)
+  }
+  const feed = new Feed(options.json, loaded !== undefined)
+  feedServer(feed, server)
+  await untilStopped(server, feed, () => tellStarted(feed, server, token))
+}

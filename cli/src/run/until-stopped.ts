@@ -1,0 +1,62 @@
+import { isRystraError } from '@rystra/model'
+import type { Feed } from './feed.js'
+
+/** A server or a client. */
+export interface Running {
+  readonly streams: number
+  start(): Promise<void>
+  stop(options?: { drain?: number }): Promise<void>
+}
+
+/** What a shell expects after Ctrl-C, and after a kill. */
+const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
+
+/**
+ * Starts it, calls `started`, and waits until a signal stops it or `ended` settles. The first SIGINT or SIGTERM drains
+ * and resolves; the second ends the process at once. Rejects with what a start failed with, or what ended it.
+ */
+export const untilStopped = async (
+  running: Running,
+  feed: Feed,
+  started: () => void,
+  ended: Promise<void> = new Promise(() => {})
+): Promise<void> => {
+  let asked = false
+  let stopped: () => void = () => {}
+  const done = new Promise<void>((resolve) => {
+    stopped = resolve
+  })
+  let up = false
+  const onSignal = (name: 'SIGINT' | 'SIGTERM'): void => {
+    if (asked) process.exit(exitCodes[name])
+    asked = true
+    const { streams } = running
+    const wait = streams === 0 ? '' : `; ${streams} open ${streams === 1 ? 'connection' : 'connections'} may finish`
+    feed.event('stopping', { streams })
+    feed.note(`stopping${wait}${streams === 0 ? '' : ' (Ctrl-C again ends at once)'}`)
+    void running.stop(up ? {} : { drain: 0 }).then(stopped)
+  }
+  const interrupt = (): void => onSignal('SIGINT')
+  const terminate = (): void => onSignal('SIGTERM')
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', terminate)
+  try {
+    try {
+      await running.start()
+      up = true
+    } catch (error) {
+      // Given up by the signal: not a failure.
+      if (asked && isRystraError(error)) return await done
+      throw error
+    }
+    if (!asked) started()
+    await Promise.race([done, ended.then(() => (asked ? done : undefined))])
+  } catch (error) {
+    await running.stop({ drain: 0 })
+    throw error
+  } finally {
+    process.removeListener('SIGINT', interrupt)
+    process.removeListener('SIGTERM', terminate)
+  }
+  feed.event('stopped', {})
+}
