@@ -15,7 +15,7 @@ export type MuxFlaw =
   | 'huge-window'
   | 'whole-headers-only'
   | 'whole-bodies-only'
-  | 'drops-when-full'
+  | 'impatient'
   | 'forgets-what-came'
   | 'no-half-close-server'
   | 'no-half-close-client'
@@ -26,8 +26,7 @@ export type MuxFlaw =
   | 'resets-all'
   | 'never-forgets'
   | 'going-resets'
-  | 'going-ignored-client'
-  | 'opens-when-closed'
+  | 'going-ignored-server'
   | 'ignores-signal'
   | 'closes-at-once'
   | 'ends-on-close'
@@ -165,7 +164,7 @@ class SimpleLink implements StreamLink {
   async open(signal?: AbortSignal): Promise<Duplex> {
     if (this.flaw !== 'ignores-signal') signal?.throwIfAborted()
     const shut = this.#away || this.#closing || this.#told
-    if (shut && this.flaw !== 'opens-when-closed') throw new RystraError('mux.closed')
+    if (shut) throw new RystraError('mux.closed')
     if (this.flaw === 'at-most-50-streams' && this.#streams.size >= 50) throw new RystraError('stream.limit')
     const stream = new SimpleStream(this, this.#next, true)
     this.#next += 2
@@ -193,7 +192,7 @@ class SimpleLink implements StreamLink {
 
   destroy(error?: Error): void {
     this.#error ??= error
-    if (this.flaw === 'lazy-destroy') this.#duplex.end()
+    if (this.flaw === 'lazy-destroy') this.goAway()
     else this.#duplex.destroy()
   }
 
@@ -220,8 +219,11 @@ class SimpleLink implements StreamLink {
   }
 
   send(type: number, id: number, body: Buffer = Buffer.alloc(0), credit?: number, done?: Done): void {
-    if (this.#duplex.destroyed || this.#duplex.writableEnded) return done?.(resetBy('link'))
-    if (this.flaw === 'drops-when-full' && this.#duplex.writableNeedDrain && type === DATA) return done?.()
+    if (this.#duplex.destroyed || this.#duplex.writableEnded) {
+      done?.(resetBy('link'))
+      return
+    }
+    if (this.flaw === 'impatient') this.#watch()
     const frame = Buffer.alloc(HEADER + body.length)
     frame.writeUInt32BE(id, 0)
     frame[4] = type
@@ -229,6 +231,13 @@ class SimpleLink implements StreamLink {
     body.copy(frame, HEADER)
     if (credit !== undefined) frame.writeUInt32BE(credit, HEADER)
     this.#duplex.write(frame, done)
+  }
+
+  /** Takes a link that does not move for a lost one. */
+  #watch(turns = 25): void {
+    if (this.#duplex.writableLength === 0) return
+    if (turns === 0) this.#duplex.destroy()
+    else setImmediate(() => this.#watch(turns - 1))
   }
 
   #finish(): void {
@@ -242,7 +251,10 @@ class SimpleLink implements StreamLink {
     this.#came = Buffer.concat([this.#came, chunk])
     while (this.#came.length >= HEADER) {
       const end = HEADER + this.#came.readUInt32BE(5)
-      if (end > HEADER + FRAME && this.flaw !== 'tolerates-garbage') return this.#broken()
+      if (end > HEADER + FRAME && this.flaw !== 'tolerates-garbage') {
+        this.#broken()
+        return
+      }
       if (this.#came.length < end) {
         if (this.flaw === 'whole-bodies-only') this.#came = Buffer.alloc(0)
         return
@@ -263,7 +275,7 @@ class SimpleLink implements StreamLink {
     else if (type === DATA) stream?.arrived(Buffer.from(body))
     else if (type === END) stream?.endCame()
     else if (type === CREDIT) stream?.granted(body.readUInt32BE(0))
-    else if (type === AWAY) this.#away = this.flaw !== 'going-ignored-client' || this.side === 'server'
+    else if (type === AWAY) this.#away = this.flaw !== 'going-ignored-server' || this.side === 'client'
     else if (type === CLOSE) {
       this.#theyClosed = true
       this.#away = true

@@ -286,6 +286,7 @@ const closing = [
   it('opens nothing when the signal is aborted already', async (world, scope) => {
     await world.wrap()
     const opened = muxed(world.server).open(AbortSignal.abort())
+    opened.then(quiet, () => {})
     await assert.rejects(
       scope.wait(opened, 'open() to settle'),
       'open() went on with a signal that was aborted already'

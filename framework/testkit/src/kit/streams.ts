@@ -20,6 +20,8 @@ export class Inbox {
     private readonly from?: number,
     { reading = true } = {}
   ) {
+    this.error = stream.errored ?? undefined
+    this.closed = stream.closed
     stream.on('error', (error: Error) => {
       this.error ??= error
     })

@@ -76,6 +76,19 @@ export class TransportWorld {
     return end
   }
 
+  /** A dial that should fail; if it does not, its link does no harm. */
+  dialInVain(to: Address, signal = this.scope.signal): Promise<Link> {
+    const dialed = this.client.dial(this.dialOptions(to), signal)
+    dialed.then(
+      (link) => {
+        const end = new LinkEnd(link)
+        this.scope.defer(() => end.drop())
+      },
+      () => {}
+    )
+    return this.scope.wait(dialed, 'dial() to settle')
+  }
+
   /** Dials, and finds the other end. One at a time. */
   async join(to: Listening): Promise<Joined> {
     const before = to.links.length
