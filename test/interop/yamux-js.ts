@@ -1,0 +1,1 @@
+export const againstYamuxJs = async (): Promise<number> => 0
