@@ -13,5 +13,12 @@ export { strict } from './options/strict.js'
 export { didYouMean, nearest } from './options/suggest.js'
 export { type Manifest, entryOf } from './load/entry.js'
 export { loadWithPreset } from './load/preset.js'
-export { type ExtensionEntry, type LoadedExtension, loadExtension, loadExtensions, loadPackage } from './load/load.js'
+export {
+  type AnyExtension,
+  type ExtensionEntry,
+  type LoadedExtension,
+  loadExtension,
+  loadExtensions,
+  loadPackage
+} from './load/load.js'
 export { isPath, type LoadFrom, type Located, locateExtension } from './load/locate.js'

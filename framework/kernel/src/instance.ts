@@ -98,7 +98,7 @@ export class Instance {
 
   /** Whether it is what a plan asks for, so that it can be kept. */
   fits(plan: InstancePlan): boolean {
-    if (this.#stopped !== undefined || plan.name !== this.name) return false
+    if (plan.name !== this.name) return false
     const same =
       plan.extension === this.extension ||
       (plan.package !== undefined &&

@@ -185,10 +185,7 @@ export class Kernel implements Generations {
       this.#state = 'stopping'
       if (ran) await generation?.calls.shutdown(this.#moment())
       if (generation !== undefined) await stopAll(generation.instances)
-      for (const old of [...this.#alive].reverse()) {
-        await stopAll(old.instances)
-        old.free()
-      }
+      for (const old of [...this.#alive]) old.free()
       this.#alive.clear()
       await Promise.all(this.#stops)
     }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hookNames } from '@rystra/plugin'
 import { expect } from 'chai'
 import { hooksPage } from '../scripts/hooks-doc.js'
@@ -20,5 +20,25 @@ describe('docs/reference/hooks.md', () => {
   it('has every hook in its diagram', () => {
     const diagram = /```mermaid\n([\s\S]*?)```/.exec(page)?.[1] ?? ''
     for (const name of hookNames) expect(diagram).include(name)
+  })
+})
+
+describe('the example of the README', () => {
+  it('runs', async () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+    const source = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
+    const file = new URL(`.readme-${process.pid}.ts`, import.meta.url)
+    const printed: unknown[] = []
+    const { log } = console
+    console.log = (value: unknown) => printed.push(value)
+    try {
+      writeFileSync(file, source)
+      await import(file.href)
+    } finally {
+      console.log = log
+      rmSync(file, { force: true })
+    }
+    expect(printed).length(1)
+    expect((printed[0] as { extension: string }[])[0]).include({ extension: 'closed', calls: 0 })
   })
 })

@@ -151,6 +151,9 @@ describe('a reload that fails', () => {
       await kernel.reload([a()])
       await settle()
       expect(said.slice(4)).deep.equal(['stop kept'])
+      await kernel.reload([])
+      await settle()
+      expect(said.slice(4)).deep.equal(['stop kept', 'stop x'])
     })
   }
 
@@ -273,6 +276,50 @@ describe('a generation that is held', () => {
     await kernel.reload([])
     await settle()
     expect(said.at(-1)).equal('stop x')
+  })
+
+  it('is let go in the end when the reload that takes an extension of it back fails', async () => {
+    const said: string[] = []
+    const a = marked(said)
+    let fail = (_: Error): void => {}
+    const slow = extension('slow', () => ({
+      start: () =>
+        new Promise<void>((_, reject) => {
+          fail = reject
+        })
+    }))()
+    const { kernel } = await running([a()])
+    const release = kernel.current.hold()
+    await kernel.reload([])
+    const outcome = failure(kernel.reload([a(), slow]), 'extension.start-failed')
+    await settle()
+    release()
+    await settle()
+    expect(said).not.include('stop x')
+    fail(new Error('no disk'))
+    await outcome
+    await settle()
+    expect(said.at(-1)).equal('stop x')
+  })
+
+  it('is waited for by a stop of the kernel, when its extensions are stopping', async () => {
+    let ready = (): void => {}
+    const slow = extension('slow', () => ({
+      stop: () =>
+        new Promise<void>((resolve) => {
+          ready = resolve
+        })
+    }))()
+    const { kernel } = await running([slow])
+    await kernel.reload([])
+    let stopped = false
+    const stop = kernel.stop().then(() => {
+      stopped = true
+    })
+    await settle()
+    expect(stopped).equal(false)
+    ready()
+    await stop
   })
 
   it('is stopped with the kernel, whoever holds it, and its timer goes as well', async () => {

@@ -1,7 +1,7 @@
 import { GUARD, hookNames, OBSERVE, type RystraError } from '@rystra/plugin'
 import { expect } from 'chai'
 import { hookTable } from '../src/index.js'
-import { auth, extension, failure, hello, opening, provisioned, session, spec, stream } from './fixtures.js'
+import { auth, extension, failure, hello, opening, provisioned, session, settle, spec, stream } from './fixtures.js'
 
 const identity = { identity: { id: 'home' } }
 
@@ -644,7 +644,10 @@ describe('counters', () => {
 describe('asynchronous functions in synchronous taps', () => {
   for (const hook of hookNames) {
     it(`are refused by ${hook} at set-up, by the names of extension and hook`, async () => {
-      const eager = extension('eager', ({ hooks }) => void hooks[hook].tap((async () => undefined) as never))
+      const eager = extension(
+        'eager',
+        ({ hooks }) => void (hooks[hook] as typeof hooks.onHello).tap((async () => undefined) as never)
+      )
       const error = (await failure(provisioned([eager()]), 'extension.async-tap')) as RystraError
       expect(error.detail).equal(`eager in ${hook}`)
     })
@@ -661,6 +664,27 @@ describe('asynchronous functions in synchronous taps', () => {
     const { calls, log } = await provisioned([sly(), guard()])
     expect(await calls.hello(hello)).deep.equal({ deny: 'a tap failed: sly in onHello' })
     expect((log.lines[0]?.fields.err as Error | undefined)?.message).include('sly in onHello returned a promise')
+  })
+
+  it('cannot end the process with a promise that is rejected and nobody waits for', async () => {
+    const sly = extension('sly', ({ hooks }) => {
+      hooks.onHello.tap((() => Promise.reject(new Error('unheard'))) as never)
+      hooks.onConnect.tap((() => Promise.reject(new Error('unheard'))) as never)
+    })
+    const { calls } = await provisioned([sly()])
+    const unheard: unknown[] = []
+    const others = process.rawListeners('unhandledRejection') as NodeJS.UnhandledRejectionListener[]
+    process.removeAllListeners('unhandledRejection')
+    process.on('unhandledRejection', (error) => unheard.push(error))
+    try {
+      await calls.hello(hello)
+      calls.connect({ session, side: 'server' })
+      await settle()
+    } finally {
+      process.removeAllListeners('unhandledRejection')
+      for (const listener of others) process.on('unhandledRejection', listener)
+    }
+    expect(unheard).deep.equal([])
   })
 
   for (const hook of hookNames.filter((name) => !hookTable[name].async)) {

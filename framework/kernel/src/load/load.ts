@@ -9,12 +9,15 @@ import type { PackageInfo } from '../instance.js'
 import { type LoadFrom, locateExtension } from './locate.js'
 import type { KernelUse } from '../plan.js'
 
+/** An extension, whatever its options are. */
+export type AnyExtension = Extension<never>
+
 /** An extension as a configuration names it: a package name, a path, the extension itself, with options or without. */
 export type ExtensionEntry =
   | string
-  | Extension
+  | AnyExtension
   | ExtensionUse
-  | { readonly use: string | Extension; readonly name?: string; readonly options?: unknown }
+  | { readonly use: string | AnyExtension; readonly name?: string; readonly options?: unknown }
 
 /** An extension that was loaded, and what is known of where it came from. */
 export interface LoadedExtension {
