@@ -12,16 +12,16 @@ describe('the difference of two configurations', () => {
     const before: RystraConfig = {
       server: { drain: '10s', publish: { ports: ['1-2', 3] } },
       client: { connect },
-      extensions: ['x']
+      extensions: ['x', { use: 'y' }]
     }
     const after: RystraConfig = {
       server: { drain: 10_000, publish: { ports: ['1-3'] } },
       client: { connect },
-      extensions: [{ use: 'x', options: {} }]
+      extensions: [{ use: 'x', options: {} }, 'y']
     }
     const found = diff(before, after)
     expect(found.same).to.equal(true)
-    expect(found.extensions.kept).to.deep.equal(['x'])
+    expect(found.extensions.kept).to.deep.equal(['x', 'y'])
     expect(diff({}, {})).to.deep.equal({
       extensions: none,
       reordered: false,

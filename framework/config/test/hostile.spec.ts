@@ -49,6 +49,8 @@ describe('a hostile configuration', () => {
   it('cannot inherit values', async () => {
     const dir = await folderWith({ 'rystra.config.ts': "export default { log: { __proto__: { level: 'silent' } } }" })
     problemAt(await refusal('config.invalid', () => loadConfig({ cwd: dir })), 'log')
+    const bare = Object.assign(Object.create(null), { level: 'silent' })
+    problemAt(await refusal('config.invalid', () => validateBase({ log: Object.create(bare) })), 'log')
     const nothing = Object.assign(Object.create(null), { log: Object.create(null) })
     expect(validateBase(nothing).log.level, 'objects without a prototype are fine').to.equal('info')
   })

@@ -160,4 +160,14 @@ describe('validation with extensions', () => {
     const error = await refusal('config.invalid', () => check({ socket: 's', port: 1, more: 1 }))
     expect(error.problems.map(({ path }) => path)).to.include('client.proxies[0].more')
   })
+
+  it('does not share the defaults of extensions between two configurations', () => {
+    const spec = Type.Object({ tags: Type.Unknown({ default: { a: 1 } }) })
+    const base = registered()
+    const tagged: Registered = { ...base, proxies: { ...base.proxies, get: () => kind('tcp', spec) } }
+    const tags = (): unknown =>
+      validateWith(client({ proxies: [{ name: 'a', kind: 'tcp' }] }), tagged, 'client').client?.proxies[0]?.tags
+    ;(tags() as { a: number }).a = 2
+    expect(tags()).to.deep.equal({ a: 1 })
+  })
 })
