@@ -137,7 +137,10 @@ const inRole = async (program: string, role: Side, size: number): Promise<number
     assert.equal(await peer.ask('ending'), 'connection reset')
     return 'connection reset'
   })
-  await table.case('ping by Go, ping by us', async () => `${await peer.ask('ping')} µs, ${peer.mux.pulse.roundTrip.toFixed(2)} ms`)
+  await table.case(
+    'ping by Go, ping by us',
+    async () => `${await peer.ask('ping')} µs, ${peer.mux.pulse.roundTrip.toFixed(2)} ms`
+  )
   await table.case('GoAway by Go: open streams go on, new ones are refused', async () => {
     const before = await peer.open('E')
     assert.equal(await peer.ask('goaway'), 'ok')

@@ -42,7 +42,9 @@ export class Table {
       setTimeout(() => reject(new Error('it took more than 180 s')), 180_000).unref()
     })
     const line = (mark: string, figure: string): void => {
-      console.log(`  ${mark}  ${name.padEnd(58)} ${((performance.now() - started) / 1000).toFixed(2).padStart(7)} s  ${figure}`)
+      console.log(
+        `  ${mark}  ${name.padEnd(58)} ${((performance.now() - started) / 1000).toFixed(2).padStart(7)} s  ${figure}`
+      )
     }
     try {
       line('ok  ', await Promise.race([body(), late]))
