@@ -101,13 +101,10 @@ export class Receiving {
 
   /** @param takenOver what the reader before has said is forgotten */
   read(reader: RawReader, takenOver = false): void {
-    if (takenOver) {
-      this.#paused = false
-      this.endTold = false
-    }
+    if (takenOver) this.endTold = false
     this.#reader = reader
     this.#paced = 'paced' in reader
-    this.#flow()
+    this.resume()
   }
 
   /** See `RawStream.unread`. */

@@ -49,7 +49,7 @@ export interface RawStream {
   /** No more will be written: the other side sees an end (FIN) after the last byte. */
   end(): void
 
-  /** Starts reading, or hands the rest of the stream to another reader. */
+  /** Starts reading, or hands the rest of the stream to another reader. Goes on at once, whatever the one before said. */
   read(reader: RawReader): void
 
   /** Puts bytes back: the next reader gets them first. They must stay as they are until then. */
