@@ -7,9 +7,13 @@ import { resolved } from './schema.js'
  */
 export type ExtensionEntry =
   | string
-  | Extension
+  | AnyExtension
   | ExtensionUse
-  | { readonly use: string | Extension; readonly name?: string; readonly options?: unknown }
+  | { readonly use: string | AnyExtension; readonly name?: string; readonly options?: unknown }
+
+/** An extension of any options. */
+// biome-ignore lint/suspicious/noExplicitAny: options stand where only any takes them all, in and out
+export type AnyExtension = Extension<any>
 
 const fieldsOfUse = ['use', 'name', 'options']
 const expectedUse = "a package name, a relative path such as './hooks/mine.ts', or { use, name?, options? }"

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { type ConfigDiff, type RystraConfig, diffConfig, validateBase } from '../src/index.js'
+import { type ConfigDiff, type ListenEntry, type RystraConfig, diffConfig, validateBase } from '../src/index.js'
 import { officeHours } from './registered.js'
 
 const none = { added: [], changed: [], removed: [], kept: [] }
@@ -44,7 +44,7 @@ describe('the difference of two configurations', () => {
   })
 
   it('names listeners by transport and address', () => {
-    const listen = (...entries: object[]): RystraConfig => ({ server: { listen: entries } })
+    const listen = (...entries: ListenEntry[]): RystraConfig => ({ server: { listen: entries } })
     const found = diff(listen({ port: 1, x: 1 }, { port: 2 }), listen({ port: 1, x: 2 }, { port: 3 }))
     expect(found.listen).to.deep.equal({
       added: ['tcp 0.0.0.0:3'],
