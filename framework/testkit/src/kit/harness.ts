@@ -38,6 +38,8 @@ export interface HarnessOptions {
   readonly log?: Logger
   /** @default a {@link FakeClock} */
   readonly clock?: Clock
+  /** Whether the options are frozen, as a kernel has them. @default true */
+  readonly frozen?: boolean
 }
 
 /** An extension that was set up on its own: what it tapped, registered and logged. */
@@ -49,6 +51,8 @@ export interface SetUp {
   registered<Name extends RegistryName>(name: Name): ReturnType<Registries[Name]['get']>[]
   start(): Promise<void>
   stop(): Promise<void>
+  /** What it was given. */
+  readonly options: unknown
   /** What the setup returned, a promise if somebody wrote it so. */
   readonly answer: unknown
 }
@@ -109,7 +113,7 @@ const registry = (refuseWhenLate: () => void): Registry<object> & { readonly thi
  * are checked and frozen; a tap or a registration after the set-up throws `extension.too-late`.
  */
 export const setUpExtension = (use: ExtensionUse, role: Side, options: HarnessOptions = {}): SetUp => {
-  const { log: sink = silentLog, clock = new FakeClock() } = options
+  const { log: sink = silentLog, clock = new FakeClock(), frozen = true } = options
   const taps: RecordedTap[] = []
   const lines: LoggedLine[] = []
   let late = false
@@ -150,7 +154,7 @@ export const setUpExtension = (use: ExtensionUse, role: Side, options: HarnessOp
   const context: ExtensionContext<unknown> = {
     hooks: Object.freeze(hooks),
     registries: Object.freeze(registries),
-    options: freeze(resolveOptions(use)),
+    options: frozen ? freeze(resolveOptions(use)) : resolveOptions(use),
     log,
     role,
     clock,
@@ -163,6 +167,7 @@ export const setUpExtension = (use: ExtensionUse, role: Side, options: HarnessOp
     taps,
     lines,
     registries,
+    options: context.options,
     answer,
     registered: (name) =>
       registries[name].list().map((key) => registries[name].get(key)) as ReturnType<Registries[typeof name]['get']>[],

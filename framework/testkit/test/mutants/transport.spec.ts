@@ -172,7 +172,7 @@ killsMutants(
             },
             signal
           )
-          return { ...listener, close: async () => (await Promise.all(open), listener.close()) }
+          return { ...listener, close: () => Promise.all(open).then(() => listener.close()) }
         }
       }
     }),
@@ -215,7 +215,9 @@ killsMutants(
             (link) => {
               if (link.kind === 'bytes') {
                 all.add(link.duplex)
-                link.duplex.on('error', () => all.forEach((each) => each.destroy()))
+                link.duplex.on('error', () => {
+                  for (const each of all) each.destroy()
+                })
               }
               onLink(link)
             },

@@ -1,0 +1,241 @@
+import {
+  type Address,
+  type ProxyKind,
+  type ProxySpec,
+  type Published,
+  type PublishHost,
+  type ReachHost,
+  RystraError,
+  type SessionInfo,
+  type StreamInfo,
+  type StreamLink,
+  silentLog,
+  type VisitorInfo
+} from '@rystra/plugin'
+import { once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { duplexPair } from '../pair.js'
+import { type Scope, turn } from './scope.js'
+import { quiet } from './streams.js'
+import { type Maker, make } from './subject.js'
+
+/** A kind of proxy under test. */
+export interface ProxyKindSubject {
+  // biome-ignore lint/suspicious/noExplicitAny: each kind has a spec type of its own
+  readonly kind: Maker<ProxyKind<any>>
+  /** An entry of `client.proxies` for a service at this address, `127.0.0.1:port`. Any free public port. */
+  spec(local: string): ProxySpec
+  /** Entries that must be refused, by the schema or by `expand`, each with a name for the report. */
+  readonly invalid?: Readonly<Record<string, ProxySpec>>
+  /** Comes as a visitor and asks for the service's bytes. @default connects to the address with TCP */
+  visit?(published: Published): Promise<Duplex> | Duplex
+}
+
+const session: SessionInfo = {
+  id: 'kit',
+  identity: { id: 'kit' },
+  client: { id: 'kit', instance: 'kit', agent: 'rystra-testkit' },
+  peer: { address: '127.0.0.1', port: 1 },
+  transport: 'memory',
+  muxer: 'memory',
+  since: 0
+}
+
+const noLink: StreamLink = {
+  kind: 'streams',
+  peer: session.peer,
+  open: () => Promise.reject(new RystraError('mux.closed')),
+  onStream: undefined,
+  onClose: undefined,
+  streams: 0,
+  goAway: () => {},
+  close: () => {},
+  destroy: () => {}
+}
+
+/** Joins two streams: ends travel as ends, and everything else as a reset. */
+const join = (one: Duplex, other: Duplex): Promise<void> =>
+  new Promise((resolve) => {
+    const way = (from: Duplex, to: Duplex): void => {
+      from.on('error', () => giveUp(to))
+      from.on('close', () => {
+        if (!from.readableEnded || !from.writableFinished) giveUp(to)
+        if (one.closed && other.closed) resolve()
+      })
+      from.pipe(to)
+    }
+    const giveUp = (stream: Duplex): void => {
+      if ('resetAndDestroy' in stream) (stream as Socket).resetAndDestroy()
+      else stream.destroy()
+    }
+    way(one, other)
+    way(other, one)
+  })
+
+/** A visitor whose stream was given to the kind, as the framework would. */
+export interface Visit {
+  readonly info: VisitorInfo
+  /** How `reach` ended; `undefined` while it has not. */
+  outcome: 'reached' | Error | undefined
+  /** Says to the client's half that the visitor is gone. */
+  readonly signal: AbortSignal
+}
+
+/** What the cases of the kit for kinds of proxy work with: a server's half and a client's half without a session between. */
+export class ProxyWorld {
+  readonly visits: Visit[] = []
+
+  private constructor(
+    readonly subject: ProxyKindSubject,
+    readonly scope: Scope,
+    readonly server: ProxyKind,
+    readonly client: ProxyKind
+  ) {}
+
+  static async open(subject: ProxyKindSubject, scope: Scope): Promise<ProxyWorld> {
+    const server = await make(subject.kind, 'proxies', 'server', scope)
+    return new ProxyWorld(subject, scope, server, await make(subject.kind, 'proxies', 'client', scope))
+  }
+
+  /** A service on a free port of this machine. */
+  async service(onVisitor: (socket: Socket) => void): Promise<string> {
+    const { host, port } = await this.#listen({}, (socket) => onVisitor(quiet(socket)))
+    return `${host}:${port}`
+  }
+
+  /** Where no service is. */
+  async nowhere(): Promise<string> {
+    const servers: Server[] = []
+    const { host, port } = await this.#listen({}, () => {}, servers)
+    for (const server of servers) server.close()
+    await turn()
+    return `${host}:${port}`
+  }
+
+  /** The entries that the client makes of one. */
+  expand(spec: ProxySpec): readonly ProxySpec[] {
+    return this.client.expand?.(spec) ?? [spec]
+  }
+
+  /** What the server is told of an entry. */
+  sent(spec: ProxySpec): ProxySpec {
+    const local = this.client.localFields ?? []
+    return Object.fromEntries(Object.entries(spec).filter(([field]) => !local.includes(field))) as ProxySpec
+  }
+
+  /** Publishes an entry; `change` replaces parts of what the kind is given. */
+  async publish(spec: ProxySpec, change: Partial<PublishHost> = {}): Promise<Published & { take(): Promise<void> }> {
+    const over = new AbortController()
+    const servers: Server[] = []
+    const take = async (): Promise<void> => {
+      over.abort()
+      await published?.close?.()
+      for (const server of servers) server.close()
+      await turn()
+    }
+    const host: PublishHost = {
+      session,
+      log: silentLog,
+      link: noLink,
+      signal: over.signal,
+      listen: (address, onVisitor) => this.#listen(address, onVisitor, servers),
+      relay: (visitor, info) => void this.#visited(spec, visitor, info),
+      openStream: async (info) => this.#reach(spec, info),
+      ...change
+    }
+    let published: Published | undefined
+    this.scope.defer(take)
+    published = await this.scope.wait(this.server.publish(this.sent(spec), host), 'publish()')
+    return { ...published, take }
+  }
+
+  /** Comes as a visitor. */
+  async visit(published: Published): Promise<Duplex> {
+    const visitor = quiet(await (this.subject.visit ?? connectTo)(published))
+    this.scope.defer(() => visitor.destroy())
+    return visitor
+  }
+
+  #visited(spec: ProxySpec, visitor: Duplex, info: VisitorInfo): Promise<void> {
+    return join(quiet(visitor), this.#reach(spec, info))
+  }
+
+  /** The client's half, for one stream. Answers with the server's end of the stream. */
+  #reach(spec: ProxySpec, info: VisitorInfo): Duplex {
+    const [near, far] = duplexPair().map(quiet) as [Duplex, Duplex]
+    const gone = new AbortController()
+    far.on('error', () => gone.abort())
+    const visit: Visit = { info, outcome: undefined, signal: gone.signal }
+    this.visits.push(visit)
+    const stream: StreamInfo = { id: String(this.visits.length), proxy: spec, visitor: info, session, side: 'client' }
+    const host: ReachHost = {
+      stream,
+      log: silentLog,
+      signal: gone.signal,
+      connect: (local) => this.#connect(local),
+      relay: (service) => join(far, quiet(service)),
+      accept: () => far
+    }
+    Promise.resolve()
+      .then(() => this.client.reach(spec, host))
+      .then(
+        () => {
+          visit.outcome = 'reached'
+        },
+        (error: Error) => {
+          visit.outcome = error
+          far.destroy(error)
+        }
+      )
+    return near
+  }
+
+  async #connect(local: string): Promise<Socket> {
+    const { host, port } = addressOf(local)
+    const socket = quiet(connect({ host, port, allowHalfOpen: true }))
+    this.scope.defer(() => socket.destroy())
+    try {
+      await once(socket, 'connect')
+    } catch (cause) {
+      throw new RystraError('stream.service-unreachable', { side: 'client', detail: local, cause })
+    }
+    return socket
+  }
+
+  async #listen(
+    address: { port?: number; host?: string },
+    onVisitor: (socket: Socket) => void,
+    servers: Server[] = []
+  ): Promise<Address> {
+    const sockets = new Set<Socket>()
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      sockets.add(socket)
+      onVisitor(socket)
+    })
+    servers.push(server)
+    this.scope.defer(() => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    })
+    server.listen(address.port ?? 0, address.host ?? '127.0.0.1')
+    try {
+      await once(server, 'listening')
+    } catch (cause) {
+      throw new RystraError('proxy.port-taken', { detail: String(address.port), cause })
+    }
+    const { address: host, port } = server.address() as { address: string; port: number }
+    return { host, port }
+  }
+}
+
+const addressOf = (text: string): Address => {
+  const colon = text.lastIndexOf(':')
+  return { host: colon < 0 ? '127.0.0.1' : text.slice(0, colon), port: Number(text.slice(colon + 1)) }
+}
+
+const connectTo = async ({ address }: Published): Promise<Duplex> => {
+  const socket = quiet(connect({ ...addressOf(address), allowHalfOpen: true }))
+  await once(socket, 'connect')
+  return socket
+}
