@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { defineExtension, isExtension, Type } from '@rystra/plugin'
+import { defineExtension, type Extension, isExtension, Type } from '@rystra/plugin'
 import { expect } from 'chai'
-import { entryOf, isPath, Kernel, loadExtension, loadExtensions, loadPackage, locateExtension } from '../src/index.js'
+import { Kernel, loadExtension, loadExtensions, loadPackage, loadWithPreset } from '../src/index.js'
 import { failure, hello, project } from './fixtures.js'
 
 const typescript = (name: string, extra = '') => `
@@ -230,8 +230,7 @@ describe('loading an extension', () => {
       await failure(inX({}, 'export default {'), 'extension.load-failed')
       await failure(inX({}, 'throw undefined'), 'extension.load-failed')
       await failure(loadExtension('./x.ts', { dir: make({ 'x.ts': 'const a: = 1' }) }), 'extension.load-failed')
-      const garbled = load({ 'node_modules/x/package.json': '{' })
-      await failure(garbled, 'extension.load-failed')
+      await failure(load({ 'node_modules/x/package.json': '{' }), 'extension.load-failed')
       await failure(load({ 'node_modules/x/package.json': 'null' }), 'extension.load-failed')
     })
   })
@@ -265,6 +264,15 @@ describe('loading an extension', () => {
       ])
     })
 
+    it('comes after the preset, of which a namesake is left out', async () => {
+      const dir = make({})
+      const listed = defineExtension({ name: 'made', setup() {} })
+      const second = defineExtension({ name: 'second', setup() {} })
+      const uses = await loadWithPreset([listed], { dir }, [made, second] as Extension[])
+      expect(uses.map(({ extension }) => extension)).deep.equal([second, listed])
+      expect(await loadWithPreset([], { dir })).deep.equal([])
+    })
+
     it('refuses what is no extension', async () => {
       for (const entry of [{ use: () => {} }, { use: {} }, {}, 7, null]) {
         await failure(loadExtensions([entry as never], { dir: '/' }), 'extension.not-an-extension')
@@ -288,54 +296,5 @@ describe('loading an extension', () => {
       encoding: 'utf8'
     })
     expect(stdout.trim(), stderr).equal('a,b')
-  })
-})
-
-describe('the entry of a package', () => {
-  it('is found as Node finds it', () => {
-    expect(entryOf({})).equal('./index.js')
-    expect(entryOf({ main: 'lib/a.js' })).equal('lib/a.js')
-    expect(entryOf({ main: 'x', exports: './a.js' })).equal('./a.js')
-    expect(entryOf({ exports: { require: './a.cjs', default: './a.js' } })).equal('./a.js')
-    expect(entryOf({ exports: { '.': { node: { import: './n.js' }, default: './d.js' } } })).equal('./n.js')
-    expect(entryOf({ exports: { '.': [{ never: './x.js' }, './a.js'] } })).equal('./a.js')
-    expect(entryOf({ exports: { './a': './a.js' } })).equal(undefined)
-    expect(entryOf({ exports: { './a': './a.js' } }, './a')).equal('./a.js')
-    expect(entryOf({ exports: { '.': { import: null, default: './a.js' } } })).equal(undefined)
-    expect(entryOf({}, './lib/x.js')).equal('./lib/x.js')
-  })
-
-  it('honours patterns, the most exact first', () => {
-    const exports = {
-      './h/*': './src/*.js',
-      './h/private/*': null,
-      './h/*.json': './data/*.json',
-      './x/*': './x/*/*.js'
-    }
-    expect(entryOf({ exports }, './h/a')).equal('./src/a.js')
-    expect(entryOf({ exports }, './h/a/b')).equal('./src/a/b.js')
-    expect(entryOf({ exports }, './h/private/a')).equal(undefined)
-    expect(entryOf({ exports }, './x/a')).equal('./x/a/a.js')
-    expect(entryOf({ exports }, './h/')).equal(undefined)
-    expect(entryOf({ exports }, './h/*')).equal(undefined)
-  })
-
-  it('never leaves the package', () => {
-    expect(entryOf({ exports: '../../etc/passwd' })).equal(undefined)
-    expect(entryOf({ exports: { './*': './*.js' } }, './../../x')).equal(undefined)
-    expect(entryOf({ exports: '/etc/passwd' })).equal(undefined)
-  })
-})
-
-describe('references', () => {
-  it('are paths when they look like one', () => {
-    expect(['./a', '../a', '/a', 'file:///a', '.', '..'].map(isPath)).deep.equal([true, true, true, true, true, true])
-    expect(['a', '@a/b', '.a', '..a', 'a/b'].map(isPath)).deep.equal([false, false, false, false, false])
-  })
-
-  it('are located without running anything', () => {
-    const { dir, remove } = project({ 'x.mjs': 'process.exit(9)' })
-    expect(locateExtension('./x.mjs', { dir })).deep.equal({ file: `${dir}/x.mjs` })
-    remove()
   })
 })
