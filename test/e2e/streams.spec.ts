@@ -9,6 +9,7 @@ import {
   cleanUp,
   echo,
   endOf,
+  knock,
   later,
   portOf,
   readAll,
@@ -162,8 +163,7 @@ for (const muxer of ['yamux', 'direct']) {
       const client = await startClient(portOf(server), [{ name: 'gone', kind: 'tcp', local: `127.0.0.1:${port}` }], { muxer })
       const atClient = once(client, 'refused')
       const atServer = once(server, 'refused')
-      const socket = await visit(visitorPort(client, 'gone'))
-      expect(await endOf(socket)).to.equal('ECONNRESET')
+      expect(await knock(visitorPort(client, 'gone'))).to.equal('ECONNRESET')
       const [here] = await atClient
       const [there] = await atServer
       expect(here).to.deep.include({ what: 'stream', name: 'gone' })

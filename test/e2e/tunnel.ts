@@ -156,6 +156,13 @@ export const endOf = (socket: net.Socket): Promise<string> =>
     socket.resume()
   })
 
+/** Connects, says nothing, and waits: what becomes of a visitor who is not wanted. */
+export const knock = (port: number): Promise<string> => {
+  const socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true })
+  later(() => socket.destroy())
+  return endOf(socket)
+}
+
 /** Resolves when `condition` holds; looks again with each turn of the event loop, and gives up with the test. */
 export const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve))

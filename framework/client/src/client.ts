@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events'
 import { randomBytes } from 'node:crypto'
-import { type ResolvedClient, type RystraConfig, validateBase } from '@rystra/config'
+import { type ResolvedClient, type ResolvedConfig, type RystraConfig, validateBase, validateWith } from '@rystra/config'
 import { Kernel, type KernelUse, loadWithPreset } from '@rystra/kernel'
 import { type Logger, type ProxySpec, RystraError, type SessionInfo, silentLog, toRystraError } from '@rystra/model'
-import type { Clock, Extension, ReloadContext } from '@rystra/plugin'
+import type { Clock, Extension, GenerationRef, ReloadContext } from '@rystra/plugin'
 import { Backoff, drained, orElse } from '@rystra/session'
 import { ClientSession, type ClientSessionEvents } from './client-session.js'
 import type { ClientEvents, PublishedHere } from './events.js'
@@ -207,9 +207,13 @@ export class Client extends EventEmitter<ClientEvents> {
    * session stays up unless `client.id` or `client.connect` changed; proxies that did not change are not touched.
    */
   async reload(config: RystraConfig): Promise<ReloadContext> {
-    const next = clientHalf(config, this.#options)
-    const report = await this.kernel.reload(await usesOf(config, this.#options))
+    const base = baseOf(config, this.#options)
     const before = this.#state.config
+    let next = before
+    const report = await this.kernel.reload(await usesOf(config, this.#options), (generation) => {
+      next = clientHalf(base, generation)
+      return Promise.resolve()
+    })
     this.#state.config = next
     this.#publications.replace(next.proxies as readonly ProxySpec[])
     const same = JSON.stringify([before.id, before.connect]) === JSON.stringify([next.id, next.connect])
@@ -245,11 +249,15 @@ export class Client extends EventEmitter<ClientEvents> {
   }
 }
 
-const clientHalf = (config: RystraConfig, { dir }: ClientOptions): ResolvedClient => {
-  const { client } = validateBase(config, dir === undefined ? {} : { dir })
-  if (client !== undefined) return client
+const baseOf = (config: RystraConfig, { dir }: ClientOptions): ResolvedConfig => {
+  const base = validateBase(config, dir === undefined ? {} : { dir })
+  if (base.client !== undefined) return base
   throw new RystraError('config.invalid', { side: 'client', detail: 'client: expected, got nothing' })
 }
+
+/** The half that a client needs, checked against what is registered. */
+const clientHalf = (base: ResolvedConfig, { registries }: GenerationRef): ResolvedClient =>
+  validateWith(base, registries, 'client').client as ResolvedClient
 
 const usesOf = ({ extensions = [] }: RystraConfig, { dir = process.cwd(), resolve, preset }: ClientOptions): Promise<KernelUse[]> =>
   loadWithPreset(extensions, resolve === undefined ? { dir } : { dir, resolve }, preset)
@@ -259,7 +267,7 @@ const usesOf = ({ extensions = [] }: RystraConfig, { dir = process.cwd(), resolv
  * {@link Client.start}. Rejects with `config.*`, `extension.*` or `registry.*`.
  */
 export const createClient = async (config: RystraConfig, options: ClientOptions = {}): Promise<Client> => {
-  const half = clientHalf(config, options)
+  const base = baseOf(config, options)
   const uses = await usesOf(config, options)
   const kernel = new Kernel({
     side: 'client',
@@ -267,5 +275,10 @@ export const createClient = async (config: RystraConfig, options: ClientOptions 
     ...(options.clock === undefined ? {} : { clock: options.clock })
   })
   await kernel.provision(uses)
-  return new Client(half, kernel, options)
+  try {
+    return new Client(clientHalf(base, kernel.current), kernel, options)
+  } catch (error) {
+    await kernel.stop()
+    throw error
+  }
 }

@@ -1,5 +1,12 @@
 import { EventEmitter } from 'node:events'
-import { portAllowed, type ResolvedServer, type RystraConfig, validateBase } from '@rystra/config'
+import {
+  portAllowed,
+  type ResolvedConfig,
+  type ResolvedServer,
+  type RystraConfig,
+  validateBase,
+  validateWith
+} from '@rystra/config'
 import { Kernel, type KernelUse, loadWithPreset } from '@rystra/kernel'
 import { type Logger, RystraError, type SessionInfo, silentLog } from '@rystra/model'
 import type { Address, Clock, Extension, GenerationRef, Listener, ReloadContext } from '@rystra/plugin'
@@ -121,11 +128,13 @@ export class Server extends EventEmitter<ServerEvents> {
    * it was. What did not change keeps its listeners, sessions and streams.
    */
   async reload(config: RystraConfig): Promise<ReloadContext> {
-    const next = serverHalf(config, this.#options)
+    const base = baseOf(config, this.#options)
     const uses = await usesOf(config, this.#options)
+    let next = this.#state.config
     let opened: Listed[] = []
     const present = this.#listeners
     const report = await this.kernel.reload(uses, async (generation) => {
+      next = serverHalf(base, generation)
       opened = await this.#listen(next, generation, present)
     })
     this.#listeners = opened
@@ -187,10 +196,12 @@ export class Server extends EventEmitter<ServerEvents> {
 /** Milliseconds a client has to take the end of its session in good order. */
 const FAREWELL = 500
 
-const serverHalf = (config: RystraConfig, { dir }: ServerOptions): ResolvedServer => {
-  const { server } = validateBase({ server: {}, ...config }, dir === undefined ? {} : { dir })
-  return server as ResolvedServer
-}
+const baseOf = (config: RystraConfig, { dir }: ServerOptions): ResolvedConfig =>
+  validateBase({ ...config, server: config.server ?? {} }, dir === undefined ? {} : { dir })
+
+/** The half that a server needs, checked against what is registered. */
+const serverHalf = (base: ResolvedConfig, { registries }: GenerationRef): ResolvedServer =>
+  validateWith(base, registries, 'server').server as ResolvedServer
 
 const usesOf = ({ extensions = [] }: RystraConfig, { dir = process.cwd(), resolve, preset }: ServerOptions): Promise<KernelUse[]> =>
   loadWithPreset(extensions, resolve === undefined ? { dir } : { dir, resolve }, preset)
@@ -200,7 +211,7 @@ const usesOf = ({ extensions = [] }: RystraConfig, { dir = process.cwd(), resolv
  * {@link Server.start}. Rejects with `config.*`, `extension.*` or `registry.*`.
  */
 export const createServer = async (config: RystraConfig, options: ServerOptions = {}): Promise<Server> => {
-  const half = serverHalf(config, options)
+  const base = baseOf(config, options)
   const uses = await usesOf(config, options)
   const kernel = new Kernel({
     side: 'server',
@@ -208,5 +219,10 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
     ...(options.clock === undefined ? {} : { clock: options.clock })
   })
   await kernel.provision(uses)
-  return new Server(half, kernel, options)
+  try {
+    return new Server(serverHalf(base, kernel.current), kernel, options)
+  } catch (error) {
+    await kernel.stop()
+    throw error
+  }
 }

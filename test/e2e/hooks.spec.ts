@@ -1,0 +1,325 @@
+import { once } from 'node:events'
+import { Transform } from 'node:stream'
+import { defineExtension, GUARD, OBSERVE } from '@rystra/plugin'
+import { expect } from 'chai'
+import {
+  cleanUp,
+  echo,
+  endOf,
+  knock,
+  makeClient,
+  portOf,
+  readAll,
+  serverConfig,
+  startClient,
+  startServer,
+  startService,
+  visit,
+  visitorPort
+} from './tunnel.js'
+
+const svc = (local: number, name = 'svc') => ({ name, kind: 'tcp', local: `127.0.0.1:${local}` })
+
+const ask = async (port: number, text: string): Promise<string> => {
+  const socket = await visit(port)
+  socket.end(text)
+  return (await readAll(socket)).toString()
+}
+
+describe('hooks of a running tunnel', () => {
+  afterEach(cleanUp)
+
+  it('are called in the order of a life, on both ends', async () => {
+    const calls: string[] = []
+    const diary = defineExtension({
+      name: 'diary',
+      setup({ hooks, role }) {
+        const note = (what: string) => () => {
+          calls.push(`${role} ${what}`)
+        }
+        hooks.onStart.tap(note('start'))
+        hooks.onHello.tap(note('hello'))
+        hooks.onAuth.tap({ stage: GUARD }, note('auth'))
+        hooks.onConnect.tap(note('connect'))
+        hooks.onRegisterProxy.tap(note('register'))
+        hooks.onOpenStream.tap(note('open'))
+        hooks.onData.tap(note('data'))
+        hooks.onCloseStream.tap(note('close'))
+        hooks.onUnregisterProxy.tap(note('unregister'))
+        hooks.onDisconnect.tap(note('disconnect'))
+        hooks.onShutdown.tap(note('shutdown'))
+      }
+    })
+    const server = await startServer({}, [diary()])
+    const service = await startService((socket) => {
+      socket.resume()
+      socket.on('end', () => socket.end())
+    })
+    const client = await startClient(portOf(server), [svc(service)], {}, [diary()])
+    const closed = Promise.all([once(server, 'streamClose'), once(client, 'streamClose')])
+    await ask(visitorPort(client, 'svc'), 'one chunk')
+    await closed
+    const gone = once(server, 'disconnected')
+    await client.stop({ drain: 0 })
+    await gone
+    await server.stop({ drain: 0 })
+    const of = (role: string) => calls.filter((call) => call.startsWith(role)).map((call) => call.split(' ')[1])
+    expect(of('server')).to.deep.equal([
+      'start',
+      'hello',
+      'auth',
+      'connect',
+      'register',
+      'open',
+      'data',
+      'close',
+      'unregister',
+      'disconnect',
+      'shutdown'
+    ])
+    expect(of('client')).to.deep.equal(['start', 'connect', 'open', 'data', 'close', 'disconnect', 'shutdown'].sort((a, b) => {
+      const order = of('client')
+      return order.indexOf(a) - order.indexOf(b)
+    }))
+    expect(of('client').indexOf('open')).to.be.lessThan(of('client').indexOf('data'))
+  })
+
+  it('refuse a session at Hello, and the client stops', async () => {
+    const bouncer = defineExtension({
+      name: 'bouncer',
+      setup: ({ hooks }) => hooks.onHello.tap(({ client }) => (client.id === 'test' ? { deny: 'not you' } : undefined))
+    })
+    const server = await startServer({}, [bouncer()])
+    const refused = once(server, 'refused')
+    const client = await makeClient(portOf(server), [])
+    const error = await client.start().then(
+      () => undefined,
+      (thrown: unknown) => thrown
+    )
+    expect(error).to.include({ code: 'session.refused' })
+    const [{ error: there }] = await refused
+    expect(there.detail).to.equal('not you')
+  })
+
+  it('change a registration, and refuse one without touching the others', async () => {
+    const policy = defineExtension({
+      name: 'policy',
+      setup: ({ hooks }) =>
+        hooks.onRegisterProxy.tap((spec) =>
+          spec.name === 'forbidden' ? { deny: 'no such thing here' } : { ...spec, port: 0 }
+        )
+    })
+    const server = await startServer({}, [policy()])
+    const service = await startService(echo)
+    const client = await makeClient(portOf(server), [{ ...svc(service), port: 9 }, svc(service, 'forbidden')])
+    const refused = once(client, 'refused')
+    await client.start()
+    const [{ name, error }] = await refused
+    expect([name, error.code, error.detail]).to.deep.equal(['forbidden', 'proxy.refused', 'no such thing here'])
+    expect(await ask(visitorPort(client, 'svc'), 'elsewhere')).to.equal('elsewhere')
+  })
+
+  for (const side of ['server', 'client'] as const) {
+    const on = (extension: never) => ({
+      server: side === 'server' ? [extension] : [],
+      client: side === 'client' ? [extension] : []
+    })
+    const tunnel = async (extension: unknown) => {
+      const { server: there, client: here } = on(extension as never)
+      const server = await startServer({}, there)
+      const client = await startClient(portOf(server), [svc(await startService(echo))], {}, here)
+      return { server, client, port: visitorPort(client, 'svc') }
+    }
+
+    it(`refuse a stream (on the ${side})`, async () => {
+      const closed = defineExtension({
+        name: 'closed',
+        setup: ({ hooks }) => hooks.onOpenStream.tapPromise(async ({ proxy }) => ({ deny: `${proxy.name} is closed now` }))
+      })
+      const { server, port } = await tunnel(closed())
+      const refused = once(server, 'refused')
+      expect(await knock(port)).to.equal('ECONNRESET')
+      const [{ what, error }] = await refused
+      expect([what, error.code, error.side, error.detail]).to.deep.equal(['stream', 'stream.refused', side, 'svc is closed now'])
+    })
+
+    it(`see and change each chunk (on the ${side})`, async () => {
+      const loud = defineExtension({
+        name: 'loud',
+        setup: ({ hooks }) =>
+          hooks.onData.tap((chunk, { direction }) =>
+            direction === 'toVisitor' ? Buffer.from(chunk.toString().toUpperCase()) : undefined
+          )
+      })
+      const { port } = await tunnel(loud())
+      expect(await ask(port, 'quiet words')).to.equal('QUIET WORDS')
+    })
+
+    it(`drop, shorten and lengthen chunks (on the ${side})`, async () => {
+      const filter = defineExtension({
+        name: 'filter',
+        setup: ({ hooks }) =>
+          hooks.onData.tap((chunk, { direction }) => {
+            if (direction === 'toVisitor') return Buffer.concat([chunk, chunk])
+            return chunk.toString() === 'drop me' ? Buffer.alloc(0) : chunk.subarray(2)
+          })
+      })
+      const { port } = await tunnel(filter())
+      const socket = await visit(port)
+      socket.write('drop me')
+      await new Promise((resolve) => setImmediate(resolve))
+      const answer = readAll(socket)
+      socket.end('a-kept')
+      expect((await answer).toString()).to.be.oneOf(['keptkept', 'op mea-keptop mea-kept'])
+    })
+
+    it(`reset only the stream whose tap throws (on the ${side})`, async () => {
+      const fragile = defineExtension({
+        name: 'fragile',
+        setup: ({ hooks }) =>
+          hooks.onData.tap((chunk) => {
+            if (chunk.toString() === 'boom') throw new Error('too much')
+          })
+      })
+      const { port, client } = await tunnel(fragile())
+      const other = await visit(port)
+      other.write('fine ')
+      await once(other, 'data')
+      const socket = await visit(port)
+      socket.write('boom')
+      expect(await endOf(socket)).to.equal('ECONNRESET')
+      other.end('still')
+      expect((await readAll(other)).toString()).to.equal('still')
+      expect(client.session).not.to.equal(undefined)
+    })
+
+    it(`put transforms into the path, which may wait (on the ${side})`, async () => {
+      const shift = defineExtension({
+        name: 'shift',
+        setup: ({ hooks }) =>
+          hooks.onOpenStream.tap(({ through }) => {
+            through({
+              toService: new Transform({
+                transform(chunk: Buffer, _encoding, done) {
+                  setImmediate(done, null, Buffer.from(chunk.map((byte) => byte + 1)))
+                }
+              })
+            })
+          })
+      })
+      const { port } = await tunnel(shift())
+      const text = 'abc'.repeat(100_000)
+      expect(await ask(port, text)).to.equal('bcd'.repeat(100_000))
+    })
+
+    it(`see nothing of streams that do not concern them (on the ${side})`, async () => {
+      let seen = 0
+      const picky = defineExtension({
+        name: 'picky',
+        setup: ({ hooks }) =>
+          hooks.onData.tap({ concerns: ({ proxy }) => proxy.name === 'another' }, () => {
+            seen += 1
+          })
+      })
+      const { port } = await tunnel(picky())
+      await ask(port, 'nobody looks')
+      expect(seen).to.equal(0)
+    })
+  }
+
+  it('fail closed when a guard hangs', async () => {
+    const hanging = defineExtension({
+      name: 'hanging',
+      setup: ({ hooks }) => hooks.onOpenStream.tapPromise({ timeout: 50 }, () => new Promise(() => {}))
+    })
+    const server = await startServer({}, [hanging()])
+    const client = await startClient(portOf(server), [svc(await startService(echo))])
+    const refused = once(server, 'refused')
+    expect(await knock(visitorPort(client, 'svc'))).to.equal('ECONNRESET')
+    const [{ error }] = await refused
+    expect(error.message).to.include('hanging')
+  })
+
+  it('of two extensions compose in their order', async () => {
+    const tag = (name: string, stage: number) =>
+      defineExtension({
+        name,
+        setup: ({ hooks }) =>
+          hooks.onData.tap({ stage }, (chunk, { direction }) =>
+            direction === 'toService' ? Buffer.concat([chunk, Buffer.from(`<${name}>`)]) : undefined
+          )
+      })
+    const server = await startServer({}, [tag('late', OBSERVE)(), tag('early', GUARD)()])
+    const client = await startClient(portOf(server), [svc(await startService(echo))])
+    expect(await ask(visitorPort(client, 'svc'), 'x')).to.equal('x<early><late>')
+  })
+})
+
+describe('a reload', () => {
+  afterEach(cleanUp)
+
+  const stamp = (text: string) =>
+    defineExtension({
+      name: 'stamp',
+      setup: ({ hooks }) =>
+        hooks.onData.tap((chunk, { direction }) =>
+          direction === 'toService' ? Buffer.concat([chunk, Buffer.from(text)]) : undefined
+        )
+    })
+
+  it('leaves streams in the generation they began in, and gives new ones the new', async () => {
+    const server = await startServer({}, [stamp('-1')()])
+    const client = await startClient(portOf(server), [svc(await startService(echo))])
+    const port = visitorPort(client, 'svc')
+    const old = await visit(port)
+    old.write('a')
+    expect((await once(old, 'data')).toString()).to.equal('a-1')
+    const report = await server.reload(serverConfig({}, [stamp('-2')()]))
+    expect(report.added).to.deep.equal(['stamp'])
+    expect(report.kept).to.include('auth-token')
+    expect(await ask(port, 'b')).to.equal('b-2')
+    old.write('c')
+    expect((await once(old, 'data')).toString()).to.equal('c-1')
+    expect(client.session).not.to.equal(undefined)
+  })
+
+  it('that cannot be done leaves everything as it was', async () => {
+    const server = await startServer({}, [stamp('-1')()])
+    const client = await startClient(portOf(server), [svc(await startService(echo))])
+    const taken = await startService(echo)
+    const broken = serverConfig({ listen: [{ transport: 'tcp', host: '127.0.0.1', port: taken }] }, [stamp('-2')()])
+    const error = await server.reload(broken).then(
+      () => undefined,
+      (thrown: unknown) => thrown
+    )
+    expect(error).to.include({ code: 'listen.in-use' })
+    expect(await ask(visitorPort(client, 'svc'), 'a')).to.equal('a-1')
+    expect(server.listening).to.have.length(1)
+  })
+
+  it('takes back what is no longer allowed, and tells the client', async () => {
+    const server = await startServer()
+    const client = await startClient(portOf(server), [svc(await startService(echo))])
+    const port = visitorPort(client, 'svc')
+    const gone = once(client, 'unpublished')
+    await server.reload(serverConfig({ publish: { ports: [port === 2000 ? 2001 : 2000] } }))
+    const [, error] = await gone
+    expect(error.code).to.equal('proxy.port-not-allowed')
+  })
+
+  it('of the client keeps the session and the proxies that did not change', async () => {
+    const server = await startServer()
+    const service = await startService(echo)
+    const client = await startClient(portOf(server), [svc(service, 'stays'), svc(service, 'goes')])
+    const session = client.session?.id
+    const stays = visitorPort(client, 'stays')
+    const { clientConfig } = await import('./tunnel.js')
+    const published = once(client, 'published')
+    await client.reload(clientConfig(portOf(server), [svc(service, 'stays'), svc(service, 'comes')]))
+    await published
+    expect(client.session?.id).to.equal(session)
+    expect(visitorPort(client, 'stays')).to.equal(stays)
+    expect(client.proxies.map(({ name }) => name)).to.have.members(['stays', 'comes'])
+    expect(await ask(visitorPort(client, 'comes'), 'new')).to.equal('new')
+  })
+})
