@@ -15,6 +15,9 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   ENOTFOUND: 'listen.unavailable'
 }
 
+/** Visitors that may wait to be accepted; the kernel may hold it lower (net.core.somaxconn). */
+const BACKLOG = 4096
+
 /** Binds a TCP port for visitors. Rejects with `proxy.port-taken`, `proxy.port-privileged` or `listen.*`. */
 export const bindPort = (address: Address, onVisitor: (visitor: net.Socket) => void): Promise<Bound> =>
   new Promise((resolve, reject) => {
@@ -26,7 +29,7 @@ export const bindPort = (address: Address, onVisitor: (visitor: net.Socket) => v
       const detail = code === 'proxy.port-taken' ? `${port}, by another program` : `${host}:${port}`
       reject(new RystraError(code, { side: 'server', detail, cause: error }))
     })
-    server.listen({ host, port, exclusive: true }, () => {
+    server.listen({ host, port, exclusive: true, backlog: BACKLOG }, () => {
       // One accept that failed, for want of descriptors say; the next may succeed.
       server.removeAllListeners('error').on('error', () => {})
       const { address: at, port: bound } = server.address() as net.AddressInfo
