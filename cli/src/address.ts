@@ -34,7 +34,9 @@ const splitHost = (text: string): { host: string; port: string | undefined } | u
 }
 
 const invalid = (flag: string, text: string, expected: string): RystraError =>
-  new RystraError('usage.invalid', { detail: `${flag}: expected ${expected}, got ${JSON.stringify(text.slice(0, 80))}` })
+  new RystraError('usage.invalid', {
+    detail: `${flag}: expected ${expected}, got ${JSON.stringify(text.slice(0, 80))}`
+  })
 
 /** Reads `[transport://]host[:port]`. Throws `usage.invalid`. */
 export const parseServerAddress = (text: string, flag = '--to'): ServerAddress => {

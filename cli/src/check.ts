@@ -58,7 +58,11 @@ export const checkConfig = async (cwd: string, file?: string): Promise<Checked> 
   return {
     config: path,
     valid: true,
-    sides: halves.map(({ side, inspection }) => ({ side, extensions: namesOf(inspection), summary: summaryOf(config, side) }))
+    sides: halves.map(({ side, inspection }) => ({
+      side,
+      extensions: namesOf(inspection),
+      summary: summaryOf(config, side)
+    }))
   }
 }
 
@@ -76,6 +80,8 @@ export const schemaOf = async (cwd: string, file?: string): Promise<JsonSchema> 
     const half = { config: loaded?.config ?? {}, dir: cwd } as Parameters<typeof provisionSide>[0]
     registries.push((await provisionSide(half, uses, side, false)).registries)
   }
-  const described = uses.map(({ extension, written, from }) => (from === 'config' ? { use: written, extension } : extension))
+  const described = uses.map(({ extension, written, from }) =>
+    from === 'config' ? { use: written, extension } : extension
+  )
   return jsonSchema(described, ...registries)
 }

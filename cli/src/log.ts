@@ -15,7 +15,13 @@ export interface LogOptions {
 const secrets = ['token', 'secret', 'password', 'proof', 'authorization', 'key', 'credentials']
 
 /** Paths of pino's redaction: at the top, one level down, and in options. */
-const redactPaths = secrets.flatMap((name) => [name, `*.${name}`, `options.${name}`, `options.*.${name}`, `*.*.${name}`])
+const redactPaths = secrets.flatMap((name) => [
+  name,
+  `*.${name}`,
+  `options.${name}`,
+  `options.*.${name}`,
+  `*.*.${name}`
+])
 
 /** Logs go to stderr: JSON lines, or coloured ones on a terminal. What is called a secret is redacted. */
 export const createLog = async ({ config, level, debug = false }: LogOptions): Promise<Logger> => {
@@ -27,6 +33,11 @@ export const createLog = async ({ config, level, debug = false }: LogOptions): P
   const pretty = config?.pretty ?? process.stderr.isTTY === true
   if (!pretty) return pino(options, pino.destination({ dest: 2, sync: true })) as unknown as Logger
   const { default: prettyStream } = await import('pino-pretty')
-  const stream = prettyStream({ destination: 2, sync: true, colorize: process.stderr.isTTY === true, translateTime: 'SYS:HH:MM:ss' })
+  const stream = prettyStream({
+    destination: 2,
+    sync: true,
+    colorize: process.stderr.isTTY === true,
+    translateTime: 'SYS:HH:MM:ss'
+  })
   return pino(options, stream) as unknown as Logger
 }

@@ -5,7 +5,8 @@ import { joinTopic, notFound } from './topics.js'
 /** The folder of this package, in a checkout and where it is installed. */
 export const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 
-const flushed = (stream: NodeJS.WriteStream): Promise<void> => new Promise((resolve) => stream.write('', () => resolve()))
+const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => stream.write('', () => resolve()))
 
 /** Runs the command line, and ends the process: what an extension left running does not keep it up. */
 export const main = async (argv: readonly string[]): Promise<void> => {

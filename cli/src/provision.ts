@@ -29,7 +29,9 @@ export const planExtensions = async (entries: readonly ExtensionEntry[], dir: st
   })
   return [
     ...(await Promise.all(preset.map((use) => withPackage(use, resolve(use.written))))),
-    ...listed.map((use, i): PlannedUse => ({ ...use, from: 'config', written: writtenAs(entries[i] as ExtensionEntry) }))
+    ...listed.map(
+      (use, i): PlannedUse => ({ ...use, from: 'config', written: writtenAs(entries[i] as ExtensionEntry) })
+    )
   ]
 }
 
@@ -47,7 +49,10 @@ export interface Provisioned {
 
 /** The sides that a configuration has; both, where it has none. */
 export const sidesOf = ({ server, client }: Pick<ResolvedConfig, 'server' | 'client'>): Side[] => {
-  const sides: Side[] = [...(server === undefined ? [] : ['server' as const]), ...(client === undefined ? [] : ['client' as const])]
+  const sides: Side[] = [
+    ...(server === undefined ? [] : ['server' as const]),
+    ...(client === undefined ? [] : ['client' as const])
+  ]
   return sides.length === 0 ? ['server', 'client'] : sides
 }
 

@@ -33,12 +33,18 @@ interface OclifError extends Error {
 export const asRystraError = (error: unknown, command?: string): RystraError => {
   if (isRystraError(error)) return error
   if (error instanceof Error && (error as OclifError).oclif?.exit === 2) {
-    const detail = error.message.replace(/\n?See more help with --help\s*$/, '').trim()
+    const detail = error.message
+      .replace(/^The following errors? occurred:\s*|\n?See more help with --help\s*$/g, '')
+      .trim()
     const hint = `see \`rystra ${command === undefined ? '' : `${command} `}--help\``
     return new RystraError('usage.invalid', { detail, hint, cause: error })
   }
   const detail = error instanceof Error ? error.message : String(error)
-  return new RystraError('internal', { detail, cause: error, hint: 'run it again with --debug, and report what it prints' })
+  return new RystraError('internal', {
+    detail,
+    cause: error,
+    hint: 'run it again with --debug, and report what it prints'
+  })
 }
 
 const sideOf = (error: RystraError, side: Side | undefined): Side | undefined => error.side ?? side

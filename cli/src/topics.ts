@@ -17,7 +17,10 @@ export const joinTopic = (argv: readonly string[]): string[] => {
 /** A clear error for a command that does not exist; nothing for any other error. */
 export const notFound = (error: unknown, argv: readonly string[]): RystraError | undefined => {
   if (!(error instanceof Error) || !/^command .* not found$/i.test(error.message)) return undefined
-  const known = [...commands, ...Object.entries(topics).flatMap(([topic, list]) => list.map((name) => `${topic}:${name}`))]
+  const known = [
+    ...commands,
+    ...Object.entries(topics).flatMap(([topic, list]) => list.map((name) => `${topic}:${name}`))
+  ]
   return new RystraError('usage.invalid', {
     detail: `no command "${argv[0] ?? ''}"; there are ${known.join(', ')}`,
     hint: 'see `rystra --help`'

@@ -18,10 +18,12 @@ const readers: Record<ConfigFormat, (text: string) => Parsed> = {
   toml: (text) => parseToml(text) as Parsed,
   code: (text) => {
     const jiti = createJiti(import.meta.url, { moduleCache: false, fsCache: false })
-    return (jiti.evalModule(text.replace(/^import .*$/m, 'const defineConfig = <T>(c: T): T => c'), {
-      id: 'config.ts',
-      filename: '/config.ts'
-    }) as { default: Parsed }).default
+    return (
+      jiti.evalModule(text.replace(/^import .*$/m, 'const defineConfig = <T>(c: T): T => c'), {
+        id: 'config.ts',
+        filename: '/config.ts'
+      }) as { default: Parsed }
+    ).default
   }
 }
 
@@ -142,10 +144,14 @@ describe('edits of a configuration', () => {
       fc.assert(
         fc.property(
           fc.constantFrom(...(texts[format] ?? [])),
-          fc.dictionary(word.filter((key) => key !== ''), fc.oneof(scalar, fc.array(scalar, { maxLength: 3 })), {
-            maxKeys: 3,
-            noNullPrototype: true
-          }),
+          fc.dictionary(
+            word.filter((key) => key !== ''),
+            fc.oneof(scalar, fc.array(scalar, { maxLength: 3 })),
+            {
+              maxKeys: 3,
+              noNullPrototype: true
+            }
+          ),
           (text, options) => {
             const after = readers[format](add(format, text, { use: 'c', options, defaults: [] }))
             const last = after.extensions?.at(-1)
@@ -161,10 +167,12 @@ describe('edits of a configuration', () => {
   it('defaults are comments where a format has them, with what the extension says of them', () => {
     const yaml = add('yaml', 'extensions:\n  - a\n')
     expect(yaml).to.equal(
-      "extensions:\n  - a\n  - use: '@rystra/hook-hours'\n    # options:\n    #   from: 9 # First hour.\n    #   to: 17\n    #   days: [\"mon\",\"o'clock\"]\n"
+      'extensions:\n  - a\n  - use: \'@rystra/hook-hours\'\n    # options:\n    #   from: 9 # First hour.\n    #   to: 17\n    #   days: ["mon","o\'clock"]\n'
     )
     expect(add('toml', '')).to.include('# [extensions.options]\n# from = 9 # First hour.\n# to = 17\n')
-    expect(add('code', 'export default {\n  extensions: [\n    "a"\n  ]\n}')).to.include('//   from: 9, // First hour.\n')
+    expect(add('code', 'export default {\n  extensions: [\n    "a"\n  ]\n}')).to.include(
+      '//   from: 9, // First hour.\n'
+    )
   })
 
   it('defaults are values where a format has no comments', () => {

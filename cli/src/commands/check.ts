@@ -15,7 +15,8 @@ Tells everything that is wrong at once: path, value, what was expected. Exits 2 
   static override flags = {
     ...configFlag,
     schema: Flags.boolean({
-      description: 'Write the JSON Schema of the whole configuration, the options of all loaded extensions included, to stdout.'
+      description:
+        'Write the JSON Schema of the whole configuration, the options of all loaded extensions included, to stdout.'
     })
   }
 

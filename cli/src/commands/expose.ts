@@ -28,8 +28,16 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
     token: Flags.string({ description: 'The token of the server; also RYSTRA_TOKEN.' }),
     port: Flags.integer({ min: 0, max: 65535, description: 'The public port. [default: any free one]' }),
     name: Flags.string({ description: 'Name of the proxy. [default: kind and port]' }),
-    muxer: Flags.string({ description: 'How streams share the way: yamux, one connection; direct, one each, for the highest throughput. [default: yamux]' }),
-    dial: Flags.string({ multiple: true, multipleNonGreedy: true, description: 'A field that the transport adds to client.connect.', helpValue: '<field=value>' }),
+    muxer: Flags.string({
+      description:
+        'How streams share the way: yamux, one connection; direct, one each, for the highest throughput. [default: yamux]'
+    }),
+    dial: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      description: 'A field that the transport adds to client.connect.',
+      helpValue: '<field=value>'
+    }),
     retry: Flags.boolean({ allowNo: true, default: true, description: 'Dial again when the server cannot be reached.' })
   }
 

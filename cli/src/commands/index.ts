@@ -1,6 +1,7 @@
 import Check from './check.js'
 import Connect from './connect.js'
 import Expose from './expose.js'
+import ExtensionCreate from './extension/create.js'
 import Init from './init.js'
 import PluginsAdd from './plugins/add.js'
 import PluginsInspect from './plugins/inspect.js'
@@ -13,6 +14,7 @@ export default {
   check: Check,
   connect: Connect,
   expose: Expose,
+  'extension:create': ExtensionCreate,
   init: Init,
   'plugins:add': PluginsAdd,
   'plugins:inspect': PluginsInspect,

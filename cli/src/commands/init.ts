@@ -3,7 +3,8 @@ import * as Flags from '@oclif/core/flags'
 import { RystraCommand } from '../command.js'
 
 export default class Init extends RystraCommand {
-  static override description = `Makes a project: configuration with comments, package.json, a fresh token in .env, README.
+  static override description =
+    `Makes a project: configuration with comments, package.json, a fresh token in .env, README.
 
 Asks on a terminal for what is not said with flags; without one, or with --yes, it takes the usual. Overwrites nothing unless --force is given, and keeps a copy then.`
 
@@ -19,10 +20,22 @@ Asks on a terminal for what is not said with flags; without one, or with --yes, 
 
   static override flags = {
     role: Flags.string({ options: ['server', 'client', 'both'], description: 'What it is for. [default: both]' }),
-    format: Flags.string({ options: ['yaml', 'json', 'toml', 'ts'], description: 'Format of the configuration. [default: yaml]' }),
-    to: Flags.string({ description: 'The server, for a client: as `serve` prints it.', helpValue: '[transport://]host[:port]' }),
-    token: Flags.string({ description: 'The token of the server, for a client. [default: a new one]', helpValue: '<token>' }),
-    service: Flags.string({ description: 'What a client publishes. [default: 127.0.0.1:3000]', helpValue: '[host:]port' }),
+    format: Flags.string({
+      options: ['yaml', 'json', 'toml', 'ts'],
+      description: 'Format of the configuration. [default: yaml]'
+    }),
+    to: Flags.string({
+      description: 'The server, for a client: as `serve` prints it.',
+      helpValue: '[transport://]host[:port]'
+    }),
+    token: Flags.string({
+      description: 'The token of the server, for a client. [default: a new one]',
+      helpValue: '<token>'
+    }),
+    service: Flags.string({
+      description: 'What a client publishes. [default: 127.0.0.1:3000]',
+      helpValue: '[host:]port'
+    }),
     yes: Flags.boolean({ char: 'y', description: 'Ask nothing.' }),
     force: Flags.boolean({ description: 'Replace a configuration that is there. A copy is kept.' })
   }
@@ -44,7 +57,9 @@ Asks on a terminal for what is not said with flags; without one, or with --yes, 
       ...(there === '' ? [] : [`cd ${there}`]),
       'npm install',
       ...(plan.role === 'client' ? [] : ['npx rystra serve']),
-      ...(plan.role === 'server' ? [] : [`npx rystra connect${plan.role === 'both' ? '   # in a second terminal' : ''}`])
+      ...(plan.role === 'server'
+        ? []
+        : [`npx rystra connect${plan.role === 'both' ? '   # in a second terminal' : ''}`])
     ]
     this.log(`\nNext:\n${next.map((line) => `  ${line}`).join('\n')}`)
     return { ...written, role: plan.role, format: plan.format, next }

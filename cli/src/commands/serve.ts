@@ -25,7 +25,9 @@ Ctrl-C stops it in good order: open connections may finish. A second one ends it
     host: Flags.string({ description: 'Address to listen on. [default: 0.0.0.0]' }),
     port: Flags.integer({ min: 0, max: 65535, description: 'Port to listen on; 0 for any free one. [default: 7000]' }),
     transport: Flags.string({ description: 'Transport to listen with. [default: tcp]' }),
-    token: Flags.string({ description: 'Token of clients, without a configuration; also RYSTRA_TOKEN. [default: a new one]' })
+    token: Flags.string({
+      description: 'Token of clients, without a configuration; also RYSTRA_TOKEN. [default: a new one]'
+    })
   }
 
   async run(): Promise<void> {

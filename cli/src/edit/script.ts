@@ -2,7 +2,8 @@ import { inspect } from 'node:util'
 import { type NewEntry, unset } from './entry.js'
 import { appendItem, type List, listAt, mask, removeItem, scriptSyntax } from './scan.js'
 
-const literal = (value: unknown): string => inspect(value, { depth: 20, breakLength: 100, compact: true, maxArrayLength: null, maxStringLength: null })
+const literal = (value: unknown): string =>
+  inspect(value, { depth: 20, breakLength: 100, compact: true, maxArrayLength: null, maxStringLength: null })
 
 /** An entry as TypeScript. On one line, without comments, when there is no indentation. */
 export const scriptEntry = (entry: NewEntry, indent?: string): string => {

@@ -26,7 +26,10 @@ const planOf = (said: Said): Plan => {
 }
 
 /** What was not said is as usual: both roles, YAML, port 7000, the service on port 3000. */
-export const assume = (said: Said): { plan: Plan; token: string | undefined } => ({ plan: planOf(said), token: said.token })
+export const assume = (said: Said): { plan: Plan; token: string | undefined } => ({
+  plan: planOf(said),
+  token: said.token
+})
 
 const valid =
   (parse: (text: string) => unknown) =>
@@ -59,7 +62,11 @@ export const ask = async (said: Said): Promise<{ plan: Plan; token: string | und
     const to =
       role !== 'client' || said.to !== undefined
         ? said.to
-        : await input({ message: 'Where is the server?', default: formatServer(usual.server), validate: valid(parseServerAddress) })
+        : await input({
+            message: 'Where is the server?',
+            default: formatServer(usual.server),
+            validate: valid(parseServerAddress)
+          })
     const token =
       role !== 'client' || said.token !== undefined
         ? said.token
@@ -67,12 +74,21 @@ export const ask = async (said: Said): Promise<{ plan: Plan; token: string | und
     const service =
       role === 'server' || said.service !== undefined
         ? said.service
-        : await input({ message: 'Which service shall be published?', default: usual.service, validate: valid(parseService) })
+        : await input({
+            message: 'Which service shall be published?',
+            default: usual.service,
+            validate: valid(parseService)
+          })
     const format =
-      said.format ?? (await select<Format>({ message: 'Which format?', choices: formats.map((value) => ({ value, name: value })) }))
+      said.format ??
+      (await select<Format>({ message: 'Which format?', choices: formats.map((value) => ({ value, name: value })) }))
     return { plan: planOf({ role, format, to, service }), token }
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'ExitPromptError') throw error
-    throw new RystraError('usage.invalid', { detail: 'given up; nothing was written', cause: error, hint: 'run it again' })
+    throw new RystraError('usage.invalid', {
+      detail: 'given up; nothing was written',
+      cause: error,
+      hint: 'run it again'
+    })
   }
 }

@@ -10,14 +10,17 @@ interface Style {
 const body = (plan: Plan, { key, text }: Style): string => {
   const { role, server, service, port } = plan
   const notes = commentsOf(plan)
-  const note = (lines: readonly string[], indent: string): string => lines.map((line) => `${indent}// ${line}\n`).join('')
+  const note = (lines: readonly string[], indent: string): string =>
+    lines.map((line) => `${indent}// ${line}\n`).join('')
   const fields = (values: Record<string, string>): string =>
     `{ ${Object.entries(values)
       .map(([name, value]) => `${key(name)}: ${value}`)
       .join(', ')} }`
   const secret = text('${RYSTRA_TOKEN}')
   const token =
-    role === 'server' ? fields({ tokens: `[${fields({ identity: text('home'), token: secret })}]` }) : fields({ token: secret })
+    role === 'server'
+      ? fields({ tokens: `[${fields({ identity: text('home'), token: secret })}]` })
+      : fields({ token: secret })
   const address = { transport: text(server.transport), host: text(listenHost(plan)), port: String(server.port) }
   const parts = [
     `${note(notes.extensions, '  ')}  ${key('extensions')}: [

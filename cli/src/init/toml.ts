@@ -6,7 +6,8 @@ export const tomlConfig = (plan: Plan): string => {
   const { role, server, service, port } = plan
   const notes = commentsOf(plan)
   const note = (lines: readonly string[]): string => lines.map((line) => `# ${line}\n`).join('')
-  const token = role === 'server' ? 'tokens = [{ identity = "home", token = "${RYSTRA_TOKEN}" }]' : 'token = "${RYSTRA_TOKEN}"'
+  const token =
+    role === 'server' ? 'tokens = [{ identity = "home", token = "${RYSTRA_TOKEN}" }]' : 'token = "${RYSTRA_TOKEN}"'
   let text = `${note(notes.top)}
 [log]
 level = "info"

@@ -1,11 +1,11 @@
 import { searchPlaces } from '@rystra/config'
 import { RystraError } from '@rystra/model'
 import { chmod, mkdir, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises'
-import { basename, join, relative, sep } from 'node:path'
+import { basename, join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { backupFolder } from '../plugins/transaction.js'
-import { findCheckout, type PackageJson, readPackage } from '../project/checkout.js'
-import { packageRoot } from '../main.js'
+import { type PackageJson, readPackage } from '../project/checkout.js'
+import { dependencyOn } from './dependency.js'
 import type { Format, Plan } from './plan.js'
 import { readmeOf } from './readme.js'
 import { jsonConfig, tsConfig } from './script.js'
@@ -49,9 +49,17 @@ const present = async (dir: string): Promise<string[]> => {
  * @param token Put into `.env`, unless one is there.
  * @throws usage.invalid when there is a configuration already
  */
-export const writeProject = async (target: string, plan: Plan, options: { token?: string | undefined; force: boolean }): Promise<Written> => {
+export const writeProject = async (
+  target: string,
+  plan: Plan,
+  options: { token?: string | undefined; force: boolean }
+): Promise<Written> => {
   await mkdir(target, { recursive: true }).catch((cause: unknown) => {
-    throw new RystraError('usage.invalid', { detail: `${target} cannot be made a folder`, cause, hint: 'name another folder' })
+    throw new RystraError('usage.invalid', {
+      detail: `${target} cannot be made a folder`,
+      cause,
+      hint: 'name another folder'
+    })
   })
   const dir = await realpath(target)
   const config = `rystra.config.${plan.format}`
@@ -67,7 +75,11 @@ export const writeProject = async (target: string, plan: Plan, options: { token?
   for (const name of there) await rename(join(dir, name), join(dir, `${name}.bak`))
 
   const done = { created: [] as string[], changed: [] as string[], kept: [] as string[] }
-  const put = async (name: string, make: (before: string | undefined) => string | undefined, mode?: number): Promise<void> => {
+  const put = async (
+    name: string,
+    make: (before: string | undefined) => string | undefined,
+    mode?: number
+  ): Promise<void> => {
     const path = join(dir, name)
     const before = await textOf(path)
     const after = make(before)
@@ -99,22 +111,17 @@ const withLines = (text: string, lines: readonly string[]): string => {
 
 const envOf = (before: string | undefined, token: string | undefined): string | undefined => {
   const line = `RYSTRA_TOKEN=${token ?? freshToken()}\n`
-  if (before === undefined) return `# The shared secret of server and clients. Whoever has it may use the tunnel.\n${line}`
+  if (before === undefined)
+    return `# The shared secret of server and clients. Whoever has it may use the tunnel.\n${line}`
   if (parseEnv(before)['RYSTRA_TOKEN'] === undefined) return `${before}${before.endsWith('\n') ? '' : '\n'}${line}`
   return token === undefined ? undefined : before.replace(/^[ \t]*(?:export[ \t]+)?RYSTRA_TOKEN[ \t]*=.*\n?/m, line)
 }
 
-/** Of the checkout this command runs from, if it does: nothing has to be published. Otherwise this very version. */
-export const dependencyOn = async (name: string, dir: string): Promise<string> => {
-  const local = (await findCheckout())?.packages.get(name)
-  if (local === undefined) return (await readPackage(packageRoot))?.version ?? '*'
-  const path = relative(dir, await realpath(local.dir)).split(sep).join('/')
-  return `file:${path.startsWith('.') ? path : `./${path}`}`
-}
-
 const dependenciesOf = async (dir: string): Promise<Record<string, string>> => {
   const names = ['@rystra/plugin', 'rystra']
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await dependencyOn(name, dir)] as const)))
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await dependencyOn(name, dir)] as const))
+  )
 }
 
 const packageOf = (
@@ -130,13 +137,25 @@ const packageOf = (
     if (missing.length === 0) return undefined
     return `${JSON.stringify({ ...json, dependencies: { ...json.dependencies, ...Object.fromEntries(missing) } }, null, 2)}\n`
   }
-  const name = folder.toLowerCase().replaceAll(/[^a-z0-9._~-]+/g, '-').replace(/^[._-]+/, '') || 'tunnel'
+  const name =
+    folder
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9._~-]+/g, '-')
+      .replace(/^[._-]+/, '') || 'tunnel'
   const scripts = {
     check: 'rystra check',
     ...(role === 'client' ? {} : { serve: 'rystra serve' }),
     ...(role === 'server' ? {} : { connect: 'rystra connect' })
   }
-  const json = { name, version: '0.1.0', private: true, type: 'module', engines: { node: '>=20.19' }, scripts, dependencies }
+  const json = {
+    name,
+    version: '0.1.0',
+    private: true,
+    type: 'module',
+    engines: { node: '>=20.19' },
+    scripts,
+    dependencies
+  }
   return `${JSON.stringify(json, null, 2)}\n`
 }
 
@@ -144,6 +163,10 @@ const parsed = (text: string): PackageJson => {
   try {
     return JSON.parse(text) as PackageJson
   } catch (cause) {
-    throw new RystraError('usage.invalid', { detail: 'the package.json here cannot be read', cause, hint: 'mend it first' })
+    throw new RystraError('usage.invalid', {
+      detail: 'the package.json here cannot be read',
+      cause,
+      hint: 'mend it first'
+    })
   }
 }

@@ -87,6 +87,13 @@ export const addExtension = (options: AddOptions): Promise<Added> =>
     // What is in the file now, and not what was meant, has to work.
     if (written) await probe({ config: path }, signal)
     signal.throwIfAborted()
-    const added: Added = { package: inspected, extension, config: path, written, snippet: scriptEntry(entry, ''), dryRun: options.dryRun }
+    const added: Added = {
+      package: inspected,
+      extension,
+      config: path,
+      written,
+      snippet: scriptEntry(entry, ''),
+      dryRun: options.dryRun
+    }
     return options.dryRun ? putBack(added) : added
   })

@@ -81,7 +81,12 @@ const plain = (entry: ExtensionEntry): unknown => {
  * Whether a configuration that was edited says what it is meant to say: these extensions, and all else as before.
  * Options of entries that were added are not compared: they may have variables in them.
  */
-export const saysTheSame = (before: LoadedConfig, after: LoadedConfig, entries: readonly ExtensionEntry[], added = 0): boolean => {
+export const saysTheSame = (
+  before: LoadedConfig,
+  after: LoadedConfig,
+  entries: readonly ExtensionEntry[],
+  added = 0
+): boolean => {
   const rest = ({ config }: LoadedConfig): unknown => ({ ...config, extensions: [] })
   const now = after.config.extensions as ExtensionEntry[]
   const kept = entries.length - added

@@ -94,7 +94,8 @@ export const inspectExtensions = async (where: Where, what?: string): Promise<In
   const sides = sidesOf(loaded.config as Parameters<typeof sidesOf>[0])
   const halves: Provisioned[] = []
   // Not checked against the rest of the configuration: what is loaded can be looked at while a proxy is misspelt.
-  for (const side of sides) halves.push(await provisionSide(loaded as Parameters<typeof provisionSide>[0], uses, side, false))
+  for (const side of sides)
+    halves.push(await provisionSide(loaded as Parameters<typeof provisionSide>[0], uses, side, false))
   const names = new Set(wanted.map(nameOf))
   return {
     extensions: wanted.map((use) => inspected(use, halves)),
@@ -111,7 +112,9 @@ export const inspectExtensions = async (where: Where, what?: string): Promise<In
 const inspected = (use: PlannedUse, halves: readonly Provisioned[]): InspectedExtension => {
   const name = nameOf(use)
   const seen = halves.flatMap(({ side, inspection }) =>
-    inspection.extensions.filter((extension) => extension.name === name).map((extension) => ({ side, extension, inspection }))
+    inspection.extensions
+      .filter((extension) => extension.name === name)
+      .map((extension) => ({ side, extension, inspection }))
   )
   const schema = use.extension.definition.options
   return {

@@ -10,7 +10,8 @@ const one = ({ name, use, version, from, options, defaults, sides }: InspectedEx
   for (const { side, registers, requires, taps } of sides) {
     if (registers.length > 0) lines.push(`  ${side} registers  ${registers.join(', ')}`)
     if (requires.length > 0) lines.push(`  ${side} requires   ${requires.join(', ')}`)
-    for (const { hook, stage, position } of taps) lines.push(`  ${side} taps       ${hook}, ${stageName(stage)}, no. ${position}`)
+    for (const { hook, stage, position } of taps)
+      lines.push(`  ${side} taps       ${hook}, ${stageName(stage)}, no. ${position}`)
   }
   const set = Object.entries((options ?? {}) as Record<string, unknown>)
   if (set.length > 0) lines.push('  options', ...set.map(([key, value]) => `    ${key}: ${JSON.stringify(value)}`))
@@ -24,8 +25,12 @@ const one = ({ name, use, version, from, options, defaults, sides }: InspectedEx
 /** What was found, for people. */
 export const inspectionText = ({ extensions, hooks }: Inspection): string => {
   const order = hooks.map(({ side, hook, taps }) => {
-    const names = taps.map(({ extension, stage }) => (stage === NORMAL ? extension : `${extension} (${stageName(stage)})`))
+    const names = taps.map(({ extension, stage }) =>
+      stage === NORMAL ? extension : `${extension} (${stageName(stage)})`
+    )
     return `  ${side} ${hook}: ${names.join(' → ')}`
   })
-  return [...extensions.map(one), ...(order.length === 0 ? [] : [`order of the taps\n${order.join('\n')}`])].join('\n\n')
+  return [...extensions.map(one), ...(order.length === 0 ? [] : [`order of the taps\n${order.join('\n')}`])].join(
+    '\n\n'
+  )
 }

@@ -59,7 +59,9 @@ export const inspectPackage = (found: ResolvedPackage, kernelVersion: string): I
     from,
     license: typeof license === 'string' ? license : 'not said',
     description,
-    scripts: installScripts.filter((script) => Object.hasOwn(scripts, script) && (from === 'folder' || script !== 'prepare')),
+    scripts: installScripts.filter(
+      (script) => Object.hasOwn(scripts, script) && (from === 'folder' || script !== 'prepare')
+    ),
     deprecated: (manifest as { deprecated?: string }).deprecated
   }
 }

@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path'
  * Settings of an outer npm that this one is to have as well: where packages come from. Whatever else `npx` or `npm run`
  * put into the environment is about the outer command, its workspace or `--global`, and would break this one.
  */
-const kept = /^npm_config_(registry|cache|userconfig|globalconfig|proxy|https_proxy|noproxy|ca|cafile|cert|key|strict_ssl|offline|prefer_offline|fetch_.*|maxsockets|before|min_release_age|(@[^:]+:)?registry|\/\/.*)$/i
+const kept =
+  /^npm_config_(registry|cache|userconfig|globalconfig|proxy|https_proxy|noproxy|ca|cafile|cert|key|strict_ssl|offline|prefer_offline|fetch_.*|maxsockets|before|min_release_age|(@[^:]+:)?registry|\/\/.*)$/i
 
 /** The environment for npm. */
 export const npmEnvironment = (env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv =>

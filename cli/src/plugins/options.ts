@@ -13,5 +13,8 @@ export const readOptions = (text: string | undefined): Record<string, unknown> =
     })
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw new RystraError('usage.invalid', { detail: '--options: expected an object', hint: `for example --options '{"from": 8}'` })
+  throw new RystraError('usage.invalid', {
+    detail: '--options: expected an object',
+    hint: `for example --options '{"from": 8}'`
+  })
 }

@@ -28,7 +28,9 @@ const notFound = (detail: string, hint?: string): RystraError =>
 const checked = (manifest: unknown, where: string): PackageJson & { name: string; version: string } => {
   const { name, version } = (manifest ?? {}) as PackageJson
   if (typeof name !== 'string' || !namePattern.test(name) || typeof version !== 'string') {
-    throw new RystraError('extension.not-an-extension', { detail: `${where}: its package.json has no name and version` })
+    throw new RystraError('extension.not-an-extension', {
+      detail: `${where}: its package.json has no name and version`
+    })
   }
   return manifest as PackageJson & { name: string; version: string }
 }
@@ -47,10 +49,21 @@ const ofPath = async (text: string, cwd: string): Promise<ResolvedPackage> => {
   const found = isFolder ? await readPackage(path) : await manifestOfTarball(path)
   if (found === undefined) throw notFound(`${join(path, 'package.json')} is not there, or cannot be read`)
   const manifest = checked(found, path)
-  return { name: manifest.name, version: manifest.version, from: isFolder ? 'folder' : 'tarball', spec: `file:${path}`, manifest }
+  return {
+    name: manifest.name,
+    version: manifest.version,
+    from: isFolder ? 'folder' : 'tarball',
+    spec: `file:${path}`,
+    manifest
+  }
 }
 
-const ofRegistry = async (name: string, range: string | undefined, dir: string, signal?: AbortSignal): Promise<ResolvedPackage> => {
+const ofRegistry = async (
+  name: string,
+  range: string | undefined,
+  dir: string,
+  signal?: AbortSignal
+): Promise<ResolvedPackage> => {
   const wanted = `${name}@${range ?? 'latest'}`
   let answer: unknown
   try {
@@ -74,7 +87,12 @@ const ofRegistry = async (name: string, range: string | undefined, dir: string, 
  * Finds out which package a name, path or tarball means. A name is looked for in the checkout this command runs from,
  * then in the registry. Rejects with `extension.not-found`, `extension.not-an-extension` or `usage.invalid`.
  */
-export const resolvePackage = async (text: string, cwd: string, dir: string, signal?: AbortSignal): Promise<ResolvedPackage> => {
+export const resolvePackage = async (
+  text: string,
+  cwd: string,
+  dir: string,
+  signal?: AbortSignal
+): Promise<ResolvedPackage> => {
   if (isPath(text)) return ofPath(text, cwd)
   const at = text.indexOf('@', 1)
   const name = at === -1 ? text : text.slice(0, at)

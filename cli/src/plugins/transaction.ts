@@ -1,6 +1,18 @@
 import { RystraError } from '@rystra/model'
 import { constants } from 'node:fs'
-import { copyFile, link, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  copyFile,
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile
+} from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
 /** Files that npm changes, beside node_modules. */
@@ -71,7 +83,12 @@ export class Transaction {
     for (const name of present) await copyFile(join(dir, name), join(backup, name))
     const modules = await exists(join(dir, 'node_modules'))
     if (modules) await cloneFolder(join(dir, 'node_modules'), join(backup, 'node_modules'))
-    const journal: Journal = { pid: process.pid, files: present, absent: names.filter((name) => !present.includes(name)), modules }
+    const journal: Journal = {
+      pid: process.pid,
+      files: present,
+      absent: names.filter((name) => !present.includes(name)),
+      modules
+    }
     // Last, and under its name only when it is whole: a backup without it was never used.
     await writeFile(join(backup, 'journal.tmp'), JSON.stringify(journal))
     await rename(join(backup, 'journal.tmp'), join(backup, 'journal.json'))

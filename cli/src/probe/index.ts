@@ -15,7 +15,11 @@ const failed = (detail: string): RystraError => new RystraError('extension.load-
 
 const errorOf = ({ code, message, detail, hint, side, problems }: ReportedError): RystraError => {
   const error = isErrorCode(code)
-    ? new RystraError(code, { hint, ...(detail === undefined ? {} : { detail }), ...(side === undefined ? {} : { side }) })
+    ? new RystraError(code, {
+        hint,
+        ...(detail === undefined ? {} : { detail }),
+        ...(side === undefined ? {} : { side })
+      })
     : failed(message)
   return problems === undefined ? error : Object.assign(error, { problems })
 }
@@ -53,7 +57,8 @@ export const probe = (request: ProbeRequest, signal?: AbortSignal, timeout = pro
     })
     child.on('message', (message) => {
       if (message === 'ready') child.send(request)
-      else if (typeof message === 'object' && message !== null && 'report' in message) end((message as { report: ProbeReport }).report)
+      else if (typeof message === 'object' && message !== null && 'report' in message)
+        end((message as { report: ProbeReport }).report)
       else if (typeof message === 'object' && message !== null && 'error' in message) {
         end(errorOf((message as Extract<ProbeAnswer, { error: unknown }>).error))
       } else end(failed('it sent something else than an answer'))

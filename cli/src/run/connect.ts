@@ -23,5 +23,13 @@ export const connect = async ({ cwd, config: file, retry, json, debug }: Connect
     })
   }
   const reconnect = retry ? client.reconnect : { ...client.reconnect, attempts: 0 }
-  await runClient({ config: { ...config, client: { ...client, reconnect } }, dir, path, json, debug, brief: true, patient: retry })
+  await runClient({
+    config: { ...config, client: { ...client, reconnect } },
+    dir,
+    path,
+    json,
+    debug,
+    brief: true,
+    patient: retry
+  })
 }

@@ -88,7 +88,11 @@ export const feedClient = (feed: Feed, client: Client, serverName: string): void
   client.on('published', ({ name, kind, address, spec }) => {
     const { local } = spec as { local?: unknown }
     const to = local === undefined ? name : String(local)
-    feed.event('published', { name, kind, address, ...(local === undefined ? {} : { local: to }) }, `${address} → ${to}`)
+    feed.event(
+      'published',
+      { name, kind, address, ...(local === undefined ? {} : { local: to }) },
+      `${address} → ${to}`
+    )
   })
   client.on('unpublished', ({ name, kind, address }, error) => {
     const why = error === undefined ? '' : `: ${error.message}`

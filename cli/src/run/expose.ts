@@ -30,7 +30,9 @@ export const dialFields = (pairs: readonly string[]): Record<string, unknown> =>
     pairs.map((pair) => {
       const match = /^([A-Za-z_][\w-]*)=(.*)$/s.exec(pair)
       if (match === null || ['transport', 'host', 'port', 'muxer', '__proto__'].includes(match[1] ?? '')) {
-        throw new RystraError('usage.invalid', { detail: `--dial: expected field=value of the transport, got ${JSON.stringify(pair.slice(0, 80))}` })
+        throw new RystraError('usage.invalid', {
+          detail: `--dial: expected field=value of the transport, got ${JSON.stringify(pair.slice(0, 80))}`
+        })
       }
       const [, field = '', text = ''] = match
       if (/^(?:true|false)$/.test(text)) return [field, text === 'true']
@@ -56,9 +58,20 @@ export const expose = async (options: ExposeOptions): Promise<void> => {
     extensions: [tokenEntry(token), ...(await packagesFor(cwd, ...needs))],
     client: {
       // A name for this process alone: two of them on one machine are two clients, and neither replaces the other.
-      id: `${hostname().replaceAll(/[^\w.-]+/g, '-').slice(0, 64) || 'client'}-${randomBytes(4).toString('hex')}`,
+      id: `${
+        hostname()
+          .replaceAll(/[^\w.-]+/g, '-')
+          .slice(0, 64) || 'client'
+      }-${randomBytes(4).toString('hex')}`,
       connect: { ...server, ...(muxer === undefined ? {} : { muxer }), ...dialFields(options.dial) },
-      proxies: [{ name: options.name ?? `${kind}-${local.slice(local.lastIndexOf(':') + 1)}`.slice(0, 128), kind, local, ...(port === undefined ? {} : { port }) }],
+      proxies: [
+        {
+          name: options.name ?? `${kind}-${local.slice(local.lastIndexOf(':') + 1)}`.slice(0, 128),
+          kind,
+          local,
+          ...(port === undefined ? {} : { port })
+        }
+      ],
       ...(options.retry ? {} : { reconnect: { attempts: 0 } })
     }
   }

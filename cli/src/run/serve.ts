@@ -45,7 +45,13 @@ const find = async ({ cwd, config: file }: ServeOptions): Promise<LoadedConfig |
   }
 }
 
-const quick = async ({ cwd, transport = defaultTransport, host = '0.0.0.0', port = defaultPort, token: flag }: ServeOptions): Promise<Prepared> => {
+const quick = async ({
+  cwd,
+  transport = defaultTransport,
+  host = '0.0.0.0',
+  port = defaultPort,
+  token: flag
+}: ServeOptions): Promise<Prepared> => {
   const token = givenToken(flag) ?? freshToken()
   const config: RystraConfig = {
     extensions: [tokenEntry(token), ...(await packagesFor(cwd, `transport:${transport}`))],
@@ -94,25 +100,40 @@ export const joinArgs = ({ transport, host, port }: Listening, token: string): s
   token
 ]
 
-const quoted = (word: string): string => (/^[\w@%+=:,./[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
+const quoted = (word: string): string =>
+  /^[\w@%+=:,./[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 
 const tellStarted = (feed: Feed, server: Server, token: string | undefined): void => {
-  for (const one of server.listening) feed.event('listening', one, `Listening on ${one.transport} ${formatAddress(one)}.`)
+  for (const one of server.listening)
+    feed.event('listening', one, `Listening on ${one.transport} ${formatAddress(one)}.`)
   const [first] = server.listening
   if (token === undefined || first === undefined) return
   const args = joinArgs(first, token)
-  feed.event('join', { args }, `\nOn the machine with the service, here on its port 3000:\n\n  npx rystra expose tcp 3000 ${args.map(quoted).join(' ')}\n`)
+  feed.event(
+    'join',
+    { args },
+    `\nOn the machine with the service, here on its port 3000:\n\n  npx rystra expose tcp 3000 ${args.map(quoted).join(' ')}\n`
+  )
 }
 
 /** Runs a server until it is told to stop. Rejects with what it could not start with. */
 export const serve = async (options: ServeOptions): Promise<void> => {
   const loaded = await find(options)
   const { config, dir, path, token } = loaded === undefined ? await quick(options) : configured(loaded, options)
-  const log = await createLog({ config: config.log, level: loaded === undefined ? 'warn' : undefined, debug: options.debug })
+  const log = await createLog({
+    config: config.log,
+    level: loaded === undefined ? 'warn' : undefined,
+    debug: options.debug
+  })
   const server = await createServer(config, { dir, log })
   if (loaded !== undefined) {
     const origin = { dir, ...(path === undefined ? {} : { file: path }) }
-    validateWith({ ...loaded.config, ...config } as LoadedConfig['config'], server.kernel.current.registries, 'server', origin)
+    validateWith(
+      { ...loaded.config, ...config } as LoadedConfig['config'],
+      server.kernel.current.registries,
+      'server',
+      origin
+    )
   }
   const feed = new Feed(options.json, loaded !== undefined)
   feedServer(feed, server)

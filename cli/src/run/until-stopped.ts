@@ -11,6 +11,9 @@ export interface Running {
 /** What a shell expects after Ctrl-C, and after a kill. */
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
 
+/** Milliseconds in which a second signal is the first once more: `npx` passes on what the terminal has sent to us as well. */
+const echo = 300
+
 /**
  * Starts it, calls `started`, and waits until a signal stops it or `ended` settles. The first SIGINT or SIGTERM drains
  * and resolves; the second ends the process at once. Rejects with what a start failed with, or what ended it.
@@ -21,15 +24,17 @@ export const untilStopped = async (
   started: () => void,
   ended: Promise<void> = new Promise(() => {})
 ): Promise<void> => {
-  let asked = false
+  let asked = 0
   let stopped: () => void = () => {}
   const done = new Promise<void>((resolve) => {
     stopped = resolve
   })
   let up = false
   const onSignal = (name: 'SIGINT' | 'SIGTERM'): void => {
-    if (asked) process.exit(exitCodes[name])
-    asked = true
+    const now = performance.now()
+    if (asked > 0 && now - asked < echo) return
+    if (asked > 0) process.exit(exitCodes[name])
+    asked = now
     const { streams } = running
     const wait = streams === 0 ? '' : `; ${streams} open ${streams === 1 ? 'connection' : 'connections'} may finish`
     feed.event('stopping', { streams })
@@ -46,11 +51,11 @@ export const untilStopped = async (
       up = true
     } catch (error) {
       // Given up by the signal: not a failure.
-      if (asked && isRystraError(error)) return await done
+      if (asked > 0 && isRystraError(error)) return await done
       throw error
     }
-    if (!asked) started()
-    await Promise.race([done, ended.then(() => (asked ? done : undefined))])
+    if (asked === 0) started()
+    await Promise.race([done, ended.then(() => (asked > 0 ? done : undefined))])
   } catch (error) {
     await running.stop({ drain: 0 })
     throw error

@@ -52,7 +52,8 @@ A name is looked for in the checkout this command runs from, then in the registr
     this.log(`${name}: registers ${registers.join(', ') || 'nothing'}; taps ${taps.join(', ') || 'nothing'}`)
     if (added.dryRun) this.log('It would be added. Nothing was changed.')
     else if (added.written) this.log(`Added to ${added.config}. See: rystra plugins:inspect ${name}`)
-    else this.log(`Installed. The configuration is code: write this into its \`extensions\` by hand.\n\n${added.snippet}`)
+    else
+      this.log(`Installed. The configuration is code: write this into its \`extensions\` by hand.\n\n${added.snippet}`)
     return added
   }
 }

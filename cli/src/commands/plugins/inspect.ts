@@ -2,7 +2,8 @@ import * as Args from '@oclif/core/args'
 import { configFlag, RystraCommand } from '../../command.js'
 
 export default class PluginsInspect extends RystraCommand {
-  static override description = `Shows who taps what in which order, who registers what, and every option with its default.
+  static override description =
+    `Shows who taps what in which order, who registers what, and every option with its default.
 
 Everything is set up for that, and nothing is started. Secrets are left out.`
 

@@ -1,0 +1,36 @@
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
+import { RystraCommand } from '../../command.js'
+
+export default class ExtensionCreate extends RystraCommand {
+  static override description = `Writes a hook extension in TypeScript: twenty lines, a test that passes, and a README.
+
+It needs no build: the test and the tunnel load the TypeScript as it is.`
+
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> office-hours',
+    '<%= config.bin %> <%= command.id %> @acme/rystra-acl --dir ../acl'
+  ]
+
+  static override args = {
+    name: Args.string({ description: 'Name of the package.', required: true })
+  }
+
+  static override flags = {
+    dir: Flags.string({ description: 'Folder to write it into. [default: the name]', helpValue: '<folder>' })
+  }
+
+  async run(): Promise<unknown> {
+    const { args, flags } = await this.parse(ExtensionCreate)
+    const { createExtension } = await import('../../extension/create.js')
+    const { relative } = await import('node:path')
+    const created = await createExtension(args.name, flags.dir, process.cwd())
+    const there = relative(process.cwd(), created.dir) || '.'
+    this.log(created.dir)
+    for (const file of created.files) this.log(`  new  ${file}`)
+    this.log(
+      `\nNext:\n  cd ${there}\n  npm install\n  npm test\n\nThen, in the folder of a tunnel: rystra plugins:add ${created.dir}`
+    )
+    return created
+  }
+}
