@@ -1,7 +1,7 @@
-/** One generated page. Every module of this folder but this one exports one as its default. */
+/** One generated page. Every module of this folder but this one and pages.ts exports one as its default. */
 export interface Page {
   /** Relative to the root. */
   readonly file: string
-  /** The whole text, without the line that says that it is generated. */
+  /** The whole text; without the line that says that it is generated, unless the page has one of its own. */
   text(): Promise<string> | string
 }
