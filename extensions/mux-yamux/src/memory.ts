@@ -16,7 +16,8 @@ export class Memory {
   readonly #limit: number
   /** Bytes that inboxes and pinned slabs take. */
   used = 0
-  #grown = 0
+  /** Bytes by which windows are larger now than they were at first. */
+  grown = 0
 
   constructor(limit: number) {
     this.#limit = limit
@@ -31,14 +32,14 @@ export class Memory {
    * than a quarter of what is left.
    */
   grow(bytes: number): boolean {
-    if (bytes * 4 > this.#limit / 2 - this.#grown) return false
-    this.#grown += bytes
+    if (bytes * 4 > this.#limit / 2 - this.grown) return false
+    this.grown += bytes
     return true
   }
 
   /** Gives window back. */
   shrink(bytes: number): void {
-    this.#grown -= bytes
+    this.grown -= bytes
   }
 }
 

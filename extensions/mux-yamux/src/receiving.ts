@@ -57,6 +57,11 @@ export class Receiving {
     return this.#reader
   }
 
+  /** The present window, in bytes. */
+  get window(): number {
+    return this.#window
+  }
+
   /** A data frame of `bytes` has begun. False if that is more than the other side may send. */
   expect(bytes: number): boolean {
     if (bytes > this.#credit) return false

@@ -9,7 +9,7 @@ import { Pulse } from './pulse.js'
 import { type StreamHost, YamuxStream } from './stream.js'
 import { Waiting } from './waiting.js'
 
-/** The stream that the session uses for control messages: the first one the client opens. */
+/** The first stream of a link, if the client opens it, carries the control messages of the session. */
 const CONTROL_ID = 1
 
 /** Milliseconds the last frames have to get out when the session ends. */
@@ -36,6 +36,8 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   readonly #waiting: Waiting
   readonly #theirs: number
   #nextId: number
+  /** The first stream was the client's. */
+  #controlled: boolean | undefined
   /** Whose payload is being parsed; undefined: nobody's, it is dropped. */
   #current: YamuxStream | undefined
   #currentEnds = false
@@ -79,7 +81,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   // StreamLink
 
   get streams(): number {
-    return this.#streams.size - (this.#streams.has(CONTROL_ID) ? 1 : 0)
+    return this.#streams.size - (this.#controlled && this.#streams.has(CONTROL_ID) ? 1 : 0)
   }
 
   open(signal?: AbortSignal): Promise<Duplex> {
@@ -92,17 +94,23 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     if (this.#awayThere) return new RystraError('mux.closed', { detail: 'the other side accepts no more streams' })
     if (signal?.aborted === true) return new RystraError('stream.reset', { detail: 'given up' })
     if (this.#streams.size + this.#waiting.waiters >= this.#options.maxStreams) return new RystraError('stream.limit')
-    if (this.#nextId + 2 * this.#waiting.waiters > MAX_U32) return new RystraError('mux.closed', { detail: 'all stream ids are used up' })
+    if (this.#nextId + 2 * this.#waiting.waiters > MAX_U32)
+      return new RystraError('mux.closed', { detail: 'all stream ids are used up' })
     return undefined
   }
 
   #open(): YamuxStream {
     const stream = new YamuxStream(this.#nextId, this)
     this.#nextId += 2
-    this.#streams.set(stream.id, stream)
+    this.#add(stream)
     this.#waiting.opened(stream)
     this.out.frame(Type.windowUpdate, Flag.syn, stream.id, 0)
     return stream
+  }
+
+  #add(stream: YamuxStream): void {
+    this.#controlled ??= stream.id === CONTROL_ID
+    this.#streams.set(stream.id, stream)
   }
 
   goAway(): void {
@@ -259,7 +267,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
       return
     }
     const stream = new YamuxStream(id, this)
-    this.#streams.set(id, stream)
+    this.#add(stream)
     this.out.frame(Type.windowUpdate, Flag.ack, id, 0)
     onStream(stream.duplex)
   }

@@ -1,4 +1,6 @@
-import { muxerKit } from '@rystra/testkit'
-import yamux from '../src/index.js'
+import { extensionKit, muxerKit } from '@rystra/testkit'
+import muxYamux from '../src/index.js'
 
-muxerKit({ muxer: yamux() })
+muxerKit({ muxer: muxYamux() }, { title: 'mux-yamux as a muxer' })
+
+extensionKit({ use: muxYamux() }, { title: 'mux-yamux as an extension' })

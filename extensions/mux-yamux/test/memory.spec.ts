@@ -1,0 +1,70 @@
+import { expect } from 'chai'
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { cleanUp, quiet, socketPair, turns, until } from './ends.js'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+const used = async (): Promise<number> => {
+  for (let round = 0; round < 3; round++) {
+    await turns(3)
+    collect()
+  }
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+describe('ten thousand streams', () => {
+  const COUNT = 10_000
+
+  afterEach(cleanUp)
+
+  it('cost at most 8 KiB each at each end while they are idle, and nothing when they are over', async function () {
+    this.timeout(60_000)
+    const pair = await socketPair()
+    const hold: Duplex[] = []
+    pair.server.onStream = (stream) => {
+      // As the relay has it: somebody reads, and nothing comes.
+      hold.push(quiet(stream).on('data', () => {}))
+    }
+    for (let index = 0; index < 100; index++) hold.push(quiet(await pair.client.open()))
+    const before = await used()
+    for (let index = 0; index < COUNT; index++) {
+      const stream = quiet(await pair.client.open())
+      stream.on('data', () => {}).write('x')
+      hold.push(stream)
+    }
+    await until(() => pair.server.streams === COUNT + 99, 'all streams', 30_000)
+    await turns(5)
+    const each = ((await used()) - before) / COUNT / 2
+    expect(each, 'bytes of an idle stream at one end').to.be.lessThan(8 * 1024)
+    for (const stream of hold.splice(0)) stream.destroy()
+    await until(() => pair.server.streams === 0 && pair.client.streams === 0, 'the end of all', 30_000)
+    const left = ((await used()) - before) / COUNT
+    expect(left, 'bytes left of a stream').to.be.lessThan(200)
+  })
+
+  it('each carry their own bytes, all at a time', async function () {
+    this.timeout(60_000)
+    const pair = await socketPair()
+    pair.server.onStream = (stream) => quiet(stream).pipe(stream)
+    const streams: Duplex[] = []
+    for (let index = 0; index < COUNT; index++) streams.push(quiet(await pair.client.open()))
+    const answers = await Promise.all(
+      streams.map(async (stream, index) => {
+        stream.end(`stream ${index}`)
+        let answer = ''
+        stream.on('data', (chunk: Buffer) => {
+          answer += String(chunk)
+        })
+        await once(stream, 'end')
+        return answer === `stream ${index}`
+      })
+    )
+    expect(answers.filter((right) => right)).to.have.length(COUNT)
+    await until(() => pair.server.streams === 0 && pair.client.streams === 0, 'the end of all')
+  })
+})
