@@ -21,6 +21,7 @@ export class RawBackedDuplex extends Duplex implements RawReader {
       if (error !== undefined) this.destroy(error)
       else if (this.writableFinished && this.readableEnded) this.destroy()
     }
+    if (raw.closed) this.destroy(new Error('closed before it was taken over'))
   }
 
   onBytes(buffer: Buffer, start: number, end: number, _shared: boolean): boolean | typeof KEEP {

@@ -1,4 +1,5 @@
 /** Moves bytes between sockets and streams: raw access, buffers, the pump. */
+export { cutOff } from './cut-off.js'
 export * from './duplex-of.js'
 export { onreadWorks } from './onread.js'
 export * from './pump.js'

@@ -23,7 +23,9 @@ interface Handle {
 }
 
 const findKeys = (): Keys | undefined => {
-  const probe = new net.Socket({ onread: { buffer: Buffer.alloc(1), callback: () => true } } as net.SocketConstructorOpts)
+  const probe = new net.Socket({
+    onread: { buffer: Buffer.alloc(1), callback: () => true }
+  } as net.SocketConstructorOpts)
   const symbols = Object.getOwnPropertySymbols(probe)
   const find = (description: string): symbol | undefined => symbols.find((symbol) => symbol.description === description)
   const buffer = find('kBuffer')
@@ -51,12 +53,7 @@ export const canReadInto = (socket: net.Socket): boolean =>
  * From now on reads go into `buffer`, and `onRead` is told. After each read `next` is asked for the buffer of the
  * following one; `undefined` keeps the present one. May be called again, to change the buffer between reads.
  */
-export const readInto = (
-  socket: net.Socket,
-  buffer: Buffer,
-  onRead: OnRead,
-  next: () => Buffer | undefined
-): void => {
+export const readInto = (socket: net.Socket, buffer: Buffer, onRead: OnRead, next: () => Buffer | undefined): void => {
   const handle = handleOf(socket)
   if (keys === undefined || handle === undefined) return
   const fields = socket as unknown as Record<symbol, unknown>

@@ -64,8 +64,9 @@ class TappedStep extends Step {
     let answer: Buffer
     try {
       answer = this.#tap(buffer.subarray(start, end))
+      if (!(answer instanceof Uint8Array)) throw new TypeError('a tap has to answer with a Buffer')
     } catch (error) {
-      this.#fail(error as Error)
+      this.#fail(error instanceof Error ? error : new Error(String(error)))
       return true
     }
     const read = end - start
@@ -75,7 +76,10 @@ class TappedStep extends Step {
       const at = answer.byteOffset - buffer.byteOffset
       if (answer.buffer === buffer.buffer && at >= start && at + answer.length <= end) {
         verdict = super.onBytes(buffer, at, at + answer.length, shared)
-      } else verdict = super.onBytes(answer, 0, answer.length, false)
+      } else {
+        // Who keeps the tap's memory keeps none of the source's.
+        verdict = super.onBytes(answer, 0, answer.length, false) !== false
+      }
     }
     this.bytes += read - answer.length
     return verdict
@@ -95,6 +99,7 @@ const chain = (from: RawStream, to: RawStream, stages: Stages | undefined, fail:
     stream.onClose = (error) => {
       if (error !== undefined) fail(error)
     }
+    if (stream.closed) queueMicrotask(() => fail(new Error('a transform was closed before it was used')))
     stream.read(new Step(after))
   })
   return first
@@ -106,7 +111,7 @@ const chain = (from: RawStream, to: RawStream, stages: Stages | undefined, fail:
  */
 export const pump = (a: RawStream, b: RawStream, done: PumpDone, options: PumpOptions = {}): Pump => {
   const { aToB, bToA, headOfB } = options
-  let open = 2
+  const open = new Set([a, b])
   let failure: Error | undefined
   const reset = (error: Error = new Error('given up')): void => {
     failure ??= error
@@ -115,10 +120,10 @@ export const pump = (a: RawStream, b: RawStream, done: PumpDone, options: PumpOp
   }
   const there = chain(a, b, aToB, reset)
   const back = chain(b, a, bToA, reset)
-  const closed = (error?: Error): void => {
-    open -= 1
+  const closed = (stream: RawStream, error?: Error): void => {
+    open.delete(stream)
     if (error !== undefined) reset(error)
-    if (open > 0) return
+    if (open.size > 0) return
     for (const stream of [...(aToB?.through ?? []), ...(bToA?.through ?? [])]) {
       stream.onClose = undefined
       stream.reset()
@@ -126,8 +131,8 @@ export const pump = (a: RawStream, b: RawStream, done: PumpDone, options: PumpOp
     done(there.bytes, back.bytes, failure)
   }
   for (const stream of [a, b]) {
-    stream.onClose = closed
-    if (stream.closed) queueMicrotask(() => closed(new Error('closed before it was relayed')))
+    stream.onClose = (error) => closed(stream, error)
+    if (stream.closed) queueMicrotask(() => closed(stream, new Error('closed before it was relayed')))
   }
   a.read(there)
   b.read(headOfB === undefined ? back : headOfB(back))

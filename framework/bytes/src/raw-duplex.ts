@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream'
+import { cutOff } from './cut-off.js'
 import type { RawReader, RawStream } from './raw.js'
+import { resetSeen } from './reset-seen.js'
 
 /** The {@link RawStream} of any `Duplex`, by its events. Correct, not fast: each written chunk is copied. */
 export class RawDuplex implements RawStream {
@@ -13,20 +15,28 @@ export class RawDuplex implements RawStream {
   #ended = false
   #endTold = false
   #error: Error | undefined
+  #closed = false
 
   constructor(stream: Duplex) {
     this.#stream = stream
     stream.on('error', (error: Error) => {
       this.#error ??= error
     })
-    stream.on('close', () => {
-      this.onClose?.(this.#error ?? (this.#ended && stream.writableFinished ? undefined : new Error('cut off')))
-    })
+    stream.once('close', this.#onClosed)
+    // Whether its event has been is not told: it is by the next turn.
+    if (stream.closed) setImmediate(this.#onClosed)
     stream.on('drain', () => this.onWritable?.())
   }
 
   get closed(): boolean {
-    return this.#stream.closed
+    return this.#closed
+  }
+
+  readonly #onClosed = (): void => {
+    if (this.#closed) return
+    this.#closed = true
+    const { writableFinished } = this.#stream
+    this.onClose?.(this.#error ?? (this.#ended && writableFinished ? undefined : new Error('cut off')))
   }
 
   read(reader: RawReader): void {
@@ -34,16 +44,23 @@ export class RawDuplex implements RawStream {
     this.#reader = reader
     this.#paused = false
     if (first) {
-      if (this.#stream.readableEnded) this.#ended = true
-      this.#stream.on('end', () => {
-        this.#ended = true
-        this.#flow()
-      })
+      if (this.#stream.readableEnded) this.#onEnd()
+      this.#stream.on('end', this.#onEnd)
       this.#stream.on('data', (chunk: Buffer) => {
         this.#back.push(chunk)
         this.#flow()
       })
     }
+    this.#flow()
+  }
+
+  readonly #onEnd = (): void => {
+    const reset = resetSeen(this.#stream)
+    if (reset !== undefined) {
+      this.#stream.destroy(reset)
+      return
+    }
+    this.#ended = true
     this.#flow()
   }
 
@@ -89,6 +106,7 @@ export class RawDuplex implements RawStream {
   reset(): void {
     if (this.#stream.destroyed) return
     this.#error ??= new Error('reset by this side')
-    this.#stream.destroy(this.#error)
+    this.#paused = true
+    cutOff(this.#stream, this.#error)
   }
 }

@@ -1,6 +1,8 @@
-import net from 'node:net'
+import type net from 'node:net'
+import { cutOff } from './cut-off.js'
 import { readInto } from './onread.js'
 import { HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
+import { resetSeen } from './reset-seen.js'
 import { forgetSlab, releaseSlab, SLAB_SIZE, takeSlab } from './slab.js'
 
 /**
@@ -19,6 +21,12 @@ const WRITE_LIMIT = 64 * 1024
 /** A slab that was not read into for this long, in milliseconds, goes back to the pool. */
 const SWEEP = 2000
 
+/**
+ * Each time the slab of a socket was taken in vain, it may keep the next one twice as long, up to so many sweeps (half
+ * an hour). Changing the buffer between reads costs a few bytes inside Node that only the end of the socket gives back.
+ */
+const MAX_PATIENCE = 1024
+
 const empty = Buffer.alloc(0)
 
 /** The fast {@link RawStream} of a `net.Socket`: reads without allocation, writes without a queue. */
@@ -35,6 +43,9 @@ export class RawSocket implements RawStream {
   #held = false
   #paused = false
   #fresh = false
+  #quiet = 0
+  #patience = 1
+  #flushing = 0
   #ended = false
   #endTold = false
   #back: Buffer[] | undefined
@@ -43,9 +54,10 @@ export class RawSocket implements RawStream {
 
   constructor(socket: net.Socket) {
     this.#socket = socket
-    this.#closed = socket.closed
     socket.on('error', this.#onError)
-    socket.on('close', this.#onClosed)
+    socket.once('close', this.#onClosed)
+    // Whether its event has been is not told: it is by the next turn.
+    if (socket.closed) setImmediate(this.#onClosed)
   }
 
   get closed(): boolean {
@@ -68,7 +80,7 @@ export class RawSocket implements RawStream {
       this.#back ??= []
       this.#back.push(chunk)
     }
-    if (socket.readableEnded) this.#ended = true
+    if (socket.readableEnded) this.#onEnd()
     else if (!socket.destroyed) readInto(socket, common, this.#onRead, this.#nextBuffer)
     this.#deliverBack()
   }
@@ -92,6 +104,12 @@ export class RawSocket implements RawStream {
 
   readonly #onRead = (bytes: number): boolean => {
     const reader = this.#reader as RawReader
+    if (this.#paused) {
+      // TLS hands over what it has decrypted already, asked or not. It never fills the common buffer, so has no slab.
+      this.#back ??= []
+      this.#back.push(Buffer.from(this.#view.subarray(0, bytes)))
+      return false
+    }
     this.#fresh = true
     const slab = this.#slab
     if (slab === undefined) {
@@ -162,8 +180,13 @@ export class RawSocket implements RawStream {
   sweep(): void {
     if (this.#fresh || this.#held) {
       this.#fresh = false
+      this.#quiet = 0
       return
     }
+    this.#quiet += 1
+    if (this.#quiet < this.#patience) return
+    this.#quiet = 0
+    this.#patience = Math.min(2 * this.#patience, MAX_PATIENCE)
     this.#demote()
     this.#next = undefined
     if (!this.#socket.destroyed) readInto(this.#socket, this.#view, this.#onRead, this.#nextBuffer)
@@ -193,12 +216,15 @@ export class RawSocket implements RawStream {
     // What the kernel took at once is no longer counted here.
     const waiting = socket.writableLength
     if (waiting === 0 || (shared && waiting < WRITE_LIMIT)) return true
+    this.#flushing += 1
     socket.write(empty, this.#onFlushed)
     return false
   }
 
+  /** Only the last of several writes that had to wait makes the way free: lent memory may hang on each of them. */
   readonly #onFlushed = (error?: Error | null): void => {
-    if (error === undefined || error === null) this.onWritable?.()
+    this.#flushing -= 1
+    if (this.#flushing === 0 && (error === undefined || error === null)) this.onWritable?.()
   }
 
   end(): void {
@@ -206,15 +232,18 @@ export class RawSocket implements RawStream {
   }
 
   reset(): void {
-    const socket = this.#socket
-    if (socket.destroyed) return
+    if (this.#socket.destroyed) return
     this.#error ??= new Error('reset by this side')
-    // Only TCP knows a reset; a pipe or TLS is just cut.
-    if (socket.constructor === net.Socket && socket.remotePort !== undefined) socket.resetAndDestroy()
-    else socket.destroy()
+    this.#paused = true
+    cutOff(this.#socket)
   }
 
   readonly #onEnd = (): void => {
+    const reset = resetSeen(this.#socket)
+    if (reset !== undefined) {
+      this.#socket.destroy(reset)
+      return
+    }
     this.#ended = true
     if (!this.#paused && this.#back === undefined) this.#tellEnd()
   }
@@ -230,6 +259,7 @@ export class RawSocket implements RawStream {
   }
 
   readonly #onClosed = (): void => {
+    if (this.#closed) return
     this.#closed = true
     if (this.#slab !== undefined) {
       if (this.#held) forgetSlab(this.#slab)

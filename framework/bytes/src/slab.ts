@@ -7,45 +7,72 @@ import { HEADROOM } from './raw.js'
 export const SLAB_SIZE = 256 * 1024
 
 /**
- * How much memory all slabs together may take, in bytes: 64 MiB, 255 streams in full flow at a time. A stream that finds
- * the pool empty reads through the shared buffer, which costs a copy and nothing else.
+ * How many slabs there may be at a time: 64 MiB, 256 streams in full flow. A stream that finds the pool empty reads
+ * through the shared buffer, which costs a copy and nothing else.
  */
-const POOL_LIMIT = 64 * 1024 * 1024
+const POOL_LIMIT = 256
 
 /** Slabs kept for the next one to ask, so that a burst does not pay for fresh memory again and again. */
 const IDLE_LIMIT = 16
 
-const idle: Buffer[] = []
-const taken = new Set<Buffer>()
+/** Where a slab is: with the pool, with somebody, or given up by somebody. */
+interface Whereabouts {
+  at: 'idle' | 'taken' | 'lost' | 'freed'
+}
 
-/** A slab dropped without {@link releaseSlab} is counted out when it is collected. */
-let lost = 0
-const collected = new FinalizationRegistry<void>(() => {
-  lost -= 1
+const idle: Buffer[] = []
+/** Weak, so that a slab that somebody keeps and forgets is collected, and counted out then. */
+const slabs = new WeakMap<Buffer, Whereabouts>()
+let taken = 0
+let alive = 0
+
+const collected = new FinalizationRegistry<Whereabouts>((slab) => {
+  if (slab.at === 'freed') return
+  if (slab.at === 'taken') taken -= 1
+  alive -= 1
 })
 
 /** Memory to read into: {@link HEADROOM} + {@link SLAB_SIZE} bytes, or nothing when the pool has given out all it may. */
 export const takeSlab = (): Buffer | undefined => {
-  let slab = idle.pop()
-  if (slab === undefined) {
-    if ((taken.size + lost + 1) * SLAB_SIZE > POOL_LIMIT) return undefined
-    slab = Buffer.allocUnsafeSlow(HEADROOM + SLAB_SIZE)
-  }
-  taken.add(slab)
+  const slab = idle.pop() ?? fresh()
+  if (slab === undefined) return undefined
+  const where = slabs.get(slab) as Whereabouts
+  where.at = 'taken'
+  taken += 1
+  return slab
+}
+
+const fresh = (): Buffer | undefined => {
+  if (alive >= POOL_LIMIT) return undefined
+  const slab = Buffer.allocUnsafeSlow(HEADROOM + SLAB_SIZE)
+  const where: Whereabouts = { at: 'idle' }
+  slabs.set(slab, where)
+  collected.register(slab, where)
+  alive += 1
   return slab
 }
 
 /** Gives a slab back. Anything that is not one, or was given back already, is ignored. */
 export const releaseSlab = (slab: Buffer): void => {
-  if (taken.delete(slab) && idle.length < IDLE_LIMIT) idle.push(slab)
+  const where = slabs.get(slab)
+  if (where?.at !== 'taken') return
+  taken -= 1
+  if (idle.length < IDLE_LIMIT) {
+    where.at = 'idle'
+    idle.push(slab)
+  } else {
+    where.at = 'freed'
+    alive -= 1
+  }
 }
 
 /** Gives up a slab that somebody may still be reading: it is not used again, and freed when nobody holds it. */
 export const forgetSlab = (slab: Buffer): void => {
-  if (!taken.delete(slab)) return
-  lost += 1
-  collected.register(slab)
+  const where = slabs.get(slab)
+  if (where?.at !== 'taken') return
+  where.at = 'lost'
+  taken -= 1
 }
 
 /** Slabs in use now. */
-export const slabsTaken = (): number => taken.size
+export const slabsTaken = (): number => taken
