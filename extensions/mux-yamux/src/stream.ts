@@ -74,10 +74,10 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
     this.sending.end()
   }
 
-  reset(error: Error = new RystraError('stream.reset', { detail: 'by this side' })): void {
+  reset(error?: Error): void {
     if (this.#over) return
     if (!this.#finSent || !this.receiving.ended) this.#host.out.frame(Type.windowUpdate, Flag.rst, this.id, 0)
-    this.#finish(error, true)
+    this.#finish(error ?? new RystraError('stream.reset', { detail: 'by this side' }), true)
   }
 
   // What the session tells
