@@ -32,6 +32,7 @@ export type MuxFlaw =
   | 'ends-on-close'
   | 'lazy-destroy'
   | 'tells-twice'
+  | 'tells-early'
   | 'tolerates-garbage'
   /** Frames of data of exactly so many bytes lose the last one. */
   | `loses-one-of-${number}`
@@ -300,13 +301,14 @@ class SimpleLink implements StreamLink {
   #gone(): void {
     if (this.#told) return
     this.#told = true
+    if (this.flaw === 'tells-early') this.onClose?.(this.#error)
     for (const stream of this.#streams.values()) {
       this.#streams.delete(stream.id)
       stream.destroy(resetBy('link'))
     }
     const orderly = this.#closing || this.#theyClosed
     const error = orderly ? undefined : (this.#error ?? resetBy('link'))
-    this.onClose?.(error)
+    if (this.flaw !== 'tells-early') this.onClose?.(error)
     if (this.flaw === 'tells-twice') this.onClose?.(error)
   }
 }

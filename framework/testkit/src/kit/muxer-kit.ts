@@ -314,16 +314,16 @@ const closing = [
   }),
   it('resets open streams when it closes', async (world, scope) => {
     await world.wrap()
-    const boxes = (await world.open()).map((stream) => new Inbox(stream, 0))
-    muxed(world.client).close()
-    await Promise.all(boxes.map((box, index) => box.cameReset(scope, index === 0 ? 'the server' : 'the client')))
+    const [near, far] = (await world.open()).map((stream) => new Inbox(stream, 0)) as [Inbox, Inbox]
+    muxed(world.server).close()
+    await Promise.all([near.wasGivenUp(scope, 'the end that closed'), far.cameReset(scope, 'the other end')])
     await scope.until(() => world.server.closes > 0 && world.client.closes > 0, 'both ends to be told of the close')
   }),
   it('resets open streams at once when it is destroyed', async (world, scope) => {
     await world.wrap()
-    const boxes = (await world.open()).map((stream) => new Inbox(stream, 0))
+    const [near, far] = (await world.open()).map((stream) => new Inbox(stream, 0)) as [Inbox, Inbox]
     muxed(world.server).destroy(new Error('enough'))
-    await Promise.all(boxes.map((box, index) => box.cameReset(scope, index === 0 ? 'the server' : 'the client')))
+    await Promise.all([near.wasGivenUp(scope, 'the end that destroyed it'), far.cameReset(scope, 'the other end')])
     await scope.until(() => world.server.closes > 0 && world.client.closes > 0, 'both ends to be told')
     assert.equal(world.server.error?.message.includes('enough'), true, `onClose was given ${world.server.error}`)
   }),
@@ -331,23 +331,25 @@ const closing = [
     await world.wrap()
     const ends = [...(await world.open()), ...(await world.open('client'))]
     const boxes = ends.map((stream) => new Inbox(stream, 0))
-    const order: string[] = []
-    for (const stream of ends) stream.once('close', () => order.push('stream'))
-    for (const side of sides) {
-      const link = muxed(world.end(side))
-      const { onClose } = link
-      link.onClose = (error) => {
-        assert.equal(link.streams, 0, 'streams were open when onClose was called')
-        onClose?.(error)
-      }
-    }
     world.lines.client.destroy(new Error('cable'))
-    await Promise.all(boxes.map((box) => box.cameReset(scope, 'a stream')))
+    await Promise.all(boxes.map((box) => box.wasGivenUp(scope, 'a stream')))
     await scope.until(() => world.server.closes > 0 && world.client.closes > 0, 'both ends to be told')
     await turns(20)
     assert.deepEqual([world.server.closes, world.client.closes], [1, 1], 'onClose has to be called once')
     for (const side of sides) assert.ok(world.end(side).error !== undefined, `the ${side} was not told why`)
     await failsWith(scope, muxed(world.server).open(), ['mux.closed'], 'open() on a link that was cut')
+  }),
+  it('has no stream left when it says that it is closed', async (world, scope) => {
+    await world.wrap()
+    for (const side of sides) quiet((await world.open(side))[0])
+    const left: number[] = []
+    for (const side of sides) {
+      const link = muxed(world.end(side))
+      link.onClose = () => void left.push(link.streams)
+    }
+    world.lines.client.destroy(new Error('cable'))
+    await scope.until(() => left.length === 2, 'both ends to be told')
+    assert.deepEqual(left, [0, 0], 'streams were open when onClose was called')
   }),
   it(
     'closes on garbage, and lets nothing escape',

@@ -26,7 +26,10 @@ class Links {
   readonly server: DataLinks
   readonly client: DataLinks
 
-  constructor(join: () => Lines, signal: AbortSignal) {
+  constructor(
+    join: () => Lines,
+    private readonly signal: AbortSignal
+  ) {
     this.server = {
       onLink: undefined,
       onRequest: undefined,
@@ -43,10 +46,16 @@ class Links {
             if (given.aborted || signal.aborted) return reject(new Error('given up'))
             const { server, client } = join()
             resolve(linkOf(client))
-            this.server.onLink?.(linkOf(server), opens)
+            this.#handOver(linkOf(server), opens)
           })
         })
     }
+  }
+
+  /** A session hands a link over once it has its muxer. */
+  #handOver(link: ByteLink, opens: boolean): void {
+    if (this.server.onLink !== undefined) this.server.onLink(link, opens)
+    else if (!this.signal.aborted) setImmediate(() => this.#handOver(link, opens))
   }
 }
 
@@ -84,12 +93,15 @@ export class MuxerWorld {
 
   /** Wraps both ends. */
   async wrap({ faults, before, late }: WorldOptions = {}): Promise<this> {
+    const open = new Set<Duplex>()
+    this.scope.defer(() => {
+      for (const end of open) end.on('error', () => {}).destroy()
+    })
     const join = (): Lines => {
       const [server, far] = duplexPair()
       const client = faults === undefined ? far : faulty(far, faults())
-      this.scope.defer(() => {
-        for (const end of [server, client]) if (!end.destroyed) end.on('error', () => {}).destroy()
-      })
+      open.add(server).add(client)
+      for (const end of [server, client]) end.once('close', () => open.delete(end))
       return { server, client }
     }
     this.lines = join()

@@ -67,6 +67,12 @@ export class Inbox {
     await scope.until(() => this.closed, `the close of the stream after the reset at ${who}`)
   }
 
+  /** Waits until the stream is given up by its own end: there nobody need be told, but it must not look like an end. */
+  async wasGivenUp(scope: Scope, who: string): Promise<void> {
+    await scope.until(() => this.closed, `the reset of the stream at ${who}`)
+    assert.ok(!this.ended, `${who} took a reset for a clean end`)
+  }
+
   #take(chunk: Buffer): void {
     if (this.from === undefined) this.#chunks.push(chunk)
     else if (this.#broken < 0) {

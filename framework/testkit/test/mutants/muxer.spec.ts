@@ -124,6 +124,7 @@ killsMutants(
     'resets open streams when it closes': mutant('ends-on-close', /took a reset for a clean end/),
     'resets open streams at once when it is destroyed': mutant('lazy-destroy', /in vain for the reset/),
     'resets all streams and says so once when its link is cut': mutant('tells-twice', /onClose has to be called once/),
+    'has no stream left when it says that it is closed': mutant('tells-early', /streams were open when onClose/),
     'closes on garbage, and lets nothing escape': mutant(
       'tolerates-garbage',
       /in vain for both ends to close on garbage/
