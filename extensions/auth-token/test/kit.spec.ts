@@ -5,7 +5,12 @@ const token = 'correct horse battery staple'
 
 authenticatorKit(
   {
-    server: authToken({ tokens: [{ identity: 'home', token }, { identity: 'office', token: `${token}s` }] }),
+    server: authToken({
+      tokens: [
+        { identity: 'home', token },
+        { identity: 'office', token: `${token}s` }
+      ]
+    }),
     client: authToken({ token }),
     stranger: authToken({ token: 'what nobody told the server' }),
     empty: authToken(),

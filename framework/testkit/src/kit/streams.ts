@@ -67,7 +67,7 @@ export class Inbox {
     await scope.until(() => this.closed, `the close of the stream after the reset at ${who}`)
   }
 
-  /** Waits until the stream is given up by its own end: there nobody need be told, but it must not look like an end. */
+  /** Waits until the stream is given up with its link: why is told there, but it must not look like an end here. */
   async wasGivenUp(scope: Scope, who: string): Promise<void> {
     await scope.until(() => this.closed, `the reset of the stream at ${who}`)
     assert.ok(!this.ended, `${who} took a reset for a clean end`)
