@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import path from 'node:path'
+import ts from 'typescript'
 import { root, sourceFiles, type Workspace, workspaces } from './workspaces.js'
 
 /** What each package of the framework may depend on; .dependency-cruiser.cjs holds each single import to the same table. */
@@ -12,22 +13,18 @@ const version: string = JSON.parse(readFileSync(path.join(root, 'lerna.json'), '
 const packages = workspaces()
 const published = packages.filter((each) => each.group !== 'examples')
 
-/** Names of packages, not of paths: `@scope/name` or `name`. */
-const imported = (file: string): string[] => {
-  const text = readFileSync(file, 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '')
-  const specifiers = [...text.matchAll(/(?:^|[;\n])\s*(?:import|export)\s[^'"`;]*?from\s+['"]([^'"]+)['"]/g)]
-    .concat([...text.matchAll(/(?:^|[;\n])\s*import\s+['"]([^'"]+)['"]/g)])
-    .concat([...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g)])
-    .map((match) => match[1] as string)
-  return specifiers
-    .filter((specifier) => !specifier.startsWith('.') && !isBuiltin(specifier))
+/** Names of the packages that a file imports, not of paths: `@scope/name` or `name`. */
+const imported = (file: string): string[] =>
+  ts
+    .preProcessFile(readFileSync(file, 'utf8'))
+    .importedFiles.map(({ fileName }) => fileName)
+    .filter((specifier) => !/^[.#]/.test(specifier) && !isBuiltin(specifier))
     .map((specifier) =>
       specifier
         .split('/')
         .slice(0, specifier.startsWith('@') ? 2 : 1)
         .join('/')
     )
-}
 
 const internal = (names: Iterable<string>): string[] =>
   [...names].filter((name) => name.startsWith('@rystra/')).map((name) => name.slice('@rystra/'.length))
