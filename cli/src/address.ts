@@ -78,9 +78,3 @@ export const formatServer = (server: ServerAddress): string => `${server.transpo
 
 /** Whether a host stands for all addresses of the machine. */
 export const isWildcard = (host: string): boolean => ['0.0.0.0', '::', '*', ''].includes(host)
-
-/** An address on which `host` can be reached: a wildcard becomes `instead`. */
-export const reachable = (address: string, instead: string): string => {
-  const split = splitHost(address)
-  return split?.port !== undefined && isWildcard(split.host) ? `${formatHost(instead)}:${split.port}` : address
-}

@@ -1,9 +1,18 @@
-import { inspect } from 'node:util'
 import { type NewEntry, unset } from './entry.js'
 import { appendItem, type List, listAt, mask, removeItem, scriptSyntax } from './scan.js'
 
-const literal = (value: unknown): string =>
-  inspect(value, { depth: 20, breakLength: 100, compact: true, maxArrayLength: null, maxStringLength: null })
+const text = (value: string): string => (/^[^\p{Cc}'\\]*$/u.test(value) ? `'${value}'` : JSON.stringify(value))
+
+const keyOf = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : text(name))
+
+/** What JSON can say, on one line, as one would write it by hand. */
+const literal = (value: unknown): string => {
+  if (typeof value === 'string') return text(value)
+  if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`
+  if (typeof value !== 'object' || value === null) return String(value)
+  const fields = Object.entries(value).map(([name, field]) => `${keyOf(name)}: ${literal(field)}`)
+  return fields.length === 0 ? '{}' : `{ ${fields.join(', ')} }`
+}
 
 /** An entry as TypeScript. On one line, without comments, when there is no indentation. */
 export const scriptEntry = (entry: NewEntry, indent?: string): string => {
@@ -11,18 +20,17 @@ export const scriptEntry = (entry: NewEntry, indent?: string): string => {
   const set = Object.entries(options)
   const rest = unset(entry)
   if (set.length === 0 && (rest.length === 0 || indent === undefined)) return literal(use)
-  const key = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : literal(name))
   if (indent === undefined) return `{ use: ${literal(use)}, options: ${literal(options)} }`
   const comment = set.length === 0 ? '// ' : ''
   const lines = [
     '{',
     `  use: ${literal(use)},`,
     `  ${comment}options: {`,
-    ...set.map(([name, value]) => `    ${key(name)}: ${literal(value)},`),
-    ...rest.map(
-      ({ key: name, value, description }) =>
-        `  ${set.length === 0 ? '// ' : ''}  ${set.length === 0 ? '' : '// '}${key(name)}: ${literal(value)},${description === undefined ? '' : ` // ${description}`}`
-    ),
+    ...set.map(([name, value]) => `    ${keyOf(name)}: ${literal(value)},`),
+    ...rest.map(({ key, value, description }) => {
+      const about = description === undefined ? '' : ` // ${description}`
+      return `${set.length === 0 ? '  //   ' : '    // '}${keyOf(key)}: ${literal(value)},${about}`
+    }),
     `  ${comment}}`,
     '}'
   ]

@@ -3,7 +3,7 @@ import { allOptions, type NewEntry, unset } from './entry.js'
 import { lineEnd, lineStart } from './scan.js'
 
 const scalar = (value: unknown): string =>
-  typeof value === 'string' && !/['\n\\\u0000-\u001f]/.test(value) ? `'${value}'` : JSON.stringify(value)
+  typeof value === 'string' && /^[^\p{Cc}'\\]*$/u.test(value) ? `'${value}'` : JSON.stringify(value)
 
 const keyOf = (key: string): string => (/^[A-Za-z_][\w-]*$/.test(key) ? key : scalar(key))
 

@@ -24,6 +24,8 @@ export interface AddOptions {
   /** Told what was found before anything is installed. */
   readonly onResolved: (found: Inspected) => void
   readonly onStep: (step: string) => void
+  /** Milliseconds for loading and setting up. @default 30000 */
+  readonly timeout?: number
 }
 
 /** What `plugins:add` did. */
@@ -61,7 +63,7 @@ export const addExtension = (options: AddOptions): Promise<Added> =>
     options.onStep('loading it, and setting everything up with it, without starting')
     const use = found.name
     const add = Object.keys(options.options).length === 0 ? use : { use, options: options.options }
-    const { extension } = await probe({ config: path, add, about: use }, signal)
+    const { extension } = await probe({ config: path, add, about: use }, signal, options.timeout)
     if (extension === undefined) throw new RystraError('internal', { detail: `${use} was not among what was loaded` })
 
     const entry: NewEntry = { use, options: options.options, defaults: extension.defaults }
@@ -84,8 +86,8 @@ export const addExtension = (options: AddOptions): Promise<Added> =>
         hint: 'write `extensions` as a list in a block of its own, and try again'
       })
     }
-    // What is in the file now, and not what was meant, has to work.
-    if (written) await probe({ config: path }, signal)
+    // Options were not compared with the file: variables in them are resolved only now.
+    if (written && typeof add !== 'string') await probe({ config: path }, signal, options.timeout)
     signal.throwIfAborted()
     const added: Added = {
       package: inspected,

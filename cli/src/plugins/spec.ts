@@ -17,7 +17,8 @@ export interface ResolvedPackage {
   readonly manifest: PackageJson
 }
 
-const namePattern = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/
+/** None that begins with a dash: npm would take it for a flag. */
+const namePattern = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*$/
 
 const isPath = (text: string): boolean =>
   /^\.{1,2}(?:[\\/]|$)|^~[\\/]|^file:/.test(text) || isAbsolute(text) || /\.(?:tgz|tar\.gz)$/.test(text)

@@ -1,0 +1,113 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+export const bin = fileURLToPath(new URL('../bin/run.js', import.meta.url))
+const tsx = import.meta.resolve('tsx')
+
+/** The command from its sources: `rystra-source` and tsx need no build. */
+const nodeArgs = ['--conditions=rystra-source', '--import', tsx]
+
+/** An environment in which nothing of the outer npm, of mocha or of a developer's shell is left. */
+export const cleanEnv = (extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => !/^(RYSTRA_|DEBUG$|NODE_OPTIONS$|npm_(?!config_(registry|cache|userconfig)))/.test(name)
+    )
+  )
+  return { ...env, NO_COLOR: '1', ...extra }
+}
+
+export interface Outcome {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+export interface SpawnOptions {
+  readonly cwd: string
+  readonly env?: NodeJS.ProcessEnv
+}
+
+const start = (args: readonly string[], { cwd, env }: SpawnOptions): ChildProcess =>
+  spawn(process.execPath, [...nodeArgs, bin, ...args], { cwd, env: cleanEnv(env), stdio: ['ignore', 'pipe', 'pipe'] })
+
+const collect = (child: ChildProcess): Promise<Outcome> =>
+  new Promise((resolve, reject) => {
+    let out = ''
+    let err = ''
+    child.stdout?.on('data', (chunk) => {
+      out += String(chunk)
+    })
+    child.stderr?.on('data', (chunk) => {
+      err += String(chunk)
+    })
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code, out, err }))
+  })
+
+/** Runs it to its end. */
+export const rystra = (args: readonly string[], options: SpawnOptions): Promise<Outcome> =>
+  collect(start(args, options))
+
+export interface Event {
+  readonly event: string
+  readonly [field: string]: unknown
+}
+
+/** A command that goes on, with its events. */
+export class Running {
+  readonly child: ChildProcess
+  readonly done: Promise<Outcome>
+  readonly events: Event[] = []
+  readonly lines: string[] = []
+  #waiting: (() => void)[] = []
+  #over = false
+
+  constructor(args: readonly string[], options: SpawnOptions) {
+    this.child = start(args, options)
+    this.done = collect(this.child)
+    const json = args.includes('--json')
+    if (this.child.stdout === null) throw new Error('no stdout')
+    createInterface({ input: this.child.stdout }).on('line', (line) => {
+      this.lines.push(line)
+      if (json) this.events.push(JSON.parse(line) as Event)
+      this.#wake()
+    })
+    void this.done.then(() => {
+      this.#over = true
+      this.#wake()
+    })
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake()
+  }
+
+  async #until<T>(find: () => T | undefined, what: string): Promise<T> {
+    for (;;) {
+      const found = find()
+      if (found !== undefined) return found
+      if (this.#over) {
+        const { code, out, err } = await this.done
+        throw new Error(`it ended with ${code} before ${what}\n${out}\n${err}`)
+      }
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+  }
+
+  /** The first event of this name, past or to come, that fits. */
+  event(name: string, fits: (event: Event) => boolean = () => true): Promise<Event> {
+    return this.#until(() => this.events.find((event) => event.event === name && fits(event)), `the event ${name}`)
+  }
+
+  /** The first line that matches. */
+  line(pattern: RegExp): Promise<string> {
+    return this.#until(() => this.lines.find((line) => pattern.test(line)), `a line ${pattern}`)
+  }
+
+  signal(name: NodeJS.Signals): Promise<Outcome> {
+    this.child.kill(name)
+    return this.done
+  }
+}
