@@ -10,7 +10,7 @@ import { untilSays } from '../scratch.js'
  * As root, sshd wants a folder that only the service of the system makes. Where it is not there, sshd gets a /run of its own, which
  * nobody else sees and which is gone with it.
  */
-const withRun = (file: string, args: readonly string[]): [string, string[]] => {
+export const withRun = (file: string, args: readonly string[]): [string, string[]] => {
   if (os.userInfo().uid !== 0 || existsSync('/run/sshd')) return [file, [...args]]
   const script = 'mount -t tmpfs none /run && mkdir /run/sshd && exec "$0" "$@"'
   return [needed('unshare'), ['--mount', 'sh', '-c', script, file, ...args]]
