@@ -102,7 +102,7 @@ const works = async (table: Table): Promise<void> => {
 
 /** What it cannot do. Shown, and not counted: these are facts about the peer, and reasons for an engine of our own. */
 const cannot = async (table: Table): Promise<void> => {
-  await table.case('3 MiB from us to it', () =>
+  await table.fact('3 MiB from us to it', () =>
     together(
       () => {},
       async ({ ours, theirs }) => {
@@ -117,7 +117,7 @@ const cannot = async (table: Table): Promise<void> => {
     )
   )
   for (const size of [1, 7, 12, 20]) {
-    await table.case(`100 bytes in one frame that is read in pieces of ${size}`, async () => {
+    await table.fact(`100 bytes in one frame that is read in pieces of ${size}`, async () => {
       let length = 0
       const theirs = new yamuxJs.Server((stream) => stream.on('data', (chunk: Buffer) => (length += chunk.length)), {
         enableKeepAlive: false,
@@ -131,7 +131,7 @@ const cannot = async (table: Table): Promise<void> => {
       return `${length} of 100 bytes came`
     })
   }
-  await table.case('the end of our stream', () =>
+  await table.fact('the end of our stream', () =>
     together(
       () => {},
       async ({ ours, theirs }) => {
@@ -146,7 +146,7 @@ const cannot = async (table: Table): Promise<void> => {
       }
     )
   )
-  await table.case('300 streams, one after the other, each closed by us', () => {
+  await table.fact('300 streams, one after the other, each closed by us', () => {
     return together(
       () => {},
       async ({ ours, theirs }) => {
@@ -167,7 +167,7 @@ const cannot = async (table: Table): Promise<void> => {
       { backlog: 1000 }
     )
   })
-  await table.case('a reader that does not read', async () => {
+  await table.fact('a reader that does not read', async () => {
     let kept = 0
     const theirs = new yamuxJs.Server(
       (stream) => {

@@ -35,8 +35,17 @@ export class Table {
     console.log(`\n${title}`)
   }
 
-  /** Runs one case; `body` returns the figure to show. */
-  async case(name: string, body: () => Promise<string>): Promise<void> {
+  /** Runs one case; `body` returns the figure to show, and rejects if it fails. */
+  case(name: string, body: () => Promise<string>): Promise<void> {
+    return this.#run(name, body, 'ok  ')
+  }
+
+  /** Shows how it is, and judges nothing. */
+  fact(name: string, body: () => Promise<string>): Promise<void> {
+    return this.#run(name, body, 'seen')
+  }
+
+  async #run(name: string, body: () => Promise<string>, mark: string): Promise<void> {
     const started = performance.now()
     const late = new Promise<never>((_, reject) => {
       setTimeout(() => reject(new Error('it took more than 180 s')), 180_000).unref()
@@ -47,7 +56,7 @@ export class Table {
       )
     }
     try {
-      line('ok  ', await Promise.race([body(), late]))
+      line(mark, await Promise.race([body(), late]))
     } catch (error) {
       this.failed += 1
       line('FAIL', `${this.#title}: ${error instanceof Error ? error.message : String(error)}`)

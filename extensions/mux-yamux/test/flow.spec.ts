@@ -353,7 +353,7 @@ describe('the flow', () => {
           }
           if (at % 7 !== 0) return true
           setImmediate(() => raw.resume())
-          return shared ? false : at % 2 === 0 ? false : true
+          return !shared && at % 2 !== 0
         },
         onEnd() {
           ended = true

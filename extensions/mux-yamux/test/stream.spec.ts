@@ -253,7 +253,7 @@ describe('a stream as a socket', () => {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
     const stream = await pair.client.open()
     let used = 0
-    agent.createConnection = () => {
+    ;(agent as unknown as { createConnection(): Duplex }).createConnection = () => {
       used += 1
       return stream
     }
