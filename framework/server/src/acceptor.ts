@@ -45,7 +45,7 @@ export class Acceptor {
   }
 
   #arrived(link: Link, transport: string): void {
-    const { config, clock, log } = this.#state
+    const { config, clock } = this.#state
     // Strangers in numbers push out the oldest of their own kind: who means it is done within a round trip or two.
     if (this.#pending.size >= config.limits.handshakes) {
       const [oldest] = this.#pending
@@ -55,20 +55,20 @@ export class Acceptor {
     this.#pending.add(handshake)
     const cancel = clock.after(config.handshakeTimeout, () => handshake.abort(new RystraError('protocol.timeout', { side: 'client' })))
     this.#admit(link, transport, handshake.signal)
-      .catch((error: unknown) => {
-        const { address, port } = link.peer
-        const who = `${address}:${port}`
-        const refused = toRystraError(error)
-        log.debug({ err: refused, peer: who, transport }, 'a peer was not let in')
-        if (refused.code.startsWith('auth.') || refused.code === 'session.refused') {
-          log.warn({ peer: who, transport, code: refused.code, reason: refused.detail }, 'a client was refused')
-        }
-        this.#state.events.emit('refused', { what: 'session', error: refused, who })
-      })
+      .catch((error: unknown) => this.#refused(link, transport, toRystraError(error)))
       .finally(() => {
         cancel()
         this.#pending.delete(handshake)
       })
+  }
+
+  #refused({ peer }: Link, transport: string, error: RystraError): void {
+    const { log, events } = this.#state
+    const who = `${peer.address}:${peer.port}`
+    if (error.code.startsWith('auth.') || error.code === 'session.refused') {
+      log.warn({ peer: who, transport, code: error.code, reason: error.detail }, 'a client was refused')
+    } else log.debug({ err: error, peer: who, transport }, 'a peer was not let in')
+    events.emit('refused', { what: 'session', error, who })
   }
 
   async #admit(link: Link, transport: string, signal: AbortSignal): Promise<void> {
@@ -84,8 +84,14 @@ export class Acceptor {
       muxers: link.kind === 'bytes' ? generation.registries.muxers.list() : [NATIVE],
       signal
     })
-    if (outcome.type === 'data') this.#addLink(link, outcome)
-    else this.#welcome(link, stream, transport, outcome, generation)
+    if (outcome.type === 'data') return this.#addLink(link, outcome)
+    try {
+      this.#welcome(link, stream, transport, outcome, generation)
+    } catch (error) {
+      // An identity that does not fit into a message, a muxer that throws: nobody else would close the link.
+      stream.destroy()
+      throw error
+    }
   }
 
   #addLink(link: Link, { hello, take, refuse }: DataLinkOffered): void {
@@ -102,7 +108,8 @@ export class Acceptor {
     if (sessions.size >= config.limits.sessions) {
       const error = new RystraError('session.limit', { side: 'server', detail: `${config.limits.sessions}` })
       admitted.refuse(error)
-      throw error
+      this.#refused(link, transport, error)
+      return
     }
     const info: SessionInfo = {
       id: randomBytes(12).toString('base64url'),
