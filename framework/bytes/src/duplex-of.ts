@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import { KEEP, type RawReader, type RawStream } from './raw.js'
+import type { RawReader, RawStream } from './raw.js'
 
 type Done = (error?: Error | null) => void
 
@@ -24,7 +24,7 @@ export class RawBackedDuplex extends Duplex implements RawReader {
     if (raw.closed) this.destroy(new Error('closed before it was taken over'))
   }
 
-  onBytes(buffer: Buffer, start: number, end: number, _shared: boolean): boolean | typeof KEEP {
+  onBytes(buffer: Buffer, start: number, end: number, _shared: boolean): boolean {
     return this.push(Buffer.from(buffer.subarray(start, end)))
   }
 

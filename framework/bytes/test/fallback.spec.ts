@@ -12,7 +12,7 @@ describe('reading without buffers of our own', function () {
   it('passes the same tests', async function () {
     if (process.env['RYSTRA_NO_ONREAD'] !== undefined) this.skip()
     expect(onreadWorks, 'this Node can read into buffers of ours').to.equal(true)
-    const mocha = path.join(path.dirname(require.resolve('mocha/package.json')), 'bin/_mocha')
+    const mocha = path.join(path.dirname(require.resolve('mocha/package.json')), 'bin/mocha.js')
     const specs = ['raw-socket', 'pump'].map((name) => path.join(import.meta.dirname, `${name}.spec.ts`))
     const child = spawn(process.execPath, [...process.execArgv, mocha, '--reporter=dot', '--no-config', ...specs], {
       env: { ...process.env, RYSTRA_NO_ONREAD: '1' },

@@ -5,6 +5,7 @@ import { PassThrough, Transform } from 'node:stream'
 import { setTimeout as after } from 'node:timers/promises'
 import {
   duplexOf,
+  onreadWorks,
   type Pump,
   type PumpOptions,
   pump,
@@ -183,7 +184,9 @@ describe('a pump', function () {
       }
       const now = process.memoryUsage()
       expect(taken, 'bytes taken').to.be.below(32 << 20)
-      expect(now.external + now.arrayBuffers - before.external - before.arrayBuffers, 'memory').to.be.below(8 << 20)
+      expect(now.external + now.arrayBuffers - before.external - before.arrayBuffers, 'memory').to.be.below(
+        (onreadWorks ? 8 : 32) << 20
+      )
       const counted = from === 'visitor' ? relay.pump.aToB : relay.pump.bToA
       expect(counted).to.be.within(1, taken)
       let came = 0
