@@ -9,7 +9,7 @@ export interface Mutant<Subject> {
 }
 
 /** A case that is waited in by a mutant fails after this time, in ms. A reason that is no wait gets the usual time. */
-const SHORT = 400
+const SHORT = 250
 
 /** Every case of the kit passes on the good one and fails on its mutant, for the right reason; and each has one. */
 export const killsMutants = <Subject>(
