@@ -49,6 +49,19 @@ describe('the house', () => {
     const { devDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
     for (const [name, range] of Object.entries(devDependencies)) expect(range, name).to.match(/^\d+\.\d+\.\d+$/)
   })
+
+  it('locks the binaries of every platform, so that `npm ci` works on each, and names no registry', () => {
+    const { packages: locked } = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { resolved?: string; optionalDependencies?: Record<string, string> }>
+    }
+    for (const [where, { resolved, optionalDependencies = {} }] of Object.entries(locked)) {
+      expect(resolved ?? '', where).to.not.match(/^https?:/)
+      for (const name of Object.keys(optionalDependencies)) {
+        const found = [`node_modules/${name}`, `${where}/node_modules/${name}`].some((place) => place in locked)
+        expect(found, `${name}, which ${where} names`).to.equal(true)
+      }
+    }
+  })
 })
 
 for (const each of packages) {
