@@ -1,6 +1,8 @@
-import type { ByteLink, MuxHost } from '@rystra/plugin'
+import { cutOff } from '@rystra/bytes'
+import { type ByteLink, type MuxHost, RystraError } from '@rystra/plugin'
+import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
-import { cut, DirectLink } from './streams.js'
+import { DirectLink } from './streams.js'
 
 /** Dials at once at the most: a server that asks for thousands does not get this machine's last descriptor. */
 const DIAL_LIMIT = 256
@@ -10,12 +12,15 @@ export class DirectClient extends DirectLink {
   readonly #host: MuxHost
   readonly #idle = new Set<Duplex>()
   readonly #giveUp = new AbortController()
+  readonly #opening = new Set<AbortController>()
   #dialing = 0
   #wanted = 0
   #away = false
 
   constructor(link: ByteLink, host: MuxHost) {
     super(link)
+    // Each dial listens; there may be many at once, and that is no leak.
+    setMaxListeners(0, this.#giveUp.signal)
     this.#host = host
     host.links.onRequest = (count) => {
       this.#wanted = Math.min(this.#wanted + count, 4 * DIAL_LIMIT)
@@ -25,9 +30,22 @@ export class DirectClient extends DirectLink {
 
   async open(signal?: AbortSignal): Promise<Duplex> {
     if (this.closed || this.#away) throw this.refusal()
-    const either = signal === undefined ? this.#giveUp.signal : AbortSignal.any([signal, this.#giveUp.signal])
-    const { duplex } = await this.#host.links.dial(either, true)
-    return this.adopt(duplex)
+    if (signal?.aborted) throw new RystraError('stream.reset', { detail: 'given up' })
+    // One of its own, so that nothing is left hanging on a signal that lives as long as the session.
+    const dialing = new AbortController()
+    const giveUp = (): void => dialing.abort()
+    signal?.addEventListener('abort', giveUp, { once: true })
+    this.#opening.add(dialing)
+    try {
+      const { duplex } = await this.#host.links.dial(dialing.signal, true)
+      if (!this.closed) return this.adopt(duplex)
+      duplex.on('error', () => {})
+      cutOff(duplex)
+      throw this.refusal()
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
+      this.#opening.delete(dialing)
+    }
   }
 
   #dialMore(): void {
@@ -39,6 +57,7 @@ export class DirectClient extends DirectLink {
         (error: unknown) => {
           this.#dialing -= 1
           this.#host.log.debug({ err: error }, 'a data link could not be dialed')
+          this.#dialMore()
         }
       )
     }
@@ -71,8 +90,10 @@ export class DirectClient extends DirectLink {
   }
 
   protected dropIdle(): void {
+    this.#wanted = 0
     this.#giveUp.abort()
-    for (const link of this.#idle) cut(link)
+    for (const opening of this.#opening) opening.abort()
+    for (const link of this.#idle) cutOff(link)
     this.#idle.clear()
   }
 }
