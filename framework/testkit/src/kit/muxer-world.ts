@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { Duplex } from 'node:stream'
 import { type Faults, faulty } from '../fault/index.js'
 import { duplexPair } from '../pair.js'
+import { caseMaker } from './kit.js'
 import { LinkEnd, openStream } from './link-end.js'
 import type { Scope } from './scope.js'
 import { type Maker, make } from './subject.js'
@@ -133,3 +134,15 @@ export const muxed = ({ link }: LinkEnd) => {
   assert.ok(link.kind === 'streams', 'wrap() has to make a link of streams')
   return link
 }
+
+export const sides = ['server', 'client'] as const
+
+/** Nothing is open any more, and both ends know. */
+export const countsNone = (world: MuxerWorld): Promise<void> =>
+  world.scope.until(
+    () => sides.every((side) => muxed(world.end(side)).streams === 0),
+    `both ends to count no streams, they count ${sides.map((side) => muxed(world.end(side)).streams).join(' and ')}`
+  )
+
+/** A case of the kit for muxers. */
+export const muxerCase = caseMaker<MuxerSubject, MuxerWorld>(MuxerWorld.of)
