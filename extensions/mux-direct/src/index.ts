@@ -13,7 +13,8 @@ export default defineExtension({
   setup({ registries, options }) {
     registries.muxers.add({
       name: 'direct',
-      wrap: (link, side, host) => (side === 'server' ? new DirectServer(link, host, options) : new DirectClient(link, host))
+      wrap: (link, side, host) =>
+        side === 'server' ? new DirectServer(link, host, options) : new DirectClient(link, host)
     })
   }
 })

@@ -5,7 +5,8 @@ export const DirectOptions = Type.Object({
     default: 8,
     minimum: 0,
     maximum: 1024,
-    description: 'Links that wait for a visitor when it is quiet. Eight hide the dial from a browser that opens six at once.'
+    description:
+      'Links that wait for a visitor when it is quiet. Eight hide the dial from a browser that opens six at once.'
   }),
   maxReady: Type.Integer({
     default: 128,

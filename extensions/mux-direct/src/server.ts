@@ -1,7 +1,8 @@
+import { cutOff } from '@rystra/bytes'
 import { type ByteLink, type MuxHost, RystraError } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import type { DirectOptions } from './options.js'
-import { cut, DirectLink } from './streams.js'
+import { DirectLink } from './streams.js'
 
 interface Waiting {
   readonly take: (link: Duplex) => void
@@ -18,12 +19,15 @@ const REQUEST_LIMIT = 64
 export class DirectServer extends DirectLink {
   readonly #host: MuxHost
   readonly #options: DirectOptions
-  readonly #ready: Duplex[] = []
+  /** Links that wait, the oldest first, each with what stops watching it. */
+  readonly #ready = new Map<Duplex, () => void>()
   readonly #waiting = new Set<Waiting>()
   readonly #shrink: NodeJS.Timeout
   #target: number
   /** The fewest that were ready since the pool was last looked at: what was not needed. */
   #spare = 0
+  /** As many as may wait: more were never asked for. */
+  readonly #most: number
   #asked = 0
   #askTimer: NodeJS.Timeout | undefined
   #filling = false
@@ -34,6 +38,7 @@ export class DirectServer extends DirectLink {
     this.#host = host
     this.#options = options
     this.#target = options.ready
+    this.#most = Math.max(options.ready, options.maxReady)
     this.#shrink = setInterval(() => this.#halve(), options.shrinkAfter).unref()
     host.links.onLink = (dialed, opens) => this.#arrived(dialed, opens)
     this.#fill()
@@ -41,14 +46,15 @@ export class DirectServer extends DirectLink {
 
   open(signal?: AbortSignal): Promise<Duplex> {
     if (this.closed || this.#away) return Promise.reject(this.refusal())
+    if (signal?.aborted) return Promise.reject(new RystraError('stream.reset', { detail: 'given up' }))
     const link = this.#takeReady()
     if (link !== undefined) {
-      this.#spare = Math.min(this.#spare, this.#ready.length)
+      this.#spare = Math.min(this.#spare, this.#ready.size)
       this.#fill()
       return Promise.resolve(this.adopt(link))
     }
     this.#spare = 0
-    this.#target = Math.min(this.#options.maxReady, Math.max(1, this.#target * 2))
+    this.#target = Math.min(this.#most, Math.max(1, this.#target * 2))
     return new Promise((resolve, reject) => {
       const done = (): void => {
         this.#waiting.delete(waiting)
@@ -67,7 +73,10 @@ export class DirectServer extends DirectLink {
       }
       const aborted = (): void => waiting.fail(new RystraError('stream.reset', { detail: 'given up' }))
       const timer = setTimeout(
-        () => waiting.fail(new RystraError('stream.timeout', { side: 'client', detail: 'it dialed no link for the stream' })),
+        () =>
+          waiting.fail(
+            new RystraError('stream.timeout', { side: 'client', detail: 'it dialed no link for the stream' })
+          ),
         this.#options.openTimeout
       )
       signal?.addEventListener('abort', aborted, { once: true })
@@ -76,17 +85,18 @@ export class DirectServer extends DirectLink {
     })
   }
 
+  /** The link that has waited longest, no longer watched. */
   #takeReady(): Duplex | undefined {
-    for (let link = this.#ready.shift(); link !== undefined; link = this.#ready.shift()) {
-      link.removeAllListeners('close')
+    for (const [link, forget] of this.#ready) {
+      forget()
       if (!link.destroyed) return link
     }
     return undefined
   }
 
   #arrived({ duplex }: ByteLink, opens: boolean): void {
-    if (this.closed || this.#away) {
-      duplex.on('error', () => {})
+    duplex.on('error', () => {})
+    if (this.closed || this.#away || duplex.destroyed) {
       duplex.destroy()
       return
     }
@@ -96,23 +106,27 @@ export class DirectServer extends DirectLink {
     }
     this.#asked = Math.max(0, this.#asked - 1)
     const [first] = this.#waiting
-    if (first !== undefined) {
-      first.take(duplex)
-      return
-    }
+    if (first !== undefined) first.take(duplex)
     // More than it was ever asked for: a client that floods.
-    if (this.#ready.length >= this.#options.maxReady + REQUEST_LIMIT) {
-      duplex.on('error', () => {})
-      duplex.destroy()
-      return
+    else if (this.#ready.size >= this.#most + REQUEST_LIMIT) duplex.destroy()
+    else this.#wait(duplex)
+  }
+
+  /** Puts a link aside, and watches it: one that ends while it waits would fail a visitor. */
+  #wait(link: Duplex): void {
+    const forget = (): void => {
+      this.#ready.delete(link)
+      link.removeListener('close', gone)
+      link.removeListener('end', gone)
     }
-    duplex.on('error', () => {})
-    duplex.once('close', () => {
-      const index = this.#ready.indexOf(duplex)
-      if (index >= 0) this.#ready.splice(index, 1)
+    const gone = (): void => {
+      forget()
+      link.destroy()
       this.#fill()
-    })
-    this.#ready.push(duplex)
+    }
+    link.once('close', gone)
+    link.once('end', gone)
+    this.#ready.set(link, forget)
   }
 
   /** Asks for what is missing; once for all streams of one turn of the event loop. */
@@ -122,7 +136,7 @@ export class DirectServer extends DirectLink {
     setImmediate(() => {
       this.#filling = false
       if (this.closed || this.#away) return
-      const missing = this.#waiting.size + this.#target - this.#ready.length - this.#asked
+      const missing = this.#waiting.size + this.#target - this.#ready.size - this.#asked
       // A link or two are not worth a message while others are ready.
       if (missing <= 0 || (this.#waiting.size === 0 && missing < this.#target / 4)) return
       for (let left = missing; left > 0; left -= REQUEST_LIMIT) this.#host.links.request(Math.min(left, REQUEST_LIMIT))
@@ -137,10 +151,12 @@ export class DirectServer extends DirectLink {
 
   #halve(): void {
     const unused = this.#spare
-    this.#spare = this.#ready.length
-    if (unused <= this.#target / 2 || this.#target <= this.#options.ready) return
-    this.#target = Math.max(this.#options.ready, Math.floor(this.#target / 2))
-    while (this.#ready.length > this.#target) this.#takeReady()?.destroy()
+    if (unused > this.#target / 2 && this.#target > this.#options.ready) {
+      this.#target = Math.max(this.#options.ready, Math.floor(this.#target / 2))
+    }
+    // Also those that came unasked.
+    while (unused > 0 && this.#ready.size > this.#target) this.#takeReady()?.destroy()
+    this.#spare = this.#ready.size
   }
 
   goAway(): void {
@@ -152,9 +168,9 @@ export class DirectServer extends DirectLink {
     clearInterval(this.#shrink)
     clearTimeout(this.#askTimer)
     for (const waiting of this.#waiting) waiting.fail(this.refusal())
-    for (const link of this.#ready.splice(0)) {
-      link.removeAllListeners('close')
-      cut(link)
+    for (const [link, forget] of this.#ready) {
+      forget()
+      cutOff(link)
     }
   }
 }

@@ -1,6 +1,9 @@
-import { RystraError, type PeerInfo } from '@rystra/plugin'
+import { cutOff } from '@rystra/bytes'
+import { type ByteLink, type PeerInfo, RystraError, type StreamLink } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
-import type { ByteLink, StreamLink } from '@rystra/plugin'
+
+/** Milliseconds the other side has to end its half of the control stream, before the link is cut. */
+const LINGER = 250
 
 /** What both sides have in common: the first link carries control messages, every other one is a stream. */
 export abstract class DirectLink implements StreamLink {
@@ -21,6 +24,10 @@ export abstract class DirectLink implements StreamLink {
       this.#error ??= error
     })
     link.duplex.once('close', () => this.#over())
+    // The other side closes in good order.
+    link.duplex.once('end', () => this.close())
+    // One that was gone before has no event left to give.
+    if (link.duplex.closed) setImmediate(() => this.#over())
   }
 
   get streams(): number {
@@ -34,6 +41,7 @@ export abstract class DirectLink implements StreamLink {
 
   /** Counts a link as a stream until it is closed. */
   protected adopt(stream: Duplex): Duplex {
+    if (stream.closed) return stream
     this.#active.add(stream)
     stream.once('close', () => this.#active.delete(stream))
     return stream
@@ -41,7 +49,16 @@ export abstract class DirectLink implements StreamLink {
 
   close(): void {
     this.goAway()
-    if (!this.control.destroyed) this.control.end(() => this.control.destroy())
+    const { control } = this
+    if (control.destroyed) return
+    const cut = (): void => void control.destroy()
+    // To close over bytes that nobody read would reset the link, and what was queued could be lost.
+    const timer = setTimeout(cut, LINGER).unref()
+    control.once('close', () => clearTimeout(timer))
+    control.end(() => {
+      if (control.readableEnded) cut()
+      else control.once('end', cut).resume()
+    })
   }
 
   destroy(error?: Error): void {
@@ -53,25 +70,12 @@ export abstract class DirectLink implements StreamLink {
     if (this.closed) return
     this.closed = true
     this.dropIdle()
-    for (const stream of this.#active) cut(stream)
+    for (const stream of this.#active) cutOff(stream)
+    this.#active.clear()
     this.onClose?.(this.#error)
   }
 
   protected refusal(): RystraError {
     return new RystraError('mux.closed', { cause: this.#error })
   }
-}
-
-/** Resets a link, so that its other end does not take it for a clean end. */
-export const cut = (stream: Duplex): void => {
-  const socket = stream as Duplex & { resetAndDestroy?: () => void; remotePort?: number }
-  if (typeof socket.resetAndDestroy === 'function' && socket.remotePort !== undefined) {
-    try {
-      socket.resetAndDestroy()
-      return
-    } catch {
-      // Not a TCP socket after all: TLS, for example.
-    }
-  }
-  stream.destroy()
 }

@@ -21,6 +21,9 @@ export const drained = (open: () => number, deadline: number, clock: Clock): Pro
 /** Resolves with `over`, but calls `force` when that takes longer than `ms` milliseconds. */
 export const orElse = async (over: Promise<void>, ms: number, force: () => void, clock: Clock): Promise<void> => {
   const cancel = clock.after(ms, force)
-  await over
-  cancel()
+  try {
+    await over
+  } finally {
+    cancel()
+  }
 }

@@ -37,7 +37,7 @@ export class FrameChannel {
         this.#events.onMessage(message)
       }
     } catch (error) {
-      this.#close(toRystraError(error, 'protocol.malformed'))
+      this.#close(toRystraError(error, 'internal'))
     }
   }
 

@@ -3,7 +3,7 @@ import { RystraError } from '@rystra/model'
 import { type AuthOk, ClientHandshake, type ClientRequest, type HelloAck, type Offer } from '@rystra/protocol'
 import { timingSafeEqual } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import { nextChunk } from './next-chunk.js'
+import { readUntil } from './read-until.js'
 
 /** What a client needs to authenticate itself. */
 export interface ClientHandshakeOptions {
@@ -28,6 +28,7 @@ const equal = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
 
 /**
  * The client's half of the handshake on a stream. Bytes behind it are left in the stream.
+ * The caller listens to `error` of the stream.
  * Rejects with what the server said, `auth.*`, `protocol.*` or `session.lost`; the stream is then of no more use.
  */
 export const authenticateToServer = async (
@@ -60,14 +61,15 @@ export const authenticateToServer = async (
   if (answer.type !== 'ok') throw new RystraError('protocol.unexpected')
   const { ok } = answer
   if (proof.confirm !== undefined && !equal(proof.confirm, ok.confirm)) throw new RystraError('auth.server-unproven')
-  const rest = handshake.rest()
-  if (rest.length > 0) stream.unshift(rest)
   return { ack: challenge.ack, ok, secret: proof.secret ?? ok.secret }
 }
 
-const ask = async (stream: Duplex, handshake: ClientHandshake, signal: AbortSignal): Promise<ClientRequest> => {
-  for (;;) {
-    const request = handshake.push(await nextChunk(stream, signal))
-    if (request !== undefined) return request
-  }
-}
+const ask = (stream: Duplex, handshake: ClientHandshake, signal: AbortSignal): Promise<ClientRequest> =>
+  readUntil(stream, signal, (chunk) => {
+    const request = handshake.push(chunk)
+    if (request?.type === 'ok') {
+      const rest = handshake.rest()
+      if (rest.length > 0) stream.unshift(rest)
+    }
+    return request
+  })

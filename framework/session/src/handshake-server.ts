@@ -1,15 +1,11 @@
 import { type ErrorCode, RystraError, toRystraError } from '@rystra/model'
 import type { Accepted, ClientInfo, GenerationRef, PeerInfo } from '@rystra/plugin'
-import {
-  choose,
-  type DataHello,
-  type Fields,
-  type Hello,
-  ServerHandshake,
-  type ServerRequest
-} from '@rystra/protocol'
+import { choose, type DataHello, type Fields, type Hello, ServerHandshake, type ServerRequest } from '@rystra/protocol'
 import type { Duplex } from 'node:stream'
-import { nextChunk } from './next-chunk.js'
+import { readUntil } from './read-until.js'
+
+/** Milliseconds a peer has to take our last words, if its buffers are so full that they cannot be sent at once. */
+const FAREWELL = 1000
 
 /** What a server needs to let somebody in. */
 export interface ServerHandshakeOptions {
@@ -40,14 +36,14 @@ export interface Admitted {
 export interface DataLinkOffered {
   readonly type: 'data'
   readonly hello: DataHello
-  /** Leaves what came behind the opening in the stream. */
+  /** Accepts it. What came behind the opening is in the stream. */
   take(): void
   refuse(error: unknown): void
 }
 
 /**
  * The server's half of the handshake on a stream, up to the point where the caller decides. Whatever is thrown was told
- * to the peer before, as far as it may know, and the stream is closed.
+ * to the peer before, as far as it may know, and the stream is closed. The caller listens to `error` of the stream.
  */
 export const authenticateClient = async (
   stream: Duplex,
@@ -63,11 +59,18 @@ export const authenticateClient = async (
 }
 
 const finish = (stream: Duplex, farewell: Uint8Array | undefined): void => {
-  if (stream.destroyed) return
+  if (stream.destroyed || stream.writableEnded) return
   // Drain what the peer still sends: closing over unread bytes would reset the connection, and lose what we say.
   stream.resume()
-  if (farewell === undefined) stream.destroy()
-  else stream.end(farewell, () => setImmediate(() => stream.destroy()))
+  if (farewell === undefined) {
+    stream.destroy()
+    return
+  }
+  const timer = setTimeout(() => stream.destroy(), FAREWELL).unref()
+  stream.end(farewell, () => {
+    clearTimeout(timer)
+    setImmediate(() => stream.destroy())
+  })
 }
 
 const admit = async (
@@ -82,7 +85,7 @@ const admit = async (
     return {
       type: 'data',
       hello: first.hello,
-      take: () => giveBack(stream, handshake),
+      take: () => {},
       refuse: (error) => finish(stream, handshake.refuse(error))
     }
   }
@@ -97,8 +100,13 @@ const admit = async (
   const methods = authenticators.list().filter((name) => authenticators.get(name).verify !== undefined)
   const method = choose(methods, first.hello.auth)
   const muxer = choose(first.hello.muxers, options.muxers)
-  if (method === undefined) throw refusal('auth.no-method', `offered: ${first.hello.auth.join(', ')}; here: ${methods.join(', ')}`)
-  if (muxer === undefined) throw refusal('registry.unknown', `muxer; offered: ${first.hello.muxers.join(', ')}; here: ${options.muxers.join(', ')}`)
+  if (method === undefined)
+    throw refusal('auth.no-method', `offered: ${first.hello.auth.join(', ')}; here: ${methods.join(', ')}`)
+  if (muxer === undefined)
+    throw refusal(
+      'registry.unknown',
+      `muxer; offered: ${first.hello.muxers.join(', ')}; here: ${options.muxers.join(', ')}`
+    )
   stream.write(handshake.accept({ muxer, method, agent: options.agent }))
 
   const second = await ask(stream, handshake, signal)
@@ -112,6 +120,8 @@ const admit = async (
   })
   if ('deny' in answer) throw refusal('auth.refused', answer.deny)
   signal.throwIfAborted()
+  // Who is gone by now would be a session that nothing ever ends.
+  if (stream.destroyed) throw new RystraError('session.lost')
   return {
     type: 'session',
     client,
@@ -135,9 +145,9 @@ const giveBack = (stream: Duplex, handshake: ServerHandshake): void => {
   if (rest.length > 0) stream.unshift(rest)
 }
 
-const ask = async (stream: Duplex, handshake: ServerHandshake, signal: AbortSignal): Promise<ServerRequest> => {
-  for (;;) {
-    const request = handshake.push(await nextChunk(stream, signal))
-    if (request !== undefined) return request
-  }
-}
+const ask = (stream: Duplex, handshake: ServerHandshake, signal: AbortSignal): Promise<ServerRequest> =>
+  readUntil(stream, signal, (chunk) => {
+    const request = handshake.push(chunk)
+    if (request?.type === 'data') giveBack(stream, handshake)
+    return request
+  })

@@ -17,6 +17,7 @@ export class HeadReader implements RawReader {
   readonly #next: RawReader
   readonly #taken: HeadTaken
   #decoder: FrameDecoder | undefined = new FrameDecoder(FIRST_FRAME_LIMIT)
+  #refused = false
 
   constructor(next: RawReader, taken: HeadTaken) {
     this.#next = next
@@ -25,27 +26,36 @@ export class HeadReader implements RawReader {
 
   onBytes(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
     const decoder = this.#decoder
+    if (this.#refused) return true
     if (decoder === undefined) return this.#next.onBytes(buffer, start, end, shared)
     try {
       decoder.push(buffer, start, end)
       const message = decoder.next()
       if (message === undefined) return true
-      this.#decoder = undefined
       if (message.type === 'Error') throw errorFrom(message, 'client')
       if (message.type !== 'StreamReady') throw new RystraError('protocol.unexpected', { detail: message.type })
-      this.#taken.onReady()
-      const rest = decoder.rest()
-      if (rest.length === 0) return true
-      return this.#next.onBytes(Buffer.from(rest.buffer, rest.byteOffset, rest.length), 0, rest.length, false) !== false
     } catch (error) {
-      this.#decoder = undefined
-      this.#taken.onRefused(error as Error)
+      this.#refuse(error as Error)
       return true
     }
+    this.#decoder = undefined
+    const rest = decoder.rest()
+    this.#taken.onReady()
+    if (rest.length === 0) return true
+    // Memory of its own: whoever keeps it keeps nothing of the source's.
+    return this.#next.onBytes(Buffer.from(rest.buffer, rest.byteOffset, rest.length), 0, rest.length, false) !== false
   }
 
   onEnd(): void {
+    if (this.#refused) return
     if (this.#decoder === undefined) this.#next.onEnd()
-    else this.#taken.onRefused(new RystraError('stream.reset', { side: 'client', detail: 'it ended before it was ready' }))
+    else this.#refuse(new RystraError('stream.reset', { side: 'client', detail: 'it ended before it was ready' }))
+  }
+
+  /** Nothing of what follows is for the visitor. */
+  #refuse(error: Error): void {
+    this.#refused = true
+    this.#decoder = undefined
+    this.#taken.onRefused(error)
   }
 }

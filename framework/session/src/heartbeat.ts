@@ -16,17 +16,13 @@ export class Heartbeat {
   readonly #clock: Clock
   readonly #send: (seq: number, time: number) => void
   readonly #dead: () => void
-  readonly #probes = new Set<() => void>()
+  readonly #probes = new Set<(alive: boolean) => void>()
   #seq = 0
   #heard: number
   #cancel: (() => void) | undefined
+  #stopped = false
 
-  constructor(
-    options: HeartbeatOptions,
-    clock: Clock,
-    send: (seq: number, time: number) => void,
-    dead: () => void
-  ) {
+  constructor(options: HeartbeatOptions, clock: Clock, send: (seq: number, time: number) => void, dead: () => void) {
     this.#options = options
     this.#clock = clock
     this.#send = send
@@ -39,17 +35,24 @@ export class Heartbeat {
     this.#beat()
   }
 
+  /** Whoever waits for a probe is told that nobody is there. */
   stop(): void {
+    this.#stopped = true
     this.#cancel?.()
     this.#cancel = undefined
+    this.#settle(false)
   }
 
   /** Anything came from the other side: it lives. */
   heard(): void {
     this.#heard = this.#clock.now()
-    if (this.#probes.size === 0) return
-    for (const probe of this.#probes) probe()
+    if (this.#probes.size > 0) this.#settle(true)
+  }
+
+  #settle(alive: boolean): void {
+    const probes = [...this.#probes]
     this.#probes.clear()
+    for (const probe of probes) probe(alive)
   }
 
   /** The answer to a heartbeat that was sent at `time`. */
@@ -60,16 +63,17 @@ export class Heartbeat {
 
   /** Asks at once. Resolves to whether anything came within `ms` milliseconds. */
   probe(ms: number): Promise<boolean> {
+    if (this.#stopped) return Promise.resolve(false)
     return new Promise((resolve) => {
       const cancel = this.#clock.after(ms, () => {
-        this.#probes.delete(alive)
+        this.#probes.delete(settle)
         resolve(false)
       })
-      const alive = (): void => {
+      const settle = (alive: boolean): void => {
         cancel()
-        resolve(true)
+        resolve(alive)
       }
-      this.#probes.add(alive)
+      this.#probes.add(settle)
       this.#ask()
     })
   }
@@ -86,6 +90,8 @@ export class Heartbeat {
       return
     }
     this.#ask()
+    // To send may have ended it.
+    if (this.#stopped) return
     // The last wait is cut so that the end of the time-out is noticed when it comes, not one interval later.
     const wait = Math.min(this.#options.interval, Math.max(1, this.#options.timeout - silent))
     this.#cancel = this.#clock.after(wait, () => this.#beat())

@@ -58,4 +58,7 @@ class MessageReader implements RawReader {
 }
 
 /** See {@link MessageTaken}. The reader that follows must be given to the stream by `read`. */
-export const readMessage = (raw: RawStream, taken: MessageTaken): void => raw.read(new MessageReader(raw, taken))
+export const readMessage = (raw: RawStream, taken: MessageTaken): void => {
+  if (raw.closed) queueMicrotask(() => taken.onError(new RystraError('stream.reset', { detail: 'it is closed' })))
+  else raw.read(new MessageReader(raw, taken))
+}

@@ -52,7 +52,8 @@ export class Session {
       () => this.destroy(new RystraError('session.timeout', { side: otherSide(options.side) }))
     )
     this.link.onStream = (stream) => this.#stream(stream)
-    this.link.onClose = (error) => this.#over(error === undefined ? undefined : new RystraError('session.lost', { cause: error }))
+    this.link.onClose = (error) =>
+      this.#over(error === undefined ? undefined : new RystraError('session.lost', { cause: error }))
     if (this.link.control !== undefined) this.#control(this.link.control)
   }
 
@@ -85,7 +86,10 @@ export class Session {
   #control(stream: Duplex): void {
     this.#channel = new FrameChannel(stream, {
       onMessage: (message) => this.#message(message),
-      onClose: (error) => this.destroy(error)
+      onClose: (error) => {
+        if (error === undefined) this.close()
+        else this.destroy(error)
+      }
     })
     this.#heartbeat.start()
   }

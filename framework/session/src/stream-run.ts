@@ -1,6 +1,15 @@
 import { type Pump, pump, type RawReader, type RawStream, rawOf } from '@rystra/bytes'
 import { RystraError, type StreamInfo, toRystraError } from '@rystra/model'
-import type { CloseReason, CloseStreamContext, Clock, Deny, GenerationRef, OpenStreamContext, Relay, Through } from '@rystra/plugin'
+import type {
+  CloseReason,
+  CloseStreamContext,
+  Clock,
+  Deny,
+  GenerationRef,
+  OpenStreamContext,
+  Relay,
+  Through
+} from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 
 /** A stream's life at one end: onOpenStream, relay, onCloseStream, all in the generation it began in. */
@@ -120,9 +129,12 @@ export class StreamRun {
       reason,
       ...(error === undefined ? {} : { error })
     }
-    this.#generation.calls.closeStream(context)
-    this.#report(context)
-    this.#release()
+    try {
+      this.#generation.calls.closeStream(context)
+      this.#report(context)
+    } finally {
+      this.#release()
+    }
   }
 }
 
@@ -134,4 +146,3 @@ const reasonOf = (error: RystraError): CloseReason => {
 /** The refusal that a deny of onOpenStream is. */
 export const refusedBy = ({ deny }: Deny, side: 'server' | 'client'): RystraError =>
   new RystraError('stream.refused', { side, detail: deny })
-

@@ -2,10 +2,16 @@ import { RystraError } from '@rystra/model'
 import type { Duplex } from 'node:stream'
 
 /**
- * The next bytes of a stream nobody else reads. What is not used up can be given back with `unshift`, for whoever takes
- * the stream over. Rejects with `session.lost` when it ends, and with the reason of `signal`.
+ * Reads a stream that nobody else reads, until `take` answers with something. `take` puts back at once, with `unshift`,
+ * what it does not use up: a turn later the stream may have ended, and takes nothing back.
+ * Rejects with `session.lost` when the stream ends, with the reason of `signal`, and with what `take` throws. Leaves no
+ * listener behind; an `error` listener of the caller's own has to be there before and after.
  */
-export const nextChunk = (stream: Duplex, signal: AbortSignal): Promise<Buffer> =>
+export const readUntil = <Result>(
+  stream: Duplex,
+  signal: AbortSignal,
+  take: (chunk: Buffer) => Result | undefined
+): Promise<Result> =>
   new Promise((resolve, reject) => {
     const done = (): void => {
       stream.removeListener('readable', look)
@@ -15,11 +21,20 @@ export const nextChunk = (stream: Duplex, signal: AbortSignal): Promise<Buffer> 
       signal.removeEventListener('abort', aborted)
     }
     const look = (): void => {
-      const chunk = stream.read() as Buffer | null
-      if (chunk === null) return
-      done()
-      resolve(chunk)
+      try {
+        for (let chunk = read(); chunk !== null; chunk = read()) {
+          const result = take(chunk)
+          if (result === undefined) continue
+          done()
+          resolve(result)
+          return
+        }
+      } catch (error) {
+        done()
+        reject(error as Error)
+      }
     }
+    const read = (): Buffer | null => stream.read() as Buffer | null
     const failed = (error?: Error): void => {
       done()
       reject(new RystraError('session.lost', { cause: error }))
