@@ -23,11 +23,27 @@ const redactPaths = secrets.flatMap((name) => [
   `*.*.${name}`
 ])
 
+interface LoggedError {
+  readonly message: string
+  readonly code?: string
+  readonly stack?: string
+}
+
+/** An error for the log: what it says and its code; where it comes from only when everything is logged. */
+const errorFields =
+  (debug: boolean) =>
+  (error: unknown): unknown => {
+    if (!(error instanceof Error)) return error
+    const { message, code, stack } = error as LoggedError
+    return { message, ...(code === undefined ? {} : { code }), ...(debug ? { stack } : {}) }
+  }
+
 /** Logs go to stderr: JSON lines, or coloured ones on a terminal. What is called a secret is redacted. */
 export const createLog = async ({ config, level, debug = false }: LogOptions): Promise<Logger> => {
   const options = {
     level: debug ? 'trace' : (level ?? config?.level ?? 'info'),
     base: null,
+    serializers: { err: errorFields(debug) },
     redact: { paths: redactPaths, censor: '[redacted]' }
   }
   const pretty = config?.pretty ?? process.stderr.isTTY === true

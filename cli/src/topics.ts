@@ -11,7 +11,8 @@ const commands = ['init', 'serve', 'connect', 'expose', 'check', 'help']
 /** `plugins add x` becomes `plugins:add x`. Everything else stays as it is. */
 export const joinTopic = (argv: readonly string[]): string[] => {
   const [topic = '', command = '', ...rest] = argv
-  return topics[topic]?.includes(command) === true ? [`${topic}:${command}`, ...rest] : [...argv]
+  const known = Object.hasOwn(topics, topic) && topics[topic]?.includes(command) === true
+  return known ? [`${topic}:${command}`, ...rest] : [...argv]
 }
 
 /** A clear error for a command that does not exist; nothing for any other error. */

@@ -1,0 +1,153 @@
+import { expect } from 'chai'
+import { join } from 'node:path'
+import { schemaOf } from '../src/check.js'
+import { rystra } from './command.js'
+import { Folders } from './folder.js'
+
+const valid = `extensions:
+  - use: '@rystra/auth-token'
+    options: { token: t }
+server: { listen: [{ transport: tcp, port: 0 }] }
+`
+
+describe('check', function () {
+  this.timeout(30_000)
+  const folders = new Folders()
+  afterEach(() => folders.clean())
+
+  const check = async (text: string, more: Record<string, string> = {}, env: NodeJS.ProcessEnv = {}) => {
+    const cwd = folders.make({ 'rystra.config.yaml': text, ...more })
+    const { code, out, err } = await rystra(['check', '--json'], { cwd, env })
+    expect(err).not.to.match(/^\s+at /m)
+    return {
+      code,
+      ...(JSON.parse(out) as {
+        error?: {
+          code: string
+          message: string
+          hint: string
+          problems?: { path: string; value: string; expected: string }[]
+        }
+      })
+    }
+  }
+
+  it('says that a valid configuration is, and what it would run', async () => {
+    const cwd = folders.make({ 'rystra.config.yaml': valid })
+    const { code, out } = await rystra(['check'], { cwd })
+    expect(code).to.equal(0)
+    expect(out).to.include('is valid').and.include('server: listens on tcp://0.0.0.0:0; 5 extensions')
+  })
+
+  it('tells unknown keys and wrong types all at once: path, value, what was expected', async () => {
+    const { code, error } = await check(`${valid.replace('port: 0', 'port: seven')}
+client: { connect: { host: x, prot: 1 }, proxies: [{ name: a, kind: tcp }] }
+logg: {}
+`)
+    expect(code).to.equal(2)
+    expect(error?.code).to.equal('config.invalid')
+    const at = Object.fromEntries((error?.problems ?? []).map((problem) => [problem.path, problem]))
+    expect(at['server.listen[0].port']).to.include({ value: '"seven"' })
+    expect(at['server.listen[0].port']?.expected).to.match(/whole number from 0 to 65535/)
+    expect(at['logg']?.value).to.equal('an unknown key')
+  })
+
+  it('tells the fields that only extensions know', async () => {
+    const { code, error } = await check(`${valid}
+client: { connect: { host: x, prot: 1, muxer: yamx }, proxies: [{ name: a, kind: tcp }, { name: b, kind: gopher }] }
+`)
+    expect(code).to.equal(2)
+    expect(error?.problems?.map(({ path }) => path)).to.include.members([
+      'client.connect.prot',
+      'client.connect.muxer',
+      'client.proxies[0].local',
+      'client.proxies[1].kind'
+    ])
+  })
+
+  const cases: [
+    what: string,
+    exit: number,
+    code: string,
+    text: string,
+    words: RegExp,
+    more?: Record<string, string>
+  ][] = [
+    [
+      'an environment variable that is not set',
+      2,
+      'config.missing-variable',
+      valid.replace('token: t', "token: '${NOT_SET_ANYWHERE}'"),
+      /NOT_SET_ANYWHERE/
+    ],
+    ['text that is no YAML', 2, 'config.syntax', 'server: [', /rystra\.config\.yaml:\d+:\d+/],
+    ['a file with nothing in it', 2, 'config.syntax', '', /empty/],
+    ['neither server nor client', 2, 'config.invalid', 'extensions: []', /neither server nor client/],
+    [
+      'an extension that is not installed',
+      3,
+      'extension.not-found',
+      'extensions: [rystra-hook-nope]\nserver: {}',
+      /rystra-hook-nope/
+    ],
+    ['a file that is not there', 3, 'extension.not-found', 'extensions: [./nope.ts]\nserver: {}', /nope\.ts/],
+    [
+      'a module that is no extension',
+      3,
+      'extension.not-an-extension',
+      'extensions: [./x.js]\nserver: {}',
+      /x\.js/,
+      { 'x.js': 'export default () => {}' }
+    ],
+    [
+      'an extension that throws',
+      3,
+      'extension.load-failed',
+      'extensions: [./x.js]\nserver: {}',
+      /boom/,
+      { 'x.js': 'throw new Error("boom")' }
+    ],
+    ['a misspelt option', 2, 'extension.options', valid.replace('token: t', 'tokn: t'), /tokn/],
+    ['two configurations', 2, 'config.syntax', valid, /has several/, { 'rystra.config.json': '{}' }]
+  ]
+  for (const [what, exit, code, text, words, more] of cases) {
+    it(`${what} is a clear error with exit code ${exit}`, async () => {
+      const outcome = await check(text, more)
+      expect(outcome.error?.code, outcome.error?.message).to.equal(code)
+      expect(outcome.code).to.equal(exit)
+      expect(outcome.error?.message).to.match(words)
+      expect(outcome.error?.hint).to.be.a('string').with.length.greaterThan(5)
+    })
+  }
+
+  it('no configuration at all says where it looked, and what makes one', async () => {
+    const { code, err } = await rystra(['check'], { cwd: folders.make() })
+    expect(code).to.equal(2)
+    expect(err).to.include('rystra.config.yaml').and.include('rystra init').and.include('code: config.not-found')
+  })
+
+  it('starts nothing', async () => {
+    const cwd = folders.make({
+      'rystra.config.yaml': 'extensions: [./x.js]\nserver: { listen: [{ port: 1 }] }\n',
+      'x.js': `import { defineExtension } from '@rystra/plugin'
+export default defineExtension({ name: 'x', setup() { return { start() { throw new Error('started') } } } })`
+    })
+    expect((await rystra(['check'], { cwd })).code).to.equal(0)
+  })
+
+  it('--schema has the options of extensions and the fields of transports and kinds', async () => {
+    const cwd = folders.make({
+      'rystra.config.yaml': 'extensions: [{ use: ./x.js, options: {} }]\nserver: {}\n',
+      'x.js': `import { defineExtension, Type } from '@rystra/plugin'
+export default defineExtension({ name: 'x', options: Type.Object({ colour: Type.Optional(Type.String()) }), setup() {} })`
+    })
+    const schema = JSON.stringify(await schemaOf(cwd))
+    for (const word of ['"colour"', '"./x.js"', '"tokens"', '"listen"', '"local"', 'json-schema.org'])
+      expect(schema).to.include(word)
+    const { code, out } = await rystra(['check', '--schema', '--config', join(cwd, 'rystra.config.yaml')], {
+      cwd: folders.make()
+    })
+    expect(code).to.equal(0)
+    expect(JSON.parse(out)).to.have.property('$schema')
+  })
+})

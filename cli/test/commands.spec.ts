@@ -1,0 +1,108 @@
+import { expect } from 'chai'
+import { errorTable } from '@rystra/model'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { asRystraError, errorJson } from '../src/report.js'
+import { joinTopic } from '../src/topics.js'
+import { bin, cleanEnv, rystra } from './command.js'
+import { Folders } from './folder.js'
+import { all, common, reference } from './reference.js'
+
+const readme = readFileSync(fileURLToPath(new URL('../README.md', import.meta.url)), 'utf8')
+
+describe('the command', function () {
+  this.timeout(30_000)
+  const folders = new Folders()
+  afterEach(() => folders.clean())
+
+  for (const [id, command] of Object.entries(all)) {
+    it(`${id} says what it does, with examples, and takes --json`, () => {
+      expect(command.description).to.be.a('string').with.length.greaterThan(20)
+      expect(command.examples.length).to.be.greaterThan(0)
+      for (const example of command.examples) expect(example).to.match(/^<%= config\.bin %> <%= command\.id %>/)
+      expect((command as { enableJsonFlag?: boolean }).enableJsonFlag).to.equal(true)
+      for (const [name, flag] of Object.entries(command.flags)) {
+        expect(flag.description, `--${name} is not described`).to.be.a('string')
+        expect(common, `--${name} is there twice`).not.to.include(name)
+      }
+    })
+  }
+
+  it('has a reference in the README that says what the commands say (write it with test/reference.ts)', () => {
+    const { present, wanted } = reference()
+    expect(present).to.equal(wanted)
+  })
+
+  it('has every exit code of the table of errors in the README', () => {
+    const codes = new Set(Object.values(errorTable).map(({ exitCode }) => exitCode))
+    for (const code of codes) expect(readme).to.match(new RegExp(`^\\| ${code} \\|`, 'm'))
+  })
+
+  it('--help shows commands, topics and examples', async () => {
+    const cwd = folders.make()
+    const { code, out } = await rystra(['--help'], { cwd })
+    expect(code).to.equal(0)
+    for (const word of ['serve', 'connect', 'expose', 'init', 'check', 'plugins', 'extension'])
+      expect(out).to.include(word)
+    const one = await rystra(['expose', '--help'], { cwd })
+    expect(one.out).to.include('EXAMPLES').and.include('rystra expose tcp 3000 --to')
+  })
+
+  it('takes a space for the colon of a topic', async () => {
+    expect(joinTopic(['plugins', 'add', 'x'])).to.deep.equal(['plugins:add', 'x'])
+    expect(joinTopic(['plugins', 'frob'])).to.deep.equal(['plugins', 'frob'])
+    expect(joinTopic(['expose', 'tcp', '3'])).to.deep.equal(['expose', 'tcp', '3'])
+    expect(joinTopic(['__proto__', 'x'])).to.deep.equal(['__proto__', 'x'])
+    expect(joinTopic([])).to.deep.equal([])
+    const { code, out } = await rystra(['plugins', 'list'], { cwd: folders.make() })
+    expect(code).to.equal(0)
+    expect(out).to.include('transport-tcp')
+  })
+
+  it('called wrongly, it says how, exits 2, and shows no stack', async () => {
+    const cwd = folders.make()
+    const cases: [args: string[], words: RegExp][] = [
+      [['frob'], /no command "frob"/],
+      [['check', '--frob'], /Nonexistent flag: --frob/],
+      [['expose'], /Missing \d required args|Missing required flag/],
+      [['serve', '--port', 'x'], /--port|integer/],
+      [['serve', 'x'], /Unexpected argument: x/],
+      [['init', '--role', 'boss'], /--role=boss/]
+    ]
+    for (const [args, words] of cases) {
+      const { code, out, err } = await rystra(args, { cwd })
+      expect(code, args.join(' ')).to.equal(2)
+      expect(err)
+        .to.match(words)
+        .and.match(/next: see `rystra/)
+      expect(err).not.to.match(/^\s+at /m)
+      expect(out).to.equal('')
+    }
+    const json = await rystra(['frob', '--json'], { cwd })
+    expect(JSON.parse(json.out).error).to.include({ code: 'usage.invalid', exitCode: 2 })
+  })
+
+  it('--debug shows where an error comes from, with its causes', async () => {
+    const { err } = await rystra(['check', '--debug'], { cwd: folders.make() })
+    expect(err).to.match(/^\s+at /m)
+  })
+
+  it('what nobody expected is an internal error that says so', () => {
+    const error = asRystraError(new TypeError('x is not a function'))
+    expect(error).to.include({ code: 'internal', exitCode: 1 })
+    expect(errorJson('a text').message).to.include('a text')
+  })
+
+  it('--version is there in less than 300 ms once it is built, on a machine at rest', function () {
+    if (!existsSync(fileURLToPath(new URL('../dist/main.js', import.meta.url)))) this.skip()
+    const times = Array.from({ length: 5 }, () => {
+      const begin = performance.now()
+      const out = execFileSync(process.execPath, [bin, '--version'], { encoding: 'utf8', env: cleanEnv() })
+      expect(out).to.match(/^rystra\/\d+\.\d+\.\d+ /)
+      return performance.now() - begin
+    })
+    // The best of five: other work on the machine only adds.
+    expect(Math.min(...times)).to.be.lessThan(300)
+  })
+})

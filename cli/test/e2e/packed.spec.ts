@@ -1,0 +1,138 @@
+import { expect } from 'chai'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { cleanEnv, type Event } from '../command.js'
+import { Folders } from '../folder.js'
+import { build, checkout, must, published } from './built.js'
+
+/** As published: what is in the tarballs has to be all that is needed, and is told apart from the checkout. */
+describe('packed into tarballs and installed in an empty folder', function () {
+  this.timeout(300_000)
+  const folders = new Folders()
+  before(build)
+  after(() => folders.clean())
+
+  const pack = async (): Promise<string[]> => {
+    const to = folders.make()
+    const out = await must(
+      'npm',
+      ['pack', '--json', '--ignore-scripts', '--pack-destination', to, ...published()],
+      checkout
+    )
+    return (JSON.parse(out) as { filename: string }[]).map(({ filename }) => join(to, filename))
+  }
+
+  /**
+   * What `npm install` of the tarballs makes, with third parties linked from the checkout, so that no registry is
+   * needed. RYSTRA_TEST_REGISTRY=1 has npm do it.
+   */
+  const install = async (tarballs: readonly string[], dir: string): Promise<void> => {
+    writeFileSync(join(dir, 'package.json'), '{ "private": true }')
+    if (process.env['RYSTRA_TEST_REGISTRY'] === '1') {
+      await must('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...tarballs], dir)
+      return
+    }
+    const modules = join(dir, 'node_modules')
+    const dependencies: Record<string, string> = {}
+    for (const tarball of tarballs) {
+      const folder = join(folders.make(), 'x')
+      mkdirSync(folder)
+      await must('tar', ['-xzf', tarball, '-C', folder, '--strip-components=1'], dir)
+      const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+      const target = join(modules, name)
+      mkdirSync(join(target, '..'), { recursive: true })
+      await must('cp', ['-R', folder, target], dir)
+      dependencies[name] = version
+    }
+    const own = new Set(Object.keys(dependencies))
+    for (const name of readdirSync(join(checkout, 'node_modules'))) {
+      if (name.startsWith('.') || own.has(name) || name === '@rystra') continue
+      symlinkSync(join(checkout, 'node_modules', name), join(modules, name))
+    }
+    mkdirSync(join(modules, '.bin'))
+    symlinkSync('../rystra/bin/run.js', join(modules, '.bin/rystra'))
+  }
+
+  it('init, check, a hook, serve and expose work there, and sources are not needed', async () => {
+    const dir = folders.make()
+    await install(await pack(), dir)
+    const bin = join(dir, 'node_modules/.bin/rystra')
+    const rystra = (...args: string[]): Promise<string> => must(process.execPath, [bin, ...args], dir)
+
+    expect(await rystra('--version')).to.match(/^rystra\/\d/)
+    const { created, changed } = JSON.parse(await rystra('init', '.', '--json'))
+    expect(created).to.include('rystra.config.yaml')
+    expect([...created, ...changed]).to.include.members(['.env', 'README.md'])
+    // Not of a checkout any more: this very version, from wherever packages come from.
+    const { dependencies } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))
+    expect(dependencies.rystra).not.to.include('/cli')
+
+    mkdirSync(join(dir, 'hooks'))
+    writeFileSync(
+      join(dir, 'hooks/mine.ts'),
+      `import { defineExtension, type ExtensionContext } from '@rystra/plugin'\nexport default defineExtension({ name: 'mine', setup({ hooks }: ExtensionContext<object>) { hooks.onConnect.tap(() => {}) } })\n`
+    )
+    const file = join(dir, 'rystra.config.yaml')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('\nlog:', '  - ./hooks/mine.ts\n\nlog:'))
+    expect(await rystra('check')).to.include('mine')
+    const { extensions } = JSON.parse(await rystra('plugins:list', '--json'))
+    expect(extensions.map(({ name }: { name: string }) => name)).to.deep.equal([
+      'transport-tcp',
+      'mux-yamux',
+      'mux-direct',
+      'proxy-tcp',
+      'auth-token',
+      'mine'
+    ])
+
+    const server = spawn(process.execPath, [bin, 'serve', '--port', '0', '--json'], {
+      cwd: dir,
+      env: cleanEnv(),
+      stdio: ['ignore', 'pipe', 'inherit']
+    })
+    try {
+      const [line] = (await once(createInterface({ input: server.stdout }), 'line')) as [string]
+      const listening = JSON.parse(line) as Event
+      expect(listening.event).to.equal('listening')
+      const token = /RYSTRA_TOKEN=(.*)/.exec(readFileSync(join(dir, '.env'), 'utf8'))?.[1] ?? ''
+      const client = spawn(
+        process.execPath,
+        [bin, 'expose', 'tcp', '9', '--to', `127.0.0.1:${listening['port']}`, '--token', token, '--json'],
+        { cwd: folders.make(), env: cleanEnv(), stdio: ['ignore', 'pipe', 'inherit'] }
+      )
+      try {
+        const events: string[] = []
+        for await (const text of createInterface({ input: client.stdout })) {
+          events.push((JSON.parse(text) as Event).event)
+          if (events.includes('published')) break
+        }
+        expect(events).to.deep.equal(['connected', 'published'])
+      } finally {
+        client.kill('SIGINT')
+        await once(client, 'exit')
+      }
+    } finally {
+      server.kill('SIGINT')
+      await once(server, 'exit')
+    }
+    expect(server.exitCode).to.equal(0)
+  })
+
+  it('each package has what its exports name, and a README', async () => {
+    for (const dir of published()) {
+      const [{ files, name }] = JSON.parse(
+        await must('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', dir], checkout)
+      ) as [{ name: string; files: { path: string }[] }]
+      const paths = files.map(({ path }) => path)
+      expect(paths, name).to.include.members(['package.json', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts'])
+      expect(
+        paths.filter((path) => /\.env|\.spec\.|node_modules/.test(path)),
+        name
+      ).to.deep.equal([])
+      if (existsSync(join(dir, 'README.md'))) expect(paths, name).to.include('README.md')
+    }
+  })
+})

@@ -1,0 +1,78 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import commands from '../src/commands/index.js'
+import { RystraCommand } from '../src/command.js'
+
+interface Flag {
+  readonly char?: string
+  readonly type: 'boolean' | 'option'
+  readonly description?: string
+  readonly helpValue?: string
+  readonly options?: readonly string[]
+  readonly required?: boolean
+  readonly allowNo?: boolean
+}
+
+interface Arg {
+  readonly description?: string
+  readonly required?: boolean
+}
+
+interface Command {
+  readonly description?: string
+  readonly examples: readonly string[]
+  readonly flags: Readonly<Record<string, Flag>>
+  readonly args?: Readonly<Record<string, Arg>>
+}
+
+export const all = commands as unknown as Readonly<Record<string, Command>>
+
+/** Flags that every command has. */
+export const common = ['json', ...Object.keys(RystraCommand.baseFlags)]
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+
+const flagName = (name: string, { char, type, helpValue, options, allowNo }: Flag): string => {
+  const value = options === undefined ? (helpValue ?? '<value>') : options.join('\\|')
+  const long = `--${allowNo === true ? '[no-]' : ''}${name}${type === 'option' ? ` ${value}` : ''}`
+  return char === undefined ? long : `-${char}, ${long}`
+}
+
+const section = (id: string, { description = '', examples, flags, args = {} }: Command): string => {
+  const usage = Object.entries(args).map(([name, { required }]) => (required === true ? `<${name}>` : `[${name}]`))
+  const rows = [
+    ...Object.entries(args).map(([name, arg]) => `| \`${name}\` | ${cell(arg.description ?? '')} |`),
+    ...Object.entries(flags).map(
+      ([name, flag]) =>
+        `| \`${flagName(name, flag)}\` | ${cell(flag.description ?? '')}${flag.required === true ? ' Required.' : ''} |`
+    )
+  ]
+  const lines = examples.map((example) =>
+    example.replace('<%= config.bin %>', 'rystra').replace('<%= command.id %>', id)
+  )
+  return [
+    `### ${['rystra', id, ...usage].join(' ')}`,
+    description,
+    ...(rows.length === 0 ? [] : [['| | |', '|---|---|', ...rows].join('\n')]),
+    `\`\`\`text\n${lines.join('\n')}\n\`\`\``
+  ].join('\n\n')
+}
+
+const readme = fileURLToPath(new URL('../README.md', import.meta.url))
+const marks = /(<!-- commands -->)[\s\S]*(<!-- \/commands -->)/
+
+/** The README as it is, and as the commands would have it. */
+export const reference = (): { present: string; wanted: string } => {
+  const present = readFileSync(readme, 'utf8')
+  const text = Object.keys(all)
+    .sort()
+    .map((id) => section(id, all[id] as Command))
+    .join('\n\n')
+  return {
+    present,
+    wanted: present.replace(marks, (_, open: string, close: string) => `${open}\n\n${text}\n\n${close}`)
+  }
+}
+
+// `node --conditions=rystra-source --import tsx cli/test/reference.ts` writes it.
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(readme, reference().wanted)
