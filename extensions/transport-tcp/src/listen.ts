@@ -18,6 +18,9 @@ export const listen = (
   signal: AbortSignal
 ): Promise<Listener> =>
   new Promise((resolve, reject) => {
+    const aborted = (): void => reject(listenError(new Error('given up'), host, port))
+    if (signal.aborted) return aborted()
+    signal.addEventListener('abort', aborted, { once: true })
     const server = net.createServer(
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: options.keepAlive },
       (socket) => onLink(linkOf(socket))
@@ -26,6 +29,7 @@ export const listen = (
     server.listen({ host, port, backlog: options.backlog, signal }, () => {
       // From now on an error is one accept that failed, for want of descriptors say: the next one may succeed.
       server.removeAllListeners('error').on('error', () => {})
+      signal.removeEventListener('abort', aborted)
       const bound = server.address() as net.AddressInfo
       const address: Address = { host: bound.address, port: bound.port }
       resolve({ address, close: () => closed(server) })
