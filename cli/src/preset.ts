@@ -24,5 +24,5 @@ export const loadPreset = async (): Promise<readonly Extension[]> => {
     import('@rystra/auth-token'),
     import('@rystra/proxy-tcp')
   ])
-  return (modules as { default?: Extension }[]).flatMap((module) => module.default ?? [])
+  return modules.map((module) => module.default as Extension)
 }

@@ -1,4 +1,4 @@
-import { type ResolvedConfig, type RystraConfig, validateBase, validateWith } from '@rystra/config'
+import { type RystraConfig, validateBase } from '@rystra/config'
 import type { RystraError } from '@rystra/model'
 import { formatServer } from '../address.js'
 import { createClient } from '../index.js'
@@ -27,7 +27,6 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
   const base = validateBase(options.config, origin)
   const log = await createLog({ config: base.log, level: brief ? undefined : 'warn', debug })
   const client = await createClient(base, { dir, log })
-  validateWith(base as ResolvedConfig, client.kernel.current.registries, 'client', origin)
   const { transport = 'tcp', host = '', port = 0 } = base.client?.connect ?? {}
   const feed = new Feed(json, brief)
   feedClient(feed, client, formatServer({ transport, host, port }))

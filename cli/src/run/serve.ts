@@ -1,4 +1,4 @@
-import { type LoadedConfig, loadConfig, type RystraConfig, validateWith } from '@rystra/config'
+import { type LoadedConfig, loadConfig, type RystraConfig } from '@rystra/config'
 import { isRystraError, RystraError } from '@rystra/model'
 import type { Listening, Server } from '@rystra/server'
 import { defaultPort, defaultTransport, formatAddress, formatServer } from '../address.js'
@@ -27,7 +27,6 @@ export interface ServeOptions {
 interface Prepared {
   readonly config: RystraConfig
   readonly dir: string
-  readonly path?: string
   /** Only without a configuration. */
   readonly token?: string
 }
@@ -77,7 +76,7 @@ const configured = (loaded: LoadedConfig, { transport, host, port, token }: Serv
       hint: 'put the token into the configuration, or run it in another folder'
     })
   }
-  if (transport === undefined && host === undefined && port === undefined) return { config, dir, path }
+  if (transport === undefined && host === undefined && port === undefined) return { config, dir }
   const [entry, ...others] = server.listen.filter((one) => transport === undefined || one.transport === transport)
   if (entry === undefined || others.length > 0) {
     const names = server.listen.map((one) => `${one.transport}://${formatAddress(one)}`).join(', ')
@@ -89,7 +88,7 @@ const configured = (loaded: LoadedConfig, { transport, host, port, token }: Serv
   const listen = server.listen.map((one) =>
     one === entry ? { ...one, ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) } : one
   )
-  return { config: { ...config, server: { ...server, listen } } as RystraConfig, dir, path }
+  return { config: { ...config, server: { ...server, listen } } as RystraConfig, dir }
 }
 
 /** What the other side needs, whatever the transport. */
@@ -119,22 +118,13 @@ const tellStarted = (feed: Feed, server: Server, token: string | undefined): voi
 /** Runs a server until it is told to stop. Rejects with what it could not start with. */
 export const serve = async (options: ServeOptions): Promise<void> => {
   const loaded = await find(options)
-  const { config, dir, path, token } = loaded === undefined ? await quick(options) : configured(loaded, options)
+  const { config, dir, token } = loaded === undefined ? await quick(options) : configured(loaded, options)
   const log = await createLog({
     config: config.log,
     level: loaded === undefined ? 'warn' : undefined,
     debug: options.debug
   })
   const server = await createServer(config, { dir, log })
-  if (loaded !== undefined) {
-    const origin = { dir, ...(path === undefined ? {} : { file: path }) }
-    validateWith(
-      { ...loaded.config, ...config } as LoadedConfig['config'],
-      server.kernel.current.registries,
-      'server',
-      origin
-    )
-  }
   const feed = new Feed(options.json, loaded !== undefined)
   feedServer(feed, server)
   await untilStopped(server, feed, () => tellStarted(feed, server, token))
