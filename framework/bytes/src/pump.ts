@@ -112,6 +112,7 @@ const chain = (from: RawStream, to: RawStream, stages: Stages | undefined, fail:
 export const pump = (a: RawStream, b: RawStream, done: PumpDone, options: PumpOptions = {}): Pump => {
   const { aToB, bToA, headOfB } = options
   const open = new Set([a, b])
+  let over = false
   let failure: Error | undefined
   const reset = (error: Error = new Error('given up')): void => {
     failure ??= error
@@ -121,9 +122,11 @@ export const pump = (a: RawStream, b: RawStream, done: PumpDone, options: PumpOp
   const there = chain(a, b, aToB, reset)
   const back = chain(b, a, bToA, reset)
   const closed = (stream: RawStream, error?: Error): void => {
+    // A stream may close within its reset: then the other is told of first.
     open.delete(stream)
     if (error !== undefined) reset(error)
-    if (open.size > 0) return
+    if (open.size > 0 || over) return
+    over = true
     for (const stream of [...(aToB?.through ?? []), ...(bToA?.through ?? [])]) {
       stream.onClose = undefined
       stream.reset()

@@ -69,7 +69,8 @@ export const tlsPair = async (): Promise<Joined> => {
   servers.add(server)
   await once(server, 'listening')
   const { port } = server.address() as net.AddressInfo
-  const dial = () => tls.connect({ host: '127.0.0.1', port, allowHalfOpen: true, rejectUnauthorized: false })
+  const dial = () =>
+    tls.connect({ host: '127.0.0.1', port, allowHalfOpen: true, rejectUnauthorized: false } as tls.ConnectionOptions)
   return join(server, 'secureConnection', dial, 'secureConnect')
 }
 
