@@ -31,12 +31,15 @@ describe('the command', function () {
 
   it('has a reference in the README that says what the commands say (write it with test/reference.ts)', () => {
     const { present, wanted } = reference()
-    expect(present).to.equal(wanted)
+    // However wide the formatter makes the columns.
+    const narrow = (text: string): string =>
+      text.replaceAll(/^\|.*$/gm, (line) => line.replaceAll(/ *\| */g, '|').replaceAll(/-{2,}/g, '--'))
+    expect(narrow(present)).to.equal(narrow(wanted))
   })
 
   it('has every exit code of the table of errors in the README', () => {
     const codes = new Set(Object.values(errorTable).map(({ exitCode }) => exitCode))
-    for (const code of codes) expect(readme).to.match(new RegExp(`^\\| ${code} \\|`, 'm'))
+    for (const code of codes) expect(readme).to.match(new RegExp(`^\\| ${code} +\\|`, 'm'))
   })
 
   it('--help shows commands, topics and examples', async () => {

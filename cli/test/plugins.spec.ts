@@ -76,7 +76,6 @@ describe('plugins:add', function () {
       expect(after).to.match(/from"?( =|:) 0/)
       expect(existsSync(join(dir, 'node_modules/rystra-hook-hours/index.js'))).to.equal(true)
       expect(existsSync(join(dir, '.rystra-backup'))).to.equal(false)
-      expect(existsSync(join(fixture, 'script-ran')), 'an install script was run').to.equal(false)
 
       const removed = await remove(dir, 'hours')
       expect(removed).to.include({ use: 'rystra-hook-hours', uninstalled: true })
@@ -117,6 +116,17 @@ describe('plugins:add', function () {
       'server onOpenStream',
       'client onOpenStream'
     ])
+  })
+
+  it('runs install scripts only when they are allowed', async () => {
+    for (const allowScripts of [false, true]) {
+      const dir = await project()
+      const [{ filename }] = JSON.parse(await npm(['pack', fixture, '--json', '--pack-destination', dir], { dir }))
+      const told: string[] = []
+      await add(dir, `./${filename}`, { allowScripts, onResolved: ({ scripts }) => told.push(...scripts) })
+      expect(told).to.deep.equal(['postinstall'])
+      expect(existsSync(join(dir, 'script-ran')), `allowed: ${allowScripts}`).to.equal(allowScripts)
+    }
   })
 
   it('--dry-run does everything, and leaves everything as it was', async () => {
