@@ -1,5 +1,5 @@
 import type { Goal } from './goals.js'
-import { metrics, type Report, type RouteResult, medianOf } from './result.js'
+import { type Metric, type MetricKey, metrics, type Report, type RouteResult, medianOf } from './result.js'
 
 const none = '–'
 
@@ -17,27 +17,31 @@ const grid = (rows: readonly (readonly string[])[]): string => {
     .join('\n')
 }
 
-const kibibytes = (bytes: number | undefined): string => number(bytes === undefined ? undefined : bytes / 1024, 1)
+const kibibytes = (bytes: number | undefined): string => number(bytes === undefined ? undefined : bytes / 1024, 2)
 
-const figures = (routes: readonly RouteResult[]): string =>
-  grid([
-    ['medians', ...metrics.map(({ title }) => title)],
-    ...routes.map((route) => [
-      route.name,
-      ...metrics.map(({ key, digits }) => number(route.values[key]?.median, digits))
-    ])
-  ])
+/** Columns of what was measured at all. */
+const columns = (routes: readonly RouteResult[]): readonly Metric[] =>
+  metrics.filter(({ key }) => routes.some((route) => route.values[key] !== undefined))
 
-const ratios = (routes: readonly RouteResult[], ours: string): string =>
-  grid([
-    [`${ours} ÷`, ...metrics.map(({ title }) => title.replace(' Gbit/s', ''))],
-    ...routes
-      .filter((route) => route.name !== ours)
-      .map((route) => [
-        route.name,
-        ...metrics.map(({ key }) => number(medianOf(routes, ours, key) / medianOf(routes, route.name, key), 2))
-      ])
+const figures = (routes: readonly RouteResult[]): string => {
+  const shown = columns(routes)
+  if (shown.length === 0) return ''
+  return grid([
+    ['medians', ...shown.map(({ title }) => title)],
+    ...routes.map(({ name, values }) => [name, ...shown.map(({ key, digits }) => number(values[key]?.median, digits))])
   ])
+}
+
+const ratios = (routes: readonly RouteResult[], ours: string): string => {
+  const shown = columns(routes)
+  const others = routes.filter(({ name }) => name !== ours)
+  if (shown.length === 0 || others.length === 0) return ''
+  const ratio = (name: string, key: MetricKey): number => medianOf(routes, ours, key) / medianOf(routes, name, key)
+  return grid([
+    [`${ours} ÷`, ...shown.map(({ title }) => title.replace(' Gbit/s', ''))],
+    ...others.map(({ name }) => [name, ...shown.map(({ key }) => number(ratio(name, key), 2))])
+  ])
+}
 
 const memory = (routes: readonly RouteResult[]): string => {
   const held = routes.filter((route) => route.streams !== undefined)

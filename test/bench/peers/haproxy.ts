@@ -1,5 +1,6 @@
 import { freePort, loopback, show } from '../address.js'
 import { needed, type Peer } from '../peer.js'
+import { descriptorLimit } from '../usage.js'
 
 /** One hop and no tunnel: the measure of a good relay in C. */
 export const haproxy: Peer = {
@@ -11,7 +12,7 @@ export const haproxy: Peer = {
     const file = scratch.write(
       'haproxy.cfg',
       `global
-  maxconn 9500
+  maxconn ${Math.floor((descriptorLimit() - 200) / 2)}
 defaults
   mode tcp
   timeout connect 5s
