@@ -12,8 +12,8 @@ const run = async (options: BenchOptions): Promise<void> => {
     stop.abort(new Error('interrupted'))
     scratch.abandon()
   }
-  process.once('SIGINT', interrupt)
-  process.once('SIGTERM', interrupt)
+  // Not once: a second signal must not end us while we clean up.
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   process.once('exit', () => scratch.abandon())
   try {
     const bench = new Bench(options, scratch, (text) => console.error(`· ${text}`))
