@@ -1,4 +1,4 @@
-import { defineExtension, type ProxyKind } from '@rystra/plugin'
+import { defineExtension, type ProxyKind, RystraError } from '@rystra/plugin'
 import { expandRange } from './range.js'
 import { TcpSpec } from './spec.js'
 
@@ -9,13 +9,18 @@ const tcp: ProxyKind<TcpSpec> = {
   expand: expandRange,
 
   async publish(spec, host) {
-    const port = typeof spec.port === 'number' ? spec.port : 0
-    const bound = await host.listen({ port, ...(spec.host === undefined ? {} : { host: spec.host }) }, (visitor) =>
-      host.relay(visitor, {
-        host: visitor.remoteAddress ?? 'unknown',
-        port: visitor.remotePort ?? 0,
-        to: { host: visitor.localAddress ?? 'unknown', port: visitor.localPort ?? 0 }
-      })
+    // A client makes one proxy for each port of a range: another port than those asked for would be a lie.
+    if (typeof spec.port === 'string') {
+      throw new RystraError('proxy.invalid', { side: 'client', detail: `${spec.name}: a range was not expanded` })
+    }
+    const bound = await host.listen(
+      { port: spec.port ?? 0, ...(spec.host === undefined ? {} : { host: spec.host }) },
+      (visitor) =>
+        host.relay(visitor, {
+          host: visitor.remoteAddress ?? 'unknown',
+          port: visitor.remotePort ?? 0,
+          to: { host: visitor.localAddress ?? 'unknown', port: visitor.localPort ?? 0 }
+        })
     )
     return { address: bound.host.includes(':') ? `[${bound.host}]:${bound.port}` : `${bound.host}:${bound.port}` }
   },

@@ -1,6 +1,9 @@
 import { RystraError } from '@rystra/plugin'
 import type { TcpSpec } from './spec.js'
 
+/** Characters of a name, as the protocol has it. */
+const MAX_NAME = 128
+
 /** Proxies that one entry may become. More would be refused by a server's default limit anyway. */
 const LIMIT = 1000
 
@@ -16,9 +19,13 @@ const parse = (spec: TcpSpec, range: string): { first: number; last: number } =>
 
 /** One proxy for each port of a range, named `name:port`. An entry without a range is itself. */
 export const expandRange = (spec: TcpSpec): TcpSpec[] => {
-  const local = /^(?:(.*):)?(\d{1,5}-\d{1,5})$/.exec(String(spec.local))
+  const written = String(spec.local)
+  const local = written.startsWith('unix:') ? null : /^(?:(.*):)?(\d{1,5}-\d{1,5})$/.exec(written)
   const ranged = typeof spec.port === 'string'
-  if (!ranged && local === null) return [spec]
+  if (!ranged && local === null) {
+    checkPort(spec, written)
+    return [spec]
+  }
   if (local === null) throw invalid(spec, '`port` is a range, so `local` has to be one as well')
   const to = parse(spec, local[2] ?? '')
   const from = ranged ? parse(spec, spec.port as string) : undefined
@@ -29,10 +36,20 @@ export const expandRange = (spec: TcpSpec): TcpSpec[] => {
     throw invalid(spec, '`port` and `local` have to be ranges of the same length')
   }
   const host = local[1] ?? '127.0.0.1'
-  return Array.from({ length: to.last - to.first + 1 }, (_, index) => ({
+  const specs = Array.from({ length: to.last - to.first + 1 }, (_, index) => ({
     ...spec,
     name: `${spec.name}:${(from ?? to).first + index}`,
     local: `${host}:${to.first + index}`,
     port: from === undefined ? 0 : from.first + index
   }))
+  const longest = specs.find(({ name }) => name.length > MAX_NAME)
+  if (longest !== undefined)
+    throw invalid(spec, `"${longest.name}" is longer than the ${MAX_NAME} characters a name may have`)
+  return specs
+}
+
+const checkPort = (spec: TcpSpec, local: string): void => {
+  const port = /(?:^|:)(\d+)$/.exec(local)
+  if (local.startsWith('unix:') || port === null) return
+  if (Number(port[1]) < 1 || Number(port[1]) > 65535) throw invalid(spec, `"${local}" has no port from 1 to 65535`)
 }

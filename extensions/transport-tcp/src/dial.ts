@@ -1,13 +1,13 @@
 import type { ByteLink, DialOptions } from '@rystra/plugin'
 import net from 'node:net'
-import { dialError } from './errors.js'
+import { asError, dialError } from './errors.js'
 import { linkOf } from './listen.js'
 import type { TcpOptions } from './options.js'
 
 /** Connects; tries the addresses of a name in turn, IPv6 and IPv4 (RFC 8305). */
 export const dial = (options: TcpOptions, { host, port }: DialOptions, signal: AbortSignal): Promise<ByteLink> =>
   new Promise((resolve, reject) => {
-    signal.throwIfAborted()
+    if (signal.aborted) return reject(dialError(asError(signal.reason), host, port))
     const socket = net.connect({
       host,
       port,
@@ -22,7 +22,7 @@ export const dial = (options: TcpOptions, { host, port }: DialOptions, signal: A
       socket.destroy()
       reject(dialError(error, host, port))
     }
-    const aborted = (): void => fail(signal.reason instanceof Error ? signal.reason : new Error('given up'))
+    const aborted = (): void => fail(asError(signal.reason))
     signal.addEventListener('abort', aborted, { once: true })
     socket.once('error', fail)
     socket.once('connect', () => {

@@ -4,12 +4,16 @@ const listenCodes: Readonly<Record<string, ErrorCode>> = {
   EADDRINUSE: 'listen.in-use',
   EACCES: 'listen.denied',
   EADDRNOTAVAIL: 'listen.unavailable',
-  ENOTFOUND: 'listen.unavailable'
+  ENOTFOUND: 'listen.unavailable',
+  EAI_AGAIN: 'listen.unavailable'
 }
 
 /** What binding `host:port` failed with. */
 export const listenError = (cause: NodeJS.ErrnoException, host: string, port: number): RystraError =>
   new RystraError(listenCodes[cause.code ?? ''] ?? 'listen.failed', { detail: `tcp ${host}:${port}`, cause })
+
+/** The reason of a signal, which may be anything. */
+export const asError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error('given up'))
 
 const dialReasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',

@@ -1,6 +1,6 @@
 import type { Address, ByteLink, Listener, ListenOptions } from '@rystra/plugin'
 import net from 'node:net'
-import { listenError } from './errors.js'
+import { asError, listenError } from './errors.js'
 import type { TcpOptions } from './options.js'
 
 /** Makes a link of a connected socket. Its peer is read now: a socket that is gone has none. */
@@ -18,18 +18,30 @@ export const listen = (
   signal: AbortSignal
 ): Promise<Listener> =>
   new Promise((resolve, reject) => {
-    const aborted = (): void => reject(listenError(new Error('given up'), host, port))
-    if (signal.aborted) return aborted()
-    signal.addEventListener('abort', aborted, { once: true })
     const server = net.createServer(
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: options.keepAlive },
       (socket) => onLink(linkOf(socket))
     )
-    server.once('error', (error) => reject(listenError(error, host, port)))
-    server.listen({ host, port, backlog: options.backlog, signal }, () => {
+    const fail = (error: Error): void => {
+      signal.removeEventListener('abort', aborted)
+      reject(listenError(error, host, port))
+    }
+    const aborted = (): void => {
+      server.close()
+      fail(asError(signal.reason))
+    }
+    // Not Node's own `signal` option: where a name has to be looked up first, it binds after it was aborted.
+    if (signal.aborted) return aborted()
+    signal.addEventListener('abort', aborted)
+    server.once('close', () => signal.removeEventListener('abort', aborted))
+    server.once('error', fail)
+    server.listen({ host, port, backlog: options.backlog }, () => {
+      if (signal.aborted) {
+        server.close()
+        return
+      }
       // From now on an error is one accept that failed, for want of descriptors say: the next one may succeed.
       server.removeAllListeners('error').on('error', () => {})
-      signal.removeEventListener('abort', aborted)
       const bound = server.address() as net.AddressInfo
       const address: Address = { host: bound.address, port: bound.port }
       resolve({ address, close: () => closed(server) })

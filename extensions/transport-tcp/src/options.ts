@@ -10,7 +10,8 @@ export const TcpOptions = Type.Object({
   backlog: Type.Integer({
     default: 4096,
     minimum: 1,
-    description: "Connections that may wait to be accepted, for the time after a restart when all clients come back at once. The kernel may hold it lower (net.core.somaxconn)."
+    description:
+      'Connections that may wait to be accepted, for the time after a restart when all clients come back at once. The kernel may hold it lower (net.core.somaxconn).'
   })
 })
 export type TcpOptions = Static<typeof TcpOptions>
