@@ -14,23 +14,26 @@ export interface Cuttable {
 export const cuttable = async (target: number): Promise<Cuttable> => {
   const pairs = new Set<[net.Socket, net.Socket]>()
   let swallowed = new WeakSet<net.Socket>()
-  const hop = net.createServer({ allowHalfOpen: true }, (near) => {
-    const far = net.connect({ host: '127.0.0.1', port: target, allowHalfOpen: true })
-    const pair: [net.Socket, net.Socket] = [near, far]
-    pairs.add(pair)
-    for (const [from, to] of [pair, [far, near] as const]) {
-      from.on('error', () => {})
-      from.on('data', (chunk) => {
-        if (!swallowed.has(near)) to.write(chunk)
-      })
-      from.on('end', () => {
-        if (!swallowed.has(near)) to.end()
-      })
-      from.on('close', () => {
-        if (!swallowed.has(near)) to.destroy()
-      })
-    }
-  }).listen(0, '127.0.0.1')
+  const hop = net
+    .createServer({ allowHalfOpen: true }, (near) => {
+      const far = net.connect({ host: '127.0.0.1', port: target, allowHalfOpen: true })
+      const pair: [net.Socket, net.Socket] = [near, far]
+      pairs.add(pair)
+      for (const [from, to] of [pair, [far, near] as const]) {
+        from.on('error', () => {})
+        from.on('data', (chunk) => {
+          if (!swallowed.has(near)) to.write(chunk)
+        })
+        from.on('end', () => {
+          if (!swallowed.has(near)) to.end()
+        })
+        from.on('close', () => {
+          // After an end the other side still gets what is on its way.
+          if (!swallowed.has(near) && !from.readableEnded) to.resetAndDestroy()
+        })
+      }
+    })
+    .listen(0, '127.0.0.1')
   await once(hop, 'listening')
   later(() => {
     for (const pair of pairs) for (const socket of pair) socket.destroy()

@@ -77,10 +77,12 @@ describe('hooks of a running tunnel', () => {
       'disconnect',
       'shutdown'
     ])
-    expect(of('client')).to.deep.equal(['start', 'connect', 'open', 'data', 'close', 'disconnect', 'shutdown'].sort((a, b) => {
-      const order = of('client')
-      return order.indexOf(a) - order.indexOf(b)
-    }))
+    expect(of('client')).to.deep.equal(
+      ['start', 'connect', 'open', 'data', 'close', 'disconnect', 'shutdown'].sort((a, b) => {
+        const order = of('client')
+        return order.indexOf(a) - order.indexOf(b)
+      })
+    )
     expect(of('client').indexOf('open')).to.be.lessThan(of('client').indexOf('data'))
   })
 
@@ -134,13 +136,19 @@ describe('hooks of a running tunnel', () => {
     it(`refuse a stream (on the ${side})`, async () => {
       const closed = defineExtension({
         name: 'closed',
-        setup: ({ hooks }) => hooks.onOpenStream.tapPromise(async ({ proxy }) => ({ deny: `${proxy.name} is closed now` }))
+        setup: ({ hooks }) =>
+          hooks.onOpenStream.tapPromise(async ({ proxy }) => ({ deny: `${proxy.name} is closed now` }))
       })
       const { server, port } = await tunnel(closed())
       const refused = once(server, 'refused')
       expect(await knock(port)).to.equal('ECONNRESET')
       const [{ what, error }] = await refused
-      expect([what, error.code, error.side, error.detail]).to.deep.equal(['stream', 'stream.refused', side, 'svc is closed now'])
+      expect([what, error.code, error.side, error.detail]).to.deep.equal([
+        'stream',
+        'stream.refused',
+        side,
+        'svc is closed now'
+      ])
     })
 
     it(`see and change each chunk (on the ${side})`, async () => {

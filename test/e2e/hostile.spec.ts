@@ -34,7 +34,8 @@ const send = (server: Server, ...bytes: Uint8Array[]): Promise<Buffer> =>
 const hello = (): ClientHandshake =>
   new ClientHandshake({ id: 'x', instance: 'y', agent: 'test', muxers: ['yamux'], auth: ['token'] })
 
-const frame = (type: number, length: number): Buffer => Buffer.from([type, length >> 16, (length >> 8) & 255, length & 255])
+const frame = (type: number, length: number): Buffer =>
+  Buffer.from([type, length >> 16, (length >> 8) & 255, length & 255])
 
 describe('a server among strangers', () => {
   afterEach(cleanUp)
@@ -42,7 +43,9 @@ describe('a server among strangers', () => {
   /** A tunnel that must not notice any of it. */
   const tunnel = async (settings = {}) => {
     const server = await startServer(settings)
-    const client = await startClient(portOf(server), [{ name: 'svc', kind: 'tcp', local: `127.0.0.1:${await startService(echo)}` }])
+    const client = await startClient(portOf(server), [
+      { name: 'svc', kind: 'tcp', local: `127.0.0.1:${await startService(echo)}` }
+    ])
     const lost: unknown[] = []
     client.on('disconnected', (session) => lost.push(session))
     const works = async (): Promise<void> => {
@@ -97,7 +100,9 @@ describe('a server among strangers', () => {
     expect(handshake.push(ack)?.type).to.equal('challenge')
     socket.write(handshake.prove(randomBytes(40)))
     const answer = await readAll(socket)
-    expect(() => handshake.push(answer)).to.throw().with.property('code', 'auth.refused')
+    expect(() => handshake.push(answer))
+      .to.throw()
+      .with.property('code', 'auth.refused')
     expect(answer.toString('latin1')).not.to.include('detail')
     await works()
   })
@@ -105,17 +110,19 @@ describe('a server among strangers', () => {
   it('refuses a proof that was overheard', async () => {
     const { server, works } = await tunnel()
     let overheard = Buffer.alloc(0)
-    const hop = net.createServer((near) => {
-      const far = net.connect(portOf(server), '127.0.0.1')
-      near.on('data', (chunk: Buffer) => {
-        overheard = Buffer.concat([overheard, chunk])
-        far.write(chunk)
+    const hop = net
+      .createServer((near) => {
+        const far = net.connect(portOf(server), '127.0.0.1')
+        near.on('data', (chunk: Buffer) => {
+          overheard = Buffer.concat([overheard, chunk])
+          far.write(chunk)
+        })
+        far.pipe(near)
+        for (const one of [near, far]) one.on('error', () => {})
+        near.on('close', () => far.destroy())
+        far.on('close', () => near.destroy())
       })
-      far.pipe(near)
-      for (const one of [near, far]) one.on('error', () => {})
-      near.on('close', () => far.destroy())
-      far.on('close', () => near.destroy())
-    }).listen(0, '127.0.0.1')
+      .listen(0, '127.0.0.1')
     later(() => hop.close())
     await once(hop, 'listening')
     const client = await startClient((hop.address() as net.AddressInfo).port, [], { id: 'overheard' })
@@ -189,7 +196,7 @@ describe('a server with a client that misbehaves', () => {
     const { default: authToken } = await import('@rystra/auth-token')
     const { token } = await import('./tunnel.js')
     const kernel = new Kernel({ side: 'client' })
-    await kernel.provision([(authToken as (options: unknown) => never)({ token })])
+    await kernel.provision([authToken({ token })])
     const socket = net.connect({ host: '127.0.0.1', port: portOf(server) })
     socket.on('error', () => {})
     later(() => socket.destroy())
@@ -210,7 +217,9 @@ describe('a server with a client that misbehaves', () => {
   ] as const) {
     it(`ends its session after ${what}, and no other`, async () => {
       const server = await startServer()
-      const other = await startClient(portOf(server), [{ name: 'svc', kind: 'tcp', local: `127.0.0.1:${await startService(echo)}` }])
+      const other = await startClient(portOf(server), [
+        { name: 'svc', kind: 'tcp', local: `127.0.0.1:${await startService(echo)}` }
+      ])
       const socket = await rogue(server)
       await until(() => server.sessions.length === 2)
       const gone = once(server, 'disconnected')
@@ -242,7 +251,8 @@ describe('a server with a client that misbehaves', () => {
       over = true
     })
     while (!over) {
-      if (!socket.write(ask)) await Promise.race([once(socket, 'drain'), gone, once(socket, 'close')].map((one) => one.catch(() => {})))
+      if (!socket.write(ask))
+        await Promise.race([once(socket, 'drain'), gone, once(socket, 'close')].map((one) => one.catch(() => {})))
       if (socket.destroyed) break
     }
     const [, error] = await gone

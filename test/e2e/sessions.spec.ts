@@ -76,7 +76,7 @@ describe('authentication', () => {
   })
 
   it('refuses a muxer that the server does not have', async () => {
-    const server = await startServer({}, [], { preset: preset.filter((one) => one !== (muxDirect as never)) })
+    const server = await startServer({}, [], { preset: preset.filter((one) => one !== muxDirect) })
     const client = await makeClient(portOf(server), [], { muxer: 'direct' })
     expect(await failure(client.start())).to.include({ code: 'registry.unknown', side: 'server' })
   })
@@ -89,7 +89,10 @@ describe('a client that loses its session', () => {
     const server = await startServer()
     const hop = await cuttable(portOf(server))
     const service = await startService(echo)
-    const client = await startClient(hop.port, [svc(service, await freePort(), 'a'), svc(service, await freePort(), 'b')])
+    const client = await startClient(hop.port, [
+      svc(service, await freePort(), 'a'),
+      svc(service, await freePort(), 'b')
+    ])
     const before = client.proxies.map(({ address }) => address)
     const back = once(client, 'connected')
     hop.cut()
@@ -355,7 +358,10 @@ describe('proxies', () => {
   it('are limited in number', async () => {
     const server = await startServer({ limits: { proxiesPerSession: 2 } })
     const service = await startService(echo)
-    const client = await makeClient(portOf(server), ['a', 'b', 'c'].map((name) => svc(service, undefined, name)))
+    const client = await makeClient(
+      portOf(server),
+      ['a', 'b', 'c'].map((name) => svc(service, undefined, name))
+    )
     const refused = once(client, 'refused')
     await client.start()
     const [{ name, error }] = await refused

@@ -26,7 +26,9 @@ for (const muxer of ['yamux', 'direct']) {
 
     const tunnelTo = async (service: number, server = {}): Promise<number> => {
       const made = await startServer(server)
-      const client = await startClient(portOf(made), [{ name: 'svc', kind: 'tcp', local: `127.0.0.1:${service}` }], { muxer })
+      const client = await startClient(portOf(made), [{ name: 'svc', kind: 'tcp', local: `127.0.0.1:${service}` }], {
+        muxer
+      })
       return visitorPort(client, 'svc')
     }
 
@@ -48,7 +50,7 @@ for (const muxer of ['yamux', 'direct']) {
           return (await readAll(socket)).toString()
         })
       )
-      answers.forEach((answer, index) => expect(answer).to.equal(`visitor ${index} `.repeat(1000)))
+      for (const [index, answer] of answers.entries()) expect(answer).to.equal(`visitor ${index} `.repeat(1000))
     })
 
     it('carries a half-close, and the answer that comes after it', async () => {
@@ -148,7 +150,9 @@ for (const muxer of ['yamux', 'direct']) {
       const path = join(dir, 'service.sock')
       await startService(echo, path)
       const server = await startServer()
-      const client = await startClient(portOf(server), [{ name: 'unix', kind: 'tcp', local: `unix:${path}` }], { muxer })
+      const client = await startClient(portOf(server), [{ name: 'unix', kind: 'tcp', local: `unix:${path}` }], {
+        muxer
+      })
       const socket = await visit(visitorPort(client, 'unix'))
       socket.end('over a path')
       expect((await readAll(socket)).toString()).to.equal('over a path')
@@ -160,7 +164,9 @@ for (const muxer of ['yamux', 'direct']) {
       const { port } = free.address() as net.AddressInfo
       await new Promise((resolve) => free.close(resolve))
       const server = await startServer()
-      const client = await startClient(portOf(server), [{ name: 'gone', kind: 'tcp', local: `127.0.0.1:${port}` }], { muxer })
+      const client = await startClient(portOf(server), [{ name: 'gone', kind: 'tcp', local: `127.0.0.1:${port}` }], {
+        muxer
+      })
       const atClient = once(client, 'refused')
       const atServer = once(server, 'refused')
       expect(await knock(visitorPort(client, 'gone'))).to.equal('ECONNRESET')
@@ -178,7 +184,9 @@ for (const muxer of ['yamux', 'direct']) {
       const { port } = free.address() as net.AddressInfo
       await new Promise((resolve) => free.close(resolve))
       const server = await startServer()
-      const client = await startClient(portOf(server), [{ name: 'late', kind: 'tcp', local: `127.0.0.1:${port}` }], { muxer })
+      const client = await startClient(portOf(server), [{ name: 'late', kind: 'tcp', local: `127.0.0.1:${port}` }], {
+        muxer
+      })
       const opened = once(client, 'streamOpen')
       const socket = await visit(visitorPort(client, 'late'))
       socket.end('early bird')
@@ -195,7 +203,9 @@ for (const muxer of ['yamux', 'direct']) {
         socket.on('end', () => socket.end('four'))
       })
       const server = await startServer()
-      const client = await startClient(portOf(server), [{ name: 'svc', kind: 'tcp', local: `127.0.0.1:${service}` }], { muxer })
+      const client = await startClient(portOf(server), [{ name: 'svc', kind: 'tcp', local: `127.0.0.1:${service}` }], {
+        muxer
+      })
       const closed = Promise.all([once(server, 'streamClose'), once(client, 'streamClose')])
       const socket = await visit(visitorPort(client, 'svc'))
       const { localPort } = socket
@@ -214,7 +224,9 @@ for (const muxer of ['yamux', 'direct']) {
         socket.write('up')
       })
       const server = await startServer()
-      const client = await startClient(portOf(server), [{ name: 'svc', kind: 'tcp', local: `127.0.0.1:${service}` }], { muxer })
+      const client = await startClient(portOf(server), [{ name: 'svc', kind: 'tcp', local: `127.0.0.1:${service}` }], {
+        muxer
+      })
       const socket = await visit(visitorPort(client, 'svc'))
       await once(socket, 'data')
       const visitorEnd = endOf(socket)

@@ -9,7 +9,7 @@ import type { ProxyEntry, RystraConfig } from '@rystra/config'
 import { createServer, type Server, type ServerOptions } from '@rystra/server'
 import transportTcp from '@rystra/transport-tcp'
 
-export const preset = [transportTcp, muxYamux, muxDirect, authToken, proxyTcp] as never[]
+export const preset = [transportTcp, muxYamux, muxDirect, authToken, proxyTcp] as const
 export const token = 'a-token-for-tests-0123456789'
 export const otherToken = 'another-token-for-tests-9876543210'
 
@@ -43,7 +43,7 @@ export const serverConfig = (
   extensions: NonNullable<RystraConfig['extensions']> = []
 ): RystraConfig => ({
   extensions: [
-    (authToken as (options: unknown) => never)({
+    authToken({
       tokens: [
         { identity: 'home', token },
         { identity: 'stranger', token: otherToken }
@@ -66,7 +66,7 @@ export const clientConfig = (
 ): RystraConfig => {
   const { token: own = token, muxer = 'yamux', ...rest } = client
   return {
-    extensions: [(authToken as (options: unknown) => never)({ token: own }), ...extensions],
+    extensions: [authToken({ token: own }), ...extensions],
     client: {
       id: 'test',
       connect: { transport: 'tcp', host: '127.0.0.1', port, muxer },

@@ -57,7 +57,9 @@ export class ClientSession {
     const { config, clock, kernel, log } = state
     const generation = kernel.current
     const timeout = new AbortController()
-    const cancel = clock.after(CONNECT_TIMEOUT, () => timeout.abort(new RystraError('protocol.timeout', { side: 'server' })))
+    const cancel = clock.after(CONNECT_TIMEOUT, () =>
+      timeout.abort(new RystraError('protocol.timeout', { side: 'server' }))
+    )
     const signal = AbortSignal.any([stop, timeout.signal])
     let link: Link | undefined
     try {
@@ -88,7 +90,8 @@ export class ClientSession {
       const links: DataLinks = {
         dial: async (dialing, opens = false) => {
           const data = await dial(state.config.connect, generation, dialing)
-          if (data.kind !== 'bytes' || secret === undefined) throw new RystraError('internal', { detail: 'no data links here' })
+          if (data.kind !== 'bytes' || secret === undefined)
+            throw new RystraError('internal', { detail: 'no data links here' })
           data.duplex.write(dataLinkOpening(secret, ok.session, counter++, opens))
           return data
         },
@@ -177,7 +180,11 @@ export class ClientSession {
       else if (message.error !== undefined) asked?.reject(errorFrom(message.error, 'server'))
     } else if (message.type === 'UnregisterProxy') {
       this.specs.delete(message.name)
-      events.onUnregistered(this, message.name, message.error === undefined ? undefined : errorFrom(message.error, 'server'))
+      events.onUnregistered(
+        this,
+        message.name,
+        message.error === undefined ? undefined : errorFrom(message.error, 'server')
+      )
     } else throw new RystraError('protocol.unexpected', { side: 'server', detail: message.type })
   }
 
@@ -222,4 +229,3 @@ const offeredMuxers = ({ muxer }: ConnectConfig, { registries }: GenerationRef):
   const all = [...registries.muxers.list()]
   return all.sort((a, b) => Number(b === 'yamux') - Number(a === 'yamux'))
 }
-

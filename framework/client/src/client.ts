@@ -217,7 +217,8 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#state.config = next
     this.#publications.replace(next.proxies as readonly ProxySpec[])
     const same = JSON.stringify([before.id, before.connect]) === JSON.stringify([next.id, next.connect])
-    if (!same) this.#session?.close(new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))
+    if (!same)
+      this.#session?.close(new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))
     return report
   }
 
@@ -259,8 +260,10 @@ const baseOf = (config: RystraConfig, { dir }: ClientOptions): ResolvedConfig =>
 const clientHalf = (base: ResolvedConfig, { registries }: GenerationRef): ResolvedClient =>
   validateWith(base, registries, 'client').client as ResolvedClient
 
-const usesOf = ({ extensions = [] }: RystraConfig, { dir = process.cwd(), resolve, preset }: ClientOptions): Promise<KernelUse[]> =>
-  loadWithPreset(extensions, resolve === undefined ? { dir } : { dir, resolve }, preset)
+const usesOf = (
+  { extensions = [] }: RystraConfig,
+  { dir = process.cwd(), resolve, preset }: ClientOptions
+): Promise<KernelUse[]> => loadWithPreset(extensions, resolve === undefined ? { dir } : { dir, resolve }, preset)
 
 /**
  * Makes a client: checks the configuration, loads the extensions and sets them up. Nothing is dialed before

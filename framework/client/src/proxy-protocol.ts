@@ -20,9 +20,7 @@ const familyOf = (from: Address, to: Address): 4 | 6 | 0 => {
 const v1 = (from: Address, to: Address): Buffer => {
   const family = familyOf(from, to)
   return Buffer.from(
-    family === 0
-      ? 'PROXY UNKNOWN\r\n'
-      : `PROXY TCP${family} ${from.host} ${to.host} ${from.port} ${to.port}\r\n`
+    family === 0 ? 'PROXY UNKNOWN\r\n' : `PROXY TCP${family} ${from.host} ${to.host} ${from.port} ${to.port}\r\n`
   )
 }
 

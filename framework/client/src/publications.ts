@@ -135,7 +135,10 @@ export class Publications {
     const { published } = wanted
     wanted.published = undefined
     if (published === undefined) return
-    this.#state.log.info({ proxy: published.name, ...(error === undefined ? {} : { err: error }) }, 'no longer published')
+    this.#state.log.info(
+      { proxy: published.name, ...(error === undefined ? {} : { err: error }) },
+      'no longer published'
+    )
     this.#state.events.emit('unpublished', published, error)
   }
 
@@ -186,7 +189,9 @@ export class Publications {
   #sent({ spec, expiresAt }: Wanted): Record<string, unknown> {
     const kind = this.#state.kernel.current.registries.proxies.get(spec.kind)
     const own = new Set([...ownFields, ...(kind.localFields ?? [])])
-    const sent = Object.fromEntries(Object.entries(spec).filter(([field, value]) => !own.has(field) && value !== undefined))
+    const sent = Object.fromEntries(
+      Object.entries(spec).filter(([field, value]) => !own.has(field) && value !== undefined)
+    )
     if (expiresAt === undefined) return sent
     const left = expiresAt - this.#state.clock.now()
     if (left <= 0) throw new RystraError('proxy.expired', { side: 'client', detail: spec.name })

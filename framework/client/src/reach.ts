@@ -1,5 +1,12 @@
 import { duplexOf, type RawStream, rawOf } from '@rystra/bytes'
-import { type Logger, type ProxySpec, RystraError, type SessionInfo, type StreamInfo, toRystraError } from '@rystra/model'
+import {
+  type Logger,
+  type ProxySpec,
+  RystraError,
+  type SessionInfo,
+  type StreamInfo,
+  toRystraError
+} from '@rystra/model'
 import type { ReachHost } from '@rystra/plugin'
 import { errorFrom, type OpenStream, streamReadyFrame } from '@rystra/protocol'
 import { readMessage, refusedBy, refuseStream, StreamRun } from '@rystra/session'
@@ -64,7 +71,9 @@ const open = (
     session,
     side: 'client'
   }
-  const run = new StreamRun(info, state.kernel.current, state.clock, (context) => state.events.emit('streamClose', context))
+  const run = new StreamRun(info, state.kernel.current, state.clock, (context) =>
+    state.events.emit('streamClose', context)
+  )
   state.events.emit('streamOpen', info)
   const refuse = (cause: unknown): void => {
     const error = toRystraError(cause, 'internal', { side: 'client' })
@@ -76,8 +85,14 @@ const open = (
   const go = (): void => {
     const host = new Reach(raw, run, state)
     const { proxies } = state.kernel.current.registries
-    if (!proxies.has(spec.kind)) return refuse(new RystraError('proxy.unknown-kind', { side: 'client', detail: spec.kind }))
-    proxies.get(spec.kind).reach(spec, host).catch((error: unknown) => host.failed(error, refuse))
+    if (!proxies.has(spec.kind)) {
+      refuse(new RystraError('proxy.unknown-kind', { side: 'client', detail: spec.kind }))
+      return
+    }
+    proxies
+      .get(spec.kind)
+      .reach(spec, host)
+      .catch((error: unknown) => host.failed(error, refuse))
   }
   const admitted = run.admit()
   if (admitted === undefined) go()

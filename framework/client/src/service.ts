@@ -29,7 +29,12 @@ export const parseService = (local: string): ServiceAddress => {
 
 const connectOnce = (address: ServiceAddress, signal: AbortSignal): Promise<net.Socket> =>
   new Promise((resolve, reject) => {
-    const socket = net.connect({ ...address, allowHalfOpen: true, noDelay: true, autoSelectFamily: true } as net.NetConnectOpts)
+    const socket = net.connect({
+      ...address,
+      allowHalfOpen: true,
+      noDelay: true,
+      autoSelectFamily: true
+    } as net.NetConnectOpts)
     const timer = setTimeout(() => fail(new Error('no answer')), TRY_TIMEOUT)
     const aborted = (): void => fail(new RystraError('stream.reset', { detail: 'the visitor is gone' }))
     const fail = (error: Error): void => {
@@ -75,5 +80,9 @@ export const connectService = async (local: string, proxy: string, signal: Abort
   if (signal.aborted) throw new RystraError('stream.reset', { side: 'server', detail: 'the visitor is gone' })
   const { code, message } = cause as NodeJS.ErrnoException
   // Where it was tried is for the log of this side: the server has no need to know this network.
-  throw new RystraError('stream.service-unreachable', { side: 'client', detail: `${proxy} (${code ?? message})`, cause })
+  throw new RystraError('stream.service-unreachable', {
+    side: 'client',
+    detail: `${proxy} (${code ?? message})`,
+    cause
+  })
 }

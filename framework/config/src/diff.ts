@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isExtension } from '@rystra/plugin'
-import type { ExtensionEntry } from './entry.js'
+import type { ExtensionEntry } from '@rystra/plugin'
 import { isPlain } from './plain.js'
 import { at } from './problem.js'
 import type { ResolvedConfig } from './types.js'

@@ -1,19 +1,5 @@
-import { type Extension, type ExtensionUse, isExtension } from '@rystra/plugin'
+import { type ExtensionEntry, type ExtensionUse, isExtension } from '@rystra/plugin'
 import { resolved } from './schema.js'
-
-/**
- * An extension as the configuration names it: a package, a relative path, or, in code, the extension itself, with or
- * without options. `name` tells two uses of one extension apart.
- */
-export type ExtensionEntry =
-  | string
-  | AnyExtension
-  | ExtensionUse
-  | { readonly use: string | AnyExtension; readonly name?: string; readonly options?: unknown }
-
-/** An extension of any options. */
-// biome-ignore lint/suspicious/noExplicitAny: options stand where only any takes them all, in and out
-export type AnyExtension = Extension<any>
 
 const fieldsOfUse = ['use', 'name', 'options']
 const expectedUse = "a package name, a relative path such as './hooks/mine.ts', or { use, name?, options? }"

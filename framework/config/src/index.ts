@@ -1,7 +1,8 @@
 /** Finds, reads, substitutes, validates and diffs the configuration. */
 export { type Changes, type ConfigDiff, diffConfig } from './diff.js'
 export { maxDuration, parseDuration } from './duration.js'
-export { type AnyExtension, type ExtensionEntry, extensionSchema } from './entry.js'
+export type { ExtensionEntry } from '@rystra/plugin'
+export { extensionSchema } from './entry.js'
 export type { ConfigFormat } from './formats.js'
 export { type Described, type JsonSchema, jsonSchema } from './json-schema.js'
 export { type LoadedConfig, type LoadOptions, loadConfig, maxFileSize, searchPlaces } from './load.js'

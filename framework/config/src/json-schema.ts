@@ -1,5 +1,6 @@
+import type { Extension } from '@rystra/plugin'
 import { Kind, type TObject, type TSchema } from '@sinclair/typebox'
-import { type AnyExtension, extensionSchema } from './entry.js'
+import { extensionSchema } from './entry.js'
 import { type Registered, usualMuxer } from './registered.js'
 import { resolveKey } from './schema.js'
 import { configSchema, connectSchema, listenSchema, proxySchema } from './types.js'
@@ -9,7 +10,7 @@ import { wholeVariable } from './variables.js'
 export type JsonSchema = { [keyword: string]: unknown }
 
 /** An extension, and the name under which the configuration uses it, if that is known. */
-export type Described = AnyExtension | { readonly use: string; readonly extension: AnyExtension }
+export type Described = Extension | { readonly use: string; readonly extension: Extension }
 
 /**
  * JSON Schema of the whole configuration, for editors: draft-07, the one they understand best. The options of the given

@@ -12,10 +12,9 @@ export { isSecretName, redact, redacted } from './options/redact.js'
 export { strict } from './options/strict.js'
 export { didYouMean, nearest } from './options/suggest.js'
 export { type Manifest, entryOf } from './load/entry.js'
+export type { ExtensionEntry } from '@rystra/plugin'
 export { loadWithPreset } from './load/preset.js'
 export {
-  type AnyExtension,
-  type ExtensionEntry,
   type LoadedExtension,
   loadExtension,
   loadExtensions,

@@ -71,12 +71,22 @@ export interface ExtensionUse {
   readonly options: unknown
 }
 
-/** An extension. Call it with options to use it from code: `officeHours({ from: 8 })`. */
-export interface Extension<Options = unknown> {
+/** An extension. Call it with options to use it from code: `officeHours({ from: 8 })`. `Extension` alone is any of them. */
+export interface Extension<Options = never> {
   (options?: Options): ExtensionUse
   readonly definition: ExtensionDefinition<TSchema>
   readonly apiVersion: number
 }
+
+/**
+ * An extension as a configuration names it: a package, a path relative to the configuration, or, in code, the extension
+ * itself, with or without options. `name` tells two uses of one extension apart.
+ */
+export type ExtensionEntry =
+  | string
+  | Extension
+  | ExtensionUse
+  | { readonly use: string | Extension; readonly name?: string; readonly options?: unknown }
 
 const noOptions = Type.Object({})
 
@@ -97,7 +107,9 @@ type Written<Schema extends TSchema> = Schema extends { static: infer S } ? Part
 export const defineExtension = <Schema extends TSchema = typeof noOptions>(
   definition: ExtensionDefinition<Schema>
 ): Extension<Written<Schema>> => {
-  const extension = ((options?: unknown) => ({ extension, options: options ?? {} })) as Extension<Written<Schema>>
+  const extension = ((options?: unknown) => ({ extension, options: options ?? {} })) as unknown as Extension<
+    Written<Schema>
+  >
   return Object.defineProperties(extension, {
     name: { value: definition.name },
     definition: { value: Object.freeze({ options: noOptions, ...definition }), enumerable: true },

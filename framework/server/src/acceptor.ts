@@ -53,7 +53,9 @@ export class Acceptor {
     }
     const handshake = new AbortController()
     this.#pending.add(handshake)
-    const cancel = clock.after(config.handshakeTimeout, () => handshake.abort(new RystraError('protocol.timeout', { side: 'client' })))
+    const cancel = clock.after(config.handshakeTimeout, () =>
+      handshake.abort(new RystraError('protocol.timeout', { side: 'client' }))
+    )
     this.#admit(link, transport, handshake.signal)
       .catch((error: unknown) => this.#refused(link, transport, toRystraError(error)))
       .finally(() => {
@@ -105,7 +107,9 @@ export class Acceptor {
   #welcome(link: Link, stream: Duplex, transport: string, admitted: Admitted, generation: GenerationRef): void {
     const { config, sessions, kernel, events } = this.#state
     const { accepted, client, muxer } = admitted
-    if (sessions.size >= config.limits.sessions) {
+    const key = JSON.stringify([accepted.identity.id, client.id])
+    // Who takes the place of its predecessor needs no place of its own.
+    if (sessions.size >= config.limits.sessions && !this.#clients.has(key)) {
       const error = new RystraError('session.limit', { side: 'server', detail: `${config.limits.sessions}` })
       admitted.refuse(error)
       this.#refused(link, transport, error)
@@ -134,7 +138,7 @@ export class Acceptor {
         ? generation.registries.muxers.get(muxer).wrap(link, 'server', { log, links })
         : withControl(link, stream)
     )
-    this.#replace(session)
+    this.#replace(key, session)
     sessions.set(info.id, session)
     session.log.info({ peer: `${link.peer.address}:${link.peer.port}`, transport, muxer }, 'connected')
     kernel.current.calls.connect({ session: info, side: 'server' })
@@ -142,9 +146,7 @@ export class Acceptor {
   }
 
   /** A client that comes back takes the place of its predecessor, whatever became of that. */
-  #replace(session: ServerSession): void {
-    const { identity, client } = session.info
-    const key = JSON.stringify([identity.id, client.id])
+  #replace(key: string, session: ServerSession): void {
     const before = this.#clients.get(key)
     this.#clients.set(key, session)
     void session.over.then(() => {
@@ -172,4 +174,3 @@ const firstStream = (link: StreamLink, signal: AbortSignal): Promise<Duplex> =>
 /** A link whose first stream, the one that authenticated it, goes on as its control stream. */
 const withControl = (link: StreamLink, control: Duplex): StreamLink =>
   Object.defineProperty(link, 'control', { value: control })
-

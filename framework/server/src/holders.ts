@@ -31,12 +31,12 @@ export class Holders {
   async take(key: string, holder: Holder, shown: string): Promise<void> {
     // Whoever asks for the same thing in the meantime gets in line: each turn of the loop looks again.
     for (let present = this.#holders.get(key); present !== undefined; present = this.#holders.get(key)) {
-      await this.#dislodge(present, holder, shown)
+      await this.#dislodge(key, present, holder, shown)
     }
     this.#holders.set(key, holder)
   }
 
-  async #dislodge(present: Holder, holder: Holder, shown: string): Promise<void> {
+  async #dislodge(key: string, present: Holder, holder: Holder, shown: string): Promise<void> {
     const theirs = present.session.info
     // Whose it is, is nobody else's business.
     if (theirs.identity.id !== holder.session.info.identity.id) {
@@ -49,7 +49,12 @@ export class Holders {
         detail: `${shown}, by proxy ${present.proxy} of client ${theirs.client.id}`
       })
     }
-    present.session.destroy(new RystraError('session.timeout', { side: 'client', detail: 'it lost a proxy to its successor' }))
+    present.session.destroy(
+      new RystraError('session.timeout', { side: 'client', detail: 'it lost a proxy to its successor' })
+    )
+    await present.session.over
+    // A port is free some turns of the event loop after its session: those must come, so this waits outside of them.
+    while (this.#holders.get(key) === present) await new Promise((resolve) => setImmediate(resolve))
   }
 
   /** Gives `key` back, if `holder` still has it. */

@@ -4,7 +4,10 @@ import { RystraError } from '@rystra/model'
 /** Throws unless the policy of the server lets a client ask for this port. */
 export const checkPort = (allowed: readonly PortRange[], port: number): void => {
   if (portAllowed(allowed, port)) return
-  throw new RystraError('proxy.port-not-allowed', { side: 'server', detail: `${port}; allowed: ${formatPorts(allowed)}` })
+  throw new RystraError('proxy.port-not-allowed', {
+    side: 'server',
+    detail: `${port}; allowed: ${formatPorts(allowed)}`
+  })
 }
 
 /**

@@ -1,7 +1,14 @@
 import { duplexPair } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
-import { type Address, type Logger, type ProxySpec, RystraError, type SessionInfo, type VisitorInfo } from '@rystra/model'
+import {
+  type Address,
+  type Logger,
+  type ProxySpec,
+  RystraError,
+  type SessionInfo,
+  type VisitorInfo
+} from '@rystra/model'
 import type { ProxyKind, PublishAddress, Published, PublishHost, StreamLink } from '@rystra/plugin'
 import { type Bound, bindPort } from './bind.js'
 import { checkPort, freePorts } from './ports.js'
@@ -13,7 +20,7 @@ import { relayVisitor } from './visitor.js'
 const FREE_TRIES = 1000
 
 /** One published proxy, and what its kind gets to publish it with. */
-export class Proxy implements PublishHost {
+export class ServerProxy implements PublishHost {
   readonly spec: ProxySpec
   readonly log: Logger
   address = ''

@@ -2,7 +2,7 @@ import { type Logger, type ProxySpec, RystraError, type SessionInfo, toRystraErr
 import type { ByteLink, DataLinks, GenerationRef, StreamLink, UnregisterProxyContext } from '@rystra/plugin'
 import { type DataHello, errorField, type Message, ReplayWindow, verifyDataLink } from '@rystra/protocol'
 import { Session } from '@rystra/session'
-import { Proxy } from './proxy.js'
+import { ServerProxy } from './proxy.js'
 import type { ServerState } from './state.js'
 import { checkSpec } from './validate-spec.js'
 
@@ -13,7 +13,7 @@ const QUEUE_LIMIT = 4096
 export class ServerSession {
   readonly info: SessionInfo
   readonly log: Logger
-  readonly proxies = new Map<string, Proxy>()
+  readonly proxies = new Map<string, ServerProxy>()
   readonly #state: ServerState
   readonly #session: Session
   readonly #secret: Uint8Array
@@ -110,7 +110,8 @@ export class ServerSession {
     if (message.type !== 'RegisterProxy' && message.type !== 'UnregisterProxy') {
       throw new RystraError('protocol.unexpected', { side: 'client', detail: message.type })
     }
-    if (this.#queued >= QUEUE_LIMIT) throw new RystraError('proxy.limit', { side: 'client', detail: 'too many at once' })
+    if (this.#queued >= QUEUE_LIMIT)
+      throw new RystraError('proxy.limit', { side: 'client', detail: 'too many at once' })
     this.#queued += 1
     this.#queue = this.#queue.then(async () => {
       this.#queued -= 1
@@ -132,7 +133,7 @@ export class ServerSession {
     }
   }
 
-  async #publish(sent: ProxySpec): Promise<Proxy> {
+  async #publish(sent: ProxySpec): Promise<ServerProxy> {
     const { kernel, config, clock, names, events } = this.#state
     if (this.proxies.size >= config.limits.proxiesPerSession) {
       throw new RystraError('proxy.limit', { side: 'server', detail: `at most ${config.limits.proxiesPerSession}` })
@@ -149,7 +150,7 @@ export class ServerSession {
     checkSpec(kind, spec)
     const key = this.#nameKey(spec.name)
     await names.take(key, { session: this, proxy: spec.name }, spec.name)
-    const proxy = new Proxy(spec, kind, this, this.#state)
+    const proxy = new ServerProxy(spec, kind, this, this.#state)
     this.proxies.set(spec.name, proxy)
     try {
       await proxy.publish()
@@ -194,7 +195,7 @@ export class ServerSession {
   }
 
   /** Takes a proxy back and publishes it again, after its kind has changed. */
-  async republish(proxy: Proxy): Promise<void> {
+  async republish(proxy: ServerProxy): Promise<void> {
     await this.unregister(proxy.spec.name, 'reload')
     try {
       await this.#publish(proxy.spec)

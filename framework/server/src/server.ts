@@ -157,7 +157,10 @@ export class Server extends EventEmitter<ServerEvents> {
           session.takeBack(
             name,
             'reload',
-            new RystraError('proxy.port-not-allowed', { side: 'server', detail: `${outside}, since the configuration changed` })
+            new RystraError('proxy.port-not-allowed', {
+              side: 'server',
+              detail: `${outside}, since the configuration changed`
+            })
           )
         } else if (!registries.proxies.has(kind)) {
           session.takeBack(name, 'reload', new RystraError('proxy.unknown-kind', { side: 'server', detail: kind }))
@@ -203,8 +206,10 @@ const baseOf = (config: RystraConfig, { dir }: ServerOptions): ResolvedConfig =>
 const serverHalf = (base: ResolvedConfig, { registries }: GenerationRef): ResolvedServer =>
   validateWith(base, registries, 'server').server as ResolvedServer
 
-const usesOf = ({ extensions = [] }: RystraConfig, { dir = process.cwd(), resolve, preset }: ServerOptions): Promise<KernelUse[]> =>
-  loadWithPreset(extensions, resolve === undefined ? { dir } : { dir, resolve }, preset)
+const usesOf = (
+  { extensions = [] }: RystraConfig,
+  { dir = process.cwd(), resolve, preset }: ServerOptions
+): Promise<KernelUse[]> => loadWithPreset(extensions, resolve === undefined ? { dir } : { dir, resolve }, preset)
 
 /**
  * Makes a server: checks the configuration, loads the extensions and sets them up. Nothing listens before

@@ -27,5 +27,8 @@ const schemaOf = (kind: ProxyKind): TSchema => {
 export const checkSpec = (kind: ProxyKind, spec: ProxySpec): void => {
   const error = Value.Errors(schemaOf(kind), spec).First()
   if (error === undefined) return
-  throw new RystraError('proxy.invalid', { side: 'server', detail: `${error.path.slice(1) || spec.name}: ${error.message}` })
+  throw new RystraError('proxy.invalid', {
+    side: 'server',
+    detail: `${error.path.slice(1) || spec.name}: ${error.message}`
+  })
 }

@@ -29,7 +29,9 @@ export const relayVisitor = (
     session: session.info,
     side: 'server'
   }
-  const run = new StreamRun(info, state.kernel.current, state.clock, (context) => state.events.emit('streamClose', context))
+  const run = new StreamRun(info, state.kernel.current, state.clock, (context) =>
+    state.events.emit('streamClose', context)
+  )
   state.events.emit('streamOpen', info)
   const refuse = (cause: unknown): void => {
     const error = toRystraError(cause, 'stream.reset')
@@ -82,7 +84,12 @@ const join = (
 
   const relay = run.relayFor(visitor, stream)
   if (relay === undefined) {
-    const pumping = run.relay(raw, data, done, (reader) => new HeadReader(reader, { onReady: ready, onRefused: refused }))
+    const pumping = run.relay(
+      raw,
+      data,
+      done,
+      (reader) => new HeadReader(reader, { onReady: ready, onRefused: refused })
+    )
     fail = pumping.reset
     return
   }

@@ -1,23 +1,20 @@
 import { createRequire } from 'node:module'
 import { extname } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { apiVersion, type Extension, type ExtensionUse, isExtension, isRystraError, RystraError } from '@rystra/plugin'
+import {
+  apiVersion,
+  type Extension,
+  type ExtensionEntry,
+  isExtension,
+  isRystraError,
+  RystraError
+} from '@rystra/plugin'
 import { createJiti } from 'jiti'
 import semver from 'semver'
 import type { Manifest } from './entry.js'
 import type { PackageInfo } from '../instance.js'
 import { type LoadFrom, locateExtension } from './locate.js'
 import type { KernelUse } from '../plan.js'
-
-/** An extension, whatever its options are. */
-export type AnyExtension = Extension<never>
-
-/** An extension as a configuration names it: a package name, a path, the extension itself, with options or without. */
-export type ExtensionEntry =
-  | string
-  | AnyExtension
-  | ExtensionUse
-  | { readonly use: string | AnyExtension; readonly name?: string; readonly options?: unknown }
 
 /** An extension that was loaded, and what is known of where it came from. */
 export interface LoadedExtension {

@@ -1,6 +1,6 @@
-import type { Extension, ExtensionUse } from '@rystra/plugin'
+import type { Extension, ExtensionEntry, ExtensionUse } from '@rystra/plugin'
 import type { KernelUse } from '../plan.js'
-import { type ExtensionEntry, loadExtensions } from './load.js'
+import { loadExtensions } from './load.js'
 import type { LoadFrom } from './locate.js'
 
 /** Loads what is listed, and what of `preset` is not: an extension that is listed comes instead of its namesake. */
