@@ -27,6 +27,8 @@ export class LinkEnd {
         this.closes++
         this.error = error
       }
+      // A session reads its control stream all the time; only who reads sees it end.
+      link.control?.resume()
       return
     }
     link.duplex.on('error', (error: Error) => {
