@@ -1,0 +1,113 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import {
+  errorTable,
+  fromWireError,
+  isErrorCode,
+  isRystraError,
+  RystraError,
+  toRystraError,
+  toWireError
+} from '../src/index.js'
+
+describe('an error', () => {
+  it('says side, message and detail, and takes the rest from the table', () => {
+    const error = new RystraError('proxy.port-taken', { side: 'server', detail: '20022' })
+    expect(error.message).to.equal('server: the port is taken: 20022')
+    expect(error).to.include({
+      name: 'RystraError',
+      code: 'proxy.port-taken',
+      scope: 'stream',
+      retryable: true,
+      exitCode: 6
+    })
+    expect(error.hint).to.equal(errorTable['proxy.port-taken'].hint)
+    expect(new RystraError('internal', { hint: 'try again' }).hint).to.equal('try again')
+  })
+
+  it('keeps its cause', () => {
+    const cause = new Error('deep down')
+    expect(new RystraError('internal', { cause }).cause).to.equal(cause)
+  })
+
+  it('is recognised, also when another copy of the package made it', () => {
+    const foreign = Object.defineProperty(new Error('x'), Symbol.for('rystra.error'), { value: true })
+    expect(isRystraError(new RystraError('internal'))).to.equal(true)
+    expect(isRystraError(foreign)).to.equal(true)
+  })
+
+  it('is not taken for one when it is none', () => {
+    const forged = { [Symbol.for('rystra.error')]: true, code: 'internal' }
+    for (const value of [new Error('x'), { code: 'internal' }, forged, undefined, null, 'internal', 1]) {
+      expect(isRystraError(value)).to.equal(false)
+    }
+  })
+
+  it('is made of anything that was thrown, and stays what it is', () => {
+    const error = new RystraError('auth.refused')
+    expect(toRystraError(error, 'internal')).to.equal(error)
+    const thrown = new Error('no such file')
+    expect(toRystraError(thrown, 'config.syntax')).to.include({
+      code: 'config.syntax',
+      detail: 'no such file',
+      cause: thrown
+    })
+    fc.assert(
+      fc.property(fc.anything(), (value) => {
+        expect(isRystraError(toRystraError(value))).to.equal(true)
+      })
+    )
+  })
+})
+
+describe('an error on the wire', () => {
+  it('is code and detail, and nothing else', () => {
+    const error = new RystraError('stream.refused', {
+      detail: 'closed now',
+      cause: new Error('/etc/secret'),
+      hint: 'x',
+      side: 'client'
+    })
+    expect(toWireError(error)).to.deep.equal({ code: 'stream.refused', detail: 'closed now' })
+    expect(toWireError(new RystraError('stream.reset'))).to.deep.equal({ code: 'stream.reset' })
+  })
+
+  it('says nothing of a foreign error', () => {
+    expect(toWireError(new Error('/home/somebody/token'))).to.deep.equal({ code: 'internal' })
+    expect(toWireError('a string')).to.deep.equal({ code: 'internal' })
+  })
+
+  it('comes back as the same, with the side it came from', () => {
+    const back = fromWireError(toWireError(new RystraError('proxy.limit', { detail: '256' })), 'server')
+    expect(back).to.include({ code: 'proxy.limit', detail: '256', side: 'server' })
+  })
+
+  it('becomes `internal`, and keeps the code for people, when this side does not know it', () => {
+    const back = fromWireError({ code: 'quantum.entangled', detail: 'twice' }, 'client')
+    expect(back).to.include({ code: 'internal', detail: 'quantum.entangled: twice' })
+  })
+
+  it('cannot name a property of Object as its code', () => {
+    for (const code of ['constructor', 'toString', '__proto__', 'hasOwnProperty', '']) {
+      expect(isErrorCode(code), code).to.equal(false)
+      expect(fromWireError({ code }, 'server').code).to.equal('internal')
+    }
+    fc.assert(
+      fc.property(fc.string(), fc.option(fc.string(), { nil: undefined }), (code, detail) => {
+        const error = fromWireError({ code, ...(detail === undefined ? {} : { detail }) }, 'server')
+        expect(error.code).to.equal(isErrorCode(code) ? code : 'internal')
+      })
+    )
+  })
+})
+
+describe('the table of codes', () => {
+  for (const [code, entry] of Object.entries(errorTable)) {
+    it(`${code} is told in words, with what to do next`, () => {
+      expect(code).to.match(/^[a-z]+(\.[a-z]+(-[a-z]+)*)?$/)
+      expect(entry.message).to.match(/^[^A-Z].*[^.]$/)
+      expect(entry.hint).to.match(/^[^A-Z].*[^.]$/)
+      expect(entry.exitCode).to.be.within(1, 8)
+    })
+  }
+})
