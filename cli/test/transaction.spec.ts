@@ -101,6 +101,18 @@ describe('a change of a project', () => {
     expect(snapshot(dir)).to.deep.equal(before)
   })
 
+  it('refuses node_modules that is a link into somewhere else', async () => {
+    const dir = folders.make({ 'package.json': '{}' })
+    symlinkSync(folders.make(), join(dir, 'node_modules'))
+    const before = snapshot(dir)
+    const error = await begin(dir).then(
+      () => undefined,
+      (thrown: unknown) => thrown
+    )
+    expect(isRystraError(error) && error.message).to.match(/node_modules is a link/)
+    expect(snapshot(dir)).to.deep.equal(before)
+  })
+
   it('can be undone again when undoing it was interrupted', async () => {
     const dir = make()
     const before = snapshot(dir)

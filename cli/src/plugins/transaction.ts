@@ -71,6 +71,13 @@ export class Transaction {
    */
   static async begin(dir: string, files: readonly string[]): Promise<Transaction> {
     await Transaction.recover(dir)
+    if ((await lstat(join(dir, 'node_modules')).catch(() => undefined))?.isSymbolicLink() === true) {
+      // npm would write into whatever it points at, and that may be somebody else's.
+      throw new RystraError('extension.add-failed', {
+        detail: 'node_modules is a link',
+        hint: 'make it a folder first'
+      })
+    }
     const transaction = new Transaction(dir)
     const backup = transaction.#backup
     await mkdir(backup).catch((cause: NodeJS.ErrnoException) => {
