@@ -7,7 +7,8 @@ const BACKLOG_LIMIT = 4 * 1024 * 1024
 
 /** What happens on a {@link FrameChannel}. */
 export interface FrameChannelEvents {
-  onMessage(message: Message): void
+  /** `bytes`: what it took on the wire. */
+  onMessage(message: Message, bytes: number): void
   /** Called once. `error` is absent when the other side ended it in good order. */
   onClose(error?: RystraError): void
 }
@@ -34,7 +35,7 @@ export class FrameChannel {
     try {
       this.#decoder.push(chunk)
       for (let message = this.#decoder.next(); message !== undefined && !this.#closed; message = this.#decoder.next()) {
-        this.#events.onMessage(message)
+        this.#events.onMessage(message, this.#decoder.frame.length)
       }
     } catch (error) {
       this.#close(toRystraError(error, 'internal'))

@@ -18,8 +18,8 @@ export interface SessionOptions {
 
 /** What happens in a {@link Session}. */
 export interface SessionEvents {
-  /** A message other than those that the session answers itself. A throw ends the session. */
-  onMessage(message: Message): void
+  /** A message, of so many bytes, other than those that the session answers itself. A throw ends the session. */
+  onMessage(message: Message, bytes: number): void
   /** The other side opened a data stream. */
   onStream(stream: Duplex): void
   /** The other side wants no more streams, and closes when those that are open are done. */
@@ -85,7 +85,7 @@ export class Session {
 
   #control(stream: Duplex): void {
     this.#channel = new FrameChannel(stream, {
-      onMessage: (message) => this.#message(message),
+      onMessage: (message, bytes) => this.#message(message, bytes),
       onClose: (error) => {
         if (error === undefined) this.close()
         else this.destroy(error)
@@ -99,7 +99,7 @@ export class Session {
     else this.#events.onStream(stream)
   }
 
-  #message(message: Message): void {
+  #message(message: Message, bytes: number): void {
     this.#heartbeat.heard()
     switch (message.type) {
       case 'Heartbeat':
@@ -118,7 +118,7 @@ export class Session {
         )
         break
       default:
-        this.#events.onMessage(message)
+        this.#events.onMessage(message, bytes)
     }
   }
 
