@@ -289,7 +289,7 @@ describe('proxies', () => {
     expect(Object.fromEntries(codes)).to.deep.equal({
       privileged: 'proxy.port-not-allowed',
       outside: 'proxy.port-not-allowed',
-      odd: 'listen.unavailable'
+      odd: 'proxy.refused'
     })
   })
 

@@ -125,7 +125,8 @@ export class Publications {
   /** The server took one back. */
   takenBack(name: string, error: RystraError | undefined): void {
     const wanted = this.#wanted.get(name)
-    if (wanted === undefined) return
+    // While it waits to be asked for again there is nothing to take back: a server that repeats itself changes nothing.
+    if (wanted === undefined || wanted.cancelRetry !== undefined) return
     this.#gone(wanted, error)
     if (error?.retryable === true) this.#retry(wanted, error)
     else if (error?.code === 'proxy.expired') this.#wanted.delete(name)
@@ -182,7 +183,10 @@ export class Publications {
     log.warn({ err: error, proxy: name, ...(retryIn === undefined ? {} : { retryIn }) }, 'a proxy was refused')
     events.emit('refused', { what: 'proxy', name, error, ...(retryIn === undefined ? {} : { retryIn }) })
     if (retryIn === undefined) return
-    wanted.cancelRetry = clock.after(retryIn, () => this.#ask(wanted))
+    wanted.cancelRetry = clock.after(retryIn, () => {
+      wanted.cancelRetry = undefined
+      this.#ask(wanted)
+    })
   }
 
   /** What the server gets to see of a proxy. */

@@ -1,5 +1,6 @@
 import { formatPorts, type PortRange, portAllowed } from '@rystra/config'
 import { RystraError } from '@rystra/model'
+import net from 'node:net'
 
 /** Throws unless the policy of the server lets a client ask for this port. */
 export const checkPort = (allowed: readonly PortRange[], port: number): void => {
@@ -8,6 +9,18 @@ export const checkPort = (allowed: readonly PortRange[], port: number): void => 
     side: 'server',
     detail: `${port}; allowed: ${formatPorts(allowed)}`
   })
+}
+
+/**
+ * Throws unless a client may ask for this address: the one that the server publishes on, or one of this machine when it
+ * publishes on all of that family. Nothing is looked up: what a name means is not for a client to decide.
+ */
+export const checkHost = (publish: string, host: string): void => {
+  if (host === publish) return
+  const family = net.isIP(host)
+  if (publish === '0.0.0.0' && family === 4) return
+  if (publish === '::' && family !== 0) return
+  throw new RystraError('proxy.refused', { side: 'server', detail: `host ${host}: published on ${publish} only` })
 }
 
 /**

@@ -11,7 +11,7 @@ import {
 } from '@rystra/model'
 import type { ProxyKind, PublishAddress, Published, PublishHost, StreamLink } from '@rystra/plugin'
 import { type Bound, bindPort } from './bind.js'
-import { checkPort, freePorts } from './ports.js'
+import { checkHost, checkPort, freePorts } from './ports.js'
 import type { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
 import { relayVisitor } from './visitor.js'
@@ -67,7 +67,11 @@ export class ServerProxy implements PublishHost {
   async publish(): Promise<void> {
     try {
       this.#published = await this.#kind.publish(this.spec, this)
-      if (this.signal.aborted) throw new RystraError('session.lost')
+      if (this.signal.aborted) {
+        // Taken back meanwhile: `close` has been, and did not know of it.
+        await this.#closeKind()
+        throw new RystraError('session.lost')
+      }
       this.address = this.#published.address
     } catch (error) {
       await this.close()
@@ -77,6 +81,7 @@ export class ServerProxy implements PublishHost {
 
   async listen({ port = 0, host }: PublishAddress, onVisitor: (visitor: Socket) => void): Promise<Address> {
     const { publish } = this.#state.config
+    if (host !== undefined) checkHost(publish.host, host)
     const at = host ?? publish.host
     const visit = (visitor: Socket): void => {
       if (this.signal.aborted) visitor.destroy()
@@ -104,11 +109,21 @@ export class ServerProxy implements PublishHost {
   async #bind(address: Address, visit: (visitor: Socket) => void): Promise<Address> {
     const key = portKey(address.port)
     await this.#state.ports.take(key, { session: this.#owner, proxy: this.spec.name }, String(address.port))
-    this.#ports.push(key)
-    if (this.signal.aborted) throw new RystraError('session.lost')
-    const bound = await bindPort(address, visit)
-    this.#bound.push(bound)
-    return bound.address
+    try {
+      if (this.signal.aborted) throw new RystraError('session.lost')
+      const bound = await bindPort(address, visit)
+      if (this.signal.aborted) {
+        // It was taken back meanwhile: nobody else knows of this port.
+        await bound.close()
+        throw new RystraError('session.lost')
+      }
+      this.#bound.push(bound)
+      this.#ports.push(key)
+      return bound.address
+    } catch (error) {
+      this.#state.ports.drop(key, this.#owner)
+      throw error
+    }
   }
 
   relay(visitor: Duplex, info: VisitorInfo): void {
@@ -127,11 +142,15 @@ export class ServerProxy implements PublishHost {
 
   /** Takes it back; streams that are open go on. */
   async close(): Promise<void> {
-    if (this.signal.aborted && this.#ports.length === 0) return
+    if (this.signal.aborted) return
     this.#gone.abort()
     this.cancelExpiry?.()
     await Promise.all(this.#bound.splice(0).map((bound) => bound.close()))
     for (const key of this.#ports.splice(0)) this.#state.ports.drop(key, this.#owner)
+    await this.#closeKind()
+  }
+
+  async #closeKind(): Promise<void> {
     try {
       await this.#published?.close?.()
     } catch (error) {

@@ -9,6 +9,9 @@ import { checkSpec } from './validate-spec.js'
 /** Messages of a client that wait for their turn, at most: registrations are carried out one by one. */
 const QUEUE_LIMIT = 4096
 
+/** Bytes of messages that wait, at most: thousands of proxies as people write them, or some that are huge. */
+const QUEUE_BYTES = 2 * 1024 * 1024
+
 /** One session, as the server sees it: its proxies, and what its client asks for. */
 export class ServerSession {
   readonly info: SessionInfo
@@ -26,6 +29,7 @@ export class ServerSession {
   #tellOver!: () => void
   #queue: Promise<void> = Promise.resolve()
   #queued = 0
+  #queuedBytes = 0
   #streams = 0
   #over = false
 
@@ -61,7 +65,7 @@ export class ServerSession {
         log: this.log
       },
       {
-        onMessage: (message) => this.#message(message),
+        onMessage: (message, bytes) => this.#message(message, bytes),
         onStream: (stream) => {
           stream.on('error', () => {})
           stream.destroy(new RystraError('protocol.unexpected', { detail: 'no kind here takes streams from a client' }))
@@ -106,15 +110,17 @@ export class ServerSession {
     return true
   }
 
-  #message(message: Message): void {
+  #message(message: Message, bytes: number): void {
     if (message.type !== 'RegisterProxy' && message.type !== 'UnregisterProxy') {
       throw new RystraError('protocol.unexpected', { side: 'client', detail: message.type })
     }
-    if (this.#queued >= QUEUE_LIMIT)
+    if (this.#queued >= QUEUE_LIMIT || this.#queuedBytes > QUEUE_BYTES)
       throw new RystraError('proxy.limit', { side: 'client', detail: 'too many at once' })
     this.#queued += 1
+    this.#queuedBytes += bytes
     this.#queue = this.#queue.then(async () => {
       this.#queued -= 1
+      this.#queuedBytes -= bytes
       if (this.#over) return
       if (message.type === 'RegisterProxy') await this.#register(message.request, message.spec as ProxySpec)
       else await this.unregister(message.name, 'asked')

@@ -1,0 +1,191 @@
+import { once } from 'node:events'
+import net from 'node:net'
+import { defineExtension } from '@rystra/plugin'
+import { expect } from 'chai'
+import { rogueClient, rogueServer } from './rogue.js'
+import { cleanUp, echo, later, startClient, startServer, startService, until } from './tunnel.js'
+
+/** Whether something accepts connections there. */
+const listens = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = net.connect({ host: '127.0.0.1', port })
+    socket.on('error', () => resolve(false))
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })
+
+const hold = async (): Promise<net.Server> => {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  later(() => server.close())
+  return server
+}
+
+const portOf = (server: net.Server): number => (server.address() as net.AddressInfo).port
+
+const free = async (): Promise<number> => {
+  const server = await hold()
+  const port = portOf(server)
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+describe('ports of the server', () => {
+  afterEach(cleanUp)
+
+  it('are not left bound by a client that goes while they are being bound', async () => {
+    // A name that has to be looked up: binding takes some turns of the event loop.
+    const server = await startServer({ publish: { host: 'localhost' } })
+    const ports = await Promise.all(Array.from({ length: 5 }, free))
+    const rogue = await rogueClient(server)
+    for (const [request, port] of ports.entries()) {
+      rogue.say({ type: 'RegisterProxy', request, spec: { name: `n${request}`, kind: 'tcp', port } })
+    }
+    const gone = once(server, 'disconnected')
+    await until(() => server.proxies.length === 1)
+    rogue.socket.resetAndDestroy()
+    await gone
+    // A client behind it, to know that the server is through with the one before.
+    const next = await rogueClient(server, 'next')
+    for (const [request, port] of ports.entries()) {
+      next.say({ type: 'RegisterProxy', request, spec: { name: `n${request}`, kind: 'tcp', port } })
+      expect((await next.next('RegisterProxyAck')).error).to.equal(undefined)
+    }
+    next.socket.destroy()
+    await until(() => server.sessions.length === 0)
+    await until(() => server.proxies.length === 0)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(await Promise.all(ports.map(listens))).to.deep.equal(ports.map(() => false))
+  })
+
+  it('that another program had when a free one was looked for are not taken afterwards', async () => {
+    const other = await hold()
+    const taken = portOf(other)
+    // One of two: the search may begin with either.
+    const spare = await free()
+    const server = await startServer({ publish: { ports: [taken, spare] } })
+    const rogue = await rogueClient(server)
+    rogue.say({ type: 'RegisterProxy', request: 1, spec: { name: 'any', kind: 'tcp' } })
+    expect((await rogue.next('RegisterProxyAck')).address).to.equal(`127.0.0.1:${spare}`)
+    rogue.say({ type: 'RegisterProxy', request: 2, spec: { name: 'none', kind: 'tcp' } })
+    expect((await rogue.next('RegisterProxyAck')).error?.code).to.equal('proxy.no-free-port')
+    await new Promise((resolve) => other.close(resolve))
+    rogue.say({ type: 'RegisterProxy', request: 3, spec: { name: 'fixed', kind: 'tcp', port: taken } })
+    expect((await rogue.next('RegisterProxyAck')).address).to.equal(`127.0.0.1:${taken}`)
+  })
+
+  it('are published where the server says, and on no other address that a client names', async () => {
+    const server = await startServer()
+    const rogue = await rogueClient(server)
+    for (const [request, host] of ['0.0.0.0', '::', '127.0.0.2', 'localhost', '', ' ', '0', '127.1'].entries()) {
+      rogue.say({ type: 'RegisterProxy', request, spec: { name: `n${request}`, kind: 'tcp', host } })
+      const { error } = await rogue.next('RegisterProxyAck')
+      expect(error?.code, host).to.be.oneOf(['proxy.refused', 'proxy.invalid'])
+    }
+    rogue.say({ type: 'RegisterProxy', request: 9, spec: { name: 'n9', kind: 'tcp', host: '127.0.0.1' } })
+    expect((await rogue.next('RegisterProxyAck')).error).to.equal(undefined)
+  })
+
+  it('may be on one address of the machine when the server publishes on all of them', async () => {
+    const server = await startServer({ publish: { host: '0.0.0.0' } })
+    const rogue = await rogueClient(server)
+    rogue.say({ type: 'RegisterProxy', request: 0, spec: { name: 'one', kind: 'tcp', host: '127.0.0.1' } })
+    expect((await rogue.next('RegisterProxyAck')).address).to.match(/^127\.0\.0\.1:/)
+    rogue.say({ type: 'RegisterProxy', request: 1, spec: { name: 'six', kind: 'tcp', host: '::1' } })
+    expect((await rogue.next('RegisterProxyAck')).error?.code).to.equal('proxy.refused')
+    rogue.say({ type: 'RegisterProxy', request: 2, spec: { name: 'dns', kind: 'tcp', host: 'localhost' } })
+    expect((await rogue.next('RegisterProxyAck')).error?.code).to.equal('proxy.refused')
+  })
+
+  it('are refused in every odd form, one by one, and the session goes on', async () => {
+    const server = await startServer()
+    const rogue = await rogueClient(server)
+    const odd: Record<string, unknown>[] = [
+      ...[-1, 1.5, 65536, 1e300, '22', '1024-', '-1', '1-99999', [2000], { from: 1 }, true, null].map((port) => ({ port })),
+      ...[0, -1, 0.5, '1h', true, null, [1]].map((expiresIn) => ({ expiresIn })),
+      { proxyProtocol: 'v1' },
+      { local: '127.0.0.1:22' },
+      { toString: 'x' },
+      { constructor: { prototype: { polluted: 1 } } },
+      { kind: '__proto__' },
+      { kind: 'constructor' }
+    ]
+    for (const [request, fields] of odd.entries()) {
+      rogue.say({ type: 'RegisterProxy', request, spec: { name: `n${request}`, kind: 'tcp', ...fields } as never })
+      const { error } = await rogue.next('RegisterProxyAck')
+      expect(error?.code, JSON.stringify(fields)).to.be.oneOf(['proxy.invalid', 'proxy.unknown-kind', 'proxy.port-not-allowed'])
+    }
+    expect(({} as { polluted?: unknown }).polluted).to.equal(undefined)
+    expect(server.proxies).to.deep.equal([])
+    rogue.say({ type: 'RegisterProxy', request: 99, spec: { name: 'fine', kind: 'tcp', expiresIn: 1e300 } })
+    expect((await rogue.next('RegisterProxyAck')).error).to.equal(undefined)
+    expect(server.proxies).to.have.length(1)
+  })
+
+  it("cannot be taken from another client by its proxy's name", async () => {
+    const server = await startServer()
+    const owner = await rogueClient(server, 'owner')
+    owner.say({ type: 'RegisterProxy', request: 0, spec: { name: 'mine', kind: 'tcp' } })
+    await owner.next('RegisterProxyAck')
+    const rogue = await rogueClient(server)
+    rogue.say({ type: 'UnregisterProxy', name: 'mine' }, { type: 'RegisterProxy', request: 1, spec: { name: 'mine', kind: 'tcp' } })
+    expect((await rogue.next('RegisterProxyAck')).error?.code).to.equal('proxy.name-taken')
+    expect(server.proxies.map(({ session }) => session.client.id)).to.deep.equal(['owner'])
+  })
+
+  it('of a client that asks for thousands of huge proxies are refused before they fill the memory', async () => {
+    let asked = 0
+    const slow = defineExtension({
+      name: 'slow',
+      setup({ hooks }) {
+        hooks.onRegisterProxy.tapPromise({ timeout: 0 }, () => {
+          asked += 1
+          return new Promise(() => {})
+        })
+      }
+    })
+    const server = await startServer({}, [slow() as never])
+    const rogue = await rogueClient(server)
+    const gone = once(server, 'disconnected')
+    const filler = 'x'.repeat(60_000)
+    let request = 0
+    let over = false
+    void gone.then(() => {
+      over = true
+    })
+    // 16 MiB would be nothing to a queue that counts messages.
+    while (!over && request < 400) {
+      rogue.say({ type: 'RegisterProxy', request: request++, spec: { name: `n${request}`, kind: 'tcp', filler } as never })
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const [, error] = await gone
+    expect(error.code).to.equal('proxy.limit')
+    expect(asked).to.equal(1)
+  })
+})
+
+describe('a port that a client wants', () => {
+  afterEach(cleanUp)
+
+  it('is asked for once, however often a server takes it back', async () => {
+    const server = await rogueServer()
+    const service = await startService(echo)
+    const starting = startClient(server.port, [{ name: 'a', kind: 'tcp', local: service }], { muxer: 'direct' })
+    const session = await server.session()
+    const { request } = await session.next('RegisterProxy')
+    session.say({ type: 'RegisterProxyAck', request, address: '0.0.0.0:1' })
+    const client = await starting
+    const retries: number[] = []
+    client.on('refused', ({ retryIn }) => retries.push(retryIn ?? -1))
+    const error = { code: 'proxy.port-taken' }
+    session.say(...Array.from({ length: 200 }, () => ({ type: 'UnregisterProxy', name: 'a', error }) as const))
+    await until(() => retries.length > 0)
+    const again = await session.next('RegisterProxy')
+    session.say({ type: 'RegisterProxyAck', request: again.request, address: '0.0.0.0:1' })
+    await until(() => client.proxies.length === 1)
+    expect(retries.length).to.equal(1)
+    expect(session.heard.filter(({ type }) => type === 'RegisterProxy')).to.deep.equal([])
+  })
+})
