@@ -53,7 +53,8 @@ export const createLog = async ({ config, level, debug = false }: LogOptions): P
     destination: 2,
     sync: true,
     colorize: process.stderr.isTTY === true,
-    translateTime: 'SYS:HH:MM:ss'
+    translateTime: 'SYS:HH:MM:ss',
+    singleLine: true
   })
   return pino(options, stream) as unknown as Logger
 }
