@@ -6,7 +6,7 @@ import { Memory, Source } from './memory.js'
 import type { YamuxOptions } from './options.js'
 import { Outgoing } from './outgoing.js'
 import { Pulse } from './pulse.js'
-import { type StreamHost, YamuxStream } from './stream.js'
+import { relieve, type StreamHost, YamuxStream } from './stream.js'
 import { Waiting } from './waiting.js'
 
 /** The first stream of a link, if the client opens it, carries the control messages of the session. */
@@ -94,9 +94,8 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     if (this.#awayThere) return new RystraError('mux.closed', { detail: 'the other side accepts no more streams' })
     if (signal?.aborted === true) return new RystraError('stream.reset', { detail: 'given up' })
     if (this.#streams.size + this.#waiting.waiters >= this.#options.maxStreams) return new RystraError('stream.limit')
-    if (this.#nextId + 2 * this.#waiting.waiters > MAX_U32)
-      return new RystraError('mux.closed', { detail: 'all stream ids are used up' })
-    return undefined
+    const used = this.#nextId + 2 * this.#waiting.waiters > MAX_U32
+    return used ? new RystraError('mux.closed', { detail: 'all stream ids are used up' }) : undefined
   }
 
   #open(): YamuxStream {
@@ -130,13 +129,16 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.#die(error)
   }
 
-  // The end of it
-
   /** Says good-bye, and closes when that is out. */
   #leave(reason: number, error: Error | undefined): void {
     if (this.#over) return
     if (reason !== Reason.normal || !this.#awayHere) this.out.frame(Type.goAway, 0, 0, reason)
     this.#stop(error)
+    this.#finish()
+  }
+
+  /** Ends the link when all is sent. Who does not end it there gets no more than a moment. */
+  #finish(): void {
     this.out.finish()
     this.#linger = setTimeout(() => this.#link.reset(), LINGER).unref()
   }
@@ -186,7 +188,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.#source.begin(buffer, shared)
     this.#parser.push(buffer, start, end)
     const verdict = this.#source.end()
-    while (this.memory.exceeded && this.#relieve()) {}
+    if (this.memory.exceeded) relieve(this.memory, this.#streams)
     this.out.serve()
     return verdict
   }
@@ -198,18 +200,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     }
     const clean = this.#parser.clean && (this.#streams.size === 0 || this.#awayThere)
     this.#stop(clean ? undefined : new RystraError('mux.closed', { detail: 'the other side ended the link' }))
-    this.out.finish()
-    this.#linger = setTimeout(() => this.#link.reset(), LINGER).unref()
-  }
-
-  /** Too much is unread: gives up the stream that holds the most. */
-  #relieve(): boolean {
-    let worst: YamuxStream | undefined
-    for (const stream of this.#streams.values()) {
-      if (stream.receiving.unread > (worst?.receiving.unread ?? 0)) worst = stream
-    }
-    worst?.reset(new RystraError('stream.limit', { detail: 'too many bytes wait to be read' }))
-    return worst !== undefined
+    this.#finish()
   }
 
   // FrameHandler

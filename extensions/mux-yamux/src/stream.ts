@@ -152,3 +152,15 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
     this.onClose?.(error)
   }
 }
+
+/** Too much is unread: gives up the stream that holds the most, until it is not too much any more. */
+export const relieve = (memory: Memory, streams: ReadonlyMap<number, YamuxStream>): void => {
+  while (memory.exceeded) {
+    let fullest: YamuxStream | undefined
+    for (const stream of streams.values()) {
+      if (stream.receiving.unread > (fullest?.receiving.unread ?? 0)) fullest = stream
+    }
+    if (fullest === undefined) return
+    fullest.reset(new RystraError('stream.limit', { detail: 'too many bytes wait to be read' }))
+  }
+}
