@@ -10,6 +10,12 @@ import { agent } from './version.js'
 /** Milliseconds for dialing and the handshake together. */
 const CONNECT_TIMEOUT = 15_000
 
+/**
+ * Milliseconds without an answer to anything that was asked, after which the server counts as broken: some times what it
+ * takes to ask the holder of a port, and slow hooks.
+ */
+const ANSWER_TIMEOUT = 60_000
+
 /** What happens in a {@link ClientSession}. */
 export interface ClientSessionEvents {
   /** The server took a proxy back. */
@@ -37,6 +43,7 @@ export class ClientSession {
   readonly over: Promise<void>
   #tellOver!: () => void
   #requests = 0
+  #cancelWait: (() => void) | undefined
 
   private constructor(info: SessionInfo, session: (owner: ClientSession) => Session, state: ClientState) {
     this.info = info
@@ -156,6 +163,7 @@ export class ClientSession {
     return new Promise((resolve, reject) => {
       const request = this.#requests++
       this.#asked.set(request, { resolve, reject })
+      if (this.#cancelWait === undefined) this.#awaitAnswer()
       this.specs.set(spec.name, spec)
       try {
         this.#session.send({ type: 'RegisterProxy', request, spec: sent as ProxySpec })
@@ -167,6 +175,16 @@ export class ClientSession {
     })
   }
 
+  /** Each answer gives the others more time. */
+  #awaitAnswer(): void {
+    this.#cancelWait?.()
+    this.#cancelWait = undefined
+    if (this.#asked.size === 0) return
+    this.#cancelWait = this.#state.clock.after(ANSWER_TIMEOUT, () =>
+      this.destroy(new RystraError('protocol.timeout', { side: 'server', detail: 'it does not answer for its proxies' }))
+    )
+  }
+
   unregister(name: string): void {
     this.specs.delete(name)
     this.#session.send({ type: 'UnregisterProxy', name })
@@ -176,6 +194,7 @@ export class ClientSession {
     if (message.type === 'RegisterProxyAck') {
       const asked = this.#asked.get(message.request)
       this.#asked.delete(message.request)
+      this.#awaitAnswer()
       if (message.address !== undefined) asked?.resolve(message.address)
       else if (message.error !== undefined) asked?.reject(errorFrom(message.error, 'server'))
     } else if (message.type === 'UnregisterProxy') {
@@ -192,6 +211,7 @@ export class ClientSession {
     const lost = error ?? new RystraError('session.lost')
     for (const { reject } of this.#asked.values()) reject(lost)
     this.#asked.clear()
+    this.#awaitAnswer()
     this.#state.kernel.current.calls.disconnect({
       session: this.info,
       side: 'client',

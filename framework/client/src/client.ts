@@ -45,6 +45,7 @@ export class Client extends EventEmitter<ClientEvents> {
   #session: ClientSession | undefined
   /** Sessions that the server is closing, with the streams that are still open. */
   readonly #leaving = new Set<ClientSession>()
+  #starting = false
   #started = false
   /** A client that waits to try again has no socket that would keep the process up. */
   #alive: NodeJS.Timeout | undefined
@@ -92,6 +93,10 @@ export class Client extends EventEmitter<ClientEvents> {
    * again for as long as the configuration says, and rejects with the first error that cannot pass by itself.
    */
   async start(): Promise<void> {
+    if (this.#starting || this.#stopping !== undefined) {
+      throw new RystraError('kernel.state', { side: 'client', detail: 'a client is started once' })
+    }
+    this.#starting = true
     try {
       this.#alive = setInterval(() => {}, 2 ** 30)
       await this.kernel.start()
@@ -107,10 +112,15 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /** Dials until a session is up. Throws what cannot pass by itself. */
   async #connect(): Promise<void> {
-    const { config, log, clock, kernel } = this.#state
+    const { log, clock, kernel } = this.#state
     for (;;) {
+      const { config } = this.#state
       try {
         const session = await ClientSession.connect(this.#instance, this.#state, this.#events, this.#stop.signal)
+        if (this.#stop.signal.aborted || !sameServer(config, this.#state.config)) {
+          session.destroy()
+          throw new RystraError('session.lost', { side: 'client', detail: 'another one is wanted by now' })
+        }
         if (session.closed) throw new RystraError('session.lost')
         this.#session = session
         this.#started = true
@@ -232,12 +242,12 @@ export class Client extends EventEmitter<ClientEvents> {
   }
 
   async #stopAll(drain: number): Promise<void> {
-    const session = this.#session
-    this.#publications.stop()
-    session?.goAway(drain)
-    await drained(() => this.streams, drain, this.#state.clock)
+    // First: a session that is lost from now on is not dialed again, and one that is being dialed is given up.
     this.#stop.abort(new RystraError('session.closing', { side: 'client' }))
-    const sessions = [...this.#leaving, ...(session === undefined ? [] : [session])]
+    this.#publications.stop()
+    this.#session?.goAway(drain)
+    await drained(() => this.streams, drain, this.#state.clock)
+    const sessions = [...this.#leaving, ...(this.#session === undefined ? [] : [this.#session])]
     await Promise.all(
       sessions.map((one) => {
         one.close()
@@ -249,6 +259,9 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#end.resolve()
   }
 }
+
+const sameServer = (one: ResolvedClient, other: ResolvedClient): boolean =>
+  JSON.stringify([one.id, one.connect]) === JSON.stringify([other.id, other.connect])
 
 const baseOf = (config: RystraConfig, { dir }: ClientOptions): ResolvedConfig => {
   const base = validateBase(config, dir === undefined ? {} : { dir })

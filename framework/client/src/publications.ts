@@ -118,7 +118,9 @@ export class Publications {
     }
   }
 
+  /** Asks for nothing any more. */
   stop(): void {
+    this.#session = undefined
     for (const { cancelRetry } of this.#wanted.values()) cancelRetry?.()
   }
 

@@ -46,6 +46,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #state: ServerState
   readonly #acceptor: Acceptor
   #listeners: Listed[] = []
+  #starting = false
   #stopping: Promise<void> | undefined
 
   /** @internal */
@@ -91,6 +92,8 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** Starts the extensions and listens. Rejects with `extension.start-failed` or `listen.*`; nothing is left running then. */
   async start(): Promise<void> {
+    if (this.#starting) throw new RystraError('kernel.state', { side: 'server', detail: 'a server is started once' })
+    this.#starting = true
     try {
       await this.kernel.start()
       this.#listeners = await this.#listen(this.#state.config, this.kernel.current, [])

@@ -1,6 +1,6 @@
 import { type Logger, RystraError, type SessionInfo, type Side } from '@rystra/model'
 import type { Clock, DataLinks, StreamLink } from '@rystra/plugin'
-import { errorField, errorFrom, type Message } from '@rystra/protocol'
+import { errorField, errorFrom, MAX_MILLISECONDS, type Message } from '@rystra/protocol'
 import type { Duplex } from 'node:stream'
 import { FrameChannel } from './frame-channel.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
@@ -132,11 +132,15 @@ export class Session {
     return this.#closed ? Promise.resolve(false) : this.#heartbeat.probe(ms)
   }
 
-  /** Tells the other side to open no more streams. `drain` milliseconds are left to those that are open. */
+  /**
+   * Tells the other side to open no more streams. `drain` milliseconds are left to those that are open; a number that the
+   * protocol does not know becomes the nearest that it does.
+   */
   goAway(drain: number, error?: RystraError): void {
     if (this.#closed) return
     this.#goingAway = true
-    this.send({ type: 'GoAway', drain, ...(error === undefined ? {} : { error: errorField(error) }) })
+    const left = Math.round(Math.min(Math.max(0, drain), MAX_MILLISECONDS)) || 0
+    this.send({ type: 'GoAway', drain: left, ...(error === undefined ? {} : { error: errorField(error) }) })
   }
 
   /** Ends in good order: what is queued is sent. Open streams are reset. */
