@@ -69,7 +69,7 @@ describe('a stream at one end', () => {
         return undefined
       }
     })
-    begun.run.admit()
+    void begun.run.admit()
     begun.run.refuse(new RystraError('stream.refused'))
     expect(through.destroyed).to.equal(true)
     toldOnce(begun)
@@ -109,7 +109,7 @@ describe('a stream at one end', () => {
       },
       dataTap: (_stream, direction) => (direction === 'toVisitor' ? () => Buffer.from('tapped') : undefined)
     })
-    begun.run.admit()
+    void begun.run.admit()
     const [visitor, service] = [new FakeRaw(), new FakeRaw()]
     begun.run.relay(visitor, service, () => {})
     visitor.reader?.onBytes(Buffer.from('abc'), 0, 3, false)
@@ -141,7 +141,7 @@ describe('a stream at one end', () => {
         },
         { fast }
       )
-      through.run.admit()
+      void through.run.admit()
       expect(through.run.relayFor(a, b)).to.equal(undefined)
     })
 
