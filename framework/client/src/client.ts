@@ -7,7 +7,7 @@ import type { Clock, Extension, GenerationRef, ReloadContext } from '@rystra/plu
 import { Backoff, drained, orElse } from '@rystra/session'
 import { ClientSession, type ClientSessionEvents } from './client-session.js'
 import type { ClientEvents, PublishedHere } from './events.js'
-import { Publications } from './publications.js'
+import { expand, Publications } from './publications.js'
 import type { ClientState } from './state.js'
 
 /** How a client is made. */
@@ -46,6 +46,8 @@ export class Client extends EventEmitter<ClientEvents> {
   /** Sessions that the server is closing, with the streams that are still open. */
   readonly #leaving = new Set<ClientSession>()
   #starting = false
+  /** The last of the reloads, which are done one at a time. */
+  #reloads: Promise<unknown> = Promise.resolve()
   #started = false
   /** A client that waits to try again has no socket that would keep the process up. */
   #alive: NodeJS.Timeout | undefined
@@ -216,16 +218,24 @@ export class Client extends EventEmitter<ClientEvents> {
    * Puts another configuration in place of the present one: checked as a whole first; on any error everything stays. The
    * session stays up unless `client.id` or `client.connect` changed; proxies that did not change are not touched.
    */
-  async reload(config: RystraConfig): Promise<ReloadContext> {
+  reload(config: RystraConfig): Promise<ReloadContext> {
+    const done = this.#reloads.then(() => this.#reload(config))
+    this.#reloads = done.catch(() => {})
+    return done
+  }
+
+  async #reload(config: RystraConfig): Promise<ReloadContext> {
     const base = baseOf(config, this.#options)
     const before = this.#state.config
     let next = before
+    let specs: readonly ProxySpec[] = []
     const report = await this.kernel.reload(await usesOf(config, this.#options), (generation) => {
       next = clientHalf(base, generation)
+      specs = expand(next.proxies as readonly ProxySpec[], generation.registries)
       return Promise.resolve()
     })
     this.#state.config = next
-    this.#publications.replace(next.proxies as readonly ProxySpec[])
+    this.#publications.replace(specs)
     const same = JSON.stringify([before.id, before.connect]) === JSON.stringify([next.id, next.connect])
     if (!same)
       this.#session?.close(new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))

@@ -1,5 +1,5 @@
 import { type ProxySpec, RystraError, toRystraError } from '@rystra/model'
-import type { ProxyKind } from '@rystra/plugin'
+import type { Registries } from '@rystra/plugin'
 import { Backoff } from '@rystra/session'
 import type { ClientSession } from './client-session.js'
 import type { PublishedHere } from './events.js'
@@ -22,6 +22,28 @@ interface Wanted {
   cancelRetry: (() => void) | undefined
 }
 
+/**
+ * What the kinds make of entries: a range of ports is several proxies. Throws `proxy.*` when one cannot be, or when two
+ * have one name.
+ */
+export const expand = (entries: readonly ProxySpec[], { proxies }: Registries): ProxySpec[] => {
+  const names = new Set<string>()
+  return entries.flatMap((entry) => {
+    if (!proxies.has(entry.kind)) {
+      throw new RystraError('proxy.unknown-kind', {
+        side: 'client',
+        detail: `${entry.kind}; registered: ${proxies.list().join(', ')}`
+      })
+    }
+    const specs = proxies.get(entry.kind).expand?.(entry) ?? [entry]
+    for (const { name } of specs) {
+      if (names.has(name)) throw new RystraError('proxy.name-taken', { side: 'client', detail: name })
+      names.add(name)
+    }
+    return specs
+  })
+}
+
 /** What this client wants published, and what of it is. Survives sessions: each new one is asked for all of it. */
 export class Publications {
   readonly #state: ClientState
@@ -38,29 +60,25 @@ export class Publications {
 
   /** Wants a proxy, or the several that its kind makes of it. Throws `proxy.*` when that cannot be. */
   want(entry: ProxySpec): Wanted[] {
-    const { proxies } = this.#state.kernel.current.registries
-    if (!proxies.has(entry.kind)) {
-      throw new RystraError('proxy.unknown-kind', {
-        side: 'client',
-        detail: `${entry.kind}; registered: ${proxies.list().join(', ')}`
-      })
+    const specs = expand([entry], this.#state.kernel.current.registries)
+    const taken = specs.find(({ name }) => this.#wanted.has(name))
+    if (taken !== undefined) throw new RystraError('proxy.name-taken', { side: 'client', detail: taken.name })
+    return specs.map((spec) => this.#want(spec))
+  }
+
+  #want(spec: ProxySpec): Wanted {
+    const expiresIn = spec['expiresIn'] as number | undefined
+    const wanted: Wanted = {
+      spec,
+      backoff: new Backoff({ min: 1000, max: 30_000 }),
+      expiresAt: expiresIn === undefined ? undefined : this.#state.clock.now() + expiresIn,
+      published: undefined,
+      asking: undefined,
+      error: undefined,
+      cancelRetry: undefined
     }
-    const kind: ProxyKind = proxies.get(entry.kind)
-    return (kind.expand?.(entry) ?? [entry]).map((spec) => {
-      if (this.#wanted.has(spec.name)) throw new RystraError('proxy.name-taken', { side: 'client', detail: spec.name })
-      const expiresIn = spec['expiresIn'] as number | undefined
-      const wanted: Wanted = {
-        spec,
-        backoff: new Backoff({ min: 1000, max: 30_000 }),
-        expiresAt: expiresIn === undefined ? undefined : this.#state.clock.now() + expiresIn,
-        published: undefined,
-        asking: undefined,
-        error: undefined,
-        cancelRetry: undefined
-      }
-      this.#wanted.set(spec.name, wanted)
-      return wanted
-    })
+    this.#wanted.set(spec.name, wanted)
+    return wanted
   }
 
   /** Wants it, asks for it if a session is up, and resolves to what came of it. */
@@ -85,16 +103,11 @@ export class Publications {
     this.#gone(wanted, undefined)
   }
 
-  /** Wants these and no others. What is the same stays as it is. */
-  replace(entries: readonly ProxySpec[]): void {
-    const { proxies } = this.#state.kernel.current.registries
-    const specs = entries.flatMap((entry) => proxies.get(entry.kind).expand?.(entry) ?? [entry])
+  /** Wants these and no others, see {@link expand}. What is the same stays as it is. */
+  replace(specs: readonly ProxySpec[]): void {
     const next = new Map(specs.map((spec) => [spec.name, JSON.stringify(spec)]))
     for (const [name, { spec }] of this.#wanted) if (next.get(name) !== JSON.stringify(spec)) this.remove(name)
-    for (const spec of specs) {
-      if (this.#wanted.has(spec.name)) continue
-      for (const wanted of this.want(spec)) this.#ask(wanted)
-    }
+    for (const spec of specs) if (!this.#wanted.has(spec.name)) this.#ask(this.#want(spec))
   }
 
   /** A session is up: asks for all. */

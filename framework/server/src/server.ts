@@ -47,6 +47,8 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #acceptor: Acceptor
   #listeners: Listed[] = []
   #starting = false
+  /** The last of the reloads, which are done one at a time. */
+  #reloads: Promise<unknown> = Promise.resolve()
   #stopping: Promise<void> | undefined
 
   /** @internal */
@@ -97,6 +99,10 @@ export class Server extends EventEmitter<ServerEvents> {
     try {
       await this.kernel.start()
       this.#listeners = await this.#listen(this.#state.config, this.kernel.current, [])
+      if (this.#stopping !== undefined) {
+        await Promise.all(this.#listeners.splice(0).map(({ listener }) => listener.close()))
+        throw new RystraError('session.closing', { side: 'server', detail: 'it was stopped while it started' })
+      }
     } catch (error) {
       await this.stop({ drain: 0 })
       throw error
@@ -130,7 +136,13 @@ export class Server extends EventEmitter<ServerEvents> {
    * Puts another configuration in place of the present one: checked as a whole first. On any error everything stays as
    * it was. What did not change keeps its listeners, sessions and streams.
    */
-  async reload(config: RystraConfig): Promise<ReloadContext> {
+  reload(config: RystraConfig): Promise<ReloadContext> {
+    const done = this.#reloads.then(() => this.#reload(config))
+    this.#reloads = done.catch(() => {})
+    return done
+  }
+
+  async #reload(config: RystraConfig): Promise<ReloadContext> {
     const base = baseOf(config, this.#options)
     const uses = await usesOf(config, this.#options)
     let next = this.#state.config
@@ -140,8 +152,13 @@ export class Server extends EventEmitter<ServerEvents> {
       next = serverHalf(base, generation)
       opened = await this.#listen(next, generation, present)
     })
-    this.#listeners = opened
     this.#state.config = next
+    if (this.#stopping !== undefined) {
+      // The stop has closed those before, and has not seen these.
+      await Promise.all(opened.map(({ listener }) => listener.close()))
+      return report
+    }
+    this.#listeners = opened
     await Promise.all(present.filter((one) => !opened.includes(one)).map(({ listener }) => listener.close()))
     await this.#reviewProxies()
     for (const one of opened) if (!present.includes(one)) this.emit('listening', one.listening)
