@@ -11,6 +11,8 @@ const LEND = 16 * 1024
 
 let pins = 0
 
+const nothing = Buffer.alloc(0)
+
 /** How much of what was received nobody has read yet, and how far windows may grow because of it. One per session. */
 export class Memory {
   readonly #limit: number
@@ -91,10 +93,10 @@ export class Pin {
 
 /** The memory in which the bytes that are parsed now have come. One per session, used again for each read. */
 export class Source {
-  buffer: Buffer = Buffer.alloc(0)
+  buffer: Buffer = nothing
   readonly #memory: Memory
   #lent = false
-  #view: Buffer = this.buffer
+  #view: Buffer | undefined
   #pin: Pin | undefined
   #pinnedEnd = 0
 
@@ -103,8 +105,6 @@ export class Source {
   }
 
   begin(buffer: Buffer, shared: boolean): void {
-    // Readers get a view: one that keeps it must not be able to release the slab under the others.
-    if (this.buffer !== buffer && !shared) this.#view = buffer.subarray()
     this.buffer = buffer
     this.#lent = !shared
   }
@@ -115,6 +115,9 @@ export class Source {
     this.#pin = undefined
     this.#pinnedEnd = 0
     this.#lent = false
+    // A session that is idle from now on must not hold a slab.
+    this.buffer = nothing
+    this.#view = undefined
     return pin?.settle() === true ? KEEP : true
   }
 
@@ -125,7 +128,10 @@ export class Source {
 
   /** The memory to lend, for bytes from `start` on; undefined if what lies in front of it is still in use. */
   view(start: number): Buffer | undefined {
-    return start - HEADROOM >= this.#pinnedEnd ? this.#view : undefined
+    if (start - HEADROOM < this.#pinnedEnd) return undefined
+    // A view: a reader that keeps it must not be able to release the slab under the others.
+    this.#view ??= this.buffer.subarray()
+    return this.#view
   }
 
   /** Keeps the memory until it is released, bytes up to `end`. Only after {@link lends}. */

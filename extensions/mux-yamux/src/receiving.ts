@@ -85,14 +85,14 @@ export class Receiving {
     }
     this.#busy = true
     if (this.#paced || !source.lends(bytes)) {
-      this.#answered(reader.onBytes(source.buffer, start, end, true), bytes, undefined)
+      this.#answered(reader, reader.onBytes(source.buffer, start, end, true), bytes, undefined)
     } else {
       const view = source.view(start)
       const verdict =
         view === undefined
           ? reader.onBytes(source.buffer.subarray(start, end), 0, bytes, false)
           : reader.onBytes(view, start, end, false)
-      this.#answered(verdict, bytes, verdict === true ? undefined : source.pin(end))
+      this.#answered(reader, verdict, bytes, verdict === true ? undefined : source.pin(end))
     }
     this.#busy = false
     if (this.#back !== undefined || this.#inbox !== undefined) this.#flow()
@@ -104,9 +104,12 @@ export class Receiving {
     this.#flow()
   }
 
-  /** @param takenOver what the reader before has said is forgotten */
-  read(reader: RawReader, takenOver = false): void {
-    if (takenOver) this.endTold = false
+  /**
+   * Goes on at once, whatever the reader before has said.
+   * @param tellEnd also tells the end to it, if the one before has been told
+   */
+  read(reader: RawReader, tellEnd = false): void {
+    if (tellEnd) this.endTold = false
     this.#reader = reader
     this.#paced = 'paced' in reader
     this.resume()
@@ -172,12 +175,15 @@ export class Receiving {
     this.#owed = 0
   }
 
-  #answered(verdict: Verdict, bytes: number, pin: Pin | undefined): void {
-    if (verdict === false) this.#paused = true
-    if (verdict === false && !this.#paced && !this.#cleared) {
-      this.#held = bytes
-      this.#heldPin = pin
-      return
+  #answered(reader: RawReader, verdict: Verdict, bytes: number, pin: Pin | undefined): void {
+    // One that has handed over to another in between stops nobody.
+    if (verdict === false && reader === this.#reader) {
+      this.#paused = true
+      if (!this.#paced && !this.#cleared) {
+        this.#held = bytes
+        this.#heldPin = pin
+        return
+      }
     }
     // Who answers anything but true and is gone still has the memory.
     if (verdict === true) pin?.release()
@@ -206,11 +212,11 @@ export class Receiving {
 
   #give(reader: RawReader, { buffer, start, end, pin }: Piece): void {
     const bytes = end - start
-    if (pin === undefined) this.#answered(reader.onBytes(buffer, start, end, false), bytes, undefined)
+    if (pin === undefined) this.#answered(reader, reader.onBytes(buffer, start, end, false), bytes, undefined)
     else if (this.#paced) {
-      this.#answered(reader.onBytes(buffer, start, end, true), bytes, undefined)
+      this.#answered(reader, reader.onBytes(buffer, start, end, true), bytes, undefined)
       pin.release()
-    } else this.#answered(reader.onBytes(buffer.subarray(start, end), 0, bytes, false), bytes, pin)
+    } else this.#answered(reader, reader.onBytes(buffer.subarray(start, end), 0, bytes, false), bytes, pin)
   }
 
   #tellEnd(): void {

@@ -3,6 +3,7 @@ import { duplexPair } from '@rystra/testkit'
 import { expect } from 'chai'
 import type { Duplex } from 'node:stream'
 import type { YamuxDuplex } from '../src/duplex.js'
+import { Memory, Source } from '../src/memory.js'
 import { cleanUp, quiet, session, sink, socketPair, streamPair, turns, until } from './ends.js'
 import { DATA, data, frame, SYN, UPDATE, withPeer } from './wire.js'
 
@@ -286,6 +287,14 @@ describe('the flow', () => {
           .equals(before)
       ).to.equal(true)
       expect(slab.subarray(HEADROOM, HEADROOM + length).equals(before)).to.equal(true)
+    })
+
+    it('holds no memory of the link while it is quiet', () => {
+      const source = new Source(new Memory(MIB))
+      source.begin(Buffer.alloc(MIB), false)
+      expect(source.view(HEADROOM)?.length).to.equal(MIB)
+      expect(source.end()).to.equal(true)
+      expect([source.buffer.length, source.view(HEADROOM)?.length]).to.deep.equal([0, 0])
     })
 
     it('touches nothing in front of memory that begins at 0', async () => {

@@ -170,27 +170,48 @@ for (const [where, make] of [
     })
 
     it('goes over to another raw reader in the middle of a chunk', async () => {
+      for (const answer of [true, false]) {
+        const [near, far] = await streamPair(await make())
+        const raw = rawOf(far)
+        const told: string[] = []
+        const reader = (name: string): Parameters<typeof raw.read>[0] => ({
+          onBytes(buffer, start, end) {
+            told.push(`${name} ${buffer.toString('latin1', start, end)}`)
+            return true
+          },
+          onEnd: () => void told.push(`${name} end`)
+        })
+        raw.read({
+          onBytes(buffer, start, end) {
+            raw.unread(Buffer.from(buffer.subarray(start + 2, end)))
+            raw.read(reader('second'))
+            return answer
+          },
+          onEnd() {}
+        })
+        near.end('1234')
+        await until(() => told.includes('second end'), 'the end')
+        expect(told).to.deep.equal(['second 34', 'second end'])
+      }
+    })
+
+    it('goes on at once for a new reader, though the one before has stopped', async () => {
       const [near, far] = await streamPair(await make())
       const raw = rawOf(far)
-      const told: string[] = []
-      const reader = (name: string): Parameters<typeof raw.read>[0] => ({
-        onBytes(buffer, start, end) {
-          told.push(`${name} ${buffer.toString('latin1', start, end)}`)
-          return true
-        },
-        onEnd: () => void told.push(`${name} end`)
-      })
+      let stopped = false
       raw.read({
-        onBytes(buffer, start, end) {
-          raw.unread(Buffer.from(buffer.subarray(start + 2, end)))
-          raw.read(reader('second'))
-          return true
+        onBytes() {
+          stopped = true
+          return false
         },
         onEnd() {}
       })
-      near.end('1234')
-      await until(() => told.includes('second end'), 'the end')
-      expect(told).to.deep.equal(['second 34', 'second end'])
+      near.write('one')
+      await until(() => stopped, 'the first bytes')
+      near.end('two')
+      const seen = sink(far)
+      await until(() => seen.ended, 'the end')
+      expect(seen.bytes).to.equal(3)
     })
 
     it('works with pipeline and with async iteration', async () => {
