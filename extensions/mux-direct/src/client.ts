@@ -7,6 +7,12 @@ import { DirectLink } from './streams.js'
 /** Dials at once at the most: a server that asks for thousands does not get this machine's last descriptor. */
 const DIAL_LIMIT = 256
 
+/** Links without a stream at the most: what a server may be configured to keep ready. One that asks for more waits. */
+const IDLE_LIMIT = 4096
+
+/** Links at all, as many as streams of one session by default; and the most that a server can be owed. */
+const LINK_LIMIT = 16_384
+
 /** Client side: dials what the server asks for, and waits on each link for the first byte. */
 export class DirectClient extends DirectLink {
   readonly #host: MuxHost
@@ -23,7 +29,7 @@ export class DirectClient extends DirectLink {
     setMaxListeners(0, this.#giveUp.signal)
     this.#host = host
     host.links.onRequest = (count) => {
-      this.#wanted = Math.min(this.#wanted + count, 4 * DIAL_LIMIT)
+      this.#wanted = Math.min(this.#wanted + count, LINK_LIMIT)
       this.#dialMore()
     }
   }
@@ -48,8 +54,13 @@ export class DirectClient extends DirectLink {
     }
   }
 
+  get #admits(): boolean {
+    const waiting = this.#idle.size + this.#dialing
+    return this.#dialing < DIAL_LIMIT && waiting < IDLE_LIMIT && waiting + this.streams < LINK_LIMIT
+  }
+
   #dialMore(): void {
-    while (this.#wanted > 0 && this.#dialing < DIAL_LIMIT && !this.closed && !this.#away) {
+    while (this.#wanted > 0 && this.#admits && !this.closed && !this.#away) {
       this.#wanted -= 1
       this.#dialing += 1
       this.#host.links.dial(this.#giveUp.signal).then(
@@ -73,6 +84,7 @@ export class DirectClient extends DirectLink {
     this.#idle.add(link)
     const gone = (): void => {
       this.#idle.delete(link)
+      this.#dialMore()
     }
     link.once('close', gone)
     link.once('readable', () => {
@@ -80,6 +92,7 @@ export class DirectClient extends DirectLink {
       if (!this.#idle.delete(link) || link.destroyed) return
       if (link.readableLength === 0) link.destroy()
       else this.onStream?.(this.adopt(link))
+      this.#dialMore()
     })
     this.#dialMore()
   }

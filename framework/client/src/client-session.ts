@@ -96,9 +96,14 @@ export class ClientSession {
       let counter = 0
       const links: DataLinks = {
         dial: async (dialing, opens = false) => {
-          const data = await dial(state.config.connect, generation, dialing)
-          if (data.kind !== 'bytes' || secret === undefined)
-            throw new RystraError('internal', { detail: 'no data links here' })
+          const unable = new RystraError('internal', { detail: 'no data links here' })
+          if (secret === undefined) throw unable
+          // To the server of this session, whatever the configuration says by now.
+          const data = await dial(config.connect, generation, dialing)
+          if (data.kind !== 'bytes') {
+            data.destroy()
+            throw unable
+          }
           data.duplex.write(dataLinkOpening(secret, ok.session, counter++, opens))
           return data
         },

@@ -89,10 +89,14 @@ const open = (
       refuse(new RystraError('proxy.unknown-kind', { side: 'client', detail: spec.kind }))
       return
     }
-    proxies
-      .get(spec.kind)
-      .reach(spec, host)
-      .catch((error: unknown) => host.failed(error, refuse))
+    try {
+      proxies
+        .get(spec.kind)
+        .reach(spec, host)
+        .catch((error: unknown) => host.failed(error, refuse))
+    } catch (error) {
+      host.failed(error, refuse)
+    }
   }
   const admitted = run.admit()
   if (admitted === undefined) go()
@@ -114,6 +118,7 @@ class Reach implements ReachHost {
     this.stream = run.info
     this.log = state.log
     raw.onClose = () => this.#gone.abort()
+    if (raw.closed) this.#gone.abort()
   }
 
   get signal(): AbortSignal {

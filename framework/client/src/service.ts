@@ -49,6 +49,8 @@ const connectOnce = (address: ServiceAddress, signal: AbortSignal): Promise<net.
       clearTimeout(timer)
       signal.removeEventListener('abort', aborted)
       socket.removeListener('error', fail)
+      // Until somebody relays it, a reset concerns nobody, and must not end the process.
+      socket.on('error', () => {})
       resolve(socket)
     })
     if (signal.aborted) aborted()

@@ -18,12 +18,16 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 /** Visitors that may wait to be accepted; the kernel may hold it lower (net.core.somaxconn). */
 const BACKLOG = 4096
 
+/** Milliseconds of silence after which the kernel asks whether a visitor is there: one that lost its network says nothing. */
+const KEEP_ALIVE = 60_000
+
 /** Binds a TCP port for visitors. Rejects with `proxy.port-taken`, `proxy.port-privileged` or `listen.*`. */
 export const bindPort = (address: Address, onVisitor: (visitor: net.Socket) => void): Promise<Bound> =>
   new Promise((resolve, reject) => {
     const { host, port } = address
     // Paused: the relay reads into memory of its own from the first byte on.
-    const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, onVisitor)
+    const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE }
+    const server = net.createServer({ ...options, pauseOnConnect: true }, onVisitor)
     server.once('error', (error: NodeJS.ErrnoException) => {
       const code = codes[error.code ?? ''] ?? 'listen.failed'
       const detail = code === 'proxy.port-taken' ? `${port}, by another program` : `${host}:${port}`

@@ -24,6 +24,8 @@ export class ServerSession {
   readonly #replays = new ReplayWindow()
   readonly #release: () => void
   readonly #cancelStart: () => void
+  /** Streams that are asked for and not open yet. */
+  opening = 0
   /** Resolves when it is over. */
   readonly over: Promise<void>
   #tellOver!: () => void

@@ -41,30 +41,53 @@ export const relayVisitor = (
     reached?.(error)
   }
   const go = (): void => {
-    if (session.link.streams >= state.config.limits.streamsPerSession) {
+    if (session.link.streams + session.opening >= state.config.limits.streamsPerSession) {
       refuse(new RystraError('stream.limit', { side: 'server', detail: `client ${session.info.client.id}` }))
       return
     }
-    session.link.open().then((stream) => join(visitor, raw, stream, run, state, reached), refuse)
+    let head: Buffer
+    try {
+      head = headOf(info)
+    } catch (error) {
+      refuse(error)
+      return
+    }
+    session.opening += 1
+    session.link.open().then(
+      (stream) => {
+        session.opening -= 1
+        try {
+          join(visitor, raw, stream, head, run, state, reached)
+        } catch (error) {
+          rawOf(stream).reset()
+          refuse(error)
+        }
+      },
+      (error: unknown) => {
+        session.opening -= 1
+        refuse(error)
+      }
+    )
   }
   const admitted = run.admit()
   if (admitted === undefined) go()
   else admitted.then((denied) => (denied === undefined ? go() : refuse(refusedBy(denied, 'server'))), refuse)
 }
 
+const headOf = ({ id, proxy, visitor: { host, port, to } }: StreamInfo): Buffer =>
+  Buffer.from(encode({ type: 'OpenStream', id, proxy: proxy.name, visitor: [host, port], to: [to.host, to.port] }))
+
 const join = (
   visitor: Duplex,
   raw: RawStream,
   stream: Duplex,
+  head: Buffer,
   run: StreamRun,
   state: ServerState,
   reached: Reached | undefined
 ): void => {
   const data = rawOf(stream)
-  const { id, proxy, visitor: who } = run.info
-  const head = Buffer.from(
-    encode({ type: 'OpenStream', id, proxy: proxy.name, visitor: [who.host, who.port], to: [who.to.host, who.to.port] })
-  )
+  const { visitor: who } = run.info
   data.write(head, 0, head.length, false)
 
   const cancel = state.clock.after(READY_TIMEOUT, () => fail(new RystraError('stream.timeout', { side: 'client' })))
