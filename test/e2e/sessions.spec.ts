@@ -279,7 +279,7 @@ describe('proxies', () => {
       svc(service, undefined, 'free'),
       svc(service, 22, 'privileged'),
       svc(service, 40000, 'outside'),
-      { ...svc(service, undefined, 'odd'), host: '203.0.113.1' }
+      { ...svc(service, undefined, 'elsewhere'), host: '0.0.0.0' }
     ])
     const codes = new Map<string, string>()
     client.on('refused', ({ name, error }) => codes.set(name, error.code))
@@ -289,8 +289,23 @@ describe('proxies', () => {
     expect(Object.fromEntries(codes)).to.deep.equal({
       privileged: 'proxy.port-not-allowed',
       outside: 'proxy.port-not-allowed',
-      odd: 'proxy.refused'
+      elsewhere: 'proxy.refused'
     })
+  })
+
+  it('may narrow the address that the server publishes on, to one that it has', async () => {
+    const server = await startServer({ publish: { host: '0.0.0.0', ports: ['1024-65535'] } })
+    const service = await startService(echo)
+    const client = await makeClient(portOf(server), [
+      { ...svc(service, undefined, 'loopback'), host: '127.0.0.1' },
+      { ...svc(service, undefined, 'not here'), host: '203.0.113.1' },
+      { ...svc(service, undefined, 'wider'), host: '::' }
+    ])
+    const codes = new Map<string, string>()
+    client.on('refused', ({ name, error }) => codes.set(name, error.code))
+    await client.start()
+    expect(client.proxies.map(({ address }) => address.split(':')[0])).to.deep.equal(['127.0.0.1'])
+    expect(Object.fromEntries(codes)).to.deep.equal({ 'not here': 'listen.unavailable', wider: 'proxy.refused' })
   })
 
   it('come in ranges', async () => {

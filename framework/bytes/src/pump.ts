@@ -8,6 +8,13 @@ export interface Stages {
   readonly tap?: Tap | undefined
   /** Each is written to at one end and read from at the other, as a `Transform` is. */
   readonly through?: readonly RawStream[] | undefined
+  /**
+   * Sent in front of the first byte, in one write with it where that comes soon: within a turn of the event loop, or
+   * within `headWait` milliseconds.
+   */
+  readonly head?: Buffer | undefined
+  /** @default 0 */
+  readonly headWait?: number | undefined
 }
 
 /** What happens in {@link pump}. */
@@ -30,12 +37,15 @@ export interface Pump {
   reset(error?: Error): void
 }
 
+/** What a step writes to. */
+type Sink = Pick<RawStream, 'write' | 'end'>
+
 /** Passes bytes from one stream to the next; counts them, and nothing else. */
 class Step implements RawReader {
   bytes = 0
-  readonly #to: RawStream
+  #to: Sink
 
-  constructor(to: RawStream) {
+  constructor(to: Sink) {
     this.#to = to
   }
 
@@ -47,6 +57,69 @@ class Step implements RawReader {
   onEnd(): void {
     this.#to.end()
   }
+
+  /** Sends elsewhere from now on. */
+  redirect(to: Sink): void {
+    this.#to = to
+  }
+}
+
+/** Chunks up to this size are copied behind the head, so that both leave in one write. */
+const SMALL = 8 * 1024
+
+/** Stands in front of a sink until the head is sent. */
+class Headed implements Sink {
+  readonly #head: Buffer
+  readonly #to: RawStream
+  readonly #sent: () => void
+  #timer: NodeJS.Timeout | undefined
+  #turn: NodeJS.Immediate | undefined
+
+  constructor(head: Buffer, wait: number, to: RawStream, sent: () => void) {
+    this.#head = head
+    this.#to = to
+    this.#sent = sent
+    if (wait > 0) this.#timer = setTimeout(() => this.#flush(), wait)
+    // One turn for what has arrived already, which is read in the next.
+    else
+      this.#turn = setImmediate(() => {
+        this.#turn = setImmediate(() => this.#flush())
+      })
+  }
+
+  write(buffer: Buffer, start: number, end: number, shared: boolean): boolean {
+    this.#stop()
+    const head = this.#head
+    if (end - start > SMALL) {
+      this.#to.write(head, 0, head.length, false)
+      return this.#to.write(buffer, start, end, shared)
+    }
+    const both = Buffer.allocUnsafe(head.length + end - start)
+    head.copy(both)
+    buffer.copy(both, head.length, start, end)
+    return this.#to.write(both, 0, both.length, false)
+  }
+
+  end(): void {
+    this.#flush()
+    this.#to.end()
+  }
+
+  /** The stream is over: there is nobody to send it to. */
+  stop(): void {
+    clearTimeout(this.#timer)
+    if (this.#turn !== undefined) clearImmediate(this.#turn)
+  }
+
+  #stop(): void {
+    this.stop()
+    this.#sent()
+  }
+
+  #flush(): void {
+    this.#stop()
+    this.#to.write(this.#head, 0, this.#head.length, false)
+  }
 }
 
 /** A {@link Step} with a tap. */
@@ -54,7 +127,7 @@ class TappedStep extends Step {
   readonly #tap: Tap
   readonly #fail: (error: Error) => void
 
-  constructor(to: RawStream, tap: Tap, fail: (error: Error) => void) {
+  constructor(to: Sink, tap: Tap, fail: (error: Error) => void) {
     super(to)
     this.#tap = tap
     this.#fail = fail
@@ -86,23 +159,34 @@ class TappedStep extends Step {
   }
 }
 
-/** Joins the streams of one direction into a chain; answers with its first step, which counts what was read. */
-const chain = (from: RawStream, to: RawStream, stages: Stages | undefined, fail: (error: Error) => void): Step => {
-  const path = [...(stages?.through ?? []), to]
-  const [next = to] = path
-  const first = stages?.tap === undefined ? new Step(next) : new TappedStep(next, stages.tap, fail)
-  next.onWritable = () => from.resume()
-  path.forEach((stream, index) => {
-    const after = path[index + 1]
-    if (after === undefined) return
-    after.onWritable = () => stream.resume()
+/** One direction: its first step, which counts what was read, and what is to be given up at the end. */
+interface Chain {
+  readonly first: Step
+  readonly headed: Headed | undefined
+}
+
+/** Joins the streams of one direction. */
+const chain = (from: RawStream, to: RawStream, stages: Stages | undefined, fail: (error: Error) => void): Chain => {
+  const { tap, through = [], head, headWait = 0 } = stages ?? {}
+  const headed = head === undefined ? undefined : new Headed(head, headWait, to, () => last.redirect(to))
+  const sinks: Sink[] = [...through, headed ?? to]
+  const [next = to] = sinks
+  const first = tap === undefined ? new Step(next) : new TappedStep(next, tap, fail)
+  let last = first
+  let before = from
+  for (const [index, stream] of through.entries()) {
+    const source = before
+    stream.onWritable = () => source.resume()
     stream.onClose = (error) => {
       if (error !== undefined) fail(error)
     }
     if (stream.closed) queueMicrotask(() => fail(new Error('a transform was closed before it was used')))
-    stream.read(new Step(after))
-  })
-  return first
+    last = new Step(sinks[index + 1] ?? to)
+    stream.read(last)
+    before = stream
+  }
+  to.onWritable = () => before.resume()
+  return { first, headed }
 }
 
 /**
@@ -119,14 +203,16 @@ export const pump = (a: RawStream, b: RawStream, done: PumpDone, options: PumpOp
     a.reset()
     b.reset()
   }
-  const there = chain(a, b, aToB, reset)
-  const back = chain(b, a, bToA, reset)
+  const { first: there, headed: thereHeaded } = chain(a, b, aToB, reset)
+  const { first: back, headed: backHeaded } = chain(b, a, bToA, reset)
   const closed = (stream: RawStream, error?: Error): void => {
     // A stream may close within its reset: then the other is told of first.
     open.delete(stream)
     if (error !== undefined) reset(error)
     if (open.size > 0 || over) return
     over = true
+    thereHeaded?.stop()
+    backHeaded?.stop()
     for (const stream of [...(aToB?.through ?? []), ...(bToA?.through ?? [])]) {
       stream.onClose = undefined
       stream.reset()

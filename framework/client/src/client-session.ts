@@ -186,7 +186,9 @@ export class ClientSession {
     this.#cancelWait = undefined
     if (this.#asked.size === 0) return
     this.#cancelWait = this.#state.clock.after(ANSWER_TIMEOUT, () =>
-      this.destroy(new RystraError('protocol.timeout', { side: 'server', detail: 'it does not answer for its proxies' }))
+      this.destroy(
+        new RystraError('protocol.timeout', { side: 'server', detail: 'it does not answer for its proxies' })
+      )
     )
   }
 

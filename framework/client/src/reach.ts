@@ -14,13 +14,19 @@ import { duplexPair } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import { type ProxyProtocolVersion, proxyHeader } from './proxy-protocol.js'
-import { connectService } from './service.js'
+import { connectService, type Interest } from './service.js'
 import type { ClientState } from './state.js'
 
 /** Milliseconds for the head of a stream: the server sends it with the first packet. */
 const HEAD_TIMEOUT = 10_000
 
 const ready = Buffer.from(streamReadyFrame)
+
+/**
+ * Milliseconds StreamReady waits for the first bytes of the service, to leave in one packet with them. Most services
+ * answer within one; nobody but a visitor who never gets an answer waits for the difference.
+ */
+const READY_WAIT = 2
 
 /** Takes a stream that the server opened, and joins it to its service. */
 export const takeStream = (
@@ -82,8 +88,9 @@ const open = (
     run.refuse(error)
     state.events.emit('refused', { what: 'stream', name: proxy, error })
   }
+  // Before anybody is asked: the stream may be over by the time they answer.
+  const host = new Reach(raw, run, state)
   const go = (): void => {
-    const host = new Reach(raw, run, state)
     const { proxies } = state.kernel.current.registries
     if (!proxies.has(spec.kind)) {
       refuse(new RystraError('proxy.unknown-kind', { side: 'client', detail: spec.kind }))
@@ -104,12 +111,14 @@ const open = (
 }
 
 /** What a kind gets to join one stream to its service with. */
-class Reach implements ReachHost {
+class Reach implements ReachHost, Interest {
   readonly stream: StreamInfo
   readonly log: Logger
   readonly #raw: RawStream
   readonly #run: StreamRun
-  readonly #gone = new AbortController()
+  gone = false
+  onGone: (() => void) | undefined
+  #aborter: AbortController | undefined
   #joined = false
 
   constructor(raw: RawStream, run: StreamRun, state: ClientState) {
@@ -117,24 +126,31 @@ class Reach implements ReachHost {
     this.#run = run
     this.stream = run.info
     this.log = state.log
-    raw.onClose = () => this.#gone.abort()
-    if (raw.closed) this.#gone.abort()
+    this.gone = raw.closed
+    raw.onClose = () => {
+      this.gone = true
+      this.onGone?.()
+      this.#aborter?.abort()
+    }
   }
 
+  /** Made when somebody asks for it: few do, and each visitor comes through here. */
   get signal(): AbortSignal {
-    return this.#gone.signal
+    this.#aborter ??= new AbortController()
+    if (this.gone) this.#aborter.abort()
+    return this.#aborter.signal
   }
 
   connect(local: string): Promise<Socket> {
-    return connectService(local, this.stream.proxy.name, this.signal)
+    return connectService(local, this.stream.proxy.name, this)
   }
 
   relay(service: Duplex): Promise<void> {
     this.#joined = true
     const raw = this.#raw
-    raw.write(ready, 0, ready.length, false)
     const relay = this.#run.relayFor(service, service)
     if (relay !== undefined) {
+      raw.write(ready, 0, ready.length, false)
       return this.#run.relayBy(relay, duplexOf(raw), service, this.signal).then(() => {})
     }
     const local = rawOf(service)
@@ -144,7 +160,7 @@ class Reach implements ReachHost {
       local.write(header, 0, header.length, false)
     }
     return new Promise((resolve) => {
-      this.#run.relay(raw, local, () => resolve())
+      this.#run.relay(raw, local, () => resolve(), { headToVisitor: ready, headWait: READY_WAIT })
     })
   }
 

@@ -27,7 +27,16 @@ export const parseService = (local: string): ServiceAddress => {
   return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
 }
 
-const connectOnce = (address: ServiceAddress, signal: AbortSignal): Promise<net.Socket> =>
+/** Somebody who may lose interest; an `AbortSignal` would cost more than the rest of a connect. */
+export interface Interest {
+  readonly gone: boolean
+  onGone: (() => void) | undefined
+}
+
+const visitorGone = (): RystraError =>
+  new RystraError('stream.reset', { side: 'server', detail: 'the visitor is gone' })
+
+const connectOnce = (address: ServiceAddress, interest: Interest): Promise<net.Socket> =>
   new Promise((resolve, reject) => {
     const socket = net.connect({
       ...address,
@@ -35,51 +44,53 @@ const connectOnce = (address: ServiceAddress, signal: AbortSignal): Promise<net.
       noDelay: true,
       autoSelectFamily: true
     } as net.NetConnectOpts)
-    const timer = setTimeout(() => fail(new Error('no answer')), TRY_TIMEOUT)
-    const aborted = (): void => fail(new RystraError('stream.reset', { detail: 'the visitor is gone' }))
     const fail = (error: Error): void => {
       clearTimeout(timer)
-      signal.removeEventListener('abort', aborted)
+      interest.onGone = undefined
       socket.destroy()
       reject(error)
     }
-    signal.addEventListener('abort', aborted)
+    const timer = setTimeout(() => fail(new Error('no answer')), TRY_TIMEOUT)
+    interest.onGone = () => fail(visitorGone())
     socket.on('error', fail)
     socket.once('connect', () => {
       clearTimeout(timer)
-      signal.removeEventListener('abort', aborted)
+      interest.onGone = undefined
       socket.removeListener('error', fail)
       // Until somebody relays it, a reset concerns nobody, and must not end the process.
       socket.on('error', () => {})
       resolve(socket)
     })
-    if (signal.aborted) aborted()
   })
 
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+const pause = (ms: number, interest: Interest): Promise<void> =>
   new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer)
-      signal.removeEventListener('abort', done)
+      interest.onGone = undefined
       resolve()
     }
     const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done)
+    interest.onGone = done
   })
 
-/** Connects to a service, with a few tries. Rejects with `stream.service-unreachable` or, when aborted, `stream.reset`. */
-export const connectService = async (local: string, proxy: string, signal: AbortSignal): Promise<net.Socket> => {
+/**
+ * Connects to a service, with a few tries. Rejects with `stream.service-unreachable`, or with `stream.reset` when nobody
+ * is interested any more.
+ */
+export const connectService = async (local: string, proxy: string, interest: Interest): Promise<net.Socket> => {
   const address = parseService(local)
   let cause: unknown
-  for (let tried = 0, delay = FIRST_DELAY; tried < TRIES && !signal.aborted; tried += 1, delay *= 2) {
-    if (tried > 0) await pause(delay, signal)
+  for (let tried = 0, delay = FIRST_DELAY; tried < TRIES && !interest.gone; tried += 1, delay *= 2) {
+    if (tried > 0) await pause(delay, interest)
+    if (interest.gone) break
     try {
-      return await connectOnce(address, signal)
+      return await connectOnce(address, interest)
     } catch (error) {
       cause = error
     }
   }
-  if (signal.aborted) throw new RystraError('stream.reset', { side: 'server', detail: 'the visitor is gone' })
+  if (interest.gone) throw visitorGone()
   const { code, message } = cause as NodeJS.ErrnoException
   // Where it was tried is for the log of this side: the server has no need to know this network.
   throw new RystraError('stream.service-unreachable', {

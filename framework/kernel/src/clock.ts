@@ -3,9 +3,12 @@ import type { Clock } from '@rystra/plugin'
 /** The longest time `setTimeout` takes; it fires at once when given more. */
 const longest = 2 ** 31 - 1
 
-/** The time of this machine. Timers do not keep the process up. */
+/**
+ * The time of this machine, as it was at the start plus what has passed since: it never jumps, so that nothing times out
+ * because somebody set the clock. Timers do not keep the process up.
+ */
 export const systemClock: Clock = Object.freeze({
-  now: () => Date.now(),
+  now: () => Math.round(performance.timeOrigin + performance.now()),
   after(ms: number, fn: () => void) {
     const timer = setTimeout(fn, Math.min(ms, longest))
     timer.unref()

@@ -88,7 +88,6 @@ const join = (
 ): void => {
   const data = rawOf(stream)
   const { visitor: who } = run.info
-  data.write(head, 0, head.length, false)
 
   const cancel = state.clock.after(READY_TIMEOUT, () => fail(new RystraError('stream.timeout', { side: 'client' })))
   const ready = (): void => {
@@ -107,15 +106,14 @@ const join = (
 
   const relay = run.relayFor(visitor, stream)
   if (relay === undefined) {
-    const pumping = run.relay(
-      raw,
-      data,
-      done,
-      (reader) => new HeadReader(reader, { onReady: ready, onRefused: refused })
-    )
+    const pumping = run.relay(raw, data, done, {
+      headToService: head,
+      headOfService: (reader) => new HeadReader(reader, { onReady: ready, onRefused: refused })
+    })
     fail = pumping.reset
     return
   }
+  data.write(head, 0, head.length, false)
   readMessage(data, {
     onMessage: (message) => {
       if (message.type !== 'StreamReady') return refused(new RystraError('stream.reset', { side: 'client' }))

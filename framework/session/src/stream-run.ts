@@ -12,6 +12,16 @@ import type {
 } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 
+/** What is said at the head of a stream, besides what is relayed. See `pump` of `@rystra/bytes`. */
+export interface RelayHeads {
+  readonly headToService?: Buffer
+  readonly headToVisitor?: Buffer
+  /** Milliseconds a head waits for the first byte to go with it. @default 0 */
+  readonly headWait?: number
+  /** Takes off what the service's side says first. */
+  readonly headOfService?: (reader: RawReader) => RawReader
+}
+
 /** A stream's life at one end: onOpenStream, relay, onCloseStream, all in the generation it began in. */
 export class StreamRun {
   readonly info: StreamInfo
@@ -41,8 +51,13 @@ export class StreamRun {
 
   /** Asks onOpenStream. `undefined` at once when no tap concerns the stream. */
   admit(): Promise<Deny | undefined> | undefined {
+    const { id, proxy, visitor, session, side } = this.info
     const context: OpenStreamContext = {
-      ...this.info,
+      id,
+      proxy,
+      visitor,
+      session,
+      side,
       through: ({ toService, toVisitor }: Through) => {
         if (toService !== undefined) this.#toService.push(rawOf(toService))
         if (toVisitor !== undefined) this.#toVisitor.push(rawOf(toVisitor))
@@ -76,7 +91,7 @@ export class StreamRun {
     visitor: RawStream,
     service: RawStream,
     done: (error?: RystraError) => void,
-    headOfB?: (reader: RawReader) => RawReader
+    { headToService, headToVisitor, headWait, headOfService }: RelayHeads = {}
   ): Pump {
     const { calls } = this.#generation
     return pump(
@@ -88,9 +103,9 @@ export class StreamRun {
         done(failure)
       },
       {
-        aToB: { tap: calls.dataTap(this.info, 'toService'), through: this.#toService },
-        bToA: { tap: calls.dataTap(this.info, 'toVisitor'), through: this.#toVisitor },
-        headOfB
+        aToB: { tap: calls.dataTap(this.info, 'toService'), through: this.#toService, head: headToService, headWait },
+        bToA: { tap: calls.dataTap(this.info, 'toVisitor'), through: this.#toVisitor, head: headToVisitor, headWait },
+        headOfB: headOfService
       }
     )
   }
@@ -121,14 +136,10 @@ export class StreamRun {
   close(reason: CloseReason, bytesToService: number, bytesToVisitor: number, error?: RystraError): void {
     if (this.#over) return
     this.#over = true
-    const context: CloseStreamContext = {
-      ...this.info,
-      bytesToService,
-      bytesToVisitor,
-      duration: this.#clock.now() - this.#since,
-      reason,
-      ...(error === undefined ? {} : { error })
-    }
+    const { id, proxy, visitor, session, side } = this.info
+    const duration = this.#clock.now() - this.#since
+    const ended = { id, proxy, visitor, session, side, bytesToService, bytesToVisitor, duration, reason }
+    const context: CloseStreamContext = error === undefined ? ended : { ...ended, error }
     try {
       this.#generation.calls.closeStream(context)
       this.#report(context)
