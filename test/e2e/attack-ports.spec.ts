@@ -103,7 +103,9 @@ describe('ports of the server', () => {
     const server = await startServer()
     const rogue = await rogueClient(server)
     const odd: Record<string, unknown>[] = [
-      ...[-1, 1.5, 65536, 1e300, '22', '1024-', '-1', '1-99999', [2000], { from: 1 }, true, null].map((port) => ({ port })),
+      ...[-1, 1.5, 65536, 1e300, '22', '1024-', '-1', '1-99999', [2000], { from: 1 }, true, null].map((port) => ({
+        port
+      })),
       ...[0, -1, 0.5, '1h', true, null, [1]].map((expiresIn) => ({ expiresIn })),
       { proxyProtocol: 'v1' },
       { local: '127.0.0.1:22' },
@@ -115,7 +117,11 @@ describe('ports of the server', () => {
     for (const [request, fields] of odd.entries()) {
       rogue.say({ type: 'RegisterProxy', request, spec: { name: `n${request}`, kind: 'tcp', ...fields } as never })
       const { error } = await rogue.next('RegisterProxyAck')
-      expect(error?.code, JSON.stringify(fields)).to.be.oneOf(['proxy.invalid', 'proxy.unknown-kind', 'proxy.port-not-allowed'])
+      expect(error?.code, JSON.stringify(fields)).to.be.oneOf([
+        'proxy.invalid',
+        'proxy.unknown-kind',
+        'proxy.port-not-allowed'
+      ])
     }
     expect(({} as { polluted?: unknown }).polluted).to.equal(undefined)
     expect(server.proxies).to.deep.equal([])
@@ -130,7 +136,10 @@ describe('ports of the server', () => {
     owner.say({ type: 'RegisterProxy', request: 0, spec: { name: 'mine', kind: 'tcp' } })
     await owner.next('RegisterProxyAck')
     const rogue = await rogueClient(server)
-    rogue.say({ type: 'UnregisterProxy', name: 'mine' }, { type: 'RegisterProxy', request: 1, spec: { name: 'mine', kind: 'tcp' } })
+    rogue.say(
+      { type: 'UnregisterProxy', name: 'mine' },
+      { type: 'RegisterProxy', request: 1, spec: { name: 'mine', kind: 'tcp' } }
+    )
     expect((await rogue.next('RegisterProxyAck')).error?.code).to.equal('proxy.name-taken')
     expect(server.proxies.map(({ session }) => session.client.id)).to.deep.equal(['owner'])
   })
@@ -157,7 +166,11 @@ describe('ports of the server', () => {
     })
     // 16 MiB would be nothing to a queue that counts messages.
     while (!over && request < 400) {
-      rogue.say({ type: 'RegisterProxy', request: request++, spec: { name: `n${request}`, kind: 'tcp', filler } as never })
+      rogue.say({
+        type: 'RegisterProxy',
+        request: request++,
+        spec: { name: `n${request}`, kind: 'tcp', filler } as never
+      })
       await new Promise((resolve) => setImmediate(resolve))
     }
     const [, error] = await gone

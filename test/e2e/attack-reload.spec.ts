@@ -42,7 +42,8 @@ const freePort = async (): Promise<number> => {
   return port
 }
 
-const at = (...ports: number[]) => serverConfig({ listen: ports.map((port) => ({ transport: 'tcp', host: '127.0.0.1', port })) })
+const at = (...ports: number[]) =>
+  serverConfig({ listen: ports.map((port) => ({ transport: 'tcp', host: '127.0.0.1', port })) })
 
 const turns = async (count: number): Promise<void> => {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
@@ -60,7 +61,12 @@ describe('reloads of a server', () => {
   it('that come at once end as if they had come one after the other', async () => {
     const [a, b, c] = [await freePort(), await freePort(), await freePort()]
     const server = await startServer(at(a).server)
-    await Promise.all([server.reload(at(a, b)), server.reload(at(a, b, c)), server.reload(at(b, c)), server.reload(at(c, b))])
+    await Promise.all([
+      server.reload(at(a, b)),
+      server.reload(at(a, b, c)),
+      server.reload(at(b, c)),
+      server.reload(at(c, b))
+    ])
     expect(server.listening.map(({ port }) => port)).to.deep.equal([c, b])
     expect([await listens(a), await listens(b), await listens(c)]).to.deep.equal([false, true, true])
     await server.stop({ drain: 0 })
@@ -146,7 +152,11 @@ describe('a reload of a client', () => {
     const before = client.kernel.inspect().generation
     for (const bad of [
       [good, { name: 'bad', kind: 'tcp', local: '127.0.0.1:5-1' }],
-      [good, { name: 'r', kind: 'tcp', local: '127.0.0.1:1001-1002', port: '21001-21002' }, { name: 'r:21001', kind: 'tcp', local: service }]
+      [
+        good,
+        { name: 'r', kind: 'tcp', local: '127.0.0.1:1001-1002', port: '21001-21002' },
+        { name: 'r:21001', kind: 'tcp', local: service }
+      ]
     ]) {
       const error = await failure(client.reload(clientConfig(portOf(server), bad as never)))
       expect(error).to.be.an('error')

@@ -54,7 +54,9 @@ describe('a stop of the client', () => {
     const server = await startServer()
     const hop = await cuttable(portOf(server))
     const service = await startService(echo)
-    const client = await startClient(hop.port, [{ name: 'a', kind: 'tcp', local: service }], { reconnect: { min: 1, max: 1 } })
+    const client = await startClient(hop.port, [{ name: 'a', kind: 'tcp', local: service }], {
+      reconnect: { min: 1, max: 1 }
+    })
     const socket = await visit(visitorPort(client, 'a'))
     socket.write('x')
     await once(socket, 'data')
@@ -75,7 +77,9 @@ describe('a stop of the client', () => {
     const server = await startServer()
     const port = portOf(server)
     const service = await startService(echo)
-    const client = await startClient(port, [{ name: 'a', kind: 'tcp', local: service }], { reconnect: { min: 1, max: 1 } })
+    const client = await startClient(port, [{ name: 'a', kind: 'tcp', local: service }], {
+      reconnect: { min: 1, max: 1 }
+    })
     const socket = await visit(visitorPort(client, 'a'))
     socket.write('x')
     await once(socket, 'data')
@@ -96,7 +100,9 @@ describe('a stop of the client', () => {
   it('while it starts ends the start, at whatever moment', async () => {
     const server = await startServer()
     for (let moment = 0; moment < 25; moment += 1) {
-      const client = await makeClient(portOf(server), [{ name: `n${moment}`, kind: 'tcp', local: 1 }], { id: `c${moment}` })
+      const client = await makeClient(portOf(server), [{ name: `n${moment}`, kind: 'tcp', local: 1 }], {
+        id: `c${moment}`
+      })
       const started = failure(client.start())
       for (let turn = 0; turn < moment; turn += 1) await new Promise((resolve) => setImmediate(resolve))
       await client.stop({ drain: 0 })

@@ -51,7 +51,14 @@ const connectOnce = (address: ServiceAddress, interest: Interest): Promise<net.S
       reject(error)
     }
     const timer = setTimeout(() => fail(new Error('no answer')), TRY_TIMEOUT)
-    interest.onGone = () => fail(visitorGone())
+    interest.onGone = () => {
+      interest.onGone = undefined
+      // A service that has accepted it already sees a reset: an end would say that the visitor had nothing to send. The
+      // timer goes on, for one that has not.
+      if ('path' in address) socket.destroy()
+      else socket.resetAndDestroy()
+      reject(visitorGone())
+    }
     socket.on('error', fail)
     socket.once('connect', () => {
       clearTimeout(timer)
