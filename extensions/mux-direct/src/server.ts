@@ -101,7 +101,8 @@ export class DirectServer extends DirectLink {
       return
     }
     if (opens) {
-      this.onStream?.(this.adopt(duplex))
+      if (this.onStream === undefined) cutOff(duplex)
+      else this.onStream(this.adopt(duplex))
       return
     }
     this.#asked = Math.max(0, this.#asked - 1)

@@ -49,7 +49,10 @@ export interface StreamLink {
   readonly control?: Duplex
   /** Opens a stream to the other side. Rejects with `mux.closed`, `stream.limit` or `stream.timeout`. */
   open(signal?: AbortSignal): Promise<Duplex>
-  /** The other side opened a stream. Set it in the turn in which the link was made: nothing arrives before. */
+  /**
+   * The other side opened a stream. Set it in the turn in which the link was made: nothing arrives before. While it is
+   * undefined, what the other side opens is refused.
+   */
   onStream: ((stream: Duplex) => void) | undefined
   /** Called once, when the link is gone, with the reason unless it was closed in good order. All streams are over by then. */
   onClose: ((error?: Error) => void) | undefined

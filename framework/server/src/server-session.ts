@@ -68,10 +68,6 @@ export class ServerSession {
       },
       {
         onMessage: (message, bytes) => this.#message(message, bytes),
-        onStream: (stream) => {
-          stream.on('error', () => {})
-          stream.destroy(new RystraError('protocol.unexpected', { detail: 'no kind here takes streams from a client' }))
-        },
         onGoAway: () => {
           for (const name of this.proxies.keys()) void this.unregister(name, 'asked')
         },

@@ -20,8 +20,8 @@ export interface SessionOptions {
 export interface SessionEvents {
   /** A message, of so many bytes, other than those that the session answers itself. A throw ends the session. */
   onMessage(message: Message, bytes: number): void
-  /** The other side opened a data stream. */
-  onStream(stream: Duplex): void
+  /** The other side opened a data stream. Left out: it may not. */
+  readonly onStream?: (stream: Duplex) => void
   /** The other side wants no more streams, and closes when those that are open are done. */
   onGoAway(error?: RystraError): void
   /** Called once. `error` is absent when it was closed in good order. */
@@ -91,12 +91,14 @@ export class Session {
         else this.destroy(error)
       }
     })
+    // From now on the link refuses them by itself, which costs nothing: it makes no stream of them.
+    if (this.#events.onStream === undefined) this.link.onStream = undefined
     this.#heartbeat.start()
   }
 
   #stream(stream: Duplex): void {
     if (this.#channel === undefined && this.#options.side === 'server') this.#control(stream)
-    else this.#events.onStream(stream)
+    else this.#events.onStream?.(stream)
   }
 
   #message(message: Message, bytes: number): void {
