@@ -15,7 +15,11 @@ export const TcpSpec = Type.Object({
     })
   ),
   host: Type.Optional(
-    Type.String({ minLength: 1, description: 'The address the server binds. Default: `server.publish.host`.' })
+    Type.String({
+      minLength: 1,
+      description:
+        'The address the server binds: `server.publish.host`, or any of the machine where that means all. Default: `server.publish.host`.'
+    })
   )
 })
 export type TcpSpec = ProxySpec & Static<typeof TcpSpec>

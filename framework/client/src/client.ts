@@ -1,28 +1,15 @@
 import { EventEmitter } from 'node:events'
 import { randomBytes } from 'node:crypto'
-import { type ResolvedClient, type ResolvedConfig, type RystraConfig, validateBase, validateWith } from '@rystra/config'
-import { Kernel, type KernelUse, loadWithPreset } from '@rystra/kernel'
-import { type Logger, type ProxySpec, RystraError, type SessionInfo, silentLog, toRystraError } from '@rystra/model'
-import type { Clock, Extension, GenerationRef, ReloadContext } from '@rystra/plugin'
+import type { ResolvedClient, RystraConfig } from '@rystra/config'
+import { Kernel } from '@rystra/kernel'
+import { type ProxySpec, RystraError, type SessionInfo, silentLog, toRystraError } from '@rystra/model'
+import type { ReloadContext } from '@rystra/plugin'
 import { Backoff, drained, orElse } from '@rystra/session'
 import { ClientSession, type ClientSessionEvents } from './client-session.js'
 import type { ClientEvents, PublishedHere } from './events.js'
+import { baseOf, type ClientOptions, clientHalf, sameServer, usesOf } from './options.js'
 import { expand, Publications } from './publications.js'
 import type { ClientState } from './state.js'
-
-/** How a client is made. */
-export interface ClientOptions {
-  /** Relative paths in the configuration start here. @default the working directory */
-  readonly dir?: string
-  /** @default says nothing */
-  readonly log?: Logger
-  /** @default the clock of the machine */
-  readonly clock?: Clock
-  /** Loaded too, each unless the configuration has an extension of the same name. @default none */
-  readonly preset?: readonly Extension[]
-  /** Where to find a package before it is looked for in `node_modules`. */
-  readonly resolve?: (name: string) => string | undefined
-}
 
 /** Milliseconds a session has to last before the next loss counts as the first again. */
 const STABLE = 10_000
@@ -269,24 +256,6 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#end.resolve()
   }
 }
-
-const sameServer = (one: ResolvedClient, other: ResolvedClient): boolean =>
-  JSON.stringify([one.id, one.connect]) === JSON.stringify([other.id, other.connect])
-
-const baseOf = (config: RystraConfig, { dir }: ClientOptions): ResolvedConfig => {
-  const base = validateBase(config, dir === undefined ? {} : { dir })
-  if (base.client !== undefined) return base
-  throw new RystraError('config.invalid', { side: 'client', detail: 'client: expected, got nothing' })
-}
-
-/** The half that a client needs, checked against what is registered. */
-const clientHalf = (base: ResolvedConfig, { registries }: GenerationRef): ResolvedClient =>
-  validateWith(base, registries, 'client').client as ResolvedClient
-
-const usesOf = (
-  { extensions = [] }: RystraConfig,
-  { dir = process.cwd(), resolve, preset }: ClientOptions
-): Promise<KernelUse[]> => loadWithPreset(extensions, resolve === undefined ? { dir } : { dir, resolve }, preset)
 
 /**
  * Makes a client: checks the configuration, loads the extensions and sets them up. Nothing is dialed before

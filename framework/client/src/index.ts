@@ -1,3 +1,4 @@
 /** The end of a tunnel beside the services: keeps one session to the server, and reaches services. */
-export { Client, type ClientOptions, createClient } from './client.js'
+export { Client, createClient } from './client.js'
 export type { ClientEvents, PublishedHere, Reconnecting, RefusedHere } from './events.js'
+export type { ClientOptions } from './options.js'

@@ -1,0 +1,39 @@
+import { type ResolvedClient, type ResolvedConfig, type RystraConfig, validateBase, validateWith } from '@rystra/config'
+import { type KernelUse, loadWithPreset } from '@rystra/kernel'
+import { type Logger, RystraError } from '@rystra/model'
+import type { Clock, Extension, GenerationRef } from '@rystra/plugin'
+
+/** How a client is made. */
+export interface ClientOptions {
+  /** Relative paths in the configuration start here. @default the working directory */
+  readonly dir?: string
+  /** @default says nothing */
+  readonly log?: Logger
+  /** @default the clock of the machine */
+  readonly clock?: Clock
+  /** Loaded too, each unless the configuration has an extension of the same name. @default none */
+  readonly preset?: readonly Extension[]
+  /** Where to find a package before it is looked for in `node_modules`. */
+  readonly resolve?: (name: string) => string | undefined
+}
+
+/** Whether two configurations mean the same server, and the same client of it. */
+export const sameServer = (one: ResolvedClient, other: ResolvedClient): boolean =>
+  JSON.stringify([one.id, one.connect]) === JSON.stringify([other.id, other.connect])
+
+/** The configuration by itself. Throws `config.*`. */
+export const baseOf = (config: RystraConfig, { dir }: ClientOptions): ResolvedConfig => {
+  const base = validateBase(config, dir === undefined ? {} : { dir })
+  if (base.client !== undefined) return base
+  throw new RystraError('config.invalid', { side: 'client', detail: 'client: expected, got nothing' })
+}
+
+/** The half that a client needs, checked against what is registered. */
+export const clientHalf = (base: ResolvedConfig, { registries }: GenerationRef): ResolvedClient =>
+  validateWith(base, registries, 'client').client as ResolvedClient
+
+/** The extensions that a configuration names, and those of the preset. */
+export const usesOf = (
+  { extensions = [] }: RystraConfig,
+  { dir = process.cwd(), resolve, preset }: ClientOptions
+): Promise<KernelUse[]> => loadWithPreset(extensions, resolve === undefined ? { dir } : { dir, resolve }, preset)
