@@ -159,7 +159,7 @@ describe('streams that come to nothing', () => {
       const answers = await Promise.all(
         Array.from({ length: 1000 }, (_, index) => ask(visitorPort(client, 'a'), `${index}`))
       )
-      answers.forEach((answer, index) => expect(answer).to.equal(`${index}`))
+      expect(answers).to.deep.equal(Array.from({ length: 1000 }, (_, index) => `${index}`))
     })
   }
 
