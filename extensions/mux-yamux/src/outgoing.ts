@@ -1,4 +1,4 @@
-import type { RawStream } from '@rystra/bytes'
+import { type RawStream, SLAB_SIZE } from '@rystra/bytes'
 import { performance } from 'node:perf_hooks'
 import { HEADER, putHeader, Type } from './frame.js'
 import type { Sending } from './sending.js'
@@ -7,7 +7,7 @@ import type { Sending } from './sending.js'
 const GATHER = 68 * 1024
 
 /** The largest data frame: one slab. A stream that has the link for itself sends what it has in one write. */
-const LARGEST_FRAME = 256 * 1024
+const LARGEST_FRAME = SLAB_SIZE
 
 /** Buffers for gathering: a session has one only while it has something to send. */
 const spare: Buffer[] = []

@@ -1,4 +1,4 @@
-import { HEADROOM } from '@rystra/bytes'
+import { HEADROOM, SLAB_SIZE } from '@rystra/bytes'
 import { HEADER, INITIAL_WINDOW, MAX_U32 } from './frame.js'
 import type { Outgoing } from './outgoing.js'
 
@@ -6,7 +6,7 @@ import type { Outgoing } from './outgoing.js'
 const SMALL = 8 * 1024
 
 /** The largest data frame, in bytes, see `Outgoing`. */
-const LARGEST_FRAME = 256 * 1024
+const LARGEST_FRAME = SLAB_SIZE
 
 /** What a stream's sender tells the stream. */
 export interface SendingOwner {
