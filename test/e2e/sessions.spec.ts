@@ -134,6 +134,31 @@ describe('a client that loses its session', () => {
     expect(await ask(visitorPort(client, 'svc'), 'again')).to.equal('again')
   })
 
+  it('comes back although something else answered in between', async () => {
+    const port = await freePort()
+    const listen = { listen: [{ transport: 'tcp', host: '127.0.0.1', port }] }
+    const server = await startServer(listen)
+    const client = await startClient(port, [svc(await startService(echo))])
+    await server.stop({ drain: 0 })
+    const portal = net.createServer((socket) => {
+      socket.on('error', () => {})
+      socket.end('HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n')
+    })
+    later(() => portal.close())
+    portal.listen(port, '127.0.0.1')
+    const misled = new Promise<string>((resolve) => {
+      client.on('reconnecting', ({ error }) => {
+        if (error.code.startsWith('protocol.')) resolve(error.code)
+      })
+    })
+    expect(await misled).to.equal('protocol.not-rystra')
+    await new Promise((resolve) => portal.close(resolve))
+    const back = once(client, 'published')
+    await startServer(listen)
+    await back
+    expect(await ask(visitorPort(client, 'svc'), 'again')).to.equal('again')
+  })
+
   it('notices a dead server within the time-out, and the server a dead client', async () => {
     const server = await startServer({ heartbeat: { interval: 100, timeout: 250 } })
     const hop = await cuttable(portOf(server))

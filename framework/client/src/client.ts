@@ -124,10 +124,19 @@ export class Client extends EventEmitter<ClientEvents> {
       } catch (cause) {
         if (this.#stop.signal.aborted) throw new RystraError('session.closing', { side: 'client' })
         const error = toRystraError(cause, 'session.lost')
-        if (!error.retryable || this.#backoff.attempts >= config.reconnect.attempts) throw error
+        if (this.#isFinal(error) || this.#backoff.attempts >= config.reconnect.attempts) throw error
         await this.#wait(error)
       }
     }
+  }
+
+  /**
+   * Before the first session an error that cannot pass by itself is a mistake in what this client was told. Afterwards it
+   * has worked once, and whatever is in the way, a captive portal or a server with the wrong configuration, may go again;
+   * all but a successor under the same id.
+   */
+  #isFinal(error: RystraError): boolean {
+    return this.#started ? error.code === 'session.replaced' : !error.retryable
   }
 
   #wait(error: RystraError): Promise<void> {
@@ -175,7 +184,7 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /** After a session was lost. */
   #again(error: RystraError): void {
-    if (!error.retryable) {
+    if (this.#isFinal(error)) {
       void this.#fail(error)
       return
     }
