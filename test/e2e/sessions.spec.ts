@@ -142,6 +142,7 @@ describe('a client that loses its session', () => {
     await server.stop({ drain: 0 })
     const portal = net.createServer((socket) => {
       socket.on('error', () => {})
+      socket.resume()
       socket.end('HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n')
     })
     later(() => portal.close())
