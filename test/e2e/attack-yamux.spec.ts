@@ -39,7 +39,7 @@ const data = (id: number, bytes: Uint8Array): Buffer =>
 /** A client that is let in, on yamux, and then writes what it likes. It does not read. */
 const rogue = async (server: Server): Promise<net.Socket> => {
   const kernel = new Kernel({ side: 'client' })
-  await kernel.provision([(authToken as (options: unknown) => never)({ token })])
+  await kernel.provision([authToken({ token })])
   const socket = net.connect({ host: '127.0.0.1', port: portOf(server), noDelay: true })
   socket.on('error', () => {})
   later(() => socket.destroy())

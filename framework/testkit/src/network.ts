@@ -36,12 +36,12 @@ export class MemoryNetwork implements Transport {
       throw new RystraError('listen.in-use', { detail: `memory ${address.host}:${address.port}` })
     }
     this.#listeners.set(key, onLink)
-    const close = async (): Promise<void> => {
-      signal.removeEventListener('abort', close)
+    const stop = (): void => {
+      signal.removeEventListener('abort', stop)
       if (this.#listeners.get(key) === onLink) this.#listeners.delete(key)
     }
-    signal.addEventListener('abort', close, { once: true })
-    return { address, close }
+    signal.addEventListener('abort', stop, { once: true })
+    return { address, close: async () => stop() }
   }
 
   dial(options: DialOptions, signal: AbortSignal): Promise<ByteLink> {

@@ -68,8 +68,8 @@ const accepted = { identity: { id: 'home' } }
 killsMutants('authenticator', authenticatorKit, subject(right), {
   'accepts what its own client proves, and says who it is': server(
     class extends SimpleAuthenticator {
-      override verify(proof: Uint8Array, challenge: Challenge) {
-        const answer = super.verify(proof, challenge)
+      override async verify(proof: Uint8Array, challenge: Challenge) {
+        const answer = await super.verify(proof, challenge)
         return 'deny' in answer ? answer : { ...answer, identity: { id: 'somebody' } }
       }
     },
