@@ -1,4 +1,4 @@
-import type { ClientInfo, Identity, ProxySpec, SessionInfo, Side, StreamInfo } from '@rystra/model'
+import type { ProxySpec, SessionInfo, Side, StreamInfo } from '@rystra/model'
 import type { AuthAnswer } from './authenticator.js'
 import type {
   AuthContext,
@@ -51,5 +51,3 @@ export interface Generations {
   readonly side: Side
   readonly current: GenerationRef
 }
-
-export type { ClientInfo, Identity }

@@ -1,13 +1,4 @@
-import type {
-  ClientInfo,
-  Identity,
-  PeerInfo,
-  ProxySpec,
-  RystraError,
-  SessionInfo,
-  Side,
-  StreamInfo
-} from '@rystra/model'
+import type { ClientInfo, PeerInfo, ProxySpec, RystraError, SessionInfo, Side, StreamInfo } from '@rystra/model'
 import type { Transform } from 'node:stream'
 import type { AuthAnswer, Challenge } from './authenticator.js'
 
@@ -211,5 +202,3 @@ export const hookNames = Object.freeze([
 ] as const) satisfies readonly (keyof Hooks)[]
 
 export type HookName = (typeof hookNames)[number]
-
-export type { Identity }

@@ -1,5 +1,5 @@
 import type { TSchema } from '@sinclair/typebox'
-import type { Address, Logger, ProxySpec, RystraError, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
+import type { Address, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { StreamLink } from './transport.js'
@@ -71,5 +71,3 @@ export interface ProxyKind<Spec extends ProxySpec = ProxySpec> {
   /** Client half. A throw resets the stream, and tells the server why. */
   reach(spec: Spec, host: ReachHost): Promise<void>
 }
-
-export type { RystraError }
