@@ -22,7 +22,7 @@ export interface ClientSessionEvents {
   onUnregistered(session: ClientSession, name: string, error: RystraError | undefined): void
   /** The server wants to close; a new session should be dialed. */
   onGoAway(session: ClientSession, error: RystraError | undefined): void
-  /** It is over. Not called for one that {@link ClientSession.connect} did not resolve to. */
+  /** It is over; also called for one that ended before {@link ClientSession.connect} resolved to it. */
   onClose(session: ClientSession, error: RystraError | undefined): void
 }
 
@@ -44,6 +44,7 @@ export class ClientSession {
   #tellOver!: () => void
   #requests = 0
   #cancelWait: (() => void) | undefined
+  #announced = false
 
   private constructor(info: SessionInfo, session: (owner: ClientSession) => Session, state: ClientState) {
     this.info = info
@@ -111,11 +112,11 @@ export class ClientSession {
         request: () => {},
         onRequest: undefined
       }
-      const release = generation.hold()
       const wrapped =
         link.kind === 'bytes'
           ? generation.registries.muxers.get(ack.muxer).wrap(link, 'client', { log, links })
           : Object.defineProperty(link, 'control', { value: stream })
+      const release = generation.hold()
       const made = new ClientSession(
         info,
         (owner) =>
@@ -151,6 +152,12 @@ export class ClientSession {
     } finally {
       cancel()
     }
+  }
+
+  /** Tells the hooks that it is up. One that never was is not told to be over either. */
+  announce(): void {
+    this.#announced = true
+    this.#state.kernel.current.calls.connect({ session: this.info, side: 'client' })
   }
 
   /** Round trip of the last heartbeat, in milliseconds. */
@@ -219,11 +226,13 @@ export class ClientSession {
     for (const { reject } of this.#asked.values()) reject(lost)
     this.#asked.clear()
     this.#awaitAnswer()
-    this.#state.kernel.current.calls.disconnect({
-      session: this.info,
-      side: 'client',
-      ...(error === undefined ? {} : { error })
-    })
+    if (this.#announced) {
+      this.#state.kernel.current.calls.disconnect({
+        session: this.info,
+        side: 'client',
+        ...(error === undefined ? {} : { error })
+      })
+    }
     events.onClose(this, error)
     this.#tellOver()
   }

@@ -101,7 +101,7 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /** Dials until a session is up. Throws what cannot pass by itself. */
   async #connect(): Promise<void> {
-    const { log, clock, kernel } = this.#state
+    const { log, clock } = this.#state
     for (;;) {
       const { config } = this.#state
       try {
@@ -117,7 +117,7 @@ export class Client extends EventEmitter<ClientEvents> {
           if (this.#session === session && !session.closed) this.#backoff.reset()
         })
         log.info({ session: session.info.id, muxer: session.info.muxer }, 'connected')
-        kernel.current.calls.connect({ session: session.info, side: 'client' })
+        session.announce()
         this.emit('connected', session.info)
         this.#publications.offer(session)
         return

@@ -40,7 +40,7 @@ export const takeStream = (
   readMessage(raw, {
     onMessage: (message) => {
       cancel()
-      if (message.type === 'OpenStream') open(raw, message, session, specs, state)
+      if (message.type === 'OpenStream') open(stream, message, session, specs, state)
       else {
         const error =
           message.type === 'Error'
@@ -59,12 +59,13 @@ export const takeStream = (
 }
 
 const open = (
-  raw: RawStream,
+  stream: Duplex,
   { id, proxy, visitor, to }: OpenStream,
   session: SessionInfo,
   specs: ReadonlyMap<string, ProxySpec>,
   state: ClientState
 ): void => {
+  const raw = rawOf(stream)
   const spec = specs.get(proxy)
   if (spec === undefined) {
     refuseStream(raw, new RystraError('stream.unknown-proxy', { side: 'client', detail: proxy }), state.clock)
@@ -89,7 +90,7 @@ const open = (
     state.events.emit('refused', { what: 'stream', name: proxy, error })
   }
   // Before anybody is asked: the stream may be over by the time they answer.
-  const host = new Reach(raw, run, state)
+  const host = new Reach(stream, run, state)
   const go = (): void => {
     const { proxies } = state.kernel.current.registries
     if (!proxies.has(spec.kind)) {
@@ -114,6 +115,7 @@ const open = (
 class Reach implements ReachHost, Interest {
   readonly stream: StreamInfo
   readonly log: Logger
+  readonly #duplex: Duplex
   readonly #raw: RawStream
   readonly #run: StreamRun
   gone = false
@@ -121,7 +123,9 @@ class Reach implements ReachHost, Interest {
   #aborter: AbortController | undefined
   #joined = false
 
-  constructor(raw: RawStream, run: StreamRun, state: ClientState) {
+  constructor(duplex: Duplex, run: StreamRun, state: ClientState) {
+    const raw = rawOf(duplex)
+    this.#duplex = duplex
     this.#raw = raw
     this.#run = run
     this.stream = run.info
@@ -148,17 +152,17 @@ class Reach implements ReachHost, Interest {
   relay(service: Duplex): Promise<void> {
     this.#joined = true
     const raw = this.#raw
-    const relay = this.#run.relayFor(service, service)
+    const { proxyProtocol } = this.stream.proxy
+    const header =
+      proxyProtocol === undefined ? undefined : proxyHeader(proxyProtocol as ProxyProtocolVersion, this.stream.visitor)
+    const relay = this.#run.relayFor(this.#duplex, service)
     if (relay !== undefined) {
+      if (header !== undefined) service.write(header)
       raw.write(ready, 0, ready.length, false)
       return this.#run.relayBy(relay, duplexOf(raw), service, this.signal).then(() => {})
     }
     const local = rawOf(service)
-    const { proxyProtocol } = this.stream.proxy
-    if (proxyProtocol !== undefined) {
-      const header = proxyHeader(proxyProtocol as ProxyProtocolVersion, this.stream.visitor)
-      local.write(header, 0, header.length, false)
-    }
+    if (header !== undefined) local.write(header, 0, header.length, false)
     return new Promise((resolve) => {
       this.#run.relay(raw, local, () => resolve(), { headToVisitor: ready, headWait: READY_WAIT })
     })
