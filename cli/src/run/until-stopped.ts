@@ -26,9 +26,13 @@ export const untilStopped = async (
 ): Promise<void> => {
   let asked = 0
   let stopped: () => void = () => {}
-  const done = new Promise<void>((resolve) => {
+  let failed: (error: Error) => void = () => {}
+  const done = new Promise<void>((resolve, reject) => {
     stopped = resolve
+    failed = reject
   })
+  // It may fail before anybody waits for it.
+  done.catch(() => {})
   let up = false
   const onSignal = (name: 'SIGINT' | 'SIGTERM'): void => {
     const now = performance.now()
@@ -39,7 +43,7 @@ export const untilStopped = async (
     const wait = streams === 0 ? '' : `; ${streams} open ${streams === 1 ? 'connection' : 'connections'} may finish`
     feed.event('stopping', { streams })
     feed.note(`stopping${wait}${streams === 0 ? '' : ' (Ctrl-C again ends at once)'}`)
-    void running.stop(up ? {} : { drain: 0 }).then(stopped)
+    void running.stop(up ? {} : { drain: 0 }).then(stopped, failed)
   }
   const interrupt = (): void => onSignal('SIGINT')
   const terminate = (): void => onSignal('SIGTERM')
