@@ -102,6 +102,22 @@ describe('a client that loses its session', () => {
     expect(await ask(visitorPort(client, 'a'), 'again')).to.equal('again')
   })
 
+  it('gets the port again that the server chose for it, also when the server does not know yet that it was gone', async () => {
+    const server = await startServer()
+    const hop = await cuttable(portOf(server))
+    const service = await startService(echo)
+    const first = await startClient(hop.port, [svc(service)], { id: 'nas' })
+    const port = visitorPort(first, 'svc')
+    hop.swallow()
+    const second = await startClient(portOf(server), [svc(service)], { id: 'nas' })
+    expect(visitorPort(second, 'svc')).to.equal(port)
+    await second.stop()
+    await first.stop({ drain: 0 })
+    const third = await startClient(portOf(server), [svc(service)], { id: 'nas' })
+    expect(visitorPort(third, 'svc')).to.equal(port)
+    expect(await ask(port, 'again')).to.equal('again')
+  })
+
   it('finds its port again when the server does not know yet that it was gone', async () => {
     const server = await startServer()
     const hop = await cuttable(portOf(server))

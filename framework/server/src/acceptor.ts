@@ -11,7 +11,7 @@ import { agent } from './version.js'
 /** The muxer of links that carry streams by themselves. */
 const NATIVE = 'native'
 
-/** Milliseconds a replaced client has to read why. */
+/** Milliseconds a client that is replaced or refused has to read why. */
 const FAREWELL = 1000
 
 /** Lets clients in: listens, shakes hands, and hands each link to its session. */
@@ -57,7 +57,11 @@ export class Acceptor {
       handshake.abort(new RystraError('protocol.timeout', { side: 'client' }))
     )
     this.#admit(link, transport, handshake.signal)
-      .catch((error: unknown) => this.#refused(link, transport, toRystraError(error)))
+      .catch((error: unknown) => {
+        // Its stream is closed, which for a link of bytes is all there is.
+        if (link.kind === 'streams') clock.after(FAREWELL, () => link.destroy())
+        this.#refused(link, transport, toRystraError(error))
+      })
       .finally(() => {
         cancel()
         this.#pending.delete(handshake)
@@ -166,7 +170,11 @@ const firstStream = (link: StreamLink, signal: AbortSignal): Promise<Duplex> =>
       link.destroy(error)
       reject(error)
     }
-    link.onStream = resolve
+    link.onStream = (stream) => {
+      // A stranger needs one: what else it opens is refused until a session takes the link over.
+      link.onStream = undefined
+      resolve(stream)
+    }
     link.onClose = (error) => fail(error ?? new RystraError('session.lost'))
     signal.addEventListener('abort', () => fail(signal.reason as Error), { once: true })
   })

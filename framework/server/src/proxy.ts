@@ -1,6 +1,7 @@
 import { duplexPair } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
+import { portAllowed } from '@rystra/config'
 import {
   type Address,
   type Logger,
@@ -91,19 +92,36 @@ export class ServerProxy implements PublishHost {
       checkPort(publish.ports, port)
       return this.#bind({ host: at, port }, visit)
     }
+    const { lastPorts, ports } = this.#state
+    const mine = JSON.stringify([this.session.identity.id, this.session.client.id, this.spec.name])
+    const last = lastPorts.get(mine)
+    // Visitors know it: worth waiting for a predecessor that has not let go of it yet.
+    if (last !== undefined && portAllowed(publish.ports, last)) {
+      const again = await this.#bindIfFree({ host: at, port: last }, visit)
+      if (again !== undefined) return again
+    }
     let tries = 0
     for (const free of freePorts(publish.ports)) {
-      if (this.#state.ports.get(portKey(free)) !== undefined) continue
+      if (ports.get(portKey(free)) !== undefined) continue
       tries += 1
       if (tries > FREE_TRIES) break
-      try {
-        return await this.#bind({ host: at, port: free }, visit)
-      } catch (error) {
-        const { code } = error as RystraError
-        if (code !== 'proxy.port-taken' && code !== 'proxy.port-privileged') throw error
-      }
+      const bound = await this.#bindIfFree({ host: at, port: free }, visit)
+      if (bound === undefined) continue
+      lastPorts.set(mine, free)
+      return bound
     }
     throw new RystraError('proxy.no-free-port', { side: 'server' })
+  }
+
+  /** `undefined` when somebody else has the port, or none may have it. */
+  async #bindIfFree(address: Address, visit: (visitor: Socket) => void): Promise<Address | undefined> {
+    try {
+      return await this.#bind(address, visit)
+    } catch (error) {
+      const { code } = error as RystraError
+      if (code === 'proxy.port-taken' || code === 'proxy.port-privileged') return undefined
+      throw error
+    }
   }
 
   async #bind(address: Address, visit: (visitor: Socket) => void): Promise<Address> {

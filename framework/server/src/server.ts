@@ -14,6 +14,7 @@ import { drained, orElse } from '@rystra/session'
 import { Acceptor } from './acceptor.js'
 import type { PublishedProxy, ServerEvents } from './events.js'
 import { Holders } from './holders.js'
+import { LastPorts } from './last-ports.js'
 import type { ServerState } from './state.js'
 
 /** How a server is made. */
@@ -64,8 +65,8 @@ export class Server extends EventEmitter<ServerEvents> {
       log: options.log ?? silentLog,
       events: this,
       sessions: new Map(),
-      ports: new Holders('proxy.port-taken', patience),
-      names: new Holders('proxy.name-taken', patience)
+      ports: new Holders(patience),
+      lastPorts: new LastPorts()
     }
     this.#acceptor = new Acceptor(this.#state)
   }

@@ -5,6 +5,7 @@ import type { Logger } from '@rystra/model'
 import type { Clock } from '@rystra/plugin'
 import type { ServerEvents } from './events.js'
 import type { Holders } from './holders.js'
+import type { LastPorts } from './last-ports.js'
 import type { ServerSession } from './server-session.js'
 
 /** What the parts of one server share. */
@@ -18,5 +19,6 @@ export interface ServerState {
   /** By session id. */
   readonly sessions: Map<string, ServerSession>
   readonly ports: Holders
-  readonly names: Holders
+  /** Ports that the server chose, by identity, client and proxy. */
+  readonly lastPorts: LastPorts
 }
