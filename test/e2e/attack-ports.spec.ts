@@ -140,8 +140,12 @@ describe('ports of the server', () => {
       { type: 'UnregisterProxy', name: 'mine' },
       { type: 'RegisterProxy', request: 1, spec: { name: 'mine', kind: 'tcp' } }
     )
+    // Names are each client's own: this is another proxy, on another port.
+    expect((await rogue.next('RegisterProxyAck')).error).to.equal(undefined)
+    expect(server.proxies.map(({ session }) => session.client.id)).to.have.members(['owner', 'rogue'])
+    rogue.say({ type: 'RegisterProxy', request: 2, spec: { name: 'mine', kind: 'tcp' } })
     expect((await rogue.next('RegisterProxyAck')).error?.code).to.equal('proxy.name-taken')
-    expect(server.proxies.map(({ session }) => session.client.id)).to.deep.equal(['owner'])
+    expect(server.proxies).to.have.length(2)
   })
 
   it('of a client that asks for thousands of huge proxies are refused before they fill the memory', async () => {

@@ -358,11 +358,15 @@ describe('slabs of raw sockets', () => {
     const { dialed, accepted } = await tcpPair()
     const raw = rawOf(dialed) as RawSocket
     const reader = new Recorder(raw)
+    let written = 0
     while (slabsTaken() === 0) {
+      written += 1 << 20
       accepted.write(Buffer.alloc(1 << 20))
       await turns(2)
     }
     await until(() => reader.shared.includes(false), 'it reads into a slab')
+    // What comes next is the test's own.
+    await until(() => reader.length === written, 'all of it came')
     return { raw, reader, far: accepted, near: dialed }
   }
 

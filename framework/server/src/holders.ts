@@ -1,7 +1,7 @@
-import { type ErrorCode, RystraError } from '@rystra/model'
+import { RystraError } from '@rystra/model'
 import type { ServerSession } from './server-session.js'
 
-/** Something that only one proxy can have at a time: a port, or a name within an identity. */
+/** Who has a port. */
 export interface Holder {
   readonly session: ServerSession
   /** Name of the proxy. */
@@ -14,12 +14,10 @@ export interface Holder {
  */
 export class Holders {
   readonly #holders = new Map<string, Holder>()
-  readonly #code: ErrorCode
   readonly #patience: () => number
 
   /** @param patience Milliseconds a holder has to answer. */
-  constructor(code: ErrorCode, patience: () => number) {
-    this.#code = code
+  constructor(patience: () => number) {
     this.#patience = patience
   }
 
@@ -27,7 +25,7 @@ export class Holders {
     return this.#holders.get(key)
   }
 
-  /** Takes `key`, from a dead holder of the same identity if need be. Throws the code of this table. */
+  /** Takes `key`, from a dead holder of the same identity if need be. Throws `proxy.port-taken`. */
   async take(key: string, holder: Holder, shown: string): Promise<void> {
     // Whoever asks for the same thing in the meantime gets in line: each turn of the loop looks again.
     for (let present = this.#holders.get(key); present !== undefined; present = this.#holders.get(key)) {
@@ -40,11 +38,11 @@ export class Holders {
     const theirs = present.session.info
     // Whose it is, is nobody else's business.
     if (theirs.identity.id !== holder.session.info.identity.id) {
-      throw new RystraError(this.#code, { side: 'server', detail: shown })
+      throw new RystraError('proxy.port-taken', { side: 'server', detail: shown })
     }
     const alive = present.session === holder.session || (await present.session.probe(this.#patience()))
     if (alive) {
-      throw new RystraError(this.#code, {
+      throw new RystraError('proxy.port-taken', {
         side: 'server',
         detail: `${shown}, by proxy ${present.proxy} of client ${theirs.client.id}`
       })

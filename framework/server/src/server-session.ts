@@ -138,7 +138,7 @@ export class ServerSession {
   }
 
   async #publish(sent: ProxySpec): Promise<ServerProxy> {
-    const { kernel, config, clock, names, events } = this.#state
+    const { kernel, config, clock, events } = this.#state
     if (this.proxies.size >= config.limits.proxiesPerSession) {
       throw new RystraError('proxy.limit', { side: 'server', detail: `at most ${config.limits.proxiesPerSession}` })
     }
@@ -152,8 +152,9 @@ export class ServerSession {
     }
     const kind = registries.proxies.get(spec.kind)
     checkSpec(kind, spec)
-    const key = this.#nameKey(spec.name)
-    await names.take(key, { session: this, proxy: spec.name }, spec.name)
+    if (this.proxies.has(spec.name)) {
+      throw new RystraError('proxy.name-taken', { side: 'server', detail: spec.name })
+    }
     const proxy = new ServerProxy(spec, kind, this, this.#state)
     this.proxies.set(spec.name, proxy)
     try {
@@ -161,7 +162,6 @@ export class ServerSession {
       if (this.#over) throw new RystraError('session.lost')
     } catch (error) {
       this.proxies.delete(spec.name)
-      names.drop(key, this)
       await proxy.close()
       throw error
     }
@@ -173,10 +173,6 @@ export class ServerSession {
     this.log.info({ proxy: spec.name, kind: spec.kind, address: proxy.address }, 'published')
     events.emit('published', { spec, session: this.info, address: proxy.address })
     return proxy
-  }
-
-  #nameKey(name: string): string {
-    return JSON.stringify([this.info.identity.id, name])
   }
 
   /** Takes a proxy back and tells the client why. */
@@ -191,7 +187,6 @@ export class ServerSession {
     const proxy = this.proxies.get(name)
     if (proxy === undefined) return
     this.proxies.delete(name)
-    this.#state.names.drop(this.#nameKey(name), this)
     await proxy.close()
     this.log.info({ proxy: name, reason }, 'no longer published')
     this.#state.kernel.current.calls.unregisterProxy({ session: this.info, proxy: proxy.spec, reason })

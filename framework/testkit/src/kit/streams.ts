@@ -138,7 +138,8 @@ export const flood = (stream: Duplex, from: number, limit: number): { readonly t
 
 /** Gives a stream up so that its other end sees a reset. A bare socket has a word of its own for it. */
 export const reset = (stream: Duplex): void => {
-  if (stream instanceof Socket && stream.constructor === Socket) stream.resetAndDestroy()
+  if (stream instanceof Socket && stream.constructor === Socket && stream.remotePort !== undefined)
+    stream.resetAndDestroy()
   else stream.destroy(new Error('given up'))
 }
 
