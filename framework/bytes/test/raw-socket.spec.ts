@@ -448,7 +448,9 @@ describe('slabs of raw sockets', () => {
       for (; slabsTaken() > 0; count += 1) raw.sweep()
       sweeps.push(count)
     }
-    expect(sweeps).to.deep.equal([1, 2, 4, 8])
+    // The timer that sweeps all sockets may have come in between, once or twice.
+    for (const [round, count] of sweeps.entries()) expect(count).to.be.within(2 ** round - 2, 2 ** round)
+    expect(sweeps.at(-1)).to.be.above(4)
   })
 
   it('stay while they are held, and go back after', async () => {
