@@ -29,6 +29,9 @@ interface OclifError extends Error {
   readonly oclif?: { readonly exit?: number }
 }
 
+/** What the system says of a disk that is full, read-only or somebody else's. */
+const fileErrors = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'EIO'])
+
 /** Any thrown value as one of ours: what the parser refuses is `usage.invalid`, what nobody expected is `internal`. */
 export const asRystraError = (error: unknown, command?: string): RystraError => {
   if (isRystraError(error)) return error
@@ -40,6 +43,9 @@ export const asRystraError = (error: unknown, command?: string): RystraError => 
     return new RystraError('usage.invalid', { detail, hint, cause: error })
   }
   const detail = error instanceof Error ? error.message : String(error)
+  if (fileErrors.has((error as NodeJS.ErrnoException | undefined)?.code ?? '')) {
+    return new RystraError('file.failed', { detail, cause: error })
+  }
   return new RystraError('internal', {
     detail,
     cause: error,

@@ -97,6 +97,14 @@ describe('the command', function () {
     expect(errorJson('a text').message).to.include('a text')
   })
 
+  it('tell a disk that is full from a fault of ours', () => {
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    const error = asRystraError(full)
+    expect(error).to.include({ code: 'file.failed', exitCode: 1 })
+    expect(error.message).to.include('no space left')
+    expect(error.hint).to.include('space')
+  })
+
   it('--version is there in less than 300 ms once it is built, on a machine at rest', function () {
     if (!existsSync(fileURLToPath(new URL('../dist/main.js', import.meta.url)))) this.skip()
     const times = Array.from({ length: 5 }, () => {

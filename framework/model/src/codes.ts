@@ -34,6 +34,7 @@ export const errorTable = {
   'config.invalid': row('the configuration is not valid', 'process', false, 2, 'change the value named to what is expected; `rystra check` shows all at once'),
   'config.missing-variable': row('an environment variable is not set', 'process', false, 2, 'set it, put it into .env, or write ${NAME:-default}'),
   'usage.invalid': row('the command was called wrongly', 'process', false, 2, 'see --help of the command'),
+  'file.failed': row('a file or folder cannot be read or written', 'process', true, 1, 'check the space on the disk and the rights on the path'),
 
   'extension.not-found': row('an extension cannot be found', 'process', false, 3, 'install it with `rystra plugins:add <name>`'),
   'extension.not-an-extension': row('a package is not a Rystra extension', 'process', false, 3, 'its default export must come from defineExtension()'),
