@@ -259,9 +259,7 @@ const dial = (connect: ConnectConfig, { registries }: GenerationRef, signal: Abo
   return registries.transports.get(options.transport).dial(options, signal)
 }
 
-/** The one that is configured, or yamux if there, or all there are. */
+/** The one that is configured; the configuration names none only where none is registered. */
 const offeredMuxers = ({ muxer }: ConnectConfig, { registries }: GenerationRef): string[] => {
-  if (muxer !== undefined) return [registries.muxers.get(muxer).name]
-  const all = [...registries.muxers.list()]
-  return all.sort((a, b) => Number(b === 'yamux') - Number(a === 'yamux'))
+  return muxer === undefined ? [] : [registries.muxers.get(muxer).name]
 }

@@ -78,9 +78,8 @@ const open = (
     session,
     side: 'client'
   }
-  const run = new StreamRun(info, state.kernel.current, state.clock, (context) =>
-    state.events.emit('streamClose', context)
-  )
+  const generation = state.kernel.current
+  const run = new StreamRun(info, generation, state.clock, (context) => state.events.emit('streamClose', context))
   state.events.emit('streamOpen', info)
   const refuse = (cause: unknown): void => {
     const error = toRystraError(cause, 'internal', { side: 'client' })
@@ -92,7 +91,7 @@ const open = (
   // Before anybody is asked: the stream may be over by the time they answer.
   const host = new Reach(stream, run, state)
   const go = (): void => {
-    const { proxies } = state.kernel.current.registries
+    const { proxies } = generation.registries
     if (!proxies.has(spec.kind)) {
       refuse(new RystraError('proxy.unknown-kind', { side: 'client', detail: spec.kind }))
       return

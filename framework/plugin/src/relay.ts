@@ -13,6 +13,9 @@ export interface Relay {
   readonly name: string
   /** Whether it can join these two. Not asked for streams that an `onData` tap or a transform concerns. */
   accepts(visitorSide: Duplex, serviceSide: Duplex): boolean
-  /** Joins them until both are done. Half-close and resets travel both ways. */
+  /**
+   * Joins them until both are done. Half-close and resets travel both ways. The data stream among them is a plain
+   * `Duplex` over the one that {@link Relay.accepts} saw, since its head was read.
+   */
   join(visitorSide: Duplex, serviceSide: Duplex, signal: AbortSignal): Promise<RelayResult>
 }
