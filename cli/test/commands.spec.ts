@@ -105,15 +105,9 @@ describe('the command', function () {
     expect(error.hint).to.include('space')
   })
 
-  it('--version is there in less than 300 ms once it is built, on a machine at rest', function () {
+  it('--version says the version, once it is built', function () {
     if (!existsSync(fileURLToPath(new URL('../dist/main.js', import.meta.url)))) this.skip()
-    const times = Array.from({ length: 5 }, () => {
-      const begin = performance.now()
-      const out = execFileSync(process.execPath, [bin, '--version'], { encoding: 'utf8', env: cleanEnv() })
-      expect(out).to.match(/^rystra\/\d+\.\d+\.\d+ /)
-      return performance.now() - begin
-    })
-    // The best of five: other work on the machine only adds.
-    expect(Math.min(...times)).to.be.lessThan(300)
+    const out = execFileSync(process.execPath, [bin, '--version'], { encoding: 'utf8', env: cleanEnv() })
+    expect(out).to.match(/^rystra\/\d+\.\d+\.\d+ /)
   })
 })
