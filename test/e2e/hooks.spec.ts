@@ -315,6 +315,20 @@ describe('a reload', () => {
     expect(error.code).to.equal('proxy.port-not-allowed')
   })
 
+  it('closes public ports on addresses that are no longer published on, and the client asks again', async () => {
+    const server = await startServer({ publish: { host: '0.0.0.0' } })
+    const client = await startClient(portOf(server), [svc(await startService(echo))])
+    expect(server.proxies[0]?.address).to.match(/^0\.0\.0\.0:/)
+    const gone = once(client, 'unpublished')
+    const back = once(client, 'published')
+    await server.reload(serverConfig({ publish: { host: '127.0.0.1' } }))
+    const [, error] = await gone
+    expect(error.code).to.equal('proxy.changed')
+    await back
+    expect(server.proxies[0]?.address).to.match(/^127\.0\.0\.1:/)
+    expect(await ask(visitorPort(client, 'svc'), 'here')).to.equal('here')
+  })
+
   it('of the client keeps the session and the proxies that did not change', async () => {
     const server = await startServer()
     const service = await startService(echo)

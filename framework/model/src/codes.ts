@@ -87,6 +87,7 @@ export const errorTable = {
   'proxy.no-free-port': row('no port is free', 'stream', true, 6, 'widen server.publish.ports'),
   'proxy.refused': row('the proxy was refused', 'stream', false, 6, 'see the reason'),
   'proxy.limit': row('too many proxies', 'stream', false, 6, 'remove some, or raise server.limits'),
+  'proxy.changed': row('the proxy has to be registered again', 'stream', true, 6, 'nothing: the client asks again by itself'),
   'proxy.expired': row('the proxy has expired', 'stream', false, 6, 'register it again'),
 
   'stream.refused': row('the stream was refused', 'stream', false, 6, 'see the reason'),

@@ -79,6 +79,15 @@ export class Acceptor {
 
   async #admit(link: Link, transport: string, signal: AbortSignal): Promise<void> {
     const generation = this.#state.kernel.current
+    const release = generation.hold()
+    try {
+      await this.#shake(link, transport, generation, signal)
+    } finally {
+      release()
+    }
+  }
+
+  async #shake(link: Link, transport: string, generation: GenerationRef, signal: AbortSignal): Promise<void> {
     const stream = link.kind === 'bytes' ? link.duplex : await firstStream(link, signal)
     // Whatever happens to it, it happens to this link alone.
     stream.on('error', () => {})

@@ -1,7 +1,7 @@
 import { duplexPair } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
-import { portAllowed } from '@rystra/config'
+import { portAllowed, type ResolvedServer } from '@rystra/config'
 import {
   type Address,
   type Logger,
@@ -10,7 +10,7 @@ import {
   type SessionInfo,
   type VisitorInfo
 } from '@rystra/model'
-import type { ProxyKind, PublishAddress, Published, PublishHost, StreamLink } from '@rystra/plugin'
+import type { ProxyKind, PublishAddress, Published, PublishHost, Registry, StreamLink } from '@rystra/plugin'
 import { type Bound, bindPort } from './bind.js'
 import { checkHost, checkPort, freePorts } from './ports.js'
 import type { ServerSession } from './server-session.js'
@@ -31,6 +31,9 @@ export class ServerProxy implements PublishHost {
   readonly #gone = new AbortController()
   readonly #bound: Bound[] = []
   readonly #ports: string[] = []
+  /** The hosts its kind asked for; undefined is what the server publishes on. */
+  readonly #hosts: (string | undefined)[] = []
+  #publishHost = ''
   #published: Published | undefined
   cancelExpiry: (() => void) | undefined
 
@@ -54,14 +57,18 @@ export class ServerProxy implements PublishHost {
     return this.#owner.link
   }
 
-  /** Whether this was made by the kind that is registered now. */
-  isOf(kind: ProxyKind | undefined): boolean {
-    return this.#kind === kind
-  }
-
-  /** TCP ports it holds. */
-  get ports(): readonly number[] {
-    return this.#bound.map(({ address }) => address.port)
+  /** What speaks against it after a reload: it is not allowed any more, or would be published differently now. */
+  review(kinds: Registry<ProxyKind>, { host, ports }: ResolvedServer['publish']): RystraError | undefined {
+    try {
+      for (const { address } of this.#bound) checkPort(ports, address.port)
+      for (const asked of this.#hosts) if (asked !== undefined) checkHost(host, asked)
+    } catch (error) {
+      return error as RystraError
+    }
+    const { kind } = this.spec
+    if (!kinds.has(kind)) return new RystraError('proxy.unknown-kind', { side: 'server', detail: kind })
+    const moved = this.#hosts.includes(undefined) && host !== this.#publishHost
+    return moved || kinds.get(kind) !== this.#kind ? new RystraError('proxy.changed', { side: 'server' }) : undefined
   }
 
   /** Makes it reachable. Throws what is to be told to the client; nothing is left behind then. */
@@ -83,6 +90,8 @@ export class ServerProxy implements PublishHost {
   async listen({ port = 0, host }: PublishAddress, onVisitor: (visitor: Socket) => void): Promise<Address> {
     const { publish } = this.#state.config
     if (host !== undefined) checkHost(publish.host, host)
+    this.#hosts.push(host)
+    this.#publishHost = publish.host
     const at = host ?? publish.host
     const visit = (visitor: Socket): void => {
       if (this.signal.aborted) visitor.destroy()

@@ -193,16 +193,6 @@ export class ServerSession {
     this.#state.events.emit('unpublished', { spec: proxy.spec, session: this.info, address: proxy.address }, reason)
   }
 
-  /** Takes a proxy back and publishes it again, after its kind has changed. */
-  async republish(proxy: ServerProxy): Promise<void> {
-    await this.unregister(proxy.spec.name, 'reload')
-    try {
-      await this.#publish(proxy.spec)
-    } catch (error) {
-      this.#session.send({ type: 'UnregisterProxy', name: proxy.spec.name, error: errorField(error) })
-    }
-  }
-
   /** No more visitors for this session; it closes when its streams are done or `drain` milliseconds are over. */
   async retire(drain: number, reason: UnregisterProxyContext['reason'], error: RystraError): Promise<void> {
     this.#session.goAway(drain, error)

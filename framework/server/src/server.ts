@@ -1,12 +1,5 @@
 import { EventEmitter } from 'node:events'
-import {
-  portAllowed,
-  type ResolvedConfig,
-  type ResolvedServer,
-  type RystraConfig,
-  validateBase,
-  validateWith
-} from '@rystra/config'
+import { type ResolvedConfig, type ResolvedServer, type RystraConfig, validateBase, validateWith } from '@rystra/config'
 import { Kernel, type KernelUse, loadWithPreset } from '@rystra/kernel'
 import { type Logger, RystraError, type SessionInfo, silentLog } from '@rystra/model'
 import type { Address, Clock, Extension, GenerationRef, Listener, ReloadContext } from '@rystra/plugin'
@@ -146,14 +139,14 @@ export class Server extends EventEmitter<ServerEvents> {
   async #reload(config: RystraConfig): Promise<ReloadContext> {
     const base = baseOf(config, this.#options)
     const uses = await usesOf(config, this.#options)
-    let next = this.#state.config
     let opened: Listed[] = []
     const present = this.#listeners
     const report = await this.kernel.reload(uses, async (generation) => {
-      next = serverHalf(base, generation)
+      const next = serverHalf(base, generation)
       opened = await this.#listen(next, generation, present)
+      // Nothing can fail any more: whoever meets the new generation meets its configuration as well.
+      this.#state.config = next
     })
-    this.#state.config = next
     if (this.#stopping !== undefined) {
       // The stop has closed those before, and has not seen these.
       await Promise.all(opened.map(({ listener }) => listener.close()))
@@ -161,31 +154,17 @@ export class Server extends EventEmitter<ServerEvents> {
     }
     this.#listeners = opened
     await Promise.all(present.filter((one) => !opened.includes(one)).map(({ listener }) => listener.close()))
-    await this.#reviewProxies()
+    this.#reviewProxies()
     for (const one of opened) if (!present.includes(one)) this.emit('listening', one.listening)
     return report
   }
 
-  /** After a reload: takes back what the policy no longer allows, publishes again what has another kind now. */
-  async #reviewProxies(): Promise<void> {
-    const { registries } = this.kernel.current
-    const ranges = this.#state.config.publish.ports
+  /** After a reload: takes back what is no longer allowed, or has another kind or place now. The client asks again. */
+  #reviewProxies(): void {
     for (const session of this.#state.sessions.values()) {
       for (const proxy of [...session.proxies.values()]) {
-        const { name, kind } = proxy.spec
-        const outside = proxy.ports.find((port) => !portAllowed(ranges, port))
-        if (outside !== undefined) {
-          session.takeBack(
-            name,
-            'reload',
-            new RystraError('proxy.port-not-allowed', {
-              side: 'server',
-              detail: `${outside}, since the configuration changed`
-            })
-          )
-        } else if (!registries.proxies.has(kind)) {
-          session.takeBack(name, 'reload', new RystraError('proxy.unknown-kind', { side: 'server', detail: kind }))
-        } else if (!proxy.isOf(registries.proxies.get(kind))) await session.republish(proxy)
+        const error = proxy.review(this.kernel.current.registries.proxies, this.#state.config.publish)
+        if (error !== undefined) session.takeBack(proxy.spec.name, 'reload', error)
       }
     }
   }

@@ -37,6 +37,7 @@ export const relayVisitor = (
     const error = toRystraError(cause, 'stream.reset')
     raw.reset()
     run.refuse(error)
+    session.log.info({ proxy: proxy.name, visitor: to.host, err: error }, 'a stream was refused')
     state.events.emit('refused', { what: 'stream', error, who: `${to.host}:${to.port}`, session: session.info })
     reached?.(error)
   }
@@ -89,7 +90,7 @@ const join = (
   const data = rawOf(stream)
   const { visitor: who } = run.info
 
-  const cancel = state.clock.after(READY_TIMEOUT, () => fail(new RystraError('stream.timeout', { side: 'client' })))
+  const cancel = state.clock.after(READY_TIMEOUT, () => refused(new RystraError('stream.timeout', { side: 'client' })))
   const ready = (): void => {
     cancel()
     reached?.()
@@ -123,12 +124,14 @@ const join = (
     onError: refused
   })
 
-  function refused(error: Error): void {
+  function refused(cause: Error): void {
+    const error = toRystraError(cause)
     fail(error)
-    done(toRystraError(error))
+    done(error)
+    state.log.info({ proxy: run.info.proxy.name, visitor: who.host, err: error }, 'a stream was refused')
     state.events.emit('refused', {
       what: 'stream',
-      error: toRystraError(error),
+      error,
       who: `${who.host}:${who.port}`,
       session: run.info.session
     })
