@@ -27,11 +27,6 @@ export class Acceptor {
     this.#state = state
   }
 
-  /** Handshakes under way. */
-  get pending(): number {
-    return this.#pending.size
-  }
-
   listen(entry: ListenEntry, generation: GenerationRef): Promise<Listener> {
     const options = entry as ListenOptions
     const transport = generation.registries.transports.get(options.transport)
