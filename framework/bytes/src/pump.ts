@@ -67,9 +67,11 @@ class Step implements RawReader {
 /** Chunks up to this size are copied behind the head, so that both leave in one write. */
 const SMALL = 8 * 1024
 
+const nothing = Buffer.alloc(0)
+
 /** Stands in front of a sink until the head is sent. */
 class Headed implements Sink {
-  readonly #head: Buffer
+  #head: Buffer
   readonly #to: RawStream
   readonly #sent: () => void
   #timer: NodeJS.Timeout | undefined
@@ -88,8 +90,7 @@ class Headed implements Sink {
   }
 
   write(buffer: Buffer, start: number, end: number, shared: boolean): boolean {
-    this.#stop()
-    const head = this.#head
+    const head = this.#take()
     if (end - start > SMALL) {
       this.#to.write(head, 0, head.length, false)
       return this.#to.write(buffer, start, end, shared)
@@ -109,16 +110,22 @@ class Headed implements Sink {
   stop(): void {
     clearTimeout(this.#timer)
     if (this.#turn !== undefined) clearImmediate(this.#turn)
+    // An idle stream keeps nothing of its head.
+    this.#timer = undefined
+    this.#turn = undefined
+    this.#head = nothing
   }
 
-  #stop(): void {
+  #take(): Buffer {
+    const head = this.#head
     this.stop()
     this.#sent()
+    return head
   }
 
   #flush(): void {
-    this.#stop()
-    this.#to.write(this.#head, 0, this.#head.length, false)
+    const head = this.#take()
+    this.#to.write(head, 0, head.length, false)
   }
 }
 
