@@ -270,6 +270,39 @@ export default defineExtension({
       expect(JSON.parse(line), 'the log is JSON where there is no terminal').to.have.property('level')
   })
 
+  it('a connect that was killed under a visitor and is started again serves the same address, without an error', async () => {
+    const { server, port } = await serve('--token', 'a-token-of-the-test')
+    const service = await echo()
+    const publicPort = await freePort()
+    const dir = folders.make({
+      'rystra.config.yaml': config(
+        1,
+        `client:\n  id: home\n  connect: { host: 127.0.0.1, port: ${port} }\n  proxies:\n    - { name: echo, kind: tcp, local: '127.0.0.1:${service}', port: ${publicPort} }\n`
+      )
+    })
+    const address = `127.0.0.1:${publicPort}`
+    const first = start(['connect', '--json'], dir)
+    expect(await first.event('published')).to.include({ name: 'echo', address })
+    const visitor = net.connect({ host: '127.0.0.1', port: publicPort })
+    visitor.on('error', () => {})
+    const gone = new Promise((resolve) => visitor.once('close', resolve))
+    visitor.write('hello')
+    expect(String((await once(visitor, 'data'))[0])).to.equal('hello')
+
+    first.child.kill('SIGKILL')
+    const second = start(['connect', '--json'], dir)
+    expect(await second.event('published')).to.include({ name: 'echo', address })
+    // Its stream had an end at the killed one, and nobody else may take it over.
+    await gone
+    const bytes = randomBytes(300_000)
+    expect((await exchange(address, bytes)).equals(bytes)).to.equal(true)
+
+    expect((await second.signal('SIGINT')).code).to.equal(0)
+    for (const { events } of [second, server])
+      expect(events.filter(({ event }) => /^(error|refused|rejected|reconnecting)$/.test(event))).to.deep.equal([])
+    expect(second.events.filter(({ event }) => event === 'published')).to.have.length(1)
+  })
+
   it('with a configuration, flags change its address, and --token is refused', async () => {
     const dir = folders.make({ 'rystra.config.yaml': config(1) })
     const server = start(['serve', '--port', '0', '--json'], dir)
