@@ -7,7 +7,8 @@ import { root, sourceFiles, type Workspace, workspaces } from './workspaces.js'
 
 /** What each package of the framework may depend on; .dependency-cruiser.cjs holds each single import to the same table. */
 const layers: Record<string, string[]> = JSON.parse(readFileSync(path.join(root, 'scripts/layers.json'), 'utf8'))
-const contracts = ['model', 'bytes', 'protocol', 'plugin']
+const contracts = ['model', 'bytes', 'protocol', 'plugin', 'net', 'tls']
+const forTests = ['testkit', 'certificates']
 
 const version: string = JSON.parse(readFileSync(path.join(root, 'lerna.json'), 'utf8')).version
 const packages = workspaces()
@@ -95,11 +96,11 @@ for (const each of packages) {
         expect(dependencies).to.not.have.property('rystra')
       })
 
-      it('needs nothing but the testkit and what is below it for its tests', () => {
+      it('needs nothing but the testkit, certificates and what is below it for its tests', () => {
         const tests = sourceFiles(path.join(dir, 'test')).flatMap(imported)
-        for (const name of internal(tests)) expect([...allowed(each), 'testkit', each.folder], name).to.include(name)
+        for (const name of internal(tests)) expect([...allowed(each), ...forTests, each.folder], name).to.include(name)
         for (const name of internal(Object.keys(devDependencies))) {
-          expect([...allowed(each), 'testkit'], name).to.include(name)
+          expect([...allowed(each), ...forTests], name).to.include(name)
         }
       })
     }

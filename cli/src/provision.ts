@@ -66,7 +66,7 @@ export const provisionSide = async (
   side: Side,
   check = true
 ): Promise<Provisioned> => {
-  const kernel = new Kernel({ side, log: silentLog })
+  const kernel = new Kernel({ side, dir: loaded.dir, log: silentLog })
   try {
     await kernel.provision(uses)
     const { registries } = kernel.current

@@ -275,6 +275,8 @@ export const createClient = async (config: RystraConfig, options: ClientOptions 
   const uses = await usesOf(config, options)
   const kernel = new Kernel({
     side: 'client',
+    ...(options.dir === undefined ? {} : { dir: options.dir }),
+    ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
     ...(options.log === undefined ? {} : { log: options.log }),
     ...(options.clock === undefined ? {} : { clock: options.clock })
   })

@@ -7,6 +7,8 @@ import type { Clock, Extension, GenerationRef } from '@rystra/plugin'
 export interface ClientOptions {
   /** Relative paths in the configuration start here. @default the working directory */
   readonly dir?: string
+  /** Where extensions keep what has to outlast the process. @default `.rystra` in `dir` */
+  readonly stateDir?: string
   /** @default says nothing */
   readonly log?: Logger
   /** @default the clock of the machine */

@@ -33,6 +33,8 @@ export interface InstancePlan {
 /** What an instance works with. */
 export interface InstanceHost {
   readonly side: Side
+  readonly dir: string
+  readonly stateDir: string
   readonly log: Logger
   readonly clock: Clock
   readonly metrics: Metrics
@@ -77,6 +79,8 @@ export class Instance {
           options: clone(plan.options) as never,
           log: host.log.child({ extension: plan.name }),
           role: host.side,
+          dir: host.dir,
+          stateDir: host.stateDir,
           clock: host.clock,
           metrics: host.metrics
         })

@@ -1,3 +1,4 @@
+import path from 'node:path'
 import {
   type Clock,
   type GenerationRef,
@@ -21,6 +22,10 @@ import { type KernelUse, planUses } from './plan.js'
 export interface KernelOptions {
   /** Which end it runs. */
   readonly side: Side
+  /** Relative paths in options start here. @default the working directory */
+  readonly dir?: string
+  /** Where extensions keep what has to outlast the process. @default `.rystra` in `dir` */
+  readonly stateDir?: string
   /** @default says nothing */
   readonly log?: Logger
   /** @default the time of this machine */
@@ -66,9 +71,12 @@ export class Kernel implements Generations {
     const { side, log = silentLog, clock = systemClock, metrics = new MetricStore() } = options
     this.side = side
     this.metrics = metrics
+    const dir = path.resolve(options.dir ?? '.')
     this.#drain = options.drain ?? 30_000
     this.#host = Object.freeze({
       side,
+      dir,
+      stateDir: path.resolve(options.stateDir ?? path.join(dir, '.rystra')),
       log,
       clock,
       metrics,

@@ -66,6 +66,23 @@ export const errorTable = {
   'auth.server-unproven': row('the server could not prove that it knows the secret', 'session', false, 5, 'check the host; somebody may be in between'),
 
   'connect.unreachable': row('the server cannot be reached', 'session', true, 4, 'check host, port, firewall, and that the server runs'),
+  'connect.refused': row('the server, or something in front of it, refused the connection', 'session', false, 4, 'check transport, host, port and path'),
+  'connect.proxy': row('the proxy in between could not make the connection', 'session', true, 4, 'check `proxy`, HTTPS_PROXY and that the proxy may reach the server'),
+  'connect.proxy-auth': row('the proxy in between wants other credentials', 'session', false, 4, 'write them as `proxy: http://user:password@host:port`'),
+
+  'tls.not-tls': row('the other side does not speak TLS there', 'session', false, 4, 'check port and transport; a plain port needs the transport tcp or ws'),
+  'tls.handshake': row('no TLS session could be agreed on', 'session', false, 4, 'see the detail; TLS 1.3 is needed on both ends unless minVersion says 1.2'),
+  'tls.untrusted': row('the certificate of the other side is not trusted', 'session', false, 5, 'give its authority as `ca`, or pin it: `fingerprint` with the value that `rystra serve` prints'),
+  'tls.wrong-fingerprint': row('the certificate of the other side is not the pinned one', 'session', false, 5, 'somebody may be in between; if the server has a new certificate, pin its fingerprint'),
+  'tls.wrong-host': row('the certificate of the other side is for another host', 'session', false, 5, 'check the host, or set `serverName` to a name of the certificate'),
+  'tls.expired': row('the certificate of the other side is not valid now', 'session', false, 5, 'renew it, and check the clocks of both machines'),
+  'tls.revoked': row('the certificate of the other side was revoked', 'session', false, 5, 'get a new one'),
+  'tls.certificate-required': row('the server wants a certificate of the client', 'session', false, 5, 'give `cert` and `key`; `rystra cert:client` makes them'),
+  'tls.files': row('certificate or key cannot be used', 'process', false, 2, 'check the files named; `rystra cert:show` tells what is in them'),
+  'cert.exists': row('a file of this name exists already', 'process', false, 2, 'choose another name, or overwrite it with --force'),
+  'cert.invalid': row('the certificate cannot be made so', 'process', false, 2, 'change the value named'),
+  'transport.unsupported': row('a transport cannot work on this machine', 'process', false, 3, 'use another transport'),
+
   'session.refused': row('the server refused the session', 'session', false, 5, 'see the reason'),
   'session.lost': row('the session was lost', 'session', true, 4, 'it is dialed again by itself'),
   'session.timeout': row('the other side went silent', 'session', true, 4, 'it is dialed again by itself'),

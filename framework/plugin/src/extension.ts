@@ -34,6 +34,13 @@ export interface ExtensionContext<Options> {
   readonly log: Logger
   /** Which end it runs in: one package may serve both. */
   readonly role: Side
+  /** Relative paths in the options start at this folder: that of the configuration. */
+  readonly dir: string
+  /**
+   * Folder for what has to outlast the process, a certificate that was made here for example. Made by whoever writes
+   * there first, for its owner alone.
+   */
+  readonly stateDir: string
   readonly clock: Clock
   readonly metrics: Metrics
 }

@@ -1,5 +1,6 @@
 import type { TSchema } from '@sinclair/typebox'
 import type { Address, PeerInfo } from '@rystra/model'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /** An entry of `server.listen`. The transport adds its own fields. */
@@ -18,6 +19,11 @@ export interface DialOptions extends Address {
 export interface Listener {
   /** Where it really listens: port 0 is resolved. */
   readonly address: Address
+  /**
+   * Fields of `client.connect` that a client needs to be sure of this listener, for `rystra serve` to hand on: the
+   * `fingerprint` of a certificate that it has made for itself, say.
+   */
+  readonly join?: Readonly<Record<string, string>>
   /** Accepts no more; links that are up go on. Resolves when the address is free again. */
   close(): Promise<void>
 }
@@ -69,6 +75,30 @@ export interface StreamLink {
 
 export type Link = ByteLink | StreamLink
 
+/** What a transport over TCP asks its {@link ListenHost} for. */
+export interface TcpListening extends Address {
+  /** Connections that may wait to be accepted. @default 4096 */
+  readonly backlog?: number
+  /** Milliseconds of silence after which the kernel probes a connection. @default 30000 */
+  readonly keepAlive?: number
+  /**
+   * Whether a connection that began with these bytes is for this transport; `undefined`: more are needed to tell. Asked
+   * only where several share the address, and with 16 KiB at most.
+   */
+  recognises(head: Buffer): boolean | undefined
+  /** A connection, half-open allowed, no delay. What was read of it already is back in it. */
+  onSocket(socket: Socket): void
+}
+
+/** What the server gives a transport that listens. */
+export interface ListenHost {
+  /**
+   * Binds a TCP address, or joins who listens there through this host already: then the first bytes of a connection
+   * decide whose it is, and who joined last is asked first. `signal` closes it. Rejects with `listen.*`.
+   */
+  listenTcp(options: TcpListening, signal: AbortSignal): Promise<Listener>
+}
+
 /** Carries links from client to server. `registries.transports` */
 export interface Transport {
   readonly name: string
@@ -77,10 +107,10 @@ export interface Transport {
   /** Fields of `client.connect` beside `transport`, `host`, `port` and `muxer`. */
   readonly dialOptions?: TSchema
   /**
-   * Resolves when bound. `signal` closes the listener.
-   * Rejects with `listen.in-use`, `listen.denied`, `listen.unavailable` or `listen.failed`.
+   * Resolves when bound. `signal` closes the listener. A transport over TCP binds through `host`, so that others may
+   * share its port. Rejects with `listen.in-use`, `listen.denied`, `listen.unavailable`, `listen.failed` or `tls.files`.
    */
-  listen(options: ListenOptions, onLink: (link: Link) => void, signal: AbortSignal): Promise<Listener>
-  /** Resolves when the link can carry bytes. `signal` gives it up. Rejects with `connect.unreachable`. */
+  listen(options: ListenOptions, onLink: (link: Link) => void, signal: AbortSignal, host: ListenHost): Promise<Listener>
+  /** Resolves when the link can carry bytes. `signal` gives it up. Rejects with `connect.*` or `tls.*`. */
   dial(options: DialOptions, signal: AbortSignal): Promise<Link>
 }

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { ListenEntry } from '@rystra/config'
 import { RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type { GenerationRef, Link, Listener, ListenOptions, StreamLink } from '@rystra/plugin'
+import { SharedPorts } from '@rystra/net'
 import { type Admitted, authenticateClient, type DataLinkOffered } from '@rystra/session'
 import { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
@@ -22,6 +23,8 @@ export class Acceptor {
   /** The session of each client, by identity and client id. */
   readonly #clients = new Map<string, ServerSession>()
   readonly #closing = new AbortController()
+  /** Ports that several transports may share. */
+  readonly #ports = new SharedPorts()
 
   constructor(state: ServerState) {
     this.#state = state
@@ -30,7 +33,7 @@ export class Acceptor {
   listen(entry: ListenEntry, generation: GenerationRef): Promise<Listener> {
     const options = entry as ListenOptions
     const transport = generation.registries.transports.get(options.transport)
-    return transport.listen(options, (link) => this.#arrived(link, transport.name), this.#closing.signal)
+    return transport.listen(options, (link) => this.#arrived(link, transport.name), this.#closing.signal, this.#ports)
   }
 
   /** Lets nobody in any more. */

@@ -14,6 +14,8 @@ import type { ServerState } from './state.js'
 export interface ServerOptions {
   /** Relative paths in the configuration start here. @default the working directory */
   readonly dir?: string
+  /** Where extensions keep what has to outlast the process. @default `.rystra` in `dir` */
+  readonly stateDir?: string
   /** @default says nothing */
   readonly log?: Logger
   /** @default the clock of the machine */
@@ -220,6 +222,8 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
   const uses = await usesOf(config, options)
   const kernel = new Kernel({
     side: 'server',
+    ...(options.dir === undefined ? {} : { dir: options.dir }),
+    ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
     ...(options.log === undefined ? {} : { log: options.log }),
     ...(options.clock === undefined ? {} : { clock: options.clock })
   })

@@ -17,6 +17,7 @@ import {
   type TapOptions
 } from '@rystra/plugin'
 import { Value } from '@sinclair/typebox/value'
+import path from 'node:path'
 import { FakeClock } from '../clock.js'
 
 /** A tap that an extension made. */
@@ -40,6 +41,10 @@ export interface HarnessOptions {
   readonly clock?: Clock
   /** Whether the options are frozen, as a kernel has them. @default true */
   readonly frozen?: boolean
+  /** Where relative paths in the options start. @default the working directory */
+  readonly dir?: string
+  /** @default `.rystra` in `dir` */
+  readonly stateDir?: string
 }
 
 /** An extension that was set up on its own: what it tapped, registered and logged. */
@@ -113,7 +118,8 @@ const registry = (refuseWhenLate: () => void): Registry<object> & { readonly thi
  * are checked and frozen; a tap or a registration after the set-up throws `extension.too-late`.
  */
 export const setUpExtension = (use: ExtensionUse, role: Side, options: HarnessOptions = {}): SetUp => {
-  const { log: sink = silentLog, clock = new FakeClock(), frozen = true } = options
+  const { log: sink = silentLog, clock = new FakeClock(), frozen = true, dir = process.cwd() } = options
+  const { stateDir = path.join(dir, '.rystra') } = options
   const taps: RecordedTap[] = []
   const lines: LoggedLine[] = []
   let late = false
@@ -157,6 +163,8 @@ export const setUpExtension = (use: ExtensionUse, role: Side, options: HarnessOp
     options: frozen ? freeze(resolveOptions(use)) : resolveOptions(use),
     log,
     role,
+    dir,
+    stateDir,
     clock,
     metrics: { counter: () => ({ add: () => {} }), gauge: () => ({ set: () => {} }) }
   }

@@ -127,7 +127,12 @@ const cases = [
   }),
   it('refuses an address that is in use', async (world, scope) => {
     const first = await world.listen()
-    const again = world.server.listen(world.listenOptions(first.listener.address.port), () => {}, scope.signal)
+    const again = world.server.listen(
+      world.listenOptions(first.listener.address.port),
+      () => {},
+      scope.signal,
+      world.host
+    )
     await rejectsWith(scope.wait(again, 'the refusal'), 'listen.in-use', 'the second listen()')
     await world.join(first)
   }),
@@ -156,7 +161,7 @@ const cases = [
     await rejectsWith(world.dialInVain(listener.address), 'connect.unreachable', 'dial() after the abort')
   }),
   it('does not listen when its signal is aborted already', async (world, scope) => {
-    const listening = world.server.listen(world.listenOptions(), () => {}, AbortSignal.abort())
+    const listening = world.server.listen(world.listenOptions(), () => {}, AbortSignal.abort(), world.host)
     scope.defer(async () => (await listening).close())
     await scope.wait(Promise.allSettled([listening]), 'listen() to settle')
     const address = await listening.then(

@@ -1,4 +1,5 @@
 import type { Address, DialOptions, Link, Listener, ListenOptions, Transport } from '@rystra/plugin'
+import { SharedPorts } from '@rystra/net'
 import type { Duplex } from 'node:stream'
 import { LinkEnd, openStream } from './link-end.js'
 import type { Scope } from './scope.js'
@@ -36,6 +37,9 @@ export interface Joined {
 
 /** What the cases of the transport kit work with. */
 export class TransportWorld {
+  /** Ports that several transports may share. */
+  readonly host = new SharedPorts()
+
   private constructor(
     readonly subject: TransportSubject,
     readonly server: Transport,
@@ -64,7 +68,10 @@ export class TransportWorld {
       this.scope.defer(() => end.drop())
       links.push(end)
     }
-    const listener = await this.scope.wait(this.server.listen(this.listenOptions(port), take, signal), 'listen()')
+    const listener = await this.scope.wait(
+      this.server.listen(this.listenOptions(port), take, signal, this.host),
+      'listen()'
+    )
     this.scope.defer(() => listener.close())
     return { listener, links }
   }

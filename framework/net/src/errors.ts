@@ -1,4 +1,4 @@
-import { type ErrorCode, RystraError } from '@rystra/plugin'
+import { type ErrorCode, RystraError } from '@rystra/model'
 
 const listenCodes: Readonly<Record<string, ErrorCode>> = {
   EADDRINUSE: 'listen.in-use',
