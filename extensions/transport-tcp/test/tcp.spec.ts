@@ -1,3 +1,4 @@
+import { SharedPorts } from '@rystra/net'
 import { isRystraError, type Link, type Listener, type RystraError, type Transport } from '@rystra/plugin'
 import { expect } from 'chai'
 import { once } from 'node:events'
@@ -11,6 +12,7 @@ const transport = ((): Transport => {
   return added[0] as Transport
 })()
 
+const ports = new SharedPorts()
 const never = new AbortController().signal
 const links: Link[] = []
 const listeners: Listener[] = []
@@ -28,7 +30,7 @@ const listen = async (port = 0, host = '127.0.0.1', signal = never): Promise<Lis
     taken(link)
     came.push(link)
   }
-  const listener = await transport.listen({ transport: 'tcp', host, port }, onLink, signal)
+  const listener = await transport.listen({ transport: 'tcp', host, port }, onLink, signal, ports)
   listeners.push(listener)
   return { address: listener.address, close: () => listener.close(), links: came }
 }
