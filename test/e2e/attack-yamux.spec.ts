@@ -47,6 +47,7 @@ const rogue = async (server: Server): Promise<net.Socket> => {
   await authenticateToServer(socket, {
     offer: { id: 'rogue', instance: 'r', agent: 'rogue', muxers: ['yamux'] },
     authenticators: kernel.current.registries.authenticators,
+    peer: { address: '127.0.0.1', port: 0 },
     signal: new AbortController().signal
   })
   socket.pause()

@@ -204,6 +204,7 @@ describe('a server with a client that misbehaves', () => {
     await authenticateToServer(socket, {
       offer: { id: 'rogue', instance: 'r', agent: 'rogue', muxers: ['direct'] },
       authenticators: kernel.current.registries.authenticators,
+      peer: { address: '127.0.0.1', port: 0 },
       signal: new AbortController().signal
     })
     return socket

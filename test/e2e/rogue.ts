@@ -71,6 +71,7 @@ export const rogueClient = async (server: Server, id = 'rogue', token = homeToke
   const { ok, secret } = await authenticateToServer(socket, {
     offer: { id, instance: 'r', agent: 'rogue', muxers: ['direct'] },
     authenticators: kernel.current.registries.authenticators,
+    peer: { address: '127.0.0.1', port: 0 },
     signal: new AbortController().signal
   })
   return rogueOn(socket, ok.session, secret)

@@ -82,7 +82,7 @@ export class ClientSession {
           muxers: link.kind === 'bytes' ? offeredMuxers(config.connect, generation) : ['native']
         },
         authenticators: generation.registries.authenticators,
-        binding: link.peer.tls?.binding,
+        peer: link.peer,
         signal
       })
       const info: SessionInfo = {

@@ -16,7 +16,7 @@ export interface Challenge {
 
 /** What a client sends, and what it expects back. */
 export interface Proof {
-  /** Sent to the server; at most 2 KiB. */
+  /** Sent to the server; at most 16 KiB. */
   readonly proof: Uint8Array
   /** What the server has to send back to show that it knows the secret as well. Compared in constant time. */
   readonly confirm?: Uint8Array
@@ -40,8 +40,15 @@ export type AuthAnswer = Accepted | Deny
 export interface Authenticator {
   /** Crosses the wire: `token`, `mtls`, `jwt`. */
   readonly method: string
+  /**
+   * What speaks against the method on this link, in words for the log; `undefined` when nothing does. Asked at both ends
+   * before anything is sent of it: then the method is not offered, or not chosen, and another one is. It is no check: a
+   * client that has nothing else is told that no method is common.
+   * @default nothing
+   */
+  unfit?(peer: PeerInfo): string | undefined
   /** Client half. Absent when the client has nothing to prove itself with: then the method is not offered. */
-  prove?(challenge: Challenge): Promise<Proof> | Proof
+  prove?(challenge: Challenge, peer: PeerInfo): Promise<Proof> | Proof
   /** Server half. Absent when the server has nothing to check against: then the method is not chosen. A throw refuses. */
   verify?(proof: Uint8Array, challenge: Challenge, peer: PeerInfo): Promise<AuthAnswer> | AuthAnswer
 }

@@ -1,7 +1,7 @@
 import { RystraError } from '@rystra/model'
 import { decodeBody, encodeBody } from './body.js'
 import { BodyCheck } from './check.js'
-import { FIRST_FRAME_LIMIT, FRAME_HEADER, SESSION_FRAME_LIMIT } from './limits.js'
+import { FIRST_FRAME_LIMIT, FRAME_HEADER, PROOF_FRAME_LIMIT, SESSION_FRAME_LIMIT } from './limits.js'
 import { type Message, type MessageName, messageNames, messageNumber, type StreamReady } from './messages.js'
 
 const checks = Object.fromEntries(messageNames.map((name) => [name, new BodyCheck(name)])) as {
@@ -9,21 +9,17 @@ const checks = Object.fromEntries(messageNames.map((name) => [name, new BodyChec
 }
 
 /** The messages that are read under {@link FIRST_FRAME_LIMIT}. */
-const early = new Set<MessageName>([
-  'Hello',
-  'HelloAck',
-  'Auth',
-  'AuthOk',
-  'Error',
-  'DataHello',
-  'OpenStream',
-  'StreamReady'
-])
+const early = new Set<MessageName>(['Hello', 'HelloAck', 'AuthOk', 'Error', 'DataHello', 'OpenStream', 'StreamReady'])
 
 /** How a StreamReady looks, always; sent once for each visitor. Not to be written to. */
 export const streamReadyFrame: Uint8Array = Uint8Array.of(messageNumber('StreamReady'), 0, 0, 1, 0x80)
 
 const streamReady: StreamReady = Object.freeze({ type: 'StreamReady' })
+
+const limitOf = (type: MessageName): number => {
+  if (type === 'Auth') return PROOF_FRAME_LIMIT
+  return early.has(type) ? FIRST_FRAME_LIMIT : SESSION_FRAME_LIMIT
+}
 
 /** The whole frame of a message. Throws `protocol.malformed` or `protocol.too-large` for what the other side would refuse. */
 export const encode = (message: Message): Uint8Array => {
@@ -34,7 +30,7 @@ export const encode = (message: Message): Uint8Array => {
   if (problem !== undefined) throw new RystraError('protocol.malformed', { detail: problem })
   const body = encodeBody(check.take({}, message))
   const { length } = body
-  const limit = early.has(type) ? FIRST_FRAME_LIMIT : SESSION_FRAME_LIMIT
+  const limit = limitOf(type)
   if (length > limit) throw new RystraError('protocol.too-large', { detail: `${type}: ${length} of ${limit} bytes` })
   const frame = Buffer.allocUnsafe(FRAME_HEADER + length)
   frame[0] = messageNumber(type)

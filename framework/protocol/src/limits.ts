@@ -4,6 +4,11 @@
 
 /** The largest frame body before authentication, and at the head of a data stream: a Hello takes some 300 bytes. */
 export const FIRST_FRAME_LIMIT = 4096
+/**
+ * The largest body of Auth, the one frame before authentication that may be longer than the others: a proof and the
+ * names around it. Only a peer that the server has answered may send it, once.
+ */
+export const PROOF_FRAME_LIMIT = 16_448
 /** The largest frame body after authentication: room for a proxy with long lists of hosts. */
 export const SESSION_FRAME_LIMIT = 65536
 /** Type (1 byte) and length (3 bytes, big-endian) in front of each body. */
@@ -30,7 +35,11 @@ export const MAX_FEATURES = 32
 export const MAX_HOST = 255
 export const MAX_ADDRESS = 1024
 export const MAX_DETAIL = 1024
-export const MAX_PROOF = 2048
+/**
+ * As much as HTTP servers take in their headers (16 KiB in Node): a token that an identity provider makes for them, with
+ * the groups of its bearer in it, fits here too.
+ */
+export const MAX_PROOF = 16_384
 export const MAX_CONFIRM = 2048
 export const NONCE_SIZE = 32
 export const SECRET_SIZE = 32

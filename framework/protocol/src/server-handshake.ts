@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { isRystraError, RystraError, toRystraError } from '@rystra/model'
 import { encode } from './codec.js'
 import { FrameDecoder } from './decoder.js'
-import { MAX_IGNORED_IN_HANDSHAKE, NONCE_SIZE } from './limits.js'
+import { MAX_IGNORED_IN_HANDSHAKE, NONCE_SIZE, PROOF_FRAME_LIMIT } from './limits.js'
 import type { DataHello, Fields, Hello, Message } from './messages.js'
 import { common } from './negotiation.js'
 import { checkPreface, MINOR, preface } from './preface.js'
@@ -86,6 +86,7 @@ export class ServerHandshake {
       agent
     })
     this.digest = transcriptOf(helloFrame, frame)
+    this.decoder.limit = PROOF_FRAME_LIMIT
     this.state = 'auth'
     return frame
   }

@@ -9,6 +9,7 @@ import {
   type Fields,
   FrameDecoder,
   type HelloAck,
+  MAX_PROOF,
   type Message,
   type Offer,
   preface,
@@ -269,6 +270,17 @@ describe('the server in the handshake', () => {
     const server = new ServerHandshake()
     server.push(preface)
     expect(codeOf(() => server.push(unhex('01001001')))).to.equal('protocol.too-large')
+  })
+
+  it('reads a proof of 16 KiB, and not a byte more', () => {
+    const { client, server } = upTo('challenge')
+    const longest = new Uint8Array(MAX_PROOF).fill(7)
+    const request = server.push(client.prove(longest))
+    expect(request?.type === 'auth' && request.proof).to.deep.equal(longest)
+    const other = upTo('challenge')
+    expect(codeOf(() => other.client.prove(new Uint8Array(MAX_PROOF + 1)))).to.equal('protocol.malformed')
+    expect(codeOf(() => other.server.push(unhex('03004041')))).to.equal('protocol.too-large')
+    expect(codeOf(() => upTo('challenge').server.push(unhex('03004040')))).to.equal('nothing was thrown')
   })
 
   it('says so when it is used in the wrong order', () => {

@@ -1,16 +1,17 @@
-import type { Authenticator, Registry } from '@rystra/plugin'
-import { RystraError } from '@rystra/model'
+import type { Authenticator, PeerInfo, Registry } from '@rystra/plugin'
+import { isRystraError, RystraError } from '@rystra/model'
 import { type AuthOk, ClientHandshake, type ClientRequest, type HelloAck, type Offer } from '@rystra/protocol'
 import { timingSafeEqual } from 'node:crypto'
 import type { Duplex } from 'node:stream'
+import { fitting } from './methods.js'
 import { readUntil } from './read-until.js'
 
 /** What a client needs to authenticate itself. */
 export interface ClientHandshakeOptions {
   readonly offer: Omit<Offer, 'auth'>
   readonly authenticators: Registry<Authenticator>
-  /** Channel binding of the link, if it has one. */
-  readonly binding?: Uint8Array | undefined
+  /** The other end of the link, and what TLS says of it. */
+  readonly peer: PeerInfo
   /** Gives up; its reason is thrown. */
   readonly signal: AbortSignal
 }
@@ -33,27 +34,36 @@ const equal = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
  */
 export const authenticateToServer = async (
   stream: Duplex,
-  { offer, authenticators, binding, signal }: ClientHandshakeOptions
+  { offer, authenticators, peer, signal }: ClientHandshakeOptions
 ): Promise<ClientAuthenticated> => {
-  const auth = authenticators.list().filter((name) => authenticators.get(name).prove !== undefined)
-  if (auth.length === 0) {
-    throw new RystraError('auth.no-method', {
-      side: 'client',
-      detail: 'this client has nothing to authenticate itself with',
-      hint: 'give auth-token a token, for example'
-    })
+  const { methods, unfit } = fitting(authenticators, 'prove', peer)
+  if (methods.length === 0) {
+    throw unfit.length > 0
+      ? new RystraError('auth.no-method', { side: 'client', detail: unfit.join('; ') })
+      : new RystraError('auth.no-method', {
+          side: 'client',
+          detail: 'this client has nothing to authenticate itself with',
+          hint: 'give auth-token a token, for example'
+        })
   }
-  const handshake = new ClientHandshake({ ...offer, auth })
+  const handshake = new ClientHandshake({ ...offer, auth: methods })
   stream.write(handshake.start())
 
-  const challenge = await ask(stream, handshake, signal)
+  const challenge = await ask(stream, handshake, signal).catch((error) => {
+    // A server says no more than the code to somebody it does not know; what was offered is known here.
+    if (!isRystraError(error) || error.code !== 'auth.no-method') throw error
+    throw new RystraError('auth.no-method', {
+      side: 'server',
+      detail: [`offered: ${methods.join(', ')}`, ...unfit].join('; '),
+      cause: error
+    })
+  })
   if (challenge.type !== 'challenge') throw new RystraError('protocol.unexpected')
   const { method } = challenge.ack
-  const proof = await authenticators.get(method).prove?.({
-    transcript: challenge.transcript,
-    clientId: offer.id,
-    ...(binding === undefined ? {} : { binding })
-  })
+  const binding = peer.tls?.binding
+  const { transcript } = challenge
+  const asked = { transcript, clientId: offer.id, ...(binding === undefined ? {} : { binding }) }
+  const proof = await authenticators.get(method).prove?.(asked, peer)
   if (proof === undefined) throw new RystraError('auth.no-method', { side: 'client', detail: method })
   stream.write(handshake.prove(proof.proof))
 

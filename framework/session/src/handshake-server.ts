@@ -1,7 +1,8 @@
 import { type ErrorCode, RystraError, toRystraError } from '@rystra/model'
-import type { Accepted, ClientInfo, GenerationRef, PeerInfo } from '@rystra/plugin'
+import { type Accepted, type ClientInfo, type GenerationRef, identityFault, type PeerInfo } from '@rystra/plugin'
 import { choose, type DataHello, type Fields, type Hello, ServerHandshake, type ServerRequest } from '@rystra/protocol'
 import type { Duplex } from 'node:stream'
+import { fitting } from './methods.js'
 import { readUntil } from './read-until.js'
 
 /** Milliseconds a peer has to take our last words, if its buffers are so full that they cannot be sent at once. */
@@ -96,12 +97,14 @@ const admit = async (
   const denied = await calls.hello(context)
   if (denied !== undefined) throw refusal('session.refused', denied.deny)
 
-  const { authenticators } = registries
-  const methods = authenticators.list().filter((name) => authenticators.get(name).verify !== undefined)
+  const { methods, unfit } = fitting(registries.authenticators, 'verify', peer)
   const method = choose(methods, first.hello.auth)
   const muxer = choose(first.hello.muxers, options.muxers)
   if (method === undefined)
-    throw refusal('auth.no-method', `offered: ${first.hello.auth.join(', ')}; here: ${methods.join(', ')}`)
+    throw refusal(
+      'auth.no-method',
+      [`offered: ${first.hello.auth.join(', ')}`, `here: ${methods.join(', ')}`, ...unfit].join('; ')
+    )
   if (muxer === undefined)
     throw refusal(
       'registry.unknown',
@@ -119,6 +122,8 @@ const admit = async (
     challenge: { transcript: second.transcript, clientId: client.id, ...(binding === undefined ? {} : { binding }) }
   })
   if ('deny' in answer) throw refusal('auth.refused', answer.deny)
+  const fault = identityFault(answer.identity.id)
+  if (fault !== undefined) throw refusal('auth.refused', `the identity that ${method} found ${fault}`)
   signal.throwIfAborted()
   // Who is gone by now would be a session that nothing ever ends.
   if (stream.destroyed) throw new RystraError('session.lost')

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { Authenticator, GenerationRef } from '@rystra/plugin'
+import type { Authenticator, GenerationRef, PeerInfo } from '@rystra/plugin'
 import { RystraError } from '@rystra/model'
 import { dataLinkOpening, encode, FrameDecoder, type Message, preface } from '@rystra/protocol'
 import type { Duplex } from 'node:stream'
@@ -21,15 +21,22 @@ interface Setting {
   readonly serverMuxers?: string[]
   readonly serverSignal?: AbortSignal
   readonly clientSignal?: AbortSignal
+  /** The other end as each of the two sees it. */
+  readonly peer?: PeerInfo
 }
 
 const serverSide = (
   stream: Duplex,
-  { server = generation(), serverMuxers = ['yamux', 'direct'], serverSignal = never }: Setting = {}
+  {
+    server = generation(),
+    serverMuxers = ['yamux', 'direct'],
+    serverSignal = never,
+    peer = sessionInfo.peer
+  }: Setting = {}
 ) =>
   authenticateClient(stream, {
     generation: server,
-    peer: sessionInfo.peer,
+    peer,
     transport: 'memory',
     agent: 'server/1',
     muxers: serverMuxers,
@@ -38,11 +45,17 @@ const serverSide = (
 
 const clientSide = (
   stream: Duplex,
-  { authenticators = { word: word('open sesame') }, clientMuxers = ['yamux'], clientSignal = never }: Setting = {}
+  {
+    authenticators = { word: word('open sesame') },
+    clientMuxers = ['yamux'],
+    clientSignal = never,
+    peer = sessionInfo.peer
+  }: Setting = {}
 ) =>
   authenticateToServer(stream, {
     offer: { id: 'nas', instance: 'i', agent: 'client/1', muxers: clientMuxers },
     authenticators: registryOf(authenticators),
+    peer,
     signal: clientSignal
   })
 
@@ -282,6 +295,58 @@ describe('a handshake', () => {
     expect(error.code).to.equal('auth.no-method')
     await turns(3)
     expect(far.readableLength).to.equal(0)
+  })
+
+  it('uses no method that does not fit the link, at either end, and says why', async () => {
+    const unfit = (): string => 'no certificate'
+    const other = { ...word('open sesame'), method: 'other' }
+    const peer: PeerInfo = {
+      ...sessionInfo.peer,
+      tls: { version: 'TLSv1.3', cipher: 'x', binding: Buffer.alloc(32, 1) }
+    }
+    const seen: unknown[] = []
+    const second: Authenticator = {
+      ...other,
+      unfit: (facts) => void seen.push(facts),
+      prove: (challenge, facts) => {
+        seen.push(facts, challenge.binding)
+        return { proof: Buffer.from('open sesame') }
+      }
+    }
+    const server = generation({}, { authenticators: registryOf({ word: { ...word('open sesame'), unfit }, other }) })
+    // The server would like the first better, were it not for the link.
+    const chosen = await both({ server, authenticators: { word: word('open sesame'), other: second }, peer })
+    expect((chosen.client as ClientAuthenticated).ack.method).to.equal('other')
+    expect(seen).to.deep.equal([peer, peer, peer.tls?.binding])
+
+    const refused = await both({ server, authenticators: { word: word('open sesame') } })
+    expect(codes(refused)).to.deep.equal(['auth.no-method', 'auth.no-method'])
+    expect((refused.server as RystraError).detail).to.equal('offered: word; here: other; word: no certificate')
+    expect((refused.client as RystraError).detail).to.equal('offered: word')
+    expect((refused.client as RystraError).side).to.equal('server')
+
+    const throws = (): never => {
+      throw new Error('a bug')
+    }
+    const [near, far] = pair()
+    const error = await failure(
+      clientSide(near, {
+        authenticators: { word: { ...word('x'), unfit }, other: { ...word('x'), method: 'other', unfit: throws } }
+      })
+    )
+    expect(error).to.include({ code: 'auth.no-method', side: 'client' })
+    expect(error.detail).to.equal('word: no certificate; other: it threw Error: a bug')
+    await turns(3)
+    expect(far.readableLength, 'bytes that were sent').to.equal(0)
+  })
+
+  it('admits no identity that cannot be written to a log', async () => {
+    for (const id of ['', 'a\nb', 'x'.repeat(129), '\u202egnp.exe', '\ud800']) {
+      const server = generation({ auth: () => Promise.resolve({ identity: { id } }) })
+      const result = await both({ server })
+      expect(codes(result)).to.deep.equal(['auth.refused', 'auth.refused'])
+      expect((result.server as RystraError).detail).to.match(/^the identity that word found (is|has) /)
+    }
   })
 
   it('does not trust a server that does not know the secret', async () => {

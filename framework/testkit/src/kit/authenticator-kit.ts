@@ -17,35 +17,40 @@ export interface AuthenticatorSubject {
   readonly empty?: Maker<Authenticator>
   /** Who the client is. */
   readonly identity: string
-  /** What the server knows of the peer. @default a link without TLS */
+  /** What each end knows of the other. @default a link without TLS */
   readonly peer?: PeerInfo
+  /** The same on the link of the stranger, for methods that look at nothing else. @default `peer` */
+  readonly strangerPeer?: PeerInfo
 }
 
 /** What the protocol carries. */
-const LARGEST_PROOF = 2_048
+const LARGEST_PROOF = 16_384
 
 class World {
+  readonly peer: PeerInfo
+
   private constructor(
     readonly subject: AuthenticatorSubject,
     readonly scope: Scope,
     readonly server: Authenticator,
     readonly client: Authenticator
-  ) {}
+  ) {
+    this.peer = subject.peer ?? { address: '192.0.2.7', port: 4711 }
+  }
 
   static async open(subject: AuthenticatorSubject, scope: Scope): Promise<World> {
     const server = await make(subject.server, 'authenticators', 'server', scope)
     return new World(subject, scope, server, await make(subject.client, 'authenticators', 'client', scope))
   }
 
-  async prove(challenge: Challenge, by = this.client): Promise<Proof> {
+  async prove(challenge: Challenge, by = this.client, peer = this.peer): Promise<Proof> {
     assert.ok(by.prove !== undefined, 'the client has nothing to prove itself with')
-    return this.scope.wait(by.prove(challenge), 'prove()')
+    return this.scope.wait(by.prove(challenge, peer), 'prove()')
   }
 
   /** A throw refuses, as the framework has it. */
-  async verify(proof: Uint8Array, challenge: Challenge, by = this.server): Promise<AuthAnswer> {
+  async verify(proof: Uint8Array, challenge: Challenge, by = this.server, peer = this.peer): Promise<AuthAnswer> {
     assert.ok(by.verify !== undefined, 'the server has nothing to check against')
-    const peer = this.subject.peer ?? { address: '192.0.2.7', port: 4711 }
     try {
       return await this.scope.wait(by.verify(proof, challenge, peer), 'verify()')
     } catch (error) {
@@ -59,8 +64,8 @@ class World {
     return answer
   }
 
-  async refuses(proof: Uint8Array, challenge: Challenge, what: string): Promise<void> {
-    const answer = await this.verify(proof, challenge)
+  async refuses(proof: Uint8Array, challenge: Challenge, what: string, peer = this.peer): Promise<void> {
+    const answer = await this.verify(proof, challenge, this.server, peer)
     assert.ok('deny' in answer, `${what} was accepted`)
     assert.ok(typeof answer.deny === 'string' && answer.deny !== '', `${what} was refused without a reason for the log`)
   }
@@ -81,6 +86,8 @@ const holds = (bytes: Uint8Array, part: Uint8Array): boolean => Buffer.from(byte
 
 const cases = [
   it('accepts what its own client proves, and says who it is', async (world) => {
+    for (const end of [world.server, world.client])
+      assert.equal(end.unfit?.(world.peer), undefined, 'unfit for the link')
     const challenge = challengeOf(1)
     const { identity } = await world.accepts((await world.prove(challenge)).proof, challenge)
     assert.equal(identity.id, world.subject.identity, 'the identity')
@@ -97,7 +104,8 @@ const cases = [
   it('refuses somebody it does not know', async (world, scope) => {
     const stranger = await make(world.subject.stranger, 'authenticators', 'client', scope)
     const challenge = challengeOf(3)
-    await world.refuses((await world.prove(challenge, stranger)).proof, challenge, 'a stranger')
+    const peer = world.subject.strangerPeer ?? world.peer
+    await world.refuses((await world.prove(challenge, stranger, peer)).proof, challenge, 'a stranger', peer)
   }),
   it('refuses a proof that was made for another handshake', async (world) => {
     const { proof } = await world.prove(challengeOf(4))

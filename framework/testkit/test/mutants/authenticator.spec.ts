@@ -84,10 +84,10 @@ killsMutants('authenticator', authenticatorKit, subject(right), {
   'makes proofs that the protocol can carry': both(
     class extends SimpleAuthenticator {
       override prove(challenge: Challenge) {
-        return { ...super.prove(challenge), proof: Buffer.alloc(2_049) }
+        return { ...super.prove(challenge), proof: Buffer.alloc(16_385) }
       }
     },
-    /a proof of 2049 bytes/
+    /a proof of 16385 bytes/
   ),
   'refuses somebody it does not know': server(
     class extends SimpleAuthenticator {

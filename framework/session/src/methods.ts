@@ -1,0 +1,31 @@
+import type { Authenticator, PeerInfo, Registry } from '@rystra/plugin'
+
+/** What can be used on a link. */
+export interface Fitting {
+  /** Names of the methods, in the order of their registration. */
+  readonly methods: readonly string[]
+  /** Why others cannot be used on this link: `mtls: no certificate`. */
+  readonly unfit: readonly string[]
+}
+
+/** The methods of one half that fit a link. A method that throws when it is asked does not. */
+export const fitting = (authenticators: Registry<Authenticator>, half: 'prove' | 'verify', peer: PeerInfo): Fitting => {
+  const methods: string[] = []
+  const unfit: string[] = []
+  for (const name of authenticators.list()) {
+    const authenticator = authenticators.get(name)
+    if (authenticator[half] === undefined) continue
+    const reason = objection(authenticator, peer)
+    if (reason === undefined) methods.push(name)
+    else unfit.push(`${name}: ${reason}`)
+  }
+  return { methods, unfit }
+}
+
+const objection = (authenticator: Authenticator, peer: PeerInfo): string | undefined => {
+  try {
+    return authenticator.unfit?.(peer)
+  } catch (error) {
+    return `it threw ${error}`
+  }
+}
