@@ -1,6 +1,10 @@
 /** TLS for transports: certificates of the server, trust of the client, facts of a link. */
-export * from './client-tls.js'
+export * from './acceptor.js'
+export { type ClientTls, readClientTls } from './client-tls.js'
+export * from './connect.js'
+export * from './dialer.js'
 export * from './errors.js'
-export * from './facts.js'
+export { tlsFacts } from './facts.js'
 export * from './fields.js'
+export type { KeptSession, KeptSessions } from './kept-sessions.js'
 export * from './server-tls.js'

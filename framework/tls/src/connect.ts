@@ -1,0 +1,70 @@
+import type { X509Certificate } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { connect, type TLSSocket } from 'node:tls'
+import type { ClientTls } from './client-tls.js'
+import { tlsError } from './errors.js'
+
+/** What to speak TLS on. */
+export interface ConnectTlsOptions {
+  /** Connected; it belongs to TLS from now on, and is destroyed when that fails. */
+  readonly socket: Socket
+  /** What is offered, the dearest first. What was chosen is `alpnProtocol` of the answer, `false` if nothing was. */
+  readonly alpn: readonly string[]
+  /** For errors: `tls 127.0.0.1:7000`. */
+  readonly where: string
+}
+
+/**
+ * Shakes hands over a connected socket, resumes an earlier session if there is one, and keeps new ones for later. Resolves
+ * when the server is verified; the socket has no listeners of ours but for sessions. Rejects with `tls.*` or
+ * `connect.unreachable`.
+ */
+export const connectTls = (tls: ClientTls, options: ConnectTlsOptions, signal: AbortSignal): Promise<TLSSocket> =>
+  new Promise((resolve, reject) => {
+    const { socket, alpn, where } = options
+    const kept = tls.sessions.take()
+    const given = (): Error => (signal.reason instanceof Error ? signal.reason : new Error('given up'))
+    // TLS reports what happens to it.
+    socket.on('error', () => {})
+    if (signal.aborted) {
+      socket.destroy()
+      return reject(tlsError(given(), 'client', where))
+    }
+    const secure = connect({
+      ...tls.options,
+      socket,
+      ALPNProtocols: [...alpn],
+      // Looked at below, so that the error can tell of the certificate that was shown.
+      rejectUnauthorized: false,
+      ...(kept === undefined ? {} : { session: kept.session })
+    })
+    let leaf: X509Certificate | undefined
+    const early: Buffer[] = []
+    const fail = (error: Error): void => {
+      signal.removeEventListener('abort', aborted)
+      tls.sessions.forget()
+      secure.removeListener('error', fail)
+      secure.on('error', () => {}).destroy()
+      socket.destroy()
+      reject(tlsError(error, 'client', where))
+    }
+    const aborted = (): void => fail(given())
+    signal.addEventListener('abort', aborted, { once: true })
+    secure.once('error', fail)
+    secure.on('session', (session: Buffer) => {
+      if (leaf === undefined) early.push(session)
+      else tls.sessions.keep(session, leaf)
+    })
+    secure.once('secureConnect', () => {
+      try {
+        leaf = tls.check(secure, kept?.leaf)
+      } catch (error) {
+        fail(error as Error)
+        return
+      }
+      for (const session of early) tls.sessions.keep(session, leaf)
+      signal.removeEventListener('abort', aborted)
+      secure.removeListener('error', fail)
+      resolve(secure)
+    })
+  })

@@ -1,0 +1,73 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
+import { CERTIFICATE, filesError, PRIVATE_KEY, readPem } from './files.js'
+
+/** A certificate with its key, PEM. */
+export interface Identity {
+  readonly cert: string
+  readonly key: string
+  /** The first certificate of `cert`. */
+  readonly leaf: X509Certificate
+}
+
+const leafOf = (where: string, cert: string): X509Certificate => {
+  try {
+    return new X509Certificate(cert)
+  } catch (error) {
+    throw filesError(`${where}: the certificate is damaged`, error)
+  }
+}
+
+const keyOf = (where: string, key: string): KeyObject => {
+  try {
+    return createPrivateKey(key)
+  } catch (error) {
+    const encrypted = /ENCRYPTED/.test(key)
+    throw filesError(
+      `${where}: ${encrypted ? 'the key is encrypted' : 'the key is damaged'}`,
+      error,
+      encrypted ? 'decrypt it: openssl pkey -in <file> -out <file>' : undefined
+    )
+  }
+}
+
+/** Checks that the two belong together and that OpenSSL takes them. Throws `tls.files`. */
+export const checkIdentity = (cert: string, key: string, certAt: string, keyAt: string): Identity => {
+  const leaf = leafOf(certAt, cert)
+  if (!leaf.checkPrivateKey(keyOf(keyAt, key))) {
+    throw filesError(`${keyAt}: the key does not belong to the certificate of ${certAt}`)
+  }
+  try {
+    createSecureContext({ cert, key })
+  } catch (error) {
+    throw filesError(`${certAt}: ${(error as Error).message}`, error)
+  }
+  return { cert, key, leaf }
+}
+
+/** Reads `cert` and `key`, which come together or not at all. Rejects with `tls.files`. */
+export const readIdentity = async (
+  { cert, key }: { readonly cert?: string; readonly key?: string },
+  dir: string
+): Promise<Identity | undefined> => {
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined) throw filesError('`key` is given without `cert`')
+  if (key === undefined) throw filesError('`cert` is given without `key`')
+  const [certText, keyText] = await Promise.all([
+    readPem('cert', cert, dir, CERTIFICATE, 'certificate'),
+    readPem('key', key, dir, PRIVATE_KEY, 'private key')
+  ])
+  return checkIdentity(certText, keyText, `cert ${cert}`, `key ${key}`)
+}
+
+/** Reads authorities. Rejects with `tls.files`. */
+export const readAuthorities = async (field: string, file: string, dir: string): Promise<string> => {
+  const text = await readPem(field, file, dir, CERTIFICATE, 'certificate')
+  leafOf(`${field} ${file}`, text)
+  try {
+    createSecureContext({ ca: text })
+  } catch (error) {
+    throw filesError(`${field} ${file}: ${(error as Error).message}`, error)
+  }
+  return text
+}
