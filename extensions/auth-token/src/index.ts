@@ -4,10 +4,14 @@ import { tokenOptions } from './options.js'
 import { prover } from './prove.js'
 import { TokenSource } from './source.js'
 import { verifier } from './verify.js'
+import path from 'node:path'
 
 export type { TokenEntry, TokenOptions } from './options.js'
 
 const method = 'token'
+
+const absolute = (file: string | undefined, dir: string): string | undefined =>
+  file === undefined ? undefined : path.resolve(dir, file)
 
 /** Nothing to prove with, or to check against: the method is known, but neither offered nor chosen. */
 const none = (registries: Registries): undefined => {
@@ -21,8 +25,10 @@ const none = (registries: Registries): undefined => {
 export default defineExtension({
   name: 'auth-token',
   options: tokenOptions,
-  setup({ registries, options, role, log, clock }): Lifecycle | undefined {
-    const { token, file, identity, tokens } = options
+  setup({ registries, options, role, log, clock, dir }): Lifecycle | undefined {
+    const { token, identity } = options
+    const file = absolute(options.file, dir)
+    const tokens = options.tokens?.map((entry) => ({ ...entry, file: absolute(entry.file, dir) }))
     const alone = token !== undefined || file !== undefined
 
     if (role === 'client') {

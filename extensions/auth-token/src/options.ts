@@ -7,7 +7,7 @@ const token = Type.String({
 })
 const file = Type.String({
   minLength: 1,
-  description: 'A file that holds the token; white space around it does not count'
+  description: 'A file that holds the token, relative to the configuration; white space around it does not count'
 })
 const identity = Type.String({ minLength: 1, maxLength: 128 })
 

@@ -83,6 +83,16 @@ describe('token files', () => {
     expect([...server.warnings, ...client.warnings]).to.deep.equal([])
   })
 
+  it('have paths that start at the folder of the configuration', async () => {
+    await write('token', good)
+    const server = setUp('server', { tokens: [{ identity: 'home', file: 'token' }] }, dir)
+    const client = setUp('client', { file: './token' }, dir)
+    await server.start?.()
+    await client.start?.()
+    const { proof } = await prove(client, challenge())
+    expect(accepted(await verify(server, proof, challenge())).identity.id).to.equal('home')
+  })
+
   it('that are missing or blank fail the start', async () => {
     await write('blank', '\n')
     for (const [name, reason] of [

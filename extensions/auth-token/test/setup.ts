@@ -41,7 +41,7 @@ export interface SetUp extends Lifecycle {
 }
 
 /** What a kernel does with the extension, as far as it concerns an authenticator. */
-export const setUp = (role: Side, options: Partial<TokenOptions>): SetUp => {
+export const setUp = (role: Side, options: Partial<TokenOptions>, dir = process.cwd()): SetUp => {
   const warnings: string[] = []
   const added: Authenticator[] = []
   const clock = new StillClock()
@@ -51,6 +51,7 @@ export const setUp = (role: Side, options: Partial<TokenOptions>): SetUp => {
     role,
     clock,
     log,
+    dir,
     options: { identity: 'default', ...options },
     registries: { authenticators: { add: (it: Authenticator) => added.push(it) } }
   }
@@ -61,7 +62,7 @@ export const setUp = (role: Side, options: Partial<TokenOptions>): SetUp => {
 
 export const prove = async (client: SetUp, to: Challenge): Promise<Proof> => {
   if (client.authenticator.prove === undefined) throw new Error('nothing to prove with')
-  return client.authenticator.prove(to)
+  return client.authenticator.prove(to, peer)
 }
 
 export const verify = async (server: SetUp, proof: Uint8Array, to: Challenge): Promise<AuthAnswer> => {
