@@ -1,4 +1,12 @@
-/** A certificate and its private key, PEM both. The certificate may be followed by its issuers. */
+import { generateKeyPair, type KeyObject } from 'node:crypto'
+import { promisify } from 'node:util'
+import { assemble, subjectOf, usages } from './assemble.js'
+import { type Authority, openAuthority } from './authority.js'
+import { invalid, shown } from './invalid.js'
+import { commonName, generalNames } from './names.js'
+import { toPem } from './pem.js'
+
+/** A certificate and its private key, PEM both (PKCS#8). The certificate may be followed by its issuers. */
 export interface KeyPair {
   readonly cert: string
   readonly key: string
@@ -6,14 +14,107 @@ export interface KeyPair {
 
 /** What a certificate is to say. */
 export interface CertificateOptions {
-  /** Subject common name. */
+  /** Subject common name, at most 64 characters. */
   readonly commonName: string
-  /** Subject alternative names: DNS names, IP addresses, `email:…`, `uri:…`. @default none */
+  /**
+   * Subject alternative names: DNS names, IP addresses, `email:…`, `uri:…`.
+   * @default none; for servers the common name, which has to be a DNS name or an IP address then
+   */
   readonly names?: readonly string[]
-  /** Days for which it is valid, from an hour ago on. @default 397; authorities 3650 */
+  /**
+   * Days for which it is valid, from an hour ago on (clocks differ). It never outlives its authority.
+   * @default 397, which is what browsers accept; authorities and self-signed ones 3650
+   */
   readonly days?: number
-  /** Bits of the RSA key. @default 2048; authorities 3072 */
+  /** Bits of the RSA key, 2048 to 8192. @default 2048; authorities 3072 */
   readonly bits?: number
-  /** For tests: when it begins to be valid. */
+  /** When it begins to be valid, for tests and for machines whose clock is behind. @default an hour ago */
   readonly notBefore?: Date
 }
+
+const hour = 3_600_000
+const day = 24 * hour
+/** A century: longer is a mistake. */
+const mostDays = 36_500
+
+const makeKeys = promisify(generateKeyPair)
+
+interface Kind {
+  readonly days: number
+  readonly bits: number
+  readonly usage: number
+  readonly purpose?: 'serverAuth' | 'clientAuth'
+  readonly authority: boolean
+}
+
+const whole = (what: string, value: number, least: number, most: number): number => {
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw invalid(`${what} has to be a whole number from ${least} to ${most}, got ${shown(value)}`)
+}
+
+const validity = (options: CertificateOptions, kind: Kind, issuer: Authority | undefined): [Date, Date] => {
+  const days = whole('days', options.days ?? kind.days, 1, mostDays)
+  // Certificates know whole seconds only.
+  const from = Math.floor((options.notBefore?.getTime() ?? Date.now() - hour) / 1000) * 1000
+  if (!(from >= 0)) throw invalid(`notBefore ${shown(options.notBefore)} is no date from 1970 on`)
+  const end = issuer === undefined ? Number.POSITIVE_INFINITY : Date.parse(issuer.certificate.validTo)
+  const to = Math.min(from + days * day, end)
+  if (to <= from) {
+    throw invalid('the authority is not valid any more', 'make a new authority: `rystra cert:ca`')
+  }
+  return [new Date(from), new Date(to)]
+}
+
+const make = async (options: CertificateOptions, kind: Kind, issuer?: Authority): Promise<KeyPair> => {
+  const subject = subjectOf(commonName(options.commonName))
+  const named = options.names ?? (kind.purpose === 'serverAuth' ? [options.commonName] : [])
+  const names = generalNames(named)
+  const [notBefore, notAfter] = validity(options, kind, issuer)
+  const { publicKey, privateKey } = await makeKeys('rsa', {
+    modulusLength: whole('bits', options.bits ?? kind.bits, 2048, 8192)
+  })
+  const { usage, purpose, authority } = kind
+  const der = await assemble({
+    subject,
+    names,
+    notBefore,
+    notAfter,
+    publicKey,
+    usage,
+    ...(purpose === undefined ? {} : { purpose }),
+    authority,
+    ...(issuer === undefined ? {} : { issuer }),
+    signer: issuer?.key ?? privateKey
+  })
+  return { cert: toPem('CERTIFICATE', der) + (issuer?.chain ?? ''), key: pkcs8(privateKey) }
+}
+
+const pkcs8 = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }) as string
+
+const { digitalSignature, keyEncipherment, keyCertSign, crlSign } = usages
+const server: Kind = {
+  days: 397,
+  bits: 2048,
+  usage: digitalSignature | keyEncipherment,
+  purpose: 'serverAuth',
+  authority: false
+}
+
+/** An authority of one's own; it signs no other authorities (path length 0). Rejects with `cert.invalid`. */
+export const makeAuthority = (options: CertificateOptions): Promise<KeyPair> =>
+  make(options, { days: 3650, bits: 3072, usage: keyCertSign | crlSign, authority: true })
+
+/** A certificate for a server, followed by its issuers. Rejects with `cert.invalid`. */
+export const issueServer = async (authority: KeyPair, options: CertificateOptions): Promise<KeyPair> =>
+  make(options, server, openAuthority(authority))
+
+/** A certificate for a client, followed by its issuers. Rejects with `cert.invalid`. */
+export const issueClient = async (authority: KeyPair, options: CertificateOptions): Promise<KeyPair> =>
+  make(
+    options,
+    { days: 397, bits: 2048, usage: digitalSignature, purpose: 'clientAuth', authority: false },
+    openAuthority(authority)
+  )
+
+/** A certificate for a server that clients know by its fingerprint. Rejects with `cert.invalid`. */
+export const selfSigned = (options: CertificateOptions): Promise<KeyPair> => make(options, { ...server, days: 3650 })
