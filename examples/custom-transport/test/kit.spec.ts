@@ -8,6 +8,7 @@ const directory = folder()
 transportKit(
   {
     transport: transportUnix({ directory }),
+    network: 'other',
     // Somebody who connects to the socket and speaks something else.
     stranger: ({ port }) => net.connect(`${directory}/${port}.sock`)
   },

@@ -91,7 +91,8 @@ export class DirectClient extends DirectLink {
       link.removeListener('close', gone)
       if (!this.#idle.delete(link) || link.destroyed) return
       if (link.readableLength === 0) link.destroy()
-      else this.onStream?.(this.adopt(link))
+      else if (this.onStream === undefined) cutOff(link)
+      else this.onStream(this.adopt(link))
       this.#dialMore()
     })
     this.#dialMore()

@@ -1,8 +1,14 @@
 import { defineExtension, type Extension } from '@rystra/plugin'
 import { MemoryNetwork } from './network.js'
+import type { MemoryStreamsNetwork } from './streams-network.js'
 
-/** The extension `transport-memory` on a network of its own. Give the same one to the server and its clients. */
-export const memoryTransport = (network = new MemoryNetwork()): Extension =>
+/**
+ * The extension `transport-memory` on a network of its own. Give the same one to the server and its clients.
+ *
+ * @example
+ * memoryTransport(new MemoryStreamsNetwork()) // registers the transport `memory-streams`
+ */
+export const memoryTransport = (network: MemoryNetwork | MemoryStreamsNetwork = new MemoryNetwork()): Extension =>
   defineExtension({
     name: 'transport-memory',
     setup({ registries }) {

@@ -15,7 +15,10 @@ const pigeon = defineExtension({
     })
 })
 
-transportKit({ transport: pigeon() }, { skip: { 'carries many links at once': 'there is one pigeon' } })
+transportKit(
+  { transport: pigeon(), network: 'other' },
+  { skip: { 'carries many links at once': 'there is one pigeon' } }
+)
 extensionKit({ use: pigeon() })
 // README
 

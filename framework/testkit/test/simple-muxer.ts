@@ -34,6 +34,10 @@ export type MuxFlaw =
   | 'tells-twice'
   | 'tells-early'
   | 'tolerates-garbage'
+  | 'keeps-unwanted'
+  | 'miscounts'
+  | 'leaks-aborted'
+  | 'at-most-500-streams'
   /** Frames of data of exactly so many bytes lose the last one. */
   | `loses-one-of-${number}`
 
@@ -159,18 +163,23 @@ class SimpleLink implements StreamLink {
   }
 
   get streams(): number {
-    return this.#streams.size
+    return this.#streams.size + (this.flaw === 'miscounts' && this.#streams.size > 50 ? 1 : 0)
   }
 
   async open(signal?: AbortSignal): Promise<Duplex> {
     if (this.flaw !== 'ignores-signal') signal?.throwIfAborted()
     const shut = this.#away || this.#closing || this.#told
     if (shut) throw new RystraError('mux.closed')
-    if (this.flaw === 'at-most-50-streams' && this.#streams.size >= 50) throw new RystraError('stream.limit')
+    const most = this.flaw === 'at-most-50-streams' ? 50 : this.flaw === 'at-most-500-streams' ? 500 : Infinity
+    if (this.#streams.size >= most) throw new RystraError('stream.limit')
     const stream = new SimpleStream(this, this.#next, true)
     this.#next += 2
     this.#streams.set(stream.id, stream)
     this.send(OPEN, stream.id)
+    if (this.flaw === 'leaks-aborted') {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      signal?.throwIfAborted()
+    }
     return stream
   }
 
@@ -292,6 +301,10 @@ class SimpleLink implements StreamLink {
 
   #opened(id: number): void {
     if (this.flaw === `deaf-${this.side}`) return
+    if (this.onStream === undefined && this.flaw !== 'keeps-unwanted') {
+      this.send(RESET, id)
+      return
+    }
     const stream = new SimpleStream(this, id, false)
     this.#streams.set(id, stream)
     if (this.flaw === 'other-order') setTimeout(() => this.onStream?.(stream), 60 - id)

@@ -6,6 +6,8 @@ export interface KitCase<Subject> {
   readonly name: string
   /** It looks at the whole process, so nothing else may run beside it. */
   readonly alone: boolean
+  /** Whether the case is about what the subject says of itself: that it makes streams, say. @default always */
+  applies?(subject: Subject): boolean
   /** Rejects unless the subject does it. `timeout` in ms, for any one thing in it. @default 5000 */
   run(subject: Subject, timeout?: number): Promise<void>
 }
@@ -37,12 +39,16 @@ export interface Kit<Subject> {
 /** What a case is written as. `prepare` is what all cases of a kit begin with. */
 export type Body<Prepared> = (prepared: Prepared, scope: Scope) => Promise<void> | void
 
+/** What is particular about a case. */
+export type CaseOptions<Subject> = Partial<Pick<KitCase<Subject>, 'alone' | 'applies'>>
+
 /** Makes the case of a kit whose cases all begin alike. */
 export const caseMaker =
   <Subject, Prepared>(prepare: (subject: Subject, scope: Scope) => Promise<Prepared> | Prepared) =>
-  (name: string, body: Body<Prepared>, { alone = false } = {}): KitCase<Subject> => ({
+  (name: string, body: Body<Prepared>, { alone = false, applies }: CaseOptions<Subject> = {}): KitCase<Subject> => ({
     name,
     alone,
+    applies,
     async run(subject, timeout) {
       const scope = new Scope(timeout)
       try {
@@ -60,13 +66,14 @@ const checkSkips = (title: string, skip: Readonly<Record<string, string>>, names
   }
 }
 
-/** Makes a kit of its cases. */
-export const defineKit = <Subject>(kind: string, cases: readonly KitCase<Subject>[]): Kit<Subject> => {
-  const names = new Set(cases.map(({ name }) => name))
-  if (names.size !== cases.length) throw new TypeError(`${kind}: two cases have one name`)
+/** Makes a kit of its cases. Those that do not apply to a subject are not shown with it. */
+export const defineKit = <Subject>(kind: string, all: readonly KitCase<Subject>[]): Kit<Subject> => {
+  const known = new Set(all.map(({ name }) => name))
+  if (known.size !== all.length) throw new TypeError(`${kind}: two cases have one name`)
   const kit = (subject: Subject, options: KitOptions = {}): void => {
     const { title = kind, skip = {}, timeout = 5_000, runner = globalThis as unknown as Runner } = options
-    checkSkips(title, skip, names)
+    const cases = all.filter(({ applies }) => applies?.(subject) ?? true)
+    checkSkips(title, skip, new Set(cases.map(({ name }) => name)))
     runner.describe(title, () => {
       for (const { name, run } of cases) {
         const reason = skip[name]
@@ -80,5 +87,5 @@ export const defineKit = <Subject>(kind: string, cases: readonly KitCase<Subject
       }
     })
   }
-  return Object.assign(kit, { cases })
+  return Object.assign(kit, { cases: all })
 }

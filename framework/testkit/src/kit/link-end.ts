@@ -60,18 +60,34 @@ export const openStream = async (scope: Scope, from: LinkEnd, to: LinkEnd): Prom
   const near = await scope.wait(from.link.open(), 'open()')
   near.on('error', () => {})
   near.write(OPENING)
-  await scope.until(() => to.incoming.length > 0, 'the stream at the other side')
-  const far = to.incoming.shift() as Duplex
-  await firstByte(scope, far)
-  return [near, far]
+  for (;;) {
+    await scope.until(() => to.incoming.length > 0, 'the stream at the other side')
+    const far = to.incoming.shift() as Duplex
+    // streams that were given up before they carried anything may have come first
+    if (await firstByte(scope, far)) return [near, far]
+  }
 }
 
-/** Takes the byte that {@link openStream} sends. */
-export const firstByte = async (scope: Scope, stream: Duplex): Promise<void> => {
+/** Takes the byte that {@link openStream} sends; `false` when the stream is gone without one. */
+export const firstByte = async (scope: Scope, stream: Duplex): Promise<boolean> => {
   let byte: Buffer | null = null
   await scope.until(() => {
     byte ??= stream.read(1)
     return byte !== null || stream.destroyed
   }, 'the first byte of the stream')
-  if ((byte as Buffer | null)?.equals(OPENING) !== true) throw new Error('the first byte of the stream is another one')
+  if (byte === null) return false
+  if (!OPENING.equals(byte)) throw new Error('the first byte of the stream is another one')
+  return true
 }
+
+/** From now on all that comes is sent back, on streams that are there and on those to come. */
+export const echo = ({ link, incoming }: LinkEnd): void => {
+  if (link.kind === 'bytes') return void link.duplex.pipe(link.duplex)
+  const back = (stream: Duplex): void => void stream.on('error', () => {}).pipe(stream)
+  link.onStream = back
+  incoming.splice(0).forEach(back)
+}
+
+/** A stream of this end's own. A link of bytes is the only one that it has. */
+export const ownStream = async ({ link }: LinkEnd): Promise<Duplex> =>
+  link.kind === 'bytes' ? link.duplex : (await link.open()).on('error', () => {})

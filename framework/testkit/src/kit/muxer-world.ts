@@ -5,6 +5,7 @@ import { type Faults, faulty } from '../fault/index.js'
 import { duplexPair } from '../pair.js'
 import { caseMaker } from './kit.js'
 import { LinkEnd, openStream } from './link-end.js'
+import type { Linked } from './linked.js'
 import type { Scope } from './scope.js'
 import { type Maker, make } from './subject.js'
 
@@ -73,7 +74,7 @@ export interface WorldOptions {
 }
 
 /** What the cases of the muxer kit work with: two ends of a muxed link. */
-export class MuxerWorld {
+export class MuxerWorld implements Linked {
   /** The first link, below the muxer. */
   lines!: Lines
   server!: LinkEnd
@@ -119,6 +120,11 @@ export class MuxerWorld {
     return this
   }
 
+  /** Loses the first link. */
+  cut(): void {
+    this.lines.client.destroy(new Error('cable'))
+  }
+
   end(side: 'server' | 'client'): LinkEnd {
     return side === 'server' ? this.server : this.client
   }
@@ -128,21 +134,6 @@ export class MuxerWorld {
     return openStream(this.scope, this.end(side), this.end(side === 'server' ? 'client' : 'server'))
   }
 }
-
-/** The muxed link of an end. */
-export const muxed = ({ link }: LinkEnd) => {
-  assert.ok(link.kind === 'streams', 'wrap() has to make a link of streams')
-  return link
-}
-
-export const sides = ['server', 'client'] as const
-
-/** Nothing is open any more, and both ends know. */
-export const countsNone = (world: MuxerWorld): Promise<void> =>
-  world.scope.until(
-    () => sides.every((side) => muxed(world.end(side)).streams === 0),
-    `both ends to count no streams, they count ${sides.map((side) => muxed(world.end(side)).streams).join(' and ')}`
-  )
 
 /** A case of the kit for muxers. */
 export const muxerCase = caseMaker<MuxerSubject, MuxerWorld>(MuxerWorld.of)

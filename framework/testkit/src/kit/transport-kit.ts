@@ -1,8 +1,6 @@
-import { isRystraError } from '@rystra/plugin'
 import assert from 'node:assert/strict'
-import { caseMaker, defineKit, type Kit } from './kit.js'
-import { type LinkEnd, openStream } from './link-end.js'
-import { pattern } from './pattern.js'
+import { defineKit, type Kit } from './kit.js'
+import { echo, ownStream } from './link-end.js'
 import { turns } from './scope.js'
 import {
   answersLate,
@@ -13,37 +11,18 @@ import {
   SIZES,
   showsReset
 } from './stream-checks.js'
-import { Inbox, quiet, send } from './streams.js'
-import { type TransportSubject, TransportWorld } from './transport-world.js'
-import { nothingUnhandled } from './unhandled.js'
+import { Inbox, send } from './streams.js'
+import { transportCase as it } from './transport-case.js'
+import { datagramCases } from './transport-datagrams.js'
+import { portCases } from './transport-ports.js'
+import { secureCases } from './transport-secure.js'
+import { streamCases } from './transport-streams.js'
+import type { TransportSubject } from './transport-world.js'
 
 /** More than the buffers of two kernels and four streams hold. */
 const FLOOD = 64 * 1_048_576
 
-const it = caseMaker<TransportSubject, TransportWorld>(TransportWorld.open)
-
-/** Rejects with the code, and soon. */
-const rejectsWith = async (promise: Promise<unknown>, code: string, what: string): Promise<void> => {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown
-  )
-  assert.ok(error !== undefined, `${what} did not fail`)
-  assert.ok(isRystraError(error), `${what} failed with something else than a RystraError: ${error}`)
-  assert.equal(error.code, code, `${what} failed with ${error.code} instead of ${code}`)
-}
-
-const echo = async (end: LinkEnd): Promise<void> => {
-  if (end.link.kind === 'bytes') end.link.duplex.pipe(end.link.duplex)
-  else for (const stream of end.incoming) stream.pipe(stream)
-}
-
 const cases = [
-  it('resolves port 0 to the one it listens on', async (world) => {
-    const { listener } = await world.listen()
-    assert.ok(Number.isInteger(listener.address.port) && listener.address.port > 0, `port ${listener.address.port}`)
-    assert.ok(listener.address.host !== '', 'the host is empty')
-  }),
   it('makes links that say what they carry and who is there', async (world) => {
     const { client, server } = await world.joined()
     assert.equal(client.link.kind, server.link.kind, 'the two ends of a link are of two kinds')
@@ -52,11 +31,24 @@ const cases = [
       assert.ok(Number.isInteger(peer.port) && peer.port >= 0, `the port of the peer is ${peer.port}`)
     }
   }),
-  it('listens on two ports at once', async (world) => {
-    const [one, two] = [await world.listen(), await world.listen()]
-    assert.notEqual(one.listener.address.port, two.listener.address.port)
-    await world.join(two)
-    assert.deepEqual([one.links.length, two.links.length], [0, 1], 'the link came to the other listener')
+  it('makes links of the kind that the subject says', async (world) => {
+    const { client, server } = await world.joined()
+    const { links = 'bytes', datagrams = false, secure = false } = world.subject
+    for (const { link } of [client, server]) {
+      assert.equal(link.kind, links, `the links carry ${link.kind}, and the subject says \`links: '${links}'\``)
+      const messages = link.kind === 'streams' && link.datagrams !== undefined
+      assert.equal(
+        messages,
+        datagrams,
+        `the subject says \`datagrams: ${datagrams}\`, and there is ${messages ? 'a' : 'no'} channel`
+      )
+      const encrypted = link.peer.tls !== undefined
+      assert.equal(
+        encrypted,
+        secure,
+        `the subject says \`secure: ${secure}\`, and the peer has ${encrypted ? 'facts' : 'no facts'} of TLS`
+      )
+    }
   }),
   ...SIZES.map((size) =>
     it(`carries ${size} bytes each way at once`, async (world, scope) => {
@@ -102,158 +94,64 @@ const cases = [
     await turns(50)
     await new Inbox(far, 4).cameWhole(scope, 1_000, 'the reader that came late')
   }),
-  it('carries many links at once', async (world, scope) => {
+  it('carries what is written in the turn in which a dial is done', async (world, scope) => {
     const listening = await world.listen()
-    const { address } = listening.listener
-    const ends = await Promise.all(Array.from({ length: 100 }, () => world.dial(address)))
-    const streams = await Promise.all(
-      ends.map(async ({ link }) => (link.kind === 'bytes' ? link.duplex : quiet(await link.open())))
+    const dialed = world.dial(listening.listener.address).then(async (end) => send(await ownStream(end), 9, 100_000))
+    await scope.wait(dialed, 'dial() and open()')
+    await scope.until(() => listening.links.length > 0, 'the link at the listener')
+    const [server] = listening.links
+    if (server === undefined) return
+    await scope.until(() => server.link.kind === 'bytes' || server.incoming.length > 0, 'the stream at the listener')
+    const far = server.link.kind === 'bytes' ? server.link.duplex : server.incoming[0]
+    await new Inbox(far as NonNullable<typeof far>, 9).cameWhole(scope, 100_000, 'the listener')
+  }),
+  it('carries what is written in the turn in which a link has come', async (world, scope) => {
+    const listening = await world.listen()
+    let written: Promise<void> | undefined
+    listening.onLink = (end) => {
+      written = ownStream(end).then((stream) => send(stream, 8, 100_000))
+    }
+    const client = await world.dial(listening.listener.address)
+    // some let a client speak first
+    if (client.link.kind === 'bytes') client.link.duplex.write('x')
+    await scope.until(() => written !== undefined, 'the link at the listener')
+    await scope.wait(written, 'open()')
+    await turns(30)
+    await scope.until(
+      () => client.link.kind === 'bytes' || client.incoming.length > 0,
+      'the stream at the end that dialed'
     )
+    const near = client.link.kind === 'bytes' ? client.link.duplex : client.incoming[0]
+    await new Inbox(near as NonNullable<typeof near>, 8).cameWhole(scope, 100_000, 'the end that dialed')
+  }),
+  it('carries many links at once', async (world, scope) => {
+    const count = 200
+    const listening = await world.listen()
+    listening.onLink = echo
+    const { address } = listening.listener
+    const ends = await scope.wait(
+      Promise.all(Array.from({ length: count }, () => world.dial(address))),
+      `${count} links to come up`
+    )
+    const streams = await Promise.all(ends.map(ownStream))
     const boxes = streams.map((stream, index) => new Inbox(stream, index * 100))
     for (const [index, stream] of streams.entries()) send(stream, index * 100, 20_000)
-    await scope.until(
-      () =>
-        listening.links.length === 100 &&
-        listening.links.every(({ link, incoming }) => link.kind === 'bytes' || incoming.length > 0),
-      'all links at the listener'
-    )
-    for (const end of listening.links) void echo(end)
+    await scope.until(() => listening.links.length === count, 'all links at the listener')
     await Promise.all(boxes.map((box, index) => box.cameWhole(scope, 20_000, `link ${index}`)))
-  }),
-  it('refuses a dial where nobody listens', async (world, scope) => {
-    const { listener } = await world.listen()
-    await scope.wait(listener.close(), 'close()')
-    await rejectsWith(world.dialInVain(listener.address), 'connect.unreachable', 'dial()')
-  }),
-  it('refuses an address that is in use', async (world, scope) => {
-    const first = await world.listen()
-    const again = world.server.listen(
-      world.listenOptions(first.listener.address.port),
-      () => {},
-      scope.signal,
-      world.host
-    )
-    await rejectsWith(scope.wait(again, 'the refusal'), 'listen.in-use', 'the second listen()')
-    await world.join(first)
-  }),
-  it('frees its address when it is closed', async (world, scope) => {
-    const { listener } = await world.listen()
-    await scope.wait(listener.close(), 'close()')
-    const again = await world.listen(listener.address.port)
-    await world.join(again)
-  }),
-  it('lets links go on when the listener is closed', async (world, scope) => {
-    const listening = await world.listen()
-    const { near, far } = await world.join(listening)
-    await scope.wait(listening.listener.close(), 'close() while a link is up')
-    await carriesWhole(scope, [near, far], 10_000)
-  }),
-  it('may be closed twice', async (world, scope) => {
-    const { listener } = await world.listen()
-    await scope.wait(Promise.all([listener.close(), listener.close()]), 'two calls of close()')
-    await scope.wait(listener.close(), 'a third close()')
-  }),
-  it('stops listening when its signal is aborted', async (world) => {
-    const over = new AbortController()
-    const { listener } = await world.listen(0, over.signal)
-    over.abort()
-    await turns(20)
-    await rejectsWith(world.dialInVain(listener.address), 'connect.unreachable', 'dial() after the abort')
-  }),
-  it('does not listen when its signal is aborted already', async (world, scope) => {
-    const listening = world.server.listen(world.listenOptions(), () => {}, AbortSignal.abort(), world.host)
-    scope.defer(async () => (await listening).close())
-    await scope.wait(Promise.allSettled([listening]), 'listen() to settle')
-    const address = await listening.then(
-      ({ address }) => address,
-      () => undefined
-    )
-    if (address === undefined) return
-    await rejectsWith(world.dialInVain(address), 'connect.unreachable', 'dial() to what was aborted')
-  }),
-  it('gives a dial up when its signal is aborted', async (world, scope) => {
-    const listening = await world.listen()
-    const { address } = listening.listener
-    const before = world.dialInVain(address, AbortSignal.abort())
-    await assert.rejects(before, 'dial() went on with a signal that was aborted already')
-    const over = new AbortController()
-    const during = world.dialInVain(address, over.signal)
-    over.abort()
-    await assert.rejects(during, 'dial() went on though its signal was aborted')
-    await turns(20)
-    await scope.until(() => listening.links.every(reading), 'the links of dials that were given up to go')
-  }),
-  it('keeps a link whose dial is done when the signal is aborted', async (world, scope) => {
-    const listening = await world.listen()
-    const over = new AbortController()
-    const client = await world.dial(listening.listener.address, over.signal)
-    await scope.until(() => listening.links.length === 1, 'the link at the listener')
-    over.abort()
-    await turns(20)
-    const ends = await openStream(scope, client, listening.links[0] as LinkEnd)
-    await carriesWhole(scope, ends, 1_000)
-  }),
-  it('is not disturbed by strangers', async (world, scope) => {
-    const listening = await world.listen()
-    const { near, far } = await world.join(listening)
-    const { address } = listening.listener
-    for (let turn = 0; turn < 30; turn++) {
-      const stranger = await strangerTo(world, address)
-      if (turn % 3 === 0) stranger.write(pattern(turn, 1_000), () => stranger.destroy())
-      else if (turn % 3 === 1) stranger.destroy()
-      else stranger.end(pattern(turn, 10))
-      stranger.resume()
-      scope.defer(() => stranger.destroy())
-    }
-    await turns(20)
-    await carriesWhole(scope, [near, far], 10_000)
-    const { address: after } = listening.listener
-    await world.dial(after)
-  }),
-  it(
-    'leaves no error that nobody handles',
-    async (world, scope) => {
-      await nothingUnhandled(async () => {
-        const listening = await world.listen()
-        const { address } = listening.listener
-        for (let round = 0; round < 10; round++) {
-          const over = new AbortController()
-          const dialed = world.client.dial(world.dialOptions(address), over.signal)
-          if (round % 2 === 0) setImmediate(() => over.abort())
-          else over.abort()
-          await Promise.allSettled([dialed])
-          await dialed.then(
-            (link) => (link.kind === 'bytes' ? quiet(link.duplex).destroy() : link.destroy()),
-            () => {}
-          )
-          const end = await world.dial(address)
-          end.drop()
-        }
-        await listening.listener.close()
-        await Promise.allSettled([world.client.dial(world.dialOptions(address), scope.signal)])
-        await turns(50)
-      })
-    },
-    { alone: true }
-  )
+  })
 ]
-
-/** Whether a link is over; one of bytes tells only who reads. */
-const reading = (end: LinkEnd): boolean => {
-  if (end.link.kind === 'bytes') end.link.duplex.resume()
-  return end.over
-}
-
-const strangerTo = async (world: TransportWorld, address: { host: string; port: number }) => {
-  if (world.subject.stranger !== undefined) return quiet(await world.subject.stranger(address))
-  const { link } = await world.dial(address)
-  return link.kind === 'bytes' ? link.duplex : quiet(await link.open())
-}
 
 /**
  * What every transport must do. Call it where `describe` may be called.
  *
  * @example
  * transportKit({ transport: carrierPigeon({ loft: 'north' }) })
+ * transportKit({ transport: quic(), links: 'streams', datagrams: true, secure: true, network: 'udp' })
  */
-export const transportKit: Kit<TransportSubject> = defineKit('transport', cases)
+export const transportKit: Kit<TransportSubject> = defineKit('transport', [
+  ...cases,
+  ...portCases,
+  ...secureCases,
+  ...streamCases,
+  ...datagramCases
+])

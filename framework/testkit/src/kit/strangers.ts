@@ -1,0 +1,93 @@
+import type { Address } from '@rystra/plugin'
+import dgram from 'node:dgram'
+import { once } from 'node:events'
+import net from 'node:net'
+import type { Duplex } from 'node:stream'
+import { ownStream } from './link-end.js'
+import { pattern } from './pattern.js'
+import { type Scope, turns } from './scope.js'
+import type { TransportWorld } from './transport-world.js'
+import { quiet } from './streams.js'
+
+/** Somebody who does not speak the transport. */
+interface Stranger {
+  say(bytes: Buffer): void
+  /** Leaves, in good order or not. */
+  leave(rudely: boolean): void
+}
+
+const overStream = (stream: Duplex): Stranger => ({
+  say: (bytes) => void quiet(stream).resume().write(bytes),
+  leave: (rudely) => void (rudely ? stream.destroy() : stream.end())
+})
+
+const overUdp = async (scope: Scope, { host, port }: Address): Promise<Stranger> => {
+  const socket = dgram.createSocket('udp4').on('error', () => {})
+  let over = false
+  let sending = 0
+  const close = (): void => {
+    if (!over) socket.close()
+    over = true
+  }
+  scope.defer(close)
+  return {
+    say: (bytes) => {
+      sending++
+      socket.send(bytes.subarray(0, 1_400), port, host, () => {
+        sending--
+      })
+    },
+    leave: (rudely) => {
+      if (rudely || sending === 0) close()
+      else setImmediate(close)
+    }
+  }
+}
+
+const stranger = async (world: TransportWorld, to: Address): Promise<Stranger> => {
+  const { subject, scope } = world
+  const { network = 'tcp' } = subject
+  if (subject.stranger === undefined && network === 'udp') return overUdp(scope, to)
+  let stream: Duplex
+  if (subject.stranger !== undefined) stream = await subject.stranger(to)
+  else if (network === 'other') stream = await ownStream(await world.dial(to))
+  else {
+    stream = net.connect({ ...to, allowHalfOpen: true })
+    quiet(stream)
+    await scope.wait(once(stream, 'connect'), 'a stranger to be connected')
+  }
+  scope.defer(() => stream.destroy())
+  return overStream(quiet(stream))
+}
+
+const request = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: stranger\r\n\r\n')
+/** Looks as TLS and QUIC do at first sight. */
+const openings = [Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]), Buffer.from([0xc0, 0, 0, 0, 1, 8, 1, 2, 3, 4])]
+
+/** What strangers do, by the name of it. Each comes many times. */
+export const manners = {
+  'send garbage': (one: Stranger, turn: number) => {
+    const opening = openings[turn % openings.length] as Buffer
+    one.say(turn % 3 === 0 ? pattern(turn, 1_300) : Buffer.concat([opening, pattern(turn, 40 * turn)]))
+    if (turn % 4 !== 0) one.leave(turn % 4 === 1)
+  },
+  'speak HTTP': (one: Stranger, turn: number) => {
+    one.say(request)
+    if (turn % 2 === 0) one.leave(false)
+  },
+  'say nothing': () => {},
+  'leave at once': (one: Stranger, turn: number) => {
+    if (turn % 3 === 0) one.say(Buffer.from([0x16]))
+    one.leave(turn % 2 === 0)
+  }
+} as const
+
+/** Many strangers come and do one of the things. */
+export const strangersCome = async (
+  world: TransportWorld,
+  to: Address,
+  manner: keyof typeof manners
+): Promise<void> => {
+  for (let turn = 0; turn < 30; turn++) manners[manner](await stranger(world, to), turn)
+  await turns(20)
+}

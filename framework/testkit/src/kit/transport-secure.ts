@@ -1,0 +1,74 @@
+import type { TlsFacts } from '@rystra/plugin'
+import assert from 'node:assert/strict'
+import type { LinkEnd } from './link-end.js'
+import { Inbox } from './streams.js'
+import { transportCase as it } from './transport-case.js'
+import type { TransportSubject, TransportWorld } from './transport-world.js'
+
+const applies = ({ secure = false }: TransportSubject): boolean => secure
+
+/** Bytes of keying material for channel binding, RFC 9266. */
+const BINDING = 32
+
+const factsOf = ({ link: { peer } }: LinkEnd): TlsFacts => {
+  assert.ok(peer.tls !== undefined, 'a peer on an encrypted link has no facts of TLS')
+  return peer.tls
+}
+
+const bindings = async (world: TransportWorld): Promise<(Buffer | undefined)[]> => {
+  const { client, server } = await world.joined()
+  return [client, server].map((end) => {
+    const { binding } = factsOf(end)
+    return binding === undefined ? undefined : Buffer.from(binding)
+  })
+}
+
+/** What transports that encrypt must do. */
+export const secureCases = [
+  it(
+    'says at both ends what protects a link',
+    async (world) => {
+      const { client, server } = await world.joined()
+      const [near, far] = [factsOf(client), factsOf(server)]
+      for (const { version, cipher } of [near, far]) {
+        assert.match(version, /^TLSv1\.[23]$/, `the version of TLS is ${version}`)
+        assert.ok(typeof cipher === 'string' && cipher.length > 4, `the cipher is ${cipher}`)
+      }
+      assert.deepEqual(
+        [near.version, near.cipher, near.alpn],
+        [far.version, far.cipher, far.alpn],
+        'the two ends say different things of one link'
+      )
+    },
+    { applies }
+  ),
+  it(
+    'gives each link keys of its own to bind a proof to, the same at both ends',
+    async (world) => {
+      const [near, far] = await bindings(world)
+      assert.equal(near?.toString('hex'), far?.toString('hex'), 'the two ends have different bindings')
+      if (near === undefined) return
+      assert.equal(near.length, BINDING, `a binding has ${near.length} bytes`)
+      const [again] = await bindings(world)
+      assert.notEqual(near.toString('hex'), again?.toString('hex'), 'two links have one binding')
+    },
+    { applies }
+  ),
+  it(
+    'sends nothing that can be read on the way',
+    async (world, scope) => {
+      const seen: Buffer[] = []
+      const listening = await world.listen()
+      const hop = await world.hop(listening.listener.address, (bytes) => void seen.push(Buffer.from(bytes)))
+      const { near, far } = await world.join(listening, hop.address)
+      const secret = 'a word that is for nobody else: '
+      const box = new Inbox(far)
+      for (let count = 0; count < 20; count++) near.write(secret)
+      await box.bytesCame(scope, secret.length * 20, 'the far end')
+      const whole = Buffer.concat(seen)
+      assert.ok(whole.length > secret.length * 20, 'the link did not go over the hop')
+      assert.ok(!whole.includes(secret), 'what was sent could be read on the way')
+    },
+    { applies: (subject) => applies(subject) && subject.network !== 'other' }
+  )
+]
