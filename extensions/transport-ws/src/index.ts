@@ -1,3 +1,28 @@
-import { defineExtension } from '@rystra/plugin'
+import { defineExtension, type DialOptions } from '@rystra/plugin'
+import { TlsDialer } from '@rystra/tls'
+import { dialWs, dialWss } from './dial.js'
+import { listenWs, listenWss } from './listen.js'
+import * as fields from './options.js'
 
-export default defineExtension({ name: 'transport-ws', setup() {} })
+/** Links over WebSocket, RFC 6455, with and without TLS: through HTTP proxies, reverse proxies and CDNs. */
+export default defineExtension({
+  name: 'transport-ws',
+  setup({ registries: { transports }, dir, stateDir, log, clock }) {
+    const host = { dir, stateDir, log, clock }
+    const dialer = new TlsDialer(host)
+    transports.add({
+      name: 'ws',
+      listenOptions: fields.ListenWs,
+      dialOptions: fields.DialWs,
+      listen: (options, onLink, signal, ports) => listenWs(options, { onLink, signal, ports, host }),
+      dial: (to, signal) => dialWs(to as DialOptions & fields.DialWs, signal, clock)
+    })
+    transports.add({
+      name: 'wss',
+      listenOptions: fields.ListenWss,
+      dialOptions: fields.DialWss,
+      listen: (options, onLink, signal, ports) => listenWss(options, { onLink, signal, ports, host }),
+      dial: (to, signal) => dialWss(to as DialOptions & fields.DialWss, signal, clock, dialer)
+    })
+  }
+})

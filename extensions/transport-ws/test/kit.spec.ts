@@ -1,0 +1,25 @@
+import { extensionKit, transportKit } from '@rystra/testkit'
+import net from 'node:net'
+import transportWs from '../src/index.js'
+import { registered, served, trusted } from './setup.js'
+
+transportKit(
+  {
+    transport: (side) => registered('ws', side),
+    dial: { proxy: 'none' },
+    stranger: ({ host, port }) => net.connect(port, host)
+  },
+  { title: 'transport-ws as a transport: ws' }
+)
+
+transportKit(
+  {
+    transport: (side) => registered('wss', side),
+    listen: served,
+    dial: { ...trusted, proxy: 'none' },
+    stranger: ({ host, port }) => net.connect(port, host)
+  },
+  { title: 'transport-ws as a transport: wss' }
+)
+
+extensionKit({ use: transportWs() }, { title: 'transport-ws as an extension' })
