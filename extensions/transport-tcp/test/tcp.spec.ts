@@ -12,7 +12,6 @@ const transport = ((): Transport => {
   return added[0] as Transport
 })()
 
-const ports = new SharedPorts()
 const never = new AbortController().signal
 const links: Link[] = []
 const listeners: Listener[] = []
@@ -24,7 +23,12 @@ const taken = (link: Link): net.Socket => {
   return link.duplex as net.Socket
 }
 
-const listen = async (port = 0, host = '127.0.0.1', signal = never): Promise<Listener & { links: Link[] }> => {
+const listen = async (
+  port = 0,
+  host = '127.0.0.1',
+  signal = never,
+  ports = new SharedPorts()
+): Promise<Listener & { links: Link[] }> => {
   const came: Link[] = []
   const onLink = (link: Link): void => {
     taken(link)

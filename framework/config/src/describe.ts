@@ -14,7 +14,8 @@ export const describe = (schema: TSchema): string => {
     case 'Union':
       return oneOf((schema.anyOf as TSchema[]).map(describe))
     case 'String': {
-      const { minLength, maxLength, format, pattern } = schema
+      const { minLength, maxLength, format, pattern, title } = schema
+      if (pattern !== undefined && title !== undefined) return title
       const what = format === undefined ? 'text' : `text of the form ${format}`
       return `${what}${bounds(minLength, maxLength, ' characters')}${pattern === undefined ? '' : ` matching ${pattern}`}`
     }

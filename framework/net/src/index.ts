@@ -1,4 +1,6 @@
 /** TCP for transports: dialing out, also through proxies, and ports that several transports share. */
-export * from './dial.js'
-export * from './errors.js'
+export * from './client-hello.js'
+export { type DialTcpOptions, type DialWorld, dialFields, dialTcp } from './dial.js'
+export { asError, dialError, hostPort, listenError } from './errors.js'
+export { withoutProxy } from './proxy/no-proxy.js'
 export * from './shared-ports.js'

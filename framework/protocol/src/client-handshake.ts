@@ -5,6 +5,7 @@ import { FrameDecoder } from './decoder.js'
 import { MAX_IGNORED_IN_HANDSHAKE, NONCE_SIZE } from './limits.js'
 import { type AuthOk, type HelloAck, type Message, messageNumber, OPTIONAL_TYPES } from './messages.js'
 import { MINOR, preface } from './preface.js'
+import { describeStranger } from './stranger.js'
 import { transcriptOf } from './transcript.js'
 import { errorFrom } from './wire-error.js'
 
@@ -111,7 +112,9 @@ export class ClientHandshake {
     if (!this.answered) {
       const type = buffer[start] as number
       // An HTTP, SSH or TLS server says something else first; tell that from a Rystra server with a fault.
-      if (!firstTypes.has(type) && type < OPTIONAL_TYPES) throw new RystraError('protocol.not-rystra')
+      if (!firstTypes.has(type) && type < OPTIONAL_TYPES) {
+        throw new RystraError('protocol.not-rystra', describeStranger(buffer.subarray(start, end)))
+      }
       this.answered = true
     }
     this.decoder.push(buffer, start, end)

@@ -6,6 +6,7 @@ import { MAX_IGNORED_IN_HANDSHAKE, NONCE_SIZE, PROOF_FRAME_LIMIT } from './limit
 import type { DataHello, Fields, Hello, Message } from './messages.js'
 import { common } from './negotiation.js'
 import { checkPreface, MINOR, preface } from './preface.js'
+import { answerStranger } from './stranger.js'
 import { transcriptOf } from './transcript.js'
 import { errorFrame } from './wire-error.js'
 
@@ -32,17 +33,22 @@ export interface Acceptance {
   readonly nonce?: Uint8Array
 }
 
+/** Bytes of a stranger that tell what he speaks. */
+const STRANGE = 256
+
 type State = 'preface' | 'hello' | 'deciding' | 'auth' | 'verifying' | 'done' | 'failed'
 
 /**
  * The server's half of the handshake, without I/O: bytes go in, frames come out.
  *
- * After anything thrown, or {@link refuse}, send the bytes of {@link farewell} (none for a stranger) and close.
+ * After anything thrown, or {@link refuse}, send the bytes of {@link farewell}, if any, and close.
  */
 export class ServerHandshake {
   private readonly decoder = new FrameDecoder()
   private state: State = 'preface'
   private matched = 0
+  /** The first bytes of somebody who does not speak Rystra. */
+  private strange: Uint8Array | undefined
   private hello: Hello | undefined
   private helloFrame: Uint8Array | undefined
   private digest: Uint8Array | undefined
@@ -109,9 +115,13 @@ export class ServerHandshake {
     return errorFrame(hidden, { detail: false })
   }
 
-  /** What to send after {@link push} threw: nothing to somebody who does not speak Rystra. */
+  /**
+   * What to send after {@link push} threw. Somebody who does not speak Rystra is told so in HTTP or TLS, if he speaks one
+   * of them as far as his first bytes go, and otherwise nothing.
+   */
   farewell(error: unknown): Uint8Array | undefined {
-    return isRystraError(error) && error.code === 'protocol.not-rystra' ? undefined : this.refuse(error)
+    if (!isRystraError(error) || error.code !== 'protocol.not-rystra') return this.refuse(error)
+    return this.strange === undefined ? undefined : answerStranger(this.strange)
   }
 
   /** Bytes behind the last frame of the handshake, in memory of their own. Once it is over. */
@@ -123,7 +133,15 @@ export class ServerHandshake {
     let at = start
     if (this.state === 'preface') {
       const before = this.matched
-      this.matched = checkPreface(before, buffer, start, end)
+      try {
+        this.matched = checkPreface(before, buffer, start, end)
+      } catch (error) {
+        this.strange = Buffer.concat([
+          preface.subarray(0, before),
+          buffer.subarray(start, Math.min(end, start + STRANGE))
+        ])
+        throw error
+      }
       at += this.matched - before
       if (this.matched < preface.length) return undefined
       this.state = 'hello'

@@ -170,8 +170,60 @@ describe('the server in the handshake', () => {
         thrown = error
       }
       expect(thrown, bytes).to.have.property('code', 'protocol.not-rystra')
-      expect(server.farewell(thrown)).to.equal(undefined)
+      expect(server.farewell(thrown), 'one byte of it says nothing yet').to.equal(undefined)
       expect(server.over).to.equal(true)
+    }
+  })
+
+  const toldTo = (...pieces: string[]): string | undefined => {
+    const server = new ServerHandshake()
+    try {
+      for (const piece of pieces) server.push(Buffer.from(piece, 'latin1'))
+    } catch (error) {
+      const bytes = server.farewell(error)
+      return bytes === undefined ? undefined : Buffer.from(bytes).toString('latin1')
+    }
+    throw new Error('it was taken')
+  }
+
+  it('tells who comes with HTTP that he is wrong here', () => {
+    const text = 'This port speaks the Rystra protocol, not HTTP.\n'
+    for (const line of [
+      'GET / HTTP/1.1\r\n\r\n',
+      'POST /cgi-bin/x HTTP/1.0\r\n',
+      'OPTIONS * HTTP/1.1\r\n',
+      'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+      'CONNECT example.org:443 HTTP/1.1\r\n',
+      'GET http://example.org/ HTTP/1.1\r\n',
+      'REPORT /dav HTTP/1.1\r\n'
+    ]) {
+      const said = toldTo(line) ?? ''
+      expect(said, line).to.match(/^HTTP\/1\.1 400 Bad Request\r\nContent-Type: text\/plain/)
+      const [head = '', body] = said.split('\r\n\r\n')
+      expect(body, line).to.equal(text)
+      expect(head)
+        .to.contain(`\r\nContent-Length: ${text.length}\r\n`)
+        .and.to.match(/\r\nConnection: close$/)
+    }
+    expect(toldTo('HEAD / HTTP/1.1\r\n'), 'no body for HEAD').to.match(/\r\n\r\n$/)
+    expect(toldTo('R', 'EPORT /dav HTTP/1.1\r\n'), 'begins like Rystra').to.contain(text)
+  })
+
+  it('tells who comes with TLS by an alert', () => {
+    expect(toldTo('\x16\x03\x01\x02\x00\x01')).to.equal('\x15\x03\x01\x00\x02\x02\x0a')
+  })
+
+  it('tells everybody else nothing', () => {
+    for (const said of [
+      'SSH-2.0-OpenSSH\r\n',
+      'EHLO example.org\r\n',
+      'GET',
+      'get / HTTP/1.1',
+      '\x16',
+      '\0',
+      'RYX /'
+    ]) {
+      expect(toldTo(said), said).to.equal(undefined)
     }
   })
 
@@ -336,6 +388,25 @@ describe('the client in the handshake', () => {
         codeOf(() => started().push(Buffer.from(bytes, 'latin1'))),
         JSON.stringify(bytes)
       ).to.equal('protocol.not-rystra')
+    }
+  })
+
+  it('says what else the server seems to be, and which transport it needs', () => {
+    for (const [bytes, detail, hint] of [
+      ['HTTP/1.1 400 Bad Request\r\nDate: x', 'an HTTP server answered: HTTP/1.1 400 Bad Request', 'ws or wss'],
+      ['\u0015\u0003\u0001\u0000\u0002\u0002\u0046', 'it speaks TLS', 'tls, wss or http2'],
+      ['\u0016\u0003\u0003', 'it speaks TLS', 'tls, wss or http2'],
+      ['SSH-2.0-OpenSSH_9.9\r\n', 'it said: SSH-2.0-OpenSSH_9.9', 'check host, port and transport'],
+      ['\u0000\u001b[2J', undefined, 'check host, port and transport']
+    ] as const) {
+      let thrown: unknown
+      try {
+        started().push(Buffer.from(bytes, 'latin1'))
+      } catch (error) {
+        thrown = error
+      }
+      expect(thrown, bytes).to.have.property('detail', detail)
+      expect((thrown as RystraError).hint).to.contain(hint)
     }
   })
 

@@ -189,8 +189,24 @@ describe('a handshake', () => {
     expect(ended).to.equal(true)
   })
 
-  it('says nothing to a stranger', async () => {
-    for (const garbage of ['GET / HTTP/1.1\r\n\r\n', '\x16\x03\x01', 'SSH-2.0-OpenSSH\r\n', 'RYX']) {
+  it('tells a browser and a TLS client in their own words that they are wrong here', async () => {
+    for (const [said, answer] of [
+      ['GET / HTTP/1.1\r\n\r\n', 'This port speaks the Rystra protocol, not HTTP.\n'],
+      ['\x16\x03\x01', '\x15\x03\x01\0\x02\x02\x0a']
+    ] as const) {
+      const [near, far] = pair()
+      const refused = failure(serverSide(far))
+      near.write(said)
+      const [answered, ended] = await readUntilFor(near)
+      expect(answered.toString('latin1').endsWith(answer), said).to.equal(true)
+      expect(ended).to.equal(true)
+      expect((await refused).code).to.equal('protocol.not-rystra')
+      await until(() => far.destroyed, 'it was closed')
+    }
+  })
+
+  it('says nothing to another stranger', async () => {
+    for (const garbage of ['SSH-2.0-OpenSSH\r\n', 'RYX', '\0\0\0']) {
       const [near, far] = pair()
       const refused = failure(serverSide(far))
       near.write(garbage)
