@@ -5,6 +5,7 @@ import { tlsError } from './errors.js'
 import { tlsFacts } from './facts.js'
 import { firstBytes, plainAlert, plainHttpAnswer } from './first-bytes.js'
 import { HandshakeLog } from './handshake-log.js'
+import { showResets } from './resets.js'
 import type { ServerTls, TlsHost } from './server-tls.js'
 
 /** Milliseconds somebody who is turned away has to take our last words. */
@@ -122,7 +123,7 @@ export class TlsAcceptor {
   #giveUp(one: Undecided, detail: string): void {
     if (!this.#decided(one)) return
     this.#log.failed(new RystraError('tls.handshake', { side: 'server', detail }), one.peer)
-    one.socket.resetAndDestroy()
+    one.socket.destroy()
   }
 
   #decided(one: Undecided): boolean {
@@ -147,6 +148,7 @@ export class TlsAcceptor {
       return
     }
     this.#decided(one)
+    showResets(socket, one.socket)
     const error = this.#refusal(socket)
     if (error !== undefined) {
       this.#log.failed(error, one.peer)

@@ -84,7 +84,7 @@ class Trust implements ClientTls {
   }
 
   #checkPin(leaf: X509Certificate): void {
-    const seen = fingerprintOf(leaf)
+    const seen = fingerprintOf(leaf.raw)
     if (this.#pin === undefined || seen === this.#pin) return
     throw new RystraError('tls.wrong-fingerprint', { side: 'client', detail: `${this.#where}, it is ${seen}` })
   }
@@ -101,7 +101,7 @@ class Trust implements ClientTls {
       typeof reason === 'string' ? reason : ((reason as NodeJS.ErrnoException | null)?.code ?? 'CERT_UNTRUSTED')
     const error = tlsError(Object.assign(new Error(code), { code }), 'client', this.#where)
     const seen = {
-      'tls.untrusted': fingerprintOf(leaf),
+      'tls.untrusted': fingerprintOf(leaf.raw),
       'tls.wrong-host': leaf.subjectAltName ?? leaf.subject,
       'tls.expired': `${leaf.validFrom} to ${leaf.validTo}`
     }[error.code as string]
@@ -110,7 +110,7 @@ class Trust implements ClientTls {
       side: 'client',
       detail: known
         ? `${error.detail}${seen === undefined ? '' : ` (${seen})`}`
-        : `${this.#where}, ${code} (${fingerprintOf(leaf)})`,
+        : `${this.#where}, ${code} (${fingerprintOf(leaf.raw)})`,
       cause: error.cause
     })
   }

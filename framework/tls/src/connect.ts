@@ -1,8 +1,10 @@
+import { type Clock, RystraError } from '@rystra/plugin'
 import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import type { ClientTls } from './client-tls.js'
 import { tlsError } from './errors.js'
+import { showResets } from './resets.js'
 
 /** What to speak TLS on. */
 export interface ConnectTlsOptions {
@@ -12,6 +14,8 @@ export interface ConnectTlsOptions {
   readonly alpn: readonly string[]
   /** For errors: `tls 127.0.0.1:7000`. */
   readonly where: string
+  /** Milliseconds the handshake may take. @default as long as it takes */
+  readonly timeout?: { readonly ms: number; readonly clock: Clock }
 }
 
 /**
@@ -21,7 +25,7 @@ export interface ConnectTlsOptions {
  */
 export const connectTls = (tls: ClientTls, options: ConnectTlsOptions, signal: AbortSignal): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
-    const { socket, alpn, where } = options
+    const { socket, alpn, where, timeout } = options
     const kept = tls.sessions.take()
     const given = (): Error => (signal.reason instanceof Error ? signal.reason : new Error('given up'))
     // TLS reports what happens to it.
@@ -38,17 +42,24 @@ export const connectTls = (tls: ClientTls, options: ConnectTlsOptions, signal: A
       rejectUnauthorized: false,
       ...(kept === undefined ? {} : { session: kept.session })
     })
+    showResets(secure, socket)
     let leaf: X509Certificate | undefined
     const early: Buffer[] = []
-    const fail = (error: Error): void => {
+    const settle = (): void => {
       signal.removeEventListener('abort', aborted)
-      tls.sessions.forget()
       secure.removeListener('error', fail)
+      cancel?.()
+    }
+    const fail = (error: Error): void => {
+      settle()
+      tls.sessions.forget()
       secure.on('error', () => {}).destroy()
       socket.destroy()
       reject(tlsError(error, 'client', where))
     }
     const aborted = (): void => fail(given())
+    const late = (): void => fail(new RystraError('tls.handshake', { detail: `${where}, no answer in time` }))
+    const cancel = timeout?.clock.after(timeout.ms, late)
     signal.addEventListener('abort', aborted, { once: true })
     secure.once('error', fail)
     secure.on('session', (session: Buffer) => {
@@ -63,8 +74,7 @@ export const connectTls = (tls: ClientTls, options: ConnectTlsOptions, signal: A
         return
       }
       for (const session of early) tls.sessions.keep(session, leaf)
-      signal.removeEventListener('abort', aborted)
-      secure.removeListener('error', fail)
+      settle()
       resolve(secure)
     })
   })

@@ -97,7 +97,9 @@ const other = (side: Side): Side => (side === 'client' ? 'server' : 'client')
  */
 export const tlsError = (cause: Error, side: Side, detail: string): RystraError => {
   if (isRystraError(cause)) return cause
-  const { code = '' } = cause as NodeJS.ErrnoException
+  // Those of a DOMException, as signals give them, are numbers.
+  const { code: given } = cause as { code?: unknown }
+  const code = typeof given === 'string' ? given : ''
   const make = (meaning: Meaning, finder: Side): RystraError => {
     const hint = meaning.hint ?? (finder === 'server' ? clientHints[meaning.code] : undefined)
     return new RystraError(meaning.code, {

@@ -46,7 +46,7 @@ const find = async (dir: string, host: Host): Promise<Identity> => {
     if (text === undefined) {
       await make(dir, file)
       const made = check(await readFile(file, 'utf8'), file)
-      log.info({ file, fingerprint: fingerprintOf(made.leaf) }, 'made a self-signed certificate, and keeps it')
+      log.info({ file, fingerprint: fingerprintOf(made.leaf.raw) }, 'made a self-signed certificate, and keeps it')
       return made
     }
     try {
@@ -54,7 +54,7 @@ const find = async (dir: string, host: Host): Promise<Identity> => {
       // One that is not valid yet is kept: then it is the clock that is wrong.
       if (Date.parse(identity.leaf.validTo) > clock.now()) {
         await warnIfOpen(file, host)
-        log.info({ file, fingerprint: fingerprintOf(identity.leaf) }, 'uses its self-signed certificate')
+        log.info({ file, fingerprint: fingerprintOf(identity.leaf.raw) }, 'uses its self-signed certificate')
         return identity
       }
       log.warn({ file }, 'the self-signed certificate has expired: clients have to pin another')

@@ -111,7 +111,7 @@ class Files implements ServerTls {
     private readonly own: Identity | undefined
   ) {
     this.#read = first
-    this.join = own === undefined ? undefined : { fingerprint: fingerprintOf(own.leaf) }
+    this.join = own === undefined ? undefined : { fingerprint: fingerprintOf(own.leaf.raw) }
     this.#expiry = new ExpiryWatch(host.log, host.clock)
     this.#watchExpiry()
     if (fields.cert !== undefined || fields.clientCa !== undefined) this.#lookLater()
@@ -164,7 +164,7 @@ class Files implements ServerTls {
       if (this.#closed || same(read.pem, this.#read.pem)) return
       this.#read = read
       log.info(
-        { fingerprint: fingerprintOf(read.identity.leaf), expires: read.identity.leaf.validTo },
+        { fingerprint: fingerprintOf(read.identity.leaf.raw), expires: read.identity.leaf.validTo },
         'certificate files were read again'
       )
       this.#watchExpiry()
