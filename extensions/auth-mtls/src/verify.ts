@@ -1,0 +1,38 @@
+import type { AuthAnswer, Authenticator, Clock } from '@rystra/plugin'
+import { type CertificateFacts, readCertificate } from './certificate.js'
+import { checkProof } from './proof.js'
+import type { Revocation } from './revocation.js'
+import type { Rule } from './rules.js'
+
+/** Names a certificate in the log. */
+const shown = ({ fingerprint }: CertificateFacts): string => `certificate sha256:${fingerprint}`
+
+const decide = (facts: CertificateFacts, rules: readonly Rule[], revocation: Revocation, now: number): AuthAnswer => {
+  // A TLS session that was resumed, and a transport with a clock of its own, may let pass what has run out since.
+  if (now > facts.notAfter) return { deny: `${shown(facts)} has expired` }
+  if (now < facts.notBefore) return { deny: `${shown(facts)} is not valid yet` }
+  const objection = revocation.objection(facts)
+  if (objection !== undefined) return { deny: `${shown(facts)}: ${objection}` }
+  for (const rule of rules) {
+    const answer = rule(facts)
+    if (answer === undefined) continue
+    return 'deny' in answer ? { deny: `${shown(facts)}: ${answer.deny}` } : answer
+  }
+  return { deny: `${shown(facts)}: no rule fits` }
+}
+
+/** The server half: whose certificate is it? */
+export const verifier =
+  (rules: readonly Rule[], revocation: Revocation, clock: Clock): NonNullable<Authenticator['verify']> =>
+  async (proof, challenge, { tls }) => {
+    if (tls?.certificate === undefined) return { deny: 'the link has no verified certificate' }
+    if (!checkProof(proof, challenge)) return { deny: 'the proof is for another handshake' }
+    let facts: CertificateFacts
+    try {
+      facts = readCertificate(tls.certificate)
+    } catch (error) {
+      return { deny: `the certificate cannot be read: ${(error as Error).message}` }
+    }
+    await revocation.refresh()
+    return decide(facts, rules, revocation, clock.now())
+  }
