@@ -1,12 +1,11 @@
 import { X509Certificate, verify } from 'node:crypto'
 import { type Authority, openAuthority } from './authority.js'
+import { bigOf, type ParsedCrl, parseCrl, type RevocationReason, revocationReasons } from './crl.js'
 import {
   type Asn1,
   bytesOf,
-  decode,
   enumerated,
   extension,
-  extensionsOf,
   integer,
   partsOf,
   sequence,
@@ -19,16 +18,6 @@ import type { KeyPair } from './issue.js'
 import { oids } from './oids.js'
 import { certificatesOf, crlsOf, derOf, toPem } from './pem.js'
 import { signed } from './sign.js'
-
-/** Why a certificate is revoked (RFC 5280 §5.3.1). Nothing is said of it without a reason. */
-export const revocationReasons = {
-  keyCompromise: 1,
-  affiliationChanged: 3,
-  superseded: 4,
-  cessationOfOperation: 5,
-  privilegeWithdrawn: 9
-} as const
-export type RevocationReason = keyof typeof revocationReasons
 
 /** A certificate that is to be trusted no more. */
 export interface Revocation {
@@ -45,39 +34,23 @@ interface Earlier {
   readonly number: bigint
 }
 
-const bigOf = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).toString('hex') || '0'}`)
-
 const integerOf = (value: bigint): Asn1 => {
   const hex = value.toString(16)
   return integer(Buffer.from(hex.padStart(hex.length + (hex.length % 2), '0'), 'hex'))
 }
 
-/** One element of DER and its header, from the start of `der`. */
-const elementAt = (der: Buffer, offset: number): Buffer => {
-  const first = der[offset + 1] ?? 0
-  const more = first > 0x80 ? first & 0x7f : 0
-  const length = more === 0 ? first : der.readUIntBE(offset + 2, more)
-  return der.subarray(offset, offset + 2 + more + length)
-}
-
 const read = (pem: string, { certificate }: Authority): Earlier => {
+  let crl: ParsedCrl
   try {
-    const der = derOf(crlsOf(pem)[0] ?? '')
-    const [body, , signature] = partsOf(decode(der))
-    const headerLength = (der[1] ?? 0) > 0x80 ? 2 + ((der[1] ?? 0) & 0x7f) : 2
-    const hash = certificate.publicKey.asymmetricKeyType === 'ed25519' ? undefined : 'sha256'
-    const good = verify(hash, elementAt(der, headerLength), certificate.publicKey, bytesOf(signature).subarray(1))
-    if (!good) throw invalid('the revocation list was not signed by this authority')
-    const parts = partsOf(body)
-    const extensions = parts.find((one) => one.tagClass === 0x80)
-    const number = extensionsOf(partsOf(extensions)[0]).get(oids.crlNumber)
-    // version, algorithm, issuer, thisUpdate, nextUpdate?, revokedCertificates?
-    const entries = parts.slice(3).find((one) => one.tagClass === 0 && one.type === 16)
-    return { entries: partsOf(entries), number: number === undefined ? 0n : bigOf(bytesOf(number.value)) }
-  } catch (error) {
-    if ((error as { code?: unknown }).code === 'cert.invalid') throw error
-    throw invalid(`the revocation list cannot be read: ${(error as Error).message}`)
+    crl = parseCrl(derOf(crlsOf(pem)[0] ?? ''))
+  } catch (cause) {
+    throw invalid(`the revocation list so far cannot be read: ${(cause as Error).message}`)
   }
+  const hash = certificate.publicKey.asymmetricKeyType === 'ed25519' ? undefined : 'sha256'
+  if (!verify(hash, crl.signed, certificate.publicKey, crl.signature)) {
+    throw invalid('the revocation list so far was not signed by this authority')
+  }
+  return { entries: crl.entries, number: crl.number ?? 0n }
 }
 
 const entryOf = (revocation: Revocation | string, { certificate: issuer }: Authority): Asn1 => {
