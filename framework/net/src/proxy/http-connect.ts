@@ -9,12 +9,10 @@ const MAX_HEAD = 16 * 1024
 /** Has an HTTP proxy connect `socket` to `target`, `host:port`: RFC 9110, section 9.3.6. Rejects with what went wrong. */
 export const httpConnect = (socket: net.Socket, target: string, credentials?: Credentials): Promise<void> =>
   new Promise((resolve, reject) => {
-    const options: http.RequestOptions & { readonly setDefaultHeaders: boolean } = {
+    const request = http.request({
       method: 'CONNECT',
       path: target,
       createConnection: () => socket,
-      // Without those of Node: it would ask the proxy to close.
-      setDefaultHeaders: false,
       headers: {
         host: target,
         'user-agent': 'rystra',
@@ -22,8 +20,9 @@ export const httpConnect = (socket: net.Socket, target: string, credentials?: Cr
         ...(credentials === undefined ? {} : { 'proxy-authorization': `Basic ${basic(credentials)}` })
       },
       maxHeaderSize: MAX_HEAD
-    }
-    const request = http.request(options)
+    })
+    // Node would ask the proxy to close.
+    request.removeHeader('connection')
     request.on('connect', (answer, _socket, behind) => {
       const { statusCode = 0 } = answer
       if (statusCode < 200 || statusCode > 299) return reject(refusal(answer, credentials))
