@@ -26,3 +26,9 @@ export const loadPreset = async (): Promise<readonly Extension[]> => {
   ])
   return modules.map((module) => module.default as Extension)
 }
+
+/** Packages of things that are not named as their package is; everything else is found by its name. */
+export const otherPackages: Readonly<Record<string, string>> = Object.freeze({
+  'transport:wss': '@rystra/transport-ws',
+  'transport:h2c': '@rystra/transport-http2'
+})

@@ -128,7 +128,7 @@ describe('init', () => {
     const json = JSON.parse(read(dir, 'package.json'))
     expect(json).to.include({ name: 'mine', type: 'commonjs' })
     expect(json.dependencies).to.include({ rystra: '1.2.3', x: '1.0.0' }).and.have.property('@rystra/plugin')
-    expect(read(dir, '.gitignore')).to.equal('dist\n/.env\nnode_modules/\n.rystra-backup/\n')
+    expect(read(dir, '.gitignore')).to.equal('dist\n/.env\nnode_modules/\n.rystra/\n.rystra-backup/\n')
     expect(parseEnv(read(dir, '.env')))
       .to.include({ OTHER: '1' })
       .and.have.property('RYSTRA_TOKEN')

@@ -93,7 +93,9 @@ export const writeProject = async (
   }
 
   // The secret first, and out of git before it is there.
-  await put('.gitignore', (before) => withLines(before ?? '', ['node_modules/', '.env', `${backupFolder}/`]))
+  await put('.gitignore', (before) =>
+    withLines(before ?? '', ['node_modules/', '.env', '.rystra/', `${backupFolder}/`])
+  )
   await put('.env', (before) => envOf(before, options.token), 0o600)
   await put(config, () => configOf[plan.format](plan))
   const dependencies = await dependenciesOf(dir)

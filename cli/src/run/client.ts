@@ -5,6 +5,7 @@ import { createClient } from '../index.js'
 import { createLog } from '../log.js'
 import { feedClient } from './events.js'
 import { Feed } from './feed.js'
+import { stateFolder } from './state.js'
 import { untilStopped } from './until-stopped.js'
 
 /** How a client is run. */
@@ -26,7 +27,8 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
   const origin = { dir, ...(path === undefined ? {} : { file: path }) }
   const base = validateBase(options.config, origin)
   const log = await createLog({ config: base.log, level: brief ? undefined : 'warn', debug })
-  const client = await createClient(base, { dir, log })
+  const stateDir = stateFolder(path !== undefined)
+  const client = await createClient(base, { dir, log, ...(stateDir === undefined ? {} : { stateDir }) })
   const { transport = 'tcp', host = '', port = 0 } = base.client?.connect ?? {}
   const feed = new Feed(json, brief)
   feedClient(feed, client, formatServer({ transport, host, port }))

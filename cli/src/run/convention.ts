@@ -1,17 +1,17 @@
 import { packageFor } from '@rystra/kernel'
 import { RystraError } from '@rystra/model'
-import { presetPackages } from '../preset.js'
+import { otherPackages, presetPackages } from '../preset.js'
 import { packageResolver } from '../project/resolver.js'
 
 /**
  * Packages that things named on the command line need beyond the preset, by the names such packages have:
- * `transport:tls` → `@rystra/transport-tls`. Throws `registry.unknown` when one is not installed.
+ * `transport:tls` → `@rystra/transport-tls`, `transport:wss` → `@rystra/transport-ws`. Throws `registry.unknown` when one is not installed.
  */
 export const packagesFor = async (dir: string, ...capabilities: readonly string[]): Promise<string[]> => {
   const resolve = await packageResolver(dir)
   const needed: string[] = []
   for (const capability of capabilities) {
-    const name = packageFor(capability)
+    const name = otherPackages[capability] ?? packageFor(capability)
     if (name === undefined || presetPackages.includes(name)) continue
     if (resolve(name) === undefined) throw missing(capability, name)
     needed.push(name)

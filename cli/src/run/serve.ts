@@ -9,6 +9,7 @@ import { packagesFor } from './convention.js'
 import { dialable } from './dialable.js'
 import { feedServer } from './events.js'
 import { Feed } from './feed.js'
+import { stateFolder } from './state.js'
 import { givenToken, tokenEntry } from './token.js'
 import { untilStopped } from './until-stopped.js'
 
@@ -92,19 +93,24 @@ const configured = (loaded: LoadedConfig, { transport, host, port, token }: Serv
 }
 
 /** What the other side needs, whatever the transport. */
-export const joinArgs = ({ transport, host, port }: Listening, token: string): string[] => [
+export const joinArgs = ({ transport, host, port, join = {} }: Listening, token: string): string[] => [
   '--to',
   formatServer({ transport, host: dialable(host), port }),
   '--token',
-  token
+  token,
+  ...Object.entries(join).flatMap(([field, value]) => ['--dial', `${field}=${value}`])
 ]
 
 const quoted = (word: string): string =>
   /^[\w@%+=:,./[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 
 const tellStarted = (feed: Feed, server: Server, token: string | undefined): void => {
-  for (const one of server.listening)
-    feed.event('listening', one, `Listening on ${one.transport} ${formatAddress(one)}.`)
+  for (const one of server.listening) {
+    const fields = Object.entries(one.join ?? {}).map(([field, value]) => `${field}=${value}`)
+    const needed =
+      token === undefined && fields.length > 0 ? ` Clients need ${fields.join(', ')} in client.connect.` : ''
+    feed.event('listening', one, `Listening on ${one.transport} ${formatAddress(one)}.${needed}`)
+  }
   const [first] = server.listening
   if (token === undefined || first === undefined) return
   const args = joinArgs(first, token)
@@ -124,7 +130,8 @@ export const serve = async (options: ServeOptions): Promise<void> => {
     level: loaded === undefined ? 'warn' : undefined,
     debug: options.debug
   })
-  const server = await createServer(config, { dir, log })
+  const stateDir = stateFolder(loaded !== undefined)
+  const server = await createServer(config, { dir, log, ...(stateDir === undefined ? {} : { stateDir }) })
   const feed = new Feed(options.json, loaded !== undefined)
   feedServer(feed, server)
   await untilStopped(server, feed, () => tellStarted(feed, server, token))

@@ -1,6 +1,13 @@
 import type { Address, ProxySpec, RystraError, SessionInfo } from '@rystra/model'
 import type { CloseStreamContext, StreamInfo, UnregisterProxyContext } from '@rystra/plugin'
 
+/** An address that the server really listens on. */
+export type Listening = {
+  readonly transport: string
+  /** Fields of `client.connect` that a client needs there. See `Listener.join`. */
+  readonly join?: Readonly<Record<string, string>>
+} & Address
+
 /** A proxy that visitors can reach. */
 export interface PublishedProxy {
   readonly spec: ProxySpec
@@ -20,7 +27,7 @@ export interface Refused {
 
 /** What a server tells; arguments of the listeners. */
 export interface ServerEvents {
-  listening: [{ readonly transport: string } & Address]
+  listening: [Listening]
   connected: [SessionInfo]
   disconnected: [SessionInfo, RystraError | undefined]
   published: [PublishedProxy]

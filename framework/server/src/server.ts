@@ -2,10 +2,10 @@ import { EventEmitter } from 'node:events'
 import { type ResolvedConfig, type ResolvedServer, type RystraConfig, validateBase, validateWith } from '@rystra/config'
 import { Kernel, type KernelUse, loadWithPreset } from '@rystra/kernel'
 import { type Logger, RystraError, type SessionInfo, silentLog } from '@rystra/model'
-import type { Address, Clock, Extension, GenerationRef, Listener, ReloadContext } from '@rystra/plugin'
+import type { Clock, Extension, GenerationRef, Listener, ReloadContext } from '@rystra/plugin'
 import { drained, orElse } from '@rystra/session'
 import { Acceptor } from './acceptor.js'
-import type { PublishedProxy, ServerEvents } from './events.js'
+import type { Listening, PublishedProxy, ServerEvents } from './events.js'
 import { Holders } from './holders.js'
 import { LastPorts } from './last-ports.js'
 import type { ServerState } from './state.js'
@@ -25,9 +25,6 @@ export interface ServerOptions {
   /** Where to find a package before it is looked for in `node_modules`. */
   readonly resolve?: (name: string) => string | undefined
 }
-
-/** An address the server really listens on. */
-export type Listening = { readonly transport: string } & Address
 
 interface Listed {
   readonly key: string
@@ -118,7 +115,9 @@ export class Server extends EventEmitter<ServerEvents> {
           continue
         }
         const listener = await this.#acceptor.listen(entry, generation)
-        listed.push({ key, listener, listening: { transport: entry.transport, ...listener.address } })
+        const { address, join } = listener
+        const listening = { transport: entry.transport, ...address, ...(join === undefined ? {} : { join }) }
+        listed.push({ key, listener, listening })
         this.#state.log.info({ transport: entry.transport, ...listener.address }, 'listening')
       }
       return listed
