@@ -3,10 +3,11 @@ import type { ByteLink, Clock, DialOptions, TlsFacts } from '@rystra/plugin'
 import { connectTls, type TlsDialer, tlsFacts } from '@rystra/tls'
 import type { IncomingMessage } from 'node:http'
 import net, { type Socket } from 'node:net'
-import { WebSocket } from 'ws'
+import type { ClientOptions } from 'ws'
 import { checkBound, withoutEnds } from './bound.js'
 import { withDeadline } from './deadline.js'
-import { DEFAULT_PATH, MAX_HEAD, SUBPROTOCOL, socketLimits } from './limits.js'
+import { Handshake } from './handshake.js'
+import { DEFAULT_PATH, MAX_HEAD, SUBPROTOCOL } from './limits.js'
 import type { DialWs, DialWss } from './options.js'
 import { brokenOff, refusedWith } from './refusal.js'
 import { WsStream } from './stream.js'
@@ -21,42 +22,37 @@ interface Opening {
   readonly sealed: boolean
 }
 
-/** Unpredictable masks protect intermediaries that mistake what a stranger chose for HTTP. Inside TLS there are none. */
-const noMask = (mask: Buffer): void => void mask.fill(0)
-
 const open = ({ socket, url, headers, facts, sealed }: Opening, signal: AbortSignal): Promise<WsStream> =>
   new Promise((resolve, reject) => {
-    const ws = new WebSocket(url, SUBPROTOCOL, {
-      ...socketLimits,
-      ...(sealed ? { generateMask: noMask } : {}),
+    const handshake = new Handshake(url, SUBPROTOCOL, {
+      perMessageDeflate: false,
       headers,
       followRedirects: false,
       maxHeaderSize: MAX_HEAD,
       createConnection: () => socket
-    } as WebSocket.ClientOptions)
+    } as ClientOptions)
     const fail = (error: Error): void => {
       signal.removeEventListener('abort', aborted)
-      ws.removeListener('open', opened)
-      ws.on('error', () => {})
+      handshake.onDone = undefined
+      handshake.on('error', () => {})
       socket.destroy()
       reject(error)
     }
     const aborted = (): void => fail(signal.reason as Error)
-    const opened = (): void => {
-      signal.removeEventListener('abort', aborted)
-      ws.removeAllListeners()
-      resolve(new WsStream(ws, socket, !sealed))
-    }
-    ws.on('error', (error) => fail(brokenOff(error, url)))
-    ws.on('unexpected-response', (_request, response: IncomingMessage) => fail(refusedWith(response, url)))
-    ws.on('upgrade', (response: IncomingMessage) => {
+    handshake.on('error', (error) => fail(brokenOff(error, url)))
+    handshake.on('unexpected-response', (_request, response: IncomingMessage) => fail(refusedWith(response, url)))
+    handshake.on('upgrade', (response: IncomingMessage) => {
       try {
         checkBound(response.headers['rystra-bound'], facts, url)
       } catch (error) {
         fail(error as Error)
       }
     })
-    ws.once('open', opened)
+    handshake.onDone = (_socket, head) => {
+      signal.removeEventListener('abort', aborted)
+      // Unpredictable masks protect intermediaries that take what a stranger chose for HTTP. Inside TLS there are none.
+      resolve(new WsStream(socket, head, sealed ? 'zeros' : 'keys'))
+    }
     signal.addEventListener('abort', aborted)
     if (signal.aborted) aborted()
   })

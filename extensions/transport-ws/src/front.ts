@@ -4,10 +4,11 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { WebSocketServer } from 'ws'
 import { BOUND_HEADER, boundTo, withoutEnds } from './bound.js'
 import { Fallback, type Forwarded } from './fallback.js'
-import { DEFAULT_PATH, MAX_HEAD, SUBPROTOCOL, socketLimits } from './limits.js'
+import { Handshake } from './handshake.js'
+import { DEFAULT_PATH, MAX_HEAD, SUBPROTOCOL } from './limits.js'
 import type { ListenWs } from './options.js'
 import { ERROR_HEADER } from './refusal.js'
 import { WsStream } from './stream.js'
@@ -48,8 +49,9 @@ export class Front {
   /** It parses, and never listens. */
   readonly #http: http.Server
   readonly #webSockets = new WebSocketServer({
-    ...socketLimits,
+    WebSocket: Handshake,
     noServer: true,
+    perMessageDeflate: false,
     clientTracking: false,
     handleProtocols: () => SUBPROTOCOL
   })
@@ -62,7 +64,7 @@ export class Front {
     this.#path = options.path ?? DEFAULT_PATH
     this.#proxies = new TrustedProxies(options.trustProxy ?? [])
     this.#fallback = options.fallback === undefined ? undefined : new Fallback(options.fallback)
-    this.#http = http.createServer({ maxHeaderSize: MAX_HEAD, noDelay: false })
+    this.#http = http.createServer({ maxHeaderSize: MAX_HEAD })
     this.#http.on('request', (request, response) => this.#requested(request, response))
     this.#http.on('upgrade', (request, socket, head) => this.#upgrading(request, socket as Socket, head))
     this.#http.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
@@ -150,11 +152,12 @@ export class Front {
     else if (!offered(request).includes(SUBPROTOCOL)) {
       this.#tell(socket, new RystraError('protocol.not-rystra', { side: 'client', detail: 'another WebSocket' }))
       answerOn(socket, wrongProtocol)
-    } else this.#webSockets.handleUpgrade(request, socket, head, (ws) => this.#opened(ws, request, socket))
+    } else
+      this.#webSockets.handleUpgrade(request, socket, head, ({ done: [, rest] }) => this.#opened(request, socket, rest))
   }
 
-  #opened(ws: WebSocket, request: IncomingMessage, socket: Socket): void {
-    const { duplex } = new WsStream(ws, socket, false)
+  #opened(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const { duplex } = new WsStream(socket, head, 'none')
     const tls = this.#factsOf(socket)
     const { host, port } = this.#proxies.clientOf(socket, header(request, 'x-forwarded-for'))
     const link: ByteLink = {

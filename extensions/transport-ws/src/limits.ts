@@ -6,26 +6,17 @@ export const SUBPROTOCOL = 'rystra.1'
 /** Where links are asked for unless the configuration says something else. */
 export const DEFAULT_PATH = '/rystra'
 
-/** Bytes of one message that this end sends. Larger ones cost more copies, smaller ones more frames: measured. */
-export const MESSAGE_SIZE = 64 * 1024
+/** Bytes of one message that this end sends at most. */
+export const MESSAGE_SIZE = 1024 * 1024
 
-/**
- * For `ws`, at both ends. Nothing is compressed: most of it is encrypted or compressed already, and a secret beside what
- * a visitor chose must not be (CRIME). A message is collected before it is used, so its size bounds what a stranger can
- * make this end hold, whether it comes whole, in fragments or byte by byte.
- */
-export const socketLimits = {
-  perMessageDeflate: false,
-  maxPayload: 4 * MESSAGE_SIZE,
-  /** An intermediary may break messages up; nobody has a reason to do so below 256 bytes. */
-  maxFragments: 1024,
-  /** Reads from the network that one message may take. Segments of 64 bytes are slower than any real network's. */
-  maxBufferedChunks: 4096,
-  /** Text is refused, valid or not. */
-  skipUTF8Validation: true,
-  /** Milliseconds a closing handshake may take. Nothing is left to be sent by then. */
-  closeTimeout: 3000
-} as const
+/** Bytes of one message that this end takes. It is handed on as it comes and never collected. */
+export const MAX_MESSAGE = 4 * MESSAGE_SIZE
+
+/** Frames of one message. An intermediary may break messages up; none has a reason to do so below 256 bytes. */
+export const MAX_FRAGMENTS = MAX_MESSAGE / 256
+
+/** Milliseconds the other side has to close what is over. Nothing is left to be sent by then. */
+export const CLOSE_TIMEOUT = 3000
 
 /** Milliseconds a connection has for each step of its handshake: TLS, then the request or its answer. */
 export const HANDSHAKE_TIMEOUT = 10_000

@@ -1,57 +1,67 @@
-import { cutOff, type RawReader, type RawStream } from '@rystra/bytes'
-import { RystraError } from '@rystra/plugin'
+import { cutOff, HEADROOM, type RawReader, type RawStream, rawOf, type Verdict } from '@rystra/bytes'
+import type { RystraError } from '@rystra/plugin'
 import type { Socket } from 'node:net'
-import { WebSocket } from 'ws'
 import { WsDuplex } from './duplex.js'
-import { brokenRule, closedBy } from './endings.js'
-import { MESSAGE_SIZE } from './limits.js'
+import { afterEnd, closedBy } from './endings.js'
+import { headerSize, Keys, Opcode, putHeader } from './frame.js'
+import { CLOSE_TIMEOUT, MESSAGE_SIZE } from './limits.js'
+import { mask } from './mask.js'
+import { type FrameHandler, FrameParser } from './parser.js'
 
-/** Bytes waiting to be sent at which a writer whose memory is free again has to wait nevertheless. */
-const WRITE_LIMIT = 64 * 1024
+/** Writes up to this size are copied behind their header: into memory that all streams share, since it is copied on. */
+const SMALL = 16 * 1024
+const scratch = Buffer.allocUnsafeSlow(HEADROOM + SMALL)
 
-/** An empty message: the sender will send no more. WebSocket itself has no end of one direction. */
-const END = Buffer.alloc(0)
+/** Bytes waiting to be sent above which a ping goes unanswered: who does not read needs no pong. */
+const PONG_LIMIT = 64 * 1024
 
-const BINARY = { binary: true }
+const nothing = Buffer.alloc(0)
+const noKey = new Uint8Array(4)
 
-/** The bytes of a WebSocket. {@link duplex} is the same stream for those who want Node's. */
-export class WsStream implements RawStream {
+/** How an end of a WebSocket masks what it sends: a server never does, a client with `zeros` or with `keys`. */
+export type Masking = 'none' | 'zeros' | 'keys'
+
+/** The bytes of a WebSocket whose handshake is done. {@link duplex} is the same stream for those who want Node's. */
+export class WsStream implements RawStream, RawReader, FrameHandler {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
   closed = false
   readonly duplex: WsDuplex
 
-  readonly #ws: WebSocket
   readonly #socket: Socket
-  /** A frame that is masked is a copy of what was given. */
-  readonly #copied: boolean
+  readonly #lower: RawStream
+  readonly #parser: FrameParser
+  readonly #keys: Keys | undefined
+  readonly #masking: Masking
   #reader: RawReader | undefined
+  #reading = false
   #paused = true
-  /** Came, and was not read yet: no more than one read from the network. */
+  /** Put back by readers. */
   #back: Buffer[] = []
   #ended = false
   #endTold = false
   #ending = false
-  #endSent = false
-  #sending = 0
-  #blocked = false
+  #closeSent = false
+  #closeCame = false
   #gone = false
-  #cause: Error | undefined
   #error: Error | undefined
+  #linger: NodeJS.Timeout | undefined
 
-  /** @param masked whether what is sent is masked with more than zeros */
-  constructor(ws: WebSocket, socket: Socket, masked: boolean) {
-    this.#ws = ws
+  /** @param head what came behind the handshake */
+  constructor(socket: Socket, head: Buffer, masking: Masking) {
     this.#socket = socket
-    this.#copied = masked
+    this.#masking = masking
+    this.#keys = masking === 'keys' ? new Keys() : undefined
+    this.#parser = new FrameParser(this, masking === 'none')
     this.duplex = new WsDuplex(this)
-    ws.pause()
-    ws.on('message', this.#onMessage)
-    ws.on('error', (error) => this.#fail(brokenRule(error)))
-    ws.once('close', this.#onClosed)
-    socket.once('error', (error) => {
-      this.#cause = error
-    })
+    socket.setTimeout(0)
+    this.#lower = rawOf(socket)
+    this.#lower.unread(head)
+    this.#lower.onWritable = () => {
+      if (this.onWritable === undefined) this.duplex.written()
+      else this.onWritable()
+    }
+    this.#lower.onClose = (error) => this.#closed(error)
   }
 
   // Reading
@@ -59,10 +69,10 @@ export class WsStream implements RawStream {
   read(reader: RawReader): void {
     if (reader !== this.#reader) {
       // What somebody has read ahead by the `Duplex` goes first.
-      const ahead = this.#reader === this.duplex ? this.duplex.giveBack() : undefined
+      const ahead = this.#reader === this.duplex ? this.duplex.giveBack() : nothing
       this.#reader = reader
       this.#endTold = false
-      if (ahead !== undefined) this.unread(ahead)
+      this.unread(ahead)
     }
     this.resume()
   }
@@ -73,115 +83,170 @@ export class WsStream implements RawStream {
 
   pause(): void {
     this.#paused = true
-    // After the end only the close is to come, which nobody has to wait for.
-    if (!this.#ended) this.#ws.pause()
+    if (this.#reading && !this.#ended) this.#lower.pause()
   }
 
   resume(): void {
     this.#paused = false
-    this.#deliver()
-  }
-
-  readonly #onMessage = (data: WebSocket.RawData, isBinary: boolean): void => {
-    if (this.#error !== undefined) return
-    const bytes = data as Buffer
-    if (!isBinary) this.#violated(1003, new RystraError('protocol.malformed', { detail: 'a text message' }))
-    else if (this.#ended)
-      this.#violated(1002, new RystraError('protocol.unexpected', { detail: 'bytes after the end' }))
-    else if (bytes.length === 0) {
-      this.#ended = true
-      this.#ws.resume()
-      this.#deliver()
-      this.#progressed()
-    } else if (this.#paused || this.#back.length > 0) this.#back.push(bytes)
-    else if (this.#reader?.onBytes(bytes, 0, bytes.length, false) === false) this.pause()
-  }
-
-  #deliver(): void {
     const reader = this.#reader
-    if (reader === undefined) return
-    while (!this.#paused && this.#reader === reader && !this.closed) {
-      const bytes = this.#back.shift()
-      if (bytes === undefined) break
+    if (reader === undefined || this.closed) return
+    while (this.#back.length > 0) {
+      const bytes = this.#back.shift() as Buffer
       if (reader.onBytes(bytes, 0, bytes.length, false) === false) this.#paused = true
+      // It may have paused, been followed by another reader, or given up.
+      if (this.#paused || this.#reader !== reader || this.closed) return
     }
-    if (this.#reader !== reader) return
-    if (this.#paused) this.pause()
-    else if (!this.#ended) this.#ws.resume()
-    else if (!this.#endTold && !this.closed) {
-      this.#endTold = true
-      reader.onEnd()
-      if (this.#gone) this.#finish(undefined)
+    if (this.#ended) this.#tellEnd()
+    else if (!this.#reading) {
+      this.#reading = true
+      this.#lower.read(this)
+    } else if (!this.#parser.waiting || this.#parser.more() !== false) this.#lower.resume()
+  }
+
+  onBytes(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
+    // After an error: what still comes is read so that it is not answered with a reset, which would take our close along.
+    if (this.#error !== undefined) return true
+    const verdict = this.#parser.push(buffer, start, end, shared)
+    if (this.#paused && !this.#ended && verdict !== false) this.#lower.pause()
+    return verdict
+  }
+
+  onPayload(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
+    if (this.#ended) {
+      this.onBroken(1002, afterEnd())
+      return true
     }
+    const verdict = (this.#reader as RawReader).onBytes(buffer, start, end, shared)
+    if (verdict === false) this.#paused = true
+    return verdict
+  }
+
+  onMessage(length: number): void {
+    if (length > 0) return
+    if (this.#ended) {
+      this.onBroken(1002, afterEnd())
+      return
+    }
+    this.#ended = true
+    if (!this.#paused) this.#tellEnd()
+    this.#progressed()
+  }
+
+  #tellEnd(): void {
+    if (this.#endTold || this.closed) return
+    this.#endTold = true
+    this.#reader?.onEnd()
+    if (this.#gone) this.#finish(undefined)
+  }
+
+  /** The connection ended: without a close that is as good as cut off. */
+  onEnd(): void {
+    if (this.#error !== undefined || this.#closeCame || (this.#ended && this.#ending)) this.#lower.end()
+    else this.#fail(closedBy(1006, nothing, undefined))
   }
 
   // Writing
 
   write(buffer: Buffer, start: number, end: number, shared: boolean): boolean {
-    if (this.#ending || this.#error !== undefined || this.#ws.readyState !== WebSocket.OPEN) return true
-    const part = buffer.subarray(start, end)
-    this.#send(shared && !this.#copied ? Buffer.from(part) : part)
-    const waiting = this.#socket.writableLength
-    if (waiting === 0 || ((shared || this.#copied) && waiting < WRITE_LIMIT)) return true
-    this.#blocked = true
-    return false
-  }
-
-  #send(bytes: Buffer): void {
-    const several = bytes.length > MESSAGE_SIZE
-    if (several) this.#socket.cork()
-    for (let at = 0; at < bytes.length; at += MESSAGE_SIZE) {
-      this.#sending += 1
-      this.#ws.send(several ? bytes.subarray(at, at + MESSAGE_SIZE) : bytes, BINARY, this.#onSent)
+    if (this.#ending || this.#error !== undefined) return true
+    let through = true
+    for (let at = start; at < end; at += MESSAGE_SIZE) {
+      const to = Math.min(end, at + MESSAGE_SIZE)
+      // What lies in front of a later part is the part before it, which may not have been sent yet.
+      through = this.#send(Opcode.binary, buffer, at, to, shared || at > start)
     }
-    if (several) this.#socket.uncork()
+    return through
   }
 
-  readonly #onSent = (error?: Error | null): void => {
-    this.#sending -= 1
-    if (this.#sending > 0 || !this.#blocked || (error !== undefined && error !== null)) return
-    this.#blocked = false
-    if (this.onWritable === undefined) this.duplex.written()
-    else this.onWritable()
+  #send(opcode: number, buffer: Buffer, start: number, end: number, shared: boolean): boolean {
+    const length = end - start
+    const key = this.#masking === 'none' ? undefined : (this.#keys?.next() ?? noKey)
+    const size = headerSize(length, key !== undefined)
+    if (length > SMALL && !shared && this.#keys === undefined && start >= size) {
+      putHeader(buffer, start, opcode, length, key)
+      return this.#lower.write(buffer, start - size, end, false)
+    }
+    const small = length <= SMALL
+    const copy = small ? scratch : Buffer.allocUnsafe(HEADROOM + length)
+    buffer.copy(copy, HEADROOM, start, end)
+    if (this.#keys !== undefined && key !== undefined) mask(copy, HEADROOM, HEADROOM + length, key)
+    putHeader(copy, HEADROOM, opcode, length, key)
+    return this.#lower.write(copy, HEADROOM - size, HEADROOM + length, small)
   }
 
   end(): void {
     if (this.#ending || this.#error !== undefined) return
     this.#ending = true
-    this.#ws.send(END, BINARY, (error) => {
-      this.#endSent = error === undefined || error === null
-      this.#progressed()
-    })
+    // An empty message. WebSocket itself has no end of one direction.
+    this.#send(Opcode.binary, nothing, 0, 0, true)
+    this.#progressed()
+  }
+
+  onPing(payload: Buffer): void {
+    if (this.#closeSent || this.#socket.writableLength > PONG_LIMIT) return
+    this.#send(Opcode.pong, payload, 0, payload.length, true)
   }
 
   // The end
 
-  /** Both directions are over, and all that was to be sent is with the kernel: so nothing is lost if nobody answers. */
+  /** Both directions are over: what was sent goes out before the close does. */
   #progressed(): void {
-    if (this.#ended && this.#endSent && this.#error === undefined) this.#ws.close(1000)
+    if (this.#ended && this.#ending && this.#error === undefined) this.#close(1000)
+  }
+
+  onCloseFrame(code: number, reason: Buffer): void {
+    this.#parser.stop()
+    this.#closeCame = true
+    // It closes when both are over, so it has seen our end.
+    if (this.#ended && this.#ending) return
+    this.#close(code === 1005 ? 1000 : code)
+    this.#fail(closedBy(code, reason, undefined))
+  }
+
+  onBroken(code: number, error: RystraError): void {
+    this.#parser.stop()
+    this.#close(code)
+    this.#fail(error)
+  }
+
+  /** Says good-bye. Who does not answer is left alone once all is with the kernel. */
+  #close(code: number): void {
+    if (this.#closeSent) return
+    this.#closeSent = true
+    const payload = Buffer.alloc(2)
+    payload.writeUInt16BE(code)
+    this.#send(Opcode.close, payload, 0, 2, true)
+    this.#lower.end()
+    this.#lower.resume()
+    let patience = true
+    this.#linger = setInterval(() => {
+      const out = this.#socket.writableFinished
+      // What is in good order gets all the time it takes to be sent; what is not, no more than this.
+      if (out || this.#error !== undefined || !patience) this.#socket.destroy()
+      patience = this.#error === undefined
+    }, CLOSE_TIMEOUT).unref()
   }
 
   reset(): void {
     if (this.closed || this.#error !== undefined) return
     this.#error = new Error('reset by this side')
+    this.#parser.stop()
     // No end was said, so that the other side takes it for what it is.
     cutOff(this.#socket)
   }
 
-  #violated(code: number, error: RystraError): void {
-    this.#ws.close(code, error.detail)
-    this.#fail(error)
-  }
-
   #fail(error: Error): void {
     this.#error ??= error
+    this.#parser.stop()
+    if (!this.#closeSent) cutOff(this.#socket)
     this.#finish(this.#error)
   }
 
-  readonly #onClosed = (code: number, reason: Buffer): void => {
+  #closed(cause: Error | undefined): void {
     this.#gone = true
-    const clean = this.#error === undefined && this.#ended && this.#endSent
-    if (!clean) this.#fail(closedBy(code, reason, this.#cause))
+    clearInterval(this.#linger)
+    const sent = this.#closeCame || this.#socket.writableFinished
+    if (this.#error !== undefined || !this.#ended || !this.#ending || !sent) this.#fail(closedBy(1006, nothing, cause))
     else if (this.#endTold) this.#finish(undefined)
   }
 

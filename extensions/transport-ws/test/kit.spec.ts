@@ -7,6 +7,7 @@ transportKit(
   {
     transport: (side) => registered('ws', side),
     dial: { proxy: 'none' },
+    secure: false,
     stranger: ({ host, port }) => net.connect(port, host)
   },
   { title: 'transport-ws as a transport: ws' }
@@ -16,6 +17,7 @@ transportKit(
   {
     transport: (side) => registered('wss', side),
     listen: served,
+    secure: true,
     dial: { ...trusted, proxy: 'none' },
     stranger: ({ host, port }) => net.connect(port, host)
   },
