@@ -67,11 +67,8 @@ export class SharedPort {
     this.#members = [entry, ...this.#members]
     return () => {
       this.#members = this.#members.filter((other) => other !== entry)
-      for (const opening of [...this.#own]) {
-        // Those for whom it was last would wait for nothing, and where one is left there is nothing to decide.
-        if (this.#members.length === 0) opening.drop()
-        else opening.decide()
-      }
+      // Whoever waited for this one alone would wait for nothing, and where one is left there is nothing to decide.
+      for (const opening of [...this.#own]) opening.decide()
     }
   }
 
