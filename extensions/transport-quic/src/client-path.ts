@@ -1,0 +1,273 @@
+import { type Logger, RystraError } from '@rystra/plugin'
+import type { ClientTls } from '@rystra/tls'
+import net from 'node:net'
+import { performance } from 'node:perf_hooks'
+import type { HostPort, Path, Quiche, QuicheConfig } from './binding.js'
+import { leafOf } from './errors.js'
+import { newId } from './ids.js'
+import { type LinkHost, QuicLink } from './link.js'
+import type { QuicOptions } from './options.js'
+import type { Ticket } from './tickets.js'
+import { Turns } from './turns.js'
+import { Udp } from './udp.js'
+
+/** Milliseconds a socket is kept after the link went on from another one, for packets that are still on their way. */
+const OLD = 5000
+
+/** ICMP says so often in a row that nobody is there, until it is believed: it is easily forged. */
+const REFUSALS = 3
+
+/** What a link that is dialed needs. */
+export interface Target {
+  readonly quiche: Quiche
+  readonly config: QuicheConfig
+  readonly tls: ClientTls
+  readonly address: string
+  readonly port: number
+  readonly ticket: Ticket | undefined
+  readonly options: QuicOptions
+  readonly log: Logger
+  onReady(link: QuicLink): void
+  onTicket(ticket: Ticket): void
+  /** Called once. */
+  onGone(error: Error | undefined): void
+}
+
+interface Socket {
+  readonly udp: Udp
+  /** What quiche takes for its address: its own, or that of the one before. */
+  readonly local: HostPort
+}
+
+/** The client's end of a link: a socket that may be another one from now on, and an eye on whether anything still comes. */
+export class ClientPath implements LinkHost {
+  readonly side = 'client'
+  readonly link: QuicLink
+  readonly #target: Target
+  readonly #turns = new Turns()
+  readonly #old = new Set<Socket>()
+  #socket: Socket
+  #watch: NodeJS.Timeout | undefined
+  #lastHeard = performance.now()
+  /** Since when something waits for an answer. */
+  #since: number | undefined
+  #tries = 0
+  #pinged = false
+  #refusals = 0
+  #moving = false
+  #kept = false
+  #confirmed = false
+
+  private constructor(target: Target, udp: Udp) {
+    this.#target = target
+    this.#socket = this.#take(udp, udp.local)
+    const { quiche, address, port, tls, config, ticket } = target
+    const connection = quiche.Connection.connect(
+      tls.serverName ?? null,
+      newId(),
+      udp.local,
+      { host: address, port },
+      config
+    )
+    if (ticket !== undefined) connection.setSession(ticket.session)
+    this.#turns.onEnd = () => this.#socket.udp.settle()
+    this.link = new QuicLink(this, connection, { host: address, port }, udp.local)
+    const { keepAlive, rebindAfter } = target.options
+    const period = Math.min(1000, Math.max(25, Math.min(keepAlive, rebindAfter) / 4))
+    this.#watch = setInterval(() => this.#look(), period).unref()
+    // The Hello leaves now: only then quiche says whether more may go with it.
+    this.link.turn()
+    this.link.wake()
+  }
+
+  /** Opens a socket, and sends the first packet. Rejects with what the system says. */
+  static async open(target: Target): Promise<ClientPath> {
+    return new ClientPath(target, await ClientPath.#bind(target))
+  }
+
+  static #bind({ address, port, options }: Target): Promise<Udp> {
+    const host = net.isIPv6(address) ? '::' : '0.0.0.0'
+    const connect = { host: address, port }
+    return Udp.open({ host, port: 0, connect, maxPacket: options.maxPacket, buffer: options.socketBuffer })
+  }
+
+  #take(udp: Udp, local: HostPort): Socket {
+    const socket: Socket = { udp, local }
+    udp.onPacket = (packet, host, port) => {
+      this.#refusals = 0
+      this.link.receive(packet, host, port, local)
+    }
+    udp.onError = (error) => this.#failed(error, socket)
+    udp.onDrain = () => this.link.wake()
+    return socket
+  }
+
+  // LinkHost
+
+  get options(): QuicOptions {
+    return this.#target.options
+  }
+
+  get log(): Logger {
+    return this.#target.log
+  }
+
+  get blocked(): boolean {
+    return this.#socket.udp.blocked
+  }
+
+  get early(): boolean {
+    return this.#target.ticket !== undefined
+  }
+
+  wake(link: QuicLink): void {
+    if (!this.#socket.udp.blocked) this.#turns.wake(link)
+  }
+
+  slot(): Buffer {
+    return this.#socket.udp.slot()
+  }
+
+  send(slot: Buffer, length: number, path: Path, watch: boolean): void {
+    let { udp } = this.#socket
+    if (path.from.port !== this.#socket.local.port) {
+      for (const old of this.#old) if (old.local.port === path.from.port) udp = old.udp
+    }
+    udp.send(slot, length, path.to, watch)
+  }
+
+  verify(link: QuicLink): Uint8Array {
+    const leaf = leafOf(link.connection)
+    if (leaf === undefined) {
+      throw new RystraError('tls.untrusted', { side: 'client', detail: `${link.where}, it has shown none` })
+    }
+    this.#target.tls.checkCertificate(leaf)
+    return leaf.raw
+  }
+
+  ready(link: QuicLink): void {
+    this.#target.onReady(link)
+  }
+
+  confirmed(): void {
+    this.#confirmed = true
+  }
+
+  issued(): void {}
+
+  retired(): void {}
+
+  gone(_link: QuicLink, error: Error | undefined): void {
+    clearInterval(this.#watch)
+    this.#keepTicket()
+    for (const { udp } of [this.#socket, ...this.#old]) void udp.close()
+    this.#old.clear()
+    this.#target.onGone(error === undefined ? undefined : this.#refine(error))
+  }
+
+  /** An alert says less than the certificate does. */
+  #refine(error: Error): Error {
+    const leaf = (error as { code?: string }).code === 'tls.untrusted' ? leafOf(this.link.connection) : undefined
+    if (leaf === undefined) return error
+    try {
+      this.#target.tls.checkCertificate(leaf)
+      return error
+    } catch (better) {
+      return better as Error
+    }
+  }
+
+  // Watching
+
+  #look(): void {
+    const { link } = this
+    this.#keepTicket()
+    const now = performance.now()
+    if (link.heard) {
+      link.heard = false
+      this.#lastHeard = now
+      this.#since = undefined
+      this.#tries = 0
+      this.#pinged = false
+    }
+    if (!this.#confirmed) return
+    const silence = now - this.#lastHeard
+    const { keepAlive, rebindAfter } = this.options
+    if ((silence >= keepAlive && !this.#pinged) || this.#refusals > 0) {
+      this.#pinged = true
+      link.connection.sendAckEliciting()
+      link.wake()
+    }
+    if (!link.waiting) this.#since = undefined
+    else this.#since ??= now
+    // Silence means something only since somebody should have answered.
+    if (Math.min(silence, now - (this.#since ?? now)) >= rebindAfter * 2 ** this.#tries) {
+      this.#tries += 1
+      void this.rebind()
+    }
+  }
+
+  #keepTicket(): void {
+    if (this.#kept || !this.#confirmed) return
+    const { connection } = this.link
+    const session = connection.session()
+    const leaf = connection.peerCertChain()?.[0]
+    if (session === null || leaf === undefined) return
+    this.#kept = true
+    this.#target.onTicket({ session, leaf, address: this.#target.address })
+  }
+
+  /** Goes on from another local port. Nothing is lost: what was on its way is sent again. */
+  async rebind(): Promise<void> {
+    if (this.#moving || this.link.over) return
+    this.#moving = true
+    try {
+      const udp = await ClientPath.#bind(this.#target)
+      if (this.link.over) return void udp.close()
+      this.#move(udp)
+    } catch (error) {
+      this.log.debug({ err: error }, 'quic: no other socket')
+    } finally {
+      this.#moving = false
+    }
+  }
+
+  #move(udp: Udp): void {
+    const before = this.#socket
+    let { local } = udp
+    try {
+      // With a new connection id nobody on the way can tell that it is the same link, RFC 9000 section 9.5.
+      if (this.link.connection.availableDcids() > 0) this.link.connection.migrateSource(local)
+      else local = before.local
+    } catch {
+      // To quiche nothing has changed; the server sees it as a NAT that forgot us.
+      local = before.local
+    }
+    this.#socket = this.#take(udp, local)
+    this.#old.add(before)
+    setTimeout(() => {
+      this.#old.delete(before)
+      void before.udp.close()
+    }, OLD).unref()
+    this.log.debug({ port: udp.local.port }, 'quic: goes on from another port')
+    this.link.moved()
+  }
+
+  #failed(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (socket !== this.#socket || this.link.over) return
+    if (error.code === 'EMSGSIZE') this.link.mtu.shrink()
+    else if (error.code !== 'ECONNREFUSED') {
+      if (this.#confirmed) void this.rebind()
+      else this.link.drop(this.#unreachable(error.code ?? error.message, error))
+    } else if (!this.#confirmed) this.link.drop(this.#unreachable('nothing listens there', error))
+    else {
+      this.#refusals += 1
+      if (this.#refusals >= REFUSALS)
+        this.link.drop(new RystraError('session.lost', { detail: 'nothing listens there', cause: error }))
+    }
+  }
+
+  #unreachable(detail: string, cause: Error): RystraError {
+    return new RystraError('connect.unreachable', { detail: `${this.link.where}, ${detail}`, cause })
+  }
+}

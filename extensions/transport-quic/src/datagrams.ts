@@ -1,0 +1,85 @@
+import type { DatagramChannel } from '@rystra/plugin'
+import type { QuicheConnection } from './binding.js'
+import type { PathMtu, Probe } from './path-mtu.js'
+
+/** The first byte of a message says what it is: somebody's, or a question about the size of packets, or its answer. */
+const Kind = { message: 0, probe: 1, answer: 2 } as const
+
+/** Bytes of a packet that are not the message: header, connection id, packet number, tag, frame. */
+const OVERHEAD = 1 + 16 + 4 + 16 + 3
+
+/** What the messages need of their link. */
+export interface DatagramHost {
+  readonly connection: QuicheConnection
+  readonly mtu: PathMtu
+  readonly carries: boolean
+  wake(): void
+}
+
+/** Unreliable messages, RFC 9221. */
+export class Datagrams implements DatagramChannel {
+  onMessage: ((message: Uint8Array) => void) | undefined
+  readonly #host: DatagramHost
+
+  constructor(host: DatagramHost) {
+    this.#host = host
+  }
+
+  get maxSize(): number {
+    const { connection, mtu, carries } = this.#host
+    const allowed = carries ? (connection.dgramMaxWritableLen() ?? 0) : 0
+    return Math.max(0, Math.min(allowed, mtu.size - OVERHEAD) - 1)
+  }
+
+  send(message: Uint8Array): boolean {
+    if (message.length > this.maxSize) return false
+    const bytes = Buffer.allocUnsafe(1 + message.length)
+    bytes[0] = Kind.message
+    bytes.set(message, 1)
+    return this.#send(bytes)
+  }
+
+  #send(bytes: Buffer): boolean {
+    const { connection } = this.#host
+    if (!this.#host.carries || connection.isDgramSendQueueFull()) return false
+    try {
+      connection.dgramSendVec(bytes)
+    } catch {
+      return false
+    }
+    this.#host.wake()
+    return true
+  }
+
+  /** Takes what came, whoever wants it: bytes that lie there would be forgotten oldest first. */
+  readAll(): void {
+    const { connection } = this.#host
+    for (let message = connection.dgramRecvVec(); message !== null; message = connection.dgramRecvVec()) {
+      const kind = message[0]
+      if (kind === Kind.message) this.onMessage?.(message.subarray(1))
+      else if (message.length < 5) continue
+      else if (kind === Kind.probe) this.#answer(message)
+      else if (kind === Kind.answer) this.#host.mtu.answered(Buffer.from(message).readUInt32BE(1))
+    }
+  }
+
+  #answer(probe: Uint8Array): void {
+    const answer = Buffer.from(probe.subarray(0, 5))
+    answer[0] = Kind.answer
+    this.#send(answer)
+  }
+
+  /** Queues a message that fills a packet of the size to be tried. */
+  probe({ id, size }: Probe): boolean {
+    const bytes = Buffer.alloc(Math.max(5, size - OVERHEAD))
+    bytes[0] = Kind.probe
+    bytes.writeUInt32BE(id, 1)
+    return this.#send(bytes)
+  }
+
+  /** Forgets messages that fit into no packet of the present size, for they would stay at the head of the queue. */
+  purge(): void {
+    const most = this.#host.mtu.size - OVERHEAD
+    this.#host.connection.dgramPurgeOutgoing((message) => message.length > most)
+  }
+}

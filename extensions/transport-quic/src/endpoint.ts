@@ -1,0 +1,242 @@
+import type { Address, Logger, StreamLink } from '@rystra/plugin'
+import type { ServerTls } from '@rystra/tls'
+import { randomBytes } from 'node:crypto'
+import type { HostPort, Path, Quiche, QuicheConfig } from './binding.js'
+import { checkClient } from './check-client.js'
+import { serverConfig } from './config.js'
+import { Revocations } from './crl.js'
+import { ALERT, CONNECTION_REFUSED } from './errors.js'
+import { type Admission, Gate } from './gate.js'
+import { ID_LENGTH, newId } from './ids.js'
+import { type LinkHost, QuicLink } from './link.js'
+import type { QuicOptions } from './options.js'
+import { Turns } from './turns.js'
+import { bindError, Udp } from './udp.js'
+
+/** Who listens at an endpoint. */
+export interface Serving {
+  readonly tls: ServerTls
+  readonly options: QuicOptions
+  readonly log: Logger
+  readonly onLink: (link: StreamLink) => void
+}
+
+/** Where the id is in a packet, RFC 8999. */
+const SHORT_AT = 1
+const LONG_AT = 6
+
+const keyOf = (id: Uint8Array): string => Buffer.from(id).toString('latin1')
+
+/** Endpoints whose listener is closed and whose links go on: who listens there again takes them over. */
+const lingering = new Map<string, Endpoint>()
+
+/** A UDP socket and the links on it, told apart by their connection ids. */
+export class Endpoint implements LinkHost {
+  readonly side = 'server'
+  readonly #quiche: Quiche
+  readonly #udp: Udp
+  readonly #turns = new Turns()
+  readonly #routes = new Map<string, QuicLink>()
+  readonly #keys = new Map<QuicLink, Set<string>>()
+  readonly #stuck = new Set<QuicLink>()
+  readonly #gate: Gate
+  #serving: Serving
+  #config!: QuicheConfig
+  #revocations: Revocations | undefined
+  #ticketKey = randomBytes(48)
+  #closing = false
+
+  private constructor(quiche: Quiche, udp: Udp, serving: Serving) {
+    this.#quiche = quiche
+    this.#udp = udp
+    this.#serving = serving
+    const { retryAbove, maxHandshakes } = serving.options
+    this.#gate = new Gate(quiche, {
+      retryAbove,
+      maxHandshakes,
+      reply: (packet, host, port) => this.#reply(packet, host, port)
+    })
+    udp.onPacket = (packet, host, port) => this.#packet(packet, host, port)
+    udp.onError = (error) => this.log.debug({ err: error }, 'quic: the socket failed')
+    udp.onDrain = () => {
+      const stuck = [...this.#stuck]
+      this.#stuck.clear()
+      for (const link of stuck) this.#turns.wake(link)
+    }
+    this.#turns.onEnd = () => udp.settle()
+    this.configure()
+  }
+
+  /** Binds, or takes over what was left there. Rejects with `listen.*`. */
+  static async open(quiche: Quiche, address: Address, serving: Serving): Promise<Endpoint> {
+    const left = lingering.get(`${address.host}|${address.port}`)
+    if (left !== undefined) {
+      left.#adopt(serving)
+      return left
+    }
+    const { maxPacket, socketBuffer } = serving.options
+    const { host, port } = address
+    const udp = await Udp.open({ host: host === '' ? '::' : host, port, maxPacket, buffer: socketBuffer }).catch(
+      (error: Error) => {
+        throw bindError(error, address)
+      }
+    )
+    return new Endpoint(quiche, udp, serving)
+  }
+
+  get address(): HostPort {
+    return this.#udp.local
+  }
+
+  get options(): QuicOptions {
+    return this.#serving.options
+  }
+
+  get log(): Logger {
+    return this.#serving.log
+  }
+
+  /** Links, and handshakes that may become some. */
+  get links(): number {
+    return this.#keys.size
+  }
+
+  get handshakes(): number {
+    return this.#gate.handshakes
+  }
+
+  /** Makes the settings of links to come anew: the files were read again. */
+  configure(): void {
+    const { tls, options } = this.#serving
+    // Who was trusted under the files of before is not let in by a ticket.
+    if (tls.clientCert !== 'none') this.#ticketKey = randomBytes(48)
+    this.#config = serverConfig(this.#quiche, tls, options, this.#ticketKey)
+    this.#revocations = tls.pem.crl === undefined ? undefined : new Revocations(tls.pem.crl)
+  }
+
+  #adopt(serving: Serving): void {
+    this.#serving = serving
+    this.#closing = false
+    this.configure()
+    for (const [place, endpoint] of lingering) if (endpoint === this) lingering.delete(place)
+  }
+
+  /** Accepts no more. Without links the socket is closed; otherwise the last one closes it. */
+  async close(host: string): Promise<void> {
+    if (this.#closing) return
+    this.#closing = true
+    for (const link of this.#keys.keys()) if (!link.handedOut) link.leave(0, undefined)
+    if (this.#keys.size === 0) return this.#udp.close()
+    for (const name of new Set([host, this.address.host])) lingering.set(`${name}|${this.address.port}`, this)
+  }
+
+  // Packets
+
+  #packet(packet: Buffer, host: string, port: number): void {
+    const length = packet.length
+    const long = ((packet[0] as number) & 0x80) !== 0
+    const at = long ? LONG_AT : SHORT_AT
+    const size = long ? (packet[5] as number) : ID_LENGTH
+    if (length < at + size + 1) return
+    const key = packet.toString('latin1', at, at + size)
+    const link = this.#routes.get(key)
+    if (link !== undefined) {
+      link.receive(packet, host, port, this.#udp.local)
+      return
+    }
+    const admission = this.#gate.decide(packet, host, port)
+    if (admission !== undefined) this.#accept(packet, key, { host, port }, admission)
+  }
+
+  #accept(packet: Buffer, key: string, peer: HostPort, { retryId, originalId }: Admission): void {
+    const id = retryId ?? newId()
+    const connection = this.#quiche.Connection.accept(id, originalId, this.#udp.local, peer, this.#config)
+    const link = new QuicLink(this, connection, peer, this.#udp.local)
+    this.#keys.set(link, new Set())
+    this.issued(link, id)
+    this.#route(link, key)
+    this.#gate.enter(link, peer.host)
+    link.receive(packet, peer.host, peer.port, this.#udp.local)
+    const error = connection.localError()
+    // What cannot even be read gets no answer. A bad Hello does: its sender has to know.
+    if (error !== null && error.errorCode < ALERT) link.drop()
+    else if (this.#closing) {
+      connection.close(false, CONNECTION_REFUSED, Buffer.alloc(0))
+      link.turn()
+      link.drop()
+    }
+  }
+
+  #reply(packet: Buffer, host: string, port: number): void {
+    if (this.#udp.blocked) return
+    const slot = this.#udp.slot()
+    packet.copy(slot)
+    this.#udp.send(slot, packet.length, { host, port }, false)
+  }
+
+  #route(link: QuicLink, key: string): void {
+    // Nobody takes a route away from another.
+    if (this.#routes.has(key)) return
+    this.#routes.set(key, link)
+    this.#keys.get(link)?.add(key)
+  }
+
+  // LinkHost
+
+  get blocked(): boolean {
+    return this.#udp.blocked
+  }
+
+  get early(): boolean {
+    return this.options.earlyData && this.#serving.tls.clientCert === 'none'
+  }
+
+  wake(link: QuicLink): void {
+    if (this.#udp.blocked) this.#stuck.add(link)
+    else this.#turns.wake(link)
+  }
+
+  slot(): Buffer {
+    return this.#udp.slot()
+  }
+
+  send(slot: Buffer, length: number, path: Path, watch: boolean): void {
+    this.#udp.send(slot, length, path.to, watch)
+  }
+
+  verify(link: QuicLink): Uint8Array | undefined {
+    return checkClient(link, this.#serving.tls, this.#revocations)
+  }
+
+  ready(link: QuicLink): void {
+    if (this.#closing) link.leave(0, undefined)
+    else this.#serving.onLink(link)
+  }
+
+  confirmed(link: QuicLink): void {
+    this.#gate.leave(link, true)
+  }
+
+  issued(link: QuicLink, id: Uint8Array): void {
+    this.#route(link, keyOf(id))
+  }
+
+  retired(id: Uint8Array): void {
+    const key = keyOf(id)
+    const link = this.#routes.get(key)
+    this.#routes.delete(key)
+    if (link !== undefined) this.#keys.get(link)?.delete(key)
+  }
+
+  gone(link: QuicLink, error: Error | undefined): void {
+    for (const key of this.#keys.get(link) ?? []) this.#routes.delete(key)
+    this.#keys.delete(link)
+    this.#stuck.delete(link)
+    this.#gate.leave(link, false)
+    if (error !== undefined && !link.handedOut) this.log.debug({ err: error, peer: link.peer.address }, 'quic: no link')
+    if (this.#closing && this.#keys.size === 0) {
+      for (const [place, endpoint] of lingering) if (endpoint === this) lingering.delete(place)
+      void this.#udp.close()
+    }
+  }
+}

@@ -1,0 +1,113 @@
+import { type ErrorCode, RystraError, type Side } from '@rystra/plugin'
+import { tlsError } from '@rystra/tls'
+import { X509Certificate } from 'node:crypto'
+import type { QuicheClose, QuicheConnection } from './binding.js'
+
+/** Codes with which this transport closes connections (application, RFC 9000 section 20.2). */
+export const Close = { done: 0, gaveUp: 1, refused: 2 } as const
+
+/** Codes with which it resets streams. */
+export const Reset = { gaveUp: 1, refused: 2 } as const
+
+/** QUIC's own, RFC 9000 section 20.1. */
+export const CONNECTION_REFUSED = 0x2
+/** TLS alerts begin here, RFC 9001 section 4.8. */
+export const ALERT = 0x100
+export const CERTIFICATE_REVOKED = ALERT + 44
+export const BAD_CERTIFICATE = ALERT + 42
+export const CERTIFICATE_EXPIRED = ALERT + 45
+export const CERTIFICATE_UNKNOWN = ALERT + 46
+
+/** TLS alerts by name, RFC 8446 section 6: what the other side did not like. */
+const told: Readonly<Record<number, string>> = {
+  40: 'HANDSHAKE_FAILURE',
+  42: 'BAD_CERTIFICATE',
+  43: 'UNSUPPORTED_CERTIFICATE',
+  44: 'CERTIFICATE_REVOKED',
+  45: 'CERTIFICATE_EXPIRED',
+  46: 'CERTIFICATE_UNKNOWN',
+  48: 'UNKNOWN_CA',
+  70: 'PROTOCOL_VERSION',
+  71: 'INSUFFICIENT_SECURITY',
+  112: 'UNRECOGNIZED_NAME',
+  116: 'CERTIFICATE_REQUIRED',
+  120: 'NO_APPLICATION_PROTOCOL'
+}
+
+/** The same alerts when this side sends them: what it did not like, as Node names it. */
+const found: Readonly<Record<number, string>> = {
+  42: 'CERT_REJECTED',
+  43: 'INVALID_PURPOSE',
+  44: 'CERT_REVOKED',
+  45: 'CERT_HAS_EXPIRED',
+  46: 'CERT_UNTRUSTED',
+  48: 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  51: 'CERT_SIGNATURE_FAILURE',
+  116: 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE',
+  120: 'ERR_SSL_NO_APPLICATION_PROTOCOL'
+}
+
+const withCode = (code: string): Error => Object.assign(new Error(code), { code })
+
+/** The certificate of the other side, if it has shown one that can be read. */
+export const leafOf = (connection: QuicheConnection): X509Certificate | undefined => {
+  const der = connection.peerCertChain()?.[0]
+  if (der === undefined) return undefined
+  try {
+    return new X509Certificate(der)
+  } catch {
+    return undefined
+  }
+}
+
+const hex = (code: number): string => `0x${code.toString(16)}`
+
+/** What a handshake failed with on this side. */
+const localError = (close: QuicheClose, connection: QuicheConnection, side: Side, where: string): RystraError => {
+  const alert = close.errorCode - ALERT
+  if (close.isApp || alert < 0 || alert > 255) {
+    return new RystraError('mux.protocol', { detail: `${where}, QUIC error ${hex(close.errorCode)}` })
+  }
+  const leaf = leafOf(connection)
+  const alone = alert === 48 && leaf !== undefined && leaf.issuer === leaf.subject
+  const code = alone ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : (found[alert] ?? `ERR_SSL_TLS_ALERT_${alert}`)
+  return tlsError(withCode(code), side, where)
+}
+
+const appCodes: Readonly<Record<number, ErrorCode>> = { [Close.refused]: 'connect.unreachable' }
+
+/** What the other side closed the connection with. `undefined`: in good order. */
+const peerError = (close: QuicheClose, side: Side, where: string): RystraError | undefined => {
+  const other = side === 'client' ? 'server' : 'client'
+  if (close.isApp) {
+    if (close.errorCode === Close.done) return undefined
+    return new RystraError(appCodes[close.errorCode] ?? 'mux.closed', { side: other, detail: `${where}, given up` })
+  }
+  if (close.errorCode === CONNECTION_REFUSED) {
+    return new RystraError('connect.unreachable', { side: other, detail: `${where}, it accepts no more connections` })
+  }
+  const alert = close.errorCode - ALERT
+  if (alert < 0 || alert > 255) {
+    return new RystraError('mux.protocol', { side: other, detail: `${where}, QUIC error ${hex(close.errorCode)}` })
+  }
+  return tlsError(withCode(`ERR_SSL_TLSV1_ALERT_${told[alert] ?? alert}`), side, where)
+}
+
+/** Why a connection is over. `undefined`: in good order. */
+export const whyClosed = (connection: QuicheConnection, side: Side, where: string): RystraError | undefined => {
+  const peer = connection.peerError()
+  if (peer !== null) return peerError(peer, side, where)
+  const local = connection.localError()
+  if (local !== null) return localError(local, connection, side, where)
+  return connection.isEstablished()
+    ? new RystraError('session.timeout', { detail: `${where}, nothing came for too long` })
+    : new RystraError('connect.unreachable', { detail: `${where}, no answer` })
+}
+
+/** What somebody is told whose certificate this side does not accept after all. */
+export const alertFor = (error: unknown): number => {
+  const { code } = error as { code?: string }
+  if (code === 'tls.revoked') return CERTIFICATE_REVOKED
+  if (code === 'tls.expired') return CERTIFICATE_EXPIRED
+  return code === 'tls.wrong-host' ? BAD_CERTIFICATE : CERTIFICATE_UNKNOWN
+}

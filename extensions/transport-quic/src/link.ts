@@ -1,0 +1,342 @@
+import { type Logger, type PeerInfo, RystraError, type Side, type StreamLink, type TlsFacts } from '@rystra/plugin'
+import type { Duplex } from 'node:stream'
+import { Alarm } from './alarm.js'
+import type { HostPort, Path, QuicheConnection } from './binding.js'
+import { Datagrams } from './datagrams.js'
+import { alertFor, Close, whyClosed } from './errors.js'
+import { factsOf } from './facts.js'
+import { Ids } from './ids.js'
+import type { QuicOptions } from './options.js'
+import { PathMtu } from './path-mtu.js'
+import { StreamTable } from './streams.js'
+import type { Turning } from './turns.js'
+
+/** Packets of one link while others wait. */
+const QUANTUM = 64
+
+/** Bytes somebody may send before the handshake is done: two flights, with a long chain of certificates, and some again. */
+const HANDSHAKE_BYTES = 96 * 1024
+
+/** Milliseconds that are left to what is queued when a link is closed. */
+const LINGER = 3000
+
+/** Time-outs in a row, without a packet in between, after which the packets may be too large. */
+const LOST = 3
+
+const NO_REASON = Buffer.alloc(0)
+
+/** What a link stands on: a socket, and who minds it. */
+export interface LinkHost {
+  readonly side: Side
+  readonly options: QuicOptions
+  readonly log: Logger
+  /** The kernel takes no packets now; {@link wake} is called when it does again. */
+  readonly blocked: boolean
+  wake(link: QuicLink): void
+  slot(): Buffer
+  send(slot: Buffer, length: number, path: Path, watch: boolean): void
+  /** The handshake is done: throws what is wrong with the certificate of the other side, `tls.*`. */
+  verify(link: QuicLink): Uint8Array | undefined
+  /** Whether the link may be handed out before the handshake is done. */
+  readonly early: boolean
+  /** May be handed out: once. */
+  ready(link: QuicLink): void
+  /** The handshake is done, and all is well. */
+  confirmed(link: QuicLink): void
+  /** Packets with this id are for this link, or not any more. */
+  issued(link: QuicLink, id: Uint8Array): void
+  retired(id: Uint8Array): void
+  gone(link: QuicLink, error: RystraError | Error | undefined): void
+}
+
+/** A connection, whose state is quiche's. Everything is done in {@link turn}, at most once in a turn of the event loop. */
+export class QuicLink implements StreamLink, Turning {
+  readonly kind = 'streams'
+  onStream: ((stream: Duplex) => void) | undefined
+  readonly side: Side
+  readonly options: QuicOptions
+  readonly connection: QuicheConnection
+  readonly datagrams: Datagrams
+  readonly mtu: PathMtu
+  /** Where the other end is, for errors. */
+  readonly where: string
+  /** Something came since somebody looked. */
+  heard = true
+
+  readonly #host: LinkHost
+  readonly #streams: StreamTable
+  readonly #ids: Ids
+  readonly #alarm = new Alarm(() => this.#timeout())
+  #deadline: NodeJS.Timeout | undefined
+  #path: { from: HostPort; to: HostPort }
+  #tls: TlsFacts | undefined
+  #handshakeBytes = 0
+  #silent = 0
+  #ready = false
+  #confirmed = false
+  #closing = false
+  #over = false
+  #error: Error | undefined
+  #onClose: ((error?: Error) => void) | undefined
+
+  constructor(host: LinkHost, connection: QuicheConnection, peer: HostPort, local: HostPort) {
+    this.#host = host
+    this.side = host.side
+    this.options = host.options
+    this.connection = connection
+    this.where = `quic ${peer.host.includes(':') ? `[${peer.host}]` : peer.host}:${peer.port}`
+    this.#path = { from: peer, to: local }
+    this.mtu = new PathMtu(host.options.maxPacket, () => this.wake())
+    this.datagrams = new Datagrams(this)
+    this.#streams = new StreamTable(this)
+    this.#ids = new Ids(connection, host, this)
+    this.#deadline = setTimeout(() => this.#late(), host.options.handshakeTimeout).unref()
+  }
+
+  // StreamLink
+
+  get peer(): PeerInfo {
+    const { host, port } = this.#path.from
+    return { address: host, port, tls: this.#tls ?? factsOf(this.connection, undefined) }
+  }
+
+  get streams(): number {
+    return this.#streams.count
+  }
+
+  get onClose(): ((error?: Error) => void) | undefined {
+    return this.#onClose
+  }
+
+  set onClose(tell) {
+    this.#onClose = tell
+    if (this.#over) this.#tell()
+  }
+
+  open(signal?: AbortSignal): Promise<Duplex> {
+    if (this.#over || this.#closing) return Promise.reject(new RystraError('mux.closed', { cause: this.#error }))
+    return this.#streams.open(signal)
+  }
+
+  goAway(): void {
+    this.#streams.away = true
+  }
+
+  close(): void {
+    if (this.#over || this.#closing) return
+    this.#closing = true
+    this.#streams.away = true
+    this.#streams.refuse(new RystraError('mux.closed'))
+    clearTimeout(this.#deadline)
+    this.#deadline = setTimeout(() => this.leave(Close.done, undefined), LINGER).unref()
+    this.wake()
+  }
+
+  destroy(error?: Error): void {
+    this.leave(Close.gaveUp, error)
+  }
+
+  // What the host calls
+
+  /** Whether messages may be sent, and are handed on. */
+  get carries(): boolean {
+    return this.#confirmed && !this.#over
+  }
+
+  /** Whether somebody has it. */
+  get handedOut(): boolean {
+    return this.#ready
+  }
+
+  get over(): boolean {
+    return this.#over
+  }
+
+  wake(): void {
+    if (!this.#over) this.#host.wake(this)
+  }
+
+  /** A packet for this link. It is overwritten. */
+  receive(packet: Buffer, host: string, port: number, local: HostPort): void {
+    if (this.#over) return
+    if (!this.#confirmed) {
+      this.#handshakeBytes += packet.length
+      if (this.#handshakeBytes > HANDSHAKE_BYTES) {
+        this.destroy(this.#failed('the handshake is too large'))
+        return
+      }
+    }
+    const { from, to } = this.#path
+    if (from.port !== port || from.host !== host || to !== local) this.#path = { from: { host, port }, to: local }
+    this.heard = true
+    this.#silent = 0
+    try {
+      this.connection.recv(packet, this.#path)
+    } catch (error) {
+      this.#host.log.debug({ err: error, peer: this.where }, 'quic: the other side broke the rules')
+    }
+    this.#streams.received(packet.length)
+    this.wake()
+  }
+
+  turn(): void {
+    if (this.#over) return
+    if (!this.#confirmed) this.#handshake()
+    if (this.#ready) this.#work()
+    if (this.#over) return
+    this.#flush()
+    if (this.connection.isDraining() || this.connection.isClosed()) {
+      this.#end(whyClosed(this.connection, this.side, this.where))
+    } else if (this.#closing && !this.#streams.sending && this.#settled) this.leave(Close.done, undefined)
+  }
+
+  /** The address of this side is another one. */
+  moved(): void {
+    this.mtu.reset()
+    this.wake()
+  }
+
+  /** Ends it, and tells nobody. */
+  drop(error?: Error): void {
+    this.#end(error)
+  }
+
+  /** Ends it, and tells the other side. */
+  leave(code: number, error: Error | undefined): void {
+    if (this.#over) return
+    this.#closeWith(true, code)
+    this.#end(error)
+  }
+
+  #closeWith(app: boolean, code: number): void {
+    try {
+      this.connection.close(app, code, NO_REASON)
+    } catch {
+      // It is closing already.
+    }
+    this.#flush()
+  }
+
+  // The handshake
+
+  #handshake(): void {
+    const { connection } = this
+    if (connection.isEstablished()) {
+      let certificate: Uint8Array | undefined
+      try {
+        certificate = this.#host.verify(this)
+      } catch (error) {
+        this.#closeWith(false, alertFor(error))
+        this.#end(error as Error)
+        return
+      }
+      this.#confirmed = true
+      this.#tls = factsOf(connection, certificate)
+      if (!this.#closing) clearTimeout(this.#deadline)
+      this.#ids.supply()
+      this.#host.confirmed(this)
+      this.#beReady()
+    } else if (this.#host.early && connection.isInEarlyData()) this.#beReady()
+  }
+
+  #beReady(): void {
+    if (this.#ready || this.#over) return
+    this.#ready = true
+    this.#host.ready(this)
+  }
+
+  #late(): void {
+    this.leave(Close.gaveUp, this.#failed('no answer in time'))
+  }
+
+  #failed(detail: string): RystraError {
+    return new RystraError('connect.unreachable', { detail: `${this.where}, ${detail}` })
+  }
+
+  // The work of a turn
+
+  #work(): void {
+    this.#streams.writeAll()
+    if (this.connection.isReadable()) {
+      this.#streams.readAll(this.#confirmed)
+      if (this.#confirmed) this.datagrams.readAll()
+    }
+    if (this.#confirmed && this.heard) this.#lookAtPaths()
+  }
+
+  #lookAtPaths(): void {
+    for (let event = this.connection.pathEventNext(); event !== null; event = this.connection.pathEventNext()) {
+      if (event.type === 'PeerMigrated') this.mtu.reset()
+    }
+    this.#ids.retire()
+  }
+
+  #flush(): void {
+    let more = true
+    for (let count = 0; more && count < QUANTUM && !this.#host.blocked; count++) {
+      const slot = this.#host.slot()
+      const packet = slot.length === this.mtu.size ? slot : slot.subarray(0, this.mtu.size)
+      const sent = this.connection.send(packet)
+      more = sent !== null
+      if (sent !== null) this.#host.send(packet, sent[0], sent[1], count === 0 || !this.#confirmed)
+    }
+    if (more) this.wake()
+    else if (this.#confirmed) this.#probe()
+    this.#alarm.in(this.connection.timeout())
+  }
+
+  /** Asks whether larger packets get through, when there is nothing else to say. */
+  #probe(): void {
+    const probe = this.mtu.probe()
+    if (probe === undefined || this.#closing || !this.datagrams.probe(probe)) return
+    const packet = this.#host.slot().subarray(0, probe.size)
+    const sent = this.connection.send(packet)
+    if (sent !== null) this.#host.send(packet, sent[0], sent[1], false)
+    // Less was sent than was asked for: there was no room in the window. Another time.
+    if (sent === null || sent[0] < probe.size - 8) this.datagrams.purge()
+    else this.mtu.sent(probe, sent[0])
+  }
+
+  /** Nothing waits for an acknowledgement: then only the idle time-out is left, which is far away. */
+  get #settled(): boolean {
+    const left = this.connection.timeout()
+    return left === null || left > this.options.idleTimeout / 2
+  }
+
+  /** Whether something waits for an answer of the other side. */
+  get waiting(): boolean {
+    return !this.#over && !this.#settled
+  }
+
+  #timeout(): void {
+    if (this.#over) return
+    this.connection.onTimeout()
+    this.#silent += 1
+    if (this.#silent === LOST) {
+      this.mtu.shrink()
+      this.datagrams.purge()
+    }
+    this.turn()
+  }
+
+  #end(error: Error | undefined): void {
+    if (this.#over) return
+    this.#over = true
+    this.#error = error
+    this.#alarm.stop()
+    this.mtu.stop()
+    clearTimeout(this.#deadline)
+    this.#streams.cutAll(new RystraError('mux.closed', { cause: error }))
+    this.#host.gone(this, error)
+    this.#tell()
+  }
+
+  /** Whoever gives a link up is not called back while doing so. */
+  #tell(): void {
+    queueMicrotask(() => {
+      const tell = this.#onClose
+      this.#onClose = undefined
+      tell?.(this.#error)
+    })
+  }
+}

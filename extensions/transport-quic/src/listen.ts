@@ -1,0 +1,45 @@
+import type { Address, Clock, Link, Listener, Logger } from '@rystra/plugin'
+import { openServerTls, type ServerTlsOptions } from '@rystra/tls'
+import { loadQuiche } from './binding.js'
+import { Endpoint } from './endpoint.js'
+import type { QuicOptions } from './options.js'
+
+/** What is around a listener or a dial. */
+export interface World {
+  readonly dir: string
+  readonly stateDir: string
+  readonly log: Logger
+  readonly clock: Clock
+  readonly options: QuicOptions
+}
+
+/** Rejects with `listen.*`, `tls.files` or `transport.unsupported`. */
+export const listen = async (
+  to: Address & ServerTlsOptions,
+  onLink: (link: Link) => void,
+  signal: AbortSignal,
+  world: World
+): Promise<Listener> => {
+  const quiche = await loadQuiche()
+  const tls = await openServerTls(to, world)
+  let endpoint: Endpoint
+  try {
+    signal.throwIfAborted()
+    endpoint = await Endpoint.open(quiche, to, { tls, options: world.options, log: world.log, onLink })
+  } catch (error) {
+    tls.close()
+    throw error
+  }
+  tls.onChange = () => endpoint.configure()
+  let closed: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    if (closed !== undefined) return closed
+    tls.close()
+    signal.removeEventListener('abort', close)
+    closed = endpoint.close(to.host)
+    return closed
+  }
+  signal.addEventListener('abort', close, { once: true })
+  if (signal.aborted) await close()
+  return { address: endpoint.address, ...(tls.join === undefined ? {} : { join: tls.join }), close }
+}
