@@ -1,3 +1,76 @@
-import { defineExtension } from '@rystra/plugin'
+import { defineExtension, type ExtensionContext, type Lifecycle, RystraError } from '@rystra/plugin'
+import path from 'node:path'
+import { openIssuer } from './issuer.js'
+import { type JwtOptions, jwtOptions, type TrustedIssuer } from './options.js'
+import { makeProof } from './proof.js'
+import { TokenSource } from './token-source.js'
+import { verifier } from './verify.js'
 
-export default defineExtension({ name: 'auth-jwt', setup() {} })
+export type { IssuerOptions, JwtOptions } from './options.js'
+
+const method = 'jwt'
+
+type Context = ExtensionContext<JwtOptions>
+
+const setUpClient = ({ registries, options, log, clock, dir }: Context): Lifecycle | undefined => {
+  const { token, allowPlain } = options
+  const file = options.file === undefined ? undefined : path.resolve(dir, options.file)
+  if (token !== undefined && file !== undefined) {
+    throw new RystraError('extension.options', { detail: 'give one of token and file' })
+  }
+  if (token === undefined && file === undefined) {
+    registries.authenticators.add({ method })
+    return undefined
+  }
+  const source = new TokenSource(token, file, log, clock)
+  registries.authenticators.add({
+    method,
+    unfit: ({ tls }) =>
+      tls === undefined && !allowPlain
+        ? 'the link has no TLS, and who listens could take the token; use a transport with TLS'
+        : undefined,
+    prove: async (challenge) => ({ proof: makeProof(await source.current(), challenge) })
+  })
+  return { start: () => source.load() }
+}
+
+const setUpServer = ({ registries, options, log, clock, dir }: Context): Lifecycle | undefined => {
+  // The framework has filled the defaults in.
+  const entries = (options.issuers ?? []) as TrustedIssuer[]
+  if (entries.length === 0) {
+    log.warn('no issuers: nobody can authenticate by JSON Web Token')
+    registries.authenticators.add({ method })
+    return undefined
+  }
+  const issuers = entries.map((entry, index) => openIssuer(entry, { dir, log, clock }, `issuers[${index}]`))
+  const named = entries.map(({ issuer }) => issuer)
+  if (entries.length > 1 && (named.includes(undefined) || new Set(named).size !== named.length)) {
+    throw new RystraError('extension.options', { detail: 'of several issuers each needs its own `issuer`' })
+  }
+  const templates = entries.map(({ identity }) => identity)
+  if (entries.length > 1 && new Set(templates).size !== templates.length && !templates.every(namesIssuer)) {
+    throw new RystraError('extension.options', {
+      detail: 'the same `identity` for several issuers: who has an id at one could be taken for somebody of another',
+      hint: 'put a word of its own, or {iss}, into the `identity` of each'
+    })
+  }
+  registries.authenticators.add({ method, verify: verifier(issuers, clock) })
+  return {
+    start: async () => void (await Promise.all(issuers.map(({ keys }) => keys.load()))),
+    stop: () => {
+      for (const { keys } of issuers) keys.stop()
+    }
+  }
+}
+
+const namesIssuer = (template: string): boolean => template.includes('{iss}')
+
+/**
+ * JSON Web Tokens (RFC 7519) of identity providers. Client: `token` or `file`, sent over TLS alone. Server: `issuers`, whose
+ * keys are a secret, a public key, or a key set in a file or behind a URL.
+ */
+export default defineExtension({
+  name: 'auth-jwt',
+  options: jwtOptions,
+  setup: (context): Lifecycle | undefined => (context.role === 'client' ? setUpClient(context) : setUpServer(context))
+})

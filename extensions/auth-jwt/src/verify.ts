@@ -1,0 +1,81 @@
+import type { AuthAnswer, Authenticator, Clock, PeerInfo } from '@rystra/plugin'
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose'
+import { createHash } from 'node:crypto'
+import type { Issuer } from './issuer.js'
+import type { Algorithm } from './options.js'
+import { tokenOf } from './proof.js'
+
+/** Text of a token for the log, before anybody has verified it: quoted, and not all of it. */
+const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing'
+
+/** Whose token it claims to be. Throws for tokens of nobody here. */
+const issuerOf = (token: string, issuers: readonly Issuer[]): Issuer => {
+  const { iss } = decodeJwt(token)
+  const found = issuers.find(({ options: { issuer } }) => issuer === undefined || issuer === iss)
+  if (found === undefined) throw new Error(`nobody here trusts the issuer ${shown(iss)}`)
+  return found
+}
+
+const optionsOf = ({ options, algorithms }: Issuer, now: number): JWTVerifyOptions => {
+  const { issuer, audience, clockTolerance, maxTokenAge, requireExpiry } = options
+  return {
+    algorithms: [...algorithms],
+    currentDate: new Date(now),
+    clockTolerance: clockTolerance / 1000,
+    requiredClaims: requireExpiry ? ['exp'] : [],
+    ...(issuer === undefined ? {} : { issuer }),
+    ...(audience === undefined ? {} : { audience: audience as string | string[] }),
+    ...(maxTokenAge === undefined ? {} : { maxTokenAge: maxTokenAge / 1000 })
+  }
+}
+
+/** What the token says, once its signature and its times hold. Throws, in words for the log. */
+const verified = async (token: string, issuer: Issuer, now: number): Promise<JWTPayload> => {
+  const { alg, kid } = decodeProtectedHeader(token)
+  // Before any key is looked for: `none`, and HMAC under a public key, have none.
+  if (!issuer.algorithms.includes(alg as Algorithm)) throw new Error(`the algorithm ${shown(alg)} is not allowed`)
+  const keys = await issuer.keys.find({ alg: alg as Algorithm, ...(typeof kid === 'string' ? { kid } : {}) })
+  const options = optionsOf(issuer, now)
+  let failure: unknown = new Error('no key fits')
+  for (const key of keys) {
+    try {
+      return (await jwtVerify(token, key, options)).payload
+    } catch (error) {
+      failure = error
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) break
+    }
+  }
+  throw failure
+}
+
+/** RFC 7800: a token that is bound to a key is worth nothing without. Bound to the certificate of the client: RFC 8705 §3. */
+const bindingProblem = ({ cnf }: JWTPayload, { tls }: PeerInfo): string | undefined => {
+  if (cnf === undefined) return undefined
+  const thumbprint = (cnf as { 'x5t#S256'?: unknown } | null)?.['x5t#S256']
+  if (typeof thumbprint !== 'string' || Object.keys(cnf as object).length !== 1) {
+    return 'it is bound to a key in a way that is not known here (cnf)'
+  }
+  if (tls?.certificate === undefined) return 'it is bound to a certificate, and the link has none'
+  const own = createHash('sha256').update(tls.certificate).digest('base64url')
+  return own === thumbprint ? undefined : 'it is bound to another certificate'
+}
+
+/** The server half: whose token is it? */
+export const verifier =
+  (issuers: readonly Issuer[], clock: Clock): NonNullable<Authenticator['verify']> =>
+  async (proof, challenge, peer): Promise<AuthAnswer> => {
+    const found = tokenOf(proof, challenge)
+    if ('deny' in found) return found
+    try {
+      const issuer = issuerOf(found.token, issuers)
+      const claims = await verified(found.token, issuer, clock.now())
+      const problem = bindingProblem(claims, peer) ?? issuer.problem(claims)
+      if (problem !== undefined) return { deny: `the token: ${problem}` }
+      const identity = issuer.identity(claims)
+      if ('deny' in identity) return { deny: `the token: ${identity.deny}` }
+      const rights = issuer.rights(claims)
+      return { identity: { id: identity.id, ...(rights === undefined ? {} : { rights }) } }
+    } catch (error) {
+      return { deny: `the token: ${(error as Error).message}` }
+    }
+  }
