@@ -12,7 +12,7 @@ interface Flag {
 interface CommandClass {
   readonly flags?: Readonly<Record<string, Flag>>
   readonly baseFlags?: Readonly<Record<string, Flag>>
-  readonly args?: Readonly<Record<string, unknown>>
+  readonly args?: Readonly<Record<string, { readonly multiple?: boolean }>>
   readonly strict?: boolean
 }
 
@@ -73,6 +73,9 @@ export const problemOf = (line: string[], commands: Readonly<Record<string, Comm
     if (found === undefined) return `rystra ${name} has no flag “${word}”`
     if (found.type !== 'boolean' && value === undefined && (long || flag.length === 1)) at++
   }
-  const most = Object.keys(command.args ?? {}).length
-  return given > most && command.strict !== false ? `rystra ${name} takes ${most} arguments, not ${given}` : undefined
+  const args = Object.values(command.args ?? {})
+  const most = args.length
+  return given > most && command.strict !== false && !args.some(({ multiple }) => multiple)
+    ? `rystra ${name} takes ${most} arguments, not ${given}`
+    : undefined
 }

@@ -2,6 +2,7 @@ import { ConfigError, type JsonSchema, jsonSchema, loadConfig, type Problem, typ
 import type { ExtensionEntry, Inspection } from '@rystra/kernel'
 import { isRystraError, type Side } from '@rystra/model'
 import { formatAddress } from './address.js'
+import { type CertificateFinding, checkCertificates, refuseBroken } from './certs/configured.js'
 import { planExtensions, type Provisioned, provisionSide, sidesOf } from './provision.js'
 
 /** What was checked. */
@@ -14,6 +15,8 @@ export interface Checked {
     readonly extensions: readonly string[]
     readonly summary: string
   }[]
+  /** What works now and will not for long: certificates that end within 30 days. */
+  readonly warnings: readonly CertificateFinding[]
 }
 
 const namesOf = ({ extensions }: Inspection): string[] => extensions.map(({ name }) => name)
@@ -33,7 +36,7 @@ const problemsOf = (error: unknown): readonly Problem[] | undefined =>
 
 /**
  * Checks a configuration and sets everything up for each role it has. Starts nothing. Rejects with `config.*`, with the
- * problems of all roles, or with `extension.*`.
+ * problems of all roles, with `extension.*`, or with `tls.files` for certificates that cannot be used.
  */
 export const checkConfig = async (cwd: string, file?: string): Promise<Checked> => {
   const loaded = await loadConfig({ cwd, ...(file === undefined ? {} : { file }) })
@@ -55,6 +58,8 @@ export const checkConfig = async (cwd: string, file?: string): Promise<Checked> 
     }
   }
   if (problems.length > 0) throw new ConfigError('config.invalid', problems, path)
+  const certificates = await checkCertificates(config, dir)
+  refuseBroken(certificates)
   return {
     config: path,
     valid: true,
@@ -62,7 +67,8 @@ export const checkConfig = async (cwd: string, file?: string): Promise<Checked> 
       side,
       extensions: namesOf(inspection),
       summary: summaryOf(config, side)
-    }))
+    })),
+    warnings: certificates.warnings
   }
 }
 

@@ -3,7 +3,8 @@ import { RystraError } from '@rystra/model'
 /** Commands of a topic, so that `plugins add` is understood as `plugins:add`. */
 const topics: Readonly<Record<string, readonly string[]>> = {
   plugins: ['add', 'remove', 'list', 'inspect'],
-  extension: ['create']
+  extension: ['create'],
+  cert: ['ca', 'server', 'client', 'revoke', 'show']
 }
 
 const commands = ['init', 'serve', 'connect', 'expose', 'check', 'help']

@@ -4,7 +4,7 @@ import { configFlag, RystraCommand } from '../command.js'
 export default class Check extends RystraCommand {
   static override description = `Checks the configuration and sets up every extension, without starting anything.
 
-Tells everything that is wrong at once: path, value, what was expected. Exits 2 when the configuration is wrong, 3 when an extension is.`
+Tells everything that is wrong at once: path, value, what was expected. Warns of certificates that end within 30 days. Exits 2 when the configuration or a certificate is wrong, 3 when an extension is.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -33,6 +33,7 @@ Tells everything that is wrong at once: path, value, what was expected. Exits 2 
     for (const { side, extensions, summary } of result.sides) {
       this.log(`  ${side}: ${summary}; ${extensions.length} extensions (${extensions.join(', ')})`)
     }
+    for (const { path, text } of result.warnings) this.logToStderr(`Warning: ${path}: ${text}.`)
     return result
   }
 }

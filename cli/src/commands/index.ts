@@ -1,3 +1,8 @@
+import CertCa from './cert/ca.js'
+import CertClient from './cert/client.js'
+import CertRevoke from './cert/revoke.js'
+import CertServer from './cert/server.js'
+import CertShow from './cert/show.js'
 import Check from './check.js'
 import Connect from './connect.js'
 import Expose from './expose.js'
@@ -11,6 +16,11 @@ import Serve from './serve.js'
 
 /** Every command, by its name. They import what they work with only when they run. */
 export default {
+  'cert:ca': CertCa,
+  'cert:client': CertClient,
+  'cert:revoke': CertRevoke,
+  'cert:server': CertServer,
+  'cert:show': CertShow,
   check: Check,
   connect: Connect,
   expose: Expose,
