@@ -3,12 +3,16 @@ import type { Duplex } from 'node:stream'
 
 /**
  * Gives a stream up at once, both ways. A TCP connection is reset (RST), so that its other end does not take it for a
- * clean end; of anything else (a pipe, TLS) only the stream itself knows what a `destroy` looks like from outside.
+ * clean end; so is TLS whose socket brings a `resetAndDestroy` of its own. Of anything else (a pipe, bare TLS) only the
+ * stream itself knows what a `destroy` looks like from outside.
  */
 export const cutOff = (stream: Duplex, error?: Error): void => {
   if (stream.destroyed) return
-  // Of a subclass we do not know what lies below; of a pipe there is no remote port.
-  const tcp = stream instanceof net.Socket && stream.constructor === net.Socket && stream.remotePort !== undefined
+  // Of a subclass we do not know what lies below, unless somebody has seen to it; of a pipe there is no remote port.
+  const tcp =
+    stream instanceof net.Socket &&
+    (stream.constructor === net.Socket || Object.hasOwn(stream, 'resetAndDestroy')) &&
+    stream.remotePort !== undefined
   if (!tcp) stream.destroy(error)
   else if (stream.writableEnded && !stream.writableFinished && stream.writableLength === 0) {
     // The FIN is on its way. libuv refuses a reset just then, and Node loses the descriptor over it: wait for the FIN,
