@@ -20,7 +20,8 @@ export class WsDuplex extends Duplex implements HasRaw {
   }
 
   onBytes(buffer: Buffer, start: number, end: number, _shared: boolean): boolean {
-    return this.push(buffer.subarray(start, end))
+    // Whoever reads a `Duplex` may keep what it gets.
+    return this.push(Buffer.from(buffer.subarray(start, end)))
   }
 
   onEnd(): void {

@@ -6,6 +6,8 @@ import { mask } from './mask.js'
 
 /** Who is told what comes. */
 export interface FrameHandler {
+  /** Nothing more may be handed on now. */
+  readonly waits: boolean
   /** Payload of messages, unmasked in place. The rules for its memory are those of a `RawReader`. */
   onPayload(buffer: Buffer, start: number, end: number, shared: boolean): Verdict
   /** A message is complete. @param length its bytes */
@@ -81,15 +83,14 @@ export class FrameParser {
         continue
       }
       const verdict = this.#takePayload(this.#buffer)
-      if (verdict === true) continue
       const rest = this.#buffer !== undefined && this.#at < this.#end
       if (verdict === KEEP) {
         kept = true
         if (rest) this.#own()
-      } else {
-        if (rest && this.#shared) this.#own()
-        else if (!rest) this.#buffer = undefined
-        // The memory given is not ours any more in both cases, but only one of them says so.
+      }
+      if (verdict === false || this.#handler.waits) {
+        if (!rest) this.#buffer = undefined
+        else if (this.#shared) this.#own()
         return kept ? KEEP : false
       }
     }

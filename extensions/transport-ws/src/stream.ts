@@ -1,4 +1,4 @@
-import { cutOff, HEADROOM, type RawReader, type RawStream, rawOf, type Verdict } from '@rystra/bytes'
+import { cutOff, HEADROOM, KEEP, type RawReader, type RawStream, rawOf, type Verdict } from '@rystra/bytes'
 import type { RystraError } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 import { WsDuplex } from './duplex.js'
@@ -35,6 +35,7 @@ export class WsStream implements RawStream, RawReader, FrameHandler {
   readonly #masking: Masking
   #reader: RawReader | undefined
   #reading = false
+  #handing = false
   #paused = true
   /** Put back by readers. */
   #back: Buffer[] = []
@@ -88,27 +89,46 @@ export class WsStream implements RawStream, RawReader, FrameHandler {
 
   resume(): void {
     this.#paused = false
-    const reader = this.#reader
-    if (reader === undefined || this.closed) return
-    while (this.#back.length > 0) {
-      const bytes = this.#back.shift() as Buffer
-      if (reader.onBytes(bytes, 0, bytes.length, false) === false) this.#paused = true
-      // It may have paused, been followed by another reader, or given up.
-      if (this.#paused || this.#reader !== reader || this.closed) return
-    }
-    if (this.#ended) this.#tellEnd()
-    else if (!this.#reading) {
+    // Who resumes while bytes are handed out gets the next ones from there.
+    if (this.#reader === undefined || this.closed || this.#handing) return
+    this.#hand(true)
+    if (this.#paused || this.#ended || this.closed) return
+    if (this.#reading) this.#lower.resume()
+    else {
       this.#reading = true
       this.#lower.read(this)
-    } else if (!this.#parser.waiting || this.#parser.more() !== false) this.#lower.resume()
+    }
   }
 
   onBytes(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
     // After an error: what still comes is read so that it is not answered with a reset, which would take our close along.
     if (this.#error !== undefined) return true
-    const verdict = this.#parser.push(buffer, start, end, shared)
+    this.#handing = true
+    const verdict = this.#hand(this.#parser.push(buffer, start, end, shared))
     if (this.#paused && !this.#ended && verdict !== false) this.#lower.pause()
     return verdict
+  }
+
+  get waits(): boolean {
+    return this.#paused || this.#back.length > 0
+  }
+
+  /** Hands out what is here until the reader has enough. @returns the verdict on memory that came with `verdict` so far */
+  #hand(verdict: Verdict): Verdict {
+    this.#handing = true
+    let answer = verdict
+    while (!this.#paused && !this.closed) {
+      const bytes = this.#back.shift()
+      if (bytes !== undefined) {
+        if (this.#reader?.onBytes(bytes, 0, bytes.length, false) === false) this.#paused = true
+      } else if (this.#parser.waiting) {
+        const next = this.#parser.more()
+        if (answer !== KEEP) answer = next
+      } else break
+    }
+    this.#handing = false
+    if (this.#ended && !this.#paused) this.#tellEnd()
+    return this.#paused || answer === KEEP ? answer : true
   }
 
   onPayload(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
@@ -128,7 +148,6 @@ export class WsStream implements RawStream, RawReader, FrameHandler {
       return
     }
     this.#ended = true
-    if (!this.#paused) this.#tellEnd()
     this.#progressed()
   }
 
@@ -217,7 +236,7 @@ export class WsStream implements RawStream, RawReader, FrameHandler {
     payload.writeUInt16BE(code)
     this.#send(Opcode.close, payload, 0, 2, true)
     this.#lower.end()
-    this.#lower.resume()
+    if (!this.#handing) this.#lower.resume()
     let patience = true
     this.#linger = setInterval(() => {
       const out = this.#socket.writableFinished
