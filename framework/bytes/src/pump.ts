@@ -15,6 +15,11 @@ export interface Stages {
   readonly head?: Buffer | undefined
   /** @default 0 */
   readonly headWait?: number | undefined
+  /**
+   * Called with the size of each chunk that was read, before the tap. Answers with the milliseconds to wait before more
+   * is read, 0 to go on; a throw resets both streams.
+   */
+  readonly pace?: ((bytes: number) => number) | undefined
 }
 
 /** What happens in {@link pump}. */
@@ -129,6 +134,57 @@ class Headed implements Sink {
   }
 }
 
+/** A step in front of the first, which reads no faster than it is told. */
+class PacedStep implements RawReader {
+  readonly #next: Step
+  readonly #from: RawStream
+  readonly #pace: (bytes: number) => number
+  readonly #fail: (error: Error) => void
+  #timer: NodeJS.Timeout | undefined
+  /** The next step wants no more, so that the end of the wait is not for us to go on at. */
+  #full = false
+
+  constructor(next: Step, from: RawStream, pace: (bytes: number) => number, fail: (error: Error) => void) {
+    this.#next = next
+    this.#from = from
+    this.#pace = pace
+    this.#fail = fail
+  }
+
+  onBytes(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
+    let wait: number
+    try {
+      wait = this.#pace(end - start)
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)))
+      return true
+    }
+    const verdict = this.#next.onBytes(buffer, start, end, shared)
+    if (!(wait > 0)) return verdict
+    this.#full = verdict === false
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      if (!this.#full) this.#from.resume()
+    }, wait)
+    if (verdict !== false) this.#from.pause()
+    return verdict
+  }
+
+  onEnd(): void {
+    this.#next.onEnd()
+  }
+
+  /** The sink takes more: not before the wait is over. */
+  resume(): void {
+    this.#full = false
+    if (this.#timer === undefined) this.#from.resume()
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+}
+
 /** A {@link Step} with a tap. */
 class TappedStep extends Step {
   readonly #tap: Tap
@@ -166,21 +222,23 @@ class TappedStep extends Step {
   }
 }
 
-/** One direction: its first step, which counts what was read, and what is to be given up at the end. */
+/** One direction: what reads its source, its first step, which counts what was read, and what is to be given up at the end. */
 interface Chain {
+  readonly reader: RawReader
   readonly first: Step
-  readonly headed: Headed | undefined
+  readonly stop: () => void
 }
 
 /** Joins the streams of one direction. */
 const chain = (from: RawStream, to: RawStream, stages: Stages | undefined, fail: (error: Error) => void): Chain => {
-  const { tap, through = [], head, headWait = 0 } = stages ?? {}
+  const { tap, through = [], head, headWait = 0, pace } = stages ?? {}
   const headed = head === undefined ? undefined : new Headed(head, headWait, to, () => last.redirect(to))
   const sinks: Sink[] = [...through, headed ?? to]
   const [next = to] = sinks
   const first = tap === undefined ? new Step(next) : new TappedStep(next, tap, fail)
+  const paced = pace === undefined ? undefined : new PacedStep(first, from, pace, fail)
   let last = first
-  let before = from
+  let before: Pick<RawStream, 'resume'> = paced ?? from
   for (const [index, stream] of through.entries()) {
     const source = before
     stream.onWritable = () => source.resume()
@@ -193,7 +251,11 @@ const chain = (from: RawStream, to: RawStream, stages: Stages | undefined, fail:
     before = stream
   }
   to.onWritable = () => before.resume()
-  return { first, headed }
+  const stop = (): void => {
+    headed?.stop()
+    paced?.stop()
+  }
+  return { reader: paced ?? first, first, stop }
 }
 
 /**
@@ -210,16 +272,16 @@ export const pump = (a: RawStream, b: RawStream, done: PumpDone, options: PumpOp
     a.reset()
     b.reset()
   }
-  const { first: there, headed: thereHeaded } = chain(a, b, aToB, reset)
-  const { first: back, headed: backHeaded } = chain(b, a, bToA, reset)
+  const { reader: readA, first: there, stop: stopThere } = chain(a, b, aToB, reset)
+  const { reader: readB, first: back, stop: stopBack } = chain(b, a, bToA, reset)
   const closed = (stream: RawStream, error?: Error): void => {
     // A stream may close within its reset: then the other is told of first.
     open.delete(stream)
     if (error !== undefined) reset(error)
     if (open.size > 0 || over) return
     over = true
-    thereHeaded?.stop()
-    backHeaded?.stop()
+    stopThere()
+    stopBack()
     for (const stream of [...(aToB?.through ?? []), ...(bToA?.through ?? [])]) {
       stream.onClose = undefined
       stream.reset()
@@ -230,8 +292,8 @@ export const pump = (a: RawStream, b: RawStream, done: PumpDone, options: PumpOp
     stream.onClose = (error) => closed(stream, error)
     if (stream.closed) queueMicrotask(() => closed(stream, new Error('closed before it was relayed')))
   }
-  a.read(there)
-  b.read(headOfB === undefined ? back : headOfB(back))
+  a.read(readA)
+  b.read(headOfB === undefined ? readB : headOfB(readB))
   return {
     get aToB() {
       return there.bytes

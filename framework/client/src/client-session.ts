@@ -1,8 +1,9 @@
 import type { ConnectConfig } from '@rystra/config'
 import { type ProxySpec, RystraError, type SessionInfo } from '@rystra/model'
-import type { DataLinks, DialOptions, GenerationRef, Link } from '@rystra/plugin'
+import type { DatagramFlow, DataLinks, DialOptions, GenerationRef, Link } from '@rystra/plugin'
 import { dataLinkOpening, errorFrom, type Message } from '@rystra/protocol'
 import { authenticateToServer, Session } from '@rystra/session'
+import type { Duplex } from 'node:stream'
 import { takeStream } from './reach.js'
 import type { ClientState } from './state.js'
 import { agent } from './version.js'
@@ -43,6 +44,8 @@ export class ClientSession {
   readonly over: Promise<void>
   #tellOver!: () => void
   #requests = 0
+  /** The client's are odd numbers. */
+  #flows = 1
   #cancelWait: (() => void) | undefined
   #announced = false
 
@@ -133,7 +136,7 @@ export class ClientSession {
             },
             {
               onMessage: (message) => owner.#message(message, events),
-              onStream: (data) => takeStream(data, info, owner.specs, state),
+              onStream: (data) => takeStream(data, info, owner.specs, owner.#session.flows, state),
               onGoAway: (error) => events.onGoAway(owner, error),
               onClose: (error) => {
                 release()
@@ -199,6 +202,24 @@ export class ClientSession {
     )
   }
 
+  /** Opens a stream to the server. */
+  openStream(): Promise<Duplex> {
+    return this.#session.link.open()
+  }
+
+  /** A flow of datagrams beside such a stream. Nothing where the session has none. */
+  openFlow(): { readonly id: number; readonly datagrams: DatagramFlow } | undefined {
+    const { flows } = this.#session
+    if (flows === undefined) return undefined
+    this.#flows = (this.#flows + 2) % 0x1_0000_0000
+    return { id: this.#flows, datagrams: flows.open(this.#flows) }
+  }
+
+  /** Tells the server how the service behind a proxy is. */
+  tellHealth(name: string, up: boolean): void {
+    this.#session.send({ type: 'ProxyHealth', name, up })
+  }
+
   unregister(name: string): void {
     this.specs.delete(name)
     this.#session.send({ type: 'UnregisterProxy', name })
@@ -218,6 +239,9 @@ export class ClientSession {
         message.name,
         message.error === undefined ? undefined : errorFrom(message.error, 'server')
       )
+    } else if (message.type === 'Notice') {
+      const spec = this.specs.get(message.proxy)
+      if (spec !== undefined) this.#state.events.emit('notice', { proxy: spec, notice: message.notice })
     } else throw new RystraError('protocol.unexpected', { side: 'server', detail: message.type })
   }
 

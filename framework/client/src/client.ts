@@ -6,10 +6,12 @@ import { type ProxySpec, RystraError, type SessionInfo, silentLog, toRystraError
 import type { ReloadContext } from '@rystra/plugin'
 import { Backoff, drained, orElse } from '@rystra/session'
 import { ClientSession, type ClientSessionEvents } from './client-session.js'
-import type { ClientEvents, PublishedHere } from './events.js'
+import type { ClientEvents, PublishedHere, VisitingHere } from './events.js'
+import { HANDLER, type StreamHandler } from './handlers.js'
 import { baseOf, type ClientOptions, clientHalf, sameServer, usesOf } from './options.js'
 import { expand, Publications } from './publications.js'
 import type { ClientState } from './state.js'
+import { Visitors } from './visitors.js'
 
 /** Milliseconds a session has to last before the next loss counts as the first again. */
 const STABLE = 10_000
@@ -25,6 +27,7 @@ export class Client extends EventEmitter<ClientEvents> {
   readonly #options: ClientOptions
   readonly #state: ClientState
   readonly #publications: Publications
+  readonly #visitors: Visitors
   readonly #instance = randomBytes(8).toString('hex')
   readonly #stop = new AbortController()
   readonly #backoff: Backoff
@@ -45,9 +48,17 @@ export class Client extends EventEmitter<ClientEvents> {
     super()
     this.kernel = kernel
     this.#options = options
-    this.#state = { config, kernel, clock: kernel.clock, log: options.log ?? silentLog, events: this }
+    this.#state = {
+      config,
+      kernel,
+      clock: kernel.clock,
+      log: options.log ?? silentLog,
+      events: this,
+      handlers: new Map()
+    }
     this.#backoff = new Backoff(config.reconnect)
     this.#publications = new Publications(this.#state)
+    this.#visitors = new Visitors(this.#state)
     this.closed = new Promise((resolve, reject) => {
       this.#end = { resolve, reject }
     })
@@ -90,6 +101,7 @@ export class Client extends EventEmitter<ClientEvents> {
       this.#alive = setInterval(() => {}, 2 ** 30)
       await this.kernel.start()
       for (const entry of this.#state.config.proxies) this.#publications.want(entry as ProxySpec)
+      await this.#visitors.replace(this.#state.config.visitors as readonly ProxySpec[])
       await this.#connect()
       await this.#publications.answered()
     } catch (error) {
@@ -119,6 +131,7 @@ export class Client extends EventEmitter<ClientEvents> {
         log.info({ session: session.info.id, muxer: session.info.muxer }, 'connected')
         session.announce()
         this.emit('connected', session.info)
+        this.#visitors.use(session)
         this.#publications.offer(session)
         return
       } catch (cause) {
@@ -177,6 +190,7 @@ export class Client extends EventEmitter<ClientEvents> {
   /** The session takes no more streams. */
   #leave(session: ClientSession, error: RystraError | undefined): void {
     this.#session = undefined
+    this.#visitors.use(undefined)
     this.#publications.suspend()
     this.emit('disconnected', session.info, error)
     if (!this.#stop.signal.aborted) this.#again(error ?? new RystraError('session.lost'))
@@ -205,9 +219,35 @@ export class Client extends EventEmitter<ClientEvents> {
     return this.#publications.add(spec)
   }
 
+  /**
+   * Publishes a service within this process: no local port is opened. `handler` gets a stream for each visitor. Otherwise
+   * as {@link publish}.
+   */
+  expose(spec: ProxySpec, handler: StreamHandler): Promise<readonly PublishedHere[]> {
+    const local = `${HANDLER}${spec.name}`
+    this.#state.handlers.set(local, handler)
+    return this.publish({ ...spec, local })
+  }
+
   /** Takes one back, if there. Streams that are open go on. */
   unpublish(name: string): void {
     this.#publications.remove(name)
+    this.#state.handlers.delete(`${HANDLER}${name}`)
+  }
+
+  /** Opens one more way in, as an entry of `client.visitors` does. Rejects with `proxy.*` or `listen.*`. */
+  visit(entry: ProxySpec): Promise<VisitingHere> {
+    return this.#visitors.add(entry)
+  }
+
+  /** Closes a way in, if there. Streams that are open go on. */
+  unvisit(name: string): Promise<void> {
+    return this.#visitors.remove(name)
+  }
+
+  /** The ways in that are open. */
+  get visitors(): readonly VisitingHere[] {
+    return this.#visitors.list()
   }
 
   /**
@@ -232,6 +272,9 @@ export class Client extends EventEmitter<ClientEvents> {
     })
     this.#state.config = next
     this.#publications.replace(specs)
+    await this.#visitors.replace(next.visitors as readonly ProxySpec[]).catch((error: unknown) => {
+      this.#state.log.error({ err: error }, 'a way in could not be opened')
+    })
     const same = JSON.stringify([before.id, before.connect]) === JSON.stringify([next.id, next.connect])
     if (!same)
       this.#session?.close(new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))
@@ -251,6 +294,7 @@ export class Client extends EventEmitter<ClientEvents> {
     // First: a session that is lost from now on is not dialed again, and one that is being dialed is given up.
     this.#stop.abort(new RystraError('session.closing', { side: 'client' }))
     this.#publications.stop()
+    const closing = this.#visitors.stop()
     this.#session?.goAway(drain)
     await drained(() => this.streams, drain, this.#state.clock)
     const sessions = [...this.#leaving, ...(this.#session === undefined ? [] : [this.#session])]
@@ -260,6 +304,7 @@ export class Client extends EventEmitter<ClientEvents> {
         return orElse(one.over, FAREWELL, () => one.destroy(), this.#state.clock)
       })
     )
+    await closing
     await this.kernel.stop()
     clearInterval(this.#alive)
     this.#end.resolve()

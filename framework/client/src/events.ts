@@ -1,5 +1,5 @@
 import type { ProxySpec, RystraError, SessionInfo } from '@rystra/model'
-import type { CloseStreamContext, StreamInfo } from '@rystra/plugin'
+import type { CloseStreamContext, Details, StreamInfo } from '@rystra/plugin'
 
 /** A proxy of this client that visitors can reach. */
 export interface PublishedHere {
@@ -29,6 +29,19 @@ export interface Reconnecting {
   readonly error: RystraError
 }
 
+/** A way in at this client, to a proxy of another one. */
+export interface VisitingHere {
+  readonly name: string
+  /** What local programs connect to. */
+  readonly address: string
+}
+
+/** Something the server says of a proxy, for people to see: a request that was answered, say. */
+export interface NoticeHere {
+  readonly proxy: ProxySpec
+  readonly notice: Details
+}
+
 /** What a client tells; arguments of the listeners. */
 export interface ClientEvents {
   connected: [SessionInfo]
@@ -37,6 +50,8 @@ export interface ClientEvents {
   published: [PublishedHere]
   unpublished: [PublishedHere, RystraError | undefined]
   refused: [RefusedHere]
+  visiting: [VisitingHere]
+  notice: [NoticeHere]
   streamOpen: [StreamInfo]
   streamClose: [CloseStreamContext]
 }

@@ -3,11 +3,12 @@ import type { Registries } from '@rystra/plugin'
 import { Backoff } from '@rystra/session'
 import type { ClientSession } from './client-session.js'
 import type { PublishedHere } from './events.js'
+import { HealthCheck, type HealthOptions } from './health-check.js'
 import { publicAddress } from './public-address.js'
 import type { ClientState } from './state.js'
 
 /** Fields of every kind that are the client's own business. */
-const ownFields = ['proxyProtocol']
+const ownFields = ['proxyProtocol', 'healthCheck']
 
 /** One proxy that this client wants, whether a session is up or not. */
 interface Wanted {
@@ -20,6 +21,8 @@ interface Wanted {
   asking: Promise<void> | undefined
   error: RystraError | undefined
   cancelRetry: (() => void) | undefined
+  /** Looks after the service while it is published. */
+  health: HealthCheck | undefined
 }
 
 /**
@@ -42,6 +45,11 @@ export const expand = (entries: readonly ProxySpec[], { proxies }: Registries): 
     }
     return specs
   })
+}
+
+const stopHealth = (wanted: Wanted): void => {
+  wanted.health?.stop()
+  wanted.health = undefined
 }
 
 /** What this client wants published, and what of it is. Survives sessions: each new one is asked for all of it. */
@@ -75,7 +83,8 @@ export class Publications {
       published: undefined,
       asking: undefined,
       error: undefined,
-      cancelRetry: undefined
+      cancelRetry: undefined,
+      health: undefined
     }
     this.#wanted.set(spec.name, wanted)
     return wanted
@@ -128,13 +137,17 @@ export class Publications {
       wanted.cancelRetry?.()
       wanted.cancelRetry = undefined
       wanted.published = undefined
+      stopHealth(wanted)
     }
   }
 
   /** Asks for nothing any more. */
   stop(): void {
     this.#session = undefined
-    for (const { cancelRetry } of this.#wanted.values()) cancelRetry?.()
+    for (const wanted of this.#wanted.values()) {
+      wanted.cancelRetry?.()
+      stopHealth(wanted)
+    }
   }
 
   /** The server took one back. */
@@ -150,6 +163,7 @@ export class Publications {
   #gone(wanted: Wanted, error: RystraError | undefined): void {
     const { published } = wanted
     wanted.published = undefined
+    stopHealth(wanted)
     if (published === undefined) return
     this.#state.log.info(
       { proxy: published.name, ...(error === undefined ? {} : { err: error }) },
@@ -180,6 +194,7 @@ export class Publications {
       }
       log.info({ proxy: spec.name, kind: spec.kind, address: wanted.published.address }, 'published')
       events.emit('published', wanted.published)
+      this.#watch(wanted, session)
     } catch (cause) {
       if (this.#session !== session || this.#wanted.get(spec.name) !== wanted) return
       const error = toRystraError(cause)
@@ -188,6 +203,22 @@ export class Publications {
       if (error.code === 'proxy.expired') this.#wanted.delete(spec.name)
       this.#retry(wanted, error)
     }
+  }
+
+  /** Checks the service, if the entry says so, and tells the server. */
+  #watch(wanted: Wanted, session: ClientSession): void {
+    const { name, healthCheck, local } = wanted.spec
+    stopHealth(wanted)
+    if (healthCheck === undefined) return
+    const { clock, log } = this.#state
+    wanted.health = new HealthCheck(healthCheck as HealthOptions, String(local), clock, (up, reason) => {
+      log.info(
+        { proxy: name, ...(reason === undefined ? {} : { reason }) },
+        up ? 'the service is up' : 'the service is down'
+      )
+      session.tellHealth(name, up)
+    })
+    wanted.health.start()
   }
 
   /** Tells of a refusal, and asks again later when that may help. */
@@ -208,9 +239,10 @@ export class Publications {
   #sent({ spec, expiresAt }: Wanted): Record<string, unknown> {
     const kind = this.#state.kernel.current.registries.proxies.get(spec.kind)
     const own = new Set([...ownFields, ...(kind.localFields ?? [])])
-    const sent = Object.fromEntries(
+    const sent: Record<string, unknown> = Object.fromEntries(
       Object.entries(spec).filter(([field, value]) => !own.has(field) && value !== undefined)
     )
+    if (spec['healthCheck'] !== undefined) sent['healthCheck'] = true
     if (expiresAt === undefined) return sent
     const left = expiresAt - this.#state.clock.now()
     if (left <= 0) throw new RystraError('proxy.expired', { side: 'client', detail: spec.name })

@@ -7,14 +7,14 @@ import {
   type StreamInfo,
   toRystraError
 } from '@rystra/model'
-import type { ReachHost } from '@rystra/plugin'
+import type { DatagramFlow, ReachHost } from '@rystra/plugin'
 import { errorFrom, type OpenStream, streamReadyFrame } from '@rystra/protocol'
-import { readMessage, refusedBy, refuseStream, StreamRun } from '@rystra/session'
+import { type DatagramFlows, readMessage, refusedBy, refuseStream, StreamRun } from '@rystra/session'
 import { duplexPair } from 'node:stream'
 import type { Duplex } from 'node:stream'
-import type { Socket } from 'node:net'
 import { type ProxyProtocolVersion, proxyHeader } from './proxy-protocol.js'
 import { connectService, type Interest } from './service.js'
+import { HANDLER } from './handlers.js'
 import type { ClientState } from './state.js'
 
 /** Milliseconds for the head of a stream: the server sends it with the first packet. */
@@ -33,6 +33,7 @@ export const takeStream = (
   stream: Duplex,
   session: SessionInfo,
   specs: ReadonlyMap<string, ProxySpec>,
+  flows: DatagramFlows | undefined,
   state: ClientState
 ): void => {
   const raw = rawOf(stream)
@@ -40,7 +41,7 @@ export const takeStream = (
   readMessage(raw, {
     onMessage: (message) => {
       cancel()
-      if (message.type === 'OpenStream') open(stream, message, session, specs, state)
+      if (message.type === 'OpenStream') open(stream, message, session, specs, flows, state)
       else {
         const error =
           message.type === 'Error'
@@ -60,9 +61,10 @@ export const takeStream = (
 
 const open = (
   stream: Duplex,
-  { id, proxy, visitor, to }: OpenStream,
+  { id, proxy, visitor, to, flow, details }: OpenStream,
   session: SessionInfo,
   specs: ReadonlyMap<string, ProxySpec>,
+  flows: DatagramFlows | undefined,
   state: ClientState
 ): void => {
   const raw = rawOf(stream)
@@ -76,10 +78,15 @@ const open = (
     proxy: spec,
     visitor: { host: visitor[0], port: visitor[1], to: { host: to[0], port: to[1] } },
     session,
-    side: 'client'
+    side: 'client',
+    ...(details === undefined ? {} : { details })
   }
+  const datagrams = flow === undefined ? undefined : flows?.open(flow)
   const generation = state.kernel.current
-  const run = new StreamRun(info, generation, state.clock, (context) => state.events.emit('streamClose', context))
+  const run = new StreamRun(info, generation, state.clock, (context) => {
+    datagrams?.close()
+    state.events.emit('streamClose', context)
+  })
   state.events.emit('streamOpen', info)
   const refuse = (cause: unknown): void => {
     const error = toRystraError(cause, 'internal', { side: 'client' })
@@ -89,7 +96,7 @@ const open = (
     state.events.emit('refused', { what: 'stream', name: proxy, error })
   }
   // Before anybody is asked: the stream may be over by the time they answer.
-  const host = new Reach(stream, run, state)
+  const host = new Reach(stream, run, datagrams, state)
   const go = (): void => {
     const { proxies } = generation.registries
     if (!proxies.has(spec.kind)) {
@@ -114,6 +121,8 @@ const open = (
 class Reach implements ReachHost, Interest {
   readonly stream: StreamInfo
   readonly log: Logger
+  readonly datagrams?: DatagramFlow
+  readonly #handlers: ClientState['handlers']
   readonly #duplex: Duplex
   readonly #raw: RawStream
   readonly #run: StreamRun
@@ -122,13 +131,15 @@ class Reach implements ReachHost, Interest {
   #aborter: AbortController | undefined
   #joined = false
 
-  constructor(duplex: Duplex, run: StreamRun, state: ClientState) {
+  constructor(duplex: Duplex, run: StreamRun, datagrams: DatagramFlow | undefined, state: ClientState) {
     const raw = rawOf(duplex)
     this.#duplex = duplex
     this.#raw = raw
     this.#run = run
     this.stream = run.info
     this.log = state.log
+    this.#handlers = state.handlers
+    if (datagrams !== undefined) this.datagrams = datagrams
     this.gone = raw.closed
     raw.onClose = () => {
       this.gone = true
@@ -144,8 +155,22 @@ class Reach implements ReachHost, Interest {
     return this.#aborter.signal
   }
 
-  connect(local: string): Promise<Socket> {
+  connect(local: string): Promise<Duplex> {
+    if (local.startsWith(HANDLER)) return this.#handle(local)
     return connectService(local, this.stream.proxy.name, this)
+  }
+
+  /** A service within this process: no socket is opened. */
+  async #handle(local: string): Promise<Duplex> {
+    const handler = this.#handlers.get(local)
+    if (handler === undefined) {
+      throw new RystraError('stream.service-unreachable', { side: 'client', detail: local })
+    }
+    const [near, far] = duplexPair()
+    // Who serves it may leave it alone.
+    far.on('error', () => {})
+    handler(far, this.stream)
+    return near
   }
 
   relay(service: Duplex): Promise<void> {

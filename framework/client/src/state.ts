@@ -4,6 +4,7 @@ import type { Kernel } from '@rystra/kernel'
 import type { Logger } from '@rystra/model'
 import type { Clock } from '@rystra/plugin'
 import type { ClientEvents } from './events.js'
+import type { StreamHandler } from './handlers.js'
 
 /** What the parts of one client share. */
 export interface ClientState {
@@ -13,4 +14,6 @@ export interface ClientState {
   readonly clock: Clock
   readonly log: Logger
   readonly events: EventEmitter<ClientEvents>
+  /** Services within this process, by what stands in `local`. */
+  readonly handlers: Map<string, StreamHandler>
 }

@@ -27,6 +27,8 @@ export interface ConfigDiff {
   readonly connect: boolean
   /** By name. */
   readonly proxies: Changes
+  /** By name. */
+  readonly visitors: Changes
   /** Paths of everything else that changed: `log.level`, `server.drain`. */
   readonly settings: readonly string[]
   /** Whether nothing changed at all. */
@@ -48,10 +50,16 @@ export const diffConfig = (before: ResolvedConfig, after: ResolvedConfig): Confi
     byKey(before.client?.proxies ?? [], (p) => p.name),
     byKey(after.client?.proxies ?? [], (p) => p.name)
   )
+  const visitors = changes(
+    byKey(before.client?.visitors ?? [], (v) => v.name),
+    byKey(after.client?.visitors ?? [], (v) => v.name)
+  )
   const settings = differences(rest(before), rest(after), '')
-  const lists = [extensions, listen, proxies].every((c) => c.added.length + c.changed.length + c.removed.length === 0)
+  const lists = [extensions, listen, proxies, visitors].every(
+    (c) => c.added.length + c.changed.length + c.removed.length === 0
+  )
   const same = lists && !reordered && !publish && !connect && settings.length === 0
-  return { extensions, reordered, listen, publish, connect, proxies, settings, same }
+  return { extensions, reordered, listen, publish, connect, proxies, visitors, settings, same }
 }
 
 const nameOf = (entry: ExtensionEntry): string => {
@@ -98,7 +106,7 @@ const changes = (before: ReadonlyMap<string, unknown>, after: ReadonlyMap<string
 /** What the other fields of the diff do not cover. A half that is there in one only is one difference. */
 const rest = ({ log, server, client }: ResolvedConfig): Record<string, unknown> => {
   const { listen: _, publish: __, ...serverRest } = server ?? {}
-  const { id: ___, connect: ____, proxies: _____, ...clientRest } = client ?? {}
+  const { id: ___, connect: ____, proxies: _____, visitors: ______, ...clientRest } = client ?? {}
   return {
     log,
     ...(server === undefined ? {} : { server: serverRest }),

@@ -1,6 +1,7 @@
 /** Finds, reads, substitutes, validates and diffs the configuration. */
 export { type Changes, type ConfigDiff, diffConfig } from './diff.js'
-export { maxDuration, parseDuration } from './duration.js'
+export { bytesSchema, parseBytes } from './bytes.js'
+export { durationSchema, maxDuration, parseDuration } from './duration.js'
 export type { ExtensionEntry } from '@rystra/plugin'
 export { extensionSchema } from './entry.js'
 export type { ConfigFormat } from './formats.js'

@@ -3,7 +3,14 @@ import type { Registries, Side } from '@rystra/plugin'
 import { check, fieldsOf } from './check.js'
 import { carryVariables } from './plain.js'
 import { ConfigError, type Problem, at, nearest, show } from './problem.js'
-import { type ResolvedClient, type ResolvedConfig, connectSchema, listenSchema, proxySchema } from './types.js'
+import {
+  type ResolvedClient,
+  type ResolvedConfig,
+  connectSchema,
+  listenSchema,
+  proxySchema,
+  visitorSchema
+} from './types.js'
 import type { ConfigOrigin } from './validate.js'
 
 /** What of the registries the configuration refers to. */
@@ -50,8 +57,14 @@ const checkClient = (config: ResolvedConfig, registries: Registered, problems: P
     if (!isRegistered(registries.proxies, entry.kind, at(path, 'kind'), 'kind of proxy', problems)) return entry
     return checkAdded(registries.proxies.get(entry.kind).spec, proxySchema, entry, path, problems)
   })
+  const visitors = config.client.visitors.map((entry, i) => {
+    const path = at('client.visitors', i)
+    if (!isRegistered(registries.proxies, entry.kind, at(path, 'kind'), 'kind of proxy', problems)) return entry
+    const { visitor } = registries.proxies.get(entry.kind)
+    return checkAdded(visitor, visitorSchema, entry, path, problems)
+  })
   const connect = checkConnect(config.client.connect, registries, problems)
-  return { ...config, client: { ...config.client, connect, proxies } }
+  return { ...config, client: { ...config.client, connect, proxies, visitors } }
 }
 
 const checkConnect = (

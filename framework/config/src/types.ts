@@ -1,16 +1,16 @@
-import { type StringOptions, Type } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import { durationSchema } from './duration.js'
 import { extensionSchema } from './entry.js'
 import { portsSchema } from './ports.js'
-import { type Resolved, type Written, defaulted, open, resolved, said } from './schema.js'
+import { proxySchema, visitorSchema } from './proxy-entry.js'
+import { type Resolved, type Written, defaulted, open, resolved } from './schema.js'
+import { text, word } from './words.js'
 
-const text = (expected: string, options: StringOptions) => said(Type.String(options), expected)
-/** No control characters: ids and names are printed to terminals and logs. */
-const word = (description: string) =>
-  text('text of 1 to 128 characters', { minLength: 1, maxLength: 128, pattern: '^[^\\x00-\\x1f\\x7f]+$', description })
 const host = (description = 'A host name or an address.') =>
   text('a host name or an address', { minLength: 1, maxLength: 255, pattern: '^[^\\s/]+$', description })
 const port = { minimum: 0, maximum: 65535 }
+
+export { proxySchema, visitorSchema } from './proxy-entry.js'
 
 /** Schema of {@link LogConfig}. */
 export const logSchema = Type.Object({
@@ -132,21 +132,6 @@ export const connectSchema = open(
   })
 )
 
-/** Schema of {@link ProxyEntry}: what every kind of proxy has. */
-export const proxySchema = open(
-  Type.Object({
-    name: word('Unique within the client.'),
-    kind: word('Name of a registered kind: `tcp`.'),
-    expiresIn: Type.Optional(durationSchema(1000, 'After which the proxy is taken back. Default: never.')),
-    proxyProtocol: Type.Optional(
-      Type.Union([Type.Literal('v1'), Type.Literal('v2')], {
-        description:
-          'Tells the service who the visitor is, with a PROXY protocol header of this version. Default: none.'
-      })
-    )
-  })
-)
-
 const forever = resolved<number | 'forever', number>(
   "a whole number, or 'forever'",
   { anyOf: [{ type: 'integer', minimum: 0 }, { const: 'forever' }] },
@@ -173,6 +158,11 @@ export const clientSchema = Type.Object({
     Type.Array(proxySchema, { maxItems: 65_535 }),
     [],
     'What is published. A kind adds its own fields to an entry.'
+  ),
+  visitors: defaulted(
+    Type.Array(visitorSchema, { maxItems: 65_535 }),
+    [],
+    'Ways in at this client to what other clients of the server publish. A kind adds its own fields to an entry.'
   ),
   reconnect: defaulted(
     Type.Object({
@@ -223,6 +213,9 @@ export type ListenEntry = Written<typeof listenSchema>
 export type ConnectConfig = Written<typeof connectSchema>
 /** An entry of `client.proxies`, as written. */
 export type ProxyEntry = Written<typeof proxySchema>
+
+/** An entry of `client.visitors`, as written. */
+export type VisitorEntry = Written<typeof visitorSchema>
 
 /** An entry of `server.listen`, every default filled in. */
 export type ResolvedListen = Resolved<typeof listenSchema>

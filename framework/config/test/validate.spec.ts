@@ -31,6 +31,7 @@ describe('validation without extensions', () => {
         id: defaultClientId('/somewhere'),
         connect: { transport: 'tcp', host: 'h', port: 7000 },
         proxies: [],
+        visitors: [],
         reconnect: { min: 250, max: 30_000, attempts: Number.POSITIVE_INFINITY },
         drain: 10_000
       }

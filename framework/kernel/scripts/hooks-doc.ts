@@ -35,7 +35,7 @@ const section = ([name, facts]: [string, HookFacts]): string => {
 
 const overview = Object.entries(hookTable)
   .map(([name, { type, side, async: asynchronous, observer }]) => {
-    const kind = observer ? 'observes' : type === 'AsyncSeriesHook' ? 'may fail the start' : 'decides'
+    const kind = observer ? 'observes' : name === 'onStart' ? 'may fail the start' : 'decides'
     return `| [${name}](#${name.toLowerCase()}) | ${sides[side]} | \`${type}\` | ${asynchronous ? 'yes' : 'no'} | ${kind} |`
   })
   .join('\n')
@@ -87,6 +87,9 @@ flowchart TD
   onOpenStream -->|"deny, throw, timeout"| streamRefused["this stream refused"] --> onCloseStream
   onOpenStream --> onData
   onData -->|"each chunk"| onData
+  onOpenStream -.->|"kinds that speak HTTP"| onRequest
+  onRequest -->|"deny, respond, throw, timeout"| onCloseRequest
+  onRequest --> onResponse --> onCloseRequest
   onData -->|"throw"| reset["this stream reset"] --> onCloseStream
   onData -->|"end"| onCloseStream
   onCloseStream --> onUnregisterProxy["onUnregisterProxy, when the proxy goes"]

@@ -141,7 +141,11 @@ export const stream = (proxy: ProxySpec = spec): StreamInfo => ({
   side: 'server'
 })
 
-export const opening = (proxy: ProxySpec = spec): OpenStreamContext => ({ ...stream(proxy), through: () => {} })
+export const opening = (proxy: ProxySpec = spec): OpenStreamContext => ({
+  ...stream(proxy),
+  through: () => {},
+  pace: () => {}
+})
 
 /** Lets everything that is ready happen. */
 export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

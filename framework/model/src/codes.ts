@@ -103,6 +103,7 @@ export const errorTable = {
   'proxy.port-not-allowed': row('the port is outside of what the server allows', 'stream', false, 6, 'choose a port from the ranges of server.publish.ports'),
   'proxy.port-privileged': row('the server may not bind ports below 1024', 'stream', false, 6, 'choose a port from 1024 up, or give the server the right'),
   'proxy.no-free-port': row('no port is free', 'stream', true, 6, 'widen server.publish.ports'),
+  'proxy.claimed': row('somebody else has this already', 'stream', true, 6, 'choose another host, path or name'),
   'proxy.refused': row('the proxy was refused', 'stream', false, 6, 'see the reason'),
   'proxy.limit': row('too many proxies', 'stream', false, 6, 'remove some, or raise server.limits'),
   'proxy.changed': row('the proxy has to be registered again', 'stream', true, 6, 'nothing: the client asks again by itself'),
@@ -113,6 +114,9 @@ export const errorTable = {
   'stream.reset': row('the stream was reset', 'stream', true, 1, 'the other end gave it up'),
   'stream.timeout': row('the stream took too long', 'stream', true, 1, 'check the service and the network'),
   'stream.limit': row('too many streams', 'stream', true, 6, 'close some, or raise the limit'),
+  'stream.no-member': row('no member of the group can serve now', 'stream', true, 6, 'see the health checks of the services'),
+  'stream.idle': row('nothing was sent for too long', 'stream', true, 1, 'raise `idleTimeout` of the proxy'),
+  'stream.no-visits': row('there is nothing to visit under this name, or not for this client', 'stream', false, 6, 'check `of`, `secret` and the list `allow` of the proxy'),
   'stream.unknown-proxy': row('the stream is for a proxy that this client does not have', 'stream', false, 6, 'register the proxy again'),
 
   'mux.protocol': row('the other side broke the rules of the muxer', 'session', true, 4, 'check that both ends use the same muxer'),

@@ -76,6 +76,8 @@ export interface ProxySpec {
 export interface VisitorInfo extends Address {
   /** The public address the visitor connected to. */
   readonly to: Address
+  /** On the server: the session through which a client visits a proxy that has no public address. */
+  readonly through?: SessionInfo
 }
 
 /** One stream, from a visitor to a service. */
@@ -87,4 +89,6 @@ export interface StreamInfo {
   readonly session: SessionInfo
   /** Which end this is. Each stream has one such object at each end. */
   readonly side: Side
+  /** What the server half of the kind tells the client half besides. */
+  readonly details?: Readonly<Record<string, unknown>>
 }

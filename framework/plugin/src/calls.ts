@@ -2,6 +2,7 @@ import type { ProxySpec, SessionInfo, Side, StreamInfo } from '@rystra/model'
 import type { AuthAnswer } from './authenticator.js'
 import type {
   AuthContext,
+  CloseRequestContext,
   CloseStreamContext,
   ConnectContext,
   Deny,
@@ -9,6 +10,9 @@ import type {
   DisconnectContext,
   HelloContext,
   OpenStreamContext,
+  RequestContext,
+  Respond,
+  ResponseContext,
   UnregisterProxyContext
 } from './hooks.js'
 import type { Registries } from './registries.js'
@@ -32,6 +36,11 @@ export interface HookCalls {
   /** `undefined` when no tap concerns the stream: then it keeps the fast path. */
   dataTap(stream: StreamInfo, direction: Direction): DataTap | undefined
   closeStream(context: CloseStreamContext): void
+  /** `undefined` at once, without a promise, when nobody taps. A tap that fails denies. */
+  request(context: RequestContext): Promise<Deny | Respond | undefined> | undefined
+  /** The same. Rejects with `hook.*` when a tap fails: then there is no response. */
+  response(context: ResponseContext): Promise<void> | undefined
+  closeRequest(context: CloseRequestContext): void
   unregisterProxy(context: UnregisterProxyContext): void
   connect(context: ConnectContext): void
   disconnect(context: DisconnectContext): void

@@ -1,10 +1,21 @@
-import type { ClientInfo, PeerInfo, ProxySpec, RystraError, SessionInfo, Side, StreamInfo } from '@rystra/model'
+import type {
+  ClientInfo,
+  PeerInfo,
+  ProxySpec,
+  RystraError,
+  SessionInfo,
+  Side,
+  StreamInfo,
+  VisitorInfo
+} from '@rystra/model'
 import type { Transform } from 'node:stream'
 import type { AuthAnswer, Challenge } from './authenticator.js'
 
 /** Refuses what the hook is about. The reason crosses the wire, except in `onHello` and `onAuth`, where only the log has it. */
 export interface Deny {
   readonly deny: string
+  /** Seconds after which it may be tried again; `Retry-After` for HTTP, where it makes the status 429 instead of 403. */
+  readonly retryAfter?: number
 }
 
 /** A peer that has said Hello and is not authenticated yet. */
@@ -39,7 +50,66 @@ export interface Through {
 export interface OpenStreamContext extends StreamInfo {
   /** Puts transforms into the path of this stream, in the order of the calls. What has to wait does so here, by back-pressure. */
   through(transforms: Through): void
+  /**
+   * Slows this stream down, by back-pressure: much cheaper than a transform, since no byte is touched. With several, the
+   * longest wait counts.
+   */
+  pace(pacer: Pacer): void
 }
+
+/** Name and value, in the order of the wire; names keep their case. */
+export type HeaderField = [name: string, value: string]
+
+/** One HTTP request, as it goes to the service. What is not readonly may be changed. */
+export interface RequestContext {
+  /** Unique within the process. */
+  readonly id: string
+  readonly proxy: ProxySpec
+  readonly visitor: VisitorInfo
+  readonly session: SessionInfo
+  readonly method: string
+  /** Host without port, lower case, as the visitor asked for it. */
+  readonly host: string
+  /** Path and query. */
+  target: string
+  headers: HeaderField[]
+}
+
+/** The head of its response, as it goes to the visitor. */
+export interface ResponseContext {
+  readonly request: RequestContext
+  status: number
+  headers: HeaderField[]
+}
+
+/** Answers a request without the service. */
+export interface Respond {
+  readonly respond: {
+    /** 200 to 599. */
+    readonly status: number
+    readonly headers?: readonly HeaderField[]
+    readonly body?: string | Uint8Array
+  }
+}
+
+/** A request that is over. */
+export interface CloseRequestContext {
+  readonly request: RequestContext
+  /** 0 when the visitor went before there was one. */
+  readonly status: number
+  /** Of the bodies. */
+  readonly bytesToService: number
+  readonly bytesToVisitor: number
+  /** Milliseconds since the request's head was read. */
+  readonly duration: number
+  readonly error?: RystraError
+}
+
+/**
+ * Says how long to wait before more is read, in milliseconds, after `bytes` more went in this direction. 0: go on. A
+ * throw resets the stream.
+ */
+export type Pacer = (bytes: number, direction: Direction) => number
 
 /** Which way bytes go. */
 export type Direction = 'toService' | 'toVisitor'
@@ -171,6 +241,15 @@ export interface Hooks {
   readonly onData: SyncHook<(chunk: Buffer, context: DataContext) => Buffer | Nothing, StreamTapOptions>
   /** Both ends: a stream is over. An observer. */
   readonly onCloseStream: SyncHook<(context: CloseStreamContext) => void>
+  /**
+   * Server: the head of an HTTP request was read, its route found. First `{ deny }` or `{ respond }` wins. The head may
+   * be changed in place.
+   */
+  readonly onRequest: AsyncHook<[RequestContext], Deny | Respond | Nothing>
+  /** Server: the head of its response has come. It may be changed in place. */
+  readonly onResponse: AsyncHook<[ResponseContext], Nothing>
+  /** Server: a request is over. An observer. */
+  readonly onCloseRequest: SyncHook<(context: CloseRequestContext) => void>
   /** Server: a proxy is gone. An observer. */
   readonly onUnregisterProxy: SyncHook<(context: UnregisterProxyContext) => void>
   /** Both ends: a session is up. An observer. */
@@ -193,6 +272,9 @@ export const hookNames = Object.freeze([
   'onOpenStream',
   'onData',
   'onCloseStream',
+  'onRequest',
+  'onResponse',
+  'onCloseRequest',
   'onUnregisterProxy',
   'onConnect',
   'onDisconnect',

@@ -1,8 +1,9 @@
 import type { TSchema } from '@sinclair/typebox'
 import type { Address, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
+import type { Socket as UdpSocket } from 'node:dgram'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { StreamLink } from './transport.js'
+import type { HookCalls } from './calls.js'
 
 /** What a proxy kind asks the server to listen on. */
 export interface PublishAddress {
@@ -12,23 +13,107 @@ export interface PublishAddress {
   readonly host?: string
 }
 
+/** A UDP port that was bound for a proxy. */
+export interface UdpPort {
+  readonly address: Address
+  /** Bound, and closed with the proxy. Its messages are the kind's to read and send. */
+  readonly socket: UdpSocket
+}
+
+/** Plain values that the halves of a kind tell each other. At most 4 KiB on the wire. */
+export type Details = Readonly<Record<string, unknown>>
+
+/**
+ * Datagrams beside a stream, RFC 9221: may be lost, may overtake each other and the bytes of the stream. What one half
+ * of a kind sends arrives at the other half of the same stream.
+ */
+export interface DatagramFlow {
+  /** The largest message that fits now, in bytes. */
+  readonly maxSize: number
+  /** `false` when it was dropped at once: too large, or nobody takes more now. */
+  send(message: Uint8Array): boolean
+  /** The message is the callee's until it returns. What comes while there is nobody is dropped. */
+  onMessage: ((message: Buffer) => void) | undefined
+  /** Sends and hears nothing any more. Done by itself when the stream is closed. */
+  close(): void
+}
+
+/** A stream for a kind that does not relay byte by byte. */
+export interface OpenedStream {
+  readonly stream: Duplex
+  readonly info: StreamInfo
+  /** Present when it was asked for and the session has them. */
+  readonly datagrams?: DatagramFlow
+}
+
+/** How {@link PublishHost.openStream} opens. */
+export interface OpenStreamOptions {
+  /** Gives up. */
+  readonly signal?: AbortSignal
+  /** What the client half is told besides: `ReachHost.stream.details`. */
+  readonly details?: Details
+  /** Whether datagrams are wanted beside it. @default false */
+  readonly datagrams?: boolean
+}
+
+/** Those who hold a key together: one proxy, or the members of a load-balancing group. */
+export interface Claim<Value> {
+  readonly key: string
+  /** How many hold it. */
+  readonly size: number
+  /** One of them for this visitor, by the policy of the group; members whose service is down, or who are full, are left out. */
+  pick(visitor: VisitorInfo): Value | undefined
+}
+
+/** A client of this server that wants to reach a proxy without a public address. */
+export interface Visit {
+  /** The session of whoever visits. */
+  readonly session: SessionInfo
+  /** Who came to the visiting client. */
+  readonly visitor: VisitorInfo
+  /** What its half of the kind says. Not verified. */
+  readonly details: Details
+}
+
 /** What the server gives the server half of a proxy kind, one for each published proxy. */
 export interface PublishHost {
   readonly session: SessionInfo
   readonly log: Logger
   /** Aborted when the proxy is taken back. */
   readonly signal: AbortSignal
-  /** What the session has besides streams, datagrams for example. */
-  readonly link: StreamLink
   /**
-   * Binds a TCP port within the policy of the server. Rejects with `proxy.port-not-allowed`, `proxy.port-privileged`,
-   * `proxy.port-taken` or `proxy.no-free-port`. Closed with the proxy.
+   * The hooks about requests: `onRequest`, `onResponse`, `onCloseRequest`. For kinds that speak HTTP.
+   */
+  readonly hooks: Pick<HookCalls, 'request' | 'response' | 'closeRequest'>
+  /**
+   * Binds a TCP port within the policy of the server, or joins the group that has it. Rejects with
+   * `proxy.port-not-allowed`, `proxy.port-privileged`, `proxy.port-taken` or `proxy.no-free-port`. Closed with the proxy.
    */
   listen(address: PublishAddress, onVisitor: (visitor: Socket) => void): Promise<Address>
+  /** Binds a UDP port, as {@link listen} does. */
+  listenUdp(address: PublishAddress): Promise<UdpPort>
+  /**
+   * Claims a key for this proxy on the whole server, `http app.example.org` say, or joins the group that holds it. A
+   * holder of the same identity that is gone without a word loses it. Given back with the proxy. Rejects with
+   * `proxy.claimed`.
+   *
+   * @param shown what an error names, without the words that only tell kinds apart
+   */
+  claim<Value>(key: string, value: Value, shown?: string): Promise<Claim<Value>>
+  /**
+   * Claims a name under which clients of this server may visit. `admit` answers with what the client half is told, in
+   * `ReachHost.stream.details`, or throws what the visiting client is told. Rejects with `proxy.claimed`.
+   */
+  acceptVisits(name: string, admit: (visit: Visit) => Details | Promise<Details>): Promise<void>
   /** Opens a stream for a visitor and relays it until both are done: onOpenStream, header, relay, onCloseStream. */
   relay(visitor: Duplex, info: VisitorInfo): void
-  /** Opens a stream for a visitor, for kinds that do not relay byte by byte. Resolves when the service is reached. */
-  openStream(info: VisitorInfo): Promise<Duplex>
+  /**
+   * Opens a stream for a visitor, for kinds that do not relay byte by byte. Resolves when the service is reached;
+   * rejects with `stream.*`. End or destroy the stream when it is done.
+   */
+  openStream(info: VisitorInfo, options?: OpenStreamOptions): Promise<OpenedStream>
+  /** Tells the client something that people may want to see, a request that was answered say. Dropped, and counted, in a flood. */
+  tell(notice: Details): void
 }
 
 /** A proxy that visitors can reach. */
@@ -45,19 +130,56 @@ export interface ReachHost {
   readonly log: Logger
   /** Aborted when the visitor is gone. */
   readonly signal: AbortSignal
+  /** Present when the server half asked for them and the session has them. */
+  readonly datagrams?: DatagramFlow
   /**
-   * Connects to a service: `host:port`, `unix:/path`. Tried 3 times, 200 ms apart and doubling, before it rejects with
-   * `stream.service-unreachable`.
+   * Connects to a service: `host:port`, `unix:/path`, or `handler:name` for one within this process. Tried 3 times, 200 ms
+   * apart and doubling, before it rejects with `stream.service-unreachable`.
    */
-  connect(local: string): Promise<Socket>
+  connect(local: string): Promise<Duplex>
   /** Tells the server that the service is reached, and relays until both are done. */
   relay(service: Duplex): Promise<void>
   /** Tells the server that the service is reached, and hands the stream over, for kinds that do not relay byte by byte. */
   accept(): Duplex
 }
 
+/** What the client gives the visiting half of a kind, one for each entry of `client.visitors`. */
+export interface VisitHost {
+  readonly log: Logger
+  /** Aborted when the entry is taken back. */
+  readonly signal: AbortSignal
+  /** The session that is up now. */
+  readonly session: SessionInfo | undefined
+  /**
+   * Opens a stream to the proxy that accepts visits under this name, and relays until both are done. A visitor who is
+   * refused is reset.
+   */
+  relay(visitor: Duplex, of: string, info: VisitorInfo, details?: Details): void
+  /** Opens a stream for kinds that do not relay byte by byte. Resolves when the service is reached; rejects with `stream.*`. */
+  openStream(of: string, info: VisitorInfo, options?: OpenStreamOptions): Promise<OpenedStream>
+}
+
+/** A way in, at a visiting client. */
+export interface Visiting {
+  /** Where: `127.0.0.1:3306`, for example. */
+  readonly address: string
+  /** Takes it back; streams that are open go on. */
+  close?(): Promise<void> | void
+}
+
+/** A visitor's connection that another kind has prepared: TLS taken off, for example. */
+export interface HandedOver {
+  readonly visitor: VisitorInfo
+  /** Whether it was encrypted on its way here. */
+  readonly secure: boolean
+  /** The name that was asked for by SNI, RFC 6066. */
+  readonly serverName?: string
+  /** What was agreed on by ALPN, RFC 7301. */
+  readonly alpn?: string
+}
+
 /** A way to publish a service. `registries.proxies` */
-export interface ProxyKind<Spec extends ProxySpec = ProxySpec> {
+export interface ProxyKind<Spec extends ProxySpec = ProxySpec, Entry extends ProxySpec = ProxySpec> {
   /** `tcp`, for example. */
   readonly kind: string
   /** The fields of a `client.proxies` entry beside `name`, `kind` and those common to all kinds. */
@@ -70,4 +192,10 @@ export interface ProxyKind<Spec extends ProxySpec = ProxySpec> {
   publish(spec: Spec, host: PublishHost): Promise<Published>
   /** Client half. A throw resets the stream, and tells the server why. */
   reach(spec: Spec, host: ReachHost): Promise<void>
+  /** The fields of a `client.visitors` entry beside `name` and `kind`. */
+  readonly visitor?: TSchema
+  /** Visiting half: opens a way in at this client. Throws `listen.*`. Outlives sessions. */
+  visit?(entry: Entry, host: VisitHost): Promise<Visiting>
+  /** Server: takes a connection that another kind has prepared, through `registries.proxies.get('http')`. */
+  handOver?(connection: Duplex, from: HandedOver): void
 }

@@ -40,7 +40,7 @@ export interface ByteLink {
 export interface DatagramChannel {
   /** The largest message that fits now, in bytes. */
   readonly maxSize: number
-  /** `false` when it was dropped at once. */
+  /** `false` when it was dropped at once. The message is the caller's again when it returns. */
   send(message: Uint8Array): boolean
   onMessage: ((message: Uint8Array) => void) | undefined
 }

@@ -38,6 +38,12 @@ export const proxySpec = Type.Unsafe<ProxySpec>(
   Type.Object({ name: name(limits.MAX_NAME), kind: token }, { additionalProperties: true })
 )
 
+/** Which datagrams belong to a stream: 0 to 2^32 - 1. */
+export const flow = Type.Integer({ minimum: 0, maximum: 0xffffffff })
+
+/** What the halves of a kind tell each other; only the kind can check it. Plain values: no bytes. */
+export const details = Type.Unsafe<Readonly<Record<string, unknown>>>(Type.Object({}, { additionalProperties: true }))
+
 /** Whether a value is made of null, booleans, finite numbers, strings, arrays and maps alone. */
 export const isPlain = (value: unknown): boolean => {
   switch (typeof value) {

@@ -62,12 +62,31 @@ const goAway = Type.Object({ error: Type.Optional(field.wireError), drain: field
 
 const requestLinks = Type.Object({ count: Type.Integer({ minimum: 1, maximum: limits.MAX_LINKS }) })
 
+const proxyHealth = Type.Object({ name: field.name(limits.MAX_NAME), up: Type.Boolean() })
+
 const openStream = Type.Object({
   id: field.name(limits.MAX_ID),
   proxy: field.name(limits.MAX_NAME),
   visitor: field.endpoint,
-  to: field.endpoint
+  to: field.endpoint,
+  flow: Type.Optional(field.flow),
+  details: Type.Optional(field.details)
 })
+
+const visit = Type.Object({
+  kind: field.token,
+  of: field.name(limits.MAX_NAME),
+  visitor: field.endpoint,
+  to: field.endpoint,
+  flow: Type.Optional(field.flow),
+  details: Type.Optional(field.details)
+})
+
+const notice = Type.Object({ proxy: field.name(limits.MAX_NAME), notice: field.details })
+
+/** What a schema cannot say of details. */
+const plainDetails = ({ details }: { details?: unknown }): string | undefined =>
+  details === undefined || field.isPlain(details) ? undefined : '/details: expected plain values'
 
 /** A message: its number on the wire, and its fields in the order in which they are sent. */
 export interface Definition<Body extends TObject = TObject> {
@@ -102,8 +121,13 @@ export const definitions = Object.freeze({
   UnregisterProxy: define(0x14, unregisterProxy),
   GoAway: define(0x15, goAway),
   RequestLinks: define(0x16, requestLinks),
-  OpenStream: define(0x20, openStream),
-  StreamReady: define(0x21, Type.Object({}))
+  ProxyHealth: define(0x17, proxyHealth),
+  OpenStream: define(0x20, openStream, plainDetails),
+  StreamReady: define(0x21, Type.Object({})),
+  Visit: define(0x22, visit, plainDetails),
+  Notice: define(0x90, notice, ({ notice: told }) =>
+    field.isPlain(told) ? undefined : '/notice: expected plain values'
+  )
 })
 
 export type MessageName = keyof typeof definitions
@@ -132,6 +156,9 @@ export type GoAway = MessageOf<'GoAway'>
 export type RequestLinks = MessageOf<'RequestLinks'>
 export type OpenStream = MessageOf<'OpenStream'>
 export type StreamReady = MessageOf<'StreamReady'>
+export type Visit = MessageOf<'Visit'>
+export type Notice = MessageOf<'Notice'>
+export type ProxyHealth = MessageOf<'ProxyHealth'>
 
 /** Names of all messages, in the order of their numbers. */
 export const messageNames = Object.freeze(Object.keys(definitions) as MessageName[])

@@ -36,6 +36,13 @@ const spec = fc
   // MessagePack has no integer -0.
   .map((found) => JSON.parse(JSON.stringify(found)) as typeof found)
 
+const flow = fc.integer({ min: 0, max: 0xffffffff })
+
+const details = fc
+  .dictionary(fc.string({ minLength: 1 }), fc.jsonValue({ maxDepth: 2 }))
+  .filter((found) => !JSON.stringify(found).includes('"__proto__"'))
+  .map((found) => JSON.parse(JSON.stringify(found)) as Record<string, unknown>)
+
 const bodies: Record<MessageName, fc.Arbitrary<object>> = {
   Hello: fc.record({
     minor,
@@ -82,8 +89,17 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
   UnregisterProxy: fc.record({ name: name(limits.MAX_NAME), error: wireError }, { requiredKeys: ['name'] }),
   GoAway: fc.record({ error: wireError, drain: milliseconds }, { requiredKeys: ['drain'] }),
   RequestLinks: fc.record({ count: fc.integer({ min: 1, max: limits.MAX_LINKS }) }),
-  OpenStream: fc.record({ id: name(limits.MAX_ID), proxy: name(limits.MAX_NAME), visitor: endpoint, to: endpoint }),
-  StreamReady: fc.constant({})
+  ProxyHealth: fc.record({ name: name(limits.MAX_NAME), up: fc.boolean() }),
+  OpenStream: fc.record(
+    { id: name(limits.MAX_ID), proxy: name(limits.MAX_NAME), visitor: endpoint, to: endpoint, flow, details },
+    { requiredKeys: ['id', 'proxy', 'visitor', 'to'] }
+  ),
+  StreamReady: fc.constant({}),
+  Visit: fc.record(
+    { kind: token, of: name(limits.MAX_NAME), visitor: endpoint, to: endpoint, flow, details },
+    { requiredKeys: ['kind', 'of', 'visitor', 'to'] }
+  ),
+  Notice: fc.record({ proxy: name(limits.MAX_NAME), notice: details })
 }
 
 /** Any message that may be sent. */

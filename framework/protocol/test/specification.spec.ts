@@ -27,6 +27,8 @@ const port = { type: 'integer', minimum: 0, maximum: 65535 }
 const types: Record<string, (size: number) => object> = {
   uint: () => uint,
   u16: () => port,
+  u32: () => ({ type: 'integer', minimum: 0, maximum: 0xffffffff }),
+  details: () => ({ type: 'object', properties: {}, additionalProperties: true }),
   bool: () => ({ type: 'boolean' }),
   ms: () => ({ type: 'integer', minimum: 0, maximum: limits.MAX_MILLISECONDS }),
   moment: () => ({ type: 'number', minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
@@ -59,7 +61,7 @@ const types: Record<string, (size: number) => object> = {
 }
 
 const typeOf = (words: string): object => {
-  const [, type, size] = /^(.*?)\s?(\d+)?$/.exec(/^u16$/.test(words) ? 'u16 ' : words) as unknown as [
+  const [, type, size] = /^(.*?)\s?(\d+)?$/.exec(/^u(16|32)$/.test(words) ? `${words} ` : words) as unknown as [
     string,
     string,
     string

@@ -15,6 +15,13 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   ENOTFOUND: 'listen.unavailable'
 }
 
+/** What binding a port for visitors failed with. */
+export const bindError = (cause: NodeJS.ErrnoException, host: string, port: number): RystraError => {
+  const code = codes[cause.code ?? ''] ?? 'listen.failed'
+  const detail = code === 'proxy.port-taken' ? `${port}, by another program` : `${host}:${port}`
+  return new RystraError(code, { side: 'server', detail, cause })
+}
+
 /** Visitors that may wait to be accepted; the kernel may hold it lower (net.core.somaxconn). */
 const BACKLOG = 4096
 
@@ -28,11 +35,7 @@ export const bindPort = (address: Address, onVisitor: (visitor: net.Socket) => v
     // Paused: the relay reads into memory of its own from the first byte on.
     const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE }
     const server = net.createServer({ ...options, pauseOnConnect: true }, onVisitor)
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const code = codes[error.code ?? ''] ?? 'listen.failed'
-      const detail = code === 'proxy.port-taken' ? `${port}, by another program` : `${host}:${port}`
-      reject(new RystraError(code, { side: 'server', detail, cause: error }))
-    })
+    server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)))
     server.listen({ host, port, exclusive: true, backlog: BACKLOG }, () => {
       // One accept that failed, for want of descriptors say; the next may succeed.
       server.removeAllListeners('error').on('error', () => {})

@@ -1,74 +1,112 @@
+import type { Address, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
+import { RystraError } from '@rystra/model'
+import type { ResolvedServer } from '@rystra/config'
+import {
+  type Claim,
+  type DatagramFlow,
+  type Details,
+  type OpenedStream,
+  type OpenStreamOptions,
+  type Pacer,
+  type ProxyKind,
+  type PublishAddress,
+  type Published,
+  type PublishHost,
+  type Registry,
+  TokenBucket,
+  type UdpPort,
+  type Visit
+} from '@rystra/plugin'
 import { duplexPair } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
-import { portAllowed, type ResolvedServer } from '@rystra/config'
-import {
-  type Address,
-  type Logger,
-  type ProxySpec,
-  RystraError,
-  type SessionInfo,
-  type VisitorInfo
-} from '@rystra/model'
-import type { ProxyKind, PublishAddress, Published, PublishHost, Registry, StreamLink } from '@rystra/plugin'
-import { type Bound, bindPort } from './bind.js'
-import { checkHost, checkPort, freePorts } from './ports.js'
+import { type Group, groupOf } from './group.js'
+import { PublishPorts } from './publish-ports.js'
 import type { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
 import { relayVisitor } from './visitor.js'
 
-/** Ports tried before "no port is free" is believed: a range of thousands that others hold must not block the server. */
-const FREE_TRIES = 1000
+/** Who asks to visit a proxy, and what comes of it. */
+export type Admit = (visit: Visit) => Details | Promise<Details>
+
+/** The key under which a proxy accepts visits. */
+export const visitKey = (kind: string, name: string): string => `visit ${kind} ${name}`
 
 /** One published proxy, and what its kind gets to publish it with. */
 export class ServerProxy implements PublishHost {
   readonly spec: ProxySpec
   readonly log: Logger
+  readonly owner: ServerSession
+  readonly group: Group | undefined
   address = ''
-  readonly #owner: ServerSession
+  /** Streams that are open or being opened. */
+  streams = 0
+  /** As the health checks of its client say. */
+  healthy = true
   readonly #state: ServerState
   readonly #kind: ProxyKind
   readonly #gone = new AbortController()
-  readonly #bound: Bound[] = []
-  readonly #ports: string[] = []
-  /** The hosts its kind asked for; undefined is what the server publishes on. */
-  readonly #hosts: (string | undefined)[] = []
-  #publishHost = ''
+  readonly #ports: PublishPorts
+  readonly #claims: string[] = []
+  readonly #maxConnections: number
+  readonly #pacer: Pacer | undefined
+  /** Milliseconds without a byte after which a stream is reset, if any. */
+  readonly idleTimeout: number | undefined
   #published: Published | undefined
   cancelExpiry: (() => void) | undefined
 
   constructor(spec: ProxySpec, kind: ProxyKind, owner: ServerSession, state: ServerState) {
     this.spec = spec
+    this.group = groupOf(spec)
+    this.owner = owner
     this.#kind = kind
-    this.#owner = owner
     this.#state = state
+    this.#ports = new PublishPorts(this, state)
+    this.#maxConnections = (spec['maxConnections'] as number | undefined) ?? Number.POSITIVE_INFINITY
+    this.#pacer = pacerOf(spec['bandwidth'] as number | undefined, state)
+    this.idleTimeout = spec['idleTimeout'] as number | undefined
     this.log = owner.log.child({ proxy: spec.name })
   }
 
   get session(): SessionInfo {
-    return this.#owner.info
+    return this.owner.info
   }
 
   get signal(): AbortSignal {
     return this.#gone.signal
   }
 
-  get link(): StreamLink {
-    return this.#owner.link
+  get hooks(): PublishHost['hooks'] {
+    return this.#state.kernel.current.calls
+  }
+
+  /** Whether it may have as many streams as there are, and no more. */
+  get full(): boolean {
+    return this.streams >= this.#maxConnections
+  }
+
+  /** Whether a group may choose it. */
+  get able(): boolean {
+    return this.healthy && !this.full && !this.signal.aborted
+  }
+
+  /** What slows its streams down together. */
+  get pacer(): Pacer | undefined {
+    return this.#pacer
+  }
+
+  /** Throws when it was taken back: what is being made for it would be nobody's. */
+  mustLive(): void {
+    if (this.signal.aborted) throw new RystraError('session.lost')
   }
 
   /** What speaks against it after a reload: it is not allowed any more, or would be published differently now. */
-  review(kinds: Registry<ProxyKind>, { host, ports }: ResolvedServer['publish']): RystraError | undefined {
-    try {
-      for (const { address } of this.#bound) checkPort(ports, address.port)
-      for (const asked of this.#hosts) if (asked !== undefined) checkHost(host, asked)
-    } catch (error) {
-      return error as RystraError
-    }
+  review(kinds: Registry<ProxyKind>, publish: ResolvedServer['publish']): RystraError | undefined {
     const { kind } = this.spec
     if (!kinds.has(kind)) return new RystraError('proxy.unknown-kind', { side: 'server', detail: kind })
-    const moved = this.#hosts.includes(undefined) && host !== this.#publishHost
-    return moved || kinds.get(kind) !== this.#kind ? new RystraError('proxy.changed', { side: 'server' }) : undefined
+    const problem = this.#ports.review(publish)
+    if (problem !== undefined) return problem
+    return kinds.get(kind) === this.#kind ? undefined : new RystraError('proxy.changed', { side: 'server' })
   }
 
   /** Makes it reachable. Throws what is to be told to the client; nothing is left behind then. */
@@ -87,84 +125,58 @@ export class ServerProxy implements PublishHost {
     }
   }
 
-  async listen({ port = 0, host }: PublishAddress, onVisitor: (visitor: Socket) => void): Promise<Address> {
-    const { publish } = this.#state.config
-    if (host !== undefined) checkHost(publish.host, host)
-    this.#hosts.push(host)
-    this.#publishHost = publish.host
-    const at = host ?? publish.host
-    const visit = (visitor: Socket): void => {
+  listen(address: PublishAddress, onVisitor: (visitor: Socket) => void): Promise<Address> {
+    return this.#ports.listen(address, (visitor) => {
       if (this.signal.aborted) visitor.destroy()
       else onVisitor(visitor)
-    }
-    if (port !== 0) {
-      checkPort(publish.ports, port)
-      return this.#bind({ host: at, port }, visit)
-    }
-    const { lastPorts, ports } = this.#state
-    const mine = JSON.stringify([this.session.identity.id, this.session.client.id, this.spec.name])
-    const last = lastPorts.get(mine)
-    // Visitors know it: worth waiting for a predecessor that has not let go of it yet.
-    if (last !== undefined && portAllowed(publish.ports, last)) {
-      const again = await this.#bindIfFree({ host: at, port: last }, visit)
-      if (again !== undefined) return again
-    }
-    let tries = 0
-    for (const free of freePorts(publish.ports)) {
-      if (ports.get(portKey(free)) !== undefined) continue
-      tries += 1
-      if (tries > FREE_TRIES) break
-      const bound = await this.#bindIfFree({ host: at, port: free }, visit)
-      if (bound === undefined) continue
-      lastPorts.set(mine, free)
-      return bound
-    }
-    throw new RystraError('proxy.no-free-port', { side: 'server' })
+    })
   }
 
-  /** `undefined` when somebody else has the port, or none may have it. */
-  async #bindIfFree(address: Address, visit: (visitor: Socket) => void): Promise<Address | undefined> {
-    try {
-      return await this.#bind(address, visit)
-    } catch (error) {
-      const { code } = error as RystraError
-      if (code === 'proxy.port-taken' || code === 'proxy.port-privileged') return undefined
-      throw error
-    }
+  listenUdp(address: PublishAddress): Promise<UdpPort> {
+    return this.#ports.listenUdp(address)
   }
 
-  async #bind(address: Address, visit: (visitor: Socket) => void): Promise<Address> {
-    const key = portKey(address.port)
-    await this.#state.ports.take(key, { session: this.#owner, proxy: this.spec.name }, String(address.port))
-    try {
-      if (this.signal.aborted) throw new RystraError('session.lost')
-      const bound = await bindPort(address, visit)
-      if (this.signal.aborted) {
-        // It was taken back meanwhile: nobody else knows of this port.
-        await bound.close()
-        throw new RystraError('session.lost')
-      }
-      this.#bound.push(bound)
-      this.#ports.push(key)
-      return bound.address
-    } catch (error) {
-      this.#state.ports.drop(key, this.#owner)
-      throw error
+  async claim<Value>(key: string, value: Value, shown = key): Promise<Claim<Value>> {
+    const { claims } = this.#state
+    const held = await claims.take(key, { proxy: this, value }, { code: 'proxy.claimed', what: shown })
+    if (this.signal.aborted) {
+      await claims.drop(key, this)
+      this.mustLive()
     }
+    this.#claims.push(key)
+    return held
+  }
+
+  async acceptVisits(name: string, admit: Admit): Promise<void> {
+    await this.claim(visitKey(this.spec.kind, name), { proxy: this, admit }, name)
   }
 
   relay(visitor: Duplex, info: VisitorInfo): void {
-    relayVisitor(visitor, info, this.spec, this.#owner, this.#state)
+    relayVisitor(visitor, info, this, this.#state)
   }
 
-  openStream(info: VisitorInfo): Promise<Duplex> {
+  openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
+    const { signal, details, datagrams = false } = options
     const [near, far] = duplexPair()
+    const flow = datagrams ? this.owner.openFlow() : undefined
+    const giveUp = (): void => void far.destroy()
     return new Promise((resolve, reject) => {
-      relayVisitor(far, info, this.spec, this.#owner, this.#state, (error) => {
-        if (error === undefined) resolve(near)
-        else reject(error)
+      if (signal?.aborted) giveUp()
+      else signal?.addEventListener('abort', giveUp, { once: true })
+      relayVisitor(far, info, this, this.#state, {
+        ...(details === undefined ? {} : { details }),
+        ...(flow === undefined ? {} : { flow: flow.id, closed: () => flow.datagrams.close() }),
+        reached: (error, stream) => {
+          signal?.removeEventListener('abort', giveUp)
+          if (error === undefined) resolve(opened(near, stream, flow?.datagrams))
+          else reject(error)
+        }
       })
     })
+  }
+
+  tell(notice: Details): void {
+    this.owner.tell(this.spec.name, notice)
   }
 
   /** Takes it back; streams that are open go on. */
@@ -172,8 +184,8 @@ export class ServerProxy implements PublishHost {
     if (this.signal.aborted) return
     this.#gone.abort()
     this.cancelExpiry?.()
-    await Promise.all(this.#bound.splice(0).map((bound) => bound.close()))
-    for (const key of this.#ports.splice(0)) this.#state.ports.drop(key, this.#owner)
+    await this.#ports.close()
+    await Promise.all(this.#claims.splice(0).map((key) => this.#state.claims.drop(key, this)))
     await this.#closeKind()
   }
 
@@ -186,4 +198,16 @@ export class ServerProxy implements PublishHost {
   }
 }
 
-const portKey = (port: number): string => `tcp ${port}`
+const opened = (stream: Duplex, info: StreamInfo, datagrams: DatagramFlow | undefined): OpenedStream =>
+  datagrams === undefined ? { stream, info } : { stream, info, datagrams }
+
+/** Bytes a second, each way; a quarter of a second at once. */
+const pacerOf = (bandwidth: number | undefined, { clock }: ServerState): Pacer | undefined => {
+  if (bandwidth === undefined) return undefined
+  const burst = Math.max(64 * 1024, bandwidth / 4)
+  const buckets = {
+    toService: new TokenBucket(bandwidth, burst, clock.now()),
+    toVisitor: new TokenBucket(bandwidth, burst, clock.now())
+  }
+  return (bytes, direction) => buckets[direction].spend(bytes, clock.now())
+}

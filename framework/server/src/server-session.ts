@@ -1,16 +1,37 @@
 import { type Logger, type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
-import type { ByteLink, DataLinks, GenerationRef, StreamLink, UnregisterProxyContext } from '@rystra/plugin'
+import {
+  type ByteLink,
+  type DatagramFlow,
+  type DataLinks,
+  type Details,
+  type GenerationRef,
+  type Registries,
+  type StreamLink,
+  TokenBucket,
+  type UnregisterProxyContext
+} from '@rystra/plugin'
 import { type DataHello, errorField, type Message, ReplayWindow, verifyDataLink } from '@rystra/protocol'
 import { Session } from '@rystra/session'
 import { ServerProxy } from './proxy.js'
 import type { ServerState } from './state.js'
 import { checkSpec } from './validate-spec.js'
+import { Visits } from './visits.js'
 
 /** Messages of a client that wait for their turn, at most: registrations are carried out one by one. */
 const QUEUE_LIMIT = 4096
 
 /** Bytes of messages that wait, at most: thousands of proxies as people write them, or some that are huge. */
 const QUEUE_BYTES = 2 * 1024 * 1024
+
+/** Notices to one client in a second, and at once: what a person can still read, and a test of load does not care for. */
+const NOTICE_RATE = 500
+const NOTICE_BURST = 1000
+
+/** A flow of datagrams, with the number that the client knows it by. */
+export interface NumberedFlow {
+  readonly id: number
+  readonly datagrams: DatagramFlow
+}
 
 /** One session, as the server sees it: its proxies, and what its client asks for. */
 export class ServerSession {
@@ -33,6 +54,9 @@ export class ServerSession {
   #queued = 0
   #queuedBytes = 0
   #streams = 0
+  #flows = 0
+  readonly #notices: TokenBucket
+  #lostNotices = 0
   #over = false
 
   constructor(
@@ -46,6 +70,8 @@ export class ServerSession {
     this.#secret = secret
     this.#state = state
     this.#release = generation.hold()
+    this.#notices = new TokenBucket(NOTICE_RATE, NOTICE_BURST, state.clock.now())
+    const visits = new Visits(this, state)
     this.log = state.log.child({ session: info.id, client: info.client.id, identity: info.identity.id })
     this.over = new Promise((resolve) => {
       this.#tellOver = resolve
@@ -68,16 +94,23 @@ export class ServerSession {
       },
       {
         onMessage: (message, bytes) => this.#message(message, bytes),
+        onStream: (stream) => visits.take(stream),
         onGoAway: () => {
           for (const name of this.proxies.keys()) void this.unregister(name, 'asked')
         },
         onClose: (error) => this.#closed(error)
       }
     )
+    this.reviewVisits(generation.registries)
     // A client that authenticates and then says nothing.
     this.#cancelStart = state.clock.after(state.config.handshakeTimeout, () => {
       if (!this.#session.started) this.destroy(new RystraError('protocol.timeout', { side: 'client' }))
     })
+  }
+
+  /** Its client may open streams where a kind can be visited, and nowhere else. */
+  reviewVisits({ proxies }: Registries): void {
+    this.#session.acceptStreams(proxies.list().some((kind) => proxies.get(kind).visit !== undefined))
   }
 
   get link(): StreamLink {
@@ -91,6 +124,43 @@ export class ServerSession {
   nextStreamId(): string {
     this.#streams += 1
     return this.#streams.toString(36)
+  }
+
+  /** A flow for a stream to the client: even numbers are the server's. Nothing where the session has no datagrams. */
+  openFlow(): NumberedFlow | undefined {
+    const { flows } = this.#session
+    if (flows === undefined) return undefined
+    this.#flows = (this.#flows + 2) % 0x1_0000_0000
+    return { id: this.#flows, datagrams: flows.open(this.#flows) }
+  }
+
+  /** Passes the datagrams of a flow of this client on to one of another client, and back. */
+  joinFlows(id: number, other: ServerSession): { readonly id: number; readonly close: () => void } | undefined {
+    const here = this.#session.flows?.open(id)
+    const there = here === undefined ? undefined : other.openFlow()
+    if (here === undefined || there === undefined) {
+      here?.close()
+      return undefined
+    }
+    here.onMessage = (message) => void there.datagrams.send(message)
+    there.datagrams.onMessage = (message) => void here.send(message)
+    const close = (): void => {
+      here.close()
+      there.datagrams.close()
+    }
+    return { id: there.id, close }
+  }
+
+  /** See `PublishHost.tell`. */
+  tell(proxy: string, notice: Details): void {
+    if (this.#over) return
+    if (!this.#notices.take(1, this.#state.clock.now())) {
+      this.#lostNotices += 1
+      return
+    }
+    const lost = this.#lostNotices
+    this.#lostNotices = 0
+    this.#session.send({ type: 'Notice', proxy, notice: lost === 0 ? notice : { ...notice, lost } })
   }
 
   probe(ms: number): Promise<boolean> {
@@ -109,6 +179,12 @@ export class ServerSession {
   }
 
   #message(message: Message, bytes: number): void {
+    if (message.type === 'Notice') return
+    if (message.type === 'ProxyHealth') {
+      const proxy = this.proxies.get(message.name)
+      if (proxy !== undefined) proxy.healthy = message.up
+      return
+    }
     if (message.type !== 'RegisterProxy' && message.type !== 'UnregisterProxy') {
       throw new RystraError('protocol.unexpected', { side: 'client', detail: message.type })
     }
@@ -165,6 +241,7 @@ export class ServerSession {
       await proxy.close()
       throw error
     }
+    if (spec['healthCheck'] === true) proxy.healthy = false
     if (typeof spec.expiresIn === 'number') {
       proxy.cancelExpiry = clock.after(spec.expiresIn, () => {
         this.takeBack(spec.name, 'expired', new RystraError('proxy.expired', { side: 'server' }))

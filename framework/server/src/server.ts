@@ -5,8 +5,8 @@ import { type Logger, RystraError, type SessionInfo, silentLog } from '@rystra/m
 import type { Clock, Extension, GenerationRef, Listener, ReloadContext } from '@rystra/plugin'
 import { drained, orElse } from '@rystra/session'
 import { Acceptor } from './acceptor.js'
+import { Claims } from './claims.js'
 import type { Listening, PublishedProxy, ServerEvents } from './events.js'
-import { Holders } from './holders.js'
 import { LastPorts } from './last-ports.js'
 import type { ServerState } from './state.js'
 
@@ -57,7 +57,7 @@ export class Server extends EventEmitter<ServerEvents> {
       log: options.log ?? silentLog,
       events: this,
       sessions: new Map(),
-      ports: new Holders(patience),
+      claims: new Claims(patience),
       lastPorts: new LastPorts()
     }
     this.#acceptor = new Acceptor(this.#state)
@@ -163,6 +163,7 @@ export class Server extends EventEmitter<ServerEvents> {
   /** After a reload: takes back what is no longer allowed, or has another kind or place now. The client asks again. */
   #reviewProxies(): void {
     for (const session of this.#state.sessions.values()) {
+      session.reviewVisits(this.kernel.current.registries)
       for (const proxy of [...session.proxies.values()]) {
         const error = proxy.review(this.kernel.current.registries.proxies, this.#state.config.publish)
         if (error !== undefined) session.takeBack(proxy.spec.name, 'reload', error)

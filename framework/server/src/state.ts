@@ -3,8 +3,8 @@ import type { ResolvedServer } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
 import type { Logger } from '@rystra/model'
 import type { Clock } from '@rystra/plugin'
+import type { Claims } from './claims.js'
 import type { ServerEvents } from './events.js'
-import type { Holders } from './holders.js'
 import type { LastPorts } from './last-ports.js'
 import type { ServerSession } from './server-session.js'
 
@@ -18,7 +18,8 @@ export interface ServerState {
   readonly events: EventEmitter<ServerEvents>
   /** By session id. */
   readonly sessions: Map<string, ServerSession>
-  readonly ports: Holders
+  /** Who holds which port, host or name. */
+  readonly claims: Claims
   /** Ports that the server chose, by identity, client and proxy. */
   readonly lastPorts: LastPorts
 }

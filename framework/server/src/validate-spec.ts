@@ -6,7 +6,28 @@ import { Value } from '@sinclair/typebox/value'
 const common = {
   name: Type.String({ minLength: 1, maxLength: 128 }),
   kind: Type.String(),
-  expiresIn: Type.Optional(Type.Number({ minimum: 1 }))
+  expiresIn: Type.Optional(Type.Number({ minimum: 1 })),
+  group: Type.Optional(
+    Type.Object(
+      {
+        name: Type.String({ minLength: 1, maxLength: 128 }),
+        policy: Type.Optional(
+          Type.Union([
+            Type.Literal('round-robin'),
+            Type.Literal('least-connections'),
+            Type.Literal('random'),
+            Type.Literal('sticky')
+          ])
+        )
+      },
+      { additionalProperties: false }
+    )
+  ),
+  /** Whether its client checks the service, and says how it is by ProxyHealth. */
+  healthCheck: Type.Optional(Type.Literal(true)),
+  bandwidth: Type.Optional(Type.Number({ minimum: 1 })),
+  maxConnections: Type.Optional(Type.Integer({ minimum: 1 })),
+  idleTimeout: Type.Optional(Type.Number({ minimum: 1 }))
 }
 
 const schemas = new WeakMap<ProxyKind, TSchema>()

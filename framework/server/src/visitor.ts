@@ -1,54 +1,78 @@
-import { duplexOf, type RawStream, rawOf } from '@rystra/bytes'
-import { type ProxySpec, RystraError, type StreamInfo, toRystraError, type VisitorInfo } from '@rystra/model'
-import { encode } from '@rystra/protocol'
+import { duplexOf, type Pump, type RawStream, rawOf } from '@rystra/bytes'
+import { RystraError, type StreamInfo, toRystraError, type VisitorInfo } from '@rystra/model'
+import type { Details } from '@rystra/plugin'
+import { encode, errorFrom } from '@rystra/protocol'
 import { HeadReader, readMessage, refusedBy, StreamRun } from '@rystra/session'
 import type { Duplex } from 'node:stream'
-import type { ServerSession } from './server-session.js'
+import { watchIdle } from './idle.js'
+import type { ServerProxy } from './proxy.js'
 import type { ServerState } from './state.js'
 
 /** Milliseconds a client has to reach the service: three tries of a service that does not answer, and some. */
 const READY_TIMEOUT = 30_000
 
-/** Called once, when the service is reached or is not. */
-type Reached = (error?: RystraError) => void
+/** How a visitor is relayed. */
+export interface RelayOptions {
+  /** Told to the client half. */
+  readonly details?: Details
+  /** The flow of datagrams beside the stream. */
+  readonly flow?: number
+  /** Called once, when the service is reached or is not. Before the first byte of the service is passed on. */
+  readonly reached?: (error: RystraError | undefined, stream: StreamInfo) => void
+  /** What is done with a visitor who is refused. @default a reset */
+  readonly refused?: (error: RystraError) => void
+  /** Called once, when the stream is over. */
+  readonly closed?: () => void
+}
 
 /** Opens a stream for a visitor and relays it until both are done. */
 export const relayVisitor = (
   visitor: Duplex,
   to: VisitorInfo,
-  proxy: ProxySpec,
-  session: ServerSession,
+  proxy: ServerProxy,
   state: ServerState,
-  reached?: Reached
+  options: RelayOptions = {}
 ): void => {
   const raw = rawOf(visitor)
+  const session = proxy.owner
+  const { details } = options
   const info: StreamInfo = {
     id: session.nextStreamId(),
-    proxy,
+    proxy: proxy.spec,
     visitor: to,
     session: session.info,
-    side: 'server'
+    side: 'server',
+    ...(details === undefined ? {} : { details })
   }
-  const run = new StreamRun(info, state.kernel.current, state.clock, (context) =>
+  const run = new StreamRun(info, state.kernel.current, state.clock, (context) => {
+    proxy.streams -= 1
+    options.closed?.()
     state.events.emit('streamClose', context)
-  )
+  })
+  const full = proxy.full
+  proxy.streams += 1
   state.events.emit('streamOpen', info)
   const refuse = (cause: unknown): void => {
     const error = toRystraError(cause, 'stream.reset')
-    raw.reset()
+    if (options.refused === undefined) raw.reset()
+    else options.refused(error)
     run.refuse(error)
-    session.log.info({ proxy: proxy.name, visitor: to.host, err: error }, 'a stream was refused')
+    session.log.info({ proxy: info.proxy.name, visitor: to.host, err: error }, 'a stream was refused')
     state.events.emit('refused', { what: 'stream', error, who: `${to.host}:${to.port}`, session: session.info })
-    reached?.(error)
+    options.reached?.(error, info)
   }
   const go = (): void => {
+    if (full) {
+      refuse(new RystraError('stream.limit', { side: 'server', detail: `proxy ${proxy.spec.name}` }))
+      return
+    }
     if (session.link.streams + session.opening >= state.config.limits.streamsPerSession) {
       refuse(new RystraError('stream.limit', { side: 'server', detail: `client ${session.info.client.id}` }))
       return
     }
     let head: Buffer
     try {
-      head = headOf(info)
+      head = headOf(info, options.flow)
     } catch (error) {
       refuse(error)
       return
@@ -58,7 +82,7 @@ export const relayVisitor = (
       (stream) => {
         session.opening -= 1
         try {
-          join(visitor, raw, stream, head, run, state, reached)
+          join(visitor, raw, stream, head, run, proxy, state, options)
         } catch (error) {
           rawOf(stream).reset()
           refuse(error)
@@ -75,8 +99,18 @@ export const relayVisitor = (
   else admitted.then((denied) => (denied === undefined ? go() : refuse(refusedBy(denied, 'server'))), refuse)
 }
 
-const headOf = ({ id, proxy, visitor: { host, port, to } }: StreamInfo): Buffer =>
-  Buffer.from(encode({ type: 'OpenStream', id, proxy: proxy.name, visitor: [host, port], to: [to.host, to.port] }))
+const headOf = ({ id, proxy, visitor: { host, port, to }, details }: StreamInfo, flow?: number): Buffer =>
+  Buffer.from(
+    encode({
+      type: 'OpenStream',
+      id,
+      proxy: proxy.name,
+      visitor: [host, port],
+      to: [to.host, to.port],
+      ...(flow === undefined ? {} : { flow }),
+      ...(details === undefined ? {} : { details })
+    })
+  )
 
 const join = (
   visitor: Duplex,
@@ -84,42 +118,59 @@ const join = (
   stream: Duplex,
   head: Buffer,
   run: StreamRun,
+  proxy: ServerProxy,
   state: ServerState,
-  reached: Reached | undefined
+  options: RelayOptions
 ): void => {
   const data = rawOf(stream)
   const { visitor: who } = run.info
+  let told = false
+  const tell = (error?: RystraError): void => {
+    if (told) return
+    told = true
+    options.reached?.(error, run.info)
+  }
 
   const cancel = state.clock.after(READY_TIMEOUT, () => refused(new RystraError('stream.timeout', { side: 'client' })))
   const ready = (): void => {
     cancel()
-    reached?.()
+    tell()
   }
-  let fail: (error: Error) => void = (error) => {
+  let fail: (error: RystraError) => void = (error) => {
     data.reset()
-    raw.reset()
-    run.close('refused', 0, 0, toRystraError(error))
+    if (options.refused === undefined) raw.reset()
+    else options.refused(error)
+    run.close('refused', 0, 0, error)
   }
   const done = (error?: RystraError): void => {
     cancel()
-    if (error !== undefined) reached?.(error)
+    if (error !== undefined) tell(error)
+  }
+  const pumped = (pumping: Pump): void => {
+    fail = pumping.reset
+    if (proxy.idleTimeout !== undefined) watchIdle(pumping, proxy.idleTimeout, visitor, state.clock)
   }
 
+  if (proxy.pacer !== undefined) run.pace(proxy.pacer)
   const relay = run.relayFor(visitor, stream)
-  if (relay === undefined) {
-    const pumping = run.relay(raw, data, done, {
-      headToService: head,
-      headOfService: (reader) => new HeadReader(reader, { onReady: ready, onRefused: refused })
-    })
-    fail = pumping.reset
+  // Who has to be told of a refusal in so many words is not relayed before there is none.
+  if (relay === undefined && options.refused === undefined) {
+    pumped(
+      run.relay(raw, data, done, {
+        headToService: head,
+        headOfService: (reader) => new HeadReader(reader, { onReady: ready, onRefused: refused })
+      })
+    )
     return
   }
   data.write(head, 0, head.length, false)
   readMessage(data, {
     onMessage: (message) => {
+      if (message.type === 'Error') return refused(errorFrom(message, 'client'))
       if (message.type !== 'StreamReady') return refused(new RystraError('stream.reset', { side: 'client' }))
       ready()
-      run.relayBy(relay, visitor, duplexOf(data), new AbortController().signal).then(done, done)
+      if (relay === undefined) pumped(run.relay(raw, data, done))
+      else run.relayBy(relay, visitor, duplexOf(data), new AbortController().signal).then(done, done)
     },
     onError: refused
   })

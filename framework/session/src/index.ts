@@ -1,4 +1,5 @@
 /** What both ends of a session share: handshake, control stream, heartbeat, streams, relay, back-off. */
+export * from './datagram-flows.js'
 export * from './backoff.js'
 export * from './drained.js'
 export * from './frame-channel.js'

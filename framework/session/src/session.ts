@@ -2,6 +2,7 @@ import { type Logger, RystraError, type SessionInfo, type Side } from '@rystra/m
 import type { Clock, DataLinks, StreamLink } from '@rystra/plugin'
 import { errorField, errorFrom, MAX_MILLISECONDS, type Message } from '@rystra/protocol'
 import type { Duplex } from 'node:stream'
+import { DatagramFlows } from './datagram-flows.js'
 import { FrameChannel } from './frame-channel.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
 
@@ -35,7 +36,10 @@ export class Session {
   readonly #options: SessionOptions
   readonly #events: SessionEvents
   readonly #heartbeat: Heartbeat
+  /** Present when the link has datagrams. */
+  readonly flows: DatagramFlows | undefined
   #channel: FrameChannel | undefined
+  #accepts: boolean
   #closed = false
   #goingAway = false
   #error: RystraError | undefined
@@ -45,12 +49,14 @@ export class Session {
     this.link = options.link
     this.#options = options
     this.#events = events
+    this.#accepts = events.onStream !== undefined
     this.#heartbeat = new Heartbeat(
       options.heartbeat,
       options.clock,
       (seq, time) => this.send({ type: 'Heartbeat', seq, time }),
       () => this.destroy(new RystraError('session.timeout', { side: otherSide(options.side) }))
     )
+    this.flows = this.link.datagrams === undefined ? undefined : new DatagramFlows(this.link.datagrams)
     this.link.onStream = (stream) => this.#stream(stream)
     this.link.onClose = (error) =>
       this.#over(error === undefined ? undefined : new RystraError('session.lost', { cause: error }))
@@ -91,8 +97,7 @@ export class Session {
         else this.destroy(error)
       }
     })
-    // From now on the link refuses them by itself, which costs nothing: it makes no stream of them.
-    if (this.#events.onStream === undefined) this.link.onStream = undefined
+    this.acceptStreams(this.#accepts)
     this.#heartbeat.start()
   }
 
@@ -122,6 +127,14 @@ export class Session {
       default:
         this.#events.onMessage(message, bytes)
     }
+  }
+
+  /** Whether the other side may open data streams. @default whether there is an `onStream` */
+  acceptStreams(accept: boolean): void {
+    this.#accepts = accept
+    if (this.#channel === undefined) return
+    // One without is refused by the link itself, which costs nothing: it makes no stream of it.
+    this.link.onStream = accept ? (stream) => this.#stream(stream) : undefined
   }
 
   /** Sends a message on the control stream. */

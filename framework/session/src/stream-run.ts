@@ -6,7 +6,9 @@ import type {
   Clock,
   Deny,
   GenerationRef,
+  Direction,
   OpenStreamContext,
+  Pacer,
   Relay,
   Through
 } from '@rystra/plugin'
@@ -32,6 +34,7 @@ export class StreamRun {
   readonly #since: number
   readonly #toService: RawStream[] = []
   readonly #toVisitor: RawStream[] = []
+  readonly #pacers: Pacer[] = []
   #over = false
 
   /** @param report called after the hook, once, when the stream is over */
@@ -51,13 +54,9 @@ export class StreamRun {
 
   /** Asks onOpenStream. `undefined` at once when no tap concerns the stream. */
   admit(): Promise<Deny | undefined> | undefined {
-    const { id, proxy, visitor, session, side } = this.info
     const context: OpenStreamContext = {
-      id,
-      proxy,
-      visitor,
-      session,
-      side,
+      ...this.info,
+      pace: (pacer) => this.pace(pacer),
       through: ({ toService, toVisitor }: Through) => {
         if (toService !== undefined) this.#toService.push(rawOf(toService))
         if (toVisitor !== undefined) this.#toVisitor.push(rawOf(toVisitor))
@@ -66,11 +65,23 @@ export class StreamRun {
     return this.#generation.calls.openStream(context)
   }
 
+  /** Slows the stream down, see `OpenStreamContext.pace`. Before it is relayed. */
+  pace(pacer: Pacer): void {
+    this.#pacers.push(pacer)
+  }
+
+  #paceOf(direction: Direction): ((bytes: number) => number) | undefined {
+    const [only, ...others] = this.#pacers
+    if (only === undefined) return undefined
+    if (others.length === 0) return (bytes) => only(bytes, direction)
+    return (bytes) => this.#pacers.reduce((longest, pacer) => Math.max(longest, pacer(bytes, direction)), 0)
+  }
+
   /** Whether a tap or a transform is in the path. */
   get #shaped(): boolean {
     const { calls } = this.#generation
     return (
-      this.#toService.length + this.#toVisitor.length > 0 ||
+      this.#toService.length + this.#toVisitor.length + this.#pacers.length > 0 ||
       calls.dataTap(this.info, 'toService') !== undefined ||
       calls.dataTap(this.info, 'toVisitor') !== undefined
     )
@@ -103,8 +114,20 @@ export class StreamRun {
         done(failure)
       },
       {
-        aToB: { tap: calls.dataTap(this.info, 'toService'), through: this.#toService, head: headToService, headWait },
-        bToA: { tap: calls.dataTap(this.info, 'toVisitor'), through: this.#toVisitor, head: headToVisitor, headWait },
+        aToB: {
+          tap: calls.dataTap(this.info, 'toService'),
+          through: this.#toService,
+          head: headToService,
+          headWait,
+          pace: this.#paceOf('toService')
+        },
+        bToA: {
+          tap: calls.dataTap(this.info, 'toVisitor'),
+          through: this.#toVisitor,
+          head: headToVisitor,
+          headWait,
+          pace: this.#paceOf('toVisitor')
+        },
         headOfB: headOfService
       }
     )
@@ -136,9 +159,8 @@ export class StreamRun {
   close(reason: CloseReason, bytesToService: number, bytesToVisitor: number, error?: RystraError): void {
     if (this.#over) return
     this.#over = true
-    const { id, proxy, visitor, session, side } = this.info
     const duration = this.#clock.now() - this.#since
-    const ended = { id, proxy, visitor, session, side, bytesToService, bytesToVisitor, duration, reason }
+    const ended = { ...this.info, bytesToService, bytesToVisitor, duration, reason }
     const context: CloseStreamContext = error === undefined ? ended : { ...ended, error }
     try {
       this.#generation.calls.closeStream(context)

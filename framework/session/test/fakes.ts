@@ -126,6 +126,9 @@ export const generation = (
       }
     },
     calls: {
+      request: () => undefined,
+      response: () => undefined,
+      closeRequest: () => {},
       hello: () => Promise.resolve(undefined),
       auth: (context) =>
         Promise.resolve(

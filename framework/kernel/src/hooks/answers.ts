@@ -1,4 +1,4 @@
-import type { AuthAnswer, Deny, ProxySpec } from '@rystra/plugin'
+import type { AuthAnswer, Deny, ProxySpec, Respond } from '@rystra/plugin'
 import { isPlain } from '../options/redact.js'
 
 /**
@@ -35,10 +35,13 @@ const isNothing = (answer: unknown): answer is undefined | null => answer === un
 
 /** `{ deny }` as it has to be; `undefined` when the answer says nothing of denying. */
 const denyOf = (answer: object): Deny | undefined => {
-  const { deny } = answer as { deny?: unknown }
+  const { deny, retryAfter } = answer as { deny?: unknown; retryAfter?: unknown }
   if (deny === undefined) return undefined
   if (typeof deny !== 'string' || deny === '') throw new TypeError('it answered a deny that is not a text')
-  return { deny }
+  if (retryAfter === undefined) return { deny }
+  if (typeof retryAfter !== 'number' || !(retryAfter >= 0))
+    throw new TypeError('it answered a retryAfter that is no number of seconds')
+  return { deny, retryAfter }
 }
 
 /** Nothing, or `{ deny }`. */
@@ -80,6 +83,24 @@ export const acceptSpec: Accept = (answer, argument): ProxySpec | undefined => {
   if (name !== before) throw new TypeError('it changed the name of the proxy, by which both ends know it')
   if (typeof kind !== 'string' || kind === '') throw new TypeError('it answered a spec without a kind')
   return Object.freeze({ ...answer }) as ProxySpec
+}
+
+/** Nothing, `{ deny }`, or `{ respond }`. */
+export const acceptRequest: Accept = (answer): Deny | Respond | undefined => {
+  if (isNothing(answer)) return undefined
+  const expected = 'nothing, { deny: reason } or { respond: { status, headers?, body? } }'
+  if (typeof answer !== 'object') return wrong(answer, expected)
+  const deny = denyOf(answer)
+  if (deny !== undefined) return deny
+  const { respond } = answer as { respond?: unknown }
+  if (typeof respond !== 'object' || respond === null) return wrong(answer, expected)
+  const { status, headers, body } = respond as Record<string, unknown>
+  if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599)
+    throw new TypeError('it answered a status that is not 200 to 599')
+  if (headers !== undefined && !Array.isArray(headers)) throw new TypeError('it answered headers that are not a list')
+  if (body !== undefined && typeof body !== 'string' && !isBytes(body))
+    throw new TypeError('it answered a body that is neither text nor bytes')
+  return answer as Respond
 }
 
 /** Nothing, or a buffer. */

@@ -1,6 +1,7 @@
 import {
   type AuthAnswer,
   type AuthContext,
+  type CloseRequestContext,
   type CloseStreamContext,
   type ConnectContext,
   type DataTap,
@@ -15,13 +16,16 @@ import {
   type ProxyContext,
   type ProxySpec,
   type ReloadContext,
+  type RequestContext,
+  type Respond,
+  type ResponseContext,
   RystraError,
   type SessionInfo,
   type StreamInfo,
   type UnregisterProxyContext
 } from '@rystra/plugin'
 import { AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook, SyncHook, SyncWaterfallHook } from 'tapable'
-import { acceptAuth, acceptChunk, acceptDeny, acceptNothing, acceptSpec, Denial } from './answers.js'
+import { acceptAuth, acceptChunk, acceptDeny, acceptNothing, acceptRequest, acceptSpec, Denial } from './answers.js'
 import { type GuardHost, guardData, guardPromise, guardSync } from './guard.js'
 import { StreamTaps } from './stream-taps.js'
 import type { Tap } from './tap.js'
@@ -44,6 +48,9 @@ export class Calls implements HookCalls {
   readonly #open: StreamTaps<AsyncSeriesBailHook<[OpenStreamContext], Deny>>
   readonly #data: StreamTaps<SyncWaterfallHook<[Buffer, object], Buffer>>
   readonly #closeStream: Observer<CloseStreamContext> = new SyncHook(['context'], 'onCloseStream')
+  readonly #request = new AsyncSeriesBailHook<[RequestContext], Deny | Respond>(['context'], 'onRequest')
+  readonly #response = new AsyncSeriesHook<[ResponseContext]>(['context'], 'onResponse')
+  readonly #closeRequest: Observer<CloseRequestContext> = new SyncHook(['context'], 'onCloseRequest')
   readonly #unregister: Observer<UnregisterProxyContext> = new SyncHook(['context'], 'onUnregisterProxy')
   readonly #connect: Observer<ConnectContext> = new SyncHook(['context'], 'onConnect')
   readonly #disconnect: Observer<DisconnectContext> = new SyncHook(['context'], 'onDisconnect')
@@ -68,6 +75,9 @@ export class Calls implements HookCalls {
       return hook
     })
     this.#observe(this.#closeStream, 'onCloseStream')
+    this.#fill(this.#request, 'onRequest', acceptRequest)
+    this.#fill(this.#response, 'onResponse', acceptNothing)
+    this.#observe(this.#closeRequest, 'onCloseRequest')
     this.#observe(this.#unregister, 'onUnregisterProxy')
     this.#observe(this.#connect, 'onConnect')
     this.#observe(this.#disconnect, 'onDisconnect')
@@ -135,6 +145,19 @@ export class Calls implements HookCalls {
 
   closeStream(context: CloseStreamContext): void {
     this.#closeStream.call(context)
+  }
+
+  request(context: RequestContext): Promise<Deny | Respond | undefined> | undefined {
+    if (!this.#request.isUsed()) return undefined
+    return this.#request.promise(context).catch((error: unknown) => ({ deny: messageOf(error) }))
+  }
+
+  response(context: ResponseContext): Promise<void> | undefined {
+    return this.#response.isUsed() ? this.#response.promise(context) : undefined
+  }
+
+  closeRequest(context: CloseRequestContext): void {
+    this.#closeRequest.call(context)
   }
 
   unregisterProxy(context: UnregisterProxyContext): void {

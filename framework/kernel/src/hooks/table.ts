@@ -95,7 +95,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'The server, when a visitor has connected, before a data stream is opened; the client, when a stream has arrived, before the service is connected to.',
     args: { context: 'OpenStreamContext' },
     answer:
-      '`{ deny: reason }` refuses the stream; the first one wins. `context.through()` puts transforms into its path. Nothing: go on.',
+      '`{ deny: reason }` refuses the stream; the first one wins. `context.through()` puts transforms into its path, `context.pace()` slows it down. Nothing: go on.',
     nobody: 'Go on, without waiting.',
     failure: 'The stream is refused.'
   },
@@ -119,6 +119,40 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     side: 'both',
     when: 'Either end, when a stream is over, also one that was refused.',
     args: { context: 'CloseStreamContext' },
+    ...observer
+  },
+  onRequest: {
+    type: 'AsyncSeriesBailHook',
+    async: true,
+    perStream: false,
+    observer: false,
+    side: 'server',
+    when: 'The server, in kinds that speak HTTP, when the head of a request was read and its route found, before it goes to the service.',
+    args: { context: 'RequestContext' },
+    answer:
+      '`{ deny: reason, retryAfter? }` refuses with 403, or with 429 where `retryAfter` says when to try again; `{ respond: { status, headers?, body? } }` answers instead of the service. The first one wins. Nothing: go on. `target` and `headers` may be changed in place.',
+    nobody: 'Go on, without waiting.',
+    failure: 'The request is refused with 403.'
+  },
+  onResponse: {
+    type: 'AsyncSeriesHook',
+    async: true,
+    perStream: false,
+    observer: false,
+    side: 'server',
+    when: 'The server, in kinds that speak HTTP, when the head of a response of the service has come. Not for 1xx, and not for what is answered without the service.',
+    args: { context: 'ResponseContext' },
+    answer: 'Nothing; what a tap returns is ignored. `status` and `headers` may be changed in place.',
+    nobody: 'Go on, without waiting.',
+    failure: 'The visitor gets 502 instead of the response.'
+  },
+  onCloseRequest: {
+    type: 'SyncHook',
+    async: false,
+    perStream: false,
+    side: 'server',
+    when: 'The server, in kinds that speak HTTP, when a request is over, also one that was refused.',
+    args: { context: 'CloseRequestContext' },
     ...observer
   },
   onUnregisterProxy: {

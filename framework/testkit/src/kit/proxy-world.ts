@@ -3,15 +3,17 @@ import {
   type ProxyKind,
   type ProxySpec,
   type Published,
+  type PublishAddress,
   type PublishHost,
   type ReachHost,
   RystraError,
   type SessionInfo,
   type StreamInfo,
-  type StreamLink,
   silentLog,
+  type UdpPort,
   type VisitorInfo
 } from '@rystra/plugin'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -40,18 +42,6 @@ const session: SessionInfo = {
   transport: 'memory',
   muxer: 'memory',
   since: 0
-}
-
-const noLink: StreamLink = {
-  kind: 'streams',
-  peer: session.peer,
-  open: () => Promise.reject(new RystraError('mux.closed')),
-  onStream: undefined,
-  onClose: undefined,
-  streams: 0,
-  goAway: () => {},
-  close: () => {},
-  destroy: () => {}
 }
 
 /** Joins two streams: ends travel as ends, and everything else as a reset. */
@@ -137,11 +127,15 @@ export class ProxyWorld {
     const host: PublishHost = {
       session,
       log: silentLog,
-      link: noLink,
       signal: over.signal,
+      hooks: { request: () => undefined, response: () => undefined, closeRequest: () => {} },
       listen: (address, onVisitor) => this.#listen(address, onVisitor, servers),
       relay: (visitor, info) => void this.#visited(spec, visitor, info),
-      openStream: async (info) => this.#reach(spec, info),
+      listenUdp: async (address) => this.#listenUdp(address),
+      claim: async (key, value) => ({ key, size: 1, pick: () => value }),
+      acceptVisits: () => Promise.resolve(),
+      tell: () => {},
+      openStream: async (info) => ({ stream: this.#reach(spec, info), info: this.#streamOf(spec, info) }),
       ...change
     }
     let published: Published | undefined
@@ -168,7 +162,7 @@ export class ProxyWorld {
     far.on('error', () => gone.abort())
     const visit: Visit = { info, outcome: undefined, signal: gone.signal }
     this.visits.push(visit)
-    const stream: StreamInfo = { id: String(this.visits.length), proxy: spec, visitor: info, session, side: 'client' }
+    const stream = this.#streamOf(spec, info)
     const host: ReachHost = {
       stream,
       log: silentLog,
@@ -189,6 +183,19 @@ export class ProxyWorld {
         }
       )
     return near
+  }
+
+  #streamOf(spec: ProxySpec, info: VisitorInfo): StreamInfo {
+    return { id: String(this.visits.length), proxy: spec, visitor: info, session, side: 'client' }
+  }
+
+  async #listenUdp({ port = 0, host = '127.0.0.1' }: PublishAddress): Promise<UdpPort> {
+    const socket = createSocket('udp4')
+    this.scope.defer(() => new Promise<void>((resolve) => socket.close(resolve)).catch(() => {}))
+    socket.bind(port, host)
+    await once(socket, 'listening')
+    const bound = socket.address()
+    return { address: { host: bound.address, port: bound.port }, socket }
   }
 
   async #connect(local: string): Promise<Socket> {

@@ -1,0 +1,176 @@
+import type { Socket } from 'node:net'
+import { portAllowed, type ResolvedServer } from '@rystra/config'
+import { type Address, RystraError, type VisitorInfo } from '@rystra/model'
+import type { PublishAddress, UdpPort } from '@rystra/plugin'
+import { bindPort } from './bind.js'
+import { bindUdp } from './bind-udp.js'
+import type { Held } from './claims.js'
+import { checkHost, checkPort, freePorts } from './ports.js'
+import type { ServerProxy } from './proxy.js'
+import type { ServerState } from './state.js'
+
+/** Ports tried before "no port is free" is believed: a range of thousands that others hold must not block the server. */
+const FREE_TRIES = 1000
+
+type Protocol = 'tcp' | 'udp'
+type OnVisitor = (visitor: Socket) => void
+
+/** A port that was bound for the members of a claim. */
+interface Shared {
+  readonly address: Address
+  readonly socket?: UdpPort['socket']
+  close(): Promise<void>
+}
+
+/** The public ports of one proxy. */
+export class PublishPorts {
+  readonly #proxy: ServerProxy
+  readonly #state: ServerState
+  readonly #addresses: Address[] = []
+  readonly #keys: string[] = []
+  /** The hosts its kind asked for; undefined is what the server publishes on. */
+  readonly #hosts: (string | undefined)[] = []
+  #publishHost = ''
+
+  constructor(proxy: ServerProxy, state: ServerState) {
+    this.#proxy = proxy
+    this.#state = state
+  }
+
+  /** What speaks against them after a reload. */
+  review({ host, ports }: ResolvedServer['publish']): RystraError | undefined {
+    try {
+      for (const { port } of this.#addresses) checkPort(ports, port)
+      for (const asked of this.#hosts) if (asked !== undefined) checkHost(host, asked)
+    } catch (error) {
+      return error as RystraError
+    }
+    const moved = this.#hosts.includes(undefined) && host !== this.#publishHost
+    return moved ? new RystraError('proxy.changed', { side: 'server' }) : undefined
+  }
+
+  /** See `PublishHost.listen`. */
+  async listen(address: PublishAddress, onVisitor: OnVisitor): Promise<Address> {
+    return (await this.#open('tcp', address, onVisitor)).address
+  }
+
+  /** See `PublishHost.listenUdp`. */
+  async listenUdp(address: PublishAddress): Promise<UdpPort> {
+    const { address: bound, socket } = await this.#open('udp', address, () => {})
+    if (socket === undefined) {
+      throw new RystraError('proxy.claimed', { side: 'server', detail: 'a UDP port cannot be shared by a group' })
+    }
+    return { address: bound, socket }
+  }
+
+  async #open(protocol: Protocol, { port = 0, host }: PublishAddress, onVisitor: OnVisitor): Promise<Shared> {
+    const { publish } = this.#state.config
+    if (host !== undefined) checkHost(publish.host, host)
+    this.#hosts.push(host)
+    this.#publishHost = publish.host
+    const at = host ?? publish.host
+    if (port !== 0) {
+      checkPort(publish.ports, port)
+      return this.#bind(protocol, { host: at, port }, onVisitor)
+    }
+    const { lastPorts, claims } = this.#state
+    const { session, spec } = this.#proxy
+    const mine = JSON.stringify([session.identity.id, session.client.id, spec.name])
+    const last = lastPorts.get(mine)
+    // Visitors know it: worth waiting for a predecessor that has not let go of it yet.
+    if (last !== undefined && portAllowed(publish.ports, last)) {
+      const again = await this.#bindIfFree(protocol, { host: at, port: last }, onVisitor)
+      if (again !== undefined) return again
+    }
+    let tries = 0
+    for (const free of freePorts(publish.ports)) {
+      if (claims.get(keyOf(protocol, free)) !== undefined) continue
+      tries += 1
+      if (tries > FREE_TRIES) break
+      const bound = await this.#bindIfFree(protocol, { host: at, port: free }, onVisitor)
+      if (bound === undefined) continue
+      lastPorts.set(mine, free)
+      return bound
+    }
+    throw new RystraError('proxy.no-free-port', { side: 'server' })
+  }
+
+  /** `undefined` when somebody else has the port, or none may have it. */
+  async #bindIfFree(protocol: Protocol, address: Address, onVisitor: OnVisitor): Promise<Shared | undefined> {
+    try {
+      return await this.#bind(protocol, address, onVisitor)
+    } catch (error) {
+      const { code } = error as RystraError
+      if (code === 'proxy.port-taken' || code === 'proxy.port-privileged') return undefined
+      throw error
+    }
+  }
+
+  async #bind(protocol: Protocol, address: Address, onVisitor: OnVisitor): Promise<Shared> {
+    const key = keyOf(protocol, address.port)
+    const { claims } = this.#state
+    const held = await claims.take<OnVisitor>(
+      key,
+      { proxy: this.#proxy, value: onVisitor },
+      { code: 'proxy.port-taken', what: String(address.port) }
+    )
+    this.#keys.push(key)
+    try {
+      this.#proxy.mustLive()
+      // Who joined a group while its first member binds waits for it.
+      held.shared ??= shareLater(protocol === 'tcp' ? this.#bindTcp(address, held) : bindUdpPort(address))
+      const shared = await (held.shared as Later).bound
+      this.#proxy.mustLive()
+      this.#addresses.push(shared.address)
+      return shared
+    } catch (error) {
+      await claims.drop(key, this.#proxy)
+      throw error
+    }
+  }
+
+  async #bindTcp(address: Address, held: Held<OnVisitor>): Promise<Shared> {
+    return bindPort(address, (visitor) => {
+      const onVisitor = held.pick(visitorOf(visitor))
+      if (onVisitor === undefined) visitor.resetAndDestroy()
+      else onVisitor(visitor)
+    })
+  }
+
+  /** Gives all of them back. */
+  async close(): Promise<void> {
+    await Promise.all(this.#keys.splice(0).map((key) => this.#state.claims.drop(key, this.#proxy)))
+  }
+}
+
+/** A port that is being bound. */
+interface Later {
+  readonly bound: Promise<Shared>
+  close(): Promise<void>
+}
+
+const shareLater = (bound: Promise<Shared>): Later => ({
+  bound,
+  close: () =>
+    bound.then(
+      (shared) => shared.close(),
+      () => {}
+    )
+})
+
+const bindUdpPort = async (address: Address): Promise<Shared> => {
+  const { address: bound, socket } = await bindUdp(address)
+  return {
+    address: bound,
+    socket,
+    close: () => new Promise((resolve) => socket.close(() => resolve()))
+  }
+}
+
+const keyOf = (protocol: Protocol, port: number): string => `${protocol} ${port}`
+
+const visitorOf = (visitor: Socket): VisitorInfo => ({
+  host: visitor.remoteAddress ?? 'unknown',
+  port: visitor.remotePort ?? 0,
+  to: { host: visitor.localAddress ?? 'unknown', port: visitor.localPort ?? 0 }
+})

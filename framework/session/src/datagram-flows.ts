@@ -1,0 +1,75 @@
+import type { DatagramChannel, DatagramFlow } from '@rystra/plugin'
+
+/** In front of each datagram: the flow it belongs to, big-endian. */
+const PREFIX = 4
+
+/** The datagrams of one session, told apart by the stream they go beside. See the protocol, 10. */
+export class DatagramFlows {
+  readonly #channel: DatagramChannel
+  readonly #flows = new Map<number, Flow>()
+  /** One message on its way out, with its prefix: the channel is done with it when `send` returns. */
+  #out = Buffer.alloc(2048)
+
+  constructor(channel: DatagramChannel) {
+    this.#channel = channel
+    channel.onMessage = (message) => this.#arrived(message)
+  }
+
+  /** Who takes `id` twice gets the second flow; the first hears nothing any more. */
+  open(id: number): DatagramFlow {
+    const flow = new Flow(this, id)
+    this.#flows.set(id, flow)
+    return flow
+  }
+
+  get maxSize(): number {
+    return Math.max(0, this.#channel.maxSize - PREFIX)
+  }
+
+  /** @internal */
+  send(id: number, message: Uint8Array): boolean {
+    const size = PREFIX + message.length
+    if (message.length > this.maxSize) return false
+    if (size > this.#out.length) this.#out = Buffer.alloc(size)
+    this.#out.writeUInt32BE(id, 0)
+    this.#out.set(message, PREFIX)
+    return this.#channel.send(this.#out.subarray(0, size))
+  }
+
+  /** @internal */
+  drop(id: number, flow: Flow): void {
+    if (this.#flows.get(id) === flow) this.#flows.delete(id)
+  }
+
+  #arrived(message: Uint8Array): void {
+    if (message.length < PREFIX) return
+    const bytes = Buffer.from(message.buffer, message.byteOffset, message.length)
+    this.#flows.get(bytes.readUInt32BE(0))?.onMessage?.(bytes.subarray(PREFIX))
+  }
+}
+
+class Flow implements DatagramFlow {
+  onMessage: ((message: Buffer) => void) | undefined
+  readonly #flows: DatagramFlows
+  readonly #id: number
+  #closed = false
+
+  constructor(flows: DatagramFlows, id: number) {
+    this.#flows = flows
+    this.#id = id
+  }
+
+  get maxSize(): number {
+    return this.#flows.maxSize
+  }
+
+  send(message: Uint8Array): boolean {
+    return !this.#closed && this.#flows.send(this.#id, message)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.onMessage = undefined
+    this.#flows.drop(this.#id, this)
+  }
+}
