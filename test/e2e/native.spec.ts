@@ -47,8 +47,8 @@ const multiplexing = (opened: ByteLink[] = [], made: (transport: Transport) => v
       const tcp = () => registries.transports.get('tcp')
       const transport: Transport = {
         name: 'multiplexing',
-        listen: (options, onLink, signal) =>
-          tcp().listen(options, (link) => onLink(wrap(registries, link, 'server')), signal),
+        listen: (options, onLink, signal, host) =>
+          tcp().listen(options, (link) => onLink(wrap(registries, link, 'server')), signal, host),
         dial: async (options, signal) => wrap(registries, await tcp().dial(options, signal), 'client')
       }
       registries.transports.add(transport)

@@ -17,12 +17,15 @@ const listeners: Listener[] = []
 const transport = (where = directory): Transport =>
   setUpExtension(transportUnix({ directory: where }), 'server').registered('transports')[0] as Transport
 
+/** What a transport over TCP would bind with; this one has no use for it. */
+const noPorts = { listenTcp: () => Promise.reject(new Error('not over TCP')) }
+
 const taken = (link: Link): void => {
   if (link.kind === 'bytes') links.push(link.duplex.on('error', () => {}))
 }
 
 const listen = async (port = 0, where = directory): Promise<Listener> => {
-  const listener = await transport(where).listen({ transport: 'unix', host: 'any', port }, taken, never)
+  const listener = await transport(where).listen({ transport: 'unix', host: 'any', port }, taken, never, noPorts)
   listeners.push(listener)
   return listener
 }
