@@ -50,6 +50,15 @@ const shownLength = 60
 /** Whether something under this path should not be shown. */
 export const isSecretPath = (path: string): boolean => path.split(/[.[\]]+/).some((part) => secret.test(part))
 
+/** What stands before the last `@` of a URL is a user and a password; somebody may have misspelt the rest of it. */
+const withoutCredentials = (text: string): string => {
+  const end = text.lastIndexOf('@')
+  if (end < 0) return text
+  const scheme = /^[^:/@]{0,20}:\/\//.exec(text)?.[0] ?? ''
+  const isSecret = scheme !== '' || text.lastIndexOf(':', end) >= 0
+  return isSecret ? `${scheme}[redacted]${text.slice(end)}` : text
+}
+
 /** A value as it may be shown under its path. */
 export const show = (value: unknown, path: string): string => {
   if (value === undefined) return nothing
@@ -58,7 +67,7 @@ export const show = (value: unknown, path: string): string => {
   if (typeof value === 'object') return 'an object'
   if (typeof value === 'function') return 'a function'
   if (isSecretPath(path)) return '[redacted]'
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  const text = typeof value === 'string' ? JSON.stringify(withoutCredentials(value)) : String(value)
   return text.length > shownLength ? `${text.slice(0, shownLength)}…` : text
 }
 

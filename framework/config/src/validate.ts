@@ -48,9 +48,9 @@ const checkSense = ({ server, client }: ResolvedConfig, problems: Problem[]): vo
   once(
     server?.listen ?? [],
     'server.listen',
-    'an address that no other entry has',
+    'an address that no other entry of this transport has',
     problems,
-    ({ transport, host, port }) => (port === 0 ? undefined : `${transport} ${host} ${port}`)
+    ({ transport, host, port }) => (port === 0 ? undefined : `${transport} ${host.toLowerCase()} ${port}`)
   )
   once(client?.proxies ?? [], 'client.proxies', 'a name that no other proxy has', problems, ({ name }) => name, 'name')
 }

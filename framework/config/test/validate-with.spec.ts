@@ -104,6 +104,34 @@ describe('validation with extensions', () => {
     expect(problemAt(error, 'server.listen[0].key').value).to.equal('[redacted]')
   })
 
+  it('shows no user and no password of a URL, however that is misspelt', async () => {
+    const proxy = Type.String({ title: 'the address of a proxy', pattern: '^http://' })
+    const base = registered()
+    const dialing: Registered = {
+      ...base,
+      transports: {
+        ...base.transports,
+        has: () => true,
+        get: () => ({ name: 'tcp', dialOptions: Type.Object({ proxy }) })
+      }
+    } as unknown as Registered
+    for (const [written, shown] of [
+      ['htp://ann:s3cret@proxy:1', '"htp://[redacted]@proxy:1"'],
+      ['ann:s3c@ret@proxy:1', '"[redacted]@proxy:1"'],
+      ['ftp://s3cret@proxy', '"ftp://[redacted]@proxy"'],
+      ['proxy:3128', '"proxy:3128"'],
+      ['me@proxy', '"me@proxy"']
+    ] as const) {
+      const config = validateBase({ client: { connect: { host: 'h', proxy: written } } })
+      const error = await refusal('config.invalid', () => validateWith(config, dialing, 'client'))
+      expect(problemAt(error, 'client.connect.proxy')).to.deep.include({
+        value: shown,
+        expected: 'the address of a proxy'
+      })
+      expect(error.message).not.to.contain('s3c')
+    }
+  })
+
   it('understands unions, intersections, records and literals in what extensions ask for', async () => {
     const spec = Type.Intersect([
       Type.Object({

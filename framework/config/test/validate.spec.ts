@@ -126,6 +126,19 @@ describe('validation without extensions', () => {
     ['half a port', { server: { listen: [{ port: 1.5 }] } }, 'server.listen[0].port', /whole number/],
     ['a host with a path', { server: { listen: [{ host: 'a/b' }] } }, 'server.listen[0].host', /host name/],
     ['the same address twice', { server: { listen: [{ port: 5 }, { port: 5 }] } }, 'server.listen[1]', /no other/],
+    [
+      'the same address twice, its name written in two ways',
+      {
+        server: {
+          listen: [
+            { host: 'Localhost', port: 5 },
+            { host: 'localhost', port: 5 }
+          ]
+        }
+      },
+      'server.listen[1]',
+      /no other entry of this transport/
+    ],
     ['ports that go down', { server: { publish: { ports: ['9-1'] } } }, 'server.publish.ports', /'1-9'/],
     ['a duration without a unit', { server: { drain: '5' } }, 'server.drain', /duration/, '"5"'],
     ['a timeout of nothing', { server: { handshakeTimeout: 0 } }, 'server.handshakeTimeout', /from 100 ms/],

@@ -367,6 +367,15 @@ describe('dialing through a proxy', () => {
       expect(asked).to.deep.equal(['known.example', 'unknown.example'])
     })
 
+    it('does not wait long for a resolver that does not answer', async () => {
+      const proxy = await socksProxy({ names: ['server.internal'] })
+      const lookup = () => new Promise<never>(() => {})
+      const port = await echo()
+      const url = `socks5://127.0.0.1:${proxy.port}`
+      await dial('server.internal', port, url, { env: {}, lookup, proxyTimeout: 2000 })
+      expect(proxy.targets).to.deep.equal([`server.internal:${port}`])
+    })
+
     /** A proxy that says these things, each in answer to one message. */
     const scripted = (...answers: readonly number[][]): Promise<number> =>
       serveSocket((socket) => {

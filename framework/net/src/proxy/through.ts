@@ -39,10 +39,11 @@ export const throughProxy = async (socket: net.Socket, through: Through): Promis
 
 const ignored = (): void => {}
 
-const ask = async (socket: net.Socket, { proxy, host, port, lookup, ca }: Through): Promise<net.Socket> => {
+const ask = async (socket: net.Socket, through: Through): Promise<net.Socket> => {
+  const { proxy, host, port, ca } = through
   const { scheme, credentials } = proxy
   if (scheme === 'socks5' || scheme === 'socks5h') {
-    await socks5(socket, scheme === 'socks5' ? await resolved(host, lookup) : host, port, credentials)
+    await socks5(socket, scheme === 'socks5' ? await resolved(host, through) : host, port, credentials)
     return socket
   }
   const channel = scheme === 'https' ? await secured(socket, proxy.host, ca) : socket
@@ -50,10 +51,18 @@ const ask = async (socket: net.Socket, { proxy, host, port, lookup, ca }: Throug
   return channel
 }
 
-/** IPv4 first, which more proxies can. A name that this machine does not know may be one that the proxy knows. */
-const resolved = async (host: string, lookup: Through['lookup']): Promise<string> => {
+/**
+ * IPv4 first, which more proxies can. A name that this machine does not know, or whose resolver cannot be reached, may
+ * be one that the proxy knows: it has most of the time for itself.
+ */
+const resolved = async (host: string, { lookup, timeout }: Through): Promise<string> => {
   if (net.isIP(host) !== 0) return host
-  const found = await lookup(host).catch(() => [])
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<LookupAddress[]>((resolve) => {
+    timer = setTimeout(resolve, timeout / 4, [])
+  })
+  const found = await Promise.race([lookup(host).catch(() => []), late])
+  clearTimeout(timer)
   return (found.find(({ family }) => family === 4) ?? found[0])?.address ?? host
 }
 
