@@ -103,6 +103,38 @@ describe('serve, connect and expose', function () {
     })
   }
 
+  for (const transport of ['tls', 'wss', 'http2', 'quic']) {
+    it(`${transport} without a certificate: one is made and kept, and expose is sure of it by its fingerprint`, async () => {
+      const state = folders.make()
+      const env = { XDG_STATE_HOME: state }
+      const run = async (): Promise<{ server: Running; args: string[] }> => {
+        const flags = ['--transport', transport, '--host', '127.0.0.1', '--port', '0', '--json']
+        const server = start(['serve', ...flags], folders.make(), env)
+        return { server, args: (await server.event('join'))['args'] as string[] }
+      }
+      const { server, args } = await run()
+      const pin = args[args.indexOf('--dial') + 1] ?? ''
+      expect(pin).to.match(/^fingerprint=sha256:[0-9a-f]{64}$/)
+      expect(server.events[0]?.['join']).to.deep.equal({ fingerprint: pin.slice('fingerprint='.length) })
+      const client = start(['expose', 'tcp', String(await echo()), ...args, '--json'], folders.make(), env)
+      const address = String((await client.event('published'))['address'])
+      const bytes = randomBytes(300_000)
+      expect((await exchange(address, bytes)).equals(bytes)).to.equal(true)
+
+      const wrong = args.map((word) => (word === pin ? `fingerprint=sha256:${'0'.repeat(64)}` : word))
+      const refused = await rystra(['expose', 'tcp', '9', ...wrong], { cwd: folders.make(), env })
+      expect(refused.err).to.include('tls.wrong-fingerprint')
+      expect(refused.code).to.equal(5)
+      const unpinned = args.filter((word) => word !== pin && word !== '--dial')
+      const untrusted = await rystra(['expose', 'tcp', '9', ...unpinned], { cwd: folders.make(), env })
+      expect(untrusted.err).to.include('tls.untrusted')
+
+      await server.signal('SIGINT')
+      const again = await run()
+      expect(again.args, 'the next one shows the same certificate, in whatever folder it runs').to.include(pin)
+    })
+  }
+
   it('for people: the line to run, the public address first, then connections with bytes and duration', async () => {
     const server = start(['serve', '--host', '127.0.0.1', '--port', '0'])
     const command = await server.line(/rystra expose tcp 3000/)
