@@ -53,6 +53,7 @@ const checkSense = ({ server, client }: ResolvedConfig, problems: Problem[]): vo
     ({ transport, host, port }) => (port === 0 ? undefined : `${transport} ${host.toLowerCase()} ${port}`)
   )
   once(client?.proxies ?? [], 'client.proxies', 'a name that no other proxy has', problems, ({ name }) => name, 'name')
+  once(client?.visitors ?? [], 'client.visitors', 'a name that no other has', problems, ({ name }) => name, 'name')
 }
 
 const once = <Item>(
