@@ -1,0 +1,3 @@
+import { defineExtension } from '@rystra/plugin'
+
+export default defineExtension({ name: 'hook-audit', setup() {} })
