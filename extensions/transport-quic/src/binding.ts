@@ -24,6 +24,7 @@ export interface QuicheConfig {
   setInitialMaxData(bytes: number): void
   setInitialMaxStreamDataBidiLocal(bytes: number): void
   setInitialMaxStreamDataBidiRemote(bytes: number): void
+  setInitialMaxStreamDataUni(bytes: number): void
   setInitialMaxStreamsBidi(count: number): void
   setInitialMaxStreamsUni(count: number): void
   setActiveConnectionIdLimit(count: number): void

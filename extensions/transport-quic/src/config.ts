@@ -13,6 +13,9 @@ export const ALPN = 'rystra/1'
  */
 const NO_LIMIT = 2 ** 52
 
+/** Bytes of the stream on which the other side says that it goes away. */
+const SIGNAL = 16
+
 /** Messages that may wait in each direction. */
 const DATAGRAMS = 1024
 
@@ -28,9 +31,11 @@ const common = (config: QuicheConfig, options: QuicOptions): QuicheConfig => {
   config.setMaxConnectionWindow(NO_LIMIT)
   config.setInitialMaxStreamDataBidiLocal(options.streamWindow)
   config.setInitialMaxStreamDataBidiRemote(options.streamWindow)
+  config.setInitialMaxStreamDataUni(SIGNAL)
   config.setMaxStreamWindow(options.maxWindow)
   config.setInitialMaxStreamsBidi(options.maxStreams)
-  config.setInitialMaxStreamsUni(0)
+  // On which the other side says that it accepts no more streams.
+  config.setInitialMaxStreamsUni(1)
   config.setActiveConnectionIdLimit(CONNECTION_IDS)
   config.setCcAlgorithmName(options.congestion)
   // It only says when a packet should leave, and a timer of Node is too coarse for that.

@@ -119,13 +119,13 @@ export class QuicLink implements StreamLink, Turning {
   }
 
   goAway(): void {
-    this.#streams.away = true
+    if (!this.#over) this.#streams.goAway()
   }
 
   close(): void {
     if (this.#over || this.#closing) return
     this.#closing = true
-    this.#streams.away = true
+    this.#streams.goAway()
     this.#streams.refuse(new RystraError('mux.closed'))
     clearTimeout(this.#deadline)
     this.#deadline = setTimeout(() => this.leave(Close.done, undefined), LINGER).unref()

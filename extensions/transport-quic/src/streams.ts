@@ -22,6 +22,11 @@ const LOOKS = 16
 
 const NOTHING = Buffer.alloc(0)
 
+/** What is said so does not matter; that it was, does. */
+const GO_AWAY = Buffer.from([0])
+
+const noMore = (): RystraError => new RystraError('mux.closed', { detail: 'the other side accepts no more streams' })
+
 /** What the streams need of their link. */
 export interface TableHost {
   readonly connection: QuicheConnection
@@ -34,8 +39,7 @@ export interface TableHost {
 /** The streams of a link: who may read, who may write, who may come. */
 export class StreamTable implements StreamHost {
   /** What the other side opens is refused. */
-  away = false
-
+  #away = false
   readonly #host: TableHost
   readonly #streams = new Map<number, QuicStream>()
   /** Have more to send than quiche took. The one that sent last is the last. */
@@ -49,6 +53,9 @@ export class StreamTable implements StreamHost {
   readonly #waiting: Waiting
   #nextOwn: number
   #nextTheirs: number
+  #controlled: boolean | undefined
+  /** The other side has said that it accepts no more. */
+  #awayThere = false
   #early = EARLY
   /** Bytes that came and were not read, roughly. */
   #unread = 0
@@ -60,9 +67,9 @@ export class StreamTable implements StreamHost {
     this.#nextTheirs = 1 - this.#nextOwn
   }
 
-  /** The first stream of the client is for control messages. */
+  /** Where the first stream is the client's, it is for control messages, and not counted. */
   get count(): number {
-    return this.#streams.size - (this.#streams.has(0) ? 1 : 0)
+    return this.#streams.size - (this.#controlled && this.#streams.has(0) ? 1 : 0)
   }
 
   /** Whether somebody has bytes that quiche has not taken. */
@@ -71,6 +78,7 @@ export class StreamTable implements StreamHost {
   }
 
   open(signal: AbortSignal | undefined): Promise<Duplex> {
+    if (this.#awayThere) return Promise.reject(noMore())
     if (signal?.aborted === true) return Promise.reject(new RystraError('stream.reset', { detail: 'given up' }))
     if (this.#waiting.size >= this.#host.options.maxStreams) return Promise.reject(new RystraError('stream.limit'))
     return this.#waiting.turn(() => this.#open().duplex, signal)
@@ -81,8 +89,13 @@ export class StreamTable implements StreamHost {
     // Takes the id, and sends nothing yet.
     this.connection.streamSend(stream.id, NOTHING, false)
     this.#nextOwn += 4
-    this.#streams.set(stream.id, stream)
+    this.#add(stream)
     return stream
+  }
+
+  #add(stream: QuicStream): void {
+    this.#controlled ??= stream.id === 0
+    this.#streams.set(stream.id, stream)
   }
 
   /** A packet came. */
@@ -96,6 +109,10 @@ export class StreamTable implements StreamHost {
     let more = false
     for (const id of this.connection.readable()) {
       if (!confirmed && id !== 0) continue
+      if (id % 4 > 1) {
+        this.#goesAway(id)
+        continue
+      }
       const stream = this.#streams.get(id) ?? this.#accept(id)
       if (stream === undefined) continue
       if (stream.paused) {
@@ -160,15 +177,36 @@ export class StreamTable implements StreamHost {
       return undefined
     }
     const { onStream } = this.#host
-    if (this.away || onStream === undefined) {
+    if (this.#away || onStream === undefined) {
       shut(this.connection, id, Reset.refused)
       this.#host.wake()
       return undefined
     }
     const stream = new QuicStream(id, this)
-    this.#streams.set(id, stream)
+    this.#add(stream)
     onStream(stream.duplex)
     return this.#streams.has(id) ? stream : undefined
+  }
+
+  /**
+   * Tells the other side to open no more. QUIC has no word for it (HTTP/3 has): a stream in one direction, of which each
+   * side has one, does.
+   */
+  goAway(): void {
+    if (this.#away) return
+    this.#away = true
+    try {
+      this.connection.streamSend(this.#host.side === 'client' ? 2 : 3, GO_AWAY, true)
+    } catch {
+      // The other side allows none: it will see its streams refused.
+    }
+    this.#host.wake()
+  }
+
+  #goesAway(id: number): void {
+    this.#discard(id)
+    this.#awayThere = true
+    this.#waiting.refuse(noMore())
   }
 
   /** What still comes on a stream that is over here. */

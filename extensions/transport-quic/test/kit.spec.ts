@@ -17,8 +17,11 @@ before(async () => {
 
 after(() => rmSync(dir, { recursive: true, force: true }))
 
+/** Cuts are noticed soon, and large packets spare a machine that both ends are on. */
+const options = { idleTimeout: 2500, keepAlive: 500, rebindAfter: 500, maxPacket: 16_000 }
+
 const transport = (side: Side): Transport =>
-  setUpExtension(transportQuic(), side, { dir, stateDir: dir }).registered('transports')[0] as Transport
+  setUpExtension(transportQuic(options), side, { dir, stateDir: dir }).registered('transports')[0] as Transport
 
 transportKit(
   {
