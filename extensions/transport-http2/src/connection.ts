@@ -1,0 +1,184 @@
+import { type Clock, type Link, type Logger, type PeerInfo, RystraError } from '@rystra/plugin'
+import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { Socket } from 'node:net'
+import { Guard } from './guard.js'
+import type { Carrier } from './link.js'
+import type { Http2Options } from './options.js'
+import { Pipe } from './pipe.js'
+import { accept, ServerLink } from './server-link.js'
+import {
+  type Asked,
+  askedOf,
+  ERROR,
+  FIRST_OFFERS,
+  OFFERS,
+  STREAMS,
+  sessionOptions,
+  VERB,
+  VERSION,
+  widen
+} from './wire.js'
+
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = http2.constants
+
+/** What the connections of a listener have in common. */
+export interface Listening {
+  readonly path: string
+  readonly options: Http2Options
+  readonly clock: Clock
+  readonly log: Logger
+  /** All links, by their ids: behind a proxy the requests of one may come over several connections. */
+  readonly links: Map<string, ServerLink>
+  /** Connections without a link, the oldest first. */
+  readonly arrivals: Set<Connection>
+  readonly onLink: (link: Link) => void
+}
+
+/** One connection of HTTP/2, from a client or from a proxy in front. */
+export class Connection {
+  readonly #pipe: Pipe
+  readonly #session: ServerHttp2Session
+  readonly #peer: PeerInfo
+  readonly #host: Listening
+  readonly #guard: Guard
+  readonly #refusal: RystraError | undefined
+  /** Links that began here. */
+  readonly #links = new Set<ServerLink>()
+  /** Requests of links that are open here. */
+  #requests = 0
+  #error: Error | undefined
+  #cancelIdle: () => void = () => {}
+
+  /** @param refusal whoever it is, they are told this and nothing else */
+  constructor(socket: Socket, peer: PeerInfo, host: Listening, refusal?: RystraError) {
+    const { options, clock } = host
+    this.#peer = peer
+    this.#host = host
+    this.#refusal = refusal
+    // Besides the streams: offers, the service stream, and some room for what is refused with a word.
+    const requests = options.maxStreams + options.maxOffers + 16
+    this.#pipe = new Pipe(socket)
+    this.#session = http2.performServerHandshake(this.#pipe, sessionOptions(options.window, requests))
+    widen(this.#session, options.window)
+    this.#guard = new Guard(this.#session, clock, (what) => {
+      this.#fail(new RystraError('mux.protocol', { side: 'client', detail: `too many ${what}` }))
+    })
+    this.#session.on('stream', (stream, headers) => this.#asked(stream, headers))
+    this.#session.on('error', (error: Error) => {
+      this.#error ??= error
+    })
+    this.#session.once('close', () => this.#closed())
+    // Node keeps a half-open connection; HTTP/2 has no use for one.
+    this.#pipe.onEnd = () => this.#session.destroy()
+    this.#pipe.onDrain = () => {
+      for (const link of this.#links) link.uncongested()
+    }
+    this.#idle()
+  }
+
+  /** Gives the connection up. */
+  #fail(error: RystraError): void {
+    if (this.#session.destroyed) return
+    this.#error ??= error
+    const { address, port } = this.#peer
+    this.#host.log.debug({ peer: `${address}:${port}`, code: error.code, reason: error.detail }, 'connection given up')
+    this.#session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM)
+  }
+
+  /** It was the oldest of too many, or the listener is closed. */
+  drop(): void {
+    if (!this.#session.destroyed) this.#session.destroy()
+  }
+
+  #closed(): void {
+    this.#cancelIdle()
+    this.#host.arrivals.delete(this)
+    for (const link of [...this.#links]) {
+      link.destroy(new RystraError('session.lost', { cause: this.#error, detail: detailOf(this.#error) }))
+    }
+  }
+
+  /** Nothing of a link is here: not for long. */
+  #idle(): void {
+    const { arrivals, options, clock } = this.#host
+    if (this.#session.destroyed) return
+    const [oldest] = arrivals
+    if (arrivals.size >= options.maxArrivals) oldest?.drop()
+    arrivals.add(this)
+    this.#cancelIdle = clock.after(options.arrivalTimeout, () => this.drop())
+  }
+
+  #asked(h2: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    h2.on('error', () => {})
+    const asked = headers[':path'] === this.#host.path ? askedOf(headers) : undefined
+    if (this.#refusal !== undefined) this.#answer(h2, 403, { [ERROR]: this.#refusal.code })
+    else if (asked === undefined) this.#answer(h2, headers[':path'] === this.#host.path ? 400 : 404)
+    else this.#serve(h2, asked)
+  }
+
+  #serve(h2: ServerHttp2Stream, asked: Asked): void {
+    const { links, onLink } = this.#host
+    const link = links.get(asked.link)
+    if (asked.verb === 'link' ? link !== undefined : link === undefined) return this.#answer(h2, 400)
+    this.#requests += 1
+    if (this.#requests === 1) {
+      this.#cancelIdle()
+      this.#host.arrivals.delete(this)
+    }
+    h2.once('close', () => {
+      this.#requests -= 1
+      if (this.#requests === 0) this.#idle()
+    })
+    if (asked.verb === 'offer') link?.offered(h2, asked.stream)
+    else if (asked.verb === 'open') link?.opened(h2, asked.stream)
+    else {
+      this.#guard.count('links')
+      const made = this.#link(h2, asked)
+      accept(h2, {
+        [VERB]: VERSION,
+        [OFFERS]: String(FIRST_OFFERS),
+        [STREAMS]: String(this.#host.options.maxStreams)
+      })
+      onLink(made)
+    }
+  }
+
+  #link(h2: ServerHttp2Stream, { link: id, streams }: Asked): ServerLink {
+    const { options, clock, links } = this.#host
+    const carrier: Carrier = {
+      pipe: this.#pipe,
+      release: (graceful) => {
+        if (links.get(id) === link) links.delete(id)
+        this.#links.delete(link)
+        this.#release(graceful)
+      }
+    }
+    const refused = (stream: ServerHttp2Stream): void => {
+      stream.close(NGHTTP2_REFUSED_STREAM)
+      this.#guard.count('streams that were refused')
+    }
+    const link = new ServerLink({ peer: this.#peer, options, clock, carrier, service: h2 }, streams, refused)
+    links.set(id, link)
+    this.#links.add(link)
+    return link
+  }
+
+  /** The last link that began here takes the connection with it. */
+  #release(graceful: boolean): void {
+    if (this.#links.size > 0 || this.#session.destroyed) return
+    if (graceful) this.#session.close()
+    else this.#session.destroy(undefined, this.#error === undefined ? NGHTTP2_NO_ERROR : NGHTTP2_INTERNAL_ERROR)
+  }
+
+  /** A few words for whoever is no client of ours. */
+  #answer(h2: ServerHttp2Stream, status: number, fields: Readonly<Record<string, string>> = {}): void {
+    h2.respond({ ':status': status, ...fields }, { endStream: true })
+    h2.close()
+    this.#guard.count('requests that are none of ours')
+  }
+}
+
+const detailOf = (error: Error | undefined): string | undefined => {
+  if (error === undefined) return undefined
+  return error instanceof RystraError ? error.detail : ((error as NodeJS.ErrnoException).code ?? error.message)
+}

@@ -1,0 +1,220 @@
+import { type Clock, type PeerInfo, RystraError, type StreamLink } from '@rystra/plugin'
+import type { Duplex } from 'node:stream'
+import type { Http2Stream as NodeStream } from 'node:http2'
+import type { Memory } from './inbox.js'
+import type { Http2Options } from './options.js'
+import type { Pipe } from './pipe.js'
+import { Say, Service } from './service.js'
+import type { Http2Stream, StreamHost } from './stream.js'
+
+/** Milliseconds the last frames have to get out when a link ends. */
+const LINGER = 3000
+
+/** The connection below a link. */
+export interface Carrier {
+  /** What its bytes go through. */
+  readonly pipe: Pipe
+  /** The link is done with it, in good order or not. */
+  release(graceful: boolean): void
+}
+
+/** What the links of both sides need. */
+export interface LinkParts {
+  readonly peer: PeerInfo
+  readonly options: Http2Options
+  readonly clock: Clock
+  readonly carrier: Carrier
+  /** The request that began the link. */
+  readonly service: NodeStream
+}
+
+/** What both ends of a link have in common: its streams, and how it ends. */
+export abstract class Http2Link implements StreamLink, StreamHost {
+  readonly kind = 'streams'
+  readonly peer: PeerInfo
+  onClose: ((error?: Error) => void) | undefined
+  abstract onStream: ((stream: Duplex) => void) | undefined
+
+  readonly memory: Memory = { used: 0 }
+  protected readonly options: Http2Options
+  protected readonly clock: Clock
+  protected readonly service: Service
+  /** The other side, or this one, wants no more streams from this one, or the other. */
+  protected awayThere = false
+  protected awayHere = false
+  readonly #carrier: Carrier
+  /** Streams that are open: offers that wait are none. */
+  readonly #streams = new Map<number, Http2Stream>()
+  /** Streams that wait to write, in order. */
+  readonly #held = new Set<Http2Stream>()
+  #control: Http2Stream | undefined
+  #any = false
+  #closing = false
+  #over = false
+  #error: Error | undefined
+  #cancelLinger: (() => void) | undefined
+
+  constructor({ peer, options, clock, carrier, service }: LinkParts) {
+    this.peer = peer
+    this.options = options
+    this.clock = clock
+    this.#carrier = carrier
+    this.service = new Service(service, {
+      onMessage: (kind, value) => {
+        if (!this.#over) this.said(kind, value)
+      },
+      onEnd: () => this.#endedThere(),
+      onClose: (code) => {
+        if (this.#closing) this.#finish(true)
+        else this.destroy(new RystraError('session.lost', { detail: `HTTP/2 code ${code}` }))
+      }
+    })
+  }
+
+  abstract open(signal?: AbortSignal): Promise<Duplex>
+
+  get streams(): number {
+    return this.#streams.size - (this.#control === undefined ? 0 : 1)
+  }
+
+  /** No more streams, in either direction. */
+  protected get over(): boolean {
+    return this.#over || this.#closing
+  }
+
+  /** Why nothing can be opened, if so. */
+  protected refusal(signal: AbortSignal | undefined): Error | undefined {
+    if (this.over) return new RystraError('mux.closed', { cause: this.#error })
+    if (this.awayThere) return new RystraError('mux.closed', { detail: 'the other side accepts no more streams' })
+    return signal?.aborted === true ? new RystraError('stream.reset', { detail: 'given up' }) : undefined
+  }
+
+  /** A stream was opened. `control`: it is the one for control messages if it is the first. */
+  protected add(stream: Http2Stream, control: boolean): void {
+    if (control && !this.#any) this.#control = stream
+    this.#any = true
+    this.#streams.set(stream.number, stream)
+  }
+
+  /** Whether a number is in use. */
+  protected has(number: number): boolean {
+    return this.#streams.has(number)
+  }
+
+  /** A message of the other side. */
+  protected said(kind: number, value: number): void {
+    if (kind === Say.away) this.awayThere = true
+    if (kind !== Say.reset) return
+    const stream = this.#streams.get(value)
+    stream?.cut(new RystraError('stream.reset', { detail: 'by the other side' }))
+    stream?.rst()
+  }
+
+  // StreamHost
+
+  congested(stream: Http2Stream): boolean {
+    const { congested } = this.#carrier.pipe
+    if (congested) this.#held.add(stream)
+    return congested
+  }
+
+  /** The network takes bytes again: each stream gets its turn. */
+  uncongested(): void {
+    for (const stream of this.#held) {
+      if (this.#carrier.pipe.congested) return
+      this.#held.delete(stream)
+      stream.uncongested()
+    }
+  }
+
+  grew(): void {
+    while (this.memory.used > this.options.maxBuffer) {
+      let fullest: Http2Stream | undefined
+      for (const stream of this.#streams.values()) {
+        if (stream.waiting > (fullest?.waiting ?? 0)) fullest = stream
+      }
+      if (fullest === undefined) return
+      fullest.reset(new RystraError('stream.limit', { detail: 'too many bytes wait to be read' }))
+    }
+  }
+
+  abstract cancel(stream: Http2Stream): void
+
+  streamOver(stream: Http2Stream): void {
+    if (this.#streams.get(stream.number) === stream) this.#streams.delete(stream.number)
+    if (this.#control === stream) this.#control = undefined
+    this.#held.delete(stream)
+    this.freed(stream)
+  }
+
+  /** A stream, or an offer, is over. */
+  protected abstract freed(stream: Http2Stream): void
+
+  /** The link is over: nothing waits any more. */
+  protected abstract stop(error: Error): void
+
+  // The end
+
+  goAway(): void {
+    if (this.over) return
+    this.awayHere = true
+    this.service.say(Say.away)
+  }
+
+  close(): void {
+    if (this.over) return
+    this.#begin()
+    // What was ended gets out; the rest is reset.
+    let left = 1
+    const flushed = (): void => {
+      left -= 1
+      if (left === 0) this.service.end()
+    }
+    for (const stream of [...this.#streams.values()]) {
+      if (stream.endedHere) {
+        left += 1
+        let once = true
+        stream.flushed(() => {
+          if (once) flushed()
+          once = false
+        })
+      } else stream.reset(new RystraError('mux.closed'))
+    }
+    flushed()
+  }
+
+  #endedThere(): void {
+    if (this.#over) return
+    const first = !this.#closing
+    if (first) this.#begin()
+    for (const stream of [...this.#streams.values()]) stream.cut(new RystraError('mux.closed'))
+    this.service.end()
+  }
+
+  #begin(): void {
+    this.#closing = true
+    this.stop(new RystraError('mux.closed'))
+    this.#cancelLinger = this.clock.after(LINGER, () => this.#finish(false))
+  }
+
+  destroy(error?: Error): void {
+    if (this.#over) return
+    this.#error = this.#closing ? undefined : error
+    this.#finish(false)
+  }
+
+  #finish(graceful: boolean): void {
+    if (this.#over) return
+    this.#over = true
+    this.#cancelLinger?.()
+    const error = this.#error
+    this.stop(error ?? new RystraError('mux.closed'))
+    for (const stream of [...this.#streams.values()]) {
+      stream.cut(new RystraError('mux.closed', { cause: error }))
+      stream.rst()
+    }
+    if (!graceful) this.service.cut()
+    this.#carrier.release(graceful)
+    this.onClose?.(error)
+  }
+}

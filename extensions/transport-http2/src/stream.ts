@@ -1,0 +1,263 @@
+import type { RawReader, RawStream } from '@rystra/bytes'
+import { RystraError } from '@rystra/plugin'
+import http2 from 'node:http2'
+import { Duplex } from 'node:stream'
+import { Http2Duplex } from './duplex.js'
+import { Inbox, type Memory } from './inbox.js'
+
+const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants
+
+/** Bytes of shared memory that may be copied and wait to be sent. */
+const WRITE_LIMIT = 64 * 1024
+
+/** What the streams of a link have in common. */
+export interface StreamHost {
+  readonly memory: Memory
+  /** Whether the network takes no more: a stream that writes has to wait for {@link Http2Stream.uncongested}. */
+  congested(stream: Http2Stream): boolean
+  /** The inboxes have grown. */
+  grew(): void
+  /** Has the other end reset it, by whatever means. */
+  cancel(stream: Http2Stream): void
+  /** The stream is over. */
+  streamOver(stream: Http2Stream): void
+}
+
+/**
+ * One stream of HTTP/2, two requests' worth of nothing: bytes in the bodies of request and response, END_STREAM as end,
+ * RST_STREAM as reset. It stands in front of Node's stream, whose own queue would keep every frame by itself, and which
+ * takes some resets for ends. Its {@link duplex} is the same stream for those who want Node's.
+ */
+export class Http2Stream implements RawStream {
+  onWritable: (() => void) | undefined
+  onClose: ((error?: Error) => void) | undefined
+  closed = false
+  readonly number: number
+  readonly #h2: http2.Http2Stream
+  readonly #host: StreamHost
+  readonly #inbox: Inbox
+  /** Has Node read, and so open the window again. */
+  readonly #readOn: () => void
+  readonly #end: () => unknown
+  #duplex: Http2Duplex | undefined
+  #reader: RawReader | undefined
+  #paused = true
+  #flowing = false
+  #ended = false
+  #endTold = false
+  #endedHere = false
+  #parked = false
+  #writing = 0
+  /** Written, and not handed over yet: the network takes no more. */
+  readonly #held: Buffer[] = []
+  #over = false
+  #gone = false
+
+  constructor(h2: http2.Http2Stream, number: number, host: StreamHost) {
+    this.number = number
+    this.#h2 = h2
+    this.#host = host
+    this.#inbox = new Inbox(host.memory)
+    this.#readOn = h2._read.bind(h2, 0)
+    h2._read = () => {}
+    h2.push = (chunk: Buffer | null) => {
+      if (chunk !== null) return this.#came(chunk)
+      // Node says so also when the stream is closed without an end.
+      if (!h2.closed) this.#endCame()
+      return Duplex.prototype.push.call(h2, null)
+    }
+    // Node ends what it closes, and so the other side would see an end before the reset.
+    this.#end = h2.end.bind(h2)
+    h2.end = () => h2
+    h2.on('error', () => {})
+    h2.once('close', () => this.#h2Closed())
+    // What came with the headers of the request is in Node's queue already.
+    for (let chunk = h2.read() as Buffer | null; chunk !== null; chunk = h2.read()) this.#came(chunk)
+    h2.once('end', () => {
+      if (!h2.closed) this.#endCame()
+    })
+    h2.resume()
+  }
+
+  get duplex(): Http2Duplex {
+    this.#duplex ??= new Http2Duplex(this)
+    return this.#duplex
+  }
+
+  /** Bytes that wait to be read. */
+  get waiting(): number {
+    return this.#inbox.length
+  }
+
+  /** Whether this side has said that it is done. */
+  get endedHere(): boolean {
+    return this.#endedHere
+  }
+
+  /** It waits to be opened by the server: whatever comes of the client before is against the rules. */
+  set parked(parked: boolean) {
+    this.#parked = parked
+    if (parked && (this.#inbox.length > 0 || this.#ended)) this.reset()
+  }
+
+  // Reading
+
+  #came(bytes: Buffer): boolean {
+    if (this.#over) return false
+    if (this.#parked) {
+      this.reset()
+      return false
+    }
+    if (!this.#paused && this.#inbox.length === 0 && this.#reader !== undefined) {
+      if (this.#reader.onBytes(bytes, 0, bytes.length, false) === false) this.#paused = true
+      return !this.#paused
+    }
+    this.#inbox.add(bytes)
+    this.#host.grew()
+    return false
+  }
+
+  #endCame(): void {
+    if (this.#over || this.#ended) return
+    this.#ended = true
+    if (this.#parked) this.reset()
+    else this.#flow()
+  }
+
+  #flow(): void {
+    if (this.#flowing) return
+    this.#flowing = true
+    while (!this.#paused && this.#reader !== undefined) {
+      const bytes = this.#inbox.shift()
+      if (bytes === undefined) break
+      if (this.#reader.onBytes(bytes, 0, bytes.length, false) === false) this.#paused = true
+    }
+    this.#flowing = false
+    if (this.#paused || this.#reader === undefined || this.#over) return
+    if (!this.#ended) this.#readOn()
+    else if (!this.#endTold) {
+      this.#endTold = true
+      this.#reader.onEnd()
+      this.#progressed()
+    }
+  }
+
+  read(reader: RawReader): void {
+    // Somebody has read the `Duplex` before: what it has read ahead goes first.
+    const before = this.#duplex
+    if (before !== undefined && this.#reader === before && reader !== before) this.#inbox.putBack(before.giveBack())
+    this.#reader = reader
+    this.#paused = false
+    this.#flow()
+  }
+
+  unread(bytes: Buffer): void {
+    this.#inbox.putBack(bytes)
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#flow()
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  // Writing
+
+  write(buffer: Buffer, start: number, end: number, shared: boolean): boolean {
+    if (this.#over || this.#endedHere) return true
+    const bytes = buffer.subarray(start, end)
+    this.#writing += bytes.length
+    this.#held.push(shared ? Buffer.from(bytes) : bytes)
+    if (this.#held.length > 1 || this.#host.congested(this)) return false
+    this.uncongested()
+    return shared && this.#writing < WRITE_LIMIT
+  }
+
+  /** Hands over what was held back. */
+  uncongested(): void {
+    for (const bytes of this.#held.splice(0)) this.#h2.write(bytes, () => this.#wrote(bytes.length))
+    if (this.#endedHere && !this.#over) this.#end()
+  }
+
+  #wrote(bytes: number): void {
+    this.#writing -= bytes
+    if (this.#writing > 0 || this.#over) return
+    if (this.onWritable !== undefined) this.onWritable()
+    else this.#duplex?.written()
+  }
+
+  end(): void {
+    if (this.#over || this.#endedHere) return
+    this.#endedHere = true
+    if (this.#held.length === 0) this.#end()
+  }
+
+  /** Calls back when the end is sent, or will not be any more. */
+  flushed(then: () => void): void {
+    if (this.#h2.writableFinished || this.#h2.destroyed) then()
+    else {
+      this.#h2.once('finish', then)
+      this.#h2.once('close', then)
+    }
+  }
+
+  // The end
+
+  reset(error?: Error): void {
+    if (this.#over) return
+    if (!this.#h2.closed) this.#host.cancel(this)
+    this.#finish(error ?? new RystraError('stream.reset', { detail: 'by this side' }), true)
+  }
+
+  /** Sends the frame. */
+  rst(): void {
+    if (!this.#h2.closed) this.#h2.close(NGHTTP2_CANCEL)
+  }
+
+  /** Whether HTTP/2 is done with it. */
+  get gone(): boolean {
+    return this.#gone
+  }
+
+  /** The other side has given the stream up, or the link is gone. */
+  cut(error: Error): void {
+    this.#finish(error, false)
+  }
+
+  #h2Closed(): void {
+    this.#gone = true
+    if (this.#over) return
+    const { rstCode } = this.#h2
+    if (rstCode === NGHTTP2_NO_ERROR && this.#ended && this.#endedHere) return this.#progressed()
+    this.cut(new RystraError('stream.reset', { detail: `by the other side, HTTP/2 code ${rstCode}` }))
+  }
+
+  #progressed(): void {
+    if (this.#gone && this.#endTold) this.#finish(undefined, true)
+  }
+
+  #finish(error: Error | undefined, later: boolean): void {
+    if (this.#over) {
+      // Over, and not told yet, while the whole link ends: tell it now.
+      if (!later) this.#tell(error)
+      return
+    }
+    this.#over = true
+    this.#inbox.clear()
+    this.#held.length = 0
+    this.#host.streamOver(this)
+    // Whoever gives a stream up is not called back while doing so.
+    if (later) queueMicrotask(() => this.#tell(error))
+    else this.#tell(error)
+  }
+
+  #tell(error: Error | undefined): void {
+    if (this.closed) return
+    this.closed = true
+    this.#duplex?.over(error, this.#reader === this.#duplex)
+    this.onClose?.(error)
+  }
+}

@@ -1,0 +1,81 @@
+import http2 from 'node:http2'
+
+/** The version of what this package says over HTTP/2. A response that has it comes from a Rystra server. */
+export const VERSION = '1'
+
+/** Header field: what a request is for, a {@link Verb}; in responses the version. */
+export const VERB = 'rystra'
+/** Header field: which link a request belongs to. Known to its two ends only. */
+export const LINK = 'rystra-link'
+/** Header field: the number of a stream in its link. The ids of HTTP/2 are others behind a proxy. */
+export const STREAM = 'rystra-stream'
+/** Header field: how many streams this end takes in one link. */
+export const STREAMS = 'rystra-streams'
+/** Header field: how many offers the server wants to begin with. */
+export const OFFERS = 'rystra-offers'
+
+/** Header field of a refusal: the code of the error. */
+export const ERROR = 'rystra-error'
+
+/**
+ * `link`: begins a link, and stays as its service stream. `open`: the client opens a stream. `offer`: the client has the
+ * server answer when the server wants to open one.
+ */
+export type Verb = 'link' | 'open' | 'offer'
+
+/** How many offers wait before the server knows what is needed: what a stranger may park, and a first page needs. */
+export const FIRST_OFFERS = 8
+
+const LINK_ID = /^[\w-]{22}$/
+const NUMBER = /^\d{1,10}$/
+
+/** What a request is for. */
+export interface Asked {
+  readonly verb: Verb
+  readonly link: string
+  readonly stream: number
+  readonly streams: number
+}
+
+/** Reads a count from a header field, which a stranger may have written. */
+export const numberOf = (value: unknown, otherwise: number): number =>
+  typeof value === 'string' && NUMBER.test(value) ? Number(value) : otherwise
+
+/** What a request is for, or nothing if it is none of ours. */
+export const askedOf = (headers: http2.IncomingHttpHeaders): Asked | undefined => {
+  const verb = headers[VERB]
+  const link = headers[LINK]
+  if (headers[':method'] !== 'POST' || typeof link !== 'string' || !LINK_ID.test(link)) return undefined
+  if (verb !== 'link' && verb !== 'open' && verb !== 'offer') return undefined
+  const stream = numberOf(headers[STREAM], -1)
+  if (stream < 0 && verb !== 'link') return undefined
+  return { verb, link, stream, streams: numberOf(headers[STREAMS], Number.MAX_SAFE_INTEGER) }
+}
+
+/** Bytes that one connection may have on the way, all streams together: 10 Gbit/s over 50 ms. */
+const CONNECTION_WINDOW = 64 * 1024 * 1024
+
+/** What both ends give to node:http2. `window`: of a stream, in bytes. `streams`: requests at a time. */
+export const sessionOptions = (window: number, streams: number) => ({
+  settings: {
+    enablePush: false,
+    initialWindowSize: window,
+    maxConcurrentStreams: streams,
+    // A few short fields are all that is ever sent; proxies add theirs.
+    maxHeaderListSize: 16 * 1024
+  },
+  maxHeaderListPairs: 64,
+  maxSettings: 16,
+  maxOutstandingPings: 4,
+  maxOutstandingSettings: 4,
+  maxSessionInvalidFrames: 100,
+  // MiB. Node's 10 refuse streams when some thousand are open; each takes a few KiB there.
+  maxSessionMemory: 64 + Math.ceil(streams / 128),
+  // Nobody pads.
+  paddingStrategy: http2.constants.PADDING_STRATEGY_NONE
+})
+
+/** Widens the window of the whole connection, which is 64 KiB otherwise. */
+export const widen = (session: http2.Http2Session, window: number): void => {
+  if (!session.destroyed) session.setLocalWindowSize(Math.max(window, CONNECTION_WINDOW))
+}
