@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 import { checkConfig } from '../cli/src/check.js'
 import commands from '../cli/src/commands/index.js'
 import { pages as generated, present, rendered } from '../scripts/docs/pages.js'
+import { writeExampleCertificates } from './example-certificates.js'
 import { anchors, type Block, pages } from './markdown.js'
 import { commandsOf, problemOf } from './shell-lines.js'
 import { compileErrors } from './typescript-blocks.js'
@@ -118,6 +119,7 @@ describe('configurations in the documentation', () => {
       const rest =
         server === undefined && client === undefined ? 'server: { listen: [{ transport: tcp, port: 7000 }] }\n' : ''
       writeFileSync(path.join(dir, 'rystra.config.yaml'), block.text + rest)
+      await writeExampleCertificates(parse(block.text), dir)
       const checked = await checkConfig(dir)
       expect(checked.valid).to.equal(true)
     })
