@@ -122,7 +122,8 @@ describe('the frames of a link', () => {
       }
     }
     to.read(reader)
-    for (const text of ['one', 'two', 'three', 'four', 'five', 'six']) from.write(Buffer.from(text), 0, text.length, false)
+    for (const text of ['one', 'two', 'three', 'four', 'five', 'six'])
+      from.write(Buffer.from(text), 0, text.length, false)
     from.end()
     await until(() => came.length === 1)
     await new Promise((resolve) => setTimeout(resolve, 10))

@@ -6,7 +6,13 @@ import { cleanUp, joined, later, listen, type Listening, readAll, say, until } f
 import { frame, RawPeer, request } from './raw-peer.js'
 
 /** What strangers may do on a link, with what they are told, and what the log of this side says. */
-const rules: readonly (readonly [what: string, bytes: () => Buffer, closeCode: number, code: string, detail: RegExp])[] = [
+const rules: readonly (readonly [
+  what: string,
+  bytes: () => Buffer,
+  closeCode: number,
+  code: string,
+  detail: RegExp
+])[] = [
   ['text', () => frame('hello', { opcode: 1 }), 1003, 'protocol.malformed', /text/],
   ['a message too large', () => frame('x', { length: 5n * 2n ** 20n }), 1009, 'protocol.too-large', /more than/],
   ['a length of 2^62', () => frame('x', { length: 2n ** 62n }), 1009, 'protocol.too-large', /more than/],
@@ -163,8 +169,6 @@ describe('strangers who ask for no WebSocket', () => {
     const answers = Promise.all([readAll(silent), readAll(slow)])
     slow.write(request().slice(0, -4))
     await Promise.all([once(silent, 'connect'), once(slow, 'connect')])
-    const server = listening.ports
-    expect(server.undecided, 'a listener alone on its port decides by itself').to.equal(0)
     for (let second = 0; second < 10; second += 1) {
       slow.write(`\r\nX-${second}: y`)
       await new Promise((resolve) => setTimeout(resolve, 5))
@@ -179,7 +183,9 @@ describe('strangers who ask for no WebSocket', () => {
     const listening = await listen('ws')
     const others = await witness(listening)
     const sockets: net.Socket[] = []
-    later(() => sockets.forEach((socket) => socket.destroy()))
+    later(() => {
+      for (const socket of sockets) socket.destroy()
+    })
     for (let count = 0; count < 1024; count += 1) {
       const socket = net.connect(listening.port, '127.0.0.1')
       socket.on('error', () => {})
@@ -202,7 +208,7 @@ describe('strangers who ask for no WebSocket', () => {
     expect(await say(listening.port, 'SSH-2.0-OpenSSH_9.6\r\n')).to.match(/^HTTP\/1\.1 400 /)
     expect(await say(listening.port, Buffer.from([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 3]))).to.match(/^HTTP\/1\.1 400 /)
     expect(await say(listening.port, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(17_000)}\r\n\r\n`)).to.match(
-      /^HTTP\/1\.1 400 [^]*headers/
+      /^HTTP\/1\.1 400 [\s\S]*headers/
     )
     expect(listening.lines.map(({ code }) => code)).to.deep.equal([
       'protocol.not-rystra',
