@@ -37,7 +37,7 @@ export type MuxFlaw =
   | 'keeps-unwanted'
   | 'miscounts'
   | 'leaks-aborted'
-  | 'at-most-500-streams'
+  | 'at-most-400-streams'
   /** Frames of data of exactly so many bytes lose the last one. */
   | `loses-one-of-${number}`
 
@@ -170,13 +170,14 @@ class SimpleLink implements StreamLink {
     if (this.flaw !== 'ignores-signal') signal?.throwIfAborted()
     const shut = this.#away || this.#closing || this.#told
     if (shut) throw new RystraError('mux.closed')
-    const most = this.flaw === 'at-most-50-streams' ? 50 : this.flaw === 'at-most-500-streams' ? 500 : Infinity
+    const most = this.flaw === 'at-most-50-streams' ? 50 : this.flaw === 'at-most-400-streams' ? 400 : Infinity
     if (this.#streams.size >= most) throw new RystraError('stream.limit')
     const stream = new SimpleStream(this, this.#next, true)
     this.#next += 2
     this.#streams.set(stream.id, stream)
     this.send(OPEN, stream.id)
     if (this.flaw === 'leaks-aborted') {
+      stream.on('error', () => {})
       await new Promise((resolve) => setTimeout(resolve, 1))
       signal?.throwIfAborted()
     }
@@ -307,6 +308,7 @@ class SimpleLink implements StreamLink {
     }
     const stream = new SimpleStream(this, id, false)
     this.#streams.set(id, stream)
+    if (this.onStream === undefined) stream.on('error', () => {})
     if (this.flaw === 'other-order') setTimeout(() => this.onStream?.(stream), 60 - id)
     else this.onStream?.(stream)
   }

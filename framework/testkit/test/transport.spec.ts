@@ -1,6 +1,7 @@
-import { type Link, type Side, silentLog, type StreamLink, type Transport } from '@rystra/plugin'
 import { extensionKit, MemoryNetwork, MemoryStreamsNetwork, memoryTransport, transportKit } from '../src/index.js'
+import { multiplexing } from './multiplexing.js'
 import { simpleMuxer } from './simple-muxer.js'
+import { tinySecure } from './tiny-secure.js'
 
 const transport = memoryTransport()
 
@@ -25,28 +26,13 @@ transportKit(
   { title: 'transport-memory that loses messages' }
 )
 
-const muxer = simpleMuxer()
-const links = {
-  onLink: undefined,
-  onRequest: undefined,
-  request: () => {},
-  dial: () => Promise.reject(new Error('one link'))
-}
-
-const streamsOf = (link: Link, side: Side): StreamLink => {
-  if (link.kind !== 'bytes') throw new TypeError('not a link of bytes')
-  return muxer.wrap(link, side, { log: silentLog, links })
-}
-
-/** As http2 is: it multiplexes by itself, over one connection. */
-const multiplexing = (network: MemoryNetwork): Transport => ({
-  name: 'multiplexing',
-  listen: (options, onLink, signal) => network.listen(options, (link) => onLink(streamsOf(link, 'server')), signal),
-  dial: async (options, signal) => streamsOf(await network.dial(options, signal), 'client')
-})
-
 const below = new MemoryNetwork()
 transportKit(
-  { transport: () => multiplexing(below), links: 'streams', network: 'other', cut: () => below.cut() },
+  { transport: () => multiplexing(below, simpleMuxer()), links: 'streams', network: 'other', cut: () => below.cut() },
   { title: 'a transport that multiplexes by itself' }
+)
+
+transportKit(
+  { transport: () => tinySecure(), secure: true },
+  { title: 'a transport over TCP that has a handshake and hides what it carries' }
 )

@@ -1,3 +1,4 @@
+import { cutOff } from '@rystra/bytes'
 import type { ByteLink, Clock } from '@rystra/plugin'
 import { Duplex } from 'node:stream'
 import { resetError } from '../pair.js'
@@ -65,7 +66,7 @@ class FaultyDuplex extends Duplex {
   override _destroy(error: Error | null, done: Done): void {
     // a clean end was handed on already: then there is nothing to take back
     if (error !== null || !this.#inner.writableFinished || !this.#inner.readableEnded)
-      this.#inner.destroy(error ?? undefined)
+      cutOff(this.#inner, error ?? undefined)
     this.#writes.end()
     this._read()
     done(error)

@@ -5,7 +5,7 @@ import { firstByte } from './link-end.js'
 import { countsNone, linkCheck as check, muxed, other, sides } from './linked.js'
 import { turns } from './scope.js'
 import { carriesPieces, carriesWhole } from './stream-checks.js'
-import { flood, Inbox, quiet, send } from './streams.js'
+import { allWhole, flood, Inbox, quiet, send } from './streams.js'
 
 const opening = [
   ...sides.map((side) =>
@@ -99,7 +99,7 @@ const flow = [
     await scope.wait(Promise.all(opened), '1000 streams to be opened')
     await scope.until(() => server.incoming.length + client.incoming.length === 1_000, '1000 streams at the other end')
     for (const stream of [...server.incoming.splice(0), ...client.incoming.splice(0)]) stream.pipe(stream)
-    await Promise.all(boxes.map((box, index) => box.cameWhole(scope, 2_000, `stream ${index}`)))
+    await allWhole(scope, boxes, 2_000, 'stream')
     await countsNone(linked)
   }),
   check('does not let a stalled stream hold up another', async (linked, scope) => {

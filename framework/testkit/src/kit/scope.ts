@@ -38,10 +38,17 @@ export class Scope {
     }
   }
 
-  /** Waits until something holds; looks once in each turn of the event loop. */
-  async until(holds: () => boolean, what: string): Promise<void> {
-    const begin = performance.now()
+  /**
+   * Waits until something holds; looks once in each turn of the event loop. As long as `progress` changes it goes on to
+   * wait.
+   */
+  async until(holds: () => boolean, what: string, progress: () => number = () => 0): Promise<void> {
+    let begin = performance.now()
+    let seen = progress()
     while (!holds()) {
+      const now = progress()
+      if (now !== seen) begin = performance.now()
+      seen = now
       if (performance.now() - begin > this.timeout) throw waited(what, this.timeout)
       await turn()
     }

@@ -47,13 +47,19 @@ export class Inbox {
 
   /** Waits for so many bytes, all of them right. */
   async bytesCame(scope: Scope, count: number, who: string): Promise<void> {
-    await scope.until(() => this.length >= count || this.closed || this.ended, `${count} bytes at ${who}`)
+    const done = (): boolean => this.length >= count || this.closed || this.ended
+    await scope.until(done, `${count} bytes at ${who}`, () => this.length)
     this.#check(count, who)
   }
 
   /** Waits for the end, with so many bytes before it, all of them right. */
   async cameWhole(scope: Scope, count: number, who: string): Promise<void> {
-    await scope.until(() => this.ended || this.closed, `the end at ${who}, ${this.length} of ${count} bytes came`)
+    const what = `the end at ${who}, ${this.length} of ${count} bytes came`
+    await scope.until(
+      () => this.ended || this.closed,
+      what,
+      () => this.length
+    )
     this.#check(count, who)
     assert.ok(this.ended, `${who} saw no end, but ${this.error?.message ?? 'a close'}`)
   }
@@ -90,6 +96,20 @@ export class Inbox {
   #reason(): string {
     return this.error === undefined ? '' : `, then: ${this.error.message}`
   }
+}
+
+/** Waits for the end of many at once, with so many bytes before each, all of them right. */
+export const allWhole = async (scope: Scope, boxes: readonly Inbox[], count: number, who: string): Promise<void> => {
+  let over = 0
+  const done = (): boolean => {
+    while (over < boxes.length && (boxes[over]?.ended || boxes[over]?.closed)) over++
+    return over === boxes.length
+  }
+  // one look for all of them: a thousand in each turn would be most of the work
+  await scope.until(done, `the end of ${boxes.length} ${who}s`, () =>
+    boxes.reduce((sum, { length }) => sum + length, 0)
+  )
+  for (const [index, box] of boxes.entries()) await box.cameWhole(scope, count, `${who} ${index}`)
 }
 
 /** How bytes are sent. */

@@ -65,7 +65,7 @@ const server = (Broken: Class, because: RegExp): Mutant<AuthenticatorSubject> =>
 
 const accepted = { identity: { id: 'home' } }
 
-killsMutants('authenticator', authenticatorKit, subject(right), {
+killsMutants('authenticator', authenticatorKit, [subject(right)], {
   'accepts what its own client proves, and says who it is': server(
     class extends SimpleAuthenticator {
       override async verify(proof: Uint8Array, challenge: Challenge) {

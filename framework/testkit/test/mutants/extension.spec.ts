@@ -74,7 +74,7 @@ after(() => {
   for (const server of left) server.close()
 })
 
-killsMutants('extension', extensionKit, () => subject(good()), {
+killsMutants('extension', extensionKit, [() => subject(good())], {
   'is what defineExtension() makes, for this version of the contracts': mutant(/kebab case/, {
     name: 'Simple Extension'
   }),

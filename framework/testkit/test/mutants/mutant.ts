@@ -6,16 +6,18 @@ export interface Mutant<Subject> {
   subject(): Subject
   /** What the case has to say of it: failing for another reason proves nothing. */
   readonly because: RegExp
+  /** It fails by waiting, though its reason does not say so. */
+  readonly waits?: boolean
 }
 
 /** A case that is waited in by a mutant fails after this time, in ms. A reason that is no wait gets the usual time. */
 const SHORT = 250
 
-/** Every case of the kit passes on the good one and fails on its mutant, for the right reason; and each has one. */
+/** Every case of the kit passes on the good ones and fails on its mutant, for the right reason; and each has one. */
 export const killsMutants = <Subject>(
   title: string,
   kit: Kit<Subject>,
-  good: () => Subject,
+  good: readonly (() => Subject)[],
   mutants: Readonly<Record<string, Mutant<Subject>>>
 ): void => {
   describe(`the ${title} kit`, () => {
@@ -32,8 +34,8 @@ export const killsMutants = <Subject>(
       const mutant = mutants[name]
       if (mutant === undefined) continue
       it(`fails a mutant that does not: ${name}`, async () => {
-        const { subject, because } = mutant
-        const timeout = /in vain|left/.test(because.source) ? SHORT : 5_000
+        const { subject, because, waits = /in vain|left/.test(because.source) } = mutant
+        const timeout = waits ? SHORT : 5_000
         const verdict = await run(subject(), timeout).then(
           () => 'passed',
           (error: Error) => error.message
@@ -42,8 +44,16 @@ export const killsMutants = <Subject>(
       }).timeout(20_000)
     }
 
-    it('passes the one that is right', async () => {
-      for (const { run } of kit.cases) await run(good())
-    }).timeout(60_000)
+    for (const [index, make] of good.entries()) {
+      it(`passes the one that is right${index === 0 ? '' : `, number ${index + 1}`}`, async () => {
+        for (const { run, applies } of kit.cases) if (applies?.(make()) ?? true) await run(make())
+      }).timeout(60_000)
+    }
+
+    it('has one that is right for each case', () => {
+      const subjects = good.map((make) => make())
+      const missing = kit.cases.filter(({ applies }) => !subjects.some((one) => applies?.(one) ?? true))
+      expect(missing.map(({ name }) => name)).to.deep.equal([])
+    })
   })
 }

@@ -1,9 +1,7 @@
-import { raw, rawOf, type RawStream } from '@rystra/bytes'
-import type { Muxer, StreamLink } from '@rystra/plugin'
-import type { Duplex } from 'node:stream'
+import type { Muxer } from '@rystra/plugin'
 import { muxerKit, type MuxerSubject } from '../../src/index.js'
 import { type MuxFlaw, simpleMuxer } from '../simple-muxer.js'
-import { Bridge } from './bridge.js'
+import { linkMutants, lost } from './link-mutants.js'
 import { killsMutants, type Mutant } from './mutant.js'
 
 const subject = (muxer: () => Muxer) => (): MuxerSubject => ({ muxer, maxBuffered: 2_097_152 })
@@ -12,122 +10,30 @@ const mutant = (flaw: MuxFlaw, because: RegExp): Mutant<MuxerSubject> => ({
   subject: subject(() => simpleMuxer(flaw))
 })
 
-/** Streams whose raw face has other methods than it should. */
-const rawMutant = (change: (good: RawStream) => Partial<RawStream>, because: RegExp): Mutant<MuxerSubject> => {
-  const faceOf = (stream: Duplex): RawStream => {
-    const good = rawOf(new Bridge(stream, {}))
-    const changes = change(good) as Record<PropertyKey, unknown>
-    return new Proxy(good, {
-      get: (_, key) => {
-        const value = changes[key] ?? (good as unknown as Record<PropertyKey, unknown>)[key]
-        return typeof value === 'function' && !(key in changes) ? value.bind(good) : value
-      },
-      set: (_, key, value) => Reflect.set(good, key, value)
-    })
-  }
-  const broken = (stream: Duplex): Duplex => {
-    let face: RawStream | undefined
-    return Object.defineProperty(stream, raw, {
-      get: () => {
-        face ??= faceOf(stream)
-        return face
-      }
-    })
-  }
-  const wrap: Muxer['wrap'] = (...args) => {
-    const link = simpleMuxer().wrap(...args)
-    const open = link.open.bind(link)
-    return Object.assign(link, { open: async (signal?: AbortSignal) => broken(await open(signal)) }) as StreamLink
-  }
-  return { because, subject: subject(() => ({ name: 'simple', wrap })) }
-}
+const shared = Object.entries(linkMutants).map(([name, { because, muxer }]) => [
+  name,
+  { because, subject: subject(muxer) }
+])
 
-const plainError: Mutant<MuxerSubject> = {
-  because: /instead of mux\.closed/,
-  subject: subject(() => ({
-    name: 'simple',
-    wrap: (...args) => {
-      const link = simpleMuxer().wrap(...args)
-      const open = link.open.bind(link)
-      return Object.assign(link, {
-        open: (signal?: AbortSignal) => open(signal).catch(() => Promise.reject(new Error('no')))
-      })
-    }
-  }))
-}
-
-const lost = /other bytes|got \d+ bytes of/
-
-killsMutants(
-  'muxer',
-  muxerKit,
-  subject(() => simpleMuxer()),
-  {
-    'carries a stream that the server opens': mutant('deaf-client', /in vain for the stream at the other side/),
-    'carries a stream that the client opens': mutant('deaf-server', /in vain for the stream at the other side/),
-    'carries 0 bytes each way at once': mutant('loses-empty-end', /in vain for the end/),
-    'carries 1 bytes each way at once': mutant('loses-one-of-1', lost),
-    'carries 15 bytes each way at once': mutant('loses-one-of-15', lost),
-    'carries 16384 bytes each way at once': mutant('loses-one-of-16384', lost),
-    'carries 65535 bytes each way at once': mutant('loses-one-of-32767', lost),
-    'carries 65537 bytes each way at once': mutant('loses-one-of-1', lost),
-    'carries 8388608 bytes each way at once': mutant('loses-after-2-MiB', lost),
-    'carries bytes that are written in pieces of all sizes': mutant('loses-one-of-1460', lost),
-    'carries the same through the raw face of a stream': rawMutant(
-      (good) => ({
-        write: (buffer, start, end, shared) => good.write(buffer, start, end > 50_000 ? end - 1 : end, shared)
-      }),
-      lost
-    ),
-    'shows a reset through the raw face as a reset': rawMutant(
-      (good) => ({ reset: () => good.end() }),
-      /took a reset for a clean end/
-    ),
-    'carries many streams at once, each its own bytes': mutant('at-most-50-streams', /too many streams/),
-    'hands streams over in the order in which they were opened': mutant('other-order', /streams came in another order/),
-    'does not let a stalled stream hold up another': mutant('head-of-line', /in vain/),
-    'holds the server back when nobody reads': mutant('no-window-server', /taken for a reader/),
-    'holds the client back when nobody reads': mutant('no-window-client', /taken for a reader/),
-    'keeps little for streams that nobody takes bytes from': mutant('huge-window', /taken for 16 readers/),
-    'carries a stream over links that are split at every byte': mutant('whole-headers-only', /in vain/),
-    'carries a stream over slow links that are split at random': mutant(
-      'whole-bodies-only',
-      /in vain|garbage|rules of the muxer|first byte|saw no end|got \d+/
-    ),
-    'goes on after its links have stood still': mutant('impatient', /saw no end|got \d+ bytes of/),
-    'takes over a link that was read from, with what has come already': mutant('forgets-what-came', /in vain/),
-    'lets the server answer long after the other has ended': mutant(
-      'no-half-close-server',
-      /who asked was closed before|saw no end/
-    ),
-    'lets the client answer long after the other has ended': mutant(
-      'no-half-close-client',
-      /who asked was closed before|saw no end/
-    ),
-    'closes streams without an error when both ends are done': mutant('error-at-end', /a clean close gave an error/),
-    'shows a reset by the end that opened the stream as a reset': mutant('end-for-reset-opener', /took a reset/),
-    'shows a reset by the end that took the stream as a reset': mutant('end-for-reset-taker', /took a reset/),
-    'shows a destroy without an error as a reset': mutant('end-for-destroy', /took a reset/),
-    'resets one stream and no other': mutant('resets-all', /saw no end|got \d+ bytes/),
-    'forgets streams that are over': mutant('never-forgets', /in vain for both ends to count no streams/),
-    'lets open streams go on when the server goes away, and opens no more': mutant(
-      'going-resets',
-      /saw no end|got \d+ bytes/
-    ),
-    'lets open streams go on when the client goes away, and opens no more': mutant(
-      'going-ignored-server',
-      /in vain for open\(\) to be refused/
-    ),
-    'opens nothing on a link that was closed': plainError,
-    'opens nothing when the signal is aborted already': mutant('ignores-signal', /went on with a signal/),
-    'sends what is queued before it closes': mutant('closes-at-once', /saw no end|got \d+ bytes/),
-    'resets open streams when it closes': mutant('ends-on-close', /took a reset for a clean end/),
-    'resets open streams at once when it is destroyed': mutant('lazy-destroy', /in vain for the reset/),
-    'resets all streams and says so once when its link is cut': mutant('tells-twice', /onClose has to be called once/),
-    'has no stream left when it says that it is closed': mutant('tells-early', /streams were open when onClose/),
-    'closes on garbage, and lets nothing escape': mutant(
-      'tolerates-garbage',
-      /in vain for both ends to close on garbage/
-    )
-  }
-)
+killsMutants('muxer', muxerKit, [subject(() => simpleMuxer())], {
+  ...Object.fromEntries(shared),
+  'carries 0 bytes each way at once': mutant('loses-empty-end', /in vain for the end/),
+  'carries 1 bytes each way at once': mutant('loses-one-of-1', lost),
+  'carries 15 bytes each way at once': mutant('loses-one-of-15', lost),
+  'carries 16384 bytes each way at once': mutant('loses-one-of-16384', lost),
+  'carries 65535 bytes each way at once': mutant('loses-one-of-32767', lost),
+  'carries 65537 bytes each way at once': mutant('loses-one-of-1', lost),
+  'carries 8388608 bytes each way at once': mutant('loses-after-2-MiB', lost),
+  'carries bytes that are written in pieces of all sizes': mutant('loses-one-of-1460', lost),
+  'hands streams over in the order in which they were opened': mutant('other-order', /streams came in another order/),
+  'holds the server back when nobody reads': mutant('no-window-server', /taken for a reader/),
+  'holds the client back when nobody reads': mutant('no-window-client', /taken for a reader/),
+  'carries a stream over links that are split at every byte': mutant('whole-headers-only', /in vain/),
+  'carries a stream over slow links that are split at random': mutant(
+    'whole-bodies-only',
+    /in vain|garbage|rules of the muxer|first byte|saw no end|got \d+/
+  ),
+  'goes on after its links have stood still': mutant('impatient', /saw no end|got \d+ bytes of/),
+  'takes over a link that was read from, with what has come already': mutant('forgets-what-came', /in vain/),
+  'closes on garbage, and lets nothing escape': mutant('tolerates-garbage', /in vain for both ends to close on garbage/)
+})

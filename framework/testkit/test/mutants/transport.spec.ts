@@ -1,9 +1,23 @@
 import type { ByteLink, Link, Listener, Transport } from '@rystra/plugin'
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
-import { corrupt, type Fault, faulty, MemoryNetwork, transportKit, type TransportSubject } from '../../src/index.js'
+import {
+  corrupt,
+  type Fault,
+  faulty,
+  MemoryNetwork,
+  MemoryStreamsNetwork,
+  transportKit,
+  type TransportSubject
+} from '../../src/index.js'
 import { Bridge, type BridgeFlaws } from './bridge.js'
+import { tinySecure } from '../tiny-secure.js'
+import { linkMutants } from './link-mutants.js'
+import { multiplexing } from '../multiplexing.js'
+import { datagramMutants } from './datagram-mutants.js'
 import { killsMutants, type Mutant } from './mutant.js'
+import { secureMutants } from './secure-mutants.js'
+import { simpleMuxer } from '../simple-muxer.js'
 
 type Side = 'near' | 'far'
 /** Methods of a transport, given the right one. */
@@ -17,7 +31,7 @@ const subject = (change: Change) => (): TransportSubject => {
     dial: (...args) => good.dial(...args),
     ...change(good)
   }
-  return { transport: () => transport }
+  return { transport: () => transport, network: 'other' }
 }
 
 const mutant = (because: RegExp, change: Change): Mutant<TransportSubject> => ({ because, subject: subject(change) })
@@ -69,11 +83,180 @@ const listening =
 
 const ignoreSignal = new AbortController().signal
 
+/** What a listener that minds strangers looks at. */
+interface Seen {
+  /** Whether it has said anything. */
+  said: boolean
+  readonly gone: (what: (said: boolean) => void) => void
+  readonly first: (what: (bytes: Buffer) => void) => void
+}
+
+const look = (duplex: Duplex): Seen => {
+  const seen: Seen = {
+    said: false,
+    gone: (what) => void duplex.once('close', () => what(seen.said)),
+    first: (what) => {
+      const peek = (): void => {
+        const bytes = duplex.read() as Buffer | null
+        duplex.removeListener('readable', peek)
+        if (bytes === null) return
+        seen.said = true
+        duplex.unshift(bytes)
+        what(bytes)
+      }
+      duplex.on('readable', peek)
+    }
+  }
+  return seen
+}
+
+/** A listener that all links depend on: `mind` may kill them, or refuse a new one. */
+const minding =
+  (mind: (seen: Seen, kill: () => void) => boolean): Change =>
+  (good) => {
+    const all = new Set<Duplex>()
+    let dead = false
+    const kill = (): void => {
+      dead = true
+      for (const each of all) each.destroy()
+    }
+    return {
+      listen: (options, onLink, signal) =>
+        good.listen(
+          options,
+          (link) => {
+            if (link.kind !== 'bytes') return
+            all.add(link.duplex)
+            const stays = mind(look(link.duplex), kill)
+            if (stays && !dead) onLink(link)
+            else link.duplex.on('error', () => {}).destroy()
+          },
+          signal
+        )
+    }
+  }
+
+const disturbed = /saw no end|got \d+ bytes of|in vain/
+
+/** A link loses what comes before it is handed over, a little late. */
+const losesEarly = async (link: Link): Promise<Link> => {
+  if (link.kind !== 'bytes') return link
+  link.duplex.resume()
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  link.duplex.pause()
+  return link
+}
+
+const overStreams = Object.entries(linkMutants).map(([name, { because, muxer }]) => {
+  const streams = (): TransportSubject => {
+    const network = new MemoryNetwork()
+    const transport = multiplexing(network, muxer())
+    return {
+      transport: () => transport,
+      links: 'streams',
+      network: 'other',
+      cut: () => network.cut(),
+      maxBuffered: 2_097_152
+    }
+  }
+  return [name, { because, subject: streams }]
+})
+
+const ofStreams = (): TransportSubject => {
+  const network = new MemoryNetwork()
+  const transport = multiplexing(network, simpleMuxer())
+  return { transport: () => transport, links: 'streams', network: 'other', cut: () => network.cut() }
+}
+
+const withMessages = (): TransportSubject => {
+  const network = new MemoryStreamsNetwork()
+  return { transport: () => network, links: 'streams', datagrams: true, network: 'other', cut: () => network.cut() }
+}
+
 killsMutants(
   'transport',
   transportKit,
-  subject(() => ({})),
+  [subject(() => ({})), ofStreams, withMessages, () => ({ transport: () => tinySecure(), secure: true })],
   {
+    ...Object.fromEntries(overStreams),
+    ...datagramMutants,
+    ...secureMutants,
+    'makes links of the kind that the subject says': {
+      because: /the links carry bytes/,
+      subject: () => ({ ...subject(() => ({}))(), links: 'streams' })
+    },
+    'carries what is written in the turn in which a dial is done': mutant(/in vain|got \d+ bytes/, (good) => ({
+      listen: (options, onLink, signal) =>
+        good.listen(options, (link) => void losesEarly(link).then((late) => onLink(late)), signal)
+    })),
+    'carries what is written in the turn in which a link has come': mutant(/in vain|got \d+ bytes/, (good) => ({
+      dial: async (...args) => losesEarly(await good.dial(...args))
+    })),
+    'gives a dial up at whatever stage it is': {
+      ...mutant(/dial\(\) went on/, (good) => ({
+        dial: async (options, signal) => {
+          const link = await good.dial(options, ignoreSignal)
+          link.duplex.on('error', () => {})
+          if (signal.aborted) await new Promise(() => {})
+          return link
+        }
+      })),
+      waits: true
+    },
+    'gives a dial up that is not answered': {
+      because: /went on though its signal/,
+      waits: true,
+      subject: () => ({ transport: () => tinySecure('ignores-signal'), secure: true })
+    },
+    'survives a storm of dials that come to nothing': mutant(
+      disturbed,
+      (() => {
+        let gone = 0
+        return minding((seen) => {
+          seen.gone(() => gone++)
+          return gone < 20
+        })
+      })()
+    ),
+    'leaves nothing open when all is over': mutant(/Timeout are left/, (good) => ({
+      listen: (...args) => {
+        setTimeout(() => {}, 1_000)
+        return good.listen(...args)
+      }
+    })),
+    'is not disturbed by strangers who send garbage': mutant(
+      disturbed,
+      minding((seen, kill) => {
+        seen.first((bytes) => bytes[0] === 0x16 && kill())
+        return true
+      })
+    ),
+    'is not disturbed by strangers who speak HTTP': mutant(
+      disturbed,
+      minding((seen, kill) => {
+        seen.first((bytes) => bytes.includes('HTTP/') && kill())
+        return true
+      })
+    ),
+    'is not disturbed by strangers who say nothing': mutant(
+      disturbed,
+      (() => {
+        let silent = 0
+        return minding((seen) => {
+          silent++
+          seen.first(() => silent--)
+          return silent < 20
+        })
+      })()
+    ),
+    'is not disturbed by strangers who leave at once': mutant(
+      disturbed,
+      minding((seen, kill) => {
+        seen.first(() => {})
+        seen.gone((said) => said || kill())
+        return true
+      })
+    ),
     'resolves port 0 to the one it listens on': mutant(
       /port 0/,
       listening(({ address }) => ({ address: { ...address, port: 0 } }))
@@ -138,7 +321,7 @@ killsMutants(
         listen: (options, onLink, signal) =>
           good.listen(
             options,
-            (link) => (count++ < 50 ? onLink(link) : swap(link, (duplex) => duplex.on('error', () => {}))),
+            (link) => (count++ < 150 ? onLink(link) : swap(link, (duplex) => duplex.on('error', () => {}))),
             signal
           )
       }
@@ -206,25 +389,6 @@ killsMutants(
         return link
       }
     })),
-    'is not disturbed by strangers': mutant(/saw no end|got \d+ bytes of|in vain/, (good) => {
-      const all = new Set<Duplex>()
-      return {
-        listen: (options, onLink, signal) =>
-          good.listen(
-            options,
-            (link) => {
-              if (link.kind === 'bytes') {
-                all.add(link.duplex)
-                link.duplex.on('error', () => {
-                  for (const each of all) each.destroy()
-                })
-              }
-              onLink(link)
-            },
-            signal
-          )
-      }
-    }),
     'leaves no error that nobody handles': mutant(/nobody handled/, (good) => {
       let told = false
       const tell = (): void => {
