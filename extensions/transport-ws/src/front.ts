@@ -56,6 +56,8 @@ export class Front {
     handleProtocols: () => SUBPROTOCOL
   })
 
+  /** Requests of a connection that are being answered: with pipelining there may be several. */
+  readonly #busy = new WeakMap<Socket, number>()
   readonly #refused = new WeakMap<Socket, RystraError>()
 
   constructor(options: Partial<ListenWs> & { readonly tlsTerminated?: boolean }, host: FrontHost) {
@@ -128,9 +130,8 @@ export class Front {
     const refusal = this.#refusalOf(socket)
     const ours = this.#isOurs(request)
     if (refusal === undefined && !ours && this.#fallback !== undefined) {
-      response.once('close', () => {
-        if (!socket.destroyed && response.writableFinished) this.#await(socket)
-      })
+      this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1)
+      response.once('close', () => this.#answered(socket))
       this.#fallback.request(request, response, this.#forwarded(request))
       return
     }
@@ -138,6 +139,13 @@ export class Front {
     response.writeHead(status, { 'Content-Type': 'text/plain', ...headers, Connection: 'close' }).end(`${text}\n`)
     // Whatever body comes is nobody's, and not waited for.
     response.once('finish', () => socket.destroySoon())
+  }
+
+  /** The next request has as long as the first had. */
+  #answered(socket: Socket): void {
+    const left = (this.#busy.get(socket) ?? 1) - 1
+    this.#busy.set(socket, left)
+    if (left === 0) this.#await(socket)
   }
 
   #upgrading(request: IncomingMessage, socket: Socket, head: Buffer): void {

@@ -21,6 +21,7 @@ export class WaitingRoom {
 
   /** `late` ends a connection whose time is over. */
   enter(socket: Socket, late: (socket: Socket) => void = (socket) => socket.destroy()): void {
+    this.leave(socket)
     if (socket.destroyed) return
     if (this.#waiting.size >= MAX_UNDECIDED) {
       const [oldest] = this.#waiting.keys()

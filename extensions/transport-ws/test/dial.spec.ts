@@ -3,15 +3,26 @@ import { FakeClock } from '@rystra/testkit'
 import { expect } from 'chai'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import net from 'node:net'
+import path from 'node:path'
+import tls from 'node:tls'
 import { checkFields } from './check-fields.js'
 import { accepted, frame } from './raw-peer.js'
-import { cleanUp, dial, failure, listen, readAll, serve, until } from './setup.js'
+import { cleanUp, dial, dir, failure, listen, readAll, serve, served, until } from './setup.js'
 
 const answer = (...lines: readonly string[]) =>
   serve((socket) => {
     socket.once('data', () => socket.write([...lines, '', ''].join('\r\n')))
   })
+
+const text = (name: string): Promise<string> => readFile(path.join(dir, name), 'utf8')
+
+const accept = (socket: net.Socket, request: Buffer): void => {
+  const asked = /Sec-WebSocket-Key: (.*)\r\n/i.exec(String(request))?.[1] ?? ''
+  const hash = createHash('sha1').update(`${asked}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+  socket.write([...accepted, `Sec-WebSocket-Accept: ${hash}`, '', ''].join('\r\n'))
+}
 
 /** A server that accepts, and then sends what it likes. */
 const accepting = (behind: Buffer, headers: readonly string[] = accepted, key?: string) =>
@@ -137,6 +148,35 @@ describe('dialing', () => {
       duplex.resume()
       const [error] = (await once(duplex, 'error')) as [Error]
       expect(isRystraError(error) && error.code).to.equal(code)
+    }
+  })
+
+  it('masks with keys that nobody can foresee, and with zeros inside TLS that reaches the server', async () => {
+    const context = tls.createSecureContext({ cert: await text(served.cert), key: await text(served.key) })
+    for (const [transport, options, zeros] of [
+      ['ws', {}, false],
+      ['wss', {}, true],
+      ['wss', { tlsTerminated: true }, false]
+    ] as const) {
+      let sent = Buffer.alloc(0)
+      const port = await serve((socket) => {
+        const inner =
+          transport === 'ws' ? socket : new tls.TLSSocket(socket, { isServer: true, secureContext: context })
+        let asked = false
+        inner.on('data', (chunk: Buffer) => {
+          if (asked) sent = Buffer.concat([sent, chunk])
+          else accept(inner, chunk)
+          asked = true
+        })
+      })
+      const { duplex } = await dial(transport, port, options)
+      const large = Buffer.alloc(100_000, 'x')
+      for (const bytes of [Buffer.from('aaaa'), Buffer.from('aaaa'), large]) duplex.write(bytes)
+      await until(() => sent.length === 2 * 10 + 14 + large.length)
+      const keys = [sent.subarray(2, 6), sent.subarray(12, 16), sent.subarray(30, 34)].map((key) => key.toString('hex'))
+      if (zeros) expect(keys, transport).to.deep.equal(['00000000', '00000000', '00000000'])
+      else expect(new Set(keys).size, transport).to.equal(3)
+      expect(sent.subarray(34).includes('xxxxxxxx'), 'seen as it is').to.equal(zeros)
     }
   })
 

@@ -170,6 +170,34 @@ describe('other requests on the port', () => {
     await until(() => closed === 1)
   })
 
+  it('may take their time to be answered, and then another has ten seconds to come', async () => {
+    const waiting: http.ServerResponse[] = []
+    const app = http.createServer((_asked, response) => void waiting.push(response))
+    app.listen(0, '127.0.0.1')
+    await once(app, 'listening')
+    later(() => app.close())
+    const listening = await listen('ws', { fallback: `127.0.0.1:${(app.address() as net.AddressInfo).port}` })
+    const socket = net.connect(listening.port, '127.0.0.1')
+    later(() => socket.destroy())
+    let came = ''
+    socket.on('data', (chunk: Buffer) => {
+      came += chunk.toString('latin1')
+    })
+    socket.write('GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until(() => waiting.length === 2)
+    listening.clock.advance(60_000)
+    waiting[0]?.end('one')
+    await until(() => came.includes('one'))
+    listening.clock.advance(60_000)
+    waiting[1]?.end('two')
+    await until(() => came.includes('two'))
+    expect(came).to.not.include('408')
+    await until(() => {
+      listening.clock.advance(10_000)
+      return came.includes('HTTP/1.1 408')
+    })
+  })
+
   it('may come to a connection before the one for a link does', async () => {
     const listening = await listen('ws', { fallback: `127.0.0.1:${await startApp()}` })
     const socket = net.connect(listening.port, '127.0.0.1')
