@@ -9,6 +9,9 @@ import { STREAM, VERB, type Verb } from './wire.js'
 /** Milliseconds until an offer is sent again that somebody in between did not let through. */
 const RETRY = 1000
 
+/** Offers that may come to nothing before that: the server resets some in the turn in which it takes them. */
+const FAILURES = 64
+
 /** Milliseconds the server has to reset a stream that it was asked to. */
 const RESET = 10_000
 
@@ -32,6 +35,8 @@ export class ClientLink extends Http2Link {
   readonly #most: number
   #onStream: ((stream: Duplex) => void) | undefined
   #wanted: number
+  /** Offers in a row that came to nothing. */
+  #failures = 0
   #number = 0
   /** Offers without an answer. */
   readonly #offers = new Set<Http2Stream>()
@@ -130,14 +135,17 @@ export class ClientLink extends Http2Link {
   #taken(stream: Http2Stream): void {
     if (this.over || this.awayHere || this.#onStream === undefined) stream.reset()
     else {
+      this.#failures = 0
       this.add(stream, false)
       this.#onStream(stream.duplex)
     }
     this.#offer()
   }
 
-  /** Something does not let offers through: not at once again. */
+  /** An offer came to nothing. When many in a row do, something does not let them through: not at once again. */
   #later(): void {
+    this.#failures += 1
+    if (this.#failures <= FAILURES) return
     this.#cancelRetry ??= this.clock.after(RETRY, () => {
       this.#cancelRetry = undefined
       this.#offer()

@@ -105,9 +105,15 @@ export abstract class Http2Link implements StreamLink, StreamHost {
   protected said(kind: number, value: number): void {
     if (kind === Say.away) this.awayThere = true
     if (kind !== Say.reset) return
-    const stream = this.#streams.get(value)
+    // Node tells of a new stream a little later than of bytes on an old one.
+    if (!this.#resetThere(value)) setImmediate(() => this.#resetThere(value))
+  }
+
+  #resetThere(number: number): boolean {
+    const stream = this.#streams.get(number)
     stream?.cut(new RystraError('stream.reset', { detail: 'by the other side' }))
     stream?.rst()
+    return stream !== undefined
   }
 
   // StreamHost

@@ -91,7 +91,7 @@ export class Http2Stream implements RawStream {
 
   /** Whether this side has said that it is done. */
   get endedHere(): boolean {
-    return this.#endedHere
+    return this.#endedHere || this.#duplex?.writableEnded === true
   }
 
   /** It waits to be opened by the server: whatever comes of the client before is against the rules. */

@@ -1,13 +1,48 @@
-import { extensionKit, transportKit } from '@rystra/testkit'
-import net from 'node:net'
+import { fingerprintOf, type KeyPair, selfSigned } from '@rystra/certificates'
+import type { Side, Transport } from '@rystra/plugin'
+import { extensionKit, setUpExtension, transportKit } from '@rystra/testkit'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import transportHttp2 from '../src/index.js'
 
-const stranger = ({ host, port }: { host: string; port: number }): net.Socket =>
-  net.connect({ host, port, allowHalfOpen: true })
+const dir = mkdtempSync(path.join(tmpdir(), 'rystra-http2-kit-'))
+let pair: KeyPair
+
+before(async () => {
+  pair = await selfSigned({ commonName: 'kit', names: ['localhost'] })
+  writeFileSync(path.join(dir, 'cert.pem'), pair.cert)
+  writeFileSync(path.join(dir, 'key.pem'), pair.key)
+})
+
+after(() => rmSync(dir, { recursive: true, force: true }))
+
+/** What a stream may hold is its window, whatever that is; a smaller one is quicker to fill. */
+const window = 2 * 1024 * 1024
 
 transportKit(
-  { transport: transportHttp2(), name: 'h2c', links: 'streams', stranger },
+  { transport: transportHttp2({ window }), name: 'h2c', links: 'streams' },
   { title: 'transport-http2 as a transport, without TLS' }
 )
 
-extensionKit({ use: transportHttp2() }, { title: 'transport-http2 as an extension' })
+transportKit(
+  {
+    transport: (side: Side) => {
+      const setUp = setUpExtension(transportHttp2({ window }), side, { dir, stateDir: dir })
+      const found = (setUp.registered('transports') as Transport[]).find(({ name }) => name === 'http2')
+      return found as Transport
+    },
+    listen: { cert: 'cert.pem', key: 'key.pem' },
+    get dial() {
+      return { fingerprint: fingerprintOf(pair.cert) }
+    },
+    links: 'streams',
+    secure: true
+  },
+  { title: 'transport-http2 as a transport, with TLS' }
+)
+
+extensionKit(
+  { use: transportHttp2(), invalid: { 'no window': { window: 0 }, 'no streams': { maxStreams: 0 } } },
+  { title: 'transport-http2 as an extension' }
+)
