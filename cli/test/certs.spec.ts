@@ -155,20 +155,24 @@ describe('cert', function () {
     const before = snapshot(cwd)
     const options = { out: at('fresh'), force: false }
     const show = (what: string) => showCertificates(what, { timeout: 1000 })
-    const cases: [made: Promise<unknown>, code: string, words: RegExp][] = [
-      [makeClient('', [], at('ca'), options), 'cert.invalid', /empty/],
-      [makeClient('a\nb', [], at('ca'), options), 'cert.invalid', /control characters/],
-      [makeClient('x'.repeat(65), [], at('ca'), options), 'cert.invalid', /longer than 64/],
-      [makeServer(['a b'], at('ca'), options), 'cert.invalid', /no DNS name/],
-      [makeServer(['x.example'], at('nowhere'), options), 'tls.files', /nowhere\/ca\.pem: there is no such file/],
-      [revokeCertificate(at('nothing.pem'), at('ca'), undefined), 'tls.files', /nothing\.pem: there is no such file/],
-      [show(at('nothing.pem')), 'tls.files', /nothing\.pem: there is no such file/],
-      [show(at('ca')), 'tls.files', /it is a folder/],
-      [show('/dev/zero'), 'tls.files', /too large/],
-      [show('nowhere:0'), 'usage.invalid', /port from 1/]
+    const cases: [make: () => Promise<unknown>, code: string, words: RegExp][] = [
+      [() => makeClient('', [], at('ca'), options), 'cert.invalid', /empty/],
+      [() => makeClient('a\nb', [], at('ca'), options), 'cert.invalid', /control characters/],
+      [() => makeClient('x'.repeat(65), [], at('ca'), options), 'cert.invalid', /longer than 64/],
+      [() => makeServer(['a b'], at('ca'), options), 'cert.invalid', /no DNS name/],
+      [() => makeServer(['x.example'], at('nowhere'), options), 'tls.files', /nowhere\/ca\.pem: there is no such file/],
+      [
+        () => revokeCertificate(at('nothing.pem'), at('ca'), undefined),
+        'tls.files',
+        /nothing\.pem: there is no such file/
+      ],
+      [() => show(at('nothing.pem')), 'tls.files', /nothing\.pem: there is no such file/],
+      [() => show(at('ca')), 'tls.files', /it is a folder/],
+      [() => show('/dev/zero'), 'tls.files', /too large/],
+      [() => show('nowhere:0'), 'usage.invalid', /port from 1/]
     ]
-    for (const [made, code, words] of cases) {
-      const { code: found, message } = await refusal(made)
+    for (const [make, code, words] of cases) {
+      const { code: found, message } = await refusal(make())
       expect(found, message).to.equal(code)
       expect(message).to.match(words)
     }

@@ -54,6 +54,7 @@ describe('the command', function () {
 
   it('takes a space for the colon of a topic', async () => {
     expect(joinTopic(['plugins', 'add', 'x'])).to.deep.equal(['plugins:add', 'x'])
+    expect(joinTopic(['cert', 'show', 'x'])).to.deep.equal(['cert:show', 'x'])
     expect(joinTopic(['plugins', 'frob'])).to.deep.equal(['plugins', 'frob'])
     expect(joinTopic(['expose', 'tcp', '3'])).to.deep.equal(['expose', 'tcp', '3'])
     expect(joinTopic(['__proto__', 'x'])).to.deep.equal(['__proto__', 'x'])

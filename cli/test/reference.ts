@@ -11,10 +11,12 @@ interface Flag {
   readonly options?: readonly string[]
   readonly required?: boolean
   readonly allowNo?: boolean
+  readonly default?: unknown
 }
 
 interface Arg {
   readonly description?: string
+  readonly multiple?: boolean
   readonly required?: boolean
 }
 
@@ -38,13 +40,21 @@ const flagName = (name: string, { char, type, helpValue, options, allowNo }: Fla
   return char === undefined ? long : `-${char}, ${long}`
 }
 
+/** What oclif adds to the description by itself. */
+const more = ({ required, default: usual }: Flag): string => {
+  if (required === true) return ' Required.'
+  return typeof usual === 'string' || typeof usual === 'number' ? ` [default: ${usual}]` : ''
+}
+
 const section = (id: string, { description = '', examples, flags, args = {} }: Command): string => {
-  const usage = Object.entries(args).map(([name, { required }]) => (required === true ? `<${name}>` : `[${name}]`))
+  const usage = Object.entries(args).map(([name, { required, multiple }]) => {
+    const word = multiple === true ? `${name}...` : name
+    return required === true ? `<${word}>` : `[${word}]`
+  })
   const rows = [
     ...Object.entries(args).map(([name, arg]) => `| \`${name}\` | ${cell(arg.description ?? '')} |`),
     ...Object.entries(flags).map(
-      ([name, flag]) =>
-        `| \`${flagName(name, flag)}\` | ${cell(flag.description ?? '')}${flag.required === true ? ' Required.' : ''} |`
+      ([name, flag]) => `| \`${flagName(name, flag)}\` | ${cell(flag.description ?? '')}${more(flag)} |`
     )
   ]
   const lines = examples.map((example) =>

@@ -35,7 +35,7 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
     dial: Flags.string({
       multiple: true,
       multipleNonGreedy: true,
-      description: 'A field that the transport adds to client.connect.',
+      description: 'A field that the transport adds to client.connect: fingerprint=sha256:…, ca=ca.pem.',
       helpValue: '<field=value>'
     }),
     retry: Flags.boolean({ allowNo: true, default: true, description: 'Dial again when the server cannot be reached.' })

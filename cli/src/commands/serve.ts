@@ -7,7 +7,7 @@ export default class Serve extends RystraCommand {
 
   static override description = `Runs the server, where the public can reach it.
 
-With a configuration in this folder (or --config) it runs that. Without one it runs at once: it makes a token and prints the line to run on the machine with the service; visitors' ports may be any from 1024 up. When it listens on all addresses, the line names the best guess of this machine's address.
+With a configuration in this folder (or --config) it runs that. Without one it runs at once: it makes a token and prints the line to run on the machine with the service; visitors' ports may be any from 1024 up. Over tls, wss, http2 and quic it makes a certificate of its own, keeps it in ~/.local/state/rystra (or RYSTRA_STATE), and the line has its fingerprint. When it listens on all addresses, the line names the best guess of this machine's address.
 
 With --json, events are on stdout, one object per line: first "listening" (one for each address), then, without a configuration, "join" with the arguments that \`expose\` needs; then "connected", "disconnected", "published", "unpublished", "refused", "streamOpen", "streamClose", "stopping", "stopped". The log is on stderr.
 
@@ -16,6 +16,7 @@ Ctrl-C stops it in good order: open connections may finish. A second one ends it
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --port 7001 --token "$TOKEN"',
+    '<%= config.bin %> <%= command.id %> --transport tls',
     '<%= config.bin %> <%= command.id %> --config /etc/rystra/rystra.config.yaml',
     '<%= config.bin %> <%= command.id %> --host 127.0.0.1 --port 0 --json'
   ]

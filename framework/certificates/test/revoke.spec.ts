@@ -26,7 +26,7 @@ const meet = async (server: KeyPair, ca: string, client: KeyPair, crl?: string, 
     socket.end('welcome')
   })
   const refused = new Promise<string>((resolve) =>
-    listener.on('tlsClientError', ({ code, message }) => resolve(code ?? message))
+    listener.on('tlsClientError', ({ code, message }: NodeJS.ErrnoException) => resolve(code ?? message))
   )
   listener.listen(0, '127.0.0.1')
   await once(listener, 'listening')
