@@ -50,11 +50,13 @@ export const authenticateToServer = async (
   stream.write(handshake.start())
 
   const challenge = await ask(stream, handshake, signal).catch((error) => {
+    if (isRystraError(error) && error.code === 'session.lost') throw silence(error)
     // A server says no more than the code to somebody it does not know; what was offered is known here.
     if (!isRystraError(error) || error.code !== 'auth.no-method') throw error
     throw new RystraError('auth.no-method', {
       side: 'server',
       detail: [`offered: ${methods.join(', ')}`, ...unfit].join('; '),
+      hint: 'configure the same authenticator on both ends; the log of the server says why it took none, a certificate it does not trust for example',
       cause: error
     })
   })
@@ -73,6 +75,14 @@ export const authenticateToServer = async (
   if (proof.confirm !== undefined && !equal(proof.confirm, ok.confirm)) throw new RystraError('auth.server-unproven')
   return { ack: challenge.ack, ok, secret: proof.secret ?? ok.secret }
 }
+
+/** Closed without a word: what a TLS server does, for one, to bytes that are none of TLS's. */
+const silence = (cause: RystraError): RystraError =>
+  new RystraError('session.lost', {
+    detail: 'it was closed before the server said anything, as a TLS port does with plain TCP',
+    hint: 'it is dialed again by itself; if that does not help, check port and transport',
+    cause
+  })
 
 const ask = (stream: Duplex, handshake: ClientHandshake, signal: AbortSignal): Promise<ClientRequest> =>
   readUntil(stream, signal, (chunk) => {

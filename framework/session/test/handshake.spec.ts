@@ -340,6 +340,7 @@ describe('a handshake', () => {
     expect((refused.server as RystraError).detail).to.equal('offered: word; here: other; word: no certificate')
     expect((refused.client as RystraError).detail).to.equal('offered: word')
     expect((refused.client as RystraError).side).to.equal('server')
+    expect((refused.client as RystraError).hint).to.match(/the log of the server says why/)
 
     const throws = (): never => {
       throw new Error('a bug')
@@ -384,7 +385,11 @@ describe('a handshake', () => {
       await until(() => two.readableLength > 0, 'Hello came')
       two[end]()
       if (end === 'destroy') one.destroy()
-      expect((await client).code, 'client, before HelloAck').to.equal('session.lost')
+      const silent = await client
+      expect([silent.code, silent.detail], 'client, before HelloAck').to.deep.equal([
+        'session.lost',
+        'it was closed before the server said anything, as a TLS port does with plain TCP'
+      ])
     }
   })
 
