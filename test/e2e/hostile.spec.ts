@@ -58,11 +58,14 @@ describe('a server among strangers', () => {
     return { server, client, works }
   }
 
-  it('says nothing to somebody who speaks something else', async () => {
+  it('tells HTTP and TLS that they are wrong, and says nothing to somebody who speaks something else', async () => {
     const { server, works } = await tunnel()
-    expect(await send(server, Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'))).to.have.length(0)
-    expect(await send(server, Buffer.from('16030100', 'hex'), randomBytes(200))).to.have.length(0)
-    expect(await send(server, randomBytes(100_000))).to.have.length(0)
+    const web = await send(server, Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'))
+    expect(web.toString()).to.match(/^HTTP\/1\.1 400 /)
+    const alert = await send(server, Buffer.from('16030100', 'hex'), randomBytes(200))
+    expect(alert.toString('hex')).to.equal('1503010002020a')
+    expect(await send(server, Buffer.from('SSH-2.0-x\r\n'))).to.have.length(0)
+    expect(await send(server, Buffer.concat([Buffer.alloc(1), randomBytes(100_000)]))).to.have.length(0)
     await works()
   })
 

@@ -3,11 +3,14 @@ import http from 'node:http'
 import type net from 'node:net'
 import tls from 'node:tls'
 import { defineExtension, Type } from '@rystra/plugin'
+import { selfSigned } from '@rystra/certificates'
 import { dialTcp } from '@rystra/net'
 import { expect } from 'chai'
 import {
   cleanUp,
   echo,
+  later,
+  makeClient,
   portOf,
   readAll,
   serverConfig,
@@ -228,5 +231,19 @@ describe('a client of plain TCP at the wrong port', () => {
       expect([error.code, error.detail]).to.deep.equal(['protocol.not-rystra', detail])
       expect(error.hint).to.match(hint)
     }
+  })
+
+  it('is told what it may mean that a TLS server closes without a word', async () => {
+    const pair = await selfSigned({ commonName: 'localhost' })
+    const server = tls.createServer(pair)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    later(() => server.close())
+    const client = await makeClient((server.address() as net.AddressInfo).port, [])
+    const again = once(client, 'reconnecting')
+    void client.start().catch(() => {})
+    const [{ error }] = await again
+    expect(error.code).to.equal('session.lost')
+    expect(error.detail).to.contain('as a TLS port does with plain TCP')
   })
 })
