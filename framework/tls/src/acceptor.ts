@@ -101,8 +101,11 @@ export class TlsAcceptor {
       if (kind === undefined) return
       socket.removeListener('readable', look)
       socket.removeListener('end', ended)
-      if (kind === 'tls') this.#server.emit('connection', socket)
-      else this.#turnAway(one, kind === 'http' ? plainHttpAnswer : plainAlert)
+      if (kind === 'tls') {
+        // Until the handshake is done an end is the end; with half-open allowed, Node would wait on.
+        socket.allowHalfOpen = false
+        this.#server.emit('connection', socket)
+      } else this.#turnAway(one, kind === 'http' ? plainHttpAnswer : plainAlert)
     }
     const ended = (): void => void socket.destroy()
     socket.on('readable', look)
@@ -133,11 +136,11 @@ export class TlsAcceptor {
 
   #failed(cause: Error, socket: TLSSocket): void {
     const one = this.#undecided.get(keyOf(socket))
-    // Whoever was given up has been told of already.
+    socket.destroy()
+    // Of whoever was given up, or is gone so far that nobody knows the address, there is nothing to tell.
     if (one === undefined) return
     this.#decided(one)
     this.#log.failed(tlsError(cause, 'server', 'handshake'), one.peer)
-    socket.destroy()
     one.socket.destroy()
   }
 
@@ -148,6 +151,8 @@ export class TlsAcceptor {
       return
     }
     this.#decided(one)
+    socket.allowHalfOpen = true
+    one.socket.allowHalfOpen = true
     showResets(socket, one.socket)
     const error = this.#refusal(socket)
     if (error !== undefined) {

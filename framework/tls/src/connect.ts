@@ -26,7 +26,7 @@ export interface ConnectTlsOptions {
 export const connectTls = (tls: ClientTls, options: ConnectTlsOptions, signal: AbortSignal): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
     const { socket, alpn, where, timeout } = options
-    const kept = tls.sessions.take()
+    const kept = tls.sessions.next()
     const given = (): Error => (signal.reason instanceof Error ? signal.reason : new Error('given up'))
     // TLS reports what happens to it.
     socket.on('error', () => {})
@@ -34,6 +34,9 @@ export const connectTls = (tls: ClientTls, options: ConnectTlsOptions, signal: A
       socket.destroy()
       return reject(tlsError(given(), 'client', where))
     }
+    // Until the handshake is done an end is the end; with half-open allowed, Node would wait on.
+    const { allowHalfOpen } = socket
+    socket.allowHalfOpen = false
     const secure = connect({
       ...tls.options,
       socket,
@@ -75,6 +78,8 @@ export const connectTls = (tls: ClientTls, options: ConnectTlsOptions, signal: A
       }
       for (const session of early) tls.sessions.keep(session, leaf)
       settle()
+      socket.allowHalfOpen = allowHalfOpen
+      secure.allowHalfOpen = allowHalfOpen
       resolve(secure)
     })
   })

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 
-/** One more than a muxer of many links takes at once from a server that gives two for each link. */
+/** A server gives two for each handshake; more than one handshake at once is rare before there is one to resume. */
 const MOST = 16
 
 /** A session of an earlier link, and whom it was with. */
@@ -10,11 +10,17 @@ export interface KeptSession {
 }
 
 /**
- * Sessions that may be resumed, of one target under one set of options. Each is used once, the newest first, so that
- * nobody on the way can tell that two links are of one client (RFC 8446 §C.4).
+ * Sessions that may be resumed, of one target under one set of options. Each is used once, so that nobody on the way can
+ * tell that two links are of one client (RFC 8446 §C.4), but for the last: a server in Node gives no new one to whom
+ * resumes, and a handshake in full costs both ends more than this is worth.
  */
 export class KeptSessions {
   #kept: KeptSession[] = []
+
+  /** How many there are, 16 at most. */
+  get size(): number {
+    return this.#kept.length
+  }
 
   /** Keeps one of a link that was verified. */
   keep(session: Buffer, leaf: X509Certificate): void {
@@ -22,9 +28,9 @@ export class KeptSessions {
     if (this.#kept.length > MOST) this.#kept.shift()
   }
 
-  /** Takes one out. */
-  take(): KeptSession | undefined {
-    return this.#kept.pop()
+  /** The one to resume, the newest first. */
+  next(): KeptSession | undefined {
+    return this.#kept.length > 1 ? this.#kept.pop() : this.#kept[0]
   }
 
   /** After a failure: what was agreed on may be worth nothing any more. */

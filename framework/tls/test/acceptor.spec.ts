@@ -1,0 +1,331 @@
+import type { RystraError } from '@rystra/plugin'
+import { expect } from 'chai'
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import net, { type AddressInfo, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import tls from 'node:tls'
+import { exchange, HandshakeWorld, readAll } from './handshake-world.js'
+import { type Certificates, certificates, failure, until } from './world.js'
+
+let made: Certificates
+let world: HandshakeWorld
+
+/** The codes that were logged of handshakes that failed. */
+const logged = (): string[] =>
+  world.lines
+    .filter(({ text }) => text === 'a TLS handshake failed')
+    .map(({ fields }) => (fields['err'] as RystraError).code)
+
+/** A ClientHello as node:tls sends it, recorded. */
+const helloOf = async (port: number): Promise<Buffer> => {
+  const chunks: Buffer[] = []
+  const write = (chunk: Buffer, _: string, done: () => void): void => {
+    chunks.push(chunk)
+    done()
+  }
+  const sink = new Duplex({ read() {}, write })
+  const socket = tls.connect({ socket: sink, host: 'localhost', port, ALPNProtocols: ['rystra/1'] })
+  socket.on('error', () => {})
+  world.later(() => socket.destroy())
+  await until(() => chunks.length > 0)
+  return Buffer.concat(chunks)
+}
+
+describe('a server of TLS', function () {
+  this.timeout(20_000)
+
+  before(async () => {
+    made = await certificates()
+  })
+
+  beforeEach(() => {
+    world = new HandshakeWorld()
+    world.write('ca.pem', made.ca.cert)
+  })
+
+  afterEach(() => world.end())
+
+  it('takes what was read of a connection already', async () => {
+    const { port, came, acceptor } = await world.serve(world.pair('server', made.good))
+    const hello = await helloOf(port)
+    expect(hello[0]).to.equal(0x16)
+    const socket = await world.bare(port)
+    socket.write(hello.subarray(0, 1))
+    await new Promise(setImmediate)
+    socket.write(hello.subarray(1))
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    expect(answer.subarray(0, 3)).to.deep.equal(Buffer.from([0x16, 3, 3]))
+    expect(came).to.deep.equal([])
+    acceptor.close()
+  })
+
+  for (const request of [
+    'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+    'POST /x HTTP/1.0\r\n\r\n',
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+  ]) {
+    it(`says to plain HTTP what it is: ${request.slice(0, 8)}`, async () => {
+      const { port, came } = await world.serve(world.pair('server', made.good))
+      const socket = await world.bare(port)
+      // Also when it comes in pieces, and goes on after.
+      for (const char of request) socket.write(char)
+      socket.write(Buffer.alloc(200_000))
+      const answer = await readAll(socket)
+      expect(answer).to.match(/^HTTP\/1\.1 400 Bad Request\r\n/)
+      const [head = '', body = ''] = answer.split('\r\n\r\n')
+      expect(head).to.include('Content-Type: text/plain').and.include(`Content-Length: ${body.length}`)
+      expect(head).to.include('Connection: close')
+      expect(body).to.match(/TLS port of Rystra/)
+      socket.end()
+      await once(socket, 'close')
+      expect(logged()).to.deep.equal(['tls.not-tls'])
+      expect(world.warnings()).to.deep.equal([])
+      expect(came).to.deep.equal([])
+    })
+  }
+
+  it('says to what is neither TLS nor HTTP that it is TLS', async () => {
+    const { port } = await world.serve(world.pair('server', made.good))
+    const socket = await world.bare(port)
+    socket.write('RYS\u0001')
+    const answer = await readAll(socket)
+    expect([...Buffer.from(answer, 'latin1')]).to.deep.equal([0x15, 3, 3, 0, 2, 2, 10])
+    expect(logged()).to.deep.equal(['tls.not-tls'])
+  })
+
+  it('gives those who were turned away a second to leave', async () => {
+    const { port, connections } = await world.serve(world.pair('server', made.good))
+    const socket = await world.bare(port)
+    socket.write('GET / HTTP/1.1\r\n\r\n')
+    await readAll(socket)
+    expect(connections[0]?.destroyed).to.equal(false)
+    world.clock.advance(1000)
+    await until(() => connections[0]?.destroyed === true)
+  })
+
+  const refused: [string, tls.ConnectionOptions, string, RegExp][] = [
+    [
+      'a client of TLS 1.0',
+      { minVersion: 'TLSv1', maxVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' },
+      'tls.handshake',
+      /version/
+    ],
+    ['a client of TLS 1.2, unless that is allowed', { maxVersion: 'TLSv1.2' }, 'tls.handshake', /version/],
+    ['a client that asks for another protocol', { ALPNProtocols: ['h2'] }, 'tls.handshake', /ALPN/],
+    ['a client that does not trust it', { rejectUnauthorized: true }, '', /^/]
+  ]
+  for (const [who, options, code, says] of refused) {
+    it(`refuses, or survives, ${who}`, async () => {
+      const { port, came } = await world.serve(world.pair('server', made.good))
+      const socket = tls.connect({ port, rejectUnauthorized: false, ALPNProtocols: ['rystra/1'], ...options })
+      world.later(() => socket.destroy())
+      const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException]
+      expect(error.code).to.be.a('string')
+      if (code !== '') {
+        await until(() => logged().length > 0)
+        expect(logged()).to.deep.equal([code])
+        const line = world.lines.find(({ fields }) => 'err' in fields)
+        expect((line?.fields['err'] as RystraError | undefined)?.detail).to.match(says)
+      }
+      // And others come.
+      await world.dial(port, { ca: 'ca.pem' })
+      await until(() => came.length > 0)
+    })
+  }
+
+  it('takes TLS 1.2 when that is allowed, and binds to it only with the extended master secret', async () => {
+    const { port, came } = await world.serve({ ...world.pair('server', made.good), minVersion: '1.2' })
+    const socket = tls.connect({ port, ca: made.ca.cert, maxVersion: 'TLSv1.2', ALPNProtocols: ['rystra/1'] })
+    world.later(() => socket.destroy())
+    await once(socket, 'secureConnect')
+    await until(() => came.length === 1)
+    expect(came[0]?.facts.version).to.equal('TLSv1.2')
+    const binding = socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
+    expect(came[0]?.facts.binding).to.deep.equal(new Uint8Array(binding))
+  })
+
+  describe('with handshakes that do not end', () => {
+    const stall = async (port: number, bytes: Buffer): Promise<Socket> => {
+      const socket = await world.bare(port)
+      socket.write(bytes)
+      socket.resume()
+      return socket
+    }
+
+    it('ends each at its deadline, however much is said meanwhile', async () => {
+      const { port, connections } = await world.serve(world.pair('server', made.good), { handshakeTimeout: 5000 })
+      const hello = await helloOf(port)
+      const sockets = await Promise.all(
+        [Buffer.alloc(0), hello.subarray(0, 1), hello.subarray(0, 100), hello].map((bytes) => stall(port, bytes))
+      )
+      await until(() => connections.length === 4)
+      for (let second = 0; second < 4; second += 1) {
+        world.clock.advance(1000)
+        await new Promise(setImmediate)
+      }
+      expect(connections.map(({ destroyed }) => destroyed)).to.deep.equal([false, false, false, false])
+      const closed = sockets.map((socket) => once(socket, 'close'))
+      for (const socket of sockets) socket.on('end', () => socket.destroy())
+      world.clock.advance(1000)
+      await Promise.all(closed)
+      expect(logged()).to.deep.equal(Array(4).fill('tls.handshake'))
+      expect(world.warnings()).to.deep.equal([])
+      await until(() => world.clock.pending === 2)
+    })
+
+    it('pushes out the oldest when there are too many, and those who mean it get through', async () => {
+      const { port, connections, came } = await world.serve(world.pair('server', made.good), { handshakes: 5 })
+      const hello = await helloOf(port)
+      for (let count = 0; count < 20; count += 1) {
+        const socket = await stall(port, count % 2 === 0 ? hello : hello.subarray(0, count))
+        socket.on('end', () => socket.destroy())
+      }
+      await until(() => connections.length === 20 && connections.filter(({ destroyed }) => !destroyed).length === 5)
+      expect(connections.slice(0, 15).every(({ destroyed }) => destroyed)).to.equal(true)
+      await world.dial(port, { ca: 'ca.pem' })
+      await until(() => came.length === 1)
+    })
+
+    it('forgets those who leave by themselves', async () => {
+      const { port } = await world.serve(world.pair('server', made.good))
+      const hello = await helloOf(port)
+      const pending = world.clock.pending
+      for (let count = 0; count < 10; count += 1) {
+        const socket = await stall(port, hello.subarray(0, count * 20))
+        if (count % 2 === 0) socket.resetAndDestroy()
+        else socket.end()
+      }
+      await until(() => world.clock.pending === pending)
+    })
+
+    it('ends them when it is closed, and no others', async () => {
+      const { port, acceptor, came, connections } = await world.serve(world.pair('server', made.good))
+      const client = await world.dial(port, { ca: 'ca.pem' })
+      await until(() => came.length === 1)
+      await stall(port, Buffer.from([0x16]))
+      await until(() => connections.length === 2)
+      acceptor.close()
+      await until(() => connections[1]?.destroyed === true)
+      await exchange(client, came[0]?.socket as tls.TLSSocket)
+    })
+  })
+
+  describe('that looks at certificates of clients', () => {
+    const asked = async (clientCert: 'optional' | 'required', crl?: string) => {
+      const refusals: RystraError[] = []
+      const options = { ...world.pair('server', made.good), clientCa: 'ca.pem', clientCert }
+      const served = await world.serve(crl === undefined ? options : { ...options, crl: world.write('crl.pem', crl) }, {
+        onRefused: (socket, error) => {
+          refusals.push(error)
+          socket.end(error.code)
+        }
+      })
+      return { ...served, refusals }
+    }
+    const cases: [string, 'client' | 'revokedClient' | 'expiredClient' | 'strange' | undefined, string][] = [
+      ['none', undefined, 'tls.certificate-required'],
+      ['one of another authority', 'strange', 'tls.untrusted'],
+      ['one that has expired', 'expiredClient', 'tls.expired'],
+      ['one that was revoked', 'revokedClient', 'tls.revoked']
+    ]
+    for (const [what, which, code] of cases) {
+      it(`requires a good one, and says so to whom has ${what}`, async () => {
+        const { port, came, refusals } = await asked('required', made.crl)
+        const own = which === undefined ? {} : world.pair('client', made[which])
+        const socket = await world.dial(port, { ca: 'ca.pem', ...own })
+        expect(await readAll(socket)).to.equal(code)
+        expect(refusals.map((error) => [error.code, error.side])).to.deep.equal([[code, 'server']])
+        expect(came).to.deep.equal([])
+        // What it was given is no way in the next time.
+        expect(await readAll(await world.dial(port, { ca: 'ca.pem', ...own }))).to.equal(code)
+        const warnings = () => world.lines.filter(({ level, text }) => level === 'warn' && text.startsWith('server: '))
+        expect(warnings(), 'one warning for both').to.have.length(1)
+        world.clock.advance(60_000)
+        await readAll(await world.dial(port, { ca: 'ca.pem', ...own }))
+        expect(warnings()).to.have.length(2)
+        expect(warnings()[1]?.fields).to.include({ more: 1, code })
+      })
+    }
+
+    it('tells of a good one, which is asked for each time anew', async () => {
+      const { port, came } = await asked('required', made.crl)
+      const own = world.pair('client', made.client)
+      for (let count = 0; count < 2; count += 1) {
+        const client = await world.dial(port, { ca: 'ca.pem', ...own })
+        await until(() => came.length > count)
+        await exchange(client, came[count]?.socket as tls.TLSSocket)
+        expect(client.isSessionReused()).to.equal(false)
+      }
+      const der = new Uint8Array(new X509Certificate(made.client.cert).raw)
+      for (const { facts } of came) expect(facts.certificate).to.deep.equal(der)
+    })
+
+    it('lets in who has none, or a bad one, when it is optional, and tells of good ones alone', async () => {
+      const { port, came } = await asked('optional')
+      const all = [{}, world.pair('strange', made.strange), world.pair('client', made.client)]
+      for (const [index, own] of all.entries()) {
+        await world.dial(port, { ca: 'ca.pem', ...own })
+        await until(() => came.length > index)
+      }
+      expect(came.map(({ facts }) => facts.certificate !== undefined)).to.deep.equal([false, false, true])
+      expect(world.warnings()).to.have.length(1)
+    })
+
+    it('refuses who was revoked after the list was read, once it was read again', async () => {
+      const { port, came, refusals } = await asked('required', made.emptyCrl)
+      const own = world.pair('client', made.revokedClient)
+      const before = await world.dial(port, { ca: 'ca.pem', ...own })
+      await until(() => came.length === 1)
+      world.write('crl.pem', made.crl)
+      world.clock.advance(5000)
+      await until(() => world.lines.some(({ text }) => text === 'certificate files were read again'))
+      expect(await readAll(await world.dial(port, { ca: 'ca.pem', ...own }))).to.equal('tls.revoked')
+      expect(refusals).to.have.length(1)
+      await exchange(before, came[0]?.socket as tls.TLSSocket)
+    })
+  })
+
+  it('says of what dialed it when that does not speak TLS at all', async () => {
+    const answers: [Buffer | undefined, string][] = [
+      [Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 'tls.not-tls'],
+      [Buffer.from('SSH-2.0-OpenSSH_9.2\r\n'), 'tls.not-tls'],
+      [undefined, 'connect.unreachable']
+    ]
+    for (const [answer, code] of answers) {
+      const server = net.createServer((socket) => {
+        socket.on('error', () => {})
+        socket.once('data', () => (answer === undefined ? socket.destroy() : socket.end(answer)))
+      })
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      world.later(() => server.close())
+      const { port } = server.address() as AddressInfo
+      const error = await failure(world.dial(port, { ca: 'ca.pem' }))
+      expect(error.code, String(answer)).to.equal(code)
+      expect(error.detail).to.include(`tls localhost:${port}`)
+    }
+  })
+
+  it('is given up by who dials, at any time, and at the deadline', async () => {
+    const heard: Socket[] = []
+    const server = net.createServer((socket) => void heard.push(socket))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    world.later(() => server.close())
+    const { port } = server.address() as AddressInfo
+    const aborted = AbortSignal.abort(new Error('enough'))
+    expect((await failure(world.dial(port, { ca: 'ca.pem' }, { signal: aborted }))).detail).to.include('enough')
+    const giveUp = new AbortController()
+    const dialing = failure(world.dial(port, { ca: 'ca.pem' }, { signal: giveUp.signal }))
+    await until(() => heard.length === 2)
+    giveUp.abort()
+    expect((await dialing).code).to.equal('connect.unreachable')
+    const waiting = failure(world.dial(port, { ca: 'ca.pem' }))
+    await until(() => heard.length === 3 && world.clock.pending === 1)
+    world.clock.advance(10_000)
+    expect((await waiting).code).to.equal('tls.handshake')
+    for (const socket of heard) socket.resume()
+    await until(() => heard.every(({ destroyed }) => destroyed))
+  })
+})
