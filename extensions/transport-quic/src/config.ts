@@ -13,8 +13,8 @@ export const ALPN = 'rystra/1'
  */
 const NO_LIMIT = 2 ** 52
 
-/** Bytes of the stream on which the other side says that it goes away. */
-const SIGNAL = 16
+/** Bytes that may be on the way on the stream of signals. */
+const SIGNALS = 64 * 1024
 
 /** Messages that may wait in each direction. */
 const DATAGRAMS = 1024
@@ -31,10 +31,10 @@ const common = (config: QuicheConfig, options: QuicOptions): QuicheConfig => {
   config.setMaxConnectionWindow(NO_LIMIT)
   config.setInitialMaxStreamDataBidiLocal(options.streamWindow)
   config.setInitialMaxStreamDataBidiRemote(options.streamWindow)
-  config.setInitialMaxStreamDataUni(SIGNAL)
+  config.setInitialMaxStreamDataUni(SIGNALS)
   config.setMaxStreamWindow(options.maxWindow)
   config.setInitialMaxStreamsBidi(options.maxStreams)
-  // On which the other side says that it accepts no more streams.
+  // That of signals.
   config.setInitialMaxStreamsUni(1)
   config.setActiveConnectionIdLimit(CONNECTION_IDS)
   config.setCcAlgorithmName(options.congestion)

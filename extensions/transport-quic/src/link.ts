@@ -184,7 +184,7 @@ export class QuicLink implements StreamLink, Turning {
     if (!this.#confirmed) this.#handshake()
     if (this.#ready) this.#work()
     if (this.#over) return
-    this.#flush()
+    this.flush()
     if (this.connection.isDraining() || this.connection.isClosed()) {
       this.#end(whyClosed(this.connection, this.side, this.where))
     } else if (this.#closing && !this.#streams.sending && this.#settled) this.leave(Close.done, undefined)
@@ -214,7 +214,7 @@ export class QuicLink implements StreamLink, Turning {
     } catch {
       // It is closing already.
     }
-    this.#flush()
+    this.flush()
   }
 
   // The handshake
@@ -271,7 +271,8 @@ export class QuicLink implements StreamLink, Turning {
     this.#ids.retire()
   }
 
-  #flush(): void {
+  /** Sends what there is, a fair share of it. */
+  flush(): void {
     let more = true
     for (let count = 0; more && count < QUANTUM && !this.#host.blocked; count++) {
       const slot = this.#host.slot()

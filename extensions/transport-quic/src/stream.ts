@@ -20,6 +20,10 @@ export interface StreamHost {
   /** This side reads nothing more of it and may still write, or has stopped reading for the moment. */
   idle(stream: QuicStream): void
   read(bytes: number): void
+  /** An end is on its way that no bytes go with, after so many of them. */
+  ended(stream: QuicStream, size: number): void
+  /** It is given up after the other side has ended it. */
+  gaveUp(stream: QuicStream): void
   over(stream: QuicStream): void
 }
 
@@ -36,6 +40,10 @@ export class QuicStream implements RawStream {
   #paused = false
   #ended = false
   #endTold = false
+  /** Bytes that came, and after how many of them the end is, if the other side has said so besides. */
+  #received = 0
+  #endsAt = Number.POSITIVE_INFINITY
+  #sent = 0
   /** Bytes that were put back. */
   #back: Buffer[] = []
   /** What quiche has not taken yet. */
@@ -97,7 +105,8 @@ export class QuicStream implements RawStream {
         if (this.#reader.onBytes(back, 0, back.length, false) === false) this.#paused = true
         continue
       }
-      if (this.#ended) {
+      if (this.#ended || this.#received >= this.#endsAt) {
+        this.#ended = true
         this.#tellEnd()
         break
       }
@@ -115,17 +124,24 @@ export class QuicStream implements RawStream {
     try {
       got = connection.streamRecv(this.id, memory)
     } catch {
-      this.#cutByPeer()
+      this.cutByPeer()
       return -1
     }
     if (got === null) return -1
     const [length, end] = got
     if (end) this.#ended = true
     if (length > 0) {
+      this.#received += length
       this.#host.read(length)
       if (this.#reader?.onBytes(memory, 0, length, true) === false) this.#paused = true
     }
     return length
+  }
+
+  /** The other side has ended it after so many bytes, whether its end gets through or not. */
+  endsAt(size: number): void {
+    this.#endsAt = size
+    this.readable()
   }
 
   #tellEnd(): void {
@@ -162,7 +178,8 @@ export class QuicStream implements RawStream {
     let took = false
     while (this.#queue.length > 0) {
       const first = this.#queue[0] as Buffer
-      const taken = this.#offer(first, false)
+      const last = this.#ending && this.#queue.length === 1
+      const taken = this.#offer(first, last)
       if (this.#over) return true
       took ||= taken > 0
       if (taken < first.length) {
@@ -170,6 +187,7 @@ export class QuicStream implements RawStream {
         return took
       }
       this.#queue.shift()
+      if (last) this.#finSent = true
     }
     if (this.#ending) this.#finish()
     if (this.onWritable !== undefined) this.onWritable()
@@ -185,17 +203,22 @@ export class QuicStream implements RawStream {
   #offer(bytes: Buffer, end: boolean): number {
     this.#host.wake()
     try {
-      return this.#host.connection.streamSend(this.id, bytes, end) ?? 0
+      const taken = this.#host.connection.streamSend(this.id, bytes, end) ?? 0
+      this.#sent += taken
+      return taken
     } catch {
-      this.#cutByPeer()
+      this.cutByPeer()
       return 0
     }
   }
 
   #finish(): void {
-    if (this.#finSent || this.#over) return
-    this.#finSent = true
-    this.#offer(NOTHING, true)
+    if (this.#over) return
+    if (!this.#finSent) {
+      this.#finSent = true
+      this.#offer(NOTHING, true)
+      if (!this.#over) this.#host.ended(this, this.#sent)
+    }
     this.#progressed()
   }
 
@@ -204,7 +227,7 @@ export class QuicStream implements RawStream {
     try {
       this.#host.connection.streamCapacity(this.id)
     } catch {
-      this.#cutByPeer()
+      this.cutByPeer()
     }
   }
 
@@ -213,6 +236,7 @@ export class QuicStream implements RawStream {
   reset(error?: Error, code: number = Reset.gaveUp): void {
     if (this.#over) return
     this.#shut(code)
+    if (this.#ended) this.#host.gaveUp(this)
     this.#leave(error ?? new RystraError('stream.reset', { detail: 'by this side' }), true)
   }
 
@@ -221,7 +245,8 @@ export class QuicStream implements RawStream {
     this.#leave(error, false)
   }
 
-  #cutByPeer(): void {
+  /** The other side has given it up. */
+  cutByPeer(): void {
     if (this.#over) return
     this.#shut(Reset.gaveUp)
     this.#leave(new RystraError('stream.reset', { detail: 'by the other side' }), true)

@@ -4,6 +4,7 @@ import type { QuicheConnection } from './binding.js'
 import { Reset } from './errors.js'
 import type { QuicOptions } from './options.js'
 import { borrow } from './scratch.js'
+import { type Signal, Signals } from './signals.js'
 import { QuicStream, SHARE, type StreamHost, shut } from './stream.js'
 import { Waiting } from './waiting.js'
 
@@ -22,9 +23,6 @@ const LOOKS = 16
 
 const NOTHING = Buffer.alloc(0)
 
-/** What is said so does not matter; that it was, does. */
-const GO_AWAY = Buffer.from([0])
-
 const noMore = (): RystraError => new RystraError('mux.closed', { detail: 'the other side accepts no more streams' })
 
 /** What the streams need of their link. */
@@ -34,6 +32,8 @@ export interface TableHost {
   readonly options: QuicOptions
   readonly onStream: ((stream: Duplex) => void) | undefined
   wake(): void
+  /** Sends at once what can be sent. */
+  flush(): void
 }
 
 /** The streams of a link: who may read, who may write, who may come. */
@@ -51,6 +51,9 @@ export class StreamTable implements StreamHost {
   /** Ids below {@link #nextTheirs} that were not seen yet. */
   readonly #expected = new Set<number>()
   readonly #waiting: Waiting
+  readonly #signals: Signals
+  /** Where streams end that were not seen yet. */
+  readonly #ends = new Map<number, number>()
   #nextOwn: number
   #nextTheirs: number
   #controlled: boolean | undefined
@@ -63,6 +66,7 @@ export class StreamTable implements StreamHost {
   constructor(host: TableHost) {
     this.#host = host
     this.#waiting = new Waiting(host.options.openTimeout, () => this.connection.peerStreamsLeftBidi() > 0)
+    this.#signals = new Signals(host, (signal) => this.#signalled(signal))
     this.#nextOwn = host.side === 'client' ? 0 : 1
     this.#nextTheirs = 1 - this.#nextOwn
   }
@@ -110,7 +114,7 @@ export class StreamTable implements StreamHost {
     for (const id of this.connection.readable()) {
       if (!confirmed && id !== 0) continue
       if (id % 4 > 1) {
-        this.#goesAway(id)
+        if (confirmed) this.#signals.read(id)
         continue
       }
       const stream = this.#streams.get(id) ?? this.#accept(id)
@@ -141,6 +145,7 @@ export class StreamTable implements StreamHost {
 
   /** Lets those send that wait, and looks whether half-closed streams are still wanted. */
   writeAll(): void {
+    this.#signals.write()
     if (this.#blocked.size > FEW) {
       for (const id of this.connection.writable()) {
         const stream = this.#streams.get(id)
@@ -184,29 +189,37 @@ export class StreamTable implements StreamHost {
     }
     const stream = new QuicStream(id, this)
     this.#add(stream)
+    const size = this.#ends.get(id)
+    this.#ends.delete(id)
     onStream(stream.duplex)
+    if (size !== undefined) stream.endsAt(size)
     return this.#streams.has(id) ? stream : undefined
   }
 
-  /**
-   * Tells the other side to open no more. QUIC has no word for it (HTTP/3 has): a stream in one direction, of which each
-   * side has one, does.
-   */
+  /** Tells the other side to open no more. */
   goAway(): void {
     if (this.#away) return
     this.#away = true
-    try {
-      this.connection.streamSend(this.#host.side === 'client' ? 2 : 3, GO_AWAY, true)
-    } catch {
-      // The other side allows none: it will see its streams refused.
-    }
-    this.#host.wake()
+    this.#signals.send({ kind: 'away' })
   }
 
-  #goesAway(id: number): void {
-    this.#discard(id)
-    this.#awayThere = true
-    this.#waiting.refuse(noMore())
+  #signalled(signal: Signal): void {
+    if (signal.kind === 'away') {
+      this.#awayThere = true
+      this.#waiting.refuse(noMore())
+      return
+    }
+    const { id } = signal
+    const stream = this.#streams.get(id)
+    if (signal.kind === 'reset') {
+      stream?.cutByPeer()
+      return
+    }
+    const { size } = signal
+    if (stream !== undefined) stream.endsAt(size)
+    else if ((id >= this.#nextTheirs || this.#expected.has(id)) && this.#ends.size < this.#host.options.maxStreams) {
+      this.#ends.set(id, size)
+    }
   }
 
   /** What still comes on a stream that is over here. */
@@ -252,6 +265,15 @@ export class StreamTable implements StreamHost {
 
   read(bytes: number): void {
     this.#unread = Math.max(0, this.#unread - bytes)
+  }
+
+  ended(stream: QuicStream, size: number): void {
+    this.#signals.send({ kind: 'end', id: stream.id, size })
+    this.#host.flush()
+  }
+
+  gaveUp(stream: QuicStream): void {
+    this.#signals.send({ kind: 'reset', id: stream.id })
   }
 
   over(stream: QuicStream): void {

@@ -39,6 +39,9 @@ transportKit(
 )
 
 extensionKit(
-  { use: transportQuic(), invalid: { 'packets that are too small': { maxPacket: 1000 }, 'no streams': { maxStreams: 0 } } },
+  {
+    use: transportQuic(),
+    invalid: { 'packets that are too small': { maxPacket: 1000 }, 'no streams': { maxStreams: 0 } }
+  },
   { title: 'transport-quic as an extension' }
 )

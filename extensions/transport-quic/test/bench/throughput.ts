@@ -18,7 +18,10 @@ const MB = 1_000_000
 const CHUNK = 256 * 1024
 
 const transportOf = (side: Side, dir: string, maxPacket: number): Transport =>
-  setUpExtension(transportQuic({ maxPacket, ...JSON.parse(process.env["QUIC_OPTIONS"] ?? "{}") }), side, { dir, stateDir: dir }).registered('transports')[0] as Transport
+  setUpExtension(transportQuic({ maxPacket, ...JSON.parse(process.env['QUIC_OPTIONS'] ?? '{}') }), side, {
+    dir,
+    stateDir: dir
+  }).registered('transports')[0] as Transport
 
 interface Ready {
   readonly port: number
@@ -75,7 +78,8 @@ const send = (link: StreamLink, total: number): Promise<number> =>
           answer += buffer.toString('latin1', start, end)
           return true
         },
-        onEnd: () => (Number(answer) === total ? resolve(performance.now() - begin) : reject(new Error(`came: ${answer}`)))
+        onEnd: () =>
+          Number(answer) === total ? resolve(performance.now() - begin) : reject(new Error(`came: ${answer}`))
       })
       more()
     })
@@ -91,12 +95,17 @@ const main = async (): Promise<void> => {
   try {
     const { port } = await new Promise<Ready>((resolve) => child.once('message', (ready) => resolve(ready as Ready)))
     const to = { transport: 'quic', host: '127.0.0.1', port, fingerprint: fingerprintOf(pair.cert) }
-    const link = (await transportOf('client', dir, Number(maxPacket)).dial(to, new AbortController().signal)) as StreamLink
+    const link = (await transportOf('client', dir, Number(maxPacket)).dial(
+      to,
+      new AbortController().signal
+    )) as StreamLink
     for (let run = 0; run < 3; run++) {
       const cpu = process.cpuUsage()
       const ms = await send(link, Number(megabytes) * MB)
       const { user, system } = process.cpuUsage(cpu)
-      console.log(`${megabytes} MB, packets of ${maxPacket}: ${(Number(megabytes) / (ms / 1000)).toFixed(1)} MB/s, sender ${((user + system) / 1000).toFixed(0)} ms of CPU`)
+      console.log(
+        `${megabytes} MB, packets of ${maxPacket}: ${(Number(megabytes) / (ms / 1000)).toFixed(1)} MB/s, sender ${((user + system) / 1000).toFixed(0)} ms of CPU`
+      )
     }
     link.close()
   } finally {
