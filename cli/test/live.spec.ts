@@ -251,7 +251,7 @@ describe('serve, connect and expose', function () {
     const cases: [args: string[], code: number, words: string][] = [
       [['9', '--to', 'tcp://:::7000', '--token', 't'], 2, '--to: expected [transport://]host[:port]'],
       [['nope', '--to', 'x', '--token', 't'], 2, 'the service: expected'],
-      [['9', '--to', 'quic://x:1', '--token', 't'], 3, '@rystra/transport-quic'],
+      [['9', '--to', 'pigeon://x:1', '--token', 't'], 3, '@rystra/transport-pigeon'],
       [['9', '--to', 'x', '--token', 't', '--muxer', 'smux'], 3, '@rystra/mux-smux'],
       [['9', '--to', 'x', '--token', ''], 2, '--token'],
       [['9', '--to', 'x'], 2, '--token is missing'],
