@@ -90,7 +90,8 @@ export class SharedPort {
     }
     const { set, most, timeout } = this.#openings
     // Who means it has said whom it wants within a round trip: the oldest is the one to suspect.
-    if (set.size >= most) [...set.values()].at(0)?.drop()
+    const [oldest] = set
+    if (set.size >= most) oldest?.drop()
     const opening: Opening = new Opening(socket, {
       members: () => this.#members,
       take: (taken, member) => this.#give(taken, member),
