@@ -221,7 +221,7 @@ describe('the server in the handshake', () => {
       'get / HTTP/1.1',
       '\x16',
       '\0',
-      'RYX /'
+      'RYX\0'
     ]) {
       expect(toldTo(said), said).to.equal(undefined)
     }
