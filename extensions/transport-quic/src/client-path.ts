@@ -91,6 +91,11 @@ export class ClientPath implements LinkHost {
     return Udp.open({ host, port: 0, connect, maxPacket: options.maxPacket, buffer: options.socketBuffer })
   }
 
+  /** Where the packets come from now. */
+  get local(): HostPort {
+    return this.#socket.udp.local
+  }
+
   #take(udp: Udp, local: HostPort): Socket {
     const socket: Socket = { udp, local }
     udp.onPacket = (packet, host, port) => {
