@@ -1,4 +1,4 @@
-import { type PeerInfo, RystraError, type StreamLink } from '@rystra/plugin'
+import { type PeerInfo, RystraError, type Side, type StreamLink } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import type { MemoryDatagrams } from './memory-datagrams.js'
 import { duplexPair, type PairOptions, resetError } from './pair.js'
@@ -17,29 +17,34 @@ export class MemoryStreamLink implements StreamLink {
   #closing = false
   #gone = false
 
+  /** The first stream of the link, if the client opened it: it is for control messages, and not counted. */
+  #control: Duplex | undefined
+  #unused = true
+
   private constructor(
     readonly peer: PeerInfo,
+    readonly side: Side,
     pair: PairOptions,
     readonly datagrams: MemoryDatagrams | undefined
   ) {
     this.#pair = pair
   }
 
-  /** Makes both ends. @param peers whom each of them sees */
+  /** Makes both ends, the client's first. @param peers whom each of them sees */
   static join(
     peers: readonly [PeerInfo, PeerInfo],
     pair: PairOptions,
     channels: readonly MemoryDatagrams[]
   ): [MemoryStreamLink, MemoryStreamLink] {
-    const one = new MemoryStreamLink(peers[0], pair, channels[0])
-    const other = new MemoryStreamLink(peers[1], pair, channels[1])
+    const one = new MemoryStreamLink(peers[0], 'client', pair, channels[0])
+    const other = new MemoryStreamLink(peers[1], 'server', pair, channels[1])
     one.#other = other
     other.#other = one
     return [one, other]
   }
 
   get streams(): number {
-    return this.#open.size
+    return this.#open.size - (this.#control !== undefined && this.#open.has(this.#control) ? 1 : 0)
   }
 
   open(signal?: AbortSignal): Promise<Duplex> {
@@ -49,6 +54,11 @@ export class MemoryStreamLink implements StreamLink {
       const [near, far] = duplexPair(this.#pair)
       // who opens it has no listener yet, and may never have one
       near.on('error', () => {})
+      if (this.#unused && this.#other.#unused && this.side === 'client') {
+        this.#control = near
+        this.#other.#control = far
+      }
+      this.#unused = false
       this.#open.add(near)
       near.once('close', () => this.#over(near, far))
       setImmediate(() => this.#other.#take(far, near))

@@ -141,11 +141,14 @@ class SimpleLink implements StreamLink {
   #closing = false
   #told = false
   #error: Error | undefined
+  #first: number | undefined
 
   constructor(
     link: ByteLink,
     readonly side: Side,
-    readonly flaw: MuxFlaw | undefined
+    readonly flaw: MuxFlaw | undefined,
+    /** The first stream is for control messages if the client opens it, and not counted. */
+    readonly native: boolean
   ) {
     this.peer = link.peer
     this.#duplex = link.duplex
@@ -163,7 +166,8 @@ class SimpleLink implements StreamLink {
   }
 
   get streams(): number {
-    return this.#streams.size + (this.flaw === 'miscounts' && this.#streams.size > 50 ? 1 : 0)
+    const control = this.native && this.#first === 2 && this.#streams.has(2) ? 1 : 0
+    return this.#streams.size - control + (this.flaw === 'miscounts' && this.#streams.size > 50 ? 1 : 0)
   }
 
   async open(signal?: AbortSignal): Promise<Duplex> {
@@ -173,6 +177,7 @@ class SimpleLink implements StreamLink {
     const most = this.flaw === 'at-most-50-streams' ? 50 : this.flaw === 'at-most-400-streams' ? 400 : Infinity
     if (this.#streams.size >= most) throw new RystraError('stream.limit')
     const stream = new SimpleStream(this, this.#next, true)
+    this.#first ??= stream.id
     this.#next += 2
     this.#streams.set(stream.id, stream)
     this.send(OPEN, stream.id)
@@ -307,6 +312,7 @@ class SimpleLink implements StreamLink {
       return
     }
     const stream = new SimpleStream(this, id, false)
+    this.#first ??= id
     this.#streams.set(id, stream)
     if (this.onStream === undefined) stream.on('error', () => {})
     if (this.flaw === 'other-order') setTimeout(() => this.onStream?.(stream), 60 - id)
@@ -329,7 +335,7 @@ class SimpleLink implements StreamLink {
 }
 
 /** A muxer that is no more than right: for the kit to be tried on. */
-export const simpleMuxer = (flaw?: MuxFlaw): Muxer => ({
+export const simpleMuxer = (flaw?: MuxFlaw, native = false): Muxer => ({
   name: 'simple',
-  wrap: (link, side) => new SimpleLink(link, side, flaw)
+  wrap: (link, side) => new SimpleLink(link, side, flaw, native)
 })

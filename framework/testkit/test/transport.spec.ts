@@ -28,7 +28,12 @@ transportKit(
 
 const below = new MemoryNetwork()
 transportKit(
-  { transport: () => multiplexing(below, simpleMuxer()), links: 'streams', network: 'other', cut: () => below.cut() },
+  {
+    transport: () => multiplexing(below, simpleMuxer(undefined, true)),
+    links: 'streams',
+    network: 'other',
+    cut: () => below.cut()
+  },
   { title: 'a transport that multiplexes by itself' }
 )
 

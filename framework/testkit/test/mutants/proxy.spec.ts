@@ -1,5 +1,6 @@
 import { type ProxyKind, type Published, type PublishHost, RystraError, Type } from '@rystra/plugin'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { duplexPair, type ProxyKindSubject, proxyKindKit } from '../../src/index.js'
 import { simpleKind, simpleSpec } from '../simple-proxy.js'
 import { Bridge } from './bridge.js'
@@ -39,7 +40,7 @@ const published = (change: (good: Published) => Partial<Published>): Partial<Pro
   }
 })
 
-const silent = (stream: Socket): Socket => stream.on('error', () => {})
+const silent = <Stream extends Duplex>(stream: Stream): Stream => stream.on('error', () => {})
 
 killsMutants('kind of proxy', proxyKindKit, [subject(() => right)], {
   'is called what its entries say': mutant(/simpel/, { kind: 'simpel' }),

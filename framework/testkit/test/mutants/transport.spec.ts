@@ -162,9 +162,9 @@ const overStreams = Object.entries(linkMutants).map(([name, { because, muxer }])
   return [name, { because, subject: streams }]
 })
 
-const ofStreams = (): TransportSubject => {
+const ofStreams = (native: boolean) => (): TransportSubject => {
   const network = new MemoryNetwork()
-  const transport = multiplexing(network, simpleMuxer())
+  const transport = multiplexing(network, simpleMuxer(undefined, native))
   return { transport: () => transport, links: 'streams', network: 'other', cut: () => network.cut() }
 }
 
@@ -176,11 +176,12 @@ const withMessages = (): TransportSubject => {
 killsMutants(
   'transport',
   transportKit,
-  [subject(() => ({})), ofStreams, withMessages, () => ({ transport: () => tinySecure(), secure: true })],
+  [subject(() => ({})), ofStreams(true), withMessages, () => ({ transport: () => tinySecure(), secure: true })],
   {
     ...Object.fromEntries(overStreams),
     ...datagramMutants,
     ...secureMutants,
+    'does not count the stream that the client opens first': { because: /counts 1 streams/, subject: ofStreams(false) },
     'makes links of the kind that the subject says': {
       because: /the links carry bytes/,
       subject: () => ({ ...subject(() => ({}))(), links: 'streams' })
