@@ -55,10 +55,12 @@ export const connectTls = (tls: ClientTls, options: ConnectTlsOptions, signal: A
     }
     const fail = (error: Error): void => {
       settle()
-      tls.sessions.forget()
+      const reason = tlsError(error, 'client', where)
+      if (kept !== undefined) tls.sessions.drop(kept)
+      if (reason.code.startsWith('tls.')) tls.sessions.forget()
       secure.on('error', () => {}).destroy()
       socket.destroy()
-      reject(tlsError(error, 'client', where))
+      reject(reason)
     }
     const aborted = (): void => fail(given())
     const late = (): void => fail(new RystraError('tls.handshake', { detail: `${where}, no answer in time` }))

@@ -73,6 +73,8 @@ const alerts: readonly (readonly [RegExp, ErrorCode, string])[] = [
     'tls.handshake',
     'this transport is not served there (ALPN); check the port and the transport'
   ],
+  // A Rystra server says so to TLS where it has none, or none for this transport.
+  [/ALERT_UNEXPECTED_MESSAGE$/, 'tls.not-tls', 'no TLS is spoken there, or none for this transport'],
   [/ALERT_UNRECOGNIZED_NAME$/, 'tls.wrong-host', 'no such name is served there'],
   [
     /ALERT_(?:HANDSHAKE_FAILURE|INSUFFICIENT_SECURITY)$/,

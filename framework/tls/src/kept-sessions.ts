@@ -33,7 +33,12 @@ export class KeptSessions {
     return this.#kept.length > 1 ? this.#kept.pop() : this.#kept[0]
   }
 
-  /** After a failure: what was agreed on may be worth nothing any more. */
+  /** One that did not work: who cannot resume it is not asked to again. */
+  drop(kept: KeptSession): void {
+    this.#kept = this.#kept.filter((one) => one !== kept)
+  }
+
+  /** After a certificate was refused: none of what was agreed on before counts any more. */
   forget(): void {
     this.#kept = []
   }
