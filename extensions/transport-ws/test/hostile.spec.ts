@@ -115,9 +115,18 @@ describe('strangers who speak WebSocket badly', () => {
     })
     peer.socket.pause()
     const pings = Buffer.concat(Array.from({ length: 1000 }, () => frame('x'.repeat(125), { opcode: 9 })))
-    for (let turn = 0; turn < 100; turn += 1) if (!peer.socket.write(pings)) await once(peer.socket, 'drain')
+    for (let turn = 0; turn < 200; turn += 1) if (!peer.socket.write(pings)) await once(peer.socket, 'drain')
     peer.socket.write(frame('!'))
     await until(() => came === 1)
+    let pongs = 0
+    peer.socket.removeAllListeners('data').on('data', (chunk: Buffer) => {
+      pongs += chunk.length
+    })
+    peer.socket.resume()
+    duplex?.end()
+    peer.socket.end(frame(''))
+    await once(peer.socket, 'close')
+    expect(pongs, 'bytes of pongs that waited').to.be.below(20_000_000)
     await others()
   })
 
