@@ -119,7 +119,10 @@ export class Connection {
   #serve(h2: ServerHttp2Stream, asked: Asked): void {
     const { links, onLink } = this.#host
     const link = links.get(asked.link)
-    if (asked.verb === 'link' ? link !== undefined : link === undefined) return this.#answer(h2, 400)
+    if (asked.verb === 'link' ? link !== undefined : link === undefined) {
+      this.#answer(h2, 400)
+      return
+    }
     this.#requests += 1
     if (this.#requests === 1) {
       this.#cancelIdle()

@@ -131,7 +131,10 @@ const ask = (
         resolve(link)
       })
       service.once('close', () => {
-        if (link === undefined) fail(new RystraError('connect.unreachable', { detail: closed(where, cause) }))
+        // The session may say why, a little later.
+        setImmediate(() => {
+          if (link === undefined) fail(new RystraError('connect.unreachable', { detail: closed(where, cause) }))
+        })
       })
     })
   })

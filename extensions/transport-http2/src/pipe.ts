@@ -30,7 +30,8 @@ export class Pipe extends Duplex {
     })
     socket.once('end', () => {
       this.push(null)
-      this.onEnd?.()
+      // What came before it may say why: let it be read first.
+      setImmediate(() => setImmediate(() => this.onEnd?.()))
     })
     socket.once('close', () => this.destroy())
     socket.on('drain', () => this.onDrain?.())

@@ -73,7 +73,8 @@ export class ServerLink extends Http2Link {
   /** The client opens a stream. */
   opened(h2: ServerHttp2Stream, number: number): void {
     if (this.over || this.awayHere || this.onStream === undefined || this.streams >= this.#most || this.has(number)) {
-      return this.#refused(h2)
+      this.#refused(h2)
+      return
     }
     const stream = new Http2Stream(h2, number, this)
     this.add(stream, true)
@@ -83,13 +84,20 @@ export class ServerLink extends Http2Link {
 
   /** The client offers to have a stream opened on this request. */
   offered(h2: ServerHttp2Stream, number: number): void {
-    if (this.over || this.#ready.size >= this.#demand.allowed || this.has(number)) return this.#refused(h2)
+    if (this.over || this.#ready.size >= this.#demand.allowed || this.has(number)) {
+      this.#refused(h2)
+      return
+    }
     const stream = new Http2Stream(h2, number, this)
-    if (this.awayThere) return this.#release(stream, h2)
+    if (this.awayThere) {
+      this.#release(stream, h2)
+      return
+    }
     const [waiter] = this.#waiters
     if (waiter !== undefined) {
       this.#waiters.delete(waiter)
-      return waiter.take(this.#take(stream, h2))
+      waiter.take(this.#take(stream, h2))
+      return
     }
     this.#ready.set(stream, h2)
     stream.parked = true

@@ -231,8 +231,8 @@ export class Http2Stream implements RawStream {
     this.#gone = true
     if (this.#over) return
     const { rstCode } = this.#h2
-    if (rstCode === NGHTTP2_NO_ERROR && this.#ended && this.#endedHere) return this.#progressed()
-    this.cut(new RystraError('stream.reset', { detail: `by the other side, HTTP/2 code ${rstCode}` }))
+    if (rstCode === NGHTTP2_NO_ERROR && this.#ended && this.#endedHere) this.#progressed()
+    else this.cut(new RystraError('stream.reset', { detail: `by the other side, HTTP/2 code ${rstCode}` }))
   }
 
   #progressed(): void {

@@ -1,0 +1,164 @@
+import { SharedPorts } from '@rystra/net'
+import { type Clock, isRystraError, type Link, type Listener, type StreamLink, type Transport } from '@rystra/plugin'
+import { setUpExtension } from '@rystra/testkit'
+import { expect } from 'chai'
+import { once } from 'node:events'
+import http2 from 'node:http2'
+import net from 'node:net'
+import transportHttp2 from '../src/index.js'
+
+const never = new AbortController().signal
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+const later: (() => unknown)[] = []
+
+/** Deadlines are about real sockets here. */
+const clock: Clock = {
+  now: () => Date.now(),
+  after: (ms, fn) => {
+    const timer = setTimeout(fn, ms).unref()
+    return () => clearTimeout(timer)
+  }
+}
+
+const h2c = (side: 'server' | 'client', options: Parameters<typeof transportHttp2>[0] = {}): Transport => {
+  const added = setUpExtension(transportHttp2(options), side, { clock }).registered('transports') as Transport[]
+  return added.find(({ name }) => name === 'h2c') as Transport
+}
+
+const frame = (type: number, flags: number, id: number, payload = Buffer.alloc(0)): Buffer => {
+  const head = Buffer.alloc(9)
+  head.writeUIntBE(payload.length, 0, 3)
+  head[3] = type
+  head[4] = flags
+  head.writeUInt32BE(id, 5)
+  return Buffer.concat([head, payload])
+}
+
+/** `:method: GET`, `:scheme: http`, `:path: /`, from the static table of HPACK. */
+const request = (id: number): Buffer => frame(1, 0x5, id, Buffer.from([0x82, 0x86, 0x84]))
+
+const listening = async (options: Parameters<typeof transportHttp2>[0] = {}) => {
+  const links: StreamLink[] = []
+  const onLink = (link: Link): void => {
+    if (link.kind !== 'streams') throw new Error('not a link of streams')
+    link.onStream = (stream) => stream.on('error', () => {}).pipe(stream)
+    links.push(link)
+  }
+  const at = { transport: 'h2c', host: '127.0.0.1', port: 0 }
+  const listener: Listener = await h2c('server', options).listen(at, onLink, never, new SharedPorts())
+  later.push(() => listener.close())
+  const to = { ...at, port: listener.address.port }
+  const dial = async (fields: Record<string, unknown> = {}): Promise<StreamLink> => {
+    const link = (await h2c('client', options).dial({ ...to, ...fields }, never)) as StreamLink
+    later.push(() => link.destroy())
+    return link
+  }
+  return { to, links, dial }
+}
+
+/** Somebody with frames of their own. Resolves when the server has hung up. */
+const attack = async (port: number, write: (socket: net.Socket) => void): Promise<void> => {
+  const socket = net.connect(port, '127.0.0.1').on('error', () => {})
+  later.push(() => socket.destroy())
+  await once(socket, 'connect')
+  socket.resume()
+  socket.write(Buffer.concat([PREFACE, frame(4, 0, 0)]))
+  write(socket)
+  await once(socket, 'close')
+}
+
+const answers = async (link: StreamLink): Promise<void> => {
+  const stream = await link.open()
+  stream.on('error', () => {})
+  stream.write('still there')
+  const [came] = (await once(stream, 'data')) as [Buffer]
+  expect(String(came)).to.equal('still there')
+  stream.destroy()
+}
+
+const times = (count: number, make: (index: number) => Buffer): Buffer =>
+  Buffer.concat(Array.from({ length: count }, (_, index) => make(index)))
+
+const codeOf = async (promise: Promise<unknown>): Promise<string> => {
+  const error = await promise.then(
+    () => new Error('it did not fail'),
+    (thrown: unknown) => thrown
+  )
+  if (!isRystraError(error)) throw error
+  return error.code
+}
+
+describe('HTTP/2 and hostile peers', () => {
+  afterEach(async () => {
+    for (const end of later.splice(0).reverse()) await end()
+  })
+
+  const floods: [string, Buffer][] = [
+    ['pings', times(2000, () => frame(6, 0, 0, Buffer.alloc(8)))],
+    ['settings', times(2000, () => frame(4, 0, 0))],
+    ['rapid resets', times(2500, (n) => Buffer.concat([request(2 * n + 1), frame(3, 0, 2 * n + 1, Buffer.alloc(4))]))],
+    ['requests that are none of ours', times(2500, (n) => request(2 * n + 1))],
+    [
+      'header fields without an end',
+      Buffer.concat([
+        frame(1, 0, 1, Buffer.from([0x82, 0x86, 0x84])),
+        times(2000, () => frame(9, 0, 1, Buffer.from('\0\u0001a\u0001b', 'latin1')))
+      ])
+    ]
+  ]
+  for (const [name, bytes] of floods) {
+    it(`hang up on ${name}, and nobody else notices`, async () => {
+      const { to, dial } = await listening()
+      const link = await dial()
+      await attack(to.port, (socket) => socket.write(bytes))
+      await answers(link)
+    })
+  }
+
+  it('hang up on who asks for no link in time, and on the oldest of too many', async () => {
+    const { to, dial } = await listening({ arrivalTimeout: 50 })
+    await attack(to.port, () => {})
+    const few = await listening({ maxArrivals: 1 })
+    const oldest = attack(few.to.port, () => void few.dial())
+    await oldest
+    await answers(await dial())
+  })
+
+  it('outlive more resets by their own side than servers of HTTP/2 take of a client', async () => {
+    const { dial, links } = await listening()
+    const link = await dial()
+    for (let round = 0; round < 15; round += 1) {
+      const streams = await Promise.all(Array.from({ length: 100 }, () => link.open()))
+      for (const stream of streams) stream.on('error', () => {}).destroy()
+      while (links[0]?.streams !== 0) await new Promise(setImmediate)
+    }
+    await answers(link)
+  })
+
+  it('answer strangers in short, and refuse a client at another path', async () => {
+    const { to, dial } = await listening()
+    expect(await codeOf(dial({ path: '/elsewhere' }))).to.equal('connect.refused')
+    const session = http2.connect(`http://127.0.0.1:${to.port}`).on('error', () => {})
+    later.push(() => session.destroy())
+    for (const [path, status] of [
+      ['/', 404],
+      ['/rystra', 400]
+    ] as const) {
+      const stream = session.request({ ':path': path })
+      const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders]
+      expect(headers[':status']).to.equal(status)
+      stream.resume()
+    }
+  })
+
+  it('say of a server of something else that it is one', async () => {
+    const server = net.createServer((socket) => {
+      socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    later.push(() => server.close())
+    const { port } = server.address() as net.AddressInfo
+    const to = { transport: 'h2c', host: '127.0.0.1', port }
+    expect(await codeOf(h2c('client').dial(to, never))).to.equal('connect.refused')
+  })
+})
