@@ -8,7 +8,7 @@ const USUAL = [9000 - 28, 1472, 1452, 1400, 1350, 1280, 1232]
 const TRIES = 2
 
 /** Milliseconds an answer may take. Longer than any round trip that is fit for use. */
-const PATIENCE = 1500
+const PATIENCE = 1000
 
 /** Milliseconds after which a larger size is tried again, RFC 8899 section 5.1.1. */
 const TRY_AGAIN = 600_000

@@ -20,7 +20,8 @@ const refusal = async (port: number, fields: Readonly<Record<string, unknown>>, 
 const endOf = async (port: number, fields: Readonly<Record<string, unknown>>, dir: string): Promise<RystraError> => {
   const link = await dialTo(transport('client', dir), port, fields)
   return new Promise((resolve, reject) => {
-    link.onClose = (error) => (isRystraError(error) ? resolve(error) : reject(error ?? new Error('closed in good order')))
+    link.onClose = (error) =>
+      isRystraError(error) ? resolve(error) : reject(error ?? new Error('closed in good order'))
   })
 }
 
@@ -35,17 +36,22 @@ describe('certificates over quic', () => {
     pair: { cert: string; key: string },
     fields: Readonly<Record<string, unknown>> = {},
     files: Readonly<Record<string, string>> = {}
-  ): Promise<Listening> => startListening({}, fields, { 'cert.pem': pair.cert, 'key.pem': pair.key, 'ca.pem': authority.cert, ...files })
+  ): Promise<Listening> =>
+    startListening({}, fields, { 'cert.pem': pair.cert, 'key.pem': pair.key, 'ca.pem': authority.cert, ...files })
 
   it('takes a server that an authority has signed, by name and by address', async () => {
-    const { port, dir } = await serve(await issueServer(authority, { commonName: 'server', names: ['localhost', '127.0.0.1'] }))
+    const { port, dir } = await serve(
+      await issueServer(authority, { commonName: 'server', names: ['localhost', '127.0.0.1'] })
+    )
     const link = await dialTo(transport('client', dir), port, { ca: 'ca.pem' })
     expect(link.peer.tls?.certificate).to.have.length.above(100)
     await dialTo(transport('client', dir), port, { ca: 'ca.pem', serverName: 'localhost' })
   })
 
   it('refuses a server for another host', async () => {
-    const { port, dir, links } = await serve(await issueServer(authority, { commonName: 'server', names: ['example.org'] }))
+    const { port, dir, links } = await serve(
+      await issueServer(authority, { commonName: 'server', names: ['example.org'] })
+    )
     const byAddress = await refusal(port, { ca: 'ca.pem' }, dir)
     expect(byAddress).to.include({ code: 'tls.wrong-host', side: 'client' })
     const byName = await refusal(port, { ca: 'ca.pem', serverName: 'localhost' }, dir)
@@ -54,7 +60,12 @@ describe('certificates over quic', () => {
   })
 
   it('refuses a server whose certificate has expired', async () => {
-    const pair = await issueServer(authority, { commonName: 'server', names: ['127.0.0.1'], notBefore: ago(9), days: 2 })
+    const pair = await issueServer(authority, {
+      commonName: 'server',
+      names: ['127.0.0.1'],
+      notBefore: ago(9),
+      days: 2
+    })
     const { port, dir } = await serve(pair)
     expect(await refusal(port, { ca: 'ca.pem' }, dir)).to.include({ code: 'tls.expired', side: 'client' })
   })
@@ -125,7 +136,10 @@ describe('certificates over quic', () => {
     })
 
     it('are refused when they are on the list, or when there is no list that counts', async () => {
-      const [ann, eve] = [await issueClient(authority, { commonName: 'ann' }), await issueClient(authority, { commonName: 'eve' })]
+      const [ann, eve] = [
+        await issueClient(authority, { commonName: 'ann' }),
+        await issueClient(authority, { commonName: 'eve' })
+      ]
       const crl = await revoke(authority, [eve.cert])
       const { port, links } = await serve(await server(), { ...required, crl: 'crl.pem' }, { 'crl.pem': crl })
       await dialTo(transport('client', withPair(ann)), port, own)

@@ -53,7 +53,8 @@ export class Relay {
     this.ports.add(back.address().port)
     back.on('message', (packet) => {
       this.down += packet.length
-      if (this.passes(packet, 'down') && this.passesFrom(this.#client)) this.#front.send(packet, this.#client, '127.0.0.1')
+      if (this.passes(packet, 'down') && this.passesFrom(this.#client))
+        this.#front.send(packet, this.#client, '127.0.0.1')
     })
   }
 
