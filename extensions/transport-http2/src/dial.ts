@@ -14,6 +14,10 @@ import { ERROR, FIRST_OFFERS, LINK, numberOf, OFFERS, STREAMS, sessionOptions, V
 /** Statuses with which a proxy says that the server behind it is not there now. */
 const LATER = [502, 503, 504]
 
+/** Where a frame says of which type it is. */
+const TYPE = 3
+const SETTINGS = 4
+
 /** What dialing needs. */
 export interface DialParts {
   readonly to: DialOptions &
@@ -65,6 +69,11 @@ const ask = (
       ...(tls === undefined ? {} : { tls })
     }
     const pipe = new Pipe(socket)
+    // A server begins with a SETTINGS frame, RFC 9113 section 3.4. Of anything else nghttp2 says nothing but good-bye.
+    socket.once('data', (first: Buffer) => {
+      if (first.length <= TYPE || first[TYPE] === SETTINGS) return
+      fail(new RystraError('connect.refused', { detail: `${where}, HTTP/2 is not spoken there` }))
+    })
     const session = http2.connect(`${tls === undefined ? 'http' : 'https'}://${name}`, {
       createConnection: () => pipe,
       // The server can ask for nothing.

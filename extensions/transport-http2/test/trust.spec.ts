@@ -54,6 +54,8 @@ describe('HTTP/2 over TLS', () => {
     keep('ca', ca)
     keep('good', await issueServer(ca, { commonName: 'server', names: ['127.0.0.1'] }))
     keep('elsewhere', await issueServer(ca, { commonName: 'server', names: ['elsewhere.test'] }))
+    const past = { notBefore: new Date(Date.now() - 10 * 86_400_000), days: 5 }
+    keep('old', await issueServer(ca, { commonName: 'server', names: ['127.0.0.1'], ...past }))
     keep('client', await issueClient(ca, { commonName: 'client' }))
     const gone = await issueClient(ca, { commonName: 'gone' })
     keep('gone', gone)
@@ -70,6 +72,7 @@ describe('HTTP/2 over TLS', () => {
     const ca = { ca: 'ca.pem' }
     expect(await dial(await listen(cert('good')), ca)).to.equal('linked')
     expect(await dial(await listen(cert('elsewhere')), ca)).to.equal('tls.wrong-host')
+    expect(await dial(await listen(cert('old')), ca)).to.equal('tls.expired')
     const own = await listen({})
     expect(await dial(own, {})).to.equal('tls.untrusted')
     expect(await dial(own, { fingerprint: 'ab'.repeat(32) })).to.equal('tls.wrong-fingerprint')
