@@ -1,3 +1,4 @@
+import { Headed, type Sink } from './headed.js'
 import type { RawReader, RawStream, Verdict } from './raw.js'
 
 /** Sees, and may change, each chunk of one direction. An empty answer drops the chunk; a throw resets both streams. */
@@ -42,9 +43,6 @@ export interface Pump {
   reset(error?: Error): void
 }
 
-/** What a step writes to. */
-type Sink = Pick<RawStream, 'write' | 'end'>
-
 /** Passes bytes from one stream to the next; counts them, and nothing else. */
 class Step implements RawReader {
   bytes = 0
@@ -66,71 +64,6 @@ class Step implements RawReader {
   /** Sends elsewhere from now on. */
   redirect(to: Sink): void {
     this.#to = to
-  }
-}
-
-/** Chunks up to this size are copied behind the head, so that both leave in one write. */
-const SMALL = 8 * 1024
-
-const nothing = Buffer.alloc(0)
-
-/** Stands in front of a sink until the head is sent. */
-class Headed implements Sink {
-  #head: Buffer
-  readonly #to: RawStream
-  readonly #sent: () => void
-  #timer: NodeJS.Timeout | undefined
-  #turn: NodeJS.Immediate | undefined
-
-  constructor(head: Buffer, wait: number, to: RawStream, sent: () => void) {
-    this.#head = head
-    this.#to = to
-    this.#sent = sent
-    if (wait > 0) this.#timer = setTimeout(() => this.#flush(), wait)
-    // One turn for what has arrived already, which is read in the next.
-    else
-      this.#turn = setImmediate(() => {
-        this.#turn = setImmediate(() => this.#flush())
-      })
-  }
-
-  write(buffer: Buffer, start: number, end: number, shared: boolean): boolean {
-    const head = this.#take()
-    if (end - start > SMALL) {
-      this.#to.write(head, 0, head.length, false)
-      return this.#to.write(buffer, start, end, shared)
-    }
-    const both = Buffer.allocUnsafe(head.length + end - start)
-    head.copy(both)
-    buffer.copy(both, head.length, start, end)
-    return this.#to.write(both, 0, both.length, false)
-  }
-
-  end(): void {
-    this.#flush()
-    this.#to.end()
-  }
-
-  /** The stream is over: there is nobody to send it to. */
-  stop(): void {
-    clearTimeout(this.#timer)
-    if (this.#turn !== undefined) clearImmediate(this.#turn)
-    // An idle stream keeps nothing of its head.
-    this.#timer = undefined
-    this.#turn = undefined
-    this.#head = nothing
-  }
-
-  #take(): Buffer {
-    const head = this.#head
-    this.stop()
-    this.#sent()
-    return head
-  }
-
-  #flush(): void {
-    const head = this.#take()
-    this.#to.write(head, 0, head.length, false)
   }
 }
 

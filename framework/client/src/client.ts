@@ -1,20 +1,18 @@
 import { EventEmitter } from 'node:events'
 import { randomBytes } from 'node:crypto'
 import type { ResolvedClient, RystraConfig } from '@rystra/config'
-import { Kernel } from '@rystra/kernel'
+import type { Kernel } from '@rystra/kernel'
 import { type ProxySpec, RystraError, type SessionInfo, silentLog, toRystraError } from '@rystra/model'
 import type { ReloadContext } from '@rystra/plugin'
-import { Backoff, drained, orElse } from '@rystra/session'
+import { drained, orElse } from '@rystra/session'
 import { ClientSession, type ClientSessionEvents } from './client-session.js'
 import type { ClientEvents, PublishedHere, VisitingHere } from './events.js'
 import { HANDLER, type StreamHandler } from './handlers.js'
 import { baseOf, type ClientOptions, clientHalf, sameServer, usesOf } from './options.js'
+import { Patience } from './patience.js'
 import { expand, Publications } from './publications.js'
 import type { ClientState } from './state.js'
 import { Visitors } from './visitors.js'
-
-/** Milliseconds a session has to last before the next loss counts as the first again. */
-const STABLE = 10_000
 
 /** Milliseconds a server has to take the end of a session in good order. */
 const FAREWELL = 500
@@ -30,7 +28,7 @@ export class Client extends EventEmitter<ClientEvents> {
   readonly #visitors: Visitors
   readonly #instance = randomBytes(8).toString('hex')
   readonly #stop = new AbortController()
-  readonly #backoff: Backoff
+  readonly #patience: Patience
   #end!: { resolve: () => void; reject: (error: RystraError) => void }
   #session: ClientSession | undefined
   /** Sessions that the server is closing, with the streams that are still open. */
@@ -38,7 +36,6 @@ export class Client extends EventEmitter<ClientEvents> {
   #starting = false
   /** The last of the reloads, which are done one at a time. */
   #reloads: Promise<unknown> = Promise.resolve()
-  #started = false
   /** A client that waits to try again has no socket that would keep the process up. */
   #alive: NodeJS.Timeout | undefined
   #stopping: Promise<void> | undefined
@@ -56,7 +53,7 @@ export class Client extends EventEmitter<ClientEvents> {
       events: this,
       handlers: new Map()
     }
-    this.#backoff = new Backoff(config.reconnect)
+    this.#patience = new Patience(this.#state, this.#stop.signal)
     this.#publications = new Publications(this.#state)
     this.#visitors = new Visitors(this.#state)
     this.closed = new Promise((resolve, reject) => {
@@ -113,7 +110,7 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /** Dials until a session is up. Throws what cannot pass by itself. */
   async #connect(): Promise<void> {
-    const { log, clock } = this.#state
+    const { log } = this.#state
     for (;;) {
       const { config } = this.#state
       try {
@@ -124,10 +121,7 @@ export class Client extends EventEmitter<ClientEvents> {
         }
         if (session.closed) throw new RystraError('session.lost')
         this.#session = session
-        this.#started = true
-        clock.after(STABLE, () => {
-          if (this.#session === session && !session.closed) this.#backoff.reset()
-        })
+        this.#patience.connected(() => this.#session === session && !session.closed)
         log.info({ session: session.info.id, muxer: session.info.muxer }, 'connected')
         session.announce()
         this.emit('connected', session.info)
@@ -137,35 +131,10 @@ export class Client extends EventEmitter<ClientEvents> {
       } catch (cause) {
         if (this.#stop.signal.aborted) throw new RystraError('session.closing', { side: 'client' })
         const error = toRystraError(cause, 'session.lost')
-        if (this.#isFinal(error) || this.#backoff.attempts >= config.reconnect.attempts) throw error
-        await this.#wait(error)
+        if (this.#patience.endsWith(error)) throw error
+        await this.#patience.wait(error)
       }
     }
-  }
-
-  /**
-   * Before the first session an error that cannot pass by itself is a mistake in what this client was told. Afterwards it
-   * has worked once, and whatever is in the way, a captive portal or a server with the wrong configuration, may go again;
-   * all but a successor under the same id.
-   */
-  #isFinal(error: RystraError): boolean {
-    return this.#started ? error.code === 'session.replaced' : !error.retryable
-  }
-
-  #wait(error: RystraError): Promise<void> {
-    const delay = this.#backoff.next()
-    const attempt = this.#backoff.attempts
-    this.#state.log.warn({ err: error, attempt, delay }, 'no session; trying again')
-    this.emit('reconnecting', { attempt, delay, error })
-    return new Promise((resolve) => {
-      const done = (): void => {
-        cancel()
-        this.#stop.signal.removeEventListener('abort', done)
-        resolve()
-      }
-      const cancel = this.#state.clock.after(delay, done)
-      this.#stop.signal.addEventListener('abort', done)
-    })
   }
 
   readonly #events: ClientSessionEvents = {
@@ -198,11 +167,12 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /** After a session was lost. */
   #again(error: RystraError): void {
-    if (this.#isFinal(error)) {
+    if (this.#patience.isFinal(error)) {
       void this.#fail(error)
       return
     }
-    this.#wait(error)
+    this.#patience
+      .wait(error)
       .then(() => this.#connect())
       .catch((failure: unknown) => this.#fail(toRystraError(failure)))
   }
@@ -210,7 +180,7 @@ export class Client extends EventEmitter<ClientEvents> {
   async #fail(error: RystraError): Promise<void> {
     if (this.#stop.signal.aborted) return
     this.#state.log.error({ err: error }, 'giving up')
-    if (this.#started) this.#end.reject(error)
+    if (this.#patience.proven) this.#end.reject(error)
     await this.stop({ drain: 0 })
   }
 
@@ -308,28 +278,5 @@ export class Client extends EventEmitter<ClientEvents> {
     await this.kernel.stop()
     clearInterval(this.#alive)
     this.#end.resolve()
-  }
-}
-
-/**
- * Makes a client: checks the configuration, loads the extensions and sets them up. Nothing is dialed before
- * {@link Client.start}. Rejects with `config.*`, `extension.*` or `registry.*`.
- */
-export const createClient = async (config: RystraConfig, options: ClientOptions = {}): Promise<Client> => {
-  const base = baseOf(config, options)
-  const uses = await usesOf(config, options)
-  const kernel = new Kernel({
-    side: 'client',
-    ...(options.dir === undefined ? {} : { dir: options.dir }),
-    ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
-    ...(options.log === undefined ? {} : { log: options.log }),
-    ...(options.clock === undefined ? {} : { clock: options.clock })
-  })
-  await kernel.provision(uses)
-  try {
-    return new Client(clientHalf(base, kernel.current), kernel, options)
-  } catch (error) {
-    await kernel.stop()
-    throw error
   }
 }

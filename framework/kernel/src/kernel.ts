@@ -3,7 +3,6 @@ import {
   type Clock,
   type GenerationRef,
   type Generations,
-  type Logger,
   type Metrics,
   type ReloadContext,
   RystraError,
@@ -16,29 +15,8 @@ import { Draft, Generation } from './generation.js'
 import { type Inspection, inspectGeneration } from './inspect.js'
 import { Instance, type InstanceHost, type InstancePlan } from './instance.js'
 import { MetricStore } from './metrics.js'
+import type { KernelOptions } from './kernel-options.js'
 import { type KernelUse, planUses } from './plan.js'
-
-/** What a kernel is made with. */
-export interface KernelOptions {
-  /** Which end it runs. */
-  readonly side: Side
-  /** Relative paths in options start here. @default the working directory */
-  readonly dir?: string
-  /** Where extensions keep what has to outlast the process. @default `.rystra` in `dir` */
-  readonly stateDir?: string
-  /** @default says nothing */
-  readonly log?: Logger
-  /** @default the time of this machine */
-  readonly clock?: Clock
-  /** @default a {@link MetricStore} */
-  readonly metrics?: Metrics
-  /** Milliseconds for which what a reload removed keeps running while something that began before still holds it. @default 30000 */
-  readonly drain?: number
-  /** Milliseconds an extension may take to start, 0 for no limit: long enough to reach a slow disk or service. @default 30000 */
-  readonly startTimeout?: number
-  /** Milliseconds an extension may take to stop, 0 for no limit; then it is left behind. @default 10000 */
-  readonly stopTimeout?: number
-}
 
 /**
  * What a kernel is doing. `failed` is a start that failed: everything was stopped again, and only {@link Kernel.stop} is

@@ -1,0 +1,61 @@
+import type { RystraError } from '@rystra/model'
+import { Backoff } from '@rystra/session'
+import type { ClientState } from './state.js'
+
+/** Milliseconds a session has to last before the next loss counts as the first again. */
+const STABLE = 10_000
+
+/** When a client dials again, and when it gives up. */
+export class Patience {
+  readonly #state: ClientState
+  readonly #stop: AbortSignal
+  readonly #backoff: Backoff
+  /** Whether there has been a session. */
+  proven = false
+
+  constructor(state: ClientState, stop: AbortSignal) {
+    this.#state = state
+    this.#stop = stop
+    this.#backoff = new Backoff(state.config.reconnect)
+  }
+
+  /** A session is up. @param lasts whether it still is */
+  connected(lasts: () => boolean): void {
+    this.proven = true
+    this.#state.clock.after(STABLE, () => {
+      if (lasts()) this.#backoff.reset()
+    })
+  }
+
+  /**
+   * Before the first session an error that cannot pass by itself is a mistake in what this client was told. Afterwards it
+   * has worked once, and whatever is in the way, a captive portal or a server with the wrong configuration, may go again;
+   * all but a successor under the same id.
+   */
+  isFinal(error: RystraError): boolean {
+    return this.proven ? error.code === 'session.replaced' : !error.retryable
+  }
+
+  /** Whether a dial that failed so was the last. */
+  endsWith(error: RystraError): boolean {
+    return this.isFinal(error) || this.#backoff.attempts >= this.#state.config.reconnect.attempts
+  }
+
+  /** Says so, and waits for the next try, or for the stop. */
+  wait(error: RystraError): Promise<void> {
+    const { log, clock, events } = this.#state
+    const delay = this.#backoff.next()
+    const attempt = this.#backoff.attempts
+    log.warn({ err: error, attempt, delay }, 'no session; trying again')
+    events.emit('reconnecting', { attempt, delay, error })
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel()
+        this.#stop.removeEventListener('abort', done)
+        resolve()
+      }
+      const cancel = clock.after(delay, done)
+      this.#stop.addEventListener('abort', done)
+    })
+  }
+}

@@ -1,0 +1,23 @@
+import type { Clock, Logger, Metrics, Side } from '@rystra/plugin'
+
+/** What a kernel is made with. */
+export interface KernelOptions {
+  /** Which end it runs. */
+  readonly side: Side
+  /** Relative paths in options start here. @default the working directory */
+  readonly dir?: string
+  /** Where extensions keep what has to outlast the process. @default `.rystra` in `dir` */
+  readonly stateDir?: string
+  /** @default says nothing */
+  readonly log?: Logger
+  /** @default the time of this machine */
+  readonly clock?: Clock
+  /** @default a {@link MetricStore} */
+  readonly metrics?: Metrics
+  /** Milliseconds for which what a reload removed keeps running while something that began before still holds it. @default 30000 */
+  readonly drain?: number
+  /** Milliseconds an extension may take to start, 0 for no limit: long enough to reach a slow disk or service. @default 30000 */
+  readonly startTimeout?: number
+  /** Milliseconds an extension may take to stop, 0 for no limit; then it is left behind. @default 10000 */
+  readonly stopTimeout?: number
+}
