@@ -1,7 +1,7 @@
 import { fingerprintOf, type KeyPair, selfSigned } from '@rystra/certificates'
 import { SharedPorts } from '@rystra/net'
 import type { Listener, ListenOptions, Side, StreamLink, Transport } from '@rystra/plugin'
-import { setUpExtension } from '@rystra/testkit'
+import { FakeClock, setUpExtension } from '@rystra/testkit'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -26,8 +26,8 @@ export const folder = (files: Readonly<Record<string, string>> = {}): string => 
   return dir
 }
 
-export const transport = (side: Side, dir: string, options: Options = {}): Transport =>
-  setUpExtension(transportQuic(options), side, { dir, stateDir: dir }).registered('transports')[0] as Transport
+export const transport = (side: Side, dir: string, options: Options = {}, clock = new FakeClock()): Transport =>
+  setUpExtension(transportQuic(options), side, { dir, stateDir: dir, clock }).registered('transports')[0] as Transport
 
 export const pairOf = (() => {
   let pair: Promise<KeyPair> | undefined
@@ -41,6 +41,7 @@ export interface Listening {
   readonly links: StreamLink[]
   onLink: (link: StreamLink) => void
   readonly dir: string
+  readonly clock: FakeClock
   /** Fields of a dial that trusts it. */
   readonly trust: { fingerprint: string }
 }
@@ -55,13 +56,15 @@ export const startListening = async (
   const dir = folder({ 'cert.pem': pair.cert, 'key.pem': pair.key, ...files })
   const links: StreamLink[] = []
   const to: ListenOptions = { transport: 'quic', host: '127.0.0.1', port, cert: 'cert.pem', key: 'key.pem', ...fields }
+  const clock = new FakeClock()
   const listening = {
+    clock,
     links,
     dir,
     onLink: (_link: StreamLink): void => {},
     trust: { fingerprint: fingerprintOf(pair.cert) }
   }
-  const listener = await transport('server', dir, options).listen(
+  const listener = await transport('server', dir, options, clock).listen(
     to,
     (link) => {
       if (link.kind !== 'streams') throw new Error('quic carries streams')

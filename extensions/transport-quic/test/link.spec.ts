@@ -185,7 +185,7 @@ describe('a link of quic', () => {
     await dialTo(transport('client', listening.dir), listening.port, listening.trust)
     writeFileSync(path.join(listening.dir, 'cert.pem'), pair.cert)
     writeFileSync(path.join(listening.dir, 'key.pem'), pair.key)
-    listening.clock.tick(6000)
+    listening.clock.advance(6000)
     const client = transport('client', listening.dir)
     let error: unknown
     for (let round = 0; round < 50; round++) {
