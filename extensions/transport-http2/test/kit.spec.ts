@@ -17,18 +17,15 @@ before(async () => {
 
 after(() => rmSync(dir, { recursive: true, force: true }))
 
-/** What a stream may hold is its window, whatever that is; a smaller one is quicker to fill. */
-const window = 2 * 1024 * 1024
-
 transportKit(
-  { transport: transportHttp2({ window }), name: 'h2c', links: 'streams' },
+  { transport: transportHttp2(), name: 'h2c', links: 'streams' },
   { title: 'transport-http2 as a transport, without TLS' }
 )
 
 transportKit(
   {
     transport: (side: Side) => {
-      const setUp = setUpExtension(transportHttp2({ window }), side, { dir, stateDir: dir })
+      const setUp = setUpExtension(transportHttp2(), side, { dir, stateDir: dir })
       const found = (setUp.registered('transports') as Transport[]).find(({ name }) => name === 'http2')
       return found as Transport
     },
