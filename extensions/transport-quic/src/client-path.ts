@@ -29,8 +29,8 @@ export interface Target {
   readonly log: Logger
   onReady(link: QuicLink): void
   onTicket(ticket: Ticket): void
-  /** Called once. */
-  onGone(error: Error | undefined): void
+  /** Called once. `confirmed`: whether the handshake was done. */
+  onGone(error: Error | undefined, confirmed: boolean): void
 }
 
 interface Socket {
@@ -167,7 +167,7 @@ export class ClientPath implements LinkHost {
     this.#keepTicket()
     for (const { udp } of [this.#socket, ...this.#old]) void udp.close()
     this.#old.clear()
-    this.#target.onGone(error === undefined ? undefined : this.#refine(error))
+    this.#target.onGone(error === undefined ? undefined : this.#refine(error), this.#confirmed)
   }
 
   /** An alert says less than the certificate does. */

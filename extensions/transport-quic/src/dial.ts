@@ -101,8 +101,8 @@ export const dial = async (
           }
         },
         onTicket: (fresh) => tickets.keep(target, fresh),
-        onGone: (error) => {
-          if (error !== undefined) tickets.forget(target)
+        onGone: (error, confirmed) => {
+          if (!confirmed) tickets.forget(target)
           if (path !== undefined) attempts.delete(path)
           lost(error ?? new RystraError('connect.unreachable', { detail: `${where}, closed` }))
         }

@@ -157,7 +157,11 @@ describe('a link of quic', () => {
   })
 
   it('gives up the reader that holds the most when too much is unread, and no other', async () => {
-    const { listening, link } = await linked({ maxSessionBuffer: 1024 * 1024, streamWindow: 512 * 1024, maxPacket: 9000 })
+    const { listening, link } = await linked({
+      maxSessionBuffer: 1024 * 1024,
+      streamWindow: 512 * 1024,
+      maxPacket: 9000
+    })
     const stuck: Duplex[] = []
     ;(listening.links[0] as StreamLink).onStream = (stream) => {
       stream.on('error', () => {})
@@ -202,6 +206,8 @@ describe('a link of quic', () => {
     const missing = (): Promise<never> => Promise.reject(new Error('Cannot find module\nand much more'))
     const error = await loadQuiche(missing).catch((thrown: unknown) => thrown)
     expect(error).to.include({ code: 'transport.unsupported' })
-    expect((error as Error).message).to.include(process.platform).and.not.include('\n')
+    expect((error as Error).message)
+      .to.include(process.platform)
+      .and.not.include('\n')
   })
 })
