@@ -92,7 +92,7 @@ export class Bench {
     const route = await peer.start({ host: loopback, port }, this.#scratch)
     await untilEchoes(route.address, signal)
     this.#results.set(peer.name, { name: peer.name, title: peer.title, values: {}, failures: [] })
-    return { name: peer.name, route, port }
+    return { name: peer.name, route, port, ...(peer.plain === true ? { muxer: peer.muxer } : {}) }
   }
 
   async #rounds(ways: readonly Way[], signal: AbortSignal): Promise<void> {
@@ -138,6 +138,14 @@ export class Bench {
         keep('connections', await measureNew(this.#load, way, this.#options))
       })
     }
+    const { links } = way.route
+    if (measures.has('links') && links !== undefined) {
+      await this.#try(way, 'links', async () => {
+        const milliseconds = this.#options.connecting
+        keep('links', await links({ milliseconds, resumed: false }))
+        keep('resumed', await links({ milliseconds, resumed: true }))
+      })
+    }
   }
 
   async #memory(ways: readonly Way[], signal: AbortSignal): Promise<void> {
@@ -156,12 +164,12 @@ export class Bench {
       }
     }
     if (!measures.has('clients')) return
-    for (const way of ways.filter(({ route }) => route.ends !== undefined)) {
+    for (const way of ways.filter(({ muxer }) => muxer !== undefined)) {
       signal.throwIfAborted()
       this.#progress(`${clients} idle clients: ${way.name}`)
       await this.#try(way, 'idle clients', async () => {
         const result = this.#results.get(way.name) as RouteResult
-        result.clients = await measureClients(this.#scratch, way.name.slice('rystra-'.length), clients)
+        result.clients = await measureClients(this.#scratch, way.muxer as string, clients)
       })
     }
   }

@@ -54,6 +54,11 @@ export const goals = (routes: readonly RouteResult[]): Goal[] => {
     ...bulk.map((key) => ratio('rystra-direct', key, ['rathole'], { least: 1.4 })),
     ...bulk.map((key) => ratio('rystra-yamux', key, ['rathole'], { least: 1.3 })),
     ...bulk.map((key) => ratio('rystra-yamux', key, ['frp-mux'], { least: 2.5 })),
+    ...bulk.flatMap((key) => [
+      ratio('rystra-tls-yamux', key, ['frp'], { least: 1.7 }),
+      ratio('rystra-tls-yamux', key, ['stunnels'], { least: 1 })
+    ]),
+    ratio('rystra-tls-yamux', 'p50', ['frp'], { most: 0.65 }),
     ...both.flatMap((name) => [
       ratio(name, 'p50', ['rathole'], { most: 1 }),
       ratio(name, 'p99', ['rathole'], { most: 1.2 }),

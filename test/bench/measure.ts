@@ -12,6 +12,8 @@ export interface Way {
   readonly route: Route
   /** The port of the service that this route alone leads to. */
   readonly port: number
+  /** The muxer of ours on plain TCP, whose idle clients are measured too. */
+  readonly muxer?: string | undefined
 }
 
 /** The two processes that make the load. */

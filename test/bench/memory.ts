@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Load, settle, type Way } from './measure.js'
 import type { Memory } from './peer.js'
-import { type End, startEnd } from './peers/rystra.js'
+import { type End, type Served, startEnd } from './peers/rystra.js'
 import type { Scratch } from './scratch.js'
 import { residentBytes } from './usage.js'
 
@@ -60,7 +60,7 @@ const processes = 4
 export const measureClients = async (scratch: Scratch, muxer: string, count: number): Promise<ClientMemory> => {
   const token = randomBytes(24).toString('base64url')
   const server = startEnd(scratch)
-  const port = await server.remote.call<number>('server', { token, sessions: count + 100 })
+  const { port } = await server.remote.call<Served>('server', { token, sessions: count + 100 })
   const before = { own: sum(await server.memory()), resident: residentBytes([server.pid]) }
   const parts = Math.min(processes, count)
   const share = (part: number): number => Math.floor(count / parts) + (part < count % parts ? 1 : 0)

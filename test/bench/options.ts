@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 
 /** What is measured. */
-export const measures = ['bulk', 'latency', 'connections', 'streams', 'clients'] as const
+export const measures = ['bulk', 'latency', 'connections', 'links', 'streams', 'clients'] as const
 export type Measure = (typeof measures)[number]
 
 /** What the bench was asked to do, and for how long. */

@@ -17,6 +17,13 @@ export interface Ends {
   readonly client: () => Promise<Memory>
 }
 
+/** How links are to be dialed, one after the other, and dropped when they are up. */
+export interface LinksTask {
+  readonly milliseconds: number
+  /** Whether a link may use what an earlier one left behind, a session ticket for example. */
+  readonly resumed: boolean
+}
+
 /** A way from visitor to service that is up. */
 export interface Route {
   /** Where visitors connect. */
@@ -25,6 +32,8 @@ export interface Route {
   readonly pids: readonly number[]
   /** Only ours can be asked. */
   readonly ends?: Ends
+  /** Only ours: links per second between the two ends. */
+  readonly links?: (task: LinksTask) => Promise<number>
 }
 
 /** One way to reach a service, ours or another's. */
@@ -35,6 +44,10 @@ export interface Peer {
   readonly title: string
   /** Programs that have to be there; the peer is left out, and named, when one is not. */
   readonly programs: readonly string[]
+  /** Ours: the muxer, unless the transport multiplexes by itself. */
+  readonly muxer?: string
+  /** Ours: over plain TCP, where idle clients are measured too. */
+  readonly plain?: boolean
   /** Brings it up between a new address and the service. Throws with a reason for people. */
   start(service: Address, scratch: Scratch): Promise<Route>
 }

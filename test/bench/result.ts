@@ -2,7 +2,7 @@ import type { ClientMemory, StreamMemory } from './memory.js'
 import type { Series } from './statistics.js'
 
 /** What is measured in rounds: throughput with 1 and 8 streams, CPU, round trips, new connections. */
-export type MetricKey = 'up1' | 'down1' | 'up8' | 'down8' | 'cpu' | 'p50' | 'p99' | 'connections'
+export type MetricKey = 'up1' | 'down1' | 'up8' | 'down8' | 'cpu' | 'p50' | 'p99' | 'connections' | 'links' | 'resumed'
 
 /** One column of the table. */
 export interface Metric {
@@ -20,7 +20,9 @@ export const metrics: readonly Metric[] = [
   { key: 'cpu', title: 'CPU s/GB', digits: 2 },
   { key: 'p50', title: 'p50 µs', digits: 0 },
   { key: 'p99', title: 'p99 µs', digits: 0 },
-  { key: 'connections', title: 'new conn/s', digits: 0 }
+  { key: 'connections', title: 'new conn/s', digits: 0 },
+  { key: 'links', title: 'links/s', digits: 0 },
+  { key: 'resumed', title: 'resumed/s', digits: 0 }
 ]
 
 /** All that was found out about one route. */

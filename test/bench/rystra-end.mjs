@@ -2,6 +2,7 @@
  * One end of Rystra, or many clients, as a process of its own: plain JavaScript on the built packages, as a user would run it.
  * Started by peers/rystra.ts with --expose-gc, and asked over IPC; see load/remote.ts for the form.
  */
+import { setUpExtension } from '@rystra/testkit'
 import { createClient, createServer } from 'rystra'
 
 const log = { level: 'error' }
@@ -16,30 +17,34 @@ const start = async (end) => {
 }
 
 const methods = {
-  /** A server on any free port of loopback. Answers with the port. */
-  async server({ token, sessions }) {
-    const server = await createServer({
-      log,
-      extensions: [{ use: '@rystra/auth-token', options: { tokens: [{ identity: 'bench', token }] } }],
-      server: {
-        listen: [{ transport: 'tcp', host: '127.0.0.1', port: 0 }],
-        publish: { host: '127.0.0.1', ports: ['20000-32000'] },
-        limits: { sessions, streamsPerSession: 50_000 }
-      }
-    })
+  /** A server on any free port of loopback. Answers with the port, and with what clients need besides. */
+  async server({ token, sessions, transport = 'tcp', packages = [], dir }) {
+    const server = await createServer(
+      {
+        log,
+        extensions: [{ use: '@rystra/auth-token', options: { tokens: [{ identity: 'bench', token }] } }, ...packages],
+        server: {
+          listen: [{ transport, host: '127.0.0.1', port: 0 }],
+          publish: { host: '127.0.0.1', ports: ['20000-32000'] },
+          limits: { sessions, streamsPerSession: 50_000 }
+        }
+      },
+      { stateDir: dir }
+    )
     await start(server)
-    return server.listening[0].port
+    const [{ port, join = {} }] = server.listening
+    return { port, join }
   },
 
   /** `count` clients with one proxy each. Answers with the address of the first one's. */
-  async clients({ token, port, muxer, service, count, name }) {
+  async clients({ token, port, muxer, service, count, name, transport = 'tcp', packages = [], join = {} }) {
     const one = async (index) => {
       const client = await createClient({
         log,
-        extensions: [{ use: '@rystra/auth-token', options: { token } }],
+        extensions: [{ use: '@rystra/auth-token', options: { token } }, ...packages],
         client: {
           id: `${name}-${index}`,
-          connect: { transport: 'tcp', host: '127.0.0.1', port, muxer },
+          connect: { transport, host: '127.0.0.1', port, ...(muxer === undefined ? {} : { muxer }), ...join },
           proxies: [{ name: `${name}-${index}`, kind: 'tcp', local: service }]
         }
       })
@@ -50,6 +55,41 @@ const methods = {
       await Promise.all(Array.from({ length: Math.min(16, count - index) }, (_, more) => one(index + more)))
     }
     return first.proxies[0].address
+  },
+
+  /**
+   * Links dialed in `milliseconds`, eight at a time, per second. `resumed`: with what an earlier link left behind, where the
+   * transport has something of the kind.
+   */
+  async links({ port, transport, package: name, join = {}, milliseconds, resumed }) {
+    const { default: extension } = await import(name)
+    const setUp = () =>
+      setUpExtension(extension(), 'client')
+        .registered('transports')
+        .find((one) => one.name === transport)
+    const to = { transport, host: '127.0.0.1', port, ...join }
+    const { signal } = new AbortController()
+    const drop = (link) => {
+      if (link.kind === 'bytes') link.duplex.on('error', () => {}).destroy()
+      else link.destroy()
+    }
+    const same = setUp()
+    if (resumed) {
+      const first = await same.dial(to, signal)
+      // What lets the next one resume comes behind the handshake.
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      drop(first)
+    }
+    const begin = performance.now()
+    let count = 0
+    const worker = async () => {
+      while (performance.now() - begin < milliseconds) {
+        drop(await (resumed ? same : setUp()).dial(to, signal))
+        count += 1
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, worker))
+    return (count * 1000) / (performance.now() - begin)
   },
 
   /** What is in use after a collection. */
