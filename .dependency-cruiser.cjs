@@ -19,12 +19,12 @@ module.exports = {
     ...framework,
     {
       name: 'extension-imports-only-contracts',
-      comment: 'An extension imports the contracts, net, tls and third parties; no other extension, no kernel.',
+      comment: 'An extension imports the contracts, net, tls, udp and third parties; no other extension, no kernel.',
       severity: 'error',
       from: { path: '^extensions/([^/]+)/src/' },
       to: {
         path: '^(framework|extensions|cli|examples|test|scripts)/',
-        pathNot: ['^framework/(plugin|model|bytes|protocol|net|tls)/', '^extensions/$1/']
+        pathNot: ['^framework/(plugin|model|bytes|protocol|net|tls|udp)/', '^extensions/$1/']
       }
     },
     {
@@ -34,7 +34,7 @@ module.exports = {
       from: { path: '^extensions/([^/]+)/test/' },
       to: {
         path: '^(framework|extensions|cli|examples|test|scripts)/',
-        pathNot: ['^framework/(plugin|model|bytes|protocol|net|tls|certificates|testkit)/', '^extensions/$1/']
+        pathNot: ['^framework/(plugin|model|bytes|protocol|net|tls|udp|certificates|testkit)/', '^extensions/$1/']
       }
     },
     {

@@ -1,9 +1,10 @@
 import type { TSchema } from '@sinclair/typebox'
-import type { Address, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
+import type { Address, Logger, ProxySpec, RystraError, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
 import type { Socket as UdpSocket } from 'node:dgram'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HookCalls } from './calls.js'
+import type { Direction, Pacer } from './hooks.js'
 
 /** What a proxy kind asks the server to listen on. */
 export interface PublishAddress {
@@ -54,6 +55,22 @@ export interface OpenStreamOptions {
   readonly details?: Details
   /** Whether datagrams are wanted beside it. @default false */
   readonly datagrams?: boolean
+  /**
+   * It carries many visitors, each of whom is asked about by `PublishHost.admit`: hooks of the server are not asked
+   * about it, and limits do not count it. `info` says where visitors come to. @default false
+   */
+  readonly carrier?: boolean
+}
+
+/** A visitor that was let in without a stream of its own: one of many that share a stream, as those of UDP do. */
+export interface Admission {
+  readonly info: StreamInfo
+  /** See `OpenStreamContext.pace`. Who cannot wait drops what comes too early. */
+  readonly pace?: Pacer
+  /** What the `onData` taps make of a datagram: empty to drop it. A throw is to end the visitor. */
+  readonly tap?: (datagram: Buffer, direction: Direction) => Buffer
+  /** To be called once, when the visitor is gone: onCloseStream. `error` is left out when it went in good order. */
+  close(bytesToService: number, bytesToVisitor: number, error?: RystraError): void
 }
 
 /** Those who hold a key together: one proxy, or the members of a load-balancing group. */
@@ -112,6 +129,11 @@ export interface PublishHost {
    * rejects with `stream.*`. End or destroy the stream when it is done.
    */
   openStream(info: VisitorInfo, options?: OpenStreamOptions): Promise<OpenedStream>
+  /**
+   * Lets a visitor in that has no stream of its own: onOpenStream, limits, statistics. Throws or rejects with what refuses
+   * it: `stream.refused`, `stream.limit`, `hook.*`. Answers without a promise when no hook is concerned.
+   */
+  admit(info: VisitorInfo): Admission | Promise<Admission>
   /** Tells the client something that people may want to see, a request that was answered say. Dropped, and counted, in a flood. */
   tell(notice: Details): void
 }
@@ -150,6 +172,11 @@ export interface VisitHost {
   readonly signal: AbortSignal
   /** The session that is up now. */
   readonly session: SessionInfo | undefined
+  /**
+   * Waits for a session, `ms` milliseconds at most. Resolves at once when one is up, or when the entry is taken back; look
+   * at {@link session} for what came of it.
+   */
+  up(ms: number): Promise<void>
   /**
    * Opens a stream to the proxy that accepts visits under this name, and relays until both are done. A visitor who is
    * refused is reset.
