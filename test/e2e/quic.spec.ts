@@ -49,10 +49,10 @@ const startNat = async (server: number) => {
     back.close()
   })
   const forget = async (): Promise<void> => {
+    state.forgot += 1
     const next = listen(await bound())
     back.close()
     back = next
-    state.forgot += 1
   }
   return Object.assign(state, { forget })
 }

@@ -28,6 +28,7 @@ export interface QuicheConfig {
   setInitialMaxStreamsBidi(count: number): void
   setInitialMaxStreamsUni(count: number): void
   setActiveConnectionIdLimit(count: number): void
+  setDisableActiveMigration(disabled: boolean): void
   setCcAlgorithmName(name: string): void
   enablePacing(enabled: boolean): void
   enableDgram(enabled: boolean, receiveQueue: number, sendQueue: number): void
@@ -40,11 +41,6 @@ export interface QuicheClose {
   readonly isApp: boolean
   readonly errorCode: number
   readonly reason: Uint8Array
-}
-
-/** What happened to a path. */
-export interface PathEvent {
-  readonly type: 'New' | 'Validated' | 'FailedValidation' | 'Closed' | 'ReusedSourceConnectionId' | 'PeerMigrated'
 }
 
 /** The state machine of one connection; it never touches a socket or a clock. `null` means that there is nothing to do. */
@@ -74,13 +70,9 @@ export interface QuicheConnection {
   /** Milliseconds until {@link onTimeout} has to be called. */
   timeout(): number | null
   onTimeout(): void
-  migrateSource(local: HostPort): number
-  newSourceCid(id: Uint8Array, resetToken: bigint, retireIfNeeded: boolean): number
-  sourceCidsLeft(): number
-  retiredScidNext(): Uint8Array | null
-  availableDcids(): number
-  pathEventNext(): PathEvent | null
   sendAckEliciting(): void
+  /** Counts packets that were good. */
+  stats(): { readonly recv: number }
   close(app: boolean, code: number, reason: Uint8Array): unknown
   applicationProto(): Uint8Array
   serverName(): string | null

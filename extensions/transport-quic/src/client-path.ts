@@ -2,11 +2,12 @@ import { type Logger, RystraError } from '@rystra/plugin'
 import type { ClientTls } from '@rystra/tls'
 import net from 'node:net'
 import { performance } from 'node:perf_hooks'
-import type { HostPort, Path, Quiche, QuicheConfig } from './binding.js'
+import type { HostPort, Quiche, QuicheConfig } from './binding.js'
 import { leafOf } from './errors.js'
 import { newId } from './ids.js'
 import { type LinkHost, QuicLink } from './link.js'
 import type { QuicOptions } from './options.js'
+import { questionOf } from './remote.js'
 import type { Ticket } from './tickets.js'
 import { Turns } from './turns.js'
 import { Udp } from './udp.js'
@@ -33,20 +34,15 @@ export interface Target {
   onGone(error: Error | undefined, confirmed: boolean): void
 }
 
-interface Socket {
-  readonly udp: Udp
-  /** What quiche takes for its address: its own, or that of the one before. */
-  readonly local: HostPort
-}
-
 /** The client's end of a link: a socket that may be another one from now on, and an eye on whether anything still comes. */
 export class ClientPath implements LinkHost {
   readonly side = 'client'
   readonly link: QuicLink
   readonly #target: Target
   readonly #turns = new Turns()
-  readonly #old = new Set<Socket>()
-  #socket: Socket
+  readonly #old = new Set<Udp>()
+  readonly #remote: HostPort
+  #udp: Udp
   #watch: NodeJS.Timeout | undefined
   #lastHeard = performance.now()
   /** Since when something waits for an answer. */
@@ -60,18 +56,14 @@ export class ClientPath implements LinkHost {
 
   private constructor(target: Target, udp: Udp) {
     this.#target = target
-    this.#socket = this.#take(udp, udp.local)
+    this.#udp = this.#take(udp)
     const { quiche, address, port, tls, config, ticket } = target
-    const connection = quiche.Connection.connect(
-      tls.serverName ?? null,
-      newId(),
-      udp.local,
-      { host: address, port },
-      config
-    )
+    // The kernel lets nobody else in. quiche does not know zones (`fe80::1%eth0`).
+    this.#remote = { host: address.split('%')[0] as string, port }
+    const connection = quiche.Connection.connect(tls.serverName ?? null, newId(), udp.local, this.#remote, config)
     if (ticket !== undefined) connection.setSession(ticket.session)
-    this.#turns.onEnd = () => this.#socket.udp.settle()
-    this.link = new QuicLink(this, connection, { host: address, port }, udp.local)
+    this.#turns.onEnd = () => this.#udp.settle()
+    this.link = new QuicLink(this, connection, this.#remote, udp.local)
     const { keepAlive, rebindAfter } = target.options
     const period = Math.min(1000, Math.max(25, Math.min(keepAlive, rebindAfter) / 4))
     this.#watch = setInterval(() => this.#look(), period).unref()
@@ -93,18 +85,20 @@ export class ClientPath implements LinkHost {
 
   /** Where the packets come from now. */
   get local(): HostPort {
-    return this.#socket.udp.local
+    return this.#udp.local
   }
 
-  #take(udp: Udp, local: HostPort): Socket {
-    const socket: Socket = { udp, local }
-    udp.onPacket = (packet, host, port) => {
+  #take(udp: Udp): Udp {
+    udp.onPacket = (packet) => {
       this.#refusals = 0
-      this.link.receive(packet, host, port, local)
+      const question = questionOf(packet)
+      // Only who has the keys can answer, so it may be asked in the open.
+      if (question !== undefined) this.link.datagrams.arrived(question)
+      else this.link.receive(packet, this.#remote.host, this.#remote.port)
     }
-    udp.onError = (error) => this.#failed(error, socket)
+    udp.onError = (error) => this.#failed(error, udp)
     udp.onDrain = () => this.link.wake()
-    return socket
+    return udp
   }
 
   // LinkHost
@@ -118,7 +112,7 @@ export class ClientPath implements LinkHost {
   }
 
   get blocked(): boolean {
-    return this.#socket.udp.blocked
+    return this.#udp.blocked
   }
 
   get early(): boolean {
@@ -126,20 +120,18 @@ export class ClientPath implements LinkHost {
   }
 
   wake(link: QuicLink): void {
-    if (!this.#socket.udp.blocked) this.#turns.wake(link)
+    if (!this.#udp.blocked) this.#turns.wake(link)
   }
 
   slot(): Buffer {
-    return this.#socket.udp.slot()
+    return this.#udp.slot()
   }
 
-  send(slot: Buffer, length: number, path: Path, watch: boolean): void {
-    let { udp } = this.#socket
-    if (path.from.port !== this.#socket.local.port) {
-      for (const old of this.#old) if (old.local.port === path.from.port) udp = old.udp
-    }
-    udp.send(slot, length, path.to, watch)
+  send(slot: Buffer, length: number, to: HostPort, watch: boolean): void {
+    this.#udp.send(slot, length, to, watch)
   }
+
+  sendPlain(): void {}
 
   verify(link: QuicLink): Uint8Array {
     const leaf = leafOf(link.connection)
@@ -158,14 +150,10 @@ export class ClientPath implements LinkHost {
     this.#confirmed = true
   }
 
-  issued(): void {}
-
-  retired(): void {}
-
   gone(_link: QuicLink, error: Error | undefined): void {
     clearInterval(this.#watch)
     this.#keepTicket()
-    for (const { udp } of [this.#socket, ...this.#old]) void udp.close()
+    for (const udp of [this.#udp, ...this.#old]) void udp.close()
     this.#old.clear()
     this.#target.onGone(error === undefined ? undefined : this.#refine(error), this.#confirmed)
   }
@@ -198,10 +186,12 @@ export class ClientPath implements LinkHost {
     if (!this.#confirmed) return
     const silence = now - this.#lastHeard
     const { keepAlive, rebindAfter } = this.options
-    if ((silence >= keepAlive && !this.#pinged) || this.#refusals > 0) {
-      this.#pinged = true
-      link.connection.sendAckEliciting()
-      link.wake()
+    // Who only receives says nothing when it stops: a NAT may have forgotten us, and the server cannot find us.
+    const stopped = link.active && silence >= rebindAfter / 3
+    if (stopped || (silence >= keepAlive && !this.#pinged) || this.#refusals > 0) {
+      this.#pinged ||= !stopped
+      link.active = false
+      link.ping()
     }
     if (!link.waiting) this.#since = undefined
     else this.#since ??= now
@@ -238,28 +228,19 @@ export class ClientPath implements LinkHost {
   }
 
   #move(udp: Udp): void {
-    const before = this.#socket
-    let { local } = udp
-    try {
-      // With a new connection id nobody on the way can tell that it is the same link, RFC 9000 section 9.5.
-      if (this.link.connection.availableDcids() > 0) this.link.connection.migrateSource(local)
-      else local = before.local
-    } catch {
-      // To quiche nothing has changed; the server sees it as a NAT that forgot us.
-      local = before.local
-    }
-    this.#socket = this.#take(udp, local)
+    const before = this.#udp
+    this.#udp = this.#take(udp)
     this.#old.add(before)
     setTimeout(() => {
       this.#old.delete(before)
-      void before.udp.close()
+      void before.close()
     }, OLD).unref()
     this.log.debug({ port: udp.local.port }, 'quic: goes on from another port')
     this.link.moved()
   }
 
-  #failed(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (socket !== this.#socket || this.link.over) return
+  #failed(error: NodeJS.ErrnoException, udp: Udp): void {
+    if (udp !== this.#udp || this.link.over) return
     if (error.code === 'EMSGSIZE') this.link.mtu.shrink()
     else if (error.code !== 'ECONNREFUSED') {
       if (this.#confirmed) void this.rebind()

@@ -2,8 +2,8 @@ import type { DatagramChannel } from '@rystra/plugin'
 import type { QuicheConnection } from './binding.js'
 import type { PathMtu, Probe } from './path-mtu.js'
 
-/** The first byte of a message says what it is: somebody's, or a question about the size of packets, or its answer. */
-const Kind = { message: 0, probe: 1, answer: 2 } as const
+/** The first byte of a message says what it is: somebody's, a question about the size of packets, its answer, or the answer to one about an address. */
+const Kind = { message: 0, probe: 1, answer: 2, arrived: 3 } as const
 
 /** Bytes of a packet that are not the message: header, connection id, packet number, tag, frame. */
 const OVERHEAD = 1 + 16 + 4 + 16 + 3
@@ -13,6 +13,8 @@ export interface DatagramHost {
   readonly connection: QuicheConnection
   readonly mtu: PathMtu
   readonly carries: boolean
+  /** The answer to a question about an address. */
+  arrived(token: Uint8Array): void
   wake(): void
 }
 
@@ -57,6 +59,7 @@ export class Datagrams implements DatagramChannel {
     for (let message = connection.dgramRecvVec(); message !== null; message = connection.dgramRecvVec()) {
       const kind = message[0]
       if (kind === Kind.message) this.onMessage?.(message.subarray(1))
+      else if (kind === Kind.arrived) this.#host.arrived(message.subarray(1))
       else if (message.length < 5) continue
       else if (kind === Kind.probe) this.#answer(message)
       else if (kind === Kind.answer) this.#host.mtu.answered(Buffer.from(message).readUInt32BE(1))
@@ -67,6 +70,11 @@ export class Datagrams implements DatagramChannel {
     const answer = Buffer.from(probe.subarray(0, 5))
     answer[0] = Kind.answer
     this.#send(answer)
+  }
+
+  /** Tells that a question about our address was received. */
+  arrived(token: Uint8Array): void {
+    this.#send(Buffer.concat([Buffer.from([Kind.arrived]), token]))
   }
 
   /** Queues a message that fills a packet of the size to be tried. */

@@ -1,7 +1,7 @@
 import type { Address, Logger, StreamLink } from '@rystra/plugin'
 import type { ServerTls } from '@rystra/tls'
 import { randomBytes } from 'node:crypto'
-import type { HostPort, Path, Quiche, QuicheConfig } from './binding.js'
+import type { HostPort, Quiche, QuicheConfig } from './binding.js'
 import { checkClient } from './check-client.js'
 import { serverConfig } from './config.js'
 import { Revocations } from './crl.js'
@@ -141,7 +141,7 @@ export class Endpoint implements LinkHost {
     const key = packet.toString('latin1', at, at + size)
     const link = this.#routes.get(key)
     if (link !== undefined) {
-      link.receive(packet, host, port, this.#udp.local)
+      link.receive(packet, host, port)
       return
     }
     const admission = this.#gate.decide(packet, host, port)
@@ -153,10 +153,10 @@ export class Endpoint implements LinkHost {
     const connection = this.#quiche.Connection.accept(id, originalId, this.#udp.local, peer, this.#config)
     const link = new QuicLink(this, connection, peer, this.#udp.local)
     this.#keys.set(link, new Set())
-    this.issued(link, id)
+    this.#route(link, keyOf(id))
     this.#route(link, key)
     this.#gate.enter(link, peer.host)
-    link.receive(packet, peer.host, peer.port, this.#udp.local)
+    link.receive(packet, peer.host, peer.port)
     const error = connection.localError()
     // What cannot even be read gets no answer. A bad Hello does: its sender has to know.
     if (error !== null && error.errorCode < ALERT) link.drop()
@@ -200,8 +200,8 @@ export class Endpoint implements LinkHost {
     return this.#udp.slot()
   }
 
-  send(slot: Buffer, length: number, path: Path, watch: boolean): void {
-    this.#udp.send(slot, length, path.to, watch)
+  send(slot: Buffer, length: number, to: HostPort, watch: boolean): void {
+    this.#udp.send(slot, length, to, watch)
   }
 
   verify(link: QuicLink): Uint8Array | undefined {
@@ -217,15 +217,8 @@ export class Endpoint implements LinkHost {
     this.#gate.leave(link, true)
   }
 
-  issued(link: QuicLink, id: Uint8Array): void {
-    this.#route(link, keyOf(id))
-  }
-
-  retired(id: Uint8Array): void {
-    const key = keyOf(id)
-    const link = this.#routes.get(key)
-    this.#routes.delete(key)
-    if (link !== undefined) this.#keys.get(link)?.delete(key)
+  sendPlain(packet: Buffer, { host, port }: HostPort): void {
+    this.#reply(packet, host, port)
   }
 
   gone(link: QuicLink, error: Error | undefined): void {

@@ -5,10 +5,10 @@ import type { HostPort, Path, QuicheConnection } from './binding.js'
 import { Datagrams } from './datagrams.js'
 import { alertFor, Close, whyClosed } from './errors.js'
 import { factsOf } from './facts.js'
-import { Ids } from './ids.js'
 import type { QuicOptions } from './options.js'
 import { PathMtu } from './path-mtu.js'
-import { StreamTable } from './streams.js'
+import { Remote } from './remote.js'
+import { SMALL, StreamTable } from './streams.js'
 import type { Turning } from './turns.js'
 
 /** Packets of one link while others wait. */
@@ -34,7 +34,7 @@ export interface LinkHost {
   readonly blocked: boolean
   wake(link: QuicLink): void
   slot(): Buffer
-  send(slot: Buffer, length: number, path: Path, watch: boolean): void
+  send(slot: Buffer, length: number, to: HostPort, watch: boolean): void
   /** The handshake is done: throws what is wrong with the certificate of the other side, `tls.*`. */
   verify(link: QuicLink): Uint8Array | undefined
   /** Whether the link may be handed out before the handshake is done. */
@@ -43,9 +43,8 @@ export interface LinkHost {
   ready(link: QuicLink): void
   /** The handshake is done, and all is well. */
   confirmed(link: QuicLink): void
-  /** Packets with this id are for this link, or not any more. */
-  issued(link: QuicLink, id: Uint8Array): void
-  retired(id: Uint8Array): void
+  /** Sends a packet that is none of QUIC's. */
+  sendPlain(packet: Buffer, to: HostPort): void
   gone(link: QuicLink, error: RystraError | Error | undefined): void
 }
 
@@ -62,13 +61,17 @@ export class QuicLink implements StreamLink, Turning {
   readonly where: string
   /** Something came since somebody looked. */
   heard = true
+  /** Something came that was more than an acknowledgement. */
+  active = false
 
   readonly #host: LinkHost
   readonly #streams: StreamTable
-  readonly #ids: Ids
   readonly #alarm = new Alarm(() => this.#timeout())
   #deadline: NodeJS.Timeout | undefined
-  #path: { from: HostPort; to: HostPort }
+  /** As quiche knows it: the same for ever. */
+  readonly #path: Path
+  readonly #remote: Remote
+  #from: HostPort
   #tls: TlsFacts | undefined
   #handshakeBytes = 0
   #silent = 0
@@ -86,17 +89,18 @@ export class QuicLink implements StreamLink, Turning {
     this.connection = connection
     this.where = `quic ${peer.host.includes(':') ? `[${peer.host}]` : peer.host}:${peer.port}`
     this.#path = { from: peer, to: local }
+    this.#from = peer
+    this.#remote = new Remote(peer)
     this.mtu = new PathMtu(host.options.maxPacket, () => this.wake())
     this.datagrams = new Datagrams(this)
     this.#streams = new StreamTable(this)
-    this.#ids = new Ids(connection, host, this)
     this.#deadline = setTimeout(() => this.#late(), host.options.handshakeTimeout).unref()
   }
 
   // StreamLink
 
   get peer(): PeerInfo {
-    const { host, port } = this.#path.from
+    const { host, port } = this.#remote.address
     return { address: host, port, tls: this.#tls ?? factsOf(this.connection, undefined) }
   }
 
@@ -157,8 +161,11 @@ export class QuicLink implements StreamLink, Turning {
   }
 
   /** A packet for this link. It is overwritten. */
-  receive(packet: Buffer, host: string, port: number, local: HostPort): void {
+  receive(packet: Buffer, host: string, port: number): void {
     if (this.#over) return
+    const moved = !this.#remote.is(host, port)
+    // Nobody moves before the handshake is done, RFC 9000 section 9.
+    if (moved && !this.#confirmed) return
     if (!this.#confirmed) {
       this.#handshakeBytes += packet.length
       if (this.#handshakeBytes > HANDSHAKE_BYTES) {
@@ -166,17 +173,35 @@ export class QuicLink implements StreamLink, Turning {
         return
       }
     }
-    const { from, to } = this.#path
-    if (from.port !== port || from.host !== host || to !== local) this.#path = { from: { host, port }, to: local }
+    const good = moved ? this.connection.stats().recv : 0
+    this.#from = moved ? { host, port } : this.#remote.address
     this.heard = true
+    this.active ||= packet.length > SMALL
     this.#silent = 0
     try {
       this.connection.recv(packet, this.#path)
     } catch (error) {
       this.#host.log.debug({ err: error, peer: this.where }, 'quic: the other side broke the rules')
     }
+    if (moved) {
+      if (this.connection.stats().recv > good) this.#ask(host, port)
+      // The answer counts only with the packet that it came in.
+      if (this.connection.isReadable()) this.datagrams.readAll()
+    }
     this.#streams.received(packet.length)
     this.wake()
+  }
+
+  #ask(host: string, port: number): void {
+    const question = this.#remote.question(host, port)
+    if (question !== undefined) this.#host.sendPlain(question, { host, port })
+  }
+
+  /** The other side has received our question at a new address. */
+  arrived(token: Uint8Array): void {
+    if (!this.#remote.answered(token, this.#from)) return
+    this.#host.log.debug({ peer: this.#remote.address }, 'quic: the other side has another address')
+    this.moved()
   }
 
   turn(): void {
@@ -190,9 +215,16 @@ export class QuicLink implements StreamLink, Turning {
     } else if (this.#closing && !this.#streams.sending && this.#settled) this.leave(Close.done, undefined)
   }
 
-  /** The address of this side is another one. */
+  /** One of the addresses is another one. */
   moved(): void {
     this.mtu.reset()
+    this.ping()
+  }
+
+  /** Says something that has to be acknowledged. */
+  ping(): void {
+    if (this.#over) return
+    this.connection.sendAckEliciting()
     this.wake()
   }
 
@@ -233,7 +265,6 @@ export class QuicLink implements StreamLink, Turning {
       this.#confirmed = true
       this.#tls = factsOf(connection, certificate)
       if (!this.#closing) clearTimeout(this.#deadline)
-      this.#ids.supply()
       this.#host.confirmed(this)
       this.#beReady()
     } else if (this.#host.early && connection.isInEarlyData()) this.#beReady()
@@ -261,14 +292,6 @@ export class QuicLink implements StreamLink, Turning {
       this.#streams.readAll(this.#confirmed)
       if (this.#confirmed) this.datagrams.readAll()
     }
-    if (this.#confirmed && this.heard) this.#lookAtPaths()
-  }
-
-  #lookAtPaths(): void {
-    for (let event = this.connection.pathEventNext(); event !== null; event = this.connection.pathEventNext()) {
-      if (event.type === 'PeerMigrated') this.mtu.reset()
-    }
-    this.#ids.retire()
   }
 
   /** Sends what there is, a fair share of it. */
@@ -279,7 +302,7 @@ export class QuicLink implements StreamLink, Turning {
       const packet = slot.length === this.mtu.size ? slot : slot.subarray(0, this.mtu.size)
       const sent = this.connection.send(packet)
       more = sent !== null
-      if (sent !== null) this.#host.send(packet, sent[0], sent[1], count === 0 || !this.#confirmed)
+      if (sent !== null) this.#host.send(packet, sent[0], this.#remote.address, count === 0 || !this.#confirmed)
     }
     if (more) this.wake()
     else if (this.#confirmed) this.#probe()
@@ -292,7 +315,7 @@ export class QuicLink implements StreamLink, Turning {
     if (probe === undefined || this.#closing || !this.datagrams.probe(probe)) return
     const packet = this.#host.slot().subarray(0, probe.size)
     const sent = this.connection.send(packet)
-    if (sent !== null) this.#host.send(packet, sent[0], sent[1], false)
+    if (sent !== null) this.#host.send(packet, sent[0], this.#remote.address, false)
     // Less was sent than was asked for: there was no room in the window. Another time.
     if (sent === null || sent[0] < probe.size - 8) this.datagrams.purge()
     else this.mtu.sent(probe, sent[0])

@@ -12,7 +12,7 @@ import { Waiting } from './waiting.js'
 const EARLY = 16 * 1024
 
 /** Packets of this size and less carry acknowledgements, not bytes of streams. What else a packet carries. */
-const SMALL = 200
+export const SMALL = 200
 const OVERHEAD = 40
 
 /** Up to so many streams that wait to send are asked one by one; of more quiche is asked which can. */

@@ -3,8 +3,8 @@ import { expect } from 'chai'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { ClientPath } from '../src/client-path.js'
-import { cleanUp, dialTo, type Listening, startListening, transport, until } from './ends.js'
-import { Relay } from './relay.js'
+import { cleanUp, dialTo, later, type Listening, startListening, transport, until } from './ends.js'
+import { bound, Relay } from './relay.js'
 
 const TOTAL = 6_000_000
 
@@ -80,6 +80,75 @@ describe('migration', () => {
     await transfer(link, listening, () => (relay as Relay).rebind())
     expect(relay?.ports.size).to.equal(2)
     expect(relay?.ports.has((listening.links[0] as StreamLink).peer.port)).to.equal(true)
+  })
+
+  it('goes on behind a NAT that forgets who only receives', async () => {
+    const listening = await startListening()
+    const relay = await Relay.to(listening.port)
+    const link = await dialTo(transport('client', listening.dir, { rebindAfter: 300 }), relay.port, listening.trust)
+    await until(() => listening.links.length === 1, 'the link')
+    const bytes = randomBytes(TOTAL)
+    const hash = createHash('sha256')
+    let came = 0
+    let moved: Promise<void> | undefined
+    const forget = async (): Promise<void> => {
+      relay.passes = () => false
+      await relay.rebind()
+      relay.passes = () => true
+    }
+    link.onStream = (stream) => {
+      stream.on('error', () => {})
+      stream.on('data', (chunk: Buffer) => {
+        hash.update(chunk)
+        came += chunk.length
+        if (came > TOTAL / 4) moved ??= forget()
+      })
+    }
+    const stream = await (listening.links[0] as StreamLink).open()
+    stream.on('error', () => {})
+    stream.end(bytes)
+    await until(() => came === TOTAL, 'all bytes')
+    expect(relay.ports.size).to.equal(2)
+    expect(hash.digest('hex')).to.equal(createHash('sha256').update(bytes).digest('hex'))
+  })
+
+  it('does not go to somebody who sends copies of its packets from elsewhere', async () => {
+    const listening = await startListening()
+    const relay = await Relay.to(listening.port)
+    const link = await dialTo(transport('client', listening.dir), relay.port, listening.trust)
+    await until(() => listening.links.length === 1, 'the link')
+    const server = listening.links[0] as StreamLink
+    const thief = await bound()
+    later(() => thief.close())
+    let up = 0
+    const questions: Buffer[] = []
+    thief.on('message', (packet) => questions.push(packet))
+    const { port } = server.peer
+    // The copy comes first, and what it copies never: to the server it is a good packet from another address.
+    let stolen = 0
+    relay.passes = (packet, way) => {
+      if (way === 'down' || stolen++ % 3 > 0) return true
+      up += packet.length
+      thief.send(packet, listening.port, '127.0.0.1')
+      return false
+    }
+    let came = 0
+    server.onStream = (stream) => {
+      stream.on('error', () => {})
+      stream.on('data', (chunk: Buffer) => {
+        came += chunk.length
+      })
+    }
+    const stream = await link.open()
+    stream.on('error', () => {})
+    stream.write(randomBytes(300_000))
+    await until(() => came === 300_000 && questions.length > 0, 'all bytes, and a question')
+    // It answers with what it was sent, and has no keys to answer with.
+    for (const question of questions) thief.send(question, listening.port, '127.0.0.1')
+    stream.write('more')
+    await until(() => came === 300_004, 'what comes after')
+    expect(server.peer.port).to.equal(port)
+    expect(questions.reduce((sum, { length }) => sum + length, 0)).to.be.below(up)
   })
 
   it('goes on from another socket by itself when nothing comes any more', async () => {
