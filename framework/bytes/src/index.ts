@@ -2,6 +2,7 @@
 export { cutOff } from './cut-off.js'
 export * from './duplex-of.js'
 export { onreadWorks } from './onread.js'
+export * from './pair.js'
 export * from './pump.js'
 export * from './raw.js'
 export * from './raw-of.js'

@@ -1,7 +1,9 @@
+import { duplexPair } from '@rystra/bytes'
 import type { Address, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
 import { RystraError } from '@rystra/model'
 import type { ResolvedServer } from '@rystra/config'
 import {
+  type Admission,
   type Claim,
   type DatagramFlow,
   type Details,
@@ -17,9 +19,9 @@ import {
   type UdpPort,
   type Visit
 } from '@rystra/plugin'
-import { duplexPair } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
+import { admitVisitor } from './admission.js'
 import { type Group, groupOf } from './group.js'
 import { PublishPorts } from './publish-ports.js'
 import type { ServerSession } from './server-session.js'
@@ -156,7 +158,7 @@ export class ServerProxy implements PublishHost {
   }
 
   openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
-    const { signal, details, datagrams = false } = options
+    const { signal, details, datagrams = false, carrier = false } = options
     const [near, far] = duplexPair()
     const flow = datagrams ? this.owner.openFlow() : undefined
     const giveUp = (): void => void far.destroy()
@@ -164,6 +166,7 @@ export class ServerProxy implements PublishHost {
       if (signal?.aborted) giveUp()
       else signal?.addEventListener('abort', giveUp, { once: true })
       relayVisitor(far, info, this, this.#state, {
+        carrier,
         ...(details === undefined ? {} : { details }),
         ...(flow === undefined ? {} : { flow: flow.id, closed: () => flow.datagrams.close() }),
         reached: (error, stream) => {
@@ -173,6 +176,10 @@ export class ServerProxy implements PublishHost {
         }
       })
     })
+  }
+
+  admit(info: VisitorInfo): Admission | Promise<Admission> {
+    return admitVisitor(info, this, this.#state)
   }
 
   tell(notice: Details): void {
