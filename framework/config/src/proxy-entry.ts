@@ -4,6 +4,9 @@ import { durationSchema } from './duration.js'
 import { defaulted, open, resolved } from './schema.js'
 import { word } from './words.js'
 
+/** Ten years: who means longer means for ever. */
+const longest = 3650 * 86_400_000
+
 type Policy = (typeof policies)[number]
 const policies = ['round-robin', 'least-connections', 'random', 'sticky'] as const
 
@@ -67,7 +70,7 @@ export const proxySchema = open(
   Type.Object({
     name: word('Unique within the client.'),
     kind: word('Name of a registered kind: `tcp`.'),
-    expiresIn: Type.Optional(durationSchema(1000, 'After which the proxy is taken back. Default: never.')),
+    expiresIn: Type.Optional(durationSchema(1000, 'After which the proxy is taken back. Default: never.', longest)),
     idleTimeout: Type.Optional(
       durationSchema(1000, 'A stream on which nothing goes either way for so long is reset. Default: never.')
     ),

@@ -1,7 +1,13 @@
 import type { Clock } from '@rystra/plugin'
 
-/** The longest time `setTimeout` takes; it fires at once when given more. */
+/** The longest time `setTimeout` takes, about 24.8 days; it fires at once when given more. */
 const longest = 2 ** 31 - 1
+
+/** Longer times are waited for in parts. */
+const wait = (ms: number, fn: () => void, set: (timer: NodeJS.Timeout) => void): void => {
+  const timer = ms > longest ? setTimeout(() => wait(ms - longest, fn, set), longest) : setTimeout(fn, ms)
+  set(timer.unref())
+}
 
 /**
  * The time of this machine, as it was at the start plus what has passed since: it never jumps, so that nothing times out
@@ -10,8 +16,10 @@ const longest = 2 ** 31 - 1
 export const systemClock: Clock = Object.freeze({
   now: () => Math.round(performance.timeOrigin + performance.now()),
   after(ms: number, fn: () => void) {
-    const timer = setTimeout(fn, Math.min(ms, longest))
-    timer.unref()
+    let timer: NodeJS.Timeout | undefined
+    wait(ms, fn, (next) => {
+      timer = next
+    })
     return () => clearTimeout(timer)
   }
 })

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { mock } from 'node:test'
 import { MetricStore, systemClock } from '../src/index.js'
 import { provisioned, extension } from './fixtures.js'
 
@@ -26,6 +27,27 @@ describe('the clock of this machine', () => {
     await new Promise<void>((resolve) => void systemClock.after(5, resolve))
     expect(called).equal(false)
     cancel()
+  })
+
+  it('calls when months are over, which is longer than a timer of Node may be', () => {
+    const days = 24 * 3_600_000
+    mock.timers.enable({ apis: ['setTimeout'] })
+    try {
+      let calls = 0
+      systemClock.after(60 * days, () => (calls += 1))
+      const cancel = systemClock.after(50 * days, () => (calls += 100))
+      const pass = (count: number): void => {
+        for (let day = 0; day < count; day += 1) mock.timers.tick(days)
+      }
+      pass(49)
+      cancel()
+      pass(9)
+      expect(calls).equal(0)
+      pass(3)
+      expect(calls).equal(1)
+    } finally {
+      mock.timers.reset()
+    }
   })
 })
 
