@@ -51,6 +51,11 @@ export class Client extends EventEmitter<ClientEvents> {
       clock: kernel.clock,
       log: options.log ?? silentLog,
       events: this,
+      refused: (refused, more) => {
+        const { what, error } = refused
+        kernel.current.calls.refused({ what, side: 'client', error, ...more })
+        this.emit('refused', refused)
+      },
       handlers: new Map()
     }
     this.#patience = new Patience(this.#state, this.#stop.signal)

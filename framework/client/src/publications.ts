@@ -223,11 +223,15 @@ export class Publications {
 
   /** Tells of a refusal, and asks again later when that may help. */
   #retry(wanted: Wanted, error: RystraError): void {
-    const { log, clock, events } = this.#state
+    const { log, clock, refused } = this.#state
     const { name } = wanted.spec
+    const session = this.#session
     const retryIn = error.retryable ? wanted.backoff.next() : undefined
     log.warn({ err: error, proxy: name, ...(retryIn === undefined ? {} : { retryIn }) }, 'a proxy was refused')
-    events.emit('refused', { what: 'proxy', name, error, ...(retryIn === undefined ? {} : { retryIn }) })
+    refused(
+      { what: 'proxy', name, error, ...(retryIn === undefined ? {} : { retryIn }) },
+      { who: name, proxy: wanted.spec, ...(session === undefined ? {} : { session: session.info }) }
+    )
     if (retryIn === undefined) return
     wanted.cancelRetry = clock.after(retryIn, () => {
       wanted.cancelRetry = undefined

@@ -93,7 +93,8 @@ const open = (
     state.log.warn({ err: error, proxy }, 'a stream was refused')
     refuseStream(raw, error, state.clock)
     run.refuse(error)
-    state.events.emit('refused', { what: 'stream', name: proxy, error })
+    const { host, port } = info.visitor
+    state.refused({ what: 'stream', name: proxy, error }, { who: `${host}:${port}`, session, stream: info })
   }
   // Before anybody is asked: the stream may be over by the time they answer.
   const host = new Reach(stream, run, datagrams, state)

@@ -2,8 +2,8 @@ import type { EventEmitter } from 'node:events'
 import type { ResolvedClient } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
 import type { Logger } from '@rystra/model'
-import type { Clock } from '@rystra/plugin'
-import type { ClientEvents } from './events.js'
+import type { Clock, RefusedContext } from '@rystra/plugin'
+import type { ClientEvents, RefusedHere } from './events.js'
 import type { StreamHandler } from './handlers.js'
 
 /** What the parts of one client share. */
@@ -14,6 +14,8 @@ export interface ClientState {
   readonly clock: Clock
   readonly log: Logger
   readonly events: EventEmitter<ClientEvents>
+  /** Tells hooks and listeners. */
+  readonly refused: (refused: RefusedHere, more: Omit<RefusedContext, 'what' | 'side' | 'error'>) => void
   /** Services within this process, by what stands in `local`. */
   readonly handlers: Map<string, StreamHandler>
 }

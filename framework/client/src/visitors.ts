@@ -165,10 +165,11 @@ export class Visitors {
   ): void {
     const raw = rawOf(visitor)
     const session = this.#session
-    const { kernel, clock, events } = this.#state
-    const fail = (error: RystraError): void => {
+    const { kernel, clock, events, refused: tellRefused } = this.#state
+    const fail = (error: RystraError, stream?: StreamInfo): void => {
       how.log.warn({ err: error, of }, 'a visit was refused')
-      events.emit('refused', { what: 'stream', name, error })
+      const known = stream === undefined ? {} : { session: stream.session, stream }
+      tellRefused({ what: 'stream', name, error }, { who: `${from.host}:${from.port}`, ...known })
     }
     if (session === undefined) {
       const error = new RystraError('session.lost', { side: 'client', detail: 'there is no session now' })
@@ -200,7 +201,7 @@ export class Visitors {
       const error = toRystraError(cause, 'stream.reset')
       raw.reset()
       run.refuse(error)
-      fail(error)
+      fail(error, info)
       tell(error)
     }
     const go = (): void => {
@@ -228,7 +229,7 @@ export class Visitors {
           const error = toRystraError(cause)
           pumping.reset(error)
           cancel()
-          fail(error)
+          fail(error, info)
           tell(error)
         }
         const cancel = clock.after(READY_TIMEOUT, () => refused(new RystraError('stream.timeout', { side: 'server' })))

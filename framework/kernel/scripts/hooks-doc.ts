@@ -95,6 +95,9 @@ flowchart TD
   onCloseStream --> onUnregisterProxy["onUnregisterProxy, when the proxy goes"]
   onUnregisterProxy --> onDisconnect["onDisconnect, when the session ends"]
   onDisconnect --> onShutdown["onShutdown, when the process stops"] --> undo
+  refused -.-> onRefused
+  proxyRefused -.-> onRefused
+  streamRefused -.-> onRefused
   reload["reload: validate, set up, start what is new"] -->|"fails"| kept["everything stays as it was"]
   reload --> swap["swap of generations"] --> onReload
 \`\`\`

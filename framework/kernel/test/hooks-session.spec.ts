@@ -1,4 +1,4 @@
-import { GUARD } from '@rystra/plugin'
+import { GUARD, RystraError } from '@rystra/plugin'
 import { expect } from 'chai'
 import { auth, extension, hello, provisioned, session, spec, stream } from './fixtures.js'
 
@@ -205,6 +205,7 @@ describe('observers', () => {
         }
         hooks.onCloseStream.tap(() => note('close'))
         hooks.onUnregisterProxy.tap(() => note('unregister'))
+        hooks.onRefused.tap(() => note('refused'))
         hooks.onConnect.tap(() => note('connect'))
         hooks.onDisconnect.tap(() => note('disconnect'))
       })()
@@ -218,16 +219,19 @@ describe('observers', () => {
     ])
     calls.closeStream(close)
     calls.unregisterProxy({ session, proxy: spec, reason: 'asked' })
+    calls.refused({ what: 'proxy', side: 'server', error: new RystraError('proxy.limit'), who: 'web', session })
     calls.connect({ session, side: 'server' })
     calls.disconnect({ session, side: 'server' })
     const each = ['thrower', 'promiser', 'answerer', 'last']
     expect(seen).deep.equal(
-      ['close', 'unregister', 'connect', 'disconnect'].flatMap((hook) => each.map((name) => `${name} ${hook}`))
+      ['close', 'unregister', 'refused', 'connect', 'disconnect'].flatMap((hook) =>
+        each.map((name) => `${name} ${hook}`)
+      )
     )
     const { hooks } = kernel.inspect()
-    for (const hook of ['onCloseStream', 'onUnregisterProxy', 'onConnect', 'onDisconnect'] as const) {
+    for (const hook of ['onCloseStream', 'onUnregisterProxy', 'onRefused', 'onConnect', 'onDisconnect'] as const) {
       expect(hooks[hook].map(({ errors }) => errors)).deep.equal([1, 1, 0, 0])
     }
-    expect(log.lines.map(({ fields }) => `${fields.extension} ${fields.hook}`)).length(8)
+    expect(log.lines.map(({ fields }) => `${fields.extension} ${fields.hook}`)).length(10)
   })
 })

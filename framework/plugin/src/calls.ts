@@ -10,6 +10,7 @@ import type {
   DisconnectContext,
   HelloContext,
   OpenStreamContext,
+  RefusedContext,
   RequestContext,
   Respond,
   ResponseContext,
@@ -42,6 +43,7 @@ export interface HookCalls {
   response(context: ResponseContext): Promise<void> | undefined
   closeRequest(context: CloseRequestContext): void
   unregisterProxy(context: UnregisterProxyContext): void
+  refused(context: RefusedContext): void
   connect(context: ConnectContext): void
   disconnect(context: DisconnectContext): void
 }

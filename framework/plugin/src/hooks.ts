@@ -14,7 +14,10 @@ import type { AuthAnswer, Challenge } from './authenticator.js'
 /** Refuses what the hook is about. The reason crosses the wire, except in `onHello` and `onAuth`, where only the log has it. */
 export interface Deny {
   readonly deny: string
-  /** Seconds after which it may be tried again; `Retry-After` for HTTP, where it makes the status 429 instead of 403. */
+  /**
+   * Seconds after which it may be tried again. Makes it a limit instead of a refusal: `session.limit` in `onHello`, which
+   * clients try again by themselves, `stream.limit` in `onOpenStream`, and for HTTP 429 with `Retry-After` instead of 403.
+   */
   readonly retryAfter?: number
 }
 
@@ -152,6 +155,23 @@ export interface DisconnectContext extends ConnectContext {
   readonly error?: RystraError
 }
 
+/** Something that this end, or the other one, would not do. */
+export interface RefusedContext {
+  readonly what: 'session' | 'proxy' | 'stream'
+  readonly side: Side
+  readonly error: RystraError
+  /** For people: the address of a peer or visitor, or the name of a proxy. */
+  readonly who: string
+  /** The peer that was not let in; its address is all that can be believed of it. */
+  readonly peer?: PeerInfo
+  /** Absent when it is the session that was refused. */
+  readonly session?: SessionInfo
+  /** The proxy as it was asked for, before any hook or check. */
+  readonly proxy?: ProxySpec
+  /** Absent when it was refused before it was known which proxy it is for. */
+  readonly stream?: StreamInfo
+}
+
 /** A kernel that starts or stops. */
 export interface LifecycleContext {
   readonly side: Side
@@ -252,6 +272,11 @@ export interface Hooks {
   readonly onCloseRequest: SyncHook<(context: CloseRequestContext) => void>
   /** Server: a proxy is gone. An observer. */
   readonly onUnregisterProxy: SyncHook<(context: UnregisterProxyContext) => void>
+  /**
+   * Both ends: a session, a proxy or a stream was refused, by a hook or by the framework. An observer. Failed
+   * authentications are among them: `what` is `session`, and the code `auth.*`.
+   */
+  readonly onRefused: SyncHook<(context: RefusedContext) => void>
   /** Both ends: a session is up. An observer. */
   readonly onConnect: SyncHook<(context: ConnectContext) => void>
   /** Both ends: a session is over. An observer. */
@@ -276,6 +301,7 @@ export const hookNames = Object.freeze([
   'onResponse',
   'onCloseRequest',
   'onUnregisterProxy',
+  'onRefused',
   'onConnect',
   'onDisconnect',
   'onStart',

@@ -67,12 +67,12 @@ export class Acceptor {
   }
 
   #refused({ peer }: Link, transport: string, error: RystraError): void {
-    const { log, events } = this.#state
+    const { log, refused } = this.#state
     const who = `${peer.address}:${peer.port}`
     if (error.code.startsWith('auth.') || error.code === 'session.refused') {
       log.warn({ peer: who, transport, code: error.code, reason: error.detail }, 'a client was refused')
     } else log.debug({ err: error, peer: who, transport }, 'a peer was not let in')
-    events.emit('refused', { what: 'session', error, who })
+    refused({ what: 'session', error, who, peer })
   }
 
   async #admit(link: Link, transport: string, signal: AbortSignal): Promise<void> {
@@ -112,7 +112,8 @@ export class Acceptor {
     if (link.kind === 'bytes' && session?.addLink(link, hello, take) === true) return
     const error = new RystraError('auth.refused', { side: 'server', detail: 'a data link of no session here' })
     refuse(error)
-    throw error
+    // The session may have ended while its link was on the way: nobody tried anything.
+    throw session === undefined ? new RystraError('session.lost', { side: 'client', detail: error.detail }) : error
   }
 
   #welcome(link: Link, stream: Duplex, transport: string, admitted: Admitted, generation: GenerationRef): void {

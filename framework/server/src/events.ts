@@ -1,5 +1,5 @@
-import type { Address, ProxySpec, RystraError, SessionInfo } from '@rystra/model'
-import type { CloseStreamContext, StreamInfo, UnregisterProxyContext } from '@rystra/plugin'
+import type { Address, ProxySpec, RystraError, SessionInfo, StreamInfo } from '@rystra/model'
+import type { CloseStreamContext, RefusedContext, UnregisterProxyContext } from '@rystra/plugin'
 
 /** An address that the server really listens on. */
 export type Listening = {
@@ -17,13 +17,7 @@ export interface PublishedProxy {
 }
 
 /** Something that a server would not do. */
-export interface Refused {
-  readonly what: 'session' | 'proxy' | 'stream'
-  readonly error: RystraError
-  /** The address of a peer, the name of a proxy, or the address of a visitor. */
-  readonly who: string
-  readonly session?: SessionInfo
-}
+export type Refused = Omit<RefusedContext, 'side'>
 
 /** What a server tells; arguments of the listeners. */
 export interface ServerEvents {

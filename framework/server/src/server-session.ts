@@ -208,7 +208,7 @@ export class ServerSession {
     } catch (cause) {
       const error = toRystraError(cause, 'internal')
       this.log.warn({ err: error, proxy: sent.name }, 'a proxy was refused')
-      this.#state.events.emit('refused', { what: 'proxy', error, who: String(sent.name), session: this.info })
+      this.#state.refused({ what: 'proxy', error, who: String(sent.name), session: this.info, proxy: sent })
       this.#session.send({ type: 'RegisterProxyAck', request, error: errorField(error) })
     }
   }

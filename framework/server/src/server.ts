@@ -56,6 +56,10 @@ export class Server extends EventEmitter<ServerEvents> {
       clock: kernel.clock,
       log: options.log ?? silentLog,
       events: this,
+      refused: (refused) => {
+        kernel.current.calls.refused({ ...refused, side: 'server' })
+        this.emit('refused', refused)
+      },
       sessions: new Map(),
       claims: new Claims(patience),
       lastPorts: new LastPorts()

@@ -4,7 +4,7 @@ import type { Kernel } from '@rystra/kernel'
 import type { Logger } from '@rystra/model'
 import type { Clock } from '@rystra/plugin'
 import type { Claims } from './claims.js'
-import type { ServerEvents } from './events.js'
+import type { Refused, ServerEvents } from './events.js'
 import type { LastPorts } from './last-ports.js'
 import type { ServerSession } from './server-session.js'
 
@@ -16,6 +16,8 @@ export interface ServerState {
   readonly clock: Clock
   readonly log: Logger
   readonly events: EventEmitter<ServerEvents>
+  /** Tells hooks and listeners. */
+  readonly refused: (refused: Refused) => void
   /** By session id. */
   readonly sessions: Map<string, ServerSession>
   /** Who holds which port, host or name. */

@@ -58,7 +58,7 @@ export const relayVisitor = (
     else options.refused(error)
     run.refuse(error)
     session.log.info({ proxy: info.proxy.name, visitor: to.host, err: error }, 'a stream was refused')
-    state.events.emit('refused', { what: 'stream', error, who: `${to.host}:${to.port}`, session: session.info })
+    state.refused({ what: 'stream', error, who: `${to.host}:${to.port}`, session: session.info, stream: info })
     options.reached?.(error, info)
   }
   const go = (): void => {
@@ -180,11 +180,7 @@ const join = (
     fail(error)
     done(error)
     state.log.info({ proxy: run.info.proxy.name, visitor: who.host, err: error }, 'a stream was refused')
-    state.events.emit('refused', {
-      what: 'stream',
-      error,
-      who: `${who.host}:${who.port}`,
-      session: run.info.session
-    })
+    const { info: stream } = run
+    state.refused({ what: 'stream', error, who: `${who.host}:${who.port}`, session: stream.session, stream })
   }
 }

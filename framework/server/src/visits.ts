@@ -57,7 +57,7 @@ export class Visits {
   async #visit(stream: Duplex, { kind, of, visitor, to, flow, details = {} }: VisitMessage): Promise<void> {
     const raw = rawOf(stream)
     const session = this.#session.info
-    const { claims, clock, events } = this.#state
+    const { claims, clock, refused } = this.#state
     const from: VisitorInfo = {
       host: visitor[0],
       port: visitor[1],
@@ -88,7 +88,7 @@ export class Visits {
     } catch (cause) {
       const error = toRystraError(cause, 'internal', { side: 'server' })
       this.#session.log.info({ kind, of, err: error }, 'a visit was refused')
-      events.emit('refused', { what: 'stream', error, who: `${of} of ${session.client.id}`, session })
+      refused({ what: 'stream', error, who: `${of} of ${session.client.id}`, session })
       if (!gone) refuse(error)
     }
   }

@@ -95,7 +95,8 @@ const admit = async (
   const client = clientOf(first.hello)
   const context = { peer, client, transport }
   const denied = await calls.hello(context)
-  if (denied !== undefined) throw refusal('session.refused', denied.deny)
+  if (denied !== undefined)
+    throw refusal(denied.retryAfter === undefined ? 'session.refused' : 'session.limit', denied.deny)
 
   const { methods, unfit } = fitting(registries.authenticators, 'verify', peer)
   const method = choose(methods, first.hello.auth)

@@ -176,6 +176,6 @@ const reasonOf = (error: RystraError): CloseReason => {
   return error.code.startsWith('hook.') ? 'error' : 'refused'
 }
 
-/** The refusal that a deny of onOpenStream is. */
-export const refusedBy = ({ deny }: Deny, side: 'server' | 'client'): RystraError =>
-  new RystraError('stream.refused', { side, detail: deny })
+/** The refusal that a deny of onOpenStream is: one that will not last is a limit. */
+export const refusedBy = ({ deny, retryAfter }: Deny, side: 'server' | 'client'): RystraError =>
+  new RystraError(retryAfter === undefined ? 'stream.refused' : 'stream.limit', { side, detail: deny })

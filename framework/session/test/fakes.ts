@@ -143,6 +143,7 @@ export const generation = (
       dataTap: () => undefined,
       closeStream: (context) => void closed.push(context),
       unregisterProxy: () => {},
+      refused: () => {},
       connect: () => {},
       disconnect: () => {},
       ...calls

@@ -15,6 +15,7 @@ import {
   type OpenStreamContext,
   type ProxyContext,
   type ProxySpec,
+  type RefusedContext,
   type ReloadContext,
   type RequestContext,
   type Respond,
@@ -52,6 +53,7 @@ export class Calls implements HookCalls {
   readonly #response = new AsyncSeriesHook<[ResponseContext]>(['context'], 'onResponse')
   readonly #closeRequest: Observer<CloseRequestContext> = new SyncHook(['context'], 'onCloseRequest')
   readonly #unregister: Observer<UnregisterProxyContext> = new SyncHook(['context'], 'onUnregisterProxy')
+  readonly #refused: Observer<RefusedContext> = new SyncHook(['context'], 'onRefused')
   readonly #connect: Observer<ConnectContext> = new SyncHook(['context'], 'onConnect')
   readonly #disconnect: Observer<DisconnectContext> = new SyncHook(['context'], 'onDisconnect')
   readonly #start = new AsyncSeriesHook<[LifecycleContext]>(['context'], 'onStart')
@@ -79,6 +81,7 @@ export class Calls implements HookCalls {
     this.#fill(this.#response, 'onResponse', acceptNothing)
     this.#observe(this.#closeRequest, 'onCloseRequest')
     this.#observe(this.#unregister, 'onUnregisterProxy')
+    this.#observe(this.#refused, 'onRefused')
     this.#observe(this.#connect, 'onConnect')
     this.#observe(this.#disconnect, 'onDisconnect')
     this.#fill(this.#start, 'onStart', acceptNothing)
@@ -162,6 +165,10 @@ export class Calls implements HookCalls {
 
   unregisterProxy(context: UnregisterProxyContext): void {
     this.#unregister.call(context)
+  }
+
+  refused(context: RefusedContext): void {
+    this.#refused.call(context)
   }
 
   connect(context: ConnectContext): void {

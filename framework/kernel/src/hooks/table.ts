@@ -47,7 +47,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'The server, when a peer said Hello, before it chooses a method of authentication. The peer is not authenticated: believe nothing but its address.',
     args: { context: 'HelloContext' },
     answer:
-      '`{ deny: reason }` refuses the session; the first one wins, and later taps are not asked. The reason goes to the log, not to the peer. Nothing: go on.',
+      '`{ deny: reason }` refuses the session; the first one wins, and later taps are not asked. The reason goes to the log, not to the peer. With `retryAfter` the code is `session.limit`, and clients try again by themselves. Nothing: go on.',
     nobody: 'Go on.',
     failure: 'The session is refused.'
   },
@@ -95,7 +95,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'The server, when a visitor has connected, before a data stream is opened; the client, when a stream has arrived, before the service is connected to.',
     args: { context: 'OpenStreamContext' },
     answer:
-      '`{ deny: reason }` refuses the stream; the first one wins. `context.through()` puts transforms into its path, `context.pace()` slows it down. Nothing: go on.',
+      '`{ deny: reason }` refuses the stream; the first one wins; with `retryAfter` the code is `stream.limit`. `context.through()` puts transforms into its path, `context.pace()` slows it down. Nothing: go on.',
     nobody: 'Go on, without waiting.',
     failure: 'The stream is refused.'
   },
@@ -162,6 +162,15 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     side: 'server',
     when: 'The server, when a proxy is gone, for whatever reason.',
     args: { context: 'UnregisterProxyContext' },
+    ...observer
+  },
+  onRefused: {
+    type: 'SyncHook',
+    async: false,
+    perStream: false,
+    side: 'both',
+    when: 'The server, when it refused a session, a proxy or a stream, whoever decided it; a session counts that ended before it was up. The client, when the server refused a proxy, and when it refused a stream itself.',
+    args: { context: 'RefusedContext' },
     ...observer
   },
   onDisconnect: {
