@@ -128,7 +128,7 @@ const testssl: Trial = {
     for (const transport of ['tls', 'wss']) {
       const { port } = await serve(scratch, transport)
       const file = path.join(scratch.dir, `testssl-${transport}.json`)
-      const args = ['--quiet', '--warnings', 'off', '--color', '0', '--ip', 'one', '-p', '-s', '-U', '-h', '-S']
+      const args = ['--quiet', '--warnings', 'off', '--color', '0', '--ip', 'one', '-p', '-s', '-U', '-S']
       await run(needed('testssl'), [...args, '--jsonfile', file, `${loopback}:${port}`], {
         maxBuffer: buffer,
         timeout: 280_000,
