@@ -4,6 +4,7 @@ import {
   type Clock,
   type Extension,
   type Lifecycle,
+  type ListenHost,
   type Logger,
   type Metrics,
   type Side,
@@ -38,6 +39,7 @@ export interface InstanceHost {
   readonly log: Logger
   readonly clock: Clock
   readonly metrics: Metrics
+  readonly ports: ListenHost
   /** Milliseconds a start may take, 0 for no limit. */
   readonly startTimeout: number
   /** Milliseconds a stop may take, 0 for no limit. */
@@ -82,7 +84,8 @@ export class Instance {
           dir: host.dir,
           stateDir: host.stateDir,
           clock: host.clock,
-          metrics: host.metrics
+          metrics: host.metrics,
+          ports: host.ports
         })
       )
       this.#lifecycle = checkLifecycle(lifecycle)

@@ -3,6 +3,7 @@ import {
   type Clock,
   type GenerationRef,
   type Generations,
+  type ListenHost,
   type Metrics,
   type ReloadContext,
   RystraError,
@@ -23,6 +24,11 @@ import { type KernelUse, planUses } from './plan.js'
  * left, which has nothing to do.
  */
 export type KernelState = 'new' | 'provisioned' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'
+
+const noPorts: ListenHost = {
+  listenTcp: ({ host, port }) =>
+    Promise.reject(new RystraError('listen.unavailable', { detail: `tcp ${host}:${port}, extensions bind none here` }))
+}
 
 /**
  * Owns the extensions of one end: sets them up, starts and stops them, and gives their hooks and registries to the
@@ -58,6 +64,7 @@ export class Kernel implements Generations {
       log,
       clock,
       metrics,
+      ports: options.ports ?? noPorts,
       startTimeout: options.startTimeout ?? 30_000,
       stopTimeout: options.stopTimeout ?? 10_000
     })

@@ -2,6 +2,7 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import type { Logger, Side } from '@rystra/model'
 import type { Hooks } from './hooks.js'
 import type { Registries } from './registries.js'
+import type { ListenHost } from './transport.js'
 
 const brand = Symbol.for('rystra.extension')
 
@@ -43,6 +44,12 @@ export interface ExtensionContext<Options> {
   readonly stateDir: string
   readonly clock: Clock
   readonly metrics: Metrics
+  /**
+   * TCP ports of this end, for `start()`. The same in each generation, so that an instance and its successor can hold one
+   * port while a reload is under way; on a server also the same that transports listen through. A client has none:
+   * `listen.unavailable`.
+   */
+  readonly ports: ListenHost
 }
 
 /** What owns sockets, files and timers. */

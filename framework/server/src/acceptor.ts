@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { ListenEntry } from '@rystra/config'
 import { RystraError, type SessionInfo, toRystraError } from '@rystra/model'
-import type { GenerationRef, Link, Listener, ListenOptions, StreamLink } from '@rystra/plugin'
-import { SharedPorts } from '@rystra/net'
+import type { GenerationRef, Link, Listener, ListenHost, ListenOptions, StreamLink } from '@rystra/plugin'
 import { type Admitted, authenticateClient, type DataLinkOffered } from '@rystra/session'
 import { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
@@ -23,11 +22,12 @@ export class Acceptor {
   /** The session of each client, by identity and client id. */
   readonly #clients = new Map<string, ServerSession>()
   readonly #closing = new AbortController()
-  /** Ports that several transports may share. */
-  readonly #ports = new SharedPorts()
+  readonly #ports: ListenHost
 
-  constructor(state: ServerState) {
+  /** @param ports Those that several transports, and extensions, may share. */
+  constructor(state: ServerState, ports: ListenHost) {
     this.#state = state
+    this.#ports = ports
   }
 
   listen(entry: ListenEntry, generation: GenerationRef): Promise<Listener> {

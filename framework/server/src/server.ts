@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events'
 import { type ResolvedConfig, type ResolvedServer, type RystraConfig, validateBase, validateWith } from '@rystra/config'
 import { Kernel, type KernelUse, loadWithPreset } from '@rystra/kernel'
 import { type Logger, RystraError, type SessionInfo, silentLog } from '@rystra/model'
-import type { Clock, Extension, GenerationRef, Listener, ReloadContext } from '@rystra/plugin'
+import { SharedPorts } from '@rystra/net'
+import type { Clock, Extension, GenerationRef, Listener, ListenHost, ReloadContext } from '@rystra/plugin'
 import { drained, orElse } from '@rystra/session'
 import { Acceptor } from './acceptor.js'
 import { Claims } from './claims.js'
@@ -45,7 +46,7 @@ export class Server extends EventEmitter<ServerEvents> {
   #stopping: Promise<void> | undefined
 
   /** @internal */
-  constructor(config: ResolvedServer, kernel: Kernel, options: ServerOptions) {
+  constructor(config: ResolvedServer, kernel: Kernel, ports: ListenHost, options: ServerOptions) {
     super()
     this.kernel = kernel
     this.#options = options
@@ -64,7 +65,7 @@ export class Server extends EventEmitter<ServerEvents> {
       claims: new Claims(patience),
       lastPorts: new LastPorts()
     }
-    this.#acceptor = new Acceptor(this.#state)
+    this.#acceptor = new Acceptor(this.#state, ports)
   }
 
   /** Where it listens; ports 0 are resolved. */
@@ -224,8 +225,10 @@ const usesOf = (
 export const createServer = async (config: RystraConfig, options: ServerOptions = {}): Promise<Server> => {
   const base = baseOf(config, options)
   const uses = await usesOf(config, options)
+  const ports = new SharedPorts()
   const kernel = new Kernel({
     side: 'server',
+    ports,
     ...(options.dir === undefined ? {} : { dir: options.dir }),
     ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
     ...(options.log === undefined ? {} : { log: options.log }),
@@ -233,7 +236,7 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
   })
   await kernel.provision(uses)
   try {
-    return new Server(serverHalf(base, kernel.current), kernel, options)
+    return new Server(serverHalf(base, kernel.current), kernel, ports, options)
   } catch (error) {
     await kernel.stop()
     throw error

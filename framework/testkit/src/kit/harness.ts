@@ -1,3 +1,4 @@
+import { SharedPorts } from '@rystra/net'
 import {
   type Clock,
   type ExtensionContext,
@@ -166,7 +167,8 @@ export const setUpExtension = (use: ExtensionUse, role: Side, options: HarnessOp
     dir,
     stateDir,
     clock,
-    metrics: { counter: () => ({ add: () => {} }), gauge: () => ({ set: () => {} }) }
+    metrics: { counter: () => ({ add: () => {} }), gauge: () => ({ set: () => {} }) },
+    ports: new SharedPorts()
   }
   const answer = use.extension.definition.setup(context)
   late = true
