@@ -73,6 +73,8 @@ export interface RequestContext {
   readonly method: string
   /** Host without port, lower case, as the visitor asked for it. */
   readonly host: string
+  /** Whether it came over TLS, to this server or to a proxy in front that is trusted. */
+  readonly secure: boolean
   /** Path and query. */
   target: string
   headers: HeaderField[]
