@@ -1,21 +1,17 @@
-import { type Logger, type PeerInfo, RystraError, type Side, type StreamLink, type TlsFacts } from '@rystra/plugin'
+import { type PeerInfo, RystraError, type Side, type StreamLink } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import { Alarm } from './alarm.js'
 import type { HostPort, Path, QuicheConnection } from './binding.js'
 import { Datagrams } from './datagrams.js'
 import { alertFor, Close, whyClosed } from './errors.js'
-import { factsOf } from './facts.js'
+import { Handshake } from './handshake.js'
+import type { LinkHost } from './link-host.js'
 import type { QuicOptions } from './options.js'
+import { Outbox } from './outbox.js'
 import { PathMtu } from './path-mtu.js'
 import { Remote } from './remote.js'
 import { SMALL, StreamTable } from './streams.js'
 import type { Turning } from './turns.js'
-
-/** Packets of one link while others wait. */
-const QUANTUM = 64
-
-/** Bytes somebody may send before the handshake is done: two flights, with a long chain of certificates, and some again. */
-const HANDSHAKE_BYTES = 96 * 1024
 
 /** Milliseconds that are left to what is queued when a link is closed. */
 const LINGER = 3000
@@ -24,29 +20,6 @@ const LINGER = 3000
 const LOST = 3
 
 const NO_REASON = Buffer.alloc(0)
-
-/** What a link stands on: a socket, and who minds it. */
-export interface LinkHost {
-  readonly side: Side
-  readonly options: QuicOptions
-  readonly log: Logger
-  /** The kernel takes no packets now; {@link wake} is called when it does again. */
-  readonly blocked: boolean
-  wake(link: QuicLink): void
-  slot(): Buffer
-  send(slot: Buffer, length: number, to: HostPort, watch: boolean): void
-  /** The handshake is done: throws what is wrong with the certificate of the other side, `tls.*`. */
-  verify(link: QuicLink): Uint8Array | undefined
-  /** Whether the link may be handed out before the handshake is done. */
-  readonly early: boolean
-  /** May be handed out: once. */
-  ready(link: QuicLink): void
-  /** The handshake is done, and all is well. */
-  confirmed(link: QuicLink): void
-  /** Sends a packet that is none of QUIC's. */
-  sendPlain(packet: Buffer, to: HostPort): void
-  gone(link: QuicLink, error: RystraError | Error | undefined): void
-}
 
 /** A connection, whose state is quiche's. Everything is done in {@link turn}, at most once in a turn of the event loop. */
 export class QuicLink implements StreamLink, Turning {
@@ -66,17 +39,16 @@ export class QuicLink implements StreamLink, Turning {
 
   readonly #host: LinkHost
   readonly #streams: StreamTable
+  readonly #outbox: Outbox
+  readonly #handshake: Handshake
   readonly #alarm = new Alarm(() => this.#timeout())
   #deadline: NodeJS.Timeout | undefined
   /** As quiche knows it: the same for ever. */
   readonly #path: Path
   readonly #remote: Remote
   #from: HostPort
-  #tls: TlsFacts | undefined
-  #handshakeBytes = 0
   #silent = 0
   #ready = false
-  #confirmed = false
   #closing = false
   #over = false
   #error: Error | undefined
@@ -94,6 +66,8 @@ export class QuicLink implements StreamLink, Turning {
     this.mtu = new PathMtu(host.options.maxPacket, () => this.wake())
     this.datagrams = new Datagrams(this)
     this.#streams = new StreamTable(this)
+    this.#outbox = new Outbox(this, host)
+    this.#handshake = new Handshake(connection, host)
     this.#deadline = setTimeout(() => this.#late(), host.options.handshakeTimeout).unref()
   }
 
@@ -101,7 +75,11 @@ export class QuicLink implements StreamLink, Turning {
 
   get peer(): PeerInfo {
     const { host, port } = this.#remote.address
-    return { address: host, port, tls: this.#tls ?? factsOf(this.connection, undefined) }
+    return { address: host, port, tls: this.#handshake.facts }
+  }
+
+  get #confirmed(): boolean {
+    return this.#handshake.done
   }
 
   get streams(): number {
@@ -166,12 +144,9 @@ export class QuicLink implements StreamLink, Turning {
     const moved = !this.#remote.is(host, port)
     // Nobody moves before the handshake is done, RFC 9000 section 9.
     if (moved && !this.#confirmed) return
-    if (!this.#confirmed) {
-      this.#handshakeBytes += packet.length
-      if (this.#handshakeBytes > HANDSHAKE_BYTES) {
-        this.destroy(this.#failed('the handshake is too large'))
-        return
-      }
+    if (!this.#confirmed && !this.#handshake.admits(packet.length)) {
+      this.destroy(this.#failed('the handshake is too large'))
+      return
     }
     const good = moved ? this.connection.stats().recv : 0
     this.#from = moved ? { host, port } : this.#remote.address
@@ -206,7 +181,7 @@ export class QuicLink implements StreamLink, Turning {
 
   turn(): void {
     if (this.#over) return
-    if (!this.#confirmed) this.#handshake()
+    if (!this.#confirmed) this.#shake()
     if (this.#ready) this.#work()
     if (this.#over) return
     this.flush()
@@ -251,23 +226,19 @@ export class QuicLink implements StreamLink, Turning {
 
   // The handshake
 
-  #handshake(): void {
-    const { connection } = this
-    if (connection.isEstablished()) {
-      let certificate: Uint8Array | undefined
-      try {
-        certificate = this.#host.verify(this)
-      } catch (error) {
-        this.#closeWith(false, alertFor(error))
-        this.#end(error as Error)
-        return
+  #shake(): void {
+    try {
+      const step = this.#handshake.look(this)
+      if (step === undefined) return
+      if (step === 'done') {
+        if (!this.#closing) clearTimeout(this.#deadline)
+        this.#host.confirmed(this)
       }
-      this.#confirmed = true
-      this.#tls = factsOf(connection, certificate)
-      if (!this.#closing) clearTimeout(this.#deadline)
-      this.#host.confirmed(this)
       this.#beReady()
-    } else if (this.#host.early && connection.isInEarlyData()) this.#beReady()
+    } catch (error) {
+      this.#closeWith(false, alertFor(error))
+      this.#end(error as Error)
+    }
   }
 
   #beReady(): void {
@@ -296,29 +267,9 @@ export class QuicLink implements StreamLink, Turning {
 
   /** Sends what there is, a fair share of it. */
   flush(): void {
-    let more = true
-    for (let count = 0; more && count < QUANTUM && !this.#host.blocked; count++) {
-      const slot = this.#host.slot()
-      const packet = slot.length === this.mtu.size ? slot : slot.subarray(0, this.mtu.size)
-      const sent = this.connection.send(packet)
-      more = sent !== null
-      if (sent !== null) this.#host.send(packet, sent[0], this.#remote.address, count === 0 || !this.#confirmed)
-    }
-    if (more) this.wake()
-    else if (this.#confirmed) this.#probe()
+    if (this.#outbox.send(this.#remote.address, !this.#confirmed)) this.wake()
+    else if (this.#confirmed && !this.#closing) this.#outbox.probe(this.#remote.address)
     this.#alarm.in(this.connection.timeout())
-  }
-
-  /** Asks whether larger packets get through, when there is nothing else to say. */
-  #probe(): void {
-    const probe = this.mtu.probe()
-    if (probe === undefined || this.#closing || !this.datagrams.probe(probe)) return
-    const packet = this.#host.slot().subarray(0, probe.size)
-    const sent = this.connection.send(packet)
-    if (sent !== null) this.#host.send(packet, sent[0], this.#remote.address, false)
-    // Less was sent than was asked for: there was no room in the window. Another time.
-    if (sent === null || sent[0] < probe.size - 8) this.datagrams.purge()
-    else this.mtu.sent(probe, sent[0])
   }
 
   /** Nothing waits for an acknowledgement: then only the idle time-out is left, which is far away. */

@@ -108,6 +108,7 @@ describe('migration', () => {
     stream.on('error', () => {})
     stream.end(bytes)
     await until(() => came === TOTAL, 'all bytes')
+    await moved
     expect(relay.ports.size).to.equal(2)
     expect(hash.digest('hex')).to.equal(createHash('sha256').update(bytes).digest('hex'))
   })
