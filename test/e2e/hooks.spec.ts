@@ -45,6 +45,7 @@ describe('hooks of a running tunnel', () => {
         hooks.onOpenStream.tap(note('open'))
         hooks.onData.tap(note('data'))
         hooks.onCloseStream.tap(note('close'))
+        hooks.onPublished.tap(note('published'))
         hooks.onUnregisterProxy.tap(note('unregister'))
         hooks.onDisconnect.tap(note('disconnect'))
         hooks.onShutdown.tap(note('shutdown'))
@@ -70,6 +71,7 @@ describe('hooks of a running tunnel', () => {
       'auth',
       'connect',
       'register',
+      'published',
       'open',
       'data',
       'close',

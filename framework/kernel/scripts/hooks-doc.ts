@@ -83,6 +83,7 @@ flowchart TD
   onConnect --> onRegisterProxy
   onRegisterProxy -->|"deny, throw, timeout"| proxyRefused["this proxy refused; the session goes on"]
   onRegisterProxy -->|"spec"| published["proxy published"]
+  published -.-> onPublished
   published -->|"a visitor connects"| onOpenStream
   onOpenStream -->|"deny, throw, timeout"| streamRefused["this stream refused"] --> onCloseStream
   onOpenStream --> onData
@@ -102,7 +103,7 @@ flowchart TD
   reload --> swap["swap of generations"] --> onReload
 \`\`\`
 
-On the client the same happens without onHello, onAuth, onRegisterProxy and onUnregisterProxy, which are the server's.
+On the client the same happens without onHello, onAuth, onRegisterProxy, onPublished and onUnregisterProxy, which are the server's.
 
 ## Each hook
 

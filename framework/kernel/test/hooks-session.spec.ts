@@ -204,6 +204,7 @@ describe('observers', () => {
           return then() as undefined
         }
         hooks.onCloseStream.tap(() => note('close'))
+        hooks.onPublished.tap(() => note('published'))
         hooks.onUnregisterProxy.tap(() => note('unregister'))
         hooks.onRefused.tap(() => note('refused'))
         hooks.onConnect.tap(() => note('connect'))
@@ -218,20 +219,28 @@ describe('observers', () => {
       watch('last', () => undefined)
     ])
     calls.closeStream(close)
+    calls.published({ session, proxy: spec, address: '203.0.113.7:20022' })
     calls.unregisterProxy({ session, proxy: spec, reason: 'asked' })
     calls.refused({ what: 'proxy', side: 'server', error: new RystraError('proxy.limit'), who: 'web', session })
     calls.connect({ session, side: 'server' })
     calls.disconnect({ session, side: 'server' })
     const each = ['thrower', 'promiser', 'answerer', 'last']
     expect(seen).deep.equal(
-      ['close', 'unregister', 'refused', 'connect', 'disconnect'].flatMap((hook) =>
+      ['close', 'published', 'unregister', 'refused', 'connect', 'disconnect'].flatMap((hook) =>
         each.map((name) => `${name} ${hook}`)
       )
     )
     const { hooks } = kernel.inspect()
-    for (const hook of ['onCloseStream', 'onUnregisterProxy', 'onRefused', 'onConnect', 'onDisconnect'] as const) {
+    for (const hook of [
+      'onCloseStream',
+      'onPublished',
+      'onUnregisterProxy',
+      'onRefused',
+      'onConnect',
+      'onDisconnect'
+    ] as const) {
       expect(hooks[hook].map(({ errors }) => errors)).deep.equal([1, 1, 0, 0])
     }
-    expect(log.lines.map(({ fields }) => `${fields.extension} ${fields.hook}`)).length(10)
+    expect(log.lines.map(({ fields }) => `${fields.extension} ${fields.hook}`)).length(12)
   })
 })

@@ -10,6 +10,7 @@ import type {
   DisconnectContext,
   HelloContext,
   OpenStreamContext,
+  PublishedContext,
   RefusedContext,
   RequestContext,
   Respond,
@@ -42,6 +43,7 @@ export interface HookCalls {
   /** The same. Rejects with `hook.*` when a tap fails: then there is no response. */
   response(context: ResponseContext): Promise<void> | undefined
   closeRequest(context: CloseRequestContext): void
+  published(context: PublishedContext): void
   unregisterProxy(context: UnregisterProxyContext): void
   refused(context: RefusedContext): void
   connect(context: ConnectContext): void

@@ -138,6 +138,13 @@ export interface CloseStreamContext extends StreamInfo {
   readonly error?: RystraError
 }
 
+/** A proxy that visitors can reach now. */
+export interface PublishedContext extends ProxyContext {
+  readonly proxy: ProxySpec
+  /** What visitors connect to: `203.0.113.7:20022`, for example. */
+  readonly address: string
+}
+
 /** A proxy that is gone. */
 export interface UnregisterProxyContext extends ProxyContext {
   readonly proxy: ProxySpec
@@ -272,6 +279,8 @@ export interface Hooks {
   readonly onResponse: AsyncHook<[ResponseContext], Nothing>
   /** Server: a request is over. An observer. */
   readonly onCloseRequest: SyncHook<(context: CloseRequestContext) => void>
+  /** Server: a proxy is published, after every hook and check. An observer. */
+  readonly onPublished: SyncHook<(context: PublishedContext) => void>
   /** Server: a proxy is gone. An observer. */
   readonly onUnregisterProxy: SyncHook<(context: UnregisterProxyContext) => void>
   /**
@@ -302,6 +311,7 @@ export const hookNames = Object.freeze([
   'onRequest',
   'onResponse',
   'onCloseRequest',
+  'onPublished',
   'onUnregisterProxy',
   'onRefused',
   'onConnect',

@@ -248,6 +248,7 @@ export class ServerSession {
       })
     }
     this.log.info({ proxy: spec.name, kind: spec.kind, address: proxy.address }, 'published')
+    kernel.current.calls.published({ session: this.info, proxy: spec, address: proxy.address })
     events.emit('published', { spec, session: this.info, address: proxy.address })
     return proxy
   }

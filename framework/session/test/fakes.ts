@@ -142,6 +142,7 @@ export const generation = (
       openStream: (_context: OpenStreamContext): Promise<Deny | undefined> | undefined => undefined,
       dataTap: () => undefined,
       closeStream: (context) => void closed.push(context),
+      published: () => {},
       unregisterProxy: () => {},
       refused: () => {},
       connect: () => {},

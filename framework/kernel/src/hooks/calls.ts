@@ -15,6 +15,7 @@ import {
   type OpenStreamContext,
   type ProxyContext,
   type ProxySpec,
+  type PublishedContext,
   type RefusedContext,
   type ReloadContext,
   type RequestContext,
@@ -52,6 +53,7 @@ export class Calls implements HookCalls {
   readonly #request = new AsyncSeriesBailHook<[RequestContext], Deny | Respond>(['context'], 'onRequest')
   readonly #response = new AsyncSeriesHook<[ResponseContext]>(['context'], 'onResponse')
   readonly #closeRequest: Observer<CloseRequestContext> = new SyncHook(['context'], 'onCloseRequest')
+  readonly #published: Observer<PublishedContext> = new SyncHook(['context'], 'onPublished')
   readonly #unregister: Observer<UnregisterProxyContext> = new SyncHook(['context'], 'onUnregisterProxy')
   readonly #refused: Observer<RefusedContext> = new SyncHook(['context'], 'onRefused')
   readonly #connect: Observer<ConnectContext> = new SyncHook(['context'], 'onConnect')
@@ -80,6 +82,7 @@ export class Calls implements HookCalls {
     this.#fill(this.#request, 'onRequest', acceptRequest)
     this.#fill(this.#response, 'onResponse', acceptNothing)
     this.#observe(this.#closeRequest, 'onCloseRequest')
+    this.#observe(this.#published, 'onPublished')
     this.#observe(this.#unregister, 'onUnregisterProxy')
     this.#observe(this.#refused, 'onRefused')
     this.#observe(this.#connect, 'onConnect')
@@ -161,6 +164,10 @@ export class Calls implements HookCalls {
 
   closeRequest(context: CloseRequestContext): void {
     this.#closeRequest.call(context)
+  }
+
+  published(context: PublishedContext): void {
+    this.#published.call(context)
   }
 
   unregisterProxy(context: UnregisterProxyContext): void {

@@ -155,6 +155,15 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     args: { context: 'CloseRequestContext' },
     ...observer
   },
+  onPublished: {
+    type: 'SyncHook',
+    async: false,
+    perStream: false,
+    side: 'server',
+    when: 'The server, when a proxy can be reached by visitors, after every hook and check; before its client is told.',
+    args: { context: 'PublishedContext' },
+    ...observer
+  },
   onUnregisterProxy: {
     type: 'SyncHook',
     async: false,
