@@ -45,6 +45,8 @@ export interface OpenedStream {
   readonly info: StreamInfo
   /** Present when it was asked for and the session has them. */
   readonly datagrams?: DatagramFlow
+  /** Whether hooks of this side had a say about this visitor: then it must not carry what another visitor says. */
+  readonly bound?: boolean
 }
 
 /** How {@link PublishHost.openStream} opens. */
@@ -223,6 +225,13 @@ export interface ProxyKind<Spec extends ProxySpec = ProxySpec, Entry extends Pro
   readonly visitor?: TSchema
   /** Visiting half: opens a way in at this client. Throws `listen.*`. Outlives sessions. */
   visit?(entry: Entry, host: VisitHost): Promise<Visiting>
+  /** How a service within the client's process is served, see `client.expose`. @default by its streams */
+  readonly exposed?: {
+    /** What a bare function is given: each stream, or each request that comes on one. */
+    readonly by: 'streams' | 'requests'
+    /** Fields of the entry, unless it has them. */
+    readonly fields?: Details
+  }
   /** Server: takes a connection that another kind has prepared, through `registries.proxies.get('http')`. */
   handOver?(connection: Duplex, from: HandedOver): void
 }

@@ -169,9 +169,9 @@ export class ServerProxy implements PublishHost {
         carrier,
         ...(details === undefined ? {} : { details }),
         ...(flow === undefined ? {} : { flow: flow.id, closed: () => flow.datagrams.close() }),
-        reached: (error, stream) => {
+        reached: (error, stream, bound) => {
           signal?.removeEventListener('abort', giveUp)
-          if (error === undefined) resolve(opened(near, stream, flow?.datagrams))
+          if (error === undefined) resolve(opened(near, stream, flow?.datagrams, bound))
           else reject(error)
         }
       })
@@ -205,8 +205,8 @@ export class ServerProxy implements PublishHost {
   }
 }
 
-const opened = (stream: Duplex, info: StreamInfo, datagrams: DatagramFlow | undefined): OpenedStream =>
-  datagrams === undefined ? { stream, info } : { stream, info, datagrams }
+const opened = (stream: Duplex, info: StreamInfo, datagrams: DatagramFlow | undefined, bound: boolean): OpenedStream =>
+  datagrams === undefined ? { stream, info, bound } : { stream, info, bound, datagrams }
 
 /** Bytes a second, each way; a quarter of a second at once. */
 const pacerOf = (bandwidth: number | undefined, { clock }: ServerState): Pacer | undefined => {

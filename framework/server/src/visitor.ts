@@ -17,8 +17,11 @@ export interface RelayOptions {
   readonly details?: Details
   /** The flow of datagrams beside the stream. */
   readonly flow?: number
-  /** Called once, when the service is reached or is not. Before the first byte of the service is passed on. */
-  readonly reached?: (error: RystraError | undefined, stream: StreamInfo) => void
+  /**
+   * Called once, when the service is reached or is not. Before the first byte of the service is passed on. `bound`:
+   * hooks had a say about this visitor.
+   */
+  readonly reached?: (error: RystraError | undefined, stream: StreamInfo, bound: boolean) => void
   /** What is done with a visitor who is refused. @default a reset */
   readonly refused?: (error: RystraError) => void
   /** Called once, when the stream is over. */
@@ -59,7 +62,7 @@ export const relayVisitor = (
     run.refuse(error)
     session.log.info({ proxy: info.proxy.name, visitor: to.host, err: error }, 'a stream was refused')
     state.refused({ what: 'stream', error, who: `${to.host}:${to.port}`, session: session.info, stream: info })
-    options.reached?.(error, info)
+    options.reached?.(error, info, admitted !== undefined)
   }
   const go = (): void => {
     if (full) {
@@ -82,7 +85,7 @@ export const relayVisitor = (
       (stream) => {
         session.opening -= 1
         try {
-          join(visitor, raw, stream, head, run, proxy, state, options)
+          join(visitor, raw, stream, head, run, proxy, state, options, admitted !== undefined)
         } catch (error) {
           rawOf(stream).reset()
           refuse(error)
@@ -120,7 +123,8 @@ const join = (
   run: StreamRun,
   proxy: ServerProxy,
   state: ServerState,
-  options: RelayOptions
+  options: RelayOptions,
+  bound: boolean
 ): void => {
   const data = rawOf(stream)
   const { visitor: who } = run.info
@@ -128,7 +132,7 @@ const join = (
   const tell = (error?: RystraError): void => {
     if (told) return
     told = true
-    options.reached?.(error, run.info)
+    options.reached?.(error, run.info, bound)
   }
 
   const cancel = state.clock.after(READY_TIMEOUT, () => refused(new RystraError('stream.timeout', { side: 'client' })))

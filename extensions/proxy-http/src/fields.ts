@@ -1,0 +1,118 @@
+import type { HeaderField } from '@rystra/plugin'
+import type { HeaderChanges } from './spec.js'
+
+/** Fields about one connection, RFC 9110 §7.6.1, and those that frame a message: the proxy writes its own. */
+const ours = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade'
+])
+
+/** Whether a field, its name in lower case, is not for a proxy's owner to change. */
+export const isOurs = (name: string): boolean => ours.has(name)
+
+/** Fields that a message may not have behind its body, RFC 9110 §6.5.1. */
+const notTrailers = new Set([
+  ...ours,
+  'authorization',
+  'cache-control',
+  'content-encoding',
+  'content-range',
+  'content-type',
+  'cookie',
+  'forwarded',
+  'max-forwards',
+  'set-cookie',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto'
+])
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const UNFIT = /[^\t\x20-\x7e\x80-\xff]/
+
+/** Whether this can be a field of a head. */
+export const isField = ([name, value]: HeaderField): boolean => TOKEN.test(name) && !UNFIT.test(value)
+
+/** Whether a method can be in a request line. */
+export const isToken = (text: string): boolean => TOKEN.test(text)
+
+const nothing: ReadonlySet<string> = new Set()
+
+/** The fields that the Connection header says are about the connection. */
+const namedBy = (connection: string | undefined): ReadonlySet<string> =>
+  connection === undefined || /^(keep-alive|close|upgrade)$/i.test(connection)
+    ? nothing
+    : new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
+
+/**
+ * The fields of a head that go on to the other side, in their order: without those about the connection.
+ *
+ * @param raw names and values in turns, as Node has them
+ * @param drop further names, in lower case, that stay here
+ */
+export const passedOn = (
+  raw: readonly string[],
+  connection: string | undefined,
+  drop: (name: string) => boolean
+): HeaderField[] => {
+  const named = namedBy(connection)
+  const fields: HeaderField[] = []
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] as string
+    const lower = name.toLowerCase()
+    if (ours.has(lower) || named.has(lower) || lower.charCodeAt(0) === 58 || drop(lower)) continue
+    fields.push([name, raw[index + 1] as string])
+  }
+  return fields
+}
+
+/** The fields that may stand behind a body. */
+export const trailersOf = (raw: readonly string[]): HeaderField[] => {
+  const fields: HeaderField[] = []
+  for (let index = 0; index < raw.length; index += 2) {
+    const field: HeaderField = [raw[index] as string, raw[index + 1] as string]
+    if (isField(field) && !notTrailers.has(field[0].toLowerCase())) fields.push(field)
+  }
+  return fields
+}
+
+/** What a proxy's owner changes in heads, made ready once. */
+export const changesOf = (changes: HeaderChanges | undefined): ((fields: HeaderField[]) => HeaderField[]) => {
+  if (changes === undefined) return (fields) => fields
+  const set = Object.entries(changes.set ?? {})
+  const add = Object.entries(changes.add ?? {})
+  const gone = new Set([...(changes.remove ?? []), ...set.map(([name]) => name)].map((name) => name.toLowerCase()))
+  return (fields) => [...fields.filter(([name]) => !gone.has(name.toLowerCase())), ...set, ...add]
+}
+
+/** Names and values in turns, as Node takes them. */
+export const flat = (fields: readonly HeaderField[]): string[] => {
+  const raw: string[] = []
+  for (const [name, value] of fields) raw.push(name, value)
+  return raw
+}
+
+/** As Node's HTTP/2 takes them: by name, several values of one name in a list. */
+export const byName = (fields: readonly HeaderField[]): Record<string, string | string[]> => {
+  const named: Record<string, string | string[]> = Object.create(null)
+  for (const [name, value] of fields) {
+    const lower = name.toLowerCase()
+    const there = named[lower]
+    if (there === undefined) named[lower] = value
+    else if (Array.isArray(there)) there.push(value)
+    else named[lower] = [there, value]
+  }
+  return named
+}

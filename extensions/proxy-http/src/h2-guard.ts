@@ -1,0 +1,24 @@
+import { TokenBucket } from '@rystra/plugin'
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+
+/** Requests a visitor may take back in a second, and at once: browsers do when a page is left. */
+const RATE = 50
+const BURST = 500
+
+/** Ends an HTTP/2 connection that takes back requests as fast as it makes them, CVE-2023-44487. */
+export class ResetGuard {
+  readonly #session: ServerHttp2Session
+  readonly #resets = new TokenBucket(RATE, BURST, Date.now())
+
+  constructor(session: ServerHttp2Session) {
+    this.#session = session
+  }
+
+  watch(stream: ServerHttp2Stream): void {
+    stream.once('aborted', () => {
+      if (this.#resets.take(1, Date.now()) || this.#session.destroyed) return
+      this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+      this.#session.destroy()
+    })
+  }
+}

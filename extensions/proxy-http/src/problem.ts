@@ -1,0 +1,57 @@
+import { type ErrorCode, isRystraError, RystraError, toRystraError } from '@rystra/plugin'
+
+/** Why a request is not answered by its service. */
+export class Problem extends Error {
+  /** Of the answer. */
+  readonly status: number
+  /** What the log, hooks and the page name it by. */
+  readonly error: RystraError | undefined
+  /** Seconds for Retry-After. */
+  readonly retryAfter: number | undefined
+
+  /** @param text for whoever visits: one line, without a dot, no secrets */
+  constructor(status: number, text: string, error?: RystraError, retryAfter?: number) {
+    super(text)
+    this.name = 'Problem'
+    this.status = status
+    this.error = error
+    this.retryAfter = retryAfter
+  }
+}
+
+const statuses: Partial<Record<ErrorCode, [status: number, text: string]>> = {
+  'stream.service-unreachable': [502, 'the tunnel is up, but the service behind it cannot be reached'],
+  'stream.refused': [403, 'the tunnel refused the request'],
+  'stream.limit': [503, 'the service has as many requests as it may'],
+  'stream.no-member': [503, 'no service of this group is up now'],
+  'stream.timeout': [504, 'the service did not answer in time'],
+  'stream.idle': [504, 'the service was silent for too long'],
+  'stream.reset': [502, 'the service broke off before it answered'],
+  'stream.unknown-proxy': [503, 'the client of the tunnel is changing over'],
+  'session.lost': [503, 'the client of the tunnel has just gone away'],
+  'session.timeout': [503, 'the client of the tunnel does not answer'],
+  'mux.closed': [503, 'the client of the tunnel has just gone away'],
+  'hook.failed': [500, 'an extension of the server failed'],
+  'hook.timeout': [500, 'an extension of the server did not answer in time']
+}
+
+/** What an error is to whoever visits. */
+export const problemOf = (cause: unknown): Problem => {
+  if (cause instanceof Problem) return cause
+  const error = toRystraError(cause, 'stream.reset', { side: 'client' })
+  const [status, text] = statuses[error.code] ?? [502, 'the service cannot be reached through the tunnel']
+  return new Problem(status, text, error, status === 503 ? 1 : undefined)
+}
+
+/** A service that breaks the rules of HTTP, or breaks off. */
+export const serviceProblem = (cause: Error & { code?: string }): Problem => {
+  if (isRystraError(cause)) return problemOf(cause)
+  const parsed = cause.code?.startsWith('HPE_') === true || cause.code === 'ERR_INVALID_CHAR'
+  const detail = parsed ? 'its answer is not HTTP' : undefined
+  const error = new RystraError('stream.reset', { side: 'client', ...(detail === undefined ? {} : { detail }), cause })
+  return new Problem(
+    502,
+    parsed ? 'the service answered with something that is not HTTP' : 'the service broke off before it answered',
+    error
+  )
+}

@@ -1,0 +1,66 @@
+import { pattern, type Published, type PublishHost, RystraError } from '@rystra/plugin'
+import type { World } from './front.js'
+import { HttpProxy } from './proxy.js'
+import type { HttpSpec } from './spec.js'
+
+const refuse = (detail: string): RystraError => new RystraError('proxy.refused', { side: 'server', detail })
+
+/** The hosts a spec asks for, each checked against what its owner may have. */
+const hostsOf = ({ host, subdomain }: HttpSpec, owner: string, { options }: World): string[] => {
+  const base = options.baseDomain.toLowerCase()
+  const hosts = new Set((host === undefined ? [] : Array.isArray(host) ? host : [host]).map((one) => one.toLowerCase()))
+  if (subdomain !== undefined) hosts.add(`${subdomain.toLowerCase()}.${base}`)
+  for (const one of hosts) {
+    const granted = options.hosts.some(
+      (rule) => pattern(rule.identity)(owner) && rule.hosts.some((allowed) => pattern(allowed)(one))
+    )
+    if (granted) continue
+    if (options.hosts.length > 0) throw refuse(`the host ${one} is not for this client`)
+    if (one.startsWith('*.') && `.${base}`.endsWith(one.slice(1))) {
+      throw refuse(`${one} covers the hosts of all clients, and is for those whom the server's option \`hosts\` names`)
+    }
+  }
+  return [...hosts]
+}
+
+/** Puts a proxy into the table under all of its hosts. Throws `proxy.*`. */
+export const publish = async (
+  spec: HttpSpec,
+  host: PublishHost,
+  world: World,
+  shown: () => string
+): Promise<Published> => {
+  const { table, options } = world
+  const owner = host.session.identity.id
+  const hosts = hostsOf(spec, owner, world)
+  const [first] = hosts
+  if (first === undefined) {
+    throw new RystraError('proxy.invalid', {
+      side: 'client',
+      detail: `${spec.name}: neither \`host\` nor \`subdomain\``
+    })
+  }
+  const path = spec.path?.replace(/\/+$/, '') || '/'
+  const proxy = new HttpProxy({ ...spec, path }, host, options.maxHeadSize)
+  const leave: (() => void)[] = []
+  const gone = (): void => {
+    for (const one of leave.splice(0)) one()
+  }
+  // At once: the next holder may come before this one is closed.
+  host.signal.addEventListener('abort', gone, { once: true })
+  try {
+    for (const one of hosts) table.check(one, owner)
+    for (const one of hosts) {
+      const where = `${one}${path === '/' ? '' : path}`
+      const claim = await host.claim(`http ${one} ${path}`, proxy, where)
+      if (host.signal.aborted) throw new RystraError('session.lost')
+      leave.push(table.add(one, path, owner, claim))
+    }
+  } catch (error) {
+    gone()
+    throw error
+  }
+  const port = shown()
+  const scheme = options.public?.scheme ?? 'http'
+  return { address: `${scheme}://${first}${port}${path === '/' ? '' : path}`, close: gone }
+}

@@ -1,0 +1,142 @@
+import type { HeaderField } from '@rystra/plugin'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { constants, type Http2ServerResponse } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import type { Answer } from './ask.js'
+import { byName, flat, trailersOf } from './fields.js'
+
+/** The answer to a visitor, by either version of HTTP. */
+export class Reply {
+  readonly #response: ServerResponse | Http2ServerResponse
+  /** Bytes of the body. */
+  bytes = 0
+  status = 0
+  begun = false
+  /** The visitor was told to send the body. */
+  wentOn = false
+  /** The socket is another protocol's. */
+  left = false
+  #broken = false
+
+  constructor(response: ServerResponse | Http2ServerResponse) {
+    this.#response = response
+    response.on('error', () => {})
+  }
+
+  get #h1(): ServerResponse | undefined {
+    return 'assignSocket' in this.#response ? this.#response : undefined
+  }
+
+  /** Whether all of it has gone out. */
+  get wasWhole(): boolean {
+    return (
+      this.#response.writableFinished === true ||
+      (this.#h1 === undefined && this.#response.writableEnded && !this.#broken)
+    )
+  }
+
+  goOn(): void {
+    if (this.begun || this.wentOn) return
+    this.wentOn = true
+    this.#response.writeContinue()
+  }
+
+  /** 102 and 103; RFC 9110 §15.2 lets a proxy keep others to itself. */
+  inform(status: number, fields: readonly HeaderField[]): void {
+    if (this.begun || status !== 103) return
+    const hints = byName(fields.filter(([name]) => !/^(connection|transfer-encoding|content-length)$/i.test(name)))
+    try {
+      if (hints.link !== undefined) this.#response.writeEarlyHints({ ...hints, link: hints.link })
+    } catch {
+      // A hint that cannot be written is no loss.
+    }
+  }
+
+  #head(status: number, message: string, fields: string[] | readonly HeaderField[], close: boolean): void {
+    this.begun = true
+    this.status = status
+    const pairs = fields.length > 0 && Array.isArray(fields[0])
+    const h1 = this.#h1
+    if (h1 === undefined) {
+      const list = pairs ? (fields as HeaderField[]) : paired(fields as string[])
+      this.#response.writeHead(status, byName(list) as never)
+      return
+    }
+    const raw = pairs ? flat(fields as HeaderField[]) : (fields as string[])
+    if (close) raw.push('Connection', 'close')
+    h1.writeHead(status, message, raw)
+  }
+
+  /** An answer that is made here. */
+  whole(status: number, fields: string[], body: Buffer, close: boolean): void {
+    if (this.begun) return
+    const bare = status === 204 || status === 304
+    const raw = bare ? fields : [...fields, 'Content-Length', String(body.length)]
+    this.#head(status, STATUS_CODES[status] ?? '', raw, close)
+    const h1 = this.#h1
+    if (bare || (this.#response.req as { method?: string } | undefined)?.method === 'HEAD') this.#response.end()
+    else {
+      this.bytes = body.length
+      this.#response.end(body)
+    }
+    // Whoever still sends a body that nobody wants is heard for a moment, so that it reads the answer.
+    if (close && h1 !== undefined) h1.once('finish', () => h1.socket?.end())
+  }
+
+  /** The answer of a service, as fast as the visitor takes it. */
+  pass(answer: Answer, status: number, fields: HeaderField[], close: boolean, moved: () => void): void {
+    const response = this.#response
+    const { body } = answer
+    if (answer.trailer !== undefined && this.#h1?.useChunkedEncodingByDefault === true)
+      fields.push(['Trailer', answer.trailer])
+    this.#head(status, answer.message, fields, close)
+    body.on('data', (chunk: Buffer) => {
+      this.bytes += chunk.length
+      moved()
+      if ((response as ServerResponse).write(chunk)) return
+      body.pause()
+    })
+    response.on('drain', () => {
+      moved()
+      body.resume()
+    })
+    body.on('end', () => {
+      if (this.#broken) return
+      const trailers = trailersOf(answer.trailers())
+      // HTTP/1.1 has a place for them behind chunks only.
+      const room = this.#h1 === undefined || (answer.length === undefined && this.#h1.chunkedEncoding)
+      if (trailers.length > 0 && room) {
+        if (this.#h1 === undefined) (response as Http2ServerResponse).addTrailers(byName(trailers) as never)
+        else this.#h1.addTrailers(trailers)
+      }
+      response.end()
+    })
+  }
+
+  /** Shows the visitor that the answer is not whole. */
+  breakOff(): void {
+    this.#broken = true
+    const h1 = this.#h1
+    if (h1 === undefined) {
+      ;(this.#response as Http2ServerResponse).stream?.close(constants.NGHTTP2_INTERNAL_ERROR)
+      return
+    }
+    const socket = h1.socket as (Duplex & { resetAndDestroy?: () => void }) | null
+    // An answer without a length would end well with its connection.
+    if (socket?.resetAndDestroy !== undefined && !('encrypted' in socket)) socket.resetAndDestroy()
+    else socket?.destroy()
+  }
+
+  /** Nothing more is written here: the socket is another protocol's. */
+  leave(socket: Duplex): void {
+    this.left = true
+    this.begun = true
+    this.#h1?.detachSocket(socket as never)
+  }
+}
+
+const paired = (raw: readonly string[]): HeaderField[] => {
+  const fields: HeaderField[] = []
+  for (let index = 0; index < raw.length; index += 2) fields.push([raw[index] as string, raw[index + 1] as string])
+  return fields
+}
