@@ -1,4 +1,5 @@
 import { type PeerInfo, RystraError, type Side, type StreamLink } from '@rystra/plugin'
+import { hostPort } from '@rystra/net'
 import type { Duplex } from 'node:stream'
 import { Alarm } from './alarm.js'
 import type { HostPort, Path, QuicheConnection } from './binding.js'
@@ -36,6 +37,7 @@ export class QuicLink implements StreamLink, Turning {
   heard = true
   /** Something came that was more than an acknowledgement. */
   active = false
+  over = false
 
   readonly #host: LinkHost
   readonly #streams: StreamTable
@@ -50,7 +52,6 @@ export class QuicLink implements StreamLink, Turning {
   #silent = 0
   #ready = false
   #closing = false
-  #over = false
   #error: Error | undefined
   #onClose: ((error?: Error) => void) | undefined
 
@@ -59,7 +60,7 @@ export class QuicLink implements StreamLink, Turning {
     this.side = host.side
     this.options = host.options
     this.connection = connection
-    this.where = `quic ${peer.host.includes(':') ? `[${peer.host}]` : peer.host}:${peer.port}`
+    this.where = `quic ${hostPort(peer.host, peer.port)}`
     this.#path = { from: peer, to: local }
     this.#from = peer
     this.#remote = new Remote(peer)
@@ -68,7 +69,10 @@ export class QuicLink implements StreamLink, Turning {
     this.#streams = new StreamTable(this)
     this.#outbox = new Outbox(this, host)
     this.#handshake = new Handshake(connection, host)
-    this.#deadline = setTimeout(() => this.#late(), host.options.handshakeTimeout).unref()
+    this.#deadline = setTimeout(
+      () => this.leave(Close.gaveUp, this.#failed('no answer in time')),
+      host.options.handshakeTimeout
+    ).unref()
   }
 
   // StreamLink
@@ -76,10 +80,6 @@ export class QuicLink implements StreamLink, Turning {
   get peer(): PeerInfo {
     const { host, port } = this.#remote.address
     return { address: host, port, tls: this.#handshake.facts }
-  }
-
-  get #confirmed(): boolean {
-    return this.#handshake.done
   }
 
   get streams(): number {
@@ -92,20 +92,20 @@ export class QuicLink implements StreamLink, Turning {
 
   set onClose(tell) {
     this.#onClose = tell
-    if (this.#over) this.#tell()
+    if (this.over) this.#tell()
   }
 
   open(signal?: AbortSignal): Promise<Duplex> {
-    if (this.#over || this.#closing) return Promise.reject(new RystraError('mux.closed', { cause: this.#error }))
+    if (this.over || this.#closing) return Promise.reject(new RystraError('mux.closed', { cause: this.#error }))
     return this.#streams.open(signal)
   }
 
   goAway(): void {
-    if (!this.#over) this.#streams.goAway()
+    if (!this.over) this.#streams.goAway()
   }
 
   close(): void {
-    if (this.#over || this.#closing) return
+    if (this.over || this.#closing) return
     this.#closing = true
     this.#streams.goAway()
     this.#streams.refuse(new RystraError('mux.closed'))
@@ -122,7 +122,7 @@ export class QuicLink implements StreamLink, Turning {
 
   /** Whether messages may be sent, and are handed on. */
   get carries(): boolean {
-    return this.#confirmed && !this.#over
+    return this.#handshake.done && !this.over
   }
 
   /** Whether somebody has it. */
@@ -130,21 +130,17 @@ export class QuicLink implements StreamLink, Turning {
     return this.#ready
   }
 
-  get over(): boolean {
-    return this.#over
-  }
-
   wake(): void {
-    if (!this.#over) this.#host.wake(this)
+    if (!this.over) this.#host.wake(this)
   }
 
   /** A packet for this link. It is overwritten. */
   receive(packet: Buffer, host: string, port: number): void {
-    if (this.#over) return
+    if (this.over) return
     const moved = !this.#remote.is(host, port)
     // Nobody moves before the handshake is done, RFC 9000 section 9.
-    if (moved && !this.#confirmed) return
-    if (!this.#confirmed && !this.#handshake.admits(packet.length)) {
+    if (moved && !this.#handshake.done) return
+    if (!this.#handshake.done && !this.#handshake.admits(packet.length)) {
       this.destroy(this.#failed('the handshake is too large'))
       return
     }
@@ -159,17 +155,13 @@ export class QuicLink implements StreamLink, Turning {
       this.#host.log.debug({ err: error, peer: this.where }, 'quic: the other side broke the rules')
     }
     if (moved) {
-      if (this.connection.stats().recv > good) this.#ask(host, port)
+      const question = this.connection.stats().recv > good ? this.#remote.question(host, port) : undefined
+      if (question !== undefined) this.#host.sendPlain(question, { host, port })
       // The answer counts only with the packet that it came in.
       if (this.connection.isReadable()) this.datagrams.readAll()
     }
     this.#streams.received(packet.length)
     this.wake()
-  }
-
-  #ask(host: string, port: number): void {
-    const question = this.#remote.question(host, port)
-    if (question !== undefined) this.#host.sendPlain(question, { host, port })
   }
 
   /** The other side has received our question at a new address. */
@@ -180,13 +172,13 @@ export class QuicLink implements StreamLink, Turning {
   }
 
   turn(): void {
-    if (this.#over) return
-    if (!this.#confirmed) this.#shake()
+    if (this.over) return
+    if (!this.#handshake.done) this.#shake()
     if (this.#ready) this.#work()
-    if (this.#over) return
+    if (this.over) return
     this.flush()
     if (this.connection.isDraining() || this.connection.isClosed()) {
-      this.#end(whyClosed(this.connection, this.side, this.where))
+      this.drop(whyClosed(this.connection, this.side, this.where))
     } else if (this.#closing && !this.#streams.sending && this.#settled) this.leave(Close.done, undefined)
   }
 
@@ -198,21 +190,16 @@ export class QuicLink implements StreamLink, Turning {
 
   /** Says something that has to be acknowledged. */
   ping(): void {
-    if (this.#over) return
+    if (this.over) return
     this.connection.sendAckEliciting()
     this.wake()
   }
 
-  /** Ends it, and tells nobody. */
-  drop(error?: Error): void {
-    this.#end(error)
-  }
-
   /** Ends it, and tells the other side. */
   leave(code: number, error: Error | undefined): void {
-    if (this.#over) return
+    if (this.over) return
     this.#closeWith(true, code)
-    this.#end(error)
+    this.drop(error)
   }
 
   #closeWith(app: boolean, code: number): void {
@@ -237,18 +224,14 @@ export class QuicLink implements StreamLink, Turning {
       this.#beReady()
     } catch (error) {
       this.#closeWith(false, alertFor(error))
-      this.#end(error as Error)
+      this.drop(error as Error)
     }
   }
 
   #beReady(): void {
-    if (this.#ready || this.#over) return
+    if (this.#ready || this.over) return
     this.#ready = true
     this.#host.ready(this)
-  }
-
-  #late(): void {
-    this.leave(Close.gaveUp, this.#failed('no answer in time'))
   }
 
   #failed(detail: string): RystraError {
@@ -260,15 +243,15 @@ export class QuicLink implements StreamLink, Turning {
   #work(): void {
     this.#streams.writeAll()
     if (this.connection.isReadable()) {
-      this.#streams.readAll(this.#confirmed)
-      if (this.#confirmed) this.datagrams.readAll()
+      this.#streams.readAll(this.#handshake.done)
+      if (this.#handshake.done) this.datagrams.readAll()
     }
   }
 
   /** Sends what there is, a fair share of it. */
   flush(): void {
-    if (this.#outbox.send(this.#remote.address, !this.#confirmed)) this.wake()
-    else if (this.#confirmed && !this.#closing) this.#outbox.probe(this.#remote.address)
+    if (this.#outbox.send(this.#remote.address, !this.#handshake.done)) this.wake()
+    else if (this.#handshake.done && !this.#closing) this.#outbox.probe(this.#remote.address)
     this.#alarm.in(this.connection.timeout())
   }
 
@@ -280,11 +263,11 @@ export class QuicLink implements StreamLink, Turning {
 
   /** Whether something waits for an answer of the other side. */
   get waiting(): boolean {
-    return !this.#over && !this.#settled
+    return !this.over && !this.#settled
   }
 
   #timeout(): void {
-    if (this.#over) return
+    if (this.over) return
     this.connection.onTimeout()
     this.#silent += 1
     if (this.#silent === LOST) {
@@ -294,9 +277,10 @@ export class QuicLink implements StreamLink, Turning {
     this.turn()
   }
 
-  #end(error: Error | undefined): void {
-    if (this.#over) return
-    this.#over = true
+  /** Ends it, and tells the other side nothing. */
+  drop(error?: Error): void {
+    if (this.over) return
+    this.over = true
     this.#error = error
     this.#alarm.stop()
     this.mtu.stop()
