@@ -1,6 +1,8 @@
 /** The contracts an extension author sees: everything an extension imports. */
 export { type Static, type TSchema, Type } from '@sinclair/typebox'
 export * from '@rystra/model'
+export * from './address.js'
+export * from './amount.js'
 export * from './authenticator.js'
 export * from './calls.js'
 export * from './discovery.js'

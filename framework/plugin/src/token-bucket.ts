@@ -8,7 +8,7 @@ export class TokenBucket {
   /**
    * @param rate per second
    * @param burst at once; also what an idle time saves up
-   * @param now milliseconds, of any clock that does not go back
+   * @param now milliseconds; a clock that is set back costs what it would have brought since, and nothing more
    */
   constructor(rate: number, burst: number, now: number) {
     this.#rate = rate
@@ -21,8 +21,8 @@ export class TokenBucket {
   tokens(now: number): number {
     if (now > this.#since) {
       this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#since) * this.#rate) / 1000)
-      this.#since = now
     }
+    this.#since = now
     return this.#tokens
   }
 
