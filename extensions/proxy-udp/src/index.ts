@@ -1,3 +1,59 @@
-import { defineExtension } from '@rystra/plugin'
+import { type Clock, defineExtension, type ProxyKind } from '@rystra/plugin'
+import { limitsOf, UdpServices, UdpVisitors } from '@rystra/udp'
+import { checkSpec } from './check-spec.js'
+import { UdpSpec } from './spec.js'
 
-export default defineExtension({ name: 'proxy-udp', setup() {} })
+const udp = (clock: Clock): ProxyKind<UdpSpec> => ({
+  kind: 'udp',
+  spec: UdpSpec,
+  localFields: ['local'],
+
+  expand(spec) {
+    checkSpec(spec)
+    return [spec]
+  },
+
+  async publish({ port = 0, host: at, reliable = false, ...fields }, host) {
+    const { address, socket } = await host.listenUdp({ port, ...(at === undefined ? {} : { host: at }) })
+    const visitors = new UdpVisitors({
+      socket,
+      address,
+      limits: limitsOf(fields),
+      // One stream for all: whom hooks are asked about are those who send.
+      open: (signal) => host.openStream({ ...address, to: address }, { signal, datagrams: !reliable, carrier: true }),
+      admit: (visitor) => host.admit(visitor),
+      clock,
+      log: host.log
+    })
+    const close = (): void => visitors.close()
+    host.signal.addEventListener('abort', close, { once: true })
+    return {
+      address: address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`,
+      close
+    }
+  },
+
+  async reach(spec, host) {
+    checkSpec(spec)
+    const { datagrams } = host
+    const log = host.log.child({ proxy: spec.name })
+    const services = new UdpServices({
+      stream: host.accept(),
+      ...(datagrams === undefined ? {} : { datagrams }),
+      local: String(spec.local),
+      limits: limitsOf(spec),
+      clock,
+      log
+    })
+    const error = await services.done
+    if (error !== undefined) log.info({ err: error }, 'the stream for datagrams broke')
+  }
+})
+
+/** Services on UDP ports of the server. */
+export default defineExtension({
+  name: 'proxy-udp',
+  setup({ registries, clock }) {
+    registries.proxies.add(udp(clock))
+  }
+})

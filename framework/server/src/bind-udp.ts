@@ -1,13 +1,24 @@
 import { type Address, RystraError } from '@rystra/model'
 import dgram from 'node:dgram'
+import dns from 'node:dns'
 import net from 'node:net'
 import { bindError } from './bind.js'
+
+/** An address, as each answer to a visitor has, is not looked up: that would cost more than to send it. */
+const lookup: dgram.SocketOptions['lookup'] = (host, options, done) => {
+  const family = net.isIP(host)
+  if (family === 0) dns.lookup(host, { ...options, all: false }, done)
+  else done(null, host, family)
+}
 
 /** Binds a UDP port for visitors. Rejects with `proxy.port-taken`, `proxy.port-privileged` or `listen.*`. */
 export const bindUdp = ({ host, port }: Address): Promise<{ address: Address; socket: dgram.Socket }> =>
   new Promise((resolve, reject) => {
     // The address decides; a name is looked up as IPv4, as the default host is.
-    const socket = dgram.createSocket(net.isIPv6(host) ? { type: 'udp6', ipv6Only: host !== '::' } : { type: 'udp4' })
+    const socket = dgram.createSocket({
+      ...(net.isIPv6(host) ? { type: 'udp6', ipv6Only: host !== '::' } : { type: 'udp4' }),
+      lookup
+    })
     const fail = (error: NodeJS.ErrnoException): void => {
       socket.close()
       reject(bindError(error, host, port))

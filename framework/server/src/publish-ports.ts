@@ -56,10 +56,12 @@ export class PublishPorts {
 
   /** See `PublishHost.listenUdp`. */
   async listenUdp(address: PublishAddress): Promise<UdpPort> {
-    const { address: bound, socket } = await this.#open('udp', address, () => {})
-    if (socket === undefined) {
-      throw new RystraError('proxy.claimed', { side: 'server', detail: 'a UDP port cannot be shared by a group' })
+    // Members of a group would all read from the one socket.
+    if (this.#proxy.group !== undefined) {
+      throw new RystraError('proxy.invalid', { side: 'server', detail: 'a UDP port cannot be shared by a group' })
     }
+    const { address: bound, socket } = await this.#open('udp', address, () => {})
+    if (socket === undefined) throw new RystraError('internal', { detail: 'no UDP socket' })
     return { address: bound, socket }
   }
 

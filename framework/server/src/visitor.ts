@@ -1,6 +1,6 @@
 import { duplexOf, type Pump, type RawStream, rawOf } from '@rystra/bytes'
 import { RystraError, type StreamInfo, toRystraError, type VisitorInfo } from '@rystra/model'
-import type { Details } from '@rystra/plugin'
+import type { CloseStreamContext, Details } from '@rystra/plugin'
 import { encode, errorFrom } from '@rystra/protocol'
 import { HeadReader, readMessage, refusedBy, StreamRun } from '@rystra/session'
 import type { Duplex } from 'node:stream'
@@ -15,6 +15,8 @@ const READY_TIMEOUT = 30_000
 export interface RelayOptions {
   /** Told to the client half. */
   readonly details?: Details
+  /** See `OpenStreamOptions.carrier`. */
+  readonly carrier?: boolean
   /** The flow of datagrams beside the stream. */
   readonly flow?: number
   /**
@@ -38,7 +40,7 @@ export const relayVisitor = (
 ): void => {
   const raw = rawOf(visitor)
   const session = proxy.owner
-  const { details } = options
+  const { details, carrier = false } = options
   const info: StreamInfo = {
     id: session.nextStreamId(),
     proxy: proxy.spec,
@@ -47,14 +49,18 @@ export const relayVisitor = (
     side: 'server',
     ...(details === undefined ? {} : { details })
   }
-  const run = new StreamRun(info, state.kernel.current, state.clock, (context) => {
-    proxy.streams -= 1
+  const over = (context: CloseStreamContext): void => {
     options.closed?.()
+    if (carrier) return
+    proxy.streams -= 1
     state.events.emit('streamClose', context)
-  })
-  const full = proxy.full
-  proxy.streams += 1
-  state.events.emit('streamOpen', info)
+  }
+  const run = new StreamRun(info, state.kernel.current, state.clock, over, !carrier)
+  const full = !carrier && proxy.full
+  if (!carrier) {
+    proxy.streams += 1
+    state.events.emit('streamOpen', info)
+  }
   const refuse = (cause: unknown): void => {
     const error = toRystraError(cause, 'stream.reset')
     if (options.refused === undefined) raw.reset()
@@ -128,6 +134,7 @@ const join = (
 ): void => {
   const data = rawOf(stream)
   const { visitor: who } = run.info
+  let gone = false
   let told = false
   const tell = (error?: RystraError): void => {
     if (told) return
@@ -152,13 +159,15 @@ const join = (
   }
   const pumped = (pumping: Pump): void => {
     fail = pumping.reset
-    if (proxy.idleTimeout !== undefined) watchIdle(pumping, proxy.idleTimeout, visitor, state.clock)
+    if (proxy.idleTimeout !== undefined && !options.carrier) watchIdle(pumping, proxy.idleTimeout, visitor, state.clock)
   }
 
-  if (proxy.pacer !== undefined) run.pace(proxy.pacer)
-  const relay = run.relayFor(visitor, stream)
-  // Who has to be told of a refusal in so many words is not relayed before there is none.
-  if (relay === undefined && options.refused === undefined) {
+  if (proxy.pacer !== undefined && !options.carrier) run.pace(proxy.pacer)
+  // Who has to be told of a refusal in so many words is not relayed before there is none. It was read from already, so
+  // that no relay of an extension can have it.
+  const waits = options.refused !== undefined
+  const relay = waits ? undefined : run.relayFor(visitor, stream)
+  if (relay === undefined && !waits) {
     pumped(
       run.relay(raw, data, done, {
         headToService: head,
@@ -168,8 +177,20 @@ const join = (
     return
   }
   data.write(head, 0, head.length, false)
+  if (waits) {
+    // Nobody reads from it yet: the client must not go on for one who gave up.
+    raw.onClose = (cause) => {
+      const error = toRystraError(cause ?? new RystraError('stream.reset'), 'stream.reset')
+      gone = true
+      data.reset()
+      run.close('reset', 0, 0, error)
+      done(error)
+    }
+    if (raw.closed) raw.onClose()
+  }
   readMessage(data, {
     onMessage: (message) => {
+      if (gone) return
       if (message.type === 'Error') return refused(errorFrom(message, 'client'))
       if (message.type !== 'StreamReady') return refused(new RystraError('stream.reset', { side: 'client' }))
       ready()
@@ -180,6 +201,7 @@ const join = (
   })
 
   function refused(cause: Error): void {
+    if (gone) return
     const error = toRystraError(cause)
     fail(error)
     done(error)

@@ -1,9 +1,11 @@
 import { type Pump, pump, type RawReader, type RawStream, rawOf } from '@rystra/bytes'
 import { RystraError, type StreamInfo, toRystraError } from '@rystra/model'
 import type {
+  Admission,
   CloseReason,
   CloseStreamContext,
   Clock,
+  DataTap,
   Deny,
   GenerationRef,
   Direction,
@@ -35,15 +37,21 @@ export class StreamRun {
   readonly #toService: RawStream[] = []
   readonly #toVisitor: RawStream[] = []
   readonly #pacers: Pacer[] = []
+  readonly #hooked: boolean
   #over = false
 
-  /** @param report called after the hook, once, when the stream is over */
+  /**
+   * @param report called after the hook, once, when the stream is over
+   * @param hooked `false` for a stream that carries many visitors, whose bytes are no visitor's
+   */
   constructor(
     info: StreamInfo,
     generation: GenerationRef,
     clock: Clock,
-    report: (context: CloseStreamContext) => void
+    report: (context: CloseStreamContext) => void,
+    hooked = true
   ) {
+    this.#hooked = hooked
     this.info = info
     this.#report = report
     this.#generation = generation
@@ -54,6 +62,7 @@ export class StreamRun {
 
   /** Asks onOpenStream. `undefined` at once when no tap concerns the stream. */
   admit(): Promise<Deny | undefined> | undefined {
+    if (!this.#hooked) return undefined
     const context: OpenStreamContext = {
       ...this.info,
       pace: (pacer) => this.pace(pacer),
@@ -79,12 +88,36 @@ export class StreamRun {
 
   /** Whether a tap or a transform is in the path. */
   get #shaped(): boolean {
-    const { calls } = this.#generation
     return (
       this.#toService.length + this.#toVisitor.length + this.#pacers.length > 0 ||
-      calls.dataTap(this.info, 'toService') !== undefined ||
-      calls.dataTap(this.info, 'toVisitor') !== undefined
+      this.#tapOf('toService') !== undefined ||
+      this.#tapOf('toVisitor') !== undefined
     )
+  }
+
+  #tapOf(direction: Direction): DataTap | undefined {
+    return this.#hooked ? this.#generation.calls.dataTap(this.info, direction) : undefined
+  }
+
+  /**
+   * What was put into the path, for visitors whose datagrams are passed on one by one. Throws `stream.refused` when there
+   * is a transform, since those know bytes and not datagrams.
+   */
+  byDatagram(): Pick<Admission, 'pace' | 'tap'> {
+    if (this.#toService.length + this.#toVisitor.length > 0) {
+      const detail = 'a hook put a transform into the path of datagrams; let its `concerns` leave this kind out'
+      throw new RystraError('stream.refused', { side: this.info.side, detail })
+    }
+    const [toService, toVisitor] = [this.#tapOf('toService'), this.#tapOf('toVisitor')]
+    const [paceThere, paceBack] = [this.#paceOf('toService'), this.#paceOf('toVisitor')]
+    return {
+      ...(paceThere === undefined || paceBack === undefined
+        ? {}
+        : { pace: (bytes, direction) => (direction === 'toService' ? paceThere(bytes) : paceBack(bytes)) }),
+      ...(toService === undefined && toVisitor === undefined
+        ? {}
+        : { tap: (datagram, direction) => (direction === 'toService' ? toService : toVisitor)?.(datagram) ?? datagram })
+    }
   }
 
   /** A registered relay that can join the two, if nothing is in the path. */
@@ -104,7 +137,6 @@ export class StreamRun {
     done: (error?: RystraError) => void,
     { headToService, headToVisitor, headWait, headOfService }: RelayHeads = {}
   ): Pump {
-    const { calls } = this.#generation
     return pump(
       visitor,
       service,
@@ -115,14 +147,14 @@ export class StreamRun {
       },
       {
         aToB: {
-          tap: calls.dataTap(this.info, 'toService'),
+          tap: this.#tapOf('toService'),
           through: this.#toService,
           head: headToService,
           headWait,
           pace: this.#paceOf('toService')
         },
         bToA: {
-          tap: calls.dataTap(this.info, 'toVisitor'),
+          tap: this.#tapOf('toVisitor'),
           through: this.#toVisitor,
           head: headToVisitor,
           headWait,
@@ -163,7 +195,7 @@ export class StreamRun {
     const ended = { ...this.info, bytesToService, bytesToVisitor, duration, reason }
     const context: CloseStreamContext = error === undefined ? ended : { ...ended, error }
     try {
-      this.#generation.calls.closeStream(context)
+      if (this.#hooked) this.#generation.calls.closeStream(context)
       this.#report(context)
     } finally {
       this.#release()
