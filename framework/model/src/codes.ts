@@ -75,6 +75,7 @@ export const errorTable = {
   'tls.untrusted': row('the certificate of the other side is not trusted', 'session', false, 5, 'give its authority as `ca`, or pin it: `fingerprint` with the value that `rystra serve` prints'),
   'tls.wrong-fingerprint': row('the certificate of the other side is not the pinned one', 'session', false, 5, 'somebody may be in between; if the server has a new certificate, pin its fingerprint'),
   'tls.wrong-host': row('the certificate of the other side is for another host', 'session', false, 5, 'check the host, or set `serverName` to a name of the certificate'),
+  'tls.unknown-name': row('nobody answers for the host that was asked for', 'stream', false, 6, 'publish it with a proxy of kind https, or give a certificate for it and publish it with kind http'),
   'tls.expired': row('the certificate of the other side is not valid now', 'session', false, 5, 'renew it, and check the clocks of both machines'),
   'tls.revoked': row('the certificate of the other side was revoked', 'session', false, 5, 'get a new one'),
   'tls.terminated': row('TLS does not reach from this client to the server, it ends in between', 'session', false, 5, 'somebody may be in between; if a reverse proxy or CDN is meant to be there, set `tlsTerminated: true` in client.connect'),

@@ -21,8 +21,8 @@ export interface TlsAcceptorOptions {
   readonly handshakeTimeout?: number
   /** Handshakes under way; one more pushes out the oldest. @default 1024, which are some 100 MiB at worst */
   readonly handshakes?: number
-  /** Somebody whose handshake is done, and whose certificate is good if one is required. */
-  onSocket(socket: TLSSocket, facts: TlsFacts): void
+  /** Somebody whose handshake is done, and whose certificate is good if one is required. `tcp` is what was taken. */
+  onSocket(socket: TLSSocket, facts: TlsFacts, tcp: Socket): void
   /**
    * Somebody whose certificate is missing or not accepted, though it is required: tell them, and end. TLS alerts come too
    * late for that in Node. @default the connection is closed
@@ -164,7 +164,7 @@ export class TlsAcceptor {
         return
       }
     }
-    this.#options.onSocket(socket, tlsFacts(socket))
+    this.#options.onSocket(socket, tlsFacts(socket), one.socket)
   }
 
   /** What is wrong with the certificate of a client, if it was asked for one. */

@@ -136,6 +136,19 @@ class Files implements ServerTls {
     this.#expiry.close()
   }
 
+  /** What is valid now does not make room for what is not. */
+  #checkTime({ leaf }: Identity): void {
+    const now = this.host.clock.now()
+    const ends = Date.parse(leaf.validTo)
+    const begins = Date.parse(leaf.validFrom)
+    const present = this.#read.identity.leaf
+    if (Date.parse(present.validTo) <= now || Date.parse(present.validFrom) > now || (begins <= now && ends > now))
+      return
+    throw filesError(
+      `cert ${this.fields.cert}: ${ends <= now ? `it has expired on ${leaf.validTo}` : `it is not valid before ${leaf.validFrom}`}`
+    )
+  }
+
   #watchExpiry(): void {
     const { identity, pem } = this.#read
     const name = this.fields.cert === undefined ? 'the self-signed certificate' : `the certificate ${this.fields.cert}`
@@ -160,8 +173,10 @@ class Files implements ServerTls {
     const { log } = this.host
     try {
       const read = await readAll(this.fields, this.clientCert !== 'none', this.host, this.own)
+      const changed = !same(read.pem, this.#read.pem)
+      if (changed) this.#checkTime(read.identity)
       this.#wrong = undefined
-      if (this.#closed || same(read.pem, this.#read.pem)) return
+      if (this.#closed || !changed) return
       this.#read = read
       log.info(
         { fingerprint: fingerprintOf(read.identity.leaf.raw), expires: read.identity.leaf.validTo },

@@ -1,3 +1,4 @@
+import type { RystraError } from '@rystra/plugin'
 import { fingerprintOf, issueServer, type KeyPair } from '@rystra/certificates'
 import { expect } from 'chai'
 import { execFile } from 'node:child_process'
@@ -192,6 +193,29 @@ describe('the identity of a listener', function () {
       world.pair('server', made.renewed)
       await look()
       expect(changes).to.deep.equal([made.renewed])
+    })
+
+    it('does not make room for one that is over, or not valid yet', async () => {
+      const tls = await watched(world.pair('server', made.good))
+      for (const unfit of [made.expired, made.early]) {
+        world.pair('server', unfit)
+        await look()
+        await look()
+        expect(tls.pem).to.deep.equal(made.good)
+      }
+      const reasons = world.lines.map(({ fields }) => (fields as { err?: RystraError } | undefined)?.err?.detail ?? '')
+      expect(reasons.join()).to.match(/has expired on .*is not valid before /)
+      expect(world.warnings(), JSON.stringify(reasons)).to.have.length(2)
+      world.clock.advance(2 * 86_400_000)
+      await look()
+      expect(changes).to.deep.equal([made.early])
+    })
+
+    it('takes the place of one that is over itself', async () => {
+      const tls = await watched(world.pair('server', made.expired))
+      world.pair('server', made.early)
+      await look()
+      expect(tls.pem).to.deep.equal(made.early)
     })
 
     it('is read again when a link is put in the place of another, as Kubernetes does', async () => {
