@@ -207,7 +207,7 @@ describe('the identity of a listener', function () {
       expect(reasons.join()).to.match(/has expired on .*is not valid before /)
       expect(world.warnings(), JSON.stringify(reasons)).to.have.length(2)
       world.clock.advance(2 * 86_400_000)
-      await look()
+      await until(() => changes.length > 0)
       expect(changes).to.deep.equal([made.early])
     })
 
