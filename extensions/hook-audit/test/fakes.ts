@@ -1,0 +1,105 @@
+import type { Logger, Metrics, ProxySpec, SessionInfo, StreamInfo } from '@rystra/plugin'
+import { silentLog } from '@rystra/plugin'
+import type { Sink } from '../src/sink.js'
+
+export const session: SessionInfo = {
+  id: 's1',
+  identity: { id: 'home', rights: { secret: 'of-the-rights' } },
+  client: { id: 'nas', instance: 'i1', agent: 'rystra/0.1.0' },
+  peer: { address: '203.0.113.9', port: 4711 },
+  transport: 'tcp',
+  muxer: 'yamux',
+  since: 0
+}
+
+export const proxy: ProxySpec = { name: 'web', kind: 'tcp', port: 8080 }
+
+export const stream: StreamInfo = {
+  id: '1',
+  proxy,
+  session,
+  side: 'server',
+  visitor: { host: '198.51.100.7', port: 55_000, to: { host: '203.0.113.1', port: 8080 } }
+}
+
+/** Counts what an extension counts. */
+export class Counted implements Metrics {
+  readonly values = new Map<string, number>()
+
+  counter(name: string): ReturnType<Metrics['counter']> {
+    return { add: (count = 1) => void this.values.set(name, (this.values.get(name) ?? 0) + count) }
+  }
+
+  gauge(): ReturnType<Metrics['gauge']> {
+    return { set: () => undefined }
+  }
+
+  of(name: string): number {
+    return this.values.get(name) ?? 0
+  }
+}
+
+export interface Line {
+  readonly fields: Record<string, unknown>
+  readonly message: string
+}
+
+/** Keeps the errors that were logged. */
+export const listening = (): { readonly log: Logger; readonly lines: Line[] } => {
+  const lines: Line[] = []
+  const error = (...args: unknown[]): void => {
+    lines.push({ fields: (args.length > 1 ? args[0] : {}) as Record<string, unknown>, message: String(args.at(-1)) })
+  }
+  const log: Logger = { ...silentLog, error, child: () => log }
+  return { log, lines }
+}
+
+/** A sink that fails, hangs or takes, as it is told. */
+export class FakeSink implements Sink {
+  readonly name = 'fake'
+  text = ''
+  writes = 0
+  failing: string | undefined
+  hanging = false
+  closed = false
+  #release: (() => void) | undefined
+
+  async open(): Promise<void> {
+    if (this.failing !== undefined) throw Object.assign(new Error('no'), { code: this.failing })
+  }
+
+  async write(lines: Buffer): Promise<void> {
+    this.writes += 1
+    if (this.hanging) {
+      await new Promise<void>((resolve) => {
+        this.#release = resolve
+      })
+    }
+    if (this.failing !== undefined) throw Object.assign(new Error('no'), { code: this.failing })
+    this.text += lines.toString()
+  }
+
+  goOn(): void {
+    this.hanging = false
+    this.#release?.()
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+  }
+
+  get records(): Record<string, unknown>[] {
+    return recordsOf(this.text)
+  }
+}
+
+export const recordsOf = (text: string): Record<string, unknown>[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+
+/** Resolves when `condition` holds; gives up with the test. */
+export const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve))
+}
