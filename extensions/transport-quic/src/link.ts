@@ -190,7 +190,6 @@ export class QuicLink implements StreamLink, Turning {
 
   /** Says something that has to be acknowledged. */
   ping(): void {
-    if (this.over) return
     this.connection.sendAckEliciting()
     this.wake()
   }
@@ -234,9 +233,8 @@ export class QuicLink implements StreamLink, Turning {
     this.#host.ready(this)
   }
 
-  #failed(detail: string): RystraError {
-    return new RystraError('connect.unreachable', { detail: `${this.where}, ${detail}` })
-  }
+  readonly #failed = (detail: string): RystraError =>
+    new RystraError('connect.unreachable', { detail: `${this.where}, ${detail}` })
 
   // The work of a turn
 
@@ -250,8 +248,9 @@ export class QuicLink implements StreamLink, Turning {
 
   /** Sends what there is, a fair share of it. */
   flush(): void {
-    if (this.#outbox.send(this.#remote.address, !this.#handshake.done)) this.wake()
-    else if (this.#handshake.done && !this.#closing) this.#outbox.probe(this.#remote.address)
+    const { done } = this.#handshake
+    if (done && !this.#closing) this.#outbox.probe(this.#remote.address)
+    if (this.#outbox.send(this.#remote.address, !done)) this.wake()
     this.#alarm.in(this.connection.timeout())
   }
 

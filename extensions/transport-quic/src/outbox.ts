@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { HostPort, QuicheConnection } from './binding.js'
 import type { Datagrams } from './datagrams.js'
 import type { LinkHost } from './link-host.js'
@@ -9,12 +10,24 @@ const QUANTUM = 64
 /** What quiche may use less of a packet than it was given: its packet numbers are of one to four bytes. */
 const SLACK = 8
 
+/** Milliseconds until a probe for which there was no room is tried again. */
+const PAUSE = 20
+
+/** Whose packets they are. */
+interface Sending {
+  readonly connection: QuicheConnection
+  readonly mtu: PathMtu
+  readonly datagrams: Datagrams
+  wake(): void
+}
+
 /** Takes packets out of quiche, and sends them. */
 export class Outbox {
-  readonly #of: { readonly connection: QuicheConnection; readonly mtu: PathMtu; readonly datagrams: Datagrams }
+  readonly #of: Sending
   readonly #host: LinkHost
+  #again = 0
 
-  constructor(of: { connection: QuicheConnection; mtu: PathMtu; datagrams: Datagrams }, host: LinkHost) {
+  constructor(of: Sending, host: LinkHost) {
     this.#of = of
     this.#host = host
   }
@@ -32,16 +45,20 @@ export class Outbox {
     return true
   }
 
-  /** Asks whether larger packets get through, when there is nothing else to say. */
+  /** Asks whether larger packets get through. Before anything else is sent: on a busy link there is never room after it. */
   probe(to: HostPort): void {
     const { connection, mtu, datagrams } = this.#of
     const probe = mtu.probe()
-    if (probe === undefined || !datagrams.probe(probe)) return
+    const now = performance.now()
+    if (probe === undefined || now < this.#again || !datagrams.probe(probe)) return
+    this.#again = now + PAUSE
     const packet = this.#host.slot().subarray(0, probe.size)
     const sent = connection.send(packet)
     if (sent !== null) this.#host.send(packet, sent[0], to, false)
     // Less was sent than was asked for: there was no room in the window. Another time.
-    if (sent === null || sent[0] < probe.size - SLACK) datagrams.purge()
-    else mtu.sent(probe, sent[0])
+    if (sent === null || sent[0] < probe.size - SLACK) {
+      datagrams.purge()
+      setTimeout(() => this.#of.wake(), PAUSE).unref()
+    } else mtu.sent(probe, sent[0])
   }
 }
