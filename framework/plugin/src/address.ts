@@ -1,4 +1,5 @@
-import { isIP, isIPv4 } from 'node:net'
+import { RystraError } from '@rystra/model'
+import { BlockList, isIP, isIPv4 } from 'node:net'
 
 /** The eight groups of an IPv6 address without a zone. */
 const groupsOf = (address: string): number[] => {
@@ -50,4 +51,30 @@ export const plainAddress = (address: string): string => {
 export const networkOf = (address: string): string => {
   const read = readAddress(address)
   return typeof read === 'string' ? read : `${write(read.slice(0, 4))}::/64`
+}
+
+const familyOf = (plain: string): 'ipv4' | 'ipv6' => (isIP(plain) === 6 ? 'ipv6' : 'ipv4')
+
+/**
+ * Whether an address is in one of these networks: `10.0.0.0/8`, `2001:db8::/32`, or a single address. An IPv4 address
+ * that comes mapped into IPv6 is an IPv4 address. What is no address is in none. Throws `config.invalid`.
+ *
+ * @param where what an error names: `options.exempt`
+ */
+export const networks = (texts: readonly string[], where: string): ((address: string) => boolean) => {
+  const list = new BlockList()
+  for (const text of texts) {
+    const [written = '', bits] = text.split('/')
+    const plain = plainAddress(written)
+    const most = isIP(written) === 6 ? 128 : 32
+    const asked = bits === undefined ? most : /^[0-9]{1,3}$/.test(bits) ? Number(bits) : Number.NaN
+    const prefix = familyOf(plain) === 'ipv4' && most === 128 ? asked - 96 : asked
+    if (isIP(written) === 0 || !(asked <= most) || prefix < 0)
+      throw new RystraError('config.invalid', { detail: `${where}: ${JSON.stringify(text)} is no network` })
+    list.addSubnet(plain, prefix, familyOf(plain))
+  }
+  return (address) => {
+    const plain = plainAddress(address)
+    return isIP(plain) !== 0 && list.check(plain, familyOf(plain))
+  }
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { bytesOf, durationOf, networkOf, plainAddress, rateOf, TokenBucket } from '../src/index.js'
+import { bytesOf, durationOf, networkOf, networks, plainAddress, rateOf, TokenBucket } from '../src/index.js'
 
 describe('amounts', () => {
   it('are bytes in units of 1000, or of 1024 with an i', () => {
@@ -56,6 +56,44 @@ describe('addresses', () => {
     expect(networkOf('::ffff:10.1.2.3')).equal('10.1.2.3')
     expect(networkOf('2001:db8:1:2:3:4:5:6')).equal('2001:db8:1:2::/64').equal(networkOf('2001:db8:1:2::ffff'))
     expect(networkOf('2001:db8:1:3::1')).not.equal(networkOf('2001:db8:1:2::1'))
+  })
+})
+
+describe('networks', () => {
+  const inside = networks(['10.0.0.0/8', '2001:db8::/32', '192.0.2.7', '::1', '::ffff:172.16.0.0/108'], 'x')
+
+  it('hold addresses of both families, in any form', () => {
+    for (const address of [
+      '10.255.0.1',
+      '::ffff:10.0.0.1',
+      '::ffff:a00:1',
+      '2001:db8:ffff::1',
+      '192.0.2.7',
+      '::1',
+      '172.31.0.1'
+    ])
+      expect(inside(address), address).equal(true)
+  })
+
+  it('do not hold others, nor what is no address', () => {
+    for (const address of ['11.0.0.1', '::10.0.0.1', '2001:db9::', '192.0.2.8', '::2', '172.32.0.1', 'unknown', ''])
+      expect(inside(address), address).equal(false)
+    expect(networks([], 'x')('10.0.0.1')).equal(false)
+    expect(networks(['0.0.0.0/0'], 'x')('::1')).equal(false)
+  })
+
+  it('are refused when they are none', () => {
+    for (const text of [
+      '',
+      '10.0.0.0/33',
+      '10.0.0/8',
+      '::/129',
+      '10.0.0.0/',
+      '10.0.0.0/-1',
+      '::ffff:10.0.0.0/8',
+      'home'
+    ])
+      expect(() => networks([text], 'options.exempt'), text).throws('options.exempt')
   })
 })
 

@@ -1,0 +1,85 @@
+import { bytesPattern, durationPattern, ratePattern, type Static, Type } from '@rystra/plugin'
+
+const rate = (description: string) =>
+  Type.Optional(Type.String({ pattern: ratePattern, description: `${description}, such as \`20/s\`. 0: none at all.` }))
+
+const bytes = (description: string) =>
+  Type.Optional(
+    Type.String({ pattern: bytesPattern, description: `${description}, such as \`10MB\`. 0: none at all.` })
+  )
+
+const patterns = (description: string) =>
+  Type.Optional(
+    Type.Array(Type.String({ minLength: 1 }), {
+      minItems: 1,
+      description: `${description}; \`*\` stands for any text.`
+    })
+  )
+
+const ruleOptions = Type.Object(
+  {
+    per: Type.Union([Type.Literal('visitor'), Type.Literal('proxy'), Type.Literal('identity'), Type.Literal('total')], {
+      description: 'What has buckets of its own: a visitor is an IPv4 address or an IPv6 /64.'
+    }),
+    proxies: patterns('Only proxies of these names'),
+    kinds: patterns('Only proxies of these kinds'),
+    identities: patterns('Only proxies of these identities'),
+    bytesToService: bytes('Bytes a second from visitors to services'),
+    bytesToVisitor: bytes('Bytes a second from services to visitors'),
+    streams: rate('New streams'),
+    requests: rate('HTTP requests'),
+    handshakes: rate('Clients that say Hello'),
+    burst: Type.String({
+      pattern: durationPattern,
+      default: '1s',
+      description: 'How much of its rate an idle bucket saves up; 64 KiB of bytes and one of the others at least.'
+    })
+  },
+  { additionalProperties: false }
+)
+
+const failureOptions = Type.Object(
+  {
+    free: Type.Integer({ minimum: 0, maximum: 1000, default: 3, description: 'Failures that cost nothing.' }),
+    delay: Type.String({
+      pattern: durationPattern,
+      default: '500ms',
+      description: 'How long the next one waits; doubles with each failure, up to 4 s. 0: no wait.'
+    }),
+    after: Type.Integer({
+      minimum: 0,
+      maximum: 100_000,
+      default: 10,
+      description: 'Failures after which an address is shut out. 0: never.'
+    }),
+    shutOutFor: Type.String({
+      pattern: durationPattern,
+      default: '15m',
+      description: 'How long; also the time in which that many failures are forgotten.'
+    }),
+    exempt: Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      description: 'Networks of which nobody is slowed down or shut out, such as `10.0.0.0/8`.'
+    })
+  },
+  {
+    additionalProperties: false,
+    default: { free: 3, delay: '500ms', after: 10, shutOutFor: '15m', exempt: [] },
+    description: 'What comes of failed authentications, by the address they come from.'
+  }
+)
+
+export const rateOptions = Type.Object({
+  rules: Type.Array(ruleOptions, { default: [], description: 'Each that fits counts.' }),
+  authFailures: failureOptions,
+  capacity: Type.Integer({
+    minimum: 16,
+    maximum: 10_000_000,
+    default: 100_000,
+    description: 'Addresses, proxies or identities that a rule remembers; those with nothing owed go first.'
+  })
+})
+
+export type RateOptions = Static<typeof rateOptions>
+export type RuleOptions = Static<typeof ruleOptions>
+export type FailureOptions = Static<typeof failureOptions>

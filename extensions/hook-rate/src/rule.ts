@@ -1,0 +1,140 @@
+import {
+  bytesOf,
+  type Direction,
+  durationOf,
+  networkOf,
+  pattern,
+  type ProxySpec,
+  rateOf,
+  RystraError,
+  type SessionInfo,
+  type VisitorInfo
+} from '@rystra/plugin'
+import { BucketTable, type Limit } from './bucket-table.js'
+import type { RuleOptions } from './options.js'
+
+/** What is counted. */
+export const counted = ['bytesToService', 'bytesToVisitor', 'streams', 'requests', 'handshakes'] as const
+export type Counted = (typeof counted)[number]
+
+/** What a count is about: a stream and a request have all of it, a handshake a visitor's address alone. */
+export interface Subject {
+  readonly proxy: ProxySpec
+  readonly visitor: VisitorInfo
+  readonly session: SessionInfo
+}
+
+/** Bytes that always go at once: what one read brings. */
+const LEAST_BYTES = 64 * 1024
+
+/** Nothing may pass, at any time. */
+export const NEVER = Number.POSITIVE_INFINITY
+
+const isBytes = (what: Counted): boolean => what === 'bytesToService' || what === 'bytesToVisitor'
+
+/** Which bytes go in a direction. */
+export const bytesOfDirection = (direction: Direction): Counted =>
+  direction === 'toService' ? 'bytesToService' : 'bytesToVisitor'
+
+/** Whose address a visitor counts under: one of another client is whoever that client says, so the client counts. */
+export const addressOf = ({ host, through }: VisitorInfo): string => networkOf(through?.peer.address ?? host)
+
+const oneOf = (texts: readonly string[] | undefined): ((value: string) => boolean) => {
+  if (texts === undefined) return () => true
+  const patterns = texts.map(pattern)
+  return (value) => patterns.some((fits) => fits(value))
+}
+
+const refuse = (where: string, problem: string): never => {
+  throw new RystraError('config.invalid', { detail: `${where}: ${problem}` })
+}
+
+/** One rule, with the buckets of all whom it concerns. */
+export class Rule {
+  readonly per: RuleOptions['per']
+  readonly #table: BucketTable
+  /** The column of what it limits; -1 where it limits to nothing at all. */
+  readonly #columns = new Map<Counted, number>()
+  readonly #proxies: (value: string) => boolean
+  readonly #kinds: (value: string) => boolean
+  readonly #identities: (value: string) => boolean
+
+  /** Throws `config.invalid` for one that says nothing, or limits what it cannot. */
+  constructor(options: RuleOptions, index: number, capacity: number) {
+    const { per, proxies, kinds, identities } = options
+    const where = `rules[${index}]`
+    this.per = per
+    this.#proxies = oneOf(proxies)
+    this.#kinds = oneOf(kinds)
+    this.#identities = oneOf(identities)
+    const narrow = proxies !== undefined || kinds !== undefined || identities !== undefined
+    if (options.handshakes !== undefined && (narrow || per === 'proxy' || per === 'identity'))
+      refuse(
+        where,
+        'of a handshake only the address is known: limit handshakes per visitor or in total, without filters'
+      )
+    const limits: Limit[] = []
+    for (const what of counted) {
+      const text = options[what]
+      if (text === undefined) continue
+      const rate = isBytes(what) ? bytesOf(text) : rateOf(text)
+      const saved = (rate * durationOf(options.burst)) / 1000
+      const burst = Math.max(isBytes(what) ? LEAST_BYTES : 1, saved)
+      this.#columns.set(what, rate === 0 ? -1 : limits.push({ rate, burst }) - 1)
+    }
+    if (this.#columns.size === 0) refuse(where, `it limits nothing; there are ${counted.join(', ')}`)
+    this.#table = new BucketTable(limits, per === 'total' ? 1 : capacity)
+  }
+
+  /** Keys it remembers. */
+  get size(): number {
+    return this.#table.size
+  }
+
+  limits(what: Counted): boolean {
+    return this.#columns.has(what)
+  }
+
+  concerns({ proxy, session }: Pick<Subject, 'proxy' | 'session'>): boolean {
+    return this.#proxies(proxy.name) && this.#kinds(proxy.kind) && this.#identities(session.identity.id)
+  }
+
+  /** The key of the buckets that a stream or a request counts in. */
+  keyOf({ proxy, visitor, session }: Subject): string {
+    if (this.per === 'visitor') return addressOf(visitor)
+    if (this.per === 'identity') return session.identity.id
+    if (this.per === 'proxy') return JSON.stringify([session.identity.id, session.client.id, proxy.name])
+    return ''
+  }
+
+  /** The key that a peer counts under. */
+  keyOfPeer(address: string): string {
+    return this.per === 'visitor' ? networkOf(address) : ''
+  }
+
+  /** Milliseconds until one more may come, {@link NEVER} included. Spends nothing. */
+  wait(what: Counted, key: string, now: number): number {
+    const column = this.#columns.get(what)
+    if (column === undefined) return 0
+    return column < 0 ? NEVER : this.#table.wait(this.#table.slot(key, now), column, 1, now)
+  }
+
+  /** Takes `count`, there or not, and answers with the milliseconds until the debt is paid. */
+  spend(what: Counted, key: string, count: number, now: number): number {
+    const column = this.#columns.get(what)
+    if (column === undefined) return 0
+    return column < 0 ? NEVER : this.#table.spend(this.#table.slot(key, now), column, count, now)
+  }
+
+  /** The same for one key, over and over: without a look-up as long as the key keeps its place. */
+  spender(key: string): (what: Counted, count: number, now: number) => number {
+    let slot = -1
+    return (what, count, now) => {
+      const column = this.#columns.get(what)
+      if (column === undefined) return 0
+      if (column < 0) return NEVER
+      slot = this.#table.slot(key, now, slot)
+      return this.#table.spend(slot, column, count, now)
+    }
+  }
+}
