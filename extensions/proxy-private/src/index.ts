@@ -1,3 +1,53 @@
-import { defineExtension } from '@rystra/plugin'
+import { defineExtension, type ProxyKind } from '@rystra/plugin'
+import path from 'node:path'
+import { checkProxy, checkSecret } from './check.js'
+import { Owner } from './owner.js'
+import { publishPrivate } from './publish.js'
+import { Secret } from './secret.js'
+import { fullName, PrivateSpec, VisitorSpec } from './spec.js'
+import { visitByTcp } from './visit.js'
+import { visitByUdp } from './visit-udp.js'
 
-export default defineExtension({ name: 'proxy-private', setup() {} })
+/** Services without a public address: other clients of the server open a port of their own machine to them. */
+export default defineExtension({
+  name: 'proxy-private',
+  setup({ registries, dir, clock, log }) {
+    const absolute = (file: string | undefined): string | undefined =>
+      file === undefined ? undefined : path.resolve(dir, file)
+    /** By entry, which is one object for as long as it is published. */
+    const owners = new WeakMap<PrivateSpec, Owner>()
+
+    const kind: ProxyKind<PrivateSpec, VisitorSpec> = {
+      kind: 'private',
+      spec: PrivateSpec,
+      localFields: ['local', 'secret', 'secretFile', 'sessionTimeout', 'maxSessions'],
+      visitor: VisitorSpec,
+
+      expand(spec) {
+        checkProxy(spec, absolute(spec.secretFile))
+        return [spec]
+      },
+
+      publish: publishPrivate,
+
+      reach(spec, host) {
+        const known = owners.get(spec)
+        const owner = known ?? new Owner(spec, absolute(spec.secretFile), clock, log)
+        if (known === undefined) owners.set(spec, owner)
+        return owner.reach(host)
+      },
+
+      async visit(entry, host) {
+        checkSecret(entry)
+        const { secret } = entry
+        const secretFile = absolute(entry.secretFile)
+        const open = secret === undefined && secretFile === undefined
+        const key = open ? undefined : new Secret({ secret, secretFile }, fullName(entry), clock, host.log)
+        // Before the port is open: what is wrong with it is told at once.
+        await key?.key
+        return entry.protocol === 'udp' ? visitByUdp(entry, key, host, clock) : visitByTcp(entry, key, host)
+      }
+    }
+    registries.proxies.add(kind)
+  }
+})

@@ -46,6 +46,7 @@ export class ClientSession {
   #requests = 0
   /** The client's are odd numbers. */
   #flows = 1
+  #visits = 0
   #cancelWait: (() => void) | undefined
   #announced = false
 
@@ -200,6 +201,12 @@ export class ClientSession {
         new RystraError('protocol.timeout', { side: 'server', detail: 'it does not answer for its proxies' })
       )
     )
+  }
+
+  /** For a stream that this client opens: the server's have no such letter in front. */
+  nextVisitId(): string {
+    this.#visits += 1
+    return `v.${this.#visits.toString(36)}`
   }
 
   /** Opens a stream to the server. */

@@ -103,7 +103,7 @@ export class Client extends EventEmitter<ClientEvents> {
       this.#alive = setInterval(() => {}, 2 ** 30)
       await this.kernel.start()
       for (const entry of this.#state.config.proxies) this.#publications.want(entry as ProxySpec)
-      await this.#visitors.replace(this.#state.config.visitors as readonly ProxySpec[])
+      await this.#visitors.open(this.#state.config.visitors as readonly ProxySpec[])
       await this.#connect()
       await this.#publications.answered()
     } catch (error) {
@@ -247,9 +247,7 @@ export class Client extends EventEmitter<ClientEvents> {
     })
     this.#state.config = next
     this.#publications.replace(specs)
-    await this.#visitors.replace(next.visitors as readonly ProxySpec[]).catch((error: unknown) => {
-      this.#state.log.error({ err: error }, 'a way in could not be opened')
-    })
+    await this.#visitors.replace(next.visitors as readonly ProxySpec[])
     const same = JSON.stringify([before.id, before.connect]) === JSON.stringify([next.id, next.connect])
     if (!same)
       this.#session?.close(new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))

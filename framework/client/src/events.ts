@@ -16,8 +16,13 @@ export interface RefusedHere {
   /** Name of the proxy. */
   readonly name: string
   readonly error: RystraError
-  /** Milliseconds until it is asked for again; absent when it is not. */
+  /** Milliseconds until it is tried again; absent when it is not. */
   readonly retryIn?: number
+}
+
+/** An entry of `client.visitors` that could not be opened after a reload. */
+export interface RefusedVisitor extends Omit<RefusedHere, 'what'> {
+  readonly what: 'visitor'
 }
 
 /** A session that has to be dialed again. */
@@ -49,7 +54,7 @@ export interface ClientEvents {
   reconnecting: [Reconnecting]
   published: [PublishedHere]
   unpublished: [PublishedHere, RystraError | undefined]
-  refused: [RefusedHere]
+  refused: [RefusedHere | RefusedVisitor]
   visiting: [VisitingHere]
   notice: [NoticeHere]
   streamOpen: [StreamInfo]

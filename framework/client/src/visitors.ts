@@ -1,39 +1,29 @@
-import { rawOf } from '@rystra/bytes'
-import {
-  type Logger,
-  type ProxySpec,
-  RystraError,
-  type StreamInfo,
-  toRystraError,
-  type VisitorInfo
-} from '@rystra/model'
-import type { Details, OpenedStream, OpenStreamOptions, Visiting, VisitHost } from '@rystra/plugin'
-import { encode } from '@rystra/protocol'
-import { HeadReader, refusedBy, StreamRun } from '@rystra/session'
-import { duplexPair } from 'node:stream'
-import type { Duplex } from 'node:stream'
+import { duplexPair } from '@rystra/bytes'
+import { type ProxySpec, RystraError, toRystraError } from '@rystra/model'
+import type { OpenedStream, OpenStreamOptions, ProxyKind, Visiting, VisitHost } from '@rystra/plugin'
+import { Backoff } from '@rystra/session'
 import type { ClientSession } from './client-session.js'
+import type { VisitingHere } from './events.js'
 import type { ClientState } from './state.js'
-
-/** Milliseconds the other client has to reach its service, and some. */
-const READY_TIMEOUT = 30_000
+import { relayVisit, type VisitOptions } from './visit-stream.js'
 
 interface Entry {
   readonly spec: ProxySpec
   readonly gone: AbortController
+  /** Called when a session is up, and when the entry is taken back. */
+  readonly waiting: Set<() => void>
+  readonly backoff: Backoff
+  kind: ProxyKind | undefined
   visiting: Visiting | undefined
   opening: Promise<void>
+  cancelRetry: (() => void) | undefined
 }
-
-/** Called once, when the service is reached or is not. */
-type Reached = (error: RystraError | undefined, info: StreamInfo) => void
 
 /** The ways in at this client: entries of `client.visitors`. They outlive sessions. */
 export class Visitors {
   readonly #state: ClientState
   readonly #entries = new Map<string, Entry>()
   #session: ClientSession | undefined
-  #streams = 0
 
   constructor(state: ClientState) {
     this.#state = state
@@ -42,44 +32,98 @@ export class Visitors {
   /** The session through which to visit from now on. */
   use(session: ClientSession | undefined): void {
     this.#session = session
+    if (session === undefined) return
+    for (const { waiting } of this.#entries.values()) for (const wake of [...waiting]) wake()
   }
 
-  list(): { readonly name: string; readonly address: string }[] {
+  list(): VisitingHere[] {
     return [...this.#entries.values()].flatMap(({ spec, visiting }) =>
       visiting === undefined ? [] : [{ name: spec.name, address: visiting.address }]
     )
   }
 
-  /** Opens these and closes all others; what is the same stays. Rejects with what could not be opened. */
+  /** Opens these. Rejects with `proxy.*` or `listen.*` for the first that cannot be. */
+  async open(specs: readonly ProxySpec[]): Promise<void> {
+    await Promise.all(specs.map((spec) => this.add(spec)))
+  }
+
+  /**
+   * Opens these and closes all others; what is the same stays. What cannot be opened is told of, and tried again where
+   * that may help.
+   */
   async replace(specs: readonly ProxySpec[]): Promise<void> {
     const next = new Map(specs.map((spec) => [spec.name, JSON.stringify(spec)]))
-    const gone = [...this.#entries].filter(([name, { spec }]) => next.get(name) !== JSON.stringify(spec))
+    const { proxies } = this.#state.kernel.current.registries
+    const stays = ({ spec, kind }: Entry): boolean =>
+      next.get(spec.name) === JSON.stringify(spec) &&
+      (kind === undefined || (proxies.has(spec.kind) && proxies.get(spec.kind) === kind))
+    const gone = [...this.#entries].filter(([, entry]) => !stays(entry))
     await Promise.all(gone.map(([name]) => this.remove(name)))
-    await Promise.all(specs.filter(({ name }) => !this.#entries.has(name)).map((spec) => this.add(spec)))
+    const fresh = specs.filter(({ name }) => !this.#entries.has(name))
+    await Promise.all(fresh.map((spec) => this.#try(this.#enter(spec))))
   }
 
   /** Opens one more. Rejects with `proxy.*` or `listen.*`. */
-  async add(spec: ProxySpec): Promise<{ readonly name: string; readonly address: string }> {
-    if (this.#entries.has(spec.name)) {
-      throw new RystraError('proxy.name-taken', { side: 'client', detail: spec.name })
-    }
-    const entry: Entry = { spec, gone: new AbortController(), visiting: undefined, opening: Promise.resolve() }
-    this.#entries.set(spec.name, entry)
-    entry.opening = this.#open(entry)
+  async add(spec: ProxySpec): Promise<VisitingHere> {
+    const entry = this.#enter(spec)
     try {
-      await entry.opening
+      return await this.#open(entry)
     } catch (error) {
       if (this.#entries.get(spec.name) === entry) this.#entries.delete(spec.name)
       entry.gone.abort()
       throw error
     }
-    const { address = '' } = entry.visiting ?? {}
-    this.#state.log.info({ visitor: spec.name, address }, 'visiting')
-    this.#state.events.emit('visiting', { name: spec.name, address })
-    return { name: spec.name, address }
   }
 
-  async #open(entry: Entry): Promise<void> {
+  #enter(spec: ProxySpec): Entry {
+    if (this.#entries.has(spec.name)) {
+      throw new RystraError('proxy.name-taken', { side: 'client', detail: spec.name })
+    }
+    const entry: Entry = {
+      spec,
+      gone: new AbortController(),
+      waiting: new Set(),
+      backoff: new Backoff({ min: 1000, max: 30_000 }),
+      kind: undefined,
+      visiting: undefined,
+      opening: Promise.resolve(),
+      cancelRetry: undefined
+    }
+    this.#entries.set(spec.name, entry)
+    return entry
+  }
+
+  async #try(entry: Entry): Promise<void> {
+    const { spec, gone, backoff } = entry
+    const { log, clock, events } = this.#state
+    entry.cancelRetry = undefined
+    try {
+      await this.#open(entry)
+    } catch (cause) {
+      if (gone.signal.aborted) return
+      const error = toRystraError(cause)
+      const retryIn = error.retryable ? backoff.next() : undefined
+      const again = retryIn === undefined ? {} : { retryIn }
+      log.warn({ err: error, visitor: spec.name, ...again }, 'a way in could not be opened')
+      events.emit('refused', { what: 'visitor', name: spec.name, error, ...again })
+      if (retryIn !== undefined) entry.cancelRetry = clock.after(retryIn, () => void this.#try(entry))
+    }
+  }
+
+  async #open(entry: Entry): Promise<VisitingHere> {
+    const opening = this.#visit(entry)
+    entry.opening = opening.then(
+      () => {},
+      () => {}
+    )
+    const address = await opening
+    const { name } = entry.spec
+    this.#state.log.info({ visitor: name, address }, 'visiting')
+    this.#state.events.emit('visiting', { name, address })
+    return { name, address }
+  }
+
+  async #visit(entry: Entry): Promise<string> {
     const { spec, gone } = entry
     const { proxies } = this.#state.kernel.current.registries
     const kind = proxies.has(spec.kind) ? proxies.get(spec.kind) : undefined
@@ -94,15 +138,23 @@ export class Visitors {
       get session() {
         return visitors.#session?.info
       },
-      relay: (visitor, of, info, details) => this.#relay(visitor, spec, of, info, { log, details }),
-      openStream: (of, info, options) => this.#openStream(spec, of, info, log, options)
+      up: (ms) => this.#up(entry, ms),
+      relay: (visitor, of, from, details) => {
+        relayVisit(visitor, { name: spec.name, kind: spec.kind, of, from, details, log }, this.#session, this.#state)
+      },
+      openStream: (of, from, options = {}) => {
+        const { details } = options
+        return this.#openStream({ name: spec.name, kind: spec.kind, of, from, details, log }, options)
+      }
     }
+    entry.kind = kind
     const visiting = await kind.visit(spec, host)
     if (gone.signal.aborted) {
       await visiting.close?.()
       throw new RystraError('session.closing', { side: 'client' })
     }
     entry.visiting = visiting
+    return visiting.address
   }
 
   /** Closes one, if there. Streams that are open go on. */
@@ -111,7 +163,9 @@ export class Visitors {
     if (entry === undefined) return
     this.#entries.delete(name)
     entry.gone.abort()
-    await entry.opening.catch(() => {})
+    entry.cancelRetry?.()
+    for (const wake of [...entry.waiting]) wake()
+    await entry.opening
     try {
       await entry.visiting?.close?.()
     } catch (error) {
@@ -123,139 +177,43 @@ export class Visitors {
     await Promise.all([...this.#entries.keys()].map((name) => this.remove(name)))
   }
 
-  #openStream(
-    spec: ProxySpec,
-    of: string,
-    info: VisitorInfo,
-    log: Logger,
-    { signal, details, datagrams = false }: OpenStreamOptions = {}
-  ): Promise<OpenedStream> {
-    const [near, far] = duplexPair()
-    const flow = datagrams ? this.#session?.openFlow() : undefined
-    const giveUp = (): void => void far.destroy()
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) giveUp()
-      else signal?.addEventListener('abort', giveUp, { once: true })
-      this.#relay(far, spec, of, info, {
-        log,
-        details,
-        flow: flow?.id,
-        closed: () => flow?.datagrams.close(),
-        reached: (error, stream) => {
-          signal?.removeEventListener('abort', giveUp)
-          if (error !== undefined) reject(error)
-          else resolve({ stream: near, info: stream, ...(flow === undefined ? {} : { datagrams: flow.datagrams }) })
-        }
-      })
+  /** See `VisitHost.up`. */
+  #up(entry: Entry, ms: number): Promise<void> {
+    if (this.#session !== undefined || entry.gone.signal.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        cancel()
+        entry.waiting.delete(wake)
+        resolve()
+      }
+      const cancel = this.#state.clock.after(ms, wake)
+      entry.waiting.add(wake)
     })
   }
 
-  #relay(
-    visitor: Duplex,
-    { name, kind }: ProxySpec,
-    of: string,
-    from: VisitorInfo,
-    how: {
-      readonly log: Logger
-      readonly details?: Details | undefined
-      readonly flow?: number | undefined
-      readonly reached?: Reached
-      readonly closed?: () => void
-    }
-  ): void {
-    const raw = rawOf(visitor)
+  #openStream(visit: VisitOptions, { signal, datagrams = false }: OpenStreamOptions): Promise<OpenedStream> {
+    const [near, far] = duplexPair()
     const session = this.#session
-    const { kernel, clock, events, refused: tellRefused } = this.#state
-    const fail = (error: RystraError, stream?: StreamInfo): void => {
-      how.log.warn({ err: error, of }, 'a visit was refused')
-      const known = stream === undefined ? {} : { session: stream.session, stream }
-      tellRefused({ what: 'stream', name, error }, { who: `${from.host}:${from.port}`, ...known })
-    }
-    if (session === undefined) {
-      const error = new RystraError('session.lost', { side: 'client', detail: 'there is no session now' })
-      raw.reset()
-      how.closed?.()
-      fail(error)
-      how.reached?.(error, undefined as never)
-      return
-    }
-    const info: StreamInfo = {
-      id: `v${(this.#streams++).toString(36)}`,
-      proxy: { name: of, kind },
-      visitor: from,
-      session: session.info,
-      side: 'client'
-    }
-    const run = new StreamRun(info, kernel.current, clock, (context) => {
-      how.closed?.()
-      events.emit('streamClose', context)
+    const flow = datagrams ? session?.openFlow() : undefined
+    const giveUp = (): void => void far.destroy()
+    const over = (): void => signal?.removeEventListener('abort', giveUp)
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) giveUp()
+      else signal?.addEventListener('abort', giveUp, { once: true })
+      const options: VisitOptions = {
+        ...visit,
+        flow: flow?.id,
+        closed: () => flow?.datagrams.close(),
+        reached: (stream) => {
+          over()
+          resolve({ stream: near, info: stream, ...(flow === undefined ? {} : { datagrams: flow.datagrams }) })
+        },
+        failed: (error) => {
+          over()
+          reject(error)
+        }
+      }
+      relayVisit(far, options, session, this.#state)
     })
-    events.emit('streamOpen', info)
-    let told = false
-    const tell = (error?: RystraError): void => {
-      if (told) return
-      told = true
-      how.reached?.(error, info)
-    }
-    const refuse = (cause: unknown): void => {
-      const error = toRystraError(cause, 'stream.reset')
-      raw.reset()
-      run.refuse(error)
-      fail(error, info)
-      tell(error)
-    }
-    const go = (): void => {
-      session.openStream().then((stream) => {
-        const data = rawOf(stream)
-        let head: Buffer
-        try {
-          head = Buffer.from(
-            encode({
-              type: 'Visit',
-              kind,
-              of,
-              visitor: [from.host, from.port],
-              to: [from.to.host, from.to.port],
-              ...(how.flow === undefined ? {} : { flow: how.flow }),
-              ...(how.details === undefined ? {} : { details: how.details })
-            })
-          )
-        } catch (error) {
-          data.reset()
-          refuse(error)
-          return
-        }
-        const refused = (cause: Error): void => {
-          const error = toRystraError(cause)
-          pumping.reset(error)
-          cancel()
-          fail(error, info)
-          tell(error)
-        }
-        const cancel = clock.after(READY_TIMEOUT, () => refused(new RystraError('stream.timeout', { side: 'server' })))
-        const pumping = run.relay(
-          raw,
-          data,
-          (error) => {
-            cancel()
-            if (error !== undefined) tell(error)
-          },
-          {
-            headToService: head,
-            headOfService: (reader) =>
-              new HeadReader(reader, {
-                onReady: () => {
-                  cancel()
-                  tell()
-                },
-                onRefused: refused
-              })
-          }
-        )
-      }, refuse)
-    }
-    const admitted = run.admit()
-    if (admitted === undefined) go()
-    else admitted.then((denied) => (denied === undefined ? go() : refuse(refusedBy(denied, 'client'))), refuse)
   }
 }

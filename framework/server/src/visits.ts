@@ -29,9 +29,15 @@ export class Visits {
 
   take(stream: Duplex): void {
     const raw = rawOf(stream)
-    const { clock, log } = this.#state
-    if (this.#heads >= HEADS_LIMIT) {
+    const { clock, config, log } = this.#state
+    const over = this.#session.link.streams - config.limits.streamsPerSession
+    if (this.#heads >= HEADS_LIMIT || over > HEADS_LIMIT) {
       raw.reset()
+      return
+    }
+    if (over > 0) {
+      const detail = `client ${this.#session.info.client.id}`
+      refuseStream(raw, new RystraError('stream.limit', { side: 'server', detail }), clock)
       return
     }
     this.#heads += 1

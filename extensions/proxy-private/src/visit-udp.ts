@@ -1,0 +1,68 @@
+import { hostPort, listenError } from '@rystra/net'
+import { type Clock, RystraError, type VisitHost } from '@rystra/plugin'
+import { limitsOf, udpSocket, UdpVisitors } from '@rystra/udp'
+import { lookup } from 'node:dns/promises'
+import type dgram from 'node:dgram'
+import { isIP } from 'node:net'
+import type { Secret } from './secret.js'
+import { fullName, type VisitorSpec } from './spec.js'
+import { detailsOf } from './visit.js'
+import { parseBind, type WayIn } from './way-in.js'
+
+/** Milliseconds that datagrams wait for a session. */
+const SESSION_WAIT = 5000
+
+/** Rejects with `listen.*`. */
+const bindUdp = async (bind: string | number): Promise<dgram.Socket> => {
+  const { host, port } = parseBind(bind)
+  try {
+    const { address, family } = isIP(host) === 0 ? await lookup(host) : { address: host, family: isIP(host) }
+    return await new Promise((resolve, reject) => {
+      const socket = udpSocket(family === 6 ? 6 : 4)
+      socket.once('error', (error) => {
+        socket.close()
+        reject(error)
+      })
+      socket.bind({ address, port, exclusive: true }, () => {
+        socket.removeAllListeners('error')
+        resolve(socket)
+      })
+    })
+  } catch (error) {
+    throw listenError(error as NodeJS.ErrnoException, host, port)
+  }
+}
+
+/** The visiting half for UDP: a port of this machine, and one stream for all that comes to it. */
+export const visitByUdp = async (
+  entry: VisitorSpec,
+  secret: Secret | undefined,
+  host: VisitHost,
+  clock: Clock
+): Promise<WayIn> => {
+  const socket = await bindUdp(entry.bind)
+  const bound = socket.address()
+  const address = { host: bound.address, port: bound.port }
+  const visitors = new UdpVisitors({
+    socket,
+    address,
+    limits: limitsOf(entry),
+    open: async (signal) => {
+      const key = await secret?.key
+      await host.up(SESSION_WAIT)
+      // The proof has to be for the session through which it goes.
+      const { session } = host
+      if (session === undefined)
+        throw new RystraError('session.lost', { side: 'client', detail: 'there is no session' })
+      const details = detailsOf(entry, key, session)
+      return host.openStream(fullName(entry), { ...address, to: address }, { signal, datagrams: true, details })
+    },
+    clock,
+    log: host.log
+  })
+  const close = (): Promise<void> => {
+    visitors.close()
+    return new Promise((resolve) => socket.close(() => resolve()))
+  }
+  return { address: hostPort(address.host, address.port), close }
+}
