@@ -1,3 +1,134 @@
-import { defineExtension } from '@rystra/plugin'
+import {
+  defineExtension,
+  GUARD,
+  type Listener,
+  OBSERVE,
+  type ProxyKind,
+  RystraError,
+  type TlsFacts
+} from '@rystra/plugin'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { Certificates } from './certificates.js'
+import { complete } from './expand.js'
+import { Front, type PassOn, visitorOf } from './front.js'
+import { asciiHost } from './names.js'
+import { HttpsOptions } from './options.js'
+import { Policy } from './policy.js'
+import { publish, type World } from './publish.js'
+import { Redirect, strictTransport } from './redirect.js'
+import { Routes } from './routes.js'
+import { HttpsSpec } from './spec.js'
 
-export default defineExtension({ name: 'proxy-https', setup() {} })
+/** Services by name on one TLS port: passed through untouched, or, where a certificate is here, terminated and handed to the kind http. */
+export default defineExtension({
+  name: 'proxy-https',
+  options: HttpsOptions,
+  requires: ({ certificates }) => (certificates.length > 0 ? ['kind:http'] : []),
+  setup({ hooks, registries, options, role, ports, ...host }) {
+    const { log } = host
+    const routes = new Routes<PassOn>()
+    const closing = new AbortController()
+    let listeners: Listener[] = []
+    let world: World | undefined
+
+    const https: ProxyKind<HttpsSpec> = {
+      kind: 'https',
+      spec: HttpsSpec,
+      localFields: ['local'],
+      expand: (spec) => [complete(spec)],
+      async publish(spec, to) {
+        if (world === undefined) {
+          throw new RystraError('kernel.state', { side: 'server', detail: 'proxy-https is not started' })
+        }
+        return publish(spec, to, world)
+      },
+      async reach(spec, to) {
+        await to.relay(await to.connect(String(spec.local)))
+      }
+    }
+    registries.proxies.add(https)
+    if (role === 'client') return undefined
+    check(options)
+
+    const front = new Front({ ...host, ...options, routes, defaultHost: options.defaultHost?.toLowerCase() })
+    const port = (): string => {
+      const number = options.publicPort ?? listeners[0]?.address?.port
+      return number === undefined || number === 443 ? '' : `:${number}`
+    }
+    const redirect = new Redirect({ serves: (name) => front.serves(name), port })
+    const plain = redirect.listen(options.redirectFrom, ports)
+    // Before anybody asks for a password, or learns what there is.
+    if (options.redirect) hooks.onRequest.tap({ stage: GUARD }, redirect.answer)
+    if (options.hsts !== undefined) {
+      hooks.onResponse.tap(
+        { stage: OBSERVE },
+        strictTransport(options.hsts, (name) => world?.certificates.names(name) === true)
+      )
+    }
+
+    const onSecure = (socket: TLSSocket, { alpn, serverName }: TlsFacts, tcp: Socket): void => {
+      socket.on('error', () => {})
+      const http = registries.proxies.get('http')
+      if (!front.admit(tcp) || http.handOver === undefined) {
+        socket.destroy()
+        return
+      }
+      http.handOver(socket, {
+        visitor: visitorOf(tcp),
+        secure: true,
+        ...(serverName === undefined ? {} : { serverName: serverName.toLowerCase().replace(/\.$/, '') }),
+        ...(alpn === undefined ? {} : { alpn })
+      })
+    }
+
+    return {
+      async start() {
+        if (options.certificates.length > 0 && registries.proxies.get('http').handOver === undefined) {
+          throw new RystraError('extension.requires', {
+            side: 'server',
+            detail: 'proxy-https: the kind http that is loaded takes no connections of other kinds'
+          })
+        }
+        const certificates = await Certificates.open(options, host, onSecure)
+        front.certificates = certificates
+        closing.signal.addEventListener('abort', () => certificates.close(), { once: true })
+        const { baseDomain } = options
+        world = { routes, policy: new Policy(options), certificates, baseDomain: baseDomain.toLowerCase(), port }
+        for (const address of options.listen) {
+          const recognises = (head: Buffer): boolean | undefined => front.recognises(head)
+          const onSocket = (socket: Socket): void => front.take(socket)
+          listeners.push(await ports.listenTcp({ ...address, recognises, onSocket }, closing.signal))
+        }
+        await plain.start()
+        for (const { address } of listeners) log.info({ address }, 'visitors of https are taken')
+      },
+      async stop() {
+        closing.abort()
+        await Promise.all(listeners.map((listener) => listener.close()))
+        listeners = []
+        await plain.stop()
+        front.close()
+      }
+    }
+  }
+})
+
+/** What a schema cannot say. Throws `extension.options`. */
+const check = ({ certificates }: HttpsOptions): void => {
+  const seen = new Set<string>()
+  for (const { cert, key, hosts } of certificates) {
+    const name = cert ?? key ?? hosts?.join(', ') ?? 'without anything'
+    const refuse = (detail: string): never => {
+      throw new RystraError('extension.options', { side: 'server', detail: `/certificates (${name}): ${detail}` })
+    }
+    if ((cert === undefined) !== (key === undefined)) refuse('`cert` and `key` come together')
+    if (cert === undefined && hosts === undefined) refuse('either `cert` and `key` or `hosts` is needed')
+    for (const written of hosts ?? []) {
+      const ascii = asciiHost(written)
+      if (ascii === undefined) refuse(`"${written}" is no host`)
+      else if (seen.has(ascii)) refuse(`${ascii} has two certificates`)
+      else seen.add(ascii)
+    }
+  }
+}

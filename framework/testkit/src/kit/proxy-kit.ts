@@ -136,9 +136,14 @@ const cases = [
   }),
   it('fails to publish when the server refuses the address', async (world, scope) => {
     const refusal = new RystraError('proxy.port-taken', { detail: '80' })
-    const listen = (): Promise<never> => Promise.reject(refusal)
-    const openStream = listen
-    const published = world.publish(world.subject.spec('127.0.0.1:1'), { listen, openStream })
+    const refuse = (): Promise<never> => Promise.reject(refusal)
+    const published = world.publish(world.subject.spec('127.0.0.1:1'), {
+      listen: refuse,
+      listenUdp: refuse,
+      claim: refuse,
+      acceptVisits: refuse,
+      openStream: refuse
+    })
     const error = await failure(scope.wait(published, 'publish()'))
     assert.ok(isRystraError(error), `publish() ${error === undefined ? 'did not fail' : `failed with ${error}`}`)
     assert.equal(error.code, 'proxy.port-taken', 'the reason is not the one that the server gave')

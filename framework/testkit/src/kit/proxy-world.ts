@@ -114,8 +114,9 @@ export class ProxyWorld {
     return Object.fromEntries(Object.entries(spec).filter(([field]) => !local.includes(field))) as ProxySpec
   }
 
-  /** Publishes an entry; `change` replaces parts of what the kind is given. */
-  async publish(spec: ProxySpec, change: Partial<PublishHost> = {}): Promise<Published & { take(): Promise<void> }> {
+  /** Publishes the first of what the client makes of an entry; `change` replaces parts of what the kind is given. */
+  async publish(entry: ProxySpec, change: Partial<PublishHost> = {}): Promise<Published & { take(): Promise<void> }> {
+    const [spec = entry] = this.expand(entry)
     const over = new AbortController()
     const servers: Server[] = []
     const take = async (): Promise<void> => {

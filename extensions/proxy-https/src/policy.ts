@@ -1,0 +1,36 @@
+import { pattern, RystraError, type SessionInfo } from '@rystra/plugin'
+import type { Certificates } from './certificates.js'
+import { wildcardsOver } from './names.js'
+import type { HttpsOptions } from './options.js'
+
+type Matches = (value: string) => boolean
+
+/** Who may pass through which hosts. */
+export class Policy {
+  readonly #allowed: readonly { readonly identity: Matches; readonly hosts: readonly Matches[] }[]
+  readonly #base: string
+
+  constructor({ hosts, baseDomain }: Pick<HttpsOptions, 'hosts' | 'baseDomain'>) {
+    this.#allowed = hosts.map((entry) => ({ identity: pattern(entry.identity), hosts: entry.hosts.map(pattern) }))
+    this.#base = baseDomain
+  }
+
+  /** Throws `proxy.refused` or `proxy.claimed`. */
+  check({ identity }: SessionInfo, host: string, certificates: Certificates): void {
+    const named = this.#allowed.some((one) => one.identity(identity.id) && one.hosts.some((matches) => matches(host)))
+    if (this.#allowed.length > 0 && !named) throw refused(`${identity.id} may not publish under ${host}`)
+    // Wildcards that have the base domain in them would get what others publish under a subdomain.
+    if (!named && [`*.${this.#base}`, ...wildcardsOver(this.#base)].includes(host)) {
+      throw refused(`${host} has the base domain of the server in it; \`hosts\` of proxy-https can allow it`)
+    }
+    const held = certificates.holds(host)
+    if (held === 'exactly') throw claimed(`${host}, whose TLS ends at the server: publish it with the kind http`)
+    // Who has the host in the kind http must not lose its visitors to somebody else.
+    if (held === 'by wildcard' && !named) {
+      throw claimed(`${host}, which a certificate of the server is for; \`hosts\` of proxy-https can allow it`)
+    }
+  }
+}
+
+const refused = (detail: string): RystraError => new RystraError('proxy.refused', { side: 'server', detail })
+const claimed = (detail: string): RystraError => new RystraError('proxy.claimed', { side: 'server', detail })

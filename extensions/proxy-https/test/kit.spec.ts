@@ -1,0 +1,97 @@
+import type { ProxyKind, ProxySpec, PublishHost, Side } from '@rystra/plugin'
+import { extensionKit, proxyKindKit, setUpExtension } from '@rystra/testkit'
+import { once } from 'node:events'
+import net from 'node:net'
+import type { Duplex } from 'node:stream'
+import proxyHttps from '../src/index.js'
+import { clientHello } from './world.js'
+
+const spec = (local: string, more: Record<string, unknown> = {}): ProxySpec => ({
+  name: 'web',
+  kind: 'https',
+  local,
+  ...more
+})
+
+const listen = [{ host: '127.0.0.1', port: 0 }]
+
+/** The kit's services do not speak TLS: of what comes to them the ClientHello, as long as this one, is taken off again. */
+let hello: Buffer
+const stops: (() => Promise<void>)[] = []
+
+const takeOff = (visitor: Duplex, size: number, then: () => void): void => {
+  const look = (): void => {
+    const head = visitor.read(size) as Buffer | null
+    if (head === null) return
+    visitor.removeListener('readable', look)
+    // Node needs a turn to notice that nobody listens to `readable` any more.
+    setImmediate(then)
+  }
+  visitor.on('readable', look)
+  look()
+}
+
+const kind = async (side: Side): Promise<ProxyKind> => {
+  const setUp = setUpExtension(proxyHttps({ listen }), side)
+  stops.push(() => setUp.stop())
+  await setUp.start()
+  const [https] = setUp.registered('proxies')
+  return {
+    ...(https as ProxyKind),
+    publish: (wanted, host: PublishHost) =>
+      (https as ProxyKind).publish(wanted, {
+        ...host,
+        relay: (visitor, info) => takeOff(visitor, hello.length, () => host.relay(visitor, info))
+      })
+  }
+}
+
+describe('proxy-https', () => {
+  afterEach(async () => {
+    for (const stop of stops.splice(0)) await stop()
+  })
+
+  proxyKindKit(
+    {
+      kind,
+      spec,
+      invalid: {
+        'no service': { name: 'web', kind: 'https' },
+        'a port that there is not': spec('127.0.0.1:65536'),
+        'a host that is none': spec('127.0.0.1:1', { host: 'app..example.org' }),
+        'a name that is no subdomain': { ...spec('127.0.0.1:1'), name: 'my web' },
+        'a wildcard in the middle': spec('127.0.0.1:1', { host: 'app.*.example.org' })
+      },
+      async visit({ address }) {
+        const { hostname, port } = new URL(address)
+        hello = await clientHello({ servername: hostname })
+        const visitor = net.connect({ host: '127.0.0.1', port: Number(port), allowHalfOpen: true })
+        visitor.on('error', () => {})
+        await once(visitor, 'connect')
+        visitor.write(hello)
+        return visitor
+      }
+    },
+    { title: 'as a kind of proxy' }
+  )
+
+  extensionKit(
+    {
+      use: proxyHttps({
+        listen,
+        redirect: true,
+        redirectFrom: listen,
+        hsts: { maxAge: 60, includeSubDomains: true, preload: false }
+      }),
+      failing: proxyHttps({ listen: [{ host: '192.0.2.1', port: 1 }] }),
+      invalid: {
+        'nowhere to listen': { listen: [] },
+        'a certificate without its key': { certificates: [{ cert: 'a.pem' }] },
+        'a certificate for nobody': { certificates: [{}] },
+        'a host with two certificates': { certificates: [{ hosts: ['a.org'] }, { hosts: ['A.org'] }] },
+        'a host that is none': { certificates: [{ hosts: ['a..org'] }] }
+      }
+    },
+    { title: 'as an extension' }
+  )
+})
