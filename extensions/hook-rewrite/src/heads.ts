@@ -1,0 +1,135 @@
+import { type HeaderField, pattern, type RequestContext, type ResponseContext, RystraError } from '@rystra/plugin'
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { compileChange } from './change.js'
+import { invalid } from './invalid.js'
+import type { HeadRule } from './options.js'
+
+/** Which bytes are the body, and what the connection is for: whoever changes that lets requests be smuggled. */
+const framing = new Set([
+  'connection',
+  'content-length',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade'
+])
+
+/** Path and query as they may stand in a request line. */
+const targetPattern = /^(\/[\x21-\x7e]*|\*)$/
+
+/** Changes the headers of one head, in place. */
+type HeadersChange = (headers: HeaderField[]) => void
+
+const checkName = (name: string, path: string): void => {
+  try {
+    validateHeaderName(name)
+  } catch (error) {
+    throw invalid(path, `${JSON.stringify(name)} is not the name of a header`, error)
+  }
+  if (framing.has(name.toLowerCase())) throw invalid(path, `${name} frames the message, and cannot be changed`)
+}
+
+const checkValue = (name: string, value: string, path: string): void => {
+  try {
+    validateHeaderValue(name, value)
+  } catch (error) {
+    throw invalid(`${path}.${name}`, 'not a value of a header', error)
+  }
+}
+
+const put = (headers: HeaderField[], kept: HeaderField[]): void => void headers.splice(0, headers.length, ...kept)
+
+const removing = (names: readonly string[], path: string): HeadersChange => {
+  const gone = names.map((name, index) => {
+    if (!name.includes('*')) checkName(name, `${path}[${index}]`)
+    return pattern(name.toLowerCase())
+  })
+  return (headers) => {
+    put(
+      headers,
+      headers.filter(([name]) => {
+        const lower = name.toLowerCase()
+        return framing.has(lower) || !gone.some((matches) => matches(lower))
+      })
+    )
+  }
+}
+
+const setting = (name: string, value: string, path: string): HeadersChange => {
+  checkName(name, path)
+  checkValue(name, value, path)
+  const lower = name.toLowerCase()
+  return (headers) => {
+    const at = headers.findIndex(([other]) => other.toLowerCase() === lower)
+    const kept = headers.filter(([other]) => other.toLowerCase() !== lower)
+    kept.splice(at === -1 ? kept.length : at, 0, [name, value])
+    put(headers, kept)
+  }
+}
+
+const adding = (name: string, value: string, path: string): HeadersChange => {
+  checkName(name, path)
+  if (name.toLowerCase() === 'host') throw invalid(path, 'a request has one Host: use set')
+  checkValue(name, value, path)
+  return (headers) => void headers.push([name, value])
+}
+
+const replacing = (entry: NonNullable<HeadRule['replace']>[number], path: string): HeadersChange => {
+  checkName(entry.header, `${path}.header`)
+  const lower = entry.header.toLowerCase()
+  const change = compileChange(entry, path)
+  return (headers) => {
+    for (const [index, [name, value]] of headers.entries()) {
+      if (name.toLowerCase() !== lower) continue
+      const made = change(value)
+      try {
+        validateHeaderValue(name, made)
+      } catch (error) {
+        throw new RystraError('hook.failed', {
+          detail: `hook-rewrite: ${path} makes no value of a header`,
+          cause: error
+        })
+      }
+      headers[index] = [name, made]
+    }
+  }
+}
+
+/** One entry of `heads`. Throws `extension.options`. Order: remove, replace, set, add. */
+export const compileHeaders = (rule: HeadRule, path: string): HeadersChange => {
+  const { remove, replace = [], set = {}, add = {} } = rule
+  const changes = [
+    ...(remove === undefined ? [] : [removing(remove, `${path}.remove`)]),
+    ...replace.map((entry, index) => replacing(entry, `${path}.replace[${index}]`)),
+    ...Object.entries(set).map(([name, value]) => setting(name, value, `${path}.set`)),
+    ...Object.entries(add).map(([name, value]) => adding(name, value, `${path}.add`))
+  ]
+  return (headers) => {
+    for (const change of changes) change(headers)
+  }
+}
+
+/** The same for a whole request. */
+export const compileRequest = (rule: HeadRule, path: string): ((context: RequestContext) => void) => {
+  const headers = compileHeaders(rule, path)
+  const target = rule.target === undefined ? undefined : compileChange(rule.target, `${path}.target`)
+  return (context) => {
+    headers(context.headers)
+    if (target === undefined) return
+    const made = target(context.target)
+    if (!targetPattern.test(made)) {
+      throw new RystraError('hook.failed', { detail: `hook-rewrite: ${path}.target makes no path` })
+    }
+    context.target = made
+  }
+}
+
+/** The same for the head of a response. */
+export const compileResponse = (rule: HeadRule, path: string): ((context: ResponseContext) => void) => {
+  if (rule.target !== undefined) throw invalid(`${path}.target`, 'a response has none')
+  const headers = compileHeaders(rule, path)
+  return (context) => headers(context.headers)
+}

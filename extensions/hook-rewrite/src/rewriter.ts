@@ -1,0 +1,79 @@
+import type { Clock } from '@rystra/plugin'
+import { Transform, type TransformCallback } from 'node:stream'
+import { type Needle, Search } from './search.js'
+
+/** Bytes, and pieces, after which the reader is asked whether it wants more: a short needle may grow what comes in. */
+const enough = 65_536
+const enoughPieces = 4096
+
+/** What a rewriter is made of. */
+export interface RewriterOptions {
+  readonly needle: Needle
+  readonly replacement: Buffer
+  /** Milliseconds that the beginning of a match is held back; 0: until the end. */
+  readonly hold: number
+  readonly clock: Clock
+}
+
+/** Replaces bytes on their way, across the borders of chunks. Holds back less than a needle, and makes no more than is read. */
+export class Rewriter extends Transform {
+  readonly #search: Search
+  readonly #hold: number
+  readonly #clock: Clock
+  #cancelHold: (() => void) | undefined
+  /** Goes on with a chunk that made more than was wanted. */
+  #more: (() => void) | undefined
+
+  constructor({ needle, replacement, hold, clock }: RewriterOptions) {
+    super({ highWaterMark: enough })
+    this.#search = new Search(needle, replacement)
+    this.#hold = hold
+    this.#clock = clock
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.#cancelHold?.()
+    this.#cancelHold = undefined
+    this.#goThrough(chunk, 0, done)
+  }
+
+  #goThrough(chunk: Buffer, from: number, done: TransformCallback): void {
+    for (let at = from; ; ) {
+      const pieces: Buffer[] = []
+      let bytes = 0
+      at = this.#search.run(chunk, at, (piece) => {
+        if (piece.length > 0) pieces.push(piece)
+        bytes += piece.length
+        return bytes < enough && pieces.length < enoughPieces
+      })
+      const wanted = bytes === 0 || this.push(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, bytes))
+      if (at === chunk.length) break
+      if (wanted) continue
+      this.#more = () => this.#goThrough(chunk, at, done)
+      return
+    }
+    if (this.#search.held > 0 && this.#hold > 0) {
+      this.#cancelHold = this.#clock.after(this.#hold, () => this.push(this.#search.release()))
+    }
+    done()
+  }
+
+  override _read(size: number): void {
+    const more = this.#more
+    this.#more = undefined
+    if (more === undefined) super._read(size)
+    else more()
+  }
+
+  override _flush(done: TransformCallback): void {
+    this.#cancelHold?.()
+    const rest = this.#search.release()
+    done(null, rest.length > 0 ? rest : undefined)
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#cancelHold?.()
+    this.#more = undefined
+    done(error)
+  }
+}
