@@ -137,9 +137,7 @@ export const statusesOf = (text: string): number[] =>
   [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status))
 
 /** A service that says what bytes it got, and answers each connection as `answer` says. */
-export const startRawService = async (
-  onConnection: (socket: net.Socket) => void
-): Promise<number> => {
+export const startRawService = async (onConnection: (socket: net.Socket) => void): Promise<number> => {
   const sockets = new Set<net.Socket>()
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket)

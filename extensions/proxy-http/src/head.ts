@@ -28,7 +28,7 @@ const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]{1,255}?)\.?(:\d{0,5})?$
 
 /** Reads what routing and framing go by. Throws a {@link Problem} for whatever another reader could take for something else. */
 export const readHead = (request: VisitorRequest, maxHeaders: number): Head =>
-  request.httpVersionMajor === 2
+  'stream' in request
     ? readHead2(request as Http2ServerRequest, maxHeaders)
     : readHead1(request as IncomingMessage, maxHeaders)
 

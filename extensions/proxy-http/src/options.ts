@@ -62,7 +62,7 @@ export const HttpOptions = Type.Object({
   headTimeout: milliseconds(15_000, 'Milliseconds for a head to come.'),
   keepAliveTimeout: milliseconds(75_000, 'Milliseconds a connection may wait for its next request.'),
   answerTimeout: milliseconds(60_000, 'Milliseconds for a service to begin its answer.'),
-  bodyTimeout: milliseconds(60_000, 'Milliseconds in which some of a body has to come or go.'),
+  bodyTimeout: milliseconds(300_000, 'Milliseconds in which some of a body has to come or go.'),
   http2: Type.Boolean({ default: true, description: 'Whether visitors may speak HTTP/2.' }),
   maxConcurrentStreams: Type.Integer({
     default: 128,

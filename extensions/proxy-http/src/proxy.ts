@@ -1,4 +1,4 @@
-import type { HeaderField, PublishHost } from '@rystra/plugin'
+import type { CloseRequestContext, HeaderField, PublishHost } from '@rystra/plugin'
 import { H2Service } from './ask-h2.js'
 import { Credentials } from './credentials.js'
 import { changesOf } from './fields.js'
@@ -49,6 +49,24 @@ export class HttpProxy {
     signal.addEventListener('abort', () => service.close(), { once: true })
     this.#service = service
     return service
+  }
+
+  /** Tells the client of a request that is over. */
+  tell(
+    { request, status, bytesToService, bytesToVisitor, duration, error }: CloseRequestContext,
+    target: string
+  ): void {
+    this.host.tell({
+      method: request.method.slice(0, 32),
+      host: request.host,
+      path: target.slice(0, 512),
+      visitor: request.visitor.host,
+      status,
+      duration,
+      bytesToService,
+      bytesToVisitor,
+      ...(error === undefined ? {} : { error: error.code })
+    })
   }
 
   /** The target as the service knows it. */

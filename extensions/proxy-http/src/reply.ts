@@ -4,6 +4,11 @@ import { constants, type Http2ServerResponse } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { Answer } from './ask.js'
 import { byName, flat, trailersOf } from './fields.js'
+import type { Page } from './pages.js'
+import type { Problem } from './problem.js'
+
+/** Milliseconds for which a visitor is heard after an answer that ends the connection. */
+const LINGER = 1000
 
 /** The answer to a visitor, by either version of HTTP. */
 export class Reply {
@@ -67,20 +72,40 @@ export class Reply {
     h1.writeHead(status, message, raw)
   }
 
+  /** Answers with a page that names what is wrong. */
+  refuse({ status, retryAfter, error }: Problem, page: Page, close: boolean): void {
+    const fields = ['Content-Type', page.type, 'Cache-Control', 'no-store']
+    if (status === 401) fields.push('WWW-Authenticate', 'Basic realm="restricted", charset="UTF-8"')
+    if (status === 405) fields.push('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')
+    if (retryAfter !== undefined) fields.push('Retry-After', String(Math.ceil(retryAfter)))
+    if (error !== undefined) fields.push('X-Rystra-Error', error.code)
+    this.whole(status, fields, page.body, close)
+  }
+
   /** An answer that is made here. */
   whole(status: number, fields: string[], body: Buffer, close: boolean): void {
     if (this.begun) return
     const bare = status === 204 || status === 304
     const raw = bare ? fields : [...fields, 'Content-Length', String(body.length)]
     this.#head(status, STATUS_CODES[status] ?? '', raw, close)
-    const h1 = this.#h1
+    if (close) this.#linger()
     if (bare || (this.#response.req as { method?: string } | undefined)?.method === 'HEAD') this.#response.end()
     else {
       this.bytes = body.length
       this.#response.end(body)
     }
-    // Whoever still sends a body that nobody wants is heard for a moment, so that it reads the answer.
-    if (close && h1 !== undefined) h1.once('finish', () => h1.socket?.end())
+  }
+
+  /** Whoever still sends what nobody wants is heard for a moment: a reset would take the answer away. */
+  #linger(): void {
+    const socket = this.#h1?.socket
+    if (socket === undefined || socket === null) return
+    socket.destroySoon = () => {
+      socket.end()
+      const timer = setTimeout(() => socket.destroy(), LINGER)
+      socket.once('close', () => clearTimeout(timer))
+      socket.resume()
+    }
   }
 
   /** The answer of a service, as fast as the visitor takes it. */
