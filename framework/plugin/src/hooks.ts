@@ -19,6 +19,11 @@ export interface Deny {
    * clients try again by themselves, `stream.limit` in `onOpenStream`, and for HTTP 429 with `Retry-After` instead of 403.
    */
   readonly retryAfter?: number
+  /**
+   * In `onOpenStream`: whoever visits through another client is told what it is told where there is nothing,
+   * `stream.no-visits`. @default false
+   */
+  readonly hidden?: boolean
 }
 
 /** A peer that has said Hello and is not authenticated yet. */

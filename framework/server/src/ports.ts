@@ -1,4 +1,4 @@
-import { formatPorts, type PortRange, portAllowed } from '@rystra/config'
+import { formatPorts, parsePorts, type PortRange, portAllowed } from '@rystra/config'
 import { RystraError } from '@rystra/model'
 import net from 'node:net'
 
@@ -21,6 +21,22 @@ export const checkHost = (publish: string, host: string): void => {
   if (publish === '0.0.0.0' && family === 4) return
   if (publish === '::' && family !== 0) return
   throw new RystraError('proxy.refused', { side: 'server', detail: `host ${host}: published on ${publish} only` })
+}
+
+/** What the policy of the server allows of the ports that a spec may have. Throws `proxy.invalid` for ranges that are none. */
+export const portsOf = (allowed: readonly PortRange[], ports: unknown): readonly PortRange[] => {
+  if (ports === undefined) return allowed
+  let asked: readonly PortRange[]
+  try {
+    asked = parsePorts(ports)
+  } catch (error) {
+    throw new RystraError('proxy.invalid', { side: 'server', detail: `ports: ${(error as Error).message}` })
+  }
+  return allowed.flatMap((one) =>
+    asked
+      .map((other) => ({ from: Math.max(one.from, other.from), to: Math.min(one.to, other.to) }))
+      .filter(({ from, to }) => from <= to)
+  )
 }
 
 /**

@@ -5,7 +5,7 @@ import type { PublishAddress, UdpPort } from '@rystra/plugin'
 import { bindPort } from './bind.js'
 import { bindUdp } from './bind-udp.js'
 import type { Held } from './claims.js'
-import { checkHost, checkPort, freePorts } from './ports.js'
+import { checkHost, checkPort, freePorts, portsOf } from './ports.js'
 import type { ServerProxy } from './proxy.js'
 import type { ServerState } from './state.js'
 
@@ -71,8 +71,9 @@ export class PublishPorts {
     this.#hosts.push(host)
     this.#publishHost = publish.host
     const at = host ?? publish.host
+    const ports = portsOf(publish.ports, this.#proxy.spec['ports'])
     if (port !== 0) {
-      checkPort(publish.ports, port)
+      checkPort(ports, port)
       return this.#bind(protocol, { host: at, port }, onVisitor)
     }
     const { lastPorts, claims } = this.#state
@@ -80,12 +81,12 @@ export class PublishPorts {
     const mine = JSON.stringify([session.identity.id, session.client.id, spec.name])
     const last = lastPorts.get(mine)
     // Visitors know it: worth waiting for a predecessor that has not let go of it yet.
-    if (last !== undefined && portAllowed(publish.ports, last)) {
+    if (last !== undefined && portAllowed(ports, last)) {
       const again = await this.#bindIfFree(protocol, { host: at, port: last }, onVisitor)
       if (again !== undefined) return again
     }
     let tries = 0
-    for (const free of freePorts(publish.ports)) {
+    for (const free of freePorts(ports)) {
       if (claims.get(keyOf(protocol, free)) !== undefined) continue
       tries += 1
       if (tries > FREE_TRIES) break

@@ -27,6 +27,8 @@ const common = {
   healthCheck: Type.Optional(Type.Literal(true)),
   bandwidth: Type.Optional(Type.Number({ minimum: 1 })),
   maxConnections: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** Narrows down what `server.publish.ports` allows, for hooks that do: an explicit port and a free one are from these. */
+  ports: Type.Optional(Type.Array(Type.String(), { maxItems: 256 })),
   idleTimeout: Type.Optional(Type.Number({ minimum: 1 }))
 }
 

@@ -70,7 +70,9 @@ export class Visits {
       to: { host: to[0], port: to[1] },
       through: session
     }
-    const refuse = (error: RystraError): void => refuseStream(raw, error, clock)
+    const nothing = new RystraError('stream.no-visits', { side: 'server', detail: of })
+    // Who may not visit is told what is said where there is nothing: why is for the log.
+    const refuse = (error: RystraError): void => refuseStream(raw, error.code === nothing.code ? nothing : error, clock)
     // The stream may go while it is asked whether it may be.
     let gone = raw.closed
     raw.onClose = () => {
@@ -78,7 +80,7 @@ export class Visits {
     }
     try {
       const found = claims.get<{ proxy: ServerProxy; admit: Admit }>(visitKey(kind, of))?.pick(from)
-      if (found === undefined) throw new RystraError('stream.no-visits', { side: 'server', detail: of })
+      if (found === undefined) throw nothing
       const told = await found.admit({ session, visitor: from, details })
       if (gone) return
       raw.onClose = undefined

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { checkHost, checkPort, freePorts } from '../src/ports.js'
+import { checkHost, checkPort, freePorts, portsOf } from '../src/ports.js'
 
 const ranges = [
   { from: 2000, to: 2002 },
@@ -46,5 +46,27 @@ describe('what a client may ask for', () => {
         .to.throw()
         .with.property('code', 'proxy.refused')
     }
+  })
+})
+
+describe('the ports of a spec', () => {
+  const allowed = [
+    { from: 2000, to: 2999 },
+    { from: 5000, to: 5000 }
+  ]
+
+  it('are those of the server, and no others, where it names some', () => {
+    expect(portsOf(allowed, undefined)).to.equal(allowed)
+    expect(portsOf(allowed, ['1000-2001', '2500', '4000-6000', '7000'])).to.deep.equal([
+      { from: 2000, to: 2001 },
+      { from: 2500, to: 2500 },
+      { from: 5000, to: 5000 }
+    ])
+    expect(portsOf(allowed, [])).to.deep.equal([])
+  })
+
+  it('are refused when they are none', () => {
+    for (const ports of [['0'], ['9-1'], ['a'], '2000', [70_000]])
+      expect(() => portsOf(allowed, ports), String(ports)).to.throw('ports: expected')
   })
 })

@@ -208,6 +208,8 @@ const reasonOf = (error: RystraError): CloseReason => {
   return error.code.startsWith('hook.') ? 'error' : 'refused'
 }
 
-/** The refusal that a deny of onOpenStream is: one that will not last is a limit. */
-export const refusedBy = ({ deny, retryAfter }: Deny, side: 'server' | 'client'): RystraError =>
-  new RystraError(retryAfter === undefined ? 'stream.refused' : 'stream.limit', { side, detail: deny })
+/** The refusal that a deny of onOpenStream is: one that will not last is a limit, one that is hidden is no place at all. */
+export const refusedBy = ({ deny, retryAfter, hidden }: Deny, side: 'server' | 'client'): RystraError => {
+  const code = hidden === true ? 'stream.no-visits' : retryAfter === undefined ? 'stream.refused' : 'stream.limit'
+  return new RystraError(code, { side, detail: deny })
+}

@@ -35,9 +35,10 @@ const isNothing = (answer: unknown): answer is undefined | null => answer === un
 
 /** `{ deny }` as it has to be; `undefined` when the answer says nothing of denying. */
 const denyOf = (answer: object): Deny | undefined => {
-  const { deny, retryAfter } = answer as { deny?: unknown; retryAfter?: unknown }
+  const { deny, retryAfter, hidden } = answer as { deny?: unknown; retryAfter?: unknown; hidden?: unknown }
   if (deny === undefined) return undefined
   if (typeof deny !== 'string' || deny === '') throw new TypeError('it answered a deny that is not a text')
+  if (hidden === true) return { deny, hidden }
   if (retryAfter === undefined) return { deny }
   if (typeof retryAfter !== 'number' || !(retryAfter >= 0))
     throw new TypeError('it answered a retryAfter that is no number of seconds')

@@ -95,7 +95,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'The server, when a visitor has connected, before a data stream is opened; the client, when a stream has arrived, before the service is connected to.',
     args: { context: 'OpenStreamContext' },
     answer:
-      '`{ deny: reason }` refuses the stream; the first one wins; with `retryAfter` the code is `stream.limit`. `context.through()` puts transforms into its path, `context.pace()` slows it down. Nothing: go on.',
+      '`{ deny: reason }` refuses the stream; the first one wins; with `retryAfter` the code is `stream.limit`, with `hidden` a visit is answered as if there were nothing. `context.through()` puts transforms into its path, `context.pace()` slows it down. Nothing: go on.',
     nobody: 'Go on, without waiting.',
     failure: 'The stream is refused.'
   },
