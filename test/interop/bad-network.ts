@@ -17,7 +17,9 @@ const end = path.resolve(import.meta.dirname, 'bad-network-end.ts')
 const loader = ['--conditions=rystra-source', '--import=tsx']
 const token = 'line-token-7d51b0c2e9'
 const [server, client] = [`rystra-a-${process.pid}`, `rystra-b-${process.pid}`]
-const [serverHost, clientHost] = ['10.213.77.1', '10.213.77.2']
+/** What an earlier run left behind, one that was killed, is not in the way. */
+const subnet = `10.${100 + (process.pid % 100)}`
+const [serverHost, clientHost] = [`${subnet}.77.1`, `${subnet}.77.2`]
 
 const ip = (...words: string[]): void => {
   execFileSync('ip', words, { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -30,8 +32,20 @@ const inside = (namespace: string, ...command: string[]): [string, string[]] => 
 
 /** The two cables from the namespaces to the line: host here, host there. */
 const cables = [
-  { namespace: server, here: '10.213.78.1', there: '10.213.78.2', host: serverHost, name: `ra${process.pid % 10_000}` },
-  { namespace: client, here: '10.213.79.1', there: '10.213.79.2', host: clientHost, name: `rb${process.pid % 10_000}` }
+  {
+    namespace: server,
+    here: `${subnet}.78.1`,
+    there: `${subnet}.78.2`,
+    host: serverHost,
+    name: `ra${process.pid % 10_000}`
+  },
+  {
+    namespace: client,
+    here: `${subnet}.79.1`,
+    there: `${subnet}.79.2`,
+    host: clientHost,
+    name: `rb${process.pid % 10_000}`
+  }
 ]
 const linePort = 7999
 
