@@ -1,5 +1,6 @@
 import {
   type Address,
+  type Details,
   type ProxyKind,
   type ProxySpec,
   type Published,
@@ -13,6 +14,7 @@ import {
   type UdpPort,
   type VisitorInfo
 } from '@rystra/plugin'
+import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
@@ -32,7 +34,15 @@ export interface ProxyKindSubject {
   readonly invalid?: Readonly<Record<string, ProxySpec>>
   /** Comes as a visitor and asks for the service's bytes. @default connects to the address with TCP */
   visit?(published: Published): Promise<Duplex> | Duplex
+  /**
+   * For a kind that is visited: an entry of `client.visitors`, on any free TCP port, for an entry made by {@link spec}.
+   * Visitors come through it.
+   */
+  visitor?(spec: ProxySpec): ProxySpec
 }
+
+/** What a proxy that accepts visits does with them. */
+type Admit = Parameters<PublishHost['acceptVisits']>[1]
 
 const session: SessionInfo = {
   id: 'kit',
@@ -75,6 +85,8 @@ export interface Visit {
 /** What the cases of the kit for kinds of proxy work with: a server's half and a client's half without a session between. */
 export class ProxyWorld {
   readonly visits: Visit[] = []
+  readonly #visitable = new Map<string, { readonly spec: ProxySpec; readonly admit: Admit }>()
+  readonly #specs = new Map<string, ProxySpec>()
 
   private constructor(
     readonly subject: ProxyKindSubject,
@@ -134,7 +146,7 @@ export class ProxyWorld {
       relay: (visitor, info) => void this.#visited(spec, visitor, info),
       listenUdp: async (address) => this.#listenUdp(address),
       claim: async (key, value) => ({ key, size: 1, pick: () => value }),
-      acceptVisits: () => Promise.resolve(),
+      acceptVisits: async (name, admit) => void this.#visitable.set(name, { spec, admit }),
       tell: () => {},
       openStream: async (info) => ({ stream: this.#reach(spec, info), info: this.#streamOf(spec, info) }),
       ...change
@@ -142,14 +154,52 @@ export class ProxyWorld {
     let published: Published | undefined
     this.scope.defer(take)
     published = await this.scope.wait(this.server.publish(this.sent(spec), host), 'publish()')
+    this.#specs.set(published.address, spec)
     return { ...published, take }
   }
 
   /** Comes as a visitor. */
   async visit(published: Published): Promise<Duplex> {
-    const visitor = quiet(await (this.subject.visit ?? connectTo)(published))
+    const way = this.subject.visitor === undefined ? published : await this.#wayIn(this.subject.visitor, published)
+    const visitor = quiet(await (this.subject.visit ?? connectTo)(way))
     this.scope.defer(() => visitor.destroy())
     return visitor
+  }
+
+  /** The visiting half, at a client without a session: what it opens goes to the server's half at once. */
+  async #wayIn(entryOf: (spec: ProxySpec) => ProxySpec, { address }: Published): Promise<Published> {
+    const spec = this.#specs.get(address)
+    assert.ok(spec !== undefined && this.client.visit !== undefined, 'the kind cannot be visited')
+    const entry = entryOf(spec)
+    const gone = new AbortController()
+    const refused = (): Promise<never> => Promise.reject(new RystraError('stream.no-visits'))
+    const visiting = await this.scope.wait(
+      this.client.visit(entry, {
+        log: silentLog,
+        signal: gone.signal,
+        session,
+        up: () => Promise.resolve(),
+        relay: (visitor, of, info, details = {}) => {
+          this.#admit(of, info, details).then(
+            (stream) => join(quiet(visitor), stream),
+            () => visitor.destroy()
+          )
+        },
+        openStream: refused
+      }),
+      'visit()'
+    )
+    this.scope.defer(async () => {
+      gone.abort()
+      await visiting.close?.()
+    })
+    return visiting
+  }
+
+  async #admit(of: string, info: VisitorInfo, details: Details): Promise<Duplex> {
+    const found = this.#visitable.get(of)
+    if (found === undefined) throw new RystraError('stream.no-visits', { detail: of })
+    return this.#reach(found.spec, info, await found.admit({ session, visitor: info, details }))
   }
 
   #visited(spec: ProxySpec, visitor: Duplex, info: VisitorInfo): Promise<void> {
@@ -157,13 +207,13 @@ export class ProxyWorld {
   }
 
   /** The client's half, for one stream. Answers with the server's end of the stream. */
-  #reach(spec: ProxySpec, info: VisitorInfo): Duplex {
+  #reach(spec: ProxySpec, info: VisitorInfo, details?: Details): Duplex {
     const [near, far] = duplexPair().map(quiet) as [Duplex, Duplex]
     const gone = new AbortController()
     far.on('error', () => gone.abort())
     const visit: Visit = { info, outcome: undefined, signal: gone.signal }
     this.visits.push(visit)
-    const stream = this.#streamOf(spec, info)
+    const stream = { ...this.#streamOf(spec, info), ...(details === undefined ? {} : { details }) }
     const host: ReachHost = {
       stream,
       log: silentLog,
