@@ -1,4 +1,4 @@
-import { Type } from '@rystra/plugin'
+import { durationOf, durationPattern, Type } from '@rystra/plugin'
 
 /** What the sessions of one proxy, or of one way in, may take. */
 export interface UdpLimits {
@@ -26,16 +26,10 @@ export const defaultLimits: UdpLimits = Object.freeze({
 /** The same as fields of a proxy's spec. All optional: see {@link defaultLimits}. */
 export const limitFields = {
   sessionTimeout: Type.Optional(
-    Type.Union(
-      [
-        Type.Integer({ minimum: 100, maximum: 86_400_000 }),
-        Type.String({ pattern: '^([1-9][0-9]{2,6}ms|[1-9][0-9]{0,4}s|[1-9][0-9]{0,2}m)$' })
-      ],
-      {
-        description:
-          "Time without a datagram either way after which a session is over: milliseconds, or text such as '30s', '5m'. Default: 60s."
-      }
-    )
+    Type.Union([Type.Integer({ minimum: 100, maximum: 86_400_000 }), Type.String({ pattern: durationPattern })], {
+      description:
+        "Time without a datagram either way after which a session is over: milliseconds, or text such as '30s', '5m'. Default: 60s."
+    })
   ),
   maxSessions: Type.Optional(
     Type.Integer({
@@ -63,13 +57,8 @@ export const limitFields = {
 /** The fields of a spec that {@link limitFields} describes. */
 export type LimitFields = Partial<Omit<UdpLimits, 'sessionTimeout'>> & { readonly sessionTimeout?: number | string }
 
-const units = { ms: 1, s: 1000, m: 60_000 } as const
-
-const milliseconds = (duration: number | string): number => {
-  if (typeof duration === 'number') return duration
-  const [, count, unit] = /^(\d+)(ms|s|m)$/.exec(duration) ?? []
-  return Number(count) * units[unit as keyof typeof units]
-}
+const milliseconds = (duration: number | string): number =>
+  typeof duration === 'number' ? duration : durationOf(duration)
 
 /** Fills in what a spec leaves out. */
 export const limitsOf = (fields: LimitFields): UdpLimits => ({
