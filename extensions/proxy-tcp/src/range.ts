@@ -17,10 +17,13 @@ const parse = (spec: TcpSpec, range: string): { first: number; last: number } =>
   return { first, last }
 }
 
+/** A path, or a service within the process of the client: what it ends with is no port. */
+const isNamed = (local: string): boolean => local.startsWith('unix:') || local.startsWith('handler:')
+
 /** One proxy for each port of a range, named `name:port`. An entry without a range is itself. */
 export const expandRange = (spec: TcpSpec): TcpSpec[] => {
   const written = String(spec.local)
-  const local = written.startsWith('unix:') ? null : /^(?:(.*):)?(\d{1,5}-\d{1,5})$/.exec(written)
+  const local = isNamed(written) ? null : /^(?:(.*):)?(\d{1,5}-\d{1,5})$/.exec(written)
   const ranged = typeof spec.port === 'string'
   if (!ranged && local === null) {
     checkPort(spec, written)
@@ -50,6 +53,6 @@ export const expandRange = (spec: TcpSpec): TcpSpec[] => {
 
 const checkPort = (spec: TcpSpec, local: string): void => {
   const port = /(?:^|:)(\d+)$/.exec(local)
-  if (local.startsWith('unix:') || port === null) return
+  if (isNamed(local) || port === null) return
   if (Number(port[1]) < 1 || Number(port[1]) > 65535) throw invalid(spec, `"${local}" has no port from 1 to 65535`)
 }

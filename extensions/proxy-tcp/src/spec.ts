@@ -1,7 +1,7 @@
 import { type ProxySpec, type Static, Type } from '@rystra/plugin'
 
-/** `unix:/path`; or a port or a range of them, with a name, an IPv4 address or an IPv6 address in brackets in front. */
-const LOCAL = '^(unix:.+|(\\[[0-9A-Fa-f:.]+(%[^\\]\\s]+)?\\]:|[^:\\[\\]\\s]+:)?\\d{1,5}(-\\d{1,5})?)$'
+/** `handler:name`; `unix:/path`; or a port or a range of them, with a name, an IPv4 address or an IPv6 address in brackets in front. */
+const LOCAL = '^(handler:.+|unix:.+|(\\[[0-9A-Fa-f:.]+(%[^\\]\\s]+)?\\]:|[^:\\[\\]\\s]+:)?\\d{1,5}(-\\d{1,5})?)$'
 
 /** The fields of a `tcp` proxy beside those common to all kinds. */
 export const TcpSpec = Type.Object({

@@ -1,18 +1,19 @@
 import { EventEmitter } from 'node:events'
 import { randomBytes } from 'node:crypto'
-import type { ResolvedClient, RystraConfig } from '@rystra/config'
+import { type ResolvedClient, resolveProxy, type RystraConfig } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
 import { type ProxySpec, RystraError, type SessionInfo, silentLog, toRystraError } from '@rystra/model'
 import type { ReloadContext } from '@rystra/plugin'
 import { drained, orElse } from '@rystra/session'
 import { ClientSession, type ClientSessionEvents } from './client-session.js'
 import type { ClientEvents, PublishedHere, VisitingHere } from './events.js'
-import { HANDLER, type StreamHandler } from './handlers.js'
+import { type ExposeSpec, exposed } from './handlers.js'
 import { baseOf, type ClientOptions, clientHalf, sameServer, usesOf } from './options.js'
 import { Patience } from './patience.js'
-import { expand, Publications } from './publications.js'
+import { Publications } from './publications.js'
 import type { ClientState } from './state.js'
 import { Visitors } from './visitors.js'
+import { expand } from './wanted.js'
 
 /** Milliseconds a server has to take the end of a session in good order. */
 const FAREWELL = 500
@@ -64,7 +65,7 @@ export class Client extends EventEmitter<ClientEvents> {
     this.closed = new Promise((resolve, reject) => {
       this.#end = { resolve, reject }
     })
-    // Whoever does not ask is not told: an end without a listener must not end the process.
+    // An end without a listener must not end the process.
     this.closed.catch(() => {})
   }
 
@@ -189,25 +190,38 @@ export class Client extends EventEmitter<ClientEvents> {
     await this.stop({ drain: 0 })
   }
 
-  /** Publishes one more. Resolves to what visitors can reach; rejects with `proxy.*`. Stays wanted over reconnects. */
-  publish(spec: ProxySpec): Promise<readonly PublishedHere[]> {
-    return this.#publications.add(spec)
+  /**
+   * Publishes an entry, written as in `client.proxies`. Resolves to what visitors can reach; rejects with `proxy.*`. Stays
+   * wanted over reconnects and reloads.
+   */
+  async publish(entry: ProxySpec): Promise<readonly PublishedHere[]> {
+    return this.#publications.add(resolveProxy(entry, this.kernel.current.registries))
   }
 
   /**
-   * Publishes a service within this process: no local port is opened. `handler` gets a stream for each visitor. Otherwise
-   * as {@link publish}.
+   * Publishes a service within this process: no local port is opened. Otherwise as {@link publish}.
+   * @example await client.expose({ kind: 'http', subdomain: 'app', handler: (request) => new Response('Hello') })
    */
-  expose(spec: ProxySpec, handler: StreamHandler): Promise<readonly PublishedHere[]> {
-    const local = `${HANDLER}${spec.name}`
-    this.#state.handlers.set(local, handler)
-    return this.publish({ ...spec, local })
+  async expose<Kind extends string>(spec: ExposeSpec<Kind>): Promise<readonly PublishedHere[]> {
+    const { entry, handler } = exposed(spec as ExposeSpec, this.#state)
+    return this.#publications.add(entry, handler)
   }
 
-  /** Takes one back, if there. Streams that are open go on. */
+  /**
+   * Puts an entry in place of the one of the same name, and touches no other; streams that are open go on. Takes what
+   * {@link publish} and {@link expose} take. When it is refused for good it rejects, and what was there is there again.
+   */
+  async update<Kind extends string>(spec: ProxySpec | ExposeSpec<Kind>): Promise<readonly PublishedHere[]> {
+    const { entry, handler } =
+      'handler' in spec
+        ? exposed(spec as ExposeSpec, this.#state)
+        : { entry: resolveProxy(spec, this.kernel.current.registries), handler: undefined }
+    return this.#publications.update(entry, handler)
+  }
+
+  /** Takes one back, if there, or all that its kind made of the entry. Streams that are open go on. */
   unpublish(name: string): void {
     this.#publications.remove(name)
-    this.#state.handlers.delete(`${HANDLER}${name}`)
   }
 
   /** Opens one more way in, as an entry of `client.visitors` does. Rejects with `proxy.*` or `listen.*`. */
@@ -243,13 +257,13 @@ export class Client extends EventEmitter<ClientEvents> {
     const report = await this.kernel.reload(await usesOf(config, this.#options), (generation) => {
       next = clientHalf(base, generation)
       specs = expand(next.proxies as readonly ProxySpec[], generation.registries)
+      this.#publications.check(specs)
       return Promise.resolve()
     })
     this.#state.config = next
     this.#publications.replace(specs)
     await this.#visitors.replace(next.visitors as readonly ProxySpec[])
-    const same = JSON.stringify([before.id, before.connect]) === JSON.stringify([next.id, next.connect])
-    if (!same)
+    if (!sameServer(before, next))
       this.#session?.close(new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))
     return report
   }

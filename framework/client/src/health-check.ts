@@ -1,7 +1,20 @@
 import type { Clock } from '@rystra/plugin'
 import http from 'node:http'
 import net from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { ProxySpec, SessionInfo } from '@rystra/model'
+import type { StreamHandler } from './handlers.js'
+import { checkHeader, type ProxyProtocolVersion } from './proxy-protocol.js'
 import { parseService } from './service.js'
+import { serveHere } from './service-stream.js'
+
+/** What is checked. */
+export interface Checked {
+  readonly spec: ProxySpec
+  /** The service, if it is within this process. */
+  readonly handler: StreamHandler | undefined
+  readonly session: SessionInfo
+}
 
 /** `healthCheck` of a proxy, resolved. Times in milliseconds. */
 export interface HealthOptions {
@@ -16,7 +29,7 @@ export interface HealthOptions {
 /** Checks one service again and again. The first check decides at once; afterwards it takes several in a row. */
 export class HealthCheck {
   readonly #options: HealthOptions
-  readonly #local: string
+  readonly #checked: Checked
   readonly #clock: Clock
   readonly #tell: (up: boolean, reason?: string) => void
   #up: boolean | undefined
@@ -27,9 +40,9 @@ export class HealthCheck {
   #stopped = false
 
   /** @param tell called with each change, and with the first outcome */
-  constructor(options: HealthOptions, local: string, clock: Clock, tell: (up: boolean, reason?: string) => void) {
+  constructor(options: HealthOptions, checked: Checked, clock: Clock, tell: (up: boolean, reason?: string) => void) {
     this.#options = options
-    this.#local = local
+    this.#checked = checked
     this.#clock = clock
     this.#tell = tell
   }
@@ -58,21 +71,40 @@ export class HealthCheck {
 
   #connect(end: (problem?: string) => void): () => void {
     // A service within this process is as well as this process.
-    if (this.#local.startsWith('handler:')) {
+    if (this.#checked.handler !== undefined) {
       queueMicrotask(() => end())
       return () => {}
     }
-    const socket = net.connect(parseService(this.#local) as net.NetConnectOpts)
+    const socket = this.#open()
     socket.once('connect', () => end())
     socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message))
     return () => socket.destroy()
   }
 
+  #open(): Duplex {
+    const { spec, handler, session } = this.#checked
+    if (handler !== undefined) {
+      const here = { host: '127.0.0.1', port: 0 }
+      const visitor = { ...here, to: here }
+      return serveHere(handler, { id: 'health', proxy: spec, visitor, session, side: 'client' })
+    }
+    return net.connect(parseService(String(spec['local'])) as net.NetConnectOpts)
+  }
+
   #get(end: (problem?: string) => void): () => void {
-    const address = parseService(this.#local)
-    const to = 'path' in address ? { socketPath: address.path } : address
+    const { proxyProtocol, local } = this.#checked.spec
+    const address = this.#checked.handler === undefined ? parseService(String(local)) : { path: '' }
+    const service = this.#open()
+    service.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message))
+    // A service that wants to know who comes wants to be told that it is nobody.
+    if (proxyProtocol !== undefined) service.write(checkHeader(proxyProtocol as ProxyProtocolVersion))
     const request = http.get(
-      { ...to, path: this.#options.path, agent: false, headers: { 'user-agent': 'rystra-health-check' } },
+      {
+        ...('path' in address ? { host: 'localhost' } : address),
+        path: this.#options.path,
+        headers: { 'user-agent': 'rystra-health-check' },
+        createConnection: () => service as net.Socket
+      },
       (response) => {
         const { statusCode = 0 } = response
         response.on('error', () => {})
@@ -80,7 +112,10 @@ export class HealthCheck {
       }
     )
     request.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message))
-    return () => request.destroy()
+    return () => {
+      request.destroy()
+      service.destroy()
+    }
   }
 
   #came(problem: string | undefined): void {

@@ -64,3 +64,7 @@ export const proxyHeader = (version: ProxyProtocolVersion, visitor: VisitorInfo)
   const to = plain(visitor.to)
   return version === 'v1' ? v1(from, to) : v2(from, to)
 }
+
+/** The header of a connection of our own, a health check: `LOCAL` in version 2. */
+export const checkHeader = (version: ProxyProtocolVersion): Buffer =>
+  version === 'v1' ? Buffer.from('PROXY UNKNOWN\r\n') : Buffer.concat([signature, Buffer.from([0x20, 0, 0, 0])])

@@ -1,56 +1,10 @@
 import { type ProxySpec, RystraError, toRystraError } from '@rystra/model'
-import type { Registries } from '@rystra/plugin'
-import { Backoff } from '@rystra/session'
 import type { ClientSession } from './client-session.js'
 import type { PublishedHere } from './events.js'
-import { HealthCheck, type HealthOptions } from './health-check.js'
+import { HANDLER, type StreamHandler } from './handlers.js'
 import { publicAddress } from './public-address.js'
 import type { ClientState } from './state.js'
-
-/** Fields of every kind that are the client's own business. */
-const ownFields = ['proxyProtocol', 'healthCheck']
-
-/** One proxy that this client wants, whether a session is up or not. */
-interface Wanted {
-  readonly spec: ProxySpec
-  readonly backoff: Backoff
-  /** When it expires, in milliseconds since the epoch. */
-  readonly expiresAt: number | undefined
-  published: PublishedHere | undefined
-  /** The present registration; resolves when it was answered, one way or the other. */
-  asking: Promise<void> | undefined
-  error: RystraError | undefined
-  cancelRetry: (() => void) | undefined
-  /** Looks after the service while it is published. */
-  health: HealthCheck | undefined
-}
-
-/**
- * What the kinds make of entries: a range of ports is several proxies. Throws `proxy.*` when one cannot be, or when two
- * have one name.
- */
-export const expand = (entries: readonly ProxySpec[], { proxies }: Registries): ProxySpec[] => {
-  const names = new Set<string>()
-  return entries.flatMap((entry) => {
-    if (!proxies.has(entry.kind)) {
-      throw new RystraError('proxy.unknown-kind', {
-        side: 'client',
-        detail: `${entry.kind}; registered: ${proxies.list().join(', ')}`
-      })
-    }
-    const specs = proxies.get(entry.kind).expand?.(entry) ?? [entry]
-    for (const { name } of specs) {
-      if (names.has(name)) throw new RystraError('proxy.name-taken', { side: 'client', detail: name })
-      names.add(name)
-    }
-    return specs
-  })
-}
-
-const stopHealth = (wanted: Wanted): void => {
-  wanted.health?.stop()
-  wanted.health = undefined
-}
+import { expand, sentOf, stopHealth, type Wanted, type WantedOf, wantedOf, watchHealth } from './wanted.js'
 
 /** What this client wants published, and what of it is. Survives sessions: each new one is asked for all of it. */
 export class Publications {
@@ -66,57 +20,121 @@ export class Publications {
     return [...this.#wanted.values()].flatMap(({ published }) => published ?? [])
   }
 
-  /** Wants a proxy, or the several that its kind makes of it. Throws `proxy.*` when that cannot be. */
-  want(entry: ProxySpec): Wanted[] {
-    const specs = expand([entry], this.#state.kernel.current.registries)
-    const taken = specs.find(({ name }) => this.#wanted.has(name))
-    if (taken !== undefined) throw new RystraError('proxy.name-taken', { side: 'client', detail: taken.name })
-    return specs.map((spec) => this.#want(spec))
+  /** Wants what the configuration has, or the several that a kind makes of an entry. Throws `proxy.*`. */
+  want(entry: ProxySpec): void {
+    this.#wantAll(this.#expand(entry), { entry: entry.name, configured: true, handler: undefined })
   }
 
-  #want(spec: ProxySpec): Wanted {
-    const expiresIn = spec['expiresIn'] as number | undefined
-    const wanted: Wanted = {
-      spec,
-      backoff: new Backoff({ min: 1000, max: 30_000 }),
-      expiresAt: expiresIn === undefined ? undefined : this.#state.clock.now() + expiresIn,
-      published: undefined,
-      asking: undefined,
-      error: undefined,
-      cancelRetry: undefined,
-      health: undefined
+  #expand(entry: ProxySpec): ProxySpec[] {
+    return expand([entry], this.#state.kernel.current.registries)
+  }
+
+  #wantAll(specs: readonly ProxySpec[], of: WantedOf): Wanted[] {
+    for (const { name, local } of specs) {
+      if (this.#wanted.has(name)) throw new RystraError('proxy.name-taken', { side: 'client', detail: name })
+      if (of.handler === undefined && String(local).startsWith(HANDLER)) {
+        throw new RystraError('proxy.invalid', { side: 'client', detail: `${name}: nothing is exposed as ${local}` })
+      }
     }
+    return specs.map((spec) => this.#want(spec, of))
+  }
+
+  #want(spec: ProxySpec, of: WantedOf): Wanted {
+    const wanted = wantedOf(spec, of, this.#state)
     this.#wanted.set(spec.name, wanted)
+    if (of.handler !== undefined) this.#state.handlers.set(String(spec.local), of.handler)
     return wanted
   }
 
   /** Wants it, asks for it if a session is up, and resolves to what came of it. */
-  async add(entry: ProxySpec): Promise<PublishedHere[]> {
-    const added = this.want(entry)
+  async add(entry: ProxySpec, handler?: StreamHandler): Promise<PublishedHere[]> {
+    return this.#settle(this.#wantAll(this.#expand(entry), { entry: entry.name, configured: false, handler }), () => {})
+  }
+
+  /**
+   * Puts it in place of the entry of the same name; what is the same stays as it is. When it is refused for good, what
+   * was there before is wanted again.
+   */
+  async update(entry: ProxySpec, handler?: StreamHandler): Promise<PublishedHere[]> {
+    const next = this.#expand(entry)
+    const before = this.#of(entry.name)
+    const isSame = (spec: ProxySpec, other: ProxySpec): boolean => JSON.stringify(spec) === JSON.stringify(other)
+    const gone = before.filter(
+      (wanted) => wanted.handler !== handler || !next.some((spec) => isSame(spec, wanted.spec))
+    )
+    const fresh = next.filter((spec) => before.every((wanted) => gone.includes(wanted) || !isSame(spec, wanted.spec)))
+    const taken = fresh.find(({ name }) => !before.some(({ spec }) => spec.name === name) && this.#wanted.has(name))
+    if (taken !== undefined) throw new RystraError('proxy.name-taken', { side: 'client', detail: taken.name })
+    for (const { spec } of gone) this.#drop(spec.name)
+    const restore = (): void => {
+      for (const { spec, ...of } of gone) if (!this.#wanted.has(spec.name)) this.#ask(this.#want(spec, of))
+    }
+    const { configured = false } = before[0] ?? {}
+    let added: Wanted[]
+    try {
+      added = this.#wantAll(fresh, { entry: entry.name, configured, handler })
+    } catch (error) {
+      restore()
+      throw error
+    }
+    await this.#settle(added, restore)
+    return this.#of(entry.name).flatMap(({ published }) => published ?? [])
+  }
+
+  async #settle(added: readonly Wanted[], restore: () => void): Promise<PublishedHere[]> {
     for (const wanted of added) this.#ask(wanted)
     await Promise.all(added.map(({ asking }) => asking))
     const failed = added.find(({ error }) => error !== undefined && !error.retryable)
     if (failed?.error !== undefined) {
-      for (const { spec } of added) this.remove(spec.name)
+      for (const wanted of added) if (this.#wanted.get(wanted.spec.name) === wanted) this.#drop(wanted.spec.name)
+      restore()
       throw failed.error
     }
     return added.flatMap(({ published }) => published ?? [])
   }
 
+  #of(name: string): Wanted[] {
+    return [...this.#wanted.values()].filter(({ entry, spec }) => entry === name || spec.name === name)
+  }
+
+  /** By the name of the entry, or of one of the several that were made of it. */
   remove(name: string): void {
+    for (const { spec } of this.#of(name)) this.#drop(spec.name)
+  }
+
+  #drop(name: string): void {
     const wanted = this.#wanted.get(name)
     if (wanted === undefined) return
-    this.#wanted.delete(name)
+    this.#forget(wanted)
     wanted.cancelRetry?.()
     this.#session?.unregister(name)
     this.#gone(wanted, undefined)
   }
 
-  /** Wants these and no others, see {@link expand}. What is the same stays as it is. */
+  #forget({ spec, handler }: Wanted): void {
+    this.#wanted.delete(spec.name)
+    if (handler !== undefined) this.#state.handlers.delete(String(spec.local))
+  }
+
+  /**
+   * Wants these of the configuration and no others, see {@link expand}. What is the same stays as it is; so does what
+   * code has added.
+   */
   replace(specs: readonly ProxySpec[]): void {
     const next = new Map(specs.map((spec) => [spec.name, JSON.stringify(spec)]))
-    for (const [name, { spec }] of this.#wanted) if (next.get(name) !== JSON.stringify(spec)) this.remove(name)
-    for (const spec of specs) if (!this.#wanted.has(spec.name)) this.#ask(this.#want(spec))
+    for (const [name, { spec, configured }] of this.#wanted) {
+      if (configured && next.get(name) !== JSON.stringify(spec)) this.#drop(name)
+    }
+    for (const spec of specs) {
+      if (this.#wanted.has(spec.name)) continue
+      this.#ask(this.#want(spec, { entry: spec.name, configured: true, handler: undefined }))
+    }
+  }
+
+  /** Throws `proxy.name-taken` when the configuration may not have these, because code has. */
+  check(specs: readonly ProxySpec[]): void {
+    const taken = specs.find(({ name }) => this.#wanted.get(name)?.configured === false)
+    if (taken !== undefined) throw new RystraError('proxy.name-taken', { side: 'client', detail: taken.name })
   }
 
   /** A session is up: asks for all. */
@@ -157,7 +175,7 @@ export class Publications {
     if (wanted === undefined || wanted.cancelRetry !== undefined) return
     this.#gone(wanted, error)
     if (error?.retryable === true) this.#retry(wanted, error)
-    else if (error?.code === 'proxy.expired') this.#wanted.delete(name)
+    else if (error?.code === 'proxy.expired') this.#forget(wanted)
   }
 
   #gone(wanted: Wanted, error: RystraError | undefined): void {
@@ -182,7 +200,7 @@ export class Publications {
     const { spec } = wanted
     const { log, events, config } = this.#state
     try {
-      const address = await session.register(spec, this.#sent(wanted))
+      const address = await session.register(spec, sentOf(wanted, this.#state))
       if (this.#session !== session || this.#wanted.get(spec.name) !== wanted) return
       wanted.error = undefined
       wanted.backoff.reset()
@@ -194,31 +212,15 @@ export class Publications {
       }
       log.info({ proxy: spec.name, kind: spec.kind, address: wanted.published.address }, 'published')
       events.emit('published', wanted.published)
-      this.#watch(wanted, session)
+      watchHealth(wanted, session, this.#state)
     } catch (cause) {
       if (this.#session !== session || this.#wanted.get(spec.name) !== wanted) return
       const error = toRystraError(cause)
       session.specs.delete(spec.name)
       wanted.error = error
-      if (error.code === 'proxy.expired') this.#wanted.delete(spec.name)
+      if (error.code === 'proxy.expired') this.#forget(wanted)
       this.#retry(wanted, error)
     }
-  }
-
-  /** Checks the service, if the entry says so, and tells the server. */
-  #watch(wanted: Wanted, session: ClientSession): void {
-    const { name, healthCheck, local } = wanted.spec
-    stopHealth(wanted)
-    if (healthCheck === undefined) return
-    const { clock, log } = this.#state
-    wanted.health = new HealthCheck(healthCheck as HealthOptions, String(local), clock, (up, reason) => {
-      log.info(
-        { proxy: name, ...(reason === undefined ? {} : { reason }) },
-        up ? 'the service is up' : 'the service is down'
-      )
-      session.tellHealth(name, up)
-    })
-    wanted.health.start()
   }
 
   /** Tells of a refusal, and asks again later when that may help. */
@@ -237,19 +239,5 @@ export class Publications {
       wanted.cancelRetry = undefined
       this.#ask(wanted)
     })
-  }
-
-  /** What the server gets to see of a proxy. */
-  #sent({ spec, expiresAt }: Wanted): Record<string, unknown> {
-    const kind = this.#state.kernel.current.registries.proxies.get(spec.kind)
-    const own = new Set([...ownFields, ...(kind.localFields ?? [])])
-    const sent: Record<string, unknown> = Object.fromEntries(
-      Object.entries(spec).filter(([field, value]) => !own.has(field) && value !== undefined)
-    )
-    if (spec['healthCheck'] !== undefined) sent['healthCheck'] = true
-    if (expiresAt === undefined) return sent
-    const left = expiresAt - this.#state.clock.now()
-    if (left <= 0) throw new RystraError('proxy.expired', { side: 'client', detail: spec.name })
-    return { ...sent, expiresIn: left }
   }
 }

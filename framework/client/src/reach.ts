@@ -1,4 +1,4 @@
-import { duplexOf, type RawStream, rawOf } from '@rystra/bytes'
+import { duplexOf, duplexPair, type RawStream, rawOf } from '@rystra/bytes'
 import {
   type Logger,
   type ProxySpec,
@@ -10,11 +10,11 @@ import {
 import type { DatagramFlow, ReachHost } from '@rystra/plugin'
 import { errorFrom, type OpenStream, streamReadyFrame } from '@rystra/protocol'
 import { type DatagramFlows, readMessage, refusedBy, refuseStream, StreamRun } from '@rystra/session'
-import { duplexPair } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import { type ProxyProtocolVersion, proxyHeader } from './proxy-protocol.js'
 import { connectService, type Interest } from './service.js'
 import { HANDLER } from './handlers.js'
+import { serveHere } from './service-stream.js'
 import type { ClientState } from './state.js'
 
 /** Milliseconds for the head of a stream: the server sends it with the first packet. */
@@ -156,38 +156,43 @@ class Reach implements ReachHost, Interest {
     return this.#aborter.signal
   }
 
-  connect(local: string): Promise<Duplex> {
-    if (local.startsWith(HANDLER)) return this.#handle(local)
-    return connectService(local, this.stream.proxy.name, this)
+  async connect(local: string): Promise<Duplex> {
+    const service = local.startsWith(HANDLER)
+      ? this.#handle(local)
+      : await connectService(local, this.stream.proxy.name, this)
+    const { proxyProtocol } = this.stream.proxy
+    if (proxyProtocol !== undefined) {
+      // Whatever the kind sends, and the visitor says, comes after it.
+      const header = proxyHeader(proxyProtocol as ProxyProtocolVersion, this.stream.visitor)
+      service.write(header)
+    }
+    return service
   }
 
   /** A service within this process: no socket is opened. */
-  async #handle(local: string): Promise<Duplex> {
+  #handle(local: string): Duplex {
     const handler = this.#handlers.get(local)
+    const { proxy } = this.stream
     if (handler === undefined) {
-      throw new RystraError('stream.service-unreachable', { side: 'client', detail: local })
+      throw new RystraError('stream.service-unreachable', {
+        side: 'client',
+        detail: `${proxy.name} (nothing serves it)`
+      })
     }
-    const [near, far] = duplexPair()
-    // Who serves it may leave it alone.
-    far.on('error', () => {})
-    handler(far, this.stream)
-    return near
+    return serveHere(handler, this.stream, (error) => {
+      this.log.error({ err: error, proxy: proxy.name }, 'a handler failed')
+    })
   }
 
   relay(service: Duplex): Promise<void> {
     this.#joined = true
     const raw = this.#raw
-    const { proxyProtocol } = this.stream.proxy
-    const header =
-      proxyProtocol === undefined ? undefined : proxyHeader(proxyProtocol as ProxyProtocolVersion, this.stream.visitor)
     const relay = this.#run.relayFor(this.#duplex, service)
     if (relay !== undefined) {
-      if (header !== undefined) service.write(header)
       raw.write(ready, 0, ready.length, false)
       return this.#run.relayBy(relay, duplexOf(raw), service, this.signal).then(() => {})
     }
     const local = rawOf(service)
-    if (header !== undefined) local.write(header, 0, header.length, false)
     return new Promise((resolve) => {
       this.#run.relay(raw, local, () => resolve(), { headToVisitor: ready, headWait: READY_WAIT })
     })

@@ -1,8 +1,8 @@
 import { type TObject, type TSchema, Type } from '@sinclair/typebox'
-import type { Registries, Side } from '@rystra/plugin'
+import { type ProxySpec, type Registries, RystraError, type Side } from '@rystra/plugin'
 import { check, fieldsOf } from './check.js'
-import { carryVariables } from './plain.js'
-import { ConfigError, type Problem, at, nearest, show } from './problem.js'
+import { carryVariables, copyPlain } from './plain.js'
+import { ConfigError, type Problem, at, formatProblem, nearest, show } from './problem.js'
 import {
   type ResolvedClient,
   type ResolvedConfig,
@@ -38,6 +38,26 @@ export const validateWith = (
     side === 'server' ? checkServer(config, registries, problems) : checkClient(config, registries, problems)
   if (problems.length > 0) throw new ConfigError('config.invalid', problems, origin.file)
   return checked
+}
+
+/**
+ * An entry of `client.proxies` that comes from code, as {@link validateWith} makes it of one that was written. May be
+ * given what it returned. @throws proxy.invalid, proxy.unknown-kind
+ */
+export const resolveProxy = (entry: unknown, { proxies }: Pick<Registered, 'proxies'>): ProxySpec => {
+  const problems: Problem[] = []
+  const plain = copyPlain(entry, problems)
+  const common = problems.length === 0 ? check(proxySchema, plain, '', problems) : undefined
+  if (problems.length === 0) {
+    const { kind } = common as ProxySpec
+    if (!proxies.has(kind)) {
+      const detail = `${kind}; registered: ${proxies.list().join(', ') || 'none'}`
+      throw new RystraError('proxy.unknown-kind', { side: 'client', detail })
+    }
+    const spec = checkAdded(proxies.get(kind).spec, proxySchema, common as ProxySpec, '', problems)
+    if (problems.length === 0) return spec
+  }
+  throw new RystraError('proxy.invalid', { side: 'client', detail: problems.map(formatProblem).join('; ') })
 }
 
 const checkServer = (config: ResolvedConfig, { transports }: Registered, problems: Problem[]): ResolvedConfig => {
