@@ -29,11 +29,18 @@ export class DatagramFlows {
   /** @internal */
   send(id: number, message: Uint8Array): boolean {
     const size = PREFIX + message.length
-    if (message.length > this.maxSize) return false
-    if (size > this.#out.length) this.#out = Buffer.alloc(size)
-    this.#out.writeUInt32BE(id, 0)
-    this.#out.set(message, PREFIX)
-    return this.#channel.send(this.#out.subarray(0, size))
+    // The channel refuses what does not fit; to ask it first would cost as much as to send.
+    if (size > this.#out.length) {
+      if (message.length > this.maxSize) return false
+      this.#out = Buffer.alloc(size)
+    }
+    const out = this.#out
+    out[0] = id >>> 24
+    out[1] = id >>> 16
+    out[2] = id >>> 8
+    out[3] = id
+    out.set(message, PREFIX)
+    return this.#channel.send(out.subarray(0, size))
   }
 
   /** @internal */
