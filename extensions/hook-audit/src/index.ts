@@ -57,7 +57,7 @@ export default defineExtension({
           await recorder.start()
         } catch (error) {
           const { code, message } = error as NodeJS.ErrnoException
-          throw new RystraError('file.failed', { detail: `the audit file: ${code ?? message}`, cause: error })
+          throw new RystraError('file.failed', { detail: `hook-audit: ${sink.name}: ${code ?? message}`, cause: error })
         }
       },
       stop: () => recorder.stop()

@@ -48,7 +48,7 @@ export const auditOptions = Type.Object({
     description: `What is recorded: ${recordKinds.join(', ')}.`
   }),
   fields: Type.Array(Type.String({ minLength: 1 }), {
-    default: ['port', 'hosts', 'subdomain', 'path', 'group', 'bandwidth', 'maxConnections', 'idleTimeout', 'expiresIn'],
+    default: ['port', 'host', 'subdomain', 'path', 'group', 'bandwidth', 'maxConnections', 'idleTimeout', 'expiresIn'],
     description: 'Fields of a registered proxy that its record says; no others are. Names of secrets are refused.'
   }),
   queue: Type.String({
