@@ -37,6 +37,7 @@ export default defineExtension({
       kind: 'http',
       spec: HttpSpec,
       localFields: ['local'],
+      exposed: { by: 'requests' },
       expand: (spec) => [complete(spec, dir)],
       publish(spec, host) {
         if (world === undefined)
