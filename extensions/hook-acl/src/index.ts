@@ -1,3 +1,46 @@
-import { defineExtension } from '@rystra/plugin'
+import { defineExtension, GUARD, OBSERVE } from '@rystra/plugin'
+import { Guard } from './guard.js'
+import { aclOptions } from './options.js'
+import { Policy } from './policy.js'
+import { Usage } from './usage.js'
 
-export default defineExtension({ name: 'hook-acl', setup() {} })
+export type { AclOptions, QuotaOptions, RuleOptions } from './options.js'
+
+/** What is had and used outlasts reloads: one for each server, by what every generation of it shares. */
+const usages = new WeakMap<object, Usage>()
+
+const usageOf = (server: object): Usage => {
+  const known = usages.get(server)
+  if (known !== undefined) return known
+  const made = new Usage()
+  usages.set(server, made)
+  return made
+}
+
+/** Who may publish what, who may visit it, and how much of it: by identity and tenant. For servers. */
+export default defineExtension({
+  name: 'hook-acl',
+  options: aclOptions,
+  setup({ hooks, options, role, clock, log, ports }) {
+    const policy = new Policy(options)
+    if (role === 'client') {
+      log.warn('it does nothing on a client: rules are kept by the server')
+      return
+    }
+    const guard = new Guard(policy, usageOf(ports), clock)
+
+    // After all that may change a spec.
+    hooks.onRegisterProxy.tap({ stage: OBSERVE }, (spec, context) => guard.register(spec, context))
+    hooks.onPublished.tap(({ session, proxy }) => guard.published(session, proxy))
+    hooks.onUnregisterProxy.tap(({ session, proxy }) => guard.gone(session, proxy))
+    hooks.onRefused.tap(({ what, session, proxy }) => {
+      if (what === 'proxy' && session !== undefined && proxy !== undefined) guard.refused(session, proxy)
+    })
+
+    const concerns = guard.concerns.bind(guard)
+    hooks.onOpenStream.tap({ stage: GUARD, concerns }, (stream) => guard.open(stream))
+    hooks.onCloseStream.tap((stream) => guard.close(stream))
+    if (options.rules.some(({ visitors }) => visitors !== undefined))
+      hooks.onRequest.tap({ stage: GUARD }, (request) => guard.request(request))
+  }
+})

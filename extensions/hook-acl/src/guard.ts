@@ -1,0 +1,142 @@
+import type {
+  Clock,
+  Deny,
+  OpenStreamContext,
+  ProxyContext,
+  ProxySpec,
+  RequestContext,
+  SessionInfo,
+  StreamInfo,
+  VisitorInfo
+} from '@rystra/plugin'
+import { showRanges } from './area.js'
+import type { Policy, Verdict } from './policy.js'
+import type { Quotas, Rule } from './rule.js'
+import type { Usage } from './usage.js'
+
+/** Ranges that a spec can carry. */
+const MOST_RANGES = 256
+
+const unlimited: Quotas = {
+  proxies: Number.POSITIVE_INFINITY,
+  streams: Number.POSITIVE_INFINITY,
+  bandwidth: Number.POSITIVE_INFINITY,
+  bytesPerDay: Number.POSITIVE_INFINITY
+}
+
+/** How an identity stands. */
+interface Standing {
+  readonly rule: Rule | undefined
+  readonly tenant: string | undefined
+  /** Who its quotas are kept for. */
+  readonly party: string
+}
+
+/** Names a proxy among those of all clients; the same in the next session of its client. */
+const keyOf = ({ identity, client }: SessionInfo, { name }: ProxySpec): string =>
+  JSON.stringify([identity.id, client.id, name])
+
+const streamKey = ({ session, id }: StreamInfo): string => `${session.id} ${id}`
+
+/** Carries a policy out. */
+export class Guard {
+  readonly #policy: Policy
+  readonly #usage: Usage
+  readonly #clock: Clock
+  readonly #standings = new WeakMap<SessionInfo, Standing>()
+  readonly #verdicts = new WeakMap<ProxySpec, Verdict>()
+
+  constructor(policy: Policy, usage: Usage, clock: Clock) {
+    this.#policy = policy
+    this.#usage = usage
+    this.#clock = clock
+  }
+
+  #standing(session: SessionInfo): Standing {
+    let standing = this.#standings.get(session)
+    if (standing === undefined) {
+      const { identity } = session
+      const policy = this.#policy
+      standing = { rule: policy.ruleFor(identity), tenant: policy.tenantOf(identity), party: policy.partyOf(identity) }
+      this.#standings.set(session, standing)
+    }
+    return standing
+  }
+
+  #verdict(proxy: ProxySpec, session: SessionInfo): Verdict {
+    let verdict = this.#verdicts.get(proxy)
+    if (verdict === undefined) {
+      verdict = this.#policy.judge(proxy, session.identity)
+      this.#verdicts.set(proxy, verdict)
+    }
+    return verdict
+  }
+
+  /** A proxy is asked for. */
+  register(spec: ProxySpec, { session }: ProxyContext): ProxySpec | Deny | undefined {
+    const verdict = this.#policy.judge(spec, session.identity)
+    if ('deny' in verdict) return verdict
+    const { rule, party } = this.#standing(session)
+    const quotas = rule?.quotas ?? unlimited
+    if (!this.#usage.ask(party, keyOf(session, spec), session.id, quotas, this.#clock.now()))
+      return { deny: `no more than ${quotas.proxies} proxies are allowed` }
+    if (verdict.ports === undefined) return undefined
+    return { ...spec, ports: verdict.ports.slice(0, MOST_RANGES).map((range) => showRanges([range])) }
+  }
+
+  published(session: SessionInfo, proxy: ProxySpec): void {
+    this.#usage.published(this.#standing(session).party, keyOf(session, proxy), session.id, this.#clock.now())
+  }
+
+  refused(session: SessionInfo, proxy: ProxySpec): void {
+    this.#usage.refused(this.#standing(session).party, keyOf(session, proxy), session.id)
+  }
+
+  gone(session: SessionInfo, proxy: ProxySpec): void {
+    this.#usage.gone(this.#standing(session).party, keyOf(session, proxy), session.id)
+  }
+
+  /** Whether there is anything to say about a stream: those there is not keep the fast path. */
+  concerns({ proxy, session, visitor }: StreamInfo): boolean {
+    const { rule } = this.#standing(session)
+    if (rule?.visitors !== undefined || rule?.meters === true || visitor.through !== undefined) return true
+    return 'deny' in this.#verdict(proxy, session)
+  }
+
+  open(stream: OpenStreamContext): Deny | undefined {
+    const { proxy, session, visitor } = stream
+    const { rule, party } = this.#standing(session)
+    // The policy may be another than when it was published.
+    const verdict = this.#verdict(proxy, session)
+    if ('deny' in verdict) return { deny: verdict.deny, hidden: true }
+    if (visitor.through !== undefined && !this.#mayVisit(visitor.through, session))
+      return { deny: `${visitor.through.identity.id} is of another tenant, or may do nothing`, hidden: true }
+    if (!isIn(rule, visitor)) return { deny: 'visitors of this network are not allowed', hidden: true }
+    if (rule?.meters !== true) return undefined
+    const now = this.#clock.now.bind(this.#clock)
+    const over = this.#usage.open(party, streamKey(stream), rule.quotas, now())
+    if (over !== undefined) return over
+    const pacer = this.#usage.pacer(party, rule.quotas, now)
+    if (pacer !== undefined) stream.pace(pacer)
+    return undefined
+  }
+
+  close(stream: StreamInfo): void {
+    this.#usage.close(streamKey(stream))
+  }
+
+  request({ session, visitor }: RequestContext): Deny | undefined {
+    const { rule } = this.#standing(session)
+    return isIn(rule, visitor) ? undefined : { deny: 'visitors of this network are not allowed' }
+  }
+
+  #mayVisit(from: SessionInfo, to: SessionInfo): boolean {
+    const visiting = this.#standing(from)
+    if (visiting.tenant !== this.#standing(to).tenant) return false
+    return visiting.rule === undefined ? this.#policy.open : !visiting.rule.denies
+  }
+}
+
+/** A visitor of another client has whatever address that client says: what counts is where the client is. */
+const isIn = (rule: Rule | undefined, { host, through }: VisitorInfo): boolean =>
+  rule?.visitors?.(through?.peer.address ?? host) ?? true

@@ -1,0 +1,69 @@
+import { bytesOf, type Identity, networks, pattern } from '@rystra/plugin'
+import { plainHost, type Range, rangeOf } from './area.js'
+import type { RuleOptions } from './options.js'
+
+/** How much a tenant may have. */
+export interface Quotas {
+  readonly proxies: number
+  readonly streams: number
+  /** Bytes a second, each way. */
+  readonly bandwidth: number
+  /** Bytes, both ways. */
+  readonly bytesPerDay: number
+}
+
+const none = Number.POSITIVE_INFINITY
+
+const anyOf = (texts: readonly string[]): ((value: string) => boolean) => {
+  const fits = texts.map(pattern)
+  return (value) => fits.some((one) => one(value))
+}
+
+const has = (rights: Readonly<Record<string, unknown>>, name: string, value: unknown): boolean => {
+  const own = Object.hasOwn(rights, name) ? rights[name] : undefined
+  return Array.isArray(own) ? own.includes(value) : own === value
+}
+
+/** One rule: whom it is for, and what they may do. */
+export class Rule {
+  readonly denies: boolean
+  readonly kinds: readonly string[] | undefined
+  readonly ports: readonly Range[] | undefined
+  readonly hosts: readonly string[] | undefined
+  readonly names: readonly string[] | undefined
+  readonly visitors: ((address: string) => boolean) | undefined
+  readonly quotas: Quotas
+  /** Whether its quotas are about what goes through streams. */
+  readonly meters: boolean
+  readonly #identities: ((id: string) => boolean) | undefined
+  readonly #tenant: string | undefined
+  readonly #rights: readonly (readonly [string, unknown])[]
+
+  /** Throws `config.invalid`. */
+  constructor(options: RuleOptions, index: number) {
+    const { identities, tenant, rights = {}, deny, kinds, ports, hosts, names, visitors, quotas = {} } = options
+    const { proxies = none, streams = none, bandwidth, bytesPerDay } = quotas
+    this.#identities = identities === undefined ? undefined : anyOf(identities)
+    this.#tenant = tenant
+    this.#rights = Object.entries(rights)
+    this.denies = deny
+    this.kinds = kinds
+    this.ports = ports?.map(rangeOf)
+    this.hosts = hosts?.map(plainHost)
+    this.names = names
+    this.visitors = visitors === undefined ? undefined : networks(visitors, `rules[${index}].visitors`)
+    this.quotas = {
+      proxies,
+      streams,
+      bandwidth: bandwidth === undefined ? none : bytesOf(bandwidth),
+      bytesPerDay: bytesPerDay === undefined ? none : bytesOf(bytesPerDay)
+    }
+    this.meters = streams !== none || bandwidth !== undefined || bytesPerDay !== undefined
+  }
+
+  isFor({ id, rights = {} }: Identity, tenant: string | undefined): boolean {
+    if (this.#identities?.(id) === false) return false
+    if (this.#tenant !== undefined && this.#tenant !== tenant) return false
+    return this.#rights.every(([name, value]) => has(rights, name, value))
+  }
+}
