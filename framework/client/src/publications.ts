@@ -66,28 +66,32 @@ export class Publications {
     const taken = fresh.find(({ name }) => !before.some(({ spec }) => spec.name === name) && this.#wanted.has(name))
     if (taken !== undefined) throw new RystraError('proxy.name-taken', { side: 'client', detail: taken.name })
     for (const { spec } of gone) this.#drop(spec.name)
-    const restore = (): void => {
-      for (const { spec, ...of } of gone) if (!this.#wanted.has(spec.name)) this.#ask(this.#want(spec, of))
+    const restore = async (): Promise<void> => {
+      const again = gone
+        .filter(({ spec }) => !this.#wanted.has(spec.name))
+        .map(({ spec, ...of }) => this.#want(spec, of))
+      for (const wanted of again) this.#ask(wanted)
+      await Promise.all(again.map(({ asking }) => asking))
     }
     const { configured = false } = before[0] ?? {}
     let added: Wanted[]
     try {
       added = this.#wantAll(fresh, { entry: entry.name, configured, handler })
     } catch (error) {
-      restore()
+      await restore()
       throw error
     }
     await this.#settle(added, restore)
     return this.#of(entry.name).flatMap(({ published }) => published ?? [])
   }
 
-  async #settle(added: readonly Wanted[], restore: () => void): Promise<PublishedHere[]> {
+  async #settle(added: readonly Wanted[], restore: () => unknown): Promise<PublishedHere[]> {
     for (const wanted of added) this.#ask(wanted)
     await Promise.all(added.map(({ asking }) => asking))
     const failed = added.find(({ error }) => error !== undefined && !error.retryable)
     if (failed?.error !== undefined) {
       for (const wanted of added) if (this.#wanted.get(wanted.spec.name) === wanted) this.#drop(wanted.spec.name)
-      restore()
+      await restore()
       throw failed.error
     }
     return added.flatMap(({ published }) => published ?? [])

@@ -80,8 +80,11 @@ export interface Claim<Value> {
   readonly key: string
   /** How many hold it. */
   readonly size: number
-  /** One of them for this visitor, by the policy of the group; members whose service is down, or who are full, are left out. */
-  pick(visitor: VisitorInfo): Value | undefined
+  /**
+   * One of them for this visitor, by the policy of the group; members whose service is down, who are full, or who are
+   * among those that were tried in vain are left out.
+   */
+  pick(visitor: VisitorInfo, tried?: ReadonlySet<Value>): Value | undefined
 }
 
 /** A client of this server that wants to reach a proxy without a public address. */

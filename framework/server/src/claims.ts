@@ -29,9 +29,9 @@ class Held<Value> implements Claim<Value> {
     return this.members.length
   }
 
-  pick(visitor: VisitorInfo): Value | undefined {
+  pick(visitor: VisitorInfo, tried?: ReadonlySet<Value>): Value | undefined {
     this.#turn += 1
-    return pickMember(this.members, this.group?.policy ?? 'round-robin', visitor, this.#turn)?.value
+    return pickMember(this.members, this.group?.policy ?? 'round-robin', visitor, this.#turn, tried)?.value
   }
 }
 
@@ -61,6 +61,16 @@ export class Claims {
     return this.#held.get(key) as Held<Value> | undefined
   }
 
+  /** A key that begins so and that the group of this proxy has. */
+  keyOfGroup(beginning: string, { group, session }: ServerProxy): string | undefined {
+    if (group === undefined) return undefined
+    for (const [key, { group: other, members, leaving }] of this.#held) {
+      if (leaving !== undefined || other?.name !== group.name || !key.startsWith(beginning)) continue
+      if (members[0]?.proxy.session.identity.id === session.identity.id) return key
+    }
+    return undefined
+  }
+
   /** Takes `key`, from a dead holder of the same identity if need be, or joins the group that has it. */
   async take<Value>(key: string, member: Member<Value>, shown: Shown): Promise<Held<Value>> {
     // Whoever asks for the same thing in the meantime gets in line: each turn of the loop looks again.
@@ -68,6 +78,7 @@ export class Claims {
       if (held.leaving !== undefined) {
         await held.leaving
       } else if (joins(held, member)) {
+        agree(held, member, shown)
         held.members.push(member)
         return held as Held<Value>
       } else await this.#dislodge(held, member.proxy, shown)
@@ -123,5 +134,12 @@ const joins = (held: Held<unknown>, { proxy }: Member<unknown>): boolean => {
   const { group } = proxy
   if (first === undefined || group === undefined || held.group?.name !== group.name) return false
   if (first.proxy.session.identity.id !== proxy.session.identity.id) return false
-  return !held.members.some((member) => member.proxy.owner === proxy.owner)
+  return !held.members.some((member) => member.proxy === proxy)
+}
+
+/** Which of two policies is meant, nobody can tell. */
+const agree = ({ group }: Held<unknown>, { proxy }: Member<unknown>, { code, what }: Shown): void => {
+  if (group === undefined || group.policy === proxy.group?.policy) return
+  const detail = `${what}, by the group ${group.name}, whose members have the policy ${group.policy}`
+  throw new RystraError(code, { side: 'client', detail })
 }

@@ -27,22 +27,35 @@ const hash = (text: string): number => {
   return (value ^ (value >>> 13)) >>> 0
 }
 
-/** One of those that can serve. Sticky is by highest random weight: who leaves moves nobody but its own visitors. */
-export const pickMember = <Member extends { readonly proxy: ServerProxy }>(
+/** One that may be chosen. */
+interface Choice {
+  readonly proxy: ServerProxy
+  readonly value: unknown
+}
+
+/**
+ * One of those that can serve, and have not been tried for this visitor. Those that failed a moment ago come last. Sticky
+ * is by highest random weight: who leaves moves nobody but its own visitors.
+ */
+export const pickMember = <Member extends Choice>(
   members: readonly Member[],
   policy: Policy,
   visitor: VisitorInfo,
-  turn: number
+  turn: number,
+  tried?: ReadonlySet<unknown>
 ): Member | undefined => {
   const [only] = members
-  if (members.length === 1) return only
-  const able = members.filter(({ proxy }) => proxy.able)
-  if (able.length === 0) return undefined
-  if (policy === 'round-robin') return able[turn % able.length]
-  if (policy === 'random') return able[Math.floor(Math.random() * able.length)]
+  // One that is full tells its visitors so itself.
+  if (members.length === 1) return only?.proxy.healthy === true && tried?.has(only.value) !== true ? only : undefined
+  const able = members.filter(({ proxy, value }) => proxy.able && tried?.has(value) !== true)
+  const well = able.filter(({ proxy }) => !proxy.ailing)
+  const best = well.length === 0 ? able : well
+  if (best.length === 0) return undefined
+  if (policy === 'round-robin') return best[turn % best.length]
+  if (policy === 'random') return best[Math.floor(Math.random() * best.length)]
   const weight = ({ proxy }: Member): number =>
     policy === 'least-connections'
       ? -proxy.streams
       : hash(`${visitor.host} ${proxy.session.client.id} ${proxy.spec.name}`)
-  return able.reduce((best, member) => (weight(member) > weight(best) ? member : best))
+  return best.reduce((found, member) => (weight(member) > weight(found) ? member : found))
 }

@@ -1,5 +1,5 @@
-import { duplexPair } from '@rystra/bytes'
-import type { Address, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
+import { duplexPair, rawOf } from '@rystra/bytes'
+import type { Address, ErrorCode, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
 import { RystraError } from '@rystra/model'
 import type { ResolvedServer } from '@rystra/config'
 import {
@@ -28,6 +28,22 @@ import type { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
 import { relayVisitor } from './visitor.js'
 
+/** Milliseconds a member of a group has to reach its service: then another is asked, and the visitor has lost little. */
+const MEMBER_PATIENCE = 5000
+
+/** Milliseconds for which a member that could not serve comes last. */
+const AILING = 5000
+
+/** Errors that are the member's own, and not the visitor's. */
+const ailments: ReadonlySet<string> = new Set<ErrorCode>([
+  'mux.closed',
+  'session.lost',
+  'session.timeout',
+  'stream.service-unreachable',
+  'stream.timeout',
+  'stream.unknown-proxy'
+])
+
 /** Who asks to visit a proxy, and what comes of it. */
 export type Admit = (visit: Visit) => Details | Promise<Details>
 
@@ -43,8 +59,9 @@ export class ServerProxy implements PublishHost {
   address = ''
   /** Streams that are open or being opened. */
   streams = 0
-  /** As the health checks of its client say. */
-  healthy = true
+  /** As the health checks of its client say; until they have said something, it is not. */
+  healthy: boolean
+  #ailingUntil = 0
   readonly #state: ServerState
   readonly #kind: ProxyKind
   readonly #gone = new AbortController()
@@ -60,6 +77,7 @@ export class ServerProxy implements PublishHost {
   constructor(spec: ProxySpec, kind: ProxyKind, owner: ServerSession, state: ServerState) {
     this.spec = spec
     this.group = groupOf(spec)
+    this.healthy = spec['healthCheck'] !== true
     this.owner = owner
     this.#kind = kind
     this.#state = state
@@ -90,6 +108,24 @@ export class ServerProxy implements PublishHost {
   /** Whether a group may choose it. */
   get able(): boolean {
     return this.healthy && !this.full && !this.signal.aborted
+  }
+
+  /** Whether a stream of it failed a moment ago, so that others of its group should be asked first. */
+  get ailing(): boolean {
+    return this.#state.clock.now() < this.#ailingUntil
+  }
+
+  /** What came of opening a stream. */
+  opened(error?: RystraError): void {
+    if (error === undefined) this.#ailingUntil = 0
+    else if (ailments.has(error.code)) this.#ailingUntil = this.#state.clock.now() + AILING
+    if (error?.code === 'stream.timeout') void this.#ask()
+  }
+
+  /** A client that does not answer at all is gone, though its session may not know it yet. */
+  async #ask(): Promise<void> {
+    if (await this.owner.probe(this.#state.config.takeoverTimeout)) return
+    this.owner.destroy(new RystraError('session.timeout', { side: 'client', detail: 'it does not answer' }))
   }
 
   /** What slows its streams down together. */
@@ -154,7 +190,14 @@ export class ServerProxy implements PublishHost {
   }
 
   relay(visitor: Duplex, info: VisitorInfo): void {
-    relayVisitor(visitor, info, this, this.#state)
+    const elsewhere = this.#state.elsewhere.get(visitor)
+    if (elsewhere === undefined) relayVisitor(visitor, info, this, this.#state)
+    else {
+      const refused = ({ code }: RystraError): void => {
+        if (code === 'stream.refused' || !elsewhere()) rawOf(visitor).reset()
+      }
+      relayVisitor(visitor, info, this, this.#state, { refused, patience: MEMBER_PATIENCE })
+    }
   }
 
   openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {

@@ -79,6 +79,13 @@ export class PublishPorts {
     const { lastPorts, claims } = this.#state
     const { session, spec } = this.#proxy
     const mine = JSON.stringify([session.identity.id, session.client.id, spec.name])
+    // The members of a group have one port, whichever it is.
+    const ofGroup = Number(claims.keyOfGroup(`${protocol} `, this.#proxy)?.split(' ').at(-1))
+    if (portAllowed(ports, ofGroup)) {
+      const joined = await this.#bind(protocol, { host: at, port: ofGroup }, onVisitor)
+      lastPorts.set(mine, ofGroup)
+      return joined
+    }
     const last = lastPorts.get(mine)
     // Visitors know it: worth waiting for a predecessor that has not let go of it yet.
     if (last !== undefined && portAllowed(ports, last)) {
@@ -134,15 +141,39 @@ export class PublishPorts {
 
   async #bindTcp(address: Address, held: Held<OnVisitor>): Promise<Shared> {
     return bindPort(address, (visitor) => {
-      const onVisitor = held.pick(visitorOf(visitor))
-      if (onVisitor === undefined) visitor.resetAndDestroy()
-      else onVisitor(visitor)
+      const info = visitorOf(visitor)
+      const onVisitor = held.pick(info)
+      if (onVisitor === undefined) this.#nobody(visitor, info, held)
+      else {
+        if (held.size > 1) this.#state.elsewhere.set(visitor, elsewhere(visitor, info, held, onVisitor))
+        onVisitor(visitor)
+      }
     })
+  }
+
+  #nobody(visitor: Socket, { host, port }: VisitorInfo, { members }: Held<OnVisitor>): void {
+    const proxy = members[0]?.proxy ?? this.#proxy
+    const error = new RystraError('stream.no-member', { side: 'client', detail: proxy.group?.name ?? proxy.spec.name })
+    visitor.resetAndDestroy()
+    proxy.log.info({ visitor: host, err: error }, 'a stream was refused')
+    this.#state.refused({ what: 'stream', error, who: `${host}:${port}`, session: proxy.session, proxy: proxy.spec })
   }
 
   /** Gives all of them back. */
   async close(): Promise<void> {
     await Promise.all(this.#keys.splice(0).map((key) => this.#state.claims.drop(key, this.#proxy)))
+  }
+}
+
+/** Gives a visitor to another member that has not been tried; says whether there was one. */
+const elsewhere = (visitor: Socket, info: VisitorInfo, held: Held<OnVisitor>, first: OnVisitor): (() => boolean) => {
+  const tried = new Set([first])
+  return () => {
+    const next = visitor.destroyed ? undefined : held.pick(info, tried)
+    if (next === undefined) return false
+    tried.add(next)
+    next(visitor)
+    return true
   }
 }
 

@@ -241,7 +241,6 @@ export class ServerSession {
       await proxy.close()
       throw error
     }
-    if (spec['healthCheck'] === true) proxy.healthy = false
     if (typeof spec.expiresIn === 'number') {
       proxy.cancelExpiry = clock.after(spec.expiresIn, () => {
         this.takeBack(spec.name, 'expired', new RystraError('proxy.expired', { side: 'server' }))

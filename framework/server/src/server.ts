@@ -63,7 +63,8 @@ export class Server extends EventEmitter<ServerEvents> {
       },
       sessions: new Map(),
       claims: new Claims(patience),
-      lastPorts: new LastPorts()
+      lastPorts: new LastPorts(),
+      elsewhere: new WeakMap()
     }
     this.#acceptor = new Acceptor(this.#state, ports)
   }

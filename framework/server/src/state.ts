@@ -3,6 +3,7 @@ import type { ResolvedServer } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
 import type { Logger } from '@rystra/model'
 import type { Clock } from '@rystra/plugin'
+import type { Duplex } from 'node:stream'
 import type { Claims } from './claims.js'
 import type { Refused, ServerEvents } from './events.js'
 import type { LastPorts } from './last-ports.js'
@@ -24,4 +25,6 @@ export interface ServerState {
   readonly claims: Claims
   /** Ports that the server chose, by identity, client and proxy. */
   readonly lastPorts: LastPorts
+  /** Visitors of groups: gives one to another member, if there is one, and says whether. */
+  readonly elsewhere: WeakMap<Duplex, () => boolean>
 }

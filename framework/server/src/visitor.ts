@@ -24,6 +24,8 @@ export interface RelayOptions {
    * hooks had a say about this visitor.
    */
   readonly reached?: (error: RystraError | undefined, stream: StreamInfo, bound: boolean) => void
+  /** Milliseconds to wait for the service. @default 30000 */
+  readonly patience?: number
   /** What is done with a visitor who is refused. @default a reset */
   readonly refused?: (error: RystraError) => void
   /** Called once, when the stream is over. */
@@ -63,6 +65,7 @@ export const relayVisitor = (
   }
   const refuse = (cause: unknown): void => {
     const error = toRystraError(cause, 'stream.reset')
+    proxy.opened(error)
     if (options.refused === undefined) raw.reset()
     else options.refused(error)
     run.refuse(error)
@@ -136,15 +139,19 @@ const join = (
   const { visitor: who } = run.info
   let gone = false
   let told = false
+  let given = false
   const tell = (error?: RystraError): void => {
     if (told) return
     told = true
     options.reached?.(error, run.info, bound)
   }
 
-  const cancel = state.clock.after(READY_TIMEOUT, () => refused(new RystraError('stream.timeout', { side: 'client' })))
+  const cancel = state.clock.after(options.patience ?? READY_TIMEOUT, () =>
+    refused(new RystraError('stream.timeout', { side: 'client' }))
+  )
   const ready = (): void => {
     cancel()
+    proxy.opened()
     tell()
   }
   let fail: (error: RystraError) => void = (error) => {
@@ -201,8 +208,12 @@ const join = (
   })
 
   function refused(cause: Error): void {
+    // Its stream ends with it: that is no second refusal.
+    if (given) return
+    given = true
     if (gone) return
     const error = toRystraError(cause)
+    proxy.opened(error)
     fail(error)
     done(error)
     state.log.info({ proxy: run.info.proxy.name, visitor: who.host, err: error }, 'a stream was refused')
