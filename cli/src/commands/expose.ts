@@ -15,7 +15,8 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> tcp 3000 --to tcp://tunnel.example.org:7000 --token "$TOKEN"',
     '<%= config.bin %> <%= command.id %> tcp 192.168.1.5:22 --to tunnel.example.org --port 20022',
-    '<%= config.bin %> <%= command.id %> tcp unix:/run/app.sock --to tunnel.example.org --muxer direct --no-retry'
+    '<%= config.bin %> <%= command.id %> tcp unix:/run/app.sock --to tunnel.example.org --muxer direct --no-retry',
+    '<%= config.bin %> <%= command.id %> private 5432 --to tunnel.example.org --name db --secret "$SECRET"'
   ]
 
   static override args = {
@@ -28,6 +29,13 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
     token: Flags.string({ description: 'The token of the server; also RYSTRA_TOKEN.' }),
     port: Flags.integer({ min: 0, max: 65535, description: 'The public port. [default: any free one]' }),
     name: Flags.string({ description: 'Name of the proxy. [default: kind and port]' }),
+    secret: Flags.string({ description: 'What visitors of a private proxy have to know; also RYSTRA_SECRET.' }),
+    set: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      description: 'A further field of the entry in client.proxies: bandwidth=1MB.',
+      helpValue: '<field=value>'
+    }),
     muxer: Flags.string({
       description:
         'How streams share the way: yamux, one connection; direct, one each, for the highest throughput. [default: yamux]'
@@ -48,6 +56,7 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
       ...flags,
       ...args,
       dial: flags.dial ?? [],
+      set: flags.set ?? [],
       cwd: process.cwd(),
       json: this.jsonEnabled(),
       debug: this.debugging

@@ -13,6 +13,7 @@ import PluginsInspect from './plugins/inspect.js'
 import PluginsList from './plugins/list.js'
 import PluginsRemove from './plugins/remove.js'
 import Serve from './serve.js'
+import Visit from './visit.js'
 
 /** Every command, by its name. They import what they work with only when they run. */
 export default {
@@ -30,5 +31,6 @@ export default {
   'plugins:inspect': PluginsInspect,
   'plugins:list': PluginsList,
   'plugins:remove': PluginsRemove,
-  serve: Serve
+  serve: Serve,
+  visit: Visit
 }

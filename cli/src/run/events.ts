@@ -98,6 +98,7 @@ export const feedClient = (feed: Feed, client: Client, serverName: string): void
     const why = error === undefined ? '' : `: ${error.message}`
     feed.event('unpublished', { name, kind, address, ...errorOf(error) }, `${address} is no longer published${why}`)
   })
+  client.on('visiting', ({ name, address }) => feed.event('visiting', { name, address }, `${address} → ${name}`))
   client.on('refused', ({ what, name, error, retryIn }) => {
     const again = retryIn === undefined ? '' : `; asking again in ${formatDuration(retryIn)}`
     const fields = { what, name, ...errorOf(error), ...(retryIn === undefined ? {} : { retryIn }) }
