@@ -3,7 +3,12 @@ import dgram from 'node:dgram'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { promisify } from 'node:util'
+import { fingerprintOf, selfSigned } from '@rystra/certificates'
+import transportQuic from '@rystra/transport-quic'
 import type { Client } from '@rystra/client'
 import type { ProxyEntry } from '@rystra/config'
 import { type CloseStreamContext, defineExtension, type RystraError, type StreamInfo, Type } from '@rystra/plugin'
@@ -37,24 +42,40 @@ const ask = async (
   return (await answer)[0] as Buffer
 }
 
+/** Certificate and key of a server, made once. */
+const certified = async (): Promise<{ files: { cert: string; key: string }; fingerprint: string }> => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'rystra-e2e-udp-'))
+  later(() => rmSync(dir, { recursive: true, force: true }))
+  const pair = await selfSigned({ commonName: 'test', names: ['localhost'] })
+  const files = { cert: path.join(dir, 'cert.pem'), key: path.join(dir, 'key.pem') }
+  writeFileSync(files.cert, pair.cert)
+  writeFileSync(files.key, pair.key)
+  return { files, fingerprint: fingerprintOf(pair.cert) }
+}
+
+type Way = 'yamux' | 'direct' | 'datagrams' | 'reliable' | 'quic'
+
 type Extensions = NonNullable<Parameters<typeof startServer>[1]>
 
 /** A tunnel with one proxy `svc`, in one of the ways in which datagrams can go. */
 const startTunnel = async (
-  way: 'yamux' | 'direct' | 'datagrams' | 'reliable',
+  way: Way,
   proxy: Partial<ProxyEntry>,
   { server: more = [], client: others = [proxyUdp()] }: { server?: Extensions; client?: Extensions } = {}
 ): Promise<{ server: Server; client: Client; port: number; network: MemoryStreamsNetwork }> => {
-  const memory = way === 'datagrams' || way === 'reliable'
   const network = new MemoryStreamsNetwork()
-  const transport = memoryTransport(network)()
-  const at = { transport: memory ? 'memory-streams' : 'tcp', host: '127.0.0.1' }
-  const server = await startServer({ listen: [{ ...at, port: 0 }] }, [transport, proxyUdp(), ...more])
+  const memory = memoryTransport(network)()
+  const { files, fingerprint } = way === 'quic' ? await certified() : { files: {}, fingerprint: undefined }
+  const name = way === 'quic' ? 'quic' : way === 'datagrams' || way === 'reliable' ? 'memory-streams' : 'tcp'
+  const transports = way === 'quic' ? [transportQuic()] : [memory]
+  const at = { transport: name, host: '127.0.0.1' }
+  const server = await startServer({ listen: [{ ...at, port: 0, ...files }] }, [...transports, proxyUdp(), ...more])
+  const how = name === 'tcp' ? { muxer: way } : fingerprint === undefined ? {} : { fingerprint }
   const client = await startClient(
     portOf(server),
     [{ name: 'svc', kind: 'udp', reliable: way === 'reliable', ...proxy } as ProxyEntry],
-    { connect: { ...at, port: portOf(server), ...(memory ? {} : { muxer: way }) } },
-    [transport, ...others]
+    { connect: { ...at, port: portOf(server), ...how } },
+    [...transports, ...others]
   )
   return { server, client, port: visitorPort(client, 'svc'), network }
 }
@@ -70,7 +91,7 @@ const refused = async (proxy: Partial<ProxyEntry>): Promise<RystraError> => {
 describe('UDP through a tunnel', () => {
   afterEach(cleanUp)
 
-  for (const way of ['yamux', 'direct', 'datagrams', 'reliable'] as const) {
+  for (const way of ['yamux', 'direct', 'datagrams', 'reliable', 'quic'] as const) {
     it(`keeps boundaries from 0 to 65,507 bytes: ${way}`, async () => {
       const { port } = await startTunnel(way, { local: await echoService() })
       const visitor = await bound()
