@@ -90,13 +90,12 @@ export class TlsAcceptor {
 
   #look(one: Undecided): void {
     const { socket } = one
+    // Kept here until it is clear what it is: to put it back would make the socket readable again, and again.
+    let head: Buffer = Buffer.alloc(0)
     const look = (): void => {
-      const head = socket.read() as Buffer | null
-      if (head === null) {
-        if (socket.readableEnded) socket.destroy()
-        return
+      for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read()) {
+        head = head.length === 0 ? chunk : Buffer.concat([head, chunk])
       }
-      socket.unshift(head)
       const kind = firstBytes(head)
       if (kind === undefined) return
       socket.removeListener('readable', look)
@@ -104,6 +103,7 @@ export class TlsAcceptor {
       if (kind === 'tls') {
         // Until the handshake is done an end is the end; with half-open allowed, Node would wait on.
         socket.allowHalfOpen = false
+        socket.unshift(head)
         this.#server.emit('connection', socket)
       } else this.#turnAway(one, kind === 'http' ? plainHttpAnswer : plainAlert)
     }

@@ -85,6 +85,18 @@ describe('a server of TLS', function () {
     })
   }
 
+  it('has time for others while somebody has said too little to tell what it is', async () => {
+    const { port, came, connections } = await world.serve(world.pair('server', made.good))
+    const socket = await world.bare(port)
+    socket.write('G')
+    await until(() => connections[0]?.bytesRead === 1)
+    await world.dial(port, { ca: 'ca.pem' })
+    await until(() => came.length === 1)
+    socket.end('E')
+    await once(socket.resume(), 'close')
+    expect(connections[0]?.destroyed).to.equal(true)
+  })
+
   it('says to what is neither TLS nor HTTP that it is TLS', async () => {
     const { port } = await world.serve(world.pair('server', made.good))
     const socket = await world.bare(port)
