@@ -26,7 +26,7 @@ const ruleOptions = Type.Object(
         description: 'Rights that the identity must have: each of this value, or a list with it.'
       })
     ),
-    deny: Type.Boolean({ default: false, description: 'Nothing at all is allowed.' }),
+    deny: Type.Optional(Type.Boolean({ default: false, description: 'Nothing at all is allowed.' })),
     kinds: texts('Kinds of proxies. Default: all.'),
     ports: Type.Optional(
       Type.Array(

@@ -41,7 +41,7 @@ export class Rule {
 
   /** Throws `config.invalid`. */
   constructor(options: RuleOptions, index: number) {
-    const { identities, tenant, rights = {}, deny, kinds, ports, hosts, names, visitors, quotas = {} } = options
+    const { identities, tenant, rights = {}, deny = false, kinds, ports, hosts, names, visitors, quotas = {} } = options
     const { proxies = none, streams = none, bandwidth, bytesPerDay } = quotas
     this.#identities = identities === undefined ? undefined : anyOf(identities)
     this.#tenant = tenant

@@ -1,5 +1,5 @@
 import { durationOf, networkOf, networks } from '@rystra/plugin'
-import type { FailureOptions } from './options.js'
+import { defaults, type FailureOptions } from './options.js'
 import { Slots } from './slots.js'
 
 /** The longest wait, in milliseconds: below the time that a handshake may take, so that who waits can still get in. */
@@ -25,7 +25,8 @@ export class Failures {
   /** When it is let in again; 0 for those that are not shut out. */
   #until = new Float64Array(0)
 
-  constructor({ free, delay, after, shutOutFor, exempt }: FailureOptions, capacity: number, time: () => number) {
+  constructor(options: FailureOptions, capacity: number, time: () => number) {
+    const { free, delay, after, shutOutFor, exempt = [] } = { ...defaults, ...options }
     this.#free = free
     this.#delay = durationOf(delay)
     this.#after = after

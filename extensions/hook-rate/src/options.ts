@@ -16,6 +16,9 @@ const patterns = (description: string) =>
     })
   )
 
+/** What holds where an option is left out. */
+export const defaults = { burst: '1s', free: 3, delay: '500ms', after: 10, shutOutFor: '15m' } as const
+
 const ruleOptions = Type.Object(
   {
     per: Type.Union([Type.Literal('visitor'), Type.Literal('proxy'), Type.Literal('identity'), Type.Literal('total')], {
@@ -29,42 +32,54 @@ const ruleOptions = Type.Object(
     streams: rate('New streams'),
     requests: rate('HTTP requests'),
     handshakes: rate('Clients that say Hello'),
-    burst: Type.String({
-      pattern: durationPattern,
-      default: '1s',
-      description: 'How much of its rate an idle bucket saves up; 64 KiB of bytes and one of the others at least.'
-    })
+    burst: Type.Optional(
+      Type.String({
+        pattern: durationPattern,
+        default: defaults.burst,
+        description: 'How much of its rate an idle bucket saves up; 64 KiB of bytes and one of the others at least.'
+      })
+    )
   },
   { additionalProperties: false }
 )
 
 const failureOptions = Type.Object(
   {
-    free: Type.Integer({ minimum: 0, maximum: 1000, default: 3, description: 'Failures that cost nothing.' }),
-    delay: Type.String({
-      pattern: durationPattern,
-      default: '500ms',
-      description: 'How long the next one waits; doubles with each failure, up to 4 s. 0: no wait.'
-    }),
-    after: Type.Integer({
-      minimum: 0,
-      maximum: 100_000,
-      default: 10,
-      description: 'Failures after which an address is shut out. 0: never.'
-    }),
-    shutOutFor: Type.String({
-      pattern: durationPattern,
-      default: '15m',
-      description: 'How long; also the time in which that many failures are forgotten.'
-    }),
-    exempt: Type.Array(Type.String({ minLength: 1 }), {
-      default: [],
-      description: 'Networks of which nobody is slowed down or shut out, such as `10.0.0.0/8`.'
-    })
+    free: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 1000, default: defaults.free, description: 'Failures that cost nothing.' })
+    ),
+    delay: Type.Optional(
+      Type.String({
+        pattern: durationPattern,
+        default: defaults.delay,
+        description: 'How long the next one waits; doubles with each failure, up to 4 s. 0: no wait.'
+      })
+    ),
+    after: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 100_000,
+        default: defaults.after,
+        description: 'Failures after which an address is shut out. 0: never.'
+      })
+    ),
+    shutOutFor: Type.Optional(
+      Type.String({
+        pattern: durationPattern,
+        default: defaults.shutOutFor,
+        description: 'How long; also the time in which that many failures are forgotten.'
+      })
+    ),
+    exempt: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        default: [],
+        description: 'Networks of which nobody is slowed down or shut out, such as `10.0.0.0/8`.'
+      })
+    )
   },
   {
     additionalProperties: false,
-    default: { free: 3, delay: '500ms', after: 10, shutOutFor: '15m', exempt: [] },
+    default: {},
     description: 'What comes of failed authentications, by the address they come from.'
   }
 )

@@ -11,7 +11,7 @@ import {
   type VisitorInfo
 } from '@rystra/plugin'
 import { BucketTable, type Limit } from './bucket-table.js'
-import type { RuleOptions } from './options.js'
+import { defaults, type RuleOptions } from './options.js'
 
 /** What is counted. */
 export const counted = ['bytesToService', 'bytesToVisitor', 'streams', 'requests', 'handshakes'] as const
@@ -78,7 +78,7 @@ export class Rule {
       const text = options[what]
       if (text === undefined) continue
       const rate = isBytes(what) ? bytesOf(text) : rateOf(text)
-      const saved = (rate * durationOf(options.burst)) / 1000
+      const saved = (rate * durationOf(options.burst ?? defaults.burst)) / 1000
       const burst = Math.max(isBytes(what) ? LEAST_BYTES : 1, saved)
       this.#columns.set(what, rate === 0 ? -1 : limits.push({ rate, burst }) - 1)
     }
