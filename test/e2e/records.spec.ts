@@ -410,7 +410,7 @@ describe('hooks on one stream', () => {
         ]
       })
     ])
-    const service = await startHttpService(mirror)
+    const service = await startHttpService((asked, answer) => void mirror(asked, answer))
     const client = await startHttpClient(server, [
       { name: 'web', kind: 'http', host: 'app.example.org', local: `127.0.0.1:${service.port}` }
     ])
