@@ -1,3 +1,4 @@
+import { RystraError } from '@rystra/plugin'
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Answer, Asked, Listener, Question } from './ask.js'
@@ -59,12 +60,15 @@ export const askH1 = (question: Question, stream: Duplex, maxHeadSize: number, l
     })
     listener.onAnswer(answerOf(response))
   })
-  if (upgrade !== undefined) {
-    request.on('upgrade', (response, service, head) => {
-      over = true
-      listener.onUpgrade(answerOf(response), service, head)
-    })
-  }
+  request.on('upgrade', (response, service, head) => {
+    if (upgrade === undefined || over) {
+      service.destroy()
+      fail(new RystraError('stream.reset', { side: 'client', detail: 'it changed the protocol unasked' }))
+      return
+    }
+    over = true
+    listener.onUpgrade(answerOf(response), service, head)
+  })
   if (hasBody) request.flushHeaders()
   return {
     body: request,

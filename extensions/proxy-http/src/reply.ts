@@ -34,10 +34,8 @@ export class Reply {
 
   /** Whether all of it has gone out. */
   get wasWhole(): boolean {
-    return (
-      this.#response.writableFinished === true ||
-      (this.#h1 === undefined && this.#response.writableEnded && !this.#broken)
-    )
+    // An HTTP/2 stream that was reset says that it is finished, too.
+    return this.#h1 === undefined ? this.#response.writableEnded && !this.#broken : this.#response.writableFinished
   }
 
   goOn(): void {

@@ -1,0 +1,350 @@
+import { expect } from 'chai'
+import http from 'node:http'
+import http2 from 'node:http2'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { defineExtension } from '@rystra/plugin'
+import {
+  ask,
+  frontPort,
+  mirror,
+  sendRaw,
+  startHttpClient,
+  startHttpServer,
+  startHttpService,
+  startRawService,
+  statusesOf
+} from './http-world.js'
+import { cleanUp, later, until, visit } from './tunnel.js'
+
+const HEAD = 'Host: app.localhost\r\n'
+
+type Options = Parameters<typeof startHttpServer>[0]
+
+/** A service under `app`, beside one that always works. */
+const beside = async (
+  local: number | string,
+  options: Options = {},
+  spec: object = {},
+  ...more: Parameters<typeof startHttpServer>[1][]
+) => {
+  const { port: good } = await startHttpService((request, response) => void mirror(request, response))
+  const server = await startHttpServer(options, ...(more as []))
+  const client = await startHttpClient(server, [
+    { name: 'app', kind: 'http', local, ...spec },
+    { name: 'good', kind: 'http', local: good }
+  ])
+  const port = frontPort(client)
+  const rest = async (): Promise<void> => {
+    expect((await ask(port, 'good.localhost')).status, 'the other proxy').to.equal(200)
+  }
+  return { port, rest, server, client }
+}
+
+describe('http: bad input', () => {
+  afterEach(cleanUp)
+
+  it('names what failed, in HTML for browsers and in plain text for others', async () => {
+    const gone = await startRawService(() => {})
+    const { port, rest } = await beside(gone)
+    const plain = await ask(port, 'none.localhost', '/x')
+    expect([plain.status, plain.headers['content-type'], plain.headers['cache-control']]).to.deep.equal([
+      404,
+      'text/plain; charset=utf-8',
+      'no-store'
+    ])
+    expect(plain.body).to.include('none.localhost/x').and.not.include('good')
+    const html = await ask(port, 'none.localhost', '/<script>&', { headers: { accept: 'text/html,*/*' } }).catch(
+      () => undefined
+    )
+    expect(html?.headers['content-type']).to.equal('text/html; charset=utf-8')
+    expect(html?.body).to.include('&lt;script&gt;&amp;').and.not.include('<script>')
+    await rest()
+  })
+
+  it('answers 502 for a service that is absent, and 404 once nobody publishes', async () => {
+    const { port: free, server: closing } = await startHttpService(() => {})
+    closing.close()
+    const { port, rest, client, server } = await beside(free)
+    const { status, headers, body } = await ask(port, 'app.localhost')
+    expect([status, headers['x-rystra-error']]).to.deep.equal([502, 'stream.service-unreachable'])
+    expect(body).to.include('the service behind it cannot be reached')
+    await rest()
+    await client.stop({ drain: 0 })
+    await until(() => server.proxies.length === 0)
+    expect((await ask(port, 'app.localhost')).status).to.equal(404)
+  })
+
+  it('answers 502 for services that break off before or within a head, or do not speak HTTP', async () => {
+    const answers: Record<string, (socket: Socket) => void> = {
+      reset: (socket) => socket.resetAndDestroy(),
+      end: (socket) => socket.end(),
+      'half a head': (socket) => socket.end('HTTP/1.1 200 OK\r\nX: '),
+      'no HTTP': (socket) => socket.end('SSH-2.0-x\r\n'),
+      'both lengths': (socket) =>
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'),
+      'two lengths': (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd'),
+      'a bare LF': (socket) => socket.write('HTTP/1.1 200 OK\nX: y\r\n\r\n'),
+      'a large head': (socket) => socket.write(`HTTP/1.1 200 OK\r\nX: ${'y'.repeat(1_000_000)}\r\n\r\n`),
+      'many fields': (socket) => socket.write(`HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(3000)}\r\n`),
+      'an upgrade nobody asked for': (socket) =>
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
+    }
+    let answer: (socket: Socket) => void = () => {}
+    const local = await startRawService((socket) => socket.once('data', () => answer(socket)))
+    const { port, rest } = await beside(local)
+    for (const [name, act] of Object.entries(answers)) {
+      answer = act
+      const { status, headers } = await ask(port, 'app.localhost', '/', { method: 'POST' })
+      expect([status, headers['x-rystra-error']], name).to.deep.equal([502, 'stream.reset'])
+    }
+    await rest()
+  })
+
+  it('shows a visitor that an answer was cut off within its body, whatever ends bodies', async () => {
+    const heads = ['Content-Length: 100\r\n', 'Transfer-Encoding: chunked\r\n', '']
+    let head = ''
+    const local = await startRawService((socket) =>
+      socket.once('data', () => {
+        socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n5\r\nhello\r\n`, () => socket.resetAndDestroy())
+      })
+    )
+    const { port, rest } = await beside(local)
+    for (const field of heads) {
+      head = field
+      const error = await ask(port, 'app.localhost', '/').catch((thrown: NodeJS.ErrnoException) => thrown)
+      // Nothing may have been passed on yet: then a page says so.
+      if (error instanceof Error) expect((error as NodeJS.ErrnoException).code, field).to.equal('ECONNRESET')
+      else expect(error.status, field).to.equal(502)
+    }
+    await rest()
+  })
+
+  it('never takes what a service says unasked for an answer to the next visitor', async () => {
+    let connections = 0
+    const local = await startRawService((socket) => {
+      connections += 1
+      socket.once('data', () =>
+        socket.write(
+          `HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n${connections}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil`
+        )
+      )
+    })
+    const { port } = await beside(local)
+    for (let index = 0; index < 4; index += 1) {
+      const { body } = await ask(port, 'app.localhost').catch(() => ({ body: '' }))
+      expect(body).to.not.include('evil')
+    }
+    expect(connections).to.be.above(1)
+  })
+
+  it('answers 504 for a service that never answers, and for one that stops within its answer breaks off', async () => {
+    const local = await startRawService((socket) =>
+      socket.on('data', (chunk: Buffer) => {
+        if (String(chunk).startsWith('GET /half')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf')
+      })
+    )
+    const { port, rest } = await beside(local, { answerTimeout: 100, bodyTimeout: 100 })
+    const { status, headers, body } = await ask(port, 'app.localhost')
+    expect([status, headers['x-rystra-error']]).to.deep.equal([504, 'stream.timeout'])
+    expect(body).to.include('did not answer in time')
+    const broken = await ask(port, 'app.localhost', '/half').catch((error: NodeJS.ErrnoException) => error)
+    expect((broken as NodeJS.ErrnoException).code).to.equal('ECONNRESET')
+    await rest()
+  })
+
+  it('refuses heads that are too large, have too many fields, or come too slowly', async () => {
+    const { port, rest } = await beside(1, { headTimeout: 300, maxHeadSize: 16_384, maxHeaders: 64 })
+    const large = await sendRaw(port, `GET / HTTP/1.1\r\n${HEAD}X: ${'y'.repeat(1_000_000)}`)
+    expect(statusesOf(large)).to.deep.equal([431])
+    const many = await sendRaw(port, `GET / HTTP/1.1\r\n${HEAD}${'X: y\r\n'.repeat(64)}\r\n`)
+    expect(statusesOf(many)).to.deep.equal([431])
+    const slow = await sendRaw(port, 'GET / HTTP/1.1\r\nHost: app.loc')
+    expect(statusesOf(slow)).to.deep.equal([408])
+    // Who says nothing at all, or not enough to tell the version, is let go without a word.
+    expect(await sendRaw(port, 'PRI * HTTP/2.0\r\n')).to.equal('')
+    expect(await sendRaw(port, '')).to.equal('')
+    await rest()
+  })
+
+  it('refuses bodies that come too slowly, and lets the service go', async () => {
+    let closed = 0
+    const { port: local } = await startHttpService((request) => {
+      request.on('error', () => {})
+      request.socket.on('close', () => {
+        closed += 1
+      })
+    })
+    const { port, rest } = await beside(local, { answerTimeout: 100 })
+    const text = await sendRaw(port, `POST / HTTP/1.1\r\n${HEAD}Content-Length: 10\r\n\r\nhalf`)
+    expect(statusesOf(text)).to.deep.equal([408])
+    await until(() => closed === 1)
+    await rest()
+  })
+
+  it('lets go of visitors that never read, and of the service with them', async () => {
+    let closed = 0
+    const block = Buffer.alloc(100_000)
+    const { port: local } = await startHttpService((_, response) => {
+      const go = (): void => {
+        while (response.write(block));
+        response.once('drain', go)
+      }
+      go()
+      response.on('close', () => {
+        closed += 1
+      })
+    })
+    const { port, rest } = await beside(local, { bodyTimeout: 200 })
+    const socket = await visit(port)
+    socket.pause()
+    socket.write(`GET / HTTP/1.1\r\n${HEAD}\r\n`)
+    await until(() => closed === 1)
+    await rest()
+  })
+
+  it('lets go of the service when a visitor goes, before and within the answer', async () => {
+    let open = 0
+    const { port: local } = await startHttpService((request, response) => {
+      open += 1
+      if (request.url === '/begun') response.write('x')
+      response.on('close', () => {
+        open -= 1
+      })
+    })
+    const { port, rest } = await beside(local)
+    for (const path of ['/', '/begun']) {
+      const socket = await visit(port)
+      socket.write(`GET ${path} HTTP/1.1\r\n${HEAD}\r\n`)
+      await until(() => open === 1)
+      if (path === '/begun') await once(socket, 'data')
+      socket.destroy()
+      await until(() => open === 0)
+    }
+    const session = http2.connect(`http://127.0.0.1:${port}`)
+    later(() => session.destroy())
+    const stream = session.request({ ':authority': 'app.localhost' })
+    stream.on('error', () => {})
+    await until(() => open === 1)
+    stream.close(http2.constants.NGHTTP2_CANCEL)
+    await until(() => open === 0)
+    await rest()
+  })
+
+  it('answers 503 when a service has as many requests as it may', async () => {
+    const { port: local } = await startHttpService((request, response) => {
+      if (request.url !== '/wait') response.end('ok')
+      else response.write('x')
+    })
+    const { port, rest } = await beside(local, {}, { maxConnections: 1 })
+    const waiting = http.get({ port, host: '127.0.0.1', path: '/wait', headers: { host: 'app.localhost' } })
+    later(() => waiting.destroy())
+    const [held] = (await once(waiting, 'response')) as [http.IncomingMessage]
+    held.on('error', () => {})
+    const { status, headers } = await ask(port, 'app.localhost')
+    expect([status, headers['retry-after'], headers['x-rystra-error']]).to.deep.equal([503, '1', 'stream.limit'])
+    await rest()
+  })
+
+  it('begins requests that were sent ahead one after the other', async () => {
+    let open = 0
+    let most = 0
+    const { port: local } = await startHttpService((_, response) => {
+      open += 1
+      most = Math.max(most, open)
+      setImmediate(() => {
+        open -= 1
+        response.end('ok')
+      })
+    })
+    const { port } = await beside(local)
+    const text = await sendRaw(
+      port,
+      `${`GET / HTTP/1.1\r\n${HEAD}\r\n`.repeat(200)}GET / HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`
+    )
+    expect(statusesOf(text).length).to.equal(201)
+    expect(most).to.equal(1)
+  })
+
+  it('ends an HTTP/2 connection that takes requests back as fast as it makes them', async () => {
+    const { port: local } = await startHttpService(() => {})
+    const { port, rest } = await beside(local)
+    const session = http2.connect(`http://127.0.0.1:${port}`)
+    later(() => session.destroy())
+    session.on('error', () => {})
+    let over = false
+    session.on('close', () => {
+      over = true
+    })
+    for (let count = 0; !over && count < 20_000; count += 1) {
+      try {
+        const stream = session.request({ ':authority': 'app.localhost' })
+        stream.on('error', () => {})
+        stream.close(http2.constants.NGHTTP2_CANCEL)
+      } catch {
+        break
+      }
+      if (count % 50 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    await until(() => over)
+    await rest()
+  }).timeout(30_000)
+
+  it('answers for hooks that throw, hang, or make heads that cannot be', async () => {
+    const hook = defineExtension({
+      name: 'faulty',
+      setup({ hooks, role }) {
+        if (role === 'client') return
+        hooks.onRequest.tapPromise({ timeout: 100 }, async (context) => {
+          if (context.host !== 'app.localhost') return undefined
+          if (context.target === '/throw') throw new Error('on purpose')
+          if (context.target === '/hang') await new Promise(() => {})
+          if (context.target === '/field') context.headers.push(['X', 'a\r\nY: b'])
+          if (context.target === '/length') context.headers.push(['Content-Length', '3'])
+          if (context.target === '/target') context.target = 'no path'
+          if (context.target === '/slow') await new Promise((resolve) => setTimeout(resolve, 20))
+          return undefined
+        })
+        hooks.onResponse.tap((context) => {
+          if (context.request.target === '/response') throw new Error('on purpose')
+          if (context.request.target === '/status') context.status = 99
+          if (context.request.target === '/answer') context.headers.push(['X', 'a\nb'])
+        })
+      }
+    })
+    const { port: local } = await startHttpService((request, response) => void mirror(request, response))
+    const { port, rest } = await beside(local, {}, {}, [hook()])
+    for (const path of ['/throw', '/hang', '/field', '/length', '/target', '/response', '/status', '/answer']) {
+      const { status, headers, body } = await ask(port, 'app.localhost', path)
+      expect(status, `${path}: ${body}`).to.be.oneOf([403, 500])
+      expect(headers['x-rystra-error'], path).to.be.oneOf(['stream.refused', 'hook.failed', 'hook.timeout'])
+      expect(body, path).to.not.include('on purpose\n')
+    }
+    expect((await ask(port, 'app.localhost', '/slow')).status).to.equal(200)
+    await rest()
+  })
+
+  it('shows the pages of the proxy, then those of the server, then its own', async () => {
+    const { port: free, server: closing } = await startHttpService(() => {})
+    closing.close()
+    const options = { errorPages: { '4xx': '<p>server {{status}} {{text}}' } }
+    const { port } = await beside(free, options, { errorPages: { '502': '<p>proxy {{code}}' } })
+    const headers = { accept: 'text/html' }
+    expect((await ask(port, 'app.localhost', '/', { headers })).body).to.equal('<p>proxy stream.service-unreachable')
+    expect((await ask(port, 'none.localhost', '/', { headers })).body).to.match(/^<p>server 404 There is nothing/)
+    expect((await ask(port, 'app.localhost')).body).to.match(/^502 Bad Gateway\n/)
+  })
+
+  it('takes no more connections than it may', async () => {
+    const { port } = await beside(1, { maxConnections: 2 })
+    const first = await visit(port)
+    const second = await visit(port)
+    expect(await sendRaw(port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)).to.equal('')
+    first.destroy()
+    second.destroy()
+    for (;;) {
+      const text = await sendRaw(port, `GET / HTTP/1.1\r\nHost: none\r\nConnection: close\r\n\r\n`)
+      if (statusesOf(text)[0] === 404) break
+    }
+  })
+})
