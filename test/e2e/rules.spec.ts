@@ -6,6 +6,8 @@ import hookRate from '@rystra/hook-rate'
 import { defineExtension, GUARD, type RefusedContext } from '@rystra/plugin'
 import type { Server } from '@rystra/server'
 import { expect } from 'chai'
+import { ask as askHttp, frontPort, mirror, startHttpClient, startHttpServer, startHttpService } from './http-world.js'
+import { carriers, db, join, serve, toDb, wayIn } from './private-tunnel.js'
 import {
   cleanUp,
   echo,
@@ -180,6 +182,43 @@ describe('hook-rate in a tunnel', () => {
   })
 })
 
+describe('rules about HTTP', () => {
+  afterEach(cleanUp)
+
+  const statuses = async (
+    extension: ReturnType<typeof hookRate>,
+    times: number
+  ): Promise<[number, string | undefined][]> => {
+    const server = await startHttpServer({ baseDomain: 'localhost' }, [extension])
+    const { port } = await startHttpService(mirror)
+    const client = await startHttpClient(server, [
+      { name: 'web', kind: 'http', local: `127.0.0.1:${port}`, subdomain: 'x' }
+    ])
+    const answers: [number, string | undefined][] = []
+    for (let time = 0; time < times; time += 1) {
+      const { status, headers } = await askHttp(frontPort(client), 'x.localhost')
+      answers.push([status, headers['retry-after']])
+    }
+    return answers
+  }
+
+  it('refuse requests with 429 and the time after which to try again', async () => {
+    const rate = hookRate({ rules: [{ per: 'visitor', requests: '2/h', burst: '1h' }] })
+    const [first, second, third] = await statuses(rate, 3)
+    expect([first, second]).deep.equal([
+      [200, undefined],
+      [200, undefined]
+    ])
+    expect(third?.[0]).equal(429)
+    expect(Number(third?.[1])).within(1700, 1800)
+  })
+
+  it('refuse visitors of other networks with 403', async () => {
+    const acl = hookAcl({ rules: [{ visitors: ['10.0.0.0/8'] }] } as never)
+    expect(await statuses(acl, 1)).deep.equal([[403, undefined]])
+  })
+})
+
 describe('hook-acl in a tunnel', () => {
   afterEach(cleanUp)
 
@@ -270,5 +309,28 @@ describe('hook-acl in a tunnel', () => {
     await server.reload(tokens({ role: 'reader' }))
     const reader = await makeClient(portOf(server), [svc(1)], { id: 'reader' })
     expect(await published(server, reader)).equal('no rule allows this identity anything')
+  })
+
+  it('tells a tenant nothing of the private proxies of another', async () => {
+    const [carrier] = carriers()
+    if (carrier === undefined) throw new Error('there is nothing to carry it')
+    const acl = hookAcl({ tenants: { a: ['home'], b: ['stranger'] }, rules: [{}] } as never)
+    const { refused, use } = witness()
+    const server = await serve(carrier, {}, [acl, use])
+    await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo), { allow: ['*'] })] })
+    const friend = await join(carrier, server, { id: 'friend', visitors: [toDb()] })
+    expect(await ask(wayIn(friend), 'hello')).equal('hello')
+    const stranger = { id: 'stranger', token: otherToken }
+    const told = async (client: Client): Promise<string> => {
+      const refusal = once(client, 'refused') as Promise<[{ error: { message: string } }]>
+      await knock(wayIn(client))
+      return (await refusal)[0].error.message
+    }
+    const there = await told(await join(carrier, server, { ...stranger, visitors: [toDb()] }))
+    const nowhere = await told(
+      await join(carrier, server, { ...stranger, id: 'other', visitors: [toDb({ of: 'nowhere' })] })
+    )
+    expect(there).equal(nowhere.replace('nowhere', 'db'))
+    expect(refused[0]?.error.detail, 'for the log of the server').match(/another tenant/)
   })
 })
