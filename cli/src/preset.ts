@@ -15,6 +15,12 @@ export const presetPackages = Object.freeze([
 /** What `serve`, `expose` and a fresh project authenticate with. */
 export const tokenPackage = '@rystra/auth-token'
 
+/** Kinds of proxies that `serve` without a configuration has besides, where they are installed. */
+export const quickPackages = Object.freeze({
+  http: '@rystra/proxy-http',
+  others: ['@rystra/proxy-udp', '@rystra/proxy-private']
+})
+
 /** Loads them; `import()` by literal names, so that bundlers see them. */
 export const loadPreset = async (): Promise<readonly Extension[]> => {
   const modules = await Promise.all([

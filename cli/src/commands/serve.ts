@@ -7,9 +7,9 @@ export default class Serve extends RystraCommand {
 
   static override description = `Runs the server, where the public can reach it.
 
-With a configuration in this folder (or --config) it runs that. Without one it runs at once: it makes a token and prints the line to run on the machine with the service; visitors' ports may be any from 1024 up. Over tls, wss, http2 and quic it makes a certificate of its own, keeps it in ~/.local/state/rystra (or RYSTRA_STATE), and the line has its fingerprint. When it listens on all addresses, the line names the best guess of this machine's address.
+With a configuration in this folder (or --config) it runs that. Without one it runs at once: it makes a token and prints the line to run on the machine with the service; visitors' ports may be any from 1024 up, and web visitors come in on one port for all services, by the name of each. Over tls, wss, http2 and quic it makes a certificate of its own, keeps it in ~/.local/state/rystra (or RYSTRA_STATE), and the line has its fingerprint. When it listens on all addresses, the line names the best guess of this machine's address.
 
-With --json, events are on stdout, one object per line: first "listening" (one for each address), then, without a configuration, "join" with the arguments that \`expose\` needs; then "connected", "disconnected", "published", "unpublished", "refused", "streamOpen", "streamClose", "stopping", "stopped". The log is on stderr.
+With --json, events are on stdout, one object per line: first "listening" (one for each address), then, without a configuration, "join" with the arguments that \`expose\` needs, and "web" with the port of web visitors; then "connected", "disconnected", "published", "unpublished", "refused", "streamOpen", "streamClose", "stopping", "stopped". The log is on stderr.
 
 Ctrl-C stops it in good order: open connections may finish. A second one ends it at once.`
 
@@ -17,6 +17,7 @@ Ctrl-C stops it in good order: open connections may finish. A second one ends it
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --port 7001 --token "$TOKEN"',
     '<%= config.bin %> <%= command.id %> --transport tls',
+    '<%= config.bin %> <%= command.id %> --http-port 80 --domain tunnel.example.org',
     '<%= config.bin %> <%= command.id %> --config /etc/rystra/rystra.config.yaml',
     '<%= config.bin %> <%= command.id %> --host 127.0.0.1 --port 0 --json'
   ]
@@ -26,6 +27,15 @@ Ctrl-C stops it in good order: open connections may finish. A second one ends it
     host: Flags.string({ description: 'Address to listen on. [default: 0.0.0.0]' }),
     port: Flags.integer({ min: 0, max: 65535, description: 'Port to listen on; 0 for any free one. [default: 7000]' }),
     transport: Flags.string({ description: 'Transport to listen with. [default: tcp]' }),
+    'http-port': Flags.integer({
+      min: 0,
+      max: 65535,
+      description:
+        'Port of web visitors, without a configuration; 0 for any free one. [default: 8080, or any when that is taken]'
+    }),
+    domain: Flags.string({
+      description: 'What names of web services end with, without a configuration. [default: localhost]'
+    }),
     token: Flags.string({
       description: 'Token of clients, without a configuration; also RYSTRA_TOKEN. [default: a new one]'
     })

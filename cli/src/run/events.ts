@@ -4,6 +4,7 @@ import type { CloseStreamContext } from '@rystra/plugin'
 import type { Server } from '@rystra/server'
 import { formatAddress } from '../address.js'
 import { type Feed, formatBytes, formatDuration } from './feed.js'
+import { feedRequests } from './request-log.js'
 
 const peerOf = ({ peer }: SessionInfo): string => formatAddress({ host: peer.address, port: peer.port })
 
@@ -17,18 +18,21 @@ const streamOf = ({ id, proxy, visitor, session }: StreamInfo): object => ({
   session: session.id
 })
 
-const opened = (feed: Feed, stream: StreamInfo): void => {
-  feed.detail('streamOpen', streamOf(stream), `${stream.proxy.name}  ${formatAddress(stream.visitor)}  connected`)
+const opened = (feed: Feed, stream: StreamInfo, shown = true): void => {
+  const text = `${stream.proxy.name}  ${formatAddress(stream.visitor)}  connected`
+  feed.detail('streamOpen', streamOf(stream), shown ? text : undefined)
 }
 
-const closed = (feed: Feed, stream: CloseStreamContext): void => {
+const closed = (feed: Feed, stream: CloseStreamContext, shown = true): void => {
   const { bytesToService, bytesToVisitor, duration, reason, error } = stream
   const how = error === undefined ? (reason === 'end' ? '' : `, ${reason}`) : `, ${reason}: ${error.message}`
   feed.detail(
     'streamClose',
     { ...streamOf(stream), bytesToService, bytesToVisitor, duration, reason, ...errorOf(error) },
-    `${stream.proxy.name}  ${formatAddress(stream.visitor)}  closed  ${formatBytes(bytesToService)} in, ` +
-      `${formatBytes(bytesToVisitor)} out, ${formatDuration(duration)}${how}`
+    shown
+      ? `${stream.proxy.name}  ${formatAddress(stream.visitor)}  closed  ${formatBytes(bytesToService)} in, ` +
+          `${formatBytes(bytesToVisitor)} out, ${formatDuration(duration)}${how}`
+      : undefined
   )
 }
 
@@ -108,6 +112,12 @@ export const feedClient = (feed: Feed, client: Client, serverName: string): void
       feed.note(`${name} was refused: ${error.message}${again}`)
     }
   })
-  client.on('streamOpen', (stream) => opened(feed, stream))
-  client.on('streamClose', (stream) => closed(feed, stream))
+  // Where requests are told of, the streams they come on say nothing new to people.
+  const byRequests = ({ proxy: { kind } }: StreamInfo): boolean => {
+    const { proxies } = client.kernel.current.registries
+    return proxies.has(kind) && proxies.get(kind).exposed?.by === 'requests'
+  }
+  client.on('streamOpen', (stream) => opened(feed, stream, !byRequests(stream)))
+  client.on('streamClose', (stream) => closed(feed, stream, !byRequests(stream)))
+  feedRequests(feed, client, process.stdout.isTTY && process.env['NO_COLOR'] === undefined)
 }

@@ -9,6 +9,9 @@ export interface ExposeOptions extends AdHocOptions {
   readonly service: string
   readonly port?: number | undefined
   readonly name?: string | undefined
+  readonly host?: string | undefined
+  readonly subdomain?: string | undefined
+  readonly path?: string | undefined
   readonly secret?: string | undefined
   /** Further fields of the entry: `bandwidth=1MB`. */
   readonly set: readonly string[]
@@ -18,14 +21,14 @@ export interface ExposeOptions extends AdHocOptions {
 
 /** Publishes one service until it is told to stop, without a configuration. */
 export const expose = async (options: ExposeOptions): Promise<void> => {
-  const { kind, port, secret, set, cwd, json, debug } = options
+  const { kind, port, host, subdomain, path, secret, set, cwd, json, debug } = options
   const local = parseService(options.service)
   const fields = fieldPairs(set, '--set', 'proxy', ['name', 'kind', 'local', 'port', 'secret'])
   const entry = {
     name: options.name ?? `${kind}-${local.slice(local.lastIndexOf(':') + 1)}`.slice(0, 128),
     kind,
     local,
-    ...(port === undefined ? {} : { port }),
+    ...Object.fromEntries(Object.entries({ port, host, subdomain, path }).filter(([, value]) => value !== undefined)),
     // The environment may hold one for another kind of proxy, which knows no such field.
     ...(kind === 'private' || secret !== undefined ? secretField(secret) : {}),
     ...fields

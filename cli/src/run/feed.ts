@@ -16,9 +16,14 @@ export class Feed {
   }
 
   /** An event of many, with the time before it for people. */
-  detail(event: string, fields: object, text: string): void {
+  detail(event: string, fields: object, text?: string): void {
     if (this.#json) this.#line(JSON.stringify({ event, ...fields }))
-    else if (!this.#brief) this.#line(`${new Date().toTimeString().slice(0, 8)}  ${text}`)
+    else if (text !== undefined) this.summary(text)
+  }
+
+  /** For people only, among the details. */
+  summary(text: string): void {
+    if (!this.#json && !this.#brief) this.#line(`${new Date().toTimeString().slice(0, 8)}  ${text}`)
   }
 
   /** For people only, and not part of the outcome: to stderr. */

@@ -9,6 +9,7 @@ import { packagesFor } from './convention.js'
 import { dialable } from './dialable.js'
 import { feedServer } from './events.js'
 import { Feed } from './feed.js'
+import { quickKinds, type Web } from './quick-kinds.js'
 import { stateFolder } from './state.js'
 import { givenToken, tokenEntry } from './token.js'
 import { untilStopped } from './until-stopped.js'
@@ -21,6 +22,9 @@ export interface ServeOptions {
   readonly port?: number | undefined
   readonly transport?: string | undefined
   readonly token?: string | undefined
+  /** Port of web visitors, without a configuration. */
+  readonly 'http-port'?: number | undefined
+  readonly domain?: string | undefined
   readonly json: boolean
   readonly debug: boolean
 }
@@ -30,6 +34,7 @@ interface Prepared {
   readonly dir: string
   /** Only without a configuration. */
   readonly token?: string
+  readonly web?: Web
 }
 
 /** Ports that clients may ask for, without a configuration: whatever needs no rights. */
@@ -50,18 +55,22 @@ const quick = async ({
   transport = defaultTransport,
   host = '0.0.0.0',
   port = defaultPort,
-  token: flag
+  token: flag,
+  'http-port': httpPort,
+  domain
 }: ServeOptions): Promise<Prepared> => {
   const token = givenToken(flag) ?? freshToken()
+  const { extensions, web } = await quickKinds({ cwd, host, httpPort, domain })
   const config: RystraConfig = {
-    extensions: [tokenEntry(token), ...(await packagesFor(cwd, `transport:${transport}`))],
+    extensions: [tokenEntry(token), ...(await packagesFor(cwd, `transport:${transport}`)), ...extensions],
     server: { listen: [{ transport, host, port }], publish: { host, ports: [anyPort] } }
   }
-  return { config, dir: cwd, token }
+  return { config, dir: cwd, token, ...(web === undefined ? {} : { web }) }
 }
 
 /** The flags change the one address that the configuration names. */
-const configured = (loaded: LoadedConfig, { transport, host, port, token }: ServeOptions): Prepared => {
+const configured = (loaded: LoadedConfig, options: ServeOptions): Prepared => {
+  const { transport, host, port, token } = options
   const { config, dir, path } = loaded
   const { server } = config
   if (server === undefined) {
@@ -75,6 +84,13 @@ const configured = (loaded: LoadedConfig, { transport, host, port, token }: Serv
     throw new RystraError('usage.invalid', {
       detail: `--token is for a server without a configuration, and there is ${path}`,
       hint: 'put the token into the configuration, or run it in another folder'
+    })
+  }
+  const quickOnly = (['http-port', 'domain'] as const).find((flag) => options[flag] !== undefined)
+  if (quickOnly !== undefined) {
+    throw new RystraError('usage.invalid', {
+      detail: `--${quickOnly} is for a server without a configuration, and there is ${path}`,
+      hint: 'give the extension @rystra/proxy-http in the configuration its options `listen` and `baseDomain`'
     })
   }
   if (transport === undefined && host === undefined && port === undefined) return { config, dir }
@@ -104,7 +120,7 @@ export const joinArgs = ({ transport, host, port, join = {} }: Listening, token:
 const quoted = (word: string): string =>
   /^[\w@%+=:,./[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 
-const tellStarted = (feed: Feed, server: Server, token: string | undefined): void => {
+const tellStarted = (feed: Feed, server: Server, { token, web }: Prepared): void => {
   for (const one of server.listening) {
     const fields = Object.entries(one.join ?? {}).map(([field, value]) => `${field}=${value}`)
     const needed =
@@ -117,14 +133,25 @@ const tellStarted = (feed: Feed, server: Server, token: string | undefined): voi
   feed.event(
     'join',
     { args },
-    `\nOn the machine with the service, here on its port 3000:\n\n  npx rystra expose tcp 3000 ${args.map(quoted).join(' ')}\n`
+    `\nOn the machine with the service, here on its port 3000:\n\n${(web === undefined ? ['tcp'] : ['http', 'tcp'])
+      .map((kind) => `  npx rystra expose ${kind} 3000 ${args.map(quoted).join(' ')}\n`)
+      .join('')}`
   )
+  if (web !== undefined) {
+    const at = web.domain === 'localhost' ? '' : ` below ${web.domain}`
+    feed.event(
+      'web',
+      web,
+      `Web visitors${at} come in on http://${formatAddress({ ...web, host: dialable(web.host) })}.`
+    )
+  }
 }
 
 /** Runs a server until it is told to stop. Rejects with what it could not start with. */
 export const serve = async (options: ServeOptions): Promise<void> => {
   const loaded = await find(options)
-  const { config, dir, token } = loaded === undefined ? await quick(options) : configured(loaded, options)
+  const prepared = loaded === undefined ? await quick(options) : configured(loaded, options)
+  const { config, dir } = prepared
   const log = await createLog({
     config: config.log,
     level: loaded === undefined ? 'warn' : undefined,
@@ -134,5 +161,5 @@ export const serve = async (options: ServeOptions): Promise<void> => {
   const server = await createServer(config, { dir, log, ...(stateDir === undefined ? {} : { stateDir }) })
   const feed = new Feed(options.json, loaded !== undefined)
   feedServer(feed, server)
-  await untilStopped(server, feed, () => tellStarted(feed, server, token))
+  await untilStopped(server, feed, () => tellStarted(feed, server, prepared))
 }
