@@ -63,6 +63,10 @@ export const identityOf = (
     for (const [index, part] of parts.entries()) {
       const find = finds[index]
       const value = find === undefined ? part : find(claims)
+      // A number that JSON has rounded is that of others, too.
+      if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+        return { deny: `its claim ${part} is a number that is not whole, or too large to be exact` }
+      }
       if (typeof value !== 'string' && typeof value !== 'number') return { deny: `its claim ${part} is no text` }
       // An id with a hole in it could be that of somebody else.
       if (find !== undefined && value === '') return { deny: `its claim ${part} is empty` }

@@ -124,6 +124,8 @@ describe('auth-jwt', () => {
       [{ sub: undefined }, /claim sub is no text/],
       [{ sub: '' }, /claim sub is empty/],
       [{ sub: { a: 1 } }, /claim sub is no text/],
+      [{ sub: 2 ** 53 }, /claim sub is a number .* too large/],
+      [{ sub: 1.5 }, /claim sub is a number that is not whole/],
       [{ sub: 'a\nb' }, /cannot be shown/],
       [{ sub: 'x'.repeat(129) }, /129 characters/]
     ] as const) {
