@@ -7,8 +7,12 @@ const mostNames = 100
 /** RFC 5280, ub-common-name, in characters. */
 const longestCommonName = 64
 
-/** What writes nothing, breaks lines or turns the writing around, so that a name would show as another. */
-const unseen = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/u
+/**
+ * What writes nothing, breaks lines or turns the writing around, so that a name would show as another. Joiners and
+ * variation selectors are left: some scripts cannot do without them.
+ */
+const unseen =
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]|(?![\u200c\u200d\ufe00-\ufe0f])\p{Default_Ignorable_Code_Point}/u
 
 /** A subject alternative name as it is written into a certificate: the tag of RFC 5280 §4.2.1.6, and its bytes. */
 export interface GeneralName {

@@ -3,7 +3,7 @@ const LONGEST = 128
 
 /** C0, DEL, C1, what separates lines, what changes the direction of the text around it, and halves of characters. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\p{Surrogate}]/u
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\p{Bidi_Control}\p{Surrogate}]/u
 
 /**
  * What is wrong with the id of an identity, such as `is empty`; `undefined` for a good one. The framework refuses

@@ -30,7 +30,17 @@ describe('patterns', () => {
 
 describe('ids of identities', () => {
   it('are refused when a log or a terminal cannot show them', () => {
-    for (const id of ['a\nb', 'a\u001b[2J', '\u0085', 'a\u2028b', '\u202eabc', '\u2066', '\ud83d', 'a\u0000']) {
+    for (const id of [
+      'a\nb',
+      'a\u001b[2J',
+      '\u0085',
+      'a\u2028b',
+      '\u202eabc',
+      '\u2066',
+      'a\u061cb',
+      '\ud83d',
+      'a\u0000'
+    ]) {
       expect(identityFault(id), JSON.stringify(id)).to.equal('has characters that cannot be shown')
     }
     expect(identityFault('')).to.equal('is empty')
