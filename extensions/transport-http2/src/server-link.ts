@@ -68,11 +68,24 @@ export class ServerLink extends Http2Link {
     })
   }
 
+  /** Whether a number is in use, or will be once an offer is taken. Two streams of one number would count as one. */
+  #taken(number: number): boolean {
+    if (this.has(number)) return true
+    for (const stream of this.#ready.keys()) if (stream.number === number) return true
+    return false
+  }
+
   // What the client asks for
 
   /** The client opens a stream. */
   opened(h2: ServerHttp2Stream, number: number): void {
-    if (this.over || this.awayHere || this.onStream === undefined || this.streams >= this.#most || this.has(number)) {
+    if (
+      this.over ||
+      this.awayHere ||
+      this.onStream === undefined ||
+      this.streams >= this.#most ||
+      this.#taken(number)
+    ) {
       this.#refused(h2)
       return
     }
@@ -84,7 +97,7 @@ export class ServerLink extends Http2Link {
 
   /** The client offers to have a stream opened on this request. */
   offered(h2: ServerHttp2Stream, number: number): void {
-    if (this.over || this.#ready.size >= this.#demand.allowed || this.has(number)) {
+    if (this.over || this.#ready.size >= this.#demand.allowed || this.#taken(number)) {
       this.#refused(h2)
       return
     }

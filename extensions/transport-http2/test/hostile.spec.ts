@@ -151,6 +151,37 @@ describe('HTTP/2 and hostile peers', () => {
     }
   })
 
+  it('refuse a number that is in use, or offered', async () => {
+    const { to, links } = await listening()
+    const session = http2.connect(`http://127.0.0.1:${to.port}`).on('error', () => {})
+    later.push(() => session.destroy())
+    const ask = (verb: string, number: number): http2.ClientHttp2Stream =>
+      session
+        .request(
+          {
+            ':method': 'POST',
+            ':path': '/rystra',
+            rystra: verb,
+            'rystra-link': 'x'.repeat(22),
+            'rystra-stream': number
+          },
+          { endStream: false }
+        )
+        .on('error', () => {})
+        .resume()
+    await once(ask('link', 0), 'response')
+    const opened = ask('open', 1)
+    await once(opened, 'response')
+    const offer = ask('offer', 2)
+    const twice = [ask('open', 1), ask('offer', 1), ask('offer', 2), ask('open', 2)]
+    await Promise.all(twice.map((stream) => new Promise((resolve) => stream.once('close', resolve))))
+    expect(twice.map(({ rstCode }) => rstCode)).to.deep.equal(twice.map(() => http2.constants.NGHTTP2_REFUSED_STREAM))
+    const answered = once(offer, 'response')
+    expect(await links[0]?.open()).to.be.an('object')
+    await answered
+    expect(links[0]?.streams).to.equal(1)
+  })
+
   it('say of a server of something else that it is one', async () => {
     const server = net.createServer((socket) => {
       socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')
