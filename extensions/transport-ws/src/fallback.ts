@@ -16,6 +16,9 @@ const targetOf = (fallback: string): Target => {
 /** Headers that are about one connection, RFC 9110 §7.6.1. How a body ends is not: Node needs to be told again. */
 const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'upgrade', 'te', 'trailer', 'expect'])
 
+/** What `Connection` cannot take away: where the message ends, and whom it is for. */
+const needed = new Set(['content-length', 'transfer-encoding', 'host'])
+
 /** What a server behind this one is told of the client. */
 export interface Forwarded {
   /** The address that connected here. */
@@ -34,7 +37,7 @@ const endToEnd = ({ rawHeaders, headers }: IncomingMessage): string[] => {
   const named = (headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase())
   const left = [...pairs(rawHeaders)].filter(([name]) => {
     const lower = name.toLowerCase()
-    return !hopByHop.has(lower) && !named.includes(lower)
+    return !hopByHop.has(lower) && (needed.has(lower) || !named.includes(lower))
   })
   return left.flat()
 }

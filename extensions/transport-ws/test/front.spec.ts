@@ -120,6 +120,20 @@ describe('other requests on the port', () => {
     expect(await dial('ws', port), 'a link beside them').to.have.property('kind', 'bytes')
   })
 
+  it('are handed over with their ends, whatever `Connection` says of them', async () => {
+    const { port } = await listen('ws', { fallback: `127.0.0.1:${await startApp()}` })
+    const body = 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n'
+    const got = await ask(
+      port,
+      '/page',
+      { headers: { Connection: 'close, content-length, host', 'Content-Length': String(body.length), Host: 'app' } },
+      body
+    )
+    const seen = JSON.parse(got.body) as { url: string; length: number; headers: Record<string, string> }
+    expect(seen).to.include({ url: '/page', length: body.length })
+    expect(seen.headers).to.include({ host: 'app', 'content-length': String(body.length) })
+  })
+
   it('are handed to a socket path too', async () => {
     const where = path.join(dir, 'app.sock')
     await startApp(where)
