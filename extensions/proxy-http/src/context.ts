@@ -1,5 +1,6 @@
 import { type RequestContext, type ResponseContext, RystraError } from '@rystra/plugin'
-import type { From } from './from.js'
+import type { Question } from './ask.js'
+import type { Besides, From } from './from.js'
 import { isField, isOurs, passedOn } from './fields.js'
 import { forwardedFields, protoOf, tellsWho } from './forwarded.js'
 import type { World } from './front.js'
@@ -50,6 +51,26 @@ export const contextOf = (
     headers: proxy.changeRequest(passed)
   }
 }
+
+/** The question for the service that a request is, after hooks have changed it. */
+export const questionOf = (
+  { spec }: HttpProxy,
+  { method, hasBody, length, wantsTrailers, authority }: Head,
+  { target, headers }: RequestContext,
+  { secure }: From,
+  { expect = false, upgrade }: Besides
+): Question => ({
+  method,
+  target,
+  headers,
+  authority: spec.hostHeader ?? authority,
+  secure,
+  hasBody,
+  length,
+  expect,
+  wantsTrailers,
+  upgrade: upgrade?.protocol
+})
 
 /** Throws unless what hooks made of a head can be one. */
 export const checkHooked = ({ headers, target }: RequestContext): void => {

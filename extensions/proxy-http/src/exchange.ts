@@ -11,8 +11,8 @@ import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { Answer, Asked } from './ask.js'
-import { checkAnswer, checkHooked, contextOf } from './context.js'
-import { flat, isField, isOurs, passedOn, trailersOf } from './fields.js'
+import { checkAnswer, checkHooked, contextOf, questionOf } from './context.js'
+import { flat, isField, isOurs, passedOn } from './fields.js'
 import { type Asker, Forwarding } from './forward.js'
 import type { Besides, From } from './from.js'
 import type { World } from './front.js'
@@ -20,6 +20,7 @@ import { type Head, readHead, type VisitorRequest } from './head.js'
 import { Problem, problemOf, serviceProblem } from './problem.js'
 import type { HttpProxy } from './proxy.js'
 import { Reply } from './reply.js'
+import { sendBody } from './send-body.js'
 import { switchProtocols } from './upgrade.js'
 
 const hookFailed = (error: unknown): Problem => problemOf(toRystraError(error, 'hook.failed', { side: 'server' }))
@@ -111,21 +112,8 @@ export class Exchange implements Asker {
     return { proxy: found.proxy, head }
   }
 
-  #forward(proxy: HttpProxy, head: Head, { target, headers }: RequestContext): void {
-    const { upgrade, expect = false } = this.#besides
-    const { method, hasBody, length, wantsTrailers, authority } = head
-    const question = {
-      method,
-      target,
-      headers,
-      authority: proxy.spec.hostHeader ?? authority,
-      secure: this.#from.secure,
-      hasBody,
-      length,
-      expect,
-      wantsTrailers,
-      upgrade: upgrade?.protocol
-    }
+  #forward(proxy: HttpProxy, head: Head, context: RequestContext): void {
+    const question = questionOf(proxy, head, context, this.#from, this.#besides)
     const { maxHeadSize } = this.#world.options
     this.#forwarding = new Forwarding(proxy, question, this.#from.visitor, maxHeadSize, this)
     this.#forwarding.start()
@@ -139,19 +127,17 @@ export class Exchange implements Asker {
       asked.end([])
       return
     }
-    const request = this.#request
-    asked.body.on('drain', () => request.resume())
-    request.on('data', (chunk: Buffer) => {
-      this.#bytesIn += chunk.length
-      this.#timer?.refresh()
-      if (!asked.body.write(chunk)) request.pause()
-    })
-    request.on('end', () => {
-      this.#bodyEnded = true
-      if (length !== undefined && this.#bytesIn !== length) {
+    sendBody(this.#request, asked, {
+      moved: (bytes) => {
+        this.#bytesIn += bytes
+        this.#timer?.refresh()
+      },
+      ended: () => {
+        this.#bodyEnded = true
+        if (length === undefined || this.#bytesIn === length) return true
         this.#fail(new Problem(400, 'the body is not as long as it said'))
-      } else if (request.complete) asked.end(trailersOf(request.rawTrailers))
-      else asked.abort()
+        return false
+      }
     })
   }
 
@@ -304,14 +290,9 @@ export class Exchange implements Asker {
     clearTimeout(this.#timer)
     const context = this.#context
     if (context === undefined) return
-    const closed: CloseRequestContext = {
-      request: context,
-      status,
-      bytesToService: this.#bytesIn,
-      bytesToVisitor: this.#reply.bytes,
-      duration: Date.now() - this.#since,
-      ...(error === undefined ? {} : { error })
-    }
+    const bytes = { bytesToService: this.#bytesIn, bytesToVisitor: this.#reply.bytes }
+    const ended = { request: context, status, ...bytes, duration: Date.now() - this.#since }
+    const closed: CloseRequestContext = error === undefined ? ended : { ...ended, error }
     this.#hooks?.closeRequest(closed)
     this.#proxy?.tell(closed, (this.#head as Head).target)
   }

@@ -11,8 +11,8 @@ export const HttpOptions = Type.Object({
   listen: Type.Array(
     Type.Object(
       {
-        host: Type.String({ default: '0.0.0.0', minLength: 1 }),
-        port: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535 })
+        host: Type.String({ default: '0.0.0.0', minLength: 1, description: 'The address to bind.' }),
+        port: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535, description: '0: any that is free.' })
       },
       { additionalProperties: false }
     ),
@@ -29,8 +29,19 @@ export const HttpOptions = Type.Object({
   public: Type.Optional(
     Type.Object(
       {
-        scheme: Type.Optional(Type.Union([Type.Literal('http'), Type.Literal('https')], { default: 'http' })),
-        port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 }))
+        scheme: Type.Optional(
+          Type.Union([Type.Literal('http'), Type.Literal('https')], {
+            default: 'http',
+            description: 'What visitors speak to what stands in front.'
+          })
+        ),
+        port: Type.Optional(
+          Type.Integer({
+            minimum: 1,
+            maximum: 65_535,
+            description: 'Default: that of the scheme, or of the first `listen`.'
+          })
+        )
       },
       {
         additionalProperties: false,
@@ -40,7 +51,13 @@ export const HttpOptions = Type.Object({
     )
   ),
   hosts: Type.Array(
-    Type.Object({ identity: Type.String(), hosts: Type.Array(Type.String()) }, { additionalProperties: false }),
+    Type.Object(
+      {
+        identity: Type.String({ description: 'Whose: `*` is everybody.' }),
+        hosts: Type.Array(Type.String(), { description: 'Which.' })
+      },
+      { additionalProperties: false }
+    ),
     {
       default: [],
       description:

@@ -1,0 +1,104 @@
+import type { Claim, VisitorInfo } from '@rystra/plugin'
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { Table } from '../src/table.js'
+
+const visitor: VisitorInfo = { host: '192.0.2.1', port: 1, to: { host: '192.0.2.2', port: 80 } }
+const claim = (value: string): Claim<string> => ({ key: value, size: 1, pick: () => value })
+const find = (table: Table<string>, host: string, path = '/'): string | undefined =>
+  table.find(host, path, visitor)?.proxy
+
+/** The same by looking at everything. */
+const slowly = (
+  routes: readonly (readonly [host: string, path: string])[],
+  host: string,
+  path: string
+): string | undefined => {
+  const fits = routes.filter(([, prefix]) => prefix === '/' || path === prefix || path.startsWith(`${prefix}/`))
+  const levels = [host, ...host.split('.').map((_, index, labels) => `*.${labels.slice(index + 1).join('.')}`)]
+  for (const level of levels) {
+    const [best] = fits.filter(([one]) => one === level).sort((a, b) => b[1].length - a[1].length)
+    if (best !== undefined) return best.join(' ')
+  }
+  return undefined
+}
+
+describe('the table of routes', () => {
+  it('finds what looking at everything finds', () => {
+    const label = fc.constantFrom('a', 'b', 'c')
+    const host = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.'))
+    const wild = fc.tuple(fc.boolean(), host).map(([star, name]) => (star ? `*.${name}` : name))
+    const path = fc.array(label, { maxLength: 4 }).map((parts) => `/${parts.join('/')}`)
+    fc.assert(
+      fc.property(fc.array(fc.tuple(wild, path), { maxLength: 12 }), host, path, (routes, asked, where) => {
+        const table = new Table<string>()
+        const leave = routes.map(([name, prefix]) => table.add(name, prefix, 'me', claim(`${name} ${prefix}`)))
+        expect(find(table, asked, where)).to.equal(slowly(routes, asked, where))
+        for (const one of leave) one()
+        expect(find(table, asked, where)).to.equal(undefined)
+        expect(table.size).to.equal(0)
+        // Nothing of an owner who has left keeps another out.
+        for (const [name, prefix] of routes) table.add(name, prefix, 'other', claim('x'))
+      }),
+      { numRuns: 500 }
+    )
+  })
+
+  it('lets no two owners come between each other, in whichever order they ask', () => {
+    for (const [mine, theirs] of [
+      ['a.test', 'a.test'],
+      ['*.a.test', 'b.a.test'],
+      ['*.a.test', 'c.b.a.test'],
+      ['*.a.test', '*.a.test'],
+      ['*.test', '*.a.test']
+    ] as const) {
+      for (const [first, second] of [
+        [mine, theirs],
+        [theirs, mine]
+      ] as const) {
+        const table = new Table<string>()
+        const leave = table.add(first, '/', 'me', claim('mine'))
+        expect(() => table.add(second, '/longer', 'other', claim('theirs')), `${first}, ${second}`).to.throw(
+          /has this already/
+        )
+        expect(() => table.add(second, '/longer', 'me', claim('both'))).to.not.throw()
+        leave()
+      }
+    }
+    const table = new Table<string>()
+    table.add('*.a.test', '/', 'me', claim('mine'))
+    expect(() => table.add('a.test', '/', 'other', claim('theirs'))).to.not.throw()
+    expect(() => table.add('ba.test', '/', 'other', claim('theirs'))).to.not.throw()
+  })
+
+  it('goes by whole segments of a path', () => {
+    const table = new Table<string>()
+    table.add('a.test', '/api', 'me', claim('api'))
+    table.add('a.test', '/api/v2', 'me', claim('v2'))
+    for (const [path, expected] of [
+      ['/api', 'api'],
+      ['/api/', 'api'],
+      ['/apis', undefined],
+      ['/api/v2x', 'api'],
+      ['/api/v2/x', 'v2'],
+      ['/', undefined],
+      [`/api/v2/${'x/'.repeat(1000)}`, 'v2']
+    ] as const) {
+      expect(find(table, 'a.test', path), path).to.equal(expected)
+    }
+  })
+
+  it('holds the hosts of 10,000 proxies, and finds each', () => {
+    const table = new Table<string>()
+    for (let client = 0; client < 10; client += 1) {
+      for (let index = 0; index < 1000; index += 1) {
+        table.add(`h${index}.c${client}.test`, '/', `owner ${client}`, claim(`${client} ${index}`))
+      }
+    }
+    expect(table.size).to.equal(10_000)
+    for (let index = 0; index < 1000; index += 1) {
+      expect(find(table, `h${index}.c7.test`)).to.equal(`7 ${index}`)
+    }
+    expect(find(table, 'h1000.c7.test')).to.equal(undefined)
+  })
+})
