@@ -77,15 +77,13 @@ export class Usage {
   }
 
   /**
-   * Counts a proxy that a session asks for. Answers with whether the party may have it. One that an earlier session of
-   * the same client had is taken over: that session is on its way out.
+   * Counts a proxy that a session asks for. Answers with whether the party may have it. One that it has costs nothing
+   * more: a second of one name is for the server to refuse, and a client that comes back has it still.
    */
   ask(name: string, proxy: string, session: string, { proxies }: Quotas, now: number): boolean {
     const party = this.#of(name, now)
-    const held = party.proxies.get(proxy)
-    // A second of the same name in one session is for the server to refuse.
-    if (held?.session === session) return true
-    if (held === undefined && party.proxies.size >= proxies) return false
+    if (party.proxies.has(proxy)) return true
+    if (party.proxies.size >= proxies) return false
     party.proxies.set(proxy, { session, state: 'asked' })
     return true
   }
