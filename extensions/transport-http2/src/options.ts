@@ -22,7 +22,8 @@ export const Http2Options = Type.Object({
     default: 2 * MiB,
     minimum: 64 * KiB,
     maximum: 256 * MiB,
-    description: 'Bytes a stream may have on the way or unread. 2 MiB carry 0.3 Gbit/s over 50 ms, and a stalled stream holds no more.'
+    description:
+      'Bytes a stream may have on the way or unread. 2 MiB carry 0.3 Gbit/s over 50 ms, and a stalled stream holds no more.'
   }),
   maxBuffer: Type.Integer({
     default: 256 * MiB,

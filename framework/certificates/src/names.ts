@@ -12,7 +12,7 @@ const longestCommonName = 64
  * variation selectors are left: some scripts cannot do without them.
  */
 const unseen =
-  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]|(?![\u200c\u200d\ufe00-\ufe0f])\p{Default_Ignorable_Code_Point}/u
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]|(?!\u200c|\u200d|[\ufe00-\ufe0f])\p{Default_Ignorable_Code_Point}/u
 
 /** A subject alternative name as it is written into a certificate: the tag of RFC 5280 §4.2.1.6, and its bytes. */
 export interface GeneralName {
