@@ -1,5 +1,5 @@
 import { RystraError } from '@rystra/plugin'
-import { readFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import path from 'node:path'
 
 /** No PEM file of ours is larger; a path that is a device by mistake must not fill the memory. */
@@ -21,6 +21,13 @@ export const filesError = (detail: string, cause?: unknown, hint?: string): Ryst
 export const reasonOf = (error: unknown): string =>
   reasons[(error as NodeJS.ErrnoException).code ?? ''] ?? (error as NodeJS.ErrnoException).code ?? String(error)
 
+/** No more than a byte above the limit is read. */
+const readText = async (file: string): Promise<string> => {
+  const chunks: Buffer[] = []
+  for await (const chunk of createReadStream(file, { end: LARGEST })) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
 /** Reads the file that `field` names. Rejects with `tls.files`. */
 export const readPem = async (
   field: string,
@@ -29,7 +36,7 @@ export const readPem = async (
   kind: RegExp,
   what: string
 ): Promise<string> => {
-  const text = await readFile(path.resolve(dir, file), 'utf8').catch((error: unknown) => {
+  const text = await readText(path.resolve(dir, file)).catch((error: unknown) => {
     throw filesError(`${field} ${file}: ${reasonOf(error)}`, error)
   })
   if (text.length > LARGEST) throw filesError(`${field} ${file}: it is too large`)

@@ -53,6 +53,9 @@ describe('the identity of a listener', function () {
   it('names the field, the file, and what is wrong with it', async () => {
     const pair = world.pair('server', made.good)
     world.write('empty.pem', '')
+    // A device without an end is read no further than a file that is too large.
+    if (process.platform === 'win32') world.write('large.pem', ' '.repeat(4 * 1024 * 1024 + 1))
+    else symlinkSync('/dev/zero', path.join(world.dir, 'large.pem'))
     world.write('cut.crt', `${made.good.cert.slice(0, 300)}\n-----END CERTIFICATE-----\n`)
     world.write('cut.key', `${made.good.key.slice(0, 300)}\n-----END PRIVATE KEY-----\n`)
     world.write('locked.key', '-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIE\n-----END ENCRYPTED PRIVATE KEY-----\n')
@@ -64,6 +67,7 @@ describe('the identity of a listener', function () {
       [{ key: pair.key }, /`key` is given without `cert`/],
       [{ ...pair, cert: 'gone.pem' }, /cert gone\.pem: there is no such file/],
       [{ ...pair, cert: 'folder' }, /cert folder: it is a folder/],
+      [{ ...pair, cert: 'large.pem' }, /cert large\.pem: it is too large/],
       [{ ...pair, cert: 'empty.pem' }, /cert empty\.pem: there is no certificate in it/],
       [{ ...pair, key: pair.cert }, /key server\.crt: there is no private key in it/],
       [{ ...pair, cert: 'cut.crt' }, /cert cut\.crt: the certificate is damaged/],
