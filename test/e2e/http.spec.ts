@@ -553,16 +553,18 @@ describe('http: other protocols', () => {
       } else void mirror(request, response)
     })
     const port = frontPort(await startHttpClient(await startHttpServer(), [{ name: 'app', kind: 'http', local }]))
-    const session = http2.connect(`http://app.localhost:${port}`, {
-      lookup: (_h, _o, done) =>
-        (done as never as (e: null, a: object[]) => void)(null, [{ address: '127.0.0.1', family: 4 }])
-    } as never)
+    const session = http2.connect(`http://127.0.0.1:${port}`)
     later(() => session.destroy())
     const get = async (
       path: string,
       body?: string
     ): Promise<{ text: string; trailers: unknown; head: http2.IncomingHttpHeaders }> => {
-      const stream = session.request({ ':path': path, ':method': body === undefined ? 'GET' : 'POST', cookie: 'a=1' })
+      const stream = session.request({
+        ':authority': `app.localhost:${port}`,
+        ':path': path,
+        ':method': body === undefined ? 'GET' : 'POST',
+        cookie: 'a=1'
+      })
       let head: http2.IncomingHttpHeaders = {}
       let trailers: Record<string, unknown> = {}
       let text = ''
