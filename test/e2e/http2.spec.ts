@@ -28,7 +28,7 @@ const MiB = 1024 * 1024
 /** A server that listens with a transport, and a client of it that publishes a service. */
 const tunnel = async (
   transport: string,
-  service: (socket: Socket) => void,
+  service: (socket: Socket) => void | Promise<void>,
   options: Parameters<typeof transportHttp2>[0] = {}
 ): Promise<{ server: Server; client: Client; port: number; cut: () => void }> => {
   const stateDir = mkdtempSync(path.join(tmpdir(), 'rystra-http2-'))

@@ -35,11 +35,12 @@ export const listen = async (
   const close = (): Promise<void> => {
     if (closed !== undefined) return closed
     tls.close()
-    signal.removeEventListener('abort', close)
+    signal.removeEventListener('abort', over)
     closed = endpoint.close(to.host)
     return closed
   }
-  signal.addEventListener('abort', close, { once: true })
+  const over = (): void => void close()
+  signal.addEventListener('abort', over, { once: true })
   if (signal.aborted) await close()
   return { address: endpoint.address, ...(tls.join === undefined ? {} : { join: tls.join }), close }
 }

@@ -432,11 +432,12 @@ describe('dialing through a proxy', () => {
         socket.setNoDelay(true)
         socket.once('data', () => {
           socket.write(Buffer.from([5, 0]))
-          socket.once('data', async () => {
+          const slowly = async (): Promise<void> => {
             for (const byte of bytes)
               await new Promise((resolve) => socket.write(Buffer.from([byte]), () => setImmediate(resolve)))
             socket.end()
-          })
+          }
+          socket.once('data', () => void slowly())
         })
       })
       const socket = await dial('a.example', 443, `socks5h://127.0.0.1:${port}`)

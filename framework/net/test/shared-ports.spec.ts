@@ -414,13 +414,14 @@ describe('a port that several share', () => {
       serveSocket((near) => {
         const far = net.connect({ port, noDelay: true })
         far.on('error', () => near.destroy())
-        near.once('data', async (first: Buffer) => {
+        const slice = async (first: Buffer): Promise<void> => {
           near.pause()
           const size = Math.ceil(first.length / pieces)
           for (let at = 0; at < first.length; at += size)
             await new Promise((resolve) => far.write(first.subarray(at, at + size), () => setImmediate(resolve)))
           near.pipe(far)
-        })
+        }
+        near.once('data', (first: Buffer) => void slice(first))
         far.pipe(near)
       })
 

@@ -40,7 +40,7 @@ describe('a stream whose visitor has datagrams', () => {
 
   it('is refused when a transform is in the path', () => {
     const { run } = begin(opening(({ through }) => through({ toVisitor: new PassThrough() })))
-    run.admit()
+    void run.admit()
     expect(() => run.byDatagram())
       .to.throw('concerns')
       .with.property('code', 'stream.refused')

@@ -148,6 +148,7 @@ export class ProxyWorld {
       claim: async (key, value) => ({ key, size: 1, pick: () => value }),
       acceptVisits: async (name, admit) => void this.#visitable.set(name, { spec, admit }),
       tell: () => {},
+      admit: (info) => ({ info: this.#streamOf(spec, info), close: () => {} }),
       openStream: async (info) => ({ stream: this.#reach(spec, info), info: this.#streamOf(spec, info) }),
       ...change
     }
