@@ -389,6 +389,27 @@ describe('common fields of a proxy', () => {
     expect((await readAll(next)).toString()).to.equal('in')
   })
 
+  it('bandwidth holds each direction down, and is shared by the streams', async () => {
+    const server = await startServer()
+    const service = await startService((socket) => {
+      socket.on('end', () => socket.end(Buffer.alloc(400_000)))
+      socket.resume()
+    })
+    const client = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local: service, bandwidth: '500kB' }])
+    const port = visitorPort(client, 'x')
+    const since = performance.now()
+    const answers = await Promise.all(
+      Array.from({ length: 2 }, async () => {
+        const visitor = await visit(port)
+        visitor.end()
+        return (await readAll(visitor)).length
+      })
+    )
+    expect(answers).to.deep.equal([400_000, 400_000])
+    // 800 kB, of which an eighth of a second's worth and one chunk each come at once.
+    expect(performance.now() - since).to.be.greaterThan(800)
+  })
+
   it('idleTimeout resets a stream on which nothing goes, and none on which something does', async () => {
     const server = await startServer()
     const service = await startService(echo)

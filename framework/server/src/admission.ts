@@ -38,7 +38,8 @@ export const admitVisitor = (
     try {
       proxy.mustLive()
       if (full) throw new RystraError('stream.limit', { side: 'server', detail: `proxy ${proxy.spec.name}` })
-      if (proxy.pacer !== undefined) run.pace(proxy.pacer)
+      const pacer = proxy.newPacer()
+      if (pacer !== undefined) run.pace(pacer)
       return {
         info,
         ...run.byDatagram(),

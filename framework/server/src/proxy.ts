@@ -2,26 +2,26 @@ import { duplexPair, rawOf } from '@rystra/bytes'
 import type { Address, ErrorCode, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
 import { RystraError } from '@rystra/model'
 import type { ResolvedServer } from '@rystra/config'
-import {
-  type Admission,
-  type Claim,
-  type DatagramFlow,
-  type Details,
-  type OpenedStream,
-  type OpenStreamOptions,
-  type Pacer,
-  type ProxyKind,
-  type PublishAddress,
-  type Published,
-  type PublishHost,
-  type Registry,
-  TokenBucket,
-  type UdpPort,
-  type Visit
+import type {
+  Admission,
+  Claim,
+  DatagramFlow,
+  Details,
+  OpenedStream,
+  OpenStreamOptions,
+  Pacer,
+  ProxyKind,
+  PublishAddress,
+  Published,
+  PublishHost,
+  Registry,
+  UdpPort,
+  Visit
 } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import { admitVisitor } from './admission.js'
+import { FairPace } from './fair-pace.js'
 import { type Group, groupOf } from './group.js'
 import { PublishPorts } from './publish-ports.js'
 import type { ServerSession } from './server-session.js'
@@ -68,7 +68,7 @@ export class ServerProxy implements PublishHost {
   readonly #ports: PublishPorts
   readonly #claims: string[] = []
   readonly #maxConnections: number
-  readonly #pacer: Pacer | undefined
+  readonly #pace: FairPace | undefined
   /** Milliseconds without a byte after which a stream is reset, if any. */
   readonly idleTimeout: number | undefined
   #published: Published | undefined
@@ -83,7 +83,8 @@ export class ServerProxy implements PublishHost {
     this.#state = state
     this.#ports = new PublishPorts(this, state)
     this.#maxConnections = (spec['maxConnections'] as number | undefined) ?? Number.POSITIVE_INFINITY
-    this.#pacer = pacerOf(spec['bandwidth'] as number | undefined, state)
+    const bandwidth = spec['bandwidth'] as number | undefined
+    this.#pace = bandwidth === undefined ? undefined : new FairPace(bandwidth, state.clock)
     this.idleTimeout = spec['idleTimeout'] as number | undefined
     this.log = owner.log.child({ proxy: spec.name })
   }
@@ -128,9 +129,9 @@ export class ServerProxy implements PublishHost {
     this.owner.destroy(new RystraError('session.timeout', { side: 'client', detail: 'it does not answer' }))
   }
 
-  /** What slows its streams down together. */
-  get pacer(): Pacer | undefined {
-    return this.#pacer
+  /** What slows one more stream down, together with the others. */
+  newPacer(): Pacer | undefined {
+    return this.#pace?.pacer()
   }
 
   /** Throws when it was taken back: what is being made for it would be nobody's. */
@@ -250,14 +251,3 @@ export class ServerProxy implements PublishHost {
 
 const opened = (stream: Duplex, info: StreamInfo, datagrams: DatagramFlow | undefined, bound: boolean): OpenedStream =>
   datagrams === undefined ? { stream, info, bound } : { stream, info, bound, datagrams }
-
-/** Bytes a second, each way; a quarter of a second at once. */
-const pacerOf = (bandwidth: number | undefined, { clock }: ServerState): Pacer | undefined => {
-  if (bandwidth === undefined) return undefined
-  const burst = Math.max(64 * 1024, bandwidth / 4)
-  const buckets = {
-    toService: new TokenBucket(bandwidth, burst, clock.now()),
-    toVisitor: new TokenBucket(bandwidth, burst, clock.now())
-  }
-  return (bytes, direction) => buckets[direction].spend(bytes, clock.now())
-}

@@ -169,7 +169,8 @@ const join = (
     if (proxy.idleTimeout !== undefined && !options.carrier) watchIdle(pumping, proxy.idleTimeout, visitor, state.clock)
   }
 
-  if (proxy.pacer !== undefined && !options.carrier) run.pace(proxy.pacer)
+  const pacer = options.carrier ? undefined : proxy.newPacer()
+  if (pacer !== undefined) run.pace(pacer)
   // Who has to be told of a refusal in so many words is not relayed before there is none. It was read from already, so
   // that no relay of an extension can have it.
   const waits = options.refused !== undefined

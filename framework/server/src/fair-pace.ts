@@ -1,0 +1,62 @@
+import { type Clock, type Direction, type Pacer, TokenBucket } from '@rystra/plugin'
+
+/** When the share of a stream has paid for what it has had so far. */
+interface Share {
+  until: number
+}
+
+/** Milliseconds after which it is counted anew who is active. */
+const COUNT_AGAIN = 5
+
+/**
+ * One direction of what the streams of a proxy may have together. Each waits for its own share of what it has had, not for
+ * what others have had: who asks for little waits little. What all have had too much of, since nobody knows who comes
+ * next, stays below a burst for each.
+ */
+class Lane {
+  readonly #rate: number
+  readonly #burst: number
+  readonly #bucket: TokenBucket
+  readonly #active = new Set<Share>()
+  #counted = 0
+
+  constructor(rate: number, burst: number, now: number) {
+    this.#rate = rate
+    this.#burst = burst
+    this.#bucket = new TokenBucket(rate, burst, now)
+  }
+
+  spend(share: Share, bytes: number, now: number): number {
+    const debt = this.#bucket.spend(bytes, now)
+    if (debt === 0) return 0
+    if (now - this.#counted >= COUNT_AGAIN) {
+      this.#counted = now
+      for (const one of this.#active) if (one.until <= now) this.#active.delete(one)
+    }
+    this.#active.add(share)
+    share.until = Math.max(share.until, now) + (bytes * this.#active.size * 1000) / this.#rate
+    // Each may be a chunk ahead, and a chunk is no larger than the burst.
+    const usual = ((this.#active.size + 1) * this.#burst * 1000) / this.#rate
+    return Math.ceil(Math.max(share.until - now, debt - usual))
+  }
+}
+
+/** Keeps the streams of a proxy below a bandwidth together, each way. */
+export class FairPace {
+  readonly #clock: Clock
+  readonly #lanes: Readonly<Record<Direction, Lane>>
+
+  /** @param bandwidth bytes a second; a quarter of a second, or 64 KiB, at once */
+  constructor(bandwidth: number, clock: Clock) {
+    const burst = Math.max(64 * 1024, bandwidth / 4)
+    const now = clock.now()
+    this.#clock = clock
+    this.#lanes = { toService: new Lane(bandwidth, burst, now), toVisitor: new Lane(bandwidth, burst, now) }
+  }
+
+  /** For one stream. */
+  pacer(): Pacer {
+    const shares: Record<Direction, Share> = { toService: { until: 0 }, toVisitor: { until: 0 } }
+    return (bytes, direction) => this.#lanes[direction].spend(shares[direction], bytes, this.#clock.now())
+  }
+}
