@@ -427,6 +427,19 @@ describe('common fields of a proxy', () => {
     expect(lost).to.equal(false)
   })
 
+  it('idleTimeout leaves alone what the bandwidth holds back', async () => {
+    const server = await startServer()
+    const service = await startService((socket) => {
+      socket.on('end', () => socket.end(Buffer.alloc(200_000)))
+      socket.resume()
+    })
+    const fields = { idleTimeout: '1s', bandwidth: '50kB' }
+    const client = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local: service, ...fields }])
+    const visitor = await visit(visitorPort(client, 'x'))
+    visitor.end()
+    expect((await readAll(visitor)).length).to.equal(200_000)
+  })
+
   it('the PROXY header is ours, whatever header a visitor sends', async () => {
     const server = await startServer()
     let got = ''

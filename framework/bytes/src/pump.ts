@@ -39,6 +39,8 @@ export interface Pump {
   /** Bytes read from each side so far. */
   readonly aToB: number
   readonly bToA: number
+  /** Whether it reads nothing for now because `pace` said so. */
+  readonly paused: boolean
   /** Resets both streams. */
   reset(error?: Error): void
 }
@@ -113,6 +115,10 @@ class PacedStep implements RawReader {
     if (this.#timer === undefined) this.#from.resume()
   }
 
+  get waiting(): boolean {
+    return this.#timer !== undefined
+  }
+
   stop(): void {
     clearTimeout(this.#timer)
   }
@@ -160,6 +166,7 @@ interface Chain {
   readonly reader: RawReader
   readonly first: Step
   readonly stop: () => void
+  readonly paced: PacedStep | undefined
 }
 
 /** Joins the streams of one direction. */
@@ -188,7 +195,7 @@ const chain = (from: RawStream, to: RawStream, stages: Stages | undefined, fail:
     headed?.stop()
     paced?.stop()
   }
-  return { reader: paced ?? first, first, stop }
+  return { reader: paced ?? first, first, stop, paced }
 }
 
 /**
@@ -205,8 +212,8 @@ export const pump = (a: RawStream, b: RawStream, done: PumpDone, options: PumpOp
     a.reset()
     b.reset()
   }
-  const { reader: readA, first: there, stop: stopThere } = chain(a, b, aToB, reset)
-  const { reader: readB, first: back, stop: stopBack } = chain(b, a, bToA, reset)
+  const { reader: readA, first: there, stop: stopThere, paced: pacedA } = chain(a, b, aToB, reset)
+  const { reader: readB, first: back, stop: stopBack, paced: pacedB } = chain(b, a, bToA, reset)
   const closed = (stream: RawStream, error?: Error): void => {
     // A stream may close within its reset: then the other is told of first.
     open.delete(stream)
@@ -233,6 +240,9 @@ export const pump = (a: RawStream, b: RawStream, done: PumpDone, options: PumpOp
     },
     get bToA() {
       return back.bytes
+    },
+    get paused() {
+      return pacedA?.waiting === true || pacedB?.waiting === true
     },
     reset
   }
