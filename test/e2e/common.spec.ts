@@ -23,7 +23,7 @@ import {
   visitorPort
 } from './tunnel.js'
 
-type Fields = Partial<ProxyEntry> & Record<string, unknown>
+type Fields = Record<string, unknown>
 
 const failure = (promise: Promise<unknown>): Promise<Error & { code?: string }> =>
   promise.then(
@@ -53,7 +53,7 @@ const freePort = async (): Promise<number> => {
 const member = async (server: Server, id: string, fields: Fields = {}, local?: number): Promise<Client> =>
   startClient(
     portOf(server),
-    [{ name: 'web', kind: 'tcp', local: local ?? (await named(id)), group: 'web', ...fields }],
+    [{ name: 'web', kind: 'tcp', local: local ?? (await named(id)), group: 'web', ...fields } as ProxyEntry],
     {
       id
     }
