@@ -29,8 +29,11 @@ export const startHttpClient = (
 }
 
 /** An HTTP service on a free port. */
-export const startHttpService = async (listener: RequestListener): Promise<{ port: number; server: http.Server }> => {
-  const server = http.createServer(listener)
+/** A listener that answers later, or at once. */
+export type Answering = (...args: Parameters<RequestListener>) => unknown
+
+export const startHttpService = async (listener: Answering): Promise<{ port: number; server: http.Server }> => {
+  const server = http.createServer((request, response) => void listener(request, response))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   later(() => {

@@ -6,10 +6,11 @@ import type { AddressInfo, Socket } from 'node:net'
 import { createHash } from 'node:crypto'
 import { defineExtension } from '@rystra/plugin'
 import {
+  type Answering,
   ask,
   frontPort,
-  type Mirrored,
   mirror,
+  type Mirrored,
   sendRaw,
   startHttpClient,
   startHttpServer,
@@ -272,11 +273,7 @@ describe('http: heads', () => {
 describe('http: bodies', () => {
   afterEach(cleanUp)
 
-  const published = async (
-    listener: http.RequestListener,
-    spec: object = {},
-    options: object = {}
-  ): Promise<number> => {
+  const published = async (listener: Answering, spec: object = {}, options: object = {}): Promise<number> => {
     const { port: local } = await startHttpService(listener)
     return frontPort(
       await startHttpClient(await startHttpServer(options), [{ name: 'app', kind: 'http', local, ...spec }])

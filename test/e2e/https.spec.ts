@@ -39,25 +39,6 @@ let renewed: KeyPair
 let there: KeyPair
 let dir: string
 
-before(async function () {
-  this.timeout(30_000)
-  ca = await makeAuthority({ commonName: 'tests', bits: 2048 })
-  const names = ['app.example.org', '*.apps.example.org']
-  ;[here, renewed, there] = await Promise.all([
-    issueServer(ca, { commonName: 'app.example.org', names }),
-    issueServer(ca, { commonName: 'app.example.org', names }),
-    issueServer(ca, { commonName: 'own.example.org', names: ['own.example.org', '*.own.example.org'] })
-  ])
-})
-
-beforeEach(() => {
-  dir = mkdtempSync(path.join(tmpdir(), 'rystra-https-'))
-})
-afterEach(async () => {
-  await cleanUp()
-  rmSync(dir, { recursive: true, force: true })
-})
-
 const write = ({ cert, key }: KeyPair): { cert: string; key: string } => {
   writeFileSync(path.join(dir, 'here.crt'), cert)
   writeFileSync(path.join(dir, 'here.key'), key)
@@ -146,7 +127,30 @@ const own = (local: number | string, more: Record<string, unknown> = {}) => ({
 
 const startMirror = async (): Promise<number> => (await startHttpService((...args) => void mirror(...args))).port
 
+/** What each of the groups below begins and ends with. */
+const fixture = (): void => {
+  before(async function () {
+    this.timeout(30_000)
+    ca = await makeAuthority({ commonName: 'tests', bits: 2048 })
+    const names = ['app.example.org', '*.apps.example.org']
+    ;[here, renewed, there] = await Promise.all([
+      issueServer(ca, { commonName: 'app.example.org', names }),
+      issueServer(ca, { commonName: 'app.example.org', names }),
+      issueServer(ca, { commonName: 'own.example.org', names: ['own.example.org', '*.own.example.org'] })
+    ])
+  })
+  beforeEach(() => {
+    dir = mkdtempSync(path.join(tmpdir(), 'rystra-https-'))
+  })
+  afterEach(async () => {
+    await cleanUp()
+    rmSync(dir, { recursive: true, force: true })
+  })
+}
+
 describe('https that passes through', () => {
+  fixture()
+
   it('is the service’s own TLS, by name and wildcard, also HTTP/2 and many at once', async () => {
     const server = await serve()
     const client = await join(server, [
@@ -244,6 +248,8 @@ describe('https that passes through', () => {
 })
 
 describe('https that ends at the server', () => {
+  fixture()
+
   const published = async (options: Record<string, unknown> = {}, more: Partial<ServerOptions> = {}) => {
     const server = await serve({ certificates: [write(here)], ...options }, more)
     const client = await join(server, [
@@ -360,6 +366,8 @@ describe('https that ends at the server', () => {
 })
 
 describe('the port of https', () => {
+  fixture()
+
   it('stays open when the options change, and connections go on', async () => {
     const taken = net.createServer().listen(0, '127.0.0.1')
     await once(taken, 'listening')

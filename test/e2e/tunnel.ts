@@ -109,7 +109,7 @@ export const visitorPort = (client: Client, name: string): number => {
 }
 
 /** A service on a free port of loopback, or on a socket path. */
-export const startService = async (onConnection: (socket: net.Socket) => void, path?: string): Promise<number> => {
+export const startService = async (onConnection: (socket: net.Socket) => unknown, path?: string): Promise<number> => {
   const sockets = new Set<net.Socket>()
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket)

@@ -1,5 +1,5 @@
 import { defineExtension, type Listener, type ProxyKind, RystraError } from '@rystra/plugin'
-import { SharedPorts } from '@rystra/net'
+import { beginsRequest } from './begins-request.js'
 import { complete } from './expand.js'
 import { TrustedProxies } from './forwarded.js'
 import { Front, type World } from './front.js'
@@ -10,17 +10,11 @@ import { publish } from './publish.js'
 import { HttpSpec } from './spec.js'
 import { Table } from './table.js'
 
-/**
- * The ports of this process. A reload starts the next instance before it stops the last, and both have the same ports
- * for a moment: new connections are for the one that came last.
- */
-const ports = new SharedPorts()
-
 /** Services by host and path on one shared port. */
 export default defineExtension({
   name: 'proxy-http',
   options: HttpOptions,
-  setup({ registries, options, log, dir, role }) {
+  setup({ registries, options, log, dir, role, ports }) {
     let front: Front | undefined
     let world: World | undefined
     let listeners: Listener[] = []
@@ -65,7 +59,7 @@ export default defineExtension({
         for (const { host, port } of options.listen) {
           listeners.push(
             await ports.listenTcp(
-              { host, port, recognises: () => true, onSocket: (socket) => made.accept(socket) },
+              { host, port, recognises: beginsRequest, onSocket: (socket) => made.accept(socket) },
               closing.signal
             )
           )

@@ -15,22 +15,6 @@ let expired: KeyPair
 let other: KeyPair
 let world: World
 
-before(async function () {
-  this.timeout(30_000)
-  ca = await makeAuthority({ commonName: 'tests', bits: 2048, notBefore: new Date(Date.now() - 3 * year) })
-  ;[good, renewed, expired, other] = await Promise.all([
-    issueServer(ca, { commonName: 'app.example.org', names }),
-    issueServer(ca, { commonName: 'app.example.org', names: [...names, 'new.example.org'] }),
-    issueServer(ca, { commonName: 'app.example.org', names, notBefore: new Date(Date.now() - 2 * year), days: 30 }),
-    issueServer(ca, { commonName: 'other.example.org' })
-  ])
-})
-
-beforeEach(() => {
-  world = new World()
-})
-afterEach(() => world.close())
-
 /** The certificate that a visitor gets who asks for this name. */
 const serialOf = async (servername: string): Promise<string> => {
   const socket = await world.secure({ servername, ca: ca.cert })
@@ -47,7 +31,27 @@ const look = (): void => world.clock.advance(5000)
 const readAgain = (): Promise<void> =>
   until(() => world.logged.some(({ text }) => text.startsWith('certificate files were read again')))
 
+/** What each of the groups below begins and ends with. */
+const fixture = (): void => {
+  before(async function () {
+    this.timeout(30_000)
+    ca = await makeAuthority({ commonName: 'tests', bits: 2048, notBefore: new Date(Date.now() - 3 * year) })
+    ;[good, renewed, expired, other] = await Promise.all([
+      issueServer(ca, { commonName: 'app.example.org', names }),
+      issueServer(ca, { commonName: 'app.example.org', names: [...names, 'new.example.org'] }),
+      issueServer(ca, { commonName: 'app.example.org', names, notBefore: new Date(Date.now() - 2 * year), days: 30 }),
+      issueServer(ca, { commonName: 'other.example.org' })
+    ])
+  })
+  beforeEach(() => {
+    world = new World()
+  })
+  afterEach(() => world.close())
+}
+
 describe('a host with a certificate here', () => {
+  fixture()
+
   it('gets visitors by https to the kind http, and says who, how and for whom', async () => {
     await world.start({ certificates: [world.pair('server', good)] })
     for (const [servername, offered, alpn] of [
@@ -173,6 +177,8 @@ describe('a host with a certificate here', () => {
 })
 
 describe('certificate files', () => {
+  fixture()
+
   it('are read again, and connections that are up go on', async () => {
     await world.start({ certificates: [world.pair('server', good)] })
     const visitor = await world.secure({ servername: 'app.example.org', ca: ca.cert })

@@ -6,10 +6,6 @@ import { clientHello, outcome, until, World } from './world.js'
 const alert = (description: number): Buffer => Buffer.from([0x15, 3, 3, 0, 2, 2, description])
 
 let world: World
-beforeEach(() => {
-  world = new World()
-})
-afterEach(() => world.close())
 
 /** Sends these bytes, and answers with what came back. */
 const told = async (bytes: Buffer | string) => {
@@ -19,7 +15,17 @@ const told = async (bytes: Buffer | string) => {
   return over
 }
 
+/** What each of the groups below begins and ends with. */
+const fixture = (): void => {
+  beforeEach(() => {
+    world = new World()
+  })
+  afterEach(() => world.close())
+}
+
 describe('a visitor of the TLS port', () => {
+  fixture()
+
   it('comes through to whom it names, with every byte and address', async () => {
     await world.start()
     const { address } = await world.publish({ host: ['app.example.org', '*.example.org'] })
@@ -149,6 +155,8 @@ describe('a visitor of the TLS port', () => {
 })
 
 describe('visitors who take their time', () => {
+  fixture()
+
   it('are closed at the deadline, which bytes do not put off', async () => {
     await world.start({ handshakeTimeout: 2000 })
     const socket = await world.connect()

@@ -8,10 +8,6 @@ import proxyHttps from '../src/index.js'
 import { outcome, World } from './world.js'
 
 let world: World
-beforeEach(() => {
-  world = new World()
-})
-afterEach(() => world.close())
 
 const certificates = [{ hosts: ['app.example.org', '*.wild.example.org'] }]
 
@@ -23,7 +19,17 @@ const tapOf = (hook: string) => {
   return taps[0]?.fn as ((context: unknown) => unknown) | undefined
 }
 
+/** What each of the groups below begins and ends with. */
+const fixture = (): void => {
+  beforeEach(() => {
+    world = new World()
+  })
+  afterEach(() => world.close())
+}
+
 describe('requests that came without TLS', () => {
+  fixture()
+
   it('are sent to https where it serves their host', async () => {
     await world.start({ certificates, redirect: true })
     const answer = tapOf('onRequest') as (context: RequestContext) => Respond | undefined
@@ -51,6 +57,8 @@ describe('requests that came without TLS', () => {
 })
 
 describe('ports that send all to https', () => {
+  fixture()
+
   /** A free port that nobody takes: its number has to be known before. */
   const freePort = async (): Promise<number> => {
     const server = net.createServer().listen(0, '127.0.0.1')
@@ -118,6 +126,8 @@ describe('ports that send all to https', () => {
 })
 
 describe('responses over TLS', () => {
+  fixture()
+
   it('say for how long https is to be kept to, for the hosts whose TLS ends here', async () => {
     await world.start({ certificates, hsts: { maxAge: 60, includeSubDomains: true, preload: true } })
     await world.publish({ host: 'passed.example.org' })
