@@ -47,6 +47,9 @@ const common = (config: QuicheConfig, options: QuicOptions): QuicheConfig => {
 
 const bytes = (pem: string): Buffer => Buffer.from(pem)
 
+/** Streams that a client may have open towards the server. */
+const CLIENT_STREAMS = 1024
+
 /** Settings of connections that are accepted. `ticketKey` (48 bytes) is what they are resumed with. */
 export const serverConfig = (
   quiche: Quiche,
@@ -62,7 +65,11 @@ export const serverConfig = (
   config.setTicketKey(ticketKey)
   // A certificate out of a ticket proves nothing before the handshake is done.
   if (options.earlyData && !asks) config.enableEarlyData()
-  return common(config, options)
+  common(config, options)
+  // Visitors are the server's to open; a client has one for control and one for each visit. Before it is known who it is, each
+  // may hold a window of memory.
+  config.setInitialMaxStreamsBidi(Math.min(options.maxStreams, CLIENT_STREAMS))
+  return config
 }
 
 type WithCertificates = typeof tls & { getCACertificates?(type: 'default'): string[] }
