@@ -78,7 +78,7 @@ export const errorTable = {
   'tls.unknown-name': row('nobody answers for the host that was asked for', 'stream', false, 6, 'publish it with a proxy of kind https, or give a certificate for it and publish it with kind http'),
   'tls.expired': row('the certificate of the other side is not valid now', 'session', false, 5, 'renew it, and check the clocks of both machines'),
   'tls.revoked': row('the certificate of the other side was revoked', 'session', false, 5, 'get a new one'),
-  'tls.terminated': row('TLS does not reach from this client to the server, it ends in between', 'session', false, 5, 'somebody may be in between; if a reverse proxy or CDN is meant to be there, set `tlsTerminated: true` in client.connect'),
+  'tls.terminated': row('no TLS reaches from this client to the server, it ends in between', 'session', false, 5, 'somebody may be in between; if a reverse proxy or CDN is meant to be there, set `tlsTerminated: true` in client.connect'),
   'tls.certificate-required': row('the server wants a certificate of the client', 'session', false, 5, 'give `cert` and `key`; `rystra cert:client` makes them'),
   'tls.files': row('certificate or key cannot be used', 'process', false, 2, 'check the files named; `rystra cert:show` tells what is in them'),
   'cert.exists': row('a file of this name exists already', 'process', false, 2, 'choose another name, or overwrite it with --force'),
