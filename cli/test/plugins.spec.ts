@@ -91,14 +91,14 @@ describe('plugins:add', function () {
     const registry = process.env['npm_config_registry']
     process.env['npm_config_registry'] = 'http://127.0.0.1:1/'
     try {
-      await add(dir, '@rystra/transport-tcp', { onResolved: ({ name, from }) => found.push(`${name} ${from}`) })
+      await add(dir, '@rystra/proxy-tcp', { onResolved: ({ name, from }) => found.push(`${name} ${from}`) })
     } finally {
       if (registry === undefined) delete process.env['npm_config_registry']
       else process.env['npm_config_registry'] = registry
     }
-    expect(found).to.deep.equal(['@rystra/transport-tcp checkout'])
-    expect(JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')).dependencies['@rystra/transport-tcp']).to.match(
-      /^file:.*transport-tcp$/
+    expect(found).to.deep.equal(['@rystra/proxy-tcp checkout'])
+    expect(JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')).dependencies['@rystra/proxy-tcp']).to.match(
+      /^file:.*proxy-tcp$/
     )
   })
 

@@ -11,7 +11,7 @@ import { usageKnown } from './usage.js'
 
 const short: BenchOptions = {
   json: false,
-  only: ['direct', 'yamux'],
+  only: ['=direct', '=rystra-direct', '=rystra-yamux'],
   peers: ['none'],
   measures: new Set(measures),
   rounds: 1,

@@ -27,7 +27,7 @@ const worker = (scratch: Scratch, name: string): Remote => {
 
 const wanted = (options: BenchOptions): { peers: Peer[]; absent: Absent[] } => {
   const among = (names: readonly string[], name: string): boolean =>
-    names.length === 0 || names.some((part) => name.includes(part))
+    names.length === 0 || names.some((part) => (part.startsWith('=') ? name === part.slice(1) : name.includes(part)))
   const asked = [baseline, ...own, ...others.filter(({ name }) => among(options.peers, name))].filter(({ name }) =>
     among(options.only, name)
   )

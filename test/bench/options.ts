@@ -31,7 +31,7 @@ const usage = `npm run bench [-- options]
 
   --quick           short windows and few rounds: a look, not a result
   --json            one JSON object on stdout; the table goes to stderr
-  --only a,b        routes whose name has one of these in it: direct, rystra, yamux, haproxy …
+  --only a,b        routes whose name has one of these in it, or is =it: direct, rystra, =rystra-tls-yamux …
   --peers a,b       peers to look for; \`none\` for our own routes alone
   --measure a,b     ${measures.join(', ')}
   --rounds n        rounds of every route in turn (default 5, quick 2)

@@ -1,66 +1,19 @@
 import { expect } from 'chai'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import net, { type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { cleanEnv, type Event } from '../command.js'
 import { Folders } from '../folder.js'
 import { build, checkout, must, published } from './built.js'
-
-const hours = fileURLToPath(new URL('../fixtures/hook-hours', import.meta.url))
-
-/** Nobody is there: what asks the registry fails. */
-const offline = { npm_config_registry: 'http://127.0.0.1:1/', npm_config_fetch_retries: '0' }
 
 /** As published: what is in the tarballs has to be all that is needed, and is told apart from the checkout. */
 describe('packed into tarballs and installed in an empty folder', function () {
   this.timeout(300_000)
   const folders = new Folders()
-  const children: ChildProcess[] = []
-  const services: net.Server[] = []
-  /** The project, which the first test makes and the next one goes on with. */
-  let project = ''
   before(build)
-  afterEach(async () => {
-    for (const child of children.splice(0)) {
-      if (child.exitCode !== null || child.signalCode !== null) continue
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    }
-    for (const service of services.splice(0)) service.close()
-  })
   after(() => folders.clean())
-
-  /** A command of the project that goes on, when it has told an event of this name. */
-  const start = async (args: string[], name: string): Promise<{ child: ChildProcess; event: Event }> => {
-    const bin = join(project, 'node_modules/.bin/rystra')
-    const child = spawn(process.execPath, [bin, ...args, '--json'], {
-      cwd: project,
-      env: cleanEnv(offline),
-      stdio: ['ignore', 'pipe', 'inherit']
-    })
-    children.push(child)
-    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
-    const event = await new Promise<Event>((resolve, reject) => {
-      lines.on('line', (line) => {
-        const told = JSON.parse(line) as Event
-        if (told.event === name) resolve(told)
-        else if (told.event === 'error') reject(new Error(line))
-      })
-      lines.once('close', () => reject(new Error(`it ended before the event ${name}`)))
-    })
-    return { child, event }
-  }
-
-  const stop = async (child: ChildProcess): Promise<number | null> => {
-    child.kill('SIGINT')
-    await once(child, 'exit')
-    return child.exitCode
-  }
 
   const pack = async (): Promise<string[]> => {
     const to = folders.make()
@@ -166,46 +119,6 @@ describe('packed into tarballs and installed in an empty folder', function () {
       await once(server, 'exit')
     }
     expect(server.exitCode).to.equal(0)
-    project = dir
-  })
-
-  it('plugins:add of a tarball, serve and connect work there, and bytes come back through the public port', async function () {
-    // The test before this one says what is wrong.
-    if (project === '') this.skip()
-    const rystra = (...args: string[]): Promise<string> =>
-      must(process.execPath, [join(project, 'node_modules/.bin/rystra'), ...args], project, offline)
-    const to = folders.make()
-    const [{ filename }] = JSON.parse(
-      await must('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', to, hours], checkout)
-    ) as [{ filename: string }]
-    expect(await rystra('plugins:add', join(to, filename))).to.include('rystra-hook-hours@1.2.0 (from the tarball')
-    expect(existsSync(join(project, 'node_modules/rystra-hook-hours/index.js'))).to.equal(true)
-    const { extensions } = JSON.parse(await rystra('plugins:list', '--json'))
-    expect(extensions.map(({ name }: { name: string }) => name)).to.include.members(['mine', 'hours'])
-
-    const service = net.createServer({ allowHalfOpen: true }, (socket) => socket.on('error', () => {}).pipe(socket))
-    services.push(service.listen(0, '127.0.0.1'))
-    await once(service, 'listening')
-    const file = join(project, 'rystra.config.yaml')
-    const edit = (from: string, by: string): void => {
-      const text = readFileSync(file, 'utf8')
-      expect(text).to.include(from)
-      writeFileSync(file, text.replace(from, by))
-    }
-    edit('host: 127.0.0.1, port: 7000 }', 'host: 127.0.0.1, port: 0 }')
-    edit("local: '127.0.0.1:3000', port: 20080", `local: '127.0.0.1:${(service.address() as AddressInfo).port}'`)
-    const server = await start(['serve'], 'listening')
-    edit("host: '127.0.0.1', port: 7000", `host: '127.0.0.1', port: ${server.event['port']}`)
-    const client = await start(['connect'], 'published')
-
-    const [host, port] = String(client.event['address']).split(':')
-    const visitor = net.connect({ host, port: Number(port) })
-    const bytes = randomBytes(300_000)
-    visitor.end(bytes)
-    const chunks: Buffer[] = []
-    for await (const chunk of visitor) chunks.push(chunk as Buffer)
-    expect(Buffer.concat(chunks).equals(bytes)).to.equal(true)
-    for (const { child } of [client, server]) expect(await stop(child)).to.equal(0)
   })
 
   it('each package has what its exports name, and a README', async () => {

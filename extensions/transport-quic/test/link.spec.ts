@@ -96,7 +96,9 @@ describe('a link of quic', () => {
     await until(() => link.streams === 0 && listening.links[0]?.streams === 0, 'no stream to be left')
   })
 
-  it('finds out what size of packets gets through', async () => {
+  it('finds out what size of packets gets through', async function () {
+    // Six seconds of probes where nothing else runs.
+    this.timeout(40_000)
     const { relay, link, server } = await linked({ maxPacket: 1350 })
     relay.passes = (packet) => packet.length <= 1300
     const sizes = (): number[] => [link, server].map((each) => (each as QuicLink).mtu.size)
