@@ -25,7 +25,9 @@ export interface World {
 }
 
 const fromKey = Symbol('from')
-type Known = { [fromKey]?: From }
+const lastKey = Symbol('last')
+/** What is known of a connection: how its visitor came, and the answer to what was asked last. */
+type Known = { [fromKey]?: From; [lastKey]?: ServerResponse }
 
 /** Takes visitors' connections, and makes exchanges of what is asked on them. */
 export class Front {
@@ -53,8 +55,8 @@ export class Front {
     this.#h1.maxHeadersCount = 0
     this.#h1.on('request', (request, response) => this.#exchange(request, response))
     this.#h1.on('checkContinue', (request, response) => this.#exchange(request, response, { expect: true }))
-    this.#h1.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
-    this.#h1.on('connect', (request, socket) => this.#refuseConnect(request, socket))
+    this.#h1.on('upgrade', (request, socket, head) => inTurn(socket, () => this.#upgrade(request, socket, head)))
+    this.#h1.on('connect', (request, socket) => inTurn(socket, () => this.#refuseConnect(request, socket)))
     this.#h1.on('clientError', (error, socket) => this.#misunderstood(error, socket))
     // Node watches the time of heads on servers that listen; this one is given its connections.
     this.#h1.emit('listening')
@@ -139,6 +141,7 @@ export class Front {
       return
     }
     const exchange = new Exchange(this.#world, request, response, from, besides)
+    ;(request.socket as Known)[lastKey] = response
     // Of requests that were sent ahead, each is begun when those before it are answered.
     if (response.socket === null) response.once('socket', () => exchange.start())
     else exchange.start()
@@ -221,6 +224,26 @@ export class Front {
     for (const connection of this.#connections) connection.destroy()
     for (const session of this.#sessions) session.destroy(new RystraError('session.closing', { side: 'server' }))
   }
+}
+
+/**
+ * Calls `go` when whatever was asked before on this connection is answered: Node hands a connection out as soon as it has
+ * read the request, and looks after those answers no more.
+ */
+const inTurn = (socket: Duplex & { _httpMessage?: ServerResponse | null }, go: () => void): void => {
+  const last = (socket as Known)[lastKey]
+  if (last === undefined || socket._httpMessage == null) {
+    go()
+    return
+  }
+  const onDrain = (): void => void socket._httpMessage?.emit('drain')
+  socket.on('drain', onDrain)
+  last.once('close', () => {
+    socket.off('drain', onDrain)
+    // The time for which a connection may be idle began with that answer.
+    if ('setTimeout' in socket) (socket as Socket).setTimeout(0)
+    if (socket.writable) go()
+  })
 }
 
 /** One protocol, which is not HTTP itself. */
