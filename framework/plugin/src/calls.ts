@@ -38,7 +38,7 @@ export interface HookCalls {
   /** `undefined` when no tap concerns the stream: then it keeps the fast path. */
   dataTap(stream: StreamInfo, direction: Direction): DataTap | undefined
   closeStream(context: CloseStreamContext): void
-  /** `undefined` at once, without a promise, when nobody taps. A tap that fails denies. */
+  /** `undefined` at once, without a promise, when nobody taps. Rejects with `hook.*` when a tap fails: the service is not asked then. */
   request(context: RequestContext): Promise<Deny | Respond | undefined> | undefined
   /** The same. Rejects with `hook.*` when a tap fails: then there is no response. */
   response(context: ResponseContext): Promise<void> | undefined

@@ -154,8 +154,7 @@ export class Calls implements HookCalls {
   }
 
   request(context: RequestContext): Promise<Deny | Respond | undefined> | undefined {
-    if (!this.#request.isUsed()) return undefined
-    return this.#request.promise(context).catch((error: unknown) => ({ deny: messageOf(error) }))
+    return this.#request.isUsed() ? this.#request.promise(context) : undefined
   }
 
   response(context: ResponseContext): Promise<void> | undefined {

@@ -132,7 +132,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     answer:
       '`{ deny: reason, retryAfter? }` refuses with 403, or with 429 where `retryAfter` says when to try again; `{ respond: { status, headers?, body? } }` answers instead of the service. The first one wins. Nothing: go on. `target` and `headers` may be changed in place.',
     nobody: 'Go on, without waiting.',
-    failure: 'The request is refused with 403.'
+    failure: 'The visitor gets 500 (`hook.failed`, `hook.timeout`), and the service is not asked.'
   },
   onResponse: {
     type: 'AsyncSeriesHook',
@@ -144,7 +144,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     args: { context: 'ResponseContext' },
     answer: 'Nothing; what a tap returns is ignored. `status` and `headers` may be changed in place.',
     nobody: 'Go on, without waiting.',
-    failure: 'The visitor gets 502 instead of the response.'
+    failure: 'The visitor gets 500 (`hook.failed`, `hook.timeout`) instead of the response.'
   },
   onCloseRequest: {
     type: 'SyncHook',
