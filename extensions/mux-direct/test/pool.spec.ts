@@ -35,7 +35,7 @@ const join = async (): Promise<[net.Socket, net.Socket]> => {
 const linkOf = (duplex: Duplex): ByteLink => ({ kind: 'bytes', duplex, peer: { address: '127.0.0.1', port: 1 } })
 
 const until = async (holds: () => boolean, what: string): Promise<void> => {
-  const deadline = Date.now() + 4000
+  const deadline = Date.now() + 25_000
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(`gave up waiting until ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 1))

@@ -22,7 +22,7 @@ export const cleanUp = (): void => {
 }
 
 /** Waits for a condition, turn by turn of the event loop. */
-export const until = async (met: () => boolean, what: string, ms = 5000): Promise<void> => {
+export const until = async (met: () => boolean, what: string, ms = 25_000): Promise<void> => {
   const started = performance.now()
   while (!met()) {
     if (performance.now() - started > ms) throw new Error(`waited in vain for ${what}`)

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { HostPort, QuicheConnection } from './binding.js'
 import type { Datagrams } from './datagrams.js'
 import type { LinkHost } from './link-host.js'
@@ -25,7 +24,7 @@ interface Sending {
 export class Outbox {
   readonly #of: Sending
   readonly #host: LinkHost
-  #again = 0
+  #pausing = false
 
   constructor(of: Sending, host: LinkHost) {
     this.#of = of
@@ -49,16 +48,18 @@ export class Outbox {
   probe(to: HostPort): void {
     const { connection, mtu, datagrams } = this.#of
     const probe = mtu.probe()
-    const now = performance.now()
-    if (probe === undefined || now < this.#again || !datagrams.probe(probe)) return
-    this.#again = now + PAUSE
+    if (probe === undefined || this.#pausing || !datagrams.probe(probe)) return
     const packet = this.#host.slot().subarray(0, probe.size)
     const sent = connection.send(packet)
     if (sent !== null) this.#host.send(packet, sent[0], to, false)
     // Less was sent than was asked for: there was no room in the window. Another time.
     if (sent === null || sent[0] < probe.size - SLACK) {
       datagrams.purge()
-      setTimeout(() => this.#of.wake(), PAUSE).unref()
+      this.#pausing = true
+      setTimeout(() => {
+        this.#pausing = false
+        this.#of.wake()
+      }, PAUSE).unref()
     } else mtu.sent(probe, sent[0])
   }
 }

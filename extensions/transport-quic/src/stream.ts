@@ -1,7 +1,6 @@
-import type { RawReader, RawStream } from '@rystra/bytes'
+import { type FacedStream, RawFace, type RawReader } from '@rystra/bytes'
 import { RystraError } from '@rystra/plugin'
 import { type QuicheConnection, READ, WRITE } from './binding.js'
-import { QuicDuplex } from './duplex.js'
 import { Reset } from './errors.js'
 import { borrow } from './scratch.js'
 
@@ -28,13 +27,13 @@ export interface StreamHost {
 }
 
 /** One stream of QUIC. Its {@link duplex} is the same one for those who want Node's. */
-export class QuicStream implements RawStream {
+export class QuicStream implements FacedStream {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
   closed = false
 
   readonly id: number
-  readonly duplex: QuicDuplex
+  readonly duplex: RawFace
   readonly #host: StreamHost
   #reader: RawReader | undefined
   #paused = false
@@ -55,7 +54,7 @@ export class QuicStream implements RawStream {
   constructor(id: number, host: StreamHost) {
     this.id = id
     this.#host = host
-    this.duplex = new QuicDuplex(this)
+    this.duplex = new RawFace(this, { givesMemory: true })
   }
 
   /** Somebody has to read it, and does not. */

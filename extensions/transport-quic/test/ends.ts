@@ -92,7 +92,7 @@ export const dialTo = async (
 }
 
 /** Waits until something holds; looks once in each turn of the event loop. */
-export const until = async (holds: () => boolean, what: string, ms = 10_000): Promise<void> => {
+export const until = async (holds: () => boolean, what: string, ms = 25_000): Promise<void> => {
   const end = performance.now() + ms
   while (!holds()) {
     if (performance.now() > end) throw new Error(`waited in vain for ${what}`)

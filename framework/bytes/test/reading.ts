@@ -1,7 +1,7 @@
 import type { RawReader, RawStream, Verdict } from '../src/index.js'
 
 /** Waits until something holds, a turn of the event loop at a time. */
-export const until = async (holds: () => boolean, what: string, ms = 5000): Promise<void> => {
+export const until = async (holds: () => boolean, what: string, ms = 25_000): Promise<void> => {
   const deadline = Date.now() + ms
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(`gave up waiting until ${what}`)

@@ -53,7 +53,7 @@ export const realClock: Clock = {
 }
 
 export const until = async (holds: () => boolean, what: string): Promise<void> => {
-  const deadline = Date.now() + 4000
+  const deadline = Date.now() + 25_000
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(`gave up waiting until ${what}`)
     await new Promise((resolve) => setImmediate(resolve))

@@ -8,7 +8,7 @@ export interface KitCase<Subject> {
   readonly alone: boolean
   /** Whether the case is about what the subject says of itself: that it makes streams, say. @default always */
   applies?(subject: Subject): boolean
-  /** Rejects unless the subject does it. `timeout` in ms, for any one thing in it. @default 5000 */
+  /** Rejects unless the subject does it. `timeout` in ms, for any one thing in it. @default 15000 */
   run(subject: Subject, timeout?: number): Promise<void>
 }
 
@@ -24,7 +24,7 @@ export interface KitOptions {
   readonly title?: string
   /** Cases that the implementation need not pass, by name, each with the reason. It is shown. */
   readonly skip?: Readonly<Record<string, string>>
-  /** Milliseconds that any one thing in a case may take. @default 5000 */
+  /** Milliseconds that any one thing in a case may take. @default 15000 */
   readonly timeout?: number
   /** @default the global `describe` and `it` */
   readonly runner?: Runner
@@ -71,7 +71,7 @@ export const defineKit = <Subject>(kind: string, all: readonly KitCase<Subject>[
   const known = new Set(all.map(({ name }) => name))
   if (known.size !== all.length) throw new TypeError(`${kind}: two cases have one name`)
   const kit = (subject: Subject, options: KitOptions = {}): void => {
-    const { title = kind, skip = {}, timeout = 5_000, runner = globalThis as unknown as Runner } = options
+    const { title = kind, skip = {}, timeout = 15_000, runner = globalThis as unknown as Runner } = options
     const cases = all.filter(({ applies }) => applies?.(subject) ?? true)
     checkSkips(title, skip, new Set(cases.map(({ name }) => name)))
     runner.describe(title, () => {

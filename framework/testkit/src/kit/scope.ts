@@ -10,8 +10,8 @@ export class Scope {
   readonly #closers: (() => unknown)[] = []
   readonly #over = new AbortController()
 
-  /** @param timeout milliseconds that any one thing may take. @default 5000 */
-  constructor(readonly timeout = 5_000) {
+  /** @param timeout milliseconds that any one thing may take. @default 15000 */
+  constructor(readonly timeout = 15_000) {
     setMaxListeners(0, this.#over.signal)
   }
 
