@@ -19,8 +19,8 @@ import type { Routes } from './routes.js'
 /** Milliseconds somebody who is turned away has to take our last words. */
 const FAREWELL = 1000
 
-/** What a proxy that passes through takes visitors with. */
-export type PassOn = (visitor: Socket, info: VisitorInfo) => void
+/** What a proxy that passes through takes visitors with. See `PublishHost.relay`. */
+export type PassOn = (visitor: Socket, info: VisitorInfo, elsewhere?: () => boolean) => void
 
 /** A fatal alert in the clear, RFC 8446 §6. */
 const alert = (description: number): Buffer => Buffer.from([0x15, 3, 3, 0, 2, 2, description])
@@ -64,6 +64,19 @@ export const visitorOf = (socket: Socket): VisitorInfo => ({
   port: socket.remotePort ?? 0,
   to: { host: socket.localAddress ?? 'unknown', port: socket.localPort ?? 0 }
 })
+
+/** Gives a visitor to another member of a group that has not been tried; says whether there was one. */
+const elsewhere = (visitor: Socket, info: VisitorInfo, claim: Claim<PassOn>, first: PassOn): (() => boolean) => {
+  const tried = new Set([first])
+  const next = (): boolean => {
+    const passOn = visitor.destroyed ? undefined : claim.pick(info, tried)
+    if (passOn === undefined) return false
+    tried.add(passOn)
+    passOn(visitor, info, next)
+    return true
+  }
+  return next
+}
 
 /** Takes visitors of the TLS port, reads whom they want, and passes them on. */
 export class Front {
@@ -155,7 +168,8 @@ export class Front {
       return
     }
     this.#newcomers.admit(socket)
-    passOn(socket, info)
+    if (route.size > 1) passOn(socket, info, elsewhere(socket, info, route, passOn))
+    else passOn(socket, info)
   }
 
   #routeOf(words: ClientHello): Route | Refusal {

@@ -36,7 +36,7 @@ export const publish = async (spec: HttpsSpec, host: PublishHost, world: World):
   const { routes, policy, certificates } = world
   const owner = host.session.identity.id
   const names = namesOf(spec, world.baseDomain)
-  const passOn: PassOn = (visitor, info) => host.relay(visitor, info)
+  const passOn: PassOn = (visitor, info, elsewhere) => host.relay(visitor, info, elsewhere)
   const leave: (() => void)[] = []
   const gone = (): void => {
     for (const one of leave.splice(0)) one()

@@ -62,6 +62,8 @@ export interface OpenStreamOptions {
    * about it, and limits do not count it. `info` says where visitors come to. @default false
    */
   readonly carrier?: boolean
+  /** Milliseconds to wait for the service. @default 30000 */
+  readonly patience?: number
 }
 
 /** A visitor that was let in without a stream of its own: one of many that share a stream, as those of UDP do. */
@@ -127,8 +129,14 @@ export interface PublishHost {
    * `ReachHost.stream.details`, or throws what the visiting client is told. Rejects with `proxy.claimed`.
    */
   acceptVisits(name: string, admit: (visit: Visit) => Details | Promise<Details>): Promise<void>
-  /** Opens a stream for a visitor and relays it until both are done: onOpenStream, header, relay, onCloseStream. */
-  relay(visitor: Duplex, info: VisitorInfo): void
+  /**
+   * Opens a stream for a visitor and relays it until both are done: onOpenStream, header, relay, onCloseStream.
+   *
+   * @param elsewhere for those whom several proxies could serve: called when the service of this one cannot be reached
+   * within 5 s, and nothing of the visitor was taken. Gives the visitor to another proxy, or says that there is none;
+   * then it is reset. Whom a hook refuses is reset without.
+   */
+  relay(visitor: Duplex, info: VisitorInfo, elsewhere?: () => boolean): void
   /**
    * Opens a stream for a visitor, for kinds that do not relay byte by byte. Resolves when the service is reached;
    * rejects with `stream.*`. End or destroy the stream when it is done.
