@@ -48,12 +48,17 @@ export const askH1 = (question: Question, stream: Duplex, maxHeadSize: number, l
     over = true
     listener.onFailure(error)
   }
-  request.on('error', fail)
+  let answered: IncomingMessage | undefined
+  request.on('error', (error) => {
+    // What comes behind a whole answer costs its connection, and not the answer.
+    if (answered?.complete !== true) fail(error)
+  })
   request.on('continue', () => listener.onContinue())
   request.on('information', ({ statusCode, rawHeaders }) => {
     if (statusCode !== 100) listener.onInformation(statusCode, pairs(rawHeaders))
   })
   request.on('response', (response) => {
+    answered = response
     response.on('error', fail)
     response.on('end', () => {
       over = true

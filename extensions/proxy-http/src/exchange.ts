@@ -167,7 +167,6 @@ export class Exchange implements Asker {
     }
     this.#hooked(status, answer, (changed, fields) => {
       this.#wait(this.#world.options.bodyTimeout)
-      if (answer.length !== undefined) fields.push(['Content-Length', answer.length])
       // Without the rest of the body the next request could not be found: nobody waits for what may never come.
       const waiting = this.#besides.expect === true && !this.#reply.wentOn && !this.#bodyEnded
       this.#reply.pass(answer, changed, fields, waiting, () => this.#timer?.refresh())

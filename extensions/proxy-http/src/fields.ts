@@ -104,7 +104,20 @@ export const flat = (fields: readonly HeaderField[]): string[] => {
   return raw
 }
 
-/** As Node's HTTP/2 takes them: by name, several values of one name in a list. */
+/** Fields of which Node's HTTP/2 sends one, and throws at two. */
+const singles = new Set(
+  (
+    'access-control-allow-credentials access-control-max-age access-control-request-method age authorization ' +
+    'content-encoding content-language content-location content-md5 content-range content-type date dnt etag expires ' +
+    'from if-match if-modified-since if-none-match if-range if-unmodified-since last-modified location max-forwards ' +
+    'range referer retry-after tk upgrade-insecure-requests user-agent x-content-type-options'
+  ).split(' ')
+)
+
+/**
+ * As Node's HTTP/2 takes them: by name, several values of one name in a list, or in one field where there may be only one:
+ * by RFC 9110 §5.3 that is the same.
+ */
 export const byName = (fields: readonly HeaderField[]): Record<string, string | string[]> => {
   const named: Record<string, string | string[]> = Object.create(null)
   for (const [name, value] of fields) {
@@ -112,7 +125,7 @@ export const byName = (fields: readonly HeaderField[]): Record<string, string | 
     const there = named[lower]
     if (there === undefined) named[lower] = value
     else if (Array.isArray(there)) there.push(value)
-    else named[lower] = [there, value]
+    else named[lower] = singles.has(lower) ? `${there}, ${value}` : [there, value]
   }
   return named
 }

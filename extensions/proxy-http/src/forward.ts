@@ -1,8 +1,9 @@
-import type { VisitorInfo } from '@rystra/plugin'
+import { RystraError, type VisitorInfo } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import type { Asked, Listener, Question } from './ask.js'
 import { askH1 } from './ask-h1.js'
 import { askH2 } from './ask-h2.js'
+import { Problem } from './problem.js'
 import type { HttpProxy } from './proxy.js'
 
 /** Methods that do the same when done twice, RFC 9110 §9.2.2. */
@@ -82,6 +83,17 @@ export class Forwarding {
     this.#go((listener) => askH1(this.#question, stream, this.#maxHeadSize, listener), kept && this.#again)
   }
 
+  /** What cannot be said to the visitor in its version of HTTP ends this request, and nothing else. */
+  #passOn(act: () => void): void {
+    try {
+      act()
+    } catch (cause) {
+      this.#asked?.abort()
+      const error = new RystraError('stream.reset', { side: 'client', detail: (cause as Error).message, cause })
+      this.#fail(new Problem(502, 'the service answered with a head that cannot be passed on', error))
+    }
+  }
+
   /** @param repeat whether it may be sent once more, over a new stream, should nothing come back */
   #go(ask: (listener: Listener) => Asked, repeat: boolean): void {
     if (this.#over) return
@@ -90,10 +102,10 @@ export class Forwarding {
     try {
       this.#asked = ask({
         onContinue: () => asker.onContinue(),
-        onInformation: (status, fields) => asker.onInformation(status, fields),
+        onInformation: (status, fields) => this.#passOn(() => asker.onInformation(status, fields)),
         onAnswer: (answer) => {
           answered = true
-          asker.onAnswer(answer)
+          this.#passOn(() => asker.onAnswer(answer))
         },
         onUpgrade: (answer, stream, head) => asker.onUpgrade(answer, stream, head),
         onFailure: (error) => {

@@ -45,7 +45,7 @@ export const problemOf = (cause: unknown): Problem => {
 
 /** A service that breaks the rules of HTTP, or breaks off. */
 export const serviceProblem = (cause: Error & { code?: string }): Problem => {
-  if (isRystraError(cause)) return problemOf(cause)
+  if (isRystraError(cause) || cause instanceof Problem) return problemOf(cause)
   const parsed = cause.code?.startsWith('HPE_') === true || cause.code === 'ERR_INVALID_CHAR'
   const detail = parsed ? 'its answer is not HTTP' : undefined
   const error = new RystraError('stream.reset', { side: 'client', ...(detail === undefined ? {} : { detail }), cause })

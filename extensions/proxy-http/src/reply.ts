@@ -32,6 +32,12 @@ export class Reply {
     return 'assignSocket' in this.#response ? this.#response : undefined
   }
 
+  /** Whether an answer of this status has no body. */
+  #isBare(status: number): boolean {
+    const { method } = (this.#response.req ?? {}) as { method?: string }
+    return status === 204 || status === 304 || method === 'HEAD' || (status === 205 && this.#h1 === undefined)
+  }
+
   /** Whether all of it has gone out. */
   get wasWhole(): boolean {
     // An HTTP/2 stream that was reset says that it is finished, too.
@@ -56,18 +62,19 @@ export class Reply {
   }
 
   #head(status: number, message: string, fields: string[] | readonly HeaderField[], close: boolean): void {
-    this.begun = true
     this.status = status
     const pairs = fields.length > 0 && Array.isArray(fields[0])
     const h1 = this.#h1
     if (h1 === undefined) {
       const list = pairs ? (fields as HeaderField[]) : paired(fields as string[])
       this.#response.writeHead(status, byName(list) as never)
-      return
+    } else {
+      const raw = pairs ? flat(fields as HeaderField[]) : (fields as string[])
+      if (close) raw.push('Connection', 'close')
+      h1.writeHead(status, message, raw)
     }
-    const raw = pairs ? flat(fields as HeaderField[]) : (fields as string[])
-    if (close) raw.push('Connection', 'close')
-    h1.writeHead(status, message, raw)
+    // Not when that throws: another head may be written then.
+    this.begun = true
   }
 
   /** Answers with a page that names what is wrong. */
@@ -83,11 +90,10 @@ export class Reply {
   /** An answer that is made here. */
   whole(status: number, fields: string[], body: Buffer, close: boolean): void {
     if (this.begun) return
-    const bare = status === 204 || status === 304
-    const raw = bare ? fields : [...fields, 'Content-Length', String(body.length)]
+    const raw = status === 204 || status === 304 ? fields : [...fields, 'Content-Length', String(body.length)]
     this.#head(status, STATUS_CODES[status] ?? '', raw, close)
     if (close) this.#linger()
-    if (bare || (this.#response.req as { method?: string } | undefined)?.method === 'HEAD') this.#response.end()
+    if (this.#isBare(status)) this.#response.end()
     else {
       this.bytes = body.length
       this.#response.end(body)
@@ -110,10 +116,16 @@ export class Reply {
   pass(answer: Answer, status: number, fields: HeaderField[], close: boolean, moved: () => void): void {
     const response = this.#response
     const { body } = answer
-    if (answer.trailer !== undefined && this.#h1?.useChunkedEncodingByDefault === true)
+    const bare = this.#isBare(status)
+    // RFC 9110 §8.6: none in a 204; that of a 304 is none of another status. Node's HTTP/2 has no body in a 205.
+    const measured = status !== 204 && (status !== 205 || !bare) && (status === 304 || answer.status !== 304)
+    if (answer.length !== undefined && measured) fields.push(['Content-Length', answer.length])
+    // Node has it in front of chunks only.
+    if (answer.trailer !== undefined && !bare && this.#h1?.useChunkedEncodingByDefault === true)
       fields.push(['Trailer', answer.trailer])
     this.#head(status, answer.message, fields, close)
     body.on('data', (chunk: Buffer) => {
+      if (bare) return
       this.bytes += chunk.length
       moved()
       if ((response as ServerResponse).write(chunk)) return
