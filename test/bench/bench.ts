@@ -1,13 +1,13 @@
-import { fork } from 'node:child_process'
 import os from 'node:os'
-import { fileURLToPath } from 'node:url'
-import { loopback, untilEchoes } from './address.js'
-import { Remote } from './load/remote.js'
-import { type Load, measureBulk, measureLatency, measureNew, type Way } from './measure.js'
+import { loopback } from './address.js'
+import type { Field, Round, Way } from './field.js'
+import { fields } from './fields/index.js'
+import { Load } from './load/index.js'
+import { requestLoad } from './measure-requests.js'
 import { measureClients, measureStreams } from './memory.js'
 import type { BenchOptions } from './options.js'
 import { type Peer, which } from './peer.js'
-import { baseline, others, own } from './peers/index.js'
+import { measureRegistry, type RegistryResult } from './registry.js'
 import type { Absent, MetricKey, Report, RouteResult } from './result.js'
 import type { Scratch } from './scratch.js'
 import { series } from './statistics.js'
@@ -16,16 +16,7 @@ import { descriptorLimit } from './usage.js'
 /** Tells whoever waits what goes on. */
 export type Progress = (text: string) => void
 
-const loader = ['--conditions=rystra-source', '--import=tsx']
-
-const worker = (scratch: Scratch, name: string): Remote => {
-  const file = fileURLToPath(new URL(`load/${name}.ts`, import.meta.url))
-  const child = fork(file, [], { execArgv: loader, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  scratch.adopt(child, name)
-  return new Remote(child)
-}
-
-const wanted = (options: BenchOptions): { peers: Peer[]; absent: Absent[] } => {
+const wanted = (options: BenchOptions, { baseline, own, others }: Field): { peers: Peer[]; absent: Absent[] } => {
   const among = (names: readonly string[], name: string): boolean =>
     names.length === 0 || names.some((part) => (part.startsWith('=') ? name === part.slice(1) : name.includes(part)))
   const asked = [baseline, ...own, ...others.filter(({ name }) => among(options.peers, name))].filter(({ name }) =>
@@ -52,24 +43,20 @@ export class Bench {
     this.#options = options
     this.#scratch = scratch
     this.#progress = progress
-    this.#load = { visitor: worker(scratch, 'visitor'), service: worker(scratch, 'service') }
+    this.#load = new Load(scratch)
   }
 
   async run(signal: AbortSignal): Promise<Report> {
     const start = performance.now()
-    const { peers, absent } = wanted(this.#options)
-    const ways: Way[] = []
-    for (const peer of peers) {
-      signal.throwIfAborted()
-      try {
-        ways.push(await this.#start(peer, signal))
-      } catch (error) {
-        this.#progress(`${peer.name} did not start: ${(error as Error).message}`)
-        absent.push({ name: peer.name, why: `did not start: ${(error as Error).message.split('\n').at(-1)}` })
-      }
+    const { measures } = this.#options
+    const absent: Absent[] = []
+    for (const field of fields) {
+      if (!field.measures.some((measure) => measures.has(measure))) continue
+      const ways = await this.#startAll(field, absent, signal)
+      await this.#rounds(field, ways, signal)
+      if (field.name === 'streams') await this.#memory(ways, signal)
     }
-    await this.#rounds(ways, signal)
-    await this.#memory(ways, signal)
+    const registry = measures.has('registry') ? { registry: await this.#registry(signal) } : {}
     const [processor] = os.cpus()
     return {
       machine: {
@@ -82,27 +69,48 @@ export class Bench {
       windowMilliseconds: this.#options.window,
       seconds: (performance.now() - start) / 1000,
       routes: [...this.#results.values()],
+      ...(measures.has('requests') ? { requestLoad: requestLoad(this.#options) } : {}),
+      ...registry,
       absent
     }
   }
 
-  async #start(peer: Peer, signal: AbortSignal): Promise<Way> {
-    this.#progress(`starting ${peer.name}`)
-    const port = await this.#load.service.call<number>('listen')
-    const route = await peer.start({ host: loopback, port }, this.#scratch)
-    await untilEchoes(route.address, signal)
-    this.#results.set(peer.name, { name: peer.name, title: peer.title, values: {}, failures: [] })
-    return { name: peer.name, route, port, ...(peer.plain === true ? { muxer: peer.muxer } : {}) }
+  async #startAll(field: Field, absent: Absent[], signal: AbortSignal): Promise<Way[]> {
+    const { peers, absent: missing } = wanted(this.#options, field)
+    absent.push(...missing)
+    const ways: Way[] = []
+    for (const peer of peers) {
+      signal.throwIfAborted()
+      try {
+        ways.push(await this.#start(field, peer, signal))
+      } catch (error) {
+        this.#progress(`${peer.name} did not start: ${(error as Error).message}`)
+        absent.push({ name: peer.name, why: `did not start: ${(error as Error).message.split('\n').at(-1)}` })
+      }
+    }
+    return ways
   }
 
-  async #rounds(ways: readonly Way[], signal: AbortSignal): Promise<void> {
+  async #start(field: Field, peer: Peer, signal: AbortSignal): Promise<Way> {
+    this.#progress(`starting ${peer.name}`)
+    const port = await field.open(this.#load)
+    const route = await peer.start({ host: loopback, port }, this.#scratch)
+    const way = { name: peer.name, port, ...(peer.plain === true ? { muxer: peer.muxer } : {}) }
+    await field.ready(route.address, way, this.#load, signal)
+    this.#results.set(peer.name, { field: field.name, name: peer.name, title: peer.title, values: {}, failures: [] })
+    return { ...way, route }
+  }
+
+  async #rounds(field: Field, ways: readonly Way[], signal: AbortSignal): Promise<void> {
     const kept = new Map<string, Map<MetricKey, number[]>>(ways.map(({ name }) => [name, new Map()]))
     for (let round = 1; round <= this.#options.rounds; round++) {
       for (const way of ways) {
         signal.throwIfAborted()
         this.#progress(`round ${round} of ${this.#options.rounds}: ${way.name}`)
         const values = kept.get(way.name) as Map<MetricKey, number[]>
-        await this.#once(way, (key, value) => values.set(key, [...(values.get(key) ?? []), value]))
+        const keep: Round['keep'] = (key, value) => void values.set(key, [...(values.get(key) ?? []), value])
+        const attempt: Round['attempt'] = (what, measure) => this.#try(way, what, measure)
+        await field.once({ load: this.#load, way, options: this.#options, scratch: this.#scratch, keep, attempt })
       }
     }
     for (const [name, values] of kept) {
@@ -111,40 +119,12 @@ export class Bench {
     }
   }
 
-  async #once(way: Way, keep: (key: MetricKey, value: number) => void): Promise<void> {
-    const { measures } = this.#options
-    if (measures.has('bulk')) {
-      const costs: number[] = []
-      for (const streams of [1, 8] as const) {
-        for (const direction of ['up', 'down'] as const) {
-          await this.#try(way, `${direction} ×${streams}`, async () => {
-            const found = await measureBulk(this.#load, way, direction, streams, this.#options)
-            keep(`${direction}${streams}`, found.gigabits)
-            costs.push(found.cpuPerGigabyte)
-          })
-        }
-      }
-      keep('cpu', costs.reduce((sum, cost) => sum + cost, 0) / costs.length)
-    }
-    if (measures.has('latency')) {
-      await this.#try(way, 'round trips', async () => {
-        const { p50, p99 } = await measureLatency(this.#load, way, this.#options)
-        keep('p50', p50)
-        keep('p99', p99)
-      })
-    }
-    if (measures.has('connections')) {
-      await this.#try(way, 'new connections', async () => {
-        keep('connections', await measureNew(this.#load, way, this.#options))
-      })
-    }
-    const { links } = way.route
-    if (measures.has('links') && links !== undefined) {
-      await this.#try(way, 'links', async () => {
-        const milliseconds = this.#options.connecting
-        keep('links', await links({ milliseconds, resumed: false }))
-        keep('resumed', await links({ milliseconds, resumed: true }))
-      })
+  async #registry(signal: AbortSignal): Promise<RegistryResult | string> {
+    signal.throwIfAborted()
+    try {
+      return await measureRegistry(this.#load, this.#scratch, this.#options, this.#progress)
+    } catch (error) {
+      return (error as Error).message
     }
   }
 

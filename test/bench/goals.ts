@@ -1,4 +1,5 @@
-import type { MetricKey, RouteResult } from './result.js'
+import type { RegistryResult } from './registry.js'
+import type { MetricKey, Report } from './result.js'
 import { medianOf } from './result.js'
 
 /** What a run has to show. `undefined` where something that it takes was not measured. */
@@ -10,6 +11,7 @@ export interface Goal {
 }
 
 const bulk: readonly MetricKey[] = ['up1', 'down1', 'up8', 'down8']
+const datagrams: readonly MetricKey[] = ['up64', 'down64', 'up1200', 'down1200', 'trip512']
 const both = ['rystra-direct', 'rystra-yamux']
 const kibibyte = 1024
 
@@ -28,7 +30,7 @@ const judge = (text: string, value: number, { least, most }: Bound): Goal => ({
 const words = ({ least, most }: Bound): string => (least === undefined ? `≤ ${most}` : `≥ ${least}`)
 
 /** Aims of the project, each as a ratio within this run. */
-export const goals = (routes: readonly RouteResult[]): Goal[] => {
+export const goals = ({ routes, registry }: Pick<Report, 'routes' | 'registry'>): Goal[] => {
   const ratio = (name: string, key: MetricKey, peers: readonly string[], bound: Bound): Goal => {
     const theirs = peers.map((peer) => medianOf(routes, peer, key))
     // Against several, the best of those that are there counts; with none of them there is nothing to say.
@@ -67,6 +69,33 @@ export const goals = (routes: readonly RouteResult[]): Goal[] => {
       idle(name, 'server'),
       idle(name, 'client'),
       clients(name)
-    ])
+    ]),
+    ratio('http-rystra-yamux', 'requests', ['http-node'], { least: 0.5 }),
+    ratio('http-rystra-yamux', 'requests', ['http-frp'], { least: 1 }),
+    ratio('http-rystra-yamux', 'requestP99', ['http-frp'], { most: 1 }),
+    ...datagrams.map((key) => ratio('udp-rystra-yamux', key, ['udp-frp'], { least: 1 })),
+    ...bulk.map((key) => ratio('hooks-rate', key, ['hooks-none'], { least: 0.7 })),
+    ...bulk.map((key) => ratio('hooks-yamux-rate', key, ['hooks-yamux-none'], { least: 0.7 })),
+    // The same path: what is missing to 1 is how much two measurements of the same thing differ.
+    ...bulk.map((key) => ratio('hooks-elsewhere', key, ['hooks-none'], { least: 0.9 })),
+    ...lookups(typeof registry === 'object' ? registry : undefined)
+  ]
+}
+
+/** Steps stay the same; a thousand times as many hosts are in slower memory than ten, which are in the processor's own. */
+const lookups = (registry: RegistryResult | undefined): Goal[] => {
+  const most = (found: readonly { readonly hosts: number }[] | undefined) => found?.at(-1)?.hosts ?? 10_000
+  const grows = <Form extends string>(found: readonly Record<Form, number>[] | undefined, form: Form): number =>
+    found === undefined ? Number.NaN : (found.at(-1)?.[form] ?? Number.NaN) / (found[0]?.[form] ?? Number.NaN)
+  return [
+    ...(['exact', 'wildcard', 'path', 'claim'] as const).map((form) => {
+      const hosts = most(registry?.lookups).toLocaleString('en')
+      return judge(`look-up (${form}) among ${hosts} hosts ≤ 8 × among 10`, grows(registry?.lookups, form), { most: 8 })
+    }),
+    ...(['exact', 'wildcard', 'path'] as const).map((form) => {
+      const hosts = most(registry?.requests).toLocaleString('en')
+      const value = grows(registry?.requests, form)
+      return judge(`request (${form}) among ${hosts} hosts ≤ 1.3 × among 10`, value, { most: 1.3 })
+    })
   ]
 }

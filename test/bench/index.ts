@@ -18,13 +18,14 @@ const run = async (options: BenchOptions): Promise<void> => {
   try {
     const bench = new Bench(options, scratch, (text) => console.error(`· ${text}`))
     const report = await bench.run(stop.signal)
-    const aims = goals(report.routes)
+    const aims = goals(report)
     const text = table(report, aims)
     if (options.json) {
       console.error(`\n${text}`)
       console.log(JSON.stringify({ ...report, aims }))
     } else console.log(`\n${text}`)
-    if (report.routes.some((route) => route.failures.length > 0)) process.exitCode = 1
+    if (typeof report.registry === 'string' || report.routes.some((route) => route.failures.length > 0))
+      process.exitCode = 1
   } finally {
     await scratch.close()
   }

@@ -1,26 +1,10 @@
 import type { Address } from './address.js'
+import type { Way } from './field.js'
 import type { Count, Direction } from './load/bulk.js'
-import type { Remote } from './load/remote.js'
+import type { Load } from './load/index.js'
 import type { Latency } from './load/trips.js'
 import type { BenchOptions } from './options.js'
-import type { Route } from './peer.js'
 import { cpuSeconds } from './usage.js'
-
-/** A route and where on the service it ends. */
-export interface Way {
-  readonly name: string
-  readonly route: Route
-  /** The port of the service that this route alone leads to. */
-  readonly port: number
-  /** The muxer of ours on plain TCP, whose idle clients are measured too. */
-  readonly muxer?: string | undefined
-}
-
-/** The two processes that make the load. */
-export interface Load {
-  readonly visitor: Remote
-  readonly service: Remote
-}
 
 /** What one bulk measurement gave. */
 export interface Throughput {

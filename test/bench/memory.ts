@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { type Load, settle, type Way } from './measure.js'
+import type { Way } from './field.js'
+import type { Load } from './load/index.js'
+import { settle } from './measure.js'
 import type { Memory } from './peer.js'
 import { type End, type Served, startEnd } from './peers/rystra.js'
 import type { Scratch } from './scratch.js'

@@ -1,7 +1,18 @@
 import { parseArgs } from 'node:util'
 
 /** What is measured. */
-export const measures = ['bulk', 'latency', 'connections', 'links', 'streams', 'clients'] as const
+export const measures = [
+  'bulk',
+  'latency',
+  'connections',
+  'links',
+  'streams',
+  'clients',
+  'requests',
+  'packets',
+  'hooks',
+  'registry'
+] as const
 export type Measure = (typeof measures)[number]
 
 /** What the bench was asked to do, and for how long. */
@@ -14,7 +25,7 @@ export interface BenchOptions {
   readonly measures: ReadonlySet<Measure>
   /** Every route is measured once in each round, in turn. */
   readonly rounds: number
-  /** Milliseconds of one bulk measurement; what comes before it is not counted. */
+  /** Milliseconds of one measurement of bytes, requests or datagrams; what comes before it is not counted. */
   readonly window: number
   readonly warmup: number
   /** Round trips of one latency measurement. */
@@ -25,6 +36,10 @@ export interface BenchOptions {
   readonly streams: number
   /** Idle clients that are held. */
   readonly clients: number
+  /** Hosts that are registered, at ten clients together. */
+  readonly hosts: number
+  /** Whether requests come from the bench's own process also where wrk is installed. */
+  readonly ownLoad: boolean
 }
 
 const usage = `npm run bench [-- options]
@@ -35,9 +50,11 @@ const usage = `npm run bench [-- options]
   --peers a,b       peers to look for; \`none\` for our own routes alone
   --measure a,b     ${measures.join(', ')}
   --rounds n        rounds of every route in turn (default 5, quick 2)
-  --window ms       one bulk measurement (default 3000, quick 800)
+  --window ms       one measurement of bytes, requests or datagrams (default 3000, quick 800)
   --streams n       idle streams (default 10000, quick 1000)
   --clients n       idle clients (default 1000, quick 100)
+  --hosts n         hosts of ten clients together (default 10000, quick 1000)
+  --own-load        requests from a process of the bench also where wrk is installed
   --help            this`
 
 const list = (text: string | undefined): string[] =>
@@ -75,7 +92,9 @@ export const parseOptions = (args: readonly string[]): BenchOptions | undefined 
       rounds: { type: 'string' },
       window: { type: 'string' },
       streams: { type: 'string' },
-      clients: { type: 'string' }
+      clients: { type: 'string' },
+      hosts: { type: 'string' },
+      'own-load': { type: 'boolean', default: false }
     }
   })
   if (values.help) {
@@ -94,6 +113,8 @@ export const parseOptions = (args: readonly string[]): BenchOptions | undefined 
     trips: quick ? 2000 : 10_000,
     connecting: quick ? 800 : 2000,
     streams: count('streams', values.streams, quick ? 1000 : 10_000),
-    clients: count('clients', values.clients, quick ? 100 : 1000)
+    clients: count('clients', values.clients, quick ? 100 : 1000),
+    hosts: count('hosts', values.hosts, quick ? 1000 : 10_000),
+    ownLoad: values['own-load']
   }
 }

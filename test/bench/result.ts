@@ -1,8 +1,36 @@
 import type { ClientMemory, StreamMemory } from './memory.js'
+import type { RegistryResult } from './registry.js'
 import type { Series } from './statistics.js'
 
-/** What is measured in rounds: throughput with 1 and 8 streams, CPU, round trips, new connections. */
-export type MetricKey = 'up1' | 'down1' | 'up8' | 'down8' | 'cpu' | 'p50' | 'p99' | 'connections' | 'links' | 'resumed'
+/** A kind of service, with the ways to it. */
+export type FieldName = 'streams' | 'requests' | 'packets' | 'hooks'
+
+/** What is measured in rounds. */
+export type MetricKey =
+  // Throughput with 1 and 8 streams, CPU, round trips, new connections.
+  | 'up1'
+  | 'down1'
+  | 'up8'
+  | 'down8'
+  | 'cpu'
+  | 'p50'
+  | 'p99'
+  | 'connections'
+  | 'links'
+  | 'resumed'
+  // Requests: a second, times, CPU of each.
+  | 'requests'
+  | 'requestP50'
+  | 'requestP99'
+  | 'requestCpu'
+  // Datagrams: a second by size, there and back, CPU of each, the share that is lost at a given pace.
+  | 'up64'
+  | 'down64'
+  | 'up1200'
+  | 'down1200'
+  | 'trip512'
+  | 'datagramCpu'
+  | 'lost'
 
 /** One column of the table. */
 export interface Metric {
@@ -22,11 +50,23 @@ export const metrics: readonly Metric[] = [
   { key: 'p99', title: 'p99 µs', digits: 0 },
   { key: 'connections', title: 'new conn/s', digits: 0 },
   { key: 'links', title: 'links/s', digits: 0 },
-  { key: 'resumed', title: 'resumed/s', digits: 0 }
+  { key: 'resumed', title: 'resumed/s', digits: 0 },
+  { key: 'requests', title: 'requests/s', digits: 0 },
+  { key: 'requestP50', title: 'p50 µs', digits: 0 },
+  { key: 'requestP99', title: 'p99 µs', digits: 0 },
+  { key: 'requestCpu', title: 'CPU µs each', digits: 1 },
+  { key: 'up64', title: 'up 64 B/s', digits: 0 },
+  { key: 'down64', title: 'down 64 B/s', digits: 0 },
+  { key: 'up1200', title: 'up 1200 B/s', digits: 0 },
+  { key: 'down1200', title: 'down 1200 B/s', digits: 0 },
+  { key: 'trip512', title: 'trips 512 B/s', digits: 0 },
+  { key: 'datagramCpu', title: 'CPU µs each', digits: 1 },
+  { key: 'lost', title: 'lost %', digits: 2 }
 ]
 
 /** All that was found out about one route. */
 export interface RouteResult {
+  readonly field: FieldName
   readonly name: string
   readonly title: string
   readonly values: Partial<Record<MetricKey, Series>>
@@ -54,6 +94,10 @@ export interface Report {
   readonly windowMilliseconds: number
   readonly seconds: number
   readonly routes: readonly RouteResult[]
+  /** What makes the requests, if they are measured. */
+  readonly requestLoad?: 'wrk' | 'own'
+  /** Ten thousand hosts, if they were asked for; or why that failed. */
+  readonly registry?: RegistryResult | string
   readonly absent: readonly Absent[]
 }
 

@@ -7,6 +7,8 @@ import { createClient, createServer } from 'rystra'
 
 const log = { level: 'error' }
 
+const tcp = { kind: 'tcp' }
+
 /** @type {{ stop(options?: { drain?: number }): Promise<void> }[]} */
 const running = []
 
@@ -18,7 +20,7 @@ const start = async (end) => {
 
 const methods = {
   /** A server on any free port of loopback. Answers with the port, and with what clients need besides. */
-  async server({ token, sessions, transport = 'tcp', packages = [], dir }) {
+  async server({ token, sessions, transport = 'tcp', packages = [], dir, limits = {} }) {
     const server = await createServer(
       {
         log,
@@ -26,7 +28,7 @@ const methods = {
         server: {
           listen: [{ transport, host: '127.0.0.1', port: 0 }],
           publish: { host: '127.0.0.1', ports: ['20000-32000'] },
-          limits: { sessions, streamsPerSession: 50_000 }
+          limits: { sessions, streamsPerSession: 50_000, ...limits }
         }
       },
       { stateDir: dir }
@@ -36,8 +38,19 @@ const methods = {
     return { port, join }
   },
 
-  /** `count` clients with one proxy each. Answers with the address of the first one's. */
-  async clients({ token, port, muxer, service, count, name, transport = 'tcp', packages = [], join = {} }) {
+  /** `count` clients with one proxy each, or with none when `proxy` is null. Answers with the address of the first one's. */
+  async clients({
+    token,
+    port,
+    muxer,
+    service,
+    count,
+    name,
+    transport = 'tcp',
+    packages = [],
+    join = {},
+    proxy = tcp
+  }) {
     const one = async (index) => {
       const client = await createClient({
         log,
@@ -45,7 +58,7 @@ const methods = {
         client: {
           id: `${name}-${index}`,
           connect: { transport, host: '127.0.0.1', port, ...(muxer === undefined ? {} : { muxer }), ...join },
-          proxies: [{ name: `${name}-${index}`, kind: 'tcp', local: service }]
+          proxies: proxy === null ? [] : [{ name: `${name}-${index}`, local: service, ...proxy }]
         }
       })
       return start(client)
@@ -54,7 +67,25 @@ const methods = {
     for (let index = 1; index < count; index += 16) {
       await Promise.all(Array.from({ length: Math.min(16, count - index) }, (_, more) => one(index + more)))
     }
-    return first.proxies[0].address
+    return first.proxies[0]?.address
+  },
+
+  /** Publishes, each by the client that it names. Answers with the milliseconds it took, and one of the addresses. */
+  async publish({ entries }) {
+    const begin = performance.now()
+    const all = await Promise.all(entries.map(({ client, entry }) => running[client].publish(entry)))
+    return { milliseconds: performance.now() - begin, address: all[0]?.[0]?.address }
+  },
+
+  /** Takes back, and waits until the server has heard it. */
+  async unpublish({ names }) {
+    for (const { client, name } of names) running[client].unpublish(name)
+    // What is asked later is answered later.
+    const last = { name: 'last', kind: 'tcp', local: '127.0.0.1:9' }
+    for (const client of running) {
+      await client.publish(last)
+      client.unpublish(last.name)
+    }
   },
 
   /**

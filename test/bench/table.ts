@@ -1,5 +1,14 @@
 import type { Goal } from './goals.js'
-import { type Metric, type MetricKey, metrics, type Report, type RouteResult, medianOf } from './result.js'
+import type { RegistryResult } from './registry.js'
+import {
+  type FieldName,
+  type Metric,
+  type MetricKey,
+  metrics,
+  type Report,
+  type RouteResult,
+  medianOf
+} from './result.js'
 
 const none = '–'
 
@@ -43,6 +52,57 @@ const ratios = (routes: readonly RouteResult[], ours: string): string => {
   ])
 }
 
+/** All of ours against one that is not, or against the way without hooks. */
+const against = (routes: readonly RouteResult[], other: string): string => {
+  const shown = columns(routes)
+  const ours = routes.filter(({ name }) => name !== other && /rystra|hooks/.test(name))
+  if (ours.length === 0 || !routes.some(({ name }) => name === other)) return ''
+  const ratio = (name: string, key: MetricKey): number => medianOf(routes, name, key) / medianOf(routes, other, key)
+  return grid([
+    [`÷ ${other}`, ...shown.map(({ title }) => title.replace(' Gbit/s', ''))],
+    ...ours.map(({ name }) => [name, ...shown.map(({ key }) => number(ratio(name, key), 2))])
+  ])
+}
+
+/** What each kind of service is compared with, best last. */
+const references: Readonly<Record<Exclude<FieldName, 'streams'>, readonly string[]>> = {
+  requests: ['http-direct', 'http-node', 'http-frp'],
+  packets: ['udp-direct', 'udp-node', 'udp-frp'],
+  hooks: ['hooks-none']
+}
+
+const field = (routes: readonly RouteResult[], name: FieldName): string[] => {
+  const its = routes.filter((route) => route.field === name)
+  if (its.length === 0) return []
+  if (name !== 'streams') return [figures(its), ...references[name].map((other) => against(its, other))]
+  const ours = its.filter((route) => route.name.startsWith('rystra'))
+  return [figures(its), ...ours.map((route) => ratios(its, route.name)), memory(its)]
+}
+
+const hosts = (found: RegistryResult | string | undefined): string => {
+  if (found === undefined || typeof found === 'string') return ''
+  const { lookups, requests } = found
+  const seconds = (milliseconds: number): string => number(milliseconds / 1000, 2)
+  const rows = lookups.map((one, index) => {
+    const asked = requests[index]
+    const times = [one.exact, one.wildcard, one.path, one.claim].map((time) => number(time, 0))
+    return [
+      `${number(one.hosts, 0)} hosts`,
+      ...times,
+      ...[asked?.exact, asked?.wildcard, asked?.path].map((time) => number(time, 0))
+    ]
+  })
+  return [
+    `  ${number(found.hosts, 0)} hosts of ${found.clients} clients: published in ${seconds(found.registered)} s, ` +
+      `all but ten taken back in ${seconds(found.removed)} s; each takes ${kibibytes(found.server)} KiB of heap and ` +
+      `external memory at the server, ${kibibytes(found.client)} KiB at the client`,
+    grid([
+      ['look-up among', 'exact ns', 'wildcard', 'path', 'claim', 'request: exact p50 µs', 'wildcard', 'path'],
+      ...rows
+    ])
+  ].join('\n')
+}
+
 const memory = (routes: readonly RouteResult[]): string => {
   const held = routes.filter((route) => route.streams !== undefined)
   const clients = routes.filter((route) => route.clients !== undefined)
@@ -80,16 +140,22 @@ const judged = (goals: readonly Goal[]): string => {
   return [rows.length === 0 ? '' : grid(rows), rest].filter((text) => text !== '').join('\n')
 }
 
+const loads = { wrk: 'wrk', own: "the bench's own process" } as const
+
 /** The whole report for people. */
 export const table = (report: Report, goals: readonly Goal[]): string => {
   const { machine, routes, absent } = report
   const failures = routes.flatMap((route) => route.failures.map((failure) => `  ${route.name}: ${failure}`))
+  if (typeof report.registry === 'string') failures.push(`  registry: ${report.registry}`)
   const parts = [
     `Node ${machine.node}, ${machine.system}, ${machine.processors}; loopback, ${report.rounds} rounds in turn, ` +
       `windows of ${report.windowMilliseconds} ms, ${Math.round(report.seconds)} s in all`,
-    figures(routes),
-    ...routes.filter((route) => route.name.startsWith('rystra')).map((route) => ratios(routes, route.name)),
-    memory(routes),
+    ...field(routes, 'streams'),
+    ...field(routes, 'requests'),
+    report.requestLoad === undefined ? '' : `  requests by ${loads[report.requestLoad]}`,
+    ...field(routes, 'packets'),
+    ...field(routes, 'hooks'),
+    hosts(report.registry),
     `Aims\n${judged(goals)}`,
     `Measured\n${routes.map((route) => `  ${route.name}: ${route.title}`).join('\n')}`,
     absent.length === 0 ? '' : `Not measured\n${absent.map(({ name, why }) => `  ${name}: ${why}`).join('\n')}`,

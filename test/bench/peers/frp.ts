@@ -1,8 +1,12 @@
 import { freePort, loopback } from '../address.js'
+import { benchHost } from '../host.js'
 import { needed, type Peer } from '../peer.js'
 import { untilSays } from '../scratch.js'
 
-const frp = (name: string, title: string, mux: boolean, tls: boolean): Peer => ({
+/** What frp publishes. */
+type Kind = 'tcp' | 'udp' | 'http'
+
+const frp = (name: string, title: string, mux: boolean, tls: boolean, kind: Kind = 'tcp'): Peer => ({
   name,
   title,
   programs: ['frps', 'frpc'],
@@ -12,7 +16,9 @@ const frp = (name: string, title: string, mux: boolean, tls: boolean): Peer => (
     const common = `auth.token = "bench"\ntransport.tcpMux = ${mux}\nlog.level = "info"\n`
     const serverFile = scratch.write(
       `${name}-server.toml`,
-      `bindAddr = "${loopback}"\nbindPort = ${control}\nproxyBindAddr = "${loopback}"\n${common}`
+      `bindAddr = "${loopback}"\nbindPort = ${control}\nproxyBindAddr = "${loopback}"\n${
+        kind === 'http' ? `vhostHTTPPort = ${port}\n` : ''
+      }${common}`
     )
     const clientFile = scratch.write(
       `${name}-client.toml`,
@@ -22,10 +28,10 @@ transport.tls.enable = ${tls}
 ${common}
 [[proxies]]
 name = "bench"
-type = "tcp"
+type = "${kind}"
 localIP = "${service.host}"
 localPort = ${service.port}
-remotePort = ${port}
+${kind === 'http' ? `customDomains = ["${benchHost}"]` : `remotePort = ${port}`}
 `
     )
     const server = scratch.start(needed('frps'), ['-c', serverFile])
@@ -39,3 +45,7 @@ remotePort = ${port}
 export const frpDefault = frp('frp', 'frp as it comes: tcpMux and TLS', true, true)
 export const frpMux = frp('frp-mux', 'frp, tcpMux, no TLS', true, false)
 export const frpNoMux = frp('frp-no-mux', 'frp, tcpMux = false, no TLS', false, false)
+
+/** frp's other kinds, as they come. */
+export const frpWeb = frp('http-frp', 'frp as it comes, type http', true, true, 'http')
+export const frpDatagrams = frp('udp-frp', 'frp as it comes, type udp', true, true, 'udp')

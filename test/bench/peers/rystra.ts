@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { loopback, show } from '../address.js'
+import { benchHost } from '../host.js'
 import { Remote } from '../load/remote.js'
 import type { LinksTask, Memory, Peer } from '../peer.js'
 import type { Scratch } from '../scratch.js'
@@ -36,23 +37,35 @@ export interface Way {
   readonly muxer?: string
 }
 
-const rystra = (name: string, way: Way): Peer => ({
-  name: `rystra-${name}`,
-  title: `rystra, ${way.muxer === undefined ? '' : `mux-${way.muxer} on `}${way.transport}`,
+/** An extension, with its options if it needs any. */
+export type Use = string | { readonly use: string; readonly options: object }
+
+/** What is published through a tunnel of ours, and what the ends need for it besides. */
+interface Published {
+  /** `client.proxies`, without the name and the service. */
+  readonly proxy: Readonly<Record<string, unknown>>
+  readonly server?: (dir: string) => readonly Use[]
+  readonly client?: readonly Use[]
+}
+
+const rystra = (name: string, title: string, way: Way, published: Published): Peer => ({
+  name,
+  title,
   programs: [],
   ...(way.muxer === undefined ? {} : { muxer: way.muxer }),
-  ...(way.transport === 'tcp' ? { plain: true } : {}),
   async start(service, scratch) {
     const token = randomBytes(24).toString('base64url')
     const server = startEnd(scratch)
     const client = startEnd(scratch)
     const { transport, muxer } = way
-    const on = { transport, packages: [way.package], dir: scratch.dir }
-    const { port, join } = await server.remote.call<Served>('server', { token, sessions: 100, ...on })
-    const task = { token, port, join, muxer, service: show(service), count: 1, name: 'bench', ...on }
-    const published = await client.remote.call<string>('clients', task)
+    const on = { token, transport, dir: scratch.dir }
+    const theirs = [way.package, ...(published.server?.(scratch.dir) ?? [])]
+    const { port, join } = await server.remote.call<Served>('server', { ...on, sessions: 100, packages: theirs })
+    const ours = [way.package, ...(published.client ?? [])]
+    const task = { ...on, port, join, muxer, service: show(service), count: 1, name: 'bench', packages: ours }
+    const address = await client.remote.call<string>('clients', { ...task, proxy: published.proxy })
     return {
-      address: { host: loopback, port: Number(published.slice(published.lastIndexOf(':') + 1)) },
+      address: { host: loopback, port: Number(address.slice(address.lastIndexOf(':') + 1)) },
       pids: [server.pid, client.pid],
       ends: { server: server.memory, client: client.memory },
       links: (task: LinksTask) =>
@@ -63,17 +76,60 @@ const rystra = (name: string, way: Way): Peer => ({
 
 const tcp = { transport: 'tcp', package: '@rystra/transport-tcp' }
 const tls = { transport: 'tls', package: '@rystra/transport-tls' }
+const quic = { transport: 'quic', package: '@rystra/transport-quic' }
 
-export const rystraDirect = rystra('direct', { ...tcp, muxer: 'direct' })
-export const rystraYamux = rystra('yamux', { ...tcp, muxer: 'yamux' })
+const titleOf = ({ transport, muxer }: Way): string =>
+  `rystra, ${muxer === undefined ? '' : `mux-${muxer} on `}${transport}`
+
+const stream = (name: string, way: Way): Peer => ({
+  ...rystra(`rystra-${name}`, titleOf(way), way, { proxy: { kind: 'tcp' } }),
+  ...(way.transport === 'tcp' ? { plain: true } : {})
+})
+
+export const rystraDirect = stream('direct', { ...tcp, muxer: 'direct' })
+export const rystraYamux = stream('yamux', { ...tcp, muxer: 'yamux' })
 
 /** The same tunnel over every other transport. */
 export const rystraTransports: readonly Peer[] = [
-  rystra('tls-yamux', { ...tls, muxer: 'yamux' }),
-  rystra('tls-direct', { ...tls, muxer: 'direct' }),
-  rystra('quic', { transport: 'quic', package: '@rystra/transport-quic' }),
-  rystra('ws-yamux', { transport: 'ws', package: '@rystra/transport-ws', muxer: 'yamux' }),
-  rystra('wss-yamux', { transport: 'wss', package: '@rystra/transport-ws', muxer: 'yamux' }),
-  rystra('h2c', { transport: 'h2c', package: '@rystra/transport-http2' }),
-  rystra('http2', { transport: 'http2', package: '@rystra/transport-http2' })
+  stream('tls-yamux', { ...tls, muxer: 'yamux' }),
+  stream('tls-direct', { ...tls, muxer: 'direct' }),
+  stream('quic', quic),
+  stream('ws-yamux', { transport: 'ws', package: '@rystra/transport-ws', muxer: 'yamux' }),
+  stream('wss-yamux', { transport: 'wss', package: '@rystra/transport-ws', muxer: 'yamux' }),
+  stream('h2c', { transport: 'h2c', package: '@rystra/transport-http2' }),
+  stream('http2', { transport: 'http2', package: '@rystra/transport-http2' })
+]
+
+/** proxy-tcp with hooks on the server. */
+export const hooked = (name: string, title: string, muxer: string, server: (dir: string) => readonly Use[]): Peer =>
+  rystra(`hooks-${name}`, title, { ...tcp, muxer }, { proxy: { kind: 'tcp' }, server })
+
+/** What a server that has hosts on a free port needs. */
+export const webPort: Use = { use: '@rystra/proxy-http', options: { listen: [{ host: loopback, port: 0 }] } }
+
+const web = (name: string, way: Way): Peer =>
+  rystra(`http-rystra-${name}`, `${titleOf(way)}, proxy-http`, way, {
+    proxy: { kind: 'http', host: benchHost },
+    server: () => [webPort],
+    client: ['@rystra/proxy-http']
+  })
+
+/** proxy-http over the ways people use. */
+export const rystraWeb: readonly Peer[] = [
+  web('yamux', { ...tcp, muxer: 'yamux' }),
+  web('direct', { ...tcp, muxer: 'direct' }),
+  web('tls-yamux', { ...tls, muxer: 'yamux' })
+]
+
+const datagrams = (name: string, way: Way): Peer =>
+  rystra(`udp-rystra-${name}`, `${titleOf(way)}, proxy-udp`, way, {
+    proxy: { kind: 'udp' },
+    server: () => ['@rystra/proxy-udp'],
+    client: ['@rystra/proxy-udp']
+  })
+
+/** proxy-udp in a stream, and beside one. */
+export const rystraDatagrams: readonly Peer[] = [
+  datagrams('yamux', { ...tcp, muxer: 'yamux' }),
+  datagrams('quic', quic)
 ]
