@@ -47,8 +47,9 @@ const common = (config: QuicheConfig, options: QuicOptions): QuicheConfig => {
 
 const bytes = (pem: string): Buffer => Buffer.from(pem)
 
-/** Streams that a client may have open towards the server. */
+/** Streams that a client may have open towards the server, and bytes on the way on a new one of them. */
 const CLIENT_STREAMS = 1024
+const CLIENT_WINDOW = 256 * 1024
 
 /** Settings of connections that are accepted. `ticketKey` (48 bytes) is what they are resumed with. */
 export const serverConfig = (
@@ -66,9 +67,10 @@ export const serverConfig = (
   // A certificate out of a ticket proves nothing before the handshake is done.
   if (options.earlyData && !asks) config.enableEarlyData()
   common(config, options)
-  // Visitors are the server's to open; a client has one for control and one for each visit. Before it is known who it is, each
-  // may hold a window of memory.
+  // Visitors are the server's to open; a client has one for control and one for each visit. Each may hold a window of memory
+  // that is not readable for want of its first byte, and that nobody counts.
   config.setInitialMaxStreamsBidi(Math.min(options.maxStreams, CLIENT_STREAMS))
+  config.setInitialMaxStreamDataBidiRemote(Math.min(options.streamWindow, CLIENT_WINDOW))
   return config
 }
 

@@ -11,6 +11,9 @@ import { Waiting } from './waiting.js'
 /** Bytes of the first stream that are handed on before the handshake is done: a Hello and then some. */
 const EARLY = 16 * 1024
 
+/** Bytes that may come before whoever listens takes more than the first stream: a Hello and a proof, some of it again. */
+const STRANGER = 256 * 1024
+
 /** Packets of this size and less carry acknowledgements, not bytes of streams. What else a packet carries. */
 export const SMALL = 200
 const OVERHEAD = 40
@@ -23,6 +26,9 @@ const LOOKS = 16
 
 const NOTHING = Buffer.alloc(0)
 
+const tooMuch = (): RystraError =>
+  new RystraError('session.limit', { side: 'client', detail: 'it sends too much before it is let in' })
+
 const noMore = (): RystraError => new RystraError('mux.closed', { detail: 'the other side accepts no more streams' })
 
 /** What the streams need of their link. */
@@ -34,6 +40,7 @@ export interface TableHost {
   wake(): void
   /** Sends at once what can be sent. */
   flush(): void
+  destroy(error: Error): void
 }
 
 /** The streams of a link: who may read, who may write, who may come. */
@@ -62,6 +69,8 @@ export class StreamTable implements StreamHost {
   #early = EARLY
   /** Bytes that came and were not read, roughly. */
   #unread = 0
+  /** Bytes that came while the other side was a stranger, readable or not. */
+  #strange = 0
 
   constructor(host: TableHost) {
     this.#host = host
@@ -104,6 +113,11 @@ export class StreamTable implements StreamHost {
 
   /** A packet came. */
   received(bytes: number): void {
+    // No stream yet, or those after the first are refused: nobody has let the other side in.
+    if (this.#host.side === 'server' && (this.#controlled === undefined || this.#host.onStream === undefined)) {
+      this.#strange += bytes
+      if (this.#strange > STRANGER) this.#host.destroy(tooMuch())
+    }
     if (bytes > SMALL) this.#unread += bytes - OVERHEAD
     if (this.#waiting.size > 0) this.#waiting.look()
   }

@@ -154,6 +154,30 @@ describe('strangers', () => {
     expect(stranger.down).to.be.below(100)
   })
 
+  it('cannot fill memory with streams that nobody has let in', async () => {
+    const listening = await startListening()
+    let refused = 0
+    const over = new Promise<Error | undefined>((resolve) => {
+      listening.onLink = (link) => {
+        link.onClose = resolve
+        link.onStream = (stream) => {
+          stream.on('error', () => {}).resume()
+          link.onStream = undefined
+        }
+      }
+    })
+    const link = await dialTo(transport('client', listening.dir), listening.port, listening.trust)
+    for (let count = 0; count < 40; count++) {
+      const stream = await link.open()
+      stream.on('error', () => {
+        refused += 1
+      })
+      stream.write(Buffer.alloc(16_384))
+    }
+    expect(await over).to.include({ code: 'session.limit' })
+    await until(() => refused === 40, 'all streams to be over')
+  })
+
   it('are always asked for their address where the configuration wants it so', async () => {
     const { port, dir, trust, links } = await startListening({ retryAbove: 0 })
     const link = await dialTo(transport('client', dir), port, trust)
