@@ -43,10 +43,10 @@ export const askH1 = (question: Question, stream: Duplex, maxHeadSize: number, l
   // Node leaves out what is above; who counts wants all.
   request.maxHeadersCount = 0
   let over = false
-  const fail = (error: Error): void => {
+  const fail = (error: Error & { code?: string }): void => {
     if (over) return
     over = true
-    listener.onFailure(error)
+    listener.onFailure(error, error.code === 'ECONNRESET' ? 'lost' : undefined)
   }
   let answered: IncomingMessage | undefined
   request.on('error', (error) => {

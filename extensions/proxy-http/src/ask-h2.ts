@@ -10,28 +10,31 @@ export interface OpenedForH2 {
   readonly bound: boolean
 }
 
+type Open = (visitor: VisitorInfo, patience: number | undefined) => Promise<OpenedForH2>
+
 /**
  * The HTTP/2 connection to a service: one for all, made when it is wanted, and again when it is gone. Where hooks look at
  * who visits, each visitor has one.
  */
 export class H2Service {
-  readonly #open: (visitor: VisitorInfo) => Promise<OpenedForH2>
+  readonly #open: Open
   readonly #maxHeadSize: number
   readonly #sessions = new Map<string, ClientHttp2Session>()
   #opening: Promise<unknown> | undefined
   #closed = false
 
-  constructor(open: (visitor: VisitorInfo) => Promise<OpenedForH2>, maxHeadSize: number) {
+  constructor(open: Open, maxHeadSize: number) {
     this.#open = open
     this.#maxHeadSize = maxHeadSize
   }
 
-  /** The session that is up, or the next. Rejects with what opening the stream rejected with. */
-  async session(visitor: VisitorInfo): Promise<ClientHttp2Session> {
+  /** The session that is up, or the next. Rejects with what opening the stream rejected with. See {@link Pool.open}. */
+  async session(visitor: VisitorInfo, patience?: number): Promise<ClientHttp2Session> {
     const own = `${visitor.host} ${visitor.port}`
     for (;;) {
       const there = this.#sessions.get('') ?? this.#sessions.get(own)
-      if (there !== undefined) return there
+      // One that breaks is known to before it says so.
+      if (there !== undefined && !there.closed && !there.destroyed) return there
       if (this.#opening === undefined) break
       try {
         await this.#opening
@@ -40,7 +43,7 @@ export class H2Service {
         if (!isRystraError(error) || error.code !== 'stream.refused') throw error
       }
     }
-    const opening = this.#connect(visitor, own)
+    const opening = this.#connect(visitor, own, patience)
     this.#opening = opening
     try {
       return await opening
@@ -49,8 +52,8 @@ export class H2Service {
     }
   }
 
-  async #connect(visitor: VisitorInfo, own: string): Promise<ClientHttp2Session> {
-    const { stream, bound } = await this.#open(visitor)
+  async #connect(visitor: VisitorInfo, own: string, patience: number | undefined): Promise<ClientHttp2Session> {
+    const { stream, bound } = await this.#open(visitor, patience)
     const key = bound ? own : ''
     const session = http2.connect('http://service', {
       createConnection: () => stream,
@@ -111,7 +114,10 @@ export const askH2 = (question: Question, session: ClientHttp2Session, listener:
   const fail = (error: Error): void => {
     if (over) return
     over = true
-    listener.onFailure(error)
+    const lost = session.destroyed || session.closed
+    // RFC 9113 §8.7: so it says of what it has not begun with, also of what came behind its last word.
+    const untouched = stream.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM
+    listener.onFailure(error, untouched ? 'untouched' : lost ? 'lost' : undefined)
   }
   const broken = (): Error =>
     new RystraError('stream.reset', { side: 'client', detail: `HTTP/2 error ${stream.rstCode ?? 0}` })

@@ -41,8 +41,11 @@ export interface Listener {
   onAnswer(answer: Answer): void
   onUpgrade(answer: Answer, stream: Duplex, head: Buffer): void
   /** Once; nothing follows. Before the answer, or while its body comes. */
-  onFailure(error: Error): void
+  onFailure(error: Error, done?: Done): void
 }
+
+/** What a service has done about a question that failed: nothing for sure, or, since the connection is lost, nobody knows what. */
+export type Done = 'untouched' | 'lost'
 
 /** A question that was put to a service. */
 export interface Asked {

@@ -1,5 +1,5 @@
-import { type RequestContext, type ResponseContext, RystraError } from '@rystra/plugin'
-import type { Question } from './ask.js'
+import { type PublishHost, type RequestContext, type ResponseContext, RystraError } from '@rystra/plugin'
+import type { Answer, Question } from './ask.js'
 import type { Besides, From } from './from.js'
 import { isField, isOurs, passedOn } from './fields.js'
 import { forwardedFields, protoOf, tellsWho } from './forwarded.js'
@@ -80,9 +80,23 @@ export const checkHooked = ({ headers, target }: RequestContext): void => {
   throw problemOf(new RystraError('hook.failed', { side: 'server', detail }))
 }
 
-/** Throws unless what hooks made of the head of an answer can be one. */
-export const checkAnswer = ({ headers, status }: ResponseContext, before: number): void => {
+/** The head of an answer as it goes to the visitor, changed by the proxy and by hooks: at once where no hook looks at it. */
+export const answerHead = (
+  proxy: HttpProxy,
+  request: RequestContext,
+  status: number,
+  { raw, connection }: Answer,
+  hooks: PublishHost['hooks'] | undefined
+): ResponseContext | Promise<ResponseContext> => {
+  const context = { request, status, headers: proxy.changeResponse(passedOn(raw, connection, () => false)) }
+  return hooks?.response(context)?.then(() => checked(context, status)) ?? context
+}
+
+/** Throws unless what hooks made of it can be one. */
+const checked = (context: ResponseContext, before: number): ResponseContext => {
+  const { headers, status } = context
   const fit = headers.every((field) => isField(field) && !isOurs(field[0].toLowerCase()))
   const final = status === before || (before !== 101 && Number.isInteger(status) && status > 199 && status < 600)
   if (!fit || !final) throw new RystraError('hook.failed', { side: 'server', detail: 'a head that cannot be' })
+  return context
 }

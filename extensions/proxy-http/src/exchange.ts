@@ -10,13 +10,14 @@ import {
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import type { Answer, Asked } from './ask.js'
-import { checkAnswer, checkHooked, contextOf, questionOf } from './context.js'
-import { flat, isField, isOurs, passedOn } from './fields.js'
+import type { Answer, Asked, Question } from './ask.js'
+import { answerHead, checkHooked, contextOf, questionOf } from './context.js'
+import { flat, isField, isOurs } from './fields.js'
 import { type Asker, Forwarding } from './forward.js'
 import type { Besides, From } from './from.js'
 import type { World } from './front.js'
 import { type Head, readHead, type VisitorRequest } from './head.js'
+import { Members } from './members.js'
 import { Problem, problemOf, serviceProblem } from './problem.js'
 import type { HttpProxy } from './proxy.js'
 import { Reply } from './reply.js'
@@ -66,7 +67,8 @@ export class Exchange implements Asker {
   /** Finds the service, asks whoever has a say, and asks the service. Never throws. */
   start(): void {
     try {
-      const { proxy, head } = this.#route()
+      const { members, head } = this.#route()
+      const { proxy } = members
       this.#proxy = proxy
       this.#wait(this.#world.options.answerTimeout)
       if (proxy.credentials?.admit(this.#request.headers.authorization) === false) {
@@ -76,14 +78,14 @@ export class Exchange implements Asker {
       this.#context = context
       this.#hooks = proxy.host.hooks
       const asked = this.#hooks.request(context)
-      if (asked === undefined) this.#forward(proxy, head, context)
+      if (asked === undefined) this.#forward(members, head, context)
       else {
         asked
           .then((answer) => {
             if (this.#over || this.#failed) return
             if (answer === undefined) {
               checkHooked(context)
-              this.#forward(proxy, head, context)
+              this.#forward(members, head, context)
             } else if ('respond' in answer) this.#respond(answer.respond)
             else {
               const { deny, retryAfter } = answer
@@ -98,7 +100,7 @@ export class Exchange implements Asker {
     }
   }
 
-  #route(): { proxy: HttpProxy; head: Head } {
+  #route(): { members: Members; head: Head } {
     const { options, table } = this.#world
     const head = readHead(this.#request, options.maxHeaders)
     this.#head = head
@@ -109,14 +111,20 @@ export class Exchange implements Asker {
     const found = table.find(head.host, head.path, visitor)
     if (found === undefined) throw new Problem(404, `there is nothing here under ${head.host}${head.path}`)
     if (found.proxy === undefined) throw problemOf(new RystraError('stream.no-member', { side: 'server' }))
-    return { proxy: found.proxy, head }
+    return { members: new Members(found.claim, found.proxy, visitor), head }
   }
 
-  #forward(proxy: HttpProxy, head: Head, context: RequestContext): void {
-    const question = questionOf(proxy, head, context, this.#from, this.#besides)
+  #forward(members: Members, head: Head, context: RequestContext): void {
     const { maxHeadSize } = this.#world.options
-    this.#forwarding = new Forwarding(proxy, question, this.#from.visitor, maxHeadSize, this)
+    const questionFor = (proxy: HttpProxy): Question => questionOf(proxy, head, context, this.#from, this.#besides)
+    this.#forwarding = new Forwarding(members, questionFor, this.#from.visitor, maxHeadSize, this)
     this.#forwarding.start()
+  }
+
+  onMember(proxy: HttpProxy): void {
+    this.#proxy = proxy
+    // Whoever looks at the request from here on sees who serves it.
+    Object.assign(this.#context as RequestContext, { proxy: proxy.spec, session: proxy.host.session })
   }
 
   /** Sends the body after its head, as fast as the service takes it. */
@@ -200,24 +208,17 @@ export class Exchange implements Asker {
   /** Changes the head of an answer, and lets hooks do so; then goes on, unless one of them failed. */
   #hooked(
     status: number,
-    { raw, connection }: Answer,
+    answer: Answer,
     go: (status: number, fields: HeaderField[]) => void,
     giveUp: () => void = () => {}
   ): void {
-    const { changeResponse } = this.#proxy as HttpProxy
-    const headers = changeResponse(passedOn(raw, connection, () => false))
-    const context = { request: this.#context as RequestContext, status, headers }
-    const asked = this.#hooks?.response(context)
-    if (asked === undefined) {
-      go(status, headers)
+    const head = answerHead(this.#proxy as HttpProxy, this.#context as RequestContext, status, answer, this.#hooks)
+    if (!(head instanceof Promise)) {
+      go(head.status, head.headers)
       return
     }
-    asked
-      .then(() => {
-        if (this.#over || this.#failed) return giveUp()
-        checkAnswer(context, status)
-        go(context.status, context.headers)
-      })
+    head
+      .then((changed) => (this.#over || this.#failed ? giveUp() : go(changed.status, changed.headers)))
       .catch((error: unknown) => {
         giveUp()
         this.#fail(hookFailed(error))

@@ -16,12 +16,14 @@ export class HttpProxy {
   readonly changeResponse: Change
   readonly credentials: Credentials | undefined
   readonly pages: Pages | undefined
+  /** What becomes of a request before it goes to the service: the same of two proxies if this is. */
+  readonly form: string
   readonly #maxHeadSize: number
   #pool: Pool | undefined
   #service: H2Service | undefined
 
   constructor(spec: HttpSpec, host: PublishHost, maxHeadSize: number) {
-    const { basicAuth, errorPages } = spec
+    const { basicAuth, errorPages, forwarded, requestHeaders, stripPrefix } = spec
     this.spec = spec
     this.host = host
     this.changeRequest = changesOf(spec.requestHeaders)
@@ -29,6 +31,7 @@ export class HttpProxy {
     this.credentials =
       basicAuth === undefined ? undefined : new Credentials(Array.isArray(basicAuth) ? basicAuth : [basicAuth])
     this.pages = errorPages === undefined ? undefined : new Pages(errorPages)
+    this.form = JSON.stringify([basicAuth, forwarded, requestHeaders, stripPrefix])
     this.#maxHeadSize = maxHeadSize
   }
 
@@ -42,8 +45,8 @@ export class HttpProxy {
   get service(): H2Service {
     if (this.#service !== undefined) return this.#service
     const { signal } = this.host
-    const service = new H2Service(async (visitor) => {
-      const { stream, bound } = await this.host.openStream(visitor)
+    const service = new H2Service(async (visitor, patience) => {
+      const { stream, bound } = await this.host.openStream(visitor, patience === undefined ? {} : { patience })
       return { stream, bound: bound === true }
     }, this.#maxHeadSize)
     signal.addEventListener('abort', () => service.close(), { once: true })

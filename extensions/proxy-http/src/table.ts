@@ -15,7 +15,7 @@ interface Site<Proxy> {
 }
 
 /** What was found for a request. */
-export type Found<Proxy> = { readonly proxy: Proxy | undefined } | undefined
+export type Found<Proxy> = { readonly proxy: Proxy | undefined; readonly claim: Claim<Proxy> } | undefined
 
 /**
  * Which proxies answer for which hosts and paths. A lookup takes as many steps as the host has labels and the path
@@ -100,11 +100,11 @@ export class Table<Proxy> {
   find(host: string, path: string, visitor: VisitorInfo): Found<Proxy> {
     const exact = this.#sites.get(host)
     const place = exact === undefined ? undefined : placeAt(exact, path)
-    if (place !== undefined) return { proxy: place.claim.pick(visitor) }
+    if (place !== undefined) return { proxy: place.claim.pick(visitor), claim: place.claim }
     for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
       const site = this.#sites.get(host.slice(dot))
       const below = site === undefined ? undefined : placeAt(site, path)
-      if (below !== undefined) return { proxy: below.claim.pick(visitor) }
+      if (below !== undefined) return { proxy: below.claim.pick(visitor), claim: below.claim }
     }
     return undefined
   }
