@@ -63,11 +63,16 @@ export class Pool {
     return undefined
   }
 
-  /** A new stream. Rejects with `stream.*`. */
-  async open(visitor: VisitorInfo, signal?: AbortSignal): Promise<Duplex> {
+  /**
+   * A new stream. Rejects with `stream.*`.
+   *
+   * @param patience milliseconds to wait for the service, if fewer than usual
+   */
+  async open(visitor: VisitorInfo, signal: AbortSignal, patience?: number): Promise<Duplex> {
     const { hooks } = this.#host
-    const { stream, bound } = await this.#host.openStream(visitor, signal === undefined ? {} : { signal })
-    if (signal?.aborted) {
+    const options = patience === undefined ? { signal } : { signal, patience }
+    const { stream, bound } = await this.#host.openStream(visitor, options)
+    if (signal.aborted) {
       stream.destroy()
       throw new RystraError('stream.reset', { side: 'server', detail: 'the visitor is gone' })
     }
