@@ -1,0 +1,53 @@
+/**
+ * What visitors use, through `rystra serve`, `connect`, `expose` and `visit` with configuration files, as a person would start
+ * them: chromium, wrk, h2load, curl, nghttp, dig, iperf3, redis-cli, psql, and nginx behind the tunnel. Not part of `npm test`: it
+ * needs Debian packages, and says aloud which it did not find. As root it runs in a network namespace of its own.
+ *
+ *     npm run interop:visitors              # needs a build
+ *     npm run interop:visitors udp curl     # some of it
+ *     RYSTRA_INTEROP_MB=50 …                # less than 500 MB by each download
+ */
+import { spawnSync } from 'node:child_process'
+import { which } from '../bench/peer.js'
+import { Scratch } from '../bench/scratch.js'
+import { browser } from './visitors/browser.js'
+import { curlHttp } from './visitors/curl.js'
+import { curlTls } from './visitors/curl-tls.js'
+import { load } from './visitors/load.js'
+import { Report, type Trial } from './visitors/trial.js'
+
+const trials: readonly Trial[] = [browser, load, curlHttp, curlTls]
+
+/** Nobody else's traffic and ports are in the way in a namespace of one's own. */
+const inNamespace = (): number | undefined => {
+  if (process.env['RYSTRA_INTEROP_ALONE'] !== undefined || process.getuid?.() !== 0) return undefined
+  if (which('unshare') === undefined || which('ip') === undefined) return undefined
+  const itself = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  const script = 'ip link set lo up && exec "$@"'
+  const { status } = spawnSync('unshare', ['--net', 'sh', '-c', script, 'sh', ...itself], {
+    stdio: 'inherit',
+    env: { ...process.env, RYSTRA_INTEROP_ALONE: '1' }
+  })
+  return status ?? 1
+}
+
+const all = async (): Promise<number> => {
+  const only = process.argv.slice(2)
+  const report = new Report()
+  for (const trial of trials.filter(({ name }) => only.length === 0 || only.some((word) => name.includes(word)))) {
+    report.begin(trial.name)
+    if (!report.has('all of it', ...trial.programs)) continue
+    const scratch = new Scratch()
+    try {
+      await trial.use(scratch, report)
+    } catch (error) {
+      await report.check('its start', () => Promise.reject(error as Error))
+    } finally {
+      await scratch.close()
+    }
+  }
+  console.log(`\n${report.table()}`)
+  return report.failed ? 1 : 0
+}
+
+process.exit(inNamespace() ?? (await all()))
