@@ -1,11 +1,12 @@
 import type { ConnectConfig } from '@rystra/config'
 import { type ProxySpec, RystraError, type SessionInfo } from '@rystra/model'
-import type { DatagramFlow, DataLinks, DialOptions, GenerationRef, Link } from '@rystra/plugin'
+import type { DataLinks, DialOptions, GenerationRef, Link } from '@rystra/plugin'
 import { dataLinkOpening, errorFrom, type Message } from '@rystra/protocol'
 import { authenticateToServer, Session } from '@rystra/session'
 import type { Duplex } from 'node:stream'
 import { takeStream } from './reach.js'
 import type { ClientState } from './state.js'
+import type { VisitFlow } from './visit-stream.js'
 import { agent } from './version.js'
 
 /** Milliseconds for dialing and the handshake together. */
@@ -215,7 +216,7 @@ export class ClientSession {
   }
 
   /** A flow of datagrams beside such a stream. Nothing where the session has none. */
-  openFlow(): { readonly id: number; readonly datagrams: DatagramFlow } | undefined {
+  openFlow(): VisitFlow | undefined {
     const { flows } = this.#session
     if (flows === undefined) return undefined
     this.#flows = (this.#flows + 2) % 0x1_0000_0000

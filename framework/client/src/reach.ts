@@ -8,7 +8,7 @@ import {
   toRystraError
 } from '@rystra/model'
 import type { DatagramFlow, ReachHost } from '@rystra/plugin'
-import { errorFrom, type OpenStream, streamReadyFrame } from '@rystra/protocol'
+import { encode, errorFrom, type OpenStream, streamReadyFrame } from '@rystra/protocol'
 import { type DatagramFlows, readMessage, refusedBy, refuseStream, StreamRun } from '@rystra/session'
 import type { Duplex } from 'node:stream'
 import { type ProxyProtocolVersion, proxyHeader } from './proxy-protocol.js'
@@ -21,6 +21,7 @@ import type { ClientState } from './state.js'
 const HEAD_TIMEOUT = 10_000
 
 const ready = Buffer.from(streamReadyFrame)
+const readyWithFlow = Buffer.from(encode({ type: 'StreamReady', flow: true }))
 
 /**
  * Milliseconds StreamReady waits for the first bytes of the service, to leave in one packet with them. Most services
@@ -87,6 +88,7 @@ const open = (
     datagrams?.close()
     state.events.emit('streamClose', context)
   })
+  if (datagrams !== undefined) run.beside(datagrams, 'toVisitor')
   state.events.emit('streamOpen', info)
   const refuse = (cause: unknown): void => {
     const error = toRystraError(cause, 'internal', { side: 'client' })
@@ -122,7 +124,7 @@ const open = (
 class Reach implements ReachHost, Interest {
   readonly stream: StreamInfo
   readonly log: Logger
-  readonly datagrams?: DatagramFlow
+  readonly #datagrams: DatagramFlow | undefined
   readonly #handlers: ClientState['handlers']
   readonly #duplex: Duplex
   readonly #raw: RawStream
@@ -140,13 +142,18 @@ class Reach implements ReachHost, Interest {
     this.stream = run.info
     this.log = state.log
     this.#handlers = state.handlers
-    if (datagrams !== undefined) this.datagrams = datagrams
+    this.#datagrams = datagrams
     this.gone = raw.closed
     raw.onClose = () => {
       this.gone = true
       this.onGone?.()
       this.#aborter?.abort()
     }
+  }
+
+  /** Not where something in the path has to see every byte. */
+  get datagrams(): DatagramFlow | undefined {
+    return this.#run.shaped ? undefined : this.#datagrams
   }
 
   /** Made when somebody asks for it: few do, and each visitor comes through here. */
@@ -189,13 +196,18 @@ class Reach implements ReachHost, Interest {
     const raw = this.#raw
     const relay = this.#run.relayFor(this.#duplex, service)
     if (relay !== undefined) {
-      raw.write(ready, 0, ready.length, false)
+      const head = this.#head
+      raw.write(head, 0, head.length, false)
       return this.#run.relayBy(relay, duplexOf(raw), service, this.signal).then(() => {})
     }
     const local = rawOf(service)
     return new Promise((resolve) => {
-      this.#run.relay(raw, local, () => resolve(), { headToVisitor: ready, headWait: READY_WAIT })
+      this.#run.relay(raw, local, () => resolve(), { headToVisitor: this.#head, headWait: READY_WAIT })
     })
+  }
+
+  get #head(): Buffer {
+    return this.datagrams === undefined ? ready : readyWithFlow
   }
 
   accept(): Duplex {

@@ -2,13 +2,19 @@ import { type Pump, rawOf } from '@rystra/bytes'
 import { type Logger, RystraError, type StreamInfo, toRystraError, type VisitorInfo } from '@rystra/model'
 import type { Details } from '@rystra/plugin'
 import { encode } from '@rystra/protocol'
-import { HeadReader, refusedBy, StreamRun } from '@rystra/session'
+import { type CountedFlow, HeadReader, refusedBy, StreamRun } from '@rystra/session'
 import type { Duplex } from 'node:stream'
 import type { ClientSession } from './client-session.js'
 import type { ClientState } from './state.js'
 
 /** Milliseconds the other client has to reach its service, and some. */
 const READY_TIMEOUT = 30_000
+
+/** The datagrams beside a visit, by the number that the server knows them by. */
+export interface VisitFlow {
+  readonly id: number
+  readonly datagrams: CountedFlow
+}
 
 /** One visit to a proxy of another client. */
 export interface VisitOptions {
@@ -19,15 +25,13 @@ export interface VisitOptions {
   readonly of: string
   readonly from: VisitorInfo
   readonly details?: Details | undefined
-  /** The flow of datagrams beside the stream. */
-  readonly flow?: number | undefined
+  /** Opens the flow of datagrams beside the stream. Asked once, unless something in the path has to see every byte. */
+  readonly flow?: (() => VisitFlow | undefined) | undefined
   readonly log: Logger
-  /** Called once, when the service is reached. */
-  readonly reached?: (stream: StreamInfo) => void
+  /** Called once, when the service is reached. `flow`: there are datagrams beside the stream. */
+  readonly reached?: (stream: StreamInfo, flow: boolean) => void
   /** Called once, when it will not be, or when the stream was over before. */
   readonly failed?: (error: RystraError) => void
-  /** Called once, when the stream is over. */
-  readonly closed?: () => void
 }
 
 /** Opens a stream to the server for a visitor, and relays until both are done. A visitor who is refused is reset. */
@@ -55,12 +59,12 @@ export const relayVisit = (
   }
   if (session === undefined || info === undefined) {
     raw.reset()
-    visit.closed?.()
     refused(new RystraError('session.lost', { side: 'client', detail: 'there is no session now' }))
     return
   }
+  let flow: VisitFlow | undefined
   const run = new StreamRun(info, kernel.current, clock, (context) => {
-    visit.closed?.()
+    flow?.datagrams.close()
     events.emit('streamClose', context)
   })
   events.emit('streamOpen', info)
@@ -72,7 +76,9 @@ export const relayVisit = (
   }
   const open = async (): Promise<void> => {
     // Before a stream is opened: what cannot be said needs none.
-    const head = headOf(visit)
+    if (!run.shaped) flow = visit.flow?.()
+    if (flow !== undefined) run.beside(flow.datagrams, 'toService')
+    const head = headOf(visit, flow?.id)
     const data = rawOf(await session.openStream())
     let pumping: Pump | undefined
     const fail = (cause: Error): void => {
@@ -89,11 +95,11 @@ export const relayVisit = (
       told = true
       visit.failed?.(error ?? new RystraError('stream.reset', { detail: 'it was over before it began' }))
     }
-    const ready = (): void => {
+    const ready = (flows: boolean): void => {
       cancel()
       if (told) return
       told = true
-      visit.reached?.(info)
+      visit.reached?.(info, flows)
     }
     pumping = run.relay(raw, data, done, {
       headToService: head,
@@ -106,7 +112,7 @@ export const relayVisit = (
   else admitted.then((denied) => (denied === undefined ? go() : refuse(refusedBy(denied, 'client'))), refuse)
 }
 
-const headOf = ({ kind, of, from, flow, details }: VisitOptions): Buffer =>
+const headOf = ({ kind, of, from, details }: VisitOptions, flow: number | undefined): Buffer =>
   Buffer.from(
     encode({
       type: 'Visit',

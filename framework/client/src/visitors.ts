@@ -5,7 +5,7 @@ import { Backoff } from '@rystra/session'
 import type { ClientSession } from './client-session.js'
 import type { VisitingHere } from './events.js'
 import type { ClientState } from './state.js'
-import { relayVisit, type VisitOptions } from './visit-stream.js'
+import { relayVisit, type VisitFlow, type VisitOptions } from './visit-stream.js'
 
 interface Entry {
   readonly spec: ProxySpec
@@ -194,7 +194,11 @@ export class Visitors {
   #openStream(visit: VisitOptions, { signal, datagrams = false }: OpenStreamOptions): Promise<OpenedStream> {
     const [near, far] = duplexPair()
     const session = this.#session
-    const flow = datagrams ? session?.openFlow() : undefined
+    let flow: VisitFlow | undefined
+    const openFlow = (): VisitFlow | undefined => {
+      flow = session?.openFlow()
+      return flow
+    }
     const giveUp = (): void => void far.destroy()
     const over = (): void => signal?.removeEventListener('abort', giveUp)
     return new Promise((resolve, reject) => {
@@ -202,11 +206,10 @@ export class Visitors {
       else signal?.addEventListener('abort', giveUp, { once: true })
       const options: VisitOptions = {
         ...visit,
-        flow: flow?.id,
-        closed: () => flow?.datagrams.close(),
-        reached: (stream) => {
+        flow: datagrams ? openFlow : undefined,
+        reached: (stream, flows) => {
           over()
-          resolve({ stream: near, info: stream, ...(flow === undefined ? {} : { datagrams: flow.datagrams }) })
+          resolve({ stream: near, info: stream, ...(flows && flow !== undefined ? { datagrams: flow.datagrams } : {}) })
         },
         failed: (error) => {
           over()

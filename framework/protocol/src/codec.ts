@@ -11,7 +11,7 @@ const checks = Object.fromEntries(messageNames.map((name) => [name, new BodyChec
 /** The messages that are read under {@link FIRST_FRAME_LIMIT}. */
 const early = new Set<MessageName>(['Hello', 'HelloAck', 'AuthOk', 'Error', 'DataHello', 'OpenStream', 'StreamReady'])
 
-/** How a StreamReady looks, always; sent once for each visitor. Not to be written to. */
+/** A StreamReady for a stream without datagrams beside it; sent once for each visitor. Not to be written to. */
 export const streamReadyFrame: Uint8Array = Uint8Array.of(messageNumber('StreamReady'), 0, 0, 1, 0x80)
 
 const streamReady: StreamReady = Object.freeze({ type: 'StreamReady' })
@@ -24,7 +24,7 @@ const limitOf = (type: MessageName): number => {
 /** The whole frame of a message. Throws `protocol.malformed` or `protocol.too-large` for what the other side would refuse. */
 export const encode = (message: Message): Uint8Array => {
   const { type } = message
-  if (type === 'StreamReady') return Uint8Array.prototype.slice.call(streamReadyFrame)
+  if (type === 'StreamReady' && message.flow === undefined) return Uint8Array.prototype.slice.call(streamReadyFrame)
   const check = checks[type]
   const problem = check.problem(message)
   if (problem !== undefined) throw new RystraError('protocol.malformed', { detail: problem })

@@ -82,6 +82,8 @@ const visit = Type.Object({
   details: Type.Optional(field.details)
 })
 
+const streamReady = Type.Object({ flow: Type.Optional(Type.Boolean()) })
+
 const notice = Type.Object({ proxy: field.name(limits.MAX_NAME), notice: field.details })
 
 /** What a schema cannot say of details. */
@@ -123,7 +125,7 @@ export const definitions = Object.freeze({
   RequestLinks: define(0x16, requestLinks),
   ProxyHealth: define(0x17, proxyHealth),
   OpenStream: define(0x20, openStream, plainDetails),
-  StreamReady: define(0x21, Type.Object({})),
+  StreamReady: define(0x21, streamReady),
   Visit: define(0x22, visit, plainDetails),
   Notice: define(0x90, notice, ({ notice: told }) =>
     field.isPlain(told) ? undefined : '/notice: expected plain values'

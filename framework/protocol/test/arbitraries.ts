@@ -94,7 +94,7 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
     { id: name(limits.MAX_ID), proxy: name(limits.MAX_NAME), visitor: endpoint, to: endpoint, flow, details },
     { requiredKeys: ['id', 'proxy', 'visitor', 'to'] }
   ),
-  StreamReady: fc.constant({}),
+  StreamReady: fc.record({ flow: fc.boolean() }, { requiredKeys: [] }),
   Visit: fc.record(
     { kind: token, of: name(limits.MAX_NAME), visitor: endpoint, to: endpoint, flow, details },
     { requiredKeys: ['kind', 'of', 'visitor', 'to'] }

@@ -9,13 +9,15 @@ const LOOKS = 4
 /**
  * Resets a stream on which nothing went either way for `timeout` milliseconds, or at the most a quarter more. One
  * that its bandwidth holds back is not idle.
+ *
+ * @param besides bytes that went beside it so far
  */
-export const watchIdle = (pump: Pump, timeout: number, visitor: Duplex, clock: Clock): void => {
+export const watchIdle = (pump: Pump, besides: () => number, timeout: number, visitor: Duplex, clock: Clock): void => {
   let seen = -1
   let quiet = 0
   let cancel: () => void
   const look = (): void => {
-    const bytes = pump.aToB + pump.bToA
+    const bytes = pump.aToB + pump.bToA + besides()
     quiet = bytes === seen && !pump.paused ? quiet + 1 : 0
     seen = bytes
     if (quiet >= LOOKS) pump.reset(new RystraError('stream.idle', { side: 'server' }))

@@ -22,6 +22,7 @@ import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import { admitVisitor } from './admission.js'
 import { FairPace } from './fair-pace.js'
+import type { NumberedFlow } from './flows.js'
 import { type Group, groupOf } from './group.js'
 import { PublishPorts } from './publish-ports.js'
 import type { ServerSession } from './server-session.js'
@@ -29,7 +30,7 @@ import type { ServerState } from './state.js'
 import { relayVisitor } from './visitor.js'
 
 /** Milliseconds a member of a group has to reach its service: then another is asked, and the visitor has lost little. */
-const MEMBER_PATIENCE = 5000
+export const MEMBER_PATIENCE = 5000
 
 /** Milliseconds for which a member that could not serve comes last. */
 const AILING = 5000
@@ -190,8 +191,7 @@ export class ServerProxy implements PublishHost {
     await this.claim(visitKey(this.spec.kind, name), { proxy: this, admit }, name)
   }
 
-  relay(visitor: Duplex, info: VisitorInfo): void {
-    const elsewhere = this.#state.elsewhere.get(visitor)
+  relay(visitor: Duplex, info: VisitorInfo, elsewhere = this.#state.elsewhere.get(visitor)): void {
     if (elsewhere === undefined) relayVisitor(visitor, info, this, this.#state)
     else {
       const refused = ({ code }: RystraError): void => {
@@ -202,20 +202,25 @@ export class ServerProxy implements PublishHost {
   }
 
   openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
-    const { signal, details, datagrams = false, carrier = false } = options
+    const { signal, details, datagrams = false, carrier = false, patience } = options
     const [near, far] = duplexPair()
-    const flow = datagrams ? this.owner.openFlow() : undefined
+    let flow: NumberedFlow | undefined
+    const openFlow = (): NumberedFlow | undefined => {
+      flow = this.owner.flows.open()
+      return flow
+    }
     const giveUp = (): void => void far.destroy()
     return new Promise((resolve, reject) => {
       if (signal?.aborted) giveUp()
       else signal?.addEventListener('abort', giveUp, { once: true })
       relayVisitor(far, info, this, this.#state, {
         carrier,
+        ...(patience === undefined ? {} : { patience }),
         ...(details === undefined ? {} : { details }),
-        ...(flow === undefined ? {} : { flow: flow.id, closed: () => flow.datagrams.close() }),
-        reached: (error, stream, bound) => {
+        ...(datagrams ? { flow: openFlow } : {}),
+        reached: (error, stream, bound, flows) => {
           signal?.removeEventListener('abort', giveUp)
-          if (error === undefined) resolve(opened(near, stream, flow?.datagrams, bound))
+          if (error === undefined) resolve(opened(near, stream, flows ? flow?.datagrams : undefined, bound))
           else reject(error)
         }
       })

@@ -1,7 +1,6 @@
 import { type Logger, type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import {
   type ByteLink,
-  type DatagramFlow,
   type DataLinks,
   type Details,
   type GenerationRef,
@@ -12,6 +11,7 @@ import {
 } from '@rystra/plugin'
 import { type DataHello, errorField, type Message, ReplayWindow, verifyDataLink } from '@rystra/protocol'
 import { Session } from '@rystra/session'
+import { Flows } from './flows.js'
 import { ServerProxy } from './proxy.js'
 import type { ServerState } from './state.js'
 import { checkSpec } from './validate-spec.js'
@@ -26,12 +26,6 @@ const QUEUE_BYTES = 2 * 1024 * 1024
 /** Notices to one client in a second, and at once: what a person can still read, and a test of load does not care for. */
 const NOTICE_RATE = 500
 const NOTICE_BURST = 1000
-
-/** A flow of datagrams, with the number that the client knows it by. */
-export interface NumberedFlow {
-  readonly id: number
-  readonly datagrams: DatagramFlow
-}
 
 /** One session, as the server sees it: its proxies, and what its client asks for. */
 export class ServerSession {
@@ -54,7 +48,7 @@ export class ServerSession {
   #queued = 0
   #queuedBytes = 0
   #streams = 0
-  #flows = 0
+  readonly flows: Flows
   readonly #notices: TokenBucket
   #lostNotices = 0
   #over = false
@@ -101,6 +95,7 @@ export class ServerSession {
         onClose: (error) => this.#closed(error)
       }
     )
+    this.flows = new Flows(this.#session)
     this.reviewVisits(generation.registries)
     // A client that authenticates and then says nothing.
     this.#cancelStart = state.clock.after(state.config.handshakeTimeout, () => {
@@ -124,31 +119,6 @@ export class ServerSession {
   nextStreamId(): string {
     this.#streams += 1
     return this.#streams.toString(36)
-  }
-
-  /** A flow for a stream to the client: even numbers are the server's. Nothing where the session has no datagrams. */
-  openFlow(): NumberedFlow | undefined {
-    const { flows } = this.#session
-    if (flows === undefined) return undefined
-    this.#flows = (this.#flows + 2) % 0x1_0000_0000
-    return { id: this.#flows, datagrams: flows.open(this.#flows) }
-  }
-
-  /** Passes the datagrams of a flow of this client on to one of another client, and back. */
-  joinFlows(id: number, other: ServerSession): { readonly id: number; readonly close: () => void } | undefined {
-    const here = this.#session.flows?.open(id)
-    const there = here === undefined ? undefined : other.openFlow()
-    if (here === undefined || there === undefined) {
-      here?.close()
-      return undefined
-    }
-    here.onMessage = (message) => void there.datagrams.send(message)
-    there.datagrams.onMessage = (message) => void here.send(message)
-    const close = (): void => {
-      here.close()
-      there.datagrams.close()
-    }
-    return { id: there.id, close }
   }
 
   /** See `PublishHost.tell`. */

@@ -17,19 +17,24 @@ export interface RelayOptions {
   readonly details?: Details
   /** See `OpenStreamOptions.carrier`. */
   readonly carrier?: boolean
-  /** The flow of datagrams beside the stream. */
-  readonly flow?: number
+  /** Opens the flow of datagrams beside the stream. Asked once, unless something in the path has to see every byte. */
+  readonly flow?: (run: StreamRun) => Beside | undefined
   /**
    * Called once, when the service is reached or is not. Before the first byte of the service is passed on. `bound`:
-   * hooks had a say about this visitor.
+   * hooks had a say about this visitor. `flow`: there are datagrams beside the stream.
    */
-  readonly reached?: (error: RystraError | undefined, stream: StreamInfo, bound: boolean) => void
+  readonly reached?: (error: RystraError | undefined, stream: StreamInfo, bound: boolean, flow: boolean) => void
   /** Milliseconds to wait for the service. @default 30000 */
   readonly patience?: number
   /** What is done with a visitor who is refused. @default a reset */
   readonly refused?: (error: RystraError) => void
-  /** Called once, when the stream is over. */
-  readonly closed?: () => void
+}
+
+/** The datagrams beside a stream, by the number that the client knows them by. */
+export interface Beside {
+  readonly id: number
+  /** The stream is over. */
+  readonly close: () => void
 }
 
 /** Opens a stream for a visitor and relays it until both are done. */
@@ -51,8 +56,9 @@ export const relayVisitor = (
     side: 'server',
     ...(details === undefined ? {} : { details })
   }
+  let beside: Beside | undefined
   const over = (context: CloseStreamContext): void => {
-    options.closed?.()
+    beside?.close()
     if (carrier) return
     proxy.streams -= 1
     state.events.emit('streamClose', context)
@@ -71,7 +77,7 @@ export const relayVisitor = (
     run.refuse(error)
     session.log.info({ proxy: info.proxy.name, visitor: to.host, err: error }, 'a stream was refused')
     state.refused({ what: 'stream', error, who: `${to.host}:${to.port}`, session: session.info, stream: info })
-    options.reached?.(error, info, admitted !== undefined)
+    options.reached?.(error, info, admitted !== undefined, false)
   }
   const go = (): void => {
     if (full) {
@@ -84,7 +90,10 @@ export const relayVisitor = (
     }
     let head: Buffer
     try {
-      head = headOf(info, options.flow)
+      const pacer = carrier ? undefined : proxy.newPacer()
+      if (pacer !== undefined) run.pace(pacer)
+      if (!run.shaped) beside = options.flow?.(run)
+      head = headOf(info, beside?.id)
     } catch (error) {
       refuse(error)
       return
@@ -140,19 +149,19 @@ const join = (
   let gone = false
   let told = false
   let given = false
-  const tell = (error?: RystraError): void => {
+  const tell = (error: RystraError | undefined, flow: boolean): void => {
     if (told) return
     told = true
-    options.reached?.(error, run.info, bound)
+    options.reached?.(error, run.info, bound, flow)
   }
 
   const cancel = state.clock.after(options.patience ?? READY_TIMEOUT, () =>
     refused(new RystraError('stream.timeout', { side: 'client' }))
   )
-  const ready = (): void => {
+  const ready = (flow: boolean): void => {
     cancel()
     proxy.opened()
-    tell()
+    tell(undefined, flow)
   }
   let fail: (error: RystraError) => void = (error) => {
     data.reset()
@@ -162,15 +171,15 @@ const join = (
   }
   const done = (error?: RystraError): void => {
     cancel()
-    if (error !== undefined) tell(error)
+    if (error !== undefined) tell(error, false)
   }
   const pumped = (pumping: Pump): void => {
     fail = pumping.reset
-    if (proxy.idleTimeout !== undefined && !options.carrier) watchIdle(pumping, proxy.idleTimeout, visitor, state.clock)
+    if (proxy.idleTimeout === undefined || options.carrier) return
+    const besides = (): number => run.besides('toService') + run.besides('toVisitor')
+    watchIdle(pumping, besides, proxy.idleTimeout, visitor, state.clock)
   }
 
-  const pacer = options.carrier ? undefined : proxy.newPacer()
-  if (pacer !== undefined) run.pace(pacer)
   // Who has to be told of a refusal in so many words is not relayed before there is none. It was read from already, so
   // that no relay of an extension can have it.
   const waits = options.refused !== undefined
@@ -201,7 +210,7 @@ const join = (
       if (gone) return
       if (message.type === 'Error') return refused(errorFrom(message, 'client'))
       if (message.type !== 'StreamReady') return refused(new RystraError('stream.reset', { side: 'client' }))
-      ready()
+      ready(message.flow === true)
       if (relay === undefined) pumped(run.relay(raw, data, done))
       else run.relayBy(relay, visitor, duplexOf(data), new AbortController().signal).then(done, done)
     },

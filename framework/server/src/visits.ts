@@ -1,9 +1,9 @@
 import { rawOf } from '@rystra/bytes'
-import { RystraError, type VisitorInfo, toRystraError } from '@rystra/model'
-import { streamReadyFrame, type Visit as VisitMessage } from '@rystra/protocol'
+import { type ErrorCode, RystraError, type VisitorInfo, toRystraError } from '@rystra/model'
+import { encode, streamReadyFrame, type Visit as VisitMessage } from '@rystra/protocol'
 import { readMessage, refuseStream } from '@rystra/session'
 import type { Duplex } from 'node:stream'
-import { type Admit, type ServerProxy, visitKey } from './proxy.js'
+import { type Admit, MEMBER_PATIENCE, type ServerProxy, visitKey } from './proxy.js'
 import type { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
 import { relayVisitor } from './visitor.js'
@@ -15,6 +15,16 @@ const HEAD_TIMEOUT = 10_000
 const HEADS_LIMIT = 1024
 
 const ready = Buffer.from(streamReadyFrame)
+const readyWithFlow = Buffer.from(encode({ type: 'StreamReady', flow: true }))
+
+/** A proxy that accepts visits. */
+interface Visitable {
+  readonly proxy: ServerProxy
+  readonly admit: Admit
+}
+
+/** What is about the visitor: another member would not be asked anything else. */
+const decided: ReadonlySet<string> = new Set<ErrorCode>(['stream.refused', 'stream.no-visits'])
 
 /** Takes the streams that one client opens: each is a visit to a proxy of some other client. */
 export class Visits {
@@ -73,31 +83,43 @@ export class Visits {
     const nothing = new RystraError('stream.no-visits', { side: 'server', detail: of })
     // Who may not visit is told what is said where there is nothing: why is for the log.
     const refuse = (error: RystraError): void => refuseStream(raw, error.code === nothing.code ? nothing : error, clock)
-    // The stream may go while it is asked whether it may be.
-    let gone = raw.closed
-    raw.onClose = () => {
-      gone = true
-    }
-    try {
-      const found = claims.get<{ proxy: ServerProxy; admit: Admit }>(visitKey(kind, of))?.pick(from)
+    const held = claims.get<Visitable>(visitKey(kind, of))
+    const tried = new Set<Visitable>()
+    /** Has a member that was not asked yet let the visitor in. */
+    const ask = async (): Promise<void> => {
+      // The stream may go while it is asked whether it may be.
+      let gone = raw.closed
+      raw.onClose = () => {
+        gone = true
+      }
+      const found = held?.pick(from, tried)
       if (found === undefined) throw nothing
+      tried.add(found)
       const told = await found.admit({ session, visitor: from, details })
       if (gone) return
       raw.onClose = undefined
-      const there = flow === undefined ? undefined : this.#session.joinFlows(flow, found.proxy.owner)
       relayVisitor(stream, from, found.proxy, this.#state, {
         details: told,
-        ...(there === undefined ? {} : { flow: there.id, closed: there.close }),
-        reached: (error) => {
-          if (error === undefined) raw.write(ready, 0, ready.length, false)
+        ...(flow === undefined ? {} : { flow: (run) => this.#session.flows.join(flow, found.proxy.owner.flows, run) }),
+        ...((held?.size ?? 0) > 1 ? { patience: MEMBER_PATIENCE } : {}),
+        reached: (error, _stream, _bound, flows) => {
+          if (error !== undefined) return
+          const head = flows ? readyWithFlow : ready
+          raw.write(head, 0, head.length, false)
         },
-        refused: refuse
+        refused: (error) => {
+          const last = decided.has(error.code) || held?.pick(from, tried) === undefined
+          if (last || raw.closed) refuse(error)
+          else ask().catch(failed)
+        }
       })
-    } catch (cause) {
+    }
+    const failed = (cause: unknown): void => {
       const error = toRystraError(cause, 'internal', { side: 'server' })
       this.#session.log.info({ kind, of, err: error }, 'a visit was refused')
       refused({ what: 'stream', error, who: `${of} of ${session.client.id}`, session })
-      if (!gone) refuse(error)
+      if (!raw.closed) refuse(error)
     }
+    await ask().catch(failed)
   }
 }

@@ -1,5 +1,11 @@
 import type { DatagramChannel, DatagramFlow } from '@rystra/plugin'
 
+/** A flow that knows how much went through it, in bytes. */
+export interface CountedFlow extends DatagramFlow {
+  readonly sent: number
+  readonly received: number
+}
+
 /** In front of each datagram: the flow it belongs to, big-endian. */
 const PREFIX = 4
 
@@ -16,7 +22,7 @@ export class DatagramFlows {
   }
 
   /** Who takes `id` twice gets the second flow; the first hears nothing any more. */
-  open(id: number): DatagramFlow {
+  open(id: number): CountedFlow {
     const flow = new Flow(this, id)
     this.#flows.set(id, flow)
     return flow
@@ -51,11 +57,13 @@ export class DatagramFlows {
   #arrived(message: Uint8Array): void {
     if (message.length < PREFIX) return
     const bytes = Buffer.from(message.buffer, message.byteOffset, message.length)
-    this.#flows.get(bytes.readUInt32BE(0))?.onMessage?.(bytes.subarray(PREFIX))
+    this.#flows.get(bytes.readUInt32BE(0))?.arrived(bytes.subarray(PREFIX))
   }
 }
 
-class Flow implements DatagramFlow {
+class Flow implements CountedFlow {
+  sent = 0
+  received = 0
   onMessage: ((message: Buffer) => void) | undefined
   readonly #flows: DatagramFlows
   readonly #id: number
@@ -71,7 +79,16 @@ class Flow implements DatagramFlow {
   }
 
   send(message: Uint8Array): boolean {
-    return !this.#closed && this.#flows.send(this.#id, message)
+    if (this.#closed || !this.#flows.send(this.#id, message)) return false
+    this.sent += message.length
+    return true
+  }
+
+  /** @internal */
+  arrived(message: Buffer): void {
+    if (this.onMessage === undefined) return
+    this.received += message.length
+    this.onMessage(message)
   }
 
   close(): void {

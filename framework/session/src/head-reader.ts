@@ -4,7 +4,8 @@ import { errorFrom, FIRST_FRAME_LIMIT, FrameDecoder } from '@rystra/protocol'
 
 /** What the client says of a stream before the first byte of the service. Exactly one is called, once. */
 export interface HeadTaken {
-  onReady(): void
+  /** @param flow whether the datagrams beside the stream that were asked for are there */
+  onReady(flow: boolean): void
   /** The stream has to be reset. */
   onRefused(error: RystraError | Error): void
 }
@@ -28,19 +29,21 @@ export class HeadReader implements RawReader {
     const decoder = this.#decoder
     if (this.#refused) return true
     if (decoder === undefined) return this.#next.onBytes(buffer, start, end, shared)
+    let flow: boolean
     try {
       decoder.push(buffer, start, end)
       const message = decoder.next()
       if (message === undefined) return true
       if (message.type === 'Error') throw errorFrom(message, 'client')
       if (message.type !== 'StreamReady') throw new RystraError('protocol.unexpected', { detail: message.type })
+      flow = message.flow === true
     } catch (error) {
       this.#refuse(error as Error)
       return true
     }
     this.#decoder = undefined
     const rest = decoder.rest()
-    this.#taken.onReady()
+    this.#taken.onReady(flow)
     if (rest.length === 0) return true
     // Memory of its own: whoever keeps it keeps nothing of the source's.
     return this.#next.onBytes(Buffer.from(rest.buffer, rest.byteOffset, rest.length), 0, rest.length, false) !== false

@@ -15,6 +15,7 @@ import type {
   Through
 } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
+import type { CountedFlow } from './datagram-flows.js'
 
 /** What is said at the head of a stream, besides what is relayed. See `pump` of `@rystra/bytes`. */
 export interface RelayHeads {
@@ -38,6 +39,8 @@ export class StreamRun {
   readonly #toVisitor: RawStream[] = []
   readonly #pacers: Pacer[] = []
   readonly #hooked: boolean
+  #flow: CountedFlow | undefined
+  #flowGoes: Direction = 'toService'
   #over = false
 
   /**
@@ -69,6 +72,8 @@ export class StreamRun {
       through: ({ toService, toVisitor }: Through) => {
         if (toService !== undefined) this.#toService.push(rawOf(toService))
         if (toVisitor !== undefined) this.#toVisitor.push(rawOf(toVisitor))
+        // By a tap that took longer than the stream lasted.
+        if (this.#over) this.#giveUpTransforms()
       }
     }
     return this.#generation.calls.openStream(context)
@@ -86,8 +91,24 @@ export class StreamRun {
     return (bytes) => this.#pacers.reduce((longest, pacer) => Math.max(longest, pacer(bytes, direction)), 0)
   }
 
-  /** Whether a tap or a transform is in the path. */
-  get #shaped(): boolean {
+  /** Datagrams beside it count as its bytes. @param goes where those go that are sent into the flow */
+  beside(flow: CountedFlow, goes: Direction): void {
+    this.#flow = flow
+    this.#flowGoes = goes
+  }
+
+  /** Bytes of the datagrams beside it so far. */
+  besides(direction: Direction): number {
+    const flow = this.#flow
+    if (flow === undefined) return 0
+    return direction === this.#flowGoes ? flow.sent : flow.received
+  }
+
+  /**
+   * Whether something is in the path: a tap, a transform or a pacer. Then no byte may go another way, beside the stream
+   * or by another relay.
+   */
+  get shaped(): boolean {
     return (
       this.#toService.length + this.#toVisitor.length + this.#pacers.length > 0 ||
       this.#tapOf('toService') !== undefined ||
@@ -123,7 +144,7 @@ export class StreamRun {
   /** A registered relay that can join the two, if nothing is in the path. */
   relayFor(visitor: Duplex, service: Duplex): Relay | undefined {
     const { relays } = this.#generation.registries
-    if (relays.list().length === 0 || this.#shaped) return undefined
+    if (relays.list().length === 0 || this.shaped) return undefined
     return relays
       .list()
       .map((name) => relays.get(name))
@@ -183,15 +204,17 @@ export class StreamRun {
 
   /** Reports a stream that came to nothing. */
   refuse(error: RystraError): void {
-    for (const stream of [...this.#toService, ...this.#toVisitor]) stream.reset()
     this.close('refused', 0, 0, error)
   }
 
-  /** Reports the end of the stream; once. */
-  close(reason: CloseReason, bytesToService: number, bytesToVisitor: number, error?: RystraError): void {
+  /** Reports the end of the stream; once. Transforms that were put into its path are given up, used or not. */
+  close(reason: CloseReason, toService: number, toVisitor: number, error?: RystraError): void {
     if (this.#over) return
     this.#over = true
+    this.#giveUpTransforms()
     const duration = this.#clock.now() - this.#since
+    const bytesToService = toService + this.besides('toService')
+    const bytesToVisitor = toVisitor + this.besides('toVisitor')
     const ended = { ...this.info, bytesToService, bytesToVisitor, duration, reason }
     const context: CloseStreamContext = error === undefined ? ended : { ...ended, error }
     try {
@@ -200,6 +223,10 @@ export class StreamRun {
     } finally {
       this.#release()
     }
+  }
+
+  #giveUpTransforms(): void {
+    for (const stream of [...this.#toService, ...this.#toVisitor]) stream.reset()
   }
 }
 

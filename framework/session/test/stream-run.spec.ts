@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { RystraError } from '@rystra/model'
-import type { CloseStreamContext, HookCalls, Relay } from '@rystra/plugin'
+import type { CloseStreamContext, HookCalls, OpenStreamContext, Relay } from '@rystra/plugin'
 import { PassThrough, Transform } from 'node:stream'
 import { refusedBy, StreamRun } from '../src/index.js'
 import { FakeClock, FakeRaw, generation, pair, registryOf, streamInfo, turns } from './fakes.js'
@@ -72,6 +72,23 @@ describe('a stream at one end', () => {
     void begun.run.admit()
     begun.run.refuse(new RystraError('stream.refused'))
     expect(through.destroyed).to.equal(true)
+    toldOnce(begun)
+  })
+
+  it('destroys transforms that were never used, and those of a tap that comes too late', () => {
+    const [through, late] = [new PassThrough(), new PassThrough()]
+    let put: OpenStreamContext['through'] | undefined
+    const begun = begin({
+      openStream: (context) => {
+        put = context.through
+        put({ toService: through })
+        return undefined
+      }
+    })
+    void begun.run.admit()
+    begun.run.close('reset', 0, 0)
+    put?.({ toVisitor: late })
+    expect([through.destroyed, late.destroyed]).to.deep.equal([true, true])
     toldOnce(begun)
   })
 
