@@ -700,6 +700,40 @@ describe('http: hooks', () => {
     expect(JSON.stringify(notices[0])).to.include('"path":"/x"').and.to.include('"status":202')
   })
 
+  it('asks hooks before it asks for a password: who guesses is counted, and told of', async () => {
+    const closed: [string, number][] = []
+    const hook = defineExtension({
+      name: 'guesses',
+      setup({ hooks, role }) {
+        if (role === 'client') return
+        let left = 2
+        hooks.onRequest.tap(({ headers }) => {
+          expect(headers.map(([name]) => name.toLowerCase())).to.not.include('authorization')
+          left -= 1
+          return left < 0 ? { deny: 'too many', retryAfter: 9 } : undefined
+        })
+        hooks.onCloseRequest.tap(({ request, status }) => void closed.push([request.method, status]))
+      }
+    })
+    let came = 0
+    const { port: local } = await startHttpService((_, response) => {
+      came += 1
+      response.end('in')
+    })
+    const basicAuth = { user: 'ann', password: 'right' }
+    const client = await startHttpClient(await startHttpServer({}, [hook()]), [
+      { name: 'app', kind: 'http', local, basicAuth }
+    ])
+    const port = frontPort(client)
+    const statuses: number[] = []
+    for (const auth of ['ann:wrong', 'ann:right', 'ann:wrong'])
+      statuses.push((await ask(port, 'app.localhost', '/', { auth })).status)
+    expect(statuses).to.deep.equal([401, 200, 429])
+    await until(() => closed.length === 3)
+    expect(closed).to.deep.equal(statuses.map((status) => ['GET', status]))
+    expect(came).to.equal(1)
+  })
+
   it('shares no connection among visitors when hooks look at who visits', async () => {
     const asked: number[] = []
     const hook = defineExtension({

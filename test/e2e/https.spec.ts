@@ -321,6 +321,26 @@ describe('https that ends at the server', () => {
     expect((await askTls(port, 'app.example.org')).headers['strict-transport-security']).to.equal('max-age=60')
   })
 
+  it('asks nobody for a password before it has sent them here', async () => {
+    const server = await serve({ redirect: true, certificates: [{ ...write(here) }] })
+    const local = await startMirror()
+    const client = await join(server, [
+      {
+        name: 'app',
+        kind: 'http',
+        local,
+        host: 'app.example.org',
+        basicAuth: { user: 'ann', password: 'right' }
+      }
+    ])
+    const plainPort = Number(addressOf(client, 'app').port)
+    const { status, headers } = await ask(plainPort, 'app.example.org')
+    expect([status, headers['www-authenticate']]).to.deep.equal([308, undefined])
+    const there = Number(new URL(headers.location ?? '').port)
+    expect((await askTls(there, 'app.example.org')).status).to.equal(401)
+    expect((await askTls(there, 'app.example.org', { auth: 'ann:right' })).status).to.equal(200)
+  })
+
   it('has a new certificate without losing a connection', async () => {
     const clock = new FakeClock(Date.now())
     const { port } = await published({}, { clock })

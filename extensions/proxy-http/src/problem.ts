@@ -1,4 +1,4 @@
-import { type ErrorCode, isRystraError, RystraError, toRystraError } from '@rystra/plugin'
+import { type Deny, type ErrorCode, isRystraError, RystraError, type Side, toRystraError } from '@rystra/plugin'
 
 /** Why a request is not answered by its service. */
 export class Problem extends Error {
@@ -31,16 +31,23 @@ const statuses: Partial<Record<ErrorCode, [status: number, text: string]>> = {
   'session.lost': [503, 'the client of the tunnel has just gone away'],
   'session.timeout': [503, 'the client of the tunnel does not answer'],
   'mux.closed': [503, 'the client of the tunnel has just gone away'],
+  internal: [500, 'something within the server failed'],
   'hook.failed': [500, 'an extension of the server failed'],
   'hook.timeout': [500, 'an extension of the server did not answer in time']
 }
 
-/** What an error is to whoever visits. */
-export const problemOf = (cause: unknown): Problem => {
+/** What an error is to whoever visits; `code` and `side` are of one that has none. */
+export const problemOf = (cause: unknown, code: ErrorCode = 'stream.reset', side: Side = 'client'): Problem => {
   if (cause instanceof Problem) return cause
-  const error = toRystraError(cause, 'stream.reset', { side: 'client' })
+  const error = toRystraError(cause, code, { side })
   const [status, text] = statuses[error.code] ?? [502, 'the service cannot be reached through the tunnel']
   return new Problem(status, text, error, status === 503 ? 1 : undefined)
+}
+
+/** What a refusal by a hook is. */
+export const deniedBy = ({ deny, retryAfter }: Deny): Problem => {
+  const error = new RystraError('stream.refused', { side: 'server', detail: deny })
+  return new Problem(retryAfter === undefined ? 403 : 429, deny, error, retryAfter)
 }
 
 /** A service that breaks the rules of HTTP, or breaks off. */
