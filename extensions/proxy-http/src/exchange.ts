@@ -18,13 +18,13 @@ import type { Besides, From } from './from.js'
 import type { World } from './front.js'
 import { type Head, readHead, type VisitorRequest } from './head.js'
 import { Members } from './members.js'
-import { Problem, problemOf, serviceProblem } from './problem.js'
+import { deniedBy, Problem, problemOf, serviceProblem } from './problem.js'
 import type { HttpProxy } from './proxy.js'
 import { Reply } from './reply.js'
 import { sendBody } from './send-body.js'
 import { switchProtocols } from './upgrade.js'
 
-const hookFailed = (error: unknown): Problem => problemOf(toRystraError(error, 'hook.failed', { side: 'server' }))
+const hookFailed = (error: unknown): Problem => problemOf(error, 'hook.failed', 'server')
 
 /** One request of a visitor, and its answer. */
 export class Exchange implements Asker {
@@ -71,9 +71,6 @@ export class Exchange implements Asker {
       const { proxy } = members
       this.#proxy = proxy
       this.#wait(this.#world.options.answerTimeout)
-      if (proxy.credentials?.admit(this.#request.headers.authorization) === false) {
-        throw new Problem(401, 'user and password are needed')
-      }
       const context = contextOf(this.#world, this.#request, this.#from, proxy, head)
       this.#context = context
       this.#hooks = proxy.host.hooks
@@ -87,16 +84,12 @@ export class Exchange implements Asker {
               checkHooked(context)
               this.#forward(members, head, context)
             } else if ('respond' in answer) this.#respond(answer.respond)
-            else {
-              const { deny, retryAfter } = answer
-              const error = new RystraError('stream.refused', { side: 'server', detail: deny })
-              this.#fail(new Problem(retryAfter === undefined ? 403 : 429, deny, error, retryAfter))
-            }
+            else this.#fail(deniedBy(answer))
           })
           .catch((error: unknown) => this.#fail(hookFailed(error)))
       }
     } catch (error) {
-      this.#fail(error instanceof Problem ? error : problemOf(toRystraError(error, 'internal', { side: 'server' })))
+      this.#fail(problemOf(error, 'internal', 'server'))
     }
   }
 
@@ -116,6 +109,10 @@ export class Exchange implements Asker {
 
   #forward(members: Members, head: Head, context: RequestContext): void {
     const { maxHeadSize } = this.#world.options
+    // Behind the hooks: they count those who guess, and send those elsewhere who would say it in the clear.
+    if (members.proxy.credentials?.admit(this.#request.headers.authorization) === false) {
+      throw new Problem(401, 'user and password are needed')
+    }
     const questionFor = (proxy: HttpProxy): Question => questionOf(proxy, head, context, this.#from, this.#besides)
     this.#forwarding = new Forwarding(members, questionFor, this.#from.visitor, maxHeadSize, this)
     this.#forwarding.start()
