@@ -47,6 +47,10 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
 
   // RawStream
 
+  get reader(): RawReader | undefined {
+    return this.receiving.reader
+  }
+
   read(reader: RawReader): void {
     // Somebody has read the `Duplex` before: what it has read ahead goes first.
     const takenOver = this.receiving.reader === this.duplex

@@ -1,8 +1,7 @@
-import type { RawReader, RawStream } from '@rystra/bytes'
+import { type FacedStream, RawFace, type RawReader } from '@rystra/bytes'
 import { RystraError } from '@rystra/plugin'
 import http2 from 'node:http2'
 import { Duplex } from 'node:stream'
-import { Http2Duplex } from './duplex.js'
 import { Inbox, type Memory } from './inbox.js'
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants
@@ -28,7 +27,7 @@ export interface StreamHost {
  * RST_STREAM as reset. It stands in front of Node's stream, whose own queue would keep every frame by itself, and which
  * takes some resets for ends. Its {@link duplex} is the same stream for those who want Node's.
  */
-export class Http2Stream implements RawStream {
+export class Http2Stream implements FacedStream {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
   closed = false
@@ -39,7 +38,7 @@ export class Http2Stream implements RawStream {
   /** Has Node read, and so open the window again. */
   readonly #readOn: () => void
   readonly #end: () => unknown
-  #duplex: Http2Duplex | undefined
+  #duplex: RawFace | undefined
   #reader: RawReader | undefined
   #paused = true
   #flowing = false
@@ -79,8 +78,8 @@ export class Http2Stream implements RawStream {
     h2.resume()
   }
 
-  get duplex(): Http2Duplex {
-    this.#duplex ??= new Http2Duplex(this)
+  get duplex(): RawFace {
+    this.#duplex ??= new RawFace(this, { givesMemory: true })
     return this.#duplex
   }
 
@@ -140,6 +139,10 @@ export class Http2Stream implements RawStream {
       this.#reader.onEnd()
       this.#progressed()
     }
+  }
+
+  get reader(): RawReader | undefined {
+    return this.#reader
   }
 
   read(reader: RawReader): void {
@@ -257,7 +260,7 @@ export class Http2Stream implements RawStream {
   #tell(error: Error | undefined): void {
     if (this.closed) return
     this.closed = true
-    this.#duplex?.over(error, this.#reader === this.#duplex)
+    this.#duplex?.over(error)
     this.onClose?.(error)
   }
 }

@@ -1,7 +1,16 @@
-import { cutOff, HEADROOM, KEEP, type RawReader, type RawStream, rawOf, type Verdict } from '@rystra/bytes'
+import {
+  cutOff,
+  type FacedStream,
+  HEADROOM,
+  KEEP,
+  RawFace,
+  type RawReader,
+  type RawStream,
+  rawOf,
+  type Verdict
+} from '@rystra/bytes'
 import type { RystraError } from '@rystra/plugin'
 import type { Socket } from 'node:net'
-import { WsDuplex } from './duplex.js'
 import { afterEnd, closedBy } from './endings.js'
 import { headerSize, Keys, Opcode, putHeader } from './frame.js'
 import { CLOSE_TIMEOUT, MESSAGE_SIZE } from './limits.js'
@@ -22,11 +31,11 @@ const noKey = new Uint8Array(4)
 export type Masking = 'none' | 'zeros' | 'keys'
 
 /** The bytes of a WebSocket whose handshake is done. {@link duplex} is the same stream for those who want Node's. */
-export class WsStream implements RawStream, RawReader, FrameHandler {
+export class WsStream implements FacedStream, RawReader, FrameHandler {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
   closed = false
-  readonly duplex: WsDuplex
+  readonly duplex: RawFace
 
   readonly #socket: Socket
   readonly #lower: RawStream
@@ -54,7 +63,7 @@ export class WsStream implements RawStream, RawReader, FrameHandler {
     this.#masking = masking
     this.#keys = masking === 'keys' ? new Keys() : undefined
     this.#parser = new FrameParser(this, masking === 'none')
-    this.duplex = new WsDuplex(this)
+    this.duplex = new RawFace(this)
     socket.setTimeout(0)
     this.#lower = rawOf(socket)
     this.#lower.unread(head)
@@ -66,6 +75,10 @@ export class WsStream implements RawStream, RawReader, FrameHandler {
   }
 
   // Reading
+
+  get reader(): RawReader | undefined {
+    return this.#reader
+  }
 
   read(reader: RawReader): void {
     if (reader !== this.#reader) {
@@ -273,7 +286,7 @@ export class WsStream implements RawStream, RawReader, FrameHandler {
     if (this.closed) return
     this.closed = true
     this.#back = []
-    this.duplex.over(error, this.#reader === this.duplex)
+    this.duplex.over(error)
     this.onClose?.(error)
   }
 }

@@ -1,30 +1,32 @@
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import type { RawReader, RawStream } from './raw.js'
+import { SocketFace } from './socket-face.js'
 
 type Done = (error?: Error | null) => void
 
-/** The way back: a `Duplex` on top of a raw stream, for those who want Node's streams after somebody read raw. */
-export class RawBackedDuplex extends Duplex implements RawReader {
-  readonly #raw: RawStream
-  #written: Done | undefined
-  #started = false
+/** What Node's own queues may hold in each direction, in bytes, besides what the raw stream holds. */
+const HIGH_WATER = 64 * 1024
 
-  constructor(raw: RawStream) {
-    super({ allowHalfOpen: true, autoDestroy: true })
-    this.#raw = raw
-    raw.onWritable = () => {
-      const done = this.#written
-      this.#written = undefined
-      done?.()
-    }
-    raw.onClose = (error) => {
-      if (error !== undefined) this.destroy(error)
-      else if (this.writableFinished && this.readableEnded) this.destroy()
-    }
-    if (raw.closed) this.destroy(new Error('closed before it was taken over'))
+const duplexOptions = { allowHalfOpen: true, autoDestroy: true, highWaterMark: HIGH_WATER }
+
+/** A `Duplex` on top of a raw stream. Whoever makes one sees to it that {@link written} is called. */
+export class RawBackedDuplex<Stream extends RawStream = RawStream> extends SocketFace implements RawReader {
+  readonly stream: Stream
+  #started = false
+  #written: Done | undefined
+
+  constructor(stream: Stream) {
+    super(duplexOptions)
+    this.stream = stream
+  }
+
+  /** Whether it has begun to read. */
+  protected get started(): boolean {
+    return this.#started
   }
 
   onBytes(buffer: Buffer, start: number, end: number, _shared: boolean): boolean {
+    // Whoever reads a `Duplex` may keep what it gets.
     return this.push(Buffer.from(buffer.subarray(start, end)))
   }
 
@@ -33,28 +35,54 @@ export class RawBackedDuplex extends Duplex implements RawReader {
   }
 
   override _read(): void {
-    if (this.#started) this.#raw.resume()
+    if (this.#started) this.stream.resume()
     else {
       this.#started = true
-      this.#raw.read(this)
+      this.stream.read(this)
     }
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
-    if (this.#raw.write(chunk, 0, chunk.length, false)) done()
+    this.wrote()
+    if (this.stream.write(chunk, 0, chunk.length, false)) done()
     else this.#written = done
   }
 
+  override _writev(chunks: { chunk: Buffer }[], done: Done): void {
+    this.wrote()
+    let through = true
+    for (const { chunk } of chunks) through = this.stream.write(chunk, 0, chunk.length, false) && through
+    if (through) done()
+    else this.#written = done
+  }
+
+  /** A write that did not get through at once has. */
+  written(): void {
+    const done = this.#written
+    this.#written = undefined
+    done?.()
+  }
+
   override _final(done: Done): void {
-    this.#raw.end()
+    this.stream.end()
     done()
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    if (error !== null || !this.writableFinished || !this.readableEnded) this.#raw.reset()
-    done(error)
+    // After both ends the stream closes by itself, when all is sent.
+    if (!this.writableFinished || !this.readableEnded) this.stream.reset()
+    super._destroy(error, done)
   }
 }
 
-/** A `Duplex` face for a raw stream. It takes the raw stream over. */
-export const duplexOf = (raw: RawStream): Duplex => new RawBackedDuplex(raw)
+/** The way back: a `Duplex` for those who want Node's streams after somebody read raw. It takes the raw stream over. */
+export const duplexOf = (raw: RawStream): Duplex => {
+  const duplex = new RawBackedDuplex(raw)
+  raw.onWritable = () => duplex.written()
+  raw.onClose = (error) => {
+    if (error !== undefined) duplex.destroy(error)
+    else if (duplex.writableFinished && duplex.readableEnded) duplex.destroy()
+  }
+  if (raw.closed) duplex.destroy(new Error('closed before it was taken over'))
+  return duplex
+}
