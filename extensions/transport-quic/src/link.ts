@@ -20,12 +20,9 @@ const LINGER = 3000
 /** Time-outs in a row, without a packet in between, after which the packets may be too large. */
 const LOST = 3
 
-const NO_REASON = Buffer.alloc(0)
-
 /** A connection, whose state is quiche's. Everything is done in {@link turn}, at most once in a turn of the event loop. */
 export class QuicLink implements StreamLink, Turning {
   readonly kind = 'streams'
-  onStream: ((stream: Duplex) => void) | undefined
   readonly side: Side
   readonly options: QuicOptions
   readonly connection: QuicheConnection
@@ -84,6 +81,14 @@ export class QuicLink implements StreamLink, Turning {
 
   get streams(): number {
     return this.#streams.count
+  }
+
+  get onStream(): ((stream: Duplex) => void) | undefined {
+    return this.#streams.onStream
+  }
+
+  set onStream(take) {
+    this.#streams.takenBy(take)
   }
 
   get onClose(): ((error?: Error) => void) | undefined {
@@ -203,14 +208,12 @@ export class QuicLink implements StreamLink, Turning {
 
   #closeWith(app: boolean, code: number): void {
     try {
-      this.connection.close(app, code, NO_REASON)
+      this.connection.close(app, code, Buffer.alloc(0))
     } catch {
       // It is closing already.
     }
     this.flush()
   }
-
-  // The handshake
 
   #shake(): void {
     try {
@@ -220,17 +223,13 @@ export class QuicLink implements StreamLink, Turning {
         if (!this.#closing) clearTimeout(this.#deadline)
         this.#host.confirmed(this)
       }
-      this.#beReady()
+      if (this.#ready || this.over) return
+      this.#ready = true
+      this.#host.ready(this)
     } catch (error) {
       this.#closeWith(false, alertFor(error))
       this.drop(error as Error)
     }
-  }
-
-  #beReady(): void {
-    if (this.#ready || this.over) return
-    this.#ready = true
-    this.#host.ready(this)
   }
 
   readonly #failed = (detail: string): RystraError =>

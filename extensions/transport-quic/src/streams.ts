@@ -5,14 +5,12 @@ import { Reset } from './errors.js'
 import type { QuicOptions } from './options.js'
 import { borrow } from './scratch.js'
 import { type Signal, Signals } from './signals.js'
+import { Stranger } from './stranger.js'
 import { QuicStream, SHARE, type StreamHost, shut } from './stream.js'
 import { Waiting } from './waiting.js'
 
 /** Bytes of the first stream that are handed on before the handshake is done: a Hello and then some. */
 const EARLY = 16 * 1024
-
-/** Bytes that may come before whoever listens takes more than the first stream: a Hello and a proof, some of it again. */
-const STRANGER = 256 * 1024
 
 /** Packets of this size and less carry acknowledgements, not bytes of streams. What else a packet carries. */
 export const SMALL = 200
@@ -26,9 +24,6 @@ const LOOKS = 16
 
 const NOTHING = Buffer.alloc(0)
 
-const tooMuch = (): RystraError =>
-  new RystraError('session.limit', { side: 'client', detail: 'it sends too much before it is let in' })
-
 const noMore = (): RystraError => new RystraError('mux.closed', { detail: 'the other side accepts no more streams' })
 
 /** What the streams need of their link. */
@@ -36,7 +31,6 @@ export interface TableHost {
   readonly connection: QuicheConnection
   readonly side: Side
   readonly options: QuicOptions
-  readonly onStream: ((stream: Duplex) => void) | undefined
   wake(): void
   /** Sends at once what can be sent. */
   flush(): void
@@ -69,8 +63,8 @@ export class StreamTable implements StreamHost {
   #early = EARLY
   /** Bytes that came and were not read, roughly. */
   #unread = 0
-  /** Bytes that came while the other side was a stranger, readable or not. */
-  #strange = 0
+  readonly #stranger = new Stranger()
+  onStream: ((stream: Duplex) => void) | undefined
 
   constructor(host: TableHost) {
     this.#host = host
@@ -111,13 +105,17 @@ export class StreamTable implements StreamHost {
     this.#streams.set(stream.id, stream)
   }
 
+  /** Whoever takes streams after the first has let the other side in. */
+  takenBy(onStream: ((stream: Duplex) => void) | undefined): void {
+    this.onStream = onStream
+    if (onStream !== undefined && this.#controlled !== undefined) this.#stranger.letIn()
+  }
+
   /** A packet came. */
   received(bytes: number): void {
-    // No stream yet, or those after the first are refused: nobody has let the other side in.
-    if (this.#host.side === 'server' && (this.#controlled === undefined || this.#host.onStream === undefined)) {
-      this.#strange += bytes
-      if (this.#strange > STRANGER) this.#host.destroy(tooMuch())
-    }
+    if (this.#controlled !== undefined && this.onStream !== undefined) this.#stranger.letIn()
+    const tooMuch = this.#host.side === 'server' ? this.#stranger.sent(bytes) : undefined
+    if (tooMuch !== undefined) this.#host.destroy(tooMuch)
     if (bytes > SMALL) this.#unread += bytes - OVERHEAD
     if (this.#waiting.size > 0) this.#waiting.look()
   }
@@ -195,7 +193,7 @@ export class StreamTable implements StreamHost {
       this.#discard(id)
       return undefined
     }
-    const { onStream } = this.#host
+    const onStream = this.onStream
     if (this.#away || onStream === undefined) {
       shut(this.connection, id, Reset.refused)
       this.#host.wake()

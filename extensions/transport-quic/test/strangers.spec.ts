@@ -178,6 +178,34 @@ describe('strangers', () => {
     await until(() => refused === 40, 'all streams to be over')
   })
 
+  it('are none any more once they were let in, also where no more streams are taken then', async () => {
+    const listening = await startListening()
+    const size = 1024 * 1024
+    let came = 0
+    const all = new Promise<void>((resolve, reject) => {
+      listening.onLink = (link) => {
+        link.onClose = () => reject(new Error(`closed after ${came} bytes`))
+        link.onStream = (stream) => {
+          // As a server does: the first stream alone, then whoever is let in, then none because nobody wants any.
+          link.onStream = undefined
+          stream.once('data', () => {
+            link.onStream = () => {}
+            link.onStream = undefined
+          })
+          stream.on('data', (chunk: Buffer) => {
+            came += chunk.length
+            if (came === size) resolve()
+          })
+        }
+      }
+    })
+    const link = await dialTo(transport('client', listening.dir), listening.port, listening.trust)
+    const stream = await link.open()
+    stream.write(Buffer.alloc(size))
+    await all
+    link.destroy()
+  })
+
   it('are always asked for their address where the configuration wants it so', async () => {
     const { port, dir, trust, links } = await startListening({ retryAbove: 0 })
     const link = await dialTo(transport('client', dir), port, trust)
