@@ -14,9 +14,11 @@ import { browser } from './visitors/browser.js'
 import { curlHttp } from './visitors/curl.js'
 import { curlTls } from './visitors/curl-tls.js'
 import { load } from './visitors/load.js'
+import { privateServices } from './visitors/private.js'
+import { udp } from './visitors/udp.js'
 import { Report, type Trial } from './visitors/trial.js'
 
-const trials: readonly Trial[] = [browser, load, curlHttp, curlTls]
+const trials: readonly Trial[] = [browser, load, curlHttp, curlTls, udp, privateServices]
 
 /** Nobody else's traffic and ports are in the way in a namespace of one's own. */
 const inNamespace = (): number | undefined => {

@@ -143,6 +143,7 @@ export const browser: Trial = {
     const site = await startSite()
     try {
       const { ends, web, tls } = await start(scratch, site, certificates)
+      report.watch(...ends)
       for (const [url, name] of [
         [`http://${host}:${web}`, 'http'],
         [`https://${host}:${tls}`, 'https']

@@ -124,12 +124,13 @@ export const curlTls: Trial = {
           }
         ]
       })
-      await tunnel.connect('tls', {
+      const client = await tunnel.connect('tls', {
         proxies: [
           { name: 'app', kind: 'http', local: cases.port },
           { name: 'vault', kind: 'https', local: nginx }
         ]
       })
+      report.watch(tunnel.server, client)
       await endsHere(ports, own.ca, cases, report)
       await passesThrough(ports, vault.ca, own.ca, report)
     } finally {

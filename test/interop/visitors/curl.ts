@@ -206,12 +206,13 @@ export const curlHttp: Trial = {
         name: 'curl',
         extensions: [{ use: '@rystra/proxy-http', options: { listen: [{ host: loopback, port: web }] } }]
       })
-      await tunnel.connect('curl', {
+      const client = await tunnel.connect('curl', {
         proxies: [
           { name: 'app', kind: 'http', local: cases.port },
           { name: 'shop', kind: 'http', local: cases.port, host: ['shop.example.org', '*.wild.example.org'] }
         ]
       })
+      report.watch(tunnel.server, client)
       const url = `http://app.localhost:${web}`
       await small(url, web, cases, report)
       await trailers(url, cases, report)

@@ -78,6 +78,7 @@ export const load: Trial = {
     })
     const client = await tunnel.connect('load', { proxies: [{ name: 'app', kind: 'http', local: service }] }, false)
     const ends = [tunnel.server, client]
+    report.watch(...ends)
     const before = resident(ends)
     await measure(report, 'the tunnel', web)
     if (which('h2load') !== undefined) {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { which } from '../../bench/peer.js'
-import type { Scratch } from '../../bench/scratch.js'
+import type { Program, Scratch } from '../../bench/scratch.js'
 
 /** What programs say: at most 64 MiB of it. */
 export const run = (file: string, args: readonly string[], options: { timeout?: number; cwd?: string } = {}) =>
@@ -36,6 +36,7 @@ interface Row {
 /** What was found, said at once and again in a table at the end. */
 export class Report {
   readonly #rows: Row[] = []
+  #ends: readonly Program[] = []
   #trial = ''
 
   get failed(): boolean {
@@ -44,6 +45,12 @@ export class Report {
 
   begin(trial: string): void {
     this.#trial = trial
+    this.#ends = []
+  }
+
+  /** The ends of the tunnel that is used now: what they said last is shown beside a failure. */
+  watch(...ends: Program[]): void {
+    this.#ends = ends
   }
 
   /** Does what answers with a result or throws; in both cases the next one has its turn. */
@@ -52,6 +59,12 @@ export class Report {
       this.#add('ok', what, await does())
     } catch (error) {
       this.#add('FAIL', what, (error as Error).message)
+      for (const { child, pid, said } of this.#ends) {
+        const { spawnargs, exitCode, signalCode } = child
+        console.log(
+          `--- ${spawnargs.slice(2).join(' ')} (${pid}, ${exitCode ?? signalCode ?? 'runs'}):\n${said()}\n---`
+        )
+      }
     }
   }
 
