@@ -1,13 +1,8 @@
 import { cutOff } from '@rystra/bytes'
-import { type ByteLink, type MuxHost, RystraError } from '@rystra/plugin'
+import { type ByteLink, type MuxHost, RystraError, Waiters } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import type { DirectOptions } from './options.js'
 import { DirectLink } from './streams.js'
-
-interface Waiting {
-  readonly take: (link: Duplex) => void
-  readonly fail: (error: RystraError) => void
-}
 
 /** Requests the client has not answered by then are counted as lost, and made again. */
 const REQUEST_TIMEOUT = 5000
@@ -15,13 +10,16 @@ const REQUEST_TIMEOUT = 5000
 /** Requested in one message at the most: the limit of the protocol. */
 const REQUEST_LIMIT = 64
 
+const late = (): RystraError =>
+  new RystraError('stream.timeout', { side: 'client', detail: 'it dialed no link for the stream' })
+
 /** Server side: takes a waiting link for each stream, and asks the client for more before they run out. */
 export class DirectServer extends DirectLink {
   readonly #host: MuxHost
   readonly #options: DirectOptions
   /** Links that wait, the oldest first, each with what stops watching it. */
   readonly #ready = new Map<Duplex, () => void>()
-  readonly #waiting = new Set<Waiting>()
+  readonly #waiting: Waiters<Duplex>
   readonly #shrink: NodeJS.Timeout
   #target: number
   /** The fewest that were ready since the pool was last looked at: what was not needed. */
@@ -37,6 +35,7 @@ export class DirectServer extends DirectLink {
     super(link)
     this.#host = host
     this.#options = options
+    this.#waiting = new Waiters({ timeout: options.openTimeout, late })
     this.#target = options.ready
     this.#most = Math.max(options.ready, options.maxReady)
     this.#shrink = setInterval(() => this.#halve(), options.shrinkAfter).unref()
@@ -55,34 +54,9 @@ export class DirectServer extends DirectLink {
     }
     this.#spare = 0
     this.#target = Math.min(this.#most, Math.max(1, this.#target * 2))
-    return new Promise((resolve, reject) => {
-      const done = (): void => {
-        this.#waiting.delete(waiting)
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', aborted)
-      }
-      const waiting: Waiting = {
-        take: (taken) => {
-          done()
-          resolve(this.adopt(taken))
-        },
-        fail: (error) => {
-          done()
-          reject(error)
-        }
-      }
-      const aborted = (): void => waiting.fail(new RystraError('stream.reset', { detail: 'given up' }))
-      const timer = setTimeout(
-        () =>
-          waiting.fail(
-            new RystraError('stream.timeout', { side: 'client', detail: 'it dialed no link for the stream' })
-          ),
-        this.#options.openTimeout
-      )
-      signal?.addEventListener('abort', aborted, { once: true })
-      this.#waiting.add(waiting)
-      this.#fill()
-    })
+    const opened = this.#waiting.wait((taken) => this.adopt(taken), signal)
+    this.#fill()
+    return opened
   }
 
   /** The link that has waited longest, no longer watched. */
@@ -106,10 +80,9 @@ export class DirectServer extends DirectLink {
       return
     }
     this.#asked = Math.max(0, this.#asked - 1)
-    const [first] = this.#waiting
-    if (first !== undefined) first.take(duplex)
+    if (this.#waiting.serve(duplex)) return
     // More than it was ever asked for: a client that floods.
-    else if (this.#ready.size >= this.#most + REQUEST_LIMIT) duplex.destroy()
+    if (this.#ready.size >= this.#most + REQUEST_LIMIT) duplex.destroy()
     else this.#wait(duplex)
   }
 
@@ -168,7 +141,7 @@ export class DirectServer extends DirectLink {
   protected dropIdle(): void {
     clearInterval(this.#shrink)
     clearTimeout(this.#askTimer)
-    for (const waiting of this.#waiting) waiting.fail(this.refusal())
+    this.#waiting.refuse(this.refusal())
     for (const [link, forget] of this.#ready) {
       forget()
       cutOff(link)

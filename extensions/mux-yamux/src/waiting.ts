@@ -1,4 +1,4 @@
-import { RystraError } from '@rystra/plugin'
+import { RystraError, Waiters } from '@rystra/plugin'
 import { performance } from 'node:perf_hooks'
 import type { YamuxStream } from './stream.js'
 
@@ -14,10 +14,7 @@ export interface WaitingLimits {
   readonly backlog: number
 }
 
-interface Waiter {
-  open(): void
-  refuse(error: Error): void
-}
+const late = (): RystraError => new RystraError('stream.timeout', { detail: 'the other side acknowledges no streams' })
 
 /**
  * What waits for the other side: streams to be opened, to be acknowledged, to be ended. One timer for all, and none when
@@ -25,13 +22,14 @@ interface Waiter {
  */
 export class Waiting {
   readonly #limits: WaitingLimits
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters: Waiters
   readonly #opening = new Map<YamuxStream, number>()
   readonly #closing = new Map<YamuxStream, number>()
   #timer: NodeJS.Timeout | undefined
 
   constructor(limits: WaitingLimits) {
     this.#limits = limits
+    this.#waiters = new Waiters({ timeout: limits.openTimeout, late })
   }
 
   /** Streams that have not been opened yet. */
@@ -41,35 +39,12 @@ export class Waiting {
 
   /** Calls `open` as soon as one more stream may be opened, at once if possible. Rejects if that takes too long. */
   turn<Opened>(open: () => Opened, signal: AbortSignal | undefined): Promise<Opened> {
-    if (this.#admits && this.#waiters.size === 0) return Promise.resolve(open())
-    return new Promise((resolve, reject) => {
-      const done = (): void => {
-        this.#waiters.delete(waiter)
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', aborted)
-      }
-      const waiter: Waiter = {
-        open: () => {
-          done()
-          resolve(open())
-        },
-        refuse: (error) => {
-          done()
-          reject(error)
-        }
-      }
-      const aborted = (): void => waiter.refuse(new RystraError('stream.reset', { detail: 'given up' }))
-      const late = (): void =>
-        waiter.refuse(new RystraError('stream.timeout', { detail: 'the other side acknowledges no streams' }))
-      const timer = setTimeout(late, this.#limits.openTimeout)
-      signal?.addEventListener('abort', aborted, { once: true })
-      this.#waiters.add(waiter)
-    })
+    return this.#admits && this.waiters === 0 ? Promise.resolve(open()) : this.#waiters.wait(open, signal)
   }
 
   /** Opens no more: all that wait are told why. */
   refuse(error: Error): void {
-    for (const waiter of this.#waiters) waiter.refuse(error)
+    this.#waiters.refuse(error)
   }
 
   opened(stream: YamuxStream): void {
@@ -79,10 +54,7 @@ export class Waiting {
 
   acknowledged(stream: YamuxStream): void {
     if (this.#opening.size === 0 || !this.#opening.delete(stream)) return
-    for (const waiter of this.#waiters) {
-      if (!this.#admits) break
-      waiter.open()
-    }
+    while (this.waiters > 0 && this.#admits) this.#waiters.serve()
   }
 
   halfClosed(stream: YamuxStream): void {

@@ -1,5 +1,4 @@
 import { FIRST_OFFERS } from './wire.js'
-import type { Http2Stream } from './stream.js'
 
 /** How many offers the client shall keep waiting: twice as many when they run out, half as many when they lie about. */
 export class Demand {
@@ -35,10 +34,4 @@ export class Demand {
     this.wanted = Math.max(FIRST_OFFERS, this.wanted >> 1)
     return true
   }
-}
-
-/** Who waits for an offer. */
-export interface Waiter {
-  take(stream: Http2Stream): void
-  fail(error: Error): void
 }

@@ -1,13 +1,16 @@
-import { RystraError } from '@rystra/plugin'
+import { RystraError, Waiters } from '@rystra/plugin'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { Http2Link, type LinkParts } from './link.js'
-import { Demand, type Waiter } from './offers.js'
+import { Demand } from './offers.js'
 import { Say } from './service.js'
 import { Http2Stream } from './stream.js'
 
 /** Milliseconds after which offers that nobody needed become fewer. */
 const REST = 10_000
+
+const late = (): RystraError =>
+  new RystraError('stream.timeout', { detail: 'the client has sent no request to open it on' })
 
 /** What the server answers to what it takes. */
 export const OK = { ':status': 200, 'content-type': 'application/octet-stream' }
@@ -25,7 +28,7 @@ export class ServerLink extends Http2Link {
   readonly #refused: (h2: ServerHttp2Stream) => void
   /** Offers that wait, the oldest first. */
   readonly #ready = new Map<Http2Stream, ServerHttp2Stream>()
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters: Waiters<Http2Stream>
   #telling = false
   #cancelRest: () => void = () => {}
 
@@ -36,6 +39,8 @@ export class ServerLink extends Http2Link {
   constructor(parts: LinkParts, streams: number, refused: (h2: ServerHttp2Stream) => void) {
     super(parts)
     this.#most = Math.min(parts.options.maxStreams, streams)
+    const { clock } = this
+    this.#waiters = new Waiters({ timeout: parts.options.openTimeout, late, after: (ms, fn) => clock.after(ms, fn) })
     this.#demand = new Demand(parts.options.maxOffers)
     this.#refused = refused
     this.#rest()
@@ -106,10 +111,8 @@ export class ServerLink extends Http2Link {
       this.#release(stream, h2)
       return
     }
-    const [waiter] = this.#waiters
-    if (waiter !== undefined) {
-      this.#waiters.delete(waiter)
-      waiter.take(this.#take(stream, h2))
+    if (this.#waiters.size > 0) {
+      this.#waiters.serve(this.#take(stream, h2))
       return
     }
     this.#ready.set(stream, h2)
@@ -120,7 +123,7 @@ export class ServerLink extends Http2Link {
     super.said(kind, value)
     if (kind !== Say.away) return
     for (const [stream, h2] of [...this.#ready]) this.#release(stream, h2)
-    this.#fail(new RystraError('mux.closed', { detail: 'the other side accepts no more streams' }))
+    this.#waiters.refuse(new RystraError('mux.closed', { detail: 'the other side accepts no more streams' }))
   }
 
   // What the server opens
@@ -144,34 +147,9 @@ export class ServerLink extends Http2Link {
   }
 
   #wait(signal: AbortSignal | undefined): Promise<Duplex> {
-    return new Promise((resolve, reject) => {
-      const settled = (): void => {
-        this.#waiters.delete(waiter)
-        cancel()
-        signal?.removeEventListener('abort', aborted)
-      }
-      const waiter: Waiter = {
-        take: (stream) => {
-          settled()
-          resolve(stream.duplex)
-        },
-        fail: (error) => {
-          settled()
-          reject(error)
-        }
-      }
-      const aborted = (): void => waiter.fail(new RystraError('stream.reset', { detail: 'given up' }))
-      const cancel = this.clock.after(this.options.openTimeout, () =>
-        waiter.fail(new RystraError('stream.timeout', { detail: 'the client has sent no request to open it on' }))
-      )
-      signal?.addEventListener('abort', aborted, { once: true })
-      this.#waiters.add(waiter)
-      if (this.#demand.short(this.#waiters.size)) this.#tell()
-    })
-  }
-
-  #fail(error: Error): void {
-    for (const waiter of [...this.#waiters]) waiter.fail(error)
+    const opened = this.#waiters.wait(({ duplex }) => duplex, signal)
+    if (this.#demand.short(this.#waiters.size)) this.#tell()
+    return opened
   }
 
   // The end
@@ -186,7 +164,7 @@ export class ServerLink extends Http2Link {
 
   protected stop(error: Error): void {
     this.#cancelRest()
-    this.#fail(error)
+    this.#waiters.refuse(error)
     for (const stream of [...this.#ready.keys()]) {
       this.#ready.delete(stream)
       stream.rst()
