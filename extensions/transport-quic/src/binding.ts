@@ -66,6 +66,7 @@ export interface QuicheConnection {
   dgramSendVec(message: Uint8Array): unknown
   isDgramSendQueueFull(): boolean
   dgramMaxWritableLen(): number | null
+  dgramSendQueueLen(): number
   dgramPurgeOutgoing(which: (message: Uint8Array) => boolean): void
   /** Milliseconds until {@link onTimeout} has to be called. */
   timeout(): number | null

@@ -77,12 +77,24 @@ export class Datagrams implements DatagramChannel {
     this.#send(Buffer.concat([Buffer.from([Kind.arrived]), token]))
   }
 
-  /** Queues a message that fills a packet of the size to be tried. */
-  probe({ id, size }: Probe): boolean {
+  /**
+   * Has a message leave that fills a packet of the size to be tried, in front of those that wait: behind them it would not be
+   * in that packet, and hold up all that come after it. Answers whether it left.
+   */
+  probe({ id, size }: Probe, leave: () => void): boolean {
+    const { connection } = this.#host
+    const waiting: Buffer[] = []
+    connection.dgramPurgeOutgoing((message) => waiting.push(Buffer.from(message)) > 0)
     const bytes = Buffer.alloc(Math.max(5, size - OVERHEAD))
     bytes[0] = Kind.probe
     bytes.writeUInt32BE(id, 1)
-    return this.#send(bytes)
+    const queued = this.#send(bytes)
+    if (queued) leave()
+    // Bytes of streams may have had the packet.
+    const left = queued && connection.dgramSendQueueLen() === 0
+    connection.dgramPurgeOutgoing(() => true)
+    for (const message of waiting) this.#send(message)
+    return left
   }
 
   /** Forgets messages that fit into no packet of the present size, for they would stay at the head of the queue. */

@@ -48,18 +48,23 @@ export class Outbox {
   probe(to: HostPort): void {
     const { connection, mtu, datagrams } = this.#of
     const probe = mtu.probe()
-    if (probe === undefined || this.#pausing || !datagrams.probe(probe)) return
+    if (probe === undefined || this.#pausing) return
     const packet = this.#host.slot().subarray(0, probe.size)
-    const sent = connection.send(packet)
-    if (sent !== null) this.#host.send(packet, sent[0], to, false)
-    // Less was sent than was asked for: there was no room in the window. Another time.
-    if (sent === null || sent[0] < probe.size - SLACK) {
-      datagrams.purge()
+    let bytes = 0
+    const left = datagrams.probe(probe, () => {
+      const sent = connection.send(packet)
+      if (sent === null) return
+      bytes = sent[0]
+      this.#host.send(packet, bytes, to, false)
+    })
+    if (left && bytes >= probe.size - SLACK) mtu.sent(probe, bytes)
+    else {
+      // There was no room in the window, or something else had the packet. Another time.
       this.#pausing = true
       setTimeout(() => {
         this.#pausing = false
         this.#of.wake()
       }, PAUSE).unref()
-    } else mtu.sent(probe, sent[0])
+    }
   }
 }
