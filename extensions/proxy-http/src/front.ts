@@ -37,6 +37,8 @@ export class Front {
   readonly #connections = new Set<Duplex>()
   readonly #sessions = new Set<ServerHttp2Session>()
   #arriving: From | undefined
+  #retired = false
+  #onEmpty: (() => void) | undefined
 
   constructor(world: World) {
     this.#world = world
@@ -122,7 +124,10 @@ export class Front {
       return false
     }
     this.#connections.add(connection)
-    connection.once('close', () => this.#connections.delete(connection))
+    connection.once('close', () => {
+      this.#connections.delete(connection)
+      if (this.#connections.size === 0) this.#onEmpty?.()
+    })
     return true
   }
 
@@ -140,6 +145,7 @@ export class Front {
       request.socket.destroy()
       return
     }
+    if (this.#retired) response.shouldKeepAlive = false
     const exchange = new Exchange(this.#world, request, response, from, besides)
     ;(request.socket as Known)[lastKey] = response
     // Of requests that were sent ahead, each is begun when those before it are answered.
@@ -212,15 +218,25 @@ export class Front {
     socket.once('finish', () => socket.resume()).once('close', () => clearTimeout(cancel))
   }
 
-  /** Lets requests that are being answered finish, and takes no more. */
-  close(): void {
-    this.#h1.close()
-    this.#h1.closeIdleConnections()
+  /** Another takes visitors from now on: those who are here are told to come anew with what they are answered next. */
+  retire(): void {
+    this.#retired = true
     for (const session of this.#sessions) session.close()
   }
 
+  /** Closes when the last has gone, and tells. */
+  whenEmpty(then: () => void): void {
+    this.#onEmpty = () => {
+      this.close()
+      then()
+    }
+    if (this.#connections.size === 0) this.#onEmpty()
+  }
+
   /** Breaks off what is left. */
-  destroy(): void {
+  close(): void {
+    this.#onEmpty = undefined
+    this.#h1.close()
     for (const connection of this.#connections) connection.destroy()
     for (const session of this.#sessions) session.destroy(new RystraError('session.closing', { side: 'server' }))
   }

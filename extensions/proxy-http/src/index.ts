@@ -5,55 +5,71 @@ import { TrustedProxies } from './forwarded.js'
 import { Front, type World } from './front.js'
 import { HttpOptions } from './options.js'
 import { Pages } from './pages.js'
-import type { HttpProxy } from './proxy.js'
 import { publish } from './publish.js'
+import { formOf, leave, type Place, placeOf, type Serving } from './serving.js'
 import { HttpSpec } from './spec.js'
-import { Table } from './table.js'
+
+const kindAt = (place: Place | undefined, dir: string): ProxyKind<HttpSpec> => ({
+  kind: 'http',
+  spec: HttpSpec,
+  localFields: ['local'],
+  exposed: { by: 'requests' },
+  expand: (spec) => [complete(spec, dir)],
+  async publish(spec, host) {
+    const serving = place?.serving
+    if (serving === undefined)
+      throw new RystraError('kernel.state', { side: 'server', detail: 'proxy-http is not started' })
+    return publish(spec, host, serving.world, serving.portShown)
+  },
+  async reach(spec, host) {
+    await host.relay(await host.connect(String(spec.local)))
+  },
+  handOver(connection, from) {
+    const front = place?.serving?.front
+    if (front === undefined) connection.destroy()
+    else front.take(connection, from)
+  }
+})
 
 /** Services by host and path on one shared port. */
 export default defineExtension({
   name: 'proxy-http',
   options: HttpOptions,
-  setup({ registries, options, log, dir, role, ports }) {
+  setup({ hooks, registries, options, log, dir, role, ports }) {
+    if (role === 'client') {
+      registries.proxies.add(kindAt(undefined, dir))
+      return undefined
+    }
+    const place = placeOf(ports)
+    const form = formOf(options)
+    const { serving: running } = place
+    const kept = form !== undefined && running?.form === form
+    const kind = kept ? running.kind : kindAt(place, dir)
+    registries.proxies.add(kind)
+
     let front: Front | undefined
-    let world: World | undefined
+    let serving: Serving | undefined
+    /** The one whose visitors come here from now on; again its own when this start comes to nothing. */
+    let before: Serving | undefined
     let listeners: Listener[] = []
     const closing = new AbortController()
 
-    /** What is behind the host in addresses that are told. */
     const portShown = (): string => {
       const secure = options.public?.scheme === 'https'
       const port = options.public?.port ?? (secure ? 443 : listeners[0]?.address?.port)
       return port === undefined || port === (secure ? 443 : 80) ? '' : `:${port}`
     }
 
-    const http: ProxyKind<HttpSpec> = {
-      kind: 'http',
-      spec: HttpSpec,
-      localFields: ['local'],
-      exposed: { by: 'requests' },
-      expand: (spec) => [complete(spec, dir)],
-      publish(spec, host) {
-        if (world === undefined)
-          throw new RystraError('kernel.state', { side: 'server', detail: 'proxy-http is not started' })
-        return publish(spec, host, world, portShown)
-      },
-      async reach(spec, host) {
-        await host.relay(await host.connect(String(spec.local)))
-      },
-      handOver(connection, from) {
-        if (front === undefined) connection.destroy()
-        else front.take(connection, from)
-      }
-    }
-    registries.proxies.add(http)
-    if (role === 'client') return undefined
+    hooks.onReload.tap(() => {
+      before?.front.retire()
+      before = undefined
+    })
 
     return {
       async start() {
         const trusted = new TrustedProxies(options.trustedProxies)
         const pages = Pages.read(options.errorPages, dir)
-        world = { options, table: new Table<HttpProxy>(), trusted, pages, log }
+        const world: World = { options, table: place.table, trusted, pages, log }
         const made = new Front(world)
         front = made
         for (const { host, port } of options.listen) {
@@ -64,14 +80,19 @@ export default defineExtension({
             )
           )
         }
+        before = place.serving
+        serving = { form, kind, world, front: made, portShown }
+        place.serving = serving
         for (const { address } of listeners) log.info({ address }, 'visitors of http are taken')
       },
       async stop() {
+        const replaced = serving !== undefined && place.serving !== serving
+        if (serving !== undefined && !replaced) place.serving = before
         closing.abort()
         await Promise.all(listeners.map((listener) => listener.close()))
         listeners = []
-        front?.close()
-        front?.destroy()
+        if (front !== undefined) leave(place, front, replaced)
+        front = undefined
       }
     }
   }
