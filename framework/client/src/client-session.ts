@@ -5,18 +5,13 @@ import { dataLinkOpening, errorFrom, type Message } from '@rystra/protocol'
 import { authenticateToServer, Session } from '@rystra/session'
 import type { Duplex } from 'node:stream'
 import { takeStream } from './reach.js'
+import { Registrations } from './registrations.js'
 import type { ClientState } from './state.js'
 import type { VisitFlow } from './visit-stream.js'
 import { agent } from './version.js'
 
 /** Milliseconds for dialing and the handshake together. */
 const CONNECT_TIMEOUT = 15_000
-
-/**
- * Milliseconds without an answer to anything that was asked, after which the server counts as broken: some times what it
- * takes to ask the holder of a port, and slow hooks.
- */
-const ANSWER_TIMEOUT = 60_000
 
 /** What happens in a {@link ClientSession}. */
 export interface ClientSessionEvents {
@@ -28,11 +23,6 @@ export interface ClientSessionEvents {
   onClose(session: ClientSession, error: RystraError | undefined): void
 }
 
-interface Asked {
-  readonly resolve: (address: string) => void
-  readonly reject: (error: RystraError) => void
-}
-
 /** One session, as the client sees it. */
 export class ClientSession {
   readonly info: SessionInfo
@@ -40,15 +30,13 @@ export class ClientSession {
   readonly specs = new Map<string, ProxySpec>()
   readonly #session: Session
   readonly #state: ClientState
-  readonly #asked = new Map<number, Asked>()
+  readonly #registrations: Registrations
   /** Resolves when it is over. */
   readonly over: Promise<void>
   #tellOver!: () => void
-  #requests = 0
   /** The client's are odd numbers. */
   #flows = 1
   #visits = 0
-  #cancelWait: (() => void) | undefined
   #announced = false
 
   private constructor(info: SessionInfo, session: (owner: ClientSession) => Session, state: ClientState) {
@@ -57,6 +45,7 @@ export class ClientSession {
     this.over = new Promise((resolve) => {
       this.#tellOver = resolve
     })
+    this.#registrations = new Registrations(state.clock, (error) => this.destroy(error))
     this.#session = session(this)
   }
 
@@ -177,31 +166,10 @@ export class ClientSession {
 
   /** Asks for a proxy. Resolves to its public address; rejects with what the server says. */
   register(spec: ProxySpec, sent: Record<string, unknown>): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const request = this.#requests++
-      this.#asked.set(request, { resolve, reject })
-      if (this.#cancelWait === undefined) this.#awaitAnswer()
-      this.specs.set(spec.name, spec)
-      try {
-        this.#session.send({ type: 'RegisterProxy', request, spec: sent as ProxySpec })
-      } catch (error) {
-        this.#asked.delete(request)
-        this.specs.delete(spec.name)
-        reject(error as RystraError)
-      }
+    this.specs.set(spec.name, spec)
+    return this.#registrations.ask(spec.name, (request) => {
+      this.#session.send({ type: 'RegisterProxy', request, spec: sent as ProxySpec })
     })
-  }
-
-  /** Each answer gives the others more time. */
-  #awaitAnswer(): void {
-    this.#cancelWait?.()
-    this.#cancelWait = undefined
-    if (this.#asked.size === 0) return
-    this.#cancelWait = this.#state.clock.after(ANSWER_TIMEOUT, () =>
-      this.destroy(
-        new RystraError('protocol.timeout', { side: 'server', detail: 'it does not answer for its proxies' })
-      )
-    )
   }
 
   /** For a stream that this client opens: the server's have no such letter in front. */
@@ -235,12 +203,12 @@ export class ClientSession {
 
   #message(message: Message, events: ClientSessionEvents): void {
     if (message.type === 'RegisterProxyAck') {
-      const asked = this.#asked.get(message.request)
-      this.#asked.delete(message.request)
-      this.#awaitAnswer()
-      if (message.address !== undefined) asked?.resolve(message.address)
-      else if (message.error !== undefined) asked?.reject(errorFrom(message.error, 'server'))
+      const { request, address, error } = message
+      if (address !== undefined) this.#registrations.answered(request, address)
+      else if (error !== undefined) this.#registrations.answered(request, errorFrom(error, 'server'))
     } else if (message.type === 'UnregisterProxy') {
+      // It means the one before: what comes of the one that was asked for since, its answer will say.
+      if (this.#registrations.has(message.name)) return
       this.specs.delete(message.name)
       events.onUnregistered(
         this,
@@ -254,10 +222,7 @@ export class ClientSession {
   }
 
   #closed(error: RystraError | undefined, events: ClientSessionEvents): void {
-    const lost = error ?? new RystraError('session.lost')
-    for (const { reject } of this.#asked.values()) reject(lost)
-    this.#asked.clear()
-    this.#awaitAnswer()
+    this.#registrations.end(error ?? new RystraError('session.lost'))
     if (this.#announced) {
       this.#state.kernel.current.calls.disconnect({
         session: this.info,

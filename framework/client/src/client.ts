@@ -13,7 +13,7 @@ import { Patience } from './patience.js'
 import { Publications } from './publications.js'
 import type { ClientState } from './state.js'
 import { Visitors } from './visitors.js'
-import { expand } from './wanted.js'
+import { expand, type Expanded } from './wanted.js'
 
 /** Milliseconds a server has to take the end of a session in good order. */
 const FAREWELL = 500
@@ -191,8 +191,9 @@ export class Client extends EventEmitter<ClientEvents> {
   }
 
   /**
-   * Publishes an entry, written as in `client.proxies`. Resolves to what visitors can reach; rejects with `proxy.*`. Stays
-   * wanted over reconnects and reloads.
+   * Publishes an entry, written as in `client.proxies`; it stays wanted over reconnects and reloads. Resolves to what
+   * visitors can reach now: nothing without a session, nor what is refused for now, by `proxy.claimed` or another retryable
+   * code, of which `refused` tells, and `published` when it is there. Rejects with `proxy.*` when it is refused for good.
    */
   async publish(entry: ProxySpec): Promise<readonly PublishedHere[]> {
     return this.#publications.add(resolveProxy(entry, this.kernel.current.registries))
@@ -253,15 +254,15 @@ export class Client extends EventEmitter<ClientEvents> {
     const base = baseOf(config, this.#options)
     const before = this.#state.config
     let next = before
-    let specs: readonly ProxySpec[] = []
+    let expanded: readonly Expanded[] = []
     const report = await this.kernel.reload(await usesOf(config, this.#options), (generation) => {
       next = clientHalf(base, generation)
-      specs = expand(next.proxies as readonly ProxySpec[], generation.registries)
-      this.#publications.check(specs)
+      expanded = expand(next.proxies as readonly ProxySpec[], generation.registries)
+      this.#publications.check(expanded)
       return Promise.resolve()
     })
     this.#state.config = next
-    this.#publications.replace(specs)
+    this.#publications.replace(expanded)
     await this.#visitors.replace(next.visitors as readonly ProxySpec[])
     if (!sameServer(before, next))
       this.#session?.close(new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))

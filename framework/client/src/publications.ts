@@ -4,13 +4,23 @@ import type { PublishedHere } from './events.js'
 import { HANDLER, type StreamHandler } from './handlers.js'
 import { publicAddress } from './public-address.js'
 import type { ClientState } from './state.js'
-import { expand, sentOf, stopHealth, type Wanted, type WantedOf, wantedOf, watchHealth } from './wanted.js'
+import {
+  expand,
+  type Expanded,
+  sentOf,
+  stopHealth,
+  type Wanted,
+  type WantedOf,
+  wantedOf,
+  watchHealth
+} from './wanted.js'
 
 /** What this client wants published, and what of it is. Survives sessions: each new one is asked for all of it. */
 export class Publications {
   readonly #state: ClientState
   readonly #wanted = new Map<string, Wanted>()
   #session: ClientSession | undefined
+  #stopped = false
 
   constructor(state: ClientState) {
     this.#state = state
@@ -26,7 +36,11 @@ export class Publications {
   }
 
   #expand(entry: ProxySpec): ProxySpec[] {
-    return expand([entry], this.#state.kernel.current.registries)
+    return expand([entry], this.#state.kernel.current.registries).map(({ spec }) => spec)
+  }
+
+  #mustRun(): void {
+    if (this.#stopped) throw new RystraError('session.closing', { side: 'client', detail: 'the client was stopped' })
   }
 
   #wantAll(specs: readonly ProxySpec[], of: WantedOf): Wanted[] {
@@ -48,6 +62,7 @@ export class Publications {
 
   /** Wants it, asks for it if a session is up, and resolves to what came of it. */
   async add(entry: ProxySpec, handler?: StreamHandler): Promise<PublishedHere[]> {
+    this.#mustRun()
     return this.#settle(this.#wantAll(this.#expand(entry), { entry: entry.name, configured: false, handler }), () => {})
   }
 
@@ -56,6 +71,7 @@ export class Publications {
    * was there before is wanted again.
    */
   async update(entry: ProxySpec, handler?: StreamHandler): Promise<PublishedHere[]> {
+    this.#mustRun()
     const next = this.#expand(entry)
     const before = this.#of(entry.name)
     const isSame = (spec: ProxySpec, other: ProxySpec): boolean => JSON.stringify(spec) === JSON.stringify(other)
@@ -124,21 +140,21 @@ export class Publications {
    * Wants these of the configuration and no others, see {@link expand}. What is the same stays as it is; so does what
    * code has added.
    */
-  replace(specs: readonly ProxySpec[]): void {
-    const next = new Map(specs.map((spec) => [spec.name, JSON.stringify(spec)]))
+  replace(expanded: readonly Expanded[]): void {
+    const next = new Map(expanded.map(({ spec }) => [spec.name, JSON.stringify(spec)]))
     for (const [name, { spec, configured }] of this.#wanted) {
       if (configured && next.get(name) !== JSON.stringify(spec)) this.#drop(name)
     }
-    for (const spec of specs) {
+    for (const { spec, entry } of expanded) {
       if (this.#wanted.has(spec.name)) continue
-      this.#ask(this.#want(spec, { entry: spec.name, configured: true, handler: undefined }))
+      this.#ask(this.#want(spec, { entry, configured: true, handler: undefined }))
     }
   }
 
   /** Throws `proxy.name-taken` when the configuration may not have these, because code has. */
-  check(specs: readonly ProxySpec[]): void {
-    const taken = specs.find(({ name }) => this.#wanted.get(name)?.configured === false)
-    if (taken !== undefined) throw new RystraError('proxy.name-taken', { side: 'client', detail: taken.name })
+  check(expanded: readonly Expanded[]): void {
+    const taken = expanded.find(({ spec }) => this.#wanted.get(spec.name)?.configured === false)
+    if (taken !== undefined) throw new RystraError('proxy.name-taken', { side: 'client', detail: taken.spec.name })
   }
 
   /** A session is up: asks for all. */
@@ -165,6 +181,7 @@ export class Publications {
 
   /** Asks for nothing any more. */
   stop(): void {
+    this.#stopped = true
     this.#session = undefined
     for (const wanted of this.#wanted.values()) {
       wanted.cancelRetry?.()

@@ -24,6 +24,7 @@ export class Visitors {
   readonly #state: ClientState
   readonly #entries = new Map<string, Entry>()
   #session: ClientSession | undefined
+  #stopped = false
 
   constructor(state: ClientState) {
     this.#state = state
@@ -59,11 +60,12 @@ export class Visitors {
       (kind === undefined || (proxies.has(spec.kind) && proxies.get(spec.kind) === kind))
     const gone = [...this.#entries].filter(([, entry]) => !stays(entry))
     await Promise.all(gone.map(([name]) => this.remove(name)))
+    if (this.#stopped) return
     const fresh = specs.filter(({ name }) => !this.#entries.has(name))
     await Promise.all(fresh.map((spec) => this.#try(this.#enter(spec))))
   }
 
-  /** Opens one more. Rejects with `proxy.*` or `listen.*`. */
+  /** Opens one more. Rejects with `proxy.*` or `listen.*`, or with `session.closing` when the client was stopped. */
   async add(spec: ProxySpec): Promise<VisitingHere> {
     const entry = this.#enter(spec)
     try {
@@ -76,6 +78,7 @@ export class Visitors {
   }
 
   #enter(spec: ProxySpec): Entry {
+    if (this.#stopped) throw new RystraError('session.closing', { side: 'client', detail: 'the client was stopped' })
     if (this.#entries.has(spec.name)) {
       throw new RystraError('proxy.name-taken', { side: 'client', detail: spec.name })
     }
@@ -173,7 +176,9 @@ export class Visitors {
     }
   }
 
+  /** Closes all, and opens none any more. */
   async stop(): Promise<void> {
+    this.#stopped = true
     await Promise.all([...this.#entries.keys()].map((name) => this.remove(name)))
   }
 

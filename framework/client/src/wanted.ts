@@ -31,11 +31,14 @@ export interface Wanted {
   health: HealthCheck | undefined
 }
 
+/** A proxy, and the name of the entry that it came from. */
+export type Expanded = Pick<Wanted, 'spec' | 'entry'>
+
 /**
  * What the kinds make of entries: a range of ports is several proxies. Throws `proxy.*` when one cannot be, or when two
  * have one name.
  */
-export const expand = (entries: readonly ProxySpec[], { proxies }: Registries): ProxySpec[] => {
+export const expand = (entries: readonly ProxySpec[], { proxies }: Registries): Expanded[] => {
   const names = new Set<string>()
   return entries.flatMap((entry) => {
     if (!proxies.has(entry.kind)) {
@@ -49,22 +52,27 @@ export const expand = (entries: readonly ProxySpec[], { proxies }: Registries): 
       if (names.has(name)) throw new RystraError('proxy.name-taken', { side: 'client', detail: name })
       names.add(name)
     }
-    return specs
+    return specs.map((spec) => ({ spec, entry: entry.name }))
   })
 }
 
 /** What is known of one besides its spec. */
-export type WantedOf = Pick<Wanted, 'entry' | 'configured' | 'handler'>
+export type WantedOf = Pick<Wanted, 'entry' | 'configured' | 'handler'> & {
+  /** @default its `expiresIn` from now on */
+  readonly expiresAt?: number | undefined
+}
 
-export const wantedOf = (spec: ProxySpec, { entry, configured, handler }: WantedOf, { clock }: ClientState): Wanted => {
+export const wantedOf = (spec: ProxySpec, of: WantedOf, { clock }: ClientState): Wanted => {
+  const { entry, configured, handler } = of
   const expiresIn = spec['expiresIn'] as number | undefined
+  const expiresAt = expiresIn === undefined ? undefined : clock.now() + expiresIn
   return {
     spec,
     entry,
     configured,
     handler,
     backoff: new Backoff({ min: 1000, max: 30_000 }),
-    expiresAt: expiresIn === undefined ? undefined : clock.now() + expiresIn,
+    expiresAt: of.expiresAt ?? expiresAt,
     published: undefined,
     asking: undefined,
     error: undefined,

@@ -74,6 +74,8 @@ export class ServerProxy implements PublishHost {
   readonly idleTimeout: number | undefined
   #published: Published | undefined
   cancelExpiry: (() => void) | undefined
+  /** Whether everybody was told that it is there, so that they are to be told when it is not. */
+  announced = false
 
   constructor(spec: ProxySpec, kind: ProxyKind, owner: ServerSession, state: ServerState) {
     this.spec = spec
@@ -137,7 +139,7 @@ export class ServerProxy implements PublishHost {
 
   /** Throws when it was taken back: what is being made for it would be nobody's. */
   mustLive(): void {
-    if (this.signal.aborted) throw new RystraError('session.lost')
+    if (this.signal.aborted) throw this.signal.reason
   }
 
   /** What speaks against it after a reload: it is not allowed any more, or would be published differently now. */
@@ -156,7 +158,7 @@ export class ServerProxy implements PublishHost {
       if (this.signal.aborted) {
         // Taken back meanwhile: `close` has been, and did not know of it.
         await this.#closeKind()
-        throw new RystraError('session.lost')
+        this.mustLive()
       }
       this.address = this.#published.address
     } catch (error) {
@@ -235,10 +237,10 @@ export class ServerProxy implements PublishHost {
     this.owner.tell(this.spec.name, notice)
   }
 
-  /** Takes it back; streams that are open go on. */
-  async close(): Promise<void> {
+  /** Takes it back; streams that are open go on. @param error what is told to whoever is still about to publish it */
+  async close(error: RystraError = new RystraError('session.lost')): Promise<void> {
     if (this.signal.aborted) return
-    this.#gone.abort()
+    this.#gone.abort(error)
     this.cancelExpiry?.()
     await this.#ports.close()
     await Promise.all(this.#claims.splice(0).map((key) => this.#state.claims.drop(key, this)))

@@ -190,6 +190,7 @@ export class ServerSession {
     }
     const { calls, registries } = kernel.current
     const spec = await calls.registerProxy(sent, this.info)
+    if (this.#over) throw new RystraError('session.lost')
     if (!registries.proxies.has(spec.kind)) {
       throw new RystraError('proxy.unknown-kind', {
         side: 'server',
@@ -216,6 +217,7 @@ export class ServerSession {
         this.takeBack(spec.name, 'expired', new RystraError('proxy.expired', { side: 'server' }))
       })
     }
+    proxy.announced = true
     this.log.info({ proxy: spec.name, kind: spec.kind, address: proxy.address }, 'published')
     kernel.current.calls.published({ session: this.info, proxy: spec, address: proxy.address })
     events.emit('published', { spec, session: this.info, address: proxy.address })
@@ -226,15 +228,17 @@ export class ServerSession {
   takeBack(name: string, reason: UnregisterProxyContext['reason'], error: RystraError): void {
     if (!this.proxies.has(name)) return
     this.#session.send({ type: 'UnregisterProxy', name, error: errorField(error) })
-    void this.unregister(name, reason)
+    void this.unregister(name, reason, error)
   }
 
   /** Takes a proxy back; streams that are open go on. */
-  async unregister(name: string, reason: UnregisterProxyContext['reason']): Promise<void> {
+  async unregister(name: string, reason: UnregisterProxyContext['reason'], error?: RystraError): Promise<void> {
     const proxy = this.proxies.get(name)
     if (proxy === undefined) return
     this.proxies.delete(name)
-    await proxy.close()
+    await proxy.close(error)
+    // One that is still being published is refused by that.
+    if (!proxy.announced) return
     this.log.info({ proxy: name, reason }, 'no longer published')
     this.#state.kernel.current.calls.unregisterProxy({ session: this.info, proxy: proxy.spec, reason })
     this.#state.events.emit('unpublished', { spec: proxy.spec, session: this.info, address: proxy.address }, reason)

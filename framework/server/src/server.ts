@@ -80,7 +80,9 @@ export class Server extends EventEmitter<ServerEvents> {
 
   get proxies(): readonly PublishedProxy[] {
     return [...this.#state.sessions.values()].flatMap(({ info, proxies }) =>
-      [...proxies.values()].map(({ spec, address }) => ({ spec, address, session: info }))
+      [...proxies.values()]
+        .filter(({ announced }) => announced)
+        .map(({ spec, address }) => ({ spec, address, session: info }))
     )
   }
 

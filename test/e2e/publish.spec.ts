@@ -1,0 +1,193 @@
+import { expect } from 'chai'
+import { once } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Client } from '@rystra/client'
+import type { ProxyEntry } from '@rystra/config'
+import { defineExtension, type RystraError, Type } from '@rystra/plugin'
+import type { Server } from '@rystra/server'
+import { FakeClock } from '@rystra/testkit'
+import {
+  cleanUp,
+  clientConfig,
+  echo,
+  makeClient,
+  otherToken,
+  portOf,
+  readAll,
+  serverConfig,
+  startClient,
+  startServer,
+  startService,
+  until,
+  visit,
+  visitorPort
+} from './tunnel.js'
+
+const failure = (promise: Promise<unknown>): Promise<RystraError> =>
+  promise.then(
+    (value) => {
+      throw new Error(`nothing failed: ${JSON.stringify(value)}`)
+    },
+    (error: RystraError) => error
+  )
+
+const answers = async (client: Client, name: string): Promise<string> => {
+  const socket = await visit(visitorPort(client, name))
+  socket.end(name)
+  return (await readAll(socket)).toString()
+}
+
+describe('publishing on a live session', () => {
+  afterEach(cleanUp)
+
+  it('of what somebody else has resolves to nothing, says so, and is done as soon as it is free', async () => {
+    const server = await startServer()
+    const local = await startService(echo)
+    const holder = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local }], { token: otherToken })
+    const port = visitorPort(holder, 'x')
+    const client = await startClient(portOf(server), [], { id: 'second' })
+    const refused = once(client, 'refused')
+    expect(await client.publish({ name: 'y', kind: 'tcp', local, port })).to.deep.equal([])
+    const [{ error, name, retryIn }] = await refused
+    expect([error.code, name, error.retryable]).to.deep.equal(['proxy.port-taken', 'y', true])
+    expect(retryIn).to.be.a('number')
+    const published = once(client, 'published')
+    await holder.stop({ drain: 0 })
+    expect((await published)[0]).to.include({ name: 'y' })
+    expect(await answers(client, 'y')).to.equal('y')
+  })
+
+  it('rejects what is refused for good, and forgets it', async () => {
+    const server = await startServer()
+    const client = await startClient(portOf(server), [])
+    expect(await failure(client.publish({ name: 'x', kind: 'tcp', local: 1, port: 80 }))).to.include({
+      code: 'proxy.port-not-allowed'
+    })
+    const [published] = await client.publish({ name: 'x', kind: 'tcp', local: 1 })
+    expect(published?.name).to.equal('x')
+  })
+
+  it('without a session resolves to nothing, and is done when there is one', async () => {
+    const server = await startServer()
+    const client = await startClient(portOf(server), [])
+    const lost = once(client, 'disconnected')
+    const port = portOf(server)
+    await server.stop({ drain: 0 })
+    await lost
+    expect(await client.publish({ name: 'x', kind: 'tcp', local: 1 })).to.deep.equal([])
+    const published = once(client, 'published')
+    await startServer({ listen: [{ transport: 'tcp', host: '127.0.0.1', port }] })
+    expect((await published)[0]).to.include({ name: 'x' })
+  })
+
+  it('knows a range by its entry after a reload, too', async () => {
+    const server = await startServer()
+    const range = (to: number): ProxyEntry => ({ name: 'r', kind: 'tcp', local: `127.0.0.1:4000-${to}` })
+    const client = await startClient(portOf(server), [range(4000)])
+    await client.reload(clientConfig(portOf(server), [range(4002)]))
+    await until(() => client.proxies.length === 3)
+    await client.update(range(4001))
+    expect(client.proxies.map(({ name }) => name)).to.have.members(['r:4000', 'r:4001'])
+    client.unpublish('r')
+    await until(() => server.proxies.length === 0)
+  })
+
+  it('of a change that is refused gives back what was there, with the time it had left', async () => {
+    const server = await startServer()
+    const specs: Record<string, unknown>[] = []
+    server.on('published', ({ spec }) => specs.push(spec))
+    const client = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local: 1, expiresIn: '1h' }])
+    await until(() => specs.length === 1)
+    const before = Date.now()
+    await until(() => Date.now() > before)
+    await failure(client.update({ name: 'x', kind: 'tcp', local: 1, port: 80 }))
+    expect(specs).to.have.length(2)
+    expect(specs[1]?.['expiresIn']).to.be.below(Number(specs[0]?.['expiresIn']))
+  })
+})
+
+/** A kind whose publishing waits until it is let go. */
+const waiting = () => {
+  const gates: (() => void)[] = []
+  const use = defineExtension({
+    name: 'waiting',
+    setup: ({ registries }) =>
+      registries.proxies.add({
+        kind: 'waiting',
+        spec: Type.Object({}),
+        publish: async () => {
+          await new Promise<void>((resolve) => gates.push(resolve))
+          return { address: 'somewhere' }
+        },
+        reach: async () => {}
+      })
+  })()
+  return { use, gates }
+}
+
+describe('a proxy whose session ends while it is published', () => {
+  afterEach(cleanUp)
+
+  it('is told to be refused, and not to be taken back as well', async () => {
+    const { use, gates } = waiting()
+    const told: string[] = []
+    const teller = defineExtension({
+      name: 'teller',
+      setup: ({ hooks }) => {
+        hooks.onPublished.tap(() => void told.push('published'))
+        hooks.onUnregisterProxy.tap(() => void told.push('unregistered'))
+        hooks.onRefused.tap(({ what }) => void told.push(`refused ${what}`))
+      }
+    })()
+    const server: Server = await startServer({}, [use, teller])
+    server.on('unpublished', () => told.push('unpublished'))
+    const client = await makeClient(portOf(server), [{ name: 'x', kind: 'waiting' }], {}, [use])
+    void client.start().catch(() => {})
+    await until(() => gates.length === 1)
+    const gone = once(server, 'disconnected')
+    await client.stop({ drain: 0 })
+    await gone
+    gates[0]?.()
+    await until(() => told.length > 0)
+    for (let count = 0; count < 10; count += 1) await turn()
+    expect(told).to.deep.equal(['refused proxy'])
+    expect(server.proxies).to.deep.equal([])
+  })
+})
+
+describe('a proxy that the server takes back', () => {
+  afterEach(cleanUp)
+
+  it('while its client puts another in its place, does not take that one along', async () => {
+    const clock = new FakeClock()
+    const heartbeat = { interval: '2h', timeout: '4h' }
+    const server = await startServer({ heartbeat }, [], { clock })
+    const local = await startService(echo)
+    const client = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local, expiresIn: '1h' }])
+    const updating = client.update({ name: 'x', kind: 'tcp', local })
+    // The server has not heard of that yet.
+    clock.advance(3_600_000)
+    expect((await updating).map(({ name }) => name)).to.deep.equal(['x'])
+    expect(await answers(client, 'x')).to.equal('x')
+    expect(client.proxies).to.have.length(1)
+  })
+
+  it('while it is being published, is refused once and asked for once', async () => {
+    const first = waiting()
+    const server = await startServer({}, [first.use])
+    const mine = waiting()
+    const client = await makeClient(portOf(server), [{ name: 'x', kind: 'waiting' }], {}, [mine.use])
+    const refused: RystraError[] = []
+    client.on('refused', ({ error }) => refused.push(error))
+    const starting = client.start()
+    await until(() => first.gates.length === 1)
+    const second = waiting()
+    await server.reload(serverConfig({}, [second.use]))
+    first.gates[0]?.()
+    await starting
+    await until(() => second.gates.length === 1)
+    second.gates[0]?.()
+    await until(() => client.proxies.length === 1)
+    expect(refused.map(({ code }) => code)).to.deep.equal(['proxy.changed'])
+  })
+})
