@@ -15,10 +15,11 @@ import { curlHttp } from './visitors/curl.js'
 import { curlTls } from './visitors/curl-tls.js'
 import { load } from './visitors/load.js'
 import { privateServices } from './visitors/private.js'
+import { smuggling } from './visitors/smuggling.js'
 import { udp } from './visitors/udp.js'
 import { Report, type Trial } from './visitors/trial.js'
 
-const trials: readonly Trial[] = [browser, load, curlHttp, curlTls, udp, privateServices]
+const trials: readonly Trial[] = [browser, load, curlHttp, curlTls, udp, privateServices, smuggling]
 
 /** Nobody else's traffic and ports are in the way in a namespace of one's own. */
 const inNamespace = (): number | undefined => {
