@@ -1,5 +1,5 @@
+import { asciiOf, type Element, inside, oidOf, serialOf, signedOf, Tag, textOf, timeOf } from '@rystra/tls'
 import { X509Certificate } from 'node:crypto'
-import { asciiOf, DerReader, type Element, inside, oidOf, serialOf, Tag, textOf, timeOf } from './der.js'
 
 /** Attributes of a subject that rules may name. */
 export const attributes = ['CN', 'O', 'OU', 'C', 'L', 'ST', 'DC', 'UID', 'serialNumber', 'emailAddress'] as const
@@ -100,7 +100,7 @@ const alternativeNames = (extensions: Element | undefined): Lists<NameKind> => {
 /** Reads a certificate (RFC 5280 §4.1) that the transport has verified. Throws for bytes that are none. */
 export const readCertificate = (der: Uint8Array): CertificateFacts => {
   const x509 = new X509Certificate(der)
-  const body = inside(inside(new DerReader(der).take(Tag.sequence)).take(Tag.sequence))
+  const body = inside(signedOf(der).body)
   body.optional(0xa0)
   const serial = serialOf(body.take(Tag.integer))
   body.take(Tag.sequence)

@@ -1,9 +1,9 @@
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
+import { crlsIn, plainHex } from '@rystra/tls'
 import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import type { CertificateFacts } from './certificate.js'
-import { crlsIn, readCrl, type RevocationList } from './crl.js'
-import { plainHex } from './der.js'
+import { checkCrl, type CheckedList } from './crl.js'
 import { plainFingerprint } from './rules.js'
 
 /** Files are looked at this often at most, in ms, so that strangers cannot make the server work on them. */
@@ -14,7 +14,7 @@ const LARGEST = 8 << 20
 interface CrlFile {
   readonly path: string
   stamp: string
-  lists: readonly RevocationList[]
+  lists: readonly CheckedList[]
 }
 
 const failed = (path: string, error: unknown): RystraError =>
@@ -95,7 +95,7 @@ export class Revocation {
       const stamp = `${mtimeMs} ${size} ${ino}`
       if (stamp === file.stamp) return
       if (size > LARGEST) throw new Error(`it has ${size} bytes; ${LARGEST} are the most`)
-      const lists = crlsIn(await readFile(file.path)).map((der) => readCrl(der, this.#authorities))
+      const lists = crlsIn(await readFile(file.path)).map((der) => checkCrl(der, this.#authorities))
       if (lists.length === 0) throw new Error('there is no revocation list in it')
       for (const { nextUpdate } of lists) this.#warnOfAge(file.path, nextUpdate)
       file.lists = lists

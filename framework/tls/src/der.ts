@@ -1,26 +1,161 @@
-/** One element of DER, X.690. */
+/** One element of DER (X.690). */
 export interface Element {
   readonly tag: number
   readonly content: Buffer
+  /** With its header. */
+  readonly raw: Buffer
 }
 
-/**
- * The elements of a text, one beside the other; what is inside of them is not looked into. Throws on what is cut off.
- */
-export const elementsOf = (der: Buffer): Element[] => {
-  const elements: Element[] = []
-  for (let at = 0; at < der.length; ) {
-    const tag = der.readUInt8(at)
-    let length = der.readUInt8(at + 1)
-    at += 2
-    if (length > 0x80) {
-      const size = length & 0x7f
-      length = der.readUIntBE(at, size)
-      at += size
-    }
-    if (length === 0x80 || at + length > der.length) throw new RangeError('not DER')
-    elements.push({ tag, content: der.subarray(at, at + length) })
-    at += length
+export const Tag = {
+  integer: 0x02,
+  bitString: 0x03,
+  oid: 0x06,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  sequence: 0x30,
+  set: 0x31,
+  octetString: 0x04,
+  boolean: 0x01
+} as const
+
+/** Reads elements one behind the other. What is malformed throws; nothing is copied. */
+export class DerReader {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }
-  return elements
+
+  get more(): boolean {
+    return this.#at < this.#bytes.length
+  }
+
+  next(): Element {
+    const start = this.#at
+    const tag = this.#byte()
+    if ((tag & 0x1f) === 0x1f) throw new Error('DER: a tag of several bytes')
+    const length = this.#length()
+    const end = this.#at + length
+    if (end > this.#bytes.length) throw new Error('DER: it was cut')
+    const content = this.#bytes.subarray(this.#at, end)
+    this.#at = end
+    return { tag, content, raw: this.#bytes.subarray(start, end) }
+  }
+
+  /** The next element, which has to be of this tag. */
+  take(tag: number): Element {
+    const element = this.next()
+    if (element.tag !== tag) throw new Error(`DER: tag ${element.tag} in place of ${tag}`)
+    return element
+  }
+
+  /** The next element if it is of one of these tags. */
+  optional(...tags: number[]): Element | undefined {
+    return this.more && tags.includes(this.#bytes[this.#at] as number) ? this.next() : undefined
+  }
+
+  /** All that are left. */
+  rest(): Element[] {
+    const elements: Element[] = []
+    while (this.more) elements.push(this.next())
+    return elements
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#at++]
+    if (byte === undefined) throw new Error('DER: it was cut')
+    return byte
+  }
+
+  #length(): number {
+    const first = this.#byte()
+    if (first < 0x80) return first
+    const count = first & 0x7f
+    if (count === 0 || count > 4) throw new Error('DER: a length of no or too many bytes')
+    let length = 0
+    for (let index = 0; index < count; index++) length = length * 256 + this.#byte()
+    if (length < 0x80 || length < 256 ** (count - 1)) throw new Error('DER: a length that is longer than needed')
+    return length
+  }
+}
+
+/** A reader of what is in an element. */
+export const inside = ({ content }: Element): DerReader => new DerReader(content)
+
+/** What certificates and revocation lists have in common, RFC 5280 §4.1.1 and §5.1.1. */
+export interface Signed {
+  readonly body: Element
+  /** The object identifier. */
+  readonly algorithm: Element
+  readonly signature: Buffer
+}
+
+/** Opens something signed; the signature is not looked at. */
+export const signedOf = (der: Uint8Array): Signed => {
+  const parts = inside(new DerReader(der).take(Tag.sequence))
+  const body = parts.take(Tag.sequence)
+  const algorithm = inside(parts.take(Tag.sequence)).take(Tag.oid)
+  return { body, algorithm, signature: parts.take(Tag.bitString).content.subarray(1) }
+}
+
+/** `2.5.4.3` for the bytes of an object identifier. */
+export const oidOf = ({ content }: Element): string => {
+  const arcs: number[] = []
+  let arc = 0
+  for (const byte of content) {
+    arc = arc * 128 + (byte & 0x7f)
+    if (arc > Number.MAX_SAFE_INTEGER / 256) throw new Error('DER: an object identifier that is too large')
+    if ((byte & 0x80) !== 0) continue
+    if (arcs.length === 0) arcs.push(Math.min(2, Math.floor(arc / 40)), arc - 40 * Math.min(2, Math.floor(arc / 40)))
+    else arcs.push(arc)
+    arc = 0
+  }
+  return arcs.join('.')
+}
+
+/** Hexadecimal digits of an integer, lower case, without zeros in front: how serial numbers are compared. */
+export const serialOf = ({ content }: Element): string => plainHex(content.toString('hex'))
+
+/** The same of what somebody has written: colons and zeros in front do not count. */
+export const plainHex = (text: string): string =>
+  text
+    .replaceAll(':', '')
+    .toLowerCase()
+    .replace(/^0+(?=.)/, '')
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** The text of a character string; `undefined` for other elements, and for bytes that their type does not allow. */
+export const textOf = ({ tag, content }: Element): string | undefined => {
+  try {
+    if (tag === 0x0c) return utf8.decode(content)
+    // PrintableString, IA5String, NumericString
+    if (tag === 0x13 || tag === 0x16 || tag === 0x12) return asciiOf(content)
+    if (tag === 0x1e && content.length % 2 === 0) return Buffer.from(content).swap16().toString('utf16le')
+  } catch {
+    return undefined
+  }
+  return undefined
+}
+
+/** ASCII text; `undefined` when there is anything else in it. */
+export const asciiOf = (bytes: Buffer): string | undefined =>
+  bytes.every((byte) => byte < 0x80) ? bytes.toString('latin1') : undefined
+
+/** Milliseconds since the epoch of a UTCTime or GeneralizedTime as RFC 5280 §4.1.2.5 wants them. */
+export const timeOf = ({ tag, content }: Element): number => {
+  const text = content.toString('latin1')
+  const full = tag === Tag.utcTime ? `${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}` : text
+  const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(full)
+  if (match === null) throw new Error('DER: no time')
+  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number
+  ]
+  return Date.UTC(year, month - 1, day, hour, minute, second)
 }

@@ -2,6 +2,8 @@
 export * from './acceptor.js'
 export { type ClientTls, readClientTls } from './client-tls.js'
 export * from './connect.js'
+export { crlsIn, readCrl, type RevocationList } from './crl.js'
+export * from './der.js'
 export * from './dialer.js'
 export * from './errors.js'
 export { tlsFacts } from './facts.js'

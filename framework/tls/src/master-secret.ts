@@ -1,4 +1,4 @@
-import { elementsOf } from './der.js'
+import { DerReader, inside, Tag } from './der.js'
 
 /** The field of OpenSSL's session that has its flags, and the flag in it (ssl/ssl_asn1.c, SSL_SESS_FLAG_EXTMS). */
 const FLAGS = 0xad
@@ -11,9 +11,9 @@ const EXTENDED = 1
 export const hasExtendedMasterSecret = (session: Buffer | undefined): boolean => {
   if (session === undefined) return false
   try {
-    const [whole] = elementsOf(session)
-    const flags = elementsOf(whole?.content ?? Buffer.alloc(0)).find(({ tag }) => tag === FLAGS)
-    const [number] = elementsOf(flags?.content ?? Buffer.alloc(0))
+    const fields = inside(new DerReader(session).take(Tag.sequence)).rest()
+    const flags = fields.find(({ tag }) => tag === FLAGS)
+    const number = flags === undefined ? undefined : inside(flags).take(Tag.integer)
     return ((number?.content.at(-1) ?? 0) & EXTENDED) !== 0
   } catch {
     return false

@@ -2,7 +2,7 @@ import { RystraError } from '@rystra/plugin'
 import { expect } from 'chai'
 import { tlsError } from '../src/index.js'
 import { crlEnds } from '../src/crl.js'
-import { elementsOf } from '../src/der.js'
+import { DerReader } from '../src/der.js'
 import { hasExtendedMasterSecret } from '../src/master-secret.js'
 import { certificates } from './world.js'
 
@@ -64,9 +64,9 @@ describe('what is read of DER', () => {
 
   it('is bounded by what is there', () => {
     for (const bad of ['30', '3005', '30800000', '30840000', '3084ffffffff', '308901']) {
-      expect(() => elementsOf(Buffer.from(bad, 'hex')), bad).to.throw()
+      expect(() => new DerReader(Buffer.from(bad, 'hex')).rest(), bad).to.throw()
     }
-    expect(elementsOf(Buffer.from('020101040161', 'hex')).map(({ tag }) => tag)).to.deep.equal([2, 4])
+    expect(new DerReader(Buffer.from('020101040161', 'hex')).rest().map(({ tag }) => tag)).to.deep.equal([2, 4])
   })
 
   it('is the extended master secret of a session, only where it says so', () => {
