@@ -8,6 +8,9 @@ const specs = [
   ...['cli/test', 'examples', 'test'].filter((name) => existsSync(name)).map((name) => `${name}/**/*.spec.ts`)
 ]
 
+// `npm test` has built everything: processes that tests start need not compile it again.
+process.env['RYSTRA_TEST_BUILT'] ??= '1'
+
 process.exitCode = await run([
   'mocha',
   '--reporter=dot',
