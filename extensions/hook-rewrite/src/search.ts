@@ -15,6 +15,17 @@ export class Needle {
   }
 }
 
+/** Bytes that are looked at one by one before the search of Node is asked, a call of which costs as much as some of them. */
+const NEAR = 32
+
+/** Where `byte` is next in `chunk`, at `from` or behind it; its end when it is not. */
+const nextOf = (byte: number, chunk: Buffer, from: number): number => {
+  const near = Math.min(chunk.length, from + NEAR)
+  for (let at = from; at < near; at += 1) if (chunk[at] === byte) return at
+  const far = near === chunk.length ? -1 : chunk.indexOf(byte, near)
+  return far === -1 ? chunk.length : far
+}
+
 /**
  * Finds and replaces one needle in bytes that come in pieces, however they are cut, in time linear to them. What is kept
  * between two pieces is a number: what was held back is a beginning of the needle.
@@ -40,7 +51,7 @@ export class Search {
    */
   run(chunk: Buffer, from: number, emit: (bytes: Buffer) => boolean): number {
     const { bytes: needle, fallback } = this.#needle
-    const first = needle[0]
+    const first = needle[0] as number
     const { length } = chunk
     let held = this.#held
     /** Where what was held back before would begin, were it in this chunk. */
@@ -58,7 +69,7 @@ export class Search {
     }
     while (at < length) {
       if (held === 0) {
-        while (at < length && chunk[at] !== first) at += 1
+        at = nextOf(first, chunk, at)
         if (at === length) break
       } else {
         const byte = chunk[at]
