@@ -233,6 +233,28 @@ describe('https that passes through', () => {
     expect((await askTls(port, 'own.example.org')).body).to.match(/^own /)
   })
 
+  it('may be a service within the process: a server of TLS, or a function that gets the visitors’ own TLS', async () => {
+    const server = await serve()
+    const client = await join(server, [])
+    const own = https.createServer({ ...there }, (_, response) => response.end('own here'))
+    const [web] = await client.expose({ kind: 'https', host: 'own.example.org', handler: own })
+    const port = Number(new URL(web?.address ?? '').port)
+    expect((await askTls(port, 'own.example.org')).body).to.equal('own here')
+    const seen: number[] = []
+    await client.expose({
+      kind: 'https',
+      host: 'raw.own.example.org',
+      handler: (stream) => {
+        stream.once('data', ([first]: Buffer) => {
+          seen.push(first ?? 0)
+          stream.end()
+        })
+      }
+    })
+    await failureOf(askTls(port, 'raw.own.example.org'))
+    expect(seen, 'the first byte of a ClientHello').to.deep.equal([0x16])
+  })
+
   it('is shared out among the members of a group', async () => {
     const server = await serve()
     const members = await Promise.all(

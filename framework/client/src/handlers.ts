@@ -15,8 +15,11 @@ export const HANDLER = 'handler:'
  */
 export type StreamHandler = (stream: Duplex, info: StreamInfo) => unknown
 
-/** A function of a kind whose services are asked in requests; of any other kind, a {@link StreamHandler}. */
-type FunctionOf<Kind> = Kind extends 'http' | 'https' ? RequestHandler : StreamHandler
+/**
+ * A function of a kind whose services are asked in requests; of any other kind, a {@link StreamHandler}: also of https,
+ * whose services have the visitors' own TLS.
+ */
+type FunctionOf<Kind> = Kind extends 'http' ? RequestHandler : StreamHandler
 
 /**
  * A service within this process. A function is given each request where the kind speaks HTTP, each stream otherwise;
