@@ -89,6 +89,27 @@ describe('a group', () => {
     expect(count(answers)).to.deep.equal({ a: 3, b: 3, c: 3 })
   })
 
+  it('goes on to another port together when the first is taken by another program', async () => {
+    // A name, which takes a while to look up: long enough for the second to come to the port of the first.
+    const taken = net.createServer().listen(0, 'localhost')
+    await once(taken, 'listening')
+    later(() => taken.close())
+    const { port: busy } = taken.address() as net.AddressInfo
+    const free = await freePort()
+    const server = await startServer({ publish: { host: 'localhost', ports: [String(busy), String(free)] } })
+    const a = await startClient(portOf(server), [], { id: 'a' })
+    const b = await startClient(portOf(server), [], { id: 'b' })
+    // Which of the two ports is tried first is left to chance.
+    for (let round = 0; round < 12; round += 1) {
+      const entry = { name: `web${round}`, kind: 'tcp', local: 1, group: 'web' }
+      const published = await Promise.all([a, b].map((client) => client.publish(entry)))
+      const ports = published.map(([one]) => one?.address.split(':').at(-1))
+      expect(ports).to.deep.equal([String(free), String(free)])
+      for (const client of [a, b]) client.unpublish(entry.name)
+      await until(() => server.proxies.length === 0)
+    }
+  })
+
   it('may have several members at one client', async () => {
     const server = await startServer()
     const client = await startClient(portOf(server), [

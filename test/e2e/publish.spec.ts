@@ -155,6 +155,28 @@ describe('a proxy whose session ends while it is published', () => {
   })
 })
 
+/** A kind that closes what the server closes for it. */
+const careless = () =>
+  defineExtension({
+    name: 'careless',
+    setup: ({ registries }) =>
+      registries.proxies.add({
+        kind: 'careless',
+        spec: Type.Object({}),
+        publish: async (_spec, host) => {
+          const { address, socket } = await host.listenUdp({})
+          host.signal.addEventListener('abort', () => socket.close())
+          return {
+            address: `${address.host}:${address.port}`,
+            close: () => {
+              throw new Error('a fault of the kind')
+            }
+          }
+        },
+        reach: async () => {}
+      })
+  })()
+
 describe('a proxy that the server takes back', () => {
   afterEach(cleanUp)
 
@@ -170,6 +192,18 @@ describe('a proxy that the server takes back', () => {
     expect((await updating).map(({ name }) => name)).to.deep.equal(['x'])
     expect(await answers(client, 'x')).to.equal('x')
     expect(client.proxies).to.have.length(1)
+  })
+
+  it('is gone whatever its kind does', async () => {
+    const server = await startServer({}, [careless()])
+    const client = await startClient(portOf(server), [], {}, [careless()])
+    for (let round = 0; round < 3; round += 1) {
+      const [published] = await client.publish({ name: 'x', kind: 'careless' })
+      expect(published?.name).to.equal('x')
+      const gone = once(server, 'unpublished')
+      client.unpublish('x')
+      await gone
+    }
   })
 
   it('while it is being published, is refused once and asked for once', async () => {

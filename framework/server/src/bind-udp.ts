@@ -31,3 +31,13 @@ export const bindUdp = ({ host, port }: Address): Promise<{ address: Address; so
       else resolve({ address: { host: address, port: bound }, socket })
     })
   })
+
+/** Resolves when the port is free, also when its kind has closed it already. */
+export const closeUdp = (socket: dgram.Socket): Promise<void> =>
+  new Promise((resolve) => {
+    try {
+      socket.close(() => resolve())
+    } catch {
+      resolve()
+    }
+  })

@@ -50,6 +50,8 @@ export interface Shown {
  */
 export class Claims {
   readonly #held = new Map<string, Held<unknown>>()
+  /** The keys of each group. */
+  readonly #ofGroup = new Map<string, Set<string>>()
   readonly #patience: () => number
 
   /** @param patience Milliseconds a holder has to answer. */
@@ -62,13 +64,27 @@ export class Claims {
   }
 
   /** A key that begins so and that the group of this proxy has. */
-  keyOfGroup(beginning: string, { group, session }: ServerProxy): string | undefined {
-    if (group === undefined) return undefined
-    for (const [key, { group: other, members, leaving }] of this.#held) {
-      if (leaving !== undefined || other?.name !== group.name || !key.startsWith(beginning)) continue
-      if (members[0]?.proxy.session.identity.id === session.identity.id) return key
-    }
+  keyOfGroup(beginning: string, proxy: ServerProxy): string | undefined {
+    const keys = this.#ofGroup.get(groupKey(proxy) ?? '') ?? []
+    for (const key of keys) if (key.startsWith(beginning) && this.#held.get(key)?.leaving === undefined) return key
     return undefined
+  }
+
+  #add(held: Held<unknown>, proxy: ServerProxy): void {
+    this.#held.set(held.key, held)
+    const group = groupKey(proxy)
+    if (group === undefined) return
+    const keys = this.#ofGroup.get(group) ?? new Set()
+    this.#ofGroup.set(group, keys.add(held.key))
+  }
+
+  #delete({ key }: Held<unknown>, proxy: ServerProxy): void {
+    this.#held.delete(key)
+    const group = groupKey(proxy)
+    const keys = group === undefined ? undefined : this.#ofGroup.get(group)
+    if (group === undefined || keys === undefined) return
+    keys.delete(key)
+    if (keys.size === 0) this.#ofGroup.delete(group)
   }
 
   /** Takes `key`, from a dead holder of the same identity if need be, or joins the group that has it. */
@@ -85,7 +101,7 @@ export class Claims {
     }
     const held = new Held<Value>(key, member.proxy.group)
     held.members.push(member)
-    this.#held.set(key, held as Held<unknown>)
+    this.#add(held as Held<unknown>, member.proxy)
     return held
   }
 
@@ -122,11 +138,15 @@ export class Claims {
     held.leaving = (async () => {
       await held.shared?.close()
       held.members.length = 0
-      this.#held.delete(key)
+      this.#delete(held, proxy)
     })()
     await held.leaving
   }
 }
+
+/** A group is of one identity. */
+const groupKey = ({ group, session }: ServerProxy): string | undefined =>
+  group === undefined ? undefined : JSON.stringify([session.identity.id, group.name])
 
 /** A dead member keeps nobody out of its group: it is left out by its health, or goes with its session. */
 const joins = (held: Held<unknown>, { proxy }: Member<unknown>): boolean => {

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
-import { portAllowed, type ResolvedServer } from '@rystra/config'
+import { type PortRange, portAllowed, type ResolvedServer } from '@rystra/config'
 import { type Address, RystraError, type VisitorInfo } from '@rystra/model'
 import type { PublishAddress, UdpPort } from '@rystra/plugin'
 import { bindPort } from './bind.js'
-import { bindUdp } from './bind-udp.js'
+import { bindUdp, closeUdp } from './bind-udp.js'
 import type { Held } from './claims.js'
 import { checkHost, checkPort, freePorts, portsOf } from './ports.js'
 import type { ServerProxy } from './proxy.js'
@@ -79,11 +79,9 @@ export class PublishPorts {
     const { lastPorts, claims } = this.#state
     const { session, spec } = this.#proxy
     const mine = JSON.stringify([session.identity.id, session.client.id, spec.name])
-    // The members of a group have one port, whichever it is.
-    const ofGroup = Number(claims.keyOfGroup(`${protocol} `, this.#proxy)?.split(' ').at(-1))
-    if (portAllowed(ports, ofGroup)) {
-      const joined = await this.#bind(protocol, { host: at, port: ofGroup }, onVisitor)
-      lastPorts.set(mine, ofGroup)
+    const joined = await this.#join(protocol, at, ports, onVisitor)
+    if (joined !== undefined) {
+      lastPorts.set(mine, joined.address.port)
       return joined
     }
     const last = lastPorts.get(mine)
@@ -105,13 +103,33 @@ export class PublishPorts {
     throw new RystraError('proxy.no-free-port', { side: 'server' })
   }
 
+  /** The members of a group have one port, whichever it is. `undefined` when there are no others. */
+  async #join(
+    protocol: Protocol,
+    host: string,
+    ports: readonly PortRange[],
+    onVisitor: OnVisitor
+  ): Promise<Shared | undefined> {
+    const { claims } = this.#state
+    for (;;) {
+      const key = claims.keyOfGroup(`${protocol} `, this.#proxy)
+      const port = Number(key?.split(' ').at(-1))
+      if (key === undefined || !portAllowed(ports, port)) return undefined
+      try {
+        return await this.#bind(protocol, { host, port }, onVisitor)
+      } catch (error) {
+        // Whoever was about to bind it could not, and goes on to another.
+        if (claims.get(key) !== undefined || !isTaken(error)) throw error
+      }
+    }
+  }
+
   /** `undefined` when somebody else has the port, or none may have it. */
   async #bindIfFree(protocol: Protocol, address: Address, onVisitor: OnVisitor): Promise<Shared | undefined> {
     try {
       return await this.#bind(protocol, address, onVisitor)
     } catch (error) {
-      const { code } = error as RystraError
-      if (code === 'proxy.port-taken' || code === 'proxy.port-privileged') return undefined
+      if (isTaken(error)) return undefined
       throw error
     }
   }
@@ -177,6 +195,10 @@ const elsewhere = (visitor: Socket, info: VisitorInfo, held: Held<OnVisitor>, fi
   }
 }
 
+/** Whether another port may be free. */
+const isTaken = (error: unknown): boolean =>
+  (error as RystraError).code === 'proxy.port-taken' || (error as RystraError).code === 'proxy.port-privileged'
+
 /** A port that is being bound. */
 interface Later {
   readonly bound: Promise<Shared>
@@ -197,7 +219,7 @@ const bindUdpPort = async (address: Address): Promise<Shared> => {
   return {
     address: bound,
     socket,
-    close: () => new Promise((resolve) => socket.close(() => resolve()))
+    close: () => closeUdp(socket)
   }
 }
 
