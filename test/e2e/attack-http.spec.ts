@@ -1,6 +1,8 @@
 import { expect } from 'chai'
 import { once } from 'node:events'
 import http2 from 'node:http2'
+import type { Socket } from 'node:net'
+import type { CloseStreamContext } from '@rystra/plugin'
 import {
   ask,
   frontPort,
@@ -11,9 +13,20 @@ import {
   startRawService,
   statusesOf
 } from './http-world.js'
-import { cleanUp, later } from './tunnel.js'
+import { frame, heads, preface } from './h2-frames.js'
+import { cleanUp, later, visit } from './tunnel.js'
 
 const HEAD = 'Host: app.localhost\r\n'
+
+/** Resolves when the head of an answer by HTTP/2 has come. */
+const answered = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    let bytes: Buffer = Buffer.alloc(0)
+    socket.on('data', (chunk: Buffer) => {
+      bytes = Buffer.concat([bytes, chunk])
+      for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) if (bytes[at + 3] === 1) resolve()
+    })
+  })
 
 describe('http: visitors who mean harm', () => {
   afterEach(cleanUp)
@@ -76,5 +89,90 @@ describe('http: visitors who mean harm', () => {
         expect(stream.rstCode, `${method} ${head}`).to.equal(0)
       }
     }
+  })
+
+  it('notices whoever goes within a body, answered or not, and shows the service that the body is not whole', async () => {
+    const seen: Promise<string>[] = []
+    const { port: local } = await startHttpService((request, response) => {
+      request.once('data', () => (request.url === '/early' ? response.end('enough') : response.flushHeaders()))
+      seen.push(
+        new Promise((resolve) => {
+          request.on('end', () => resolve('whole'))
+          request.socket.once('close', () => resolve('broken off'))
+        })
+      )
+    })
+    const server = await startHttpServer()
+    const port = frontPort(await startHttpClient(server, [{ name: 'app', kind: 'http', local }]))
+    const cancel = Buffer.from([0, 0, 0, 8])
+    for (const path of ['/early', '/late']) {
+      const before = seen.length
+      const enough = (text: string): boolean => text.includes(path === '/early' ? 'enough' : '\r\n\r\n')
+      const chunk = '7\r\nnot all\r\n'
+      await sendRaw(port, `POST ${path} HTTP/1.1\r\n${HEAD}Content-Length: 100\r\n\r\nnot all`, enough)
+      await sendRaw(port, `POST ${path} HTTP/1.1\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\n${chunk}`, enough)
+      for (const leave of ['end', 'destroy', 'reset'] as const) {
+        const socket = await visit(port)
+        const fields = [
+          [':method', 'POST'],
+          [':scheme', 'http'],
+          [':path', path],
+          [':authority', 'app.localhost']
+        ] as const
+        socket.write(Buffer.concat([preface, heads(1, fields, false), frame(0, 0, 1, Buffer.from('not all'))]))
+        await answered(socket)
+        if (leave === 'reset') socket.write(frame(3, 0, 1, cancel))
+        else socket[leave]()
+      }
+      expect(await Promise.all(seen), path).to.deep.equal(Array(before + 5).fill('broken off'))
+    }
+  })
+
+  it('passes on the head of an answer whose body takes its time', async () => {
+    const { port: local } = await startHttpService((_, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders()
+    })
+    const server = await startHttpServer()
+    const port = frontPort(await startHttpClient(server, [{ name: 'app', kind: 'http', local }]))
+    const text = await sendRaw(port, `GET / HTTP/1.1\r\n${HEAD}\r\n`, (text) => text.endsWith('\r\n\r\n'))
+    expect(text).to.match(/^HTTP\/1\.1 200 OK\r\nContent-Type: text\/event-stream\r\n/)
+  })
+
+  it('ends what it needs no more in good order, and cuts off a service that does not end it', async () => {
+    const ends: string[] = []
+    const answer = 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'
+    const local = await startRawService((socket) => {
+      socket.on('error', (error: NodeJS.ErrnoException) => ends.push(error.code ?? ''))
+      socket.on('data', () => socket.write(answer))
+      socket.on('end', () => ends.push('end'))
+    })
+    const server = await startHttpServer()
+    const client = await startHttpClient(server, [{ name: 'app', kind: 'http', local }])
+    const over = new Promise<CloseStreamContext>((resolve) => server.on('streamClose', resolve))
+    const here = new Promise((resolve) => client.on('streamClose', resolve))
+    expect((await ask(frontPort(client), 'app.localhost')).body).to.equal('ok')
+    expect((await over).reason).to.equal('reset')
+    await here
+    expect(ends[0]).to.equal('end')
+  }).timeout(30_000)
+
+  it('ends a connection that waits for the next request in good order', async () => {
+    const ends: string[] = []
+    const { port: local, server: service } = await startHttpService((_, response) => response.end('ok'))
+    const closed = new Promise((resolve) => {
+      service.on('connection', (socket: Socket) => {
+        socket.on('error', () => ends.push('error'))
+        socket.on('end', () => ends.push('end'))
+        socket.on('close', resolve)
+      })
+    })
+    const server = await startHttpServer()
+    const client = await startHttpClient(server, [{ name: 'app', kind: 'http', local }])
+    const over = new Promise<CloseStreamContext>((resolve) => server.on('streamClose', resolve))
+    expect((await ask(frontPort(client), 'app.localhost')).body).to.equal('ok')
+    client.unpublish('app')
+    await closed
+    expect((await over).reason).to.equal('end')
+    expect(ends).to.deep.equal(['end'])
   })
 })

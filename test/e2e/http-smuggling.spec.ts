@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import http2 from 'node:http2'
 import type { Client } from '@rystra/client'
+import { frame, heads, preface } from './h2-frames.js'
 import {
   ask,
   frontPort,
@@ -290,38 +291,15 @@ const good: readonly (readonly [string, string])[] = [
   [':authority', 'app.localhost']
 ]
 
-const frame = (type: number, flags: number, id: number, payload: Buffer): Buffer => {
-  const head = Buffer.alloc(9)
-  head.writeUIntBE(payload.length, 0, 3)
-  head.writeUInt8(type, 3)
-  head.writeUInt8(flags, 4)
-  head.writeUInt32BE(id, 5)
-  return Buffer.concat([head, payload])
-}
-
-/** A string of HPACK without Huffman coding, RFC 7541 §5.2. */
-const hpackString = (text: string): Buffer => {
-  const bytes = Buffer.from(text, 'latin1')
-  if (bytes.length < 127) return Buffer.concat([Buffer.from([bytes.length]), bytes])
-  const rest: number[] = []
-  let value = bytes.length - 127
-  for (; value >= 128; value = Math.floor(value / 128)) rest.push((value % 128) + 128)
-  return Buffer.concat([Buffer.from([127, ...rest, value]), bytes])
-}
-
 /** Sends fields that a client with manners would not, and says what became of it. */
 const tellRaw = async (
   port: number,
   fields: readonly (readonly [string, string])[],
   body?: string
 ): Promise<string> => {
-  const block = Buffer.concat(
-    fields.flatMap(([name, value]) => [Buffer.from([0]), hpackString(name), hpackString(value)])
-  )
   const frames = [
-    Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-    frame(4, 0, 0, Buffer.alloc(0)),
-    frame(1, body === undefined ? 5 : 4, 1, block),
+    preface,
+    heads(1, fields, body === undefined),
     ...(body === undefined ? [] : [frame(0, 1, 1, Buffer.from(body))])
   ]
   let outcome = 'closed'

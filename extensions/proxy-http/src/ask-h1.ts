@@ -3,6 +3,7 @@ import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest
 import type { Duplex } from 'node:stream'
 import type { Answer, Asked, Listener, Question } from './ask.js'
 import { flat } from './fields.js'
+import { part } from './part.js'
 
 /** Puts each request on the stream that was chosen for it. */
 class Handing extends Agent {
@@ -62,6 +63,8 @@ export const askH1 = (question: Question, stream: Duplex, maxHeadSize: number, l
     response.on('error', fail)
     response.on('end', () => {
       over = true
+      // Node ends it, and waits for the service for as long as that likes.
+      if (!request.shouldKeepAlive) part(stream)
     })
     listener.onAnswer(answerOf(response))
   })

@@ -21,7 +21,7 @@ import { Members } from './members.js'
 import { deniedBy, Problem, problemOf, serviceProblem } from './problem.js'
 import type { HttpProxy } from './proxy.js'
 import { Reply } from './reply.js'
-import { sendBody } from './send-body.js'
+import { ifCutOff, sendBody } from './send-body.js'
 import { switchProtocols } from './upgrade.js'
 
 const hookFailed = (error: unknown): Problem => problemOf(error, 'hook.failed', 'server')
@@ -277,7 +277,8 @@ export class Exchange implements Asker {
     if (!wasWhole) {
       this.#forwarding?.abort()
       this.#error ??= new RystraError('stream.reset', { side: 'server', detail: 'the visitor is gone' })
-    }
+    } else if (this.#head?.hasBody === true && !this.#bodyEnded)
+      ifCutOff(this.#request, () => this.#forwarding?.abort())
     this.#finish(this.#reply.begun ? status : 0, this.#error)
   }
 

@@ -134,8 +134,11 @@ export class Front {
   #give(connection: Duplex, from: From, h2: boolean): void {
     ;(connection as Known)[fromKey] = from
     this.#arriving = from
-    if (h2) this.#h2?.emit('connection', connection)
-    else this.#h1.emit('connection', connection)
+    if (h2) {
+      // Node's HTTP/2 counts on sockets that cannot be open in one direction alone, or does not notice who goes.
+      connection.once('end', () => connection.destroy())
+      this.#h2?.emit('connection', connection)
+    } else this.#h1.emit('connection', connection)
     this.#arriving = undefined
   }
 

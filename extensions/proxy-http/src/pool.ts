@@ -1,5 +1,6 @@
 import { type PublishHost, RystraError, type VisitorInfo } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
+import { part } from './part.js'
 
 /** Milliseconds a stream waits for its next request: a little less than the five seconds after which Node's servers close. */
 const IDLE = 4000
@@ -58,7 +59,7 @@ export class Pool {
       this.#forget(kept)
       // Those who look at visitors may be others after a reload.
       if (kept.hooks === this.#host.hooks) return kept.stream
-      kept.stream.destroy()
+      part(kept.stream)
     }
     return undefined
   }
@@ -85,26 +86,32 @@ export class Pool {
     const { stream } = kept
     const parsed = stream as { parser?: unknown }
     // What a service says without having been asked would be taken for the answer to the next question.
+    const isIdle = (): boolean => kept.idleSince !== undefined || parsed.parser == null
     const unasked = (): void => {
-      if (kept.idleSince !== undefined || parsed.parser == null) stream.destroy()
+      if (isIdle()) stream.destroy()
+    }
+    const ended = (): void => {
+      if (!isIdle()) return
+      this.#forget(kept)
+      part(stream)
     }
     stream.on('error', () => {})
     stream.on('data', unasked)
-    stream.on('end', unasked)
+    stream.on('end', ended)
     stream.on('close', () => {
       if (kept.idleSince !== undefined) this.#forget(kept)
     })
     stream.on('free', () => this.#freed(kept))
     // Another protocol from here on.
-    stream.on('agentRemove', () => stream.off('data', unasked).off('end', unasked))
+    stream.on('agentRemove', () => stream.off('data', unasked).off('end', ended))
   }
 
   #freed(kept: Kept): void {
     const { stream, key } = kept
     const full = this.#waiting >= IDLE_LIMIT
-    if (stream.destroyed || !stream.writable) return
-    if (full || this.#reuse === 'never' || this.#host.signal.aborted) {
-      stream.destroy()
+    if (stream.destroyed) return
+    if (full || !stream.writable || this.#reuse === 'never' || this.#host.signal.aborted) {
+      part(stream)
       return
     }
     kept.idleSince = Date.now()
@@ -131,7 +138,7 @@ export class Pool {
       for (const kept of [...waiting]) {
         if ((kept.idleSince ?? 0) > before) break
         this.#forget(kept)
-        kept.stream.destroy()
+        part(kept.stream)
       }
     }
     this.#timer = this.#waiting === 0 ? undefined : setTimeout(() => this.#sweep(), IDLE / 4).unref()
@@ -144,7 +151,7 @@ export class Pool {
     for (const waiting of [...this.#idle.values()]) {
       for (const kept of [...waiting]) {
         this.#forget(kept)
-        kept.stream.destroy()
+        part(kept.stream)
       }
     }
   }

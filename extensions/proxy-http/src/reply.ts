@@ -124,7 +124,10 @@ export class Reply {
     if (answer.trailer !== undefined && !bare && this.#h1?.useChunkedEncodingByDefault === true)
       fields.push(['Trailer', answer.trailer])
     this.#head(status, answer.message, fields, close)
+    // The head goes with what follows it at once, and is not kept until something does.
+    const alone = setImmediate(() => this.#h1?.flushHeaders())
     body.on('data', (chunk: Buffer) => {
+      clearImmediate(alone)
       if (bare) return
       this.bytes += chunk.length
       moved()
@@ -136,6 +139,7 @@ export class Reply {
       body.resume()
     })
     body.on('end', () => {
+      clearImmediate(alone)
       if (this.#broken) return
       const trailers = trailersOf(answer.trailers())
       // HTTP/1.1 has a place for them behind chunks only.

@@ -18,7 +18,22 @@ export const sendBody = (request: VisitorRequest, asked: Asked, watch: BodyWatch
   })
   request.on('end', () => {
     if (!watch.ended()) return
-    if (request.complete) asked.end(trailersOf(request.rawTrailers))
+    if (isWhole(request)) asked.end(trailersOf(request.rawTrailers))
     else asked.abort()
   })
+}
+
+/** Of HTTP/2, Node says that what was reset is complete, and has an end. */
+const isWhole = (request: VisitorRequest): boolean =>
+  'stream' in request ? !request.stream.aborted && !request.stream.rstCode : request.complete
+
+/** Calls `then` if the visitor goes before the body has ended. Node tells of that only until the answer is whole. */
+export const ifCutOff = (request: VisitorRequest, then: () => void): void => {
+  const connection = 'stream' in request ? request.stream : request.socket
+  if (connection.destroyed) {
+    then()
+    return
+  }
+  connection.once('close', then)
+  request.once('end', () => connection.off('close', then))
 }
