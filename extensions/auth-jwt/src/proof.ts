@@ -1,4 +1,4 @@
-import type { Challenge } from '@rystra/plugin'
+import { type Challenge, challengeBytes } from '@rystra/plugin'
 import { MAX_PROOF } from '@rystra/protocol'
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
@@ -13,23 +13,11 @@ const shape = /^[\w-]+\.[\w-]+\.[\w-]*$/
 export const isToken = (text: string): boolean => text.length <= LONGEST_TOKEN && shape.test(text)
 
 /**
- * Ties a token to one handshake, on TLS to one link: every field has its length in front; a missing binding differs from
- * an empty one. Who has the token could make it as well: it finds mistakes and mix-ups, and is no proof of possession.
+ * Ties a token to one handshake, on TLS to one link. Who has the token could make it as well: it finds mistakes and
+ * mix-ups, and is no proof of possession.
  */
-const mac = (token: string, { transcript, clientId, binding }: Challenge): Buffer => {
-  const hmac = createHmac('sha256', token).update('rystra jwt')
-  for (const field of [
-    transcript,
-    Buffer.from(clientId, 'utf8'),
-    Uint8Array.of(binding === undefined ? 0 : 1),
-    binding
-  ]) {
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(field?.length ?? 0)
-    hmac.update(length).update(field ?? '')
-  }
-  return hmac.digest()
-}
+const mac = (token: string, challenge: Challenge): Buffer =>
+  createHmac('sha256', token).update('rystra jwt').update(challengeBytes(challenge)).digest()
 
 /** What a client sends. */
 export const makeProof = (token: string, challenge: Challenge): Buffer =>

@@ -1,3 +1,4 @@
+import { tcpFields } from '@rystra/net'
 import { type Static, Type } from '@rystra/plugin'
 
 const KiB = 1024
@@ -47,17 +48,7 @@ export const Http2Options = Type.Object({
     minimum: 1,
     description: 'Connections of one listener without a link. When there are more, the oldest of them goes.'
   }),
-  keepAlive: Type.Integer({
-    default: 30_000,
-    minimum: 1000,
-    description:
-      'Milliseconds of silence after which the kernel probes a connection. Below the minute after which common NATs forget one.'
-  }),
-  backlog: Type.Integer({
-    default: 4096,
-    minimum: 1,
-    description: 'Connections that may wait to be accepted. The kernel may hold it lower (net.core.somaxconn).'
-  })
+  ...tcpFields
 })
 export type Http2Options = Static<typeof Http2Options>
 

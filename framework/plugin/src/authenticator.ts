@@ -14,6 +14,26 @@ export interface Challenge {
   readonly binding?: Uint8Array
 }
 
+/**
+ * A challenge as bytes, for what is signed or hashed: every field has its length in front, four bytes, so that no two
+ * challenges give the same, and a missing binding differs from an empty one.
+ */
+export const challengeBytes = ({ transcript, clientId, binding }: Challenge): Buffer => {
+  const fields = [
+    transcript,
+    Buffer.from(clientId, 'utf8'),
+    Uint8Array.of(binding === undefined ? 0 : 1),
+    binding ?? Buffer.alloc(0)
+  ]
+  return Buffer.concat(
+    fields.flatMap((field) => {
+      const length = Buffer.alloc(4)
+      length.writeUInt32BE(field.length)
+      return [length, field]
+    })
+  )
+}
+
 /** What a client sends, and what it expects back. */
 export interface Proof {
   /** Sent to the server; at most 16 KiB. */

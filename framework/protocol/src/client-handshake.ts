@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { RystraError } from '@rystra/model'
 import { encode } from './codec.js'
-import { FrameDecoder } from './decoder.js'
-import { MAX_IGNORED_IN_HANDSHAKE, NONCE_SIZE } from './limits.js'
+import { Handshake } from './handshake.js'
+import { NONCE_SIZE } from './limits.js'
 import { type AuthOk, type HelloAck, type Message, messageNumber, OPTIONAL_TYPES } from './messages.js'
 import { MINOR, preface } from './preface.js'
 import { describeStranger } from './stranger.js'
@@ -36,18 +36,16 @@ export type ClientRequest =
 
 const firstTypes = new Set([messageNumber('HelloAck'), messageNumber('Error')])
 
-type State = 'start' | 'helloAck' | 'proving' | 'authOk' | 'done' | 'failed'
+type State = 'start' | 'helloAck' | 'proving' | 'authOk'
 
 /** The client's half of the handshake, without I/O: bytes go in, frames come out. After anything thrown, close. */
-export class ClientHandshake {
-  private readonly decoder = new FrameDecoder()
-  private state: State = 'start'
+export class ClientHandshake extends Handshake<State, ClientRequest> {
   private answered = false
   private readonly helloFrame: Uint8Array
-  private digest: Uint8Array | undefined
 
   /** Throws `protocol.malformed` for an offer that no server would take: a name that is too long, for example. */
   constructor(private readonly offer: Offer) {
+    super('start')
     const { id, instance, agent, muxers, auth, features = [] } = offer
     const nonce = offer.nonce ?? new Uint8Array(randomBytes(NONCE_SIZE))
     this.helloFrame = encode({
@@ -63,35 +61,11 @@ export class ClientHandshake {
     })
   }
 
-  /** Whether it is over, well or badly. */
-  get over(): boolean {
-    return this.state === 'done' || this.state === 'failed'
-  }
-
-  /** See {@link transcriptOf}. Once the server has answered. */
-  get transcript(): Uint8Array | undefined {
-    return this.digest
-  }
-
   /** The first bytes of the link: preface and Hello. */
   start(): Uint8Array {
     if (this.state !== 'start') throw this.misuse('start')
     this.state = 'helloAck'
     return Buffer.concat([preface, this.helloFrame])
-  }
-
-  /**
-   * Takes `buffer[start, end)`, which may be reused afterwards. `undefined`: more bytes are needed.
-   * Throws `protocol.*`, or the error that the server sent; then it is over.
-   */
-  push(buffer: Uint8Array, start = 0, end: number = buffer.length): ClientRequest | undefined {
-    if (start === end) return undefined
-    try {
-      return this.advance(buffer, start, end)
-    } catch (error) {
-      this.state = 'failed'
-      throw error
-    }
   }
 
   /** The Auth frame to send. */
@@ -102,12 +76,7 @@ export class ClientHandshake {
     return frame
   }
 
-  /** Bytes behind the last frame of the handshake, in memory of their own. Once it is over. */
-  rest(): Uint8Array {
-    return this.decoder.rest()
-  }
-
-  private advance(buffer: Uint8Array, start: number, end: number): ClientRequest | undefined {
+  protected override advance(buffer: Uint8Array, start: number, end: number): ClientRequest | undefined {
     if (this.over || this.state === 'start') throw this.misuse('push')
     if (!this.answered) {
       const type = buffer[start] as number
@@ -117,27 +86,21 @@ export class ClientHandshake {
       }
       this.answered = true
     }
-    this.decoder.push(buffer, start, end)
-    const message = this.next()
-    return message === undefined ? undefined : this.receive(message)
+    return this.take(buffer, start, end)
   }
 
-  private next(): Message | undefined {
-    const message = this.decoder.next()
-    if (this.decoder.ignored > MAX_IGNORED_IN_HANDSHAKE) {
-      throw new RystraError('protocol.unexpected', { detail: 'too many frames of unknown types' })
-    }
+  protected override next(): Message | undefined {
+    const message = super.next()
     // A server may give up at any time: it shuts down, or its deadline passes.
     if (message?.type === 'Error') throw errorFrom(message, 'server')
     return message
   }
 
-  private receive(message: Message): ClientRequest {
+  protected override receive(message: Message): ClientRequest {
     if (this.state === 'helloAck' && message.type === 'HelloAck') {
       this.digest = transcriptOf(this.helloFrame, this.decoder.frame)
       this.checkChoice(message)
-      const early = this.next()
-      if (early !== undefined) throw new RystraError('protocol.unexpected', { detail: early.type })
+      this.nothingMore()
       this.state = 'proving'
       return { type: 'challenge', ack: message, transcript: this.digest }
     }
@@ -158,9 +121,5 @@ export class ClientHandshake {
       (!offer.auth.includes(method) && `method ${method}`) ||
       features.find((feature) => !offer.features?.includes(feature))
     if (foreign) throw new RystraError('protocol.unexpected', { detail: `not offered: ${foreign}` })
-  }
-
-  private misuse(call: string): RystraError {
-    return new RystraError('internal', { detail: `${call}() in the state ${this.state}` })
   }
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { isRystraError, RystraError, toRystraError } from '@rystra/model'
 import { encode } from './codec.js'
-import { FrameDecoder } from './decoder.js'
-import { MAX_IGNORED_IN_HANDSHAKE, NONCE_SIZE, PROOF_FRAME_LIMIT } from './limits.js'
+import { Handshake } from './handshake.js'
+import { NONCE_SIZE, PROOF_FRAME_LIMIT } from './limits.js'
 import type { DataHello, Fields, Hello, Message } from './messages.js'
 import { common } from './negotiation.js'
 import { checkPreface, MINOR, preface } from './preface.js'
@@ -36,45 +36,22 @@ export interface Acceptance {
 /** Bytes of a stranger that tell what he speaks. */
 const STRANGE = 256
 
-type State = 'preface' | 'hello' | 'deciding' | 'auth' | 'verifying' | 'done' | 'failed'
+type State = 'preface' | 'hello' | 'deciding' | 'auth' | 'verifying'
 
 /**
  * The server's half of the handshake, without I/O: bytes go in, frames come out.
  *
  * After anything thrown, or {@link refuse}, send the bytes of {@link farewell}, if any, and close.
  */
-export class ServerHandshake {
-  private readonly decoder = new FrameDecoder()
-  private state: State = 'preface'
+export class ServerHandshake extends Handshake<State, ServerRequest> {
   private matched = 0
   /** The first bytes of somebody who does not speak Rystra. */
   private strange: Uint8Array | undefined
   private hello: Hello | undefined
   private helloFrame: Uint8Array | undefined
-  private digest: Uint8Array | undefined
 
-  /** Whether it is over, well or badly. */
-  get over(): boolean {
-    return this.state === 'done' || this.state === 'failed'
-  }
-
-  /** See {@link transcriptOf}. Once {@link accept} was called. */
-  get transcript(): Uint8Array | undefined {
-    return this.digest
-  }
-
-  /**
-   * Takes `buffer[start, end)`, which may be reused afterwards. `undefined`: more bytes are needed.
-   * Throws `protocol.*`; then it is over.
-   */
-  push(buffer: Uint8Array, start = 0, end: number = buffer.length): ServerRequest | undefined {
-    if (start === end) return undefined
-    try {
-      return this.advance(buffer, start, end)
-    } catch (error) {
-      this.state = 'failed'
-      throw error
-    }
+  constructor() {
+    super('preface')
   }
 
   /** The HelloAck frame to send. */
@@ -124,12 +101,7 @@ export class ServerHandshake {
     return this.strange === undefined ? undefined : answerStranger(this.strange)
   }
 
-  /** Bytes behind the last frame of the handshake, in memory of their own. Once it is over. */
-  rest(): Uint8Array {
-    return this.decoder.rest()
-  }
-
-  private advance(buffer: Uint8Array, start: number, end: number): ServerRequest | undefined {
+  protected override advance(buffer: Uint8Array, start: number, end: number): ServerRequest | undefined {
     let at = start
     if (this.state === 'preface') {
       const before = this.matched
@@ -147,20 +119,10 @@ export class ServerHandshake {
       this.state = 'hello'
     }
     if (this.over) throw this.misuse('push')
-    this.decoder.push(buffer, at, end)
-    const message = this.next()
-    return message === undefined ? undefined : this.receive(message)
+    return this.take(buffer, at, end)
   }
 
-  private next(): Message | undefined {
-    const message = this.decoder.next()
-    if (this.decoder.ignored > MAX_IGNORED_IN_HANDSHAKE) {
-      throw new RystraError('protocol.unexpected', { detail: 'too many frames of unknown types' })
-    }
-    return message
-  }
-
-  private receive(message: Message): ServerRequest {
+  protected override receive(message: Message): ServerRequest {
     if (this.state === 'hello' && message.type === 'DataHello') {
       this.decoder.detach()
       this.state = 'done'
@@ -168,8 +130,7 @@ export class ServerHandshake {
     }
     const frame = new Uint8Array(this.decoder.frame)
     // A client has nothing more to say before it is answered.
-    const early = this.next()
-    if (early !== undefined) throw new RystraError('protocol.unexpected', { detail: early.type })
+    this.nothingMore()
     if (this.state === 'hello' && message.type === 'Hello') {
       this.state = 'deciding'
       this.hello = message
@@ -181,9 +142,5 @@ export class ServerHandshake {
       return { type: 'auth', proof: message.proof, transcript: this.digest as Uint8Array }
     }
     throw new RystraError('protocol.unexpected', { detail: message.type })
-  }
-
-  private misuse(call: string): RystraError {
-    return new RystraError('internal', { detail: `${call}() in the state ${this.state}` })
   }
 }
