@@ -25,9 +25,7 @@ export interface World {
 }
 
 const fromKey = Symbol('from')
-const lastKey = Symbol('last')
-/** What is known of a connection: how its visitor came, and the answer to what was asked last. */
-type Known = { [fromKey]?: From; [lastKey]?: ServerResponse }
+type Known = { [fromKey]?: From }
 
 /** Takes visitors' connections, and makes exchanges of what is asked on them. */
 export class Front {
@@ -150,7 +148,6 @@ export class Front {
     }
     if (this.#retired) response.shouldKeepAlive = false
     const exchange = new Exchange(this.#world, request, response, from, besides)
-    ;(request.socket as Known)[lastKey] = response
     // Of requests that were sent ahead, each is begun when those before it are answered.
     if (response.socket === null) response.once('socket', () => exchange.start())
     else exchange.start()
@@ -250,19 +247,21 @@ export class Front {
  * read the request, and looks after those answers no more.
  */
 const inTurn = (socket: Duplex & { _httpMessage?: ServerResponse | null }, go: () => void): void => {
-  const last = (socket as Known)[lastKey]
-  if (last === undefined || socket._httpMessage == null) {
-    go()
-    return
-  }
   const onDrain = (): void => void socket._httpMessage?.emit('drain')
-  socket.on('drain', onDrain)
-  last.once('close', () => {
+  const next = (): void => {
+    // Of several that wait, each takes the place of the one before.
+    const before = socket._httpMessage
+    if (before != null) {
+      before.once('close', next)
+      return
+    }
     socket.off('drain', onDrain)
-    // The time for which a connection may be idle began with that answer.
+    // The time for which a connection may be idle began with the last answer.
     if ('setTimeout' in socket) (socket as Socket).setTimeout(0)
     if (socket.writable) go()
-  })
+  }
+  socket.on('drain', onDrain)
+  next()
 }
 
 /** One protocol, which is not HTTP itself. */
