@@ -448,6 +448,29 @@ describe('common fields of a proxy', () => {
     expect(lost).to.equal(false)
   })
 
+  it('bandwidth holds many short streams down as it does a long one', async () => {
+    const server = await startServer()
+    const size = 50_000
+    const service = await startService((socket) => void socket.end(Buffer.alloc(size)))
+    const client = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local: service, bandwidth: '200kB' }])
+    const since = Date.now()
+    const take = async (): Promise<void> => {
+      const visitor = await visit(visitorPort(client, 'x'))
+      let got = 0
+      // Gone as soon as it has what it came for.
+      visitor.on('data', (bytes) => {
+        got += bytes.length
+        if (got === size) visitor.resetAndDestroy()
+      })
+      await once(visitor, 'close')
+      expect(got).to.equal(size)
+    }
+    for (let round = 0; round < 5; round += 1) await Promise.all([take(), take()])
+    // 64 KiB at once; the rest in its time, or later.
+    const least = ((10 * size - 65_536) / 200_000) * 1000
+    expect(Date.now() - since).to.be.at.least(least - 100)
+  })
+
   it('idleTimeout leaves alone what the bandwidth holds back', async () => {
     const server = await startServer()
     const service = await startService((socket) => {

@@ -17,8 +17,8 @@ export interface Stages {
   /** @default 0 */
   readonly headWait?: number | undefined
   /**
-   * Called with the size of each chunk that was read, before the tap. Answers with the milliseconds to wait before more
-   * is read, 0 to go on; a throw resets both streams.
+   * Called with the size of each chunk that was read, before the tap. Answers with the milliseconds to wait before it is
+   * passed on and more is read, 0 to go on; a throw resets both streams.
    */
   readonly pace?: ((bytes: number) => number) | undefined
 }
@@ -69,15 +69,18 @@ class Step implements RawReader {
   }
 }
 
-/** A step in front of the first, which reads no faster than it is told. */
+/** The longest that a timer waits; it would go off at once for more. */
+const LONGEST = 2 ** 31 - 1
+
+/** A step in front of the first, which passes on no faster than it is told. It keeps one chunk at the most. */
 class PacedStep implements RawReader {
   readonly #next: Step
   readonly #from: RawStream
   readonly #pace: (bytes: number) => number
   readonly #fail: (error: Error) => void
   #timer: NodeJS.Timeout | undefined
-  /** The next step wants no more, so that the end of the wait is not for us to go on at. */
-  #full = false
+  #held: Buffer | undefined
+  #ended = false
 
   constructor(next: Step, from: RawStream, pace: (bytes: number) => number, fail: (error: Error) => void) {
     this.#next = next
@@ -94,25 +97,31 @@ class PacedStep implements RawReader {
       this.#fail(error instanceof Error ? error : new Error(String(error)))
       return true
     }
-    const verdict = this.#next.onBytes(buffer, start, end, shared)
-    if (!(wait > 0)) return verdict
-    this.#full = verdict === false
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      if (!this.#full) this.#from.resume()
-    }, wait)
-    if (verdict !== false) this.#from.pause()
-    return verdict
+    if (!(wait > 0)) return this.#next.onBytes(buffer, start, end, shared)
+    const bytes = buffer.subarray(start, end)
+    this.#held = shared ? Buffer.from(bytes) : bytes
+    this.#timer = setTimeout(this.#pass, Math.min(wait, LONGEST))
+    return false
+  }
+
+  readonly #pass = (): void => {
+    const held = this.#held as Buffer
+    this.#timer = undefined
+    this.#held = undefined
+    // The source has its memory back with `resume`, so the next step may keep none of it.
+    const full = this.#next.onBytes(held, 0, held.length, true) === false
+    if (this.#ended) this.#next.onEnd()
+    else if (!full) this.#from.resume()
   }
 
   onEnd(): void {
-    this.#next.onEnd()
+    if (this.waiting) this.#ended = true
+    else this.#next.onEnd()
   }
 
   /** The sink takes more: not before the wait is over. */
   resume(): void {
-    this.#full = false
-    if (this.#timer === undefined) this.#from.resume()
+    if (!this.waiting) this.#from.resume()
   }
 
   get waiting(): boolean {
@@ -121,6 +130,8 @@ class PacedStep implements RawReader {
 
   stop(): void {
     clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#held = undefined
   }
 }
 

@@ -117,8 +117,8 @@ export interface CloseRequestContext {
 }
 
 /**
- * Says how long to wait before more is read, in milliseconds, after `bytes` more went in this direction. 0: go on. A
- * throw resets the stream.
+ * Says how long `bytes` more in this direction have to wait, in milliseconds. 0: go on. Nothing more is read meanwhile, and
+ * the next question comes after the wait. A throw resets the stream.
  */
 export type Pacer = (bytes: number, direction: Direction) => number
 
