@@ -129,8 +129,11 @@ const memory = (routes: readonly RouteResult[]): string => {
   return [held.length > 0 ? streams : '', clients.length > 0 ? idle : ''].filter((text) => text !== '').join('\n\n')
 }
 
-const value = ({ value: found }: Goal): string =>
-  !Number.isFinite(found) ? '' : found > 1000 ? `${kibibytes(found)} KiB` : number(found, 2)
+const value = ({ value: found, unit }: Goal): string => {
+  if (!Number.isFinite(found)) return ''
+  if (unit === 'bytes') return `${kibibytes(found)} KiB`
+  return unit === undefined ? number(found, 2) : `${number(found, 0)} ${unit}`
+}
 
 const judged = (goals: readonly Goal[]): string => {
   const known = goals.filter((goal) => goal.met !== undefined)

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import net from 'node:net'
 import type { Address } from '../address.js'
 
@@ -11,7 +12,8 @@ export interface Count {
 /** `up` is from visitor to service. */
 export type Direction = 'up' | 'down'
 
-const block = Buffer.alloc(1 << 20, 0xa5)
+/** No byte is rarer than another: a hook may look for some. */
+const block = randomBytes(1 << 20)
 
 /** The visitor's end of a bulk transfer over several streams at once. Runs until it is stopped. */
 export class Bulk {

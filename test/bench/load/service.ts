@@ -4,12 +4,14 @@
  */
 // Not of the package's face, but the bare trick: the generator must not be slower than what it measures.
 import { canReadInto, readInto } from '../../../framework/bytes/src/onread.js'
+import { randomBytes } from 'node:crypto'
 import net from 'node:net'
 import { loopback } from '../address.js'
 import type { Count } from './bulk.js'
 import { serve } from './remote.js'
 
-const block = Buffer.alloc(1 << 20, 0x5a)
+/** No byte is rarer than another: a hook may look for some. */
+const block = randomBytes(1 << 20)
 
 interface Front {
   readonly server: net.Server
