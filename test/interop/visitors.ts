@@ -8,6 +8,7 @@
  *     RYSTRA_INTEROP_MB=50 …                # less than 500 MB by each download
  */
 import { spawnSync } from 'node:child_process'
+import os from 'node:os'
 import { which } from '../bench/peer.js'
 import { Scratch } from '../bench/scratch.js'
 import { browser } from './visitors/browser.js'
@@ -34,8 +35,17 @@ const inNamespace = (): number | undefined => {
   return status ?? 1
 }
 
+/** What the figures depend on: who else is at work on this machine, above all. */
+const machine = (): string =>
+  `${os.availableParallelism()} cores, load ${os
+    .loadavg()
+    .map((one) => one.toFixed(1))
+    .join(' ')}`
+
 const all = async (): Promise<number> => {
   const only = process.argv.slice(2)
+  const begin = machine()
+  console.log(`Node ${process.version}, ${begin}`)
   const report = new Report()
   for (const trial of trials.filter(({ name }) => only.length === 0 || only.some((word) => name.includes(word)))) {
     report.begin(trial.name)
@@ -49,7 +59,7 @@ const all = async (): Promise<number> => {
       await scratch.close()
     }
   }
-  console.log(`\n${report.table()}`)
+  console.log(`\n${report.table()}\n\nNode ${process.version}; at the beginning ${begin}; at the end ${machine()}`)
   return report.failed ? 1 : 0
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
-import { freePort, loopback } from '../../bench/address.js'
+import { loopback } from '../../bench/address.js'
+import { freePort } from './free-port.js'
 import { type Program, type Scratch, untilSays } from '../../bench/scratch.js'
 import { Chromium, type Tab } from './chromium.js'
 import { downloadDigests, downloadMegabytes, type Site, startSite } from './site.js'

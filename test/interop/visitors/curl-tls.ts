@@ -1,4 +1,5 @@
-import { freePort, loopback } from '../../bench/address.js'
+import { loopback } from '../../bench/address.js'
+import { freePort } from './free-port.js'
 import { Cases, letters } from './cases.js'
 import { curl } from './curl.js'
 import { startNginx } from './nginx.js'

@@ -1,5 +1,6 @@
 import path from 'node:path'
-import { freePort, loopback } from '../../bench/address.js'
+import { loopback } from '../../bench/address.js'
+import { freePort } from './free-port.js'
 import { needed, which } from '../../bench/peer.js'
 import { type Scratch, untilSays } from '../../bench/scratch.js'
 import { startNginx } from './nginx.js'

@@ -1,4 +1,5 @@
-import { freePort, loopback } from '../../bench/address.js'
+import { loopback } from '../../bench/address.js'
+import { freePort } from './free-port.js'
 import { needed } from '../../bench/peer.js'
 import type { Scratch } from '../../bench/scratch.js'
 import { untilListens } from './until-listens.js'

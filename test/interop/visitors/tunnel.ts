@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { stringify } from 'yaml'
-import { freePort, loopback } from '../../bench/address.js'
+import { loopback } from '../../bench/address.js'
+import { freePort } from './free-port.js'
 import { type Program, type Scratch, untilSays } from '../../bench/scratch.js'
 import { residentBytes } from '../../bench/usage.js'
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { freePort, loopback } from '../../bench/address.js'
+import { loopback } from '../../bench/address.js'
+import { freePort } from './free-port.js'
 import { needed } from '../../bench/peer.js'
 import { type Program, type Scratch, untilSays } from '../../bench/scratch.js'
 import { cpuSeconds } from '../../bench/usage.js'
