@@ -105,7 +105,11 @@ const startSeen = async (): Promise<{ port: number; seen: Buffer[] }> => {
 const hello = async (): Promise<Buffer> => {
   const sink = net.createServer().listen(0, '127.0.0.1')
   await once(sink, 'listening')
-  const asking = tls.connect({ host: '127.0.0.1', port: (sink.address() as AddressInfo).port, servername: 'app.localhost' })
+  const asking = tls.connect({
+    host: '127.0.0.1',
+    port: (sink.address() as AddressInfo).port,
+    servername: 'app.localhost'
+  })
   asking.on('error', () => {})
   const [socket] = (await once(sink, 'connection')) as [Socket]
   const [bytes] = (await once(socket, 'data')) as [Buffer]

@@ -88,6 +88,7 @@ export const HttpOptions = Type.Object({
     description: 'Requests at once on one HTTP/2 connection.'
   }),
   errorPages: Type.Record(Type.String({ pattern: pageKey }), Type.String(), {
+    additionalProperties: false,
     default: {},
     description: 'HTML of pages by status, `404` or `5xx`: the text itself, or the path of a file.'
   })

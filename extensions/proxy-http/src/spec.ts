@@ -8,7 +8,9 @@ const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$"
 /** Visible characters, blanks and tabs: nothing that could end a field. */
 const VALUE = '^[\\t\\x20-\\x7e\\x80-\\xff]{0,4096}$'
 
-const fields = Type.Record(Type.String({ pattern: TOKEN }), Type.String({ pattern: VALUE }))
+const fields = Type.Record(Type.String({ pattern: TOKEN }), Type.String({ pattern: VALUE }), {
+  additionalProperties: false
+})
 
 const changes = (of: string) =>
   Type.Optional(
@@ -76,6 +78,7 @@ export const HttpSpec = Type.Object({
   ),
   errorPages: Type.Optional(
     Type.Record(Type.String({ pattern: pageKey }), Type.String({ maxLength: 16_384 }), {
+      additionalProperties: false,
       description: 'HTML of pages by status, `502` or `5xx`: the text itself, or the path of a file at the client.'
     })
   ),

@@ -1,8 +1,7 @@
-import type { ProxyKind, ProxySpec, PublishHost, Side } from '@rystra/plugin'
+import type { ProxyKind, ProxySpec, Side } from '@rystra/plugin'
 import { extensionKit, proxyKindKit, setUpExtension } from '@rystra/testkit'
 import { once } from 'node:events'
-import net from 'node:net'
-import type { Duplex } from 'node:stream'
+import net, { type Socket } from 'node:net'
 import proxyHttps from '../src/index.js'
 import { clientHello } from './world.js'
 
@@ -15,35 +14,28 @@ const spec = (local: string, more: Record<string, unknown> = {}): ProxySpec => (
 
 const listen = [{ host: '127.0.0.1', port: 0 }]
 
-/** The kit's services do not speak TLS: of what comes to them the ClientHello, as long as this one, is taken off again. */
+/** The kit's services do not speak TLS: what comes to them first is the ClientHello, as long as this one. */
 let hello: Buffer
 const stops: (() => Promise<void>)[] = []
 
-const takeOff = (visitor: Duplex, size: number, then: () => void): void => {
-  const look = (): void => {
-    const head = visitor.read(size) as Buffer | null
-    if (head === null) return
-    visitor.removeListener('readable', look)
-    // Node needs a turn to notice that nobody listens to `readable` any more.
-    setImmediate(then)
-  }
-  visitor.on('readable', look)
-  look()
-}
+const takeOff = (socket: Socket): Promise<Socket> =>
+  new Promise((resolve) => {
+    const look = (): void => {
+      const head = socket.read(hello.length) as Buffer | null
+      if (head === null) return
+      socket.removeListener('readable', look)
+      // Node needs a turn to notice that nobody listens to `readable` any more.
+      setImmediate(() => resolve(socket))
+    }
+    socket.on('readable', look)
+    look()
+  })
 
 const kind = async (side: Side): Promise<ProxyKind> => {
   const setUp = setUpExtension(proxyHttps({ listen }), side)
   stops.push(() => setUp.stop())
   await setUp.start()
-  const [https] = setUp.registered('proxies')
-  return {
-    ...(https as ProxyKind),
-    publish: (wanted, host: PublishHost) =>
-      (https as ProxyKind).publish(wanted, {
-        ...host,
-        relay: (visitor, info) => takeOff(visitor, hello.length, () => host.relay(visitor, info))
-      })
-  }
+  return setUp.registered('proxies')[0] as ProxyKind
 }
 
 describe('proxy-https', () => {
@@ -55,6 +47,7 @@ describe('proxy-https', () => {
     {
       kind,
       spec,
+      serve: takeOff,
       invalid: {
         'no service': { name: 'web', kind: 'https' },
         'a port that there is not': spec('127.0.0.1:65536'),

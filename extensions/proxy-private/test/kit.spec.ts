@@ -34,4 +34,18 @@ proxyKindKit(
   { title: 'proxy-private as a kind of proxy' }
 )
 
+proxyKindKit(
+  {
+    kind: proxyPrivate(),
+    spec: (local) => spec(local, { protocol: 'udp' }),
+    carries: 'datagrams',
+    visitor: ({ name }) => ({ name: 'way', kind: 'private', of: name, secret, protocol: 'udp', bind: 0 }),
+    invalid: {
+      'a socket path': spec('unix:/run/x.sock', { protocol: 'udp' }),
+      'a health check': spec('127.0.0.1:53', { protocol: 'udp', healthCheck: {} })
+    }
+  },
+  { title: 'proxy-private for datagrams as a kind of proxy' }
+)
+
 extensionKit({ use: proxyPrivate() }, { title: 'proxy-private as an extension' })

@@ -7,14 +7,12 @@ import {
   silentLog,
   type VisitorInfo
 } from '@rystra/plugin'
-import { duplexPair, extensionKit, FakeClock, joinDatagrams } from '@rystra/testkit'
+import { duplexPair, FakeClock, joinDatagrams } from '@rystra/testkit'
 import { expect } from 'chai'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import proxyUdp from '../src/index.js'
 import type { UdpSpec } from '../src/spec.js'
-
-extensionKit({ use: proxyUdp() }, { title: 'proxy-udp as an extension' })
 
 const clock = new FakeClock()
 

@@ -1,27 +1,32 @@
 import { isRystraError, type ProxySpec, RystraError } from '@rystra/plugin'
 import { Value } from '@sinclair/typebox/value'
 import assert from 'node:assert/strict'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { caseMaker, defineKit, type Kit } from './kit.js'
-import { type ProxyKindSubject, ProxyWorld } from './proxy-world.js'
+import { datagramCases } from './proxy-datagrams.js'
+import { giveUp } from './proxy-ends.js'
+import type { ProxyKindSubject } from './proxy-subject.js'
+import { ProxyWorld } from './proxy-world.js'
 import { type Scope, turns } from './scope.js'
 import { answersLate, carriesWhole } from './stream-checks.js'
 import { Inbox, send } from './streams.js'
 
 const it = caseMaker<ProxyKindSubject, ProxyWorld>(ProxyWorld.open)
 
+/** About kinds whose visitors have a stream each. */
+const bytes: typeof it = (name, body) => it(name, body, { applies: ({ carries }) => carries !== 'datagrams' })
+
 /** The fields that are the kind's, with defaults. */
 const fields = (world: ProxyWorld, { name: _, kind: __, ...rest }: ProxySpec): unknown =>
   Value.Default(world.client.spec, structuredClone(rest))
 
 /** A published service, and both ends of one visit to it. */
-const visited = async (world: ProxyWorld, scope: Scope): Promise<[visitor: Duplex, service: Socket]> => {
-  const came: Socket[] = []
+const visited = async (world: ProxyWorld, scope: Scope): Promise<[visitor: Duplex, service: Duplex]> => {
+  const came: Duplex[] = []
   const spec = world.subject.spec(await world.service((socket) => came.push(socket)))
   const visitor = await world.visit(await world.publish(spec))
   await scope.until(() => came.length > 0, 'the visitor at the service')
-  return [visitor, came[0] as Socket]
+  return [visitor, came[0] as Duplex]
 }
 
 const failure = async (promise: Promise<unknown>): Promise<unknown> =>
@@ -73,10 +78,10 @@ const cases = [
     const { address } = await world.publish(world.subject.spec('127.0.0.1:1'))
     assert.ok(typeof address === 'string' && address !== '' && !address.endsWith(':0'), `it says "${address}"`)
   }),
-  it('brings visitors to the service and bytes both ways', async (world, scope) => {
+  bytes('brings visitors to the service and bytes both ways', async (world, scope) => {
     await carriesWhole(scope, await visited(world, scope), 1_000_000)
   }),
-  it('says who visits, and where', async (world, scope) => {
+  bytes('says who visits, and where', async (world, scope) => {
     await visited(world, scope)
     const { info } = world.visits[0] as (typeof world.visits)[number]
     for (const { host, port } of [info, info.to]) {
@@ -85,28 +90,27 @@ const cases = [
     }
     assert.notEqual(info.port, info.to.port, 'the visitor is said to be at the public address')
   }),
-  it('lets the service answer long after the visitor has ended', async (world, scope) => {
+  bytes('lets the service answer long after the visitor has ended', async (world, scope) => {
     await answersLate(scope, await visited(world, scope))
   }),
-  it('lets the visitor speak long after the service has ended', async (world, scope) => {
+  bytes('lets the visitor speak long after the service has ended', async (world, scope) => {
     const [visitor, service] = await visited(world, scope)
     await answersLate(scope, [service, visitor])
   }),
-  it('shows the visitor a service that gave up as a reset', async (world, scope) => {
+  bytes('shows the visitor a service that gave up as a reset', async (world, scope) => {
     const [visitor, service] = await visited(world, scope)
     const box = new Inbox(visitor, 0)
-    service.resetAndDestroy()
+    giveUp(service)
     await box.cameReset(scope, 'the visitor')
   }),
-  it('lets go of the service when the visitor gives up', async (world, scope) => {
+  bytes('lets go of the service when the visitor gives up', async (world, scope) => {
     const [visitor, service] = await visited(world, scope)
     const box = new Inbox(service, 0)
-    if ('resetAndDestroy' in visitor) (visitor as Socket).resetAndDestroy()
-    else visitor.destroy()
+    giveUp(visitor)
     await box.cameReset(scope, 'the service')
     await scope.until(() => world.visits[0]?.outcome !== undefined, 'reach() to be over')
   }),
-  it('serves many visitors at once', async (world, scope) => {
+  bytes('serves many visitors at once', async (world, scope) => {
     const spec = world.subject.spec(await world.service((socket) => socket.pipe(socket)))
     const published = await world.publish(spec)
     const visitors = await Promise.all(Array.from({ length: 20 }, () => world.visit(published)))
@@ -114,7 +118,7 @@ const cases = [
     for (const [index, visitor] of visitors.entries()) send(visitor, index, 50_000)
     await Promise.all(boxes.map((box, index) => box.cameWhole(scope, 50_000, `visitor ${index}`)))
   }),
-  it('keeps two proxies apart', async (world, scope) => {
+  bytes('keeps two proxies apart', async (world, scope) => {
     const addresses = await Promise.all(['one', 'two'].map((name) => world.service((socket) => socket.end(name))))
     const specs = addresses.map((address, index) => ({ ...world.subject.spec(address), name: `proxy-${index}` }))
     const published = await Promise.all(specs.map((spec) => world.publish(spec)))
@@ -125,7 +129,7 @@ const cases = [
       assert.equal(String(box.bytes), name, 'the visitor came to another service')
     }
   }),
-  it('fails for the visitor, and says why, when the service cannot be reached', async (world, scope) => {
+  bytes('fails for the visitor, and says why, when the service cannot be reached', async (world, scope) => {
     const visitor = await world.visit(await world.publish(world.subject.spec(await world.nowhere())))
     const box = new Inbox(visitor)
     await scope.until(() => world.visits[0]?.outcome !== undefined, 'reach() to fail')
@@ -148,7 +152,7 @@ const cases = [
     assert.ok(isRystraError(error), `publish() ${error === undefined ? 'did not fail' : `failed with ${error}`}`)
     assert.equal(error.code, 'proxy.port-taken', 'the reason is not the one that the server gave')
   }),
-  it('can be taken back and published again', async (world, scope) => {
+  bytes('can be taken back and published again', async (world, scope) => {
     const spec = world.subject.spec(await world.service((socket) => socket.end('here')))
     const first = await world.publish(spec)
     await scope.wait(first.take(), 'close()')
@@ -156,15 +160,16 @@ const cases = [
     const box = new Inbox(await world.visit(await world.publish(spec)))
     await box.cameWhole(scope, 4, 'the visitor')
   }),
-  it('lets streams go on when it is taken back', async (world, scope) => {
-    const came: Socket[] = []
+  bytes('lets streams go on when it is taken back', async (world, scope) => {
+    const came: Duplex[] = []
     const published = await world.publish(world.subject.spec(await world.service((socket) => came.push(socket))))
     const visitor = await world.visit(published)
     await scope.until(() => came.length > 0, 'the visitor at the service')
     void published.take()
     await turns(5)
-    await carriesWhole(scope, [visitor, came[0] as Socket], 10_000)
-  })
+    await carriesWhole(scope, [visitor, came[0] as Duplex], 10_000)
+  }),
+  ...datagramCases
 ]
 
 /** What every kind of proxy must do, its two halves joined without a session between. Call it where `describe` may be called. */

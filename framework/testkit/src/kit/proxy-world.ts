@@ -1,6 +1,8 @@
 import {
   type Address,
+  type Admission,
   type Details,
+  type OpenedStream,
   type ProxyKind,
   type ProxySpec,
   type Published,
@@ -8,83 +10,31 @@ import {
   type PublishHost,
   type ReachHost,
   RystraError,
-  type SessionInfo,
   type StreamInfo,
   silentLog,
   type UdpPort,
   type VisitorInfo
 } from '@rystra/plugin'
 import assert from 'node:assert/strict'
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { duplexPair } from '../pair.js'
+import { addressOf, connectTo, join } from './proxy-ends.js'
+import type { ProxyKindSubject } from './proxy-subject.js'
+import { type Guest, session, type Told, type Visit } from './proxy-visit.js'
 import { type Scope, turn } from './scope.js'
 import { quiet } from './streams.js'
-import { type Maker, make } from './subject.js'
-
-/** A kind of proxy under test. */
-export interface ProxyKindSubject {
-  // biome-ignore lint/suspicious/noExplicitAny: each kind has a spec type of its own
-  readonly kind: Maker<ProxyKind<any>>
-  /** An entry of `client.proxies` for a service at this address, `127.0.0.1:port`. Any free public port. */
-  spec(local: string): ProxySpec
-  /** Entries that must be refused, by the schema or by `expand`, each with a name for the report. */
-  readonly invalid?: Readonly<Record<string, ProxySpec>>
-  /** Comes as a visitor and asks for the service's bytes. @default connects to the address with TCP */
-  visit?(published: Published): Promise<Duplex> | Duplex
-  /**
-   * For a kind that is visited: an entry of `client.visitors`, on any free TCP port, for an entry made by {@link spec}.
-   * Visitors come through it.
-   */
-  visitor?(spec: ProxySpec): ProxySpec
-}
+import { make } from './subject.js'
 
 /** What a proxy that accepts visits does with them. */
 type Admit = Parameters<PublishHost['acceptVisits']>[1]
 
-const session: SessionInfo = {
-  id: 'kit',
-  identity: { id: 'kit' },
-  client: { id: 'kit', instance: 'kit', agent: 'rystra-testkit' },
-  peer: { address: '127.0.0.1', port: 1 },
-  transport: 'memory',
-  muxer: 'memory',
-  since: 0
-}
-
-/** Joins two streams: ends travel as ends, and everything else as a reset. */
-const join = (one: Duplex, other: Duplex): Promise<void> =>
-  new Promise((resolve) => {
-    const way = (from: Duplex, to: Duplex): void => {
-      from.on('error', () => giveUp(to))
-      from.on('close', () => {
-        if (!from.readableEnded || !from.writableFinished) giveUp(to)
-        if (one.closed && other.closed) resolve()
-      })
-      from.pipe(to)
-    }
-    const giveUp = (stream: Duplex): void => {
-      if ('resetAndDestroy' in stream) (stream as Socket).resetAndDestroy()
-      else stream.destroy()
-    }
-    way(one, other)
-    way(other, one)
-  })
-
-/** A visitor whose stream was given to the kind, as the framework would. */
-export interface Visit {
-  readonly info: VisitorInfo
-  /** How `reach` ended; `undefined` while it has not. */
-  outcome: 'reached' | Error | undefined
-  /** Says to the client's half that the visitor is gone. */
-  readonly signal: AbortSignal
-}
-
 /** What the cases of the kit for kinds of proxy work with: a server's half and a client's half without a session between. */
 export class ProxyWorld {
   readonly visits: Visit[] = []
+  readonly guests: Guest[] = []
   readonly #visitable = new Map<string, { readonly spec: ProxySpec; readonly admit: Admit }>()
   readonly #specs = new Map<string, ProxySpec>()
 
@@ -101,8 +51,11 @@ export class ProxyWorld {
   }
 
   /** A service on a free port of this machine. */
-  async service(onVisitor: (socket: Socket) => void): Promise<string> {
-    const { host, port } = await this.#listen({}, (socket) => onVisitor(quiet(socket)))
+  async service(onVisitor: (stream: Duplex) => void): Promise<string> {
+    const { serve = (socket: Socket) => socket } = this.subject
+    const { host, port } = await this.#listen({}, (socket) => {
+      Promise.resolve(serve(quiet(socket))).then(onVisitor, () => socket.destroy())
+    })
     return `${host}:${port}`
   }
 
@@ -131,10 +84,11 @@ export class ProxyWorld {
     const [spec = entry] = this.expand(entry)
     const over = new AbortController()
     const servers: Server[] = []
+    const sockets: UdpSocket[] = []
     const take = async (): Promise<void> => {
       over.abort()
       await published?.close?.()
-      for (const server of servers) server.close()
+      for (const one of [...servers.splice(0), ...sockets.splice(0)]) one.close()
       await turn()
     }
     const host: PublishHost = {
@@ -144,12 +98,12 @@ export class ProxyWorld {
       hooks: { request: () => undefined, response: () => undefined, closeRequest: () => {} },
       listen: (address, onVisitor) => this.#listen(address, onVisitor, servers),
       relay: (visitor, info) => void this.#visited(spec, visitor, info),
-      listenUdp: async (address) => this.#listenUdp(address),
-      claim: async (key, value) => ({ key, size: 1, pick: () => value }),
+      listenUdp: async (address) => this.#listenUdp(address, sockets),
+      claim: async (key, value) => ({ key, size: 1, pick: (_, tried) => (tried?.has(value) ? undefined : value) }),
       acceptVisits: async (name, admit) => void this.#visitable.set(name, { spec, admit }),
       tell: () => {},
-      admit: (info) => ({ info: this.#streamOf(spec, info), close: () => {} }),
-      openStream: async (info) => ({ stream: this.#reach(spec, info), info: this.#streamOf(spec, info) }),
+      admit: (info) => this.#let(spec, info),
+      openStream: (info) => this.#opened(spec, info),
       ...change
     }
     let published: Published | undefined
@@ -159,9 +113,14 @@ export class ProxyWorld {
     return { ...published, take }
   }
 
+  /** Where visitors come in: where it is published, or at a client that visits. */
+  async wayTo(published: Published): Promise<Published> {
+    return this.subject.visitor === undefined ? published : this.#wayIn(this.subject.visitor, published)
+  }
+
   /** Comes as a visitor. */
   async visit(published: Published): Promise<Duplex> {
-    const way = this.subject.visitor === undefined ? published : await this.#wayIn(this.subject.visitor, published)
+    const way = await this.wayTo(published)
     const visitor = quiet(await (this.subject.visit ?? connectTo)(way))
     this.scope.defer(() => visitor.destroy())
     return visitor
@@ -173,7 +132,6 @@ export class ProxyWorld {
     assert.ok(spec !== undefined && this.client.visit !== undefined, 'the kind cannot be visited')
     const entry = entryOf(spec)
     const gone = new AbortController()
-    const refused = (): Promise<never> => Promise.reject(new RystraError('stream.no-visits'))
     const visiting = await this.scope.wait(
       this.client.visit(entry, {
         log: silentLog,
@@ -181,12 +139,15 @@ export class ProxyWorld {
         session,
         up: () => Promise.resolve(),
         relay: (visitor, of, info, details = {}) => {
-          this.#admit(of, info, details).then(
-            (stream) => join(quiet(visitor), stream),
+          this.#found(of, info, details).then(
+            (found) => join(quiet(visitor), this.#reach(found.spec, info, found.details)),
             () => visitor.destroy()
           )
         },
-        openStream: refused
+        openStream: async (of, info, { details = {} } = {}) => {
+          const found = await this.#found(of, info, details)
+          return this.#opened(found.spec, info, found.details)
+        }
       }),
       'visit()'
     )
@@ -197,10 +158,23 @@ export class ProxyWorld {
     return visiting
   }
 
-  async #admit(of: string, info: VisitorInfo, details: Details): Promise<Duplex> {
+  async #found(of: string, visitor: VisitorInfo, said: Details): Promise<{ spec: ProxySpec; details: Details }> {
     const found = this.#visitable.get(of)
     if (found === undefined) throw new RystraError('stream.no-visits', { detail: of })
-    return this.#reach(found.spec, info, await found.admit({ session, visitor: info, details }))
+    return { spec: found.spec, details: await found.admit({ session, visitor, details: said }) }
+  }
+
+  /** A stream once its service is reached, as the framework opens it. */
+  async #opened(spec: ProxySpec, info: VisitorInfo, details?: Details): Promise<OpenedStream> {
+    let reached: () => void = () => {}
+    let failed: (error: Error) => void = () => {}
+    const settled = new Promise<void>((resolve, reject) => {
+      reached = resolve
+      failed = reject
+    })
+    const stream = this.#reach(spec, info, details, { reached, failed })
+    await settled
+    return { stream, info: this.#streamOf(spec, info) }
   }
 
   #visited(spec: ProxySpec, visitor: Duplex, info: VisitorInfo): Promise<void> {
@@ -208,7 +182,7 @@ export class ProxyWorld {
   }
 
   /** The client's half, for one stream. Answers with the server's end of the stream. */
-  #reach(spec: ProxySpec, info: VisitorInfo, details?: Details): Duplex {
+  #reach(spec: ProxySpec, info: VisitorInfo, details?: Details, told?: Told): Duplex {
     const [near, far] = duplexPair().map(quiet) as [Duplex, Duplex]
     const gone = new AbortController()
     far.on('error', () => gone.abort())
@@ -220,8 +194,14 @@ export class ProxyWorld {
       log: silentLog,
       signal: gone.signal,
       connect: (local) => this.#connect(local),
-      relay: (service) => join(far, quiet(service)),
-      accept: () => far
+      relay: (service) => {
+        told?.reached()
+        return join(far, quiet(service))
+      },
+      accept: () => {
+        told?.reached()
+        return far
+      }
     }
     Promise.resolve()
       .then(() => this.client.reach(spec, host))
@@ -231,6 +211,7 @@ export class ProxyWorld {
         },
         (error: Error) => {
           visit.outcome = error
+          told?.failed(error)
           far.destroy(error)
         }
       )
@@ -241,9 +222,22 @@ export class ProxyWorld {
     return { id: String(this.visits.length), proxy: spec, visitor: info, session, side: 'client' }
   }
 
-  async #listenUdp({ port = 0, host = '127.0.0.1' }: PublishAddress): Promise<UdpPort> {
+  /** Lets a visitor in that has no stream of its own, as the framework would. */
+  #let(spec: ProxySpec, visitor: VisitorInfo): Admission {
+    const guest: Guest = { visitor, over: undefined }
+    this.guests.push(guest)
+    return {
+      info: this.#streamOf(spec, visitor),
+      close: (toService, toVisitor) => {
+        assert.equal(guest.over, undefined, 'a visitor is over twice')
+        guest.over = { toService, toVisitor }
+      }
+    }
+  }
+
+  async #listenUdp({ port = 0, host = '127.0.0.1' }: PublishAddress, sockets: UdpSocket[]): Promise<UdpPort> {
     const socket = createSocket('udp4')
-    this.scope.defer(() => new Promise<void>((resolve) => socket.close(resolve)).catch(() => {}))
+    sockets.push(socket)
     socket.bind(port, host)
     await once(socket, 'listening')
     const bound = socket.address()
@@ -286,15 +280,4 @@ export class ProxyWorld {
     const { address: host, port } = server.address() as { address: string; port: number }
     return { host, port }
   }
-}
-
-const addressOf = (text: string): Address => {
-  const colon = text.lastIndexOf(':')
-  return { host: colon < 0 ? '127.0.0.1' : text.slice(0, colon), port: Number(text.slice(colon + 1)) }
-}
-
-const connectTo = async ({ address }: Published): Promise<Duplex> => {
-  const socket = quiet(connect({ ...addressOf(address), allowHalfOpen: true }))
-  await once(socket, 'connect')
-  return socket
 }

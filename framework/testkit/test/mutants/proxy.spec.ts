@@ -5,6 +5,7 @@ import { duplexPair, type ProxyKindSubject, proxyKindKit } from '../../src/index
 import { simpleKind, simpleSpec } from '../simple-proxy.js'
 import { Bridge } from './bridge.js'
 import { killsMutants, type Mutant } from './mutant.js'
+import { datagramMutants, datagramSubject } from './proxy-datagram-mutants.js'
 
 const right = simpleKind()
 const invalid = { 'no address': simpleSpec('') }
@@ -42,7 +43,8 @@ const published = (change: (good: Published) => Partial<Published>): Partial<Pro
 
 const silent = <Stream extends Duplex>(stream: Stream): Stream => stream.on('error', () => {})
 
-killsMutants('kind of proxy', proxyKindKit, [subject(() => right)], {
+killsMutants('kind of proxy', proxyKindKit, [subject(() => right), datagramSubject], {
+  ...datagramMutants,
   'is called what its entries say': mutant(/simpel/, { kind: 'simpel' }),
   'takes its own entries': mutant(/Expected/, {
     spec: Type.Object({ local: Type.Integer({ description: 'A port' }) })

@@ -1,0 +1,34 @@
+import type { SessionInfo, VisitorInfo } from '@rystra/plugin'
+
+/** The session of the kit, which is none. */
+export const session: SessionInfo = {
+  id: 'kit',
+  identity: { id: 'kit' },
+  client: { id: 'kit', instance: 'kit', agent: 'rystra-testkit' },
+  peer: { address: '127.0.0.1', port: 1 },
+  transport: 'memory',
+  muxer: 'memory',
+  since: 0
+}
+
+/** A visitor whose stream was given to the kind, as the framework would. */
+export interface Visit {
+  readonly info: VisitorInfo
+  /** How `reach` ended; `undefined` while it has not. */
+  outcome: 'reached' | Error | undefined
+  /** Says to the client's half that the visitor is gone. */
+  readonly signal: AbortSignal
+}
+
+/** Who is told whether the service of a stream is reached. */
+export interface Told {
+  reached(): void
+  failed(error: Error): void
+}
+
+/** A visitor that was let in without a stream of its own. */
+export interface Guest {
+  readonly visitor: VisitorInfo
+  /** Bytes, once it is gone. */
+  over: { readonly toService: number; readonly toVisitor: number } | undefined
+}
