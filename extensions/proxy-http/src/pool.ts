@@ -8,8 +8,11 @@ const IDLE = 4000
 /** Milliseconds after which a request that cannot be repeated gets a new stream: the service may be closing the old one. */
 const FRESH = 1000
 
-/** Streams of one proxy that wait, at most. */
-const IDLE_LIMIT = 256
+/**
+ * Streams of one proxy that wait, at most. Those of a burst, 100 requests at once from each of ten browsers say, are all free for a
+ * moment before the next requests come: what is ended then has to be opened again at once, which costs more than the requests do.
+ */
+const IDLE_LIMIT = 1024
 
 /** Whose requests share a stream. */
 export type Reuse = 'all' | 'visitor' | 'never'
