@@ -1,11 +1,8 @@
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { RystraCommand } from '../command.js'
+import { QuickCommand, quickFlags } from '../quick.js'
 
-export default class Expose extends RystraCommand {
-  static override streams = true
-  static override side = 'client' as const
-
+export default class Expose extends QuickCommand {
   static override description = `Publishes one service at once, without a configuration.
 
 Prints the public address first, then each connection with its bytes and duration, or, of http, each request with its status. Of http the address is a name; those under localhost need no DNS. A server that cannot be reached is tried again until Ctrl-C, and each time that is told; a wrong token or a port that is refused ends it.
@@ -28,44 +25,18 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
   }
 
   static override flags = {
-    to: Flags.string({ required: true, description: 'The server.', helpValue: '[transport://]host[:port]' }),
-    token: Flags.string({ description: 'The token of the server; also RYSTRA_TOKEN.' }),
     port: Flags.integer({ min: 0, max: 65535, description: 'The public port. [default: any free one]' }),
     host: Flags.string({ description: 'http: the host it answers for; tcp and udp: the address that is bound.' }),
     subdomain: Flags.string({ description: 'http: the name below the domain of the server. [default: the name]' }),
     path: Flags.string({ description: 'http: only requests at this path and below. [default: /]' }),
     name: Flags.string({ description: 'Name of the proxy. [default: kind and port]' }),
     secret: Flags.string({ description: 'What visitors of a private proxy have to know; also RYSTRA_SECRET.' }),
-    set: Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      description: 'A further field of the entry in client.proxies: bandwidth=1MB.',
-      helpValue: '<field=value>'
-    }),
-    muxer: Flags.string({
-      description:
-        'How streams share the way: yamux, one connection; direct, one each, for the highest throughput. [default: yamux]'
-    }),
-    dial: Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      description: 'A field that the transport adds to client.connect: fingerprint=sha256:…, ca=ca.pem.',
-      helpValue: '<field=value>'
-    }),
-    retry: Flags.boolean({ allowNo: true, default: true, description: 'Dial again when the server cannot be reached.' })
+    ...quickFlags('A further field of the entry in client.proxies: bandwidth=1MB.')
   }
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Expose)
     const { expose } = await import('../run/expose.js')
-    await expose({
-      ...flags,
-      ...args,
-      dial: flags.dial ?? [],
-      set: flags.set ?? [],
-      cwd: process.cwd(),
-      json: this.jsonEnabled(),
-      debug: this.debugging
-    })
+    await expose({ ...args, ...this.asked(flags) })
   }
 }

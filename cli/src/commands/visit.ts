@@ -1,11 +1,8 @@
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { RystraCommand } from '../command.js'
+import { QuickCommand, quickFlags } from '../quick.js'
 
-export default class Visit extends RystraCommand {
-  static override streams = true
-  static override side = 'client' as const
-
+export default class Visit extends QuickCommand {
   static override description =
     `Opens a port of this machine to a private service of another client, without a configuration.
 
@@ -28,39 +25,13 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
       description: 'Where programs of this machine connect to; port 0 is any free one.',
       helpValue: '[host:]port'
     }),
-    to: Flags.string({ required: true, description: 'The server.', helpValue: '[transport://]host[:port]' }),
-    token: Flags.string({ description: 'The token of the server; also RYSTRA_TOKEN.' }),
     secret: Flags.string({ description: 'The secret of the service; also RYSTRA_SECRET.' }),
-    set: Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      description: 'A further field of the entry in client.visitors: protocol=udp, from=home.',
-      helpValue: '<field=value>'
-    }),
-    muxer: Flags.string({
-      description:
-        'How streams share the way: yamux, one connection; direct, one each, for the highest throughput. [default: yamux]'
-    }),
-    dial: Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      description: 'A field that the transport adds to client.connect: fingerprint=sha256:…, ca=ca.pem.',
-      helpValue: '<field=value>'
-    }),
-    retry: Flags.boolean({ allowNo: true, default: true, description: 'Dial again when the server cannot be reached.' })
+    ...quickFlags('A further field of the entry in client.visitors: protocol=udp, from=home.')
   }
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Visit)
     const { visit } = await import('../run/visit.js')
-    await visit({
-      ...flags,
-      ...args,
-      dial: flags.dial ?? [],
-      set: flags.set ?? [],
-      cwd: process.cwd(),
-      json: this.jsonEnabled(),
-      debug: this.debugging
-    })
+    await visit({ ...args, ...this.asked(flags) })
   }
 }
