@@ -4,6 +4,7 @@ import http from 'node:http'
 import net from 'node:net'
 import type { Client } from '@rystra/client'
 import type { ProxyEntry } from '@rystra/config'
+import { defineExtension } from '@rystra/plugin'
 import type { Server } from '@rystra/server'
 import { cuttable } from './cuttable.js'
 import {
@@ -482,6 +483,36 @@ describe('common fields of a proxy', () => {
     const visitor = await visit(visitorPort(client, 'x'))
     visitor.end()
     expect((await readAll(visitor)).length).to.equal(200_000)
+  })
+
+  it('idleTimeout is no shorter than a configuration may have it, whoever asks', async () => {
+    const short = defineExtension({
+      name: 'short',
+      setup: ({ hooks }) => hooks.onRegisterProxy.tap((spec) => ({ ...spec, idleTimeout: 999 }))
+    })()
+    const server = await startServer({}, [short])
+    const client = await startClient(portOf(server), [])
+    const error = await failure(client.publish({ name: 'x', kind: 'tcp', local: 1 }))
+    expect(error).to.include({ code: 'proxy.invalid', side: 'server' })
+    expect(error.message).to.include('idleTimeout')
+  })
+
+  it('idleTimeout is kept where an extension brings a relay of its own', async () => {
+    const asked: boolean[] = []
+    const relay = defineExtension({
+      name: 'relay',
+      setup: ({ registries }) =>
+        registries.relays.add({
+          name: 'deaf',
+          accepts: () => asked.push(true) > 0,
+          join: () => new Promise(() => {})
+        })
+    })()
+    const server = await startServer({}, [relay])
+    const local = await startService(echo)
+    const client = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local, idleTimeout: '1s' }])
+    expect(await knock(visitorPort(client, 'x'))).to.equal('ECONNRESET')
+    expect(asked).to.deep.equal([])
   })
 
   it('the PROXY header is ours, whatever header a visitor sends', async () => {

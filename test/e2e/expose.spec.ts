@@ -4,6 +4,7 @@ import http from 'node:http'
 import type net from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { Client } from '@rystra/client'
+import type { Logger } from '@rystra/model'
 import {
   cleanUp,
   clientConfig,
@@ -175,6 +176,44 @@ describe('a service within the process', () => {
     expect(thrown.text).to.not.include('secret')
     expect((await get(port, '/wrong')).status).to.equal(500)
     expect((await get(port, '/')).text).to.equal('well')
+  })
+
+  it('answers 400 for what cannot be a Request, which is no fault of the handler', async () => {
+    const errors: unknown[] = []
+    const say = (): void => {}
+    const log: Logger = {
+      trace: say,
+      debug: say,
+      info: say,
+      warn: say,
+      error: (...words) => void errors.push(words),
+      child: () => log
+    }
+    const client = await startClient(portOf(await startServer()), [], {}, [], { log })
+    let asked = 0
+    const port = portOfFirst(
+      await client.expose({
+        kind: 'tcp',
+        handler: {
+          fetch: () => {
+            asked += 1
+            return new Response('well')
+          }
+        }
+      })
+    )
+    for (const head of [
+      'GET / HTTP/1.1\r\nHost: a b',
+      'TRACE / HTTP/1.1\r\nHost: x',
+      'GET http://[ HTTP/1.1\r\nHost: x'
+    ]) {
+      const visitor = await visit(port)
+      visitor.write(`${head}\r\n\r\n`)
+      expect((await readAll(visitor)).toString(), head).to.match(/^HTTP\/1\.1 400 /)
+    }
+    expect(asked).to.equal(0)
+    expect(errors).to.deep.equal([])
+    expect((await get(port)).text).to.equal('well')
   })
 
   it('answers before it has read the request, and the connection goes on or ends', async () => {

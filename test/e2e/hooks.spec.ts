@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type net from 'node:net'
 import { Transform } from 'node:stream'
 import { defineExtension, GUARD, OBSERVE } from '@rystra/plugin'
 import { expect } from 'chai'
@@ -14,6 +15,7 @@ import {
   startClient,
   startServer,
   startService,
+  until,
   visit,
   visitorPort
 } from './tunnel.js'
@@ -248,6 +250,37 @@ describe('hooks of a running tunnel', () => {
     expect(await knock(visitorPort(client, 'svc'))).to.equal('ECONNRESET')
     const [{ error }] = await refused
     expect(error.message).to.include('hanging')
+  })
+
+  it('that take long keep no more visitors waiting than a client may have streams', async () => {
+    let go: () => void = () => {}
+    const gate = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    const asked = { times: 0 }
+    const slow = defineExtension({
+      name: 'slow',
+      setup: ({ hooks }) =>
+        hooks.onOpenStream.tapPromise({ timeout: 0 }, () => {
+          asked.times += 1
+          return gate
+        })
+    })
+    const server = await startServer({ limits: { streamsPerSession: 3 } }, [slow()])
+    const client = await startClient(portOf(server), [svc(await startService(echo))])
+    const port = visitorPort(client, 'svc')
+    const waiting = await Promise.all([visit(port), visit(port), visit(port)])
+    await until(() => asked.times === 3)
+    expect(await knock(port)).to.equal('ECONNRESET')
+    expect(asked.times).to.equal(3)
+    const answers = waiting.slice(0, 2).map((socket) => readAll(socket))
+    // The control stream is one of the three.
+    const last = endOf(waiting[2] as net.Socket)
+    for (const socket of waiting) socket.end('served')
+    go()
+    expect((await Promise.all(answers)).map(String)).to.deep.equal(['served', 'served'])
+    expect(await last).to.equal('ECONNRESET')
+    expect(await ask(port, 'again')).to.equal('again')
   })
 
   it('of two extensions compose in their order', async () => {

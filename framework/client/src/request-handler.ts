@@ -7,7 +7,8 @@ import type { StreamHandler } from './handlers.js'
 
 /**
  * Answers a request, as `fetch` of Hono and of the WHATWG's service workers do. `request.signal` is aborted when the
- * visitor goes before the answer is through. A throw is logged, and answered with status 500.
+ * visitor goes before the answer is through. A throw is logged, and answered with status 500. What cannot be a `Request`
+ * is answered with 400, and never seen by the handler.
  */
 export type RequestHandler = (request: Request, info: StreamInfo) => Response | Promise<Response>
 
@@ -83,8 +84,16 @@ export const serveRequests = (
       if (!to.writableFinished) gone.abort(new Error('the visitor is gone'))
     })
     const info = (message.socket as unknown as { [infoSymbol]: StreamInfo })[infoSymbol]
+    let request: Request
     try {
-      const response = await handler(requestOf(message, gone.signal), info)
+      request = requestOf(message, gone.signal)
+    } catch {
+      // A host that is none, or a method that a Request may not have: what visitors send is no fault of the handler.
+      to.writeHead(400, { 'content-type': 'text/plain', connection: 'close' }).end('Bad Request\n')
+      return
+    }
+    try {
+      const response = await handler(request, info)
       if (!(response instanceof Response)) throw new TypeError('a handler of requests has to answer with a Response')
       if (gone.signal.aborted) await response.body?.cancel()
       else await respond(response, to, gone.signal)

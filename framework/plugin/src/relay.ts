@@ -11,7 +11,7 @@ export interface RelayResult {
 /** Another way to join two streams, asked before the built-in one. `registries.relays` */
 export interface Relay {
   readonly name: string
-  /** Whether it can join these two. Not asked for streams that an `onData` tap or a transform concerns. */
+  /** Whether it can join these two. Not asked for streams that a tap, a transform, a pacer or an idle time-out concerns. */
   accepts(visitorSide: Duplex, serviceSide: Duplex): boolean
   /**
    * Joins them until both are done. Half-close and resets travel both ways. The data stream among them is a plain

@@ -39,6 +39,8 @@ export class ServerSession {
   readonly #replays = new ReplayWindow()
   readonly #release: () => void
   readonly #cancelStart: () => void
+  /** Visitors about whom hooks are asked. */
+  asking = 0
   /** Streams that are asked for and not open yet. */
   opening = 0
   /** Resolves when it is over. */

@@ -29,7 +29,8 @@ const common = {
   maxConnections: Type.Optional(Type.Integer({ minimum: 1 })),
   /** Narrows down what `server.publish.ports` allows, for hooks that do: an explicit port and a free one are from these. */
   ports: Type.Optional(Type.Array(Type.String(), { maxItems: 256 })),
-  idleTimeout: Type.Optional(Type.Number({ minimum: 1 }))
+  /** Each stream is looked at several times within it: no client may have that done all the time. */
+  idleTimeout: Type.Optional(Type.Number({ minimum: 1000 }))
 }
 
 const schemas = new WeakMap<ProxyKind, TSchema>()

@@ -69,6 +69,7 @@ export const relayVisitor = (
     proxy.streams += 1
     state.events.emit('streamOpen', info)
   }
+  let admitted: ReturnType<StreamRun['admit']>
   const refuse = (cause: unknown): void => {
     const error = toRystraError(cause, 'stream.reset')
     proxy.opened(error)
@@ -115,9 +116,22 @@ export const relayVisitor = (
       }
     )
   }
-  const admitted = run.admit()
-  if (admitted === undefined) go()
-  else admitted.then((denied) => (denied === undefined ? go() : refuse(refusedBy(denied, 'server'))), refuse)
+  // Those who wait for slow hooks are bounded as well.
+  if (session.asking >= state.config.limits.streamsPerSession) {
+    refuse(new RystraError('stream.limit', { side: 'server', detail: `client ${session.info.client.id}` }))
+    return
+  }
+  admitted = run.admit()
+  if (admitted === undefined) {
+    go()
+    return
+  }
+  session.asking += 1
+  const answered = (): void => {
+    session.asking -= 1
+  }
+  admitted.then(answered, answered)
+  admitted.then((denied) => (denied === undefined ? go() : refuse(refusedBy(denied, 'server'))), refuse)
 }
 
 const headOf = ({ id, proxy, visitor: { host, port, to }, details }: StreamInfo, flow?: number): Buffer =>
@@ -183,7 +197,9 @@ const join = (
   // Who has to be told of a refusal in so many words is not relayed before there is none. It was read from already, so
   // that no relay of an extension can have it.
   const waits = options.refused !== undefined
-  const relay = waits ? undefined : run.relayFor(visitor, stream)
+  // Of one of an extension nobody knows whether it is idle.
+  const ours = waits || (proxy.idleTimeout !== undefined && !options.carrier)
+  const relay = ours ? undefined : run.relayFor(visitor, stream)
   if (relay === undefined && !waits) {
     pumped(
       run.relay(raw, data, done, {
