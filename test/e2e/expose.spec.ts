@@ -181,14 +181,8 @@ describe('a service within the process', () => {
   it('answers 400 for what cannot be a Request, which is no fault of the handler', async () => {
     const errors: unknown[] = []
     const say = (): void => {}
-    const log: Logger = {
-      trace: say,
-      debug: say,
-      info: say,
-      warn: say,
-      error: (...words) => void errors.push(words),
-      child: () => log
-    }
+    const error = (...words: unknown[]): void => void errors.push(words)
+    const log: Logger = { trace: say, debug: say, info: say, warn: say, error, child: () => log }
     const client = await startClient(portOf(await startServer()), [], {}, [], { log })
     let asked = 0
     const port = portOfFirst(
