@@ -8,8 +8,12 @@ import type { HeadRule } from './options.js'
 const framing = new Set([
   'connection',
   'content-length',
+  'expect',
   'http2-settings',
   'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
   'proxy-connection',
   'te',
   'trailer',
@@ -29,7 +33,8 @@ const checkName = (name: string, path: string): void => {
   } catch (error) {
     throw invalid(path, `${JSON.stringify(name)} is not the name of a header`, error)
   }
-  if (framing.has(name.toLowerCase())) throw invalid(path, `${name} frames the message, and cannot be changed`)
+  if (framing.has(name.toLowerCase()))
+    throw invalid(path, `${name} is about the message or the connection, and cannot be changed`)
 }
 
 const checkValue = (name: string, value: string, path: string): void => {

@@ -60,6 +60,13 @@ export const askH1 = (question: Question, stream: Duplex, maxHeadSize: number, l
   })
   request.on('response', (response) => {
     answered = response
+    const coding = response.headers['transfer-encoding']
+    // Its body would go on in a coding that nobody tells the visitor of, RFC 9112 §6.1.
+    if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+      fail(new RystraError('stream.reset', { side: 'client', detail: `its answer is coded in ${coding.slice(0, 64)}` }))
+      request.destroy()
+      return
+    }
     response.on('error', fail)
     response.on('end', () => {
       over = true

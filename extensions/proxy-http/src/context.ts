@@ -1,10 +1,16 @@
-import { type PublishHost, type RequestContext, type ResponseContext, RystraError } from '@rystra/plugin'
+import {
+  type HeaderField,
+  type PublishHost,
+  type RequestContext,
+  type ResponseContext,
+  RystraError
+} from '@rystra/plugin'
 import type { Answer, Question } from './ask.js'
 import type { Besides, From } from './from.js'
 import { isField, isOurs, passedOn } from './fields.js'
 import { forwardedFields, protoOf, tellsWho } from './forwarded.js'
 import type { World } from './front.js'
-import type { Head, VisitorRequest } from './head.js'
+import { type Head, isHost, type VisitorRequest } from './head.js'
 import { problemOf } from './problem.js'
 import type { HttpProxy } from './proxy.js'
 
@@ -48,7 +54,7 @@ export const contextOf = (
     secure: before?.proto === undefined ? secure : before.proto.endsWith('s'),
     host,
     target: proxy.targetOf(target),
-    headers: proxy.changeRequest(passed)
+    headers: [['Host', spec.hostHeader ?? authority], ...proxy.changeRequest(passed)]
   }
 }
 
@@ -59,22 +65,30 @@ export const questionOf = (
   { target, headers }: RequestContext,
   { secure }: From,
   { expect = false, upgrade }: Besides
-): Question => ({
-  method,
-  target,
-  headers,
-  authority: spec.hostHeader ?? authority,
-  secure,
-  hasBody,
-  length,
-  expect,
-  wantsTrailers,
-  upgrade: upgrade?.protocol
-})
+): Question => {
+  const host = headers.findIndex(isHostField)
+  return {
+    method,
+    target,
+    headers: host === -1 ? headers : headers.toSpliced(host, 1),
+    authority: headers[host]?.[1] ?? spec.hostHeader ?? authority,
+    secure,
+    hasBody,
+    length,
+    expect,
+    wantsTrailers,
+    upgrade: upgrade?.protocol
+  }
+}
+
+const isHostField = ([name]: HeaderField): boolean => name.length === 4 && name.toLowerCase() === 'host'
 
 /** Throws unless what hooks made of a head can be one. */
 export const checkHooked = ({ headers, target }: RequestContext): void => {
-  const unfit = headers.find((field) => !isField(field) || isOurs(field[0].toLowerCase()))
+  const hosts = headers.filter(isHostField)
+  const fits = (field: HeaderField): boolean =>
+    isField(field) && (isHostField(field) ? isHost(field[1]) : !isOurs(field[0].toLowerCase()))
+  const unfit = hosts[1] ?? headers.find((field) => !fits(field))
   if (unfit === undefined && (target === '*' || /^\/[\x21\x22\x24-\x7e]*$/.test(target))) return
   const detail = unfit === undefined ? 'a target that is no path' : `a field that cannot be there: ${unfit[0]}`
   throw problemOf(new RystraError('hook.failed', { side: 'server', detail }))

@@ -147,8 +147,10 @@ export class Exchange implements Asker {
   }
 
   onContinue(): void {
+    // Once: a service that says it without end has not begun its answer.
+    if (this.#besides.expect !== true || this.#reply.wentOn) return
     this.#timer?.refresh()
-    if (this.#besides.expect === true) this.#reply.goOn()
+    this.#reply.goOn()
   }
 
   onInformation(status: number, fields: readonly HeaderField[]): void {

@@ -26,6 +26,9 @@ export interface Head {
 
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]{1,255}?)\.?(:\d{0,5})?$/
 
+/** Whether this can be a Host, or an authority. */
+export const isHost = (text: string): boolean => HOST.test(text.toLowerCase())
+
 /** Reads what routing and framing go by. Throws a {@link Problem} for whatever another reader could take for something else. */
 export const readHead = (request: VisitorRequest, maxHeaders: number): Head =>
   'stream' in request

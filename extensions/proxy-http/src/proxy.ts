@@ -23,7 +23,7 @@ export class HttpProxy {
   #service: H2Service | undefined
 
   constructor(spec: HttpSpec, host: PublishHost, maxHeadSize: number) {
-    const { basicAuth, errorPages, forwarded, requestHeaders, stripPrefix } = spec
+    const { basicAuth, errorPages, forwarded, hostHeader, requestHeaders, stripPrefix } = spec
     this.spec = spec
     this.host = host
     this.changeRequest = changesOf(spec.requestHeaders)
@@ -31,7 +31,7 @@ export class HttpProxy {
     this.credentials =
       basicAuth === undefined ? undefined : new Credentials(Array.isArray(basicAuth) ? basicAuth : [basicAuth])
     this.pages = errorPages === undefined ? undefined : new Pages(errorPages)
-    this.form = JSON.stringify([basicAuth, forwarded, requestHeaders, stripPrefix])
+    this.form = JSON.stringify([basicAuth, forwarded, hostHeader, requestHeaders, stripPrefix])
     this.#maxHeadSize = maxHeadSize
   }
 

@@ -10,6 +10,9 @@ import type { Problem } from './problem.js'
 /** Milliseconds for which a visitor is heard after an answer that ends the connection. */
 const LINGER = 1000
 
+/** Hints that are passed on with one answer: they wait in memory for a visitor who does not read. */
+const HINTS = 16
+
 /** The answer to a visitor, by either version of HTTP. */
 export class Reply {
   readonly #response: ServerResponse | Http2ServerResponse
@@ -22,6 +25,7 @@ export class Reply {
   /** The socket is another protocol's. */
   left = false
   #broken = false
+  #hints = 0
 
   constructor(response: ServerResponse | Http2ServerResponse) {
     this.#response = response
@@ -50,9 +54,11 @@ export class Reply {
     this.#response.writeContinue()
   }
 
-  /** 102 and 103; RFC 9110 §15.2 lets a proxy keep others to itself. */
+  /** 103, if the visitor can have it; RFC 9110 §15.2 lets a proxy keep others to itself. */
   inform(status: number, fields: readonly HeaderField[]): void {
-    if (this.begun || status !== 103) return
+    const old = this.#response.req?.httpVersion === '1.0'
+    if (this.begun || old || status !== 103 || this.#hints >= HINTS) return
+    this.#hints += 1
     const hints = byName(fields.filter(([name]) => !/^(connection|transfer-encoding|content-length)$/i.test(name)))
     try {
       if (hints.link !== undefined) this.#response.writeEarlyHints({ ...hints, link: hints.link })

@@ -83,6 +83,7 @@ export interface RequestContext {
   readonly secure: boolean
   /** Path and query. */
   target: string
+  /** With one Host; without fields that frame the message or are about the connection, which may not be added either. */
   headers: HeaderField[]
 }
 
