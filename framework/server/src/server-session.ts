@@ -1,17 +1,17 @@
 import { type Logger, type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
-import {
-  type ByteLink,
-  type DataLinks,
-  type Details,
-  type GenerationRef,
-  type Registries,
-  type StreamLink,
-  TokenBucket,
-  type UnregisterProxyContext
+import type {
+  ByteLink,
+  DataLinks,
+  Details,
+  GenerationRef,
+  Registries,
+  StreamLink,
+  UnregisterProxyContext
 } from '@rystra/plugin'
 import { type DataHello, errorField, type Message, ReplayWindow, verifyDataLink } from '@rystra/protocol'
 import { Session } from '@rystra/session'
 import { Flows } from './flows.js'
+import { Notices } from './notices.js'
 import { ServerProxy } from './proxy.js'
 import type { ServerState } from './state.js'
 import { checkSpec } from './validate-spec.js'
@@ -22,10 +22,6 @@ const QUEUE_LIMIT = 4096
 
 /** Bytes of messages that wait, at most: thousands of proxies as people write them, or some that are huge. */
 const QUEUE_BYTES = 2 * 1024 * 1024
-
-/** Notices to one client in a second, and at once: what a person can still read, and a test of load does not care for. */
-const NOTICE_RATE = 500
-const NOTICE_BURST = 1000
 
 /** One session, as the server sees it: its proxies, and what its client asks for. */
 export class ServerSession {
@@ -51,8 +47,7 @@ export class ServerSession {
   #queuedBytes = 0
   #streams = 0
   readonly flows: Flows
-  readonly #notices: TokenBucket
-  #lostNotices = 0
+  readonly #notices: Notices
   #over = false
 
   constructor(
@@ -66,7 +61,7 @@ export class ServerSession {
     this.#secret = secret
     this.#state = state
     this.#release = generation.hold()
-    this.#notices = new TokenBucket(NOTICE_RATE, NOTICE_BURST, state.clock.now())
+    this.#notices = new Notices(state.clock, (frames) => this.#session.sendFrames(frames))
     const visits = new Visits(this, state)
     this.log = state.log.child({ session: info.id, client: info.client.id, identity: info.identity.id })
     this.over = new Promise((resolve) => {
@@ -125,14 +120,7 @@ export class ServerSession {
 
   /** See `PublishHost.tell`. */
   tell(proxy: string, notice: Details): void {
-    if (this.#over) return
-    if (!this.#notices.take(1, this.#state.clock.now())) {
-      this.#lostNotices += 1
-      return
-    }
-    const lost = this.#lostNotices
-    this.#lostNotices = 0
-    this.#session.send({ type: 'Notice', proxy, notice: lost === 0 ? notice : { ...notice, lost } })
+    if (!this.#over) this.#notices.tell(proxy, notice)
   }
 
   probe(ms: number): Promise<boolean> {
@@ -253,6 +241,7 @@ export class ServerSession {
   }
 
   close(error?: RystraError): void {
+    this.#notices.flush()
     this.#session.close(error)
   }
 
@@ -262,6 +251,7 @@ export class ServerSession {
 
   #closed(error?: RystraError): void {
     this.#over = true
+    this.#notices.stop()
     this.#cancelStart()
     const { sessions, kernel, events } = this.#state
     if (sessions.get(this.info.id) === this) sessions.delete(this.info.id)

@@ -44,8 +44,13 @@ export class FrameChannel {
 
   /** Sends a message; after the end, does nothing. Throws what encoding throws. */
   send(message: Message): void {
+    if (!this.#closed) this.sendFrames(encode(message))
+  }
+
+  /** Sends messages that are encoded already. */
+  sendFrames(frames: Uint8Array): void {
     if (this.#closed) return
-    this.#stream.write(encode(message))
+    this.#stream.write(frames)
     if (this.#stream.writableLength > BACKLOG_LIMIT) {
       this.#close(new RystraError('session.lost', { detail: 'the other side does not read its control stream' }))
     }

@@ -142,6 +142,11 @@ export class Session {
     this.#channel?.send(message)
   }
 
+  /** Sends messages that are encoded already. */
+  sendFrames(frames: Uint8Array): void {
+    this.#channel?.sendFrames(frames)
+  }
+
   /** Whether the other side answers within `ms` milliseconds. */
   probe(ms: number): Promise<boolean> {
     return this.#closed ? Promise.resolve(false) : this.#heartbeat.probe(ms)
