@@ -68,7 +68,7 @@ export const parseService = (text: string): string => {
 }
 
 /** Brackets around IPv6 addresses. */
-export const formatHost = (host: string): string => (host.includes(':') ? `[${host}]` : host)
+const formatHost = (host: string): string => (host.includes(':') ? `[${host}]` : host)
 
 /** `host:port`, with brackets around IPv6 addresses. */
 export const formatAddress = ({ host, port }: { host: string; port: number }): string => `${formatHost(host)}:${port}`

@@ -111,7 +111,7 @@ export const listAt = (masked: string, open: number): List | undefined => {
 }
 
 /** White space at the beginning of the line of an index. */
-export const indentAt = (text: string, index: number): string =>
+const indentAt = (text: string, index: number): string =>
   /^[ \t]*/.exec(text.slice(text.lastIndexOf('\n', index - 1) + 1))?.[0] ?? ''
 
 /** Index of the end of the line, before its line break. */

@@ -19,7 +19,7 @@ export const npmEnvironment = (env: NodeJS.ProcessEnv = process.env): NodeJS.Pro
   )
 
 /** The npm that started this process, the one that belongs to this Node, or whatever the PATH has. */
-export const findNpm = (env: NodeJS.ProcessEnv = process.env): readonly [command: string, ...args: string[]] => {
+const findNpm = (env: NodeJS.ProcessEnv = process.env): readonly [command: string, ...args: string[]] => {
   const outer = env['npm_execpath']?.replace(/npx-cli\.js$/, 'npm-cli.js')
   const bin = dirname(process.execPath)
   const candidates = [

@@ -7,7 +7,7 @@ import type { ProbeAnswer, ProbeReport, ProbeRequest } from './child.js'
 export type { ProbeReport, ProbeRequest } from './child.js'
 
 /** Milliseconds to load and set up everything; an extension that takes longer does more than that. */
-export const probeTimeout = 30_000
+const probeTimeout = 30_000
 
 const bootstrap = fileURLToPath(new URL('../../bin/probe.js', import.meta.url))
 

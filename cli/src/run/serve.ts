@@ -109,7 +109,7 @@ const configured = (loaded: LoadedConfig, options: ServeOptions): Prepared => {
 }
 
 /** What the other side needs, whatever the transport. */
-export const joinArgs = ({ transport, host, port, join = {} }: Listening, token: string): string[] => [
+const joinArgs = ({ transport, host, port, join = {} }: Listening, token: string): string[] => [
   '--to',
   formatServer({ transport, host: dialable(host), port }),
   '--token',

@@ -14,7 +14,7 @@ const child = (value: unknown, key: string): unknown => {
 }
 
 /** A claim by its name, or, where that begins with a slash, by JSON pointer (RFC 6901). */
-export const claimAt = (path: string): Find => {
+const claimAt = (path: string): Find => {
   if (!path.startsWith('/')) return (claims) => child(claims, path)
   const keys = path
     .slice(1)

@@ -42,7 +42,7 @@ const cache = Type.Object(
 )
 
 /** Whose tokens a server takes. */
-export const issuerSchema = Type.Object(
+const issuerSchema = Type.Object(
   {
     issuer: text('What `iss` has to be. Needed with `jwks`, and where there are several'),
     audience: Type.Optional(

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@rystra/plugin'
 
 /** What can be recorded. */
-export const recordKinds = ['session', 'registration', 'stream', 'refusal', 'stream-open', 'request'] as const
+const recordKinds = ['session', 'registration', 'stream', 'refusal', 'stream-open', 'request'] as const
 export type RecordKind = (typeof recordKinds)[number]
 
 const sizePattern = '^[1-9][0-9]{0,8}(kB|MB|GB)$'

@@ -56,7 +56,7 @@ export const sessionClose = ({ session, error }: DisconnectContext, now: number)
 })
 
 /** The fields of a spec that may be said: those named, if they are plain, and no secret by their name. */
-export const specFields = (spec: ProxySpec, fields: readonly string[]): Fields => {
+const specFields = (spec: ProxySpec, fields: readonly string[]): Fields => {
   const said: Record<string, unknown> = {}
   for (const field of fields) {
     if (!Object.hasOwn(spec, field) || isSecretName(field)) continue

@@ -13,7 +13,7 @@ const late = (): RystraError =>
   new RystraError('stream.timeout', { detail: 'the client has sent no request to open it on' })
 
 /** What the server answers to what it takes. */
-export const OK = { ':status': 200, 'content-type': 'application/octet-stream' }
+const OK = { ':status': 200, 'content-type': 'application/octet-stream' }
 
 /** Answers the request of a stream. */
 export const accept = (h2: ServerHttp2Stream, fields: Readonly<Record<string, string>> = {}): void => {

@@ -13,10 +13,10 @@ export const Reset = { gaveUp: 1, refused: 2 } as const
 export const CONNECTION_REFUSED = 0x2
 /** TLS alerts begin here, RFC 9001 section 4.8. */
 export const ALERT = 0x100
-export const CERTIFICATE_REVOKED = ALERT + 44
-export const BAD_CERTIFICATE = ALERT + 42
-export const CERTIFICATE_EXPIRED = ALERT + 45
-export const CERTIFICATE_UNKNOWN = ALERT + 46
+const CERTIFICATE_REVOKED = ALERT + 44
+const BAD_CERTIFICATE = ALERT + 42
+const CERTIFICATE_EXPIRED = ALERT + 45
+const CERTIFICATE_UNKNOWN = ALERT + 46
 
 /** TLS alerts by name, RFC 8446 section 6: what the other side did not like. */
 const told: Readonly<Record<number, string>> = {

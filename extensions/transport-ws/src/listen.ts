@@ -18,14 +18,14 @@ interface Listening {
 const methods = http.METHODS.map((method) => `${method} `)
 
 /** Any request of HTTP/1, not only an upgrade: whatever else comes to a port of ours gets a clean refusal. */
-export const isRequest = (head: Buffer): boolean | undefined => {
+const isRequest = (head: Buffer): boolean | undefined => {
   const text = head.toString('latin1', 0, 32)
   if (methods.some((method) => text.startsWith(method))) return true
   return methods.some((method) => method.startsWith(text)) ? undefined : false
 }
 
 /** Whose TLS is HTTP/1.1, or nothing in particular. */
-export const isHttps = (head: Buffer): boolean | undefined => {
+const isHttps = (head: Buffer): boolean | undefined => {
   const hello = readClientHello(head)
   if (hello === undefined) return undefined
   return hello !== null && (hello.alpn.length === 0 || hello.alpn.includes('http/1.1'))

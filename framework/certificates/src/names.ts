@@ -34,7 +34,7 @@ export const commonName = (text: unknown): string => {
 const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
 
 /** The ASCII form (IDNA) of a DNS name, whose first label may be `*`; nothing for what is none. */
-export const dnsName = (text: string): string | undefined => {
+const dnsName = (text: string): string | undefined => {
   const [, star = '', rest = ''] = /^(\*\.)?(.*?)\.?$/s.exec(text) ?? []
   if (unseen.test(rest)) return undefined
   const ascii = domainToASCII(rest)
@@ -73,7 +73,7 @@ const uri = (text: string): Uint8Array | undefined =>
     : undefined
 
 /** Reads `example.org`, `*.example.org`, `192.0.2.1`, `2001:db8::1`, `email:…` or `uri:…`. Throws `cert.invalid`. */
-export const generalName = (text: unknown): GeneralName => {
+const generalName = (text: unknown): GeneralName => {
   if (typeof text !== 'string' || text === '') throw invalid('a name is empty')
   const [, kind = '', rest = ''] = /^(email|uri|dns|ip):(.*)$/is.exec(text) ?? ['', '', text]
   const wanted = kind.toLowerCase()

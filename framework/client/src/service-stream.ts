@@ -8,7 +8,7 @@ import type { StreamHandler } from './handlers.js'
  * What a service within this process is given for a visitor: a stream that answers what servers ask an accepted socket,
  * with the visitor's address. What only means something to a kernel does nothing.
  */
-export class ServiceStream extends PairedDuplex {
+class ServiceStream extends PairedDuplex {
   readonly remoteAddress: string
   readonly remotePort: number
   readonly remoteFamily: string

@@ -140,7 +140,7 @@ const orVariable = (json: JsonSchema, pattern: string): JsonSchema => {
  * A TypeBox schema as plain JSON: keys that are not listed are refused, what has a default is not required, variables may
  * stand for values; for numbers and booleans only where `numbers` says that they are read from text.
  */
-export const toJson = (schema: TSchema, numbers: boolean): Part => {
+const toJson = (schema: TSchema, numbers: boolean): Part => {
   const parts = schema[Kind] === 'Intersect' ? (schema.allOf as TSchema[]) : []
   if (parts.length > 0 && parts.every((part) => part[Kind] === 'Object')) return toJson(merge(parts), numbers)
   const json = mapSchemas(schema, (part) => toJson(part, numbers))

@@ -48,7 +48,7 @@ const secret = /token|secret|passw|passphrase|credential|private|apikey|api_key|
 const shownLength = 60
 
 /** Whether something under this path should not be shown. */
-export const isSecretPath = (path: string): boolean => path.split(/[.[\]]+/).some((part) => secret.test(part))
+const isSecretPath = (path: string): boolean => path.split(/[.[\]]+/).some((part) => secret.test(part))
 
 /** What stands before the last `@` of a URL is a user and a password; somebody may have misspelt the rest of it. */
 const withoutCredentials = (text: string): string => {

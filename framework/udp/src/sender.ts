@@ -4,7 +4,7 @@ import net from 'node:net'
 import type { Drop } from './tally.js'
 
 /** Bytes of the largest datagram over IPv4. */
-export const MAX_IPV4 = 65_507
+const MAX_IPV4 = 65_507
 
 /** Bytes that may wait in the process for the network. */
 const QUEUE = 4 * 1024 * 1024
