@@ -215,6 +215,32 @@ describe('https that passes through', () => {
     expect((await askTls(port, 'own.example.org')).body).to.match(/^heir /)
   })
 
+  it('belongs to one tenant by http and https together: nobody takes the visitors of the other', async () => {
+    const server = await serve({ redirect: true })
+    const local = await startMirror()
+    const web = (host: string) => ({ name: `web-${host.replaceAll(/[^a-z]/g, '-')}`, kind: 'http', local, host })
+    const mine = ['shop.test', '*.wild.test', 'deep.below.test']
+    const client = await join(server, mine.map(web))
+    const refused: string[] = []
+    server.on('refused', ({ error }) => refused.push(error.code))
+    const thief = await join(server, [own(1, { name: 'theirs', host: 'theirs.test' })], {
+      id: 'thief',
+      token: otherToken
+    })
+    for (const host of ['shop.test', 'x.wild.test', '*.wild.test', '*.below.test', '*.test']) {
+      expect(await thief.publish(own(1, { name: 'thief', host })), host).to.deep.equal([])
+      expect(refused.splice(0), host).to.deep.equal(['proxy.claimed'])
+      thief.unpublish('thief')
+    }
+    void client.publish(web('theirs.test'))
+    await until(() => refused.length > 0)
+    expect(refused[0]).to.equal('proxy.claimed')
+    expect((await ask(Number(addressOf(client, 'web-shop-test').port), 'shop.test')).status).to.equal(200)
+    // Its own it may have both ways.
+    const [both] = await client.publish(own(await startOwn('own'), { name: 'both', host: 'shop.test' }))
+    expect(both?.address).to.match(/^https:\/\/shop\.test:/)
+  })
+
   it('is a reset for whom the service is not there, and no harm to others', async () => {
     const server = await serve()
     const gone = net.createServer().listen(0, '127.0.0.1')

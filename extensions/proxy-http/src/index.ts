@@ -19,8 +19,9 @@ const kindAt = (place: Place | undefined, dir: string): ProxyKind<HttpSpec> => (
     const serving = place?.serving
     if (serving === undefined)
       throw new RystraError('kernel.state', { side: 'server', detail: 'proxy-http is not started' })
-    return publish(spec, host, serving.world, serving.portShown)
+    return publish(spec, host, serving)
   },
+  checkHost: (host, identity) => place?.table.check(host, identity),
   async reach(spec, host) {
     await host.relay(await host.connect(String(spec.local)))
   },
@@ -81,7 +82,11 @@ export default defineExtension({
           )
         }
         before = place.serving
-        serving = { form, kind, world, front: made, portShown }
+        const checkElsewhere = (name: string, identity: string): void => {
+          const { proxies } = registries
+          if (proxies.has('https')) proxies.get('https').checkHost?.(name, identity)
+        }
+        serving = { form, kind, world, front: made, portShown, checkElsewhere }
         place.serving = serving
         for (const { address } of listeners) log.info({ address }, 'visitors of http are taken')
       },

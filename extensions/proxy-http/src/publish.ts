@@ -1,6 +1,7 @@
 import { pattern, type Published, type PublishHost, RystraError } from '@rystra/plugin'
 import type { World } from './front.js'
 import { HttpProxy } from './proxy.js'
+import type { Serving } from './serving.js'
 import type { HttpSpec } from './spec.js'
 
 const refuse = (detail: string): RystraError => new RystraError('proxy.refused', { side: 'server', detail })
@@ -27,8 +28,7 @@ const hostsOf = ({ host, subdomain }: HttpSpec, owner: string, { options }: Worl
 export const publish = async (
   spec: HttpSpec,
   host: PublishHost,
-  world: World,
-  shown: () => string
+  { world, portShown, checkElsewhere }: Serving
 ): Promise<Published> => {
   const { table, options } = world
   const owner = host.session.identity.id
@@ -55,12 +55,14 @@ export const publish = async (
       const claim = await host.claim(`http ${one} ${path}`, proxy, where)
       if (host.signal.aborted) throw new RystraError('session.lost')
       leave.push(table.add(one, path, owner, claim))
+      // Once it is there: of two who ask at once, the second sees the first.
+      checkElsewhere(one, owner)
     }
   } catch (error) {
     gone()
     throw error
   }
-  const port = shown()
+  const port = portShown()
   const scheme = options.public?.scheme ?? 'http'
   return { address: `${scheme}://${first}${port}${path === '/' ? '' : path}`, close: gone }
 }

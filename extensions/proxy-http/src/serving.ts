@@ -14,6 +14,8 @@ export interface Serving {
   readonly front: Front
   /** What is behind the host in addresses that are told. */
   readonly portShown: () => string
+  /** Throws `proxy.claimed` when a host is another identity's by https. */
+  readonly checkElsewhere: (host: string, identity: string) => void
 }
 
 /** What all generations on one server have together: proxies stay where they are while options change. */

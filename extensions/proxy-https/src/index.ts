@@ -43,6 +43,7 @@ export default defineExtension({
         }
         return publish(spec, to, world)
       },
+      checkHost: (name, identity) => routes.check(name, identity),
       async reach(spec, to) {
         await to.relay(await to.connect(String(spec.local)))
       }
@@ -94,7 +95,12 @@ export default defineExtension({
         front.certificates = certificates
         closing.signal.addEventListener('abort', () => certificates.close(), { once: true })
         const { baseDomain } = options
-        world = { routes, policy: new Policy(options), certificates, baseDomain: baseDomain.toLowerCase(), port }
+        const checkElsewhere = (name: string, identity: string): void => {
+          const { proxies } = registries
+          if (proxies.has('http')) proxies.get('http').checkHost?.(name, identity)
+        }
+        const policy = new Policy(options)
+        world = { routes, policy, certificates, baseDomain: baseDomain.toLowerCase(), port, checkElsewhere }
         for (const address of options.listen) {
           const recognises = (head: Buffer): boolean | undefined => front.recognises(head)
           const onSocket = (socket: Socket): void => front.take(socket)

@@ -14,6 +14,8 @@ export interface World {
   readonly baseDomain: string
   /** What stands behind the host in addresses. */
   port(): string
+  /** Throws `proxy.claimed` when a host is another identity's by http. */
+  checkElsewhere(host: string, identity: string): void
 }
 
 /** The names a spec asks for. A client may have sent anything. */
@@ -52,6 +54,8 @@ export const publish = async (spec: HttpsSpec, host: PublishHost, world: World):
       const claim = await host.claim(`https ${name}`, passOn, name)
       if (host.signal.aborted) throw new RystraError('session.lost')
       leave.push(routes.add(name, owner, claim))
+      // Once it is there: of two who ask at once, the second sees the first.
+      world.checkElsewhere(name, owner)
     }
   } catch (error) {
     gone()

@@ -243,6 +243,11 @@ export interface ProxyKind<Spec extends ProxySpec = ProxySpec, Entry extends Pro
     /** Fields of the entry, unless it has them. */
     readonly fields?: Details
   }
+  /**
+   * Server: throws `proxy.claimed` when this host, or what a wildcard covers, is another identity's in this kind. For kinds
+   * whose visitors go by the same names, as those of http and https do: each asks the other.
+   */
+  checkHost?(host: string, identity: string): void
   /** Server: takes a connection that another kind has prepared, through `registries.proxies.get('http')`. */
   handOver?(connection: Duplex, from: HandedOver): void
 }
