@@ -227,6 +227,46 @@ describe('entries of private proxies and their visitors', () => {
     expect(await ask(wayIn(guest), 'back')).to.equal('back')
   })
 
+  it('are opened and closed by code, checked as those of a configuration, and left alone by a reload', async () => {
+    const server = await serve(carrier)
+    const service = await startService((socket) => void socket.end('db'))
+    await join(carrier, server, { id: 'owner', proxies: [db(service)] })
+    const guest = await join(carrier, server, { id: 'guest', visitors: [toDb({ name: 'configured' })] })
+    const code = (promise: Promise<unknown>): Promise<unknown> =>
+      promise.then(
+        () => 'done',
+        (error: Error) => error
+      )
+    const entry = { ...toDb(), name: 'coded' }
+    expect((await guest.visit(entry)).name).to.equal('coded')
+    for (const wrong of [{ bnid: 1 }, { bind: 'nowhere' }, { of: '' }, { secret: 7 }]) {
+      const error = (await code(guest.visit({ ...entry, name: 'wrong', ...wrong }))) as Error
+      expect(error, JSON.stringify(wrong)).to.include({ code: 'proxy.invalid', side: 'client' })
+      expect(error.message).to.include(Object.keys(wrong)[0])
+    }
+    expect(await code(guest.visit({ name: 'no', kind: 'tcp' }))).to.include({ code: 'proxy.unknown-kind' })
+    expect(await code(guest.visit(entry))).to.include({ code: 'proxy.name-taken' })
+
+    const config = (visitors: readonly object[]) =>
+      clientConfig(
+        portOf(server),
+        [],
+        {
+          id: 'guest',
+          visitors: visitors as never,
+          connect: { host: '127.0.0.1', port: portOf(server), ...carrier.connect }
+        },
+        [...carrier.uses]
+      )
+    expect(await code(guest.reload(config([entry])))).to.include({ code: 'proxy.name-taken' })
+    const port = wayIn(guest, 'coded')
+    await guest.reload(config([]))
+    expect(guest.visitors.map(({ name }) => name)).to.deep.equal(['coded'])
+    expect(String(await readAll(await visit(port)))).to.equal('db')
+    await guest.unvisit('coded')
+    expect(guest.visitors).to.deep.equal([])
+  })
+
   it('carry datagrams as datagrams', async () => {
     const service = dgram.createSocket('udp4')
     later(() => service.close())

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { randomBytes } from 'node:crypto'
-import { type ResolvedClient, resolveProxy, type RystraConfig } from '@rystra/config'
+import { type ResolvedClient, resolveProxy, resolveVisitor, type RystraConfig, type VisitorEntry } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
 import { type ProxySpec, RystraError, type SessionInfo, silentLog, toRystraError } from '@rystra/model'
 import type { ReloadContext } from '@rystra/plugin'
@@ -86,9 +86,7 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /** Streams that are open now. */
   get streams(): number {
-    let streams = this.#session?.streams ?? 0
-    for (const session of this.#leaving) streams += session.streams
-    return streams
+    return [...this.#leaving].reduce((sum, { streams }) => sum + streams, this.#session?.streams ?? 0)
   }
 
   /**
@@ -225,9 +223,9 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#publications.remove(name)
   }
 
-  /** Opens one more way in, as an entry of `client.visitors` does. Rejects with `proxy.*` or `listen.*`. */
-  visit(entry: ProxySpec): Promise<VisitingHere> {
-    return this.#visitors.add(entry)
+  /** Opens one more way in, written as in `client.visitors`; reloads leave it open. Rejects with `proxy.*` or `listen.*`. */
+  async visit(entry: VisitorEntry): Promise<VisitingHere> {
+    return this.#visitors.add(resolveVisitor(entry, this.kernel.current.registries))
   }
 
   /** Closes a way in, if there. Streams that are open go on. */
@@ -259,6 +257,7 @@ export class Client extends EventEmitter<ClientEvents> {
       next = clientHalf(base, generation)
       expanded = expand(next.proxies as readonly ProxySpec[], generation.registries)
       this.#publications.check(expanded)
+      this.#visitors.check(next.visitors)
       return Promise.resolve()
     })
     this.#state.config = next

@@ -9,6 +9,8 @@ import { relayVisit, type VisitFlow, type VisitOptions } from './visit-stream.js
 
 interface Entry {
   readonly spec: ProxySpec
+  /** From the configuration, which may come to have it no longer. */
+  readonly configured: boolean
   readonly gone: AbortController
   /** Called when a session is up, and when the entry is taken back. */
   readonly waiting: Set<() => void>
@@ -45,12 +47,18 @@ export class Visitors {
 
   /** Opens these. Rejects with `proxy.*` or `listen.*` for the first that cannot be. */
   async open(specs: readonly ProxySpec[]): Promise<void> {
-    await Promise.all(specs.map((spec) => this.add(spec)))
+    await Promise.all(specs.map((spec) => this.#add(this.#enter(spec, true))))
+  }
+
+  /** Throws `proxy.name-taken` when the configuration may not have these, because code has. */
+  check(specs: readonly { readonly name: string }[]): void {
+    const taken = specs.find(({ name }) => this.#entries.get(name)?.configured === false)
+    if (taken !== undefined) throw new RystraError('proxy.name-taken', { side: 'client', detail: taken.name })
   }
 
   /**
-   * Opens these and closes all others; what is the same stays. What cannot be opened is told of, and tried again where
-   * that may help.
+   * Opens these of the configuration and closes its others; what is the same stays, and so does what code has opened. What
+   * cannot be opened is told of, and tried again where that may help.
    */
   async replace(specs: readonly ProxySpec[]): Promise<void> {
     const next = new Map(specs.map((spec) => [spec.name, JSON.stringify(spec)]))
@@ -58,32 +66,37 @@ export class Visitors {
     const stays = ({ spec, kind }: Entry): boolean =>
       next.get(spec.name) === JSON.stringify(spec) &&
       (kind === undefined || (proxies.has(spec.kind) && proxies.get(spec.kind) === kind))
-    const gone = [...this.#entries].filter(([, entry]) => !stays(entry))
+    const gone = [...this.#entries].filter(([, entry]) => entry.configured && !stays(entry))
     await Promise.all(gone.map(([name]) => this.remove(name)))
     if (this.#stopped) return
     const fresh = specs.filter(({ name }) => !this.#entries.has(name))
-    await Promise.all(fresh.map((spec) => this.#try(this.#enter(spec))))
+    await Promise.all(fresh.map((spec) => this.#try(this.#enter(spec, true))))
   }
 
   /** Opens one more. Rejects with `proxy.*` or `listen.*`, or with `session.closing` when the client was stopped. */
   async add(spec: ProxySpec): Promise<VisitingHere> {
-    const entry = this.#enter(spec)
+    return this.#add(this.#enter(spec, false))
+  }
+
+  async #add(entry: Entry): Promise<VisitingHere> {
+    const { name } = entry.spec
     try {
       return await this.#open(entry)
     } catch (error) {
-      if (this.#entries.get(spec.name) === entry) this.#entries.delete(spec.name)
+      if (this.#entries.get(name) === entry) this.#entries.delete(name)
       entry.gone.abort()
       throw error
     }
   }
 
-  #enter(spec: ProxySpec): Entry {
+  #enter(spec: ProxySpec, configured: boolean): Entry {
     if (this.#stopped) throw new RystraError('session.closing', { side: 'client', detail: 'the client was stopped' })
     if (this.#entries.has(spec.name)) {
       throw new RystraError('proxy.name-taken', { side: 'client', detail: spec.name })
     }
     const entry: Entry = {
       spec,
+      configured,
       gone: new AbortController(),
       waiting: new Set(),
       backoff: new Backoff({ min: 1000, max: 30_000 }),

@@ -1,5 +1,5 @@
 import { type TObject, type TSchema, Type } from '@sinclair/typebox'
-import { type ProxySpec, type Registries, RystraError, type Side } from '@rystra/plugin'
+import { type ProxyKind, type ProxySpec, type Registries, RystraError, type Side } from '@rystra/plugin'
 import { check, fieldsOf } from './check.js'
 import { carryVariables, copyPlain } from './plain.js'
 import { ConfigError, type Problem, at, formatProblem, nearest, show } from './problem.js'
@@ -44,17 +44,29 @@ export const validateWith = (
  * An entry of `client.proxies` that comes from code, as {@link validateWith} makes it of one that was written. May be
  * given what it returned. @throws proxy.invalid, proxy.unknown-kind
  */
-export const resolveProxy = (entry: unknown, { proxies }: Pick<Registered, 'proxies'>): ProxySpec => {
+export const resolveProxy = (entry: unknown, registered: Pick<Registered, 'proxies'>): ProxySpec =>
+  resolveEntry(entry, proxySchema, ({ spec }) => spec, registered)
+
+/** The same for an entry of `client.visitors`. */
+export const resolveVisitor = (entry: unknown, registered: Pick<Registered, 'proxies'>): ProxySpec =>
+  resolveEntry(entry, visitorSchema, ({ visitor }) => visitor, registered)
+
+const resolveEntry = (
+  entry: unknown,
+  schema: TObject,
+  addedBy: (kind: ProxyKind) => TSchema | undefined,
+  { proxies }: Pick<Registered, 'proxies'>
+): ProxySpec => {
   const problems: Problem[] = []
   const plain = copyPlain(entry, problems)
-  const common = problems.length === 0 ? check(proxySchema, plain, '', problems) : undefined
+  const common = problems.length === 0 ? check(schema, plain, '', problems) : undefined
   if (problems.length === 0) {
     const { kind } = common as ProxySpec
     if (!proxies.has(kind)) {
       const detail = `${kind}; registered: ${proxies.list().join(', ') || 'none'}`
       throw new RystraError('proxy.unknown-kind', { side: 'client', detail })
     }
-    const spec = checkAdded(proxies.get(kind).spec, proxySchema, common as ProxySpec, '', problems)
+    const spec = checkAdded(addedBy(proxies.get(kind)), schema, common as ProxySpec, '', problems)
     if (problems.length === 0) return spec
   }
   throw new RystraError('proxy.invalid', { side: 'client', detail: problems.map(formatProblem).join('; ') })
