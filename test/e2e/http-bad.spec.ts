@@ -305,8 +305,9 @@ describe('http: bad input', () => {
           if (context.target === '/slow') await new Promise((resolve) => setTimeout(resolve, 20))
           return undefined
         })
-        hooks.onResponse.tap((context) => {
+        hooks.onResponse.tapPromise({ timeout: 100 }, async (context) => {
           if (context.request.target === '/response') throw new Error('on purpose')
+          if (context.request.target === '/stuck') await new Promise(() => {})
           if (context.request.target === '/status') context.status = 99
           if (context.request.target === '/answer') context.headers.push(['X', 'a\nb'])
         })
@@ -314,11 +315,21 @@ describe('http: bad input', () => {
     })
     const { port: local } = await startHttpService((request, response) => void mirror(request, response))
     const { port, rest } = await beside(local, {}, {}, [hook()])
-    for (const path of ['/throw', '/hang', '/field', '/length', '/target', '/response', '/status', '/answer']) {
+    for (const path of [
+      '/throw',
+      '/hang',
+      '/field',
+      '/length',
+      '/target',
+      '/response',
+      '/stuck',
+      '/status',
+      '/answer'
+    ]) {
       const { status, headers, body } = await ask(port, 'app.localhost', path)
       // Not 403: the fault is the server's, and not the visitor's.
       expect(status, `${path}: ${body}`).to.equal(500)
-      expect(headers['x-rystra-error'], path).to.equal(path === '/hang' ? 'hook.timeout' : 'hook.failed')
+      expect(headers['x-rystra-error'], path).to.equal(/hang|stuck/.test(path) ? 'hook.timeout' : 'hook.failed')
       expect(body, path).to.not.include('on purpose')
     }
     expect((await ask(port, 'app.localhost', '/slow')).status).to.equal(200)

@@ -181,6 +181,50 @@ describe('UDP through a tunnel', () => {
     ])
   })
 
+  it('is over for a visitor who is quiet, at both ends, and begins anew when one comes again', async () => {
+    const over: CloseStreamContext[] = []
+    const watch = defineExtension({
+      name: 'hook-watch',
+      setup: ({ hooks }) => hooks.onCloseStream.tap((stream) => void over.push(stream))
+    })
+    const ports: number[] = []
+    const service = await bound()
+    service.on('message', (datagram, { address, port: from }) => {
+      ports.push(from)
+      service.send(datagram, from, address)
+    })
+    const local = (service.address() as AddressInfo).port
+    const { server, port } = await startTunnel('datagrams', { local, sessionTimeout: '200ms' }, { server: [watch()] })
+    const visitor = await bound()
+    expect(String(await ask(visitor, port, 'first'))).to.equal('first')
+    expect(server.streams).to.equal(1)
+    await until(() => over.length === 1)
+    const { reason, bytesToService, bytesToVisitor, visitor: who } = over[0] as CloseStreamContext
+    expect([reason, bytesToService, bytesToVisitor]).to.deep.equal(['end', 5, 5])
+    expect(who.port).to.equal((visitor.address() as AddressInfo).port)
+    await until(() => server.streams === 0)
+    expect(String(await ask(visitor, port, 'again'))).to.equal('again')
+    await until(() => over.length === 2)
+    expect(new Set(ports).size, 'ports from which the service was asked').to.equal(2)
+  })
+
+  it('keeps to the limits of the proxy for each visitor', async () => {
+    const seen: string[] = []
+    const service = await bound()
+    service.on('message', (datagram, { address, port: from }) => {
+      seen.push(String(datagram))
+      service.send(datagram, from, address)
+    })
+    const local = (service.address() as AddressInfo).port
+    const { port } = await startTunnel('yamux', { local, maxSessionsPerVisitor: 1, packetsPerVisitor: 5 })
+    const [flooding, other] = [await bound('127.0.0.7'), await bound('127.0.0.8')]
+    for (let count = 0; count < 200; count += 1) flooding.send(`flood ${count}`, port, '127.0.0.1')
+    expect(String(await ask(other, port, 'calm'))).to.equal('calm')
+    await until(() => seen.some((text) => text.startsWith('flood')))
+    // What the bucket holds, and what comes in while this runs on a slow machine.
+    expect(seen.filter((text) => text.startsWith('flood'))).to.have.length.below(150)
+  })
+
   it('refuses visitors whose bytes a hook wants to put a transform around, by a code', async () => {
     const { PassThrough } = await import('node:stream')
     const shaping = defineExtension({
