@@ -18,6 +18,16 @@ import { cleanUp, later, visit } from './tunnel.js'
 
 const HEAD = 'Host: app.localhost\r\n'
 
+const asking = (method: string, path = '/') =>
+  [
+    [':method', method],
+    [':scheme', 'http'],
+    [':path', path],
+    [':authority', 'app.localhost']
+  ] as const
+const get = asking('GET')
+const cancel = Buffer.from([0, 0, 0, 8])
+
 /** Resolves when the head of an answer by HTTP/2 has come. */
 const answered = (socket: Socket): Promise<void> =>
   new Promise((resolve) => {
@@ -104,7 +114,6 @@ describe('http: visitors who mean harm', () => {
     })
     const server = await startHttpServer()
     const port = frontPort(await startHttpClient(server, [{ name: 'app', kind: 'http', local }]))
-    const cancel = Buffer.from([0, 0, 0, 8])
     for (const path of ['/early', '/late']) {
       const before = seen.length
       const enough = (text: string): boolean => text.includes(path === '/early' ? 'enough' : '\r\n\r\n')
@@ -113,13 +122,9 @@ describe('http: visitors who mean harm', () => {
       await sendRaw(port, `POST ${path} HTTP/1.1\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\n${chunk}`, enough)
       for (const leave of ['end', 'destroy', 'reset'] as const) {
         const socket = await visit(port)
-        const fields = [
-          [':method', 'POST'],
-          [':scheme', 'http'],
-          [':path', path],
-          [':authority', 'app.localhost']
-        ] as const
-        socket.write(Buffer.concat([preface, heads(1, fields, false), frame(0, 0, 1, Buffer.from('not all'))]))
+        socket.write(
+          Buffer.concat([preface, heads(1, asking('POST', path), false), frame(0, 0, 1, Buffer.from('not all'))])
+        )
         await answered(socket)
         if (leave === 'reset') socket.write(frame(3, 0, 1, cancel))
         else socket[leave]()
@@ -174,5 +179,24 @@ describe('http: visitors who mean harm', () => {
     await closed
     expect((await over).reason).to.equal('end')
     expect(ends).to.deep.equal(['end'])
+  })
+
+  it('lets go of an HTTP/2 visitor who has made an error and is gone', async () => {
+    const { port: local } = await startHttpService((_, response) => response.end(Buffer.alloc(300_000)))
+    const times = { answerTimeout: 100, bodyTimeout: 100, keepAliveTimeout: 100 }
+    const server = await startHttpServer({ maxConnections: 1, ...times })
+    const port = frontPort(await startHttpClient(server, [{ name: 'app', kind: 'http', local }]))
+    const socket = await visit(port)
+    // More than the window is for, then a frame of a length that it must not have.
+    socket.write(Buffer.concat([preface, heads(1, get, true)]))
+    await answered(socket)
+    socket.write(frame(6, 0, 0, Buffer.alloc(3)))
+    socket.pause()
+    await new Promise((resolve) => setImmediate(resolve))
+    socket.resetAndDestroy()
+    for (;;) {
+      const text = await sendRaw(port, `GET / HTTP/1.1\r\nHost: none\r\nConnection: close\r\n\r\n`)
+      if (statusesOf(text)[0] === 404) break
+    }
   })
 })

@@ -136,13 +136,13 @@ export class Forwarding {
     const asker = this.#asker
     try {
       this.#asked = ask({
-        onContinue: () => asker.onContinue(),
+        onContinue: () => this.#passOn(() => asker.onContinue()),
         onInformation: (status, fields) => this.#passOn(() => asker.onInformation(status, fields)),
         onAnswer: (answer) => {
           answered = true
           this.#passOn(() => asker.onAnswer(answer))
         },
-        onUpgrade: (answer, stream, head) => asker.onUpgrade(answer, stream, head),
+        onUpgrade: (answer, stream, head) => this.#passOn(() => asker.onUpgrade(answer, stream, head)),
         onFailure: (error, done) => {
           const anew = done === 'untouched' ? !this.#question.hasBody : done === 'lost' && this.#again
           if (answered || !anew || this.#over) this.#fail(error)

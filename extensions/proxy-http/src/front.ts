@@ -64,7 +64,8 @@ export class Front {
   }
 
   #makeH2(): http2.Http2Server {
-    const { maxHeadSize, maxConcurrentStreams, keepAliveTimeout } = this.#world.options
+    const { options } = this.#world
+    const { maxHeadSize, maxConcurrentStreams, keepAliveTimeout, answerTimeout, bodyTimeout } = options
     const server = http2.createServer({
       maxSessionMemory: 4,
       settings: { maxConcurrentStreams, maxHeaderListSize: maxHeadSize, enableConnectProtocol: false }
@@ -76,7 +77,17 @@ export class Front {
       session.on('stream', (stream) => guard.watch(stream))
       session.on('close', () => this.#sessions.delete(session))
       session.on('error', () => {})
-      session.setTimeout(keepAliveTimeout, () => session.close())
+      let closing = false
+      session.on('timeout', () => {
+        if (closing) session.destroy()
+        else {
+          closing = true
+          session.close()
+          // What is asked has its own time. When nothing has moved for all of that, there is nobody.
+          session.setTimeout(Math.max(answerTimeout, bodyTimeout))
+        }
+      })
+      session.setTimeout(keepAliveTimeout)
     })
     const serve = (request: Http2ServerRequest, response: Http2ServerResponse, besides: Besides = {}): void => {
       const { session } = request.stream

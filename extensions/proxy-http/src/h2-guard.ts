@@ -9,16 +9,26 @@ const BURST = 500
 export class ResetGuard {
   readonly #session: ServerHttp2Session
   readonly #resets = new TokenBucket(RATE, BURST, Date.now())
+  #over = false
 
   constructor(session: ServerHttp2Session) {
     this.#session = session
   }
 
   watch(stream: ServerHttp2Stream): void {
+    if (this.#over) {
+      stream.close(constants.NGHTTP2_REFUSED_STREAM)
+      return
+    }
     stream.once('aborted', () => {
-      if (this.#resets.take(1, Date.now()) || this.#session.destroyed) return
-      this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
-      this.#session.destroy()
+      if (this.#over || this.#resets.take(1, Date.now())) return
+      this.#over = true
+      // Not at once: nghttp2 is in the middle of what it reads, and a session that is destroyed there takes the process along.
+      setImmediate(() => {
+        if (this.#session.destroyed) return
+        this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+        this.#session.destroy()
+      })
     })
   }
 }

@@ -51,6 +51,8 @@ export class Reply {
   goOn(): void {
     if (this.begun || this.wentOn) return
     this.wentOn = true
+    // Node's HTTP/2 throws for a visitor who is gone, before it tells that it is.
+    if (this.#h1 === undefined && (this.#response as Http2ServerResponse).stream.destroyed) return
     this.#response.writeContinue()
   }
 
@@ -163,7 +165,12 @@ export class Reply {
     this.#broken = true
     const h1 = this.#h1
     if (h1 === undefined) {
-      ;(this.#response as Http2ServerResponse).stream?.close(constants.NGHTTP2_INTERNAL_ERROR)
+      const { stream } = this.#response as Http2ServerResponse
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+      // On a connection that has ended with an error, nothing closes by itself.
+      const timer = setTimeout(() => stream.destroy(), LINGER)
+      stream.once('close', () => clearTimeout(timer))
+      if (stream.destroyed) clearTimeout(timer)
       return
     }
     const socket = h1.socket as (Duplex & { resetAndDestroy?: () => void }) | null
