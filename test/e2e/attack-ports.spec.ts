@@ -3,18 +3,7 @@ import net from 'node:net'
 import { defineExtension } from '@rystra/plugin'
 import { expect } from 'chai'
 import { rogueClient, rogueServer } from './rogue.js'
-import { cleanUp, echo, later, startClient, startServer, startService, until } from './tunnel.js'
-
-/** Whether something accepts connections there. */
-const listens = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = net.connect({ host: '127.0.0.1', port })
-    socket.on('error', () => resolve(false))
-    socket.on('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-  })
+import { cleanUp, echo, later, listens, startClient, startServer, startService, until } from './tunnel.js'
 
 const hold = async (): Promise<net.Server> => {
   const server = net.createServer().listen(0, '127.0.0.1')

@@ -1,18 +1,21 @@
 import { once } from 'node:events'
-import net from 'node:net'
 import type { RystraError } from '@rystra/model'
 import { defineExtension } from '@rystra/plugin'
 import { expect } from 'chai'
 import {
+  ask,
   cleanUp,
   clientConfig,
   echo,
+  freePort,
+  listens,
   portOf,
   readAll,
   serverConfig,
   startClient,
   startServer,
   startService,
+  turns,
   until,
   visit,
   visitorPort
@@ -24,36 +27,8 @@ const failure = (promise: Promise<unknown>): Promise<RystraError | undefined> =>
     (error: RystraError) => error
   )
 
-const listens = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = net.connect({ host: '127.0.0.1', port })
-    socket.on('error', () => resolve(false))
-    socket.on('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-  })
-
-const freePort = async (): Promise<number> => {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 const at = (...ports: number[]) =>
   serverConfig({ listen: ports.map((port) => ({ transport: 'tcp', host: '127.0.0.1', port })) })
-
-const turns = async (count: number): Promise<void> => {
-  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
-}
-
-const ask = async (port: number, text: string): Promise<string> => {
-  const socket = await visit(port)
-  socket.end(text)
-  return (await readAll(socket)).toString()
-}
 
 describe('reloads of a server', () => {
   afterEach(cleanUp)

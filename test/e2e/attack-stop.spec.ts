@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import net from 'node:net'
 import { createClient } from '@rystra/client'
 import type { RystraError } from '@rystra/model'
 import { createServer } from '@rystra/server'
@@ -10,7 +9,9 @@ import {
   cleanUp,
   clientConfig,
   echo,
+  freePort,
   later,
+  listens,
   makeClient,
   portOf,
   preset,
@@ -28,24 +29,6 @@ const failure = (promise: Promise<unknown>): Promise<RystraError | undefined> =>
     () => undefined,
     (error: RystraError) => error
   )
-
-const listens = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = net.connect({ host: '127.0.0.1', port })
-    socket.on('error', () => resolve(false))
-    socket.on('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-  })
-
-const freePort = async (): Promise<number> => {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 describe('a stop of the client', () => {
   afterEach(cleanUp)

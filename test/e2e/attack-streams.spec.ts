@@ -7,6 +7,7 @@ import { dataLinkOpening, encode } from '@rystra/protocol'
 import { expect } from 'chai'
 import { rogueClient, rogueServer } from './rogue.js'
 import {
+  ask,
   cleanUp,
   echo,
   knock,
@@ -16,16 +17,11 @@ import {
   startClient,
   startServer,
   startService,
+  turns,
   until,
   visit,
   visitorPort
 } from './tunnel.js'
-
-const ask = async (port: number, text: string): Promise<string> => {
-  const socket = await visit(port)
-  socket.end(text)
-  return (await readAll(socket)).toString()
-}
 
 /** How a connection ends. Node's own events show a reset as an end when bytes come right before it. */
 const endOf = (socket: net.Socket): Promise<string> => {
@@ -39,10 +35,6 @@ const endOf = (socket: net.Socket): Promise<string> => {
     if (socket.connecting) socket.once('connect', read)
     else read()
   })
-}
-
-const turns = async (count: number): Promise<void> => {
-  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
 describe('streams that come to nothing', () => {

@@ -1,20 +1,9 @@
 import { expect } from 'chai'
-import net from 'node:net'
 import { createClient, type Client } from '@rystra/client'
 import { defineExtension } from '@rystra/plugin'
 import proxyPrivate from '@rystra/proxy-private'
 import { somePort } from './private-tunnel.js'
-import { cleanUp, clientConfig, later, portOf, preset, startServer } from './tunnel.js'
-
-/** Whether anybody listens there. */
-const listens = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
+import { cleanUp, clientConfig, later, listens, portOf, preset, startServer } from './tunnel.js'
 
 const way = (bind: number): object => ({ name: 'way', of: 'db', secret: 'a secret of some length', bind })
 

@@ -10,6 +10,8 @@ import { cuttable } from './cuttable.js'
 import {
   cleanUp,
   echo,
+  failure,
+  freePort,
   knock,
   later,
   makeClient,
@@ -26,12 +28,6 @@ import {
 
 type Fields = Record<string, unknown>
 
-const failure = (promise: Promise<unknown>): Promise<Error & { code?: string }> =>
-  promise.then(
-    () => new Error('nothing failed'),
-    (error: Error) => error
-  )
-
 /** Tells its name to whoever comes, and ends. */
 const named = (name: string): Promise<number> => startService((socket) => void socket.end(name))
 
@@ -39,16 +35,6 @@ const ask = async (port: number): Promise<string> => {
   const visitor = await visit(port)
   visitor.end()
   return (await readAll(visitor)).toString()
-}
-
-/** A free port, for members that have to name the same one. */
-const freePort = async (): Promise<number> => {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 const member = async (server: Server, id: string, fields: Fields = {}, local?: number): Promise<Client> =>

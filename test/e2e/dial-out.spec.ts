@@ -8,32 +8,17 @@ import {
   type TestProxy
 } from '../../framework/net/test/proxies.js'
 import {
+  ask,
   cleanUp,
   echo,
+  failure,
   makeClient,
   portOf,
   startClient,
   startServer,
   startService,
-  readAll,
-  visit,
   visitorPort
 } from './tunnel.js'
-
-const ask = async (port: number, text: string): Promise<string> => {
-  const socket = await visit(port)
-  const answer = readAll(socket)
-  socket.end(text)
-  return String(await answer)
-}
-
-const failure = (promise: Promise<unknown>): Promise<{ code: string; message: string }> =>
-  promise.then(
-    () => {
-      throw new Error('it did not fail')
-    },
-    (error) => error
-  )
 
 /** A name that no resolver knows: the client reaches the server by the proxy, or not at all. */
 const name = 'tunnel.invalid'

@@ -9,6 +9,7 @@ import {
   cleanUp,
   clientConfig,
   echo,
+  failure,
   knock,
   later,
   portOf,
@@ -36,12 +37,6 @@ const get = async (
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
   return { status: response.statusCode, headers: response.headers, text: await text(response) }
 }
-
-const failure = (promise: Promise<unknown>): Promise<Error & { code?: string }> =>
-  promise.then(
-    () => new Error('nothing failed'),
-    (error: Error) => error
-  )
 
 describe('a service within the process', () => {
   afterEach(cleanUp)

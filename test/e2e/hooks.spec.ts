@@ -4,6 +4,7 @@ import { Transform } from 'node:stream'
 import { defineExtension, GUARD, OBSERVE } from '@rystra/plugin'
 import { expect } from 'chai'
 import {
+  ask,
   cleanUp,
   echo,
   endOf,
@@ -21,12 +22,6 @@ import {
 } from './tunnel.js'
 
 const svc = (local: number, name = 'svc') => ({ name, kind: 'tcp', local: `127.0.0.1:${local}` })
-
-const ask = async (port: number, text: string): Promise<string> => {
-  const socket = await visit(port)
-  socket.end(text)
-  return (await readAll(socket)).toString()
-}
 
 describe('hooks of a running tunnel', () => {
   afterEach(cleanUp)

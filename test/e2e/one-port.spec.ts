@@ -7,6 +7,7 @@ import { selfSigned } from '@rystra/certificates'
 import { dialTcp } from '@rystra/net'
 import { expect } from 'chai'
 import {
+  ask,
   cleanUp,
   echo,
   later,
@@ -72,13 +73,6 @@ const knocking = defineExtension({
     })
   }
 })
-
-const ask = async (port: number, text: string): Promise<string> => {
-  const socket = await visit(port)
-  const answer = readAll(socket)
-  socket.end(text)
-  return String(await answer)
-}
 
 const knock = (port: number, word: string, muxer = 'yamux') => ({
   id: word,

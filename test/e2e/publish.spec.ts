@@ -10,6 +10,7 @@ import {
   cleanUp,
   clientConfig,
   echo,
+  failure,
   makeClient,
   otherToken,
   portOf,
@@ -22,14 +23,6 @@ import {
   visit,
   visitorPort
 } from './tunnel.js'
-
-const failure = (promise: Promise<unknown>): Promise<RystraError> =>
-  promise.then(
-    (value) => {
-      throw new Error(`nothing failed: ${JSON.stringify(value)}`)
-    },
-    (error: RystraError) => error
-  )
 
 const answers = async (client: Client, name: string): Promise<string> => {
   const socket = await visit(visitorPort(client, name))

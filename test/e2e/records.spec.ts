@@ -18,6 +18,7 @@ import {
   startHttpService
 } from './http-world.js'
 import {
+  ask,
   cleanUp,
   echo,
   endOf,
@@ -39,12 +40,6 @@ import {
 } from './tunnel.js'
 
 const svc = (local: number, name = 'svc') => ({ name, kind: 'tcp', local: `127.0.0.1:${local}` })
-
-const ask = async (port: number, text: string): Promise<string> => {
-  const socket = await visit(port)
-  socket.end(text)
-  return (await readAll(socket)).toString()
-}
 
 type Record = { readonly [field: string]: unknown }
 

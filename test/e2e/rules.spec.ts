@@ -9,13 +9,13 @@ import { expect } from 'chai'
 import { ask as askHttp, frontPort, mirror, startHttpClient, startHttpServer, startHttpService } from './http-world.js'
 import { carriers, db, join, serve, toDb, wayIn } from './private-tunnel.js'
 import {
+  ask,
   cleanUp,
   echo,
   knock,
   makeClient,
   otherToken,
   portOf,
-  readAll,
   serverConfig,
   startClient,
   startServer,
@@ -25,12 +25,6 @@ import {
 } from './tunnel.js'
 
 const svc = (local: number, name = 'svc') => ({ name, kind: 'tcp', local: `127.0.0.1:${local}` })
-
-const ask = async (port: number, text: string): Promise<string> => {
-  const socket = await visit(port)
-  socket.end(text)
-  return (await readAll(socket)).toString()
-}
 
 /** Keeps what `onRefused` tells. */
 const witness = () => {

@@ -1,14 +1,16 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { createClient } from '@rystra/client'
-import type { RystraError } from '@rystra/model'
 import muxDirect from '@rystra/mux-direct'
 import { expect } from 'chai'
 import { cuttable } from './cuttable.js'
 import {
+  ask,
   cleanUp,
   echo,
   endOf,
+  failure,
+  freePort,
   later,
   makeClient,
   otherToken,
@@ -23,36 +25,12 @@ import {
   visitorPort
 } from './tunnel.js'
 
-const failure = async (promise: Promise<unknown>): Promise<RystraError> => {
-  try {
-    await promise
-  } catch (error) {
-    return error as RystraError
-  }
-  throw new Error('expected it to fail')
-}
-
 const svc = (local: number, port?: number, name = 'svc') => ({
   name,
   kind: 'tcp',
   local: `127.0.0.1:${local}`,
   ...(port === undefined ? {} : { port })
 })
-
-const ask = async (port: number, text: string): Promise<string> => {
-  const socket = await visit(port)
-  socket.end(text)
-  return (await readAll(socket)).toString()
-}
-
-/** A port that was free a moment ago. */
-const freePort = async (): Promise<number> => {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 describe('authentication', () => {
   afterEach(cleanUp)

@@ -6,6 +6,7 @@ import muxDirect from '@rystra/mux-direct'
 import muxYamux from '@rystra/mux-yamux'
 import proxyTcp from '@rystra/proxy-tcp'
 import type { ProxyEntry, RystraConfig } from '@rystra/config'
+import type { RystraError } from '@rystra/model'
 import { createServer, type Server, type ServerOptions } from '@rystra/server'
 import transportTcp from '@rystra/transport-tcp'
 
@@ -148,6 +149,14 @@ export const readAll = (socket: net.Socket): Promise<Buffer> =>
     socket.once('error', reject)
   })
 
+/** What a service answers to a text that is the whole of what a visitor says. */
+export const ask = async (port: number, text: string): Promise<string> => {
+  const socket = await visit(port)
+  const answer = readAll(socket)
+  socket.end(text)
+  return (await answer).toString()
+}
+
 /** How a socket ends: `end`, or the code of its error. */
 export const endOf = (socket: net.Socket): Promise<string> =>
   new Promise((resolve) => {
@@ -166,4 +175,37 @@ export const knock = (port: number): Promise<string> => {
 /** Resolves when `condition` holds; looks again with each turn of the event loop, and gives up with the test. */
 export const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+}
+
+export const turns = async (count: number): Promise<void> => {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** The error of what has to fail. */
+export const failure = (promise: Promise<unknown>): Promise<RystraError> =>
+  promise.then(
+    (value) => {
+      throw new Error(`nothing failed: ${JSON.stringify(value)}`)
+    },
+    (error: RystraError) => error
+  )
+
+/** Whether anybody listens at a port of loopback. */
+export const listens = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = net.connect({ host: '127.0.0.1', port })
+    socket.on('error', () => resolve(false))
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })
+
+/** A port of loopback at which nobody listens. */
+export const freePort = async (): Promise<number> => {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
 }
