@@ -20,7 +20,7 @@ const wrk = async (port: number): Promise<string> => {
   const load = ['-t', '1', '-c', String(visitors), '-d', `${seconds}s`, '--latency']
   const { stdout } = await run('wrk', [...load, '-H', `Host: ${host}`, `http://${loopback}:${port}/`])
   must(!/Socket errors|Non-2xx/.test(stdout), stdout)
-  const [p50, p99] = [50, 99].map((at) => found(stdout, new RegExp(`${at}%\\s+(\\S+)`)))
+  const [p50, p99] = [50, 99].map((at) => found(stdout, new RegExp(`^\\s+${at}%\\s+(\\S+)`, 'm')))
   return `${rate(found(stdout, /Requests\/sec:\s+([\d.]+)/))} requests/s, p50 ${p50}, p99 ${p99}, errors 0`
 }
 

@@ -5,6 +5,7 @@ import { needed } from '../../bench/peer.js'
 import { type Program, type Scratch, untilSays } from '../../bench/scratch.js'
 import { cpuSeconds } from '../../bench/usage.js'
 import { boundaries, startMirror } from './datagrams.js'
+import { type Place, untilDrained, watchDrops } from './socket-drops.js'
 import { must, outcome, type Report, run, type Trial } from './trial.js'
 import { makeCertificates, type Plan, Tunnel } from './tunnel.js'
 
@@ -85,18 +86,38 @@ const nothing: Sum = { lost_percent: 100, lost_packets: 0, packets: 0, jitter_ms
  * Its control connection is of TCP, to the same port. Its own sockets hold 2 MB: with the usual 200 kB they lose some themselves, when
  * both ends of the tunnel have to share their core with it.
  */
-const iperf = async (port: number, way: readonly string[], ends: readonly Program[] = []): Promise<string> => {
+const iperf = async (port: number, way: readonly string[], at?: Between): Promise<string> => {
   const load = ['-u', '-b', `${megabits}M`, '-t', String(seconds), '-l', '1400', '-w', '2M', '-J']
-  const cpu = (): number => cpuSeconds(ends.map(({ pid }) => pid))
+  const cpu = (): number => cpuSeconds((at?.ends ?? []).map(({ pid }) => pid))
   const before = cpu()
+  // What is left of an earlier load would take the room of its first datagram, which it sends only once.
+  await untilDrained()
+  const drops = watchDrops(at === undefined ? [] : placesOf(at))
   const { stdout } = await outcome('iperf3', ['-c', loopback, '-p', String(port), ...load, ...way], 120_000)
+  const full = drops()
   const { end, error } = JSON.parse(stdout) as { end?: { sum?: Sum }; error?: string }
   const { lost_percent: lost, lost_packets: count, packets, jitter_ms: jitter } = end?.sum ?? nothing
   const arrived = (packets - count) * 1400 * 8
   must(error === undefined && arrived > 0, error ?? stdout)
-  const used = ends.length === 0 ? '' : `, ${((100 * (cpu() - before)) / seconds).toFixed(0)} % of a core for both ends`
-  return `${(arrived / seconds / 1e6).toFixed(1)} Mbit/s arrived, ${count} of ${packets.toLocaleString('en')} lost (${lost.toFixed(2)} %), jitter ${jitter.toFixed(2)} ms${used}`
+  const used = at === undefined ? '' : `, ${((100 * (cpu() - before)) / seconds).toFixed(0)} % of a core for both ends`
+  return `${(arrived / seconds / 1e6).toFixed(1)} Mbit/s arrived, ${count} of ${packets.toLocaleString('en')} lost (${lost.toFixed(2)} %), jitter ${jitter.toFixed(2)} ms${used}${full === '' ? '' : `; no room for ${full}`}`
 }
+
+/** What stands between iperf3 and its server. */
+interface Between {
+  readonly ends: readonly Program[]
+  readonly service: number
+  readonly published: number
+  readonly tunnel: number
+}
+
+const placesOf = ({ service, published, tunnel }: Between): Place[] => [
+  { name: "the server's public port", local: published },
+  { name: "the client's way to the service", remote: service },
+  { name: "the tunnel's QUIC", local: tunnel },
+  { name: "iperf3's server", local: service },
+  { name: 'iperf3', remote: published }
+]
 
 const startIperf = async (scratch: Scratch): Promise<number> => {
   const port = await freePort()
@@ -131,14 +152,15 @@ const through = async (scratch: Scratch, plan: Plan, services: Services, report:
   })
   const ends = [tunnel.server, client]
   report.watch(...ends)
+  const between = { ends, service: load ?? 0, published: port, tunnel: tunnel.port }
   if (dns !== undefined) {
     await report.check(`dig, small, over ${plan.name}`, () => small(at))
     await report.check(`dig, large, over ${plan.name}`, () => large(at))
   }
   await report.check(`boundaries, over ${plan.name}`, () => boundaries(echo))
   if (load !== undefined) {
-    await report.check(`iperf3 -u ${megabits} Mbit/s up, over ${plan.name}`, () => iperf(port, [], ends))
-    await report.check(`iperf3 -u ${megabits} Mbit/s down, over ${plan.name}`, () => iperf(port, ['-R'], ends))
+    await report.check(`iperf3 -u ${megabits} Mbit/s up, over ${plan.name}`, () => iperf(port, [], between))
+    await report.check(`iperf3 -u ${megabits} Mbit/s down, over ${plan.name}`, () => iperf(port, ['-R'], between))
   }
 }
 
