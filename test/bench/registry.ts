@@ -36,8 +36,9 @@ export interface RegistryResult {
   readonly requests: readonly AskedAmong[]
 }
 
-/** Windows of warming up at most. */
-const WARM_UPS = 12
+/** Requests, and windows at most, before any is measured. */
+const WARM = 15_000
+const WARM_UPS = 20
 
 const sum = ({ heap, external }: Memory): number => heap + external
 const nameOf = (index: number): string => `web${index}`
@@ -72,9 +73,11 @@ export const measureRegistry = async (
   const after = { server: sum(await server.memory()), client: sum(await client.memory()) }
   const address = { host: loopback, port: Number(/:(\d+)/.exec(published.address.slice(5))?.[1]) }
   const warm = places.slice(0, 200).map((place) => `${place.asked}${place.askedPath}`)
-  await steady(() =>
-    load.asker.call<Asked>('ask', { address, places: warm, connections: VISITORS, milliseconds: window })
-  )
+  const warming: AskTask = { address, places: warm, connections: VISITORS, milliseconds: window }
+  // Code that runs for the first time is slower by far, and the first size would pay for it.
+  for (let tried = 0, asked = 0; tried < WARM_UPS && asked < Math.min(WARM, window * 8); tried++) {
+    asked += ((await load.asker.call<Asked>('ask', warming)).perSecond * window) / 1000
+  }
   const requests: AskedAmong[] = []
   const lookups: Lookups[] = []
   let removed = 0
@@ -111,16 +114,6 @@ export const measureRegistry = async (
     client: each('client'),
     lookups,
     requests
-  }
-}
-
-/** Code that runs for the first time is slower, and the first size would pay for it: asks until that gets no faster. */
-const steady = async (ask: () => Promise<Asked>): Promise<void> => {
-  let best = Infinity
-  for (let tried = 0; tried < WARM_UPS; tried++) {
-    const { p50 } = await ask()
-    if (tried > 1 && p50 > 0.9 * best) return
-    best = Math.min(best, p50)
   }
 }
 

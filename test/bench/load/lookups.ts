@@ -21,7 +21,7 @@ const time = (
   places: readonly (readonly [string, string])[],
   look: (host: string, path: string) => unknown
 ): number => {
-  const rounds = 12
+  const rounds = 60
   const each = 100_000
   let best = Infinity
   let found = 0
