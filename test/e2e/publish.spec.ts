@@ -218,3 +218,41 @@ describe('a proxy that the server takes back', () => {
     expect(refused.map(({ code }) => code)).to.deep.equal(['proxy.changed'])
   })
 })
+
+describe('the client half of a kind', () => {
+  afterEach(cleanUp)
+
+  it('is told by its signal that a visitor is gone, also while it serves it', async () => {
+    let gone = false
+    let served = false
+    const kind = defineExtension({
+      name: 'serving',
+      setup: ({ registries }) =>
+        registries.proxies.add({
+          kind: 'serving',
+          spec: Type.Object({}),
+          publish: async (_spec, host) => {
+            const { host: at, port } = await host.listen({}, (visitor) => {
+              const { remoteAddress = '', remotePort = 0 } = visitor
+              host.relay(visitor, { host: remoteAddress, port: remotePort, to: { host: at, port } })
+            })
+            return { address: `${at}:${port}` }
+          },
+          reach: async (_spec, host) => {
+            host.signal.addEventListener('abort', () => {
+              gone = true
+            })
+            host.accept().resume()
+            served = true
+          }
+        })
+    })()
+    const server = await startServer({}, [kind])
+    const client = await startClient(portOf(server), [{ name: 'x', kind: 'serving' }], {}, [kind])
+    const visitor = await visit(visitorPort(client, 'x'))
+    await until(() => served)
+    expect(gone).to.equal(false)
+    visitor.resetAndDestroy()
+    await until(() => gone)
+  })
+})

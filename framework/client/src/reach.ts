@@ -202,7 +202,12 @@ class Reach implements ReachHost, Interest {
     }
     const local = rawOf(service)
     return new Promise((resolve) => {
-      this.#run.relay(raw, local, () => resolve(), { headToVisitor: this.#head, headWait: READY_WAIT })
+      const over = (): void => {
+        this.gone = true
+        this.#aborter?.abort()
+        resolve()
+      }
+      this.#run.relay(raw, local, over, { headToVisitor: this.#head, headWait: READY_WAIT })
     })
   }
 
