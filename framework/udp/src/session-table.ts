@@ -45,8 +45,10 @@ export class SessionTable {
 
   /** Makes room for one more, by `push` of another. Answers whether there is. */
   makeRoom(host: string, now: number, push: (session: VisitorSession) => void): boolean {
-    if (!this.#begins.take(1, now)) return false
-    const own = this.#hosts.get(host)?.sessions
+    const there = this.#hosts.get(host)
+    // First its own: one address with many ports must not use up what there is for all.
+    if (there?.begins.take(1, now) === false || !this.#begins.take(1, now)) return false
+    const own = there?.sessions
     if (own !== undefined && own.size >= this.#limits.maxSessionsPerVisitor) push(leastOf(own))
     if (this.#ids.size < this.#limits.maxSessions) return true
     const oldest = this.#fresh.oldest ?? this.#proven.oldest
@@ -58,10 +60,12 @@ export class SessionTable {
   add(host: string, port: number, now: number): VisitorSession {
     let of = this.#hosts.get(host)
     if (of === undefined) {
-      const { packetsPerVisitor: rate } = this.#limits
+      const { packetsPerVisitor: rate, maxSessionsPerVisitor, maxSessions } = this.#limits
+      // New ones within a second.
+      const most = Math.max(maxSessionsPerVisitor, maxSessions / 4)
       // A quarter of a second at once, as games and calls send.
       const bucket = rate === 0 ? undefined : new TokenBucket(rate, Math.max(1, rate / 4), now)
-      of = { host, sessions: new Map(), bucket }
+      of = { host, sessions: new Map(), bucket, begins: new TokenBucket(most, most, now) }
       this.#hosts.set(host, of)
     }
     while (this.#ids.has(this.#next)) this.#next = (this.#next + 1) >>> 0

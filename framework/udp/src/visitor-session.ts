@@ -8,6 +8,8 @@ export interface VisitorHost {
   readonly sessions: Map<number, VisitorSession>
   /** Datagrams it may send. */
   readonly bucket: TokenBucket | undefined
+  /** Sessions it may begin. */
+  readonly begins: TokenBucket
 }
 
 /** One address and port that datagrams come from. */
