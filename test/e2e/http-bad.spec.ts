@@ -53,6 +53,7 @@ describe('http: bad input', () => {
       'text/plain; charset=utf-8',
       'no-store'
     ])
+    expect(plain.headers['x-rystra-error']).to.equal('http.404')
     expect(plain.body).to.include('none.localhost/x').and.not.include('good')
     const html = await ask(port, 'none.localhost', '/<script>&', { headers: { accept: 'text/html,*/*' } }).catch(
       () => undefined

@@ -51,13 +51,11 @@ export class Pages {
   }
 
   /** The page for a problem; `own` are those of the proxy, if it was found. */
-  render({ status, message, error }: Problem, accept: string | undefined, own?: Pages): Page {
+  render({ status, message, code }: Problem, accept: string | undefined, own?: Pages): Page {
     const title = STATUS_CODES[status] ?? 'Error'
     const text = `${message.charAt(0).toUpperCase()}${message.slice(1)}`
-    const code = error?.code ?? `http.${status}`
     if (!wantsHtml(accept)) {
-      const lines = `${status} ${title}\n${text}.\n${error === undefined ? '' : `(${code})\n`}`
-      return { type: 'text/plain; charset=utf-8', body: Buffer.from(lines) }
+      return { type: 'text/plain; charset=utf-8', body: Buffer.from(`${status} ${title}\n${text}.\n(${code})\n`) }
     }
     const values: Record<string, string> = { status: String(status), title, text, code }
     const template = (own === undefined ? undefined : own.#of(status)) ?? this.#of(status) ?? standard

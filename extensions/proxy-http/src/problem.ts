@@ -17,6 +17,11 @@ export class Problem extends Error {
     this.error = error
     this.retryAfter = retryAfter
   }
+
+  /** What the page and `X-Rystra-Error` say: of the error, or `http.` and the status for what is the visitor's alone. */
+  get code(): string {
+    return this.error?.code ?? `http.${this.status}`
+  }
 }
 
 const statuses: Partial<Record<ErrorCode, [status: number, text: string]>> = {

@@ -86,12 +86,12 @@ export class Reply {
   }
 
   /** Answers with a page that names what is wrong. */
-  refuse({ status, retryAfter, error }: Problem, page: Page, close: boolean): void {
+  refuse({ status, retryAfter, code }: Problem, page: Page, close: boolean): void {
     const fields = ['Content-Type', page.type, 'Cache-Control', 'no-store']
     if (status === 401) fields.push('WWW-Authenticate', 'Basic realm="restricted", charset="UTF-8"')
     if (status === 405) fields.push('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')
     if (retryAfter !== undefined) fields.push('Retry-After', String(Math.ceil(retryAfter)))
-    if (error !== undefined) fields.push('X-Rystra-Error', error.code)
+    fields.push('X-Rystra-Error', code)
     this.whole(status, fields, page.body, close)
   }
 
