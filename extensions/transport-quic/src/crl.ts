@@ -21,7 +21,9 @@ export class Revocations {
     const issuer = fields.take(Tag.sequence).content
     const lists = this.#lists.filter((list) => list.issuer.equals(issuer))
     if (lists.some(({ serials }) => serials.has(serial))) return 'CERT_REVOKED'
-    if (lists.length === 0) return 'UNABLE_TO_GET_CRL'
-    return lists.some(({ nextUpdate }) => nextUpdate > now) ? undefined : 'CRL_HAS_EXPIRED'
+    // One that says of itself that it is about part of the certificates, or of the changes, clears nobody.
+    const whole = lists.filter(({ critical }) => critical === undefined)
+    if (whole.length === 0) return 'UNABLE_TO_GET_CRL'
+    return whole.some(({ nextUpdate }) => nextUpdate > now) ? undefined : 'CRL_HAS_EXPIRED'
   }
 }
