@@ -47,6 +47,7 @@ export class Connection {
   /** Requests of links that are open here. */
   #requests = 0
   #error: Error | undefined
+  #failed = false
   #cancelIdle: () => void = () => {}
 
   /** @param refusal whoever it is, they are told this and nothing else */
@@ -78,11 +79,15 @@ export class Connection {
 
   /** Gives the connection up. */
   #fail(error: RystraError): void {
-    if (this.#session.destroyed) return
+    if (this.#session.destroyed || this.#failed) return
+    this.#failed = true
     this.#error ??= error
     const { address, port } = this.#peer
     this.#host.log.debug({ peer: `${address}:${port}`, code: error.code, reason: error.detail }, 'connection given up')
-    this.#session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM)
+    // Not at once: nghttp2 is in the middle of what it reads, and a session that is destroyed there takes the process along.
+    setImmediate(() => {
+      if (!this.#session.destroyed) this.#session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM)
+    })
   }
 
   /** It was the oldest of too many, or the listener is closed. */
