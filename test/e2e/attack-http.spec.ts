@@ -14,7 +14,7 @@ import {
   statusesOf
 } from './http-world.js'
 import { frame, heads, preface } from './h2-frames.js'
-import { cleanUp, later, visit } from './tunnel.js'
+import { cleanUp, later, turns, visit } from './tunnel.js'
 
 const HEAD = 'Host: app.localhost\r\n'
 
@@ -141,6 +141,20 @@ describe('http: visitors who mean harm', () => {
     const port = frontPort(await startHttpClient(server, [{ name: 'app', kind: 'http', local }]))
     const text = await sendRaw(port, `GET / HTTP/1.1\r\n${HEAD}\r\n`, (text) => text.endsWith('\r\n\r\n'))
     expect(text).to.match(/^HTTP\/1\.1 200 OK\r\nContent-Type: text\/event-stream\r\n/)
+  })
+
+  it('keeps no descriptor of visitors who go within an answer', async () => {
+    const { port: local } = await startHttpService((_, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders()
+    })
+    const server = await startHttpServer()
+    const port = frontPort(await startHttpClient(server, [{ name: 'app', kind: 'http', local }]))
+    const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+    const before = sockets()
+    for (let count = 0; count < 8; count++) {
+      await sendRaw(port, `GET / HTTP/1.1\r\n${HEAD}\r\n`, (text) => text.endsWith('\r\n\r\n'))
+    }
+    while (sockets() > before) await turns(1)
   })
 
   it('ends what it needs no more in good order, and cuts off a service that does not end it', async () => {

@@ -1,3 +1,4 @@
+import { cutOff } from '@rystra/bytes'
 import type { HeaderField } from '@rystra/plugin'
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { constants, type Http2ServerResponse } from 'node:http2'
@@ -173,10 +174,11 @@ export class Reply {
       if (stream.destroyed) clearTimeout(timer)
       return
     }
-    const socket = h1.socket as (Duplex & { resetAndDestroy?: () => void }) | null
+    const socket: Duplex | null = h1.socket
+    if (socket === null) return
     // An answer without a length would end well with its connection.
-    if (socket?.resetAndDestroy !== undefined && !('encrypted' in socket)) socket.resetAndDestroy()
-    else socket?.destroy()
+    if ('encrypted' in socket) socket.destroy()
+    else cutOff(socket)
   }
 
   /** Nothing more is written here: the socket is another protocol's. */
