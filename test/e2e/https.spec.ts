@@ -409,7 +409,11 @@ describe('https that ends at the server', () => {
     const { port, server } = await published({ handshakes: 50 })
     const hello = await new Promise<Buffer>((resolve) => {
       const wire = net
-        .createServer((socket) => socket.once('data', resolve))
+        .createServer((socket) => {
+          socket.on('error', () => {})
+          later(() => socket.destroy())
+          socket.once('data', resolve)
+        })
         .listen(0, '127.0.0.1', () => {
           tls
             .connect({ port: (wire.address() as AddressInfo).port, servername: 'app.example.org' })

@@ -357,8 +357,13 @@ describe('the protocol', () => {
 
     it('stays as long as it hears anything', async () => {
       const { peer, closed } = withPeer('server', { keepAliveInterval: 20, keepAliveTimeout: 20 })
-      const talking = setInterval(() => peer.write(frame(UPDATE, 0, 99, 1)), 5)
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      let said = 0
+      const talking = setInterval(() => {
+        said += 1
+        peer.write(frame(UPDATE, 0, 99, 1))
+      }, 5)
+      // Ten times as long as it waits.
+      await until(() => said === 40, 'talk')
       clearInterval(talking)
       expect(closed.times).to.equal(0)
     })
