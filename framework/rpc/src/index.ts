@@ -1,0 +1,2 @@
+/** Requests, events and real-time streams between programs, over the channels of a session. */
+export * from './limits.js'
