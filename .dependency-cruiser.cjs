@@ -19,12 +19,13 @@ module.exports = {
     ...framework,
     {
       name: 'extension-imports-only-contracts',
-      comment: 'An extension imports the contracts, net, tls, udp and third parties; no other extension, no kernel.',
+      comment:
+        'An extension imports the contracts, address, limits, net, tls, udp and third parties; no other extension, no kernel.',
       severity: 'error',
       from: { path: '^extensions/([^/]+)/src/' },
       to: {
         path: '^(framework|extensions|cli|examples|test|scripts)/',
-        pathNot: ['^framework/(plugin|model|bytes|protocol|net|tls|udp)/', '^extensions/$1/']
+        pathNot: ['^framework/(plugin|model|bytes|protocol|address|limits|net|tls|udp)/', '^extensions/$1/']
       }
     },
     {
@@ -34,7 +35,10 @@ module.exports = {
       from: { path: '^extensions/([^/]+)/test/' },
       to: {
         path: '^(framework|extensions|cli|examples|test|scripts)/',
-        pathNot: ['^framework/(plugin|model|bytes|protocol|net|tls|udp|certificates|testkit)/', '^extensions/$1/']
+        pathNot: [
+          '^framework/(plugin|model|bytes|protocol|address|limits|net|tls|udp|certificates|testkit)/',
+          '^extensions/$1/'
+        ]
       }
     },
     {

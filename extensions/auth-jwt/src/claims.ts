@@ -1,4 +1,5 @@
-import { identityFault, pattern, RystraError } from '@rystra/plugin'
+import { pattern } from '@rystra/address'
+import { identityFault, RystraError } from '@rystra/plugin'
 
 /** What a token says, verified. */
 export type Claims = Readonly<Record<string, unknown>>

@@ -1,4 +1,5 @@
-import { type Deny, type Identity, pattern } from '@rystra/plugin'
+import { pattern } from '@rystra/address'
+import type { Deny, Identity } from '@rystra/plugin'
 import { type Attribute, type CertificateFacts, type NameKind, normalName } from './certificate.js'
 import type { MtlsRule } from './options.js'
 import { template } from './template.js'

@@ -1,4 +1,5 @@
-import { pattern, RystraError } from '@rystra/plugin'
+import { pattern } from '@rystra/address'
+import { RystraError } from '@rystra/plugin'
 import { domainToASCII } from 'node:url'
 
 /** Ports from `from` to `to`, both included. */

@@ -1,4 +1,5 @@
-import { bytesPattern, type Static, Type } from '@rystra/plugin'
+import { bytesPattern } from '@rystra/limits'
+import { type Static, Type } from '@rystra/plugin'
 
 const texts = (description: string) =>
   Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { minItems: 1, description }))

@@ -1,4 +1,5 @@
-import { type Identity, pattern, type ProxySpec } from '@rystra/plugin'
+import { pattern } from '@rystra/address'
+import type { Identity, ProxySpec } from '@rystra/plugin'
 import { hostCovers, hostsMeet, nameCovers, overlaps, type Range, showRanges, sizeOf, without } from './area.js'
 import type { AclOptions } from './options.js'
 import { Rule } from './rule.js'

@@ -1,4 +1,6 @@
-import { bytesOf, type Identity, networks, pattern } from '@rystra/plugin'
+import { networks, pattern } from '@rystra/address'
+import { bytesOf } from '@rystra/limits'
+import type { Identity } from '@rystra/plugin'
 import { plainHost, type Range, rangeOf } from './area.js'
 import type { RuleOptions } from './options.js'
 

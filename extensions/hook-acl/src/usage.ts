@@ -1,4 +1,5 @@
-import { type Direction, type Pacer, RystraError, TokenBucket } from '@rystra/plugin'
+import { TokenBucket } from '@rystra/limits'
+import { type Direction, type Pacer, RystraError } from '@rystra/plugin'
 import type { Quotas } from './rule.js'
 
 const DAY = 86_400_000

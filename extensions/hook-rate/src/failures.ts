@@ -1,4 +1,5 @@
-import { durationOf, networkOf, networks } from '@rystra/plugin'
+import { networkOf, networks } from '@rystra/address'
+import { durationOf } from '@rystra/limits'
 import { defaults, type FailureOptions } from './options.js'
 import { Slots } from './slots.js'
 

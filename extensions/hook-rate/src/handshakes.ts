@@ -1,12 +1,5 @@
-import {
-  type Clock,
-  type ConnectContext,
-  type Deny,
-  type HelloContext,
-  networkOf,
-  type PeerInfo,
-  type RefusedContext
-} from '@rystra/plugin'
+import { networkOf } from '@rystra/address'
+import type { Clock, ConnectContext, Deny, HelloContext, PeerInfo, RefusedContext } from '@rystra/plugin'
 import type { Failures } from './failures.js'
 
 /** Handshakes of one network that are under way at once, as long as it has not failed: 64 guesses, for who makes them all at once. */

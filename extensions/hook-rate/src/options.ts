@@ -1,4 +1,5 @@
-import { bytesPattern, durationPattern, ratePattern, type Static, Type } from '@rystra/plugin'
+import { bytesPattern, durationPattern, ratePattern } from '@rystra/limits'
+import { type Static, Type } from '@rystra/plugin'
 
 const rate = (description: string) =>
   Type.Optional(Type.String({ pattern: ratePattern, description: `${description}, such as \`20/s\`. 0: none at all.` }))

@@ -1,15 +1,6 @@
-import {
-  bytesOf,
-  type Direction,
-  durationOf,
-  networkOf,
-  pattern,
-  type ProxySpec,
-  rateOf,
-  RystraError,
-  type SessionInfo,
-  type VisitorInfo
-} from '@rystra/plugin'
+import { networkOf, pattern } from '@rystra/address'
+import { bytesOf, durationOf, rateOf } from '@rystra/limits'
+import { type Direction, type ProxySpec, RystraError, type SessionInfo, type VisitorInfo } from '@rystra/plugin'
 import { BucketTable, type Limit } from './bucket-table.js'
 import { defaults, type RuleOptions } from './options.js'
 

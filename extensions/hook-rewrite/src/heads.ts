@@ -1,4 +1,5 @@
-import { type HeaderField, pattern, type RequestContext, type ResponseContext, RystraError } from '@rystra/plugin'
+import { pattern } from '@rystra/address'
+import { type HeaderField, type RequestContext, type ResponseContext, RystraError } from '@rystra/plugin'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { compileChange } from './change.js'
 import { invalid } from './invalid.js'

@@ -1,4 +1,5 @@
-import { defineExtension, type OpenStreamContext, pattern, type ProxySpec } from '@rystra/plugin'
+import { pattern } from '@rystra/address'
+import { defineExtension, type OpenStreamContext, type ProxySpec } from '@rystra/plugin'
 import { type CompiledBytes, compileBytes } from './bytes.js'
 import { compileRequest, compileResponse } from './heads.js'
 import { rewriteOptions, type Rule } from './options.js'

@@ -1,5 +1,6 @@
 import { cutOff } from '@rystra/bytes'
-import { type ByteLink, type MuxHost, RystraError, Waiters } from '@rystra/plugin'
+import { Waiters } from '@rystra/limits'
+import { type ByteLink, type MuxHost, RystraError } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import type { DirectOptions } from './options.js'
 import { DirectLink } from './streams.js'

@@ -1,4 +1,5 @@
-import { RystraError, Waiters } from '@rystra/plugin'
+import { Waiters } from '@rystra/limits'
+import { RystraError } from '@rystra/plugin'
 import { performance } from 'node:perf_hooks'
 import type { YamuxStream } from './stream.js'
 

@@ -1,4 +1,4 @@
-import { TokenBucket } from '@rystra/plugin'
+import { TokenBucket } from '@rystra/limits'
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 
 /** Requests a visitor may take back in a second, and at once: browsers do when a page is left. */

@@ -1,4 +1,5 @@
-import { pattern, type Published, type PublishHost, RystraError } from '@rystra/plugin'
+import { pattern } from '@rystra/address'
+import { type Published, type PublishHost, RystraError } from '@rystra/plugin'
 import type { World } from './front.js'
 import { HttpProxy } from './proxy.js'
 import type { Serving } from './serving.js'

@@ -1,4 +1,5 @@
-import { pattern, RystraError, type SessionInfo } from '@rystra/plugin'
+import { pattern } from '@rystra/address'
+import { RystraError, type SessionInfo } from '@rystra/plugin'
 import type { Certificates } from './certificates.js'
 import { wildcardsOver } from './names.js'
 import type { HttpsOptions } from './options.js'

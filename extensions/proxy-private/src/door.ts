@@ -1,4 +1,5 @@
-import { type Clock, TokenBucket } from '@rystra/plugin'
+import { TokenBucket } from '@rystra/limits'
+import type { Clock } from '@rystra/plugin'
 import { BoundedMap } from './bounded-map.js'
 import { holds, type Occasion, type Proof } from './proof.js'
 

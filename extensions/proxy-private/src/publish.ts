@@ -1,4 +1,5 @@
-import { type Details, pattern, type PublishHost, type Published, RystraError, type Visit } from '@rystra/plugin'
+import { pattern } from '@rystra/address'
+import { type Details, type PublishHost, type Published, RystraError, type Visit } from '@rystra/plugin'
 import { nameOf, type PrivateSpec } from './spec.js'
 
 /** The server half: holds the name, and lets in those who may come. What they know is for the owner to find out. */

@@ -1,4 +1,5 @@
-import { RystraError, Waiters } from '@rystra/plugin'
+import { Waiters } from '@rystra/limits'
+import { RystraError } from '@rystra/plugin'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { Http2Link, type LinkParts } from './link.js'

@@ -1,4 +1,5 @@
-import { RystraError, Waiters } from '@rystra/plugin'
+import { Waiters } from '@rystra/limits'
+import { RystraError } from '@rystra/plugin'
 
 const late = (): RystraError => new RystraError('stream.timeout', { detail: 'the other side allows no more streams' })
 

@@ -1,4 +1,5 @@
-import { type Clock, type Direction, type Pacer, TokenBucket } from '@rystra/plugin'
+import { TokenBucket } from '@rystra/limits'
+import type { Clock, Direction, Pacer } from '@rystra/plugin'
 
 /** When the share of a stream has paid for what it has had so far. */
 interface Share {

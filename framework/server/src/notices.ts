@@ -1,4 +1,5 @@
-import { type Clock, type Details, TokenBucket } from '@rystra/plugin'
+import { TokenBucket } from '@rystra/limits'
+import type { Clock, Details } from '@rystra/plugin'
 import { encode } from '@rystra/protocol'
 
 /** Notices to one client in a second, and at once: what a person can still read, and a test of load does not care for. */

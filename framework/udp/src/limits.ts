@@ -1,4 +1,5 @@
-import { durationOf, durationPattern, Type } from '@rystra/plugin'
+import { durationOf, durationPattern } from '@rystra/limits'
+import { Type } from '@rystra/plugin'
 
 /** What the sessions of one proxy, or of one way in, may take. */
 export interface UdpLimits {

@@ -1,4 +1,4 @@
-import { TokenBucket } from '@rystra/plugin'
+import { TokenBucket } from '@rystra/limits'
 import type { UdpLimits } from './limits.js'
 import { Recency } from './recency.js'
 import { type VisitorHost, VisitorSession } from './visitor-session.js'

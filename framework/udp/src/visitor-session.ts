@@ -1,4 +1,5 @@
-import type { Admission, TokenBucket } from '@rystra/plugin'
+import type { TokenBucket } from '@rystra/limits'
+import type { Admission } from '@rystra/plugin'
 import type { Recent } from './recency.js'
 
 /** One address that visitors come from, whatever the port. */

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { RystraError, Waiters } from '../src/index.js'
+import { RystraError } from '@rystra/model'
+import { Waiters } from '../src/index.js'
 
 const code = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
