@@ -1,15 +1,21 @@
-import { dialFields, dialTcp } from '@rystra/net'
-import { defineExtension, Type } from '@rystra/plugin'
-import { linkOf } from './link.js'
-import { TcpOptions } from './options.js'
+import { dialFields, dialTcp, tcpFields } from '@rystra/net'
+import { type ByteLink, defineExtension, Type } from '@rystra/plugin'
+import type { Socket } from 'node:net'
 
-/** Every link of the protocol begins so, whatever the version: see framework/protocol/SPEC.md. */
+/** The first bytes of every link, whatever the version: see framework/protocol/SPEC.md. */
 const MAGIC = Buffer.from('RYS')
 
-/** Links over plain TCP, RFC 9293. Nothing is encrypted: use a TLS transport where others can listen. */
+/** Reads the peer now: a closed socket has no address. */
+const linkOf = (socket: Socket): ByteLink => ({
+  kind: 'bytes',
+  duplex: socket,
+  peer: { address: socket.remoteAddress ?? 'unknown', port: socket.remotePort ?? 0 }
+})
+
+/** Links over plain TCP, RFC 9293. Nothing is encrypted: use a TLS transport on untrusted networks. */
 export default defineExtension({
   name: 'transport-tcp',
-  options: TcpOptions,
+  options: Type.Object(tcpFields),
   setup({ registries, options }) {
     registries.transports.add({
       name: 'tcp',

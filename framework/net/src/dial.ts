@@ -1,66 +1,50 @@
-import { Type } from '@rystra/plugin'
 import { type LookupAddress, promises as dns } from 'node:dns'
 import net from 'node:net'
-import { orAborted } from './abort.js'
 import { asError, dialError, hostPort, reasonOf } from './errors.js'
 import { chooseProxy, type Environment } from './proxy/choice.js'
 import { proxyError } from './proxy/errors.js'
-import { firstToConnect, interleave } from './race.js'
+import { interleave, orAborted, raceAddresses, socketAttempt } from './race.js'
 import { throughProxy } from './proxy/through.js'
 
-/** Fields of `client.connect` that every transport over TCP has: spread them into its `dialOptions`. */
-export const dialFields = {
-  proxy: Type.Optional(
-    Type.String({
-      title: '`none`, or the address of a proxy like http://user:password@host:3128 or socks5h://host:1080',
-      pattern: '^(none|([Hh][Tt][Tt][Pp][Ss]?|[Ss][Oo][Cc][Kk][Ss](5[Hh]?)?)://[^\\s]+)$',
-      description:
-        'Proxy to dial through: `http://user:password@host:3128`, `https://…`, `socks5h://…` (the proxy looks names up) or ' +
-        '`socks5://…` (this machine does, if it can); `none` for no proxy. Without it HTTPS_PROXY, ALL_PROXY and NO_PROXY ' +
-        'of the environment count.'
-    })
-  )
-}
-
-/** Where to dial, and how. */
+/** Target and options of one connection. */
 export interface DialTcpOptions {
   readonly host: string
   readonly port: number
   /** See {@link dialFields}. */
   readonly proxy?: string
-  /** Milliseconds of silence after which the kernel probes the connection. @default 30000 */
+  /** Milliseconds without traffic after which the kernel sends keep-alive probes. @default 30000 */
   readonly keepAlive?: number
 }
 
-/** What is around {@link dialTcp}. */
-export interface DialWorld {
-  /** @default that of the process */
+/** Environment of {@link dialTcp}, for tests. */
+export interface DialEnvironment {
+  /** @default process.env */
   readonly env?: Environment
-  /** All addresses of a name, the best first. @default that of the system */
+  /** Resolves a name to all its addresses, the preferred first. @default the system's resolver */
   readonly lookup?: (host: string) => Promise<readonly LookupAddress[]>
-  /** Milliseconds that a proxy has to answer, its TLS handshake included. @default 10000 */
+  /** Milliseconds until a proxy must have answered, its TLS handshake included. @default 10000 */
   readonly proxyTimeout?: number
-  /** PEM texts: the authorities of an https:// proxy. @default those of Node, with NODE_EXTRA_CA_CERTS */
+  /** PEM: authorities of an https:// proxy. @default those of Node, with NODE_EXTRA_CA_CERTS */
   readonly proxyCa?: string
 }
 
-/** As much as a proxy needs that waits for a slow server itself, and still well before people give up. */
-const PROXY_TIMEOUT = 10_000
+/** Long enough for a proxy that waits for a slow server itself. */
+const PROXY_TIMEOUT_MS = 10_000
 
 const lookupAll = (host: string): Promise<LookupAddress[]> => dns.lookup(host, { all: true, verbatim: true })
 
 /**
- * Connects: half-open allowed, no delay. Tries the addresses of a name in turn, IPv6 and IPv4 (RFC 8305), and goes
- * through a proxy where one is configured. The socket is a bare one, except behind an https:// proxy. Rejects with
- * `connect.unreachable`, `connect.proxy` or `connect.proxy-auth`, and with `config.invalid` for a proxy that none can be.
+ * Connects over TCP with half-open allowed and no delay: by Happy Eyeballs (RFC 8305), and through a proxy where one is
+ * configured. The socket is a plain `net.Socket`, except behind an https:// proxy. Rejects with `connect.unreachable`,
+ * `connect.proxy`, `connect.proxy-auth`, or `config.invalid` for an invalid proxy address.
  */
 export const dialTcp = async (
-  { host, port, proxy: written, keepAlive = 30_000 }: DialTcpOptions,
+  { host, port, proxy: configured, keepAlive = 30_000 }: DialTcpOptions,
   signal: AbortSignal,
-  world: DialWorld = {}
+  environment: DialEnvironment = {}
 ): Promise<net.Socket> => {
-  const { env = process.env, lookup = lookupAll, proxyTimeout = PROXY_TIMEOUT, proxyCa } = world
-  const proxy = chooseProxy(written, host, port, env)
+  const { env = process.env, lookup = lookupAll, proxyTimeout = PROXY_TIMEOUT_MS, proxyCa } = environment
+  const proxy = chooseProxy(configured, host, port, env)
   const direct = (to: string, at: number): Promise<net.Socket> => connect(to, at, keepAlive, lookup, signal)
   if (proxy === undefined) {
     return direct(host, port).catch((error: unknown) => {
@@ -84,16 +68,18 @@ const connect = async (
 ): Promise<net.Socket> => {
   signal.throwIfAborted()
   const addresses = net.isIP(host) === 0 ? interleave(await orAborted(lookup(host), signal)) : [host]
-  return firstToConnect(addresses, {
+  return raceAddresses(addresses, {
     signal,
     connect: (address) =>
-      net.connect({
-        host: address,
-        port,
-        allowHalfOpen: true,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: keepAlive
-      })
+      socketAttempt(
+        net.connect({
+          host: address,
+          port,
+          allowHalfOpen: true,
+          noDelay: true,
+          keepAlive: true,
+          keepAliveInitialDelay: keepAlive
+        })
+      )
   })
 }

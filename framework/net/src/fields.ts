@@ -6,12 +6,26 @@ export const tcpFields = {
     default: 30_000,
     minimum: 1000,
     description:
-      'Milliseconds of silence after which the kernel probes a connection. Below the minute after which common NATs forget one.'
+      'Milliseconds without traffic after which the kernel sends TCP keep-alive probes. Default: 30000, below the minute after which common NATs drop a mapping.'
   }),
   backlog: Type.Integer({
     default: 4096,
     minimum: 1,
     description:
-      'Connections that may wait to be accepted, for the time after a restart when all clients come back at once. The kernel may hold it lower (net.core.somaxconn).'
+      'Connections that may wait to be accepted, for the time after a restart when all clients reconnect. Default: 4096; the kernel may cap it (net.core.somaxconn).'
   })
+}
+
+/** Fields of `client.connect` that every transport over TCP has: spread them into its `dialOptions`. */
+export const dialFields = {
+  proxy: Type.Optional(
+    Type.String({
+      title: '`none`, or the address of a proxy like http://user:password@host:3128 or socks5h://host:1080',
+      pattern: '^(none|([Hh][Tt][Tt][Pp][Ss]?|[Ss][Oo][Cc][Kk][Ss](5[Hh]?)?)://[^\\s]+)$',
+      description:
+        'Proxy to dial through: `http://user:password@host:3128`, `https://…`, `socks5h://…` (the proxy resolves names) or ' +
+        '`socks5://…` (this machine resolves them, if it can); `none` for no proxy. Default: HTTPS_PROXY, ALL_PROXY and ' +
+        'NO_PROXY of the environment.'
+    })
+  )
 }

@@ -3,15 +3,24 @@ import type { Socket } from 'node:net'
 import { asError } from './errors.js'
 
 /**
- * Milliseconds after which the next address is tried beside those that have not answered, RFC 8305 section 5. The ones
- * before go on, so that a far server on a slow line is reached all the same: it is only a little more work for it.
+ * Connection attempt delay of RFC 8305 section 5. Earlier attempts continue, so that a server with a long round trip is
+ * still reached at its first address.
  */
-const ATTEMPT_DELAY = 250
+const ATTEMPT_DELAY_MS = 250
 
-/** Addresses of one name that are tried. Who has more of them is up to something. */
+/** Addresses of one name that are tried. */
 const MAX_ATTEMPTS = 16
 
-/** The order of RFC 8305 section 4: the families take turns, and each keeps the order of the resolver. */
+/** Settles like the promise, or rejects when the signal aborts first. The work behind the promise is not stopped. */
+export const orAborted = <Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> =>
+  new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(asError(signal.reason))
+    const aborted = (): void => reject(asError(signal.reason))
+    signal.addEventListener('abort', aborted, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted))
+  })
+
+/** Address order of RFC 8305 section 4: families alternate, each in the order of the resolver. */
 export const interleave = (found: readonly LookupAddress[]): string[] => {
   const first = found.filter(({ family }) => family === found[0]?.family)
   const second = found.filter(({ family }) => family !== found[0]?.family)
@@ -20,71 +29,74 @@ export const interleave = (found: readonly LookupAddress[]): string[] => {
   return [...new Set(addresses)].slice(0, MAX_ATTEMPTS)
 }
 
-/** How {@link firstToConnect} tries. */
-export interface RaceOptions {
+/** One connection attempt of a {@link raceAddresses}. */
+export interface Attempt<Connection> {
+  readonly connection: Promise<Connection>
+  /** Ends the attempt. Called at most once, before or after the promise settles, but never for the winner. */
+  cancel(): void
+}
+
+/** How {@link raceAddresses} connects. */
+export interface RaceOptions<Connection> {
   readonly signal: AbortSignal
-  /** Starts an attempt. */
-  connect(address: string): Socket
-  /** Milliseconds. @default 250 */
+  connect(address: string): Attempt<Connection>
+  /** Milliseconds between two attempts. @default 250 */
   readonly delay?: number
 }
 
 /**
- * The first of several addresses that answers, RFC 8305. An attempt that fails makes the next one start at once; those
- * that come too late are destroyed. Rejects with the error of the only attempt, an `AggregateError` of all, or the reason
- * of the signal.
+ * Happy Eyeballs, RFC 8305: resolves with the first address that connects, and cancels the other attempts. A failed
+ * attempt starts the next one at once. Rejects with the error of the only attempt, an `AggregateError` of all, or the
+ * reason of the signal.
  *
- * Not Node's `autoSelectFamily`: that gives each address but the last up after its delay, so that a server more than
- * 250 ms away is never reached at its first one.
+ * Node's `autoSelectFamily` ends each attempt but the last after its delay, so that a server more than 250 ms away is
+ * never reached at its first address.
  */
-export const firstToConnect = (
+export const raceAddresses = <Connection>(
   addresses: readonly string[],
-  { signal, connect, delay = ATTEMPT_DELAY }: RaceOptions
-): Promise<Socket> =>
+  { signal, connect, delay = ATTEMPT_DELAY_MS }: RaceOptions<Connection>
+): Promise<Connection> =>
   new Promise((resolve, reject) => {
-    const attempts = new Set<Socket>()
+    const pending = new Set<Attempt<Connection>>()
     const errors: Error[] = []
     let timer: NodeJS.Timeout | undefined
     let next = 0
-    let over = false
+    let settled = false
 
     const settle = (): void => {
-      over = true
+      settled = true
       clearTimeout(timer)
       signal.removeEventListener('abort', aborted)
-      for (const attempt of attempts) attempt.destroy()
+      for (const attempt of pending) attempt.cancel()
     }
     const fail = (error: Error): void => {
       settle()
       reject(error)
     }
     const aborted = (): void => fail(asError(signal.reason))
-    const failed = (error: Error): void => {
-      if (over) return
-      errors.push(error)
-      if (next < addresses.length) start()
-      else if (attempts.size === 0)
-        fail(errors.length === 1 ? error : new AggregateError(errors, 'no address answered'))
-    }
     const start = (): void => {
       clearTimeout(timer)
       const address = addresses[next] as string
       next += 1
       if (next < addresses.length) timer = setTimeout(start, delay)
       const attempt = connect(address)
-      attempts.add(attempt)
-      const onError = (error: Error): void => {
-        attempts.delete(attempt)
-        failed(Object.assign(error, { address }))
-      }
-      attempt.on('error', onError)
-      attempt.once('connect', () => {
-        if (over) return
-        attempts.delete(attempt)
-        attempt.removeListener('error', onError)
-        settle()
-        resolve(attempt)
-      })
+      pending.add(attempt)
+      attempt.connection.then(
+        (connection) => {
+          if (settled) return
+          pending.delete(attempt)
+          settle()
+          resolve(connection)
+        },
+        (error: Error) => {
+          pending.delete(attempt)
+          if (settled) return
+          errors.push(Object.assign(error, { address }))
+          if (next < addresses.length) start()
+          else if (pending.size === 0)
+            fail(errors.length === 1 ? error : new AggregateError(errors, 'no address answered'))
+        }
+      )
     }
 
     if (signal.aborted) return fail(asError(signal.reason))
@@ -92,3 +104,16 @@ export const firstToConnect = (
     signal.addEventListener('abort', aborted, { once: true })
     start()
   })
+
+/** The attempt of a socket that is connecting. */
+export const socketAttempt = (socket: Socket): Attempt<Socket> => ({
+  connection: new Promise((resolve, reject) => {
+    socket.on('error', reject)
+    socket.once('connect', () => {
+      // The caller owns the socket from the next turn on; a rejection after this is ignored.
+      socket.removeListener('error', reject)
+      resolve(socket)
+    })
+  }),
+  cancel: () => socket.on('error', () => {}).destroy()
+})

@@ -1,35 +1,35 @@
 import type { TcpListening } from '@rystra/plugin'
 import net from 'node:net'
-import { Opening } from './opening.js'
+import { ProtocolSniffer } from './protocol-sniffer.js'
 
-/** Connections of a {@link SharedPorts} that have not said yet for whom they are. */
-export interface Openings {
-  readonly set: Set<Opening>
-  /** Above it the oldest is closed. */
-  readonly most: number
-  /** Milliseconds. */
+/** Connections of all ports whose protocol is not recognised yet. */
+export interface SniffQueue {
+  readonly sniffers: Set<ProtocolSniffer>
+  /** Maximum; one more closes the oldest. */
+  readonly max: number
+  /** Milliseconds until the protocol must be recognised. */
   readonly timeout: number
 }
 
-/** One bound address and who listens there. */
+/** One bound address and its listeners. */
 export class SharedPort {
-  /** Where it is bound. */
+  /** The address it is bound to. */
   readonly bound: Promise<net.AddressInfo>
   readonly #server: net.Server
-  readonly #openings: Openings
-  readonly #own = new Set<Opening>()
+  readonly #queue: SniffQueue
+  readonly #own = new Set<ProtocolSniffer>()
   readonly #onFree: () => void
   readonly #keepAlive: number
-  /** The last that joined in front: it is asked first. */
-  #members: readonly TcpListening[] = []
-  /** Members, and those that wait to become one. */
-  #users = 0
+  /** The latest first: it is asked first. */
+  #listeners: readonly TcpListening[] = []
+  /** Listeners, and callers that are about to add one. */
+  #references = 0
   #isBound = false
 
-  /** `onFree` is called when nobody is left, and the address is free again. */
-  constructor(address: string, options: TcpListening, openings: Openings, onFree: () => void) {
+  /** `onFree` is called when no reference is left and the address is free again. */
+  constructor(address: string, options: TcpListening, queue: SniffQueue, onFree: () => void) {
     const { port, backlog = 4096, keepAlive = 30_000 } = options
-    this.#openings = openings
+    this.#queue = queue
     this.#onFree = onFree
     this.#keepAlive = keepAlive
     this.#server = net.createServer(
@@ -40,7 +40,7 @@ export class SharedPort {
       this.#server.once('error', reject)
       this.#server.listen({ host: address, port, backlog }, () => {
         this.#isBound = true
-        // From now on an error is one accept that failed, for want of descriptors say: the next one may succeed.
+        // From now on an error is one failed accept, for example without descriptors: the next one may succeed.
         this.#server.removeAllListeners('error').on('error', () => {})
         resolve(this.#server.address() as net.AddressInfo)
         this.#closeIfUnused()
@@ -49,65 +49,65 @@ export class SharedPort {
     this.bound.catch(() => onFree())
   }
 
-  /** Keeps it until the answer is called, which may be often. */
-  hold(): () => void {
-    this.#users += 1
+  /** Keeps the port bound until the returned function is called. Calling it again does nothing. */
+  reference(): () => void {
+    this.#references += 1
     let held = true
     return () => {
       if (!held) return
       held = false
-      this.#users -= 1
+      this.#references -= 1
       this.#closeIfUnused()
     }
   }
 
-  /** Until the answer is called, connections may be for this one. Only once it is bound. */
-  join(member: TcpListening): () => void {
-    const entry = { ...member, recognises: (head: Buffer) => member.recognises(head) }
-    this.#members = [entry, ...this.#members]
+  /** Adds a listener to a bound port. The returned function removes it. */
+  add(listener: TcpListening): () => void {
+    const entry = { ...listener, recognises: (head: Buffer) => listener.recognises(head) }
+    this.#listeners = [entry, ...this.#listeners]
     return () => {
-      this.#members = this.#members.filter((other) => other !== entry)
-      // Whoever waited for this one alone would wait for nothing, and where one is left there is nothing to decide.
-      for (const opening of [...this.#own]) opening.decide()
+      this.#listeners = this.#listeners.filter((other) => other !== entry)
+      // Undecided connections may have waited for this listener only, or now have a single one left.
+      for (const sniffer of [...this.#own]) sniffer.decide()
     }
   }
 
   #closeIfUnused(): void {
-    if (this.#users > 0 || !this.#isBound || !this.#server.listening) return
+    if (this.#references > 0 || !this.#isBound || !this.#server.listening) return
     this.#server.close()
     this.#onFree()
   }
 
   readonly #onConnection = (socket: net.Socket): void => {
-    const [only, ...others] = this.#members
+    const [only, ...others] = this.#listeners
     if (only === undefined) {
       socket.destroy()
       return
     }
     if (others.length === 0) {
-      this.#give(socket, only)
+      this.#accept(socket, only)
       return
     }
-    const { set, most, timeout } = this.#openings
-    // Who means it has said whom it wants within a round trip: the oldest is the one to suspect.
-    const [oldest] = set
-    if (set.size >= most) oldest?.drop()
-    const opening: Opening = new Opening(socket, {
-      members: () => this.#members,
-      take: (taken, member) => this.#give(taken, member),
-      onOver: () => {
-        set.delete(opening)
-        this.#own.delete(opening)
+    const { sniffers, max, timeout } = this.#queue
+    // Evict the oldest: honest clients identify their protocol within one round trip.
+    const [oldest] = sniffers
+    if (sniffers.size >= max) oldest?.drop()
+    const sniffer: ProtocolSniffer = new ProtocolSniffer(socket, {
+      listeners: () => this.#listeners,
+      accept: (accepted, listener) => this.#accept(accepted, listener),
+      onDone: () => {
+        sniffers.delete(sniffer)
+        this.#own.delete(sniffer)
       },
       timeout
     })
-    set.add(opening)
-    this.#own.add(opening)
+    sniffers.add(sniffer)
+    this.#own.add(sniffer)
   }
 
-  #give(socket: net.Socket, member: TcpListening): void {
-    const { keepAlive = 30_000 } = member
+  #accept(socket: net.Socket, listener: TcpListening): void {
+    const { keepAlive = 30_000 } = listener
     if (keepAlive !== this.#keepAlive) socket.setKeepAlive(true, keepAlive)
-    member.onSocket(socket)
+    listener.onSocket(socket)
   }
 }

@@ -2,13 +2,12 @@ import { isRystraError } from '@rystra/plugin'
 import { Value } from '@sinclair/typebox/value'
 import { expect } from 'chai'
 import { dialFields } from '../src/index.js'
-import { chooseProxy } from '../src/proxy/choice.js'
-import { withoutProxy } from '../src/proxy/no-proxy.js'
+import { chooseProxy, noProxyCovers } from '../src/proxy/choice.js'
 
 const named = (env: Record<string, string>, host = 'server.example', port = 7000, written?: string) =>
   chooseProxy(written, host, port, env)?.name
 
-describe('which proxy', () => {
+describe('the choice of a proxy', () => {
   it('is the one of the configuration, or none at all if it says so', () => {
     const env = { https_proxy: 'http://other:1', no_proxy: '*' }
     expect(named(env, 'a', 1, 'socks5h://mine:9')).to.equal('socks5h://mine:9')
@@ -54,7 +53,7 @@ describe('which proxy', () => {
       })
   })
 
-  it('has to be one: what is written is never repeated', () => {
+  it('rejects an invalid address without repeating it', () => {
     for (const url of [
       'socks4://u:s3cret@a:1',
       'ftp://u:s3cret@a',
@@ -81,7 +80,7 @@ describe('which proxy', () => {
         expect(`${thrown.message} ${thrown.hint}`).not.to.contain('s3cret')
       }
     }
-    expect(() => chooseProxy(undefined, 'x', 1, { ALL_PROXY: 'socks4://a' })).to.throw(/ALL_PROXY of the environment/)
+    expect(() => chooseProxy(undefined, 'x', 1, { ALL_PROXY: 'socks4://a' })).to.throw(/environment variable ALL_PROXY/)
   })
 
   it('is checked for its form where it is configured', () => {
@@ -131,7 +130,7 @@ describe('NO_PROXY', () => {
   ]
   for (const [list, host, direct] of covers)
     it(`"${list}" ${direct ? 'covers' : 'does not cover'} ${host} port 7000`, () => {
-      expect(withoutProxy(list, host, 7000)).to.equal(direct)
+      expect(noProxyCovers(list, host, 7000)).to.equal(direct)
       const env = { HTTPS_PROXY: 'http://proxy:1', NO_PROXY: list }
       expect(named(env, host) === undefined).to.equal(direct)
     })

@@ -1,15 +1,15 @@
 import { expect } from 'chai'
 import type { LookupAddress } from 'node:dns'
 import net from 'node:net'
-import { type DialWorld, dialTcp } from '../src/index.js'
-import { firstToConnect, interleave } from '../src/race.js'
+import { type DialEnvironment, dialTcp } from '../src/index.js'
+import { type Attempt, interleave, raceAddresses, socketAttempt } from '../src/race.js'
 import { failure, never } from './outcome.js'
 import { cleanUp, freePort, later, serveSocket } from './proxies.js'
 
 const v4 = (address: string): LookupAddress => ({ address, family: 4 })
 const v6 = (address: string): LookupAddress => ({ address, family: 6 })
 
-const dial = async (host: string, port: number, world: DialWorld = {}, signal = never): Promise<net.Socket> => {
+const dial = async (host: string, port: number, world: DialEnvironment = {}, signal = never): Promise<net.Socket> => {
   const socket = await dialTcp({ host, port }, signal, { env: {}, ...world })
   later(() => socket.destroy())
   return socket
@@ -34,19 +34,19 @@ describe('dialing', () => {
     )
     expect([error.code, error.detail]).to.deep.equal([
       'connect.unreachable',
-      `tcp server.example:${port}, 127.0.0.1: nothing listens there, 127.0.0.2: nothing listens there`
+      `tcp server.example:${port}, 127.0.0.1: connection refused, 127.0.0.2: connection refused`
     ])
     expect((await failure(dial('::1', 1))).detail).to.match(/^tcp \[::1\]:1, /)
     const many = Array.from({ length: 40 }, (_, i) => v4(`127.0.0.${i + 1}`))
     const some = await failure(dial('server.example', port, { lookup: async () => many }))
-    expect(some.detail).to.match(/127\.0\.0\.6: nothing listens there and 10 more$/)
+    expect(some.detail).to.match(/127\.0\.0\.6: connection refused and 10 more$/)
   })
 
   it('says that a name is unknown, or has no address', async () => {
     const lookup = async (): Promise<LookupAddress[]> => {
       throw Object.assign(new Error('no'), { code: 'ENOTFOUND' })
     }
-    expect((await failure(dial('a.example', 7000, { lookup }))).detail).to.equal('tcp a.example:7000, no such host')
+    expect((await failure(dial('a.example', 7000, { lookup }))).detail).to.equal('tcp a.example:7000, host not found')
     const none = await failure(dial('a.example', 7000, { lookup: async () => [] }))
     expect(none.detail).to.equal('tcp a.example:7000, the name has no address')
   })
@@ -74,10 +74,10 @@ describe('a race of addresses', () => {
   /** Sockets that connect or fail when a test says so. */
   const fakes = () => {
     const sockets = new Map<string, net.Socket>()
-    const connect = (address: string): net.Socket => {
+    const connect = (address: string): Attempt<net.Socket> => {
       const socket = new net.Socket()
       sockets.set(address, socket)
-      return socket
+      return socketAttempt(socket)
     }
     return { sockets, connect, tried: () => [...sockets.keys()] }
   }
@@ -85,9 +85,9 @@ describe('a race of addresses', () => {
     while (!condition()) await new Promise(setImmediate)
   }
 
-  it('tries the next beside one that is silent, which may still win', async () => {
+  it('starts the next attempt beside a silent one, which may still win', async () => {
     const { sockets, connect, tried } = fakes()
-    const race = firstToConnect(['one', 'two', 'three'], { connect, signal: never, delay: 1 })
+    const race = raceAddresses(['one', 'two', 'three'], { connect, signal: never, delay: 1 })
     await seen(() => tried().length === 3)
     expect([...sockets.values()].map(({ destroyed }) => destroyed)).to.deep.equal([false, false, false])
     sockets.get('one')?.emit('connect')
@@ -96,20 +96,21 @@ describe('a race of addresses', () => {
     expect(sockets.get('one')?.listenerCount('error')).to.equal(0)
   })
 
-  it('tries the next at once when one fails, and none too many', async () => {
+  it('starts the next attempt at once when one fails', async () => {
     const { sockets, connect, tried } = fakes()
-    const race = firstToConnect(['one', 'two'], { connect, signal: never, delay: 60_000 })
+    const race = raceAddresses(['one', 'two'], { connect, signal: never, delay: 60_000 })
     expect(tried()).to.deep.equal(['one'])
     sockets.get('one')?.emit('error', new Error('dead'))
+    await seen(() => tried().length === 2)
     expect(tried()).to.deep.equal(['one', 'two'])
     sockets.get('two')?.emit('connect')
     expect(await race).to.equal(sockets.get('two'))
     sockets.get('two')?.destroy()
   })
 
-  it('fails when the last has failed, whichever that is', async () => {
+  it('fails when all attempts have failed, in any order', async () => {
     const { sockets, connect, tried } = fakes()
-    const race = firstToConnect(['one', 'two'], { connect, signal: never, delay: 1 })
+    const race = raceAddresses(['one', 'two'], { connect, signal: never, delay: 1 })
     const failed = race.catch((error: AggregateError) => error.errors)
     await seen(() => tried().length === 2)
     sockets.get('two')?.emit('error', new Error('second'))
@@ -119,10 +120,10 @@ describe('a race of addresses', () => {
     )
   })
 
-  it('destroys all attempts when it is given up', async () => {
+  it('destroys all attempts on abort', async () => {
     const { sockets, connect, tried } = fakes()
     const controller = new AbortController()
-    const race = firstToConnect(['one', 'two', 'three'], { connect, signal: controller.signal, delay: 1 })
+    const race = raceAddresses(['one', 'two', 'three'], { connect, signal: controller.signal, delay: 1 })
     const failed = race.catch((error: Error) => error.message)
     await seen(() => tried().length === 2)
     controller.abort(new Error('enough'))

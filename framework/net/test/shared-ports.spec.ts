@@ -67,10 +67,10 @@ const answerTo = async (port: number, ...pieces: string[]): Promise<string> => {
   return answer
 }
 
-describe('a port that several share', () => {
+describe('a shared port', () => {
   afterEach(cleanUp)
 
-  it('gives each what is for it, by the first bytes, also one at a time', async () => {
+  it('gives a connection to the listener that recognises its first bytes, also one byte at a time', async () => {
     const ports = new SharedPorts()
     const { address } = await listen(ports, 0, { word: 'ONE' })
     const second = await listen(ports, address.port, { word: 'TWO' })
@@ -82,7 +82,7 @@ describe('a port that several share', () => {
     expect(ports.undecided).to.equal(0)
   })
 
-  it('asks who joined last first, and waits for it as long as it is not sure', async () => {
+  it('asks the latest listener first and waits while it needs more bytes', async () => {
     const ports = new SharedPorts()
     const { address } = await listen(ports, 0, { word: 'any', recognises: () => true })
     await listen(ports, address.port, { word: 'ABC' })
@@ -95,7 +95,7 @@ describe('a port that several share', () => {
     expect(await answerTo(address.port, 'AB', 'D')).to.equal('any here')
   })
 
-  it('does not look at anything for one alone: a service may speak first', async () => {
+  it('reads nothing for a single listener: the server may speak first', async () => {
     const ports = new SharedPorts()
     let asked = 0
     const recognises = (): boolean => {
@@ -142,7 +142,7 @@ describe('a port that several share', () => {
     }
   })
 
-  it('refuses HTTP and TLS in their own words when nobody wants them, and closes on everybody else', async () => {
+  it('refuses unrecognised HTTP and TLS in their own protocol and closes other connections', async () => {
     const ports = new SharedPorts()
     const { address } = await listen(ports, 0, { word: 'ONE' })
     await listen(ports, address.port, { word: 'TWO' })
@@ -156,7 +156,7 @@ describe('a port that several share', () => {
     expect(ports.undecided).to.equal(0)
   })
 
-  it('lets a member that throws want nothing', async () => {
+  it('treats a listener that throws as one that does not recognise the bytes', async () => {
     const ports = new SharedPorts()
     const { address } = await listen(ports, 0, { word: 'ONE' })
     const recognises = (): boolean => {
@@ -166,8 +166,8 @@ describe('a port that several share', () => {
     expect(await answerTo(address.port, 'ONE')).to.equal('ONE here')
   })
 
-  describe('among those who do not say whom they want', () => {
-    it('closes on who is silent, or slow', async () => {
+  describe('with undecided connections', () => {
+    it('closes silent and slow connections', async () => {
       const ports = new SharedPorts({ timeout: 30 })
       const { address } = await listen(ports, 0, { word: 'ONE' })
       await listen(ports, address.port, { word: 'TWO' })
@@ -178,14 +178,14 @@ describe('a port that several share', () => {
       expect(ports.undecided).to.equal(0)
     })
 
-    it('gives it to who is sure when the time is over', async () => {
+    it('gives the connection at the timeout to a listener that recognises it', async () => {
       const ports = new SharedPorts({ timeout: 30 })
       const { address } = await listen(ports, 0, { word: 'any', recognises: () => true })
       await listen(ports, address.port, { word: 'ABC' })
       expect(await answerTo(address.port, 'AB')).to.equal('any here')
     })
 
-    it('looks at 16 KiB and no more', async () => {
+    it('reads at most 16 KiB', async () => {
       const ports = new SharedPorts()
       let most = 0
       const recognises = (head: Buffer): undefined => {
@@ -200,7 +200,7 @@ describe('a port that several share', () => {
       expect(most).to.equal(16_384)
     })
 
-    it('pushes out the oldest when there are too many', async () => {
+    it('evicts the oldest at the limit', async () => {
       const ports = new SharedPorts({ undecided: 3 })
       const { address } = await listen(ports, 0, { word: 'ONE' })
       await listen(ports, address.port, { word: 'TWO' })
@@ -218,7 +218,7 @@ describe('a port that several share', () => {
       expect(await answer).to.equal('ONE here')
     })
 
-    it('forgets those who go away, well or badly', async () => {
+    it('forgets connections that end or are reset', async () => {
       const ports = new SharedPorts()
       const { address } = await listen(ports, 0, { word: 'ONE' })
       await listen(ports, address.port, { word: 'TWO' })
@@ -232,7 +232,7 @@ describe('a port that several share', () => {
     })
   })
 
-  describe('when members come and go', () => {
+  describe('when listeners come and go', () => {
     it('goes on for the others, and is free when the last has left', async () => {
       const ports = new SharedPorts()
       const one = await listen(ports, 0, { word: 'ONE' })
@@ -251,7 +251,7 @@ describe('a port that several share', () => {
       expect(again.address.port).to.equal(port)
     })
 
-    it('hands the undecided to the only one that stays', async () => {
+    it('hands undecided connections to the only listener left', async () => {
       const ports = new SharedPorts()
       const { port } = (await listen(ports, 0, { word: 'ONE' })).address
       const two = await listen(ports, port, { word: 'TWO' })
@@ -301,7 +301,7 @@ describe('a port that several share', () => {
       expect(await answerTo(port, 'TWO'), 'one is left, which is not asked').to.equal('ONE here')
     })
 
-    it('joins who binds at the same moment, also when that one gives up', async () => {
+    it('shares a bind that is under way, also when its caller aborts', async () => {
       const ports = new SharedPorts()
       const first = await listen(ports, 0, { word: 'X' })
       const { port } = first.address
@@ -342,7 +342,7 @@ describe('a port that several share', () => {
       expect(await answer).to.equal('ONE here')
     })
 
-    it('says who holds it: somebody else, or this server under another address', async () => {
+    it('names the holder of the port: another process, or this server under another address', async () => {
       const foreign = await serveSocket(() => {})
       const ports = new SharedPorts()
       const taken = await failure(listen(ports, foreign, { word: 'ONE' }))
@@ -350,7 +350,7 @@ describe('a port that several share', () => {
       const { port } = (await listen(ports, 0, { word: 'ONE' })).address
       const own = await failure(listen(ports, port, { word: 'TWO', host: '0.0.0.0' }))
       expect(own.code).to.equal('listen.in-use')
-      expect(own.detail).to.contain(`tcp 0.0.0.0:${port}, by 127.0.0.1:${port} of this server`)
+      expect(own.detail).to.contain(`tcp 0.0.0.0:${port}: 127.0.0.1:${port} of this server`)
       expect((await failure(listen(ports, port, { word: 'TWO', host: '192.0.2.1' }))).code).to.equal(
         'listen.unavailable'
       )

@@ -1,6 +1,6 @@
 import { RystraError } from '@rystra/model'
+import { BlockList, isIP } from 'node:net'
 import { hostPort } from '../errors.js'
-import { withoutProxy } from './no-proxy.js'
 
 /** A proxy to dial through. */
 export interface ProxyAddress {
@@ -9,7 +9,7 @@ export interface ProxyAddress {
   readonly host: string
   readonly port: number
   readonly credentials?: Credentials
-  /** For errors and logs: without the credentials. */
+  /** For errors and logs: without credentials. */
   readonly name: string
 }
 
@@ -20,7 +20,7 @@ export interface Credentials {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Schemes as they are written, and what they mean. `socks` is what desktops write into ALL_PROXY. */
+/** Accepted schemes. `socks` is what desktop environments write into ALL_PROXY. */
 const schemes: Readonly<Record<string, ProxyAddress['scheme']>> = {
   http: 'http',
   https: 'https',
@@ -29,13 +29,13 @@ const schemes: Readonly<Record<string, ProxyAddress['scheme']>> = {
   socks5h: 'socks5h'
 }
 
-const usualPort = { http: 80, https: 443, socks5: 1080, socks5h: 1080 } as const
+const defaultPorts = { http: 80, https: 443, socks5: 1080, socks5h: 1080 } as const
 
-/** Bytes of a user or a password, RFC 1929. */
-const MAX_CREDENTIAL = 255
+/** Largest user name or password, RFC 1929. */
+const MAX_CREDENTIAL_BYTES = 255
 
-/** Passwords may have an `@` or a `/` that nobody escaped: the last `@` counts. */
-const form = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:(.*)@)?(\[[0-9a-f:.]+\]|[^\s:/@?#[\]]+)(?::(\d{1,5}))?\/?$/i
+/** The last `@` ends the credentials: passwords may contain an unescaped `@` or `/`. */
+const proxyPattern = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:(.*)@)?(\[[0-9a-f:.]+\]|[^\s:/@?#[\]]+)(?::(\d{1,5}))?\/?$/i
 
 const decoded = (text: string): string => {
   try {
@@ -45,39 +45,95 @@ const decoded = (text: string): string => {
   }
 }
 
-const credentialsOf = (userinfo: string, wrong: (what: string) => Error): Credentials => {
+const credentialsOf = (userinfo: string, invalid: (what: string) => Error): Credentials => {
   const colon = userinfo.indexOf(':')
   const user = decoded(colon < 0 ? userinfo : userinfo.slice(0, colon))
   const password = colon < 0 ? '' : decoded(userinfo.slice(colon + 1))
   for (const text of [user, password]) {
-    if (Buffer.byteLength(text) > MAX_CREDENTIAL) throw wrong(`user and password have up to ${MAX_CREDENTIAL} bytes`)
+    if (Buffer.byteLength(text) > MAX_CREDENTIAL_BYTES)
+      throw invalid(`user or password is longer than ${MAX_CREDENTIAL_BYTES} bytes`)
   }
   return { user, password }
 }
 
-/** Reads the address of a proxy. `where` it stands is for errors, which never have what is written there: it is secret. */
-const parseProxy = (text: string, where: string, usualScheme?: 'http'): ProxyAddress => {
-  const wrong = (what: string): RystraError =>
+/**
+ * Parses the address of a proxy. `source` names the field or variable in errors, which never contain its value: it may
+ * be secret.
+ */
+const parseProxy = (text: string, source: string, defaultScheme?: 'http'): ProxyAddress => {
+  const invalid = (what: string): RystraError =>
     new RystraError('config.invalid', {
       side: 'client',
-      detail: `${where}: ${what}`,
-      hint: 'write it like http://user:password@host:3128 or socks5h://host:1080'
+      detail: `${source}: ${what}`,
+      hint: 'use a form like http://user:password@host:3128 or socks5h://host:1080'
     })
-  const [, written = usualScheme, userinfo, host = '', digits] = form.exec(text) ?? []
-  if (written === undefined || host === '') throw wrong('not the address of a proxy')
+  const [, written = defaultScheme, userinfo, host = '', digits] = proxyPattern.exec(text) ?? []
+  if (written === undefined || host === '') throw invalid('invalid proxy address')
   const scheme = Object.hasOwn(schemes, written.toLowerCase()) ? schemes[written.toLowerCase()] : undefined
-  if (scheme === undefined) throw wrong(`proxies of the kind ${written} are not supported`)
-  const port = digits === undefined ? usualPort[scheme] : Number(digits)
-  if (port < 1 || port > 65535) throw wrong(`${digits} is no port`)
+  if (scheme === undefined) throw invalid(`unsupported proxy scheme ${written} (http, https, socks5, socks5h)`)
+  const port = digits === undefined ? defaultPorts[scheme] : Number(digits)
+  if (port < 1 || port > 65535) throw invalid(`invalid port ${digits}: expected 1 to 65535`)
   const name = host.replace(/^\[(.*)\]$/, '$1')
   return {
     scheme,
     host: name,
     port,
     name: `${scheme}://${hostPort(name, port)}`,
-    ...(userinfo === undefined || userinfo === '' ? {} : { credentials: credentialsOf(userinfo, wrong) })
+    ...(userinfo === undefined || userinfo === '' ? {} : { credentials: credentialsOf(userinfo, invalid) })
   }
 }
+
+const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4')
+
+const normaliseHost = (host: string): string =>
+  host
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '')
+    .toLowerCase()
+
+/** Splits an entry with a port, `name:8080` or `[::1]:8080`; a plain IPv6 address has none. */
+const splitEntry = (entry: string): { readonly host: string; readonly port: number | undefined } => {
+  const [, name, port] = /^(\[[^\]]+\]|[^:]+):(\d+)$/.exec(entry) ?? []
+  return name === undefined
+    ? { host: normaliseHost(entry), port: undefined }
+    : { host: normaliseHost(name), port: Number(port) }
+}
+
+const inSubnet = (address: string, entry: string): boolean => {
+  const [net = '', bits = ''] = entry.split('/')
+  const size = isIP(net) === 6 ? 128 : 32
+  if (isIP(net) === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > size) return false
+  const list = new BlockList()
+  list.addSubnet(net, Number(bits), familyOf(net))
+  return list.check(address, familyOf(address))
+}
+
+const sameAddress = (address: string, entry: string): boolean => {
+  const list = new BlockList()
+  list.addAddress(entry, familyOf(entry))
+  return list.check(address, familyOf(address))
+}
+
+const covers = (entry: string, host: string, port: number): boolean => {
+  if (entry === '*') return true
+  if (isIP(host) !== 0 && entry.includes('/')) return inSubnet(host, entry.replace(/^\[(.*)\]/, '$1'))
+  const { host: covered, port: only } = splitEntry(entry)
+  if (only !== undefined && only !== port) return false
+  if (isIP(host) !== 0) return isIP(covered) !== 0 && sameAddress(host, covered)
+  const name = covered.replace(/^\*?\.+/, '')
+  return name !== '' && (host === name || host.endsWith(`.${name}`))
+}
+
+/**
+ * Whether NO_PROXY excludes `host:port` from proxying. The list is read as curl reads it: entries separated by commas
+ * or spaces; `*` covers everything, a name covers itself and its subdomains (with a leading dot or without), an address
+ * may have a prefix length, and each entry may have a port. Names are not resolved.
+ */
+export const noProxyCovers = (list: string, host: string, port: number): boolean =>
+  list
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .some((entry) => entry !== '' && covers(entry, normaliseHost(host), port))
 
 const variable = (env: Environment, ...names: string[]): readonly [string, string] | undefined => {
   for (const name of names) {
@@ -88,21 +144,21 @@ const variable = (env: Environment, ...names: string[]): readonly [string, strin
 }
 
 /**
- * The proxy for `host:port`, if any. What is `written` in the configuration counts, whatever the environment says; a
- * variable in small letters counts before the same in capitals, as curl has it. Throws `config.invalid`.
+ * The proxy for `host:port`, if any. A `configured` proxy takes precedence over the environment; a lower-case variable
+ * takes precedence over the upper-case one, as in curl. Throws `config.invalid`.
  */
 export const chooseProxy = (
-  written: string | undefined,
+  configured: string | undefined,
   host: string,
   port: number,
   env: Environment
 ): ProxyAddress | undefined => {
-  if (written === 'none') return undefined
-  if (written !== undefined) return parseProxy(written, 'proxy')
+  if (configured === 'none') return undefined
+  if (configured !== undefined) return parseProxy(configured, 'proxy')
   const found = variable(env, 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY')
   if (found === undefined) return undefined
   const [, exceptions = ''] = variable(env, 'no_proxy', 'NO_PROXY') ?? []
-  if (withoutProxy(exceptions, host, port)) return undefined
+  if (noProxyCovers(exceptions, host, port)) return undefined
   const [name, value] = found
-  return parseProxy(value, `${name} of the environment`, 'http')
+  return parseProxy(value, `environment variable ${name}`, 'http')
 }

@@ -1,24 +1,24 @@
 import { RystraError } from '@rystra/model'
 import type { Credentials } from './choice.js'
 
-/** The proxy wants credentials, or other ones. */
+/** The proxy requires credentials, or refused those it got. */
 export class ProxyAuthError extends Error {}
 
-/** Characters of what a proxy said that an error shows. */
-const SHOWN = 80
+/** Characters of a proxy's answer that an error shows. */
+const MAX_SHOWN = 80
 
 /**
- * What a proxy said, for an error: the first line, or the first bytes. It may have sent back what it got from us, so that
- * credentials are taken out.
+ * Excerpt of a proxy's answer for an error: its first line, or its first bytes. Credentials are removed, as the proxy
+ * may echo the request.
  */
-export const seen = (bytes: Buffer, credentials?: Credentials): string => {
+export const excerpt = (bytes: Buffer, credentials?: Credentials): string => {
   const [line = ''] = bytes.subarray(0, 1024).toString('latin1').split(/\r?\n/, 1)
-  const text = redacted(line, credentials).slice(0, SHOWN)
+  const text = redacted(line, credentials).slice(0, MAX_SHOWN)
   if (/^[\x20-\x7e]+$/.test(text)) return `"${text}"`
-  return bytes.length === 0 ? 'nothing' : `the bytes ${bytes.subarray(0, 8).toString('hex')}`
+  return bytes.length === 0 ? 'nothing' : `bytes ${bytes.subarray(0, 8).toString('hex')}`
 }
 
-/** A text without the credentials, however they are written. */
+/** Removes the credentials in every encoding in which they were sent. */
 const redacted = (text: string, credentials: Credentials | undefined): string => {
   if (credentials === undefined) return text
   const { user, password } = credentials
@@ -28,10 +28,10 @@ const redacted = (text: string, credentials: Credentials | undefined): string =>
   return user === '' ? clean : clean.replaceAll(`${user}:`, '[redacted]:')
 }
 
-/** RFC 7617: what stands behind `Basic`. */
+/** RFC 7617: the credentials of the `Basic` scheme. */
 export const basic = ({ user, password }: Credentials): string => Buffer.from(`${user}:${password}`).toString('base64')
 
-/** What dialing `target` by the proxy of this name failed with: `connect.proxy` or `connect.proxy-auth`. */
+/** The error of dialing `target` through a proxy: `connect.proxy` or `connect.proxy-auth`. */
 export const proxyError = (proxy: string, target: string, error: Error): RystraError =>
   new RystraError(error instanceof ProxyAuthError ? 'connect.proxy-auth' : 'connect.proxy', {
     side: 'client',

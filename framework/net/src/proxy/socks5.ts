@@ -1,7 +1,7 @@
 import { isIP, type Socket } from 'node:net'
 import { domainToASCII } from 'node:url'
 import type { Credentials } from './choice.js'
-import { ProxyAuthError, seen } from './errors.js'
+import { ProxyAuthError, excerpt } from './errors.js'
 
 const VERSION = 5
 const CONNECT = 1
@@ -12,45 +12,47 @@ const NAME = 3
 const IPV6 = 4
 
 /** RFC 1928, section 6. */
-const replies: readonly string[] = [
+const replyMessages: readonly string[] = [
   'succeeded',
-  'it failed',
-  'its rules do not allow it',
-  'the network is unreachable',
-  'the host is unreachable',
-  'the connection was refused',
-  'the time to live expired',
-  'it does not know the command',
-  'it does not know this type of address'
+  'general SOCKS server failure',
+  'connection not allowed by ruleset',
+  'network unreachable',
+  'host unreachable',
+  'connection refused',
+  'TTL expired',
+  'command not supported',
+  'address type not supported'
 ]
 
-/** Has a SOCKS5 proxy connect `socket`: RFC 1928, with RFC 1929. Rejects with what went wrong. */
+/** Requests a connection from a SOCKS5 proxy, RFC 1928 with RFC 1929. Rejects with the reason. */
 export const socks5 = async (socket: Socket, host: string, port: number, credentials?: Credentials): Promise<void> => {
   const methods = credentials === undefined ? [NO_AUTHENTICATION] : [NO_AUTHENTICATION, PASSWORD]
   socket.write(Buffer.from([VERSION, methods.length, ...methods]))
   const [version, method] = await take(socket, 2, true)
-  if (version !== VERSION) throw foreign(socket, [version as number, method as number], credentials)
+  if (version !== VERSION) throw notSocks(socket, [version as number, method as number], credentials)
   if (method === PASSWORD && credentials !== undefined) await authenticate(socket, credentials)
   else if (method === 0xff) {
     throw new ProxyAuthError(
-      credentials === undefined ? 'it asks for credentials' : 'it takes neither a password nor nobody in particular'
+      credentials === undefined
+        ? 'proxy requires credentials'
+        : 'proxy accepts none of the offered methods (none, username/password)'
     )
-  } else if (method !== NO_AUTHENTICATION) throw new Error(`it chose the method ${method}, which was not offered`)
+  } else if (method !== NO_AUTHENTICATION) throw new Error(`proxy chose method ${method}, which was not offered`)
 
   socket.write(Buffer.concat([Buffer.from([VERSION, CONNECT, 0]), addressOf(host), portOf(port)]))
   const answer = await take(socket, 4)
   const [again, reply, , type] = answer
-  if (again !== VERSION) throw new Error(`it broke off SOCKS; it sent ${seen(answer, credentials)}`)
-  if (reply !== 0) throw new Error(replies[reply as number] ?? `it answered with the unknown code ${reply}`)
+  if (again !== VERSION) throw new Error(`malformed SOCKS5 reply: ${excerpt(answer, credentials)}`)
+  if (reply !== 0) throw new Error(replyMessages[reply as number] ?? `unknown SOCKS5 reply code ${reply}`)
   await take(socket, (await lengthOf(socket, type as number)) + 2)
 }
 
 const authenticate = async (socket: Socket, { user, password }: Credentials): Promise<void> => {
   const name = Buffer.from(user)
-  const word = Buffer.from(password)
-  socket.write(Buffer.concat([Buffer.from([1, name.length]), name, Buffer.from([word.length]), word]))
+  const secret = Buffer.from(password)
+  socket.write(Buffer.concat([Buffer.from([1, name.length]), name, Buffer.from([secret.length]), secret]))
   const [, status] = await take(socket, 2)
-  if (status !== 0) throw new ProxyAuthError('it refused the credentials')
+  if (status !== 0) throw new ProxyAuthError('proxy refused the credentials')
 }
 
 const portOf = (port: number): Buffer => Buffer.from([port >> 8, port & 255])
@@ -59,11 +61,11 @@ const addressOf = (host: string): Buffer => {
   if (isIP(host) === 4) return Buffer.from([IPV4, ...host.split('.').map(Number)])
   if (isIP(host) === 6) return Buffer.concat([Buffer.from([IPV6]), bytesOfIPv6(host)])
   const name = Buffer.from(domainToASCII(host) || host)
-  if (name.length > 255) throw new Error('the name of the host is longer than SOCKS can say')
+  if (name.length > 255) throw new Error('host name is longer than 255 bytes')
   return Buffer.concat([Buffer.from([NAME, name.length]), name])
 }
 
-/** A zone is of this machine alone. The URL parser writes an embedded IPv4 address in hexadecimal. */
+/** Drops the zone, which is local to this machine. The URL parser writes an embedded IPv4 address in hexadecimal. */
 const bytesOfIPv6 = (host: string): Buffer => {
   const plain = new URL(`http://[${host.replace(/%.*$/, '')}]`).hostname.slice(1, -1)
   const [head = '', tail] = plain.split('::')
@@ -77,15 +79,17 @@ const lengthOf = async (socket: Socket, type: number): Promise<number> => {
   if (type === IPV4) return 4
   if (type === IPV6) return 16
   if (type === NAME) return (await take(socket, 1))[0] as number
-  throw new Error(`it answered with the unknown type of address ${type}`)
+  throw new Error(`unknown SOCKS5 address type ${type}`)
 }
 
-const foreign = (socket: Socket, first: number[], credentials: Credentials | undefined): Error => {
+const notSocks = (socket: Socket, first: number[], credentials: Credentials | undefined): Error => {
   const more = (socket.read() as Buffer | null) ?? Buffer.alloc(0)
-  return new Error(`it does not speak SOCKS5; it sent ${seen(Buffer.concat([Buffer.from(first), more]), credentials)}`)
+  return new Error(
+    `proxy does not speak SOCKS5: received ${excerpt(Buffer.concat([Buffer.from(first), more]), credentials)}`
+  )
 }
 
-/** Exactly so many bytes. What comes behind them stays in the socket. */
+/** Reads exactly `count` bytes. Later bytes stay in the socket. */
 const take = (socket: Socket, count: number, first = false): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     if (count === 0) return resolve(Buffer.alloc(0))
@@ -99,7 +103,7 @@ const take = (socket: Socket, count: number, first = false): Promise<Buffer> =>
       const bytes = socket.read(count) as Buffer | null
       if (bytes === null) return
       done()
-      // Once the other side has ended, what is there comes, however little.
+      // After the end of the stream, `read` returns fewer bytes.
       if (bytes.length < count) reject(early())
       else resolve(bytes)
     }
@@ -108,7 +112,7 @@ const take = (socket: Socket, count: number, first = false): Promise<Buffer> =>
       reject(early())
     }
     const early = (): Error =>
-      new Error(`it closed the connection ${first ? 'without an answer' : 'in the middle of its answer'}`)
+      new Error(`proxy closed the connection ${first ? 'without an answer' : 'within its answer'}`)
     socket.on('readable', look)
     socket.on('end', ended)
     socket.on('close', ended)

@@ -9,25 +9,25 @@ import { proxyError } from './errors.js'
 import { socks5 } from './socks5.js'
 
 /** What {@link throughProxy} needs. */
-export interface Through {
+export interface ProxyConnect {
   readonly proxy: ProxyAddress
   readonly host: string
   readonly port: number
   readonly signal: AbortSignal
   readonly lookup: (host: string) => Promise<readonly LookupAddress[]>
-  /** Milliseconds for all of it. */
+  /** Milliseconds until the connection to the target must be made. */
   readonly timeout: number
   readonly ca: string | undefined
 }
 
-/** Makes of a connection to the proxy one to `host:port`. Destroys it when that fails. */
-export const throughProxy = async (socket: net.Socket, through: Through): Promise<net.Socket> => {
-  const { proxy, host, port, signal, timeout } = through
-  // Whoever speaks with the proxy hears of an error too, and says it better.
+/** Turns a connection to the proxy into one to `host:port`. Destroys it on failure. */
+export const throughProxy = async (socket: net.Socket, options: ProxyConnect): Promise<net.Socket> => {
+  const { proxy, host, port, signal, timeout } = options
+  // The protocol with the proxy reports the same error with more detail.
   socket.on('error', ignored)
   try {
-    const channel = await within(socket, timeout, signal, () => ask(socket, through))
-    // What is below TLS tells TLS, which tells the one above.
+    const channel = await within(socket, timeout, signal, () => connectTarget(socket, options))
+    // TLS reports errors of its socket.
     channel.removeListener('error', ignored)
     return channel
   } catch (error) {
@@ -39,11 +39,11 @@ export const throughProxy = async (socket: net.Socket, through: Through): Promis
 
 const ignored = (): void => {}
 
-const ask = async (socket: net.Socket, through: Through): Promise<net.Socket> => {
-  const { proxy, host, port, ca } = through
+const connectTarget = async (socket: net.Socket, options: ProxyConnect): Promise<net.Socket> => {
+  const { proxy, host, port, ca } = options
   const { scheme, credentials } = proxy
   if (scheme === 'socks5' || scheme === 'socks5h') {
-    await socks5(socket, scheme === 'socks5' ? await resolved(host, through) : host, port, credentials)
+    await socks5(socket, scheme === 'socks5' ? await resolved(host, options) : host, port, credentials)
     return socket
   }
   const channel = scheme === 'https' ? await secured(socket, proxy.host, ca) : socket
@@ -52,10 +52,10 @@ const ask = async (socket: net.Socket, through: Through): Promise<net.Socket> =>
 }
 
 /**
- * IPv4 first, which more proxies can. A name that this machine does not know, or whose resolver cannot be reached, may
- * be one that the proxy knows: it has most of the time for itself.
+ * Prefers IPv4, which more proxies support. A name that this machine cannot resolve within a quarter of the timeout is
+ * left to the proxy.
  */
-const resolved = async (host: string, { lookup, timeout }: Through): Promise<string> => {
+const resolved = async (host: string, { lookup, timeout }: ProxyConnect): Promise<string> => {
   if (net.isIP(host) !== 0) return host
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<LookupAddress[]>((resolve) => {
@@ -66,7 +66,7 @@ const resolved = async (host: string, { lookup, timeout }: Through): Promise<str
   return (found.find(({ family }) => family === 4) ?? found[0])?.address ?? host
 }
 
-/** TLS with the proxy itself, verified. */
+/** Speaks TLS with the proxy and verifies its certificate. */
 const secured = (socket: net.Socket, host: string, ca: string | undefined): Promise<tls.TLSSocket> =>
   new Promise((resolve, reject) => {
     const channel = tls.connect({
@@ -77,11 +77,15 @@ const secured = (socket: net.Socket, host: string, ca: string | undefined): Prom
       ...(ca === undefined ? {} : { ca })
     })
     const failed = (error: Error): void => {
-      // Typed as an error, it is a code, and null where nothing is wrong.
+      // `authorizationError` is typed as an error, but is a code, and null when the certificate is valid.
       const untrusted = (channel.authorizationError as unknown) ?? undefined
-      reject(new Error(untrusted === undefined ? `no TLS with it: ${error.message}` : untrustedBy(error)))
+      reject(
+        new Error(
+          untrusted === undefined ? `TLS handshake with the proxy failed: ${error.message}` : untrustedBy(error)
+        )
+      )
     }
-    const closed = (): void => failed(new Error('it closed the connection'))
+    const closed = (): void => failed(new Error('connection closed'))
     channel.on('error', ignored)
     channel.on('error', failed)
     channel.on('close', closed)
@@ -93,9 +97,9 @@ const secured = (socket: net.Socket, host: string, ca: string | undefined): Prom
   })
 
 const untrustedBy = ({ message }: Error): string =>
-  `its certificate is not trusted: ${message}; NODE_EXTRA_CA_CERTS names a file with more authorities`
+  `certificate of the proxy is not trusted: ${message}; add its authority with NODE_EXTRA_CA_CERTS`
 
-/** Gives up by destroying the socket, so that whoever waits for it is through as well. */
+/** Destroys the socket on timeout or abort, which also settles `work`. */
 const within = <Result>(
   socket: net.Socket,
   timeout: number,
@@ -103,12 +107,12 @@ const within = <Result>(
   work: () => Promise<Result>
 ): Promise<Result> =>
   new Promise((resolve, reject) => {
-    const giveUp = (error: Error): void => {
+    const abandon = (error: Error): void => {
       reject(error)
       socket.destroy()
     }
-    const timer = setTimeout(() => giveUp(new Error(`it did not answer within ${timeout / 1000} s`)), timeout)
-    const aborted = (): void => giveUp(asError(signal.reason))
+    const timer = setTimeout(() => abandon(new Error(`proxy did not answer within ${timeout / 1000} s`)), timeout)
+    const aborted = (): void => abandon(asError(signal.reason))
     if (signal.aborted) aborted()
     else signal.addEventListener('abort', aborted, { once: true })
     work()
