@@ -1,23 +1,55 @@
-/** `npm test`: every test of every package, then those of the whole. Arguments go to mocha: `npm test -- --grep yamux`. */
-import { existsSync } from 'node:fs'
-import { run } from './steps.js'
-
-const specs = [
-  'framework/*/test/**/*.spec.ts',
-  'extensions/*/test/**/*.spec.ts',
-  ...['cli/test', 'examples', 'test'].filter((name) => existsSync(name)).map((name) => `${name}/**/*.spec.ts`)
-]
+/**
+ * `npm test`: every spec file, in as many processes as there are processors. Arguments are spec files, folders or options of mocha:
+ * `npm test -- framework/bytes`, `npm test -- --grep yamux`. RYSTRA_TEST_JOBS sets the number of processes.
+ */
+import { availableParallelism } from 'node:os'
+import { runBatch } from './test/batch.js'
+import { Report } from './test/report.js'
+import { readArguments } from './test/specs.js'
+import { batches, readTimes, writeTimes } from './test/times.js'
 
 // `npm test` has built everything: processes that tests start need not compile it again.
 process.env['RYSTRA_TEST_BUILT'] ??= '1'
 
-process.exitCode = await run([
-  'mocha',
-  '--reporter=dot',
-  '--forbid-only',
-  '--require=./scripts/leaks.ts',
-  '--ignore=**/node_modules/**',
-  '--ignore=**/dist/**',
-  ...process.argv.slice(2),
-  ...specs
-])
+const { files, options } = readArguments(process.argv.slice(2))
+const times = readTimes()
+const report = new Report(files.length)
+const queue = batches(files, times)
+const abort = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort())
+
+/** Runs one batch after the other until none is left. */
+const work = async (): Promise<void> => {
+  for (let batch = queue.shift(); batch !== undefined && !abort.signal.aborted; batch = queue.shift()) {
+    // Tests of a file come in a row: a file is done when the next one begins.
+    let file: string | undefined
+    let begin = 0
+    let last = 0
+    const done = (): void => {
+      if (file === undefined) return
+      times[file] = Math.round(last - begin)
+      report.file(file, last - begin)
+    }
+    const result = await runBatch(
+      batch,
+      options,
+      (test) => {
+        if (test.file !== file) {
+          done()
+          file = test.file
+          begin = last
+        }
+        last = test.at
+        report.add(test)
+      },
+      abort.signal
+    )
+    done()
+    report.batch(batch, result)
+  }
+}
+
+const jobs = Number(process.env['RYSTRA_TEST_JOBS'] ?? availableParallelism())
+await Promise.all(Array.from({ length: jobs }, work))
+writeTimes(times)
+process.exitCode = report.end() === 0 ? 0 : 1

@@ -8,7 +8,7 @@ import { readPackage } from '../project/checkout.js'
 import { packageRoot } from '../main.js'
 import { changeProject, putBack, saysTheSame, useOf } from './change.js'
 import { type Inspected, inspectPackage } from './manifest.js'
-import { npm } from './npm.js'
+import { npm, type Npm } from './npm.js'
 import { resolvePackage } from './spec.js'
 
 /** What `plugins:add` is told. */
@@ -26,6 +26,8 @@ export interface AddOptions {
   readonly onStep: (step: string) => void
   /** Milliseconds for loading and setting up. @default 30000 */
   readonly timeout?: number
+  /** Installs packages. @default the npm of this machine */
+  readonly npm?: Npm
 }
 
 /** What `plugins:add` did. */
@@ -58,7 +60,11 @@ export const addExtension = (options: AddOptions): Promise<Added> =>
     if (entries.some((entry) => useOf(entry) === found.name)) throw alreadyThere(found.name, path)
 
     options.onStep(`installing ${found.name}@${found.version}`)
-    await npm(['install', '--save', '--save-exact', found.spec], { dir, signal, scripts: options.allowScripts })
+    await (options.npm ?? npm)(['install', '--save', '--save-exact', found.spec], {
+      dir,
+      signal,
+      scripts: options.allowScripts
+    })
 
     options.onStep('loading it, and setting everything up with it, without starting')
     const use = found.name

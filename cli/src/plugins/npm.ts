@@ -46,7 +46,10 @@ const outputLimit = 64 * 1024
 const patience = 5000
 
 /** Runs npm and returns what it wrote to stdout. Rejects with `extension.add-failed`, with npm's own words. */
-export const npm = (args: readonly string[], { dir, signal, scripts = false }: NpmOptions): Promise<string> =>
+export type Npm = (args: readonly string[], options: NpmOptions) => Promise<string>
+
+/** The npm of this machine. */
+export const npm: Npm = (args, { dir, signal, scripts = false }) =>
   new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason)
     const [command, ...first] = findNpm()

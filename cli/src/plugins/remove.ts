@@ -8,7 +8,7 @@ import { probe } from '../probe/index.js'
 import { readPackage } from '../project/checkout.js'
 import { planExtensions } from '../provision.js'
 import { changeProject, putBack, saysTheSame, useOf } from './change.js'
-import { npm } from './npm.js'
+import { npm, type Npm } from './npm.js'
 
 /** What `plugins:remove` is told. */
 export interface RemoveOptions {
@@ -18,6 +18,8 @@ export interface RemoveOptions {
   readonly config?: string | undefined
   readonly dryRun: boolean
   readonly onStep: (step: string) => void
+  /** Uninstalls packages. @default the npm of this machine */
+  readonly npm?: Npm
 }
 
 /** What `plugins:remove` did. */
@@ -78,7 +80,7 @@ export const removeExtension = (options: RemoveOptions): Promise<Removed> =>
     const uninstalled = !still && json?.dependencies?.[use] !== undefined
     if (uninstalled) {
       options.onStep(`uninstalling ${use}`)
-      await npm(['uninstall', '--save', use], { dir, signal })
+      await (options.npm ?? npm)(['uninstall', '--save', use], { dir, signal })
     }
     options.onStep('setting everything up without it')
     await probe({ config: path }, signal)

@@ -1,0 +1,65 @@
+import type { BatchResult } from './batch.js'
+import type { TestMessage } from './message.js'
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
+
+interface FileResult {
+  passed: number
+  failed: number
+  skipped: number
+}
+
+/** Collects the results of all processes and prints them. */
+export class Report {
+  readonly #total: number
+  readonly #tests: TestMessage[] = []
+  readonly #problems: string[] = []
+  #files = 0
+
+  constructor(total: number) {
+    this.#total = total
+  }
+
+  add(test: TestMessage): void {
+    this.#tests.push(test)
+  }
+
+  /** Prints the line of a spec file that is done. */
+  file(file: string, ms: number): void {
+    const tests = this.#tests.filter((test) => test.file === file)
+    const count: FileResult = { passed: 0, failed: 0, skipped: 0 }
+    for (const { state } of tests) count[state]++
+    const extra = [
+      count.failed > 0 ? `${count.failed} FAILED` : '',
+      count.skipped > 0 ? `${count.skipped} skipped` : ''
+    ]
+    const numbers = [`${count.passed} passed`, ...extra.filter((text) => text !== ''), seconds(ms)].join(', ')
+    const place = `[${String(++this.#files).padStart(String(this.#total).length)}/${this.#total}]`
+    console.log(`${place} ${count.failed > 0 ? '✖' : '✔'} ${file} (${numbers})`)
+    for (const { title, state } of tests) if (state === 'failed') console.log(`    ✖ ${title}`)
+  }
+
+  /** Prints what a process wrote, and keeps its problems. */
+  batch(files: readonly string[], { output, problems }: BatchResult): void {
+    if (output.trim() !== '') console.log(`output of ${files.join(', ')}:\n${output.trimEnd()}`)
+    for (const problem of problems) {
+      this.#problems.push(`${files.join(', ')}: ${problem}`)
+      console.log(`✖ ${problem}: ${files.join(', ')}`)
+    }
+  }
+
+  /** Prints failures, the ten slowest tests and the closing line. Returns the number of failures. */
+  end(): number {
+    const count = (state: TestMessage['state']): number => this.#tests.filter((test) => test.state === state).length
+    for (const { file, title, state, error } of this.#tests)
+      if (state === 'failed') console.log(`\n✖ ${title}\n  ${file}\n${error ?? ''}`)
+    for (const problem of this.#problems) console.log(`\n✖ ${problem}`)
+    const slowest = [...this.#tests].sort((a, b) => b.duration - a.duration).slice(0, 10)
+    console.log('\nSlowest tests:')
+    for (const { duration, title, file } of slowest)
+      console.log(`  ${seconds(duration).padStart(7)}  ${title} (${file})`)
+    const failed = count('failed') + this.#problems.length
+    console.log(`\n${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped`)
+    return failed
+  }
+}
