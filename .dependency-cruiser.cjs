@@ -1,4 +1,4 @@
-/** Who may import whom: docs/architecture.md says why. Broken on purpose, each of these has been seen red. */
+/** Which package may import which: docs/architecture.md says why. Broken on purpose, each of these has been seen red. */
 
 const layers = require('./scripts/layers.json')
 
@@ -64,7 +64,7 @@ module.exports = {
     },
     {
       name: 'no-orphans',
-      comment: 'A file that nobody imports is dead, unless it is where something starts.',
+      comment: 'A file without an importer is dead, unless a program starts there.',
       severity: 'error',
       from: { orphan: true, path: '/src/', pathNot: ['/src/index\\.ts$', '\\.d\\.ts$', '^cli/src/commands/'] },
       to: {}

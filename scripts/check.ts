@@ -8,6 +8,7 @@ const failed = await runAll([
   { name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '--max-diagnostics=50', '.'] },
   { name: 'promises', command: ['eslint', '.'] },
   { name: 'dependencies', command: ['depcruise', '--config', '.dependency-cruiser.cjs', ...folders] },
+  { name: 'words', command: ['node', '--import=tsx', 'scripts/words.ts'] },
   { name: 'types', command: ['tsc', '-b'] },
   { name: 'types of tests, examples and scripts', command: ['tsc', '-p', 'tsconfig.test.json'] },
   {
