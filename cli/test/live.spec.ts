@@ -70,68 +70,82 @@ describe('serve, connect and expose', function () {
     folders.clean()
   })
 
-  for (const muxer of ['yamux', 'direct']) {
-    it(`in an empty folder, over ${muxer}: join arguments, a public address, bytes, and Ctrl-C that exits 0`, async () => {
-      const { server, join: args } = await serve()
-      expect(server.events[0]).to.include({ event: 'listening', transport: 'tcp', host: '127.0.0.1' })
-      expect(server.events[1]?.event).to.equal('join')
-      expect(args[0]).to.equal('--to')
-      const client = start(['expose', 'tcp', String(await echo()), ...args, '--muxer', muxer, '--json'])
-      const published = await client.event('published')
-      expect(published).to.include({ kind: 'tcp' })
-      expect(published['address']).to.match(/^127\.0\.0\.1:\d+$/)
-      await server.event('connected', (event) => event['muxer'] === muxer)
-      await server.event('published', (event) => event['address'] === published['address'])
+  it('in an empty folder: join arguments, a public address, bytes, and Ctrl-C that exits 0', async () => {
+    const { server, join: args } = await serve()
+    expect(server.events[0]).to.include({ event: 'listening', transport: 'tcp', host: '127.0.0.1' })
+    expect(server.events[1]?.event).to.equal('join')
+    expect(args[0]).to.equal('--to')
+    const client = start(['expose', 'tcp', String(await echo()), ...args, '--json'])
+    const published = await client.event('published')
+    expect(published).to.include({ kind: 'tcp' })
+    expect(published['address']).to.match(/^127\.0\.0\.1:\d+$/)
+    await server.event('connected', (event) => event['muxer'] === 'yamux')
+    await server.event('published', (event) => event['address'] === published['address'])
 
-      const bytes = randomBytes(300_000)
-      expect((await exchange(String(published['address']), bytes)).equals(bytes)).to.equal(true)
-      for (const side of [server, client]) {
-        const closed = await side.event('streamClose')
-        expect(closed).to.include({ bytesToService: bytes.length, bytesToVisitor: bytes.length, reason: 'end' })
-        expect(closed['duration']).to.be.a('number')
-      }
+    const bytes = randomBytes(300_000)
+    expect((await exchange(String(published['address']), bytes)).equals(bytes)).to.equal(true)
+    for (const side of [server, client]) {
+      const closed = await side.event('streamClose')
+      expect(closed).to.include({ bytesToService: bytes.length, bytesToVisitor: bytes.length, reason: 'end' })
+      expect(closed['duration']).to.be.a('number')
+    }
 
-      expect((await client.signal('SIGINT')).code).to.equal(0)
-      const last = client.events.slice(-3).map(({ event }) => event)
-      expect(last).to.include('stopping')
-      expect(last.at(-1)).to.equal('stopped')
-      await server.event('unpublished')
-      await server.event('disconnected')
-      const { code, err } = await server.signal('SIGTERM')
-      expect(code).to.equal(0)
-      expect(err).to.equal('')
-    })
+    expect((await client.signal('SIGINT')).code).to.equal(0)
+    const last = client.events.slice(-3).map(({ event }) => event)
+    expect(last).to.include('stopping')
+    expect(last.at(-1)).to.equal('stopped')
+    await server.event('unpublished')
+    await server.event('disconnected')
+    const { code, err } = await server.signal('SIGTERM')
+    expect(code).to.equal(0)
+    expect(err).to.equal('')
+  })
+
+  /** A server with a certificate of its own, and the arguments of `expose` that pin it. */
+  const servePinned = async (
+    transport: string,
+    env: NodeJS.ProcessEnv
+  ): Promise<{ server: Running; args: string[] }> => {
+    const server = start(
+      ['serve', '--transport', transport, '--host', '127.0.0.1', '--port', '0', '--json'],
+      folders.make(),
+      env
+    )
+    return { server, args: (await server.event('join'))['args'] as string[] }
   }
+  const pinOf = (args: readonly string[]): string => args[args.indexOf('--dial') + 1] ?? ''
 
-  for (const transport of ['tls', 'wss', 'http2', 'quic']) {
-    it(`${transport} without a certificate: one is made and kept, and expose is sure of it by its fingerprint`, async () => {
-      const state = folders.make()
-      const env = { XDG_STATE_HOME: state }
-      const run = async (): Promise<{ server: Running; args: string[] }> => {
-        const flags = ['--transport', transport, '--host', '127.0.0.1', '--port', '0', '--json']
-        const server = start(['serve', ...flags], folders.make(), env)
-        return { server, args: (await server.event('join'))['args'] as string[] }
-      }
-      const { server, args } = await run()
-      const pin = args[args.indexOf('--dial') + 1] ?? ''
-      expect(pin).to.match(/^fingerprint=sha256:[0-9a-f]{64}$/)
-      expect(server.events[0]?.['join']).to.deep.equal({ fingerprint: pin.slice('fingerprint='.length) })
-      const client = start(['expose', 'tcp', String(await echo()), ...args, '--json'], folders.make(), env)
-      const address = String((await client.event('published'))['address'])
-      const bytes = randomBytes(300_000)
-      expect((await exchange(address, bytes)).equals(bytes)).to.equal(true)
+  it('tls without a certificate: one is made and kept, and expose is sure of it by its fingerprint', async () => {
+    const env = { XDG_STATE_HOME: folders.make() }
+    const { server, args } = await servePinned('tls', env)
+    const pin = pinOf(args)
+    expect(pin).to.match(/^fingerprint=sha256:[0-9a-f]{64}$/)
+    expect(server.events[0]?.['join']).to.deep.equal({ fingerprint: pin.slice('fingerprint='.length) })
+    const client = start(['expose', 'tcp', String(await echo()), ...args, '--json'], folders.make(), env)
+    const address = String((await client.event('published'))['address'])
+    const bytes = randomBytes(300_000)
+    expect((await exchange(address, bytes)).equals(bytes)).to.equal(true)
 
-      const wrong = args.map((word) => (word === pin ? `fingerprint=sha256:${'0'.repeat(64)}` : word))
-      const refused = await rystra(['expose', 'tcp', '9', ...wrong], { cwd: folders.make(), env })
-      expect(refused.err).to.include('tls.wrong-fingerprint')
-      expect(refused.code).to.equal(5)
-      const unpinned = args.filter((word) => word !== pin && word !== '--dial')
-      const untrusted = await rystra(['expose', 'tcp', '9', ...unpinned], { cwd: folders.make(), env })
-      expect(untrusted.err).to.include('tls.untrusted')
+    const wrong = args.map((word) => (word === pin ? `fingerprint=sha256:${'0'.repeat(64)}` : word))
+    const unpinned = args.filter((word) => word !== pin && word !== '--dial')
+    const [refused, untrusted] = await Promise.all(
+      [wrong, unpinned].map((to) => rystra(['expose', 'tcp', '9', ...to], { cwd: folders.make(), env }))
+    )
+    expect(refused?.err).to.include('tls.wrong-fingerprint')
+    expect(refused?.code).to.equal(5)
+    expect(untrusted?.err).to.include('tls.untrusted')
 
-      await server.signal('SIGINT')
-      const again = await run()
-      expect(again.args, 'the next one shows the same certificate, in whatever folder it runs').to.include(pin)
+    await server.signal('SIGINT')
+    const again = await servePinned('tls', env)
+    expect(again.args, 'the next one shows the same certificate, in whatever folder it runs').to.include(pin)
+  })
+
+  for (const transport of ['wss', 'http2', 'quic']) {
+    it(`${transport} without a certificate: expose is sure of the server by its fingerprint`, async () => {
+      const { args } = await servePinned(transport, { XDG_STATE_HOME: folders.make() })
+      expect(pinOf(args)).to.match(/^fingerprint=sha256:[0-9a-f]{64}$/)
+      const client = start(['expose', 'tcp', '9', ...args, '--json'])
+      expect(await client.event('connected')).to.include({ transport })
     })
   }
 
@@ -187,13 +201,18 @@ describe('serve, connect and expose', function () {
     expect((await server.done).code).to.equal(0)
   })
 
-  it('the token may come from the environment on both ends', async () => {
+  it('the token may come from the environment on both ends, and streams may be links of their own', async () => {
     const env = { RYSTRA_TOKEN: 'of the environment' }
     const server = start(['serve', '--host', '127.0.0.1', '--port', '0', '--json'], folders.make(), env)
     const { args } = await server.event('join')
     expect(args).to.include('of the environment')
-    const client = start(['expose', 'tcp', '9', '--to', (args as string[])[1] ?? '', '--json'], folders.make(), env)
+    const client = start(
+      ['expose', 'tcp', '9', '--to', (args as string[])[1] ?? '', '--muxer', 'direct', '--json'],
+      folders.make(),
+      env
+    )
     await client.event('published')
+    expect(await server.event('connected')).to.include({ muxer: 'direct' })
   })
 
   it('a wrong token ends expose and connect with 5, and the server says so', async () => {
@@ -249,23 +268,22 @@ describe('serve, connect and expose', function () {
   it('garbage for --to, a service, a transport, a kind or a muxer is refused before anything is dialed', async () => {
     const cwd = folders.make()
     const cases: [args: string[], code: number, words: string][] = [
-      [['9', '--to', 'tcp://:::7000', '--token', 't'], 2, '--to: expected [transport://]host[:port]'],
-      [['nope', '--to', 'x', '--token', 't'], 2, 'the service: expected'],
-      [['9', '--to', 'pigeon://x:1', '--token', 't'], 3, '@rystra/transport-pigeon'],
-      [['9', '--to', 'x', '--token', 't', '--muxer', 'smux'], 3, '@rystra/mux-smux'],
-      [['9', '--to', 'x', '--token', ''], 2, '--token'],
-      [['9', '--to', 'x'], 2, '--token is missing'],
-      [['9', '--to', 'x', '--token', 't', '--port', '99999'], 2, '--port'],
-      [['9', '--to', 'x', '--token', 't', '--dial', 'frob=1'], 2, 'client.connect.frob: unknown key']
+      [['tcp', '9', '--to', 'tcp://:::7000', '--token', 't'], 2, '--to: expected [transport://]host[:port]'],
+      [['tcp', 'nope', '--to', 'x', '--token', 't'], 2, 'the service: expected'],
+      [['tcp', '9', '--to', 'pigeon://x:1', '--token', 't'], 3, '@rystra/transport-pigeon'],
+      [['tcp', '9', '--to', 'x', '--token', 't', '--muxer', 'smux'], 3, '@rystra/mux-smux'],
+      [['tcp', '9', '--to', 'x', '--token', ''], 2, '--token'],
+      [['tcp', '9', '--to', 'x'], 2, '--token is missing'],
+      [['tcp', '9', '--to', 'x', '--token', 't', '--port', '99999'], 2, '--port'],
+      [['tcp', '9', '--to', 'x', '--token', 't', '--dial', 'frob=1'], 2, 'client.connect.frob: unknown key'],
+      [['gopher', '9', '--to', 'x', '--token', 't'], 3, 'no kind named "gopher"; there are tcp']
     ]
-    for (const [args, code, words] of cases) {
-      const outcome = await rystra(['expose', 'tcp', ...args], { cwd })
+    const check = async ([args, code, words]: (typeof cases)[number]): Promise<void> => {
+      const outcome = await rystra(['expose', ...args], { cwd })
       expect(outcome.code, `${args.join(' ')}\n${outcome.err}`).to.equal(code)
       expect(outcome.err, args.join(' ')).to.include(words)
     }
-    const kind = await rystra(['expose', 'gopher', '9', '--to', 'x', '--token', 't'], { cwd })
-    expect(kind.code).to.equal(3)
-    expect(kind.err).to.include('no kind named "gopher"; there are tcp')
+    await Promise.all(cases.map(check))
   })
 
   it('with a configuration: serve and connect of one project work together, TypeScript hooks and all', async () => {

@@ -35,10 +35,11 @@ export const must = async (
   return out
 }
 
-/** What is to be packed is what is built: brings the build up to date, as `npm run build` does. */
-export const build = (): Promise<string> => {
+/** Brings the build up to date, as `npm run build` does: packages are packed as they are built. `npm test` has done it already. */
+export const build = async (): Promise<void> => {
+  if (process.env['RYSTRA_TEST_BUILT'] === '1') return
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
-  return must(process.execPath, [tsc, '-b', 'cli', 'framework/testkit'], checkout)
+  await must(process.execPath, [tsc, '-b', 'cli', 'framework/testkit'], checkout)
 }
 
 /** Folders of the packages that are published. */

@@ -37,7 +37,7 @@ describe('from a checkout, with nothing published and no registry', function () 
     const child = spawn('npx', ['rystra', ...args, '--json'], {
       cwd,
       env: cleanEnv(offline),
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'ignore'],
       detached: true
     })
     children.push(child)

@@ -8,46 +8,49 @@ import { cleanEnv, type Event } from '../command.js'
 import { Folders } from '../folder.js'
 import { build, checkout, must, published } from './built.js'
 
+/** What npm says of a package that it packed. */
+interface Packed {
+  readonly name: string
+  readonly filename: string
+  readonly files: readonly { readonly path: string }[]
+}
+
 /** As published: what is in the tarballs has to be all that is needed, and is told apart from the checkout. */
 describe('packed into tarballs and installed in an empty folder', function () {
   this.timeout(300_000)
   const folders = new Folders()
-  before(build)
-  after(() => folders.clean())
-
-  const pack = async (): Promise<string[]> => {
-    const to = folders.make()
+  let to = ''
+  const tarballOf = ({ filename }: Packed): string => join(to, filename)
+  let packages: readonly Packed[] = []
+  before(async () => {
+    await build()
+    to = folders.make()
     const out = await must(
       'npm',
       ['pack', '--json', '--ignore-scripts', '--pack-destination', to, ...published()],
       checkout
     )
-    return (JSON.parse(out) as { filename: string }[]).map(({ filename }) => join(to, filename))
-  }
+    packages = JSON.parse(out) as Packed[]
+  })
+  after(() => folders.clean())
 
   /**
    * What `npm install` of the tarballs makes, with third parties linked from the checkout, so that no registry is
    * needed. RYSTRA_TEST_REGISTRY=1 has npm do it.
    */
-  const install = async (tarballs: readonly string[], dir: string): Promise<void> => {
+  const install = async (dir: string): Promise<void> => {
     writeFileSync(join(dir, 'package.json'), '{ "private": true }')
     if (process.env['RYSTRA_TEST_REGISTRY'] === '1') {
-      await must('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...tarballs], dir)
+      await must('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages.map(tarballOf)], dir)
       return
     }
     const modules = join(dir, 'node_modules')
-    const dependencies: Record<string, string> = {}
-    for (const tarball of tarballs) {
-      const folder = join(folders.make(), 'x')
-      mkdirSync(folder)
-      await must('tar', ['-xzf', tarball, '-C', folder, '--strip-components=1'], dir)
-      const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-      const target = join(modules, name)
-      mkdirSync(join(target, '..'), { recursive: true })
-      await must('cp', ['-R', folder, target], dir)
-      dependencies[name] = version
+    for (const packed of packages) {
+      const target = join(modules, packed.name)
+      mkdirSync(target, { recursive: true })
+      await must('tar', ['-xzf', tarballOf(packed), '-C', target, '--strip-components=1'], dir)
     }
-    const own = new Set(Object.keys(dependencies))
+    const own = new Set(packages.map(({ name }) => name))
     for (const name of readdirSync(join(checkout, 'node_modules'))) {
       if (name.startsWith('.') || own.has(name) || name === '@rystra') continue
       symlinkSync(join(checkout, 'node_modules', name), join(modules, name))
@@ -58,7 +61,7 @@ describe('packed into tarballs and installed in an empty folder', function () {
 
   it('init, check, a hook, serve and expose work there, and sources are not needed', async () => {
     const dir = folders.make()
-    await install(await pack(), dir)
+    await install(dir)
     const bin = join(dir, 'node_modules/.bin/rystra')
     const rystra = (...args: string[]): Promise<string> => must(process.execPath, [bin, ...args], dir)
 
@@ -91,7 +94,7 @@ describe('packed into tarballs and installed in an empty folder', function () {
     const server = spawn(process.execPath, [bin, 'serve', '--port', '0', '--json'], {
       cwd: dir,
       env: cleanEnv(),
-      stdio: ['ignore', 'pipe', 'inherit']
+      stdio: ['ignore', 'pipe', 'ignore']
     })
     try {
       const [line] = (await once(createInterface({ input: server.stdout }), 'line')) as [string]
@@ -101,7 +104,7 @@ describe('packed into tarballs and installed in an empty folder', function () {
       const client = spawn(
         process.execPath,
         [bin, 'expose', 'tcp', '9', '--to', `127.0.0.1:${listening['port']}`, '--token', token, '--json'],
-        { cwd: folders.make(), env: cleanEnv(), stdio: ['ignore', 'pipe', 'inherit'] }
+        { cwd: folders.make(), env: cleanEnv(), stdio: ['ignore', 'pipe', 'ignore'] }
       )
       try {
         const events: string[] = []
@@ -121,18 +124,16 @@ describe('packed into tarballs and installed in an empty folder', function () {
     expect(server.exitCode).to.equal(0)
   })
 
-  it('each package has what its exports name, and a README', async () => {
-    for (const dir of published()) {
-      const [{ files, name }] = JSON.parse(
-        await must('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', dir], checkout)
-      ) as [{ name: string; files: { path: string }[] }]
+  it('each package has what its exports name, and a README', () => {
+    expect(packages).to.have.length(published().length)
+    for (const [index, { name, files }] of packages.entries()) {
       const paths = files.map(({ path }) => path)
       expect(paths, name).to.include.members(['package.json', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts'])
       expect(
         paths.filter((path) => /\.env|\.spec\.|node_modules/.test(path)),
         name
       ).to.deep.equal([])
-      if (existsSync(join(dir, 'README.md'))) expect(paths, name).to.include('README.md')
+      if (existsSync(join(published()[index] ?? '', 'README.md'))) expect(paths, name).to.include('README.md')
     }
   })
 })
