@@ -1,6 +1,7 @@
 import type { RystraConfig } from '@rystra/config'
-import type { Logger } from '@rystra/model'
+import { type Logger, silentLog } from '@rystra/model'
 import { pino } from 'pino'
+import { LineOutput } from './line-output.js'
 
 /** How the command logs. */
 export interface LogOptions {
@@ -10,7 +11,13 @@ export interface LogOptions {
   readonly level?: string | undefined
   /** Everything, whatever the configuration says. */
   readonly debug?: boolean
+  /** Whether events are told to people elsewhere, so that the log repeats none. */
+  readonly told?: boolean
 }
+
+/** Whether events are told as sentences instead of log lines: to people at a terminal who configured no log. */
+export const toldOnTerminal = (config: RystraConfig['log']): boolean =>
+  process.stdout.isTTY && process.stderr.isTTY && config?.pretty === undefined && (config?.level ?? 'info') === 'info'
 
 const secrets = ['token', 'secret', 'password', 'proof', 'authorization', 'key', 'credentials']
 
@@ -38,23 +45,41 @@ const errorFields =
     return { message, ...(code === undefined ? {} : { code }), ...(debug ? { stack } : {}) }
   }
 
-/** Logs go to stderr: JSON lines, or coloured ones on a terminal. What is called a secret is redacted. */
-export const createLog = async ({ config, level, debug = false }: LogOptions): Promise<Logger> => {
+/**
+ * Logs go to stderr: JSON lines, or coloured ones on a terminal. What is called a secret is redacted. Logging never
+ * throws: lines that cannot be written are counted, and the count is logged later.
+ */
+export const createLog = async ({ config, level, debug = false, told = false }: LogOptions): Promise<Logger> => {
+  const pretty = config?.pretty ?? process.stderr.isTTY === true
+  const format = pretty ? await prettyFormat() : (line: string): string => line
+  const output = new LineOutput(process.stderr, {
+    lostLine: (lost, reason) =>
+      format(
+        `${JSON.stringify({ level: 40, time: Date.now(), lost, reason, msg: 'log lines could not be written' })}\n`
+      )
+  })
   const options = {
     level: debug ? 'trace' : (level ?? config?.level ?? 'info'),
     base: null,
     serializers: { err: errorFields(debug) },
     redact: { paths: redactPaths, censor: '[redacted]' }
   }
-  const pretty = config?.pretty ?? process.stderr.isTTY === true
-  if (!pretty) return pino(options, pino.destination({ dest: 2, sync: true })) as unknown as Logger
-  const { default: prettyStream } = await import('pino-pretty')
-  const stream = prettyStream({
-    destination: 2,
-    sync: true,
+  const log = pino(options, { write: (line: string) => output.write(format(line)) }) as unknown as Logger
+  return told && !debug ? extensionsOnly(log) : log
+}
+
+const prettyFormat = async (): Promise<(line: string) => string> => {
+  const { prettyFactory } = await import('pino-pretty')
+  return prettyFactory({
     colorize: process.stderr.isTTY === true,
     translateTime: 'SYS:HH:MM:ss',
     singleLine: true
-  })
-  return pino(options, stream) as unknown as Logger
+  }) as (line: string) => string
 }
+
+/** Drops warnings of the framework, whose events are told on the terminal; keeps its errors and all of extensions. */
+const extensionsOnly = (log: Logger): Logger => ({
+  ...silentLog,
+  error: log.error.bind(log),
+  child: (fields) => ('extension' in fields ? log.child(fields) : extensionsOnly(log.child(fields)))
+})

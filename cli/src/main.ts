@@ -1,23 +1,25 @@
 import { fileURLToPath } from 'node:url'
+import { flushed } from './line-output.js'
 import { report } from './report.js'
+import { exit } from './terminal.js'
 import { joinTopic, notFound } from './topics.js'
 
 /** The folder of this package, in a checkout and where it is installed. */
 export const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 
-const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
-  new Promise((resolve) => stream.write('', () => resolve()))
-
 /** Runs the command line, and ends the process: what an extension left running does not keep it up. */
 export const main = async (argv: readonly string[]): Promise<void> => {
-  // A reader that went away (`rystra serve --json | head -1`) is no reason to stop serving.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-    })
-  }
-  const args = joinTopic(argv)
   const { run } = await import('@oclif/core/run')
+  await import('@oclif/core/command')
+  // oclif throws what is no EPIPE, out of an event handler.
+  process.stdout.removeAllListeners('error')
+  let failure: NodeJS.ErrnoException | undefined
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // A reader that goes (`rystra check --schema | head -1`) has read what it wanted.
+    if (error.code !== 'EPIPE') failure ??= error
+  })
+  const args = joinTopic(argv)
   try {
     await run(args, { root: packageRoot })
   } catch (error) {
@@ -28,5 +30,6 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     })
   }
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
-  process.exit()
+  if (failure !== undefined) process.exitCode = report(failure, { format: 'text', debug: false })
+  exit()
 }

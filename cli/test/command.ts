@@ -6,7 +6,7 @@ export const bin = fileURLToPath(new URL('../bin/run.js', import.meta.url))
 const tsx = import.meta.resolve('tsx')
 
 /** The command from its sources, which needs no build; with RYSTRA_TEST_BUILT=1 as it was built, which is faster. */
-const nodeArgs = process.env['RYSTRA_TEST_BUILT'] === '1' ? [] : ['--conditions=rystra-source', '--import', tsx]
+export const nodeArgs = process.env['RYSTRA_TEST_BUILT'] === '1' ? [] : ['--conditions=rystra-source', '--import', tsx]
 
 /** An environment in which nothing of the outer npm, of mocha or of a developer's shell is left. */
 export const cleanEnv = (extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
@@ -27,10 +27,16 @@ export interface Outcome {
 export interface SpawnOptions {
   readonly cwd: string
   readonly env?: NodeJS.ProcessEnv
+  /** Descriptor for its stderr, instead of collecting it. */
+  readonly stderr?: number
 }
 
-const start = (args: readonly string[], { cwd, env }: SpawnOptions): ChildProcess =>
-  spawn(process.execPath, [...nodeArgs, bin, ...args], { cwd, env: cleanEnv(env), stdio: ['ignore', 'pipe', 'pipe'] })
+const start = (args: readonly string[], { cwd, env, stderr }: SpawnOptions): ChildProcess =>
+  spawn(process.execPath, [...nodeArgs, bin, ...args], {
+    cwd,
+    env: cleanEnv(env),
+    stdio: ['ignore', 'pipe', stderr ?? 'pipe']
+  })
 
 const collect = (child: ChildProcess): Promise<Outcome> =>
   new Promise((resolve, reject) => {

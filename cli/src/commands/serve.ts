@@ -9,9 +9,9 @@ export default class Serve extends RystraCommand {
 
 With a configuration in this folder (or --config) it runs that. Without one it runs at once: it makes a token and prints the line to run on the machine with the service; visitors' ports may be any from 1024 up, and web visitors come in on one port for all services, by the name of each. Over tls, wss, http2 and quic it makes a certificate of its own, keeps it in ~/.local/state/rystra (or RYSTRA_STATE), and the line has its fingerprint. When it listens on all addresses, the line names the best guess of this machine's address.
 
-With --json, events are on stdout, one object per line: first "listening" (one for each address), then, without a configuration, "join" with the arguments that \`expose\` needs, and "web" with the port of web visitors; then "connected", "disconnected", "published", "unpublished", "refused", "streamOpen", "streamClose", "stopping", "stopped". The log is on stderr.
+With --json, events are on stdout, one object per line: first "listening" (one for each address), then, without a configuration, "join" with the arguments that \`expose\` needs, and "web" with the port of web visitors; then "connected", "disconnected", "published", "unpublished", "refused", "streamOpen", "streamClose", "reloaded", "reloadFailed", "stopping", "stopped", and "lost" with the number of lines that could not be written. The log is on stderr. It stops when the reader of the events has gone.
 
-Ctrl-C stops it in good order: open connections may finish. A second one ends it at once.`
+Ctrl-C stops it in good order: open connections may finish. A second one ends it at once. SIGHUP reads the configuration again.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

@@ -2,10 +2,11 @@ import { type RystraConfig, validateBase } from '@rystra/config'
 import type { RystraError } from '@rystra/model'
 import { formatServer } from '../address.js'
 import { createClient } from '../index.js'
-import { createLog } from '../log.js'
+import { createLog, toldOnTerminal } from '../log.js'
 import { feedClient } from './events.js'
 import { Feed } from './feed.js'
 import { stateFolder } from './state.js'
+import type { StopSignals } from './stop-signals.js'
 import { untilStopped } from './until-stopped.js'
 
 /** How a client is run. */
@@ -15,36 +16,47 @@ export interface RunClientOptions {
   readonly path?: string
   readonly json: boolean
   readonly debug: boolean
-  /** There is a configuration, hence a log that tells people what happens. */
-  readonly brief: boolean
   /** Whether a client of which nothing is published goes on, because some of it may be later. */
   readonly patient: boolean
+  readonly signals: StopSignals
+  /** Reads the configuration again. */
+  readonly reload?: () => Promise<RystraConfig>
 }
 
 /** Runs a client until it is told to stop. Rejects with what it could not start with, or what ended it for good. */
 export const runClient = async (options: RunClientOptions): Promise<void> => {
-  const { dir, path, json, debug, brief, patient } = options
+  const { dir, path, json, debug, patient, signals, reload } = options
   const origin = { dir, ...(path === undefined ? {} : { file: path }) }
   const base = validateBase(options.config, origin)
-  const log = await createLog({ config: base.log, level: brief ? undefined : 'warn', debug })
-  const stateDir = stateFolder(path !== undefined)
+  const configured = path !== undefined
+  const terminal = toldOnTerminal(base.log)
+  const brief = configured && !terminal
+  const log = await createLog({
+    config: base.log,
+    level: configured ? undefined : 'warn',
+    debug,
+    told: !json && !brief
+  })
+  const stateDir = stateFolder(configured)
   const client = await createClient(base, { dir, log, ...(stateDir === undefined ? {} : { stateDir }) })
   const { transport = 'tcp', host = '', port = 0 } = base.client?.connect ?? {}
-  const feed = new Feed(json, brief)
+  const feed = new Feed({ json, brief, streams: !configured })
   feedClient(feed, client, formatServer({ transport, host, port }))
   const refused: { error: RystraError; again: boolean }[] = []
   client.on('refused', ({ what, error, retryIn }) => {
     if (what === 'proxy') refused.push({ error, again: retryIn !== undefined })
   })
-  feed.note(`connecting to ${formatServer({ transport, host, port })} …`)
-  await untilStopped(
-    client,
+  feed.logged(`connecting to ${formatServer({ transport, host, port })} …`)
+  await untilStopped(client, {
     feed,
-    () => {
+    log,
+    signals,
+    started: () => {
       const [first] = refused
       const hopeless = !patient || refused.every(({ again }) => !again)
       if (first !== undefined && client.proxies.length === 0 && hopeless) throw first.error
     },
-    client.closed
-  )
+    ended: client.closed,
+    reload: reload === undefined ? undefined : async () => client.reload(await reload())
+  })
 }

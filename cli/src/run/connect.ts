@@ -1,6 +1,7 @@
-import { loadConfig } from '@rystra/config'
+import { loadConfig, type ResolvedConfig } from '@rystra/config'
 import { RystraError } from '@rystra/model'
 import { runClient } from './client.js'
+import { StopSignals } from './stop-signals.js'
 
 /** What `connect` is told. */
 export interface ConnectOptions {
@@ -13,7 +14,21 @@ export interface ConnectOptions {
 
 /** Runs the client of a configuration until it is told to stop. */
 export const connect = async ({ cwd, config: file, retry, json, debug }: ConnectOptions): Promise<void> => {
+  const signals = new StopSignals()
   const { config, dir, path } = await loadConfig({ cwd, ...(file === undefined ? {} : { file }) })
+  await runClient({
+    config: clientOf(config, path, retry),
+    dir,
+    path,
+    json,
+    debug,
+    patient: retry,
+    signals,
+    reload: async () => clientOf((await loadConfig({ file: path })).config, path, retry)
+  })
+}
+
+const clientOf = (config: ResolvedConfig, path: string, retry: boolean): ResolvedConfig => {
   const { client } = config
   if (client === undefined) {
     throw new RystraError('config.invalid', {
@@ -22,14 +37,5 @@ export const connect = async ({ cwd, config: file, retry, json, debug }: Connect
       hint: 'add it, or run `rystra serve` for the server; without a configuration, use `rystra expose`'
     })
   }
-  const reconnect = retry ? client.reconnect : { ...client.reconnect, attempts: 0 }
-  await runClient({
-    config: { ...config, client: { ...client, reconnect } },
-    dir,
-    path,
-    json,
-    debug,
-    brief: true,
-    patient: retry
-  })
+  return retry ? config : { ...config, client: { ...client, reconnect: { ...client.reconnect, attempts: 0 } } }
 }

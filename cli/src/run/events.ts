@@ -20,7 +20,7 @@ const streamOf = ({ id, proxy, visitor, session }: StreamInfo): object => ({
 
 const opened = (feed: Feed, stream: StreamInfo, shown = true): void => {
   const text = `${stream.proxy.name}  ${formatAddress(stream.visitor)}  connected`
-  feed.detail('streamOpen', streamOf(stream), shown ? text : undefined)
+  feed.detail('streamOpen', streamOf(stream), shown && feed.streams ? text : undefined)
 }
 
 const closed = (feed: Feed, stream: CloseStreamContext, shown = true): void => {
@@ -29,7 +29,7 @@ const closed = (feed: Feed, stream: CloseStreamContext, shown = true): void => {
   feed.detail(
     'streamClose',
     { ...streamOf(stream), bytesToService, bytesToVisitor, duration, reason, ...errorOf(error) },
-    shown
+    shown && feed.streams
       ? `${stream.proxy.name}  ${formatAddress(stream.visitor)}  closed  ${formatBytes(bytesToService)} in, ` +
           `${formatBytes(bytesToVisitor)} out, ${formatDuration(duration)}${how}`
       : undefined
@@ -80,14 +80,14 @@ export const feedClient = (feed: Feed, client: Client, serverName: string): void
   client.on('connected', ({ id, identity, transport, muxer }) => {
     const fields = { server: serverName, identity: identity.id, transport, muxer, session: id }
     feed.event('connected', fields)
-    feed.note(`connected to ${serverName}`)
+    feed.logged(`connected to ${serverName}`)
   })
   client.on('disconnected', ({ id }, error) => {
     feed.event('disconnected', { server: serverName, session: id, ...errorOf(error) })
   })
   client.on('reconnecting', ({ attempt, delay, error }) => {
     feed.event('reconnecting', { server: serverName, attempt, delay, ...errorOf(error) })
-    feed.note(`${error.message}; trying again in ${formatDuration(delay)} (Ctrl-C gives up)`)
+    feed.logged(`${error.message}; trying again in ${formatDuration(delay)} (Ctrl-C gives up)`)
   })
   client.on('published', ({ name, kind, address, spec }) => {
     const { local } = spec as { local?: unknown }
@@ -109,7 +109,7 @@ export const feedClient = (feed: Feed, client: Client, serverName: string): void
     if (what === 'stream') feed.detail('refused', fields, `a stream of ${name} was refused: ${error.message}`)
     else {
       feed.event('refused', fields)
-      feed.note(`${name} was refused: ${error.message}${again}`)
+      feed.logged(`${name} was refused: ${error.message}${again}`)
     }
   })
   // Where requests are told of, the streams they come on say nothing new to people.

@@ -2,6 +2,7 @@ import { parseService } from '../address.js'
 import { type AdHocOptions, adHocConfig, secretField } from './ad-hoc.js'
 import { runClient } from './client.js'
 import { fieldPairs } from './fields.js'
+import { StopSignals } from './stop-signals.js'
 
 /** What `expose` is told. */
 export interface ExposeOptions extends AdHocOptions {
@@ -21,6 +22,7 @@ export interface ExposeOptions extends AdHocOptions {
 
 /** Publishes one service until it is told to stop, without a configuration. */
 export const expose = async (options: ExposeOptions): Promise<void> => {
+  const signals = new StopSignals()
   const { kind, port, host, subdomain, path, secret, set, cwd, json, debug } = options
   const local = parseService(options.service)
   const fields = fieldPairs(set, '--set', 'proxy', ['name', 'kind', 'local', 'port', 'secret'])
@@ -34,5 +36,5 @@ export const expose = async (options: ExposeOptions): Promise<void> => {
     ...fields
   }
   const config = await adHocConfig(options, `kind:${kind}`, { proxies: [entry] })
-  await runClient({ config, dir: cwd, json, debug, brief: false, patient: false })
+  await runClient({ config, dir: cwd, json, debug, patient: false, signals })
 }

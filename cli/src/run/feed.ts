@@ -1,38 +1,75 @@
+import { LineOutput } from '../line-output.js'
+
+/** How a {@link Feed} writes. */
+export interface FeedOptions {
+  /** One JSON object per line, for programs, instead of lines for people. */
+  readonly json: boolean
+  /** For people: only addresses, since the log on stderr has the rest. */
+  readonly brief: boolean
+  /** For people: each stream and request as well. */
+  readonly streams: boolean
+}
+
 /** Tells what happens, on stdout: one JSON object per line for programs, or lines for people. */
 export class Feed {
-  readonly #json: boolean
+  readonly json: boolean
+  /** Whether streams and requests are told to people. */
+  readonly streams: boolean
   readonly #brief: boolean
+  readonly #out: LineOutput
+  readonly #notes: LineOutput
+  #onGone: (() => void) | undefined
+  #gone = false
 
-  /** @param brief For people: only what matters once, since the log on stderr has the rest. */
-  constructor(json: boolean, brief: boolean) {
-    this.#json = json
+  constructor({ json, brief, streams }: FeedOptions) {
+    this.json = json
+    this.streams = streams
     this.#brief = brief
+    this.#out = new LineOutput(process.stdout, {
+      lostLine: (lines, reason) =>
+        json
+          ? `${JSON.stringify({ event: 'lost', lines, reason })}\n`
+          : `… ${lines} ${lines === 1 ? 'line' : 'lines'} could not be written (${reason})\n`,
+      onGone: () => {
+        this.#gone = true
+        this.#onGone?.()
+      }
+    })
+    this.#notes = new LineOutput(process.stderr, { lostLine: () => '' })
+  }
+
+  /** Called when the reader of --json has gone: nothing reads the outcome any more. */
+  set onGone(listener: () => void) {
+    if (!this.json) return
+    this.#onGone = listener
+    if (this.#gone) listener()
   }
 
   /** An event. `text` is what people get to read; nothing when it says nothing new to them. */
   event(event: string, fields: object, text?: string): void {
-    if (this.#json) this.#line(JSON.stringify({ event, ...fields }))
-    else if (text !== undefined) this.#line(text)
+    if (this.json) this.#out.write(`${JSON.stringify({ event, ...fields })}\n`)
+    else if (text !== undefined) this.#out.write(`${text}\n`)
   }
 
   /** An event of many, with the time before it for people. */
   detail(event: string, fields: object, text?: string): void {
-    if (this.#json) this.#line(JSON.stringify({ event, ...fields }))
+    if (this.json) this.event(event, fields)
     else if (text !== undefined) this.summary(text)
   }
 
   /** For people only, among the details. */
   summary(text: string): void {
-    if (!this.#json && !this.#brief) this.#line(`${new Date().toTimeString().slice(0, 8)}  ${text}`)
+    if (!this.json && !this.#brief) this.#out.write(`${new Date().toTimeString().slice(0, 8)}  ${text}\n`)
   }
 
   /** For people only, and not part of the outcome: to stderr. */
   note(text: string): void {
-    if (!this.#json) process.stderr.write(`${text}\n`)
+    if (!this.json) this.#notes.write(`${text}\n`)
   }
 
-  #line(text: string): void {
-    process.stdout.write(`${text}\n`)
+  /** A note of what the log has as well, where there is one. */
+  logged(text: string): void {
+    if (!this.#brief) this.note(text)
   }
 }
 

@@ -41,7 +41,7 @@ export const feedRequests = (feed: Feed, client: Client, colour: boolean): void 
   let more = 0
   let timer: NodeJS.Timeout | undefined
   const turn = (): void => {
-    if (more > 0) feed.summary(`… and ${more} more ${more === 1 ? 'request' : 'requests'}`)
+    if (more > 0 && feed.streams) feed.summary(`… and ${more} more ${more === 1 ? 'request' : 'requests'}`)
     timer = undefined
     lines = 0
     more = 0
@@ -51,7 +51,7 @@ export const feedRequests = (feed: Feed, client: Client, colour: boolean): void 
     if (line === undefined) return
     if (timer === undefined) timer = setTimeout(turn, 1000).unref()
     more += number(here.notice['lost'])
-    const shown = lines < LINES
+    const shown = feed.streams && lines < LINES
     if (shown) lines += 1
     else more += 1
     feed.detail('request', { name: here.proxy.name, ...here.notice }, shown ? line : undefined)

@@ -4,12 +4,13 @@ import type { Listening, Server } from '@rystra/server'
 import { defaultPort, defaultTransport, formatAddress, formatServer } from '../address.js'
 import { createServer } from '../index.js'
 import { freshToken } from '../init/token.js'
-import { createLog } from '../log.js'
+import { createLog, toldOnTerminal } from '../log.js'
 import { packagesFor } from './convention.js'
 import { dialable } from './dialable.js'
 import { feedServer } from './events.js'
 import { Feed } from './feed.js'
 import { quickKinds, type Web } from './quick-kinds.js'
+import { StopSignals } from './stop-signals.js'
 import { stateFolder } from './state.js'
 import { givenToken, tokenEntry } from './token.js'
 import { untilStopped } from './until-stopped.js'
@@ -149,17 +150,26 @@ const tellStarted = (feed: Feed, server: Server, { token, web }: Prepared): void
 
 /** Runs a server until it is told to stop. Rejects with what it could not start with. */
 export const serve = async (options: ServeOptions): Promise<void> => {
+  const { json, debug } = options
+  const signals = new StopSignals()
   const loaded = await find(options)
   const prepared = loaded === undefined ? await quick(options) : configured(loaded, options)
   const { config, dir } = prepared
-  const log = await createLog({
-    config: config.log,
-    level: loaded === undefined ? 'warn' : undefined,
-    debug: options.debug
-  })
+  const brief = loaded !== undefined && !toldOnTerminal(config.log)
+  const level = loaded === undefined ? 'warn' : undefined
+  const log = await createLog({ config: config.log, level, debug, told: !json && !brief })
   const stateDir = stateFolder(loaded !== undefined)
   const server = await createServer(config, { dir, log, ...(stateDir === undefined ? {} : { stateDir }) })
-  const feed = new Feed(options.json, loaded !== undefined)
+  const feed = new Feed({ json, brief, streams: loaded === undefined })
   feedServer(feed, server)
-  await untilStopped(server, feed, () => tellStarted(feed, server, prepared))
+  await untilStopped(server, {
+    feed,
+    log,
+    signals,
+    started: () => tellStarted(feed, server, prepared),
+    reload:
+      loaded === undefined
+        ? undefined
+        : async () => server.reload(configured(await loadConfig({ file: loaded.path }), options).config)
+  })
 }

@@ -1,5 +1,7 @@
-import { isRystraError } from '@rystra/model'
+import { isRystraError, type Logger, toRystraError } from '@rystra/model'
+import { errorJson } from '../report.js'
 import type { Feed } from './feed.js'
+import type { StopSignals } from './stop-signals.js'
 
 /** A server or a client. */
 export interface Running {
@@ -8,64 +10,86 @@ export interface Running {
   stop(options?: { drain?: number }): Promise<void>
 }
 
-/** What a shell expects after Ctrl-C, and after a kill. */
-const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
-
-/** Milliseconds in which a second signal is the first once more: `npx` passes on what the terminal has sent to us as well. */
-const echo = 300
+/** How {@link untilStopped} runs something. */
+export interface RunOptions {
+  readonly feed: Feed
+  readonly log: Logger
+  readonly signals: StopSignals
+  /** Called after the start. What it throws ends the command. */
+  readonly started: () => void
+  /** Settles when it has ended by itself. @default never */
+  readonly ended?: Promise<void>
+  /** Reads the configuration again. @default there is none */
+  readonly reload?: (() => Promise<unknown>) | undefined
+}
 
 /**
- * Starts it, calls `started`, and waits until a signal stops it or `ended` settles. The first SIGINT or SIGTERM drains
- * and resolves; the second ends the process at once. Rejects with what a start failed with, or what ended it.
+ * Starts it, and waits until a signal stops it or `ended` settles. The first SIGINT or SIGTERM drains and resolves; the
+ * second ends the process at once. Rejects with what a start failed with, or what ended it.
  */
-export const untilStopped = async (
-  running: Running,
-  feed: Feed,
-  started: () => void,
-  ended: Promise<void> = new Promise(() => {})
-): Promise<void> => {
-  let asked = 0
-  let stopped: () => void = () => {}
-  let failed: (error: Error) => void = () => {}
-  const done = new Promise<void>((resolve, reject) => {
-    stopped = resolve
-    failed = reject
-  })
-  // It may fail before anybody waits for it.
-  done.catch(() => {})
+export const untilStopped = async (running: Running, options: RunOptions): Promise<void> => {
+  const { feed, log, signals, started, ended = new Promise<void>(() => {}), reload } = options
+  const { promise: done, resolve: stopped, reject: failed } = deferred()
   let up = false
-  const onSignal = (name: 'SIGINT' | 'SIGTERM'): void => {
-    const now = performance.now()
-    if (asked > 0 && now - asked < echo) return
-    if (asked > 0) process.exit(exitCodes[name])
-    asked = now
-    const { streams } = running
-    const wait = streams === 0 ? '' : `; ${streams} open ${streams === 1 ? 'connection' : 'connections'} may finish`
-    feed.event('stopping', { streams })
-    feed.note(`stopping${wait}${streams === 0 ? '' : ' (Ctrl-C again ends at once)'}`)
-    void running.stop(up ? {} : { drain: 0 }).then(stopped, failed)
-  }
-  const interrupt = (): void => onSignal('SIGINT')
-  const terminate = (): void => onSignal('SIGTERM')
-  process.on('SIGINT', interrupt)
-  process.on('SIGTERM', terminate)
+  let asked = false
+  signals.attach({
+    stop: (reason) => {
+      asked = true
+      const { streams } = running
+      const wait = streams === 0 ? '' : `; ${streams} open ${streams === 1 ? 'connection' : 'connections'} may finish`
+      feed.event('stopping', { streams, ...(reason === undefined ? {} : { reason }) })
+      feed.note(
+        `stopping${reason === undefined ? '' : `: ${reason}`}${wait}${streams === 0 ? '' : ' (Ctrl-C again ends at once)'}`
+      )
+      void running.stop(up ? {} : { drain: 0 }).then(stopped, failed)
+    },
+    reload: reload === undefined ? undefined : () => void tellReload(feed, log, reload)
+  })
+  feed.onGone = () => signals.stop('SIGTERM', 'the reader of --json is gone')
+  // Node ends a process in which only promises are left to settle, with code 13 and without a word.
+  const alive = setInterval(() => {}, 2 ** 30)
   try {
     try {
       await running.start()
       up = true
     } catch (error) {
       // Given up by the signal: not a failure.
-      if (asked > 0 && isRystraError(error)) return await done
+      if (asked && isRystraError(error)) return await done
       throw error
     }
-    if (asked === 0) started()
-    await Promise.race([done, ended.then(() => (asked > 0 ? done : undefined))])
+    if (!asked) started()
+    await Promise.race([done, ended.then(() => (asked ? done : undefined))])
   } catch (error) {
     await running.stop({ drain: 0 })
     throw error
   } finally {
-    process.removeListener('SIGINT', interrupt)
-    process.removeListener('SIGTERM', terminate)
+    clearInterval(alive)
   }
   feed.event('stopped', {})
+}
+
+const tellReload = async (feed: Feed, log: Logger, reload: () => Promise<unknown>): Promise<void> => {
+  try {
+    await reload()
+    feed.event('reloaded', {})
+    log.info('configuration reloaded')
+    feed.logged('configuration reloaded')
+  } catch (error) {
+    const { code, message } = errorJson(toRystraError(error))
+    feed.event('reloadFailed', { code, message })
+    log.warn({ err: error }, 'the configuration was not reloaded, the present one stays in effect')
+    feed.logged(`the configuration was not reloaded, the present one stays in effect: ${message}`)
+  }
+}
+
+const deferred = (): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } => {
+  let resolve: () => void = () => {}
+  let reject: (error: Error) => void = () => {}
+  const promise = new Promise<void>((onDone, onError) => {
+    resolve = onDone
+    reject = onError
+  })
+  // It may fail before it is awaited.
+  promise.catch(() => {})
+  return { promise, resolve, reject }
 }

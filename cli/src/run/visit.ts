@@ -1,6 +1,7 @@
 import { type AdHocOptions, adHocConfig, secretField } from './ad-hoc.js'
 import { runClient } from './client.js'
 import { fieldPairs } from './fields.js'
+import { StopSignals } from './stop-signals.js'
 
 /** What `visit` is told. */
 export interface VisitOptions extends AdHocOptions {
@@ -16,9 +17,10 @@ export interface VisitOptions extends AdHocOptions {
 
 /** Opens a port of this machine to a service of another client until it is told to stop, without a configuration. */
 export const visit = async (options: VisitOptions): Promise<void> => {
+  const signals = new StopSignals()
   const { name, bind, secret, set, cwd, json, debug } = options
   const fields = fieldPairs(set, '--set', 'visitor', ['name', 'kind', 'of', 'bind', 'secret'])
   const entry = { name, kind: 'private', of: name, bind, ...secretField(secret), ...fields }
   const config = await adHocConfig(options, 'kind:private', { visitors: [entry] })
-  await runClient({ config, dir: cwd, json, debug, brief: false, patient: false })
+  await runClient({ config, dir: cwd, json, debug, patient: false, signals })
 }

@@ -42,3 +42,16 @@ export const within = <T>(clock: Clock, ms: number, promise: PromiseLike<T>, lat
       }
     )
   })
+
+/**
+ * Keeps the process up until `promise` settles: timers of a clock do not, and Node ends a process that only waits for a
+ * promise, with code 13 and without a message.
+ */
+export const keepAlive = async <T>(promise: Promise<T>): Promise<T> => {
+  const timer = setInterval(() => {}, longest)
+  try {
+    return await promise
+  } finally {
+    clearInterval(timer)
+  }
+}

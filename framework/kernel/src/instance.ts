@@ -11,7 +11,7 @@ import {
   toRystraError
 } from '@rystra/plugin'
 import { capabilityOf } from './capabilities.js'
-import { within } from './clock.js'
+import { keepAlive, within } from './clock.js'
 import { clone } from './options/validate.js'
 import { SetupRecord } from './record.js'
 import type { GenerationRegistries } from './registry.js'
@@ -119,7 +119,7 @@ export class Instance {
     const { clock, startTimeout } = this.#host
     try {
       const late = () => new Error(`it has not started within ${startTimeout} ms`)
-      await within(clock, startTimeout, Promise.resolve(this.#lifecycle.start?.()), late)
+      await keepAlive(within(clock, startTimeout, Promise.resolve(this.#lifecycle.start?.()), late))
     } catch (error) {
       const detail = `${this.name}: ${error instanceof Error ? error.message : String(error)}`
       throw toRystraError(error, 'extension.start-failed', { detail })
@@ -136,7 +136,7 @@ export class Instance {
     const { clock, log, stopTimeout } = this.#host
     try {
       const late = () => new Error(`it has not stopped within ${stopTimeout} ms`)
-      await within(clock, stopTimeout, Promise.resolve(this.#lifecycle.stop?.()), late)
+      await keepAlive(within(clock, stopTimeout, Promise.resolve(this.#lifecycle.stop?.()), late))
     } catch (error) {
       log.error({ err: error, extension: this.name }, 'an extension failed to stop')
     }

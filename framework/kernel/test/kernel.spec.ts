@@ -150,10 +150,15 @@ describe('start', () => {
   it('gives up an extension that does not start in time', async () => {
     const hung = extension('hung', () => ({ start: () => new Promise<void>(() => {}) }))
     const { kernel, clock } = await provisioned([hung()], { startTimeout: 100 })
+    // Counts the timers that keep the process up: without one Node would end it with 13.
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    const before = timers()
     const started = kernel.start()
     await settle()
+    expect(timers()).equal(before + 1)
     clock.pass(100)
     const error = await failure(started, 'extension.start-failed')
+    expect(timers()).equal(before)
     expect(error.detail).equal('hung: it has not started within 100 ms')
   })
 

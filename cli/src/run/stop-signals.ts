@@ -1,0 +1,75 @@
+import { exit, hasTerminal, startedOnTerminal } from '../terminal.js'
+
+/** Signals that end the command. */
+type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
+
+/** What a shell expects of a process that a signal ended. */
+const exitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
+
+/** A second signal within this time is the first once more: `npx` passes on what the terminal has sent to us as well. */
+const ECHO_MS = 300
+
+const PARENT_CHECK_MS = 500
+
+/** What a command does on signals. */
+export interface SignalHandlers {
+  /** The first SIGINT or SIGTERM; the next ends the process. `reason` is set when it was none of these two. */
+  stop(reason?: string): void
+  /** SIGHUP, where there is a configuration to read again. */
+  readonly reload?: (() => void) | undefined
+}
+
+/**
+ * Handles signals from its making on: as process 1 of a container a process ignores each signal that it does not handle.
+ * Until {@link attach} a signal ends the process.
+ *
+ * SIGHUP reloads, where there is something to reload; else it is ignored without a terminal, as after `nohup`, which
+ * Node does not pass on; else it stops. From a terminal that is gone it always stops.
+ */
+export class StopSignals {
+  readonly #parent = process.ppid
+  #watch: NodeJS.Timeout | undefined
+  #handlers: SignalHandlers | undefined
+  #asked: number | undefined
+
+  constructor() {
+    process.on('SIGINT', this.#interrupt)
+    process.on('SIGTERM', this.#terminate)
+    process.on('SIGHUP', this.#hangUp)
+    // npm hands SIGTERM to a shell that dies without passing it on, which would leave this process behind.
+    if (process.env['npm_lifecycle_event'] !== undefined && this.#parent > 1)
+      this.#watch = setInterval(() => {
+        if (process.ppid !== this.#parent) this.stop('SIGTERM', 'the npm that started it is gone')
+      }, PARENT_CHECK_MS).unref()
+  }
+
+  attach(handlers: SignalHandlers): void {
+    this.#handlers = handlers
+  }
+
+  /** Stops as a signal does. */
+  stop(signal: StopSignal, reason?: string): void {
+    const now = performance.now()
+    if (this.#asked !== undefined && now - this.#asked < ECHO_MS) return
+    const handlers = this.#asked === undefined ? this.#handlers : undefined
+    if (handlers === undefined) exit(exitCodes[signal])
+    this.#asked = now
+    clearInterval(this.#watch)
+    handlers?.stop(reason)
+  }
+
+  close(): void {
+    clearInterval(this.#watch)
+    process.off('SIGINT', this.#interrupt)
+    process.off('SIGTERM', this.#terminate)
+    process.off('SIGHUP', this.#hangUp)
+  }
+
+  readonly #interrupt = (): void => this.stop('SIGINT')
+  readonly #terminate = (): void => this.stop('SIGTERM')
+  readonly #hangUp = (): void => {
+    if (startedOnTerminal && !hasTerminal()) this.stop('SIGHUP', 'the terminal is gone')
+    else if (this.#handlers?.reload !== undefined) this.#handlers.reload()
+    else if (startedOnTerminal) this.stop('SIGHUP', 'hangup')
+  }
+}

@@ -1,0 +1,152 @@
+import { expect } from 'chai'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, existsSync, openSync, readFileSync, watch, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { bin, cleanEnv, nodeArgs, Running } from './command.js'
+import { Folders } from './folder.js'
+
+const project = `extensions:
+  - use: '@rystra/auth-token'
+    options: { token: a-token-of-the-test }
+server:
+  listen: [{ host: 127.0.0.1, port: 0 }]
+  publish: { host: 127.0.0.1 }
+`
+
+/** Makes an event of the server: a peer that does not speak the protocol is refused. */
+const disturb = async (port: unknown): Promise<void> => {
+  const socket = net.connect({ host: '127.0.0.1', port: Number(port) })
+  socket
+    .on('error', () => {})
+    .resume()
+    .end('GET / HTTP/1.0\r\n\r\n')
+  await once(socket, 'close')
+}
+
+describe('what happens around a command', function () {
+  this.timeout(60_000)
+  const folders = new Folders()
+  const running: Running[] = []
+
+  const serve = (
+    cwd = folders.make(),
+    more = ['--http-port', '0'],
+    options: { stderr?: number; env?: NodeJS.ProcessEnv } = {}
+  ): Running => {
+    const server = new Running(['serve', '--host', '127.0.0.1', '--port', '0', '--json', ...more], { cwd, ...options })
+    running.push(server)
+    return server
+  }
+
+  afterEach(async () => {
+    for (const one of running.splice(0)) {
+      one.child.kill('SIGKILL')
+      await one.done
+    }
+    folders.clean()
+  })
+
+  it('a log on a full disk does not end a server, nor does SIGHUP without a terminal, as under nohup', async () => {
+    const full = openSync('/dev/full', 'w')
+    const server = serve(folders.make(), undefined, { stderr: full })
+    closeSync(full)
+    const { port } = await server.event('listening')
+    server.child.kill('SIGHUP')
+    for (let i = 1; i <= 3; i++) {
+      await disturb(port)
+      await server.event('refused', () => server.events.filter(({ event }) => event === 'refused').length === i)
+    }
+    expect((await server.signal('SIGTERM')).code).to.equal(0)
+  })
+
+  it('a reader of --json that goes ends the command in good order', async () => {
+    const server = serve()
+    const { port } = await server.event('listening')
+    server.child.stdout?.destroy()
+    // The second write at the latest meets the closed pipe.
+    await disturb(port).catch(() => {})
+    await disturb(port).catch(() => {})
+    expect((await server.done).code).to.equal(0)
+  })
+
+  it('a result that cannot be written is an error, not a success', async () => {
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, [...nodeArgs, bin, 'plugins:list'], {
+      cwd: folders.make(),
+      env: cleanEnv(),
+      stdio: ['ignore', full, 'pipe']
+    })
+    closeSync(full)
+    let err = ''
+    child.stderr?.on('data', (chunk) => {
+      err += String(chunk)
+    })
+    const [code] = await once(child, 'close')
+    expect(code).to.equal(1)
+    expect(err).to.include('file.failed').and.include('ENOSPC')
+  })
+
+  it('SIGHUP reads the configuration again; one that is wrong changes nothing', async () => {
+    const cwd = folders.make({ 'rystra.config.yaml': project })
+    const server = serve(cwd, [])
+    const { port } = await server.event('listening')
+    server.child.kill('SIGHUP')
+    await server.event('reloaded')
+    writeFileSync(join(cwd, 'rystra.config.yaml'), `${project}bad: [\n`)
+    server.child.kill('SIGHUP')
+    expect(await server.event('reloadFailed')).to.include({ code: 'config.syntax' })
+    await disturb(port)
+    await server.event('refused')
+    expect((await server.signal('SIGTERM')).code).to.equal(0)
+  })
+
+  it('the end of the npm that started it ends it in good order', async () => {
+    // As npm does: a shell in between, which gets the signal and does not pass it on.
+    const flags = ['--host', '127.0.0.1', '--port', '0', '--http-port', '0', '--json']
+    const command = [process.execPath, ...nodeArgs, bin, 'serve', ...flags]
+    const env = cleanEnv({ npm_lifecycle_event: 'npx' })
+    const shell = spawn('sh', ['-c', '"$@"; exit 0', 'sh', ...command], { cwd: folders.make(), env })
+    let out = ''
+    shell.stdout.on('data', (chunk) => {
+      out += String(chunk)
+      if (out.includes('"join"')) shell.kill('SIGTERM')
+    })
+    await once(shell.stdout, 'end')
+    expect(out).to.include('"stopping"').and.include('the npm that started it is gone').and.include('"stopped"')
+  })
+
+  it('the line of the guide keeps it running, and SIGTERM ends it in good order', async () => {
+    const page = readFileSync(fileURLToPath(new URL('../../docs/guide/getting-started.md', import.meta.url)), 'utf8')
+    const line = /^nohup .*&$/m.exec(page)?.[0] ?? ''
+    const command = [process.execPath, ...nodeArgs, bin].map((word) => `'${word}'`).join(' ')
+    const cwd = folders.make({ 'rystra.config.yaml': project })
+    const script = `${line.replace('node_modules/.bin/rystra', command)} echo $!; wait $!; echo code $?`
+    const shell = spawn('sh', ['-c', script], { cwd, env: cleanEnv(), detached: true })
+    let out = ''
+    shell.stdout.on('data', (chunk) => {
+      out += String(chunk)
+    })
+    const log = join(cwd, 'rystra.log')
+    const seen = async (text: string): Promise<void> => {
+      const watcher = watch(cwd)
+      while (!existsSync(log) || !readFileSync(log, 'utf8').includes(text)) await once(watcher, 'change')
+      watcher.close()
+    }
+    await seen('Listening')
+    const pid = Number.parseInt(out, 10)
+    process.kill(pid, 'SIGHUP')
+    await seen('reloaded')
+    process.kill(pid, 'SIGTERM')
+    await once(shell, 'close')
+    expect(out).to.match(/code 0$/m)
+  })
+
+  it('standard streams that are closed from the start do not matter', async () => {
+    const command = [process.execPath, ...nodeArgs, bin, 'plugins:list']
+    const shell = spawn('sh', ['-c', '"$@" <&- >&- 2>&-', 'sh', ...command], { cwd: folders.make(), env: cleanEnv() })
+    expect((await once(shell, 'close'))[0]).to.equal(0)
+  })
+})
