@@ -118,7 +118,7 @@ describe('the log of requests', () => {
   it('counts what people cannot follow, and tells programs all of it', async () => {
     const told = (json: boolean): { lines: string[]; client: EventEmitter } => {
       const lines: string[] = []
-      const feed = new Feed(json, false)
+      const feed = new Feed({ json: false, brief: false, streams: true })
       feed.detail = (_event, _fields, line) => void (json || line !== undefined ? lines.push(line ?? '') : undefined)
       feed.summary = (line) => void lines.push(line)
       const client = new EventEmitter()
