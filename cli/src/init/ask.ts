@@ -50,7 +50,11 @@ const roleNames: Readonly<Record<Role, string>> = {
 
 /** Asks, on a terminal, what was not said. Rejects with `usage.invalid` on Ctrl-C. */
 export const ask = async (said: Said): Promise<{ plan: Plan; token: string | undefined }> => {
-  const { input, password, select } = await import('@inquirer/prompts')
+  const [{ default: input }, { default: password }, { default: select }] = await Promise.all([
+    import('@inquirer/input'),
+    import('@inquirer/password'),
+    import('@inquirer/select')
+  ])
   try {
     const role =
       said.role ??
