@@ -120,6 +120,24 @@ export const errorTable = {
   'stream.no-visits': row('there is nothing to visit under this name, or not for this client', 'stream', false, 6, 'check `of`, `secret` and the list `allow` of the proxy'),
   'stream.unknown-proxy': row('the stream is for a proxy that this client does not have', 'stream', false, 6, 'register the proxy again'),
 
+  'channel.unknown': row('no handler for this channel', 'stream', false, 6, 'add the extension that handles it on the side named'),
+  'channel.refused': row('the channel was refused', 'stream', false, 6, 'see the reason'),
+  'channel.limit': row('too many channels', 'stream', true, 6, 'close some, or raise the limit'),
+
+  'rpc.unknown': row('no handler for this name', 'stream', false, 6, 'check the name, and that the peer has the service'),
+  'rpc.invalid': row('the data does not fit its type', 'stream', false, 2, 'change the value at the path named'),
+  'rpc.handler': row('the handler failed', 'stream', false, 1, 'see the log of the peer'),
+  'rpc.denied': row('the call is not allowed', 'stream', false, 6, 'add a rule that allows it'),
+  'rpc.busy': row('the peer takes no more calls now', 'stream', true, 6, 'try again after the time named, or raise the limit'),
+  'rpc.deadline': row('the deadline of the call has passed', 'stream', true, 1, 'allow more time, or look at what the handler waits for'),
+  'rpc.cancelled': row('the call was cancelled', 'stream', false, 1, 'its caller gave it up'),
+  'rpc.lost': row('the session was lost while the call was in flight', 'stream', true, 4, 'ask again, or declare the call idempotent'),
+  'rpc.closing': row('the peer takes no new calls, it is closing', 'stream', true, 4, 'ask again: the session is dialed again by itself'),
+  'rpc.unavailable': row('the peer has no RPC session', 'stream', true, 6, 'check that the peer is connected and has RPC enabled'),
+  'rpc.too-large': row('the message is larger than allowed', 'stream', false, 2, 'send it as a stream, or raise maxMessageBytes'),
+  'rpc.protocol': row('the peer broke the rules of RPC frames', 'session', false, 4, 'update both ends; report it if that does not help'),
+  'rpc.reset': row('the stream was reset', 'stream', true, 1, 'the peer gave it up; see the detail'),
+
   'mux.protocol': row('the other side broke the rules of the muxer', 'session', true, 4, 'check that both ends use the same muxer'),
   'mux.closed': row('the link is closed', 'session', true, 4, 'it is dialed again by itself'),
 

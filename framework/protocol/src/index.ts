@@ -4,6 +4,7 @@ export { ClientHandshake, type ClientRequest, type Offer } from './client-handsh
 export { encode, streamReadyFrame } from './codec.js'
 export * from './data-link.js'
 export { FrameDecoder } from './decoder.js'
+export { type GuardRules, guard } from './guard.js'
 export * from './limits.js'
 export * from './messages.js'
 export * from './negotiation.js'

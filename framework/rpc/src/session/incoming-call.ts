@@ -1,0 +1,67 @@
+import { rpcError } from '../error.js'
+import type { Metadata } from '../frame/metadata.js'
+import type { RpcSession } from './session.js'
+
+const none: Metadata = Object.freeze(Object.create(null))
+
+/** What a handler knows of the call besides its data. */
+export class IncomingCall {
+  readonly id: number
+  readonly name: string
+  readonly session: RpcSession
+  readonly metadata: Metadata
+  /** When it came, by `performance.now()`. */
+  readonly since: number
+  readonly #left: number
+  #abort: AbortController | undefined
+  #timer: NodeJS.Timeout | undefined
+  #over = false
+  #reason: Error | undefined
+
+  constructor(id: number, name: string, session: RpcSession, metadata: Metadata | undefined, left: number) {
+    this.id = id
+    this.name = name
+    this.session = session
+    this.metadata = metadata ?? none
+    this.since = performance.now()
+    this.#left = left
+  }
+
+  /** Milliseconds that are left to the caller; `undefined` when it waits for as long as it takes. Pass it on to further calls. */
+  get deadline(): number | undefined {
+    return this.#left === 0 ? undefined : Math.max(0, this.since + this.#left - performance.now())
+  }
+
+  /** Aborted when the caller gives up, its deadline passes, or the session is lost. The reason is an {@link RpcError}. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      const left = this.deadline
+      if (this.#over) this.#abort.abort(this.#reason ?? rpcError('rpc.cancelled', 'the call is over'))
+      else if (left !== undefined) {
+        this.#timer = setTimeout(() => this.#abort?.abort(rpcError('rpc.deadline')), Math.min(left, 0x7fff_ffff))
+        this.#timer.unref()
+      }
+    }
+    return this.#abort.signal
+  }
+
+  /** Whether the caller still waits. */
+  get open(): boolean {
+    return !this.#over
+  }
+
+  /** @internal The caller does not wait any more. */
+  cancel(reason: Error): void {
+    if (this.#over) return
+    this.#reason = reason
+    this.finish()
+    this.#abort?.abort(reason)
+  }
+
+  /** @internal It was answered. */
+  finish(): void {
+    this.#over = true
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+  }
+}

@@ -1,0 +1,229 @@
+import { rpcError, type RpcError, toRpcError } from '../error.js'
+import { type RpcMessage, runSteps } from '../middleware/middleware.js'
+import type { Listener, Route } from '../router/router.js'
+import type { Connection } from './connection.js'
+import { IncomingCall } from './incoming-call.js'
+import type { Received } from './received.js'
+import type { RpcSession } from './session.js'
+import type { RpcSettings } from './settings.js'
+
+/** Requests and events that the other side sent on one connection, until they are done with. */
+export class Incoming {
+  readonly #session: RpcSession
+  readonly #connection: Connection
+  readonly #settings: RpcSettings
+  readonly #calls = new Map<number, IncomingCall>()
+  #closing = false
+
+  constructor(session: RpcSession, connection: Connection, settings: RpcSettings) {
+    this.#session = session
+    this.#connection = connection
+    this.#settings = settings
+  }
+
+  /** Requests that are not answered yet. */
+  get size(): number {
+    return this.#calls.size
+  }
+
+  /** New requests are refused from now on. */
+  close(): void {
+    this.#closing = true
+  }
+
+  request(received: Received): void {
+    const { id, name } = received
+    if (this.#calls.has(id)) throw rpcError('rpc.protocol', `id ${id} is in use`)
+    const { send } = this.#connection
+    if (this.#closing) {
+      send.error(id, rpcError('rpc.closing'))
+      return
+    }
+    if (this.#calls.size >= this.#settings.maxCalls) {
+      send.error(id, rpcError('rpc.busy', `${this.#settings.maxCalls} calls at once`))
+      return
+    }
+    const call = new IncomingCall(id, name, this.#session, received.metadata, received.deadline)
+    try {
+      const data = received.decode()
+      this.#calls.set(id, call)
+      if (this.#settings.inbound.length === 0) this.#handle(call, data)
+      else this.#pass(call, data, received.bytes)
+    } catch (error) {
+      this.#fail(call, error)
+    }
+  }
+
+  /** Runs the middleware, then the handler. */
+  #pass(call: IncomingCall, data: unknown, bytes: number): void {
+    const { id, name, metadata } = call
+    const passed = runSteps(
+      this.#settings.inbound,
+      { kind: 'request', id, name, metadata, data, bytes, call },
+      this.#session
+    )
+    if (passed instanceof Promise)
+      passed.then((late) => this.#passed(call, late)).catch((error) => this.#fail(call, error))
+    else this.#passed(call, passed)
+  }
+
+  #passed(call: IncomingCall, message: RpcMessage | undefined): void {
+    if (message === undefined) this.#drop(call)
+    else this.#handle(call, message.data)
+  }
+
+  #drop(call: IncomingCall): void {
+    this.#over(call, 'dropped')
+  }
+
+  #handle(call: IncomingCall, data: unknown): void {
+    const route = this.#session.router.findHandler(call.name)
+    if (route === undefined) {
+      this.#fail(call, rpcError('rpc.unknown', call.name))
+      return
+    }
+    route.check?.(data)
+    const answer = route.fn(this.#session, data, call)
+    if (typeof (answer as Promise<unknown> | undefined)?.then !== 'function') {
+      this.#answer(call, answer)
+      return
+    }
+    ;(answer as Promise<unknown>).then(
+      (value) => this.#answer(call, value),
+      (error) => this.#fail(call, error)
+    )
+  }
+
+  #answer(call: IncomingCall, value: unknown): void {
+    if (this.#settings.outbound.length === 0) {
+      this.#respond(call, value)
+      return
+    }
+    const { id, name } = call
+    try {
+      const message: RpcMessage = { kind: 'response', id, name, metadata: {}, data: value, bytes: 0 }
+      const passed = runSteps(this.#settings.outbound, message, this.#session)
+      if (passed instanceof Promise) {
+        passed.then((late) => this.#respondWith(call, late)).catch((error) => this.#sendError(call, error))
+      } else this.#respondWith(call, passed)
+    } catch (error) {
+      this.#sendError(call, error)
+    }
+  }
+
+  #respondWith(call: IncomingCall, message: RpcMessage | undefined): void {
+    if (message === undefined) this.#drop(call)
+    else this.#respond(call, message.data, message.metadata)
+  }
+
+  #respond(call: IncomingCall, value: unknown, metadata?: RpcMessage['metadata']): void {
+    const { open } = call
+    if (!this.#over(call, 'ok') || !open) return
+    try {
+      this.#connection.send.response(call.id, value, metadata)
+    } catch (error) {
+      this.#settings.log.warn({ err: error, call: call.name }, 'an answer cannot be sent')
+      this.#connection.send.error(call.id, toRpcError(error))
+    }
+  }
+
+  /** What a handler threw. Middleware sees it on its way out. */
+  #fail(call: IncomingCall, thrown: unknown): void {
+    const error = toRpcError(thrown)
+    const { outbound, log } = this.#settings
+    if (error.code === 'rpc.handler') log.warn({ err: error.cause, call: call.name }, 'a handler failed')
+    if (outbound.length === 0) {
+      this.#sendError(call, error)
+      return
+    }
+    try {
+      const { id, name } = call
+      const message: RpcMessage = { kind: 'error', id, name, metadata: {}, data: error.data, error, bytes: 0 }
+      const passed = runSteps(outbound, message, this.#session)
+      if (passed instanceof Promise) {
+        passed.then((late) => this.#sendError(call, late?.error ?? error)).catch(() => this.#sendError(call, error))
+      } else this.#sendError(call, passed?.error ?? error)
+    } catch {
+      this.#sendError(call, error)
+    }
+  }
+
+  #sendError(call: IncomingCall, thrown: unknown): void {
+    const error: RpcError = toRpcError(thrown)
+    const { open } = call
+    this.#over(call, error.code)
+    if (open && !this.#connection.closed) this.#connection.send.error(call.id, error)
+  }
+
+  /** Answers whether the connection is still there to be answered on. */
+  #over(call: IncomingCall, code: string): boolean {
+    if (this.#calls.get(call.id) === call) this.#calls.delete(call.id)
+    call.finish()
+    this.#session.observe('request', 'in', call.name, call.since, code, call)
+    return !this.#connection.closed
+  }
+
+  event(received: Received, cost: number): void {
+    const routes = this.#session.router.findListeners(received.name)
+    const done = (): void => this.#connection.giveBack(cost)
+    if (routes.length === 0 && this.#settings.inbound.length === 0) {
+      done()
+      return
+    }
+    const call = new IncomingCall(received.id, received.name, this.#session, received.metadata, 0)
+    const drop = (error?: unknown): void => {
+      if (error !== undefined) this.#settings.log.debug({ err: error, event: call.name }, 'an event was dropped')
+      done()
+    }
+    try {
+      const data = received.decode()
+      if (this.#settings.inbound.length === 0) {
+        this.#listen(routes, call, data, done)
+        return
+      }
+      const { id, name, metadata } = call
+      const message: RpcMessage = { kind: 'event', id, name, metadata, data, bytes: received.bytes, call }
+      const passed = runSteps(this.#settings.inbound, message, this.#session)
+      const go = (late: RpcMessage | undefined): void =>
+        late === undefined ? drop() : this.#listen(routes, call, late.data, done)
+      if (passed instanceof Promise) passed.then(go, drop)
+      else go(passed)
+    } catch (error) {
+      drop(error)
+    }
+  }
+
+  #listen(routes: readonly Route<Listener>[], call: IncomingCall, data: unknown, done: () => void): void {
+    let running = 1
+    const over = (error?: unknown): void => {
+      if (error !== undefined) this.#settings.log.warn({ err: error, event: call.name }, 'a listener failed')
+      running -= 1
+      if (running > 0) return
+      call.finish()
+      this.#session.observe('event', 'in', call.name, call.since, 'ok', call)
+      done()
+    }
+    for (const { fn, check } of routes) {
+      running += 1
+      try {
+        check?.(data)
+        const result = fn(this.#session, data, call)
+        if (typeof (result as Promise<unknown> | undefined)?.then !== 'function') over()
+        else (result as Promise<unknown>).then(() => over(), over)
+      } catch (error) {
+        over(error)
+      }
+    }
+    over()
+  }
+
+  /** The caller gave a request up. */
+  cancel(id: number): void {
+    this.#calls.get(id)?.cancel(rpcError('rpc.cancelled'))
+  }
+
+  /** The connection is gone: no answer is expected. */
+  end(): void {
+    for (const call of this.#calls.values()) call.cancel(rpcError('rpc.lost'))
+  }
+}

@@ -1,0 +1,223 @@
+import { type RpcError, rpcError } from '../error.js'
+import type { Metadata } from '../frame/metadata.js'
+
+/** How a request is made. */
+export interface RequestOptions {
+  /** Milliseconds the answer may take, also told to the other side. 0: as long as it takes. @default 30000 */
+  readonly deadline?: number
+  /** Gives the call up. */
+  readonly signal?: AbortSignal
+  readonly metadata?: Metadata
+  /** May be asked again, within its deadline, when the session is lost meanwhile. @default false */
+  readonly idempotent?: boolean
+  /** May be sent in early data, which an attacker can send a second time. @default false */
+  readonly replaySafe?: boolean
+}
+
+/** Milliseconds that a call may take when nothing else is said. */
+export const DEFAULT_DEADLINE_MS = 30_000
+
+/** Calls that wait until there is a session, or until one in flight is answered. One more is refused. */
+const MAX_WAITING = 10_000
+
+/** One call of this side, until it is answered. */
+export interface OutgoingCall {
+  readonly id: number
+  readonly name: string
+  readonly data: unknown
+  readonly options: RequestOptions
+  /** By `performance.now()`; 0 without a deadline. */
+  readonly until: number
+  readonly since: number
+  resolve(value: unknown): void
+  reject(error: Error): void
+  state: 'waiting' | 'sent' | 'over'
+  timer: NodeJS.Timeout | undefined
+  onAbort: (() => void) | undefined
+}
+
+/** What sends calls: a connection. */
+export interface CallSender {
+  /** Calls that the other side takes at once. */
+  readonly maxCalls: number
+  sendRequest(call: OutgoingCall): void
+  sendCancel(id: number): void
+}
+
+/** The calls of one session: those in flight, and those that wait for a turn or a connection. */
+export class OutgoingCalls {
+  readonly #calls = new Map<number, OutgoingCall>()
+  readonly #onOver: ((call: OutgoingCall, code: string) => void) | undefined
+  #waiting: OutgoingCall[] = []
+  #inFlight = 0
+  #nextId = 1
+  #sender: CallSender | undefined
+  #accepting = false
+
+  /** @param onOver sees each call that is over, with `ok` or the code of its error */
+  constructor(onOver?: (call: OutgoingCall, code: string) => void) {
+    this.#onOver = onOver
+  }
+
+  get size(): number {
+    return this.#calls.size
+  }
+
+  /** A number for a request or an event. */
+  takeId(): number {
+    const id = this.#nextId
+    this.#nextId = id >= 0xffff_ffff ? 1 : id + 1
+    return id
+  }
+
+  /** Whether a call of this number was ever made. */
+  wasTaken(id: number): boolean {
+    return id !== 0 && id < this.#nextId
+  }
+
+  get(id: number): OutgoingCall | undefined {
+    return this.#calls.get(id)
+  }
+
+  request(name: string, data: unknown, options: RequestOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const { deadline = DEFAULT_DEADLINE_MS, signal } = options
+      const since = performance.now()
+      const call: OutgoingCall = {
+        id: this.takeId(),
+        name,
+        data,
+        options,
+        until: deadline > 0 ? since + deadline : 0,
+        since,
+        resolve,
+        reject,
+        state: 'waiting',
+        timer: undefined,
+        onAbort: undefined
+      }
+      if (signal?.aborted) return this.#refuse(call, cancelled(signal))
+      this.#calls.set(call.id, call)
+      if (deadline > 0) {
+        call.timer = setTimeout(expire, Math.min(deadline, 0x7fff_ffff), this, call)
+      }
+      if (signal !== undefined) {
+        call.onAbort = () => this.#giveUp(call, cancelled(signal))
+        signal.addEventListener('abort', call.onAbort, { once: true })
+      }
+      this.#start(call)
+    })
+  }
+
+  #start(call: OutgoingCall): void {
+    const sender = this.#sender
+    if (this.#room(sender) && this.#waiting.length === 0) this.#send(call, sender)
+    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(call)
+    else this.#refuse(call, rpcError('rpc.busy', `${MAX_WAITING} calls are waiting`))
+  }
+
+  #room(sender: CallSender | undefined): sender is CallSender {
+    return sender !== undefined && this.#accepting && this.#inFlight < sender.maxCalls
+  }
+
+  #send(call: OutgoingCall, sender: CallSender): void {
+    call.state = 'sent'
+    this.#inFlight += 1
+    try {
+      sender.sendRequest(call)
+    } catch (error) {
+      this.fail(call, error as Error)
+    }
+  }
+
+  #refuse(call: OutgoingCall, error: Error): void {
+    this.#close(call, (error as RpcError).code)
+    call.reject(error)
+  }
+
+  #close(call: OutgoingCall, code: string): void {
+    if (call.state === 'sent') this.#inFlight -= 1
+    call.state = 'over'
+    this.#calls.delete(call.id)
+    clearTimeout(call.timer)
+    if (call.onAbort !== undefined) call.options.signal?.removeEventListener('abort', call.onAbort)
+    this.#onOver?.(call, code)
+    if (this.#waiting.length > 0) this.#next()
+  }
+
+  /** Sends those that wait, as far as there is room. */
+  #next(): void {
+    const sender = this.#sender
+    while (this.#room(sender)) {
+      const call = this.#waiting.shift()
+      if (call === undefined) return
+      if (call.state === 'waiting') this.#send(call, sender)
+    }
+  }
+
+  settle(call: OutgoingCall, value: unknown): void {
+    if (call.state === 'over') return
+    this.#close(call, 'ok')
+    call.resolve(value)
+  }
+
+  fail(call: OutgoingCall, error: Error): void {
+    if (call.state === 'over') return
+    this.#refuse(call, error)
+  }
+
+  /** @internal */
+  expired(call: OutgoingCall): void {
+    this.#giveUp(call, rpcError('rpc.deadline'))
+  }
+
+  #giveUp(call: OutgoingCall, error: Error): void {
+    if (call.state === 'over') return
+    if (call.state === 'sent') this.#sender?.sendCancel(call.id)
+    this.#refuse(call, error)
+  }
+
+  /** There is a connection: what waits is sent on it. */
+  attach(sender: CallSender): void {
+    this.#sender = sender
+    this.#accepting = true
+    this.#next()
+  }
+
+  /** There may be more room. */
+  resume(): void {
+    this.#next()
+  }
+
+  /** The connection takes no new calls; those in flight go on. */
+  pause(): void {
+    this.#accepting = false
+  }
+
+  /** The connection is lost: what may be asked again waits for the next one, the rest is rejected. */
+  detach(again: boolean): void {
+    this.#sender = undefined
+    const retried: OutgoingCall[] = []
+    for (const call of [...this.#calls.values()]) {
+      if (call.state !== 'sent') continue
+      if (again && call.options.idempotent === true) {
+        call.state = 'waiting'
+        this.#inFlight -= 1
+        retried.push(call)
+      } else this.#refuse(call, rpcError('rpc.lost'))
+    }
+    this.#waiting = [...retried, ...this.#waiting]
+  }
+
+  /** There will be no connection any more. */
+  end(error: Error): void {
+    this.#sender = undefined
+    this.#waiting = []
+    for (const call of [...this.#calls.values()]) this.#refuse(call, error)
+  }
+}
+
+const expire = (calls: OutgoingCalls, call: OutgoingCall): void => calls.expired(call)
+
+const cancelled = (signal: AbortSignal): Error =>
+  rpcError('rpc.cancelled', signal.reason instanceof Error ? signal.reason.message : undefined, signal.reason)

@@ -1,0 +1,306 @@
+import type { RawStream } from '@rystra/bytes'
+import { EventEmitter } from 'node:events'
+import { State, type StateKey } from '../context/state.js'
+import { type RpcError, rpcError } from '../error.js'
+import type { Metadata } from '../frame/metadata.js'
+import { FrameType } from '../frame/types.js'
+import { type CallRecord, type RpcMessage, runSteps } from '../middleware/middleware.js'
+import { type Listener, Router } from '../router/router.js'
+import { Connection } from './connection.js'
+import { Incoming } from './incoming.js'
+import type { IncomingCall } from './incoming-call.js'
+import { type CallSender, OutgoingCalls, type OutgoingCall, type RequestOptions } from './outgoing-calls.js'
+import { OutgoingEvents } from './outgoing-events.js'
+import type { RpcPeer } from './peer.js'
+import type { Received } from './received.js'
+import type { RpcSettings } from './settings.js'
+
+/** What a session tells. */
+export interface RpcSessionEvents {
+  /** There is a connection; also the first time. */
+  up: []
+  /** The connection is lost; calls wait for the next one within their deadlines. */
+  down: [error: Error | undefined]
+  /** The other side takes no new calls. */
+  goAway: [error: RpcError]
+  /** It is over. */
+  close: [error: Error | undefined]
+}
+
+/** What a session is made of. */
+export interface RpcSessionOptions {
+  readonly id: string
+  readonly peer: RpcPeer
+  readonly settings: RpcSettings
+  /** What this end handles; the session may add to it. */
+  readonly router: Router
+  /** State of the whole program. */
+  readonly context: State
+  /** Whether another connection may follow one that is lost. */
+  readonly reconnects: boolean
+}
+
+/** The relation with one other program: requests, events and streams, both ways. */
+export class RpcSession {
+  readonly id: string
+  readonly peer: RpcPeer
+  readonly context: State
+  readonly router: Router
+  readonly #settings: RpcSettings
+  readonly #state = new State()
+  readonly #emitter = new EventEmitter<RpcSessionEvents>()
+  readonly #calls: OutgoingCalls
+  readonly #events = new OutgoingEvents()
+  readonly #reconnects: boolean
+  #connection: Connection | undefined
+  #incoming: Incoming | undefined
+  #rtt: number | undefined
+  #closed = false
+
+  constructor(options: RpcSessionOptions) {
+    this.id = options.id
+    this.peer = options.peer
+    this.context = options.context
+    this.router = new Router(options.router)
+    this.#settings = options.settings
+    this.#reconnects = options.reconnects
+    const { onCall } = options.settings
+    this.#calls = new OutgoingCalls(
+      onCall && ((call, code) => this.observe('request', 'out', call.name, call.since, code))
+    )
+  }
+
+  /** The name an authenticator gave the peer. */
+  get identity(): RpcPeer['identity'] {
+    return this.peer.identity
+  }
+
+  /** Whether there is a connection. */
+  get connected(): boolean {
+    return this.#connection !== undefined
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Round trip of the last ping, in milliseconds. */
+  get rtt(): number | undefined {
+    return this.#rtt
+  }
+
+  /** Calls of this side that are not answered. */
+  get pending(): number {
+    return this.#calls.size
+  }
+
+  /** What the other side told when the connection began. */
+  get peerMetadata(): Metadata {
+    return this.#connection?.peer.metadata ?? {}
+  }
+
+  get<Value>(key: StateKey<Value>): Value | undefined {
+    return this.#state.get(key)
+  }
+
+  set<Value>(key: StateKey<Value>, value: Value): this {
+    this.#state.set(key, value)
+    return this
+  }
+
+  /**
+   * Asks the other side. Rejects with an {@link RpcError}: one of its handler, or `rpc.unknown`, `rpc.invalid`,
+   * `rpc.busy`, `rpc.deadline`, `rpc.cancelled`, `rpc.lost` and others of the framework.
+   */
+  request(name: string, data?: unknown, options: RequestOptions = {}): Promise<unknown> {
+    if (this.#closed) return Promise.reject(rpcError('rpc.lost', 'the session is closed'))
+    return this.#calls.request(name, data, options)
+  }
+
+  /**
+   * Tells the other side. Nothing is answered: when it was sent at once, or there is no connection and it is gone. A
+   * promise: it waits until listeners there are done with earlier ones. Throws `rpc.busy` when too many wait already.
+   */
+  emit(name: string, data?: unknown, metadata?: Metadata): Promise<void> | undefined {
+    const connection = this.#connection
+    if (connection === undefined) return undefined
+    const { outbound } = this.#settings
+    if (outbound.length === 0) return this.#events.send(connection, this.#calls.takeId(), name, data, metadata)
+    const message: RpcMessage = { kind: 'event', id: 0, name, metadata: metadata ?? {}, data, bytes: 0 }
+    const passed = runSteps(outbound, message, this)
+    const send = (late: RpcMessage | undefined): Promise<void> | undefined =>
+      late && this.#events.send(connection, this.#calls.takeId(), late.name, late.data, late.metadata)
+    return passed instanceof Promise ? passed.then(send) : send(passed)
+  }
+
+  /** Listens to what becomes of the session itself. The answer stops it. */
+  on<Name extends keyof RpcSessionEvents>(name: Name, fn: (...args: RpcSessionEvents[Name]) => void): () => void {
+    this.#emitter.on(name, fn as never)
+    return () => this.#emitter.off(name, fn as never)
+  }
+
+  /** Listens to events of this session alone. The answer stops it. */
+  listen(name: string, fn: Listener): () => void {
+    return this.router.listener({ name, fn })
+  }
+
+  /** Asks for a pong, which updates {@link rtt}. */
+  ping(): void {
+    this.#connection?.send.ping(this.#calls.takeId())
+  }
+
+  /** @internal Takes a stream that carries the frames of this session. */
+  attach(stream: RawStream): Connection {
+    if (this.#connection !== undefined) this.#connection.fail(rpcError('rpc.lost', 'replaced by another connection'))
+    const connection: Connection = new Connection(stream, this.#settings, {
+      onRequest: (received) => incoming.request(received),
+      onEvent: (received, cost) => incoming.event(received, cost),
+      onResponse: (received) => this.#response(received),
+      onError: (id, error) => this.#error(id, error),
+      onCancel: (id) => incoming.cancel(id),
+      waitsFor: (id) => this.#waitsFor(id),
+      onCredit: () => this.#credit(connection),
+      onGoAway: (error) => {
+        this.#calls.pause()
+        this.#emitter.emit('goAway', error)
+      },
+      onPong: (sent, received, answered) => this.#pong(sent, received, answered),
+      onClose: (error) => this.#detach(connection, incoming, error)
+    })
+    const incoming = new Incoming(this, connection, this.#settings)
+    this.#connection = connection
+    this.#incoming = incoming
+    this.#calls.attach(this.#sender(connection))
+    this.#emitter.emit('up')
+    return connection
+  }
+
+  #sender(connection: Connection): CallSender {
+    const { outbound } = this.#settings
+    const send = (call: OutgoingCall, data: unknown, metadata: Metadata | undefined): void => {
+      const left = call.until === 0 ? 0 : Math.max(1, Math.round(call.until - performance.now()))
+      connection.send.call(FrameType.request, call.id, call.name, left, data, metadata)
+    }
+    return {
+      get maxCalls() {
+        return connection.peer.maxCalls
+      },
+      sendCancel: (id) => {
+        if (!connection.closed) connection.send.cancel(id)
+      },
+      sendRequest: (call) => {
+        const { id, name, data, options } = call
+        if (outbound.length === 0) return send(call, data, options.metadata)
+        const message: RpcMessage = { kind: 'request', id, name, metadata: options.metadata ?? {}, data, bytes: 0 }
+        const passed = runSteps(outbound, message, this)
+        const go = (late: RpcMessage | undefined): void => {
+          if (late !== undefined && call.state === 'sent' && !connection.closed) send(call, late.data, late.metadata)
+        }
+        if (passed instanceof Promise) passed.then(go).catch((error) => this.#calls.fail(call, error as Error))
+        else go(passed)
+      }
+    }
+  }
+
+  #credit(connection: Connection): void {
+    if (connection !== this.#connection) return
+    this.#events.flush(connection)
+    this.#calls.resume()
+  }
+
+  #waitsFor(id: number): boolean {
+    if (this.#calls.get(id) !== undefined) return true
+    if (this.#calls.wasTaken(id)) return false
+    throw rpcError('rpc.protocol', `an answer to ${id}, which was never asked`)
+  }
+
+  #response(received: Received): void {
+    const call = this.#calls.get(received.id)
+    if (call === undefined) return
+    let data: unknown
+    try {
+      data = received.decode()
+    } catch (error) {
+      this.#calls.fail(call, error as Error)
+      return
+    }
+    this.#pass(call, { kind: 'response', data, metadata: received.metadata ?? {}, bytes: received.bytes })
+  }
+
+  #error(id: number, error: RpcError): void {
+    const call = this.#calls.get(id)
+    if (call !== undefined) this.#pass(call, { kind: 'error', data: error.data, error, metadata: {}, bytes: 0 })
+  }
+
+  #pass(call: OutgoingCall, answer: Omit<RpcMessage, 'id' | 'name'>): void {
+    const settle = (passed: RpcMessage | undefined): void => {
+      if (passed?.error !== undefined) this.#calls.fail(call, passed.error)
+      else if (passed !== undefined) this.#calls.settle(call, passed.data)
+    }
+    const { inbound } = this.#settings
+    if (inbound.length === 0) {
+      settle(answer as RpcMessage)
+      return
+    }
+    const fail = (error: unknown): void => this.#calls.fail(call, error as Error)
+    try {
+      const passed = runSteps(inbound, { ...answer, id: call.id, name: call.name }, this)
+      if (passed instanceof Promise) passed.then(settle, fail)
+      else settle(passed)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  #pong(sent: number, received: number, answered: number): void {
+    const trip = performance.timeOrigin + performance.now() - sent - (answered - received)
+    if (trip >= 0) this.#rtt = trip
+  }
+
+  #detach(connection: Connection, incoming: Incoming, error: Error | undefined): void {
+    incoming.end()
+    if (connection !== this.#connection) return
+    this.#connection = undefined
+    this.#incoming = undefined
+    this.#events.end()
+    if (this.#closed) return
+    this.#calls.detach(this.#reconnects)
+    if (this.#reconnects) this.#emitter.emit('down', error)
+    else this.#end(error)
+  }
+
+  /** @internal */
+  observe(
+    kind: CallRecord['kind'],
+    direction: CallRecord['direction'],
+    name: string,
+    since: number,
+    code: string,
+    call?: IncomingCall
+  ): void {
+    const { onCall } = this.#settings
+    if (onCall === undefined) return
+    const duration = performance.now() - since
+    onCall({ kind, direction, name, session: this, duration, code, ...(call === undefined ? {} : { call }) })
+  }
+
+  /** Tells the other side to make no new calls; those in flight go on. */
+  goAway(error: RpcError = rpcError('rpc.closing')): void {
+    this.#incoming?.close()
+    this.#connection?.send.goAway(error)
+  }
+
+  /** Ends it: what is queued is sent, calls in flight are rejected with `rpc.lost`. */
+  close(): void {
+    this.#connection?.end()
+    this.#end(undefined)
+  }
+
+  #end(error: Error | undefined): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#events.end()
+    this.#calls.end(rpcError('rpc.lost', error?.message))
+    this.#emitter.emit('close', error)
+  }
+}

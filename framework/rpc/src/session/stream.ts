@@ -1,0 +1,3 @@
+export interface RpcStream {
+  readonly id: string
+}
