@@ -16,6 +16,8 @@ export interface RunClientOptions {
   readonly path?: string
   readonly json: boolean
   readonly debug: boolean
+  /** Of the configuration. */
+  readonly warnings?: readonly string[]
   /** Whether a client of which nothing is published goes on, because some of it may be later. */
   readonly patient: boolean
   readonly signals: StopSignals
@@ -41,6 +43,7 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
   const client = await createClient(base, { dir, log, ...(stateDir === undefined ? {} : { stateDir }) })
   const { transport = 'tcp', host = '', port = 0 } = base.client?.connect ?? {}
   const feed = new Feed({ json, brief, streams: !configured })
+  for (const warning of options.warnings ?? []) feed.warn(log, warning)
   feedClient(feed, client, formatServer({ transport, host, port }))
   const refused: { error: RystraError; again: boolean }[] = []
   client.on('refused', ({ what, error, retryIn }) => {

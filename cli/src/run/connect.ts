@@ -15,13 +15,14 @@ export interface ConnectOptions {
 /** Runs the client of a configuration until it is told to stop. */
 export const connect = async ({ cwd, config: file, retry, json, debug }: ConnectOptions): Promise<void> => {
   const signals = new StopSignals()
-  const { config, dir, path } = await loadConfig({ cwd, ...(file === undefined ? {} : { file }) })
+  const { config, dir, path, warnings } = await loadConfig({ cwd, ...(file === undefined ? {} : { file }) })
   await runClient({
     config: clientOf(config, path, retry),
     dir,
     path,
     json,
     debug,
+    warnings,
     patient: retry,
     signals,
     reload: async () => clientOf((await loadConfig({ file: path })).config, path, retry)

@@ -1,3 +1,4 @@
+import type { Logger } from '@rystra/model'
 import { LineOutput } from '../line-output.js'
 
 /** How a {@link Feed} writes. */
@@ -65,6 +66,12 @@ export class Feed {
   /** For people only, and not part of the outcome: to stderr. */
   note(text: string): void {
     if (!this.json) this.#notes.write(`${text}\n`)
+  }
+
+  /** A warning, once: a note, or in the log, where there is one. */
+  warn(log: Logger, text: string): void {
+    if (this.json || this.#brief) log.warn(text)
+    else this.note(`Warning: ${text}`)
   }
 
   /** A note of what the log has as well, where there is one. */

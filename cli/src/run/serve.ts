@@ -161,6 +161,7 @@ export const serve = async (options: ServeOptions): Promise<void> => {
   const stateDir = stateFolder(loaded !== undefined)
   const server = await createServer(config, { dir, log, ...(stateDir === undefined ? {} : { stateDir }) })
   const feed = new Feed({ json, brief, streams: loaded === undefined })
+  for (const warning of loaded?.warnings ?? []) feed.warn(log, warning)
   feedServer(feed, server)
   await untilStopped(server, {
     feed,

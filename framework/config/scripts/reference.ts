@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { Kind, OptionalKind, type TSchema } from '@sinclair/typebox'
 import { describe } from '../src/describe.js'
 import { extensionSchema } from '../src/entry.js'
-import { maxFileSize, searchPlaces } from '../src/load.js'
+import { searchPlaces } from '../src/load.js'
+import { maxFileSize } from '../src/text-file.js'
 import { expectedKey } from '../src/schema.js'
 import { clientSchema, configSchema, logSchema, serverSchema } from '../src/types.js'
 
@@ -42,7 +43,7 @@ In the working directory, and nowhere above it, under one of these names: ${sear
   .join(
     ', '
   )}, or as the field \`rystra\` of \`package.json\`. Two of them in one folder are an error. \`--config\` names any
-other file. Files over ${maxFileSize / 1024} KiB are refused.
+other file. Files over ${maxFileSize / 1024} KiB are refused. Files are UTF-8, with or without a byte order mark; lines end with LF, CRLF or CR.
 
 | format | |
 |---|---|
@@ -55,7 +56,7 @@ other file. Files over ${maxFileSize / 1024} KiB are refused.
 
 In the text of any value, and not in keys, \`\${NAME}\` is replaced by the environment variable of that name, \`\${NAME:-default}\` by the
 default where it is unset or empty, and \`$\${\` stands for \`\${\` itself. What was put in is not looked at again. A variable that is
-missing is an error; all that are missing are reported at once. A \`.env\` beside the file is read as well; the environment wins.
+missing is an error; all that are missing are reported at once. A \`.env\` beside the file is read as well; the environment wins. One that cannot be read is a warning, and an error with the variable that is missing.
 Variables are text: where the configuration, a transport or a kind of proxy expects a number or a boolean, a value that is one
 variable and nothing else is read as such.
 

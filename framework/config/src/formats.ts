@@ -81,7 +81,7 @@ const readJson: ReadFormat = (file, text) => {
     return [before.length, (before.at(-1)?.length ?? 0) + 1]
   }
   const errors: ParseError[] = []
-  const tree = parseTree(text.replace(/^\uFEFF/, ' '), errors, { allowTrailingComma: true, disallowComments: false })
+  const tree = parseTree(text, errors, { allowTrailingComma: true, disallowComments: false })
   const [first] = errors
   if (first !== undefined) throw syntax(file, spaced(printParseErrorCode(first.error)), ...place(first.offset))
   const build = (node: Node): unknown => {

@@ -1,9 +1,10 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { cosmiconfig } from 'cosmiconfig'
 import { type ConfigFormat, formatOf, read } from './formats.js'
 import { ConfigError } from './problem.js'
+import { readText } from './text-file.js'
 import type { ResolvedConfig } from './types.js'
 import { validateBase } from './validate.js'
 import { type Environment, substitute } from './variables.js'
@@ -15,9 +16,6 @@ export const searchPlaces: readonly string[] = Object.freeze([
   ...['json', 'yaml', 'yml', 'toml', 'js', 'mjs', 'ts'].map((end) => `.rystrarc.${end}`),
   'package.json'
 ])
-
-/** 1 MiB: a thousand proxies take a tenth of it. */
-export const maxFileSize = 1024 * 1024
 
 /** What {@link loadConfig} takes. */
 export interface LoadOptions {
@@ -37,11 +35,13 @@ export interface LoadedConfig {
   /** Its folder: relative paths in it start here. */
   readonly dir: string
   readonly format: ConfigFormat
+  /** What is wrong without being in the way: a `.env` that cannot be read, where all variables are set elsewhere. */
+  readonly warnings: readonly string[]
 }
 
 /**
  * Finds a configuration, reads it, substitutes variables, checks it and fills in defaults; see {@link validateBase}.
- * @throws config.not-found, config.syntax, config.missing-variable, config.invalid
+ * @throws config.not-found, config.syntax, config.missing-variable, config.invalid, file.failed
  */
 export const loadConfig = async ({
   cwd = process.cwd(),
@@ -49,20 +49,24 @@ export const loadConfig = async ({
   env = process.env
 }: LoadOptions = {}): Promise<LoadedConfig> => {
   const { path, found } = file === undefined ? await search(resolve(cwd), env) : await named(resolve(cwd, file), env)
-  const { raw, variables } = found
+  const { raw, variables, warnings } = found
   const dir = dirname(path)
-  const config = validateBase(substitute(raw, variables, path), { file: path, dir })
-  return { config, path, dir, format: formatAt(path) }
+  const config = validateBase(substitute(raw, variables, path, warnings), { file: path, dir })
+  return { config, path, dir, format: formatAt(path), warnings }
 }
 
-interface Found {
+interface Found extends Variables {
   readonly raw: unknown
+}
+
+interface Variables {
   readonly variables: Environment
+  readonly warnings: readonly string[]
 }
 
 const search = async (dir: string, env: Environment): Promise<{ path: string; found: Found }> => {
   const there = (
-    await Promise.all(searchPlaces.map(async (name) => ((await sizeOf(join(dir, name))) === undefined ? [] : [name])))
+    await Promise.all(searchPlaces.map(async (name) => ((await exists(join(dir, name))) ? [name] : [])))
   ).flat()
   const configs = there.filter((name) => name !== 'package.json')
   const inPackage = there.includes('package.json') ? await loadPackage(dir, env, configs.length > 0) : undefined
@@ -90,8 +94,7 @@ const loadPackage = async (dir: string, env: Environment, isOptional: boolean): 
 }
 
 const named = async (path: string, env: Environment): Promise<{ path: string; found: Found }> => {
-  if ((await sizeOf(path)) === undefined)
-    throw new ConfigError('config.not-found', [], undefined, [`there is no file ${path}`])
+  if (!(await exists(path))) throw new ConfigError('config.not-found', [], undefined, [`there is no file ${path}`])
   return { path, found: await mustLoad(path, env) }
 }
 
@@ -107,26 +110,26 @@ const mustLoad = async (path: string, env: Environment): Promise<Found> => {
 const isPackage = (path: string): boolean => basename(path) === 'package.json'
 const formatAt = (path: string): ConfigFormat => formatOf[extname(path) || 'noExt'] ?? 'yaml'
 
-/** Bytes of a regular file; undefined where there is none. */
-const sizeOf = async (path: string): Promise<number | undefined> => {
+/** Whether there is something that is no folder. */
+const exists = async (path: string): Promise<boolean> => {
   try {
-    const stats = await stat(path)
-    return stats.isFile() ? stats.size : undefined
-  } catch {
-    return undefined
+    return !(await stat(path)).isDirectory()
+  } catch (error) {
+    // A file in a folder without rights is there, and reading it tells what is wrong.
+    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
   }
 }
 
 /** Undefined when the file has nothing in it. */
 const load = async (path: string, env: Environment): Promise<Found | undefined> => {
-  await refuseLarge(path)
   if (formatOf[extname(path) || 'noExt'] === undefined)
     throw new ConfigError('config.syntax', [], path, [
       `${path}: the name has to end in ${Object.keys(formatOf).slice(0, -1).join(', ')}`
     ])
-  const variables = { ...(await dotEnv(dirname(path))), ...defined(env) }
+  const { variables, warnings } = await variablesFor(dirname(path), env)
+  const text = await readText(path)
   // Boxed, so that cosmiconfig does not act on what is in it: its `$import` reads other files without a bound.
-  const boxed = async (file: string, text: string): Promise<unknown> => {
+  const boxed = async (file: string): Promise<unknown> => {
     const content = await read(formatAt(file), file, text, variables)
     if (!isPackage(file)) return { content }
     const field = typeof content === 'object' && content !== null && Object.hasOwn(content, 'rystra')
@@ -142,7 +145,7 @@ const load = async (path: string, env: Environment): Promise<Found | undefined> 
     })
     const result = (await explorer.load(path)) as { config?: { content: unknown } } | null
     const content = result?.config?.content
-    return content === undefined || content === null ? undefined : { raw: content, variables }
+    return content === undefined || content === null ? undefined : { raw: content, variables, warnings }
   } catch (error) {
     if (error instanceof ConfigError) throw error
     throw new ConfigError('config.syntax', [], path, [
@@ -151,25 +154,15 @@ const load = async (path: string, env: Environment): Promise<Found | undefined> 
   }
 }
 
-const refuseLarge = async (path: string): Promise<void> => {
-  const size = (await sizeOf(path)) ?? 0
-  if (size > maxFileSize)
-    throw new ConfigError('config.syntax', [], path, [`${path}: larger than ${maxFileSize} bytes`])
-}
-
-/** The variables of a `.env` beside the configuration. */
-const dotEnv = async (dir: string): Promise<Environment> => {
+/** The environment, and below it what a `.env` beside the configuration says. */
+const variablesFor = async (dir: string, env: Environment): Promise<Variables> => {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
   const path = join(dir, '.env')
-  if ((await sizeOf(path)) === undefined) return {}
-  await refuseLarge(path)
+  if (!(await exists(path))) return { variables: set, warnings: [] }
   try {
-    return parseEnv(await readFile(path, 'utf8')) as Environment
+    return { variables: { ...(parseEnv(await readText(path)) as Environment), ...set }, warnings: [] }
   } catch (error) {
-    throw new ConfigError('config.syntax', [], path, [
-      `${path}: ${error instanceof Error ? error.message : String(error)}`
-    ])
+    if (!(error instanceof ConfigError)) throw error
+    return { variables: set, warnings: [error.detail ?? error.message] }
   }
 }
-
-const defined = (env: Environment): Environment =>
-  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))

@@ -14,9 +14,15 @@ const whole = new RegExp(wholeVariable)
 /**
  * Replaces `${NAME}`, and `${NAME:-default}` where NAME is unset or empty, in every string value; `$${` stands for `${`.
  * What was put in is not looked at again. Returns a copy.
+ * @param warnings why variables may be missing
  * @throws config.missing-variable with all that are missing, config.invalid for a `${` that is neither
  */
-export const substitute = (raw: unknown, env: Environment, file?: string): unknown => {
+export const substitute = (
+  raw: unknown,
+  env: Environment,
+  file?: string,
+  warnings: readonly string[] = []
+): unknown => {
   const invalid: Problem[] = []
   const missing: Problem[] = []
   const each: EachString = (text, path, parent, key) => {
@@ -38,12 +44,11 @@ export const substitute = (raw: unknown, env: Environment, file?: string): unkno
   const copy = copyPlain(raw, invalid, each)
   if (missing.length > 0) {
     const lines = missing.map(({ path, expected }) => `${expected.split(' ').at(-1)}, for ${path}`)
-    throw new ConfigError(
-      'config.missing-variable',
-      [...missing, ...invalid],
-      file,
-      file === undefined ? lines : [file, ...lines]
-    )
+    throw new ConfigError('config.missing-variable', [...missing, ...invalid], file, [
+      ...(file === undefined ? [] : [file]),
+      ...lines,
+      ...warnings
+    ])
   }
   if (invalid.length > 0) throw new ConfigError('config.invalid', invalid, file)
   return copy
