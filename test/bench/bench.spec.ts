@@ -43,6 +43,14 @@ Transfer/sec:     21.58MB
     expect(() => readWrk('unable to connect to 127.0.0.1:1 Connection refused')).to.throw('unable to connect')
   })
 
+  it('reaches the goals of the clock and the jitter buffer', async () => {
+    const report = await run({ ...short, measures: new Set<Measure>(['clock']) })
+    const met = goals(report).flatMap((goal) => (goal.met === undefined ? [] : [goal]))
+    expect(met.filter((goal) => !goal.met)).to.deep.equal([])
+    expect(met.length).to.be.above(20)
+    expect(table(report, goals(report))).to.include('clock error ms, simulated')
+  })
+
   it('takes the middle of the rounds, whatever did not come out left aside', () => {
     expect(median([3, 1, 2])).to.equal(2)
     expect(median([4, 1, 2, 3])).to.equal(2.5)

@@ -1,5 +1,6 @@
 import os from 'node:os'
 import { loopback } from './address.js'
+import { measureClock } from './clock.js'
 import type { Field, Round, Way } from './field.js'
 import { fields } from './fields/index.js'
 import { Load } from './load/index.js'
@@ -57,6 +58,7 @@ export class Bench {
       if (field.name === 'streams') await this.#memory(ways, signal)
     }
     const registry = measures.has('registry') ? { registry: await this.#registry(signal) } : {}
+    const clock = measures.has('clock') ? { clock: measureClock(this.#options) } : {}
     const [processor] = os.cpus()
     return {
       machine: {
@@ -71,6 +73,7 @@ export class Bench {
       routes: [...this.#results.values()],
       ...(measures.has('requests') ? { requestLoad: requestLoad(this.#options) } : {}),
       ...registry,
+      ...clock,
       absent
     }
   }

@@ -1,3 +1,4 @@
+import type { ClockResult } from './clock.js'
 import type { RegistryResult } from './registry.js'
 import type { MetricKey, Report } from './result.js'
 import { medianOf } from './result.js'
@@ -8,7 +9,7 @@ export interface Goal {
   readonly met: boolean | undefined
   /** The figure that was compared: a ratio, unless `unit` says something else. */
   readonly value: number
-  readonly unit?: 'bytes' | 'ns'
+  readonly unit?: 'bytes' | 'ns' | 'ms' | '%'
 }
 
 const bulk: readonly MetricKey[] = ['up1', 'down1', 'up8', 'down8']
@@ -32,7 +33,7 @@ const judge = (text: string, value: number, { least, most }: Bound, unit?: Goal[
 const words = ({ least, most }: Bound): string => (least === undefined ? `≤ ${most}` : `≥ ${least}`)
 
 /** Aims of the project, each as a ratio within this run. */
-export const goals = ({ routes, registry }: Pick<Report, 'routes' | 'registry'>): Goal[] => {
+export const goals = ({ routes, registry, clock }: Pick<Report, 'routes' | 'registry' | 'clock'>): Goal[] => {
   const ratio = (name: string, key: MetricKey, peers: readonly string[], bound: Bound): Goal => {
     const theirs = peers.map((peer) => medianOf(routes, peer, key))
     // Against several, the best of those that are there counts; with none of them there is nothing to say.
@@ -85,12 +86,30 @@ export const goals = ({ routes, registry }: Pick<Report, 'routes' | 'registry'>)
     ...bulk.map((key) => ratio('hooks-yamux-rate', key, ['hooks-yamux-none'], { least: 0.7 })),
     // The same path: what is missing to 1 is how much two measurements of the same thing differ.
     ...bulk.map((key) => ratio('hooks-elsewhere', key, ['hooks-none'], { least: 0.9 })),
-    ...lookups(typeof registry === 'object' ? registry : undefined)
+    ...lookups(typeof registry === 'object' ? registry : undefined),
+    ...(clock === undefined ? [] : clocks(clock))
   ]
 }
 
 /** Nanoseconds. Some look-ups into memory that the processor has not at hand, and a fraction of what a request takes. */
 const LOOK_UP = 3000
+
+/** The goals of the clock and of the jitter buffer. */
+const clocks = ({ offsets, buffers }: ClockResult): Goal[] => [
+  ...offsets.flatMap(({ name, p50, p95, goal, beyond }) => [
+    ...(goal.p50 === undefined
+      ? []
+      : [judge(`clock error ${name}: p50 ≤ ${goal.p50} ms`, p50, { most: goal.p50 }, 'ms')]),
+    ...(goal.p95 === undefined
+      ? []
+      : [judge(`clock error ${name}: p95 ≤ ${goal.p95} ms`, p95, { most: goal.p95 }, 'ms')]),
+    judge(`clock error ${name}: never beyond its bound`, beyond, { most: 0 })
+  ]),
+  ...buffers.flatMap(({ name, late, added, jitter }) => [
+    judge(`jitter buffer ${name}: late ≤ 1.5 %`, late, { most: 1.5 }, '%'),
+    judge(`jitter buffer ${name}: delay ≤ p99 of the jitter + 2 ms`, added - jitter, { most: 2 }, 'ms')
+  ])
+]
 
 /** What they take does not depend on how many there are; requests are compared with those among a tenth. */
 const lookups = (registry: RegistryResult | undefined): Goal[] => {

@@ -11,7 +11,8 @@ export const measures = [
   'requests',
   'packets',
   'hooks',
-  'registry'
+  'registry',
+  'clock'
 ] as const
 export type Measure = (typeof measures)[number]
 

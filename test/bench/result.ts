@@ -1,4 +1,5 @@
 import type { ClientMemory, StreamMemory } from './memory.js'
+import type { ClockResult } from './clock.js'
 import type { RegistryResult } from './registry.js'
 import type { Series } from './statistics.js'
 
@@ -98,6 +99,8 @@ export interface Report {
   readonly requestLoad?: 'wrk' | 'own'
   /** Ten thousand hosts, if they were asked for; or why that failed. */
   readonly registry?: RegistryResult | string
+  /** Clock and jitter buffer of RPC, if they were asked for. */
+  readonly clock?: ClockResult
   readonly absent: readonly Absent[]
 }
 

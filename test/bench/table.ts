@@ -1,3 +1,4 @@
+import type { ClockResult } from './clock.js'
 import type { Goal } from './goals.js'
 import type { RegistryResult } from './registry.js'
 import {
@@ -103,6 +104,28 @@ const hosts = (found: RegistryResult | string | undefined): string => {
   ].join('\n')
 }
 
+const clocks = (found: ClockResult | undefined): string => {
+  if (found === undefined) return ''
+  return [
+    grid([
+      ['clock error ms, simulated', 'p50', 'p95', 'its bound', 'beyond it'],
+      ...found.offsets.map(({ name, p50, p95, bound, beyond }) => [
+        name,
+        ...[p50, p95, bound].map((value) => number(value, 3)),
+        number(beyond, 0)
+      ])
+    ]),
+    grid([
+      ['jitter buffer, simulated', 'late %', 'added ms', 'p99 of jitter', 'reordered %'],
+      ...found.buffers.map(({ name, late, added, jitter, reordered }) => [
+        name,
+        number(late, 2),
+        ...[added, jitter, reordered].map((value) => number(value, 1))
+      ])
+    ])
+  ].join('\n\n')
+}
+
 const memory = (routes: readonly RouteResult[]): string => {
   const held = routes.filter((route) => route.streams !== undefined)
   const clients = routes.filter((route) => route.clients !== undefined)
@@ -132,7 +155,8 @@ const memory = (routes: readonly RouteResult[]): string => {
 const value = ({ value: found, unit }: Goal): string => {
   if (!Number.isFinite(found)) return ''
   if (unit === 'bytes') return `${kibibytes(found)} KiB`
-  return unit === undefined ? number(found, 2) : `${number(found, 0)} ${unit}`
+  if (unit === undefined) return number(found, 2)
+  return `${number(found, unit === 'ns' ? 0 : 2)} ${unit}`
 }
 
 const judged = (goals: readonly Goal[]): string => {
@@ -159,6 +183,7 @@ export const table = (report: Report, goals: readonly Goal[]): string => {
     ...field(routes, 'packets'),
     ...field(routes, 'hooks'),
     hosts(report.registry),
+    clocks(report.clock),
     `Aims\n${judged(goals)}`,
     `Measured\n${routes.map((route) => `  ${route.name}: ${route.title}`).join('\n')}`,
     absent.length === 0 ? '' : `Not measured\n${absent.map(({ name, why }) => `  ${name}: ${why}`).join('\n')}`,

@@ -12,8 +12,8 @@ export interface OffsetEstimate {
   readonly errorRate: number
 }
 
-/** Ten minutes of samples 4 s apart, and a first burst. */
-const MAX_SAMPLES = 192
+/** Ten minutes of samples 3 s apart, and a first burst. */
+const MAX_SAMPLES = 256
 const WINDOW_MS = 600_000
 /** So many samples that contradict all of before are a jump of a clock; fewer within the next {@link DOUBT_SAMPLES} are an accident. */
 const JUMP_SAMPLES = 3

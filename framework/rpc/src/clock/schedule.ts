@@ -1,7 +1,7 @@
 /** 16 Pings within two seconds bring the error below 2 ms on a line of 30 ± 20 ms, and decide whether a clock has jumped. */
 const BURST = 16
 const FAST_MS = 100
-const SLOW_MS = 4000
+const SLOW_MS = 3000
 /** Intervals grow by this after the burst, so that the drift is known early. */
 const GROWTH = 1.25
 

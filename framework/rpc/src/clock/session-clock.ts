@@ -111,7 +111,7 @@ export class SessionClock {
     return local + this.#offsetAt(now) + this.drift * (local - now)
   }
 
-  /** Milliseconds until the next Ping is due: each 100 ms at first and in doubt, then up to 4 s. */
+  /** Milliseconds until the next Ping is due: each 100 ms at first and in doubt, then up to 3 s. */
   get dueIn(): number {
     return this.#schedule.dueIn(this.local())
   }

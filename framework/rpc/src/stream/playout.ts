@@ -14,8 +14,8 @@ const WINDOW_MS = 10_000
 const PERCENTILE = 0.99
 /** Half of what two clocks drift within the window. */
 const MARGIN_MS = 0.5
-/** Per millisecond: audio that is played 2 % faster is not heard to be. */
-const SHRINK = 0.02
+/** Milliseconds per millisecond: players hide 5 % of speed. */
+const SHRINK = 0.05
 /** No line is slower by so much at once, so a clock has jumped. With a larger `maxDelay` that takes its place. */
 const JUMP_MS = 500
 /** So many transits that agree with each other and not with the window are a jump of a clock. */
@@ -23,7 +23,7 @@ const JUMP_COUNT = 4
 
 /**
  * When to release messages, by their transits (arrival by the own clock minus timestamp by the sender's, so with the
- * offset of the clocks in it): those of 99 % within 10 s. Grows at once, shrinks by 20 ms in a second.
+ * offset of the clocks in it): those of 99 % within 10 s. Grows at once, shrinks by 50 ms in a second.
  */
 export class Playout {
   readonly #min: number
