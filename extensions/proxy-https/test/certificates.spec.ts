@@ -29,7 +29,7 @@ const serialIn = ({ cert }: KeyPair): string => new X509Certificate(cert).serial
 const look = (): void => world.clock.advance(5000)
 
 const readAgain = (): Promise<void> =>
-  until(() => world.logged.some(({ text }) => text.startsWith('certificate files were read again')))
+  until(() => world.logged.some(({ text }) => text.startsWith('certificate files reloaded')))
 
 /** What each of the groups below begins and ends with. */
 const fixture = (): void => {
@@ -234,7 +234,7 @@ describe('certificate files', () => {
       }
     }
     await failing({ cert: 'broken.crt', key: 'server.key' }, /cert broken\.crt: there is no certificate/)
-    await failing({ cert: 'server.crt', key: 'none.key' }, /key none\.key: there is no such file/)
+    await failing({ cert: 'server.crt', key: 'none.key' }, /key none\.key: file not found/)
     const nameless = await issueServer(ca, { commonName: 'nameless', names: ['127.0.0.1'] })
     const one = new World()
     try {

@@ -22,7 +22,7 @@ export const dialTls = async ({ to, options, dialer, clock }: Dialing, signal: A
     secure.on('error', () => {}).destroy()
     throw new RystraError('tls.handshake', {
       side: 'server',
-      detail: `${where}, this transport is not served there (ALPN); check the port and the transport`
+      detail: `${where}, this transport is not served on this port (ALPN)`
     })
   }
   return linkOf(secure, tlsFacts(secure))

@@ -5,7 +5,7 @@ import { dialTls } from './dial.js'
 import { listenTls } from './listen.js'
 import { TlsTransportOptions } from './options.js'
 
-/** Links over TLS 1.3, RFC 8446: ALPN `rystra/1`, the server verified by certificate, clients as well if that is wanted. */
+/** Links over TLS 1.3, RFC 8446: ALPN `rystra/1`, the server verified by its certificate, clients optionally too. */
 export default defineExtension({
   name: 'transport-tls',
   options: TlsTransportOptions,

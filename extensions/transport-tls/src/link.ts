@@ -1,10 +1,10 @@
 import type { ByteLink, TlsFacts } from '@rystra/plugin'
 import type { TLSSocket } from 'node:tls'
 
-/** What is asked for, and served, by ALPN (RFC 7301). */
+/** The ALPN protocol (RFC 7301) of links. */
 export const ALPN = 'rystra/1'
 
-/** Makes a link of a socket whose handshake is done. Its peer is read now: a socket that is gone has none. */
+/** Reads the peer now: a closed socket has no address. */
 export const linkOf = (socket: TLSSocket, tls: TlsFacts): ByteLink => ({
   kind: 'bytes',
   duplex: socket,

@@ -6,8 +6,8 @@ import type { TLSSocket } from 'node:tls'
 import { ALPN, linkOf } from './link.js'
 import type { TlsTransportOptions } from './options.js'
 
-/** Milliseconds a client that is refused has to read why. */
-const FAREWELL = 1000
+/** Time a refused client has to read the error. */
+const CLOSE_TIMEOUT_MS = 1000
 
 interface Listening {
   readonly to: ListenOptions & ServerTlsOptions
@@ -17,7 +17,7 @@ interface Listening {
   readonly onLink: (link: Link) => void
 }
 
-/** Listens, and reads its certificate again when that changes. */
+/** Listens, and reloads its certificate files when they change. */
 export const listenTls = async (
   { to, options, host, ports, onLink }: Listening,
   signal: AbortSignal
@@ -30,18 +30,18 @@ export const listenTls = async (
     handshakeTimeout: options.handshakeTimeout,
     handshakes: options.handshakes,
     onSocket: (socket, facts) => {
-      // Who asks for nothing by ALPN is none of ours.
+      // A client that offers no ALPN is accepted by TLS, but is not a client of Rystra.
       if (facts.alpn === ALPN) onLink(linkOf(socket, facts))
       else socket.on('error', () => {}).destroy()
     },
     onRefused: (socket, error) => refuse(socket, error, host)
   })
-  const over = (): void => {
-    signal.removeEventListener('abort', over)
+  const stop = (): void => {
+    signal.removeEventListener('abort', stop)
     acceptor.close()
     tls.close()
   }
-  signal.addEventListener('abort', over, { once: true })
+  signal.addEventListener('abort', stop, { once: true })
   try {
     const listener = await ports.listenTcp(
       {
@@ -61,19 +61,19 @@ export const listenTls = async (
       address: listener.address,
       ...(tls.join === undefined ? {} : { join: tls.join }),
       close: () => {
-        over()
+        stop()
         return listener.close()
       }
     }
   } catch (error) {
-    over()
+    stop()
     throw error
   }
 }
 
-/** Says why in the words of the protocol, as a server does that refuses a proof. */
+/** Sends the error in a frame of the protocol, as for a refused proof. */
 const refuse = (socket: TLSSocket, error: RystraError, { clock }: TlsHost): void => {
-  const cancel = clock.after(FAREWELL, () => socket.destroy())
+  const cancel = clock.after(CLOSE_TIMEOUT_MS, () => socket.destroy())
   socket.once('close', cancel)
   socket.end(errorFrame(error, { detail: false }))
   socket.resume()

@@ -7,12 +7,12 @@ export const TlsTransportOptions = Type.Object({
     default: 10_000,
     minimum: 100,
     description:
-      'Milliseconds a TLS handshake may take, on either end: enough for two round trips with losses on the worst of links.'
+      'Milliseconds until a TLS handshake must be done, on either end. Default: 10000, two round trips with losses on a bad link.'
   }),
   handshakes: Type.Integer({
     default: 1024,
     minimum: 1,
-    description: 'TLS handshakes that may be under way at each listener; one more pushes out the oldest.'
+    description: 'Maximum of TLS handshakes in progress at each listener; one more evicts the oldest. Default: 1024.'
   })
 })
 export type TlsTransportOptions = Static<typeof TlsTransportOptions>

@@ -1,53 +1,57 @@
 import { RystraError, type TlsFacts } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
-import { tlsError } from './errors.js'
+import { certificateError, tlsError } from './errors.js'
 import { tlsFacts } from './facts.js'
 import { firstBytes, plainAlert, plainHttpAnswer } from './first-bytes.js'
 import { HandshakeLog } from './handshake-log.js'
 import { showResets } from './resets.js'
-import type { ServerTls, TlsHost } from './server-tls.js'
+import type { TlsHost } from './options.js'
+import type { ServerTls } from './server-tls.js'
 
-/** Milliseconds somebody who is turned away has to take our last words. */
-const FAREWELL = 1000
+/** Time a refused peer has to read the answer. */
+const CLOSE_TIMEOUT_MS = 1000
 
-/** What {@link TlsAcceptor} does. */
+/** Options of {@link TlsAcceptor}. */
 export interface TlsAcceptorOptions {
   readonly tls: ServerTls
-  /** What is served; who asks for nothing of it is refused, who asks for nothing at all is not. */
+  /** Served protocols. A client that offers only others is refused; one that offers none is accepted. */
   readonly alpn: readonly string[]
   readonly host: Pick<TlsHost, 'log' | 'clock'>
   /** Milliseconds from the connection to the end of the handshake. @default 10000 */
   readonly handshakeTimeout?: number
-  /** Handshakes under way; one more pushes out the oldest. @default 1024, which are some 100 MiB at worst */
+  /** Maximum of handshakes in progress; one more evicts the oldest. @default 1024, some 100 MiB at worst */
   readonly handshakes?: number
-  /** Somebody whose handshake is done, and whose certificate is good if one is required. `tcp` is what was taken. */
+  /**
+   * A completed handshake; the client certificate is valid if one is required. `tcp` is the socket given to {@link
+   * TlsAcceptor.accept}.
+   */
   onSocket(socket: TLSSocket, facts: TlsFacts, tcp: Socket): void
   /**
-   * Somebody whose certificate is missing or not accepted, though it is required: tell them, and end. TLS alerts come too
-   * late for that in Node. @default the connection is closed
+   * A client whose required certificate is missing or invalid: report the error and end the socket. Node cannot send
+   * the TLS alert at this point. @default the connection is closed
    */
   onRefused?(socket: TLSSocket, error: RystraError): void
 }
 
-interface Undecided {
+interface PendingHandshake {
   readonly socket: Socket
   readonly peer: string
   readonly key: string
   readonly cancel: () => void
 }
 
-/** What tells connections apart, also after TLS was put on them. */
+/** Identifies a connection, also from the TLS socket on top of it. */
 const keyOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 
-/** The server's half of TLS for connections that others have accepted. Strangers cost little, and not for long. */
+/** The server side of TLS for accepted connections. Handshakes in progress are bounded in number and time. */
 export class TlsAcceptor {
   readonly #options: TlsAcceptorOptions
   readonly #server: tls.Server
   readonly #log: HandshakeLog
   /** The oldest first. */
-  readonly #undecided = new Map<string, Undecided>()
+  readonly #pending = new Map<string, PendingHandshake>()
 
   constructor(options: TlsAcceptorOptions) {
     this.#options = options
@@ -55,9 +59,9 @@ export class TlsAcceptor {
     this.#server = tls.createServer({
       ...options.tls.options,
       ALPNProtocols: [...options.alpn],
-      // Decided below: so whoever is refused can be told why.
+      // Verified in `#refusal`, so that the client can be told the reason.
       rejectUnauthorized: false,
-      // Node's begins anew with each byte. Ours does not.
+      // Node's handshake timeout restarts with each byte.
       handshakeTimeout: 0
     })
     this.#server.on('secureConnection', (socket) => this.#secured(socket))
@@ -65,92 +69,92 @@ export class TlsAcceptor {
     options.tls.onChange = (context) => this.#server.setSecureContext(context)
   }
 
-  /** Takes a connection over; what was read of it already is back in it. */
+  /** Starts the handshake on a connection. Bytes that were read for sniffing are unshifted already. */
   take(socket: Socket): void {
     const { handshakes = 1024, handshakeTimeout = 10_000, host } = this.#options
-    if (this.#undecided.size >= handshakes) {
-      const [oldest] = this.#undecided.values()
-      if (oldest !== undefined) this.#giveUp(oldest, 'too many handshakes at once')
+    if (this.#pending.size >= handshakes) {
+      const [oldest] = this.#pending.values()
+      if (oldest !== undefined) this.#abort(oldest, 'too many handshakes in progress')
     }
     const key = keyOf(socket)
     const peer = `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`
-    const cancel = host.clock.after(handshakeTimeout, () => this.#giveUp(one, 'it took too long'))
-    const one: Undecided = { socket, peer, key, cancel }
-    this.#undecided.set(key, one)
+    const cancel = host.clock.after(handshakeTimeout, () => this.#abort(one, 'handshake timed out'))
+    const one: PendingHandshake = { socket, peer, key, cancel }
+    this.#pending.set(key, one)
     socket.on('error', () => {})
-    socket.once('close', () => this.#decided(one))
-    this.#look(one)
+    socket.once('close', () => this.#settle(one))
+    this.#sniff(one)
   }
 
-  /** Gives up what is undecided; the rest goes on. */
+  /** Aborts handshakes in progress. Completed ones go on. */
   close(): void {
     this.#options.tls.onChange = undefined
-    for (const one of [...this.#undecided.values()]) this.#giveUp(one, 'the listener was closed')
+    for (const one of [...this.#pending.values()]) this.#abort(one, 'listener closed')
   }
 
-  #look(one: Undecided): void {
+  #sniff(one: PendingHandshake): void {
     const { socket } = one
-    // Kept here until it is clear what it is: to put it back would make the socket readable again, and again.
+    // Collected here: unshifting the bytes would make the socket readable again.
     let head: Buffer = Buffer.alloc(0)
-    const look = (): void => {
+    const read = (): void => {
       for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read()) {
         head = head.length === 0 ? chunk : Buffer.concat([head, chunk])
       }
       const kind = firstBytes(head)
       if (kind === undefined) return
-      socket.removeListener('readable', look)
+      socket.removeListener('readable', read)
       socket.removeListener('end', ended)
       if (kind === 'tls') {
-        // Until the handshake is done an end is the end; with half-open allowed, Node would wait on.
+        // With half-open allowed Node would wait after an end within the handshake.
         socket.allowHalfOpen = false
         socket.unshift(head)
         this.#server.emit('connection', socket)
-      } else this.#turnAway(one, kind === 'http' ? plainHttpAnswer : plainAlert)
+      } else this.#refuse(one, kind === 'http' ? plainHttpAnswer : plainAlert)
     }
     const ended = (): void => void socket.destroy()
-    socket.on('readable', look)
+    socket.on('readable', read)
     socket.on('end', ended)
   }
 
-  /** Reads on until the deadline: to close over unread bytes would be a reset, which takes the answer with it. */
-  #turnAway(one: Undecided, answer: string | Buffer): void {
-    this.#decided(one)
+  /** Keeps reading until the deadline: closing with unread bytes would reset the connection and lose the answer. */
+  #refuse(one: PendingHandshake, answer: string | Buffer): void {
+    this.#settle(one)
     const { socket } = one
-    const cancel = this.#options.host.clock.after(FAREWELL, () => socket.destroy())
+    const cancel = this.#options.host.clock.after(CLOSE_TIMEOUT_MS, () => socket.destroy())
     socket.once('close', cancel)
     socket.end(answer)
     socket.resume()
-    this.#log.failed(new RystraError('tls.not-tls', { side: 'server', detail: 'what came is not TLS' }), one.peer)
+    this.#log.failed(new RystraError('tls.not-tls', { side: 'server', detail: 'not TLS' }), one.peer)
   }
 
-  #giveUp(one: Undecided, detail: string): void {
-    if (!this.#decided(one)) return
+  #abort(one: PendingHandshake, detail: string): void {
+    if (!this.#settle(one)) return
     this.#log.failed(new RystraError('tls.handshake', { side: 'server', detail }), one.peer)
     one.socket.destroy()
   }
 
-  #decided(one: Undecided): boolean {
+  #settle(one: PendingHandshake): boolean {
     one.cancel()
-    return this.#undecided.get(one.key) === one && this.#undecided.delete(one.key)
+    return this.#pending.get(one.key) === one && this.#pending.delete(one.key)
   }
 
   #failed(cause: Error, socket: TLSSocket): void {
-    const one = this.#undecided.get(keyOf(socket))
+    const one = this.#pending.get(keyOf(socket))
     socket.destroy()
-    // Of whoever was given up, or is gone so far that nobody knows the address, there is nothing to tell.
+    // Aborted handshakes, and peers without an address, are not reported.
     if (one === undefined) return
-    this.#decided(one)
+    this.#settle(one)
     this.#log.failed(tlsError(cause, 'server', 'handshake'), one.peer)
     one.socket.destroy()
   }
 
   #secured(socket: TLSSocket): void {
-    const one = this.#undecided.get(keyOf(socket))
+    const one = this.#pending.get(keyOf(socket))
     if (one === undefined) {
       socket.on('error', () => {}).destroy()
       return
     }
-    this.#decided(one)
+    this.#settle(one)
     socket.allowHalfOpen = true
     one.socket.allowHalfOpen = true
     showResets(socket, one.socket)
@@ -167,7 +171,7 @@ export class TlsAcceptor {
     this.#options.onSocket(socket, tlsFacts(socket), one.socket)
   }
 
-  /** What is wrong with the certificate of a client, if it was asked for one. */
+  /** The error of a client certificate, where one is requested. */
   #refusal(socket: TLSSocket): RystraError | undefined {
     const { clientCert } = this.#options.tls
     if (clientCert === 'none') return undefined
@@ -175,10 +179,6 @@ export class TlsAcceptor {
       return clientCert === 'required' ? new RystraError('tls.certificate-required', { side: 'server' }) : undefined
     }
     if (socket.authorized) return undefined
-    const reason: unknown = socket.authorizationError
-    const code =
-      typeof reason === 'string' ? reason : ((reason as NodeJS.ErrnoException | null)?.code ?? 'CERT_UNTRUSTED')
-    const error = tlsError(Object.assign(new Error(code), { code }), 'server', 'of a client')
-    return error.code.startsWith('tls.') ? error : new RystraError('tls.untrusted', { side: 'server', detail: code })
+    return certificateError(socket.authorizationError, 'server', 'client')
   }
 }

@@ -3,55 +3,59 @@ import { fingerprintOf } from '@rystra/certificates'
 import type { X509Certificate } from 'node:crypto'
 import net from 'node:net'
 import { type ConnectionOptions, createSecureContext, type TLSSocket } from 'node:tls'
-import { tlsError } from './errors.js'
+import { certificateError } from './errors.js'
 import { setVerified } from './facts.js'
-import type { ClientTlsOptions } from './fields.js'
-import { readFingerprint } from './fingerprint.js'
-import { type Identity, readAuthorities, readIdentity } from './identity.js'
-import { KeptSessions } from './kept-sessions.js'
-import type { TlsHost } from './server-tls.js'
-import { suites } from './suites.js'
+import { type ClientTlsOptions, suites, type TlsHost } from './options.js'
+import { type KeyPair, readAuthorities, readKeyPair } from './key-pair.js'
+import { SessionCache } from './session-cache.js'
 
-/** What a client trusts, and what it shows. */
+/** Trust of a client in its server, and its own certificate. */
 export interface ClientTls {
   /** PEM texts. */
   readonly pem: { readonly ca?: string; readonly cert?: string; readonly key?: string }
-  /** The name that is sent as SNI; `undefined` for IP addresses. */
+  /** Server name for SNI; `undefined` for IP addresses. */
   readonly serverName: string | undefined
-  /** For `tls.connect` and what is like it, ALPN and socket aside. */
+  /** Options of `tls.connect` and its like, without ALPN and socket. */
   readonly options: ConnectionOptions
-  /** Sessions of links that were verified under these very options. See `connectTls`. */
-  readonly sessions: KeptSessions
-  /** When the certificate of this client ends, if it has one. */
+  /** Sessions of links verified under the same options. See `connectTls`. */
+  readonly sessions: SessionCache
+  /** Expiry of this client's certificate, if it has one. */
   readonly expires: Date | undefined
   /**
-   * Call it when the handshake is done, and destroy the socket if it throws: what node:tls left to us, the pin above all.
-   * Throws `tls.*`.
-   * @param resumed whom the session that was resumed was with; node:tls has forgotten it
+   * Verifies what node:tls does not, the pin above all. Call it after the handshake and destroy the socket if it throws
+   * `tls.*`.
+   * @param resumed the certificate of the session that was resumed, which node:tls does not keep
    * @returns the certificate of the server
    */
   check(socket: TLSSocket, resumed?: X509Certificate): X509Certificate
-  /** The same for whom TLS is done by somebody else, who has verified the chain unless there is a pin. */
+  /** The same for transports with another TLS implementation, which has verified the chain unless there is a pin. */
   checkCertificate(leaf: X509Certificate): void
 }
+
+/** A pin in the form of `fingerprintOf`: `sha256:` and 64 lower-case hexadecimal digits. */
+const readFingerprint = (text: string): string =>
+  `sha256:${text
+    .replace(/^sha256:/, '')
+    .replaceAll(':', '')
+    .toLowerCase()}`
 
 class Trust implements ClientTls {
   readonly pem: ClientTls['pem']
   readonly serverName: string | undefined
   readonly options: ConnectionOptions
-  readonly sessions = new KeptSessions()
+  readonly sessions = new SessionCache()
   readonly expires: Date | undefined
   readonly #pin: string | undefined
-  /** Whether the chain and the name count: always, unless a pin alone says who it is. */
+  /** Whether chain and host name are verified: always, except with a pin alone. */
   readonly #chain: boolean
   readonly #where: string
 
-  constructor(options: ClientTlsOptions, to: string, { pem, identity }: ClientFiles) {
+  constructor(options: ClientTlsOptions, to: string, { pem, keyPair }: ClientFiles) {
     const name = options.serverName ?? to
     this.#pin = options.fingerprint === undefined ? undefined : readFingerprint(options.fingerprint)
     this.#chain = this.#pin === undefined || pem.ca !== undefined
     this.#where = `tls ${to}`
-    this.expires = identity === undefined ? undefined : new Date(identity.leaf.validTo)
+    this.expires = keyPair === undefined ? undefined : new Date(keyPair.leaf.validTo)
     this.pem = pem
     this.serverName = net.isIP(name) === 0 ? name.replace(/\.$/, '') : undefined
     this.options = {
@@ -65,7 +69,7 @@ class Trust implements ClientTls {
   check(socket: TLSSocket, resumed?: X509Certificate): X509Certificate {
     const leaf = socket.getPeerX509Certificate() ?? (socket.isSessionReused() ? resumed : undefined)
     if (leaf === undefined) {
-      throw new RystraError('tls.untrusted', { side: 'client', detail: `${this.#where}, it has shown none` })
+      throw new RystraError('tls.untrusted', { side: 'client', detail: `${this.#where}, no server certificate` })
     }
     this.#checkPin(leaf)
     if (this.#chain && !socket.authorized) throw this.#refused(socket.authorizationError, leaf)
@@ -84,9 +88,9 @@ class Trust implements ClientTls {
   }
 
   #checkPin(leaf: X509Certificate): void {
-    const seen = fingerprintOf(leaf.raw)
-    if (this.#pin === undefined || seen === this.#pin) return
-    throw new RystraError('tls.wrong-fingerprint', { side: 'client', detail: `${this.#where}, it is ${seen}` })
+    const presented = fingerprintOf(leaf.raw)
+    if (this.#pin === undefined || presented === this.#pin) return
+    throw new RystraError('tls.wrong-fingerprint', { side: 'client', detail: `${this.#where}, presented ${presented}` })
   }
 
   #checkDates(leaf: X509Certificate): void {
@@ -95,47 +99,39 @@ class Trust implements ClientTls {
     if (now < Date.parse(leaf.validFrom)) throw this.#refused('CERT_NOT_YET_VALID', leaf)
   }
 
-  /** With what a person needs to see whether it is the right one all the same. */
+  /** Adds the field of the certificate that shows whether it is the expected one. */
   #refused(reason: Error | string | null | undefined, leaf: X509Certificate): RystraError {
-    const code =
-      typeof reason === 'string' ? reason : ((reason as NodeJS.ErrnoException | null)?.code ?? 'CERT_UNTRUSTED')
-    const error = tlsError(Object.assign(new Error(code), { code }), 'client', this.#where)
-    const seen = {
+    const error = certificateError(reason, 'client', this.#where)
+    const shown = {
       'tls.untrusted': fingerprintOf(leaf.raw),
       'tls.wrong-host': leaf.subjectAltName ?? leaf.subject,
       'tls.expired': `${leaf.validFrom} to ${leaf.validTo}`
     }[error.code as string]
-    const known = error.code.startsWith('tls.')
-    return new RystraError(known ? error.code : 'tls.untrusted', {
-      side: 'client',
-      detail: known
-        ? `${error.detail}${seen === undefined ? '' : ` (${seen})`}`
-        : `${this.#where}, ${code} (${fingerprintOf(leaf.raw)})`,
-      cause: error.cause
-    })
+    const detail = `${error.detail}${shown === undefined ? '' : ` (${shown})`}`
+    return new RystraError(error.code, { side: 'client', detail, cause: error.cause })
   }
 }
 
-/** What the files of a client say. */
+/** The certificate files of a client. */
 export interface ClientFiles {
   readonly pem: ClientTls['pem']
-  readonly identity: Identity | undefined
+  readonly keyPair: KeyPair | undefined
 }
 
 /** Rejects with `tls.files`. */
 export const readClientFiles = async (options: ClientTlsOptions, dir: string): Promise<ClientFiles> => {
-  const [ca, identity] = await Promise.all([
+  const [ca, keyPair] = await Promise.all([
     options.ca === undefined ? undefined : readAuthorities('ca', options.ca, dir),
-    readIdentity(options, dir)
+    readKeyPair(options, dir)
   ])
-  const shown = identity === undefined ? {} : { cert: identity.cert, key: identity.key }
-  return { identity, pem: { ...(ca === undefined ? {} : { ca }), ...shown } }
+  const shown = keyPair === undefined ? {} : { cert: keyPair.cert, key: keyPair.key }
+  return { keyPair, pem: { ...(ca === undefined ? {} : { ca }), ...shown } }
 }
 
 export const clientTlsOf = (options: ClientTlsOptions, to: string, files: ClientFiles): ClientTls =>
   new Trust(options, to, files)
 
-/** Reads the files. Rejects with `tls.files`. See `TlsDialer` for who dials often. */
+/** Reads the files. Rejects with `tls.files`. Transports that dial repeatedly use `TlsDialer`. */
 export const readClientTls = async (
   options: ClientTlsOptions,
   to: string,

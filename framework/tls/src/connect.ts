@@ -6,42 +6,42 @@ import type { ClientTls } from './client-tls.js'
 import { tlsError } from './errors.js'
 import { showResets } from './resets.js'
 
-/** What to speak TLS on. */
+/** Options of {@link connectTls}. */
 export interface ConnectTlsOptions {
-  /** Connected; it belongs to TLS from now on, and is destroyed when that fails. */
+  /** A connected socket. TLS owns it from now on, and destroys it on failure. */
   readonly socket: Socket
-  /** What is offered, the dearest first. What was chosen is `alpnProtocol` of the answer, `false` if nothing was. */
+  /** Offered protocols, the preferred first. The chosen one is `alpnProtocol` of the result, or `false`. */
   readonly alpn: readonly string[]
-  /** For errors: `tls 127.0.0.1:7000`. */
+  /** The peer in errors, for example `tls 127.0.0.1:7000`. */
   readonly where: string
-  /** Milliseconds the handshake may take. @default as long as it takes */
+  /** Milliseconds until the handshake must be done. @default no limit */
   readonly timeout?: { readonly ms: number; readonly clock: Clock }
 }
 
 /**
- * Shakes hands over a connected socket, resumes an earlier session if there is one, and keeps new ones for later. Resolves
- * when the server is verified; the socket has no listeners of ours but for sessions. Rejects with `tls.*` or
+ * Performs the TLS handshake on a connected socket, resumes a stored session if there is one, and stores new ones.
+ * Resolves when the server is verified, with no listeners left except for sessions. Rejects with `tls.*` or
  * `connect.unreachable`.
  */
 export const connectTls = (tls: ClientTls, options: ConnectTlsOptions, signal: AbortSignal): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
     const { socket, alpn, where, timeout } = options
     const kept = tls.sessions.next()
-    const given = (): Error => (signal.reason instanceof Error ? signal.reason : new Error('given up'))
-    // TLS reports what happens to it.
+    const abortReason = (): Error => (signal.reason instanceof Error ? signal.reason : new Error('aborted'))
+    // TLS reports errors of its socket.
     socket.on('error', () => {})
     if (signal.aborted) {
       socket.destroy()
-      return reject(tlsError(given(), 'client', where))
+      return reject(tlsError(abortReason(), 'client', where))
     }
-    // Until the handshake is done an end is the end; with half-open allowed, Node would wait on.
+    // With half-open allowed Node would wait after an end within the handshake.
     const { allowHalfOpen } = socket
     socket.allowHalfOpen = false
     const secure = connect({
       ...tls.options,
       socket,
       ALPNProtocols: [...alpn],
-      // Looked at below, so that the error can tell of the certificate that was shown.
+      // Verified by `check`, whose error describes the presented certificate.
       rejectUnauthorized: false,
       ...(kept === undefined ? {} : { session: kept.session })
     })
@@ -62,9 +62,9 @@ export const connectTls = (tls: ClientTls, options: ConnectTlsOptions, signal: A
       socket.destroy()
       reject(reason)
     }
-    const aborted = (): void => fail(given())
-    const late = (): void => fail(new RystraError('tls.handshake', { detail: `${where}, no answer in time` }))
-    const cancel = timeout?.clock.after(timeout.ms, late)
+    const aborted = (): void => fail(abortReason())
+    const timedOut = (): void => fail(new RystraError('tls.handshake', { detail: `${where}, handshake timed out` }))
+    const cancel = timeout?.clock.after(timeout.ms, timedOut)
     signal.addEventListener('abort', aborted, { once: true })
     secure.once('error', fail)
     secure.on('session', (session: Buffer) => {

@@ -1,21 +1,21 @@
 import { type Element, inside, oidOf, serialOf, signedOf, Tag, timeOf } from './der.js'
 
-/** What a revocation list says, RFC 5280 §5.1. */
+/** A certificate revocation list, RFC 5280 section 5.1. */
 export interface RevocationList {
-  /** The name of who signed it, without its header. */
+  /** The name of the issuer, without its DER header. */
   readonly issuer: Buffer
-  /** As `serialOf` has them. */
+  /** Revoked serial numbers, in the form of `serialOf`. */
   readonly serials: ReadonlySet<string>
-  /** Milliseconds since the epoch when the next one is due; `Infinity` when the list does not say. */
+  /** Milliseconds since the epoch when the next list is due; `Infinity` when the list has no such date. */
   readonly nextUpdate: number
   /**
-   * The first critical extension of the list or of an entry: a list that is about part of the certificates, or about those
-   * of others, says so in one.
+   * The first critical extension of the list or of an entry: a list that covers only some certificates of its issuer
+   * has one.
    */
   readonly critical: string | undefined
 }
 
-/** Every revocation list in a file, PEM or DER. */
+/** The revocation lists of a file, PEM or DER. */
 export const crlsIn = (bytes: Buffer): Buffer[] => {
   if (bytes[0] === Tag.sequence) return [bytes]
   const found = bytes.toString('latin1').matchAll(/-----BEGIN X509 CRL-----([^-]*)-----END X509 CRL-----/g)
@@ -32,7 +32,7 @@ const criticalOf = (extensions: Element | undefined): string | undefined => {
   return undefined
 }
 
-/** Reads the signed part of a list; whether it is signed is not looked at. Throws on what is no list. */
+/** Parses the signed part of a list without verifying the signature. Throws for malformed lists. */
 export const readCrl = (body: Element): RevocationList => {
   const fields = inside(body)
   fields.optional(Tag.integer)
@@ -54,7 +54,9 @@ export const readCrl = (body: Element): RevocationList => {
   return { issuer, serials, nextUpdate: next === undefined ? Number.POSITIVE_INFINITY : timeOf(next), critical }
 }
 
-/** When a revocation list (PEM) ends: from then on nobody is let in by it. `undefined`: it does not, or is not readable. */
+/**
+ * Expiry of a revocation list (PEM), after which it admits no certificate. `undefined`: it has none, or is malformed.
+ */
 export const crlEnds = (pem: string): number | undefined => {
   try {
     const [der = Buffer.alloc(0)] = crlsIn(Buffer.from(pem))
@@ -64,3 +66,10 @@ export const crlEnds = (pem: string): number | undefined => {
     return undefined
   }
 }
+
+export const CRL = /-----BEGIN X509 CRL-----/
+
+const block = /-----BEGIN X509 CRL-----[^-]*-----END X509 CRL-----/g
+
+/** Splits a text into its revocation lists: node:tls reads only the first of a text. */
+export const crlsOf = (pem: string): string[] => pem.match(block) ?? []

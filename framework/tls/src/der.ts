@@ -1,8 +1,8 @@
-/** One element of DER (X.690). */
+/** A DER element, ITU-T X.690. */
 export interface Element {
   readonly tag: number
   readonly content: Buffer
-  /** With its header. */
+  /** Content with its header. */
   readonly raw: Buffer
 }
 
@@ -18,7 +18,7 @@ export const Tag = {
   boolean: 0x01
 } as const
 
-/** Reads elements one behind the other. What is malformed throws; nothing is copied. */
+/** Reads consecutive elements without copying. Throws for malformed ones. */
 export class DerReader {
   readonly #bytes: Buffer
   #at = 0
@@ -34,28 +34,28 @@ export class DerReader {
   next(): Element {
     const start = this.#at
     const tag = this.#byte()
-    if ((tag & 0x1f) === 0x1f) throw new Error('DER: a tag of several bytes')
+    if ((tag & 0x1f) === 0x1f) throw new Error('DER: multi-byte tag')
     const length = this.#length()
     const end = this.#at + length
-    if (end > this.#bytes.length) throw new Error('DER: it was cut')
+    if (end > this.#bytes.length) throw new Error('DER: truncated')
     const content = this.#bytes.subarray(this.#at, end)
     this.#at = end
     return { tag, content, raw: this.#bytes.subarray(start, end) }
   }
 
-  /** The next element, which has to be of this tag. */
+  /** The next element. Throws if it has another tag. */
   take(tag: number): Element {
     const element = this.next()
-    if (element.tag !== tag) throw new Error(`DER: tag ${element.tag} in place of ${tag}`)
+    if (element.tag !== tag) throw new Error(`DER: tag ${element.tag} where ${tag} is expected`)
     return element
   }
 
-  /** The next element if it is of one of these tags. */
+  /** The next element if it has one of these tags. */
   optional(...tags: number[]): Element | undefined {
     return this.more && tags.includes(this.#bytes[this.#at] as number) ? this.next() : undefined
   }
 
-  /** All that are left. */
+  /** The remaining elements. */
   rest(): Element[] {
     const elements: Element[] = []
     while (this.more) elements.push(this.next())
@@ -64,7 +64,7 @@ export class DerReader {
 
   #byte(): number {
     const byte = this.#bytes[this.#at++]
-    if (byte === undefined) throw new Error('DER: it was cut')
+    if (byte === undefined) throw new Error('DER: truncated')
     return byte
   }
 
@@ -72,18 +72,18 @@ export class DerReader {
     const first = this.#byte()
     if (first < 0x80) return first
     const count = first & 0x7f
-    if (count === 0 || count > 4) throw new Error('DER: a length of no or too many bytes')
+    if (count === 0 || count > 4) throw new Error('DER: unsupported length encoding')
     let length = 0
     for (let index = 0; index < count; index++) length = length * 256 + this.#byte()
-    if (length < 0x80 || length < 256 ** (count - 1)) throw new Error('DER: a length that is longer than needed')
+    if (length < 0x80 || length < 256 ** (count - 1)) throw new Error('DER: length is not minimally encoded')
     return length
   }
 }
 
-/** A reader of what is in an element. */
+/** A reader of the content of an element. */
 export const inside = ({ content }: Element): DerReader => new DerReader(content)
 
-/** What certificates and revocation lists have in common, RFC 5280 §4.1.1 and §5.1.1. */
+/** The common structure of certificates and revocation lists, RFC 5280 sections 4.1.1 and 5.1.1. */
 export interface Signed {
   readonly body: Element
   /** The object identifier. */
@@ -91,7 +91,7 @@ export interface Signed {
   readonly signature: Buffer
 }
 
-/** Opens something signed; the signature is not looked at. */
+/** Splits a signed structure without verifying the signature. */
 export const signedOf = (der: Uint8Array): Signed => {
   const parts = inside(new DerReader(der).take(Tag.sequence))
   const body = parts.take(Tag.sequence)
@@ -99,13 +99,13 @@ export const signedOf = (der: Uint8Array): Signed => {
   return { body, algorithm, signature: parts.take(Tag.bitString).content.subarray(1) }
 }
 
-/** `2.5.4.3` for the bytes of an object identifier. */
+/** The dotted form of an object identifier, for example `2.5.4.3`. */
 export const oidOf = ({ content }: Element): string => {
   const arcs: number[] = []
   let arc = 0
   for (const byte of content) {
     arc = arc * 128 + (byte & 0x7f)
-    if (arc > Number.MAX_SAFE_INTEGER / 256) throw new Error('DER: an object identifier that is too large')
+    if (arc > Number.MAX_SAFE_INTEGER / 256) throw new Error('DER: object identifier too large')
     if ((byte & 0x80) !== 0) continue
     if (arcs.length === 0) arcs.push(Math.min(2, Math.floor(arc / 40)), arc - 40 * Math.min(2, Math.floor(arc / 40)))
     else arcs.push(arc)
@@ -114,10 +114,12 @@ export const oidOf = ({ content }: Element): string => {
   return arcs.join('.')
 }
 
-/** Hexadecimal digits of an integer, lower case, without zeros in front: how serial numbers are compared. */
+/**
+ * Hexadecimal digits of an integer in lower case without leading zeros: the form in which serial numbers are compared.
+ */
 export const serialOf = ({ content }: Element): string => plainHex(content.toString('hex'))
 
-/** The same of what somebody has written: colons and zeros in front do not count. */
+/** The same form for a configured text; colons and leading zeros are ignored. */
 export const plainHex = (text: string): string =>
   text
     .replaceAll(':', '')
@@ -126,7 +128,7 @@ export const plainHex = (text: string): string =>
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** The text of a character string; `undefined` for other elements, and for bytes that their type does not allow. */
+/** The text of a character string; `undefined` for other elements and for bytes that are invalid in their type. */
 export const textOf = ({ tag, content }: Element): string | undefined => {
   try {
     if (tag === 0x0c) return utf8.decode(content)
@@ -139,16 +141,16 @@ export const textOf = ({ tag, content }: Element): string | undefined => {
   return undefined
 }
 
-/** ASCII text; `undefined` when there is anything else in it. */
+/** ASCII text; `undefined` for other bytes. */
 export const asciiOf = (bytes: Buffer): string | undefined =>
   bytes.every((byte) => byte < 0x80) ? bytes.toString('latin1') : undefined
 
-/** Milliseconds since the epoch of a UTCTime or GeneralizedTime as RFC 5280 §4.1.2.5 wants them. */
+/** Milliseconds since the epoch of a UTCTime or GeneralizedTime, RFC 5280 section 4.1.2.5. */
 export const timeOf = ({ tag, content }: Element): number => {
   const text = content.toString('latin1')
   const full = tag === Tag.utcTime ? `${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}` : text
   const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(full)
-  if (match === null) throw new Error('DER: no time')
+  if (match === null) throw new Error('DER: malformed time')
   const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
     number,
     number,

@@ -1,18 +1,18 @@
 import type { Clock, Logger } from '@rystra/plugin'
 import { type ClientTls, clientTlsOf, readClientFiles } from './client-tls.js'
 import { expiryWarning } from './expiry.js'
-import { type ClientTlsOptions, clientTlsFields } from './fields.js'
+import { type ClientTlsOptions, clientTlsFields } from './options.js'
 
-/** Files are read again so often at most, in milliseconds: a muxer may dial for each stream. */
-const READ_EVERY = 1000
+/** Minimum time between two reads of the files: a muxer may dial for each stream. */
+const READ_INTERVAL_MS = 1000
 
-/** How often somebody is told that the certificate of the client ends, in milliseconds. */
-const WARN_EVERY = 86_400_000
+/** Time between two warnings about an expiring client certificate. */
+const WARN_INTERVAL_MS = 86_400_000
 
-/** Targets that are remembered. A client has one; while it reloads, two. */
-const MOST = 8
+/** Targets whose trust is cached. A client has one, and two during a reload. */
+const MAX_ENTRIES = 8
 
-/** What a dialer needs of the extension's context. */
+/** The part of the extension's context that a dialer uses. */
 export interface TlsDialerHost {
   readonly dir: string
   readonly log: Logger
@@ -27,8 +27,8 @@ interface Entry {
 const fields = Object.keys(clientTlsFields) as (keyof ClientTlsOptions)[]
 
 /**
- * Keeps what {@link readClientTls} makes, and with it the sessions that may be resumed, for as long as neither options nor
- * files change. One for each transport of a client.
+ * Caches {@link readClientTls}, and with it resumable sessions, while neither options nor files change. One per
+ * transport of a client.
  */
 export class TlsDialer {
   readonly #entries = new Map<string, Entry>()
@@ -36,13 +36,13 @@ export class TlsDialer {
 
   constructor(private readonly host: TlsDialerHost) {}
 
-  /** What is trusted under these options for `to`. Rejects with `tls.files`. */
+  /** The trust for `to` under these options. Rejects with `tls.files`. */
   async trust(options: ClientTlsOptions, to: string): Promise<ClientTls> {
     const { clock, dir } = this.host
     const key = JSON.stringify([to, ...fields.map((field) => options[field] ?? null)])
     const before = this.#entries.get(key)
     const now = clock.now()
-    if (before !== undefined && now - before.read < READ_EVERY && now >= before.read) return before.tls
+    if (before !== undefined && now - before.read < READ_INTERVAL_MS && now >= before.read) return before.tls
     const files = await readClientFiles(options, dir)
     const present = this.#entries.get(key)?.tls
     const unchanged = present !== undefined && JSON.stringify(files.pem) === JSON.stringify(present.pem)
@@ -50,13 +50,13 @@ export class TlsDialer {
     this.#entries.delete(key)
     this.#entries.set(key, { tls, read: now })
     const [oldest] = this.#entries.keys()
-    if (this.#entries.size > MOST && oldest !== undefined) this.#entries.delete(oldest)
+    if (this.#entries.size > MAX_ENTRIES && oldest !== undefined) this.#entries.delete(oldest)
     this.#warn(tls, options, now)
     return tls
   }
 
   #warn({ expires }: ClientTls, { cert }: ClientTlsOptions, now: number): void {
-    if (expires === undefined || now - this.#warned < WARN_EVERY) return
+    if (expires === undefined || now - this.#warned < WARN_INTERVAL_MS) return
     const warning = expiryWarning(`the certificate ${cert} of this client`, expires.getTime(), now)
     if (warning === undefined) return
     this.#warned = now

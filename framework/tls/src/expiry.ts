@@ -1,21 +1,21 @@
 import type { Clock, Logger } from '@rystra/plugin'
 
-const DAY = 86_400_000
+const DAY_MS = 86_400_000
 
-/** Enough to renew by hand, also over holidays; who renews by machine does so before. */
-const AHEAD = 30 * DAY
+/** Long enough to renew by hand; automatic renewal happens earlier. */
+const WARN_BEFORE_MS = 30 * DAY_MS
 
-/** What a person is to be told of something that ends then; nothing while that is far away. */
+/** The warning for something that expires at `ends`; `undefined` while that is more than 30 days away. */
 export const expiryWarning = (what: string, ends: number, now: number): string | undefined => {
   const left = ends - now
-  if (left > AHEAD) return undefined
+  if (left > WARN_BEFORE_MS) return undefined
   const date = new Date(ends).toISOString().slice(0, 10)
   if (left <= 0) return `${what} has expired on ${date}: renew it`
-  const days = Math.floor(left / DAY)
+  const days = Math.floor(left / DAY_MS)
   return `${what} expires ${days === 0 ? 'within a day' : `in ${days} ${days === 1 ? 'day' : 'days'}`}, on ${date}: renew it`
 }
 
-/** Warns of what ends soon: at once, and daily from then on. */
+/** Warns of approaching expiry: at once, and then daily. */
 export class ExpiryWatch {
   #ends = new Map<string, number>()
   #cancel: (() => void) | undefined
@@ -26,7 +26,7 @@ export class ExpiryWatch {
     private readonly clock: Clock
   ) {}
 
-  /** From now on these count, and no others: what it is, and when it ends in milliseconds since the epoch. */
+  /** Replaces what is watched: names, and expiry in milliseconds since the epoch. */
   set(ends: Iterable<readonly [string, number]>): void {
     this.#ends = new Map(ends)
     this.#look()
@@ -45,8 +45,10 @@ export class ExpiryWatch {
       const warning = expiryWarning(what, end, now)
       if (warning !== undefined) this.log.warn({ expires: new Date(end).toISOString() }, warning)
     }
-    const first = Math.min(...[...this.#ends.values()].map((end) => end - AHEAD - now).filter((wait) => wait > 0))
-    // A day at most: timers know no longer than 24 days.
-    this.#cancel = this.clock.after(Math.min(DAY, first), () => this.#look())
+    const first = Math.min(
+      ...[...this.#ends.values()].map((end) => end - WARN_BEFORE_MS - now).filter((wait) => wait > 0)
+    )
+    // At most a day: timers are limited to 24 days.
+    this.#cancel = this.clock.after(Math.min(DAY_MS, first), () => this.#look())
   }
 }

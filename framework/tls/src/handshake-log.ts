@@ -1,9 +1,9 @@
 import type { Clock, Logger, RystraError } from '@rystra/plugin'
 
-/** Milliseconds between two lines about the same thing: strangers must not be able to fill a log. */
-const EVERY = 60_000
+/** Time between two warnings of the same kind, so that peers cannot flood the log. */
+const WARN_INTERVAL_MS = 60_000
 
-/** What somebody on this side, or on the other, has to do something about: certificates. */
+/** Errors that an administrator can fix: those of certificates. */
 const actionable = new Set<string>([
   'tls.untrusted',
   'tls.expired',
@@ -12,14 +12,14 @@ const actionable = new Set<string>([
   'tls.certificate-required'
 ])
 
-interface Told {
+interface LastWarning {
   at: number
-  since: number
+  suppressed: number
 }
 
-/** Says what became of handshakes that failed: all at level debug, and what can be acted on now and then as a warning. */
+/** Logs failed handshakes: all at level debug, certificate errors also as warnings, at a limited rate. */
 export class HandshakeLog {
-  readonly #told = new Map<string, Told>()
+  readonly #last = new Map<string, LastWarning>()
 
   constructor(
     private readonly log: Logger,
@@ -27,17 +27,17 @@ export class HandshakeLog {
   ) {}
 
   failed(error: RystraError, peer: string): void {
-    this.log.debug({ err: error, peer }, 'a TLS handshake failed')
+    this.log.debug({ err: error, peer }, 'TLS handshake failed')
     if (!actionable.has(error.code)) return
     const key = `${error.side} ${error.code}`
-    const told = this.#told.get(key)
+    const last = this.#last.get(key)
     const now = this.clock.now()
-    if (told !== undefined && Math.abs(now - told.at) < EVERY) {
-      told.since += 1
+    if (last !== undefined && Math.abs(now - last.at) < WARN_INTERVAL_MS) {
+      last.suppressed += 1
       return
     }
-    this.#told.set(key, { at: now, since: 0 })
-    const more = told === undefined || told.since === 0 ? {} : { more: told.since }
+    this.#last.set(key, { at: now, suppressed: 0 })
+    const more = last === undefined || last.suppressed === 0 ? {} : { more: last.suppressed }
     this.log.warn({ peer, code: error.code, hint: error.hint, ...more }, error.message)
   }
 }

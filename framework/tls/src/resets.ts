@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 
 /**
- * TLS destroys what is below once it has let go of it; to reset that before, while TLS still writes, crashes Node.
+ * Replaces the `destroy` that TLS calls when it has released the socket: a reset while TLS still writes crashes Node.
  */
 const resetInstead = (tcp: Socket): void => {
   tcp.destroy = () => {
@@ -12,16 +12,17 @@ const resetInstead = (tcp: Socket): void => {
 }
 
 /**
- * Has a stream of TLS that is given up look given up from the other side. Node closes the connection below, and takes such
- * an end for a true one, though TLS was not ended (RFC 8446 §6.1). From now on a `destroy` before all was written and
- * ended resets the connection, and `resetAndDestroy` does what it does for TCP.
- * @param tcp what the TLS was put on
+ * Makes a destroyed TLS stream a reset for the peer. Node closes the TCP connection without a TLS closure alert (RFC
+ * 8446 section 6.1), and its peer takes that for an orderly end. From now on a `destroy` before everything was written
+ * and ended resets the connection, and `resetAndDestroy` works as for TCP.
+ * @param tcp the socket below TLS
  */
 export const showResets = (socket: TLSSocket, tcp: Socket): void => {
   const destroy = socket._destroy
   let reset = false
   socket._destroy = (error, callback) => {
-    // While a FIN is on its way libuv refuses a reset, and Node loses the descriptor over it. All was written then.
+    // libuv refuses a reset while a FIN is in progress, and Node then loses the descriptor. All data was written at
+    // this point.
     const ending = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
     if (!ending && (reset || !socket.writableFinished)) resetInstead(tcp)
     destroy.call(socket, error, callback)

@@ -1,28 +1,18 @@
 import { fingerprintOf } from '@rystra/certificates'
-import type { Clock, Logger } from '@rystra/plugin'
 import { constants } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls'
-import { crlEnds } from './crl.js'
+import { CRL, crlEnds, crlsOf } from './crl.js'
 import { ExpiryWatch } from './expiry.js'
-import type { ServerTlsOptions } from './fields.js'
-import { CRL, crlsOf, filesError, readPem } from './files.js'
-import { type Identity, readAuthorities, readIdentity } from './identity.js'
-import { ownIdentity } from './self-signed.js'
-import { suites } from './suites.js'
+import { type ServerTlsOptions, suites, type TlsHost } from './options.js'
+import { filesError, readPem } from './files.js'
+import { type KeyPair, readAuthorities, readKeyPair } from './key-pair.js'
+import { ownKeyPair } from './self-signed.js'
 
 /**
- * How often the files are looked at, in milliseconds. They are read whole: what a file system tells of changes is not to
- * be relied on where a link is put in the place of another, as certbot and Kubernetes do.
+ * Interval at which the files are read. They are read whole: file events are unreliable where symbolic links are
+ * replaced, as certbot and Kubernetes do.
  */
-const LOOK_EVERY = 5000
-
-/** What TLS needs of the extension's context. */
-export interface TlsHost {
-  readonly dir: string
-  readonly stateDir: string
-  readonly log: Logger
-  readonly clock: Clock
-}
+const RELOAD_INTERVAL_MS = 5000
 
 /** PEM texts. */
 export interface ServerPem {
@@ -32,26 +22,26 @@ export interface ServerPem {
   readonly crl?: string
 }
 
-/** Whether clients are asked for a certificate. */
+/** Whether a certificate is requested from clients. */
 export type ClientCert = 'none' | 'optional' | 'required'
 
-/** The identity of a listener. */
+/** Certificate and client trust of a listener, kept up to date with their files. */
 export interface ServerTls {
-  /** As last read. */
+  /** The texts as last read. */
   readonly pem: ServerPem
-  /** For `tls.createServer`, `http2.createSecureServer` and the like, ALPN aside. */
+  /** Options of `tls.createServer`, `http2.createSecureServer` and their like, without ALPN. */
   readonly options: TlsOptions
   readonly clientCert: ClientCert
-  /** What clients pin, if the certificate was made here. See `Listener.join`. */
+  /** The fingerprint for clients to pin, if the certificate is self-signed. See `Listener.join`. */
   readonly join: Readonly<Record<string, string>> | undefined
-  /** Called when the files changed and are good: put `context` in place with `server.setSecureContext(context)`. */
+  /** Called with valid changed files: apply `context` with `server.setSecureContext(context)`. */
   onChange: ((context: SecureContextOptions, pem: ServerPem) => void) | undefined
-  /** Looks at the files no more. */
+  /** Stops reading the files. */
   close(): void
 }
 
-interface Read {
-  readonly identity: Identity
+interface LoadedFiles {
+  readonly keyPair: KeyPair
   readonly pem: ServerPem
   readonly context: SecureContextOptions
 }
@@ -59,26 +49,30 @@ interface Read {
 const checkOptions = (options: ServerTlsOptions): ClientCert => {
   const { clientCa, crl, clientCert = clientCa === undefined ? 'none' : 'optional' } = options
   if (clientCert !== 'none' && clientCa === undefined)
-    throw filesError(`\`clientCert: ${clientCert}\` needs \`clientCa\``)
-  if (crl !== undefined && clientCa === undefined)
-    throw filesError('`crl` is given without `clientCa`, whose list it is')
+    throw filesError(`\`clientCert: ${clientCert}\` requires \`clientCa\``)
+  if (crl !== undefined && clientCa === undefined) throw filesError('`crl` requires `clientCa`')
   return clientCert
 }
 
-/** Reads everything anew. Rejects with `tls.files`. */
-const readAll = async (options: ServerTlsOptions, asked: boolean, host: TlsHost, own?: Identity): Promise<Read> => {
-  const [identity, clientCa, crl] = await Promise.all([
-    own ?? readIdentity(options, host.dir),
+/** Reads all files. Rejects with `tls.files`. */
+const readAll = async (
+  options: ServerTlsOptions,
+  requested: boolean,
+  host: TlsHost,
+  own?: KeyPair
+): Promise<LoadedFiles> => {
+  const [keyPair, clientCa, crl] = await Promise.all([
+    own ?? readKeyPair(options, host.dir),
     options.clientCa === undefined ? undefined : readAuthorities('clientCa', options.clientCa, host.dir),
     options.crl === undefined ? undefined : readPem('crl', options.crl, host.dir, CRL, 'revocation list')
   ])
-  if (identity === undefined) throw filesError('there is no certificate')
-  const { cert, key } = identity
+  if (keyPair === undefined) throw filesError('no certificate')
+  const { cert, key } = keyPair
   const shared = suites(options.minVersion)
   const context: SecureContextOptions = {
     ...shared,
-    // A session that is resumed is not asked for its certificate again, which may be revoked or over by now.
-    secureOptions: shared.secureOptions | (asked ? constants.SSL_OP_NO_TICKET : 0),
+    // A resumed session does not present its certificate again, which may be revoked or expired by now.
+    secureOptions: shared.secureOptions | (requested ? constants.SSL_OP_NO_TICKET : 0),
     cert,
     key,
     ...(clientCa === undefined ? {} : { ca: clientCa }),
@@ -90,31 +84,31 @@ const readAll = async (options: ServerTlsOptions, asked: boolean, host: TlsHost,
     throw filesError(`${crl === undefined ? 'cert' : `crl ${options.crl}`}: ${(error as Error).message}`, error)
   }
   const pem = { cert, key, ...(clientCa === undefined ? {} : { clientCa }), ...(crl === undefined ? {} : { crl }) }
-  return { identity, pem, context }
+  return { keyPair, pem, context }
 }
 
-class Files implements ServerTls {
+class WatchedServerTls implements ServerTls {
   onChange: ServerTls['onChange']
   readonly join: ServerTls['join']
   readonly #expiry: ExpiryWatch
-  #read: Read
+  #read: LoadedFiles
   #cancel = (): void => {}
   #closed = false
-  /** What was wrong when they were last looked at: said once. */
-  #wrong: string | undefined
+  /** The last error: logged once. */
+  #lastError: string | undefined
 
   constructor(
-    first: Read,
+    first: LoadedFiles,
     readonly clientCert: ClientCert,
     private readonly fields: ServerTlsOptions,
     private readonly host: TlsHost,
-    private readonly own: Identity | undefined
+    private readonly own: KeyPair | undefined
   ) {
     this.#read = first
     this.join = own === undefined ? undefined : { fingerprint: fingerprintOf(own.leaf.raw) }
     this.#expiry = new ExpiryWatch(host.log, host.clock)
     this.#watchExpiry()
-    if (fields.cert !== undefined || fields.clientCa !== undefined) this.#lookLater()
+    if (fields.cert !== undefined || fields.clientCa !== undefined) this.#schedule()
   }
 
   get pem(): ServerPem {
@@ -136,23 +130,23 @@ class Files implements ServerTls {
     this.#expiry.close()
   }
 
-  /** What is valid now does not make room for what is not. */
-  #checkTime({ leaf }: Identity): void {
+  /** A certificate that is valid now is not replaced by one that is not. */
+  #checkTime({ leaf }: KeyPair): void {
     const now = this.host.clock.now()
     const ends = Date.parse(leaf.validTo)
     const begins = Date.parse(leaf.validFrom)
-    const present = this.#read.identity.leaf
+    const present = this.#read.keyPair.leaf
     if (Date.parse(present.validTo) <= now || Date.parse(present.validFrom) > now || (begins <= now && ends > now))
       return
     throw filesError(
-      `cert ${this.fields.cert}: ${ends <= now ? `it has expired on ${leaf.validTo}` : `it is not valid before ${leaf.validFrom}`}`
+      `cert ${this.fields.cert}: ${ends <= now ? `expired on ${leaf.validTo}` : `not valid before ${leaf.validFrom}`}`
     )
   }
 
   #watchExpiry(): void {
-    const { identity, pem } = this.#read
+    const { keyPair, pem } = this.#read
     const name = this.fields.cert === undefined ? 'the self-signed certificate' : `the certificate ${this.fields.cert}`
-    const ends: [string, number][] = [[name, Date.parse(identity.leaf.validTo)]]
+    const ends: [string, number][] = [[name, Date.parse(keyPair.leaf.validTo)]]
     for (const list of crlsOf(pem.crl ?? '')) {
       const end = crlEnds(list)
       if (end !== undefined) ends.push([`the revocation list ${this.fields.crl}`, end])
@@ -160,35 +154,35 @@ class Files implements ServerTls {
     this.#expiry.set(ends)
   }
 
-  #lookLater(): void {
-    this.#cancel = this.host.clock.after(LOOK_EVERY, () => {
-      void this.#look().finally(() => {
-        if (!this.#closed) this.#lookLater()
+  #schedule(): void {
+    this.#cancel = this.host.clock.after(RELOAD_INTERVAL_MS, () => {
+      void this.#reload().finally(() => {
+        if (!this.#closed) this.#schedule()
       })
     })
   }
 
-  /** Never rejects. What is half written does not fit together, and is looked at again. */
-  async #look(): Promise<void> {
+  /** Never rejects. Half-written files do not match, and are read again. */
+  async #reload(): Promise<void> {
     const { log } = this.host
     try {
       const read = await readAll(this.fields, this.clientCert !== 'none', this.host, this.own)
       const changed = !same(read.pem, this.#read.pem)
-      if (changed) this.#checkTime(read.identity)
-      this.#wrong = undefined
+      if (changed) this.#checkTime(read.keyPair)
+      this.#lastError = undefined
       if (this.#closed || !changed) return
       this.#read = read
       log.info(
-        { fingerprint: fingerprintOf(read.identity.leaf.raw), expires: read.identity.leaf.validTo },
-        'certificate files were read again'
+        { fingerprint: fingerprintOf(read.keyPair.leaf.raw), expires: read.keyPair.leaf.validTo },
+        'certificate files reloaded'
       )
       this.#watchExpiry()
       this.onChange?.(read.context, read.pem)
     } catch (error) {
       const { message } = error as Error
-      if (this.#closed || message === this.#wrong) return
-      this.#wrong = message
-      log.warn({ err: error }, 'certificate files changed and cannot be used; those read before stay in use')
+      if (this.#closed || message === this.#lastError) return
+      this.#lastError = message
+      log.warn({ err: error }, 'changed certificate files are invalid; the previous ones stay in use')
     }
   }
 }
@@ -196,10 +190,10 @@ class Files implements ServerTls {
 const same = (a: ServerPem, b: ServerPem): boolean =>
   a.cert === b.cert && a.key === b.key && a.clientCa === b.clientCa && a.crl === b.crl
 
-/** Reads the files, or makes and keeps a self-signed certificate, and watches over them. Rejects with `tls.files`. */
+/** Reads the files, or creates a self-signed certificate, and watches for changes. Rejects with `tls.files`. */
 export const openServerTls = async (options: ServerTlsOptions, host: TlsHost): Promise<ServerTls> => {
   const clientCert = checkOptions(options)
-  const own = options.cert === undefined && options.key === undefined ? await ownIdentity(host) : undefined
+  const own = options.cert === undefined && options.key === undefined ? await ownKeyPair(host) : undefined
   const first = await readAll(options, clientCert !== 'none', host, own)
-  return new Files(first, clientCert, options, host, own)
+  return new WatchedServerTls(first, clientCert, options, host, own)
 }

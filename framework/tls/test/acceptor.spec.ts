@@ -14,7 +14,7 @@ let world: HandshakeWorld
 /** The codes that were logged of handshakes that failed. */
 const logged = (): string[] =>
   world.lines
-    .filter(({ text }) => text === 'a TLS handshake failed')
+    .filter(({ text }) => text === 'TLS handshake failed')
     .map(({ fields }) => (fields['err'] as RystraError).code)
 
 /** A ClientHello as node:tls sends it, recorded. */
@@ -65,7 +65,7 @@ describe('a server of TLS', function () {
     'POST /x HTTP/1.0\r\n\r\n',
     'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
   ]) {
-    it(`says to plain HTTP what it is: ${request.slice(0, 8)}`, async () => {
+    it(`answers plain HTTP: ${request.slice(0, 8)}`, async () => {
       const { port, came } = await world.serve(world.pair('server', made.good))
       const socket = await world.bare(port)
       // Also when it comes in pieces, and goes on after.
@@ -85,7 +85,7 @@ describe('a server of TLS', function () {
     })
   }
 
-  it('has time for others while somebody has said too little to tell what it is', async () => {
+  it('serves other clients while one has sent too little to be recognised', async () => {
     const { port, came, connections } = await world.serve(world.pair('server', made.good))
     const socket = await world.bare(port)
     socket.write('G')
@@ -97,7 +97,7 @@ describe('a server of TLS', function () {
     expect(connections[0]?.destroyed).to.equal(true)
   })
 
-  it('says to what is neither TLS nor HTTP that it is TLS', async () => {
+  it('answers other protocols with a TLS alert', async () => {
     const { port } = await world.serve(world.pair('server', made.good))
     const socket = await world.bare(port)
     socket.write('RYS\u0001')
@@ -106,7 +106,7 @@ describe('a server of TLS', function () {
     expect(logged()).to.deep.equal(['tls.not-tls'])
   })
 
-  it('gives those who were turned away a second to leave', async () => {
+  it('closes refused connections after a second', async () => {
     const { port, connections } = await world.serve(world.pair('server', made.good))
     const socket = await world.bare(port)
     socket.write('GET / HTTP/1.1\r\n\r\n')
@@ -165,7 +165,7 @@ describe('a server of TLS', function () {
       return socket
     }
 
-    it('ends each at its deadline, however much is said meanwhile', async () => {
+    it('ends each at its deadline, whatever arrives meanwhile', async () => {
       const { port, connections } = await world.serve(world.pair('server', made.good), { handshakeTimeout: 5000 })
       const hello = await helloOf(port)
       const sockets = await Promise.all(
@@ -186,7 +186,7 @@ describe('a server of TLS', function () {
       await until(() => world.clock.pending === 2)
     })
 
-    it('pushes out the oldest when there are too many, and those who mean it get through', async () => {
+    it('evicts the oldest at the limit, and honest clients complete', async () => {
       const { port, connections, came } = await world.serve(world.pair('server', made.good), { handshakes: 5 })
       const hello = await helloOf(port)
       for (let count = 0; count < 20; count += 1) {
@@ -199,7 +199,7 @@ describe('a server of TLS', function () {
       await until(() => came.length === 1)
     })
 
-    it('forgets those who leave by themselves', async () => {
+    it('forgets connections that close by themselves', async () => {
       const { port } = await world.serve(world.pair('server', made.good))
       const hello = await helloOf(port)
       const pending = world.clock.pending
@@ -211,7 +211,7 @@ describe('a server of TLS', function () {
       await until(() => world.clock.pending === pending)
     })
 
-    it('ends them when it is closed, and no others', async () => {
+    it('ends them when it is closed, but no completed ones', async () => {
       const { port, acceptor, came, connections } = await world.serve(world.pair('server', made.good))
       const client = await world.dial(port, { ca: 'ca.pem' })
       await until(() => came.length === 1)
@@ -260,7 +260,7 @@ describe('a server of TLS', function () {
       })
     }
 
-    it('tells of a good one, which is asked for each time anew', async () => {
+    it('reports a valid one, which is requested in each handshake', async () => {
       const { port, came } = await asked('required', made.crl)
       const own = world.pair('client', made.client)
       for (let count = 0; count < 2; count += 1) {
@@ -273,7 +273,7 @@ describe('a server of TLS', function () {
       for (const { facts } of came) expect(facts.certificate).to.deep.equal(der)
     })
 
-    it('lets in who has none, or a bad one, when it is optional, and tells of good ones alone', async () => {
+    it('accepts clients without a valid one when it is optional, and reports valid ones only', async () => {
       const { port, came } = await asked('optional')
       const all = [{}, world.pair('strange', made.strange), world.pair('client', made.client)]
       for (const [index, own] of all.entries()) {
@@ -284,21 +284,21 @@ describe('a server of TLS', function () {
       expect(world.warnings()).to.have.length(1)
     })
 
-    it('refuses who was revoked after the list was read, once it was read again', async () => {
+    it('refuses a certificate that is revoked in a reloaded list', async () => {
       const { port, came, refusals } = await asked('required', made.emptyCrl)
       const own = world.pair('client', made.revokedClient)
       const before = await world.dial(port, { ca: 'ca.pem', ...own })
       await until(() => came.length === 1)
       world.write('crl.pem', made.crl)
       world.clock.advance(5000)
-      await until(() => world.lines.some(({ text }) => text === 'certificate files were read again'))
+      await until(() => world.lines.some(({ text }) => text === 'certificate files reloaded'))
       expect(await readAll(await world.dial(port, { ca: 'ca.pem', ...own }))).to.equal('tls.revoked')
       expect(refusals).to.have.length(1)
       await exchange(before, came[0]?.socket as tls.TLSSocket)
     })
   })
 
-  it('says of what dialed it when that does not speak TLS at all', async () => {
+  it('reports a peer that does not speak TLS', async () => {
     const answers: [Buffer | undefined, string][] = [
       [Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 'tls.not-tls'],
       [Buffer.from('SSH-2.0-OpenSSH_9.2\r\n'), 'tls.not-tls'],
@@ -319,7 +319,7 @@ describe('a server of TLS', function () {
     }
   })
 
-  it('is given up by who dials, at any time, and at the deadline', async () => {
+  it('can be aborted by the dialing side at any time and at the deadline', async () => {
     const heard: Socket[] = []
     const server = net.createServer((socket) => void heard.push(socket))
     server.listen(0, '127.0.0.1')

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { tlsError } from '../src/index.js'
 import { crlEnds } from '../src/crl.js'
 import { DerReader } from '../src/der.js'
-import { hasExtendedMasterSecret } from '../src/master-secret.js'
+import { hasExtendedMasterSecret } from '../src/facts.js'
 import { certificates } from './world.js'
 
 const of = (code: unknown, message = 'x'): Error => Object.assign(new Error(message), { code })

@@ -69,20 +69,20 @@ describe('what a client trusts', function () {
       'good',
       { ca: 'other-ca.pem' },
       'tls.untrusted',
-      /authority is not known here \(sha256:[0-9a-f]{64}\)$/
+      /unknown certificate authority \(sha256:[0-9a-f]{64}\)$/
     ],
-    ['of an authority that nobody knows', 'good', {}, 'tls.untrusted', /authority is not known here/],
-    ['that is self-signed', 'selfSigned', {}, 'tls.untrusted', /it is self-signed \(sha256:[0-9a-f]{64}\)$/],
+    ['of an authority that nobody knows', 'good', {}, 'tls.untrusted', /unknown certificate authority/],
+    ['that is self-signed', 'selfSigned', {}, 'tls.untrusted', /self-signed certificate \(sha256:[0-9a-f]{64}\)$/],
     ['that is self-signed, with an authority given', 'selfSigned', { ca: 'ca.pem' }, 'tls.untrusted', /self-signed/],
     [
       'of another host',
       'elsewhere',
       { ca: 'ca.pem' },
       'tls.wrong-host',
-      /does not name this host \(DNS:elsewhere\.example\)$/
+      /does not contain this host name \(DNS:elsewhere\.example\)$/
     ],
-    ['that has expired', 'expired', { ca: 'ca.pem' }, 'tls.expired', /it has expired \(/],
-    ['that is not valid yet', 'early', { ca: 'ca.pem' }, 'tls.expired', /it is not valid yet \(/]
+    ['that has expired', 'expired', { ca: 'ca.pem' }, 'tls.expired', /certificate has expired \(/],
+    ['that is not valid yet', 'early', { ca: 'ca.pem' }, 'tls.expired', /certificate is not valid yet \(/]
   ]
   for (const [what, which, options, code, says] of bad) {
     it(`is no certificate ${what}`, async () => {
@@ -137,9 +137,9 @@ describe('what a client trusts', function () {
   it('cannot be read from files that are not there or not right', async () => {
     const pair = world.pair('client', made.client)
     const cases: [ClientTlsOptions, RegExp][] = [
-      [{ ca: 'gone.pem' }, /ca gone\.pem: there is no such file/],
+      [{ ca: 'gone.pem' }, /ca gone\.pem: file not found/],
       [{ cert: pair.cert }, /`cert` is given without `key`/],
-      [{ ...pair, key: world.pair('other', made.strange).key }, /does not belong/]
+      [{ ...pair, key: world.pair('other', made.strange).key }, /does not match/]
     ]
     for (const [options, says] of cases) {
       const error = await failure(world.dialer.trust(options, 'localhost'))
@@ -210,7 +210,7 @@ describe('what a client trusts', function () {
       await dial()
       world.pair('server', made.renewed)
       world.clock.advance(5000)
-      await until(() => world.lines.some(({ text }) => text === 'certificate files were read again'))
+      await until(() => world.lines.some(({ text }) => text === 'certificate files reloaded'))
       const { client } = await dial()
       expect(client.isSessionReused()).to.equal(false)
       expect(tlsFacts(client).certificate).to.deep.equal(derOf(made.renewed.cert))

@@ -2,8 +2,8 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { CERTIFICATE, filesError, PRIVATE_KEY, readPem } from './files.js'
 
-/** A certificate with its key, PEM. */
-export interface Identity {
+/** A certificate with its private key, PEM. */
+export interface KeyPair {
   readonly cert: string
   readonly key: string
   /** The first certificate of `cert`. */
@@ -14,7 +14,7 @@ const leafOf = (where: string, cert: string): X509Certificate => {
   try {
     return new X509Certificate(cert)
   } catch (error) {
-    throw filesError(`${where}: the certificate is damaged`, error)
+    throw filesError(`${where}: malformed certificate`, error)
   }
 }
 
@@ -24,18 +24,18 @@ const keyOf = (where: string, key: string): KeyObject => {
   } catch (error) {
     const encrypted = /ENCRYPTED/.test(key)
     throw filesError(
-      `${where}: ${encrypted ? 'the key is encrypted' : 'the key is damaged'}`,
+      `${where}: ${encrypted ? 'the key is encrypted' : 'malformed key'}`,
       error,
       encrypted ? 'decrypt it: openssl pkey -in <file> -out <file>' : undefined
     )
   }
 }
 
-/** Checks that the two belong together and that OpenSSL takes them. Throws `tls.files`. */
-export const checkIdentity = (cert: string, key: string, certAt: string, keyAt: string): Identity => {
+/** Checks that certificate and key match and that OpenSSL accepts them. Throws `tls.files`. */
+export const checkKeyPair = (cert: string, key: string, certAt: string, keyAt: string): KeyPair => {
   const leaf = leafOf(certAt, cert)
   if (!leaf.checkPrivateKey(keyOf(keyAt, key))) {
-    throw filesError(`${keyAt}: the key does not belong to the certificate of ${certAt}`)
+    throw filesError(`${keyAt}: the key does not match the certificate of ${certAt}`)
   }
   try {
     createSecureContext({ cert, key })
@@ -45,11 +45,11 @@ export const checkIdentity = (cert: string, key: string, certAt: string, keyAt: 
   return { cert, key, leaf }
 }
 
-/** Reads `cert` and `key`, which come together or not at all. Rejects with `tls.files`. */
-export const readIdentity = async (
+/** Reads `cert` and `key`, which are given both or neither. Rejects with `tls.files`. */
+export const readKeyPair = async (
   { cert, key }: { readonly cert?: string; readonly key?: string },
   dir: string
-): Promise<Identity | undefined> => {
+): Promise<KeyPair | undefined> => {
   if (cert === undefined && key === undefined) return undefined
   if (cert === undefined) throw filesError('`key` is given without `cert`')
   if (key === undefined) throw filesError('`cert` is given without `key`')
@@ -57,10 +57,10 @@ export const readIdentity = async (
     readPem('cert', cert, dir, CERTIFICATE, 'certificate'),
     readPem('key', key, dir, PRIVATE_KEY, 'private key')
   ])
-  return checkIdentity(certText, keyText, `cert ${cert}`, `key ${key}`)
+  return checkKeyPair(certText, keyText, `cert ${cert}`, `key ${key}`)
 }
 
-/** Reads authorities. Rejects with `tls.files`. */
+/** Reads a file of certificate authorities. Rejects with `tls.files`. */
 export const readAuthorities = async (field: string, file: string, dir: string): Promise<string> => {
   const text = await readPem(field, file, dir, CERTIFICATE, 'certificate')
   leafOf(`${field} ${file}`, text)
