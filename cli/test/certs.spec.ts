@@ -160,14 +160,14 @@ describe('cert', function () {
       [() => makeClient('a\nb', [], at('ca'), options), 'cert.invalid', /control characters/],
       [() => makeClient('x'.repeat(65), [], at('ca'), options), 'cert.invalid', /longer than 64/],
       [() => makeServer(['a b'], at('ca'), options), 'cert.invalid', /no DNS name/],
-      [() => makeServer(['x.example'], at('nowhere'), options), 'tls.files', /nowhere\/ca\.pem: file not found/],
+      [() => makeServer(['x.example'], at('nowhere'), options), 'tls.files', /nowhere\/ca\.pem: there is no such file/],
       [
         () => revokeCertificate(at('nothing.pem'), at('ca'), undefined),
         'tls.files',
-        /nothing\.pem: file not found/
+        /nothing\.pem: there is no such file/
       ],
-      [() => show(at('nothing.pem')), 'tls.files', /nothing\.pem: file not found/],
-      [() => show(at('ca')), 'tls.files', /it is a directory/],
+      [() => show(at('nothing.pem')), 'tls.files', /nothing\.pem: there is no such file/],
+      [() => show(at('ca')), 'tls.files', /it is a folder/],
       [() => show('/dev/zero'), 'tls.files', /too large/],
       [() => show('nowhere:0'), 'usage.invalid', /port from 1/]
     ]

@@ -80,7 +80,7 @@ describe('check of certificates', function () {
     [
       'a file that is not there',
       ', cert: none.pem, key: good-key.pem',
-      /server\.listen\[0\]\.cert: .*none\.pem: file not found/
+      /server\.listen\[0\]\.cert: .*none\.pem: there is no such file/
     ],
     [
       'an expired certificate',

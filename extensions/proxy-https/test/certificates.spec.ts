@@ -206,7 +206,7 @@ describe('certificate files', () => {
       world.pair('server', pair)
       look()
       await until(() => world.warnings().length === index + 1)
-      expect(world.warnings().at(-1), what).to.match(/^certificate files changed and cannot be used/)
+      expect(world.warnings().at(-1), what).to.match(/^changed certificate files are invalid/)
       expect(await serialOf('app.example.org'), what).to.equal(serialIn(good))
     }
     world.pair('server', renewed)
@@ -233,7 +233,7 @@ describe('certificate files', () => {
         await one.close()
       }
     }
-    await failing({ cert: 'broken.crt', key: 'server.key' }, /cert broken\.crt: there is no certificate/)
+    await failing({ cert: 'broken.crt', key: 'server.key' }, /cert broken\.crt: contains no certificate/)
     await failing({ cert: 'server.crt', key: 'none.key' }, /key none\.key: file not found/)
     const nameless = await issueServer(ca, { commonName: 'nameless', names: ['127.0.0.1'] })
     const one = new World()
