@@ -94,6 +94,10 @@ flowchart TD
   onData -->|"throw"| reset["this stream reset"] --> onCloseStream
   onData -->|"end"| onCloseStream
   onCloseStream --> onUnregisterProxy["onUnregisterProxy, when the proxy goes"]
+  onConnect -->|"either end opens a channel"| onOpenChannel
+  onOpenChannel -->|"deny, throw, timeout"| channelRefused["this channel refused"] --> onCloseChannel
+  onOpenChannel -->|"end, reset"| onCloseChannel
+  onOpenChannel -.->|"RPC"| onCall
   onUnregisterProxy --> onDisconnect["onDisconnect, when the session ends"]
   onDisconnect --> onShutdown["onShutdown, when the process stops"] --> undo
   refused -.-> onRefused

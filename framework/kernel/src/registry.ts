@@ -40,7 +40,14 @@ export const registryFacts: Readonly<Record<RegistryName, RegistryFacts>> = Obje
     packagePrefix: 'auth'
   },
   relays: { noun: 'relay', key: 'name', functions: ['accepts', 'join'], capability: 'relay', packagePrefix: 'relay' },
-  discoveries: { noun: 'discovery', key: 'name', functions: [], capability: 'discovery', packagePrefix: 'discovery' }
+  discoveries: { noun: 'discovery', key: 'name', functions: [], capability: 'discovery', packagePrefix: 'discovery' },
+  channels: {
+    noun: 'channel handler',
+    key: 'name',
+    functions: ['onChannel'],
+    capability: 'channel',
+    packagePrefix: 'channel'
+  }
 })
 
 /** A name as it may be in a configuration and on the wire. */

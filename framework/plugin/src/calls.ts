@@ -1,5 +1,6 @@
 import type { ProxySpec, SessionInfo, Side, StreamInfo } from '@rystra/model'
 import type { AuthAnswer } from './authenticator.js'
+import type { CallContext, CloseChannelContext, OpenChannelContext } from './channel.js'
 import type {
   AuthContext,
   CloseRequestContext,
@@ -38,6 +39,10 @@ export interface HookCalls {
   /** `undefined` when no tap concerns the stream: then it keeps the fast path. */
   dataTap(stream: StreamInfo, direction: Direction): DataTap | undefined
   closeStream(context: CloseStreamContext): void
+  /** `undefined` at once, without a promise, without taps. A tap that fails refuses. */
+  openChannel(context: OpenChannelContext): Promise<Deny | undefined> | undefined
+  closeChannel(context: CloseChannelContext): void
+  call(context: CallContext): void
   /** `undefined` at once, without a promise, when nobody taps. Rejects with `hook.*` when a tap fails: the service is not asked then. */
   request(context: RequestContext): Promise<Deny | Respond | undefined> | undefined
   /** The same. Rejects with `hook.*` when a tap fails: then there is no response. */

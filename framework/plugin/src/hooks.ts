@@ -9,6 +9,7 @@ import type {
   VisitorInfo
 } from '@rystra/model'
 import type { Transform } from 'node:stream'
+import type { CallContext, CloseChannelContext, OpenChannelContext } from './channel.js'
 import type { AuthAnswer, Challenge } from './authenticator.js'
 import type { AsyncHook, StreamTapOptions, SyncHook } from './taps.js'
 
@@ -227,6 +228,12 @@ export interface Hooks {
   readonly onData: SyncHook<(chunk: Buffer, context: DataContext) => Buffer | Nothing, StreamTapOptions>
   /** Both ends: a stream is over. An observer. */
   readonly onCloseStream: SyncHook<(context: CloseStreamContext) => void>
+  /** Both ends: a channel is about to be opened. First `{ deny }` wins; it refuses the channel. Nobody taps: go on. */
+  readonly onOpenChannel: AsyncHook<[OpenChannelContext], Deny | Nothing>
+  /** Both ends: a channel is over. An observer. */
+  readonly onCloseChannel: SyncHook<(context: CloseChannelContext) => void>
+  /** Both ends: a call of RPC is over. An observer. */
+  readonly onCall: SyncHook<(context: CallContext) => void>
   /**
    * Server: the head of an HTTP request was read, its route found. First `{ deny }` or `{ respond }` wins. The head may
    * be changed in place.
@@ -265,6 +272,9 @@ export const hookNames = Object.freeze([
   'onOpenStream',
   'onData',
   'onCloseStream',
+  'onOpenChannel',
+  'onCloseChannel',
+  'onCall',
   'onRequest',
   'onResponse',
   'onCloseRequest',

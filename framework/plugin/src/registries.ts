@@ -1,4 +1,5 @@
 import type { Authenticator } from './authenticator.js'
+import type { ChannelHandler } from './channel.js'
 import type { Discovery } from './discovery.js'
 import type { Muxer } from './muxer.js'
 import type { ProxyKind } from './proxy.js'
@@ -25,6 +26,7 @@ export interface Registries {
   readonly authenticators: Registry<Authenticator>
   readonly relays: Registry<Relay>
   readonly discoveries: Registry<Discovery>
+  readonly channels: Registry<ChannelHandler>
 }
 
 /** Names of all registries, frozen. */
@@ -34,7 +36,8 @@ export const registryNames = Object.freeze([
   'proxies',
   'authenticators',
   'relays',
-  'discoveries'
+  'discoveries',
+  'channels'
 ] as const) satisfies readonly (keyof Registries)[]
 
 export type RegistryName = (typeof registryNames)[number]

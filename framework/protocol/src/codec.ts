@@ -9,7 +9,17 @@ const checks = Object.fromEntries(messageNames.map((name) => [name, new BodyChec
 }
 
 /** The messages that are read under {@link FIRST_FRAME_LIMIT}. */
-const early = new Set<MessageName>(['Hello', 'HelloAck', 'AuthOk', 'Error', 'DataHello', 'OpenStream', 'StreamReady'])
+const early = new Set<MessageName>([
+  'Hello',
+  'HelloAck',
+  'AuthOk',
+  'Error',
+  'DataHello',
+  'OpenStream',
+  'StreamReady',
+  'Visit',
+  'OpenChannel'
+])
 
 /** A StreamReady for a stream without datagrams beside it; sent once for each visitor. Not to be written to. */
 export const streamReadyFrame: Uint8Array = Uint8Array.of(messageNumber('StreamReady'), 0, 0, 1, 0x80)

@@ -82,6 +82,13 @@ const visit = Type.Object({
   details: Type.Optional(field.details)
 })
 
+const openChannel = Type.Object({
+  id: field.name(limits.MAX_ID),
+  name: field.token,
+  flow: Type.Optional(field.flow),
+  details: Type.Optional(field.details)
+})
+
 const streamReady = Type.Object({ flow: Type.Optional(Type.Boolean()) })
 
 const notice = Type.Object({ proxy: field.name(limits.MAX_NAME), notice: field.details })
@@ -127,6 +134,7 @@ export const definitions = Object.freeze({
   OpenStream: define(0x20, openStream, plainDetails),
   StreamReady: define(0x21, streamReady),
   Visit: define(0x22, visit, plainDetails),
+  OpenChannel: define(0x23, openChannel, plainDetails),
   Notice: define(0x90, notice, ({ notice: told }) =>
     field.isPlain(told) ? undefined : '/notice: expected plain values'
   )
@@ -159,6 +167,7 @@ export type RequestLinks = MessageOf<'RequestLinks'>
 export type OpenStream = MessageOf<'OpenStream'>
 export type StreamReady = MessageOf<'StreamReady'>
 export type Visit = MessageOf<'Visit'>
+export type OpenChannel = MessageOf<'OpenChannel'>
 export type Notice = MessageOf<'Notice'>
 export type ProxyHealth = MessageOf<'ProxyHealth'>
 

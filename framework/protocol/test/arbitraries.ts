@@ -99,6 +99,7 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
     { kind: token, of: name(limits.MAX_NAME), visitor: endpoint, to: endpoint, flow, details },
     { requiredKeys: ['kind', 'of', 'visitor', 'to'] }
   ),
+  OpenChannel: fc.record({ id: name(limits.MAX_ID), name: token, flow, details }, { requiredKeys: ['id', 'name'] }),
   Notice: fc.record({ proxy: name(limits.MAX_NAME), notice: details })
 }
 

@@ -142,6 +142,9 @@ export const generation = (
       openStream: (_context: OpenStreamContext): Promise<Deny | undefined> | undefined => undefined,
       dataTap: () => undefined,
       closeStream: (context) => void closed.push(context),
+      openChannel: () => undefined,
+      closeChannel: () => {},
+      call: () => {},
       published: () => {},
       unregisterProxy: () => {},
       refused: () => {},
@@ -156,6 +159,7 @@ export const generation = (
       authenticators: registryOf({ word: word('open sesame') }),
       relays: registryOf({}),
       discoveries: registryOf({}),
+      channels: registryOf({}),
       ...registries
     }
   }

@@ -1,6 +1,8 @@
 import {
   type AuthAnswer,
   type AuthContext,
+  type CallContext,
+  type CloseChannelContext,
   type CloseRequestContext,
   type CloseStreamContext,
   type ConnectContext,
@@ -12,6 +14,7 @@ import {
   type HookCalls,
   type HookName,
   type LifecycleContext,
+  type OpenChannelContext,
   type OpenStreamContext,
   type ProxyContext,
   type ProxySpec,
@@ -50,6 +53,9 @@ export class Calls implements HookCalls {
   readonly #open: StreamTaps<AsyncSeriesBailHook<[OpenStreamContext], Deny>>
   readonly #data: StreamTaps<SyncWaterfallHook<[Buffer, object], Buffer>>
   readonly #closeStream: Observer<CloseStreamContext> = new SyncHook(['context'], 'onCloseStream')
+  readonly #openChannel = new AsyncSeriesBailHook<[OpenChannelContext], Deny>(['context'], 'onOpenChannel')
+  readonly #closeChannel: Observer<CloseChannelContext> = new SyncHook(['context'], 'onCloseChannel')
+  readonly #call: Observer<CallContext> = new SyncHook(['context'], 'onCall')
   readonly #request = new AsyncSeriesBailHook<[RequestContext], Deny | Respond>(['context'], 'onRequest')
   readonly #response = new AsyncSeriesHook<[ResponseContext]>(['context'], 'onResponse')
   readonly #closeRequest: Observer<CloseRequestContext> = new SyncHook(['context'], 'onCloseRequest')
@@ -79,6 +85,9 @@ export class Calls implements HookCalls {
       return hook
     })
     this.#observe(this.#closeStream, 'onCloseStream')
+    this.#fill(this.#openChannel, 'onOpenChannel', acceptDeny)
+    this.#observe(this.#closeChannel, 'onCloseChannel')
+    this.#observe(this.#call, 'onCall')
     this.#fill(this.#request, 'onRequest', acceptRequest)
     this.#fill(this.#response, 'onResponse', acceptNothing)
     this.#observe(this.#closeRequest, 'onCloseRequest')
@@ -151,6 +160,19 @@ export class Calls implements HookCalls {
 
   closeStream(context: CloseStreamContext): void {
     this.#closeStream.call(context)
+  }
+
+  openChannel(context: OpenChannelContext): Promise<Deny | undefined> | undefined {
+    if (!this.#openChannel.isUsed()) return undefined
+    return this.#openChannel.promise(context).catch((error: unknown) => ({ deny: messageOf(error) }))
+  }
+
+  closeChannel(context: CloseChannelContext): void {
+    this.#closeChannel.call(context)
+  }
+
+  call(context: CallContext): void {
+    this.#call.call(context)
   }
 
   request(context: RequestContext): Promise<Deny | Respond | undefined> | undefined {

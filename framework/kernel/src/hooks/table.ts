@@ -121,6 +121,37 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     args: { context: 'CloseStreamContext' },
     ...observer
   },
+  onOpenChannel: {
+    type: 'AsyncSeriesBailHook',
+    async: true,
+    perStream: false,
+    observer: false,
+    side: 'both',
+    when: 'Either end, when a channel is about to be opened: at the end that opens it before anything is sent, at the other end before its handler gets it.',
+    args: { context: 'OpenChannelContext' },
+    answer:
+      '`{ deny: reason }` refuses the channel (`channel.refused`), and the other end is told the reason; the first one wins. Nothing: go on.',
+    nobody: 'Go on, without waiting.',
+    failure: 'The channel is refused.'
+  },
+  onCloseChannel: {
+    type: 'SyncHook',
+    async: false,
+    perStream: false,
+    side: 'both',
+    when: 'Either end, when a channel is over, also one that was refused.',
+    args: { context: 'CloseChannelContext' },
+    ...observer
+  },
+  onCall: {
+    type: 'SyncHook',
+    async: false,
+    perStream: false,
+    side: 'both',
+    when: 'Either end, when a request, an event or a stream of RPC is over. Not called without taps.',
+    args: { context: 'CallContext' },
+    ...observer
+  },
   onRequest: {
     type: 'AsyncSeriesBailHook',
     async: true,

@@ -1,0 +1,138 @@
+import { duplexPair, type RawStream, rawOf } from '@rystra/bytes'
+import { expect } from 'chai'
+import { type RystraError, type SessionInfo, silentLog } from '@rystra/model'
+import type { Channel, ChannelHandler, CloseChannelContext, HookCalls } from '@rystra/plugin'
+import { Channels, readMessage } from '../src/index.js'
+import { generation, registryOf } from './fakes.js'
+
+const info = { id: 'session' } as unknown as SessionInfo
+const clock = { now: () => 0, after: () => () => {} }
+
+const echo: ChannelHandler = {
+  name: 'echo',
+  refuse: ({ details }) => (details['bad'] === true ? 'a bad one' : undefined),
+  onChannel: ({ stream }) => {
+    stream.read({
+      onBytes: (buffer, start, end) => {
+        stream.write(Buffer.from(buffer.subarray(start, end)), 0, end - start, false)
+        return true
+      },
+      onEnd: () => stream.end()
+    })
+  }
+}
+
+/** Two ends whose streams are joined in memory. */
+const ends = ({ calls = {}, limit = 4096 }: { calls?: Partial<HookCalls>; limit?: number } = {}) => {
+  const closed: CloseChannelContext[] = []
+  const there = generation(
+    { closeChannel: (context) => void closed.push(context), ...calls },
+    { channels: registryOf({ echo }) }
+  )
+  const here = generation({ closeChannel: (context) => void closed.push(context) })
+  const make = (side: 'client' | 'server', current: typeof here, openRaw: () => Promise<RawStream>): Channels =>
+    new Channels({
+      info,
+      side,
+      generations: { side, current },
+      clock,
+      log: silentLog,
+      flows: undefined,
+      limit,
+      openRaw
+    })
+  const server = make('server', there, () => Promise.reject(new Error('not used')))
+  const client = make('client', here, async () => {
+    const [one, other] = duplexPair()
+    const raw = rawOf(other)
+    readMessage(raw, {
+      onMessage: (message) => void (message.type === 'OpenChannel' && server.accept(raw, message)),
+      onError: () => {}
+    })
+    return rawOf(one)
+  })
+  return { client, server, closed, held: () => here.held + there.held }
+}
+
+const textOf = (channel: Channel): Promise<string> =>
+  new Promise((resolve, reject) => {
+    let text = ''
+    channel.stream.onClose = (error) => (error === undefined ? resolve(text) : reject(error))
+    channel.stream.read({
+      onBytes: (buffer, start, end) => {
+        text += buffer.toString('utf8', start, end)
+        return true
+      },
+      onEnd: () => {}
+    })
+  })
+
+const say = (channel: Channel, text: string): void => {
+  const bytes = Buffer.from(text)
+  channel.stream.write(bytes, 0, bytes.length, true)
+  channel.stream.end()
+}
+
+const failure = async (promise: Promise<unknown>): Promise<RystraError> => {
+  const error = await promise.then(
+    () => undefined,
+    (cause: RystraError) => cause
+  )
+  expect(error, 'an error').to.not.equal(undefined)
+  return error as RystraError
+}
+
+describe('channels', () => {
+  it('carry bytes at once, in front of the answer, and tell the hooks of both ends', async () => {
+    const { client, server, closed, held } = ends()
+    const channel = await client.openChannel('echo', { details: { of: 'a test' } })
+    const heard = textOf(channel)
+    say(channel, 'hello')
+    expect(await heard).to.equal('hello')
+    await channel.accepted
+    expect([client.size, server.size, held()]).to.deep.equal([0, 0, 0])
+    expect(
+      closed.map(({ side, bytesSent, bytesReceived, error }) => [side, bytesSent, bytesReceived, error])
+    ).to.have.deep.members([
+      ['client', 5, 5, undefined],
+      ['server', 5, 5, undefined]
+    ])
+    expect(closed[0]?.details).to.deep.equal({ of: 'a test' })
+  })
+
+  it('are refused with channel.unknown where there is no handler of that name', async () => {
+    const { client, held } = ends()
+    const channel = await client.openChannel('nothing')
+    const error = await failure(textOf(channel))
+    expect([error.code, error.side]).to.deep.equal(['channel.unknown', 'server'])
+    expect([client.size, held()]).to.deep.equal([0, 0])
+  })
+
+  it('are refused with channel.refused by the handler and by a hook, with the reason', async () => {
+    const { client } = ends()
+    expect((await failure(textOf(await client.openChannel('echo', { details: { bad: true } })))).message).to.match(
+      /a bad one/
+    )
+    const guarded = ends({ calls: { openChannel: () => Promise.resolve({ deny: 'not now' }) } })
+    const error = await failure(textOf(await guarded.client.openChannel('echo')))
+    expect([error.code, error.detail]).to.deep.equal(['channel.refused', 'not now'])
+  })
+
+  it('are limited at both ends, and one that is over makes room', async () => {
+    const { client } = ends({ limit: 1 })
+    const first = await client.openChannel('echo')
+    expect((await failure(client.openChannel('echo'))).code).to.equal('channel.limit')
+    const over = textOf(first)
+    say(first, 'x')
+    await over
+    await client.openChannel('echo')
+  })
+
+  it('that are closed by their user tell the hook why', async () => {
+    const { client, closed } = ends()
+    const channel = await client.openChannel('echo')
+    await channel.accepted
+    channel.close()
+    expect(closed.find(({ side }) => side === 'client')?.error?.code).to.equal('stream.reset')
+  })
+})
