@@ -1,9 +1,29 @@
-import { ConfigError, type JsonSchema, jsonSchema, loadConfig, type Problem, type ResolvedConfig } from '@rystra/config'
-import type { ExtensionEntry, Inspection } from '@rystra/kernel'
+import {
+  ConfigError,
+  inspectConfig,
+  inspectWith,
+  type JsonSchema,
+  jsonSchema,
+  loadConfig,
+  type Problem,
+  type ResolvedConfig
+} from '@rystra/config'
+import { type ExtensionEntry, type Inspection, loadExtensions, validateOptions } from '@rystra/kernel'
 import { isRystraError, type Side } from '@rystra/model'
+import type { TSchema } from '@rystra/plugin'
 import { formatAddress } from './address.js'
 import { type CertificateFinding, checkCertificates, refuseBroken } from './certs/configured.js'
-import { planExtensions, type Provisioned, provisionSide, sidesOf } from './provision.js'
+import { Mistakes } from './mistakes.js'
+import { packageResolver } from './project/resolver.js'
+import {
+  type PlannedUse,
+  planExtensions,
+  type Provisioned,
+  provisionSide,
+  sidesOf,
+  withPreset,
+  writtenAs
+} from './provision.js'
 
 /** What was checked. */
 export interface Checked {
@@ -15,8 +35,8 @@ export interface Checked {
     readonly extensions: readonly string[]
     readonly summary: string
   }[]
-  /** What works now and will not for long: certificates that end within 30 days. */
-  readonly warnings: readonly CertificateFinding[]
+  /** What works now and will not for long: certificates that end within 30 days; a `.env` that cannot be read. */
+  readonly warnings: readonly (Partial<CertificateFinding> & { readonly text: string })[]
 }
 
 const namesOf = ({ extensions }: Inspection): string[] => extensions.map(({ name }) => name)
@@ -31,35 +51,33 @@ const summaryOf = ({ server, client }: ResolvedConfig, side: Side): string => {
   return `${proxies} ${proxies === 1 ? 'proxy' : 'proxies'} over ${to}`
 }
 
-const problemsOf = (error: unknown): readonly Problem[] | undefined =>
-  isRystraError(error) && 'problems' in error ? (error.problems as readonly Problem[]) : undefined
-
 /**
- * Checks a configuration and sets everything up for each role it has. Starts nothing. Rejects with `config.*`, with the
- * problems of all roles, with `extension.*`, or with `tls.files` for certificates that cannot be used.
+ * Checks a configuration and sets everything up for each role it has. Starts nothing. Rejects with `config.*`,
+ * `extension.*` or `tls.files`: with the one mistake there is, or with all mistakes of all kinds.
  */
 export const checkConfig = async (cwd: string, file?: string): Promise<Checked> => {
-  const loaded = await loadConfig({ cwd, ...(file === undefined ? {} : { file }) })
+  const loaded = await inspectConfig({ cwd, ...(file === undefined ? {} : { file }) })
   const { config, path, dir } = loaded
-  if (config.server === undefined && config.client === undefined) {
+  const mistakes = new Mistakes(path, loaded.errors)
+  if (mistakes.none && config.server === undefined && config.client === undefined) {
     const problem = { path: '', value: 'neither server nor client', expected: 'server, or client, or both' }
     throw new ConfigError('config.invalid', [problem], path)
   }
-  const uses = await planExtensions(config.extensions as ExtensionEntry[], dir)
+  const uses = await usable(config.extensions ?? [], dir, mistakes)
   const halves: Provisioned[] = []
-  const problems: Problem[] = []
   for (const side of sidesOf(config)) {
-    try {
-      halves.push(await provisionSide(loaded, uses, side))
-    } catch (error) {
-      const found = problemsOf(error)
-      if (found === undefined || !(error instanceof ConfigError)) throw error
-      problems.push(...found)
-    }
+    const half = await provisionSide(loaded, uses, side, false).catch((error: unknown) => {
+      // What a broken extension would have provided is missing to others: that is not their mistake.
+      if (mistakes.none || !isRystraError(error) || error.code !== 'extension.requires') mistakes.add(error)
+      return undefined
+    })
+    if (half === undefined) continue
+    halves.push(half)
+    mistakes.config(inspectWith(config, half.registries, side).problems)
   }
-  if (problems.length > 0) throw new ConfigError('config.invalid', problems, path)
   const certificates = await checkCertificates(config, dir)
-  refuseBroken(certificates)
+  mistakes.attempt(() => refuseBroken(certificates))
+  mistakes.throwAny()
   return {
     config: path,
     valid: true,
@@ -68,8 +86,37 @@ export const checkConfig = async (cwd: string, file?: string): Promise<Checked> 
       extensions: namesOf(inspection),
       summary: summaryOf(config, side)
     })),
-    warnings: certificates.warnings
+    warnings: [...loaded.warnings.map((text) => ({ text })), ...certificates.warnings]
   }
+}
+
+/** The extensions that can be set up, with the preset; what is wrong with the others is added to `mistakes`. */
+const usable = async (entries: readonly unknown[], dir: string, mistakes: Mistakes): Promise<PlannedUse[]> => {
+  const resolve = await packageResolver(dir)
+  const uses: PlannedUse[] = []
+  for (const [i, entry] of (entries as readonly (ExtensionEntry | undefined)[]).entries()) {
+    if (entry === undefined) continue
+    const written = writtenAs(entry)
+    const broken = (problems: readonly Problem[]): void => {
+      mistakes.options(problems)
+      mistakes.withhold(written)
+    }
+    try {
+      const [use] = await loadExtensions([entry], { dir, resolve })
+      if (use === undefined) continue
+      const { definition } = use.extension
+      const validated = validateOptions(definition.name, definition.options as TSchema, use.options)
+      if ('problems' in validated)
+        broken(
+          validated.problems.map(({ path, value, expected }) => ({ path: `extensions[${i}].${path}`, value, expected }))
+        )
+      else uses.push({ ...use, from: 'config', written })
+    } catch (error) {
+      mistakes.add(error, `extensions[${i}]`)
+      mistakes.withhold(written)
+    }
+  }
+  return withPreset(uses, resolve)
 }
 
 /** The JSON Schema of the whole, what is loaded here included; without a configuration, of what the preset makes. */

@@ -12,7 +12,9 @@ export interface PlannedUse extends KernelUse {
   readonly written: string
 }
 
-const writtenAs = (entry: ExtensionEntry): string => {
+type Resolve = (name: string) => string | undefined
+
+export const writtenAs = (entry: ExtensionEntry): string => {
   if (typeof entry === 'string') return entry
   if (typeof entry === 'object' && 'use' in entry && typeof entry.use === 'string') return entry.use
   return '(code)'
@@ -22,17 +24,20 @@ const writtenAs = (entry: ExtensionEntry): string => {
 export const planExtensions = async (entries: readonly ExtensionEntry[], dir: string): Promise<PlannedUse[]> => {
   const resolve = await packageResolver(dir)
   const listed = await loadExtensions(entries, { dir, resolve })
+  return withPreset(
+    listed.map((use, i): PlannedUse => ({ ...use, from: 'config', written: writtenAs(entries[i] as ExtensionEntry) })),
+    resolve
+  )
+}
+
+/** Puts the preset before what a configuration lists. */
+export const withPreset = async (listed: readonly PlannedUse[], resolve: Resolve): Promise<PlannedUse[]> => {
   const names = new Set(listed.map(({ extension }) => extension.definition.name))
   const preset = (await loadPreset()).flatMap((extension, i): PlannedUse[] => {
     if (names.has(extension.definition.name)) return []
     return [{ extension, options: {}, from: 'preset', written: presetPackages[i] ?? extension.definition.name }]
   })
-  return [
-    ...(await Promise.all(preset.map((use) => withPackage(use, resolve(use.written))))),
-    ...listed.map(
-      (use, i): PlannedUse => ({ ...use, from: 'config', written: writtenAs(entries[i] as ExtensionEntry) })
-    )
-  ]
+  return [...(await Promise.all(preset.map((use) => withPackage(use, resolve(use.written))))), ...listed]
 }
 
 const withPackage = async (use: PlannedUse, dir: string | undefined): Promise<PlannedUse> => {

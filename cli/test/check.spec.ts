@@ -65,6 +65,53 @@ client: { connect: { host: x, prot: 1, muxer: yamx }, proxies: [{ name: a, kind:
     ])
   })
 
+  it('tells mistakes of every kind at once: variables, values, extensions, their options, kinds, ports, certificates', async () => {
+    const text = `extensions:
+  - { use: '@rystra/auth-token', options: { tokn: t } }
+  - rystra-hook-nope
+  - ./throws.js
+server:
+  listen: [{ port: seven }, { transport: tpc }]
+  drain: '\${NOT_SET}'
+client:
+  connect: { host: x, prot: 1 }
+  proxies:
+    - { name: a, kind: tpc, local: 1 }
+    - { name: b, kind: tcp }
+`
+    const { code, error } = await check(text, { 'throws.js': 'throw new Error("boom")' })
+    expect(code).to.equal(2)
+    expect(error?.message).to.include('rystra.config.yaml')
+    for (const line of [
+      'missing environment variable NOT_SET, for server.drain',
+      'server.listen[0].port: expected a whole number from 0 to 65535, got "seven"',
+      'extensions[0].options.tokn',
+      'extensions[1]: an extension cannot be found: rystra-hook-nope is not installed',
+      'extensions[2]: an extension threw while it was loaded: ./throws.js: boom',
+      'server.listen[1].transport: expected a registered transport',
+      'client.connect.prot: unknown key',
+      'client.proxies[0].kind: expected a registered kind of proxy; registered: tcp, got "tpc"; did you mean tcp?',
+      'client.proxies[1].local: expected'
+    ])
+      expect(error?.message).to.include(line)
+    expect(error?.problems?.map(({ path }) => path)).to.include.members(['extensions[1]', 'server.drain'])
+  })
+
+  it('finds what cannot work together: one port twice, in ranges, on all addresses', async () => {
+    const { error } = await check(`${valid.replace('port: 0 }', 'port: 7000, host: 127.0.0.1 }, { port: 7000 }')}
+client:
+  connect: { host: x }
+  proxies:
+    - { name: a, kind: tcp, local: '1000-1005', port: 20000 }
+    - { name: b, kind: tcp, local: 2, port: 20005 }
+    - { name: c, kind: tcp, local: 2, port: 20006 }
+    - { name: d, kind: tcp, local: 3, port: 30000, group: g }
+    - { name: e, kind: tcp, local: 4, port: 30000, group: g }
+`)
+    expect(error?.problems?.map(({ path }) => path)).to.deep.equal(['server.listen[1]', 'client.proxies[1].port'])
+    expect(error?.message).to.include('a has it').and.include('there is tcp 127.0.0.1:7000')
+  })
+
   const cases: [
     what: string,
     exit: number,

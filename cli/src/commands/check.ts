@@ -33,7 +33,8 @@ Tells everything that is wrong at once: path, value, what was expected. Warns of
     for (const { side, extensions, summary } of result.sides) {
       this.log(`  ${side}: ${summary}; ${extensions.length} extensions (${extensions.join(', ')})`)
     }
-    for (const { path, text } of result.warnings) this.logToStderr(`Warning: ${path}: ${text}.`)
+    for (const { path, text } of result.warnings)
+      this.logToStderr(`Warning: ${path === undefined ? '' : `${path}: `}${text}.`)
     return result
   }
 }

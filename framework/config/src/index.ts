@@ -6,11 +6,18 @@ export type { ExtensionEntry } from '@rystra/plugin'
 export { extensionSchema } from './entry.js'
 export type { ConfigFormat } from './formats.js'
 export { type Described, type JsonSchema, jsonSchema } from './json-schema.js'
-export { type LoadedConfig, type LoadOptions, loadConfig, searchPlaces } from './load.js'
+export {
+  type InspectedConfig,
+  inspectConfig,
+  type LoadedConfig,
+  type LoadOptions,
+  loadConfig,
+  searchPlaces
+} from './load.js'
 export { maxFileSize } from './text-file.js'
 export { formatPorts, parsePorts, type PortRange, type PortsWritten, portAllowed } from './ports.js'
 export { ConfigError, formatProblem, type Problem } from './problem.js'
-export { type Registered, resolveProxy, resolveVisitor, validateWith } from './registered.js'
+export { inspectWith, type Registered, resolveProxy, resolveVisitor, validateWith } from './registered.js'
 export * from './types.js'
 export { type ConfigOrigin, defaultClientId, validateBase } from './validate.js'
 export { type Environment, substitute } from './variables.js'

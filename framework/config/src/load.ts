@@ -6,8 +6,8 @@ import { type ConfigFormat, formatOf, read } from './formats.js'
 import { ConfigError } from './problem.js'
 import { readText } from './text-file.js'
 import type { ResolvedConfig } from './types.js'
-import { validateBase } from './validate.js'
-import { type Environment, substitute } from './variables.js'
+import { inspectBase } from './validate.js'
+import { type Environment, substituted } from './variables.js'
 
 /** Names a configuration may have, in the order they are looked for. A folder may hold one of them. */
 export const searchPlaces: readonly string[] = Object.freeze([
@@ -43,16 +43,39 @@ export interface LoadedConfig {
  * Finds a configuration, reads it, substitutes variables, checks it and fills in defaults; see {@link validateBase}.
  * @throws config.not-found, config.syntax, config.missing-variable, config.invalid, file.failed
  */
-export const loadConfig = async ({
+export const loadConfig = async (options: LoadOptions = {}): Promise<LoadedConfig> => {
+  const { errors, ...loaded } = await inspectConfig(options)
+  if (errors[0] !== undefined) throw errors[0]
+  return loaded
+}
+
+/** A configuration with all that is wrong with it: fields that are wrong are `undefined`. */
+export interface InspectedConfig extends LoadedConfig {
+  readonly errors: readonly ConfigError[]
+}
+
+/** As {@link loadConfig}, but goes on after errors in the values. @throws config.not-found, config.syntax, file.failed */
+export const inspectConfig = async ({
   cwd = process.cwd(),
   file,
   env = process.env
-}: LoadOptions = {}): Promise<LoadedConfig> => {
+}: LoadOptions = {}): Promise<InspectedConfig> => {
   const { path, found } = file === undefined ? await search(resolve(cwd), env) : await named(resolve(cwd, file), env)
   const { raw, variables, warnings } = found
   const dir = dirname(path)
-  const config = validateBase(substitute(raw, variables, path, warnings), { file: path, dir })
-  return { config, path, dir, format: formatAt(path), warnings }
+  const { value, errors } = substituted(raw, variables, path, warnings)
+  const { config, problems } = inspectBase(value, { dir })
+  // A variable that is missing is one mistake, not one of the variable and one of its field.
+  const missing = new Set(errors.flatMap((error) => error.problems.map((problem) => problem.path)))
+  const others = problems.filter((problem) => !missing.has(problem.path))
+  return {
+    config: config ?? ({ extensions: [], log: {} } as unknown as ResolvedConfig),
+    path,
+    dir,
+    format: formatAt(path),
+    warnings,
+    errors: [...errors, ...(others.length > 0 ? [new ConfigError('config.invalid', others, path)] : [])]
+  }
 }
 
 interface Found extends Variables {

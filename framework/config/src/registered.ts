@@ -11,7 +11,7 @@ import {
   proxySchema,
   visitorSchema
 } from './types.js'
-import type { ConfigOrigin } from './validate.js'
+import type { ConfigOrigin, Inspected } from './validate.js'
 
 /** What of the registries the configuration refers to. */
 export type Registered = Pick<Registries, 'transports' | 'muxers' | 'proxies'>
@@ -33,11 +33,17 @@ export const validateWith = (
   side: Side,
   origin: ConfigOrigin = {}
 ): ResolvedConfig => {
+  const { config: checked, problems } = inspectWith(config, registries, side)
+  if (checked === undefined || problems.length > 0) throw new ConfigError('config.invalid', problems, origin.file)
+  return checked
+}
+
+/** As {@link validateWith}, with all problems in the place of an exception; skips entries that are `undefined`. */
+export const inspectWith = (config: ResolvedConfig, registries: Registered, side: Side): Inspected => {
   const problems: Problem[] = []
   const checked =
     side === 'server' ? checkServer(config, registries, problems) : checkClient(config, registries, problems)
-  if (problems.length > 0) throw new ConfigError('config.invalid', problems, origin.file)
-  return checked
+  return { config: checked, problems }
 }
 
 /**
@@ -74,8 +80,9 @@ const resolveEntry = (
 
 const checkServer = (config: ResolvedConfig, { transports }: Registered, problems: Problem[]): ResolvedConfig => {
   if (config.server === undefined) return config
-  const listen = config.server.listen.map((entry, i) => {
+  const listen = config.server.listen?.map((entry, i) => {
     const path = at('server.listen', i)
+    if (entry?.transport === undefined) return entry
     if (!isRegistered(transports, entry.transport, at(path, 'transport'), 'transport', problems)) return entry
     return checkAdded(transports.get(entry.transport).listenOptions, listenSchema, entry, path, problems)
   })
@@ -84,13 +91,15 @@ const checkServer = (config: ResolvedConfig, { transports }: Registered, problem
 
 const checkClient = (config: ResolvedConfig, registries: Registered, problems: Problem[]): ResolvedConfig => {
   if (config.client === undefined) return config
-  const proxies = config.client.proxies.map((entry, i) => {
+  const proxies = config.client.proxies?.map((entry, i) => {
     const path = at('client.proxies', i)
+    if (entry?.kind === undefined) return entry
     if (!isRegistered(registries.proxies, entry.kind, at(path, 'kind'), 'kind of proxy', problems)) return entry
     return checkAdded(registries.proxies.get(entry.kind).spec, proxySchema, entry, path, problems)
   })
-  const visitors = config.client.visitors.map((entry, i) => {
+  const visitors = config.client.visitors?.map((entry, i) => {
     const path = at('client.visitors', i)
+    if (entry?.kind === undefined) return entry
     if (!isRegistered(registries.proxies, entry.kind, at(path, 'kind'), 'kind of proxy', problems)) return entry
     const { visitor } = registries.proxies.get(entry.kind)
     return checkAdded(visitor, visitorSchema, entry, path, problems)
@@ -105,6 +114,7 @@ const checkConnect = (
   problems: Problem[]
 ): ResolvedClient['connect'] => {
   const path = 'client.connect'
+  if (connect?.transport === undefined) return connect
   // A transport that multiplexes by itself needs no muxer, so that none at all is no mistake yet.
   const muxer = connect.muxer ?? (muxers.has(usualMuxer) ? usualMuxer : muxers.list()[0])
   if (connect.muxer !== undefined) isRegistered(muxers, connect.muxer, at(path, 'muxer'), 'muxer', problems)

@@ -3,7 +3,8 @@ import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { check } from './check.js'
 import { copyPlain } from './plain.js'
-import { ConfigError, type Problem, at, show } from './problem.js'
+import { conflictsOf } from './conflicts.js'
+import { ConfigError, type Problem } from './problem.js'
 import { type ResolvedConfig, configSchema } from './types.js'
 
 /** Where a configuration comes from. */
@@ -20,57 +21,29 @@ export interface ConfigOrigin {
  * @throws config.invalid with all problems there are, see {@link ConfigError}
  */
 export const validateBase = (raw: unknown, origin: ConfigOrigin = {}): ResolvedConfig => {
+  const { config, problems } = inspectBase(raw, origin)
+  if (config === undefined || problems.length > 0) throw new ConfigError('config.invalid', problems, origin.file)
+  return config
+}
+
+/** What an inspection found. */
+export interface Inspected {
+  /** What is right; fields that are wrong are `undefined`. Nothing when the whole is wrong. */
+  readonly config: ResolvedConfig | undefined
+  readonly problems: readonly Problem[]
+}
+
+/** As {@link validateBase}, with all problems in the place of an exception. */
+export const inspectBase = (raw: unknown, origin: ConfigOrigin = {}): Inspected => {
   const problems: Problem[] = []
   const plain = copyPlain(raw, problems)
-  const config = problems.length === 0 ? (check(configSchema, plain, '', problems) as ResolvedConfig) : undefined
-  if (config !== undefined && problems.length === 0) checkSense(config, problems)
-  if (config === undefined || problems.length > 0) throw new ConfigError('config.invalid', problems, origin.file)
-  if (config.client === undefined) return config
-  return { ...config, client: { ...config.client, id: config.client.id ?? defaultClientId(origin.dir) } }
-}
-
-/** What a schema cannot say. */
-const checkSense = ({ server, client }: ResolvedConfig, problems: Problem[]): void => {
-  const { interval = 0, timeout = 1 } = server?.heartbeat ?? {}
-  if (timeout <= interval)
-    problems.push({
-      path: 'server.heartbeat.timeout',
-      value: `${timeout} ms`,
-      expected: `more than the interval of ${interval} ms`
-    })
-  const { min = 0, max = 0 } = client?.reconnect ?? {}
-  if (max < min)
-    problems.push({
-      path: 'client.reconnect.max',
-      value: `${max} ms`,
-      expected: `no less than the minimum of ${min} ms`
-    })
-  once(
-    server?.listen ?? [],
-    'server.listen',
-    'an address that no other entry of this transport has',
-    problems,
-    ({ transport, host, port }) => (port === 0 ? undefined : `${transport} ${host.toLowerCase()} ${port}`)
-  )
-  once(client?.proxies ?? [], 'client.proxies', 'a name that no other proxy has', problems, ({ name }) => name, 'name')
-  once(client?.visitors ?? [], 'client.visitors', 'a name that no other has', problems, ({ name }) => name, 'name')
-}
-
-const once = <Item>(
-  items: readonly Item[],
-  path: string,
-  expected: string,
-  problems: Problem[],
-  keyOf: (item: Item) => string | undefined,
-  field?: string
-): void => {
-  const seen = new Set<string>()
-  for (const [i, item] of items.entries()) {
-    const key = keyOf(item)
-    const where = field === undefined ? at(path, i) : at(at(path, i), field)
-    if (key !== undefined && seen.has(key)) problems.push({ path: where, value: show(key, where), expected })
-    if (key !== undefined) seen.add(key)
-  }
+  if (problems.length > 0) return { config: undefined, problems }
+  const config = check(configSchema, plain, '', problems) as ResolvedConfig | undefined
+  if (config === undefined) return { config, problems }
+  if (problems.length === 0) problems.push(...conflictsOf(config))
+  if (config.client === undefined) return { config, problems }
+  const id = config.client.id ?? defaultClientId(origin.dir)
+  return { config: { ...config, client: { ...config.client, id } }, problems }
 }
 
 /** The same at each start, and different for each folder of a machine, so that no two clients replace each other. */

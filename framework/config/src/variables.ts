@@ -11,18 +11,24 @@ const variable = new RegExp(`\\$\\$\\{|\\$\\{${body}|\\$\\{`, 'g')
 export const wholeVariable = `^\\$\\{${body}$`
 const whole = new RegExp(wholeVariable)
 
+/** What {@link substituted} gives: empty text stands for a variable that is missing. */
+export interface Substituted {
+  readonly value: unknown
+  /** config.missing-variable with all that are missing, config.invalid for a `${` that is neither. */
+  readonly errors: readonly ConfigError[]
+}
+
 /**
  * Replaces `${NAME}`, and `${NAME:-default}` where NAME is unset or empty, in every string value; `$${` stands for `${`.
- * What was put in is not looked at again. Returns a copy.
+ * What was put in is not looked at again. Makes a copy.
  * @param warnings why variables may be missing
- * @throws config.missing-variable with all that are missing, config.invalid for a `${` that is neither
  */
-export const substitute = (
+export const substituted = (
   raw: unknown,
   env: Environment,
   file?: string,
   warnings: readonly string[] = []
-): unknown => {
+): Substituted => {
   const invalid: Problem[] = []
   const missing: Problem[] = []
   const each: EachString = (text, path, parent, key) => {
@@ -41,15 +47,20 @@ export const substitute = (
       return ''
     })
   }
-  const copy = copyPlain(raw, invalid, each)
+  const value = copyPlain(raw, invalid, each)
+  const errors: ConfigError[] = []
   if (missing.length > 0) {
     const lines = missing.map(({ path, expected }) => `${expected.split(' ').at(-1)}, for ${path}`)
-    throw new ConfigError('config.missing-variable', [...missing, ...invalid], file, [
-      ...(file === undefined ? [] : [file]),
-      ...lines,
-      ...warnings
-    ])
+    const shown = [...(file === undefined ? [] : [file]), ...lines, ...warnings]
+    errors.push(new ConfigError('config.missing-variable', missing, file, shown))
   }
-  if (invalid.length > 0) throw new ConfigError('config.invalid', invalid, file)
-  return copy
+  if (invalid.length > 0) errors.push(new ConfigError('config.invalid', invalid, file))
+  return { value, errors }
+}
+
+/** As {@link substituted}. @throws the first error */
+export const substitute = (raw: unknown, env: Environment, file?: string): unknown => {
+  const { value, errors } = substituted(raw, env, file)
+  if (errors[0] !== undefined) throw errors[0]
+  return value
 }
