@@ -25,6 +25,7 @@ describe('addresses on the command line', () => {
     expect(parseServerAddress('quic://[::1]:9')).to.deep.equal({ transport: 'quic', host: '::1', port: 9 })
     expect(parseServerAddress('example.org')).to.deep.equal({ transport: 'tcp', host: 'example.org', port: 7000 })
     expect(parseServerAddress('192.0.2.1:80')).to.deep.equal({ transport: 'tcp', host: '192.0.2.1', port: 80 })
+    expect(() => parseServerAddress('::1:7150')).throws('--to: expected [::1]:7150, with brackets')
     expect(parseServerAddress('2001:db8::1')).to.deep.equal({ transport: 'tcp', host: '2001:db8::1', port: 7000 })
   })
 
@@ -76,6 +77,7 @@ describe('addresses on the command line', () => {
     expect(parseService('3000')).to.equal('127.0.0.1:3000')
     expect(parseService('db.lan:5432')).to.equal('db.lan:5432')
     expect(parseService('[::1]:80')).to.equal('[::1]:80')
+    expect(() => parseService('::1:3000')).throws('expected [::1]:3000')
     expect(parseService('8000-8002')).to.equal('127.0.0.1:8000-8002')
     expect(parseService('db.lan:8000-8002')).to.equal('db.lan:8000-8002')
     expect(parseService('unix:/run/app.sock')).to.equal('unix:/run/app.sock')

@@ -1,29 +1,11 @@
-import { pattern } from '@rystra/address'
-import { RystraError } from '@rystra/plugin'
-import { domainToASCII } from 'node:url'
+import { asciiHostPattern, type PortRange, pattern } from '@rystra/address'
 
-/** Ports from `from` to `to`, both included. */
-export interface Range {
-  readonly from: number
-  readonly to: number
-}
+export const sizeOf = ({ from, to }: PortRange): number => to - from + 1
 
-export const rangeOf = (text: string | number): Range => {
-  const [from, to = from] = String(text).split('-').map(Number)
-  if (from === undefined || to === undefined || from > to || to > 65_535)
-    throw new RystraError('config.invalid', { detail: `ports: ${text} is no range` })
-  return { from, to }
-}
-
-export const showRanges = (ranges: readonly Range[]): string =>
-  ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(', ') || 'none'
-
-export const sizeOf = ({ from, to }: Range): number => to - from + 1
-
-export const overlaps = (a: Range, b: Range): boolean => a.from <= b.to && b.from <= a.to
+export const overlaps = (a: PortRange, b: PortRange): boolean => a.from <= b.to && b.from <= a.to
 
 /** What is left of a range without another. */
-export const without = (range: Range, taken: Range): Range[] => {
+export const without = (range: PortRange, taken: PortRange): PortRange[] => {
   if (!overlaps(range, taken)) return [range]
   const before = { from: range.from, to: taken.from - 1 }
   const after = { from: taken.to + 1, to: range.to }
@@ -31,11 +13,7 @@ export const without = (range: Range, taken: Range): Range[] => {
 }
 
 /** A host in the form in which it is compared: lower case, ASCII, no dot behind. `*.` in front stands for all below. */
-export const plainHost = (host: string): string => {
-  const wild = host.startsWith('*.') ? '*.' : ''
-  const name = host.slice(wild.length).replace(/\.$/, '')
-  return wild + (domainToASCII(name) || name.toLowerCase())
-}
+export const plainHost = (host: string): string => asciiHostPattern(host) ?? host.toLowerCase()
 
 /** Whether all that `inner` stands for is in `outer`; both may be wildcards. */
 export const hostCovers = (outer: string, inner: string): boolean => {

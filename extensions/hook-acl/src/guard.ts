@@ -9,7 +9,7 @@ import type {
   StreamInfo,
   VisitorInfo
 } from '@rystra/plugin'
-import { showRanges } from './area.js'
+import { formatPorts } from '@rystra/address'
 import type { Policy, Verdict } from './policy.js'
 import type { Quotas, Rule } from './rule.js'
 import type { Usage } from './usage.js'
@@ -81,7 +81,7 @@ export class Guard {
     if (!this.#usage.ask(party, keyOf(session, spec), session.id, quotas, this.#clock.now()))
       return { deny: `no more than ${quotas.proxies} proxies are allowed` }
     if (verdict.ports === undefined) return undefined
-    return { ...spec, ports: verdict.ports.slice(0, MOST_RANGES).map((range) => showRanges([range])) }
+    return { ...spec, ports: verdict.ports.slice(0, MOST_RANGES).map((range) => formatPorts([range])) }
   }
 
   published(session: SessionInfo, proxy: ProxySpec): void {

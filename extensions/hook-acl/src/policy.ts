@@ -1,14 +1,14 @@
-import { pattern } from '@rystra/address'
+import { formatPorts, type PortRange, pattern } from '@rystra/address'
 import type { Identity, ProxySpec } from '@rystra/plugin'
-import { hostCovers, hostsMeet, nameCovers, overlaps, type Range, showRanges, sizeOf, without } from './area.js'
+import { hostCovers, hostsMeet, nameCovers, overlaps, sizeOf, without } from './area.js'
 import type { AclOptions } from './options.js'
 import { Rule } from './rule.js'
 import { type Wanted, wantedBy } from './wanted.js'
 
-const all: readonly Range[] = [{ from: 1, to: 65_535 }]
+const all: readonly PortRange[] = [{ from: 1, to: 65_535 }]
 
 /** What comes of a spec: a refusal in words, or the ports that are left for it, where they are fewer than all. */
-export type Verdict = { readonly deny: string } | { readonly ports: readonly Range[] | undefined }
+export type Verdict = { readonly deny: string } | { readonly ports: readonly PortRange[] | undefined }
 
 /**
  * Who may do what. The first rule for an identity holds. What another rule names more closely (a host within a wildcard,
@@ -100,8 +100,8 @@ export class Policy {
         .filter((theirs) => overlaps(theirs, mine) && sizeOf(theirs) < sizeOf(mine))
         .reduce((ranges, theirs) => ranges.flatMap((range) => without(range, theirs)), [mine])
     )
-    const within = (ranges: readonly Range[]): boolean => ranges.some(({ from, to }) => port >= from && port <= to)
-    if (port !== 0 && !within(own)) return { deny: `port ${port} is not allowed; allowed: ${showRanges(own)}` }
+    const within = (ranges: readonly PortRange[]): boolean => ranges.some(({ from, to }) => port >= from && port <= to)
+    if (port !== 0 && !within(own)) return { deny: `port ${port} is not allowed; allowed: ${formatPorts(own)}` }
     if (port !== 0 && !within(left)) return { deny: `port ${port} is reserved` }
     if (left.length === 0) return { deny: 'no port is allowed' }
     return { ports: left.length === 1 && left[0] === all[0] ? undefined : left }

@@ -1,7 +1,7 @@
-import { networks, pattern } from '@rystra/address'
+import { networks, type PortRange, parsePortRange, pattern } from '@rystra/address'
 import { bytesOf } from '@rystra/limits'
-import type { Identity } from '@rystra/plugin'
-import { plainHost, type Range, rangeOf } from './area.js'
+import { type Identity, RystraError } from '@rystra/plugin'
+import { plainHost } from './area.js'
 import type { RuleOptions } from './options.js'
 
 /** How much a tenant may have. */
@@ -26,11 +26,19 @@ const has = (rights: Readonly<Record<string, unknown>>, name: string, value: unk
   return Array.isArray(own) ? own.includes(value) : own === value
 }
 
+const portsOf = (range: string | number, where: string): PortRange => {
+  try {
+    return parsePortRange(range)
+  } catch (error) {
+    throw new RystraError('config.invalid', { detail: `${where}: ${(error as Error).message}, got ${range}` })
+  }
+}
+
 /** One rule: whom it is for, and what they may do. */
 export class Rule {
   readonly denies: boolean
   readonly kinds: readonly string[] | undefined
-  readonly ports: readonly Range[] | undefined
+  readonly ports: readonly PortRange[] | undefined
   readonly hosts: readonly string[] | undefined
   readonly names: readonly string[] | undefined
   readonly visitors: ((address: string) => boolean) | undefined
@@ -50,7 +58,7 @@ export class Rule {
     this.#rights = Object.entries(rights)
     this.denies = deny
     this.kinds = kinds
-    this.ports = ports?.map(rangeOf)
+    this.ports = ports?.map((range) => portsOf(range, `rules[${index}].ports`))
     this.hosts = hosts?.map(plainHost)
     this.names = names
     this.visitors = visitors === undefined ? undefined : networks(visitors, `rules[${index}].visitors`)

@@ -1,7 +1,7 @@
 import { defineExtension, type Listener, type ProxyKind, RystraError } from '@rystra/plugin'
 import { beginsRequest } from './begins-request.js'
 import { complete } from './expand.js'
-import { TrustedProxies } from './forwarded.js'
+import { TrustedProxies } from '@rystra/address'
 import { Front, type World } from './front.js'
 import { HttpOptions } from './options.js'
 import { Pages } from './pages.js'
@@ -68,7 +68,7 @@ export default defineExtension({
 
     return {
       async start() {
-        const trusted = new TrustedProxies(options.trustedProxies)
+        const trusted = new TrustedProxies(options.trustedProxies, 'trustedProxies')
         const pages = Pages.read(options.errorPages, dir)
         const world: World = { options, table: place.table, trusted, pages, log }
         const made = new Front(world)

@@ -1,8 +1,7 @@
+import { endpointField, localForms } from '@rystra/address'
 import { type ProxySpec, type Static, Type } from '@rystra/plugin'
 import { pageKey } from './options.js'
 
-/** `unix:/path`, `handler:name`, or a port with a name or an address in front. */
-const LOCAL = '^(unix:.+|handler:.+|(\\[[0-9A-Fa-f:.]+(%[^\\]\\s]+)?\\]:|[^:\\[\\]\\s]+:)?\\d{1,5})$'
 const HOST = '^(\\*\\.)?[^\\s/:*@?#\\[\\]]{1,253}$'
 const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$"
 /** Visible characters, blanks and tabs: nothing that could end a field. */
@@ -38,9 +37,7 @@ const account = Type.Object(
 
 /** The fields of an `http` proxy beside those common to all kinds. */
 export const HttpSpec = Type.Object({
-  local: Type.Union([Type.String({ pattern: LOCAL }), Type.Integer({ minimum: 1, maximum: 65_535 })], {
-    description: 'The service: `host:port`, a port of 127.0.0.1, `unix:/path`, or `handler:name`.'
-  }),
+  local: endpointField(localForms, 'The service: `host:port`, a port of 127.0.0.1, `unix:/path`, or `handler:name`.'),
   host: Type.Optional(
     Type.Union(
       [Type.String({ pattern: HOST }), Type.Array(Type.String({ pattern: HOST }), { minItems: 1, maxItems: 64 })],

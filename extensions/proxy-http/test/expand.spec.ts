@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Credentials, hashOf } from '../src/credentials.js'
 import { complete } from '../src/expand.js'
-import { forwardedFields, TrustedProxies } from '../src/forwarded.js'
+import { forwardedFields } from '../src/forwarded.js'
 import type { HttpSpec } from '../src/spec.js'
 
 const spec = (fields: object): HttpSpec => ({ name: 'web', kind: 'http', local: 80, ...fields }) as HttpSpec
@@ -83,21 +83,5 @@ describe('who came', () => {
   it('is written as RFC 7239 has it', () => {
     const [, , , element] = forwardedFields('2001:db8::1', 'a.test:8080', true)
     expect(element).to.deep.equal(['Forwarded', 'for="[2001:db8::1]";host="a.test:8080";proto=https'])
-  })
-
-  it('is the last address that no trusted proxy has', () => {
-    const trusted = new TrustedProxies(['10.0.0.0/8', '::1'])
-    expect(trusted.has('10.1.2.3')).to.equal(true)
-    expect(trusted.has('11.1.2.3')).to.equal(false)
-    for (const [chain, expected] of [
-      [undefined, '10.0.0.1'],
-      ['198.51.100.1', '198.51.100.1'],
-      ['1.1.1.1, 198.51.100.1, 10.0.0.2', '198.51.100.1'],
-      ['nonsense', '10.0.0.1'],
-      ['[2001:db8::1]:80', '2001:db8::1']
-    ] as const) {
-      expect(trusted.clientOf('10.0.0.1', chain), chain).to.equal(expected)
-    }
-    expect(() => new TrustedProxies(['10.0.0.0/x'])).to.throw('neither an address nor a network')
   })
 })

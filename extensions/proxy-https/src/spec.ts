@@ -1,7 +1,5 @@
+import { endpointField, localForms } from '@rystra/address'
 import { type ProxySpec, type Static, Type } from '@rystra/plugin'
-
-/** `unix:/path`, `handler:name`, or a port with a name or an address in front. */
-const LOCAL = '^(unix:.+|handler:.+|(\\[[0-9A-Fa-f:.]+(%[^\\]\\s]+)?\\]:|[^:\\[\\]\\s]+:)?\\d{1,5})$'
 
 /** A name, also in another script, or a wildcard. */
 export const hostPattern = '^(\\*\\.)?[^\\s/:*@?#\\[\\]]{1,253}$'
@@ -9,10 +7,10 @@ const host = Type.String({ pattern: hostPattern })
 
 /** The fields of an `https` proxy beside those common to all kinds. */
 export const HttpsSpec = Type.Object({
-  local: Type.Union([Type.String({ pattern: LOCAL }), Type.Integer({ minimum: 1, maximum: 65_535 })], {
-    description:
-      'The service, which speaks TLS itself: `host:port`, a port of 127.0.0.1, `unix:/path`, or `handler:name`.'
-  }),
+  local: endpointField(
+    localForms,
+    'The service, which speaks TLS itself: `host:port`, a port of 127.0.0.1, `unix:/path`, or `handler:name`.'
+  ),
   host: Type.Optional(
     Type.Union([host, Type.Array(host, { minItems: 1, maxItems: 64 })], {
       description: 'The names it answers for: `app.example.org`, or `*.example.org` for all below it.'

@@ -1,5 +1,6 @@
 import { RystraError } from '@rystra/plugin'
-import { parseUdpService } from '@rystra/udp'
+import { localForms, parseEndpoint } from '@rystra/address'
+import { udpForms } from '@rystra/udp'
 import { accessSync, constants } from 'node:fs'
 import { NAME, type PrivateSpec, type VisitorSpec } from './spec.js'
 
@@ -32,19 +33,15 @@ export const checkProxy = (spec: PrivateSpec, secretFile: string | undefined): v
     throw invalid(spec, 'it has no `secret`', 'give it one, or say in `allow` who may visit without')
   }
   if (spec.protocol === 'udp') checkUdp(spec)
-  else checkTcp(spec, String(spec.local))
+  if (!String(spec.local).startsWith('handler:') || spec.protocol === 'udp') {
+    const source = { name: `${spec.name}: local`, code: 'proxy.invalid', side: 'client' } as const
+    parseEndpoint(spec.local, spec.protocol === 'udp' ? udpForms : localForms, source)
+  }
   if (secretFile === undefined) return
   try {
     accessSync(secretFile, constants.R_OK)
   } catch (cause) {
     throw invalid(spec, `secretFile: ${(cause as NodeJS.ErrnoException).code ?? 'cannot be read'}`)
-  }
-}
-
-const checkTcp = (spec: PrivateSpec, local: string): void => {
-  const [, port] = /^(?!unix:|handler:).*?(\d+)$/.exec(local) ?? []
-  if (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65535)) {
-    throw invalid(spec, `"${local}" has no port from 1 to 65535`)
   }
 }
 
@@ -58,10 +55,5 @@ const unfit = {
 const checkUdp = (spec: PrivateSpec): void => {
   for (const [field, why] of Object.entries(unfit)) {
     if (spec[field] !== undefined) throw invalid(spec, `no \`${field}\` for udp: ${why}`)
-  }
-  try {
-    parseUdpService(String(spec.local))
-  } catch (error) {
-    throw invalid(spec, String((error as RystraError).detail))
   }
 }

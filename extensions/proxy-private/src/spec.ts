@@ -1,11 +1,6 @@
+import { bindForms, endpointField, localForms } from '@rystra/address'
 import { type ProxySpec, type Static, Type } from '@rystra/plugin'
 import { limitFields } from '@rystra/udp'
-
-/** `handler:name`; `unix:/path`; or a port, with a name, an IPv4 address or an IPv6 address in brackets in front. */
-const LOCAL = '^(handler:.+|unix:.+|(\\[[0-9A-Fa-f:.]+(%[^\\]\\s]+)?\\]:|[^:\\[\\]\\s]+:)?\\d{1,5})$'
-
-/** A port, with a name or an address of this machine in front. */
-const BIND = '^(\\[[0-9A-Fa-f:.]+(%[^\\]\\s]+)?\\]:|[^:\\[\\]\\s]+:)?\\d{1,5}$'
 
 /** Room is left for the port and the protocol, in the 128 characters that the name has on the wire. */
 export const NAME = '^[^\\x00-\\x1f\\x7f:/]{1,117}$'
@@ -24,9 +19,7 @@ const identities = (description: string) => Type.String({ minLength: 1, maxLengt
 
 /** The fields of a `private` proxy beside those common to all kinds. */
 export const PrivateSpec = Type.Object({
-  local: Type.Union([Type.String({ pattern: LOCAL }), Type.Integer({ minimum: 1, maximum: 65535 })], {
-    description: 'The service: `host:port`, a port of 127.0.0.1, or `unix:/path`.'
-  }),
+  local: endpointField(localForms, 'The service: `host:port`, a port of 127.0.0.1, or `unix:/path`.'),
   of: Type.Optional(
     Type.String({ pattern: NAME, description: 'The name under which it is visited. Default: `name` of the proxy.' })
   ),
@@ -56,9 +49,10 @@ export const VisitorSpec = Type.Object({
   from: Type.Optional(
     identities('Visits a client of this identity and no other; `*` stands for any characters. Default: any identity.')
   ),
-  bind: Type.Union([Type.String({ pattern: BIND }), Type.Integer({ minimum: 0, maximum: 65535 })], {
-    description: 'Where programs of this machine connect to: `host:port`, or a port of 127.0.0.1; 0 is any free port.'
-  }),
+  bind: endpointField(
+    bindForms,
+    'Where programs of this machine connect to: `host:port`, or a port of 127.0.0.1; 0 is any free port.'
+  ),
   ...limitFields
 })
 export type VisitorSpec = ProxySpec & Static<typeof VisitorSpec>

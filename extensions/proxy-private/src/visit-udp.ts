@@ -1,4 +1,5 @@
-import { hostPort, listenError } from '@rystra/net'
+import { hostPort } from '@rystra/address'
+import { listenError } from '@rystra/net'
 import { type Clock, RystraError, type VisitHost } from '@rystra/plugin'
 import { limitsOf, udpSocket, UdpVisitors } from '@rystra/udp'
 import { lookup } from 'node:dns/promises'

@@ -1,4 +1,5 @@
-import { hostPort, listenError } from '@rystra/net'
+import { bindForms, type Endpoint, hostPort, parseEndpoint } from '@rystra/address'
+import { listenError } from '@rystra/net'
 import net from 'node:net'
 
 /** A port of this machine that leads to a service elsewhere. */
@@ -16,10 +17,8 @@ const BACKLOG = 1024
 const KEEP_ALIVE = 60_000
 
 /** Host and port of `bind`. */
-export const parseBind = (bind: string | number): { readonly host: string; readonly port: number } => {
-  const [, v6, name, port = '0'] = /^(?:\[([^\]]+)\]:|([^:]+):)?(\d+)$/.exec(String(bind)) ?? []
-  return { host: v6 ?? name ?? '127.0.0.1', port: Number(port) }
-}
+export const parseBind = (bind: string | number): Endpoint =>
+  parseEndpoint(bind, bindForms, { name: 'bind', code: 'proxy.invalid', side: 'client' })
 
 /** Binds a TCP port. Rejects with `listen.*`. */
 export const openWayIn = (bind: string | number, onVisitor: (visitor: net.Socket) => void): Promise<WayIn> =>

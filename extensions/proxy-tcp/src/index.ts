@@ -1,3 +1,4 @@
+import { hostPort } from '@rystra/address'
 import { defineExtension, type ProxyKind, RystraError } from '@rystra/plugin'
 import { expandRange } from './range.js'
 import { TcpSpec } from './spec.js'
@@ -22,7 +23,7 @@ const tcp: ProxyKind<TcpSpec> = {
           to: { host: visitor.localAddress ?? 'unknown', port: visitor.localPort ?? 0 }
         })
     )
-    return { address: bound.host.includes(':') ? `[${bound.host}]:${bound.port}` : `${bound.host}:${bound.port}` }
+    return { address: hostPort(bound.host, bound.port) }
   },
 
   async reach(spec, host) {

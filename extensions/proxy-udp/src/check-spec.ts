@@ -1,5 +1,6 @@
 import { RystraError } from '@rystra/plugin'
-import { parseUdpService } from '@rystra/udp'
+import { parseEndpoint } from '@rystra/address'
+import { udpForms } from '@rystra/udp'
 import type { UdpSpec } from './spec.js'
 
 /** Fields common to all kinds that mean nothing here, and what to do instead. */
@@ -16,10 +17,5 @@ export const checkSpec = (spec: UdpSpec): void => {
     if (spec[field] === undefined) continue
     throw new RystraError('proxy.invalid', { side: 'client', detail: `${spec.name}: no \`${field}\` for udp: ${why}` })
   }
-  try {
-    parseUdpService(String(spec.local))
-  } catch (error) {
-    const { detail } = error as RystraError
-    throw new RystraError('proxy.invalid', { side: 'client', detail: `${spec.name}: ${detail}` })
-  }
+  parseEndpoint(spec.local, udpForms, { name: `${spec.name}: local`, code: 'proxy.invalid', side: 'client' })
 }

@@ -1,3 +1,4 @@
+import { hostPort } from '@rystra/address'
 import { type Clock, defineExtension, type ProxyKind } from '@rystra/plugin'
 import { limitsOf, UdpServices, UdpVisitors } from '@rystra/udp'
 import { checkSpec } from './check-spec.js'
@@ -28,7 +29,7 @@ const udp = (clock: Clock): ProxyKind<UdpSpec> => ({
     const close = (): void => visitors.close()
     host.signal.addEventListener('abort', close, { once: true })
     return {
-      address: address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`,
+      address: hostPort(address.host, address.port),
       close
     }
   },

@@ -1,14 +1,10 @@
+import { endpointField } from '@rystra/address'
 import { type ProxySpec, type Static, Type } from '@rystra/plugin'
-import { limitFields } from '@rystra/udp'
-
-/** A port, with a name, an IPv4 address or an IPv6 address in brackets in front. */
-const LOCAL = '^(\\[[0-9A-Fa-f:.]+(%[^\\]\\s]+)?\\]:|[^:\\[\\]\\s]+:)?\\d{1,5}$'
+import { limitFields, udpForms } from '@rystra/udp'
 
 /** The fields of a `udp` proxy beside those common to all kinds. */
 export const UdpSpec = Type.Object({
-  local: Type.Union([Type.String({ pattern: LOCAL }), Type.Integer({ minimum: 1, maximum: 65_535 })], {
-    description: 'The service: `host:port`, `[v6]:port`, or a port of 127.0.0.1.'
-  }),
+  local: endpointField(udpForms, 'The service: `host:port`, `[v6]:port`, or a port of 127.0.0.1.'),
   port: Type.Optional(
     Type.Integer({ minimum: 0, maximum: 65_535, description: 'The public port. Left out or 0: any free port.' })
   ),

@@ -1,3 +1,4 @@
+import { TrustedProxies } from '@rystra/address'
 import { type ByteLink, type Link, type Logger, RystraError } from '@rystra/plugin'
 import { tlsFacts } from '@rystra/tls'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
@@ -12,7 +13,6 @@ import { DEFAULT_PATH, MAX_HEAD, SUBPROTOCOL } from './limits.js'
 import type { ListenWs } from './options.js'
 import { ERROR_HEADER } from './refusal.js'
 import { WsStream } from './stream.js'
-import { TrustedProxies } from './trusted-proxies.js'
 import type { WaitingRoom } from './waiting-room.js'
 
 /** What a front needs besides its options. */
@@ -64,7 +64,7 @@ export class Front {
     this.#options = options
     this.#host = host
     this.#path = options.path ?? DEFAULT_PATH
-    this.#proxies = new TrustedProxies(options.trustProxy ?? [])
+    this.#proxies = new TrustedProxies(options.trustProxy ?? [], 'trustProxy')
     this.#fallback = options.fallback === undefined ? undefined : new Fallback(options.fallback)
     this.#http = http.createServer({ maxHeaderSize: MAX_HEAD })
     this.#http.on('request', (request, response) => this.#requested(request, response))
@@ -167,7 +167,9 @@ export class Front {
   #opened(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const { duplex } = new WsStream(socket, head, 'none')
     const tls = this.#factsOf(socket)
-    const { host, port } = this.#proxies.clientOf(socket, header(request, 'x-forwarded-for'))
+    const { remoteAddress = 'unknown', remotePort = 0 } = socket
+    const host = this.#proxies.clientOf(remoteAddress, header(request, 'x-forwarded-for'))
+    const port = host === remoteAddress ? remotePort : 0
     const link: ByteLink = {
       kind: 'bytes',
       duplex,

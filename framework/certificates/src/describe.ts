@@ -1,3 +1,4 @@
+import { addressOfBytes } from '@rystra/address'
 import { RystraError } from '@rystra/model'
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto'
 import { type Asn1, bytesOf, decode, extensionsOf, oidOf, partsOf } from './der.js'
@@ -53,12 +54,8 @@ const keyOf = (key: KeyObject): string => {
   return size === undefined ? type : `${type} ${size}`
 }
 
-const address = (bytes: Buffer): string => {
-  if (bytes.length === 4) return bytes.join('.')
-  if (bytes.length !== 16) return `other:${bytes.toString('hex')}`
-  const groups = bytes.toString('hex').match(/.{4}/g) ?? []
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
-}
+const address = (bytes: Buffer): string =>
+  bytes.length === 4 || bytes.length === 16 ? addressOfBytes(bytes) : `other:${bytes.toString('hex')}`
 
 const nameOf = (node: Asn1): string => {
   const bytes = bytesOf(node)

@@ -1,3 +1,4 @@
+import { addressBytes } from '@rystra/address'
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { invalid, shown } from './invalid.js'
@@ -45,18 +46,6 @@ const dnsName = (text: string): string | undefined => {
     star.length + ascii.length <= 253 &&
     ascii.split('.').every((one) => label.test(one))
   return good && !(star !== '' && !ascii.includes('.')) ? star + ascii : undefined
-}
-
-/** The 4 or 16 bytes of an address without zone. */
-const addressBytes = (address: string): Uint8Array => {
-  if (isIP(address) === 4) return Uint8Array.from(address.split('.'), Number)
-  // URL writes embedded IPv4 as hex groups and leaves one `::` at the most.
-  const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')
-  const groups = (text: string): number[] => (text === '' ? [] : text.split(':').map((one) => Number.parseInt(one, 16)))
-  const first = groups(head)
-  const last = groups(tail ?? '')
-  const all = [...first, ...new Array<number>(8 - first.length - last.length).fill(0), ...last]
-  return Uint8Array.from(all.flatMap((group) => [group >> 8, group & 0xff]))
 }
 
 const ascii = (text: string): Uint8Array => Buffer.from(text, 'latin1')

@@ -1,3 +1,4 @@
+import { type Endpoint, localForms, parseEndpoint, type UnixEndpoint } from '@rystra/address'
 import net from 'node:net'
 import { RystraError } from '@rystra/model'
 
@@ -10,22 +11,9 @@ const FIRST_DELAY = 200
 /** Milliseconds one try may take. A service is near: who does not answer by then is not there. */
 const TRY_TIMEOUT = 5000
 
-/** Where a service is, in the words of `net.connect`. */
-export type ServiceAddress = { readonly path: string } | { readonly host: string; readonly port: number }
-
-/** Understands `host:port`, `[v6]:port`, `port` (of 127.0.0.1) and `unix:/path`. Throws `proxy.invalid`. */
-export const parseService = (local: string): ServiceAddress => {
-  if (local.startsWith('unix:') && local.length > 5) return { path: local.slice(5) }
-  const match = /^(?:\[([^\]]+)\]:|([^:[\]]+):)?(\d{1,5})$/.exec(local)
-  const port = Number(match?.[3])
-  if (match === null || port < 1 || port > 65535) {
-    throw new RystraError('proxy.invalid', {
-      side: 'client',
-      detail: `local: ${JSON.stringify(local)} is neither host:port, nor a port, nor unix:/path`
-    })
-  }
-  return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
-}
+/** Where a service is. Throws `proxy.invalid`. */
+export const parseService = (local: string): Endpoint | UnixEndpoint =>
+  parseEndpoint(local, localForms, { name: 'local', code: 'proxy.invalid', side: 'client' })
 
 /** Somebody who may lose interest; an `AbortSignal` would cost more than the rest of a connect. */
 export interface Interest {
@@ -36,7 +24,7 @@ export interface Interest {
 const visitorGone = (): RystraError =>
   new RystraError('stream.reset', { side: 'server', detail: 'the visitor is gone' })
 
-const connectOnce = (address: ServiceAddress, interest: Interest): Promise<net.Socket> =>
+const connectOnce = (address: Endpoint | UnixEndpoint, interest: Interest): Promise<net.Socket> =>
   new Promise((resolve, reject) => {
     const socket = net.connect({
       ...address,

@@ -15,7 +15,6 @@ export {
   searchPlaces
 } from './load.js'
 export { maxFileSize } from './text-file.js'
-export { formatPorts, parsePorts, type PortRange, type PortsWritten, portAllowed } from './ports.js'
 export { ConfigError, formatProblem, type Problem } from './problem.js'
 export { inspectWith, type Registered, resolveProxy, resolveVisitor, validateWith } from './registered.js'
 export * from './types.js'

@@ -1,73 +1,18 @@
+import { expectedPorts, type PortRange, type PortsWritten, parsePorts, portRangePattern } from '@rystra/address'
 import { type TResolved, resolved } from './schema.js'
-
-/** Ports from `from` to `to`, both included. */
-export interface PortRange {
-  readonly from: number
-  readonly to: number
-}
-
-/** How ports may be written: `20022`, `'20022'`, `'20000-29999'`, or a {@link PortRange}. */
-export type PortsWritten = readonly (number | string | PortRange)[]
-
-const range = /^([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?$/
-const expected = "a list of ports and ranges from 1 to 65535: 20022, '20000-29999'"
-
-const ends = (value: unknown): [from: unknown, to: unknown] => {
-  if (typeof value === 'number') return [value, value]
-  if (typeof value === 'string') {
-    const match = range.exec(value)
-    return match === null ? [undefined, undefined] : [Number(match[1]), Number(match[2] ?? match[1])]
-  }
-  if (typeof value !== 'object' || value === null) return [undefined, undefined]
-  const { from, to } = value as Partial<PortRange>
-  return [from, to]
-}
-
-const isPort = (value: unknown): value is number =>
-  Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65535
-
-const parseRange = (value: unknown): PortRange => {
-  const [from, to] = ends(value)
-  if (!isPort(from) || !isPort(to)) throw new RangeError(`expected ${expected}`)
-  if (from > to) throw new RangeError(`expected a range that goes up: '${to}-${from}'`)
-  return { from, to }
-}
-
-/**
- * Ranges in ascending order, with those that touch or overlap made into one.
- * @throws RangeError that says what was expected
- */
-export const parsePorts = (ports: unknown): PortRange[] => {
-  if (!Array.isArray(ports)) throw new RangeError(`expected ${expected}`)
-  const merged: PortRange[] = []
-  for (const next of ports.map(parseRange).sort((a, b) => a.from - b.from)) {
-    const last = merged.at(-1)
-    if (last === undefined || next.from > last.to + 1) merged.push(next)
-    else merged[merged.length - 1] = { from: last.from, to: Math.max(last.to, next.to) }
-  }
-  return merged
-}
-
-/** Whether a port is in one of the ranges. */
-export const portAllowed = (ranges: readonly PortRange[], port: number): boolean =>
-  ranges.some(({ from, to }) => port >= from && port <= to)
-
-/** For people: `20022, 20100-20199`. */
-export const formatPorts = (ranges: readonly PortRange[]): string =>
-  ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(', ') || 'none'
 
 const port = { type: 'integer', minimum: 1, maximum: 65535 }
 
 /** Schema of a list of ports and ranges. */
 export const portsSchema = (): TResolved<PortsWritten, readonly PortRange[]> =>
   resolved(
-    expected,
+    expectedPorts,
     {
       type: 'array',
       items: {
         anyOf: [
           port,
-          { type: 'string', pattern: range.source },
+          { type: 'string', pattern: portRangePattern },
           {
             type: 'object',
             properties: { from: port, to: port },

@@ -1,3 +1,4 @@
+import { endpointField, localForms } from '@rystra/address'
 import { expect } from 'chai'
 import { Type } from '@rystra/plugin'
 import { type Registered, type ResolvedConfig, substitute, validateBase, validateWith } from '../src/index.js'
@@ -21,6 +22,19 @@ describe('validation with extensions', () => {
     const checked = validateWith(dialing, registered(), 'client').client
     expect(checked?.connect).to.deep.equal({ transport: 'tls', host: 'h', port: 7000, muxer: 'yamux', verify: true })
     expect(checked?.proxies).to.deep.equal([{ name: 'a', kind: 'tcp', local: 'x', tries: 3, expiresIn: 2000 }])
+  })
+
+  it('answers an endpoint that is no such thing with the form that was meant', async () => {
+    const spec = Type.Object({ local: endpointField(localForms, 'The service.') })
+    const only = registered()
+    const proxies = { ...only.proxies, get: () => kind('tcp', spec), has: () => true }
+    const config = client({ proxies: [{ name: 'a', kind: 'tcp', local: '::1:3000' }] })
+    const error = await refusal('config.invalid', () => validateWith(config, { ...only, proxies }, 'client'))
+    expect(error.message).to.contain(
+      'client.proxies[0].local: expected [::1]:3000, with brackets around the IPv6 address, got "::1:3000"'
+    )
+    const good = client({ proxies: [{ name: 'a', kind: 'tcp', local: 3000 }] })
+    expect(validateWith(good, { ...only, proxies }, 'client').client?.proxies[0]?.['local']).to.equal(3000)
   })
 
   it('may be given what it returned', () => {

@@ -1,6 +1,7 @@
 import { type LookupAddress, promises as dns } from 'node:dns'
 import net from 'node:net'
-import { asError, dialError, hostPort, reasonOf } from './errors.js'
+import { hostPort } from '@rystra/address'
+import { asError, dialError, reasonOf } from './errors.js'
 import { chooseProxy, type Environment } from './proxy/choice.js'
 import { proxyError } from './proxy/errors.js'
 import { interleave, orAborted, raceAddresses, socketAttempt } from './race.js'

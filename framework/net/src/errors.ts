@@ -1,5 +1,5 @@
+import { hostPort } from '@rystra/address'
 import { type ErrorCode, RystraError } from '@rystra/model'
-import { isIPv6 } from 'node:net'
 
 const listenCodes: Readonly<Record<string, ErrorCode>> = {
   EADDRINUSE: 'listen.in-use',
@@ -8,9 +8,6 @@ const listenCodes: Readonly<Record<string, ErrorCode>> = {
   ENOTFOUND: 'listen.unavailable',
   EAI_AGAIN: 'listen.unavailable'
 }
-
-/** `host:port` as in URLs: an IPv6 address stands in brackets. */
-export const hostPort = (host: string, port: number): string => `${isIPv6(host) ? `[${host}]` : host}:${port}`
 
 /** The error of binding `host:port`. `more` is appended to the detail. */
 export const listenError = (cause: NodeJS.ErrnoException, host: string, port: number, more = ''): RystraError =>

@@ -1,7 +1,8 @@
 import type { Listener, ListenHost, TcpListening } from '@rystra/plugin'
 import { promises as dns } from 'node:dns'
 import net from 'node:net'
-import { hostPort, listenError } from './errors.js'
+import { hostPort } from '@rystra/address'
+import { listenError } from './errors.js'
 import { orAborted } from './race.js'
 import { SharedPort, type SniffQueue } from './shared-port.js'
 

@@ -155,7 +155,7 @@ describe('dialing through a proxy', () => {
       it('shows what a server that is no proxy answered', async () => {
         for (const [said, seen] of [
           ['SSH-2.0-OpenSSH_9.9\r\n', '"SSH-2.0-OpenSSH_9.9"'],
-          ['\x15\x03\x01\0\x02\x02\x46', 'the bytes 15030100020246']
+          ['\x15\x03\x01\0\x02\x02\x46', 'bytes 15030100020246']
         ] as const) {
           const port = await serveSocket((socket) => socket.resume().end(Buffer.from(said, 'latin1')))
           const error = await failure(dial('a.example', 443, `${scheme}://127.0.0.1:${port}`))

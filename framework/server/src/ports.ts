@@ -1,4 +1,4 @@
-import { formatPorts, parsePorts, type PortRange, portAllowed } from '@rystra/config'
+import { formatPorts, parsePorts, type PortRange, portAllowed } from '@rystra/address'
 import { RystraError } from '@rystra/model'
 import net from 'node:net'
 

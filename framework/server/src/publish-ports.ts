@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { type PortRange, portAllowed, type ResolvedServer } from '@rystra/config'
+import { type PortRange, portAllowed } from '@rystra/address'
+import type { ResolvedServer } from '@rystra/config'
 import { type Address, RystraError, type VisitorInfo } from '@rystra/model'
 import type { PublishAddress, UdpPort } from '@rystra/plugin'
 import { bindPort } from './bind.js'

@@ -2,7 +2,7 @@
 export { Carrier, type CarrierEvents, type Carries } from './carrier.js'
 export { CLOSE, FrameDecoder, HEADER, MAX_DATAGRAM } from './frames.js'
 export { defaultLimits, type LimitFields, limitFields, limitsOf, type UdpLimits } from './limits.js'
-export { parseUdpService, type ServiceAddress } from './service-address.js'
+export { parseUdpService, udpForms } from './service-address.js'
 export { UdpServices, type UdpServicesOptions } from './services.js'
 export { tuneUdp, udpSocket } from './socket.js'
 export { type Drop, Tally } from './tally.js'

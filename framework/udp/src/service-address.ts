@@ -1,15 +1,13 @@
-import { type Clock, RystraError } from '@rystra/plugin'
+import { type Endpoint, parseEndpoint } from '@rystra/address'
+import type { Clock } from '@rystra/plugin'
 import dns from 'node:dns/promises'
 import net from 'node:net'
 
 /** Milliseconds between two look-ups of a name. */
 const LOOKUP_PAUSE = 1000
 
-/** Where a service is. */
-export interface ServiceAddress {
-  readonly host: string
-  readonly port: number
-}
+/** The forms of `local`. */
+export const udpForms = { defaultHost: '127.0.0.1' } as const
 
 /** An address that can be sent to. */
 export interface Resolved {
@@ -17,18 +15,9 @@ export interface Resolved {
   readonly family: 4 | 6
 }
 
-/** Understands `host:port`, `[v6]:port` and `port` (of 127.0.0.1). Throws `proxy.invalid`. */
-export const parseUdpService = (local: string): ServiceAddress => {
-  const match = /^(?:\[([^\]]+)\]:|([^:[\]]+):)?(\d{1,5})$/.exec(local)
-  const port = Number(match?.[3])
-  if (match === null || !(port >= 1 && port <= 65_535)) {
-    throw new RystraError('proxy.invalid', {
-      side: 'client',
-      detail: `local: ${JSON.stringify(local)} is neither host:port nor a port`
-    })
-  }
-  return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
-}
+/** Reads `local`. Throws `proxy.invalid`. */
+export const parseUdpService = (local: string): Endpoint =>
+  parseEndpoint(local, udpForms, { name: 'local', code: 'proxy.invalid', side: 'client' })
 
 /** How names are looked up. */
 export type Lookup = (host: string) => Promise<readonly Resolved[]>
@@ -49,7 +38,7 @@ export class ServiceAddresses {
   /** Why the name has no address. */
   error: Error | undefined
 
-  constructor({ host, port }: ServiceAddress, clock: Clock, lookup: Lookup = systemLookup) {
+  constructor({ host, port }: Endpoint, clock: Clock, lookup: Lookup = systemLookup) {
     this.port = port
     this.#host = host
     this.#clock = clock

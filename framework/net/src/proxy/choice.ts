@@ -1,6 +1,6 @@
+import { hostPort, networks, plainAddress } from '@rystra/address'
 import { RystraError } from '@rystra/model'
-import { BlockList, isIP } from 'node:net'
-import { hostPort } from '../errors.js'
+import { isIP } from 'node:net'
 
 /** A proxy to dial through. */
 export interface ProxyAddress {
@@ -83,8 +83,6 @@ const parseProxy = (text: string, source: string, defaultScheme?: 'http'): Proxy
   }
 }
 
-const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4')
-
 const normaliseHost = (host: string): string =>
   host
     .replace(/^\[(.*)\]$/, '$1')
@@ -99,27 +97,20 @@ const splitEntry = (entry: string): { readonly host: string; readonly port: numb
     : { host: normaliseHost(name), port: Number(port) }
 }
 
-const inSubnet = (address: string, entry: string): boolean => {
-  const [net = '', bits = ''] = entry.split('/')
-  const size = isIP(net) === 6 ? 128 : 32
-  if (isIP(net) === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > size) return false
-  const list = new BlockList()
-  list.addSubnet(net, Number(bits), familyOf(net))
-  return list.check(address, familyOf(address))
-}
-
-const sameAddress = (address: string, entry: string): boolean => {
-  const list = new BlockList()
-  list.addAddress(entry, familyOf(entry))
-  return list.check(address, familyOf(address))
+const inNetwork = (address: string, entry: string): boolean => {
+  try {
+    return networks([entry], 'NO_PROXY')(address)
+  } catch {
+    return false
+  }
 }
 
 const covers = (entry: string, host: string, port: number): boolean => {
   if (entry === '*') return true
-  if (isIP(host) !== 0 && entry.includes('/')) return inSubnet(host, entry.replace(/^\[(.*)\]/, '$1'))
+  if (isIP(host) !== 0 && entry.includes('/')) return inNetwork(host, entry.replace(/^\[(.*)\]/, '$1'))
   const { host: covered, port: only } = splitEntry(entry)
   if (only !== undefined && only !== port) return false
-  if (isIP(host) !== 0) return isIP(covered) !== 0 && sameAddress(host, covered)
+  if (isIP(host) !== 0) return plainAddress(host) === plainAddress(covered)
   const name = covered.replace(/^\*?\.+/, '')
   return name !== '' && (host === name || host.endsWith(`.${name}`))
 }

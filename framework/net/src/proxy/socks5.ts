@@ -1,3 +1,4 @@
+import { addressBytes } from '@rystra/address'
 import { isIP, type Socket } from 'node:net'
 import { domainToASCII } from 'node:url'
 import type { Credentials } from './choice.js'
@@ -58,21 +59,11 @@ const authenticate = async (socket: Socket, { user, password }: Credentials): Pr
 const portOf = (port: number): Buffer => Buffer.from([port >> 8, port & 255])
 
 const addressOf = (host: string): Buffer => {
-  if (isIP(host) === 4) return Buffer.from([IPV4, ...host.split('.').map(Number)])
-  if (isIP(host) === 6) return Buffer.concat([Buffer.from([IPV6]), bytesOfIPv6(host)])
+  // The zone of an address is local to this machine, and is left out.
+  if (isIP(host) !== 0) return Buffer.from([isIP(host) === 4 ? IPV4 : IPV6, ...addressBytes(host)])
   const name = Buffer.from(domainToASCII(host) || host)
   if (name.length > 255) throw new Error('host name is longer than 255 bytes')
   return Buffer.concat([Buffer.from([NAME, name.length]), name])
-}
-
-/** Drops the zone, which is local to this machine. The URL parser writes an embedded IPv4 address in hexadecimal. */
-const bytesOfIPv6 = (host: string): Buffer => {
-  const plain = new URL(`http://[${host.replace(/%.*$/, '')}]`).hostname.slice(1, -1)
-  const [head = '', tail] = plain.split('::')
-  const groups = (text: string | undefined): string[] => (text ? text.split(':') : [])
-  const zeros = 8 - groups(head).length - groups(tail).length
-  const all = [...groups(head), ...Array.from({ length: tail === undefined ? 0 : zeros }, () => '0'), ...groups(tail)]
-  return Buffer.from(all.map((group) => group.padStart(4, '0')).join(''), 'hex')
 }
 
 const lengthOf = async (socket: Socket, type: number): Promise<number> => {

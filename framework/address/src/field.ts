@@ -1,0 +1,38 @@
+import { type SchemaOptions, type TInteger, type TString, type TUnion, Type } from '@sinclair/typebox'
+import { type EndpointForms, endpointProblem } from './endpoint.js'
+
+/** Read by the configuration: throws an Error that says what was expected. */
+const resolveKey = Symbol.for('rystra.config.resolve')
+
+const HOST = '(\\[[0-9A-Fa-f:.]+(%[^\\]\\s]+)?\\]:|[^:\\[\\]\\s/]+:)'
+
+const patternOf = ({ unix, handler, range, defaultHost }: EndpointForms): string => {
+  const endpoint = `${HOST}${defaultHost === undefined ? '' : '?'}\\d{1,5}${range === true ? '(-\\d{1,5})?' : ''}`
+  return `^(${[...(handler === true ? ['handler:.+'] : []), ...(unix === true ? ['unix:.+'] : []), endpoint].join('|')})$`
+}
+
+/**
+ * The schema of an option that {@link parseEndpoint} reads: text, or the number of a port. Errors say what was expected,
+ * with the corrected form where there is one.
+ */
+export const endpointField = (forms: EndpointForms, description: string): TUnion<[TString, TInteger]> =>
+  Type.Union(
+    [
+      Type.String({ pattern: patternOf(forms) }),
+      Type.Integer({ minimum: forms.anyPort === true ? 0 : 1, maximum: 65535 })
+    ],
+    {
+      description,
+      [resolveKey]: (value: unknown): unknown => {
+        const text = typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+        const problem = endpointProblem(text, forms)
+        if (problem !== undefined) throw new RangeError(`expected ${problem}`)
+        return value
+      }
+    } as SchemaOptions
+  )
+
+/** The forms of `local`, the service of a proxy. */
+export const localForms = { defaultHost: '127.0.0.1', unix: true, handler: true } as const
+/** The forms of `bind`, a listener of this machine. */
+export const bindForms = { defaultHost: '127.0.0.1', anyPort: true } as const
