@@ -165,10 +165,11 @@ export class ClientSession {
   }
 
   /** Asks for a proxy. Resolves to its public address; rejects with what the server says. */
-  register(spec: ProxySpec, sent: Record<string, unknown>): Promise<string> {
+  register(spec: ProxySpec, sent: Record<string, unknown>, lastPort?: number): Promise<string> {
     this.specs.set(spec.name, spec)
     return this.#registrations.ask(spec.name, (request) => {
-      this.#session.send({ type: 'RegisterProxy', request, spec: sent as ProxySpec })
+      const had = lastPort === undefined ? {} : { lastPort }
+      this.#session.send({ type: 'RegisterProxy', request, spec: sent as ProxySpec, ...had })
     })
   }
 

@@ -160,7 +160,10 @@ export class Publications {
   /** A session is up: asks for all. */
   offer(session: ClientSession): void {
     this.#session = session
-    for (const wanted of this.#wanted.values()) this.#ask(wanted)
+    // Ports that are named come first: a free one must not be one of them.
+    const all = [...this.#wanted.values()]
+    for (const fixed of [true, false])
+      for (const wanted of all) if (hasFixedPort(wanted.spec) === fixed) this.#ask(wanted)
   }
 
   /** Resolves when everything that was asked for is answered. */
@@ -221,10 +224,11 @@ export class Publications {
     const { spec } = wanted
     const { log, events, config } = this.#state
     try {
-      const address = await session.register(spec, sentOf(wanted, this.#state))
+      const address = await session.register(spec, sentOf(wanted, this.#state), wanted.lastPort)
       if (this.#session !== session || this.#wanted.get(spec.name) !== wanted) return
       wanted.error = undefined
       wanted.backoff.reset()
+      if (!hasFixedPort(spec)) wanted.lastPort = portOf(address)
       wanted.published = {
         name: spec.name,
         kind: spec.kind,
@@ -261,4 +265,12 @@ export class Publications {
       this.#ask(wanted)
     })
   }
+}
+
+const hasFixedPort = ({ port }: ProxySpec): boolean => typeof port === 'number' && port !== 0
+
+/** The port of an address such as `203.0.113.7:20000`, if it ends with one. */
+const portOf = (address: string): number | undefined => {
+  const port = Number(/:(\d{1,5})$/.exec(address)?.[1] ?? 0)
+  return port >= 1 && port <= 65_535 ? port : undefined
 }

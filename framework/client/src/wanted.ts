@@ -23,6 +23,8 @@ export interface Wanted {
   /** When it expires, in milliseconds since the epoch. */
   readonly expiresAt: number | undefined
   published: PublishedHere | undefined
+  /** The port that the server chose: another server, or one that was restarted, does not know it. */
+  lastPort: number | undefined
   /** The present registration; resolves when it was answered, one way or the other. */
   asking: Promise<void> | undefined
   error: RystraError | undefined
@@ -74,6 +76,7 @@ export const wantedOf = (spec: ProxySpec, of: WantedOf, { clock }: ClientState):
     backoff: new Backoff({ min: 1000, max: 30_000 }),
     expiresAt: of.expiresAt ?? expiresAt,
     published: undefined,
+    lastPort: undefined,
     asking: undefined,
     error: undefined,
     cancelRetry: undefined,

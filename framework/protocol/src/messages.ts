@@ -45,7 +45,11 @@ const dataHello = Type.Object({
 
 const heartbeat = Type.Object({ seq: field.uint, time: field.moment })
 
-const registerProxy = Type.Object({ request: field.uint, spec: field.proxySpec })
+const registerProxy = Type.Object({
+  request: field.uint,
+  spec: field.proxySpec,
+  lastPort: Type.Optional(field.uint)
+})
 
 const registerProxyAck = Type.Object({
   request: field.uint,

@@ -81,7 +81,7 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
   ),
   Heartbeat: heartbeat,
   HeartbeatAck: heartbeat,
-  RegisterProxy: fc.record({ request: uint, spec }),
+  RegisterProxy: fc.record({ request: uint, spec, lastPort: uint }, { requiredKeys: ['request', 'spec'] }),
   RegisterProxyAck: fc.oneof(
     fc.record({ request: uint, address: name(limits.MAX_ADDRESS) }),
     fc.record({ request: uint, error: wireError })

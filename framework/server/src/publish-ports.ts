@@ -6,6 +6,7 @@ import type { PublishAddress, UdpPort } from '@rystra/plugin'
 import { bindPort } from './bind.js'
 import { bindUdp, closeUdp } from './bind-udp.js'
 import type { Held } from './claims.js'
+import { lastPortKey } from './last-ports.js'
 import { checkHost, checkPort, freePorts, portsOf } from './ports.js'
 import type { ServerProxy } from './proxy.js'
 import type { ServerState } from './state.js'
@@ -79,7 +80,7 @@ export class PublishPorts {
     }
     const { lastPorts, claims } = this.#state
     const { session, spec } = this.#proxy
-    const mine = JSON.stringify([session.identity.id, session.client.id, spec.name])
+    const mine = lastPortKey(session, spec.name)
     const joined = await this.#join(protocol, at, ports, onVisitor)
     if (joined !== undefined) {
       lastPorts.set(mine, joined.address.port)

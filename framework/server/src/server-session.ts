@@ -11,6 +11,7 @@ import type {
 import { type DataHello, errorField, type Message, ReplayWindow, verifyDataLink } from '@rystra/protocol'
 import { Session } from '@rystra/session'
 import { Flows } from './flows.js'
+import { lastPortKey } from './last-ports.js'
 import { Notices } from './notices.js'
 import { ServerProxy } from './proxy.js'
 import type { ServerState } from './state.js'
@@ -156,13 +157,18 @@ export class ServerSession {
       this.#queued -= 1
       this.#queuedBytes -= bytes
       if (this.#over) return
-      if (message.type === 'RegisterProxy') await this.#register(message.request, message.spec as ProxySpec)
+      if (message.type === 'RegisterProxy')
+        await this.#register(message.request, message.spec as ProxySpec, message.lastPort)
       else await this.unregister(message.name, 'asked')
     })
   }
 
-  async #register(request: number, sent: ProxySpec): Promise<void> {
+  async #register(request: number, sent: ProxySpec, lastPort: number | undefined): Promise<void> {
     try {
+      // What this server remembers itself is newer.
+      const { lastPorts } = this.#state
+      const key = lastPortKey(this.info, sent.name)
+      if (lastPort !== undefined && lastPorts.get(key) === undefined) lastPorts.set(key, lastPort)
       const proxy = await this.#publish(sent)
       this.#session.send({ type: 'RegisterProxyAck', request, address: proxy.address })
     } catch (cause) {
