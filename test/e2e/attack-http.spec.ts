@@ -14,7 +14,7 @@ import {
   statusesOf
 } from './http-world.js'
 import { frame, heads, preface } from './h2-frames.js'
-import { cleanUp, later, turns, visit } from './tunnel.js'
+import { cleanUp, later, turns, until, visit } from './tunnel.js'
 
 const HEAD = 'Host: app.localhost\r\n'
 
@@ -192,6 +192,18 @@ describe('http: visitors who mean harm', () => {
     await closed
     expect((await over).reason).to.equal('end')
     expect(ends).to.deep.equal(['end'])
+  })
+
+  it('keeps no connection whose HTTP/2 has failed, and none of an upgrade that was not taken up', async () => {
+    const { port: local } = await startHttpService((_, response) => response.end('ok'))
+    const server = await startHttpServer()
+    const port = frontPort(await startHttpClient(server, [{ name: 'app', kind: 'http', local }]))
+    const before = server.connections
+    const upgrade = `GET / HTTP/1.1\r\n${HEAD}Connection: Upgrade\r\nUpgrade: echo\r\n\r\nahead`
+    for (const bytes of [Buffer.concat([preface, frame(0, 0, 0, Buffer.from('x'))]), Buffer.from(upgrade)]) {
+      for (let count = 0; count < 10; count++) (await visit(port)).resume().end(bytes)
+    }
+    await until(() => JSON.stringify(server.connections) === JSON.stringify(before))
   })
 
   it('lets go of an HTTP/2 visitor who has made an error and is gone', async () => {

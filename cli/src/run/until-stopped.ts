@@ -1,4 +1,5 @@
 import { isRystraError, type Logger, toRystraError } from '@rystra/model'
+import { containExceptions } from '@rystra/net'
 import { errorJson } from '../report.js'
 import type { Feed } from './feed.js'
 import type { StopSignals } from './stop-signals.js'
@@ -47,6 +48,7 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
   })
   feed.onGone = () => signals.stop('SIGTERM', 'the reader of --json is gone')
   // Node ends a process in which only promises are left to settle, with code 13 and without a word.
+  const removeFence = containExceptions(log)
   const alive = setInterval(() => {}, 2 ** 30)
   try {
     try {
@@ -64,6 +66,7 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
     throw error
   } finally {
     clearInterval(alive)
+    removeFence()
   }
   feed.event('stopped', {})
 }

@@ -1,3 +1,4 @@
+import { closeWithSession } from '@rystra/net'
 import { isRystraError, RystraError, type VisitorInfo } from '@rystra/plugin'
 import http2, { type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2'
 import type { Duplex } from 'node:stream'
@@ -59,6 +60,7 @@ export class H2Service {
       createConnection: () => stream,
       settings: { enablePush: false, maxHeaderListSize: this.#maxHeadSize }
     })
+    closeWithSession(session, stream)
     this.#sessions.set(key, session)
     const forget = (): void => {
       if (this.#sessions.get(key) === session) this.#sessions.delete(key)

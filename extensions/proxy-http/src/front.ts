@@ -1,3 +1,4 @@
+import { closeWithSession } from '@rystra/net'
 import { type HandedOver, type Logger, RystraError } from '@rystra/plugin'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import http2, { type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2'
@@ -9,6 +10,7 @@ import type { TrustedProxies } from '@rystra/address'
 import { plainAddress } from '@rystra/address'
 import { ResetGuard } from './h2-guard.js'
 import type { HttpOptions } from './options.js'
+import { part } from './part.js'
 import { beginsHttp2 } from './preface.js'
 import type { Pages } from './pages.js'
 import { Problem } from './problem.js'
@@ -34,7 +36,7 @@ export class Front {
   readonly #h2: http2.Http2Server | undefined
   readonly #connections = new Set<Duplex>()
   readonly #sessions = new Set<ServerHttp2Session>()
-  #arriving: From | undefined
+  #arriving: { readonly connection: Duplex; readonly from: From } | undefined
   #retired = false
   #onEmpty: (() => void) | undefined
 
@@ -71,7 +73,9 @@ export class Front {
       settings: { maxConcurrentStreams, maxHeaderListSize: maxHeadSize, enableConnectProtocol: false }
     })
     server.on('session', (session) => {
-      ;(session as Known)[fromKey] = this.#arriving as From
+      const { connection, from } = this.#arriving as { connection: Duplex; from: From }
+      ;(session as Known)[fromKey] = from
+      closeWithSession(session, connection)
       this.#sessions.add(session)
       const guard = new ResetGuard(session)
       session.on('stream', (stream) => guard.watch(stream))
@@ -142,7 +146,7 @@ export class Front {
 
   #give(connection: Duplex, from: From, h2: boolean): void {
     ;(connection as Known)[fromKey] = from
-    this.#arriving = from
+    this.#arriving = { connection, from }
     if (h2) {
       // Node's HTTP/2 counts on sockets that cannot be open in one direction alone, or does not notice who goes.
       connection.once('end', () => connection.destroy())
@@ -177,7 +181,8 @@ export class Front {
     const response = new http.ServerResponse(request)
     response.shouldKeepAlive = false
     response.assignSocket(socket as Socket)
-    response.once('finish', () => socket.end())
+    // Nobody reads what else the visitor sends, its end included.
+    response.once('finish', () => part(socket))
     this.#exchange(request, response, { upgrade: { protocol, socket, head } })
   }
 

@@ -1,6 +1,7 @@
 import { type Clock, type Link, type Logger, type PeerInfo, RystraError } from '@rystra/plugin'
 import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
+import { closeWithSession } from '@rystra/net'
 import { Guard } from './guard.js'
 import type { Carrier } from './link.js'
 import type { Http2Options } from './options.js'
@@ -12,6 +13,7 @@ import {
   ERROR,
   FIRST_OFFERS,
   OFFERS,
+  respond,
   STREAMS,
   sessionOptions,
   VERB,
@@ -60,6 +62,7 @@ export class Connection {
     const requests = options.maxStreams + options.maxOffers + 16
     this.#pipe = new Pipe(socket)
     this.#session = http2.performServerHandshake(this.#pipe, sessionOptions(options.window, requests))
+    closeWithSession(this.#session, this.#pipe)
     widen(this.#session, options.window)
     this.#guard = new Guard(this.#session, clock, (what) => {
       this.#fail(new RystraError('mux.protocol', { side: 'client', detail: `too many ${what}` }))
@@ -115,6 +118,11 @@ export class Connection {
 
   #asked(h2: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     h2.on('error', () => {})
+    // The client took the request back in the segment that made it.
+    if (h2.destroyed || h2.closed) {
+      this.#guard.count('requests that were taken back')
+      return
+    }
     const asked = headers[':path'] === this.#host.path ? askedOf(headers) : undefined
     if (this.#refusal !== undefined) this.#answer(h2, 403, { [ERROR]: this.#refusal.code })
     else if (asked === undefined) this.#answer(h2, headers[':path'] === this.#host.path ? 400 : 404)
@@ -180,8 +188,7 @@ export class Connection {
 
   /** A few words for whoever is no client of ours. */
   #answer(h2: ServerHttp2Stream, status: number, fields: Readonly<Record<string, string>> = {}): void {
-    h2.respond({ ':status': status, ...fields }, { endStream: true })
-    h2.close()
+    if (respond(h2, { ':status': status, ...fields }, { endStream: true })) h2.close()
     this.#guard.count('requests that are none of ours')
   }
 }

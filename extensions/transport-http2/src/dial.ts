@@ -1,4 +1,4 @@
-import { asError, dialTcp, hostPort } from '@rystra/net'
+import { asError, closeWithSession, dialTcp, hostPort } from '@rystra/net'
 import { type Clock, type DialOptions, isErrorCode, RystraError, type StreamLink, type TlsFacts } from '@rystra/plugin'
 import { type ClientTlsOptions, connectTls, type TlsDialer, tlsFacts } from '@rystra/tls'
 import { randomBytes } from 'node:crypto'
@@ -80,6 +80,7 @@ const ask = (
       ...sessionOptions(options.window, 1),
       maxReservedRemoteStreams: 0
     })
+    closeWithSession(session, pipe)
     // Node keeps a half-open connection; HTTP/2 has no use for one.
     pipe.onEnd = () => session.destroy()
     pipe.onDrain = () => link?.uncongested()
@@ -119,6 +120,8 @@ const ask = (
     const request = (): ClientHttp2Stream =>
       session.request({ ...headers, [VERB]: 'link', [STREAMS]: String(options.maxStreams) }, { endStream: false })
     session.once('connect', () => {
+      // A server may say GOAWAY before anything else.
+      if (session.closed || session.destroyed) return
       widen(session, options.window)
       const service = request()
       service.on('error', () => {})

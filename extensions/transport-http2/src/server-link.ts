@@ -6,6 +6,7 @@ import { Http2Link, type LinkParts } from './link.js'
 import { Demand } from './offers.js'
 import { Say } from './service.js'
 import { Http2Stream } from './stream.js'
+import { respond } from './wire.js'
 
 /** Milliseconds after which offers that nobody needed become fewer. */
 const REST = 10_000
@@ -18,7 +19,7 @@ const OK = { ':status': 200, 'content-type': 'application/octet-stream' }
 
 /** Answers the request of a stream. */
 export const accept = (h2: ServerHttp2Stream, fields: Readonly<Record<string, string>> = {}): void => {
-  h2.respond({ ...OK, ...fields })
+  respond(h2, { ...OK, ...fields })
 }
 
 /** The server's end of a link. It opens a stream by answering a request that the client has sent for that in advance. */
@@ -60,9 +61,7 @@ export class ServerLink extends Http2Link {
   /** Sends an offer back: it is not needed. */
   #release(stream: Http2Stream, h2: ServerHttp2Stream): void {
     this.#ready.delete(stream)
-    if (h2.destroyed || h2.closed) return
-    h2.respond({ ':status': 204 }, { endStream: true })
-    h2.close()
+    if (respond(h2, { ':status': 204 }, { endStream: true })) h2.close()
   }
 
   #tell(): void {

@@ -79,3 +79,14 @@ export const sessionOptions = (window: number, streams: number) => ({
 export const widen = (session: http2.Http2Session, window: number): void => {
   if (!session.destroyed) session.setLocalWindowSize(Math.max(window, CONNECTION_WINDOW))
 }
+
+/** Answers a request. `false`: the client has taken it back meanwhile, which Node would throw for. */
+export const respond = (
+  h2: http2.ServerHttp2Stream,
+  headers: http2.OutgoingHttpHeaders,
+  options: http2.ServerStreamResponseOptions = {}
+): boolean => {
+  if (h2.destroyed || h2.closed || h2.headersSent) return false
+  h2.respond(headers, options)
+  return true
+}

@@ -93,6 +93,16 @@ describe('HTTP/2 and hostile peers', () => {
     for (const end of later.splice(0).reverse()) await end()
   })
 
+  it('survive requests that are taken back in the segment that made them', async () => {
+    const { to, dial } = await listening()
+    const reset = (id: number): Buffer => frame(3, 0, id, Buffer.from([0, 0, 0, 8]))
+    const noWindow = (id: number): Buffer => frame(8, 0, id, Buffer.alloc(4))
+    await attack(to.port, (socket) =>
+      socket.end(Buffer.concat([request(1), reset(1), request(3), noWindow(3), request(5), reset(5)]))
+    )
+    await answers(await dial())
+  })
+
   const floods: [string, Buffer][] = [
     ['pings', times(2000, () => frame(6, 0, 0, Buffer.alloc(8)))],
     ['settings', times(2000, () => frame(4, 0, 0))],

@@ -12,6 +12,7 @@ import {
 } from '@rystra/plugin'
 import { capabilityOf } from './capabilities.js'
 import { keepAlive, within } from './clock.js'
+import { portsOf } from './named-ports.js'
 import { clone } from './options/validate.js'
 import { SetupRecord } from './record.js'
 import type { GenerationRegistries } from './registry.js'
@@ -85,7 +86,7 @@ export class Instance {
           stateDir: host.stateDir,
           clock: host.clock,
           metrics: host.metrics,
-          ports: host.ports
+          ports: portsOf(host.ports, plan.name)
         })
       )
       this.#lifecycle = checkLifecycle(lifecycle)

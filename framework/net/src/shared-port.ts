@@ -1,5 +1,7 @@
 import type { TcpListening } from '@rystra/plugin'
 import net from 'node:net'
+import { hostPort } from '@rystra/address'
+import type { AcceptedSockets } from './accepted-sockets.js'
 import { ProtocolSniffer } from './protocol-sniffer.js'
 
 /** Connections of all ports whose protocol is not recognised yet. */
@@ -17,6 +19,7 @@ export class SharedPort {
   readonly bound: Promise<net.AddressInfo>
   readonly #server: net.Server
   readonly #queue: SniffQueue
+  readonly #accepted: AcceptedSockets
   readonly #own = new Set<ProtocolSniffer>()
   readonly #onFree: () => void
   readonly #keepAlive: number
@@ -25,11 +28,19 @@ export class SharedPort {
   /** Listeners, and callers that are about to add one. */
   #references = 0
   #isBound = false
+  #address = ''
 
   /** `onFree` is called when no reference is left and the address is free again. */
-  constructor(address: string, options: TcpListening, queue: SniffQueue, onFree: () => void) {
+  constructor(
+    address: string,
+    options: TcpListening,
+    queue: SniffQueue,
+    accepted: AcceptedSockets,
+    onFree: () => void
+  ) {
     const { port, backlog = 4096, keepAlive = 30_000 } = options
     this.#queue = queue
+    this.#accepted = accepted
     this.#onFree = onFree
     this.#keepAlive = keepAlive
     this.#server = net.createServer(
@@ -40,9 +51,11 @@ export class SharedPort {
       this.#server.once('error', reject)
       this.#server.listen({ host: address, port, backlog }, () => {
         this.#isBound = true
-        // From now on an error is one failed accept, for example without descriptors: the next one may succeed.
-        this.#server.removeAllListeners('error').on('error', () => {})
-        resolve(this.#server.address() as net.AddressInfo)
+        const bound = this.#server.address() as net.AddressInfo
+        this.#address = hostPort(bound.address, bound.port)
+        // From now on an error is one failed accept: the next one may succeed.
+        this.#server.removeAllListeners('error').on('error', (error) => accepted.failed(this.#address, error))
+        resolve(bound)
         this.#closeIfUnused()
       })
     })
@@ -79,6 +92,7 @@ export class SharedPort {
   }
 
   readonly #onConnection = (socket: net.Socket): void => {
+    if (!this.#accepted.admit(socket, this.#address)) return
     const [only, ...others] = this.#listeners
     if (only === undefined) {
       socket.destroy()
@@ -108,6 +122,7 @@ export class SharedPort {
   #accept(socket: net.Socket, listener: TcpListening): void {
     const { keepAlive = 30_000 } = listener
     if (keepAlive !== this.#keepAlive) socket.setKeepAlive(true, keepAlive)
-    listener.onSocket(socket)
+    const face = { address: this.#address, extension: listener.owner }
+    this.#accepted.handOver(socket, face, (accepted) => listener.onSocket(accepted))
   }
 }

@@ -2,12 +2,13 @@ import type { Listener, ListenHost, TcpListening } from '@rystra/plugin'
 import { promises as dns } from 'node:dns'
 import net from 'node:net'
 import { hostPort } from '@rystra/address'
+import { AcceptedSockets, type AcceptedSocketsOptions } from './accepted-sockets.js'
 import { listenError } from './errors.js'
 import { orAborted } from './race.js'
 import { SharedPort, type SniffQueue } from './shared-port.js'
 
 /** Limits of connections whose protocol is not recognised yet. */
-export interface SharedPortsOptions {
+export interface SharedPortsOptions extends AcceptedSocketsOptions {
   /** Maximum of such connections; one more closes the oldest. Each may hold 80 KiB. @default 512 */
   readonly undecided?: number
   /** Milliseconds until the protocol must be recognised. @default 10000, the time of a handshake */
@@ -19,10 +20,12 @@ export interface SharedPortsOptions {
  * share one, the first bytes of each connection are read and put back.
  */
 export class SharedPorts implements ListenHost {
+  readonly accepted: AcceptedSockets
   readonly #ports = new Map<string, SharedPort>()
   readonly #queue: SniffQueue
 
-  constructor({ undecided = 512, timeout = 10_000 }: SharedPortsOptions = {}) {
+  constructor({ undecided = 512, timeout = 10_000, ...accepted }: SharedPortsOptions = {}) {
+    this.accepted = new AcceptedSockets(accepted)
     this.#queue = { sniffers: new Set(), max: undecided, timeout }
   }
 
@@ -68,7 +71,7 @@ export class SharedPorts implements ListenHost {
   #portAt(address: string, options: TcpListening): SharedPort {
     const there = options.port === 0 ? undefined : this.#ports.get(keyOf(address, options.port))
     if (there !== undefined) return there
-    const made = new SharedPort(address, options, this.#queue, () => {
+    const made = new SharedPort(address, options, this.#queue, this.accepted, () => {
       for (const [key, shared] of this.#ports) if (shared === made) this.#ports.delete(key)
     })
     if (options.port !== 0) this.#ports.set(keyOf(address, options.port), made)

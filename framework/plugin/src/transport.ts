@@ -77,6 +77,8 @@ export type Link = ByteLink | StreamLink
 
 /** What a transport over TCP asks its {@link ListenHost} for. */
 export interface TcpListening extends Address {
+  /** The extension that listens, for the log. @default none */
+  readonly owner?: string
   /** Connections that may wait to be accepted. @default 4096 */
   readonly backlog?: number
   /** Milliseconds of silence after which the kernel probes a connection. @default 30000 */

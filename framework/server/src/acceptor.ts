@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { ListenEntry } from '@rystra/config'
 import { RystraError, type SessionInfo, toRystraError } from '@rystra/model'
@@ -28,12 +29,17 @@ export class Acceptor {
   constructor(state: ServerState, ports: ListenHost) {
     this.#state = state
     this.#ports = ports
+    // Each listener has one.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   listen(entry: ListenEntry, generation: GenerationRef): Promise<Listener> {
     const options = entry as ListenOptions
     const transport = generation.registries.transports.get(options.transport)
-    return transport.listen(options, (link) => this.#arrived(link, transport.name), this.#closing.signal, this.#ports)
+    return transport.listen(options, (link) => this.#arrived(link, transport.name), this.#closing.signal, {
+      listenTcp: (listening, signal) =>
+        this.#ports.listenTcp({ owner: `transport ${transport.name}`, ...listening }, signal)
+    })
   }
 
   /** Lets nobody in any more. */

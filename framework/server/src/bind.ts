@@ -1,4 +1,6 @@
 import { type Address, type ErrorCode, RystraError } from '@rystra/model'
+import type { AcceptedSockets } from '@rystra/net'
+import { hostPort } from '@rystra/address'
 import net from 'node:net'
 
 /** A port that visitors connect to. */
@@ -29,17 +31,26 @@ const BACKLOG = 4096
 const KEEP_ALIVE = 60_000
 
 /** Binds a TCP port for visitors. Rejects with `proxy.port-taken`, `proxy.port-privileged` or `listen.*`. */
-export const bindPort = (address: Address, onVisitor: (visitor: net.Socket) => void): Promise<Bound> =>
+export const bindPort = (
+  address: Address,
+  accepted: AcceptedSockets,
+  extension: string,
+  onVisitor: (visitor: net.Socket) => void
+): Promise<Bound> =>
   new Promise((resolve, reject) => {
     const { host, port } = address
     // Paused: the relay reads into memory of its own from the first byte on.
     const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE }
-    const server = net.createServer({ ...options, pauseOnConnect: true }, onVisitor)
+    let name = ''
+    const server = net.createServer({ ...options, pauseOnConnect: true }, (visitor) => {
+      if (accepted.admit(visitor, name)) accepted.handOver(visitor, { address: name, extension }, onVisitor)
+    })
     server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)))
     server.listen({ host, port, exclusive: true, backlog: BACKLOG }, () => {
-      // One accept that failed, for want of descriptors say; the next may succeed.
-      server.removeAllListeners('error').on('error', () => {})
+      // One accept that failed; the next may succeed.
+      server.removeAllListeners('error').on('error', (error) => accepted.failed(name, error))
       const { address: at, port: bound } = server.address() as net.AddressInfo
+      name = hostPort(at, bound)
       resolve({ address: { host: at, port: bound }, close: () => release(server) })
     })
   })

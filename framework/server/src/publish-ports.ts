@@ -160,7 +160,7 @@ export class PublishPorts {
   }
 
   async #bindTcp(address: Address, held: Held<OnVisitor>): Promise<Shared> {
-    return bindPort(address, (visitor) => {
+    return bindPort(address, this.#state.accepted, `kind ${this.#proxy.spec.kind}`, (visitor) => {
       const info = visitorOf(visitor)
       const onVisitor = held.pick(info)
       if (onVisitor === undefined) this.#nobody(visitor, info, held)

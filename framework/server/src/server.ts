@@ -3,7 +3,7 @@ import { type ResolvedConfig, type ResolvedServer, type RystraConfig, validateBa
 import { Kernel, type KernelUse, loadWithPreset } from '@rystra/kernel'
 import { type Logger, RystraError, type SessionInfo, silentLog } from '@rystra/model'
 import { SharedPorts } from '@rystra/net'
-import type { Clock, Extension, GenerationRef, Listener, ListenHost, ReloadContext } from '@rystra/plugin'
+import type { Clock, Extension, GenerationRef, Listener, ReloadContext } from '@rystra/plugin'
 import { drained, orElse } from '@rystra/session'
 import { Acceptor } from './acceptor.js'
 import { Claims } from './claims.js'
@@ -46,7 +46,7 @@ export class Server extends EventEmitter<ServerEvents> {
   #stopping: Promise<void> | undefined
 
   /** @internal */
-  constructor(config: ResolvedServer, kernel: Kernel, ports: ListenHost, options: ServerOptions) {
+  constructor(config: ResolvedServer, kernel: Kernel, ports: SharedPorts, options: ServerOptions) {
     super()
     this.kernel = kernel
     this.#options = options
@@ -62,6 +62,7 @@ export class Server extends EventEmitter<ServerEvents> {
         this.emit('refused', refused)
       },
       sessions: new Map(),
+      accepted: ports.accepted,
       claims: new Claims(patience),
       lastPorts: new LastPorts(),
       elsewhere: new WeakMap()
@@ -84,6 +85,11 @@ export class Server extends EventEmitter<ServerEvents> {
         .filter(({ announced }) => announced)
         .map(({ spec, address }) => ({ spec, address, session: info }))
     )
+  }
+
+  /** Accepted connections that are not closed yet, by the address they came in at. */
+  get connections(): Readonly<Record<string, number>> {
+    return this.#state.accepted.counts
   }
 
   /** Streams that are open now. */
@@ -228,7 +234,7 @@ const usesOf = (
 export const createServer = async (config: RystraConfig, options: ServerOptions = {}): Promise<Server> => {
   const base = baseOf(config, options)
   const uses = await usesOf(config, options)
-  const ports = new SharedPorts()
+  const ports = new SharedPorts(options.log === undefined ? {} : { log: options.log })
   const kernel = new Kernel({
     side: 'server',
     ports,

@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events'
 import type { ResolvedServer } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
 import type { Logger } from '@rystra/model'
+import type { AcceptedSockets } from '@rystra/net'
 import type { Clock } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import type { Claims } from './claims.js'
@@ -23,6 +24,8 @@ export interface ServerState {
   readonly sessions: Map<string, ServerSession>
   /** Who holds which port, host or name. */
   readonly claims: Claims
+  /** Connections of visitors and clients, until they are closed. */
+  readonly accepted: AcceptedSockets
   /** Ports that the server chose, by identity, client and proxy. */
   readonly lastPorts: LastPorts
   /** Visitors of groups: gives one to another member, if there is one, and says whether. */

@@ -1,0 +1,14 @@
+import type { ListenHost } from '@rystra/plugin'
+
+const named = new WeakMap<ListenHost, Map<string, ListenHost>>()
+
+/** The ports of an end with the name of the extension that listens: one object for all generations of the extension. */
+export const portsOf = (ports: ListenHost, extension: string): ListenHost => {
+  const byName = named.get(ports) ?? new Map<string, ListenHost>()
+  named.set(ports, byName)
+  const made = byName.get(extension) ?? {
+    listenTcp: (options, signal) => ports.listenTcp({ owner: extension, ...options }, signal)
+  }
+  byName.set(extension, made)
+  return made
+}

@@ -1,0 +1,89 @@
+import { type Logger, silentLog } from '@rystra/model'
+import type { Socket } from 'node:net'
+import { descriptorOf, maxDescriptor } from './descriptors.js'
+
+/** Milliseconds between two log lines about connections that could not be accepted. */
+const LOG_INTERVAL_MS = 10_000
+
+/** How an {@link AcceptedSockets} works. */
+export interface AcceptedSocketsOptions {
+  /** @default no log */
+  readonly log?: Logger
+  /** The highest descriptor that an accepted connection may have. @default 15/16 of the limit of open files */
+  readonly maxDescriptor?: number
+}
+
+/** Where a connection was accepted, and for whom. */
+export interface Face {
+  /** Host and port of the listener. */
+  readonly address: string
+  /** The extension that handles the connection, where one does. */
+  readonly extension?: string | undefined
+}
+
+const faces = new WeakMap<object, Face>()
+
+/** Where a socket was accepted. `undefined` for one that was dialed. */
+export const faceOf = (socket: object): Face | undefined => faces.get(socket)
+
+/**
+ * The accepted connections of one process end, each until its descriptor is closed. It is the one place where connections
+ * enter: the descriptor limit is enforced here, and a handler that throws ends its connection alone.
+ */
+export class AcceptedSockets {
+  readonly #log: Logger
+  readonly #maxDescriptor: number
+  readonly #open = new Map<string, number>()
+  /** Connections refused since the last log line. */
+  #refused = 0
+  #lastLog = Number.NEGATIVE_INFINITY
+
+  constructor({ log = silentLog, maxDescriptor: most = maxDescriptor() }: AcceptedSocketsOptions = {}) {
+    this.#log = log
+    this.#maxDescriptor = most
+  }
+
+  /** Connections that are open, by the address they were accepted at. */
+  get counts(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#open)
+  }
+
+  /** Counts a new connection until it is closed. `false`: the descriptor limit is reached, and it was closed. */
+  admit(socket: Socket, address: string): boolean {
+    if (descriptorOf(socket) > this.#maxDescriptor) {
+      socket.destroy()
+      this.failed(address, new Error(`descriptor limit reached (${this.#maxDescriptor} in use): raise "ulimit -n"`))
+      return false
+    }
+    this.#open.set(address, (this.#open.get(address) ?? 0) + 1)
+    socket.once('close', () => this.#closed(address))
+    return true
+  }
+
+  /** Passes a connection to its handler. A handler that throws ends this connection and nothing else. */
+  handOver(socket: Socket, face: Face, handler: (socket: Socket) => void): void {
+    faces.set(socket, face)
+    try {
+      handler(socket)
+    } catch (err) {
+      this.#log.error({ err, ...face }, 'the handler of a new connection threw: the connection was closed')
+      socket.on('error', () => {}).destroy()
+    }
+  }
+
+  #closed(address: string): void {
+    const left = (this.#open.get(address) ?? 1) - 1
+    if (left === 0) this.#open.delete(address)
+    else this.#open.set(address, left)
+  }
+
+  /** A connection could not be accepted. Logged at most once in ten seconds. */
+  failed(address: string, err: Error): void {
+    this.#refused += 1
+    const now = performance.now()
+    if (now - this.#lastLog < LOG_INTERVAL_MS) return
+    this.#log.error({ err, address, connections: this.#refused }, 'connections were refused')
+    this.#lastLog = now
+    this.#refused = 0
+  }
+}

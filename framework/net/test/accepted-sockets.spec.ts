@@ -1,0 +1,151 @@
+import type { Logger } from '@rystra/model'
+import { expect } from 'chai'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import http2 from 'node:http2'
+import net from 'node:net'
+import { silentLog } from '@rystra/model'
+import { closeWithSession, SharedPorts } from '../src/index.js'
+import { never, until } from './outcome.js'
+import { cleanUp, later } from './proxies.js'
+
+const host = '127.0.0.1'
+
+const logTo = (lines: object[]): Logger => {
+  const error = (fields: unknown): void => void lines.push(fields as object)
+  const log: Logger = { ...silentLog, error, child: () => log }
+  return log
+}
+
+const listen = async (ports: SharedPorts, onSocket: (socket: net.Socket) => void): Promise<number> => {
+  const listener = await ports.listenTcp({ owner: 'face', host, port: 0, recognises: () => true, onSocket }, never)
+  later(() => listener.close())
+  return listener.address?.port ?? 0
+}
+
+const connect = async (port: number): Promise<net.Socket> => {
+  const socket = net.connect({ port, host })
+  socket.on('error', () => {})
+  later(() => socket.destroy())
+  await once(socket, 'connect')
+  return socket.resume()
+}
+
+describe('accepted connections', () => {
+  afterEach(cleanUp)
+
+  it('are counted by address until their descriptor is closed', async () => {
+    const ports = new SharedPorts()
+    const taken: net.Socket[] = []
+    const port = await listen(ports, (socket) => taken.push(socket))
+    await Promise.all([connect(port), connect(port)])
+    await until(() => taken.length === 2)
+    expect(ports.accepted.counts).to.deep.equal({ [`${host}:${port}`]: 2 })
+    taken[0]?.destroy()
+    await until(() => ports.accepted.counts[`${host}:${port}`] === 1)
+    taken[1]?.destroy()
+    await until(() => Object.keys(ports.accepted.counts).length === 0)
+  })
+
+  it('are closed alone when their handler throws, with the name of the listener in the log', async () => {
+    const lines: object[] = []
+    const ports = new SharedPorts({ log: logTo(lines) })
+    const err = new Error('thrown by a handler')
+    let count = 0
+    const port = await listen(ports, (socket) => {
+      count += 1
+      if (count === 1) throw err
+      socket.end('served')
+    })
+    const [first] = await Promise.all([connect(port)])
+    await once(first as net.Socket, 'close')
+    expect(lines).to.deep.equal([{ err, address: `${host}:${port}`, extension: 'face' }])
+    const [chunk] = await once(await connect(port), 'data')
+    expect(String(chunk)).to.equal('served')
+    await until(() => Object.keys(ports.accepted.counts).length === 0)
+  })
+
+  it('are refused at the descriptor limit, with one line in the log for all', async () => {
+    const lines: { connections?: number; err?: Error }[] = []
+    const ports = new SharedPorts({ log: logTo(lines), maxDescriptor: 0 })
+    const port = await listen(ports, () => {
+      throw new Error('not to be called')
+    })
+    const sockets = await Promise.all([connect(port), connect(port), connect(port)])
+    await Promise.all(sockets.map((socket) => socket.destroyed || once(socket, 'close')))
+    expect(lines.length).to.equal(1)
+    expect(lines[0]?.err?.message).to.match(/descriptor limit reached/)
+    expect(ports.accepted.counts).to.deep.equal({})
+  })
+})
+
+describe('the socket of an HTTP/2 session', () => {
+  afterEach(cleanUp)
+
+  it('is closed when the peer closes after an error that ended the session without a word', async () => {
+    const server = http2.createServer()
+    server.on('sessionError', () => {})
+    let accepted: net.Socket | undefined
+    const ports = new SharedPorts()
+    server.on('session', (session) => closeWithSession(session, accepted as net.Socket))
+    const port = await listen(ports, (socket) => {
+      // As if the first bytes had been looked at.
+      socket.once('readable', () => {
+        socket.unshift(socket.read() as Buffer)
+        accepted = socket
+        socket.once('end', () => socket.destroy())
+        server.emit('connection', socket)
+      })
+    })
+    const peer = await connect(port)
+    const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
+    const onStream0 = Buffer.from([0, 0, 1, 0, 0, 0, 0, 0, 0, 1])
+    peer.end(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), settings, onStream0]))
+    await until(() => accepted !== undefined)
+    await until(() => Object.keys(ports.accepted.counts).length === 0)
+  })
+})
+
+describe('an exception in an event handler', () => {
+  const script = (handler: string): string => `
+    import net from 'node:net'
+    import { containExceptions } from '${new URL('../src/index.ts', import.meta.url).href}'
+    const line = (fields, message) => console.log(JSON.stringify([fields.err.message, message]))
+    containExceptions({ error: line })
+    let count = 0
+    const server = net.createServer((socket) => {
+      count += 1
+      if (count > 1) return socket.end('served', () => process.exit(0))
+      ${handler}
+    }).listen(0, '${host}', () => {
+      const { port } = server.address()
+      const peer = net.connect(port, '${host}', () => peer.write('x'))
+      peer.on('error', () => {}).resume().on('close', () => net.connect(port, '${host}').resume())
+    })
+    setTimeout(() => process.exit(9), 20_000)`
+
+  const run = async (handler: string): Promise<{ code: number; out: string }> => {
+    const flags = ['--conditions=rystra-source', '--import=tsx', '--input-type=module']
+    const child = spawn(process.execPath, [...flags, '--eval', script(handler)], {
+      stdio: ['ignore', 'pipe', 'ignore']
+    })
+    let out = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += String(chunk)
+    })
+    const [code] = (await once(child, 'close')) as [number]
+    return { code, out: out.trim() }
+  }
+
+  it('ends its connection and not the process, and is logged', async () => {
+    const [own, deferred, foreign] = await Promise.all([
+      run("socket.on('data', () => { throw new Error('of a socket') })"),
+      run("socket.destroy(new Error('of no listener'))"),
+      run("setImmediate(() => { throw new Error('of no connection') })")
+    ])
+    const message = 'an event handler threw: its connection was closed'
+    expect(own).to.deep.equal({ code: 0, out: JSON.stringify(['of a socket', message]) })
+    expect(deferred).to.deep.equal({ code: 0, out: JSON.stringify(['of no listener', message]) })
+    expect(foreign, 'what belongs to no connection ends the process').to.deep.equal({ code: 1, out: '' })
+  })
+})

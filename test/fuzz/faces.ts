@@ -1,0 +1,291 @@
+import dgram from 'node:dgram'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import http from 'node:http'
+import http2 from 'node:http2'
+import net, { type AddressInfo } from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import tls from 'node:tls'
+import authToken from '@rystra/auth-token'
+import { type Client, createClient } from '@rystra/client'
+import type { Logger } from '@rystra/model'
+import muxDirect from '@rystra/mux-direct'
+import muxYamux from '@rystra/mux-yamux'
+import proxyHttp from '@rystra/proxy-http'
+import proxyHttps from '@rystra/proxy-https'
+import proxyTcp from '@rystra/proxy-tcp'
+import proxyUdp from '@rystra/proxy-udp'
+import { createServer, type Server } from '@rystra/server'
+import transportHttp2 from '@rystra/transport-http2'
+import transportQuic from '@rystra/transport-quic'
+import transportTcp from '@rystra/transport-tcp'
+import transportTls from '@rystra/transport-tls'
+import transportWs from '@rystra/transport-ws'
+import type { Random } from '@rystra/testkit'
+import {
+  anyMessages,
+  h1Answers,
+  h1Messages,
+  h2Messages,
+  linkMessages,
+  type Messages,
+  quicPackets,
+  tlsMessages,
+  wsMessages
+} from './messages.js'
+
+/** One place where a peer's bytes come in. */
+export interface Face {
+  readonly name: string
+  readonly messages: Messages
+  /** A new connection on which the peer is hostile. */
+  connect(): Promise<net.Socket>
+}
+
+/** A server and clients with every face, in this process. */
+export interface World {
+  readonly faces: readonly Face[]
+  readonly server: Server
+  /** Sends one datagram to each face of datagrams. */
+  sendDatagram(random: Random): void
+  /** Rejects unless a visitor in good faith is served. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+const host = '127.0.0.1'
+const token = 'a-token-for-the-fuzzer-0123456789'
+const free = [{ host, port: 0 }]
+
+const extensions = () => [
+  transportTcp({}),
+  transportTls({}),
+  transportWs({}),
+  transportHttp2({}),
+  transportQuic({}),
+  muxYamux({}),
+  muxDirect({}),
+  authToken({ token, tokens: [{ identity: 'fuzz', token }] } as never),
+  proxyTcp({}),
+  proxyUdp({}),
+  proxyHttp({ listen: free }),
+  proxyHttps({ listen: free, certificates: [{ hosts: ['web.localhost'] }] })
+]
+
+const listened = async (server: net.Server): Promise<number> => {
+  server.listen(0, host)
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+const connected = async (port: number): Promise<net.Socket> => {
+  const socket = net.connect({ port, host, allowHalfOpen: true })
+  await once(socket, 'connect')
+  return socket
+}
+
+const secured = async (port: number, servername: string, alpn: string[]): Promise<net.Socket> => {
+  const below = await connected(port)
+  const socket = tls.connect({ socket: below, servername, ALPNProtocols: alpn, rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  return Object.assign(socket, { below })
+}
+
+/** A peer that is dialed, or a service that is reached: each connection is a hostile one. */
+class Hostile {
+  readonly server: net.Server
+  readonly #waiting: ((socket: net.Socket) => void)[] = []
+
+  constructor() {
+    this.server = net.createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => {})
+      const next = this.#waiting.shift()
+      if (next === undefined) socket.destroy()
+      else next(socket)
+    })
+  }
+
+  next(): Promise<net.Socket> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+}
+
+/** Starts everything. `log` gets what both ends say. */
+export const openWorld = async (log: Logger): Promise<World> => {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'rystra-fuzz-'))
+  const ending: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
+  const later = (end: () => unknown): void => void ending.push(end)
+  const transports = ['tcp', 'tls', 'ws', 'wss', 'h2c', 'http2', 'quic']
+  const server = await createServer(
+    {
+      extensions: extensions(),
+      server: {
+        listen: transports.map((transport) => ({ transport, host, port: 0 })),
+        publish: { host, ports: ['1024-65535'] }
+      }
+    } as never,
+    { dir, stateDir: path.join(dir, 'server'), log }
+  )
+  await server.start()
+  later(() => server.stop({ drain: 0 }))
+  const portOf = (transport: string): number => server.listening.find((one) => one.transport === transport)?.port ?? 0
+
+  const web = http.createServer((request, response) => {
+    request.resume()
+    response.end('served')
+  })
+  const grpc = http2.createServer((request, response) => {
+    request.resume()
+    response.end('served')
+  })
+  grpc.on('sessionError', () => {})
+  const echo = net.createServer({ allowHalfOpen: true }, (socket) => socket.on('error', () => {}).pipe(socket))
+  const bad = new Hostile()
+  const answering = dgram.createSocket('udp4').bind(0, host)
+  await once(answering, 'listening')
+  answering.on('message', (message, { port, address }) => answering.send(message, port, address))
+  later(() => answering.close())
+  for (const one of [web, grpc, echo, bad.server]) later(() => one.close())
+
+  const make = (connect: object, proxies: object[]): Promise<Client> =>
+    createClient(
+      {
+        extensions: extensions(),
+        client: { id: `fuzz-${ending.length}`, connect, proxies, reconnect: { min: 1, max: 1 } }
+      } as never,
+      { dir, stateDir: path.join(dir, 'client'), log }
+    )
+  const start = async (connect: object, proxies: object[]): Promise<Client> => {
+    const client = await make(connect, proxies)
+    later(() => client.stop({ drain: 0 }))
+    await client.start()
+    return client
+  }
+  const tcp = { transport: 'tcp', host, port: portOf('tcp') }
+  const badPort = await listened(bad.server)
+  const client = await start(tcp, [
+    { name: 'web', kind: 'http', local: await listened(web), reuse: 'never' },
+    { name: 'grpc', kind: 'http', local: await listened(grpc), h2: true },
+    { name: 'bad', kind: 'http', local: badPort, reuse: 'never' },
+    { name: 'badgrpc', kind: 'http', local: badPort, h2: true },
+    { name: 'pass', kind: 'https', local: await listened(echo), subdomain: 'pass' },
+    { name: 'echo', kind: 'tcp', local: (echo.address() as AddressInfo).port },
+    { name: 'dgram', kind: 'udp', local: (answering.address() as AddressInfo).port }
+  ])
+  const direct = await start({ ...tcp, muxer: 'direct' }, [
+    { name: 'direct', kind: 'tcp', local: (echo.address() as AddressInfo).port }
+  ])
+  const publicPort = (of: Client, name: string): number =>
+    Number(/:(\d+)$/.exec(of.proxies.find((one) => one.name === name)?.address ?? '')?.[1])
+  const [httpPort, httpsPort] = [publicPort(client, 'web'), publicPort(client, 'pass')]
+
+  /** A visitor whose service is hostile. */
+  const served = (name: string) => async (): Promise<net.Socket> => {
+    const arrived = bad.next()
+    const request = http.get({ host, port: httpPort, headers: { host: `${name}.localhost` }, agent: false })
+    request.on('error', () => {}).on('response', (response) => response.on('error', () => {}).resume())
+    request.on('upgrade', (_response, socket) => socket.destroy())
+    return arrived
+  }
+
+  const faces: Face[] = [
+    { name: 'tcp', messages: linkMessages, connect: () => connected(portOf('tcp')) },
+    { name: 'tls', messages: await tlsMessages('localhost', ['rystra/1']), connect: () => connected(portOf('tls')) },
+    { name: 'tls-inside', messages: linkMessages, connect: () => secured(portOf('tls'), 'localhost', ['rystra/1']) },
+    { name: 'ws', messages: wsMessages('client'), connect: () => connected(portOf('ws')) },
+    {
+      name: 'wss',
+      messages: wsMessages('client'),
+      connect: () => secured(portOf('wss'), 'localhost', ['http/1.1'])
+    },
+    { name: 'h2c', messages: h2Messages('localhost', 'client'), connect: () => connected(portOf('h2c')) },
+    {
+      name: 'http2',
+      messages: h2Messages('localhost', 'client'),
+      connect: () => secured(portOf('http2'), 'localhost', ['h2'])
+    },
+    { name: 'http', messages: h1Messages('web.localhost'), connect: () => connected(httpPort) },
+    { name: 'http-h2c', messages: h2Messages('web.localhost', 'client'), connect: () => connected(httpPort) },
+    { name: 'http-grpc', messages: h2Messages('grpc.localhost', 'client'), connect: () => connected(httpPort) },
+    {
+      name: 'https',
+      messages: await tlsMessages('web.localhost', ['h2', 'http/1.1']),
+      connect: () => connected(httpsPort)
+    },
+    {
+      name: 'https-pass',
+      messages: await tlsMessages('pass.localhost', ['http/1.1']),
+      connect: () => connected(httpsPort)
+    },
+    {
+      name: 'https-h1',
+      messages: h1Messages('web.localhost'),
+      connect: () => secured(httpsPort, 'web.localhost', ['http/1.1'])
+    },
+    {
+      name: 'https-h2',
+      messages: h2Messages('web.localhost', 'client'),
+      connect: () => secured(httpsPort, 'web.localhost', ['h2'])
+    },
+    { name: 'service-h1', messages: h1Answers, connect: served('bad') },
+    { name: 'service-h2', messages: h2Messages('', 'server'), connect: served('badgrpc') },
+    { name: 'visitor', messages: anyMessages, connect: () => connected(publicPort(client, 'echo')) },
+    { name: 'direct', messages: anyMessages, connect: () => connected(publicPort(direct, 'direct')) }
+  ]
+  const dialed: Record<string, Messages> = {
+    tcp: linkMessages,
+    ws: wsMessages('server'),
+    h2c: h2Messages('', 'server')
+  }
+  for (const [transport, said] of Object.entries(dialed)) {
+    const peer = new Hostile()
+    const port = await listened(peer.server)
+    later(() => peer.server.close())
+    faces.push({
+      name: `dial-${transport}`,
+      messages: said,
+      async connect() {
+        const arrived = peer.next()
+        const dialing = await make({ transport, host, port }, [])
+        dialing.start().catch(() => {})
+        const socket = await arrived
+        socket.once('close', () => void dialing.stop({ drain: 0 }))
+        return socket
+      }
+    })
+  }
+
+  const datagramPorts = [portOf('quic'), publicPort(client, 'dgram')]
+  const sender = dgram.createSocket('udp4')
+  sender.on('error', () => {})
+  later(() => sender.close())
+  return {
+    faces,
+    server,
+    sendDatagram(random) {
+      const port = datagramPorts[random.below(datagramPorts.length)]
+      if (sender.listenerCount('error') > 0) sender.send(quicPackets(random), port as number, host)
+    },
+    check: () =>
+      new Promise((resolve, reject) => {
+        const request = http.get({
+          host,
+          port: httpPort,
+          headers: { host: 'web.localhost' },
+          agent: false,
+          timeout: 5000
+        })
+        request.on('timeout', () => request.destroy(new Error('a visitor in good faith was not answered')))
+        request.on('error', reject)
+        request.on('response', (response) => {
+          response.resume()
+          if (response.statusCode === 200) resolve()
+          else reject(new Error(`a visitor in good faith got ${response.statusCode}`))
+        })
+      }),
+    async close() {
+      for (const end of ending.splice(0).reverse()) await end()
+    }
+  }
+}

@@ -1,0 +1,274 @@
+import { encode, preface as linkPreface } from '@rystra/protocol'
+import type { Random } from '@rystra/testkit'
+import { once } from 'node:events'
+import net from 'node:net'
+import tls from 'node:tls'
+import { frame, heads, preface } from '../e2e/h2-frames.js'
+
+/** What a peer may send: each message makes sense at some time, and comes at any. */
+export type Messages = readonly Buffer[]
+
+const uint32 = (...values: number[]): Buffer => {
+  const bytes = Buffer.alloc(4 * values.length)
+  for (const [index, value] of values.entries()) bytes.writeUInt32BE(value >>> 0, 4 * index)
+  return bytes
+}
+
+const setting = (id: number, value: number): Buffer => Buffer.concat([Buffer.from([0, id]), uint32(value)])
+
+const link = 'AAAAAAAAAAAAAAAAAAAAAA'
+
+/** Frames of HTTP/2, RFC 9113 §6, of one connection to `host`. */
+export const h2Messages = (host: string, side: 'client' | 'server'): Messages => {
+  const request = (id: number, end: boolean, ...more: [string, string][]): Buffer =>
+    heads(id, [[':method', 'GET'], [':path', '/'], [':scheme', 'http'], [':authority', host], ...more], end)
+  const post = (id: number, path: string, ...more: [string, string][]): Buffer =>
+    heads(id, [[':method', 'POST'], [':path', path], [':scheme', 'http'], [':authority', host], ...more], false)
+  const response = (id: number, status: string, end: boolean, ...more: [string, string][]): Buffer =>
+    heads(id, [[':status', status], ...more], end)
+  const verb = (id: number, name: string, stream = '1'): Buffer =>
+    post(id, '/rystra', ['rystra', name], ['rystra-link', link], ['rystra-stream', stream])
+  const trailer = (id: number): Buffer => heads(id, [['grpc-status', '0']], true)
+  const shared = [
+    frame(4, 0, 0),
+    frame(4, 1, 0),
+    frame(4, 0, 0, setting(3, 0)),
+    frame(4, 0, 0, setting(4, 0)),
+    frame(4, 0, 0, setting(6, 1)),
+    frame(4, 0, 0, setting(5, 1)),
+    frame(4, 0, 1),
+    frame(4, 0, 0, Buffer.alloc(5)),
+    frame(6, 0, 0, Buffer.alloc(8)),
+    frame(6, 1, 0, Buffer.alloc(8)),
+    frame(6, 0, 0, Buffer.alloc(3)),
+    frame(7, 0, 0, uint32(0, 0)),
+    frame(7, 0, 0, uint32(1, 1)),
+    frame(7, 0, 0, uint32(0x7fffffff, 0)),
+    frame(8, 0, 0, uint32(0)),
+    frame(8, 0, 0, uint32(0x7fffffff)),
+    frame(0, 0, 0, Buffer.from('x')),
+    frame(0xee, 0xff, 1, Buffer.from('unknown')),
+    frame(9, 4, 1),
+    frame(5, 4, 1, uint32(2)),
+    Buffer.from([0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1])
+  ]
+  const of = (id: number): Buffer[] => [
+    frame(0, 0, id, Buffer.from('body')),
+    frame(0, 1, id, Buffer.from('body')),
+    frame(0, 1, id),
+    frame(0, 8, id, Buffer.from([9, 1])),
+    frame(2, 0, id, Buffer.concat([uint32(id), Buffer.from([1])])),
+    frame(3, 0, id, uint32(0)),
+    frame(3, 0, id, uint32(7)),
+    frame(3, 0, id, uint32(8)),
+    frame(3, 0, id, Buffer.alloc(3)),
+    frame(8, 0, id, uint32(0)),
+    frame(8, 0, id, uint32(65_535)),
+    frame(8, 0, id, uint32(0x7fffffff)),
+    trailer(id),
+    frame(1, 4, id, Buffer.from([0x80])),
+    frame(1, 0, id, Buffer.from([0x82]))
+  ]
+  if (side === 'server') {
+    const answers = [1, 3].flatMap((id) => [
+      response(id, '200', false, ['rystra', '1'], ['rystra-offers', '8']),
+      response(id, '200', false, ['rystra', '1']),
+      response(id, '200', true),
+      response(id, '204', true),
+      response(id, '103', false, ['link', '</a>']),
+      response(id, '100', false),
+      response(id, '404', true),
+      response(id, '200', false, ['content-length', '3']),
+      response(id, '1', true)
+    ])
+    return [frame(4, 0, 0), frame(4, 0, 0), ...answers, ...answers, ...of(1), ...of(3), ...shared]
+  }
+  const asked = [1, 3, 5].flatMap((id) => [
+    request(id, true),
+    request(id, false),
+    request(id, false, ['content-length', '4']),
+    request(id, false, ['expect', '100-continue']),
+    heads(
+      id,
+      [
+        [':method', 'CONNECT'],
+        [':authority', host]
+      ],
+      false
+    ),
+    heads(
+      id,
+      [
+        [':method', 'CONNECT'],
+        [':protocol', 'websocket'],
+        [':scheme', 'http'],
+        [':path', '/'],
+        [':authority', host]
+      ],
+      false
+    ),
+    post(id, '/'),
+    verb(id, 'link'),
+    verb(id, 'open', String(id)),
+    verb(id, 'offer', String(id)),
+    heads(id, [[':method', 'GET']], true)
+  ])
+  return [preface, ...asked, ...asked, ...of(1), ...of(3), ...shared]
+}
+
+const lines = (...text: string[]): Buffer => Buffer.from(`${text.join('\r\n')}\r\n\r\n`)
+
+/** Requests of HTTP/1.1, RFC 9112, and pieces of them. */
+export const h1Messages = (host: string): Messages => {
+  const at = `Host: ${host}`
+  return [
+    lines('GET / HTTP/1.1', at),
+    lines('GET / HTTP/1.1', at, 'Connection: close'),
+    lines('GET /early HTTP/1.0', at),
+    lines('HEAD / HTTP/1.1', at),
+    lines('POST / HTTP/1.1', at, 'Content-Length: 4'),
+    lines('POST / HTTP/1.1', at, 'Transfer-Encoding: chunked'),
+    lines('POST / HTTP/1.1', at, 'Content-Length: 4', 'Expect: 100-continue'),
+    lines('POST / HTTP/1.1', at, 'Content-Length: 4', 'Transfer-Encoding: chunked'),
+    lines('GET / HTTP/1.1', at, 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13'),
+    lines('GET / HTTP/1.1', at, 'Upgrade: h2c', 'Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAMAAABk'),
+    lines('CONNECT web.localhost:80 HTTP/1.1', at),
+    lines('GET / HTTP/1.1', 'Host: nowhere.localhost'),
+    lines('GET / HTTP/1.1'),
+    lines('PURGEX / HTTP/1.1', at),
+    lines('GET / HTTP/3.9', at),
+    Buffer.from('body'),
+    Buffer.from('4\r\nbody\r\n'),
+    Buffer.from('0\r\n\r\n'),
+    Buffer.from('0\r\nA: trailer\r\n\r\n'),
+    Buffer.from('ffffffffffffffffff\r\n'),
+    Buffer.from('\r\n'),
+    Buffer.from('\0\0\0')
+  ]
+}
+
+/** Answers of HTTP/1.1, and pieces of them. */
+export const h1Answers: Messages = [
+  lines('HTTP/1.1 200 OK', 'Content-Length: 4'),
+  lines('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked'),
+  lines('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked', 'Trailer: A'),
+  lines('HTTP/1.1 200 OK', 'Connection: close'),
+  lines('HTTP/1.1 204 No Content'),
+  lines('HTTP/1.1 304 Not Modified', 'Content-Length: 9'),
+  lines('HTTP/1.1 100 Continue'),
+  lines('HTTP/1.1 103 Early Hints', 'Link: </a>; rel=preload'),
+  lines('HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade'),
+  lines('HTTP/1.1 200 OK', 'Content-Length: 4', 'Content-Length: 5'),
+  lines('HTTP/1.1 200 OK', 'Transfer-Encoding: gzip'),
+  lines('HTTP/1.1 200 \u0001', 'Bad Field: \u0000'),
+  Buffer.from('body'),
+  Buffer.from('4\r\nbody\r\n'),
+  Buffer.from('0\r\n\r\n'),
+  Buffer.from('0\r\nA: trailer\r\n\r\n'),
+  Buffer.from('\0\0\0')
+]
+
+/** The opening handshake and the frames of WebSocket, RFC 6455. */
+export const wsMessages = (side: 'client' | 'server'): Messages => {
+  const masked = side === 'client'
+  const framed = (first: number, payload = Buffer.alloc(0), mask = masked): Buffer =>
+    Buffer.concat([
+      Buffer.from([first, payload.length | (mask ? 0x80 : 0)]),
+      mask ? Buffer.alloc(4) : Buffer.alloc(0),
+      payload
+    ])
+  const upgrade = lines(
+    'GET /rystra HTTP/1.1',
+    'Host: localhost',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Protocol: rystra.1'
+  )
+  const head = masked ? [upgrade, upgrade, ...h1Messages('localhost')] : h1Answers
+  return [
+    ...head,
+    framed(0x82, Buffer.from(linkPreface)),
+    framed(0x82, hello),
+    framed(0x02, Buffer.from('part')),
+    framed(0x80, Buffer.from('rest')),
+    framed(0x89, Buffer.from('ping')),
+    framed(0x8a),
+    framed(0x88, Buffer.from([3, 232])),
+    framed(0x88, Buffer.from([3])),
+    framed(0x82, Buffer.from('unmasked'), !masked),
+    framed(0xf2, Buffer.from('bits')),
+    Buffer.from([0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])
+  ]
+}
+
+const hello = Buffer.from(
+  encode({
+    type: 'Hello',
+    minor: 0,
+    id: 'fuzz',
+    instance: 'fuzz',
+    agent: 'fuzz',
+    muxers: ['yamux', 'direct'],
+    auth: ['token'],
+    nonce: new Uint8Array(32),
+    features: []
+  })
+)
+
+/** What begins a link, and what may follow. */
+export const linkMessages: Messages = [
+  Buffer.from(linkPreface),
+  Buffer.concat([linkPreface, hello]),
+  hello,
+  Buffer.from(encode({ type: 'Auth', proof: new Uint8Array(32) })),
+  Buffer.from(encode({ type: 'Heartbeat', seq: 1, time: 0 })),
+  Buffer.from('RYT'),
+  Buffer.from([0, 0, 0, 0]),
+  Buffer.from([0xff, 0xff, 0xff, 0xff])
+]
+
+/** Bytes of any kind. */
+export const anyMessages: Messages = [Buffer.from('hello'), Buffer.alloc(70_000, 'x'), Buffer.alloc(1)]
+
+/** The first flight of a TLS client, and records that do not belong there. */
+export const tlsMessages = async (servername: string, alpn: string[]): Promise<Messages> => {
+  const [here, there] = await pair()
+  tls.connect({ socket: here, servername, ALPNProtocols: alpn }).on('error', () => {})
+  const [first] = (await once(there, 'data')) as [Buffer]
+  here.destroy()
+  there.destroy()
+  return [
+    first,
+    first,
+    Buffer.from([0x15, 3, 3, 0, 2, 2, 40]),
+    Buffer.from([0x15, 3, 3, 0, 2, 1, 0]),
+    Buffer.from([0x14, 3, 3, 0, 1, 1]),
+    Buffer.from([0x17, 3, 3, 0, 4, 1, 2, 3, 4]),
+    Buffer.from([0x16, 3, 1, 0xff, 0xff]),
+    Buffer.from([0x16, 3, 1, 0, 4, 1, 0, 0, 0]),
+    Buffer.from('GET / HTTP/1.1\r\n\r\n')
+  ]
+}
+
+const pair = async (): Promise<[net.Socket, net.Socket]> => {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const here = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1')
+  const [there] = (await once(server, 'connection')) as [net.Socket]
+  server.close()
+  return [here, there]
+}
+
+/** The first packets of QUIC, RFC 9000 §17.2, with what may be wrong about them. */
+export const quicPackets = (random: Random): Buffer => {
+  const version = [1, 0, 0x1a2a3a4a, 0x6b3343cf][random.below(4)] as number
+  const id = (): Buffer => {
+    const length = random.below(24)
+    return Buffer.concat([Buffer.from([length]), random.bytes(length)])
+  }
+  const head = Buffer.concat([Buffer.from([0xc0 | random.below(64)]), uint32(version), id(), id()])
+  const rest = random.bytes([0, 20, 1200, 1400][random.below(4)] as number)
+  return random.below(8) === 0 ? random.bytes(random.below(64)) : Buffer.concat([head, rest])
+}
