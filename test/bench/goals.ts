@@ -84,6 +84,7 @@ export const goals = ({ routes, registry, clock }: Pick<Report, 'routes' | 'regi
     ...datagrams.map((key) => ratio('udp-rystra-yamux', key, ['udp-frp'], { least: 1 })),
     ...bulk.map((key) => ratio('hooks-rate', key, ['hooks-none'], { least: 0.7 })),
     ...bulk.map((key) => ratio('hooks-yamux-rate', key, ['hooks-yamux-none'], { least: 0.7 })),
+    ...['direct', 'yamux'].map((muxer) => ratio(`open-pump-${muxer}`, 'cpu', [`open-relay-${muxer}`], { most: 1.15 })),
     // The same path: what is missing to 1 is how much two measurements of the same thing differ.
     ...bulk.map((key) => ratio('hooks-elsewhere', key, ['hooks-none'], { least: 0.9 })),
     ...lookups(typeof registry === 'object' ? registry : undefined),

@@ -11,6 +11,7 @@ export const measures = [
   'requests',
   'packets',
   'hooks',
+  'open',
   'registry',
   'clock'
 ] as const

@@ -4,7 +4,7 @@ import type { RegistryResult } from './registry.js'
 import type { Series } from './statistics.js'
 
 /** A kind of service, with the ways to it. */
-export type FieldName = 'streams' | 'requests' | 'packets' | 'hooks'
+export type FieldName = 'streams' | 'requests' | 'packets' | 'hooks' | 'open'
 
 /** What is measured in rounds. */
 export type MetricKey =

@@ -56,7 +56,7 @@ const ratios = (routes: readonly RouteResult[], ours: string): string => {
 /** All of ours against one that is not, or against the way without hooks. */
 const against = (routes: readonly RouteResult[], other: string): string => {
   const shown = columns(routes)
-  const ours = routes.filter(({ name }) => name !== other && /rystra|hooks/.test(name))
+  const ours = routes.filter(({ name }) => name !== other && /rystra|hooks|open/.test(name))
   if (ours.length === 0 || !routes.some(({ name }) => name === other)) return ''
   const ratio = (name: string, key: MetricKey): number => medianOf(routes, name, key) / medianOf(routes, other, key)
   return grid([
@@ -69,7 +69,8 @@ const against = (routes: readonly RouteResult[], other: string): string => {
 const references: Readonly<Record<Exclude<FieldName, 'streams'>, readonly string[]>> = {
   requests: ['http-direct', 'http-node', 'http-frp'],
   packets: ['udp-direct', 'udp-node', 'udp-frp'],
-  hooks: ['hooks-none']
+  hooks: ['hooks-none'],
+  open: ['open-relay-direct', 'open-relay-yamux']
 }
 
 const field = (routes: readonly RouteResult[], name: FieldName): string[] => {
@@ -182,6 +183,7 @@ export const table = (report: Report, goals: readonly Goal[]): string => {
     report.requestLoad === undefined ? '' : `  requests by ${loads[report.requestLoad]}`,
     ...field(routes, 'packets'),
     ...field(routes, 'hooks'),
+    ...field(routes, 'open'),
     hosts(report.registry),
     clocks(report.clock),
     `Aims\n${judged(goals)}`,

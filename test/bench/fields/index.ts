@@ -1,8 +1,9 @@
 import type { Field } from '../field.js'
 import { hooks } from './hooks.js'
+import { open } from './open.js'
 import { packets } from './packets.js'
 import { requests } from './requests.js'
 import { streams } from './streams.js'
 
 /** In the order of the report. */
-export const fields: readonly Field[] = [streams, requests, packets, hooks]
+export const fields: readonly Field[] = [streams, requests, packets, hooks, open]

@@ -104,6 +104,17 @@ export const rystraTransports: readonly Peer[] = [
 export const hooked = (name: string, title: string, muxer: string, server: (dir: string) => readonly Use[]): Peer =>
   rystra(`hooks-${name}`, title, { ...tcp, muxer }, { proxy: { kind: 'tcp' }, server })
 
+const openKinds = fileURLToPath(new URL('../relays/open-kind.mjs', import.meta.url))
+
+/** A kind that opens its streams itself, or proxy-tcp. */
+export const opening = (name: string, kind: string, muxer: string): Peer =>
+  rystra(
+    `open-${name}`,
+    `kind ${kind}, mux-${muxer}`,
+    { ...tcp, muxer },
+    { proxy: { kind }, server: () => [openKinds], client: [openKinds] }
+  )
+
 /** What a server that has hosts on a free port needs. */
 export const webPort: Use = { use: '@rystra/proxy-http', options: { listen: [{ host: loopback, port: 0 }] } }
 
