@@ -2,6 +2,7 @@ import hookAudit from '@rystra/hook-audit'
 import hookRewrite from '@rystra/hook-rewrite'
 import { createServer } from '@rystra/server'
 import { defineExtension, GUARD, type Hooks, OBSERVE, type OpenStreamContext } from '@rystra/plugin'
+import { FilteredStream } from '@rystra/bytes'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -230,14 +231,13 @@ describe('hooks on one stream', () => {
         hooks.onOpenStream.tap({ stage: OBSERVE }, ({ proxy }) => {
           present = proxy.name
         })
-        // The framework asks a relay only about streams that nothing is in the path of.
         registries.relays.add({
           name: 'joiner',
-          accepts: () => {
-            asked.push(present)
+          accepts: (_visitor, service) => {
+            asked.push(`${present}: ${service instanceof FilteredStream ? 'filtered' : 'as it is'}`)
             return false
           },
-          join: () => Promise.reject(new Error('not asked for'))
+          join: () => undefined
         })
       }
     })
@@ -250,9 +250,9 @@ describe('hooks on one stream', () => {
     })
     expect(await ask(port('svc'), 'banana')).to.equal('banana')
     expect(concerned).to.equal(undefined)
-    expect(asked).to.deep.equal(['svc'])
+    expect(asked).to.deep.equal(['svc: as it is'])
     expect(await ask(port('changed'), 'banana')).to.equal('bbnbnb')
-    expect(asked).to.deep.equal(['svc'])
+    expect(asked).to.deep.equal(['svc: as it is', 'changed: filtered'])
   })
 
   it('change a megabyte of any bytes across all borders, both ways', async () => {

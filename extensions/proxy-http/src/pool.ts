@@ -74,7 +74,7 @@ export class Pool {
    */
   async open(visitor: VisitorInfo, signal: AbortSignal, patience?: number): Promise<Duplex> {
     const { hooks } = this.#host
-    const options = patience === undefined ? { signal } : { signal, patience }
+    const options = patience === undefined ? { signal } : { signal, timeout: patience }
     const { stream, bound } = await this.#host.openStream(visitor, options)
     if (signal.aborted) {
       stream.destroy()

@@ -46,7 +46,7 @@ export class HttpProxy {
     if (this.#service !== undefined) return this.#service
     const { signal } = this.host
     const service = new H2Service(async (visitor, patience) => {
-      const { stream, bound } = await this.host.openStream(visitor, patience === undefined ? {} : { patience })
+      const { stream, bound } = await this.host.openStream(visitor, patience === undefined ? {} : { timeout: patience })
       return { stream, bound: bound === true }
     }, this.#maxHeadSize)
     signal.addEventListener('abort', () => service.close(), { once: true })

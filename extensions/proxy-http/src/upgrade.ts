@@ -1,5 +1,5 @@
 import type { HeaderField } from '@rystra/plugin'
-import { pump, type PumpDone, rawOf } from '@rystra/bytes'
+import { CountedStream, pump, type PumpDone, rawOf } from '@rystra/bytes'
 import type { Duplex } from 'node:stream'
 import { isField } from './fields.js'
 
@@ -22,5 +22,5 @@ export const switchProtocols = (
   const there = rawOf(service)
   if (visitorHead.length > 0) here.unread(visitorHead)
   if (serviceHead.length > 0) there.unread(serviceHead)
-  pump(here, there, done, { bToA: { head } })
+  pump(new CountedStream(here, { bytes: head }), there, done)
 }

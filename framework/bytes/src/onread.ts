@@ -45,6 +45,12 @@ const handleOf = (socket: net.Socket): Handle | undefined => {
   return typeof handle?.useUserBuffer === 'function' ? (handle as Handle) : undefined
 }
 
+/** The descriptor of a bare TCP or Unix socket. TLS has one below it, whose bytes are not the stream's. */
+export const descriptorOf = (socket: net.Socket): number | undefined => {
+  const fd = socket.constructor === net.Socket ? (handleOf(socket) as { fd?: number } | undefined)?.fd : undefined
+  return fd !== undefined && fd >= 0 ? fd : undefined
+}
+
 /** Whether this socket can be read so: it is open, connected, and of a kind that has a handle. */
 export const canReadInto = (socket: net.Socket): boolean =>
   keys !== undefined && !socket.connecting && handleOf(socket) !== undefined

@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import { cutOff } from './cut-off.js'
-import { readInto } from './onread.js'
-import { HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
+import { descriptorOf, readInto } from './onread.js'
+import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
 import { resetSeen } from './reset-seen.js'
 import { forgetSlab, releaseSlab, SLAB_SIZE, takeSlab } from './slab.js'
 
@@ -50,6 +50,7 @@ export class RawSocket implements RawStream {
   #endTold = false
   #back: Buffer[] | undefined
   #error: Error | undefined
+  #detached = false
   #closed = false
 
   constructor(socket: net.Socket) {
@@ -238,6 +239,29 @@ export class RawSocket implements RawStream {
     cutOff(this.#socket)
   }
 
+  detach(): Detached | undefined {
+    const socket = this.#socket
+    const fd = descriptorOf(socket)
+    if (fd === undefined || socket.destroyed || socket.writableEnded || socket.writableLength > 0) return undefined
+    this.pause()
+    // Bytes in the socket's own queue, if nobody has read it yet, go in front.
+    const queued = this.#reader === undefined ? ((socket.read() as Buffer | null) ?? empty) : empty
+    const pending = Buffer.concat([...(this.#back ?? []), queued])
+    this.#back = undefined
+    return {
+      fd,
+      pending,
+      over: (error) => {
+        this.#error ??= error
+        // Both ends were seen by the relay: without an error this is a clean end.
+        this.#ended = true
+        this.#detached = true
+        socket.destroy()
+      },
+      attach: () => this.unread(pending)
+    }
+  }
+
   readonly #onEnd = (): void => {
     const reset = resetSeen(this.#socket)
     if (reset !== undefined) {
@@ -266,7 +290,10 @@ export class RawSocket implements RawStream {
       else releaseSlab(this.#slab)
       this.#drop()
     }
-    this.onClose?.(this.#error ?? (this.#ended && this.#socket.writableFinished ? undefined : new Error('cut off')))
+    this.onClose?.(
+      this.#error ??
+        (this.#ended && (this.#detached || this.#socket.writableFinished) ? undefined : new Error('cut off'))
+    )
     this.onWritable = undefined
   }
 }

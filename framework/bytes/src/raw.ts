@@ -27,6 +27,18 @@ export interface RawReader {
   onEnd(): void
 }
 
+/** A descriptor that was handed out by {@link RawStream.detach}. The stream neither reads nor writes until it is over. */
+export interface Detached {
+  /** Of a socket in non-blocking mode. Still open in this process: duplicate it, or use it until {@link over}. */
+  readonly fd: number
+  /** Bytes that were read from it and belong in front of what is read from it next. */
+  readonly pending: Buffer
+  /** Done with it: closes it, and the stream, without a FIN or RST of its own where a duplicate is open. */
+  over(error?: Error): void
+  /** Nothing was read or written: the stream goes on as before. */
+  attach(): void
+}
+
 /**
  * A stream of bytes without Node's queues in between: what the byte path of a tunnel is made of. Every `Duplex` has
  * one, see `rawOf`; a bare socket and the streams of our muxers have a fast one.
@@ -69,6 +81,12 @@ export interface RawStream {
    * `error` is present unless it closed cleanly.
    */
   onClose: ((error?: Error) => void) | undefined
+
+  /**
+   * Hands the descriptor out, for a relay that moves bytes outside of Node. Absent where there is none; `undefined` when
+   * it cannot be handed out now: the stream is closed, or has bytes to send.
+   */
+  readonly detach?: (() => Detached | undefined) | undefined
 
   /** Whether the stream is over, so that {@link onClose} will not be called any more. */
   readonly closed: boolean

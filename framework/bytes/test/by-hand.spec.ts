@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { KEEP, pump, type RawReader, type RawStream, type Verdict } from '../src/index.js'
+import { FilteredStream, KEEP, pump, type RawReader, type RawStream, type Verdict } from '../src/index.js'
 
 /** A raw stream made by hand, that closes within its reset. */
 class Hand implements RawStream {
@@ -40,7 +40,8 @@ class Hand implements RawStream {
 const made = (tap?: (chunk: Buffer) => Buffer) => {
   const [a, b] = [new Hand(), new Hand()]
   const done: [number, number, Error | undefined][] = []
-  const running = pump(a, b, (...result) => done.push([result[0], result[1], result[2]]), { aToB: { tap } })
+  const to = tap === undefined ? b : new FilteredStream(b, { write: { tap } })
+  const running = pump(a, to, (...result) => done.push([result[0], result[1], result[2]]))
   return { a, b, done, running }
 }
 

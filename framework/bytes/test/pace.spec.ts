@@ -2,30 +2,33 @@ import { expect } from 'chai'
 import { once } from 'node:events'
 import type net from 'node:net'
 import { Transform } from 'node:stream'
-import { type Pump, pump, rawOf, type Stages } from '../src/index.js'
+import { type Pump, FilteredStream, type Filters, pump, rawOf } from '../src/index.js'
 import { pattern, turns, until } from './reading.js'
 import { tcpPair, tidy, tlsPair } from './sockets.js'
 
 interface Relayed {
   readonly visitor: net.Socket
   readonly service: net.Socket
+  /** What the pump writes to. */
+  readonly far: FilteredStream
   readonly pump: Pump
   readonly done: Promise<Error | undefined>
   /** What the service got so far. */
   readonly got: Buffer[]
 }
 
-const relayed = async (aToB: Stages, left = tcpPair): Promise<Relayed> => {
+const relayed = async (aToB: Filters, left = tcpPair): Promise<Relayed> => {
   const [a, b] = [await left(), await tcpPair()]
   let tell: (error: Error | undefined) => void
   const done = new Promise<Error | undefined>((resolve) => {
     tell = resolve
   })
-  const running = pump(rawOf(a.accepted), rawOf(b.dialed), (_there, _back, error) => tell(error), { aToB })
+  const far = new FilteredStream(rawOf(b.dialed), { write: aToB })
+  const running = pump(rawOf(a.accepted), far, (_there, _back, error) => tell(error))
   const got: Buffer[] = []
   b.accepted.on('data', (chunk: Buffer) => got.push(chunk))
   for (const socket of [a.dialed, b.accepted]) socket.on('error', () => {})
-  return { visitor: a.dialed, service: b.accepted, pump: running, done, got }
+  return { visitor: a.dialed, service: b.accepted, far, pump: running, done, got }
 }
 
 /** Longer than any test. */
@@ -35,18 +38,18 @@ describe('a stream that is paced', () => {
   afterEach(tidy)
 
   it('passes nothing on before its time, and neither its end', async () => {
-    const { visitor, service, pump: running, done, got } = await relayed({ pace: () => forever })
+    const { visitor, service, far, pump: running, done, got } = await relayed({ pace: () => forever })
     let ended = false
     service.on('end', () => {
       ended = true
     })
     visitor.end('too early')
-    await until(() => running.paused, 'it waits')
+    await until(() => far.paused, 'it waits')
     await turns(50)
-    expect([got.length, ended, running.aToB]).to.deep.equal([0, false, 0])
+    expect([got.length, ended, far.written]).to.deep.equal([0, false, 0])
     running.reset()
     await done
-    expect(running.paused).to.equal(false)
+    expect(far.paused).to.equal(false)
   })
 
   for (const [title, left] of [
@@ -99,7 +102,7 @@ describe('a stream that is paced', () => {
   it('is reset while it waits, by either side, and by a pacer that throws', async () => {
     const left = await relayed({ pace: () => forever })
     left.visitor.write('x')
-    await until(() => left.pump.paused, 'it waits')
+    await until(() => left.far.paused, 'it waits')
     left.service.resetAndDestroy()
     expect(await left.done).to.be.an('error')
     const thrown = await relayed({

@@ -1,13 +1,21 @@
 import type { ConnectConfig } from '@rystra/config'
 import { type ProxySpec, RystraError, type SessionInfo } from '@rystra/model'
-import type { DataLinks, DialOptions, GenerationRef, Link } from '@rystra/plugin'
+import type { DialOptions, GenerationRef, Link } from '@rystra/plugin'
 import { dataLinkOpening, errorFrom, type Message } from '@rystra/protocol'
-import { authenticateToServer, Session } from '@rystra/session'
-import type { Duplex } from 'node:stream'
+import {
+  authenticateToServer,
+  type DatagramFlows,
+  type DialDataLink,
+  type OpenOptions,
+  type OutgoingStream,
+  Session,
+  type SessionOptions,
+  type StreamHead,
+  StreamTable
+} from '@rystra/session'
 import { takeStream } from './reach.js'
 import { Registrations } from './registrations.js'
 import type { ClientState } from './state.js'
-import type { VisitFlow } from './visit-stream.js'
 import { agent } from './version.js'
 
 /** Milliseconds for dialing and the handshake together. */
@@ -23,6 +31,16 @@ export interface ClientSessionEvents {
   onClose(session: ClientSession, error: RystraError | undefined): void
 }
 
+/** What a visit says of itself. */
+export interface VisitHead extends StreamHead {
+  readonly kind: string
+}
+
+/** What a session is made of when it is authenticated. */
+type SessionParts = Pick<SessionOptions, 'info' | 'wrap' | 'control' | 'dial' | 'heartbeat'> & {
+  readonly generation: GenerationRef
+}
+
 /** One session, as the client sees it. */
 export class ClientSession {
   readonly info: SessionInfo
@@ -34,19 +52,31 @@ export class ClientSession {
   /** Resolves when it is over. */
   readonly over: Promise<void>
   #tellOver!: () => void
-  /** The client's are odd numbers. */
-  #flows = 1
-  #visits = 0
+  readonly streams = new StreamTable()
   #announced = false
 
-  private constructor(info: SessionInfo, session: (owner: ClientSession) => Session, state: ClientState) {
+  private constructor(made: SessionParts, state: ClientState, events: ClientSessionEvents) {
+    const { info, generation } = made
+    const { clock, log } = state
+    const release = generation.hold()
     this.info = info
     this.#state = state
     this.over = new Promise((resolve) => {
       this.#tellOver = resolve
     })
-    this.#registrations = new Registrations(state.clock, (error) => this.destroy(error))
-    this.#session = session(this)
+    this.#registrations = new Registrations(clock, (error) => this.destroy(error))
+    this.#session = new Session(
+      { side: 'client', clock, log, ...made },
+      {
+        onMessage: (message) => this.#message(message, events),
+        onStream: (stream) => takeStream(stream, this, state),
+        onGoAway: (error) => events.onGoAway(this, error),
+        onClose: (error) => {
+          release()
+          this.#closed(error, events)
+        }
+      }
+    )
   }
 
   /** Dials, authenticates, and opens the control stream. */
@@ -66,6 +96,7 @@ export class ClientSession {
     let link: Link | undefined
     try {
       link = await dial(config.connect, generation, signal)
+      const arrived = link
       const stream = link.kind === 'bytes' ? link.duplex : await link.open(signal)
       stream.on('error', () => {})
       const { ack, ok, secret } = await authenticateToServer(stream, {
@@ -88,54 +119,22 @@ export class ClientSession {
         muxer: ack.muxer,
         since: clock.now()
       }
-      let counter = 0
-      const links: DataLinks = {
-        dial: async (dialing, opens = false) => {
-          const unable = new RystraError('internal', { detail: 'no data links here' })
-          if (secret === undefined) throw unable
-          // To the server of this session, whatever the configuration says by now.
-          const data = await dial(config.connect, generation, dialing)
-          if (data.kind !== 'bytes') {
-            data.destroy()
-            throw unable
-          }
-          data.duplex.write(dataLinkOpening(secret, ok.session, counter++, opens))
-          return data
-        },
-        onLink: undefined,
-        request: () => {},
-        onRequest: undefined
-      }
-      const wrapped =
-        link.kind === 'bytes'
-          ? generation.registries.muxers.get(ack.muxer).wrap(link, 'client', { log, links })
-          : Object.defineProperty(link, 'control', { value: stream })
-      const release = generation.hold()
       const made = new ClientSession(
-        info,
-        (owner) =>
-          new Session(
-            {
-              side: 'client',
-              info,
-              link: wrapped,
-              links,
-              // The server's rhythm; three missed beats are one too many.
-              heartbeat: { interval: ok.heartbeat, timeout: 3 * ok.heartbeat },
-              clock,
-              log
-            },
-            {
-              onMessage: (message) => owner.#message(message, events),
-              onStream: (data) => takeStream(data, info, owner.specs, owner.#session.flows, state),
-              onGoAway: (error) => events.onGoAway(owner, error),
-              onClose: (error) => {
-                release()
-                owner.#closed(error, events)
-              }
-            }
-          ),
-        state
+        {
+          info,
+          generation,
+          wrap: (links) =>
+            arrived.kind === 'bytes'
+              ? generation.registries.muxers.get(ack.muxer).wrap(arrived, 'client', { log, links })
+              : arrived,
+          control: link.kind === 'bytes' ? undefined : stream,
+          // To the server of this session, whatever the configuration says by now.
+          dial: secret === undefined ? undefined : dialerOf(config.connect, generation, secret, ok.session),
+          // The server's rhythm; three missed beats are one too many.
+          heartbeat: { interval: ok.heartbeat, timeout: 3 * ok.heartbeat }
+        },
+        state,
+        events
       )
       await made.#session.start(signal)
       return made
@@ -159,8 +158,8 @@ export class ClientSession {
     return this.#session.rtt
   }
 
-  /** Streams that are open now. */
-  get streams(): number {
+  /** Streams of its link that are open now. */
+  get openStreams(): number {
     return this.#session.link.streams
   }
 
@@ -173,23 +172,24 @@ export class ClientSession {
     })
   }
 
-  /** For a stream that this client opens: the server's have no such letter in front. */
-  nextVisitId(): string {
-    this.#visits += 1
-    return `v.${this.#visits.toString(36)}`
+  get flows(): DatagramFlows | undefined {
+    return this.#session.flows
   }
 
-  /** Opens a stream to the server. */
-  openStream(): Promise<Duplex> {
-    return this.#session.link.open()
-  }
-
-  /** A flow of datagrams beside such a stream. Nothing where the session has none. */
-  openFlow(): VisitFlow | undefined {
-    const { flows } = this.#session
-    if (flows === undefined) return undefined
-    this.#flows = (this.#flows + 2) % 0x1_0000_0000
-    return { id: this.#flows, datagrams: flows.open(this.#flows) }
+  /** Opens a stream to the proxy of another client that accepts visits as `proxy`. */
+  open({ proxy, kind, visitor, details }: VisitHead, options?: OpenOptions): Promise<OutgoingStream> {
+    return this.#session.open(
+      (flow) => ({
+        type: 'Visit',
+        kind,
+        of: proxy,
+        visitor: [visitor.host, visitor.port],
+        to: [visitor.to.host, visitor.to.port],
+        ...(flow === undefined ? {} : { flow }),
+        ...(details === undefined ? {} : { details })
+      }),
+      options
+    )
   }
 
   /** Tells the server how the service behind a proxy is. */
@@ -260,4 +260,22 @@ const dial = (connect: ConnectConfig, { registries }: GenerationRef, signal: Abo
 /** The one that is configured; the configuration names none only where none is registered. */
 const offeredMuxers = ({ muxer }: ConnectConfig, { registries }: GenerationRef): string[] => {
   return muxer === undefined ? [] : [registries.muxers.get(muxer).name]
+}
+
+const dialerOf = (
+  connect: ConnectConfig,
+  generation: GenerationRef,
+  secret: Uint8Array,
+  session: string
+): DialDataLink => {
+  let counter = 0
+  return async (signal, opens) => {
+    const link = await dial(connect, generation, signal)
+    if (link.kind !== 'bytes') {
+      link.destroy()
+      throw new RystraError('internal', { detail: 'a transport that multiplexes has no data links' })
+    }
+    link.duplex.write(dataLinkOpening(secret, session, counter++, opens))
+    return link
+  }
 }

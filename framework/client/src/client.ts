@@ -46,6 +46,7 @@ export class Client extends EventEmitter<ClientEvents> {
     super()
     this.kernel = kernel
     this.#options = options
+    let streams = 0
     this.#state = {
       config,
       kernel,
@@ -57,7 +58,11 @@ export class Client extends EventEmitter<ClientEvents> {
         kernel.current.calls.refused({ what, side: 'client', error, ...more })
         this.emit('refused', refused)
       },
-      handlers: new Map()
+      handlers: new Map(),
+      nextStreamId: () => {
+        streams += 1
+        return `v.${streams.toString(36)}`
+      }
     }
     this.#patience = new Patience(this.#state, this.#stop.signal)
     this.#publications = new Publications(this.#state)
@@ -86,7 +91,7 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /** Streams that are open now. */
   get streams(): number {
-    return [...this.#leaving].reduce((sum, { streams }) => sum + streams, this.#session?.streams ?? 0)
+    return [...this.#leaving].reduce((sum, { openStreams }) => sum + openStreams, this.#session?.openStreams ?? 0)
   }
 
   /**
@@ -150,8 +155,8 @@ export class Client extends EventEmitter<ClientEvents> {
       this.#leaving.add(session)
       this.#leave(session, error)
       // Its streams go on until they are done, or the server cuts them.
-      void drained(() => (session.closed ? 0 : session.streams), this.#state.config.drain, this.#state.clock).then(() =>
-        session.close()
+      void drained(() => (session.closed ? 0 : session.openStreams), this.#state.config.drain, this.#state.clock).then(
+        () => session.close()
       )
     },
     onClose: (session, error) => {

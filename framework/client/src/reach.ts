@@ -1,16 +1,10 @@
-import { duplexOf, duplexPair, type RawStream, rawOf } from '@rystra/bytes'
-import {
-  type Logger,
-  type ProxySpec,
-  RystraError,
-  type SessionInfo,
-  type StreamInfo,
-  toRystraError
-} from '@rystra/model'
+import { type RawStream, rawOf } from '@rystra/bytes'
+import { type Logger, RystraError, type StreamInfo, toRystraError } from '@rystra/model'
 import type { DatagramFlow, ReachHost } from '@rystra/plugin'
 import { encode, errorFrom, type OpenStream, streamReadyFrame } from '@rystra/protocol'
-import { type DatagramFlows, readMessage, refusedBy, refuseStream, StreamRun } from '@rystra/session'
+import { readMessage, refusedBy, refuseStream, StreamLifecycle } from '@rystra/session'
 import type { Duplex } from 'node:stream'
+import type { ClientSession } from './client-session.js'
 import { type ProxyProtocolVersion, proxyHeader } from './proxy-protocol.js'
 import { connectService, type Interest } from './service.js'
 import { HANDLER } from './handlers.js'
@@ -18,7 +12,7 @@ import { serveHere } from './service-stream.js'
 import type { ClientState } from './state.js'
 
 /** Milliseconds for the head of a stream: the server sends it with the first packet. */
-const HEAD_TIMEOUT = 10_000
+const HEAD_TIMEOUT_MS = 10_000
 
 const ready = Buffer.from(streamReadyFrame)
 const readyWithFlow = Buffer.from(encode({ type: 'StreamReady', flow: true }))
@@ -27,22 +21,16 @@ const readyWithFlow = Buffer.from(encode({ type: 'StreamReady', flow: true }))
  * Milliseconds StreamReady waits for the first bytes of the service, to leave in one packet with them. Most services
  * answer within one; nobody but a visitor who never gets an answer waits for the difference.
  */
-const READY_WAIT = 2
+const READY_WAIT_MS = 2
 
 /** Takes a stream that the server opened, and joins it to its service. */
-export const takeStream = (
-  stream: Duplex,
-  session: SessionInfo,
-  specs: ReadonlyMap<string, ProxySpec>,
-  flows: DatagramFlows | undefined,
-  state: ClientState
-): void => {
+export const takeStream = (stream: Duplex, session: ClientSession, state: ClientState): void => {
   const raw = rawOf(stream)
-  const cancel = state.clock.after(HEAD_TIMEOUT, () => raw.reset())
+  const cancel = state.clock.after(HEAD_TIMEOUT_MS, () => raw.reset())
   readMessage(raw, {
     onMessage: (message) => {
       cancel()
-      if (message.type === 'OpenStream') open(stream, message, session, specs, flows, state)
+      if (message.type === 'OpenStream') open(raw, message, session, state)
       else {
         const error =
           message.type === 'Error'
@@ -61,15 +49,12 @@ export const takeStream = (
 }
 
 const open = (
-  stream: Duplex,
+  raw: RawStream,
   { id, proxy, visitor, to, flow, details }: OpenStream,
-  session: SessionInfo,
-  specs: ReadonlyMap<string, ProxySpec>,
-  flows: DatagramFlows | undefined,
+  session: ClientSession,
   state: ClientState
 ): void => {
-  const raw = rawOf(stream)
-  const spec = specs.get(proxy)
+  const spec = session.specs.get(proxy)
   if (spec === undefined) {
     refuseStream(raw, new RystraError('stream.unknown-proxy', { side: 'client', detail: proxy }), state.clock)
     return
@@ -78,28 +63,36 @@ const open = (
     id,
     proxy: spec,
     visitor: { host: visitor[0], port: visitor[1], to: { host: to[0], port: to[1] } },
-    session,
+    session: session.info,
     side: 'client',
     ...(details === undefined ? {} : { details })
   }
-  const datagrams = flow === undefined ? undefined : flows?.open(flow)
   const generation = state.kernel.current
-  const run = new StreamRun(info, generation, state.clock, (context) => {
-    datagrams?.close()
-    state.events.emit('streamClose', context)
+  const lifecycle = new StreamLifecycle(info, 'toVisitor', {
+    generation,
+    clock: state.clock,
+    tables: [session.streams],
+    closed: (context) => {
+      host.over()
+      state.events.emit('streamClose', context)
+    }
   })
-  if (datagrams !== undefined) run.beside(datagrams, 'toVisitor')
+  const datagrams = flow === undefined ? undefined : session.flows?.open(flow)
+  if (datagrams !== undefined) lifecycle.attachDatagrams(datagrams, 'toVisitor')
   state.events.emit('streamOpen', info)
   const refuse = (cause: unknown): void => {
     const error = toRystraError(cause, 'internal', { side: 'client' })
     state.log.warn({ err: error, proxy }, 'a stream was refused')
     refuseStream(raw, error, state.clock)
-    run.refuse(error)
+    lifecycle.refuse(error)
     const { host, port } = info.visitor
-    state.refused({ what: 'stream', name: proxy, error }, { who: `${host}:${port}`, session, stream: info })
+    state.refused(
+      { what: 'stream', name: proxy, error },
+      { who: `${host}:${port}`, session: session.info, stream: info }
+    )
   }
-  // Before anybody is asked: the stream may be over by the time they answer.
-  const host = new Reach(stream, run, datagrams, state)
+  // Before hooks are asked: the stream may be over by the time they answer.
+  const host = new Reach(raw, lifecycle, datagrams, state)
   const go = (): void => {
     const { proxies } = generation.registries
     if (!proxies.has(spec.kind)) {
@@ -115,7 +108,7 @@ const open = (
       host.failed(error, refuse)
     }
   }
-  const admitted = run.admit()
+  const admitted = lifecycle.admit()
   if (admitted === undefined) go()
   else admitted.then((denied) => (denied === undefined ? go() : refuse(refusedBy(denied, 'client'))), refuse)
 }
@@ -126,34 +119,34 @@ class Reach implements ReachHost, Interest {
   readonly log: Logger
   readonly #datagrams: DatagramFlow | undefined
   readonly #handlers: ClientState['handlers']
-  readonly #duplex: Duplex
   readonly #raw: RawStream
-  readonly #run: StreamRun
+  readonly #stream: StreamLifecycle
   gone = false
   onGone: (() => void) | undefined
   #aborter: AbortController | undefined
   #joined = false
 
-  constructor(duplex: Duplex, run: StreamRun, datagrams: DatagramFlow | undefined, state: ClientState) {
-    const raw = rawOf(duplex)
-    this.#duplex = duplex
+  constructor(raw: RawStream, stream: StreamLifecycle, datagrams: DatagramFlow | undefined, state: ClientState) {
     this.#raw = raw
-    this.#run = run
-    this.stream = run.info
+    this.#stream = stream
+    this.stream = stream.info
     this.log = state.log
     this.#handlers = state.handlers
     this.#datagrams = datagrams
     this.gone = raw.closed
-    raw.onClose = () => {
-      this.gone = true
-      this.onGone?.()
-      this.#aborter?.abort()
-    }
+    raw.onClose = () => this.over()
+  }
+
+  /** The stream is over. */
+  over(): void {
+    this.gone = true
+    this.onGone?.()
+    this.#aborter?.abort()
   }
 
   /** Not where something in the path has to see every byte. */
   get datagrams(): DatagramFlow | undefined {
-    return this.#run.shaped ? undefined : this.#datagrams
+    return this.#stream.filtered ? undefined : this.#datagrams
   }
 
   /** Made when somebody asks for it: few do, and each visitor comes through here. */
@@ -192,33 +185,21 @@ class Reach implements ReachHost, Interest {
   }
 
   relay(service: Duplex): Promise<void> {
-    this.#joined = true
-    const raw = this.#raw
-    const relay = this.#run.relayFor(this.#duplex, service)
-    if (relay !== undefined) {
-      const head = this.#head
-      raw.write(head, 0, head.length, false)
-      return this.#run.relayBy(relay, duplexOf(raw), service, this.signal).then(() => {})
-    }
-    const local = rawOf(service)
+    this.#accept()
     return new Promise((resolve) => {
-      const over = (): void => {
-        this.gone = true
-        this.#aborter?.abort()
-        resolve()
-      }
-      this.#run.relay(raw, local, over, { headToVisitor: this.#head, headWait: READY_WAIT })
+      this.#stream.join(rawOf(service), resolve)
     })
   }
 
-  get #head(): Buffer {
-    return this.datagrams === undefined ? ready : readyWithFlow
+  accept(): Duplex {
+    this.#accept()
+    return this.#stream.stream.duplex
   }
 
-  accept(): Duplex {
-    const [near, far] = duplexPair()
-    void this.relay(far)
-    return near
+  #accept(): void {
+    this.#joined = true
+    const bytes = this.datagrams === undefined ? ready : readyWithFlow
+    this.#stream.accept(this.#raw, { bytes, wait: READY_WAIT_MS })
   }
 
   /** A kind gave up. What is relayed already ends by itself. */

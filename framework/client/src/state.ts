@@ -16,6 +16,8 @@ export interface ClientState {
   readonly events: EventEmitter<ClientEvents>
   /** Tells hooks and listeners. */
   readonly refused: (refused: RefusedHere, more: Omit<RefusedContext, 'what' | 'side' | 'error'>) => void
+  /** For a stream that this client opens, unique within it: the server's have no such letter in front. */
+  readonly nextStreamId: () => string
   /** Services within this process, by what stands in `local`. */
   readonly handlers: Map<string, StreamHandler>
 }

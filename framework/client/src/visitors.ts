@@ -1,11 +1,18 @@
-import { duplexPair } from '@rystra/bytes'
-import { type ProxySpec, RystraError, toRystraError } from '@rystra/model'
-import type { OpenedStream, OpenStreamOptions, ProxyKind, Visiting, VisitHost } from '@rystra/plugin'
-import { Backoff } from '@rystra/session'
+import { rawOf } from '@rystra/bytes'
+import {
+  type Logger,
+  type ProxySpec,
+  RystraError,
+  type SessionInfo,
+  type StreamInfo,
+  toRystraError,
+  type VisitorInfo
+} from '@rystra/model'
+import type { Details, ProxyKind, Visiting, VisitHost } from '@rystra/plugin'
+import { Backoff, type OpenOptions, StreamLifecycle } from '@rystra/session'
 import type { ClientSession } from './client-session.js'
 import type { VisitingHere } from './events.js'
 import type { ClientState } from './state.js'
-import { relayVisit, type VisitFlow, type VisitOptions } from './visit-stream.js'
 
 interface Entry {
   readonly spec: ProxySpec
@@ -156,11 +163,18 @@ export class Visitors {
       },
       up: (ms) => this.#up(entry, ms),
       relay: (visitor, of, from, details) => {
-        relayVisit(visitor, { name: spec.name, kind: spec.kind, of, from, details, log }, this.#session, this.#state)
+        const raw = rawOf(visitor)
+        const visit = { spec, of, from, details, log }
+        this.#openVisit(visit).then(
+          (stream) => stream.join(raw),
+          () => raw.reset()
+        )
       },
-      openStream: (of, from, options = {}) => {
-        const { details } = options
-        return this.#openStream({ name: spec.name, kind: spec.kind, of, from, details, log }, options)
+      openStream: async (of, from, options = {}) => {
+        const { details, signal, datagrams } = options
+        const visit = { spec, of, from, details, log }
+        const { stream, session } = this.#streamFor(visit)
+        return stream.openDuplex(() => this.#carry(stream, session, visit, { signal, datagrams }), signal)
       }
     }
     entry.kind = kind
@@ -209,32 +223,59 @@ export class Visitors {
     })
   }
 
-  #openStream(visit: VisitOptions, { signal, datagrams = false }: OpenStreamOptions): Promise<OpenedStream> {
-    const [near, far] = duplexPair()
-    const session = this.#session
-    let flow: VisitFlow | undefined
-    const openFlow = (): VisitFlow | undefined => {
-      flow = session?.openFlow()
-      return flow
-    }
-    const giveUp = (): void => void far.destroy()
-    const over = (): void => signal?.removeEventListener('abort', giveUp)
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) giveUp()
-      else signal?.addEventListener('abort', giveUp, { once: true })
-      const options: VisitOptions = {
-        ...visit,
-        flow: datagrams ? openFlow : undefined,
-        reached: (stream, flows) => {
-          over()
-          resolve({ stream: near, info: stream, ...(flows && flow !== undefined ? { datagrams: flow.datagrams } : {}) })
-        },
-        failed: (error) => {
-          over()
-          reject(error)
-        }
-      }
-      relayVisit(far, options, session, this.#state)
-    })
+  async #openVisit(visit: Visit): Promise<StreamLifecycle> {
+    const { stream, session } = this.#streamFor(visit)
+    await this.#carry(stream, session, visit, {})
+    return stream
   }
+
+  #carry(stream: StreamLifecycle, session: ClientSession, visit: Visit, options: OpenOptions): Promise<boolean> {
+    const { id, visitor } = stream.info
+    const head = { id, proxy: visit.of, kind: visit.spec.kind, visitor, details: visit.details }
+    return stream.open(() =>
+      session.open(head, { ...options, datagrams: options.datagrams === true && !stream.filtered })
+    )
+  }
+
+  /** Throws `session.lost` when there is no session. */
+  #streamFor(visit: Visit): { readonly stream: StreamLifecycle; readonly session: ClientSession } {
+    const { spec, of, from, log } = visit
+    const { clock, events, kernel } = this.#state
+    const session = this.#session
+    const refused = (error: RystraError, more: { session?: SessionInfo; stream?: StreamInfo }): void => {
+      log.warn({ err: error, of }, 'a visit was refused')
+      this.#state.refused({ what: 'stream', name: spec.name, error }, { who: `${from.host}:${from.port}`, ...more })
+    }
+    if (session === undefined) {
+      const error = new RystraError('session.lost', { side: 'client', detail: 'there is no session now' })
+      refused(error, {})
+      throw error
+    }
+    const info: StreamInfo = {
+      id: this.#state.nextStreamId(),
+      proxy: { name: of, kind: spec.kind },
+      visitor: from,
+      session: session.info,
+      side: 'client'
+    }
+    const stream = new StreamLifecycle(info, 'toService', {
+      generation: kernel.current,
+      clock,
+      tables: [session.streams],
+      refused: (error) => refused(error, { session: session.info, stream: info }),
+      closed: (context) => events.emit('streamClose', context)
+    })
+    events.emit('streamOpen', info)
+    return { stream, session }
+  }
+}
+
+/** One visit to a proxy of another client. */
+interface Visit {
+  readonly spec: ProxySpec
+  /** The name under which the proxy accepts visits. */
+  readonly of: string
+  readonly from: VisitorInfo
+  readonly details: Details | undefined
+  readonly log: Logger
 }

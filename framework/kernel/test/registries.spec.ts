@@ -67,7 +67,7 @@ describe('registries', () => {
       registries.muxers.add({ name: 'm', wrap: () => ({}) as never })
       registries.proxies.add(kind('k'))
       registries.authenticators.add({ method: 'a' })
-      registries.relays.add({ name: 'r', accepts: () => false, join: () => Promise.reject(new Error('x')) })
+      registries.relays.add({ name: 'r', accepts: () => false, join: () => undefined })
       registries.discoveries.add({ name: 'd' })
     })
     const { kernel } = await provisioned([all()])

@@ -63,7 +63,7 @@ export interface OpenStreamOptions {
    */
   readonly carrier?: boolean
   /** Milliseconds to wait for the service. @default 30000 */
-  readonly patience?: number
+  readonly timeout?: number
 }
 
 /** A visitor that was let in without a stream of its own: one of many that share a stream, as those of UDP do. */

@@ -1,21 +1,14 @@
-import type { Duplex } from 'node:stream'
-
-/** What went through a relay. */
-export interface RelayResult {
-  readonly bytesToService: number
-  readonly bytesToVisitor: number
-  /** Absent when both ends closed cleanly. */
-  readonly error?: Error
-}
+import type { Pump, PumpDone, RawStream } from '@rystra/bytes'
 
 /** Another way to join two streams, asked before the built-in one. `registries.relays` */
 export interface Relay {
   readonly name: string
-  /** Whether it can join these two. Not asked for streams that a tap, a transform, a pacer or an idle time-out concerns. */
-  accepts(visitorSide: Duplex, serviceSide: Duplex): boolean
+  /** Whether it may be able to join these two. Streams that a hook, a pace or a tap concerns have no `detach`. */
+  accepts(visitor: RawStream, service: RawStream): boolean
   /**
-   * Joins them until both are done. Half-close and resets travel both ways. The data stream among them is a plain
-   * `Duplex` over the one that {@link Relay.accepts} saw, since its head was read.
+   * Joins them until both are closed, and calls `done` once then. Half-close and resets travel both ways. The service was
+   * reached, and nothing of either stream was read. `undefined`: it cannot after all, and has touched neither; then the
+   * built-in pump joins them.
    */
-  join(visitorSide: Duplex, serviceSide: Duplex, signal: AbortSignal): Promise<RelayResult>
+  join(visitor: RawStream, service: RawStream, done: PumpDone): Pump | undefined
 }

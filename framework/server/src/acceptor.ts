@@ -151,10 +151,14 @@ export class Acceptor {
       heartbeat: config.heartbeat.interval,
       limits: { proxies: config.limits.proxiesPerSession, streams: config.limits.streamsPerSession }
     })
-    const session = new ServerSession(info, secret, generation, this.#state, (links, log) =>
-      link.kind === 'bytes'
-        ? generation.registries.muxers.get(muxer).wrap(link, 'server', { log, links })
-        : withControl(link, stream)
+    const session = new ServerSession(
+      info,
+      secret,
+      generation,
+      this.#state,
+      (links, log) =>
+        link.kind === 'bytes' ? generation.registries.muxers.get(muxer).wrap(link, 'server', { log, links }) : link,
+      link.kind === 'bytes' ? undefined : stream
     )
     this.#replace(key, session)
     sessions.set(info.id, session)
@@ -192,7 +196,3 @@ const firstStream = (link: StreamLink, signal: AbortSignal): Promise<Duplex> =>
     link.onClose = (error) => fail(error ?? new RystraError('session.lost'))
     signal.addEventListener('abort', () => fail(signal.reason as Error), { once: true })
   })
-
-/** A link whose first stream, the one that authenticated it, goes on as its control stream. */
-const withControl = (link: StreamLink, control: Duplex): StreamLink =>
-  Object.defineProperty(link, 'control', { value: control })

@@ -1,6 +1,6 @@
 import { RystraError, type StreamInfo, toRystraError, type VisitorInfo } from '@rystra/model'
 import type { Admission } from '@rystra/plugin'
-import { refusedBy, StreamRun } from '@rystra/session'
+import { refusedBy, StreamLifecycle } from '@rystra/session'
 import type { ServerProxy } from './proxy.js'
 import type { ServerState } from './state.js'
 
@@ -10,42 +10,42 @@ export const admitVisitor = (
   proxy: ServerProxy,
   state: ServerState
 ): Admission | Promise<Admission> => {
-  const { owner } = proxy
-  const info: StreamInfo = {
-    id: owner.nextStreamId(),
-    proxy: proxy.spec,
-    visitor,
-    session: owner.info,
-    side: 'server'
-  }
-  const run = new StreamRun(info, state.kernel.current, state.clock, (context) => {
-    proxy.streams -= 1
-    state.events.emit('streamClose', context)
+  const { full } = proxy
+  const info: StreamInfo = proxy.infoOf(visitor)
+  const stream = new StreamLifecycle(info, 'toService', {
+    generation: state.kernel.current,
+    clock: state.clock,
+    tables: proxy.tables,
+    closed: (context) => state.events.emit('streamClose', context)
   })
-  const full = proxy.full
-  proxy.streams += 1
   state.events.emit('streamOpen', info)
 
   const refused = (cause: unknown): RystraError => {
     const error = toRystraError(cause, 'stream.reset')
-    run.refuse(error)
-    // Datagrams come faster than connections: lines of the log are left to whoever counts them.
+    stream.refuse(error)
+    // Datagrams come faster than connections: lines of the log are left to those who count them.
     proxy.log.debug({ visitor: visitor.host, err: error }, 'a visitor was refused')
-    state.refused({ what: 'stream', error, who: `${visitor.host}:${visitor.port}`, session: owner.info, stream: info })
+    state.refused({
+      what: 'stream',
+      error,
+      who: `${visitor.host}:${visitor.port}`,
+      session: info.session,
+      stream: info
+    })
     return error
   }
   const admission = (): Admission => {
     try {
-      proxy.mustLive()
+      proxy.throwIfClosed()
       if (full) throw new RystraError('stream.limit', { side: 'server', detail: `proxy ${proxy.spec.name}` })
       const pacer = proxy.newPacer()
-      if (pacer !== undefined) run.pace(pacer)
+      if (pacer !== undefined) stream.pace(pacer)
       return {
         info,
-        ...run.byDatagram(),
+        ...stream.byDatagram(),
         close: (bytesToService, bytesToVisitor, error) => {
           const reason = error === undefined ? 'end' : error.code.startsWith('hook.') ? 'error' : 'reset'
-          run.close(reason, bytesToService, bytesToVisitor, error)
+          stream.report(reason, bytesToService, bytesToVisitor, error)
         }
       }
     } catch (error) {
@@ -53,7 +53,7 @@ export const admitVisitor = (
     }
   }
 
-  const asked = run.admit()
+  const asked = stream.admit()
   if (asked === undefined) return admission()
   return asked.then(
     (denied) => {

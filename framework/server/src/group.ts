@@ -47,15 +47,15 @@ export const pickMember = <Member extends Choice>(
   const [only] = members
   // One that is full tells its visitors so itself.
   if (members.length === 1) return only?.proxy.healthy === true && tried?.has(only.value) !== true ? only : undefined
-  const able = members.filter(({ proxy, value }) => proxy.able && tried?.has(value) !== true)
-  const well = able.filter(({ proxy }) => !proxy.ailing)
+  const able = members.filter(({ proxy, value }) => proxy.available && tried?.has(value) !== true)
+  const well = able.filter(({ proxy }) => !proxy.recentlyFailed)
   const best = well.length === 0 ? able : well
   if (best.length === 0) return undefined
   if (policy === 'round-robin') return best[turn % best.length]
   if (policy === 'random') return best[Math.floor(Math.random() * best.length)]
   const weight = ({ proxy }: Member): number =>
     policy === 'least-connections'
-      ? -proxy.streams
+      ? -proxy.streams.open.size
       : hash(`${visitor.host} ${proxy.session.client.id} ${proxy.spec.name}`)
   return best.reduce((found, member) => (weight(member) > weight(found) ? member : found))
 }

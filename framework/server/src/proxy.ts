@@ -1,11 +1,10 @@
-import { duplexPair, rawOf } from '@rystra/bytes'
+import { type RawStream, rawOf } from '@rystra/bytes'
 import type { Address, ErrorCode, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
 import { RystraError } from '@rystra/model'
 import type { ResolvedServer } from '@rystra/config'
 import type {
   Admission,
   Claim,
-  DatagramFlow,
   Details,
   OpenedStream,
   OpenStreamOptions,
@@ -20,23 +19,23 @@ import type {
 } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
+import { type OpenOptions, StreamLifecycle, StreamTable } from '@rystra/session'
 import { admitVisitor } from './admission.js'
 import { FairPace } from './fair-pace.js'
-import type { NumberedFlow } from './flows.js'
 import { type Group, groupOf } from './group.js'
+import { watchIdle } from './idle.js'
 import { PublishPorts } from './publish-ports.js'
 import type { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
-import { relayVisitor } from './visitor.js'
 
 /** Milliseconds a member of a group has to reach its service: then another is asked, and the visitor has lost little. */
-export const MEMBER_PATIENCE = 5000
+export const MEMBER_TIMEOUT_MS = 5000
 
 /** Milliseconds for which a member that could not serve comes last. */
-const AILING = 5000
+const RECENTLY_FAILED_MS = 5000
 
 /** Errors that are the member's own, and not the visitor's. */
-const ailments: ReadonlySet<string> = new Set<ErrorCode>([
+const memberErrors: ReadonlySet<string> = new Set<ErrorCode>([
   'mux.closed',
   'session.lost',
   'session.timeout',
@@ -48,6 +47,13 @@ const ailments: ReadonlySet<string> = new Set<ErrorCode>([
 /** Who asks to visit a proxy, and what comes of it. */
 export type Admit = (visit: Visit) => Details | Promise<Details>
 
+/** How a stream of a proxy is opened. */
+interface ProxyStreamOptions extends OpenOptions {
+  readonly details?: Details | undefined
+  /** See `OpenStreamOptions.carrier`. */
+  readonly carrier?: boolean | undefined
+}
+
 /** The key under which a proxy accepts visits. */
 export const visitKey = (kind: string, name: string): string => `visit ${kind} ${name}`
 
@@ -58,11 +64,10 @@ export class ServerProxy implements PublishHost {
   readonly owner: ServerSession
   readonly group: Group | undefined
   address = ''
-  /** Streams that are open or being opened. */
-  streams = 0
+  readonly streams = new StreamTable()
   /** As the health checks of its client say; until they have said something, it is not. */
   healthy: boolean
-  #ailingUntil = 0
+  #failedUntil = 0
   readonly #state: ServerState
   readonly #kind: ProxyKind
   readonly #gone = new AbortController()
@@ -106,23 +111,23 @@ export class ServerProxy implements PublishHost {
 
   /** Whether it may have as many streams as there are, and no more. */
   get full(): boolean {
-    return this.streams >= this.#maxConnections
+    return this.streams.open.size >= this.#maxConnections
   }
 
   /** Whether a group may choose it. */
-  get able(): boolean {
+  get available(): boolean {
     return this.healthy && !this.full && !this.signal.aborted
   }
 
   /** Whether a stream of it failed a moment ago, so that others of its group should be asked first. */
-  get ailing(): boolean {
-    return this.#state.clock.now() < this.#ailingUntil
+  get recentlyFailed(): boolean {
+    return this.#state.clock.now() < this.#failedUntil
   }
 
   /** What came of opening a stream. */
   opened(error?: RystraError): void {
-    if (error === undefined) this.#ailingUntil = 0
-    else if (ailments.has(error.code)) this.#ailingUntil = this.#state.clock.now() + AILING
+    if (error === undefined) this.#failedUntil = 0
+    else if (memberErrors.has(error.code)) this.#failedUntil = this.#state.clock.now() + RECENTLY_FAILED_MS
     if (error?.code === 'stream.timeout') void this.#ask()
   }
 
@@ -138,7 +143,7 @@ export class ServerProxy implements PublishHost {
   }
 
   /** Throws when it was taken back: what is being made for it would be nobody's. */
-  mustLive(): void {
+  throwIfClosed(): void {
     if (this.signal.aborted) throw this.signal.reason
   }
 
@@ -158,7 +163,7 @@ export class ServerProxy implements PublishHost {
       if (this.signal.aborted) {
         // Taken back meanwhile: `close` has been, and did not know of it.
         await this.#closeKind()
-        this.mustLive()
+        this.throwIfClosed()
       }
       this.address = this.#published.address
     } catch (error) {
@@ -183,7 +188,7 @@ export class ServerProxy implements PublishHost {
     const held = await claims.take(key, { proxy: this, value }, { code: 'proxy.claimed', what: shown })
     if (this.signal.aborted) {
       await claims.drop(key, this)
-      this.mustLive()
+      this.throwIfClosed()
     }
     this.#claims.push(key)
     return held
@@ -193,40 +198,91 @@ export class ServerProxy implements PublishHost {
     await this.claim(visitKey(this.spec.kind, name), { proxy: this, admit }, name)
   }
 
-  relay(visitor: Duplex, info: VisitorInfo, elsewhere = this.#state.elsewhere.get(visitor)): void {
-    if (elsewhere === undefined) relayVisitor(visitor, info, this, this.#state)
-    else {
-      const refused = ({ code }: RystraError): void => {
-        if (code === 'stream.refused' || !elsewhere()) rawOf(visitor).reset()
-      }
-      relayVisitor(visitor, info, this, this.#state, { refused, patience: MEMBER_PATIENCE })
+  /** A stream of this proxy as it is known to hooks. */
+  infoOf(visitor: VisitorInfo, details?: Details): StreamInfo {
+    return {
+      id: this.#state.nextStreamId(),
+      proxy: this.spec,
+      visitor,
+      session: this.session,
+      side: 'server',
+      ...(details === undefined ? {} : { details })
     }
   }
 
-  openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
-    const { signal, details, datagrams = false, carrier = false, patience } = options
-    const [near, far] = duplexPair()
-    let flow: NumberedFlow | undefined
-    const openFlow = (): NumberedFlow | undefined => {
-      flow = this.owner.flows.open()
-      return flow
-    }
-    const giveUp = (): void => void far.destroy()
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) giveUp()
-      else signal?.addEventListener('abort', giveUp, { once: true })
-      relayVisitor(far, info, this, this.#state, {
-        carrier,
-        ...(patience === undefined ? {} : { patience }),
-        ...(details === undefined ? {} : { details }),
-        ...(datagrams ? { flow: openFlow } : {}),
-        reached: (error, stream, bound, flows) => {
-          signal?.removeEventListener('abort', giveUp)
-          if (error === undefined) resolve(opened(near, stream, flows ? flow?.datagrams : undefined, bound))
-          else reject(error)
-        }
-      })
+  /** Where streams of visitors are listed. */
+  get tables(): readonly StreamTable[] {
+    return [this.owner.streams, this.streams]
+  }
+
+  /** A stream that is not open yet; see {@link open}. */
+  #streamFor(visitor: VisitorInfo, { details, carrier = false }: ProxyStreamOptions): StreamLifecycle {
+    const { clock, events, kernel, refused } = this.#state
+    const info = this.infoOf(visitor, details)
+    let cancelIdle: (() => void) | undefined
+    const stream = new StreamLifecycle(info, 'toService', {
+      generation: kernel.current,
+      clock,
+      tables: carrier ? [] : this.tables,
+      hooked: !carrier,
+      ready: () => this.opened(),
+      refused: (error) => {
+        this.opened(error)
+        this.log.info({ visitor: visitor.host, err: error }, 'a stream was refused')
+        refused({ what: 'stream', error, who: `${visitor.host}:${visitor.port}`, session: info.session, stream: info })
+      },
+      closed: (context) => {
+        cancelIdle?.()
+        if (!carrier) events.emit('streamClose', context)
+      }
     })
+    if (carrier) return stream
+    events.emit('streamOpen', info)
+    if (this.idleTimeout !== undefined) cancelIdle = watchIdle(stream, this.idleTimeout, clock)
+    return stream
+  }
+
+  /** Opens a stream for a visitor: hooks, limits, header. Rejects with what refuses it, which everybody was told then. */
+  async open(visitor: VisitorInfo, options: ProxyStreamOptions = {}): Promise<StreamLifecycle> {
+    const { full } = this
+    const stream = this.#streamFor(visitor, options)
+    await this.#open(stream, full, options)
+    return stream
+  }
+
+  /** Whether hooks had a say is the answer. */
+  #open(stream: StreamLifecycle, full: boolean, options: ProxyStreamOptions): Promise<boolean> {
+    const { carrier = false, datagrams = false, signal, timeout } = options
+    const { id, visitor, details } = stream.info
+    return stream.open(() => {
+      if (!carrier) {
+        if (full) throw new RystraError('stream.limit', { side: 'server', detail: `proxy ${this.spec.name}` })
+        const pacer = this.newPacer()
+        if (pacer !== undefined) stream.pace(pacer)
+      }
+      const head = { id, proxy: this.spec.name, visitor, details }
+      return this.owner.open(head, { datagrams: datagrams && !stream.filtered, signal, timeout })
+    }, this.#state.config.limits.streamsPerSession)
+  }
+
+  relay(visitor: Duplex, info: VisitorInfo, failover = this.#state.failover.get(visitor)): void {
+    const raw = rawOf(visitor)
+    this.#relay(raw, info, failover !== undefined).catch((error: RystraError) => {
+      if (failover === undefined || error.code === 'stream.refused' || !failover()) raw.reset()
+    })
+  }
+
+  /** The visitor's bytes do not wait for the service, unless another member may have to serve them. */
+  async #relay(visitor: RawStream, info: VisitorInfo, waits: boolean): Promise<void> {
+    const stream = await this.open(info, waits ? { timeout: MEMBER_TIMEOUT_MS } : {})
+    if (waits) await stream.readyFor(visitor)
+    stream.join(visitor)
+  }
+
+  openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
+    const { full } = this
+    const stream = this.#streamFor(info, options)
+    return stream.openDuplex(() => this.#open(stream, full, options), options.signal)
   }
 
   admit(info: VisitorInfo): Admission | Promise<Admission> {
@@ -255,6 +311,3 @@ export class ServerProxy implements PublishHost {
     }
   }
 }
-
-const opened = (stream: Duplex, info: StreamInfo, datagrams: DatagramFlow | undefined, bound: boolean): OpenedStream =>
-  datagrams === undefined ? { stream, info, bound } : { stream, info, bound, datagrams }

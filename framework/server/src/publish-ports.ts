@@ -146,11 +146,11 @@ export class PublishPorts {
     )
     this.#keys.push(key)
     try {
-      this.#proxy.mustLive()
+      this.#proxy.throwIfClosed()
       // Who joined a group while its first member binds waits for it.
       held.shared ??= shareLater(protocol === 'tcp' ? this.#bindTcp(address, held) : bindUdpPort(address))
       const shared = await (held.shared as Later).bound
-      this.#proxy.mustLive()
+      this.#proxy.throwIfClosed()
       this.#addresses.push(shared.address)
       return shared
     } catch (error) {
@@ -165,7 +165,7 @@ export class PublishPorts {
       const onVisitor = held.pick(info)
       if (onVisitor === undefined) this.#nobody(visitor, info, held)
       else {
-        if (held.size > 1) this.#state.elsewhere.set(visitor, elsewhere(visitor, info, held, onVisitor))
+        if (held.size > 1) this.#state.failover.set(visitor, failover(visitor, info, held, onVisitor))
         onVisitor(visitor)
       }
     })
@@ -186,7 +186,7 @@ export class PublishPorts {
 }
 
 /** Gives a visitor to another member that has not been tried; says whether there was one. */
-const elsewhere = (visitor: Socket, info: VisitorInfo, held: Held<OnVisitor>, first: OnVisitor): (() => boolean) => {
+const failover = (visitor: Socket, info: VisitorInfo, held: Held<OnVisitor>, first: OnVisitor): (() => boolean) => {
   const tried = new Set([first])
   return () => {
     const next = visitor.destroyed ? undefined : held.pick(info, tried)

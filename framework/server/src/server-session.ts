@@ -9,8 +9,16 @@ import type {
   UnregisterProxyContext
 } from '@rystra/plugin'
 import { type DataHello, errorField, type Message, ReplayWindow, verifyDataLink } from '@rystra/protocol'
-import { Session } from '@rystra/session'
-import { Flows } from './flows.js'
+import {
+  type DatagramFlows,
+  type OpenOptions,
+  type OutgoingStream,
+  Session,
+  type StreamHead,
+  type StreamOwner,
+  StreamTable
+} from '@rystra/session'
+import type { Duplex } from 'node:stream'
 import { lastPortKey } from './last-ports.js'
 import { Notices } from './notices.js'
 import { ServerProxy } from './proxy.js'
@@ -25,29 +33,25 @@ const QUEUE_LIMIT = 4096
 const QUEUE_BYTES = 2 * 1024 * 1024
 
 /** One session, as the server sees it: its proxies, and what its client asks for. */
-export class ServerSession {
+export class ServerSession implements StreamOwner {
   readonly info: SessionInfo
   readonly log: Logger
   readonly proxies = new Map<string, ServerProxy>()
   readonly #state: ServerState
   readonly #session: Session
   readonly #secret: Uint8Array
-  readonly #links: DataLinks
   readonly #replays = new ReplayWindow()
   readonly #release: () => void
   readonly #cancelStart: () => void
-  /** Visitors about whom hooks are asked. */
-  asking = 0
+  readonly streams = new StreamTable()
   /** Streams that are asked for and not open yet. */
-  opening = 0
+  #opening = 0
   /** Resolves when it is over. */
   readonly over: Promise<void>
   #tellOver!: () => void
   #queue: Promise<void> = Promise.resolve()
   #queued = 0
   #queuedBytes = 0
-  #streams = 0
-  readonly flows: Flows
   readonly #notices: Notices
   #over = false
 
@@ -56,7 +60,8 @@ export class ServerSession {
     secret: Uint8Array,
     generation: GenerationRef,
     state: ServerState,
-    makeLink: (links: DataLinks, log: Logger) => StreamLink
+    wrap: (links: DataLinks, log: Logger) => StreamLink,
+    control?: Duplex
   ) {
     this.info = info
     this.#secret = secret
@@ -68,18 +73,12 @@ export class ServerSession {
     this.over = new Promise((resolve) => {
       this.#tellOver = resolve
     })
-    this.#links = {
-      dial: () => Promise.reject(new RystraError('internal', { detail: 'a server does not dial' })),
-      onLink: undefined,
-      request: (count) => this.#session.send({ type: 'RequestLinks', count }),
-      onRequest: undefined
-    }
     this.#session = new Session(
       {
         side: 'server',
         info,
-        link: makeLink(this.#links, this.log),
-        links: this.#links,
+        wrap: (links) => wrap(links, this.log),
+        control,
         heartbeat: state.config.heartbeat,
         clock: state.clock,
         log: this.log
@@ -93,7 +92,6 @@ export class ServerSession {
         onClose: (error) => this.#closed(error)
       }
     )
-    this.flows = new Flows(this.#session)
     this.reviewVisits(generation.registries)
     // A client that authenticates and then says nothing.
     this.#cancelStart = state.clock.after(state.config.handshakeTimeout, () => {
@@ -114,9 +112,33 @@ export class ServerSession {
     return this.#session.rtt
   }
 
-  nextStreamId(): string {
-    this.#streams += 1
-    return this.#streams.toString(36)
+  /** Flows of datagrams that its client numbered. */
+  get flows(): DatagramFlows | undefined {
+    return this.#session.flows
+  }
+
+  async open({ id, proxy, visitor, details }: StreamHead, options?: OpenOptions): Promise<OutgoingStream> {
+    if (this.link.streams + this.#opening >= this.#state.config.limits.streamsPerSession) {
+      throw new RystraError('stream.limit', { side: 'server', detail: `client ${this.info.client.id}` })
+    }
+    const { host, port, to } = visitor
+    this.#opening += 1
+    try {
+      return await this.#session.open(
+        (flow) => ({
+          type: 'OpenStream',
+          id,
+          proxy,
+          visitor: [host, port],
+          to: [to.host, to.port],
+          ...(flow === undefined ? {} : { flow }),
+          ...(details === undefined ? {} : { details })
+        }),
+        options
+      )
+    } finally {
+      this.#opening -= 1
+    }
   }
 
   /** See `PublishHost.tell`. */
@@ -132,10 +154,7 @@ export class ServerSession {
   addLink(link: ByteLink, hello: DataHello, take: () => void): boolean {
     if (this.#over || !verifyDataLink(this.#secret, hello) || !this.#replays.accept(hello.counter)) return false
     take()
-    if (this.#links.onLink === undefined) {
-      link.duplex.on('error', () => {})
-      link.duplex.destroy()
-    } else this.#links.onLink(link, hello.opens === true)
+    this.#session.links.arrived(link, hello.opens === true)
     return true
   }
 

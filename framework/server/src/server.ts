@@ -51,6 +51,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.kernel = kernel
     this.#options = options
     const patience = (): number => this.#state.config.takeoverTimeout
+    let streams = 0
     this.#state = {
       config,
       kernel,
@@ -65,7 +66,11 @@ export class Server extends EventEmitter<ServerEvents> {
       accepted: ports.accepted,
       claims: new Claims(patience),
       lastPorts: new LastPorts(),
-      elsewhere: new WeakMap()
+      failover: new WeakMap(),
+      nextStreamId: () => {
+        streams += 1
+        return streams.toString(36)
+      }
     }
     this.#acceptor = new Acceptor(this.#state, ports)
   }

@@ -20,6 +20,8 @@ export interface ServerState {
   readonly events: EventEmitter<ServerEvents>
   /** Tells hooks and listeners. */
   readonly refused: (refused: Refused) => void
+  /** Unique within this server. */
+  readonly nextStreamId: () => string
   /** By session id. */
   readonly sessions: Map<string, ServerSession>
   /** Who holds which port, host or name. */
@@ -29,5 +31,5 @@ export interface ServerState {
   /** Ports that the server chose, by identity, client and proxy. */
   readonly lastPorts: LastPorts
   /** Visitors of groups: gives one to another member, if there is one, and says whether. */
-  readonly elsewhere: WeakMap<Duplex, () => boolean>
+  readonly failover: WeakMap<Duplex, () => boolean>
 }

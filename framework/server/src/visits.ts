@@ -1,12 +1,12 @@
-import { rawOf } from '@rystra/bytes'
+import { type RawStream, rawOf } from '@rystra/bytes'
 import { type ErrorCode, RystraError, type VisitorInfo, toRystraError } from '@rystra/model'
 import { encode, streamReadyFrame, type Visit as VisitMessage } from '@rystra/protocol'
+import type { Details } from '@rystra/plugin'
 import { readMessage, refuseStream } from '@rystra/session'
 import type { Duplex } from 'node:stream'
-import { type Admit, MEMBER_PATIENCE, type ServerProxy, visitKey } from './proxy.js'
+import { type Admit, MEMBER_TIMEOUT_MS, type ServerProxy, visitKey } from './proxy.js'
 import type { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
-import { relayVisitor } from './visitor.js'
 
 /** Milliseconds for the head of a stream: the client sends it with the first packet. */
 const HEAD_TIMEOUT = 10_000
@@ -21,6 +21,15 @@ const readyWithFlow = Buffer.from(encode({ type: 'StreamReady', flow: true }))
 interface Visitable {
   readonly proxy: ServerProxy
   readonly admit: Admit
+}
+
+/** How a visit is relayed. */
+interface To {
+  readonly details: Details
+  /** The number of the flow of datagrams that the visiting client has beside the stream. */
+  readonly flow: number | undefined
+  /** Whether another member could serve it. */
+  readonly several: boolean
 }
 
 /** What is about the visitor: another member would not be asked anything else. */
@@ -98,21 +107,13 @@ export class Visits {
       const told = await found.admit({ session, visitor: from, details })
       if (gone) return
       raw.onClose = undefined
-      relayVisitor(stream, from, found.proxy, this.#state, {
-        details: told,
-        ...(flow === undefined ? {} : { flow: (run) => this.#session.flows.join(flow, found.proxy.owner.flows, run) }),
-        ...((held?.size ?? 0) > 1 ? { patience: MEMBER_PATIENCE } : {}),
-        reached: (error, _stream, _bound, flows) => {
-          if (error !== undefined) return
-          const head = flows ? readyWithFlow : ready
-          raw.write(head, 0, head.length, false)
-        },
-        refused: (error) => {
+      await this.#relay(raw, from, found.proxy, { details: told, flow, several: (held?.size ?? 0) > 1 }).catch(
+        (error: RystraError) => {
           const last = decided.has(error.code) || held?.pick(from, tried) === undefined
           if (last || raw.closed) refuse(error)
           else ask().catch(failed)
         }
-      })
+      )
     }
     const failed = (cause: unknown): void => {
       const error = toRystraError(cause, 'internal', { side: 'server' })
@@ -121,5 +122,26 @@ export class Visits {
       if (!raw.closed) refuse(error)
     }
     await ask().catch(failed)
+  }
+
+  /** Rejects with what refuses the visit; nothing was taken from the stream then. */
+  async #relay(raw: RawStream, from: VisitorInfo, proxy: ServerProxy, { details, flow, several }: To): Promise<void> {
+    const stream = await proxy.open(from, {
+      details,
+      datagrams: flow !== undefined,
+      ...(several ? { timeout: MEMBER_TIMEOUT_MS } : {})
+    })
+    const here = flow === undefined ? undefined : this.#session.flows?.open(flow)
+    const close = (): void => here?.close()
+    try {
+      if (here !== undefined) stream.passDatagrams(here)
+      await stream.readyFor(raw)
+    } catch (error) {
+      close()
+      throw error
+    }
+    const head = here !== undefined && stream.datagrams !== undefined ? readyWithFlow : ready
+    raw.write(head, 0, head.length, false)
+    stream.join(raw, close)
   }
 }

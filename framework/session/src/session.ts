@@ -1,17 +1,24 @@
 import { type Logger, RystraError, type SessionInfo, type Side } from '@rystra/model'
 import type { Clock, DataLinks, StreamLink } from '@rystra/plugin'
-import { errorField, errorFrom, MAX_MILLISECONDS, type Message } from '@rystra/protocol'
+import { encode, errorField, errorFrom, MAX_MILLISECONDS, type Message } from '@rystra/protocol'
+import { rawOf } from '@rystra/bytes'
 import type { Duplex } from 'node:stream'
-import { DatagramFlows } from './datagram-flows.js'
+import { type CountedFlow, DatagramFlows } from './datagram-flows.js'
+import { type DialDataLink, SessionLinks } from './session-links.js'
 import { FrameChannel } from './frame-channel.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
+import { OutgoingStream, type OpenOptions } from './outgoing-stream.js'
 
 /** What a session is made of. */
 export interface SessionOptions {
   readonly side: Side
   readonly info: SessionInfo
-  readonly link: StreamLink
-  readonly links: DataLinks
+  /** Makes streams of the authenticated link. */
+  readonly wrap: (links: DataLinks) => StreamLink
+  /** The stream that authenticated a link which carries streams by itself: it goes on as the control stream. */
+  readonly control?: Duplex | undefined
+  /** Client: dials a further link of this session. */
+  readonly dial?: DialDataLink | undefined
   readonly heartbeat: HeartbeatOptions
   readonly clock: Clock
   readonly log: Logger
@@ -33,6 +40,8 @@ export interface SessionEvents {
 export class Session {
   readonly info: SessionInfo
   readonly link: StreamLink
+  /** Further links, for the muxer. */
+  readonly links: SessionLinks
   readonly #options: SessionOptions
   readonly #events: SessionEvents
   readonly #heartbeat: Heartbeat
@@ -43,10 +52,14 @@ export class Session {
   #closed = false
   #goingAway = false
   #error: RystraError | undefined
+  #lastFlow: number
 
   constructor(options: SessionOptions, events: SessionEvents) {
     this.info = options.info
-    this.link = options.link
+    this.links = new SessionLinks(options.dial, (count) => this.send({ type: 'RequestLinks', count }))
+    this.link = options.wrap(this.links)
+    // Even numbers are the server's.
+    this.#lastFlow = options.side === 'server' ? 0 : 1
     this.#options = options
     this.#events = events
     this.#accepts = events.onStream !== undefined
@@ -60,7 +73,8 @@ export class Session {
     this.link.onStream = (stream) => this.#stream(stream)
     this.link.onClose = (error) =>
       this.#over(error === undefined ? undefined : new RystraError('session.lost', { cause: error }))
-    if (this.link.control !== undefined) this.#control(this.link.control)
+    const control = options.control ?? this.link.control
+    if (control !== undefined) this.#control(control)
   }
 
   /** Round trip of the last heartbeat, in milliseconds. */
@@ -116,7 +130,7 @@ export class Session {
         this.#heartbeat.answered(message.time)
         break
       case 'RequestLinks':
-        this.#options.links.onRequest?.(message.count)
+        this.links.onRequest?.(message.count)
         break
       case 'GoAway':
         this.#goingAway = true
@@ -135,6 +149,31 @@ export class Session {
     if (this.#channel === undefined) return
     // One without is refused by the link itself, which costs nothing: it makes no stream of it.
     this.link.onStream = accept ? (stream) => this.#stream(stream) : undefined
+  }
+
+  /**
+   * Opens a data stream. `head` makes the message at its beginning, with the number of the flow of datagrams beside it if
+   * there is one. Rejects with `mux.closed`, `stream.limit`, `stream.timeout`, or what encoding throws.
+   */
+  async open(head: (flow: number | undefined) => Message, options: OpenOptions = {}): Promise<OutgoingStream> {
+    const { signal, datagrams = false, timeout } = options
+    const { side, clock } = this.#options
+    const flow = datagrams ? this.#openFlow() : undefined
+    try {
+      // Before a stream is opened: what cannot be said needs none.
+      const bytes = Buffer.from(encode(head(flow?.id)))
+      const inner = rawOf(await this.link.open(signal))
+      return new OutgoingStream(inner, { side: otherSide(side), head: bytes, flow: flow?.flow, clock, timeout })
+    } catch (error) {
+      flow?.flow.close()
+      throw error
+    }
+  }
+
+  #openFlow(): { readonly id: number; readonly flow: CountedFlow } | undefined {
+    if (this.flows === undefined) return undefined
+    this.#lastFlow = (this.#lastFlow + 2) % 0x1_0000_0000
+    return { id: this.#lastFlow, flow: this.flows.open(this.#lastFlow) }
   }
 
   /** Sends a message on the control stream. */

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import type { RawReader, Verdict } from '@rystra/bytes'
 import { RystraError } from '@rystra/model'
 import { encode, errorFrame, type Message, streamReadyFrame } from '@rystra/protocol'
-import { HeadReader, readMessage, refuseStream } from '../src/index.js'
+import { OutgoingStream, readMessage, refuseStream } from '../src/index.js'
 import { FakeClock, FakeRaw, turns } from './fakes.js'
 
 const openStream: Message = {
@@ -71,16 +71,19 @@ describe('the head of a data stream', () => {
     feed(garbage, Buffer.from('GET / HTTP/1.1'))
     feed(garbage, Buffer.from('more'))
     garbage.close(new Error('gone'))
+    await turns(1)
     expect(one.errors.map((error) => (error as RystraError).code)).to.deep.equal(['protocol.unexpected'])
     const early = new FakeRaw()
     const two = outcome(early)
     feed(early, Buffer.from(encode(openStream)).subarray(0, 5))
     early.reader?.onEnd()
     early.close()
+    await turns(1)
     expect(two.errors.map((error) => (error as RystraError).code)).to.deep.equal(['stream.reset'])
     const cut = new FakeRaw()
     const three = outcome(cut)
     cut.close(new Error('read ECONNRESET'))
+    await turns(1)
     expect(three.errors.map(({ message }) => message)).to.deep.equal(['read ECONNRESET'])
     const over = new FakeRaw()
     over.close()
@@ -89,82 +92,102 @@ describe('the head of a data stream', () => {
     expect(four.errors.length).to.equal(1)
   })
 
-  it('may not be larger than a first frame', () => {
+  it('may not be larger than a first frame', async () => {
     const raw = new FakeRaw()
     const seen = outcome(raw)
     feed(raw, Buffer.from([0x20, 0, 0x10, 0x01]))
+    await turns(1)
     expect(seen.errors.map((error) => (error as RystraError).code)).to.deep.equal(['protocol.too-large'])
   })
 })
 
-describe("the client's answer at the head of a data stream", () => {
-  const read = () => {
-    const sink = new Sink()
-    const seen = { ready: 0, refused: [] as Error[] }
-    const reader = new HeadReader(sink, {
-      onReady: () => {
-        seen.ready += 1
-      },
-      onRefused: (error) => seen.refused.push(error)
+describe('a stream that this end has opened', () => {
+  const opened = () => {
+    const [raw, clock, sink] = [new FakeRaw(), new FakeClock(), new Sink()]
+    const stream = new OutgoingStream(raw, {
+      side: 'client',
+      head: Buffer.from('head'),
+      flow: undefined,
+      clock,
+      timeout: undefined
     })
-    return { sink, seen, reader }
+    const seen = { ready: 0, refused: [] as RystraError[], closed: [] as (Error | undefined)[] }
+    stream.ready().then(
+      () => void (seen.ready += 1),
+      (error: RystraError) => void seen.refused.push(error)
+    )
+    stream.onClose = (error) => seen.closed.push(error)
+    return { raw, clock, sink, stream, seen }
   }
+  const answer = Buffer.concat([streamReadyFrame, Buffer.from('hello visitor')])
 
-  it('is taken off at every split', () => {
-    const bytes = Buffer.concat([streamReadyFrame, Buffer.from('hello visitor')])
-    for (let split = 1; split < bytes.length; split += 1) {
-      const { sink, seen, reader } = read()
-      for (const part of [bytes.subarray(0, split), bytes.subarray(split)]) {
-        const lent = Buffer.from(part)
-        expect(reader.onBytes(lent, 0, lent.length, true)).to.equal(true)
-        lent.fill(0)
+  it('takes the answer off at every split, and gives the reader what is behind it', async () => {
+    for (let split = 1; split < answer.length; split += 1) {
+      for (const early of [true, false]) {
+        const { raw, sink, stream, seen } = opened()
+        if (early) stream.read(sink)
+        const behind = feed(raw, answer.subarray(0, split))
+        if (behind === false) await turns(1)
+        if (!early && behind === false) stream.read(sink)
+        feed(raw, answer.subarray(split))
+        await turns(1)
+        if (!early && behind !== false) stream.read(sink)
+        raw.reader?.onEnd()
+        expect([sink.text, sink.ends, seen.ready, seen.refused.length]).to.deep.equal(['hello visitor', 1, 1, 0])
+        expect(stream.received).to.equal('hello visitor'.length)
       }
-      reader.onEnd()
-      expect([sink.text, sink.ends, seen.ready, seen.refused.length]).to.deep.equal(['hello visitor', 1, 1, 0])
     }
   })
 
-  it('passes on a request to stop, and never that memory was kept which is not of the source', () => {
-    const bytes = Buffer.concat([streamReadyFrame, Buffer.from('x')])
-    for (const [answer, expected] of [
-      [false, false],
-      ['keep', true],
-      [true, true]
-    ] as const) {
-      const { sink, reader } = read()
-      sink.answer = answer
-      expect(reader.onBytes(bytes, 0, bytes.length, false)).to.equal(expected)
-    }
+  it('sends what is written at once, behind the head and in one write with it', () => {
+    const { raw, stream } = opened()
+    const bytes = Buffer.from('first')
+    expect(stream.write(bytes, 0, bytes.length, false)).to.equal(true)
+    expect(raw.written.map(String)).to.deep.equal(['headfirst'])
+    expect(stream.written).to.equal(5)
   })
 
-  it('refuses with the error the client sent, and lets nothing behind it through', () => {
-    const { sink, seen, reader } = read()
+  it('sends the head alone when nothing is written', async () => {
+    const { raw } = opened()
+    await turns(3)
+    expect(raw.written.map(String)).to.deep.equal(['head'])
+  })
+
+  it('is reset with the error that the other end sent, and lets nothing behind it through', async () => {
+    const { raw, sink, stream, seen } = opened()
+    stream.read(sink)
     const frame = errorFrame(new RystraError('stream.service-unreachable', { detail: 'web' }), { detail: true })
-    const bytes = Buffer.concat([frame, Buffer.from('not for the visitor')])
-    reader.onBytes(bytes, 0, bytes.length, true)
-    reader.onBytes(bytes, 0, bytes.length, true)
-    reader.onEnd()
-    expect(seen.refused.map((error) => (error as RystraError).code)).to.deep.equal(['stream.service-unreachable'])
-    expect([sink.text, sink.ends, seen.ready]).to.deep.equal(['', 0, 0])
+    feed(raw, Buffer.concat([frame, Buffer.from('not for the visitor')]))
+    await turns(1)
+    expect(seen.refused.map(({ code }) => code)).to.deep.equal(['stream.service-unreachable'])
+    expect(seen.closed).to.deep.equal(seen.refused)
+    expect([sink.text, sink.ends, seen.ready, stream.abandoned]).to.deep.equal(['', 0, 0, false])
+    expect(raw.calls).to.deep.equal(['reset'])
   })
 
-  it('refuses anything else, once', () => {
-    for (const garbage of [
-      Buffer.from('HTTP/1.1 200 OK'),
-      Buffer.from(encode(openStream)),
-      Buffer.from([0x21, 0xff, 0, 0])
-    ]) {
-      const { sink, seen, reader } = read()
-      reader.onBytes(garbage, 0, garbage.length, true)
-      reader.onBytes(garbage, 0, garbage.length, true)
-      reader.onEnd()
-      expect(seen.refused.length).to.equal(1)
-      expect(sink.text).to.equal('')
+  it('is reset by anything else, by an end and by silence, once', async () => {
+    for (const [code, happens] of [
+      ['protocol.unexpected', (raw: FakeRaw) => feed(raw, Buffer.from('HTTP/1.1 200 OK'))],
+      ['protocol.unexpected', (raw: FakeRaw) => feed(raw, Buffer.from(encode(openStream)))],
+      ['stream.reset', (raw: FakeRaw) => raw.reader?.onEnd()],
+      ['stream.reset', (raw: FakeRaw) => raw.close(new Error('read ECONNRESET'))],
+      ['stream.timeout', (_raw: FakeRaw, clock: FakeClock) => clock.pass(30_000)]
+    ] as const) {
+      const { raw, clock, seen } = opened()
+      happens(raw, clock)
+      await turns(1)
+      clock.pass(60_000)
+      expect(seen.refused.map((error) => error.code)).to.deep.equal([code])
+      expect(seen.closed.length).to.equal(1)
+      expect(clock.timers.size).to.equal(0)
     }
-    const { seen, reader } = read()
-    reader.onEnd()
-    reader.onEnd()
-    expect(seen.refused.map((error) => (error as RystraError).code)).to.deep.equal(['stream.reset'])
+  })
+
+  it('says that this end gave it up before there was an answer', async () => {
+    const { stream, seen } = opened()
+    stream.reset()
+    await turns(1)
+    expect([stream.abandoned, seen.refused.map(({ code }) => code)]).to.deep.equal([true, ['stream.reset']])
   })
 })
 

@@ -1,6 +1,5 @@
 import { expect } from 'chai'
 import { RystraError, silentLog } from '@rystra/model'
-import type { DataLinks } from '@rystra/plugin'
 import { encode, FrameDecoder, type Message } from '@rystra/protocol'
 import type { Duplex } from 'node:stream'
 import { drained, orElse, Session } from '../src/index.js'
@@ -17,14 +16,8 @@ const open = (side: 'server' | 'client' = 'server', withControl = true) => {
     closes: [] as (RystraError | undefined)[],
     requests: [] as number[]
   }
-  const links: DataLinks = {
-    dial: () => Promise.reject(new Error('no')),
-    onLink: undefined,
-    request: () => {},
-    onRequest: (count) => seen.requests.push(count)
-  }
   const session = new Session(
-    { side, info: sessionInfo, link, links, heartbeat: { interval: 1000, timeout: 3000 }, clock, log: silentLog },
+    { side, info: sessionInfo, wrap: () => link, heartbeat: { interval: 1000, timeout: 3000 }, clock, log: silentLog },
     {
       onMessage: (message) => {
         seen.messages.push(message)
@@ -35,6 +28,7 @@ const open = (side: 'server' | 'client' = 'server', withControl = true) => {
       onClose: (error) => seen.closes.push(error)
     }
   )
+  session.links.onRequest = (count) => seen.requests.push(count)
   return { session, link, clock, seen, far, near, said: saidTo(far) }
 }
 

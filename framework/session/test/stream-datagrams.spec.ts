@@ -1,13 +1,19 @@
 import { expect } from 'chai'
 import type { HookCalls, OpenStreamContext } from '@rystra/plugin'
 import { PassThrough } from 'node:stream'
-import { StreamRun } from '../src/index.js'
+import { StreamLifecycle } from '../src/index.js'
 import { FakeClock, generation, streamInfo } from './fakes.js'
 
 const begin = (calls: Partial<HookCalls>, hooked = true) => {
   const held = generation(calls, {})
   let reports = 0
-  const run = new StreamRun(streamInfo, held, new FakeClock(), () => void reports++, hooked)
+  const run = new StreamLifecycle(streamInfo, 'toService', {
+    generation: held,
+    clock: new FakeClock(),
+    tables: [],
+    hooked,
+    closed: () => void reports++
+  })
   return { run, held, reports: () => reports }
 }
 
@@ -51,7 +57,7 @@ describe('a stream whose visitor has datagrams', () => {
     const { run, held, reports } = begin({ openStream: asked, dataTap: asked }, false)
     expect(run.admit()).to.equal(undefined)
     expect(run.byDatagram()).to.deep.equal({})
-    run.close('end', 1, 2)
+    run.report('end', 1, 2)
     expect([held.closed.length, held.held, reports()]).to.deep.equal([0, 0, 1])
   })
 })

@@ -1,0 +1,22 @@
+import type { SessionInfo, VisitorInfo } from '@rystra/model'
+import type { Details } from '@rystra/plugin'
+import type { OutgoingStream, OpenOptions } from './outgoing-stream.js'
+
+/** What is said at the head of a stream. */
+export interface StreamHead {
+  /** Unique at the end that opens it. */
+  readonly id: string
+  /** Name of the proxy. */
+  readonly proxy: string
+  readonly visitor: VisitorInfo
+  readonly details?: Details | undefined
+}
+
+/** What serves a proxy: a session of this process. Between the two, so that another server or a worker can be it. */
+export interface StreamOwner {
+  readonly info: SessionInfo
+  /** Within the limits of the session. Rejects with `stream.limit`, `stream.timeout` or `mux.closed`. */
+  open(head: StreamHead, options?: OpenOptions): Promise<OutgoingStream>
+  /** Whether the client answers within `ms` milliseconds. */
+  probe(ms: number): Promise<boolean>
+}
