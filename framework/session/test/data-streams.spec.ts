@@ -113,7 +113,9 @@ describe('a stream that this end has opened', () => {
     })
     const seen = { ready: 0, refused: [] as RystraError[], closed: [] as (Error | undefined)[] }
     stream.ready().then(
-      () => void (seen.ready += 1),
+      () => {
+        seen.ready += 1
+      },
       (error: RystraError) => void seen.refused.push(error)
     )
     stream.onClose = (error) => seen.closed.push(error)
