@@ -1,4 +1,4 @@
-import { extensionKit, transportKit } from '@rystra/testkit'
+import { extensionKit, SECURE_SUBSET, transportKit } from '@rystra/testkit'
 import net from 'node:net'
 import transportWs from '../src/index.js'
 import { registered, served, trusted } from './setup.js'
@@ -21,7 +21,7 @@ transportKit(
     dial: { ...trusted, proxy: 'none' },
     stranger: ({ host, port }) => net.connect(port, host)
   },
-  { title: 'transport-ws as a transport: wss' }
+  { title: 'transport-ws as a transport: wss', only: SECURE_SUBSET }
 )
 
 extensionKit({ use: transportWs() }, { title: 'transport-ws as an extension' })

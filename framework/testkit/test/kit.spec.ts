@@ -42,6 +42,14 @@ describe('a kit', () => {
     expect(runner.tests.get('divides (skipped: it is zero)')).to.equal(undefined)
   })
 
+  it('runs only the cases that are named, and refuses a name that no case has', () => {
+    const runner = recorder()
+    const kit = defineKit('number', [named('adds'), named('divides')])
+    kit(0, { runner, only: ['divides'] })
+    expect([...runner.tests.keys()]).to.deep.equal(['divides'])
+    expect(() => kit(0, { runner: recorder(), only: ['divide'] })).to.throw(/no case "divide"/)
+  })
+
   it('refuses a skip without a reason, one of no case, and two cases of one name', () => {
     const kit = defineKit('number', [named('adds')])
     expect(() => kit(0, { runner: recorder(), skip: { adds: ' ' } })).to.throw(/skipping "adds" needs a reason/)

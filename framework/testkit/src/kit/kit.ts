@@ -22,6 +22,8 @@ export interface Runner {
 export interface KitOptions {
   /** @default the kit's name */
   readonly title?: string
+  /** Runs these cases alone, by name, for a further variant of an implementation that passes all of them. @default all */
+  readonly only?: readonly string[]
   /** Cases that the implementation need not pass, by name, each with the reason. It is shown. */
   readonly skip?: Readonly<Record<string, string>>
   /** Milliseconds that any one thing in a case may take. @default 15000 */
@@ -59,9 +61,9 @@ export const caseMaker =
     }
   })
 
-const checkSkips = (title: string, skip: Readonly<Record<string, string>>, names: ReadonlySet<string>): void => {
+const checkSkips = (title: string, skip: Readonly<Record<string, string>>, names: readonly string[]): void => {
   for (const [name, reason] of Object.entries(skip)) {
-    if (!names.has(name)) throw new TypeError(`${title}: there is no case "${name}" to skip`)
+    if (!names.includes(name)) throw new TypeError(`${title}: there is no case "${name}" to skip`)
     if (reason.trim() === '') throw new TypeError(`${title}: skipping "${name}" needs a reason`)
   }
 }
@@ -71,9 +73,21 @@ export const defineKit = <Subject>(kind: string, all: readonly KitCase<Subject>[
   const known = new Set(all.map(({ name }) => name))
   if (known.size !== all.length) throw new TypeError(`${kind}: two cases have one name`)
   const kit = (subject: Subject, options: KitOptions = {}): void => {
-    const { title = kind, skip = {}, timeout = 15_000, runner = globalThis as unknown as Runner } = options
-    const cases = all.filter(({ applies }) => applies?.(subject) ?? true)
-    checkSkips(title, skip, new Set(cases.map(({ name }) => name)))
+    const {
+      title = kind,
+      only = [...known],
+      skip = {},
+      timeout = 15_000,
+      runner = globalThis as unknown as Runner
+    } = options
+    const unknown = only.find((name) => !known.has(name))
+    if (unknown !== undefined) throw new TypeError(`${title}: there is no case "${unknown}"`)
+    const cases = all.filter(({ name, applies }) => only.includes(name) && (applies?.(subject) ?? true))
+    checkSkips(
+      title,
+      skip,
+      cases.map(({ name }) => name)
+    )
     runner.describe(title, () => {
       for (const { name, run } of cases) {
         const reason = skip[name]

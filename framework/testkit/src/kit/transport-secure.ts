@@ -72,3 +72,32 @@ export const secureCases = [
     { applies: (subject) => applies(subject) && subject.network !== 'other' }
   )
 ]
+
+/** What encryption under a transport can change: cases for a transport that passes the whole kit without TLS, or with other certificates. */
+export const SECURE_SUBSET: readonly string[] = [
+  'makes links of the kind that the subject says',
+  'carries 0 bytes each way at once',
+  'carries 65537 bytes each way at once',
+  'carries bytes that are written in pieces of all sizes',
+  'lets the end that dialed answer long after the other has ended',
+  'lets the end that listened answer long after the other has ended',
+  'closes without an error when both ends are done',
+  'shows a reset by the end that dialed as a reset',
+  'shows a reset by the end that listened as a reset',
+  'holds the end that dialed back when nobody reads',
+  'holds the end that listened back when nobody reads',
+  'keeps bytes that came before anybody read',
+  'carries what is written in the turn in which a dial is done',
+  'carries what is written in the turn in which a link has come',
+  'refuses a dial where nobody listens',
+  'lets links go on when the listener is closed',
+  'gives a dial up at whatever stage it is',
+  'gives a dial up that is not answered',
+  'survives a storm of dials that come to nothing',
+  'leaves nothing open when all is over',
+  'is not disturbed by strangers who send garbage',
+  'is not disturbed by strangers who speak HTTP',
+  'is not disturbed by strangers who say nothing',
+  'is not disturbed by strangers who leave at once',
+  ...secureCases.map(({ name }) => name)
+]
