@@ -1,10 +1,15 @@
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import type net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import tls from 'node:tls'
 import { defineExtension, Type } from '@rystra/plugin'
 import { selfSigned } from '@rystra/certificates'
 import { dialTcp } from '@rystra/net'
+import transportTls from '@rystra/transport-tls'
+import transportWs from '@rystra/transport-ws'
 import { expect } from 'chai'
 import {
   ask,
@@ -137,9 +142,7 @@ describe('one port for several transports', () => {
       () => expect.fail('the same transport twice on one address'),
       (error: { code: string; message: string }) => {
         expect(error.code).to.equal('config.invalid')
-        expect(error.message)
-          .to.contain('server.listen[1]')
-          .and.contain('an address that no other entry of this transport has')
+        expect(error.message).to.contain('server.listen[1]').and.contain('an address that no other entry has')
       }
     )
     await server.reload(serverConfig({ listen: entries(port) }, [knocking]))
@@ -147,6 +150,41 @@ describe('one port for several transports', () => {
     expect(await ask(visitorPort(plain, 'plain'), 'still')).to.equal('still')
     await server.reload(serverConfig({ listen: entries(port, 'four').slice(1) }, [knocking]))
     await startClient(port, svc('fourth'), knock(port, 'four'), [knocking])
+  })
+
+  it('presents the certificate of each, with keys of two types', async () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'rystra-one-port-'))
+    later(() => rmSync(dir, { recursive: true }))
+    const pair = async (keyType: 'rsa' | 'ec'): Promise<{ cert: string; key: string }> => {
+      const { cert, key } = await selfSigned({ commonName: 'localhost', keyType })
+      for (const [name, text] of Object.entries({ cert, key }))
+        writeFileSync(path.join(dir, `${keyType}.${name}`), text)
+      return { cert: path.join(dir, `${keyType}.cert`), key: path.join(dir, `${keyType}.key`) }
+    }
+    const pairs = { rsa: await pair('rsa'), ec: await pair('ec') }
+    for (const [first, second] of [
+      ['rsa', 'ec'],
+      ['ec', 'rsa']
+    ] as const) {
+      const port = await freePort()
+      const at = { host: '127.0.0.1', port }
+      const listen = [
+        { transport: 'tls', ...at, ...pairs[first] },
+        { transport: 'wss', ...at, ...pairs[second] }
+      ]
+      const server = await startServer({ listen }, [transportTls, transportWs])
+      for (const [alpn, keyType] of [
+        ['rystra/1', first],
+        ['http/1.1', second]
+      ] as const) {
+        const options = { ...at, servername: 'localhost', ALPNProtocols: [alpn], rejectUnauthorized: false }
+        const socket = tls.connect(options).on('error', () => {})
+        later(() => socket.destroy())
+        await once(socket, 'secureConnect')
+        expect(socket.getPeerX509Certificate()?.publicKey.asymmetricKeyType, alpn).to.equal(keyType)
+      }
+      await server.stop({ drain: 0 })
+    }
   })
 
   it('is free when the server has stopped', async () => {

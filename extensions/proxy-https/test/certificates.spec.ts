@@ -38,7 +38,7 @@ const fixture = (): void => {
     ca = await makeAuthority({ commonName: 'tests', bits: 2048, notBefore: new Date(Date.now() - 3 * year) })
     ;[good, renewed, expired, other] = await Promise.all([
       issueServer(ca, { commonName: 'app.example.org', names }),
-      issueServer(ca, { commonName: 'app.example.org', names: [...names, 'new.example.org'] }),
+      issueServer(ca, { commonName: 'app.example.org', names: [...names, 'new.example.org'], keyType: 'ec' }),
       issueServer(ca, { commonName: 'app.example.org', names, notBefore: new Date(Date.now() - 2 * year), days: 30 }),
       issueServer(ca, { commonName: 'other.example.org' })
     ])
@@ -78,6 +78,31 @@ describe('a host with a certificate here', () => {
       expect(String((await outcome(visitor)).bytes)).to.equal('answered')
     }
     expect(world.relayed).to.have.length(0)
+  })
+
+  it('has its own certificate, whatever the type of its key and of the others, in TLS 1.2 and 1.3', async () => {
+    const issue = (name: string, keyType: 'rsa' | 'ec'): Promise<KeyPair> =>
+      issueServer(ca, { commonName: `${name}.example.org`, keyType })
+    const pairs = { 'rsa-1': other, 'ec-1': await issue('ec-1', 'ec'), 'ec-2': await issue('ec-2', 'ec') }
+    for (const order of [['rsa-1', 'ec-1', 'ec-2'] as const, ['ec-1', 'rsa-1', 'ec-2'] as const]) {
+      await world.start({
+        certificates: order.map((name) => ({ ...world.pair(name, pairs[name]), hosts: [`${name}.example.org`] }))
+      })
+      for (const name of order) {
+        for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+          const socket = await world.secure({
+            servername: `${name}.example.org`,
+            ca: ca.cert,
+            maxVersion,
+            checkServerIdentity: () => undefined
+          })
+          expect(socket.getPeerCertificate().serialNumber, `${name} ${maxVersion}`).to.equal(serialIn(pairs[name]))
+          expect(socket.getPeerX509Certificate()?.publicKey.asymmetricKeyType).to.equal(name.split('-')[0])
+          socket.destroy()
+        }
+      }
+      await world.setUp.stop()
+    }
   })
 
   it('is that of the nearest certificate, for one label of a wildcard', async () => {

@@ -26,8 +26,10 @@ export interface CertificateOptions {
    * @default 397, which is what browsers accept; authorities and self-signed ones 3650
    */
   readonly days?: number
-  /** Bits of the RSA key, 2048 to 8192. @default 2048; authorities 3072 */
+  /** Bits of an RSA key, 2048 to 8192. @default 2048; authorities 3072 */
   readonly bits?: number
+  /** `ec` is ECDSA with P-256. @default rsa */
+  readonly keyType?: 'rsa' | 'ec'
   /** When it begins to be valid, for tests and for machines whose clock is behind. @default an hour ago */
   readonly notBefore?: Date
 }
@@ -70,9 +72,9 @@ const make = async (options: CertificateOptions, kind: Kind, issuer?: Authority)
   const named = options.names ?? (kind.purpose === 'serverAuth' ? [options.commonName] : [])
   const names = generalNames(named)
   const [notBefore, notAfter] = validity(options, kind, issuer)
-  const { publicKey, privateKey } = await makeKeys('rsa', {
-    modulusLength: whole('bits', options.bits ?? kind.bits, 2048, 8192)
-  })
+  const modulusLength = whole('bits', options.bits ?? kind.bits, 2048, 8192)
+  const { publicKey, privateKey } =
+    options.keyType === 'ec' ? await makeKeys('ec', { namedCurve: 'P-256' }) : await makeKeys('rsa', { modulusLength })
   const { usage, purpose, authority } = kind
   const der = await assemble({
     subject,
