@@ -82,7 +82,7 @@ const join = (port: number, dial: Record<string, unknown>, service: number, muxe
   startClient(port, [{ name: 'echo', kind: 'tcp', local: service }], connect(port, dial, muxer), [], { preset, dir })
 
 const refusal = async (port: number, dial: Record<string, unknown>): Promise<RystraError> => {
-  const client = await makeClient(port, [], connect(port, dial), [], { preset, dir })
+  const client = await makeClient(port, [], { ...connect(port, dial), reconnect: { attempts: 0 } }, [], { preset, dir })
   const error = await client.start().then(
     () => new Error('it was let in'),
     (thrown: unknown) => thrown

@@ -5,11 +5,19 @@ import type { ClientState } from './state.js'
 /** Milliseconds a session has to last before the next loss counts as the first again. */
 const STABLE = 10_000
 
+/** Refusals in a row from which on the token is likely to be an old one, so that trying often does not help. */
+const REFUSALS = 3
+
+/** Longest delay after such refusals, in longest delays of {@link Backoff}. */
+const REFUSED_FACTOR = 10
+
 /** When a client dials again, and when it gives up. */
 export class Patience {
   readonly #state: ClientState
   readonly #stop: AbortSignal
   readonly #backoff: Backoff
+  /** Dials in a row that ended with a refusal to authenticate. */
+  #refusals = 0
   /** Whether there has been a session. */
   proven = false
 
@@ -22,6 +30,7 @@ export class Patience {
   /** A session is up. @param lasts whether it still is */
   connected(lasts: () => boolean): void {
     this.proven = true
+    this.#refusals = 0
     this.#state.clock.after(STABLE, () => {
       if (lasts()) this.#backoff.reset()
     })
@@ -41,10 +50,18 @@ export class Patience {
     return this.isFinal(error) || this.#backoff.attempts >= this.#state.config.reconnect.attempts
   }
 
+  #delayAfter({ code }: RystraError): number {
+    const delay = this.#backoff.next()
+    this.#refusals = code === 'auth.refused' ? this.#refusals + 1 : 0
+    if (this.#refusals < REFUSALS) return delay
+    const factor = Math.min(REFUSED_FACTOR, this.#refusals - REFUSALS + 1)
+    return Math.round(this.#state.config.reconnect.max * factor * (0.5 + Math.random() / 2))
+  }
+
   /** Says so, and waits for the next try, or for the stop. */
   wait(error: RystraError): Promise<void> {
     const { log, clock, events } = this.#state
-    const delay = this.#backoff.next()
+    const delay = this.#delayAfter(error)
     const attempt = this.#backoff.attempts
     log.warn({ err: error, attempt, delay }, 'no session; trying again')
     events.emit('reconnecting', { attempt, delay, error })

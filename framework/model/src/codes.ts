@@ -61,7 +61,7 @@ export const errorTable = {
   'protocol.unexpected': row('a message came when it was not its turn', 'session', false, 4, 'update both ends; if that does not help, report it'),
   'protocol.timeout': row('the other side did not answer in time', 'session', true, 4, 'check that it is up, and the network between'),
 
-  'auth.refused': row('authentication was refused', 'session', false, 5, 'check the token and the id on this side; the reason is in the log of the server'),
+  'auth.refused': row('authentication was refused', 'session', false, 5, 'check the token on this side: the server may have another by now; the reason is in the log of the server'),
   'auth.no-method': row('no method of authentication is common to both ends', 'session', false, 5, 'configure the same authenticator on both ends'),
   'auth.server-unproven': row('the server could not prove that it knows the secret', 'session', false, 5, 'check the host; somebody may be in between'),
 
@@ -76,7 +76,7 @@ export const errorTable = {
   'tls.wrong-fingerprint': row('the certificate of the other side is not the pinned one', 'session', false, 5, 'somebody may be in between; if the server has a new certificate, pin its fingerprint'),
   'tls.wrong-host': row('the certificate of the other side is for another host', 'session', false, 5, 'check the host, or set `serverName` to a name of the certificate'),
   'tls.unknown-name': row('nobody answers for the host that was asked for', 'stream', false, 6, 'publish it with a proxy of kind https, or give a certificate for it and publish it with kind http'),
-  'tls.expired': row('the certificate of the other side is not valid now', 'session', false, 5, 'renew it, and check the clocks of both machines'),
+  'tls.expired': row('the certificate of the other side is not valid now', 'session', true, 5, 'check the clock of this machine, it may be wrong; otherwise renew the certificate'),
   'tls.revoked': row('the certificate of the other side was revoked', 'session', false, 5, 'get a new one'),
   'tls.terminated': row('no TLS reaches from this client to the server, it ends in between', 'session', false, 5, 'somebody may be in between; if a reverse proxy or CDN is meant to be there, set `tlsTerminated: true` in client.connect'),
   'tls.certificate-required': row('the server wants a certificate of the client', 'session', false, 5, 'give `cert` and `key`; `rystra cert:client` makes them'),

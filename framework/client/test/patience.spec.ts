@@ -1,0 +1,36 @@
+import { RystraError } from '@rystra/model'
+import { FakeClock } from '@rystra/testkit'
+import { silentLog } from '@rystra/plugin'
+import { expect } from 'chai'
+import { EventEmitter, setMaxListeners } from 'node:events'
+import { Patience } from '../src/patience.js'
+
+/** The delays after these errors, one after the other. */
+const delays = (codes: readonly ('auth.refused' | 'session.lost')[], max = 1000): number[] => {
+  const told: number[] = []
+  const events = new EventEmitter().on('reconnecting', ({ delay }: { delay: number }) => told.push(delay))
+  const state = { config: { reconnect: { min: 1, max, attempts: 99 } }, clock: new FakeClock(), log: silentLog, events }
+  const stop = new AbortController()
+  setMaxListeners(0, stop.signal)
+  const patience = new Patience(state as never, stop.signal)
+  for (const code of codes) void patience.wait(new RystraError(code))
+  stop.abort()
+  return told
+}
+
+describe('when a client dials again', () => {
+  it('after refusals of its token in a row: less and less often, up to ten times the longest delay', () => {
+    const found = delays(new Array(20).fill('auth.refused'))
+    expect(Math.max(...found.slice(0, 2))).to.be.at.most(1000)
+    for (const [i, delay] of found.slice(2).entries()) {
+      const factor = Math.min(10, i + 1)
+      expect(delay, `after ${i + 3}`).to.be.within(500 * factor, 1000 * factor)
+    }
+  })
+
+  it('after anything else: within the longest delay, as before', () => {
+    const found = delays(['auth.refused', 'auth.refused', 'auth.refused', 'session.lost', 'auth.refused'])
+    expect(found[2]).to.be.at.least(500)
+    for (const delay of found.slice(3)) expect(delay).to.be.at.most(16)
+  })
+})
