@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Message, OpenMessage, TestMessage } from './message.js'
+import type { Message, TestMessage } from './message.js'
 
 const mocha = join(dirname(createRequire(import.meta.url).resolve('mocha/package.json')), 'lib/cli/cli.js')
 const reporter = fileURLToPath(new URL('reporter.ts', import.meta.url))
@@ -14,7 +14,7 @@ const SILENCE_TIMEOUT_MS = 300_000
 export interface BatchResult {
   /** What it wrote to stdout and stderr. */
   readonly output: string
-  /** Failures that belong to no test: a crash, or handles left open. */
+  /** Failures that belong to no test: a crash, handles left open, a warning. */
   readonly problems: readonly string[]
 }
 
@@ -39,7 +39,6 @@ export const runBatch = (
     )
     let output = ''
     let failed = 0
-    let open: OpenMessage | undefined
     const problems: string[] = []
     const hang = setTimeout(() => {
       problems.push(`no result within ${SILENCE_TIMEOUT_MS / 1000} s`)
@@ -52,7 +51,7 @@ export const runBatch = (
     }
     child.on('message', (message: Message) => {
       hang.refresh()
-      if (message.kind === 'open') open = message
+      if (message.kind === 'problem') problems.push(message.text)
       else {
         if (message.state === 'failed') failed++
         onTest(message)
@@ -61,9 +60,7 @@ export const runBatch = (
     child.once('error', (error) => problems.push(error.message))
     child.once('close', (code, killed) => {
       clearTimeout(hang)
-      if (open !== undefined) problems.push(`left open after the last test: ${open.handles.join(', ')}`)
-      else if (problems.length === 0 && code !== 0 && failed === 0)
-        problems.push(`the process ended with ${killed ?? code}`)
+      if (problems.length === 0 && code !== 0 && failed === 0) problems.push(`the process ended with ${killed ?? code}`)
       resolve({ output, problems })
     })
   })

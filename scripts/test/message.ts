@@ -1,5 +1,5 @@
 /** What a process that runs tests sends to the one that started it. */
-export type Message = TestMessage | OpenMessage
+export type Message = TestMessage | ProblemMessage
 
 /** The outcome of one test, or of a hook that failed. */
 export interface TestMessage {
@@ -16,8 +16,8 @@ export interface TestMessage {
   readonly error?: string
 }
 
-/** The tests are over, but these handles keep the process from ending. */
-export interface OpenMessage {
-  readonly kind: 'open'
-  readonly handles: readonly string[]
+/** A failure that belongs to no test. */
+export interface ProblemMessage {
+  readonly kind: 'problem'
+  readonly text: string
 }

@@ -5,6 +5,9 @@ import type { Message, TestMessage } from './message.js'
 /** How long a process may take to end after its last test. Sockets and child processes that were closed need a few turns. */
 const END_TIMEOUT_MS = 3000
 
+/** Warnings of Node that tell of a fault: an error nobody took in time, and listeners that pile up. */
+const FATAL_WARNINGS = new Set(['PromiseRejectionHandledWarning', 'MaxListenersExceededWarning'])
+
 const send = (message: Message, sent = (): void => {}): void => {
   process.send?.(message, undefined, undefined, sent)
 }
@@ -56,8 +59,14 @@ export default class ParentReporter {
     runner.on('pending', (test) => report(test, 'skipped'))
     runner.on('fail', (test, error: TestError) => report(test, 'failed', error))
     runner.once('end', () => {
-      const stop = (): void => send({ kind: 'open', handles: openHandles() }, () => process.exit(1))
-      setTimeout(stop, END_TIMEOUT_MS).unref()
+      setTimeout(() => {
+        send({ kind: 'problem', text: `left open after the last test: ${openHandles().join(', ')}` }, () =>
+          process.exit(1)
+        )
+      }, END_TIMEOUT_MS).unref()
+    })
+    process.on('warning', ({ name, message, stack }) => {
+      if (FATAL_WARNINGS.has(name)) send({ kind: 'problem', text: `${name}: ${stack ?? message}` })
     })
   }
 }

@@ -22,26 +22,19 @@ export const writeTimes = (times: Times): void => {
 
 /** Time assumed for a spec file that did not run here yet. */
 const UNKNOWN_MS = 1000
-/** A process runs files of one package up to this time: it loads their modules once, and the last ones to end are not long. */
-const MAX_BATCH_MS = 10_000
+/** A process runs files up to this time: modules are loaded once for all of them, and no process ends long after the others. */
+const MAX_BATCH_MS = 15_000
 
-const packageOf = (file: string): string =>
-  file
-    .split('/')
-    .slice(0, file.startsWith('test/') ? 1 : 2)
-    .join('/')
-
-/** Spec files of one package for one process, the longest batch first. */
+/** Spec files for one process each, neighbours together, the longest batch first. */
 export const batches = (files: readonly string[], times: Times): string[][] => {
-  const found: { name: string; files: string[]; ms: number }[] = []
+  const found: { files: string[]; ms: number }[] = []
   for (const file of files) {
     const ms = times[file] ?? UNKNOWN_MS
-    const name = packageOf(file)
-    const open = found.find((batch) => batch.name === name && batch.ms + ms <= MAX_BATCH_MS)
-    if (open === undefined) found.push({ name, files: [file], ms })
+    const last = found.at(-1)
+    if (last === undefined || last.ms + ms > MAX_BATCH_MS) found.push({ files: [file], ms })
     else {
-      open.files.push(file)
-      open.ms += ms
+      last.files.push(file)
+      last.ms += ms
     }
   }
   return found.sort((a, b) => b.ms - a.ms).map((batch) => batch.files)

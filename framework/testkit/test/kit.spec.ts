@@ -61,8 +61,11 @@ describe('a kit', () => {
 describe('a run of a case', () => {
   it('says what it waited for in vain', async () => {
     const scope = new Scope(5)
-    for (const waiting of [scope.wait(new Promise(() => {}), 'the bus'), scope.until(() => false, 'the bus')]) {
-      const error = await waiting.catch((thrown: Error) => thrown)
+    for (const wait of [
+      () => scope.wait(new Promise(() => {}), 'the bus'),
+      () => scope.until(() => false, 'the bus')
+    ]) {
+      const error = await wait().catch((thrown: Error) => thrown)
       expect(error).to.have.property('message', 'waited 5 ms in vain for the bus')
     }
   })
