@@ -21,7 +21,7 @@ export const writeTimes = (times: Times): void => {
 }
 
 /** Time assumed for a spec file that did not run here yet. */
-const UNKNOWN_MS = 1000
+const UNKNOWN_MS = 2500
 /** A process runs files up to this time: modules are loaded once for all of them, and no process ends long after the others. */
 const MAX_BATCH_MS = 15_000
 
