@@ -73,8 +73,15 @@ const cut = (sockets: Iterable<net.Socket>): void => {
   for (const socket of sockets) socket.destroy()
 }
 
-const reach = (host: string, port: number, { names = [] }: ProxyOptions): net.Socket =>
-  net.connect({ host: names.includes(host) ? '127.0.0.1' : host, port, allowHalfOpen: true })
+/** A proxy reaches this machine alone: other addresses may answer late, or never, where the tests run. */
+const reach = (host: string, port: number, { names = [] }: ProxyOptions): net.Socket => {
+  const local = names.includes(host) || /^127\.|^::1$|^localhost$/.test(host)
+  return net.connect({
+    host: local && !names.includes(host) ? host : '127.0.0.1',
+    port: local ? port : 1,
+    allowHalfOpen: true
+  })
+}
 
 /** An HTTP proxy for CONNECT alone. */
 export const httpProxy = async (options: ProxyOptions = {}): Promise<TestProxy> => {

@@ -321,7 +321,8 @@ describe('a server of TLS', function () {
 
   it('can be aborted by the dialing side at any time and at the deadline', async () => {
     const heard: Socket[] = []
-    const server = net.createServer((socket) => void heard.push(socket))
+    // Node 20 ends the connection of a handshake that is given up, and Node 24 resets it.
+    const server = net.createServer((socket) => void heard.push(socket.on('error', () => {})))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     world.later(() => server.close())
