@@ -13,7 +13,7 @@ const codeOf = async (promise: Promise<unknown>): Promise<string> => {
 
 describe('a session', () => {
   it('asks and answers, both ways', async () => {
-    const { left, right } = pair()
+    const { left, right } = await pair()
     right.router.handler({ name: 'add', fn: (_session, { a, b }) => a + b })
     left.router.handler({ name: 'later', fn: async (_session, text) => `${text}!` })
     expect(await left.request('add', { a: 1, b: 2 })).to.equal(3)
@@ -21,7 +21,7 @@ describe('a session', () => {
   })
 
   it('answers a name that nobody handles with rpc.unknown, and a handler that throws with rpc.handler', async () => {
-    const { left, right } = pair()
+    const { left, right } = await pair()
     right.router.handler({
       name: 'throws',
       fn: () => {
@@ -34,7 +34,7 @@ describe('a session', () => {
   })
 
   it('carries long bodies in parts', async () => {
-    const { left, right } = pair()
+    const { left, right } = await pair()
     right.router.handler({ name: 'echo', fn: (_session, data) => data })
     const bytes = Buffer.alloc(1_000_000, 'abc')
     expect(Buffer.compare((await left.request('echo', bytes)) as Buffer, bytes)).to.equal(0)
@@ -43,7 +43,7 @@ describe('a session', () => {
   })
 
   it('tells events in order', async () => {
-    const { left, right } = pair()
+    const { left, right } = await pair()
     const heard: number[] = []
     const all = new Promise<void>((resolve) => {
       right.listen('tick', (_session, data) => {

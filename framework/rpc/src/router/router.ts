@@ -1,6 +1,6 @@
 import type { IncomingCall } from '../session/incoming-call.js'
 import type { RpcSession } from '../session/session.js'
-import type { RpcStream } from '../session/stream.js'
+import type { RpcStream } from '../session/rpc-stream.js'
 
 /** Answers a request: with a value, or a promise of one. */
 // biome-ignore lint/suspicious/noExplicitAny: what a handler takes is its own; contracts give it a type

@@ -1,4 +1,5 @@
 import type { RawStream } from '@rystra/bytes'
+import { monotonicTime } from '../clock/session-clock.js'
 import { decodeBody } from '../codec/codecs.js'
 import { RpcError, rpcError } from '../error.js'
 import { HeadReader } from '../frame/head.js'
@@ -8,7 +9,6 @@ import { Flag, FrameType } from '../frame/types.js'
 import { writeCredit, writeHello, writeTimes } from '../frame/write.js'
 import { EVENT_CREDIT_BYTES, MAX_CALLS, MAX_MESSAGE_BYTES, RPC_VERSION } from '../limits.js'
 import { Assemblies, Assembly } from './assembly.js'
-import { now } from './now.js'
 import { Assembled, errorOf, type Received, Whole } from './received.js'
 import { encoded, FrameSender } from './sender.js'
 import type { RpcSettings } from './settings.js'
@@ -134,7 +134,7 @@ export class Connection {
         this.#events.onGoAway(errorOf(flags, head))
         return
       case FrameType.ping:
-        writeTimes(this.writer, FrameType.pong, id, head.time(), now(), now())
+        writeTimes(this.writer, FrameType.pong, id, head.time(), monotonicTime(), monotonicTime())
         return
       case FrameType.pong:
         this.#events.onPong(head.time(), head.time(), head.time())

@@ -23,6 +23,8 @@ export interface ChannelHead {
 /** A channel that is open. */
 export interface RpcChannel {
   readonly stream: RawStream
+  /** Resolves when the other side has taken it. Never rejects. */
+  readonly accepted: Promise<void>
   /** Present where they were asked for and the session has them. */
   readonly datagrams?: Datagrams | undefined
 }

@@ -5,7 +5,6 @@ import { FrameType } from '../frame/types.js'
 import { type BodyHead, NameTable, writeCall, writeError, writeResponse, writeTimes } from '../frame/write.js'
 import { CHUNK_BYTES, MAX_MESSAGE_BYTES } from '../limits.js'
 import { BodyParts } from './body-parts.js'
-import { now } from './now.js'
 import type { RpcSettings } from './settings.js'
 import type { FrameWriter } from './writer.js'
 
@@ -86,8 +85,8 @@ export class FrameSender {
     this.writer.begin(FrameType.cancel, 0, id, 0)
   }
 
-  ping(id: number): void {
-    writeTimes(this.writer, FrameType.ping, id, now())
+  ping(id: number, time: number): void {
+    writeTimes(this.writer, FrameType.ping, id, time)
   }
 
   goAway(error: RpcError): void {

@@ -7,13 +7,17 @@ import { FrameType } from '../frame/types.js'
 import { type CallRecord, type RpcMessage, runSteps } from '../middleware/middleware.js'
 import { type Listener, Router } from '../router/router.js'
 import { Connection } from './connection.js'
+import { SessionClock } from '../clock/session-clock.js'
 import { Incoming } from './incoming.js'
 import type { IncomingCall } from './incoming-call.js'
 import { type CallSender, OutgoingCalls, type OutgoingCall, type RequestOptions } from './outgoing-calls.js'
 import { OutgoingEvents } from './outgoing-events.js'
 import type { RpcPeer } from './peer.js'
+import type { ChannelOpener, RpcChannel } from './port.js'
 import type { Received } from './received.js'
+import type { RpcStream, StreamOptions } from './rpc-stream.js'
 import type { RpcSettings } from './settings.js'
+import { Streams } from './streams.js'
 
 /** What a session tells. */
 export interface RpcSessionEvents {
@@ -38,6 +42,10 @@ export interface RpcSessionOptions {
   readonly context: State
   /** Whether another connection may follow one that is lost. */
   readonly reconnects: boolean
+  /** For streams: gone while there is no connection. */
+  readonly opener: () => ChannelOpener | undefined
+  /** The client that it is with, when a server is in between. */
+  readonly to?: string
 }
 
 /** The relation with one other program: requests, events and streams, both ways. */
@@ -51,10 +59,12 @@ export class RpcSession {
   readonly #emitter = new EventEmitter<RpcSessionEvents>()
   readonly #calls: OutgoingCalls
   readonly #events = new OutgoingEvents()
-  readonly #reconnects: boolean
+  readonly #streams: Streams
+  readonly #options: RpcSessionOptions
+  #clock: SessionClock | undefined
+  #clockTimer: NodeJS.Timeout | undefined
   #connection: Connection | undefined
   #incoming: Incoming | undefined
-  #rtt: number | undefined
   #closed = false
 
   constructor(options: RpcSessionOptions) {
@@ -63,7 +73,8 @@ export class RpcSession {
     this.context = options.context
     this.router = new Router(options.router)
     this.#settings = options.settings
-    this.#reconnects = options.reconnects
+    this.#options = options
+    this.#streams = new Streams(this, options.settings)
     const { onCall } = options.settings
     this.#calls = new OutgoingCalls(
       onCall && ((call, code) => this.observe('request', 'out', call.name, call.since, code))
@@ -86,7 +97,45 @@ export class RpcSession {
 
   /** Round trip of the last ping, in milliseconds. */
   get rtt(): number | undefined {
-    return this.#rtt
+    return this.clock.delay
+  }
+
+  /** The clock of the other side. Synchronised from the first use on, by pings. */
+  get clock(): SessionClock {
+    if (this.#clock === undefined) {
+      this.#clock = new SessionClock()
+      this.#ping(this.#clock)
+    }
+    return this.#clock
+  }
+
+  #ping(clock: SessionClock): void {
+    clearTimeout(this.#clockTimer)
+    if (this.#closed) return
+    const due = clock.dueIn
+    if (due <= 0 && this.#connection !== undefined) this.#connection.send.ping(this.#calls.takeId(), clock.ping())
+    this.#clockTimer = setTimeout(() => this.#ping(clock), Math.max(1, clock.dueIn))
+    this.#clockTimer.unref()
+  }
+
+  /** Streams that are open now. */
+  get streams(): number {
+    return this.#streams.size
+  }
+
+  /**
+   * Opens a stream of messages. It may be used at once: what is wrong with the opening rejects its first use, with
+   * `rpc.unknown`, `rpc.denied`, `rpc.busy`, `rpc.lost` or an error of the handler.
+   */
+  createStream(name: string, options: StreamOptions = {}): RpcStream {
+    const { opener, to, id } = this.#options
+    const head = { kind: 'stream', session: id, ...(to === undefined ? {} : { to }) } as const
+    return this.#streams.create(this.#calls.takeId(), name, options, this.#closed ? undefined : opener(), head)
+  }
+
+  /** @internal The other side opened a stream of this session. */
+  acceptStream(channel: RpcChannel): void {
+    this.#streams.accept(channel)
   }
 
   /** Calls of this side that are not answered. */
@@ -144,11 +193,6 @@ export class RpcSession {
     return this.router.listener({ name, fn })
   }
 
-  /** Asks for a pong, which updates {@link rtt}. */
-  ping(): void {
-    this.#connection?.send.ping(this.#calls.takeId())
-  }
-
   /** @internal Takes a stream that carries the frames of this session. */
   attach(stream: RawStream): Connection {
     if (this.#connection !== undefined) this.#connection.fail(rpcError('rpc.lost', 'replaced by another connection'))
@@ -164,7 +208,7 @@ export class RpcSession {
         this.#calls.pause()
         this.#emitter.emit('goAway', error)
       },
-      onPong: (sent, received, answered) => this.#pong(sent, received, answered),
+      onPong: (t0, t1, t2) => void this.#clock?.pong({ t0, t1, t2 }),
       onClose: (error) => this.#detach(connection, incoming, error)
     })
     const incoming = new Incoming(this, connection, this.#settings)
@@ -252,11 +296,6 @@ export class RpcSession {
     }
   }
 
-  #pong(sent: number, received: number, answered: number): void {
-    const trip = performance.timeOrigin + performance.now() - sent - (answered - received)
-    if (trip >= 0) this.#rtt = trip
-  }
-
   #detach(connection: Connection, incoming: Incoming, error: Error | undefined): void {
     incoming.end()
     if (connection !== this.#connection) return
@@ -264,8 +303,8 @@ export class RpcSession {
     this.#incoming = undefined
     this.#events.end()
     if (this.#closed) return
-    this.#calls.detach(this.#reconnects)
-    if (this.#reconnects) this.#emitter.emit('down', error)
+    this.#calls.detach(this.#options.reconnects)
+    if (this.#options.reconnects) this.#emitter.emit('down', error)
     else this.#end(error)
   }
 
@@ -299,7 +338,9 @@ export class RpcSession {
   #end(error: Error | undefined): void {
     if (this.#closed) return
     this.#closed = true
+    clearTimeout(this.#clockTimer)
     this.#events.end()
+    this.#streams.end(rpcError('rpc.lost', error?.message))
     this.#calls.end(rpcError('rpc.lost', error?.message))
     this.#emitter.emit('close', error)
   }

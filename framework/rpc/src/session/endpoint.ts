@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto'
+import type { State } from '../context/state.js'
+import { rpcError } from '../error.js'
+import type { Router } from '../router/router.js'
+import type { RpcPeer } from './peer.js'
+import type { ChannelHead, ChannelOpener, RpcChannel } from './port.js'
+import { RpcSession } from './session.js'
+import type { RpcSettings } from './settings.js'
+
+/** Sessions that one peer may have at once. */
+const MAX_SESSIONS = 64
+
+/** What one program answers with, on all of its sessions. */
+export interface EndpointOptions {
+  readonly settings: RpcSettings
+  readonly router: Router
+  readonly context: State
+  /** A session is up. */
+  readonly onSession?: (session: RpcSession) => void
+}
+
+/** Where a channel comes from. */
+export interface ChannelOrigin {
+  readonly peer: RpcPeer
+  /** Unique for each peer: a session is found within it alone. */
+  readonly scope: string
+  /** To the same peer, on the same session. */
+  readonly opener: ChannelOpener
+}
+
+/** Takes the channels that peers open, and makes sessions of them; opens those of this side. */
+export class RpcEndpoint {
+  readonly #options: EndpointOptions
+  /** Accepted sessions, by the scope of the peer and the number it gave them. */
+  readonly #accepted = new Map<string, Map<string, RpcSession>>()
+
+  constructor(options: EndpointOptions) {
+    this.#options = options
+  }
+
+  /** Sessions that peers opened. */
+  *sessions(): Generator<RpcSession> {
+    for (const sessions of this.#accepted.values()) yield* sessions.values()
+  }
+
+  /** The newest session that a peer opened. */
+  sessionOf(scope: string): RpcSession | undefined {
+    return [...(this.#accepted.get(scope)?.values() ?? [])].at(-1)
+  }
+
+  /** A peer opened a channel. Throws `rpc.lost`, `rpc.busy` and `rpc.protocol`: then the channel is to be reset. */
+  accept({ kind, session: id }: ChannelHead, channel: RpcChannel, { peer, scope, opener }: ChannelOrigin): void {
+    const sessions = this.#accepted.get(scope) ?? new Map<string, RpcSession>()
+    const found = sessions.get(id)
+    if (kind === 'stream') {
+      if (found === undefined) throw rpcError('rpc.lost', 'a stream of no session')
+      found.acceptStream(channel)
+      return
+    }
+    if (found !== undefined) throw rpcError('rpc.protocol', 'the session is there already')
+    if (sessions.size >= MAX_SESSIONS) throw rpcError('rpc.busy', `${MAX_SESSIONS} sessions at once`)
+    const session = this.#make(id, peer, () => opener, false)
+    sessions.set(id, session)
+    this.#accepted.set(scope, sessions)
+    session.on('close', () => {
+      sessions.delete(id)
+      if (sessions.size === 0) this.#accepted.delete(scope)
+    })
+    session.attach(channel.stream)
+    this.#options.onSession?.(session)
+  }
+
+  /** A session of this side. It has no connection before {@link connect}. */
+  create(peer: RpcPeer, opener: () => ChannelOpener | undefined, reconnects: boolean, to?: string): RpcSession {
+    return this.#make(randomBytes(9).toString('base64url'), peer, opener, reconnects, to)
+  }
+
+  /** Opens the channel of calls. */
+  async connect(session: RpcSession, opener: ChannelOpener, to?: string): Promise<void> {
+    const head = { kind: 'calls', session: session.id, ...(to === undefined ? {} : { to }) } as const
+    const channel = await opener.open(head)
+    if (session.closed) channel.stream.reset()
+    else session.attach(channel.stream)
+  }
+
+  #make(
+    id: string,
+    peer: RpcPeer,
+    opener: () => ChannelOpener | undefined,
+    reconnects: boolean,
+    to?: string
+  ): RpcSession {
+    const { settings, router, context } = this.#options
+    return new RpcSession({
+      id,
+      peer,
+      settings,
+      router,
+      context,
+      opener,
+      reconnects,
+      ...(to === undefined ? {} : { to })
+    })
+  }
+}

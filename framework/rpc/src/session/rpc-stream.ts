@@ -1,0 +1,329 @@
+import { monotonicTime, type SessionClock } from '../clock/session-clock.js'
+import { type RpcError, rpcError, toRpcError } from '../error.js'
+import { HeadReader } from '../frame/head.js'
+import type { Metadata } from '../frame/metadata.js'
+import { type FrameEvents, FrameReader } from '../frame/reader.js'
+import { FrameType } from '../frame/types.js'
+import { writeError } from '../frame/write.js'
+import { type Aligned, AlignedReceiver } from '../stream/aligned-receiver.js'
+import type { JitterBufferOptions, StreamStats } from '../stream/jitter-buffer.js'
+import { SequenceTracker } from '../stream/sequence.js'
+import type { RpcChannel } from './port.js'
+import { errorOf } from './received.js'
+import type { RpcSettings } from './settings.js'
+import { MessageReader, type StreamMessage, writeMessage } from './stream-frames.js'
+import { StreamQueue } from './stream-queue.js'
+import { UnreliableSender } from './unreliable-sender.js'
+import { UnreliableReader } from './unreliable-reader.js'
+import type { FrameWriter } from './writer.js'
+
+/** How a stream is opened. */
+export interface StreamOptions {
+  /**
+   * Messages may be lost, and come in any order: datagrams where the session has them, otherwise a stream that keeps the
+   * newest, see {@link RpcStream.mode}. @default false
+   */
+  readonly unreliable?: boolean
+  /** Cuts unreliable messages that are larger than a datagram. Without it they are refused. @default false */
+  readonly fragment?: boolean
+  readonly metadata?: Metadata
+}
+
+/** How the messages of a stream travel. */
+export type StreamMode = 'opening' | 'reliable' | 'datagrams' | 'newest'
+
+/** Bytes that wait on a side before the other is held back. */
+const QUEUE_BYTES = 262_144
+
+/** Milliseconds a peer has to read why a stream is reset. */
+const LINGER_MS = 1000
+
+const sent = Promise.resolve()
+
+/** What a stream needs of its session. */
+export interface StreamHost {
+  readonly settings: RpcSettings
+  /** Synchronised from the first use. */
+  readonly clock: SessionClock
+  onOver(stream: RpcStream, error: RpcError | undefined): void
+}
+
+/** Messages in both directions, beside the calls of a session. */
+export class RpcStream implements AsyncIterable<unknown> {
+  readonly id: number
+  readonly name: string
+  readonly metadata: Metadata
+  readonly #host: StreamHost
+  readonly #options: StreamOptions
+  readonly #queue: StreamQueue<StreamMessage>
+  readonly #drained: (() => void)[] = []
+  #channel: RpcChannel | undefined
+  #writer: FrameWriter | undefined
+  #reader: FrameReader | undefined
+  #unreliable: UnreliableSender | undefined
+  #aligned: AlignedReceiver<unknown> | undefined
+  #mode: StreamMode = 'opening'
+  #opening: Promise<void> = sent
+  #seq = 0
+  #received = 0
+  #duplicates = 0
+  #sequence: SequenceTracker | undefined
+  #sentEnd = false
+  #gotEnd = false
+  #over = false
+  #error: RpcError | undefined
+
+  /** @internal Made by `session.createStream`, or by the session for a stream of the other side. */
+  constructor(id: number, name: string, host: StreamHost, options: StreamOptions = {}) {
+    this.id = id
+    this.name = name
+    this.metadata = options.metadata ?? {}
+    this.#host = host
+    this.#options = options
+    this.#queue = new StreamQueue(QUEUE_BYTES, () => this.#resume())
+  }
+
+  /** How messages travel: whether datagrams are there is known once the other side has accepted. */
+  get mode(): StreamMode {
+    return this.#mode
+  }
+
+  /** Whether nothing can be sent or received any more. */
+  get closed(): boolean {
+    return this.#over
+  }
+
+  /** What was received; with {@link withTimeSync} all figures of the jitter buffer. */
+  get stats(): StreamStats & { readonly dropped: number } {
+    const empty = { lost: 0, late: 0, duplicate: 0, reordered: 0, overflow: 0, refused: 0, targetDelay: 0 }
+    const aligned = this.#aligned?.stats ?? {
+      ...empty,
+      received: this.#received,
+      duplicate: this.#duplicates,
+      depth: this.#queue.size
+    }
+    return { ...aligned, dropped: this.#unreliable?.dropped ?? 0 }
+  }
+
+  /** Receives by {@link recvAligned}: in order, each when its time has come by the own clock. */
+  withTimeSync(options: JitterBufferOptions = {}): this {
+    const after = (ms: number, fn: () => void): (() => void) => {
+      const timer = setTimeout(fn, ms)
+      return () => clearTimeout(timer)
+    }
+    const aligned = new AlignedReceiver({ ...options, clock: this.#host.clock, after })
+    this.#aligned = aligned
+    for (let early = this.#queue.shift(); early !== undefined; early = this.#queue.shift()) this.#align(early)
+    if (this.#gotEnd || this.#over) aligned.end(this.#error)
+    return this
+  }
+
+  /** @internal The opening of a stream of this side. What is sent waits for it. */
+  openWith(opening: Promise<void>): void {
+    this.#opening = opening.catch((error) => this.#close(toRpcError(error)))
+  }
+
+  /** @internal The channel is there. `reader` reads it already, and gives what follows to {@link frames}. */
+  attach(channel: RpcChannel, writer: FrameWriter, reader?: FrameReader, early: readonly Buffer[] = []): void {
+    const { stream } = channel
+    this.#channel = channel
+    this.#writer = writer
+    this.#reader = reader ?? new FrameReader(this.frames)
+    writer.onDrain = () => this.#onDrain()
+    stream.onClose = (error) => this.#closed(error)
+    if (this.#options.unreliable === true) this.#attachUnreliable(channel, writer, early)
+    else this.#mode = 'reliable'
+    if (reader === undefined) stream.read(this.#reader)
+    if (stream.closed) this.#closed(undefined)
+  }
+
+  /** @internal */
+  get frames(): FrameEvents {
+    const frames = new HeadReader()
+    const messages = new MessageReader(this.#host.settings)
+    return {
+      onFrame: (type, flags, _id, bytes, start, end) => {
+        switch (type) {
+          case FrameType.stream:
+            this.#take(messages.first(flags, frames.start(bytes, start, end)))
+            break
+          case FrameType.data:
+            this.#take(messages.next(flags, bytes, start, end))
+            break
+          case FrameType.end:
+            this.#ended()
+            break
+          case FrameType.reset:
+            this.#close(errorOf(flags, frames.start(bytes, start, end)))
+            break
+          default:
+            throw rpcError('rpc.protocol', `frame type ${type} on a stream`)
+        }
+      },
+      onEnd: () => {
+        if (!this.#gotEnd) this.#close(rpcError('rpc.reset', 'it ended without an End'))
+      },
+      onFailed: (error) => this.reset(toRpcError(error))
+    }
+  }
+
+  #attachUnreliable(channel: RpcChannel, writer: FrameWriter, early: readonly Buffer[]): void {
+    const sender = new UnreliableSender(this.id, this.#host.settings, writer, this.#options.fragment === true)
+    this.#unreliable = sender
+    void channel.accepted.then(() => {
+      const { datagrams } = channel
+      if (this.#over) return
+      this.#mode = datagrams === undefined ? 'newest' : 'datagrams'
+      sender.begin(datagrams)
+      if (datagrams === undefined) return
+      const reader = new UnreliableReader(this.#host.settings)
+      const read = (datagram: Buffer): void => {
+        const message = reader.read(datagram)
+        if (message !== undefined && !this.#over) this.#take(message)
+      }
+      datagrams.onMessage = read
+      for (const datagram of early) read(datagram)
+    })
+  }
+
+  #take(message: StreamMessage | undefined): void {
+    if (message === undefined || this.#over) return
+    this.#received += 1
+    if (this.#mode === 'datagrams' && this.#aligned === undefined) {
+      this.#sequence ??= new SequenceTracker()
+      const arrival = this.#sequence.add(message.seq ?? 0)
+      if (arrival === 'duplicate') this.#duplicates += 1
+      if (arrival === 'duplicate' || arrival === 'refused') return
+    }
+    if (this.#aligned !== undefined) {
+      this.#align(message)
+      return
+    }
+    if (this.#queue.push(message, message.bytes)) return
+    if (this.#mode === 'reliable') (this.#reader as FrameReader).stopped = true
+    // What may be lost is lost where it is the oldest.
+    else this.#queue.shift()
+  }
+
+  #align({ data, seq, time, bytes }: StreamMessage): void {
+    this.#aligned?.push({ data, bytes, seq: seq ?? this.#received - 1, timestamp: time ?? monotonicTime() })
+  }
+
+  #resume(): void {
+    const reader = this.#reader
+    if (reader?.stopped !== true || this.#over) return
+    reader.stopped = false
+    this.#channel?.stream.resume()
+  }
+
+  /**
+   * Sends a message. Resolves when there is room for the next: await it, and a slow reader slows the sender. Rejects with
+   * the error that the stream ended with, `rpc.invalid` or `rpc.too-large`. An unreliable one is sent or dropped at once.
+   */
+  send(data: unknown): Promise<void> {
+    return this.#send(data, undefined)
+  }
+
+  /** Sends a message with its time, milliseconds since the epoch by the own clock. @param time defaults to now */
+  sendWithTimestamp(data: unknown, time: number = monotonicTime()): Promise<void> {
+    return this.#send(data, time)
+  }
+
+  #send(data: unknown, time: number | undefined): Promise<void> {
+    const writer = this.#writer
+    if (this.#over || this.#sentEnd) return Promise.reject(this.#error ?? rpcError('rpc.reset', 'the stream has ended'))
+    if (writer === undefined) return this.#opening.then(() => this.#send(data, time))
+    try {
+      if (this.#unreliable !== undefined) {
+        this.#unreliable.send(data, this.#seq++, time)
+        return sent
+      }
+      writeMessage(writer, this.id, data, time === undefined ? undefined : this.#seq++, time, this.#host.settings)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+    if (writer.queued < QUEUE_BYTES) return sent
+    return new Promise((resolve, reject) => {
+      this.#drained.push(() => (this.#over && this.#error !== undefined ? reject(this.#error) : resolve()))
+    })
+  }
+
+  #onDrain(): void {
+    this.#unreliable?.flush()
+    for (const resolve of this.#drained.splice(0)) resolve()
+  }
+
+  /** The next message; `undefined` after the last. Rejects when the stream was reset or lost. */
+  recv(): Promise<unknown> {
+    return this.#queue.take().then((message) => message?.data)
+  }
+
+  /** The next message of a stream {@link withTimeSync}, when its time has come, with that time by the own clock. */
+  recvAligned(): Promise<Aligned<unknown> | undefined> {
+    if (this.#aligned === undefined) return Promise.reject(rpcError('rpc.invalid', 'withTimeSync() was not called'))
+    return this.#aligned.recvAligned()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void> {
+    try {
+      for (let data = await this.recv(); data !== undefined; data = await this.recv()) yield data
+    } finally {
+      // Left early: the other side is to know that nobody reads.
+      if (!this.#gotEnd) this.reset(rpcError('rpc.cancelled'))
+    }
+  }
+
+  /** Sends no more. The other direction goes on. */
+  end(): void {
+    if (this.#sentEnd || this.#over) return
+    const writer = this.#writer
+    if (writer === undefined) {
+      void this.#opening.then(() => this.end())
+      return
+    }
+    this.#sentEnd = true
+    writer.begin(FrameType.end, 0, this.id, 0)
+    writer.end()
+    if (this.#gotEnd) this.#close(undefined)
+  }
+
+  /** Gives it up in both directions. The other side is told code and message. */
+  reset(error: RpcError = rpcError('rpc.reset')): void {
+    if (this.#over) return
+    const writer = this.#writer
+    const stream = this.#channel?.stream
+    this.#close(error)
+    if (writer === undefined || stream === undefined) return
+    if (stream.closed || writer.blocked || this.#sentEnd) {
+      stream.reset()
+      return
+    }
+    writeError(writer, FrameType.reset, this.id, error)
+    writer.end()
+    setTimeout(() => stream.reset(), LINGER_MS).unref()
+  }
+
+  #ended(): void {
+    this.#gotEnd = true
+    this.#queue.end()
+    this.#aligned?.end()
+    if (this.#sentEnd) this.#close(undefined)
+  }
+
+  #closed(error: Error | undefined): void {
+    this.#writer?.stop()
+    if (this.#gotEnd && this.#sentEnd) this.#close(undefined)
+    else this.#close(rpcError('rpc.lost', error?.message, error))
+  }
+
+  #close(error: RpcError | undefined): void {
+    if (this.#over) return
+    this.#over = true
+    this.#error = error
+    this.#unreliable?.stop()
+    this.#queue.end(error)
+    this.#aligned?.end(error)
+    for (const resolve of this.#drained.splice(0)) resolve()
+    this.#host.onOver(this, error)
+  }
+}

@@ -1,3 +1,0 @@
-export interface RpcStream {
-  readonly id: string
-}

@@ -1,0 +1,192 @@
+import { expect } from 'chai'
+import { RpcError } from '../src/error.js'
+import type { RpcStream } from '../src/session/rpc-stream.js'
+import { pair } from './pair.js'
+
+const all = async (stream: RpcStream): Promise<unknown[]> => {
+  const messages: unknown[] = []
+  for await (const message of stream) messages.push(message)
+  return messages
+}
+
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'none',
+    (error: RpcError) => error.code
+  )
+
+describe('a stream', () => {
+  it('carries messages both ways, each direction with an end of its own', async () => {
+    const { left, right } = await pair()
+    right.router.streamHandler({
+      name: 'double',
+      fn: async (_session, stream) => {
+        for await (const message of stream) await stream.send((message as number) * 2)
+        stream.end()
+      }
+    })
+    const stream = left.createStream('double')
+    for (const number of [1, 2, 3]) await stream.send(number)
+    stream.end()
+    expect(await all(stream)).to.deep.equal([2, 4, 6])
+    expect(stream.closed).to.equal(true)
+    expect([left.streams, right.streams]).to.deep.equal([0, 0])
+  })
+
+  it('is opened by the other side just as well, and takes bytes as they are, also many', async () => {
+    const { left, right } = await pair()
+    const got = new Promise<unknown[]>((resolve) =>
+      left.router.streamHandler({ name: 'file', fn: async (_session, stream) => resolve(await all(stream)) })
+    )
+    const stream = right.createStream('file', { metadata: { 'content-type': 'text/plain' } })
+    const long = Buffer.alloc(1_000_000, 'x')
+    await stream.send(Buffer.from('first'))
+    await stream.send(long)
+    stream.end()
+    const [first, second] = (await got) as [Buffer, Buffer]
+    expect(first.toString()).to.equal('first')
+    expect(Buffer.compare(second, long)).to.equal(0)
+  })
+
+  it('slows its sender when it is not read: what waits is bounded', async () => {
+    const { left, right } = await pair()
+    const opened = new Promise<RpcStream>((resolve) =>
+      right.router.streamHandler({ name: 'slow', fn: (_session, stream) => resolve(stream) })
+    )
+    const stream = left.createStream('slow')
+    const chunk = Buffer.alloc(16_384)
+    let sent = 0
+    let stopped = false
+    const sending = (async () => {
+      while (!stopped) {
+        await stream.send(chunk)
+        sent += 1
+      }
+    })()
+    let before = -1
+    while (before !== sent) {
+      before = sent
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    expect(sent).to.be.greaterThan(10).and.lessThan(120)
+    stopped = true
+    const reading = await opened
+    while (sent === before) await reading.recv()
+    await sending
+    stream.reset()
+  })
+
+  it('ends with the error of its handler, with rpc.unknown without one, and with rpc.lost with its session', async () => {
+    const { left, right, cut } = await pair()
+    right.router.streamHandler({
+      name: 'fails',
+      fn: () => {
+        throw new RpcError('camera.off', { message: 'no picture' })
+      }
+    })
+    right.router.streamHandler({ name: 'waits', fn: () => {} })
+    expect(await codeOf(left.createStream('fails').recv())).to.equal('camera.off')
+    expect(await codeOf(left.createStream('nothing').recv())).to.equal('rpc.unknown')
+    const waiting = left.createStream('waits')
+    await waiting.send(1)
+    const lost = codeOf(waiting.recv())
+    cut()
+    expect(await lost).to.equal('rpc.lost')
+  })
+
+  it('tells the other side when a reader leaves early', async () => {
+    const { left, right } = await pair()
+    const told = new Promise<string>((resolve) =>
+      right.router.streamHandler({
+        name: 'endless',
+        fn: async (_session, stream) => {
+          for (;;) {
+            const code = await codeOf(stream.send(Buffer.alloc(1000)))
+            if (code !== 'none') return resolve(code)
+            await new Promise(setImmediate)
+          }
+        }
+      })
+    )
+    for await (const _message of left.createStream('endless')) break
+    expect(await told).to.be.oneOf(['rpc.cancelled', 'rpc.lost'])
+  })
+})
+
+describe('an unreliable stream', () => {
+  const collect = (session: { router: import('../src/router/router.js').Router }, count: number) =>
+    new Promise<unknown[]>((resolve) =>
+      session.router.streamHandler({
+        name: 'state',
+        fn: async (_session, stream) => {
+          const got: unknown[] = []
+          while (got.length < count) got.push(await stream.recv())
+          resolve(got)
+        }
+      })
+    )
+
+  it('goes by datagrams, without those that came twice', async () => {
+    const { left, right } = await pair({ line: () => 2 })
+    const got = collect(right, 3)
+    const stream = left.createStream('state', { unreliable: true })
+    for (const number of [1, 2, 3]) await stream.send({ number })
+    expect(await got).to.deep.equal([{ number: 1 }, { number: 2 }, { number: 3 }])
+    expect(stream.mode).to.equal('datagrams')
+    stream.reset()
+  })
+
+  it('cuts what is larger than a datagram when it may, and refuses it otherwise', async () => {
+    const { left, right } = await pair({ line: () => 1 })
+    const got = collect(right, 1)
+    const stream = left.createStream('state', { unreliable: true, fragment: true })
+    await stream.send({ first: true })
+    expect(await got).to.deep.equal([{ first: true }])
+    const more = left.createStream('state', { unreliable: true, fragment: true })
+    const large = collect(right, 1)
+    await more.send(Buffer.alloc(10_000, 'y'))
+    expect(((await large)[0] as Buffer).toString()).to.equal('y'.repeat(10_000))
+    const whole = left.createStream('state', { unreliable: true })
+    await whole.send(1)
+    expect(await codeOf(whole.send(Buffer.alloc(2000)))).to.equal('rpc.too-large')
+    for (const each of [stream, more, whole]) each.reset()
+  })
+
+  it('keeps the newest on a stream where there are no datagrams, and says so', async () => {
+    const { left, right } = await pair()
+    const opened = new Promise<RpcStream>((resolve) =>
+      right.router.streamHandler({ name: 'state', fn: (_session, stream) => resolve(stream) })
+    )
+    const stream = left.createStream('state', { unreliable: true })
+    for (let number = 0; number < 5000; number++) await stream.send({ number, pad: 'x'.repeat(200) })
+    const reading = await opened
+    expect(stream.mode).to.equal('newest')
+    let last = -1
+    while (last < 4999) last = ((await reading.recv()) as { number: number }).number
+    expect(stream.stats.dropped + reading.stats.received).to.equal(5000)
+    stream.reset()
+  })
+
+  it('with time comes aligned to the own clock, in order', async () => {
+    const { left, right } = await pair({ line: () => 1 })
+    const got = new Promise<unknown[]>((resolve) =>
+      right.router.streamHandler({
+        name: 'audio',
+        fn: async (_session, stream) => {
+          stream.withTimeSync()
+          const messages: unknown[] = []
+          while (messages.length < 5) messages.push(await stream.recvAligned())
+          resolve(messages)
+        }
+      })
+    )
+    const stream = left.createStream('audio', { unreliable: true })
+    const start = performance.timeOrigin + performance.now()
+    for (let index = 0; index < 5; index++) await stream.sendWithTimestamp(index, start + index)
+    const messages = (await got) as [number, number][]
+    expect(messages.map(([data]) => data)).to.deep.equal([0, 1, 2, 3, 4])
+    stream.reset()
+    left.close()
+    right.close()
+  })
+})
