@@ -4,6 +4,8 @@ import { toLine } from '../src/line.js'
 import * as records from '../src/records.js'
 import { proxy, session, stream } from './fakes.js'
 
+const channels = { openChannel: () => Promise.reject(new Error('not used')) }
+
 const defaults = ['port', 'hosts', 'subdomain', 'path', 'group', 'bandwidth', 'maxConnections']
 
 describe('records', () => {
@@ -36,7 +38,7 @@ describe('records', () => {
   })
 
   it('say of a session who proved to be whom, from where, by what, and how long', () => {
-    expect(records.sessionOpen({ session, side: 'server' })).to.include({
+    expect(records.sessionOpen({ session, side: 'server', channels })).to.include({
       identity: 'home',
       client: 'nas',
       peer: '203.0.113.9',

@@ -3,6 +3,7 @@ import { type ProxySpec, RystraError, type SessionInfo } from '@rystra/model'
 import type { DialOptions, GenerationRef, Link } from '@rystra/plugin'
 import { dataLinkOpening, errorFrom, type Message } from '@rystra/protocol'
 import {
+  Channels,
   authenticateToServer,
   type DatagramFlows,
   type DialDataLink,
@@ -53,6 +54,8 @@ export class ClientSession {
   readonly over: Promise<void>
   #tellOver!: () => void
   readonly streams = new StreamTable()
+  /** Streams that no visitor opened. */
+  readonly channels: Channels
   #announced = false
 
   private constructor(made: SessionParts, state: ClientState, events: ClientSessionEvents) {
@@ -77,6 +80,15 @@ export class ClientSession {
         }
       }
     )
+    this.channels = new Channels({
+      info,
+      side: 'client',
+      generations: state.kernel,
+      clock,
+      log,
+      flows: this.#session.flows,
+      open: (head, options) => this.#session.open(head, options)
+    })
   }
 
   /** Dials, authenticates, and opens the control stream. */
@@ -150,7 +162,7 @@ export class ClientSession {
   /** Tells the hooks that it is up. One that never was is not told to be over either. */
   announce(): void {
     this.#announced = true
-    this.#state.kernel.current.calls.connect({ session: this.info, side: 'client' })
+    this.#state.kernel.current.calls.connect({ session: this.info, side: 'client', channels: this.channels })
   }
 
   /** Round trip of the last heartbeat, in milliseconds. */

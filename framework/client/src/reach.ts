@@ -31,6 +31,7 @@ export const takeStream = (stream: Duplex, session: ClientSession, state: Client
     onMessage: (message) => {
       cancel()
       if (message.type === 'OpenStream') open(raw, message, session, state)
+      else if (message.type === 'OpenChannel') void session.channels.accept(raw, message)
       else {
         const error =
           message.type === 'Error'

@@ -113,6 +113,11 @@ export const serverSchema = Type.Object({
         Type.Integer({ minimum: 1, maximum: 1_000_000 }),
         16_384,
         'Streams of one client at once. More than the 10,000 that one busy service is tested with.'
+      ),
+      channelsPerSession: defaulted(
+        Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+        4096,
+        'Channels of one client at once, such as the streams of RPC. They are not counted as streams of visitors.'
       )
     }),
     {},

@@ -222,7 +222,7 @@ describe('observers', () => {
     calls.published({ session, proxy: spec, address: '203.0.113.7:20022' })
     calls.unregisterProxy({ session, proxy: spec, reason: 'asked' })
     calls.refused({ what: 'proxy', side: 'server', error: new RystraError('proxy.limit'), who: 'web', session })
-    calls.connect({ session, side: 'server' })
+    calls.connect({ session, side: 'server', channels: {} as never })
     calls.disconnect({ session, side: 'server' })
     const each = ['thrower', 'promiser', 'answerer', 'last']
     expect(seen).deep.equal(

@@ -184,7 +184,7 @@ describe('asynchronous functions in synchronous taps', () => {
     process.on('unhandledRejection', (error) => unheard.push(error))
     try {
       await calls.hello(hello)
-      calls.connect({ session, side: 'server' })
+      calls.connect({ session, side: 'server', channels: {} as never })
       await settle()
     } finally {
       process.removeAllListeners('unhandledRejection')

@@ -9,7 +9,7 @@ import type {
   VisitorInfo
 } from '@rystra/model'
 import type { Transform } from 'node:stream'
-import type { CallContext, CloseChannelContext, OpenChannelContext } from './channel.js'
+import type { CallContext, ChannelOpener, CloseChannelContext, OpenChannelContext } from './channel.js'
 import type { AuthAnswer, Challenge } from './authenticator.js'
 import type { AsyncHook, StreamTapOptions, SyncHook } from './taps.js'
 
@@ -164,10 +164,12 @@ export interface UnregisterProxyContext extends ProxyContext {
 export interface ConnectContext {
   readonly session: SessionInfo
   readonly side: Side
+  /** Opens channels on it, as long as it is up. */
+  readonly channels: ChannelOpener
 }
 
 /** A session that is over. */
-export interface DisconnectContext extends ConnectContext {
+export interface DisconnectContext extends Omit<ConnectContext, 'channels'> {
   /** Absent when it was closed in good order. */
   readonly error?: RystraError
 }

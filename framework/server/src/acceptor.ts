@@ -163,7 +163,7 @@ export class Acceptor {
     this.#replace(key, session)
     sessions.set(info.id, session)
     session.log.info({ peer: `${link.peer.address}:${link.peer.port}`, transport, muxer }, 'connected')
-    kernel.current.calls.connect({ session: info, side: 'server' })
+    kernel.current.calls.connect({ session: info, side: 'server', channels: session.channels })
     events.emit('connected', info)
   }
 

@@ -10,6 +10,7 @@ import type {
 } from '@rystra/plugin'
 import { type DataHello, errorField, type Message, ReplayWindow, verifyDataLink } from '@rystra/protocol'
 import {
+  Channels,
   type DatagramFlows,
   type OpenOptions,
   type OutgoingStream,
@@ -44,6 +45,8 @@ export class ServerSession implements StreamOwner {
   readonly #release: () => void
   readonly #cancelStart: () => void
   readonly streams = new StreamTable()
+  /** Streams that no visitor opened. */
+  readonly channels: Channels
   /** Streams that are asked for and not open yet. */
   #opening = 0
   /** Resolves when it is over. */
@@ -92,6 +95,16 @@ export class ServerSession implements StreamOwner {
         onClose: (error) => this.#closed(error)
       }
     )
+    this.channels = new Channels({
+      info,
+      side: 'server',
+      generations: state.kernel,
+      clock: state.clock,
+      log: this.log,
+      flows: this.#session.flows,
+      limit: state.config.limits.channelsPerSession,
+      open: (head, options) => this.#session.open(head, options)
+    })
     this.reviewVisits(generation.registries)
     // A client that authenticates and then says nothing.
     this.#cancelStart = state.clock.after(state.config.handshakeTimeout, () => {
@@ -99,9 +112,10 @@ export class ServerSession implements StreamOwner {
     })
   }
 
-  /** Its client may open streams where a kind can be visited, and nowhere else. */
-  reviewVisits({ proxies }: Registries): void {
-    this.#session.acceptStreams(proxies.list().some((kind) => proxies.get(kind).visit !== undefined))
+  /** Its client may open streams where a kind can be visited or channels have a handler, and nowhere else. */
+  reviewVisits({ proxies, channels }: Registries): void {
+    const visits = proxies.list().some((kind) => proxies.get(kind).visit !== undefined)
+    this.#session.acceptStreams(visits || channels.list().length > 0)
   }
 
   get link(): StreamLink {
@@ -118,7 +132,7 @@ export class ServerSession implements StreamOwner {
   }
 
   async open({ id, proxy, visitor, details }: StreamHead, options?: OpenOptions): Promise<OutgoingStream> {
-    if (this.link.streams + this.#opening >= this.#state.config.limits.streamsPerSession) {
+    if (this.link.streams - this.channels.size + this.#opening >= this.#state.config.limits.streamsPerSession) {
       throw new RystraError('stream.limit', { side: 'server', detail: `client ${this.info.client.id}` })
     }
     const { host, port, to } = visitor

@@ -35,7 +35,7 @@ interface To {
 /** What is about the visitor: another member would not be asked anything else. */
 const decided: ReadonlySet<string> = new Set<ErrorCode>(['stream.refused', 'stream.no-visits'])
 
-/** Takes the streams that one client opens: each is a visit to a proxy of some other client. */
+/** Takes the streams that one client opens: a visit to a proxy of another client, or a channel. */
 export class Visits {
   readonly #session: ServerSession
   readonly #state: ServerState
@@ -49,7 +49,8 @@ export class Visits {
   take(stream: Duplex): void {
     const raw = rawOf(stream)
     const { clock, config, log } = this.#state
-    const over = this.#session.link.streams - config.limits.streamsPerSession
+    const { link, channels } = this.#session
+    const over = link.streams - channels.size - config.limits.streamsPerSession
     if (this.#heads >= HEADS_LIMIT || over > HEADS_LIMIT) {
       raw.reset()
       return
@@ -69,6 +70,7 @@ export class Visits {
       onMessage: (message) => {
         taken()
         if (message.type === 'Visit') void this.#visit(stream, message)
+        else if (message.type === 'OpenChannel') void channels.accept(raw, message)
         else raw.reset()
       },
       onError: (error) => {

@@ -1,8 +1,7 @@
-import type { RawStream } from '@rystra/bytes'
+import { CountedStream, type RawStream } from '@rystra/bytes'
 import { type Logger, RystraError, type SessionInfo, type Side, toRystraError } from '@rystra/model'
 import type {
   Channel,
-  ChannelDatagrams,
   ChannelHandler,
   ChannelInfo,
   ChannelOpener,
@@ -11,12 +10,12 @@ import type {
   GenerationRef,
   Generations
 } from '@rystra/plugin'
-import { encode, type OpenChannel, streamReadyFrame } from '@rystra/protocol'
-import { ChannelStream } from './channel-stream.js'
+import { encode, type Message, type OpenChannel, streamReadyFrame } from '@rystra/protocol'
 import type { CountedFlow, DatagramFlows } from './datagram-flows.js'
+import { OutgoingStream, type OpenOptions } from './outgoing-stream.js'
 import { refuseStream } from './refuse-stream.js'
 
-/** Channels of one session at once, in both directions, unless something else is configured. */
+/** Channels of one session at once, in both directions, where nothing else is configured. */
 export const MAX_CHANNELS = 4096
 
 /** What {@link Channels} of a session need. */
@@ -26,25 +25,22 @@ export interface ChannelsHost {
   readonly generations: Generations
   readonly clock: Clock
   readonly log: Logger
+  /** Absent where the link has no datagrams. */
   readonly flows: DatagramFlows | undefined
   /** @default {@link MAX_CHANNELS} */
   readonly limit?: number
-  openRaw(signal?: AbortSignal): Promise<RawStream>
+  /** See `Session.open`. */
+  open(head: (flow: number | undefined) => Message, options: OpenOptions): Promise<OutgoingStream>
 }
-
-/** Flows of channels have the highest bit: those of visitors never get there. */
-const FIRST_FLOW = 0x8000_0000
 
 /** The channels of one session, opened by either end. They are no visitors' streams and have a limit of their own. */
 export class Channels implements ChannelOpener {
   readonly #host: ChannelsHost
   #open = 0
   #opened = 0
-  #flow: number
 
   constructor(host: ChannelsHost) {
     this.#host = host
-    this.#flow = FIRST_FLOW + (host.side === 'client' ? 1 : 0)
   }
 
   /** Channels that are open or being opened. */
@@ -58,35 +54,29 @@ export class Channels implements ChannelOpener {
   }
 
   async openChannel(name: string, options: ChannelOptions = {}): Promise<Channel> {
-    const { side, info, flows, generations } = this.#host
+    const { side, info, generations } = this.#host
     this.#opened += 1
     const id = `${side === 'client' ? 'c' : 's'}.${this.#opened.toString(36)}`
-    const { details = {}, signal } = options
-    const channel: ChannelInfo = { id, name, details, session: info, side, openedBy: side }
-    const life = this.#begin(channel, generations.current)
+    const { details, signal, datagrams } = options
+    const channel: ChannelInfo = { id, name, details: details ?? {}, session: info, side, openedBy: side }
+    const lifecycle = this.#begin(channel, generations.current)
     try {
-      await life.admit()
-      const raw = await this.#host.openRaw(signal)
-      const flow = options.datagrams === true && flows !== undefined ? this.#nextFlow() : undefined
-      const head = encode({
-        type: 'OpenChannel',
-        id,
-        name,
-        ...(flow === undefined ? {} : { flow }),
-        ...(options.details === undefined ? {} : { details })
-      } as OpenChannel)
-      raw.write(head as Buffer, 0, head.length, true)
-      return life.attach(raw, flow === undefined ? undefined : flows?.open(flow))
+      await lifecycle.admit()
+      const stream = await this.#host.open(
+        (flow) => ({
+          type: 'OpenChannel',
+          id,
+          name,
+          ...(flow === undefined ? {} : { flow }),
+          ...(details === undefined ? {} : { details })
+        }),
+        { signal, datagrams }
+      )
+      return lifecycle.attach(stream, stream.flow)
     } catch (error) {
-      life.over(error as Error)
+      lifecycle.over(error as Error)
       throw error
     }
-  }
-
-  #nextFlow(): number {
-    const flow = this.#flow
-    this.#flow = flow + 2 > 0xffff_ffff ? FIRST_FLOW + (flow % 2) : flow + 2
-    return flow
   }
 
   /** The other end opened a channel: its head has been read. */
@@ -94,30 +84,29 @@ export class Channels implements ChannelOpener {
     const { side, info, flows, generations, clock } = this.#host
     const openedBy = side === 'client' ? 'server' : 'client'
     const channel: ChannelInfo = { id, name, details, session: info, side, openedBy }
-    let life: Life | undefined
+    let lifecycle: ChannelLifecycle | undefined
     try {
       const generation = generations.current
       const { channels } = generation.registries
       if (!channels.has(name)) throw new RystraError('channel.unknown', { side, detail: JSON.stringify(name) })
       const handler = channels.get(name)
-      life = this.#begin(channel, generation)
+      lifecycle = this.#begin(channel, generation)
       const reason = handler.refuse?.(channel)
       if (reason !== undefined) throw new RystraError('channel.refused', { side, detail: reason })
-      await life.admit()
+      await lifecycle.admit()
       if (raw.closed) throw new RystraError('stream.reset')
-      this.#start(handler, life, raw, flow === undefined ? undefined : flows?.open(flow))
+      this.#start(handler, lifecycle, raw, flow === undefined ? undefined : flows?.open(flow))
     } catch (cause) {
       const error = toRystraError(cause)
-      this.#host.log.info({ err: error, channel: name }, 'a channel was refused')
-      life?.over(error)
+      this.#host.log.debug({ err: error, channel: name }, 'a channel was refused')
+      lifecycle?.over(error)
       refuseStream(raw, error, clock)
     }
   }
 
-  #start(handler: ChannelHandler, life: Life, raw: RawStream, flow: CountedFlow | undefined): void {
+  #start(handler: ChannelHandler, lifecycle: ChannelLifecycle, raw: RawStream, flow: CountedFlow | undefined): void {
     const ready = flow === undefined ? streamReadyFrame : encode({ type: 'StreamReady', flow: true })
-    raw.write(ready as Buffer, 0, ready.length, true)
-    const channel = life.attach(raw, flow, true)
+    const channel = lifecycle.attach(new CountedStream(raw, { bytes: Buffer.from(ready) }), flow)
     try {
       handler.onChannel(channel)
     } catch (error) {
@@ -127,25 +116,25 @@ export class Channels implements ChannelOpener {
   }
 
   /** Counts a channel until it is over. Throws `channel.limit`. */
-  #begin(info: ChannelInfo, generation: GenerationRef): Life {
+  #begin(info: ChannelInfo, generation: GenerationRef): ChannelLifecycle {
     const { limit = MAX_CHANNELS, side, clock } = this.#host
     if (this.#open >= limit) throw new RystraError('channel.limit', { side, detail: `at most ${limit}` })
     this.#open += 1
-    return new Life(info, generation, clock, () => {
+    return new ChannelLifecycle(info, generation, clock, () => {
       this.#open -= 1
     })
   }
 }
 
 /** One channel at one end, from before its first byte until both hooks have been called. */
-class Life {
+class ChannelLifecycle {
   readonly #info: ChannelInfo
   readonly #generation: GenerationRef
   readonly #release: () => void
   readonly #clock: Clock
   readonly #since: number
   readonly #done: () => void
-  #stream: ChannelStream | undefined
+  #stream: CountedStream | undefined
   #flow: CountedFlow | undefined
   #over = false
 
@@ -164,31 +153,18 @@ class Life {
     throw new RystraError('channel.refused', { side: this.#info.side, detail: denial.deny })
   }
 
-  attach(raw: RawStream, flow: CountedFlow | undefined, answered = false): Channel {
-    let accept = (): void => {}
-    const accepted = answered ? Promise.resolve() : new Promise<void>((resolve) => (accept = resolve))
-    let datagrams: ChannelDatagrams | undefined = answered ? flow : undefined
-    const stream = new ChannelStream(
-      raw,
-      {
-        onAccepted: (withFlow) => {
-          if (withFlow) datagrams = flow
-          else flow?.close()
-          accept()
-        },
-        onOver: (error) => this.over(error)
-      },
-      this.#info.side === 'client' ? 'server' : 'client',
-      answered
-    )
+  attach(stream: CountedStream, flow: CountedFlow | undefined): Channel {
+    const outgoing = stream instanceof OutgoingStream ? stream : undefined
     this.#stream = stream
     this.#flow = flow
+    stream.onOver = (error) => this.over(error)
     return {
       info: this.#info,
       stream,
-      accepted,
+      // A refusal is the error of `onClose`.
+      accepted: outgoing?.ready().catch(() => new Promise<void>(() => {})) ?? Promise.resolve(),
       get datagrams() {
-        return datagrams
+        return outgoing === undefined || outgoing.hasDatagrams ? flow : undefined
       },
       close: (error = new RystraError('stream.reset')) => stream.fail(error)
     }
@@ -201,7 +177,7 @@ class Life {
     this.#flow?.close()
     this.#generation.calls.closeChannel({
       ...this.#info,
-      bytesSent: (this.#stream?.sent ?? 0) + (this.#flow?.sent ?? 0),
+      bytesSent: (this.#stream?.written ?? 0) + (this.#flow?.sent ?? 0),
       bytesReceived: (this.#stream?.received ?? 0) + (this.#flow?.received ?? 0),
       duration: this.#clock.now() - this.#since,
       ...(error === undefined ? {} : { error: toRystraError(error, 'stream.reset') })

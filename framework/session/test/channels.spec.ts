@@ -2,7 +2,8 @@ import { duplexPair, type RawStream, rawOf } from '@rystra/bytes'
 import { expect } from 'chai'
 import { type RystraError, type SessionInfo, silentLog } from '@rystra/model'
 import type { Channel, ChannelHandler, CloseChannelContext, HookCalls } from '@rystra/plugin'
-import { Channels, readMessage } from '../src/index.js'
+import { encode } from '@rystra/protocol'
+import { Channels, OutgoingStream, readMessage } from '../src/index.js'
 import { generation, registryOf } from './fakes.js'
 
 const info = { id: 'session' } as unknown as SessionInfo
@@ -30,7 +31,7 @@ const ends = ({ calls = {}, limit = 4096 }: { calls?: Partial<HookCalls>; limit?
     { channels: registryOf({ echo }) }
   )
   const here = generation({ closeChannel: (context) => void closed.push(context) })
-  const make = (side: 'client' | 'server', current: typeof here, openRaw: () => Promise<RawStream>): Channels =>
+  const make = (side: 'client' | 'server', current: typeof here, openRaw: () => RawStream): Channels =>
     new Channels({
       info,
       side,
@@ -39,10 +40,17 @@ const ends = ({ calls = {}, limit = 4096 }: { calls?: Partial<HookCalls>; limit?
       log: silentLog,
       flows: undefined,
       limit,
-      openRaw
+      open: async (head) =>
+        new OutgoingStream(openRaw(), {
+          side: side === 'client' ? 'server' : 'client',
+          head: Buffer.from(encode(head(undefined))),
+          flow: undefined,
+          clock,
+          timeout: undefined
+        })
     })
-  const server = make('server', there, () => Promise.reject(new Error('not used')))
-  const client = make('client', here, async () => {
+  const server = make('server', there, () => rawOf(duplexPair()[0]))
+  const client = make('client', here, () => {
     const [one, other] = duplexPair()
     const raw = rawOf(other)
     readMessage(raw, {
@@ -132,7 +140,9 @@ describe('channels', () => {
     const { client, closed } = ends()
     const channel = await client.openChannel('echo')
     await channel.accepted
+    const over = failure(textOf(channel))
     channel.close()
+    expect((await over).code).to.equal('stream.reset')
     expect(closed.find(({ side }) => side === 'client')?.error?.code).to.equal('stream.reset')
   })
 })
