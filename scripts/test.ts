@@ -1,5 +1,5 @@
 /**
- * `npm test`: every spec file, in as many processes as there are processors. Arguments are spec files, folders or options of mocha:
+ * `npm test`: every spec file, in two processes for each processor, since many tests wait more than they compute. Arguments are spec files, folders or options of mocha:
  * `npm test -- framework/bytes`, `npm test -- --grep yamux`. RYSTRA_TEST_JOBS sets the number of processes.
  */
 import { availableParallelism } from 'node:os'
@@ -49,7 +49,7 @@ const work = async (): Promise<void> => {
   }
 }
 
-const jobs = Number(process.env['RYSTRA_TEST_JOBS'] ?? availableParallelism())
+const jobs = Number(process.env['RYSTRA_TEST_JOBS'] ?? availableParallelism() * 2)
 await Promise.all(Array.from({ length: jobs }, work))
 writeTimes(times)
 process.exitCode = report.end() === 0 ? 0 : 1

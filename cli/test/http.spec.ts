@@ -1,3 +1,4 @@
+import { until } from '@rystra/testkit'
 import type { NoticeHere } from '@rystra/client'
 import { expect } from 'chai'
 import { EventEmitter, once } from 'node:events'
@@ -131,7 +132,7 @@ describe('the log of requests', () => {
     }
     expect(programs.lines).to.have.length(1000)
     expect(people.lines).to.have.length(50)
-    while (people.lines.length === 50) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => people.lines.length > 50)
     expect(people.lines.at(-1)).to.equal('… and 973 more requests')
   })
 })

@@ -14,7 +14,7 @@ import {
   statusesOf
 } from './http-world.js'
 import { frame, heads, preface } from './h2-frames.js'
-import { cleanUp, later, turns, until, visit } from './tunnel.js'
+import { cleanUp, later, until, visit } from './tunnel.js'
 
 const HEAD = 'Host: app.localhost\r\n'
 
@@ -153,7 +153,7 @@ describe('http: visitors who mean harm', () => {
     const port = frontPort(await startHttpClient(server, [{ name: 'app', kind: 'http', local }]))
     await sendRaw(port, `GET / HTTP/1.1\r\n${HEAD}\r\n`, (text) => text.endsWith('\r\n\r\n'))
     await cleanUp()
-    while (sockets() > before) await turns(1)
+    await until(() => sockets() <= before)
   })
 
   it('ends what it needs no more in good order, and cuts off a service that does not end it', async () => {

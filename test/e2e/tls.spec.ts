@@ -233,7 +233,7 @@ describe('a tunnel over TLS', function () {
         }
         expect(await shown()).to.equal(fingerprintOf(made.server.cert))
         clock.advance(5000)
-        while ((await shown()) !== fingerprintOf(made.renewed.cert)) await new Promise(setImmediate)
+        await until(async () => (await shown()) === fingerprintOf(made.renewed.cert))
         visitor.write('after')
         expect(String((await once(visitor, 'data'))[0])).to.equal('after')
       })

@@ -172,10 +172,7 @@ export const knock = (port: number): Promise<string> => {
   return endOf(socket)
 }
 
-/** Resolves when `condition` holds; looks again with each turn of the event loop, and gives up with the test. */
-export const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
-}
+export { until } from '@rystra/testkit'
 
 export const turns = async (count: number): Promise<void> => {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))

@@ -1,3 +1,4 @@
+import { until } from '@rystra/testkit'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto'
@@ -22,10 +23,6 @@ const [first, second] = [member('first'), member('second')] as [Member, Member]
 const by = ({ kid, privateKey }: Member, claims = {}): Promise<string> =>
   tokenOf(privateKey, { alg: 'ES256', kid }, claims)
 const unknown = (kid: string): string => forged({ alg: 'ES256', kid }, usual, Buffer.alloc(64, 1))
-
-const until = async (holds: () => boolean): Promise<void> => {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
-}
 
 describe('key sets of auth-jwt', () => {
   let requests = 0

@@ -99,7 +99,4 @@ export const recordsOf = (text: string): Record<string, unknown>[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 
-/** Resolves when `condition` holds; gives up with the test. */
-export const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve))
-}
+export { until } from '@rystra/testkit'

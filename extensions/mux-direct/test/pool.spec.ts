@@ -1,3 +1,4 @@
+import { until } from '@rystra/testkit'
 import { type ByteLink, type MuxHost, type Muxer, type RystraError, silentLog, type StreamLink } from '@rystra/plugin'
 import { expect } from 'chai'
 import { once } from 'node:events'
@@ -33,14 +34,6 @@ const join = async (): Promise<[net.Socket, net.Socket]> => {
 }
 
 const linkOf = (duplex: Duplex): ByteLink => ({ kind: 'bytes', duplex, peer: { address: '127.0.0.1', port: 1 } })
-
-const until = async (holds: () => boolean, what: string): Promise<void> => {
-  const deadline = Date.now() + 25_000
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`gave up waiting until ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 1))
-  }
-}
 
 const turns = async (count: number): Promise<void> => {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1))

@@ -1,6 +1,6 @@
 import { rawOf } from '@rystra/bytes'
 import { silentLog } from '@rystra/plugin'
-import { duplexPair } from '@rystra/testkit'
+import { duplexPair, until } from '@rystra/testkit'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import yamux from '../src/index.js'
@@ -21,14 +21,7 @@ export const cleanUp = (): void => {
   for (const each of open.splice(0)) each.destroy()
 }
 
-/** Waits for a condition, turn by turn of the event loop. */
-export const until = async (met: () => boolean, what: string, ms = 25_000): Promise<void> => {
-  const started = performance.now()
-  while (!met()) {
-    if (performance.now() - started > ms) throw new Error(`waited in vain for ${what}`)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
+export { until }
 
 /** Lets so many turns of the event loop pass. */
 export const turns = async (count: number): Promise<void> => {

@@ -46,9 +46,7 @@ export const outcome = (socket: Stream): Promise<{ readonly bytes: Buffer; reado
     socket.once('close', () => over('close'))
   })
 
-export const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
-}
+export { until } from '@rystra/testkit'
 
 /** proxy-https beside a kind http that keeps what it is handed. */
 export class World {

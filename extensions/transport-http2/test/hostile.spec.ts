@@ -1,3 +1,4 @@
+import { until } from '@rystra/testkit'
 import { SharedPorts } from '@rystra/net'
 import { type Clock, isRystraError, type Link, type Listener, type StreamLink, type Transport } from '@rystra/plugin'
 import { setUpExtension } from '@rystra/testkit'
@@ -140,7 +141,7 @@ describe('HTTP/2 and hostile peers', () => {
     for (let round = 0; round < 15; round += 1) {
       const streams = await Promise.all(Array.from({ length: 100 }, () => link.open()))
       for (const stream of streams) stream.on('error', () => {}).destroy()
-      while (links[0]?.streams !== 0) await new Promise(setImmediate)
+      await until(() => links[0]?.streams === 0)
     }
     await answers(link)
   })

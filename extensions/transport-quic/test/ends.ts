@@ -91,11 +91,4 @@ export const dialTo = async (
   return link
 }
 
-/** Waits until something holds; looks once in each turn of the event loop. */
-export const until = async (holds: () => boolean, what: string, ms = 25_000): Promise<void> => {
-  const end = performance.now() + ms
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`waited in vain for ${what}`)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
+export { until } from '@rystra/testkit'

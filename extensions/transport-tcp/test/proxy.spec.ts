@@ -1,3 +1,4 @@
+import { until } from '@rystra/testkit'
 import { SharedPorts } from '@rystra/net'
 import { isRystraError, type Link, type Transport } from '@rystra/plugin'
 import { expect } from 'chai'
@@ -60,7 +61,7 @@ describe('links over TCP, in company', () => {
     const near = socketOf(await transport.dial(to, never))
     expect(near.constructor).to.equal(net.Socket)
     near.write('hello')
-    while (links.length === 0) await new Promise(setImmediate)
+    await until(() => links.length > 0)
     const [chunk] = (await once(links[0] as net.Socket, 'data')) as [Buffer]
     expect([String(chunk), proxy.targets]).to.deep.equal(['hello', ['server.invalid:7000']])
   })
@@ -88,7 +89,7 @@ describe('links over TCP, in company', () => {
       ends.push(() => socket.destroy())
       for (const byte of begin) socket.write(byte)
       const before = links.length + others.length
-      while (links.length + others.length === before) await new Promise(setImmediate)
+      await until(() => links.length + others.length > before)
     }
     for (const socket of others) ends.push(() => socket.destroy())
     expect([links.length, others.length]).to.deep.equal([1, 2])

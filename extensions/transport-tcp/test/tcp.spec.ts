@@ -1,3 +1,4 @@
+import { until } from '@rystra/testkit'
 import { SharedPorts } from '@rystra/net'
 import { isRystraError, type Link, type Listener, type RystraError, type Transport } from '@rystra/plugin'
 import { expect } from 'chai'
@@ -66,7 +67,7 @@ describe('links over TCP', () => {
       expect(listener.address.port).to.be.above(0)
       const socket = taken(await dial(listener.address.port, host))
       socket.write('x')
-      while (listener.links.length === 0) await new Promise(setImmediate)
+      await until(() => listener.links.length > 0)
       const [link] = listener.links as [Link]
       expect(link.peer).to.deep.equal({ address: socket.localAddress, port: socket.localPort })
       expect(links.at(-1)?.peer.port ?? 0).to.be.above(0)
@@ -139,7 +140,7 @@ describe('links over TCP', () => {
   it('go on when their listener closes, whose address is free at once', async () => {
     const listener = await listen()
     const socket = taken(await dial(listener.address.port))
-    while (listener.links.length === 0) await new Promise(setImmediate)
+    await until(() => listener.links.length > 0)
     await listener.close()
     await listener.close()
     const again = await listen(listener.address.port)

@@ -10,7 +10,7 @@ import {
 } from '@rystra/plugin'
 import { issueServer, makeAuthority } from '@rystra/certificates'
 import { SharedPorts } from '@rystra/net'
-import { FakeClock, setUpExtension } from '@rystra/testkit'
+import { FakeClock, setUpExtension, until } from '@rystra/testkit'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
@@ -128,10 +128,7 @@ export const failure = async (promise: Promise<unknown>): Promise<RystraError> =
   return error
 }
 
-/** Resolves when it holds; gives up with the test. */
-export const until = async (holds: () => boolean): Promise<void> => {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
-}
+export { until }
 
 /** A server for TCP that does as it is told, on a free port. */
 export const serve = async (onSocket: (socket: net.Socket) => void): Promise<number> => {

@@ -1,3 +1,4 @@
+import { until } from '@rystra/testkit'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
@@ -57,7 +58,7 @@ describe('a pair of streams', () => {
     for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve))
     expect(through).to.be.lessThan(3)
     other.resume()
-    while (through < 10) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => through >= 10)
   })
 
   it('leaves the memory of the writer to the writer', async () => {

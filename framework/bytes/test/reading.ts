@@ -1,13 +1,6 @@
 import type { RawReader, RawStream, Verdict } from '../src/index.js'
 
-/** Waits until something holds, a turn of the event loop at a time. */
-export const until = async (holds: () => boolean, what: string, ms = 25_000): Promise<void> => {
-  const deadline = Date.now() + ms
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`gave up waiting until ${what}`)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
+export { until } from '@rystra/testkit'
 
 /** Lets I/O settle: so many turns of the event loop, with a millisecond in each. */
 export const turns = async (count: number): Promise<void> => {

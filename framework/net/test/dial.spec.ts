@@ -1,3 +1,4 @@
+import { until } from '@rystra/testkit'
 import { expect } from 'chai'
 import type { LookupAddress } from 'node:dns'
 import net from 'node:net'
@@ -81,14 +82,10 @@ describe('a race of addresses', () => {
     }
     return { sockets, connect, tried: () => [...sockets.keys()] }
   }
-  const seen = async (condition: () => boolean): Promise<void> => {
-    while (!condition()) await new Promise(setImmediate)
-  }
-
   it('starts the next attempt beside a silent one, which may still win', async () => {
     const { sockets, connect, tried } = fakes()
     const race = raceAddresses(['one', 'two', 'three'], { connect, signal: never, delay: 1 })
-    await seen(() => tried().length === 3)
+    await until(() => tried().length === 3)
     expect([...sockets.values()].map(({ destroyed }) => destroyed)).to.deep.equal([false, false, false])
     sockets.get('one')?.emit('connect')
     expect(await race).to.equal(sockets.get('one'))
@@ -101,7 +98,7 @@ describe('a race of addresses', () => {
     const race = raceAddresses(['one', 'two'], { connect, signal: never, delay: 60_000 })
     expect(tried()).to.deep.equal(['one'])
     sockets.get('one')?.emit('error', new Error('dead'))
-    await seen(() => tried().length === 2)
+    await until(() => tried().length === 2)
     expect(tried()).to.deep.equal(['one', 'two'])
     sockets.get('two')?.emit('connect')
     expect(await race).to.equal(sockets.get('two'))
@@ -112,7 +109,7 @@ describe('a race of addresses', () => {
     const { sockets, connect, tried } = fakes()
     const race = raceAddresses(['one', 'two'], { connect, signal: never, delay: 1 })
     const failed = race.catch((error: AggregateError) => error.errors)
-    await seen(() => tried().length === 2)
+    await until(() => tried().length === 2)
     sockets.get('two')?.emit('error', new Error('second'))
     sockets.get('one')?.emit('error', new Error('first'))
     expect((await failed) as Error[]).to.satisfy(
@@ -125,7 +122,7 @@ describe('a race of addresses', () => {
     const controller = new AbortController()
     const race = raceAddresses(['one', 'two', 'three'], { connect, signal: controller.signal, delay: 1 })
     const failed = race.catch((error: Error) => error.message)
-    await seen(() => tried().length === 2)
+    await until(() => tried().length === 2)
     controller.abort(new Error('enough'))
     expect(await failed).to.equal('enough')
     expect([...sockets.values()].every(({ destroyed }) => destroyed)).to.equal(true)

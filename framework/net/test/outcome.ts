@@ -22,7 +22,4 @@ export const readAll = (socket: net.Socket): Promise<string> =>
     socket.once('error', reject)
   })
 
-/** Resolves when `condition` holds; gives up with the test. */
-export const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
-}
+export { until } from '@rystra/testkit'

@@ -52,13 +52,7 @@ export const realClock: Clock = {
   }
 }
 
-export const until = async (holds: () => boolean, what: string): Promise<void> => {
-  const deadline = Date.now() + 25_000
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`gave up waiting until ${what}`)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
+export { until } from '@rystra/testkit'
 
 export const turns = async (count: number): Promise<void> => {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))

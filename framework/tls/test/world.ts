@@ -138,6 +138,4 @@ export const failure = async (promise: Promise<unknown>): Promise<RystraError> =
   return error
 }
 
-export const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
-}
+export { until } from '@rystra/testkit'

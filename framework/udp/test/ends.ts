@@ -22,10 +22,7 @@ export const cleanUp = async (): Promise<void> => {
   for (const end of started.splice(0).reverse()) await end()
 }
 
-/** Resolves when `condition` holds; looks again with each turn of the event loop, and gives up with the test. */
-export const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
-}
+export { until } from '@rystra/testkit'
 
 /** Some turns of the event loop: what happens at once has happened by then. */
 export const turns = async (count = 20): Promise<void> => {

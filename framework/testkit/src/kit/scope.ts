@@ -1,5 +1,6 @@
 import { AssertionError } from 'node:assert'
 import { setMaxListeners } from 'node:events'
+import { nextLook } from '../until.js'
 
 /** What a case that waits in vain fails with. */
 const waited = (what: string, ms: number): Error =>
@@ -38,19 +39,19 @@ export class Scope {
     }
   }
 
-  /**
-   * Waits until something holds; looks once in each turn of the event loop. As long as `progress` changes it goes on to
-   * wait.
-   */
+  /** Waits until something holds. As long as `progress` changes it goes on to wait. */
   async until(holds: () => boolean, what: string, progress: () => number = () => 0): Promise<void> {
     let begin = performance.now()
     let seen = progress()
-    while (!holds()) {
+    for (let looks = 0; !holds(); looks++) {
       const now = progress()
-      if (now !== seen) begin = performance.now()
+      if (now !== seen) {
+        begin = performance.now()
+        looks = 0
+      }
       seen = now
       if (performance.now() - begin > this.timeout) throw waited(what, this.timeout)
-      await turn()
+      await nextLook(looks)
     }
   }
 

@@ -1,0 +1,24 @@
+const { setTimeout: later } = globalThis
+
+/** Turns of the event loop in which a condition is looked at without a pause: most hold within a few. */
+const TURNS = 100
+
+/** A wait that takes longer leaves the processor to what it waits for. */
+const PAUSE_MS = 1
+
+/** One turn of the event loop, or a millisecond once there were many of them. */
+export const nextLook = (looks: number): Promise<void> =>
+  new Promise((resolve) => (looks < TURNS ? setImmediate(resolve) : later(resolve, PAUSE_MS)))
+
+/** Waits until a condition holds. Rejects when it does not within `timeout` ms. */
+export const until = async (
+  holds: () => boolean | Promise<boolean>,
+  what = 'a condition',
+  timeout = 25_000
+): Promise<void> => {
+  const end = performance.now() + timeout
+  for (let looks = 0; !(await holds()); looks++) {
+    if (performance.now() > end) throw new Error(`waited ${timeout} ms in vain for ${what}`)
+    await nextLook(looks)
+  }
+}
