@@ -7,6 +7,7 @@ import {
   type ListenHost,
   type Logger,
   type Metrics,
+  type Runtime,
   type Side,
   toRystraError
 } from '@rystra/plugin'
@@ -41,6 +42,7 @@ export interface InstanceHost {
   readonly clock: Clock
   readonly metrics: Metrics
   readonly ports: ListenHost
+  readonly runtime: Runtime
   /** Milliseconds a start may take, 0 for no limit. */
   readonly startTimeout: number
   /** Milliseconds a stop may take, 0 for no limit. */
@@ -86,7 +88,8 @@ export class Instance {
           stateDir: host.stateDir,
           clock: host.clock,
           metrics: host.metrics,
-          ports: portsOf(host.ports, plan.name)
+          ports: portsOf(host.ports, plan.name),
+          runtime: host.runtime
         })
       )
       this.#lifecycle = checkLifecycle(lifecycle)

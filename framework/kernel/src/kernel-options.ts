@@ -1,4 +1,4 @@
-import type { Clock, ListenHost, Logger, Metrics, Side } from '@rystra/plugin'
+import type { Clock, ListenHost, Logger, Metrics, Runtime, Side } from '@rystra/plugin'
 
 /** What a kernel is made with. */
 export interface KernelOptions {
@@ -16,6 +16,8 @@ export interface KernelOptions {
   readonly metrics?: Metrics
   /** Where extensions bind TCP ports. @default refuses */
   readonly ports?: ListenHost
+  /** What extensions see of the end that they run in. @default one in which nothing runs */
+  readonly runtime?: Runtime
   /** Milliseconds for which what a reload removed keeps running while something that began before still holds it. @default 30000 */
   readonly drain?: number
   /** Milliseconds an extension may take to start, 0 for no limit: long enough to reach a slow disk or service. @default 30000 */

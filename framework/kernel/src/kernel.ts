@@ -65,6 +65,7 @@ export class Kernel implements Generations {
       clock,
       metrics,
       ports: options.ports ?? noPorts,
+      runtime: options.runtime ?? { side, sessions: () => [], proxies: () => [], streams: () => [] },
       startTimeout: options.startTimeout ?? 30_000,
       stopTimeout: options.stopTimeout ?? 10_000
     })

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import type { Logger, Side } from '@rystra/model'
+import type { Runtime } from './handles.js'
 import type { Hooks } from './hooks.js'
 import type { Registries } from './registries.js'
 import type { ListenHost } from './transport.js'
@@ -50,6 +51,8 @@ export interface ExtensionContext<Options> {
    * `listen.unavailable`.
    */
   readonly ports: ListenHost
+  /** Sessions, proxies and streams of this end, for `start()`, hooks and timers. The same in each generation. */
+  readonly runtime: Runtime
 }
 
 /** What owns sockets, files and timers. */

@@ -156,8 +156,8 @@ export interface PublishedContext extends ProxyContext {
 /** A proxy that is gone. */
 export interface UnregisterProxyContext extends ProxyContext {
   readonly proxy: ProxySpec
-  /** Why: the client asked for it, its session ended, it expired, another took it over, or the policy changed. */
-  readonly reason: 'asked' | 'session' | 'expired' | 'taken-over' | 'reload' | 'shutdown'
+  /** Why: the client asked for it, its session ended, it expired, another took it over, the policy changed, the server stops, or an extension of the server closed it. */
+  readonly reason: 'asked' | 'session' | 'closed' | 'expired' | 'taken-over' | 'reload' | 'shutdown'
 }
 
 /** A session that is up. */

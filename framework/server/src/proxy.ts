@@ -9,11 +9,13 @@ import type {
   OpenedStream,
   OpenStreamOptions,
   Pacer,
+  ProxyHandle,
   ProxyKind,
   PublishAddress,
   Published,
   PublishHost,
   Registry,
+  TrafficStats,
   UdpPort,
   Visit
 } from '@rystra/plugin'
@@ -58,7 +60,7 @@ interface ProxyStreamOptions extends OpenOptions {
 export const visitKey = (kind: string, name: string): string => `visit ${kind} ${name}`
 
 /** One published proxy, and what its kind gets to publish it with. */
-export class ServerProxy implements PublishHost {
+export class ServerProxy implements PublishHost, ProxyHandle {
   readonly spec: ProxySpec
   readonly log: Logger
   readonly owner: ServerSession
@@ -95,6 +97,19 @@ export class ServerProxy implements PublishHost {
     this.#pace = bandwidth === undefined ? undefined : new FairPace(bandwidth, state.clock)
     this.idleTimeout = spec['idleTimeout'] as number | undefined
     this.log = owner.log.child({ proxy: spec.name })
+  }
+
+  get info(): ProxyHandle['info'] {
+    const { spec, session, address, healthy } = this
+    return { spec, session, address, healthy }
+  }
+
+  stats(): TrafficStats {
+    return this.streams.stats()
+  }
+
+  close(error = new RystraError('proxy.refused', { side: 'server', detail: 'taken back by the server' })): void {
+    this.owner.takeBack(this.spec.name, 'closed', error)
   }
 
   get session(): SessionInfo {
@@ -161,13 +176,13 @@ export class ServerProxy implements PublishHost {
     try {
       this.#published = await this.#kind.publish(this.spec, this)
       if (this.signal.aborted) {
-        // Taken back meanwhile: `close` has been, and did not know of it.
+        // Taken back meanwhile: `withdraw` has been, and did not know of it.
         await this.#closeKind()
         this.throwIfClosed()
       }
       this.address = this.#published.address
     } catch (error) {
-      await this.close()
+      await this.withdraw()
       throw error
     }
   }
@@ -294,7 +309,7 @@ export class ServerProxy implements PublishHost {
   }
 
   /** Takes it back; streams that are open go on. @param error what is told to whoever is still about to publish it */
-  async close(error: RystraError = new RystraError('session.lost')): Promise<void> {
+  async withdraw(error: RystraError = new RystraError('session.lost')): Promise<void> {
     if (this.signal.aborted) return
     this.#gone.abort(error)
     this.cancelExpiry?.()

@@ -5,6 +5,8 @@ import type {
   Details,
   GenerationRef,
   Registries,
+  SessionHandle,
+  SessionStats,
   StreamLink,
   UnregisterProxyContext
 } from '@rystra/plugin'
@@ -34,7 +36,7 @@ const QUEUE_LIMIT = 4096
 const QUEUE_BYTES = 2 * 1024 * 1024
 
 /** One session, as the server sees it: its proxies, and what its client asks for. */
-export class ServerSession implements StreamOwner {
+export class ServerSession implements StreamOwner, SessionHandle {
   readonly info: SessionInfo
   readonly log: Logger
   readonly proxies = new Map<string, ServerProxy>()
@@ -122,8 +124,9 @@ export class ServerSession implements StreamOwner {
     return this.#session.link
   }
 
-  get rtt(): number | undefined {
-    return this.#session.rtt
+  stats(): SessionStats {
+    const { rtt } = this.#session
+    return { ...this.streams.stats(), proxies: this.proxies.size, ...(rtt === undefined ? {} : { rtt }) }
   }
 
   /** Flows of datagrams that its client numbered. */
@@ -238,7 +241,7 @@ export class ServerSession implements StreamOwner {
       if (this.#over) throw new RystraError('session.lost')
     } catch (error) {
       this.proxies.delete(spec.name)
-      await proxy.close()
+      await proxy.withdraw()
       throw error
     }
     if (typeof spec.expiresIn === 'number') {
@@ -265,7 +268,7 @@ export class ServerSession implements StreamOwner {
     const proxy = this.proxies.get(name)
     if (proxy === undefined) return
     this.proxies.delete(name)
-    await proxy.close(error)
+    await proxy.withdraw(error)
     // One that is still being published is refused by that.
     if (!proxy.announced) return
     this.log.info({ proxy: name, reason }, 'no longer published')
@@ -279,7 +282,9 @@ export class ServerSession implements StreamOwner {
     await Promise.all([...this.proxies.keys()].map((name) => this.unregister(name, reason)))
   }
 
+  /** In good order: what is queued is sent. */
   close(error?: RystraError): void {
+    if (error !== undefined && !this.#session.goingAway) this.#session.goAway(0, error)
     this.#notices.flush()
     this.#session.close(error)
   }

@@ -9,6 +9,7 @@ import { Acceptor } from './acceptor.js'
 import { Claims } from './claims.js'
 import type { Listening, PublishedProxy, ServerEvents } from './events.js'
 import { LastPorts } from './last-ports.js'
+import { ServerRuntime } from './runtime.js'
 import type { ServerState } from './state.js'
 
 /** How a server is made. */
@@ -46,7 +47,13 @@ export class Server extends EventEmitter<ServerEvents> {
   #stopping: Promise<void> | undefined
 
   /** @internal */
-  constructor(config: ResolvedServer, kernel: Kernel, ports: SharedPorts, options: ServerOptions) {
+  constructor(
+    config: ResolvedServer,
+    kernel: Kernel,
+    ports: SharedPorts,
+    runtime: ServerRuntime,
+    options: ServerOptions
+  ) {
     super()
     this.kernel = kernel
     this.#options = options
@@ -62,7 +69,7 @@ export class Server extends EventEmitter<ServerEvents> {
         kernel.current.calls.refused({ ...refused, side: 'server' })
         this.emit('refused', refused)
       },
-      sessions: new Map(),
+      sessions: runtime.byId,
       accepted: ports.accepted,
       claims: new Claims(patience),
       lastPorts: new LastPorts(),
@@ -240,9 +247,11 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
   const base = baseOf(config, options)
   const uses = await usesOf(config, options)
   const ports = new SharedPorts(options.log === undefined ? {} : { log: options.log })
+  const runtime = new ServerRuntime()
   const kernel = new Kernel({
     side: 'server',
     ports,
+    runtime,
     ...(options.dir === undefined ? {} : { dir: options.dir }),
     ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
     ...(options.log === undefined ? {} : { log: options.log }),
@@ -250,7 +259,7 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
   })
   await kernel.provision(uses)
   try {
-    return new Server(serverHalf(base, kernel.current), kernel, ports, options)
+    return new Server(serverHalf(base, kernel.current), kernel, ports, runtime, options)
   } catch (error) {
     await kernel.stop()
     throw error

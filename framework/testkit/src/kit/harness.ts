@@ -168,7 +168,8 @@ export const setUpExtension = (use: ExtensionUse, role: Side, options: HarnessOp
     stateDir,
     clock,
     metrics: { counter: () => ({ add: () => {} }), gauge: () => ({ set: () => {} }) },
-    ports: new SharedPorts()
+    ports: new SharedPorts(),
+    runtime: { side: role, sessions: () => [], proxies: () => [], streams: () => [] }
   }
   const answer = use.extension.definition.setup(context)
   late = true
