@@ -1,6 +1,6 @@
 import type { ConnectConfig } from '@rystra/config'
 import { type ProxySpec, RystraError, type SessionInfo } from '@rystra/model'
-import type { DialOptions, GenerationRef, Link } from '@rystra/plugin'
+import type { DialOptions, GenerationRef, Link, SessionHandle, SessionStats } from '@rystra/plugin'
 import { dataLinkOpening, errorFrom, type Message } from '@rystra/protocol'
 import {
   Channels,
@@ -14,13 +14,14 @@ import {
   type StreamHead,
   StreamTable
 } from '@rystra/session'
-import { takeStream } from './reach.js'
-import { Registrations } from './registrations.js'
+import type { RegistrySession } from './proxy-registration.js'
+import { type ReachSession, takeStream } from './reach.js'
+import { Requests } from './requests.js'
 import type { ClientState } from './state.js'
 import { agent } from './version.js'
 
 /** Milliseconds for dialing and the handshake together. */
-const CONNECT_TIMEOUT = 15_000
+const CONNECT_TIMEOUT_MS = 15_000
 
 /** What happens in a {@link ClientSession}. */
 export interface ClientSessionEvents {
@@ -43,13 +44,11 @@ type SessionParts = Pick<SessionOptions, 'info' | 'wrap' | 'control' | 'dial' | 
 }
 
 /** One session, as the client sees it. */
-export class ClientSession {
+export class ClientSession implements SessionHandle, RegistrySession, ReachSession {
   readonly info: SessionInfo
-  /** What this session serves, by name. */
-  readonly specs = new Map<string, ProxySpec>()
   readonly #session: Session
   readonly #state: ClientState
-  readonly #registrations: Registrations
+  readonly #requests: Requests
   /** Resolves when it is over. */
   readonly over: Promise<void>
   #tellOver!: () => void
@@ -67,7 +66,7 @@ export class ClientSession {
     this.over = new Promise((resolve) => {
       this.#tellOver = resolve
     })
-    this.#registrations = new Registrations(clock, (error) => this.destroy(error))
+    this.#requests = new Requests(clock, (error) => this.destroy(error))
     this.#session = new Session(
       { side: 'client', clock, log, ...made },
       {
@@ -101,7 +100,7 @@ export class ClientSession {
     const { config, clock, kernel, log } = state
     const generation = kernel.current
     const timeout = new AbortController()
-    const cancel = clock.after(CONNECT_TIMEOUT, () =>
+    const cancel = clock.after(CONNECT_TIMEOUT_MS, () =>
       timeout.abort(new RystraError('protocol.timeout', { side: 'server' }))
     )
     const signal = AbortSignal.any([stop, timeout.signal])
@@ -165,6 +164,12 @@ export class ClientSession {
     this.#state.kernel.current.calls.connect({ session: this.info, side: 'client', channels: this.channels })
   }
 
+  stats(): SessionStats {
+    const { rtt } = this
+    const proxies = this.#state.proxies.published().filter(({ info }) => info.session === this.info).length
+    return { ...this.streams.stats(), proxies, ...(rtt === undefined ? {} : { rtt }) }
+  }
+
   /** Round trip of the last heartbeat, in milliseconds. */
   get rtt(): number | undefined {
     return this.#session.rtt
@@ -176,12 +181,9 @@ export class ClientSession {
   }
 
   /** Asks for a proxy. Resolves to its public address; rejects with what the server says. */
-  register(spec: ProxySpec, sent: Record<string, unknown>, lastPort?: number): Promise<string> {
-    this.specs.set(spec.name, spec)
-    return this.#registrations.ask(spec.name, (request) => {
-      const had = lastPort === undefined ? {} : { lastPort }
-      this.#session.send({ type: 'RegisterProxy', request, spec: sent as ProxySpec, ...had })
-    })
+  register(spec: ProxySpec, lastPort: number | undefined): Promise<string> {
+    const had = lastPort === undefined ? {} : { lastPort }
+    return this.#requests.ask((request) => this.#session.send({ type: 'RegisterProxy', request, spec, ...had }))
   }
 
   get flows(): DatagramFlows | undefined {
@@ -210,32 +212,25 @@ export class ClientSession {
   }
 
   unregister(name: string): void {
-    this.specs.delete(name)
     this.#session.send({ type: 'UnregisterProxy', name })
   }
 
   #message(message: Message, events: ClientSessionEvents): void {
     if (message.type === 'RegisterProxyAck') {
       const { request, address, error } = message
-      if (address !== undefined) this.#registrations.answered(request, address)
-      else if (error !== undefined) this.#registrations.answered(request, errorFrom(error, 'server'))
+      if (address !== undefined) this.#requests.answered(request, address)
+      else if (error !== undefined) this.#requests.answered(request, errorFrom(error, 'server'))
     } else if (message.type === 'UnregisterProxy') {
-      // It means the one before: what comes of the one that was asked for since, its answer will say.
-      if (this.#registrations.has(message.name)) return
-      this.specs.delete(message.name)
-      events.onUnregistered(
-        this,
-        message.name,
-        message.error === undefined ? undefined : errorFrom(message.error, 'server')
-      )
+      const { name, error } = message
+      events.onUnregistered(this, name, error === undefined ? undefined : errorFrom(error, 'server'))
     } else if (message.type === 'Notice') {
-      const spec = this.specs.get(message.proxy)
-      if (spec !== undefined) this.#state.events.emit('notice', { proxy: spec, notice: message.notice })
+      const proxy = this.#state.proxies.find(message.proxy)?.spec
+      if (proxy !== undefined) this.#state.events.emit('notice', { proxy, notice: message.notice })
     } else throw new RystraError('protocol.unexpected', { side: 'server', detail: message.type })
   }
 
   #closed(error: RystraError | undefined, events: ClientSessionEvents): void {
-    this.#registrations.end(error ?? new RystraError('session.lost'))
+    this.#requests.end(error ?? new RystraError('session.lost'))
     if (this.#announced) {
       this.#state.kernel.current.calls.disconnect({
         session: this.info,

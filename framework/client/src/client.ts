@@ -7,13 +7,14 @@ import type { ReloadContext } from '@rystra/plugin'
 import { drained, orElse } from '@rystra/session'
 import { ClientSession, type ClientSessionEvents } from './client-session.js'
 import type { ClientEvents, PublishedHere, VisitingHere } from './events.js'
+import { type Expanded, expand } from './expand.js'
 import { type ExposeSpec, exposed } from './handlers.js'
 import { baseOf, type ClientOptions, clientHalf, sameServer, usesOf } from './options.js'
-import { Patience } from './patience.js'
 import { Publications } from './publications.js'
+import { Reconnect } from './reconnect.js'
+import type { ClientRuntime } from './runtime.js'
 import type { ClientState } from './state.js'
 import { Visitors } from './visitors.js'
-import { expand, type Expanded } from './wanted.js'
 
 /** Milliseconds a server has to take the end of a session in good order. */
 const FAREWELL = 500
@@ -29,7 +30,7 @@ export class Client extends EventEmitter<ClientEvents> {
   readonly #visitors: Visitors
   readonly #instance = randomBytes(8).toString('hex')
   readonly #stop = new AbortController()
-  readonly #patience: Patience
+  readonly #reconnect: Reconnect
   #end!: { resolve: () => void; reject: (error: RystraError) => void }
   #session: ClientSession | undefined
   /** Sessions that the server is closing, with the streams that are still open. */
@@ -42,7 +43,7 @@ export class Client extends EventEmitter<ClientEvents> {
   #stopping: Promise<void> | undefined
 
   /** @internal */
-  constructor(config: ResolvedClient, kernel: Kernel, options: ClientOptions) {
+  constructor(config: ResolvedClient, kernel: Kernel, runtime: ClientRuntime, options: ClientOptions) {
     super()
     this.kernel = kernel
     this.#options = options
@@ -58,15 +59,22 @@ export class Client extends EventEmitter<ClientEvents> {
         kernel.current.calls.refused({ what, side: 'client', error, ...more })
         this.emit('refused', refused)
       },
-      handlers: new Map(),
+      proxies: {
+        find: (name) => this.#publications.find(name),
+        published: () => this.#publications.published()
+      },
       nextStreamId: () => {
         streams += 1
         return `v.${streams.toString(36)}`
       }
     }
-    this.#patience = new Patience(this.#state, this.#stop.signal)
+    this.#reconnect = new Reconnect(this.#state, this.#stop.signal)
     this.#publications = new Publications(this.#state)
     this.#visitors = new Visitors(this.#state)
+    runtime.watch(
+      () => [...this.#leaving, ...(this.#session === undefined ? [] : [this.#session])],
+      () => this.#publications.published()
+    )
     this.closed = new Promise((resolve, reject) => {
       this.#end = { resolve, reject }
     })
@@ -86,7 +94,7 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /** What visitors can reach now. */
   get proxies(): readonly PublishedHere[] {
-    return this.#publications.list()
+    return this.#publications.published().flatMap(({ published }) => published ?? [])
   }
 
   /** Streams that are open now. */
@@ -130,7 +138,7 @@ export class Client extends EventEmitter<ClientEvents> {
         }
         if (session.closed) throw new RystraError('session.lost')
         this.#session = session
-        this.#patience.connected(() => this.#session === session && !session.closed)
+        this.#reconnect.connected(() => this.#session === session && !session.closed)
         log.info({ session: session.info.id, muxer: session.info.muxer }, 'connected')
         session.announce()
         this.emit('connected', session.info)
@@ -140,15 +148,17 @@ export class Client extends EventEmitter<ClientEvents> {
       } catch (cause) {
         if (this.#stop.signal.aborted) throw new RystraError('session.closing', { side: 'client' })
         const error = toRystraError(cause, 'session.lost')
-        if (this.#patience.endsWith(error)) throw error
-        await this.#patience.wait(error)
+        if (this.#reconnect.endsWith(error)) throw error
+        await this.#reconnect.wait(error)
       }
     }
   }
 
   readonly #events: ClientSessionEvents = {
     onUnregistered: (session, name, error) => {
-      if (session === this.#session) this.#publications.takenBack(name, error)
+      const registration = this.#publications.find(name)
+      // While an answer is on its way this means the one before.
+      if (session === this.#session && registration?.asked === false) registration.takenBack(error)
     },
     onGoAway: (session, error) => {
       if (session !== this.#session) return
@@ -176,11 +186,11 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /** After a session was lost. */
   #again(error: RystraError): void {
-    if (this.#patience.isFinal(error)) {
+    if (this.#reconnect.isFinal(error)) {
       void this.#fail(error)
       return
     }
-    this.#patience
+    this.#reconnect
       .wait(error)
       .then(() => this.#connect())
       .catch((failure: unknown) => this.#fail(toRystraError(failure)))
@@ -189,7 +199,7 @@ export class Client extends EventEmitter<ClientEvents> {
   async #fail(error: RystraError): Promise<void> {
     if (this.#stop.signal.aborted) return
     this.#state.log.error({ err: error }, 'giving up')
-    if (this.#patience.proven) this.#end.reject(error)
+    if (this.#reconnect.proven) this.#end.reject(error)
     await this.stop({ drain: 0 })
   }
 

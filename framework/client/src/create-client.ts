@@ -1,6 +1,7 @@
 import type { RystraConfig } from '@rystra/config'
 import { Kernel } from '@rystra/kernel'
 import { Client } from './client.js'
+import { ClientRuntime } from './runtime.js'
 import { baseOf, type ClientOptions, clientHalf, usesOf } from './options.js'
 
 /**
@@ -10,8 +11,10 @@ import { baseOf, type ClientOptions, clientHalf, usesOf } from './options.js'
 export const createClient = async (config: RystraConfig, options: ClientOptions = {}): Promise<Client> => {
   const base = baseOf(config, options)
   const uses = await usesOf(config, options)
+  const runtime = new ClientRuntime()
   const kernel = new Kernel({
     side: 'client',
+    runtime,
     ...(options.dir === undefined ? {} : { dir: options.dir }),
     ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
     ...(options.log === undefined ? {} : { log: options.log }),
@@ -19,7 +22,7 @@ export const createClient = async (config: RystraConfig, options: ClientOptions 
   })
   await kernel.provision(uses)
   try {
-    return new Client(clientHalf(base, kernel.current), kernel, options)
+    return new Client(clientHalf(base, kernel.current), kernel, runtime, options)
   } catch (error) {
     await kernel.stop()
     throw error

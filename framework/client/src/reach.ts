@@ -1,13 +1,19 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
-import { type Logger, RystraError, type StreamInfo, toRystraError } from '@rystra/model'
+import { type Logger, RystraError, type SessionInfo, type StreamInfo, toRystraError } from '@rystra/model'
 import type { DatagramFlow, ReachHost } from '@rystra/plugin'
 import { encode, errorFrom, type OpenStream, streamReadyFrame } from '@rystra/protocol'
-import { readMessage, refusedBy, refuseStream, StreamLifecycle } from '@rystra/session'
+import {
+  type DatagramFlows,
+  readMessage,
+  refusedBy,
+  refuseStream,
+  StreamLifecycle,
+  type StreamTable
+} from '@rystra/session'
 import type { Duplex } from 'node:stream'
-import type { ClientSession } from './client-session.js'
 import { type ProxyProtocolVersion, proxyHeader } from './proxy-protocol.js'
 import { connectService, type Interest } from './service.js'
-import { HANDLER } from './handlers.js'
+import { HANDLER, type StreamHandler } from './handlers.js'
 import { serveHere } from './service-stream.js'
 import type { ClientState } from './state.js'
 
@@ -23,8 +29,15 @@ const readyWithFlow = Buffer.from(encode({ type: 'StreamReady', flow: true }))
  */
 const READY_WAIT_MS = 2
 
+/** The session that a stream came on. */
+export interface ReachSession {
+  readonly info: SessionInfo
+  readonly streams: StreamTable
+  readonly flows: DatagramFlows | undefined
+}
+
 /** Takes a stream that the server opened, and joins it to its service. */
-export const takeStream = (stream: Duplex, session: ClientSession, state: ClientState): void => {
+export const takeStream = (stream: Duplex, session: ReachSession, state: ClientState): void => {
   const raw = rawOf(stream)
   const cancel = state.clock.after(HEAD_TIMEOUT_MS, () => raw.reset())
   readMessage(raw, {
@@ -52,14 +65,15 @@ export const takeStream = (stream: Duplex, session: ClientSession, state: Client
 const open = (
   raw: RawStream,
   { id, proxy, visitor, to, flow, details }: OpenStream,
-  session: ClientSession,
+  session: ReachSession,
   state: ClientState
 ): void => {
-  const spec = session.specs.get(proxy)
-  if (spec === undefined) {
+  const served = state.proxies.find(proxy)
+  if (served === undefined) {
     refuseStream(raw, new RystraError('stream.unknown-proxy', { side: 'client', detail: proxy }), state.clock)
     return
   }
+  const { spec } = served
   const info: StreamInfo = {
     id,
     proxy: spec,
@@ -72,7 +86,7 @@ const open = (
   const lifecycle = new StreamLifecycle(info, 'toVisitor', {
     generation,
     clock: state.clock,
-    tables: [session.streams],
+    tables: [session.streams, served.streams],
     closed: (context) => {
       host.over()
       state.events.emit('streamClose', context)
@@ -93,7 +107,7 @@ const open = (
     )
   }
   // Before hooks are asked: the stream may be over by the time they answer.
-  const host = new Reach(raw, lifecycle, datagrams, state)
+  const host = new Reach(raw, lifecycle, datagrams, served.handler, state.log)
   const go = (): void => {
     const { proxies } = generation.registries
     if (!proxies.has(spec.kind)) {
@@ -119,7 +133,7 @@ class Reach implements ReachHost, Interest {
   readonly stream: StreamInfo
   readonly log: Logger
   readonly #datagrams: DatagramFlow | undefined
-  readonly #handlers: ClientState['handlers']
+  readonly #handler: StreamHandler | undefined
   readonly #raw: RawStream
   readonly #stream: StreamLifecycle
   gone = false
@@ -127,12 +141,18 @@ class Reach implements ReachHost, Interest {
   #aborter: AbortController | undefined
   #joined = false
 
-  constructor(raw: RawStream, stream: StreamLifecycle, datagrams: DatagramFlow | undefined, state: ClientState) {
+  constructor(
+    raw: RawStream,
+    stream: StreamLifecycle,
+    datagrams: DatagramFlow | undefined,
+    handler: StreamHandler | undefined,
+    log: Logger
+  ) {
     this.#raw = raw
     this.#stream = stream
     this.stream = stream.info
-    this.log = state.log
-    this.#handlers = state.handlers
+    this.log = log
+    this.#handler = handler
     this.#datagrams = datagrams
     this.gone = raw.closed
     raw.onClose = () => this.over()
@@ -159,7 +179,7 @@ class Reach implements ReachHost, Interest {
 
   async connect(local: string): Promise<Duplex> {
     const service = local.startsWith(HANDLER)
-      ? this.#handle(local)
+      ? this.#handle()
       : await connectService(local, this.stream.proxy.name, this)
     const { proxyProtocol } = this.stream.proxy
     if (proxyProtocol !== undefined) {
@@ -171,8 +191,8 @@ class Reach implements ReachHost, Interest {
   }
 
   /** A service within this process: no socket is opened. */
-  #handle(local: string): Duplex {
-    const handler = this.#handlers.get(local)
+  #handle(): Duplex {
+    const handler = this.#handler
     const { proxy } = this.stream
     if (handler === undefined) {
       throw new RystraError('stream.service-unreachable', {

@@ -1,10 +1,26 @@
 import type { EventEmitter } from 'node:events'
 import type { ResolvedClient } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
-import type { Logger } from '@rystra/model'
-import type { Clock, RefusedContext } from '@rystra/plugin'
+import type { Logger, ProxySpec } from '@rystra/model'
+import type { Clock, ProxyHandle, RefusedContext } from '@rystra/plugin'
+import type { StreamTable } from '@rystra/session'
 import type { ClientEvents, RefusedHere } from './events.js'
 import type { StreamHandler } from './handlers.js'
+
+/** A proxy of this client, as its streams need it. */
+export interface ServedProxy {
+  readonly spec: ProxySpec
+  /** The service, if it is within this process. */
+  readonly handler: StreamHandler | undefined
+  readonly streams: StreamTable
+}
+
+/** The proxies of this client. */
+export interface ServedProxies {
+  find(name: string): ServedProxy | undefined
+  /** Those that visitors can reach now. */
+  published(): readonly ProxyHandle[]
+}
 
 /** What the parts of one client share. */
 export interface ClientState {
@@ -18,6 +34,5 @@ export interface ClientState {
   readonly refused: (refused: RefusedHere, more: Omit<RefusedContext, 'what' | 'side' | 'error'>) => void
   /** For a stream that this client opens, unique within it: the server's have no such letter in front. */
   readonly nextStreamId: () => string
-  /** Services within this process, by what stands in `local`. */
-  readonly handlers: Map<string, StreamHandler>
+  readonly proxies: ServedProxies
 }

@@ -3,7 +3,7 @@ import { Backoff } from '@rystra/session'
 import type { ClientState } from './state.js'
 
 /** Milliseconds a session has to last before the next loss counts as the first again. */
-const STABLE = 10_000
+const STABLE_MS = 10_000
 
 /** Refusals in a row from which on the token is likely to be an old one, so that trying often does not help. */
 const REFUSALS = 3
@@ -12,7 +12,7 @@ const REFUSALS = 3
 const REFUSED_FACTOR = 10
 
 /** When a client dials again, and when it gives up. */
-export class Patience {
+export class Reconnect {
   readonly #state: ClientState
   readonly #stop: AbortSignal
   readonly #backoff: Backoff
@@ -31,7 +31,7 @@ export class Patience {
   connected(lasts: () => boolean): void {
     this.proven = true
     this.#refusals = 0
-    this.#state.clock.after(STABLE, () => {
+    this.#state.clock.after(STABLE_MS, () => {
       if (lasts()) this.#backoff.reset()
     })
   }
