@@ -3,6 +3,7 @@ import { type Logger, RystraError, type SessionInfo, type StreamInfo, toRystraEr
 import type { DatagramFlow, ReachHost } from '@rystra/plugin'
 import { encode, errorFrom, type OpenStream, streamReadyFrame } from '@rystra/protocol'
 import {
+  type Channels,
   type DatagramFlows,
   readMessage,
   refusedBy,
@@ -34,6 +35,7 @@ export interface ReachSession {
   readonly info: SessionInfo
   readonly streams: StreamTable
   readonly flows: DatagramFlows | undefined
+  readonly channels: Channels
 }
 
 /** Takes a stream that the server opened, and joins it to its service. */

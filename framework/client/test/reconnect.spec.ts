@@ -3,7 +3,7 @@ import { FakeClock } from '@rystra/testkit'
 import { silentLog } from '@rystra/plugin'
 import { expect } from 'chai'
 import { EventEmitter, setMaxListeners } from 'node:events'
-import { Patience } from '../src/patience.js'
+import { Reconnect } from '../src/reconnect.js'
 
 /** The delays after these errors, one after the other. */
 const delays = (codes: readonly ('auth.refused' | 'session.lost')[], max = 1000): number[] => {
@@ -12,8 +12,8 @@ const delays = (codes: readonly ('auth.refused' | 'session.lost')[], max = 1000)
   const state = { config: { reconnect: { min: 1, max, attempts: 99 } }, clock: new FakeClock(), log: silentLog, events }
   const stop = new AbortController()
   setMaxListeners(0, stop.signal)
-  const patience = new Patience(state as never, stop.signal)
-  for (const code of codes) void patience.wait(new RystraError(code))
+  const reconnect = new Reconnect(state as never, stop.signal)
+  for (const code of codes) void reconnect.wait(new RystraError(code))
   stop.abort()
   return told
 }
