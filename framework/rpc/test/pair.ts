@@ -32,8 +32,7 @@ const datagramPair = (line: Line, maxSize: number): [Datagrams, Datagrams] => {
       const copy = Buffer.from(message)
       for (let times = line(copy); times > 0; times--) queueMicrotask(() => this.other?.onMessage?.(copy))
       return true
-    },
-    close: () => {}
+    }
   })
   const [a, b] = [make(), make()]
   a.other = b

@@ -80,13 +80,22 @@ export class Connection {
       eventCredit,
       metadata: encoded(metadata)
     })
-    stream.read(
+  }
+
+  /** Begins to read; frames may come within the call. */
+  start(): void {
+    this.#stream.read(
       new FrameReader({
         onFrame: (type, flags, id, bytes, start, end) => this.#frame(type, flags, id, bytes, start, end),
         onEnd: () => this.#ended(),
         onFailed: (error) => this.fail(error)
       })
     )
+  }
+
+  /** Whether the other side has said Hello. */
+  get greeted(): boolean {
+    return this.#greeted
   }
 
   get closed(): boolean {

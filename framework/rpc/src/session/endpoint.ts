@@ -71,8 +71,14 @@ export class RpcEndpoint {
   }
 
   /** A session of this side. It has no connection before {@link connect}. */
-  create(peer: RpcPeer, opener: () => ChannelOpener | undefined, reconnects: boolean, to?: string): RpcSession {
-    return this.#make(randomBytes(9).toString('base64url'), peer, opener, reconnects, to)
+  create(
+    peer: RpcPeer,
+    opener: () => ChannelOpener | undefined,
+    reconnects: boolean,
+    to?: string,
+    wanted?: () => void
+  ): RpcSession {
+    return this.#make(randomBytes(9).toString('base64url'), peer, opener, reconnects, to, wanted)
   }
 
   /** Opens the channel of calls. */
@@ -88,7 +94,8 @@ export class RpcEndpoint {
     peer: RpcPeer,
     opener: () => ChannelOpener | undefined,
     reconnects: boolean,
-    to?: string
+    to?: string,
+    wanted?: () => void
   ): RpcSession {
     const { settings, router, context } = this.#options
     return new RpcSession({
@@ -99,6 +106,7 @@ export class RpcEndpoint {
       context,
       opener,
       reconnects,
+      wanted,
       ...(to === undefined ? {} : { to })
     })
   }

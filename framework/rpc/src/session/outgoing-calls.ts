@@ -195,7 +195,7 @@ export class OutgoingCalls {
   }
 
   /** The connection is lost: what may be asked again waits for the next one, the rest is rejected. */
-  detach(again: boolean): void {
+  detach(again: boolean, error: Error): void {
     this.#sender = undefined
     const retried: OutgoingCall[] = []
     for (const call of [...this.#calls.values()]) {
@@ -204,9 +204,14 @@ export class OutgoingCalls {
         call.state = 'waiting'
         this.#inFlight -= 1
         retried.push(call)
-      } else this.#refuse(call, rpcError('rpc.lost'))
+      } else this.#refuse(call, error)
     }
     this.#waiting = [...retried, ...this.#waiting]
+  }
+
+  /** Rejects what waits for a connection. */
+  refuseWaiting(error: Error): void {
+    for (const call of this.#waiting.splice(0)) this.fail(call, error)
   }
 
   /** There will be no connection any more. */

@@ -1,14 +1,7 @@
-import type { RawStream } from '@rystra/bytes'
+import type { Channel, ChannelDatagrams } from '@rystra/plugin'
 
-/** Datagrams beside a stream. */
-export interface Datagrams {
-  /** The largest that fits now, in bytes. */
-  readonly maxSize: number
-  /** `false` when it was dropped at once. */
-  send(message: Uint8Array): boolean
-  onMessage: ((message: Buffer) => void) | undefined
-  close(): void
-}
+/** Datagrams of one channel. */
+export type Datagrams = ChannelDatagrams
 
 /** What both ends are told of a channel before its first byte. */
 export interface ChannelHead {
@@ -20,14 +13,8 @@ export interface ChannelHead {
   readonly to?: string
 }
 
-/** A channel that is open. */
-export interface RpcChannel {
-  readonly stream: RawStream
-  /** Resolves when the other side has taken it. Never rejects. */
-  readonly accepted: Promise<void>
-  /** Present where they were asked for and the session has them. */
-  readonly datagrams?: Datagrams | undefined
-}
+/** A channel that is open: that of a session, or an end of a pair in memory. */
+export type RpcChannel = Pick<Channel, 'stream' | 'accepted' | 'datagrams'>
 
 /** Opens channels to the other side. */
 export interface ChannelOpener {

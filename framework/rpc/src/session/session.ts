@@ -1,4 +1,5 @@
 import type { RawStream } from '@rystra/bytes'
+import { isRystraError } from '@rystra/model'
 import { EventEmitter } from 'node:events'
 import { State, type StateKey } from '../context/state.js'
 import { type RpcError, rpcError } from '../error.js'
@@ -44,6 +45,8 @@ export interface RpcSessionOptions {
   readonly reconnects: boolean
   /** For streams: gone while there is no connection. */
   readonly opener: () => ChannelOpener | undefined
+  /** A call waits for a connection: there should be one. */
+  readonly wanted?: () => void
   /** The client that it is with, when a server is in between. */
   readonly to?: string
 }
@@ -163,6 +166,7 @@ export class RpcSession {
    */
   request(name: string, data?: unknown, options: RequestOptions = {}): Promise<unknown> {
     if (this.#closed) return Promise.reject(rpcError('rpc.lost', 'the session is closed'))
+    this.wanted()
     return this.#calls.request(name, data, options)
   }
 
@@ -215,6 +219,7 @@ export class RpcSession {
     this.#connection = connection
     this.#incoming = incoming
     this.#calls.attach(this.#sender(connection))
+    connection.start()
     this.#emitter.emit('up')
     return connection
   }
@@ -303,7 +308,11 @@ export class RpcSession {
     this.#incoming = undefined
     this.#events.end()
     if (this.#closed) return
-    this.#calls.detach(this.#options.reconnects)
+    const refusal = refusalOf(connection, error)
+    const again = this.#options.reconnects && refusal?.retryable !== false
+    this.#calls.detach(again, refusal ?? rpcError('rpc.lost'))
+    if (refusal !== undefined && isRystraError(error) && error.code.startsWith('channel.'))
+      this.#calls.refuseWaiting(refusal)
     if (this.#options.reconnects) this.#emitter.emit('down', error)
     else this.#end(error)
   }
@@ -321,6 +330,16 @@ export class RpcSession {
     if (onCall === undefined) return
     const duration = performance.now() - since
     onCall({ kind, direction, name, session: this, duration, code, ...(call === undefined ? {} : { call }) })
+  }
+
+  /** @internal There should be a connection. */
+  wanted(): void {
+    if (this.#connection === undefined && !this.#closed) this.#options.wanted?.()
+  }
+
+  /** @internal There is no connection to be had now: calls that wait are rejected. */
+  unavailable(error: RpcError): void {
+    this.#calls.refuseWaiting(error)
   }
 
   /** Tells the other side to make no new calls; those in flight go on. */
@@ -344,4 +363,10 @@ export class RpcSession {
     this.#calls.end(rpcError('rpc.lost', error?.message))
     this.#emitter.emit('close', error)
   }
+}
+
+/** Why a connection was never there: then no call on it has run. */
+const refusalOf = (connection: Connection, error: Error | undefined): RpcError | undefined => {
+  if (isRystraError(error) && error.code === 'channel.refused') return rpcError('rpc.denied', error.detail, error)
+  return connection.greeted ? undefined : rpcError('rpc.unavailable', error?.message, error)
 }

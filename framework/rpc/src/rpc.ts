@@ -1,0 +1,256 @@
+import { RystraError, type SessionInfo } from '@rystra/model'
+import {
+  type Channel,
+  type ChannelHandler,
+  type ChannelInfo,
+  type ChannelOpener as SessionChannels,
+  type ExtensionContext,
+  type ExtensionUse,
+  defineExtension
+} from '@rystra/plugin'
+import { State } from './context/state.js'
+import { rpcError, toRpcError } from './error.js'
+import { mayRelay, type RelayRule } from './relay-rules.js'
+import { Router } from './router/router.js'
+import { RpcEndpoint } from './session/endpoint.js'
+import type { RpcPeer } from './session/peer.js'
+import type { ChannelHead, ChannelOpener } from './session/port.js'
+import type { RpcSession } from './session/session.js'
+import { type RpcOptions, settingsOf } from './session/settings.js'
+import { relayChannel } from './relay.js'
+
+/** Name of the channels that carry RPC. */
+export const RPC_CHANNEL = 'rpc'
+
+/** How {@link Rpc} is made. */
+export interface RpcNodeOptions extends RpcOptions {
+  /** Server: which client may reach which other one. The first rule that matches applies. @default none may */
+  readonly relay?: readonly RelayRule[]
+  /** A session is up. */
+  readonly onConnect?: (session: RpcSession) => void
+  readonly onDisconnect?: (session: RpcSession, error: Error | undefined) => void
+}
+
+/** A session of the tunnel that is up. */
+interface Link {
+  readonly info: SessionInfo
+  readonly channels: SessionChannels
+}
+
+/** RPC on the sessions of one server or client. Give its {@link extension} to `createServer` or `createClient`. */
+export class Rpc implements ChannelHandler {
+  readonly name = RPC_CHANNEL
+  readonly context = new State()
+  readonly router = new Router()
+  readonly #options: RpcNodeOptions
+  readonly #endpoint: RpcEndpoint
+  readonly #links = new Map<string, Link>()
+  readonly #peers = new Map<string, RpcSession>()
+  #server: RpcSession | undefined
+  #role: ExtensionContext<unknown>['role'] | undefined
+
+  constructor(options: RpcNodeOptions = {}) {
+    this.#options = options
+    this.#endpoint = new RpcEndpoint({
+      settings: settingsOf(options),
+      router: this.router,
+      context: this.context,
+      onSession: (session) => this.#watch(session)
+    })
+  }
+
+  /** For `extensions` of a server or a client. */
+  get extension(): ExtensionUse {
+    const { definition } = this
+    return defineExtension(definition)()
+  }
+
+  /** @internal */
+  get definition(): Parameters<typeof defineExtension>[0] {
+    return { name: 'rpc', setup: (context) => this.install(context) }
+  }
+
+  /** @internal Registers the channel and follows the sessions of this end. */
+  install({ hooks, registries, role }: ExtensionContext<unknown>): void {
+    this.#role = role
+    registries.channels.add(this)
+    hooks.onConnect.tap(({ session, channels }) => this.#connected({ info: session, channels }))
+    hooks.onDisconnect.tap(({ session }) => void this.#links.delete(session.id))
+  }
+
+  /** Sessions with programs that called this one; on a server those with its clients. */
+  sessions(): Iterable<RpcSession> {
+    return this.#endpoint.sessions()
+  }
+
+  /** Client: the session with the server. It stays the same over reconnects; calls wait for it within their deadline. */
+  get server(): RpcSession {
+    if (this.#role === 'server') throw rpcError('rpc.unavailable', 'this is the server')
+    if (this.#server === undefined) {
+      const address = { address: 'server', port: 0 }
+      this.#server = this.#create({ id: 'server', side: 'server', address })
+    }
+    return this.#server
+  }
+
+  /** Client: the session with another client, through the server. */
+  peer(id: string): RpcSession {
+    const found = this.#peers.get(id)
+    if (found !== undefined && !found.closed) return found
+    const session = this.#create({ id, side: 'client', address: { address: 'relayed', port: 0 }, relayed: true }, id)
+    this.#peers.set(id, session)
+    session.on('close', () => this.#peers.delete(id))
+    return session
+  }
+
+  /** Server: the session with a client, by its id, or by that of its session. */
+  client(id: string): RpcSession {
+    const link = this.#linkOf(id)
+    const accepted = link && this.#endpoint.sessionOf(link.info.id)
+    if (accepted !== undefined) return accepted
+    const known = this.#peers.get(id)
+    if (known !== undefined && !known.closed) return known
+    if (link === undefined) throw rpcError('rpc.unavailable', `no client ${id}`)
+    const session = this.#endpoint.create(peerOf(link.info), () => openerOf(link.channels), false)
+    this.#peers.set(id, session)
+    session.on('close', () => this.#peers.delete(id))
+    this.#endpoint.connect(session, openerOf(link.channels)).catch((error) => session.unavailable(toRpcError(error)))
+    return session
+  }
+
+  /** The last that is of this session or of this client. */
+  #linkOf(id: string): Link | undefined {
+    return this.#links.get(id) ?? [...this.#links.values()].filter(({ info }) => info.client.id === id).at(-1)
+  }
+
+  #create(peer: RpcPeer, to?: string): RpcSession {
+    const opener = (): ChannelOpener | undefined => {
+      const link = [...this.#links.values()].at(-1)
+      return link && openerOf(link.channels)
+    }
+    let connecting = false
+    const connect = (): void => {
+      const channels = opener()
+      if (connecting || channels === undefined || session.closed) return
+      connecting = true
+      this.#endpoint
+        .connect(session, channels, to)
+        .catch((error) => session.unavailable(rpcError('rpc.unavailable', (error as Error).message, error)))
+        .finally(() => {
+          connecting = false
+        })
+    }
+    const session = this.#endpoint.create(peer, opener, true, to, connect)
+    this.#watch(session)
+    connect()
+    return session
+  }
+
+  #watch(session: RpcSession): void {
+    const { onConnect, onDisconnect } = this.#options
+    let up = false
+    const connected = (): void => {
+      up = true
+      onConnect?.(session)
+    }
+    const disconnected = (error: Error | undefined): void => {
+      if (up) onDisconnect?.(session, error)
+      up = false
+    }
+    session.on('up', connected)
+    session.on('down', disconnected)
+    session.on('close', disconnected)
+    if (session.connected) connected()
+  }
+
+  #connected(link: Link): void {
+    this.#links.set(link.info.id, link)
+    if (this.#role === 'server') return
+    // Connects at once, so that the server can call as soon as the client is there.
+    if (this.#server === undefined) void this.server
+    else this.#server.wanted()
+    for (const session of this.#peers.values()) session.wanted()
+  }
+
+  refuse({ details, session }: ChannelInfo): string | undefined {
+    const head = headOf(details)
+    if (typeof head === 'string') return head
+    if (head.to === undefined) return undefined
+    if (this.#role !== 'server') return 'relayed to a client'
+    const target = this.#linkOf(head.to)
+    if (target === undefined || !mayRelay(this.#options.relay ?? [], session, target.info))
+      return `no way to ${head.to}`
+    return undefined
+  }
+
+  onChannel(channel: Channel): void {
+    const { info, stream } = channel
+    const head = headOf(info.details) as ChannelHead
+    if (head.to !== undefined) {
+      this.#relay(channel, head)
+      return
+    }
+    const link = this.#links.get(info.session.id)
+    const from = this.#role === 'client' ? originOf(info.details) : undefined
+    const peer = from?.peer ?? peerOf(info.session, this.#role === 'client')
+    const back = from === undefined ? undefined : { to: from.peer.id }
+    try {
+      if (link === undefined) throw rpcError('rpc.lost')
+      if (head.kind === 'stream' && this.#acceptOwn(head, channel)) return
+      this.#endpoint.accept(head, channel, {
+        peer,
+        scope: from?.scope ?? info.session.id,
+        opener: openerOf(link.channels, back)
+      })
+    } catch (error) {
+      channel.close(new RystraError('channel.refused', { detail: (error as Error).message, cause: error }))
+      stream.reset()
+    }
+  }
+
+  /** A stream of a session that this end opened. */
+  #acceptOwn({ session: id }: ChannelHead, channel: Channel): boolean {
+    const own = [this.#server, ...this.#peers.values()].find((session) => session?.id === id)
+    own?.acceptStream(channel)
+    return own !== undefined
+  }
+
+  /** Joins a channel with one to another client: no frame of it is looked at. */
+  #relay(channel: Channel, { to, ...head }: ChannelHead): void {
+    const target = this.#linkOf(to as string)
+    const { session } = channel.info
+    const from = { client: session.client.id, identity: session.identity.id, session: session.id }
+    if (target === undefined) channel.close(new RystraError('channel.refused', { detail: `no way to ${to}` }))
+    else relayChannel(channel, target.channels, { ...head, from })
+  }
+}
+
+const openerOf = (channels: SessionChannels, more: { readonly to?: string } = {}): ChannelOpener => ({
+  open: (head, datagrams = false) => channels.openChannel(RPC_CHANNEL, { details: { ...head, ...more }, datagrams })
+})
+
+const peerOf = ({ client, identity, peer }: SessionInfo, server = false): RpcPeer =>
+  server ? { id: 'server', side: 'server', address: peer } : { id: client.id, side: 'client', identity, address: peer }
+
+/** What a channel says of itself, or what is wrong with it. */
+const headOf = ({ kind, session, to }: Readonly<Record<string, unknown>>): ChannelHead | string => {
+  if (kind !== 'calls' && kind !== 'stream') return 'expected details.kind: calls or stream'
+  if (typeof session !== 'string' || !/^[\w-]{1,64}$/.test(session))
+    return 'expected details.session: 1 to 64 characters'
+  if (to !== undefined && (typeof to !== 'string' || to === '')) return 'expected details.to: a client'
+  return { kind, session, ...(to === undefined ? {} : { to }) }
+}
+
+/** The client that a server relays for. */
+const originOf = ({ from }: Readonly<Record<string, unknown>>): { peer: RpcPeer; scope: string } | undefined => {
+  const { client, identity, session } = (from ?? {}) as Readonly<Record<string, unknown>>
+  if (typeof client !== 'string' || typeof identity !== 'string' || typeof session !== 'string') return undefined
+  const peer: RpcPeer = {
+    id: client,
+    side: 'client',
+    identity: { id: identity },
+    address: { address: 'relayed', port: 0 },
+    relayed: true
+  }
+  return { peer, scope: `from ${session}` }
+}
