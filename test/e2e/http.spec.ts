@@ -97,16 +97,16 @@ describe('http: routes', () => {
     const refusal = async (options: object, host: string): Promise<string> => {
       const server = await startHttpServer({ baseDomain: 'base.test', ...options })
       const client = await startHttpClient(server, [])
-      return client.publish({ name: 'web', kind: 'http', local: 1, host }).then(
-        () => 'published',
-        (error: { code: string }) => error.code
-      )
+      const refused = once(client, 'refused').then(([{ error }]) => error.code as string)
+      const published = once(client, 'published').then(() => 'published')
+      await client.publish({ name: 'web', kind: 'http', local: 1, host })
+      return Promise.race([refused, published])
     }
-    expect(await refusal({}, '*.base.test')).to.equal('proxy.refused')
-    expect(await refusal({}, '*.test')).to.equal('proxy.refused')
+    expect(await refusal({}, '*.base.test')).to.equal('proxy.claimed')
+    expect(await refusal({}, '*.test')).to.equal('proxy.claimed')
     expect(await refusal({}, '*.a.base.test')).to.equal('published')
     expect(await refusal({ hosts: [{ identity: 'home', hosts: ['*'] }] }, '*.base.test')).to.equal('published')
-    expect(await refusal({ hosts: [{ identity: 'else', hosts: ['*'] }] }, 'a.test')).to.equal('proxy.refused')
+    expect(await refusal({ hosts: [{ identity: 'else', hosts: ['*'] }] }, 'a.test')).to.equal('proxy.claimed')
   })
 
   it('is reached no more once it is taken back, and by the next who asks', async () => {

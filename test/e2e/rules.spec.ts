@@ -3,6 +3,7 @@ import type { Client } from '@rystra/client'
 import authToken from '@rystra/auth-token'
 import hookAcl from '@rystra/hook-acl'
 import hookRate from '@rystra/hook-rate'
+import proxyPrivate from '@rystra/proxy-private'
 import { defineExtension, GUARD, type RefusedContext } from '@rystra/plugin'
 import type { Server } from '@rystra/server'
 import { expect } from 'chai'
@@ -216,12 +217,11 @@ describe('rules about HTTP', () => {
 describe('hook-acl in a tunnel', () => {
   afterEach(cleanUp)
 
-  /** Ports that are likely to be free: two of those that the system gives out. */
-  const freePorts = async (): Promise<[number, number]> => {
-    const one = await startService(echo)
-    const two = await startService(echo)
+  /** Ports that are likely to be free: some of those that the system gives out. */
+  const freePorts = async (): Promise<[number, number, number]> => {
+    const ports = [await startService(echo), await startService(echo), await startService(echo)] as const
     await cleanUp()
-    return [one, two]
+    return [...ports]
   }
 
   const published = async (server: Server, client: Client): Promise<string> => {
@@ -246,7 +246,44 @@ describe('hook-acl in a tunnel', () => {
     expect(visitorPort(client, 'svc')).equal(own)
     expect(await ask(own, 'mine')).equal('mine')
     const thief = await makeClient(portOf(server), [{ ...svc(service), port: own }], { token: otherToken, id: 'thief' })
-    expect(await published(server, thief)).equal(`port ${own} is not allowed; allowed: ${foreign}`)
+    expect(await published(server, thief)).equal(String(own))
+  })
+
+  it('answers alike for what is taken, reserved or not allowed, so that no tenant learns what another has', async () => {
+    const [own, reserved, outside] = await freePorts()
+    const acl = hookAcl({
+      rules: [
+        { identities: ['home'], ports: [own], names: ['svc', 'x', 'db'] },
+        { identities: ['stranger'], ports: [own, `${reserved}-${reserved + 1}`], names: ['p*', 'x', 'd*'] },
+        { identities: ['third'], ports: [reserved] }
+      ]
+    } as never)
+    const server = await startServer({}, [acl, proxyPrivate])
+    const service = await startService(echo)
+    await startClient(
+      portOf(server),
+      [
+        { ...svc(service), port: own },
+        { name: 'x', kind: 'private', local: 1, secret: 'shared' }
+      ],
+      {},
+      [proxyPrivate]
+    )
+    const other = await startClient(portOf(server), [], { token: otherToken, id: 'other' }, [proxyPrivate])
+    const answers: string[] = []
+    const secret = { kind: 'private', local: 1, secret: 'shared' }
+    for (const spec of [
+      ...[own, reserved, outside].map((port) => ({ ...svc(service), name: `p${port}`, port })),
+      ...['x', 'db', 'other'].map((name) => ({ ...secret, name }))
+    ]) {
+      const refused = once(other, 'refused')
+      await other.publish(spec)
+      const [{ error }] = await refused
+      other.unpublish(spec.name)
+      answers.push(error.message.replace(String('port' in spec ? spec.port : spec.name), '…'))
+    }
+    expect(new Set(answers.slice(0, 3)).size, answers.join('\n')).equal(1)
+    expect(new Set(answers.slice(3)).size, answers.join('\n')).equal(1)
   })
 
   it('refuses visitors of other networks, and goes by new rules after a reload', async () => {

@@ -272,7 +272,7 @@ describe('a port that somebody has', () => {
     await client.start()
     const [{ error }] = await refused
     expect(error.code).to.equal('proxy.port-taken')
-    expect(error.message).to.include('by another program')
+    expect(error.detail, 'the same as for one that another client has').to.equal(String(taken))
   })
 
   it('is asked for again, and given, when the holder goes', async () => {

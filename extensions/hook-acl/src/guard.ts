@@ -100,6 +100,7 @@ export class Guard {
   concerns({ proxy, session, visitor }: StreamInfo): boolean {
     const { rule } = this.#standing(session)
     if (rule?.visitors !== undefined || rule?.meters === true || visitor.through !== undefined) return true
+    if (this.#policy.deniesVisitor(addressOf(visitor))) return true
     return 'deny' in this.#verdict(proxy, session)
   }
 
@@ -111,7 +112,7 @@ export class Guard {
     if ('deny' in verdict) return { deny: verdict.deny, hidden: true }
     if (visitor.through !== undefined && !this.#mayVisit(visitor.through, session))
       return { deny: `${visitor.through.identity.id} is of another tenant, or may do nothing`, hidden: true }
-    if (!isIn(rule, visitor)) return { deny: 'visitors of this network are not allowed', hidden: true }
+    if (!this.#mayCome(rule, visitor)) return { deny: 'visitors of this network are not allowed', hidden: true }
     if (rule?.meters !== true) return undefined
     const now = this.#clock.now.bind(this.#clock)
     const over = this.#usage.open(party, streamKey(stream), rule.quotas, now())
@@ -127,7 +128,12 @@ export class Guard {
 
   request({ session, visitor }: RequestContext): Deny | undefined {
     const { rule } = this.#standing(session)
-    return isIn(rule, visitor) ? undefined : { deny: 'visitors of this network are not allowed' }
+    return this.#mayCome(rule, visitor) ? undefined : { deny: 'visitors of this network are not allowed' }
+  }
+
+  #mayCome(rule: Rule | undefined, visitor: VisitorInfo): boolean {
+    const address = addressOf(visitor)
+    return !this.#policy.deniesVisitor(address) && rule?.visitors?.(address) !== false
   }
 
   #mayVisit(from: SessionInfo, to: SessionInfo): boolean {
@@ -137,6 +143,5 @@ export class Guard {
   }
 }
 
-/** A visitor of another client has whatever address that client says: what counts is where the client is. */
-const isIn = (rule: Rule | undefined, { host, through }: VisitorInfo): boolean =>
-  rule?.visitors?.(through?.peer.address ?? host) ?? true
+/** The address of a visitor by way of another client is what that client says: the address of that client counts. */
+const addressOf = ({ host, through }: VisitorInfo): string => through?.peer.address ?? host

@@ -40,7 +40,10 @@ export default defineExtension({
     const concerns = guard.concerns.bind(guard)
     hooks.onOpenStream.tap({ stage: GUARD, concerns }, (stream) => guard.open(stream))
     hooks.onCloseStream.tap((stream) => guard.close(stream))
-    if (options.rules.some(({ visitors }) => visitors !== undefined))
+    const named = [options, ...options.rules].some(
+      (one) => one.denyVisitors !== undefined && one.denyVisitors.length > 0
+    )
+    if (named || options.rules.some(({ visitors }) => visitors !== undefined))
       hooks.onRequest.tap({ stage: GUARD }, (request) => guard.request(request))
   }
 })

@@ -1,8 +1,19 @@
+import { portRangePattern } from '@rystra/address'
 import { bytesPattern } from '@rystra/limits'
 import { type Static, Type } from '@rystra/plugin'
 
 const texts = (description: string) =>
   Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { minItems: 1, description }))
+
+const ports = (description: string) =>
+  Type.Optional(
+    Type.Array(
+      Type.Union([Type.Integer({ minimum: 1, maximum: 65_535 }), Type.String({ pattern: portRangePattern })]),
+      {
+        description
+      }
+    )
+  )
 
 const quotaOptions = Type.Object(
   {
@@ -29,18 +40,11 @@ const ruleOptions = Type.Object(
     ),
     deny: Type.Optional(Type.Boolean({ default: false, description: 'Nothing at all is allowed.' })),
     kinds: texts('Kinds of proxies. Default: all.'),
-    ports: Type.Optional(
-      Type.Array(
-        Type.Union([
-          Type.Integer({ minimum: 1, maximum: 65_535 }),
-          Type.String({ pattern: '^[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?$' })
-        ]),
-        { description: 'Public ports: `20022`, `20000-20099`. Default: all that the server allows.' }
-      )
-    ),
+    ports: ports('Public ports: `20022`, `20000-20099`. Default: all that the server allows.'),
     hosts: texts('Hosts: `app.example.org`, or `*.example.org` for all below it, at any depth. Default: all.'),
     names: texts('Names of proxies, and names under which they are visited; `*` stands for any text. Default: all.'),
     visitors: texts('Networks that visitors may come from: `10.0.0.0/8`, `2001:db8::/32`. Default: all.'),
+    denyVisitors: texts('Networks that visitors may not come from, also within `visitors`. Default: none.'),
     quotas: Type.Optional(quotaOptions)
   },
   { additionalProperties: false }
@@ -55,6 +59,22 @@ export const aclOptions = Type.Object({
     default: 'deny',
     description: 'What holds for those that no rule is for.'
   }),
+  denyVisitors: Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
+    default: [],
+    description: 'Networks that visitors of any proxy may not come from: `203.0.113.0/24`.'
+  }),
+  reserved: Type.Object(
+    {
+      ports: ports('Public ports. Default: none.'),
+      hosts: texts('Hosts: `admin.example.org`, or `*.example.org` for all below it. Default: none.'),
+      names: texts('Names under which proxies are visited; `*` stands for any text. Default: none.')
+    },
+    {
+      additionalProperties: false,
+      default: {},
+      description: 'Not for any identity, except for those whose rule names the same, or a part of it.'
+    }
+  ),
   tenants: Type.Record(Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 })), {
     default: {},
     description: 'Identities of each tenant, by patterns. Before these, the right `tenant` of an identity counts.'

@@ -1,5 +1,5 @@
-import { formatPorts, type PortRange, pattern } from '@rystra/address'
-import type { Identity, ProxySpec } from '@rystra/plugin'
+import { formatPorts, networks, type PortRange, pattern } from '@rystra/address'
+import type { Deny, Identity, ProxySpec } from '@rystra/plugin'
 import { hostCovers, hostsMeet, nameCovers, overlaps, sizeOf, without } from './area.js'
 import type { AclOptions } from './options.js'
 import { Rule } from './rule.js'
@@ -8,7 +8,7 @@ import { type Wanted, wantedBy } from './wanted.js'
 const all: readonly PortRange[] = [{ from: 1, to: 65_535 }]
 
 /** What comes of a spec: a refusal in words, or the ports that are left for it, where they are fewer than all. */
-export type Verdict = { readonly deny: string } | { readonly ports: readonly PortRange[] | undefined }
+export type Verdict = Deny | { readonly ports: readonly PortRange[] | undefined }
 
 /**
  * Who may do what. The first rule for an identity holds. What another rule names more closely (a host within a wildcard,
@@ -16,13 +16,19 @@ export type Verdict = { readonly deny: string } | { readonly ports: readonly Por
  */
 export class Policy {
   readonly #rules: readonly Rule[]
+  /** What `reserved` names, as a rule that is for no identity. */
+  readonly #reserved: Rule
+  /** Whether visitors of this address may not come at all. */
+  readonly deniesVisitor: (address: string) => boolean
   /** Whether those may do anything that no rule is for. */
   readonly open: boolean
   readonly #tenants: readonly (readonly [string, (id: string) => boolean])[]
   readonly #baseDomain: string
 
-  constructor({ rules, default: otherwise, tenants, baseDomain }: AclOptions) {
+  constructor({ rules, default: otherwise, tenants, baseDomain, reserved, denyVisitors }: AclOptions) {
     this.#rules = rules.map((rule, index) => new Rule(rule, index))
+    this.#reserved = new Rule({ ...reserved, identities: [] }, rules.length)
+    this.deniesVisitor = networks(denyVisitors, 'denyVisitors')
     this.open = otherwise === 'allow'
     this.#baseDomain = baseDomain
     this.#tenants = Object.entries(tenants).flatMap(([tenant, ids]) => ids.map((id) => [tenant, pattern(id)] as const))
@@ -56,12 +62,12 @@ export class Policy {
       return { deny: `kind ${spec.kind} is not allowed; allowed: ${rule.kinds.join(', ')}` }
     const wanted = wantedBy(spec, this.#baseDomain)
     const deny = this.#names(wanted, rule) ?? this.#hosts(wanted, rule)
-    if (deny !== undefined) return { deny }
+    if (deny !== undefined) return { deny, code: 'proxy.claimed' }
     return this.#ports(wanted, rule)
   }
 
   #others(rule: Rule | undefined): readonly Rule[] {
-    return this.#rules.filter((other) => other !== rule)
+    return [...this.#rules, this.#reserved].filter((other) => other !== rule)
   }
 
   #names({ names, visited }: Wanted, rule: Rule | undefined): string | undefined {
@@ -101,8 +107,9 @@ export class Policy {
         .reduce((ranges, theirs) => ranges.flatMap((range) => without(range, theirs)), [mine])
     )
     const within = (ranges: readonly PortRange[]): boolean => ranges.some(({ from, to }) => port >= from && port <= to)
-    if (port !== 0 && !within(own)) return { deny: `port ${port} is not allowed; allowed: ${formatPorts(own)}` }
-    if (port !== 0 && !within(left)) return { deny: `port ${port} is reserved` }
+    const taken = (deny: string): Deny => ({ deny, code: 'proxy.port-taken' })
+    if (port !== 0 && !within(own)) return taken(`port ${port} is not allowed; allowed: ${formatPorts(own)}`)
+    if (port !== 0 && !within(left)) return taken(`port ${port} is reserved`)
     if (left.length === 0) return { deny: 'no port is allowed' }
     return { ports: left.length === 1 && left[0] === all[0] ? undefined : left }
   }

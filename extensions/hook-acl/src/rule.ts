@@ -34,13 +34,21 @@ const portsOf = (range: string | number, where: string): PortRange => {
   }
 }
 
-/** One rule: whom it is for, and what they may do. */
+const visitorsOf = ({ visitors, denyVisitors }: RuleOptions, index: number): Rule['visitors'] => {
+  if (visitors === undefined && denyVisitors === undefined) return undefined
+  const allowed = visitors === undefined ? () => true : networks(visitors, `rules[${index}].visitors`)
+  const denied = networks(denyVisitors ?? [], `rules[${index}].denyVisitors`)
+  return (address) => allowed(address) && !denied(address)
+}
+
+/** One rule: the identities it is for, and what they may do. */
 export class Rule {
   readonly denies: boolean
   readonly kinds: readonly string[] | undefined
   readonly ports: readonly PortRange[] | undefined
   readonly hosts: readonly string[] | undefined
   readonly names: readonly string[] | undefined
+  /** Whether visitors of this address may come; not there when the rule says nothing of them. */
   readonly visitors: ((address: string) => boolean) | undefined
   readonly quotas: Quotas
   /** Whether its quotas are about what goes through streams. */
@@ -51,7 +59,7 @@ export class Rule {
 
   /** Throws `config.invalid`. */
   constructor(options: RuleOptions, index: number) {
-    const { identities, tenant, rights = {}, deny = false, kinds, ports, hosts, names, visitors, quotas = {} } = options
+    const { identities, tenant, rights = {}, deny = false, kinds, ports, hosts, names, quotas = {} } = options
     const { proxies = none, streams = none, bandwidth, bytesPerDay } = quotas
     this.#identities = identities === undefined ? undefined : anyOf(identities)
     this.#tenant = tenant
@@ -61,7 +69,7 @@ export class Rule {
     this.ports = ports?.map((range) => portsOf(range, `rules[${index}].ports`))
     this.hosts = hosts?.map(plainHost)
     this.names = names
-    this.visitors = visitors === undefined ? undefined : networks(visitors, `rules[${index}].visitors`)
+    this.visitors = visitorsOf(options, index)
     this.quotas = {
       proxies,
       streams,

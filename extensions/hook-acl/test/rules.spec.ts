@@ -147,8 +147,72 @@ describe('hook-acl, names', () => {
   })
 })
 
+describe('hook-acl, what is reserved', () => {
+  const reserved = { ports: [22, '20000-20009'], hosts: ['admin.example.org', '*.corp.example.org'], names: ['root-*'] }
+  const rules = [
+    { identities: ['boss'], hosts: ['admin.example.org'], ports: [22], names: ['*', 'root-*'] },
+    { identities: ['*'] }
+  ]
+
+  it('is for no identity but those whose rule names it', () => {
+    const world = made({ rules, reserved })
+    const boss = session('boss')
+    for (const spec of [tcp(22), http('admin.example.org'), visited('root-db')])
+      expect(world.ask(boss, spec), JSON.stringify(spec)).not.a('string')
+    for (const spec of [
+      tcp(22),
+      tcp(20_005),
+      http('admin.example.org'),
+      http('*.example.org'),
+      http('x.corp.example.org')
+    ])
+      expect(world.ask(a, spec), JSON.stringify(spec)).match(/is reserved$/)
+    expect(world.ask(a, visited('root-db'))).equal('name root-db is reserved')
+    for (const spec of [tcp(23), http('app.example.org'), visited('db')]) expect(world.ask(a, spec)).not.a('string')
+  })
+
+  it('is answered as what another client has: with its code, and the reason for the log', () => {
+    const world = made({ ...twoTenants, reserved: { names: ['root'] } })
+    const codes = [
+      tcp(20_050),
+      tcp(40_000),
+      http('x.a.example.org'),
+      http('elsewhere.net'),
+      visited('a-db'),
+      visited('root')
+    ]
+    expect(codes.map((spec) => world.codeOf(b, spec))).deep.equal([
+      'proxy.port-taken',
+      'proxy.port-taken',
+      'proxy.claimed',
+      'proxy.claimed',
+      'proxy.claimed',
+      'proxy.claimed'
+    ])
+  })
+})
+
 describe('hook-acl, streams', () => {
   const rules = [{ identities: ['open'] }, { visitors: ['10.0.0.0/8', '2001:db8::/32'] }]
+
+  it('do not come from networks that are denied, to one rule or to all', () => {
+    const world = made({
+      denyVisitors: ['203.0.113.0/24'],
+      rules: [{ identities: ['a'], visitors: ['10.0.0.0/8'], denyVisitors: ['10.9.0.0/16'] }, {}]
+    })
+    const denied = (id: string, host: string, through?: ReturnType<typeof session>): boolean => {
+      const stream = world.stream(session(id), tcp(), host, through)
+      expect(world.request(stream) !== undefined).equal(world.open(stream).denied !== undefined)
+      return world.open(stream).denied !== undefined
+    }
+    expect(
+      ['10.1.0.1', '10.9.0.1', '::ffff:10.9.0.1', '11.0.0.1', '203.0.113.7'].map((host) => denied('a', host))
+    ).deep.equal([false, true, true, true, true])
+    expect(['10.9.0.1', '203.0.113.7'].map((host) => denied('b', host))).deep.equal([false, true])
+    expect(denied('b', '10.1.0.1', session('b', 'nas', '203.0.113.9')), 'by way of a client there').equal(true)
+    expect(world.concerned(world.stream(session('b'), tcp(), '10.9.0.1')), 'the fast path').equal(false)
+    expect(() => made({ denyVisitors: ['home'] })).throws('denyVisitors: "home"')
+  })
 
   it('keep the fast path when no rule is about them', () => {
     const world = made({ rules })

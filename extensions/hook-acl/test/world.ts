@@ -43,6 +43,11 @@ export class World {
     return typeof (answer as Deny).deny === 'string' ? (answer as Deny).deny : (answer as ProxySpec)
   }
 
+  /** The error code of a refusal. */
+  codeOf(from: SessionInfo, spec: ProxySpec): string | undefined {
+    return (this.#call('onRegisterProxy', spec, { session: from }) as Deny | undefined)?.code
+  }
+
   /** Asks, and tells what the server makes of it. */
   publish(from: SessionInfo, spec: ProxySpec): string | undefined {
     const answer = this.ask(from, spec)

@@ -13,6 +13,7 @@ import { bytesOfDirection, type Counted, NEVER, type Rule } from './rule.js'
 const nouns = { handshakes: 'handshakes', streams: 'connections', requests: 'requests' } as const
 
 const whose = {
+  connection: 'on this connection',
   visitor: 'from this address',
   proxy: 'for this proxy',
   identity: 'for this client',

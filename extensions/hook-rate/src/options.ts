@@ -22,9 +22,13 @@ export const defaults = { burst: '1s', free: 3, delay: '500ms', after: 10, shutO
 
 const ruleOptions = Type.Object(
   {
-    per: Type.Union([Type.Literal('visitor'), Type.Literal('proxy'), Type.Literal('identity'), Type.Literal('total')], {
-      description: 'What has buckets of its own: a visitor is an IPv4 address or an IPv6 /64.'
-    }),
+    per: Type.Union(
+      (['connection', 'visitor', 'proxy', 'identity', 'total'] as const).map((one) => Type.Literal(one)),
+      {
+        description:
+          'Scope of a bucket: each connection of a visitor, an address of visitors (IPv4, or IPv6 /64), a proxy, an identity, or all together.'
+      }
+    ),
     proxies: patterns('Only proxies of these names'),
     kinds: patterns('Only proxies of these kinds'),
     identities: patterns('Only proxies of these identities'),

@@ -30,6 +30,10 @@ export const bytesOfDirection = (direction: Direction): Counted =>
 /** Whose address a visitor counts under: one of another client is whoever that client says, so the client counts. */
 export const addressOf = ({ host, through }: VisitorInfo): string => networkOf(through?.peer.address ?? host)
 
+/** Tells the connections of visitors apart; those by way of a client are numbered by that client. */
+const connectionOf = ({ host, port, to, through }: VisitorInfo): string =>
+  JSON.stringify([through?.id, host, port, to.host, to.port])
+
 const oneOf = (texts: readonly string[] | undefined): ((value: string) => boolean) => {
   if (texts === undefined) return () => true
   const patterns = texts.map(pattern)
@@ -64,6 +68,8 @@ export class Rule {
         where,
         'of a handshake only the address is known: limit handshakes per visitor or in total, without filters'
       )
+    if (per === 'connection' && (options.handshakes !== undefined || options.streams !== undefined))
+      refuse(where, 'a connection is one stream or handshake: limit bytes or requests per connection')
     const limits: Limit[] = []
     for (const what of counted) {
       const text = options[what]
@@ -93,6 +99,7 @@ export class Rule {
   /** The key of the buckets that a stream or a request counts in. */
   keyOf({ proxy, visitor, session }: Subject): string {
     if (this.per === 'visitor') return addressOf(visitor)
+    if (this.per === 'connection') return connectionOf(visitor)
     if (this.per === 'identity') return session.identity.id
     if (this.per === 'proxy') return JSON.stringify([session.identity.id, session.client.id, proxy.name])
     return ''

@@ -131,6 +131,15 @@ describe('hook-rate, bytes', () => {
     expect(stranger.pace(100 * kB, 'toService')).equal(0)
   })
 
+  it('has each connection count on its own, of one address too', () => {
+    const world = new World(hookRate({ rules: [{ per: 'connection', bytesToService: '100kB', requests: '1/s' }] }))
+    const [one, two] = [world.open({ port: 1 }), world.open({ port: 2 })]
+    expect(one.pace(300 * kB, 'toService')).equal(2000)
+    expect(two.pace(100 * kB, 'toService')).equal(0)
+    const requests = [1, 1, 2].map((port) => world.request({ port })?.deny)
+    expect(requests).deep.equal([undefined, 'too many requests on this connection', undefined])
+  })
+
   it('waits for the longest of all buckets that concern a stream', () => {
     const world = new World(
       hookRate({
@@ -159,6 +168,8 @@ describe('hook-rate, configured wrongly', () => {
   }
 
   it('says which rule', () => {
+    refused({ per: 'connection', streams: '1/s' })
+    refused({ per: 'connection', handshakes: '1/s' })
     refused({ per: 'visitor' })
     refused({ per: 'identity', handshakes: '1/s' })
     refused({ per: 'visitor', handshakes: '1/s', kinds: ['tcp'] })

@@ -28,6 +28,7 @@ interface About {
   readonly name?: string
   readonly kind?: string
   readonly identity?: string
+  readonly port?: number
   readonly through?: SessionInfo
 }
 
@@ -55,11 +56,18 @@ export class World {
     return (this.#tap(hook)?.fn as ((context: unknown) => unknown) | undefined)?.(context)
   }
 
-  info({ host = '198.51.100.7', name = 'web', kind = 'tcp', identity = 'home', through }: About = {}): StreamInfo {
+  info({
+    host = '198.51.100.7',
+    name = 'web',
+    kind = 'tcp',
+    identity = 'home',
+    port = 5,
+    through
+  }: About = {}): StreamInfo {
     return {
       id: '1',
       proxy: { name, kind },
-      visitor: { host, port: 5, to: { host: '203.0.113.1', port: 80 }, ...(through === undefined ? {} : { through }) },
+      visitor: { host, port, to: { host: '203.0.113.1', port: 80 }, ...(through === undefined ? {} : { through }) },
       session: session(identity),
       side: 'server'
     }

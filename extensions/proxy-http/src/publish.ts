@@ -5,7 +5,7 @@ import { HttpProxy } from './proxy.js'
 import type { Serving } from './serving.js'
 import type { HttpSpec } from './spec.js'
 
-const refuse = (detail: string): RystraError => new RystraError('proxy.refused', { side: 'server', detail })
+const refuse = (detail: string): RystraError => new RystraError('proxy.claimed', { side: 'server', detail })
 
 /** The hosts a spec asks for, each checked against what its owner may have. */
 const hostsOf = ({ host, subdomain }: HttpSpec, owner: string, { options }: World): string[] => {

@@ -59,7 +59,7 @@ describe('the table of routes', () => {
         const table = new Table<string>()
         const leave = table.add(first, '/', 'me', claim('mine'))
         expect(() => table.add(second, '/longer', 'other', claim('theirs')), `${first}, ${second}`).to.throw(
-          /has this already/
+          /not available/
         )
         expect(() => table.add(second, '/longer', 'me', claim('both'))).to.not.throw()
         leave()

@@ -16,13 +16,13 @@ export class Policy {
     this.#base = baseDomain
   }
 
-  /** Throws `proxy.refused` or `proxy.claimed`. */
+  /** Throws `proxy.claimed`. */
   check({ identity }: SessionInfo, host: string, certificates: Certificates): void {
     const named = this.#allowed.some((one) => one.identity(identity.id) && one.hosts.some((matches) => matches(host)))
-    if (this.#allowed.length > 0 && !named) throw refused(`${identity.id} may not publish under ${host}`)
+    if (this.#allowed.length > 0 && !named) throw claimed(`${identity.id} may not publish under ${host}`)
     // Wildcards that have the base domain in them would get what others publish under a subdomain.
     if (!named && [`*.${this.#base}`, ...wildcardsOver(this.#base)].includes(host)) {
-      throw refused(`${host} has the base domain of the server in it; \`hosts\` of proxy-https can allow it`)
+      throw claimed(`${host} has the base domain of the server in it; \`hosts\` of proxy-https can allow it`)
     }
     const held = certificates.holds(host)
     if (held === 'exactly') throw claimed(`${host}, whose TLS ends at the server: publish it with the kind http`)
@@ -33,5 +33,4 @@ export class Policy {
   }
 }
 
-const refused = (detail: string): RystraError => new RystraError('proxy.refused', { side: 'server', detail })
 const claimed = (detail: string): RystraError => new RystraError('proxy.claimed', { side: 'server', detail })

@@ -94,7 +94,7 @@ describe('who publishes under a host', () => {
   it('may not have what is others’ by the base domain, nor what is no host', async () => {
     await world.start({ baseDomain: 'tunnel.example.org' })
     for (const host of ['*.tunnel.example.org', '*.example.org', '*.org']) {
-      expect(await codeOf(() => world.publish({ host })), host).to.equal('proxy.refused')
+      expect(await codeOf(() => world.publish({ host })), host).to.equal('proxy.claimed')
     }
     expect(await codeOf(() => world.publish({ host: 'a..b' }))).to.equal('proxy.invalid')
     expect(await codeOf(() => world.publish({}))).to.equal('proxy.invalid')
@@ -109,8 +109,8 @@ describe('who publishes under a host', () => {
     ]
     await world.start({ hosts, publicPort: 443 })
     expect((await world.publish({ host: 'a.team.org' }, { identity: 'team-1' })).address).to.equal('https://a.team.org')
-    expect(await codeOf(() => world.publish({ host: 'team.org' }, { identity: 'team-1' }))).to.equal('proxy.refused')
-    expect(await codeOf(() => world.publish({ host: 'b.team.org' }, { identity: 'other' }))).to.equal('proxy.refused')
+    expect(await codeOf(() => world.publish({ host: 'team.org' }, { identity: 'team-1' }))).to.equal('proxy.claimed')
+    expect(await codeOf(() => world.publish({ host: 'b.team.org' }, { identity: 'other' }))).to.equal('proxy.claimed')
     await world.publish({ host: '*.localhost' }, { identity: 'boss' })
   })
 

@@ -13,7 +13,7 @@ import {
 describe('an error', () => {
   it('says side, message and detail, and takes the rest from the table', () => {
     const error = new RystraError('proxy.port-taken', { side: 'server', detail: '20022' })
-    expect(error.message).to.equal('server: the port is taken: 20022')
+    expect(error.message).to.equal('server: the port is not available: 20022')
     expect(error).to.include({
       name: 'RystraError',
       code: 'proxy.port-taken',

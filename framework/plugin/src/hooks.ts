@@ -1,5 +1,6 @@
 import type {
   ClientInfo,
+  ErrorCode,
   PeerInfo,
   ProxySpec,
   RystraError,
@@ -26,6 +27,11 @@ export interface Deny {
    * `stream.no-visits`. @default false
    */
   readonly hidden?: boolean
+  /**
+   * In `onRegisterProxy`: the error code of the refusal. With `proxy.claimed` and `proxy.port-taken` the client is told
+   * what it is told when another client has the host, name or port; the reason is in the log only. @default 'proxy.refused'
+   */
+  readonly code?: ErrorCode
 }
 
 /** A peer that has said Hello and is not authenticated yet. */

@@ -114,7 +114,7 @@ export class Claims {
     const alive = present.proxy.owner === proxy.owner || (await present.proxy.owner.probe(this.#patience()))
     if (alive) {
       throw new RystraError(code, {
-        side: 'server',
+        side: 'client',
         detail: `${what}, by proxy ${present.proxy.spec.name} of client ${theirs.client.id}`
       })
     }

@@ -35,6 +35,17 @@ const QUEUE_LIMIT = 4096
 /** Bytes of messages that wait, at most: thousands of proxies as people write them, or some that are huge. */
 const QUEUE_BYTES = 2 * 1024 * 1024
 
+/**
+ * The error that a client is told. What another identity has, what a rule reserves for another and what a rule does not
+ * allow are answered alike: a client must not learn what others have. `side: 'client'` is a conflict of its own identity.
+ */
+const toldOf = (error: RystraError, { name, port, host, subdomain, of }: ProxySpec): RystraError => {
+  const { code, side } = error
+  if (side === 'client' || (code !== 'proxy.claimed' && code !== 'proxy.port-taken')) return error
+  const asked = code === 'proxy.port-taken' ? [port] : [host ?? subdomain ?? of ?? name].flat()
+  return new RystraError(code, { side: 'server', detail: asked.join(', ') })
+}
+
 /** One session, as the server sees it: its proxies, and what its client asks for. */
 export class ServerSession implements StreamOwner, SessionHandle {
   readonly info: SessionInfo
@@ -211,7 +222,7 @@ export class ServerSession implements StreamOwner, SessionHandle {
       const error = toRystraError(cause, 'internal')
       this.log.warn({ err: error, proxy: sent.name }, 'a proxy was refused')
       this.#state.refused({ what: 'proxy', error, who: String(sent.name), session: this.info, proxy: sent })
-      this.#session.send({ type: 'RegisterProxyAck', request, error: errorField(error) })
+      this.#session.send({ type: 'RegisterProxyAck', request, error: errorField(toldOf(error, sent)) })
     }
   }
 

@@ -1,4 +1,4 @@
-import type { AuthAnswer, Deny, ProxySpec, Respond } from '@rystra/plugin'
+import { type AuthAnswer, type Deny, type ErrorCode, errorTable, type ProxySpec, type Respond } from '@rystra/plugin'
 import { isPlain } from '../options/redact.js'
 
 /**
@@ -9,11 +9,11 @@ export type Accept = (answer: unknown, argument: unknown) => unknown
 
 /** A `{ deny }` in a waterfall, where only a throw ends the asking. No failure of the tap. */
 export class Denial extends Error {
-  readonly deny: string
+  readonly code: ErrorCode
 
-  constructor(deny: string) {
+  constructor({ deny, code = 'proxy.refused' }: Deny) {
     super(deny)
-    this.deny = deny
+    this.code = code
   }
 }
 
@@ -35,9 +35,12 @@ const isNothing = (answer: unknown): answer is undefined | null => answer === un
 
 /** `{ deny }` as it has to be; `undefined` when the answer says nothing of denying. */
 const denyOf = (answer: object): Deny | undefined => {
-  const { deny, retryAfter, hidden } = answer as { deny?: unknown; retryAfter?: unknown; hidden?: unknown }
+  const { deny, retryAfter, hidden, code } = answer as Readonly<Record<string, unknown>>
   if (deny === undefined) return undefined
   if (typeof deny !== 'string' || deny === '') throw new TypeError('it answered a deny that is not a text')
+  if (code !== undefined && !(typeof code === 'string' && Object.hasOwn(errorTable, code)))
+    throw new TypeError('it answered a code that is not an error code')
+  if (code !== undefined) return { deny, code: code as ErrorCode }
   if (hidden === true) return { deny, hidden }
   if (retryAfter === undefined) return { deny }
   if (typeof retryAfter !== 'number' || !(retryAfter >= 0))
@@ -78,7 +81,7 @@ export const acceptSpec: Accept = (answer, argument): ProxySpec | undefined => {
   if (isNothing(answer) || answer === argument) return undefined
   if (!isPlain(answer)) return wrong(answer, 'nothing, a spec or { deny: reason }')
   const deny = denyOf(answer)
-  if (deny !== undefined) throw new Denial(deny.deny)
+  if (deny !== undefined) throw new Denial(deny)
   const { name, kind } = answer
   const { name: before } = argument as ProxySpec
   if (name !== before) throw new TypeError('it changed the name of the proxy, by which both ends know it')

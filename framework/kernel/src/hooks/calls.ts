@@ -125,7 +125,7 @@ export class Calls implements HookCalls {
     try {
       return await this.#register.promise(sent, Object.freeze({ session }))
     } catch (error) {
-      if (error instanceof Denial) throw new RystraError('proxy.refused', { detail: error.deny })
+      if (error instanceof Denial) throw new RystraError(error.code, { side: 'server', detail: error.message })
       throw new RystraError('proxy.refused', { detail: messageOf(error), cause: error })
     }
   }
