@@ -138,6 +138,10 @@ export const errorTable = {
   'rpc.protocol': row('the peer broke the rules of RPC frames', 'session', false, 4, 'update both ends; report it if that does not help'),
   'rpc.reset': row('the stream was reset', 'stream', true, 1, 'the peer gave it up; see the detail'),
 
+  'discovery.invalid': row('a server cannot be announced or looked for like this', 'process', false, 2, 'change the value named to what is expected'),
+  'discovery.unavailable': row('discovery does not work on this network', 'session', true, 4, 'see the cause; allow multicast, or name the server with `connect.host`'),
+  'discovery.not-found': row('no server was found under this name', 'session', true, 4, 'check that it runs and announces this name on the same network'),
+
   'mux.protocol': row('the other side broke the rules of the muxer', 'session', true, 4, 'check that both ends use the same muxer'),
   'mux.closed': row('the link is closed', 'session', true, 4, 'it is dialed again by itself'),
 
