@@ -8,6 +8,7 @@ import { writeError } from '../frame/write.js'
 import { type Aligned, AlignedReceiver } from '../stream/aligned-receiver.js'
 import type { JitterBufferOptions, StreamStats } from '../stream/jitter-buffer.js'
 import { SequenceTracker } from '../stream/sequence.js'
+import type { Check } from '../router/router.js'
 import type { RpcChannel } from './port.js'
 import { errorOf } from './received.js'
 import type { RpcSettings } from './settings.js'
@@ -65,6 +66,8 @@ export class RpcStream implements AsyncIterable<unknown> {
   #mode: StreamMode = 'opening'
   #opening: Promise<void> = sent
   #seq = 0
+  #check: Check | undefined
+  #refused = 0
   #received = 0
   #duplicates = 0
   #sequence: SequenceTracker | undefined
@@ -100,6 +103,7 @@ export class RpcStream implements AsyncIterable<unknown> {
       ...empty,
       received: this.#received,
       duplicate: this.#duplicates,
+      refused: this.#refused,
       depth: this.#queue.size
     }
     return { ...aligned, dropped: this.#unreliable?.dropped ?? 0 }
@@ -115,6 +119,12 @@ export class RpcStream implements AsyncIterable<unknown> {
     this.#aligned = aligned
     for (let early = this.#queue.shift(); early !== undefined; early = this.#queue.shift()) this.#align(early)
     if (this.#gotEnd || this.#over) aligned.end(this.#error)
+    return this
+  }
+
+  /** Looks at each message that is received: one that does not fit resets the stream, or is dropped where messages may be. */
+  checkWith(check: Check): this {
+    this.#check = check
     return this
   }
 
@@ -205,8 +215,23 @@ export class RpcStream implements AsyncIterable<unknown> {
     else this.#queue.shift()
   }
 
-  #align({ data, seq, time, bytes }: StreamMessage): void {
+  #align(message: StreamMessage): void {
+    const { data, seq, time, bytes } = message
+    if (this.#options.unreliable === true && !this.#checked(message)) return
     this.#aligned?.push({ data, bytes, seq: seq ?? this.#received - 1, timestamp: time ?? monotonicTime() })
+  }
+
+  /** When it is read, so that a check that is set within the handler sees the first ones too. */
+  #checked({ data }: StreamMessage): boolean {
+    try {
+      this.#check?.(data)
+      return true
+    } catch (error) {
+      this.#refused += 1
+      if (this.#options.unreliable === true) return false
+      this.reset(toRpcError(error))
+      throw error
+    }
   }
 
   #resume(): void {
@@ -255,7 +280,9 @@ export class RpcStream implements AsyncIterable<unknown> {
 
   /** The next message; `undefined` after the last. Rejects when the stream was reset or lost. */
   recv(): Promise<unknown> {
-    return this.#queue.take().then((message) => message?.data)
+    return this.#queue
+      .take()
+      .then((message) => (message && this.#checked(message) ? message.data : message && this.recv()))
   }
 
   /** The next message of a stream {@link withTimeSync}, when its time has come, with that time by the own clock. */

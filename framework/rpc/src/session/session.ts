@@ -6,6 +6,8 @@ import { type RpcError, rpcError } from '../error.js'
 import type { Metadata } from '../frame/metadata.js'
 import { FrameType } from '../frame/types.js'
 import { type CallRecord, type RpcMessage, runSteps } from '../middleware/middleware.js'
+import type { Members, Service } from '../service/define.js'
+import { type ServiceView, use } from '../service/use.js'
 import { type Listener, Router } from '../router/router.js'
 import { Connection } from './connection.js'
 import { SessionClock } from '../clock/session-clock.js'
@@ -134,6 +136,11 @@ export class RpcSession {
     const { opener, to, id } = this.#options
     const head = { kind: 'stream', session: id, ...(to === undefined ? {} : { to }) } as const
     return this.#streams.create(this.#calls.takeId(), name, options, this.#closed ? undefined : opener(), head)
+  }
+
+  /** A service of the other side, as functions. On a server: `session.use(reverse(Chat))`. */
+  use<Of extends Members>(service: Service<Of>): ServiceView<Of> {
+    return use(this, service)
   }
 
   /** @internal The other side opened a stream of this session. */

@@ -1,0 +1,34 @@
+import type { TSchema } from '@sinclair/typebox'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { Errors } from '@sinclair/typebox/errors'
+import { Check as isOf } from '@sinclair/typebox/value'
+import { rpcError } from '../error.js'
+import type { Check } from '../router/router.js'
+
+const known = new WeakMap<TSchema, Check>()
+
+/** Compiled where code may be generated (not under `--disallow-code-generation-from-strings`). */
+const compile = (schema: TSchema): ((value: unknown) => boolean) => {
+  try {
+    const compiled = TypeCompiler.Compile(schema)
+    return (value) => compiled.Check(value)
+  } catch {
+    return (value) => isOf(schema, value)
+  }
+}
+
+/** The check of a schema. It names the path of the first thing that does not fit, and not its value, which may be secret. */
+export const checkOf = (schema: TSchema): Check => {
+  const found = known.get(schema)
+  if (found !== undefined) return found
+  let fits: ((value: unknown) => boolean) | undefined
+  const check: Check = (value) => {
+    // At the first use: compiling takes a millisecond.
+    fits ??= compile(schema)
+    if (fits(value)) return
+    const first = Errors(schema, value).First()
+    throw rpcError('rpc.invalid', first === undefined ? 'not valid' : `${first.path || '/'}: ${first.message}`)
+  }
+  known.set(schema, check)
+  return check
+}
