@@ -1,5 +1,10 @@
 import { performance } from 'node:perf_hooks'
 
+/** Lateness from which the process was held up, in ms: packets have piled up in the socket, and a turn of Node reads some 32 of them. */
+const HELD_UP_MS = 100
+/** Turns in which what piled up is read. */
+const HELD_UP_TURNS = 50
+
 /** A timer that is set anew after almost every packet, and touched only when it has to ring earlier than it would. */
 export class Alarm {
   readonly #ring: () => void
@@ -37,12 +42,22 @@ export class Alarm {
   readonly #fired = (): void => {
     this.#timer = undefined
     this.#set = Number.POSITIVE_INFINITY
-    if (this.#wanted === Number.POSITIVE_INFINITY) return
-    const left = this.#wanted - performance.now()
-    if (left > 0.5) this.#arm(left)
-    else {
-      this.#wanted = Number.POSITIVE_INFINITY
-      this.#ring()
-    }
+    const late = performance.now() - this.#wanted
+    this.#afterReading(late > HELD_UP_MS ? HELD_UP_TURNS : 1)
+  }
+
+  /** Timers run before sockets are read. A packet that has come already may say that nothing is overdue. */
+  #afterReading(turns: number): void {
+    setImmediate(() => {
+      if (this.#wanted === Number.POSITIVE_INFINITY) return
+      const left = this.#wanted - performance.now()
+      if (left > 0.5) {
+        if (this.#wanted < this.#set) this.#arm(left)
+      } else if (turns > 1) this.#afterReading(turns - 1)
+      else {
+        this.#wanted = Number.POSITIVE_INFINITY
+        this.#ring()
+      }
+    })
   }
 }

@@ -1,6 +1,6 @@
 import { fingerprintOf, type KeyPair, selfSigned } from '@rystra/certificates'
 import type { Side, Transport } from '@rystra/plugin'
-import { extensionKit, setUpExtension, transportKit } from '@rystra/testkit'
+import { CUT_CASES, extensionKit, setUpExtension, transportKit, type TransportSubject } from '@rystra/testkit'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -17,26 +17,32 @@ before(async () => {
 
 after(() => rmSync(dir, { recursive: true, force: true }))
 
-/** Cuts are noticed soon, and large packets spare a machine that both ends are on. */
-const options = { idleTimeout: 2500, keepAlive: 500, rebindAfter: 500, maxPacket: 16_000 }
-
-const transport = (side: Side): Transport =>
-  setUpExtension(transportQuic(options), side, { dir, stateDir: dir }).registered('transports')[0] as Transport
-
-transportKit(
-  {
-    transport,
-    listen: { cert: 'cert.pem', key: 'key.pem' },
-    get dial() {
-      return { fingerprint: fingerprintOf(pair.cert) }
-    },
-    links: 'streams',
-    datagrams: true,
-    network: 'udp',
-    secure: true
+const subject = (options: Parameters<typeof transportQuic>[0]): TransportSubject => ({
+  transport: (side: Side) =>
+    setUpExtension(transportQuic(options), side, { dir, stateDir: dir }).registered('transports')[0] as Transport,
+  listen: { cert: 'cert.pem', key: 'key.pem' },
+  get dial() {
+    return { fingerprint: fingerprintOf(pair.cert) }
   },
-  { title: 'transport-quic as a transport' }
-)
+  links: 'streams',
+  datagrams: true,
+  network: 'udp',
+  secure: true
+})
+
+/** Large packets spare a machine that both ends are on. */
+const options = { maxPacket: 16_000 }
+
+transportKit(subject(options), {
+  title: 'transport-quic as a transport',
+  only: transportKit.cases.map(({ name }) => name).filter((name) => !CUT_CASES.includes(name))
+})
+
+// A timeout this short also ends good links of a machine that is busy for as long, so nothing else is tested with it.
+transportKit(subject({ ...options, idleTimeout: 2500, keepAlive: 500, rebindAfter: 500 }), {
+  title: 'transport-quic as a transport that notices cuts soon',
+  only: CUT_CASES
+})
 
 extensionKit(
   {

@@ -31,3 +31,8 @@ const own = [
 
 /** What transports that multiplex by themselves must do: the same as muxers, and they have no control stream of their own. */
 export const streamCases = [...alike, ...own]
+
+/** Cases that cut the link. A transport over UDP notices a cut by silence: these alone need a short idle timeout. */
+export const CUT_CASES: readonly string[] = [...flowChecks, ...endChecks]
+  .filter(({ cuts }) => cuts)
+  .map(({ name }) => name)
