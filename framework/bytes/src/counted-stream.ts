@@ -51,17 +51,18 @@ export class CountedStream implements RawStream, RawReader {
     return false
   }
 
-  /** To be called before the first write. @param now at once, and not with the first byte */
-  sendHead({ bytes, wait = 0 }: Head, now = false): void {
-    if (now) {
-      this.inner.write(bytes, 0, bytes.length, false)
-      return
-    }
+  /** To be called before the first write. */
+  sendHead({ bytes, wait = 0 }: Head): void {
     this.#head = new Headed(bytes, wait, this.inner, () => {
       this.#sink = this.inner
       this.#head = undefined
     })
     this.#sink = this.#head
+  }
+
+  /** Sends what is left of the head now. */
+  flushHead(): void {
+    this.#head?.flush()
   }
 
   write(buffer: Buffer, start: number, end: number, shared: boolean): boolean {
@@ -117,10 +118,9 @@ export class CountedStream implements RawStream, RawReader {
     this.reset()
   }
 
-  /** Present where the other has it and nothing of the head is left to send. */
   get detach(): (() => Detached | undefined) | undefined {
-    const { inner } = this
-    return inner.detach === undefined || this.#head !== undefined ? undefined : () => inner.detach?.()
+    if (this.inner.detach === undefined) return undefined
+    return () => (this.#head === undefined ? this.inner.detach?.() : undefined)
   }
 
   /** The same stream for those who want Node's. */

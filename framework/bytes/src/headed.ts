@@ -20,11 +20,11 @@ export class Headed implements Sink {
     this.#head = head
     this.#to = to
     this.#sent = sent
-    if (wait > 0) this.#timer = setTimeout(() => this.#flush(), wait)
+    if (wait > 0) this.#timer = setTimeout(() => this.flush(), wait)
     // One turn for what has arrived already, which is read in the next.
     else
       this.#turn = setImmediate(() => {
-        this.#turn = setImmediate(() => this.#flush())
+        this.#turn = setImmediate(() => this.flush())
       })
   }
 
@@ -41,7 +41,7 @@ export class Headed implements Sink {
   }
 
   end(): void {
-    this.#flush()
+    this.flush()
     this.#to.end()
   }
 
@@ -62,7 +62,8 @@ export class Headed implements Sink {
     return head
   }
 
-  #flush(): void {
+  /** Sends it now. */
+  flush(): void {
     const head = this.#take()
     this.#to.write(head, 0, head.length, false)
   }

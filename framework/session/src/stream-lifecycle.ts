@@ -327,6 +327,7 @@ export class StreamLifecycle implements StreamHandle {
       this.#pump = pump(a, b, over)
       return
     }
+    stream.flushHead()
     other.onClose = (error) => stream.fail(error ?? new RystraError('stream.reset'))
     this.ready().then(
       () => this.#joinBy(relay, a, b, over),
