@@ -13,10 +13,12 @@ import { agent } from './version.js'
 const NATIVE = 'native'
 
 /** Milliseconds a client that is replaced or refused has to read why. */
-const FAREWELL = 1000
+const CLOSE_TIMEOUT_MS = 1000
 
 /** Lets clients in: listens, shakes hands, and hands each link to its session. */
 export class Acceptor {
+  /** By session id. */
+  readonly sessions: Map<string, ServerSession>
   readonly #state: ServerState
   /** Handshakes under way, the oldest first. */
   readonly #pending = new Set<AbortController>()
@@ -26,7 +28,8 @@ export class Acceptor {
   readonly #ports: ListenHost
 
   /** @param ports Those that several transports, and extensions, may share. */
-  constructor(state: ServerState, ports: ListenHost) {
+  constructor(state: ServerState, ports: ListenHost, sessions: Map<string, ServerSession>) {
+    this.sessions = sessions
     this.#state = state
     this.#ports = ports
     // Each listener has one.
@@ -63,7 +66,7 @@ export class Acceptor {
     this.#admit(link, transport, handshake.signal)
       .catch((error: unknown) => {
         // Its stream is closed, which for a link of bytes is all there is.
-        if (link.kind === 'streams') clock.after(FAREWELL, () => link.destroy())
+        if (link.kind === 'streams') clock.after(CLOSE_TIMEOUT_MS, () => link.destroy())
         this.#refused(link, transport, toRystraError(error))
       })
       .finally(() => {
@@ -114,7 +117,7 @@ export class Acceptor {
   }
 
   #addLink(link: Link, { hello, take, refuse }: DataLinkOffered): void {
-    const session = this.#state.sessions.get(hello.session)
+    const session = this.sessions.get(hello.session)
     if (link.kind === 'bytes' && session?.addLink(link, hello, take) === true) return
     const error = new RystraError('auth.refused', { side: 'server', detail: 'a data link of no session here' })
     refuse(error)
@@ -123,11 +126,11 @@ export class Acceptor {
   }
 
   #welcome(link: Link, stream: Duplex, transport: string, admitted: Admitted, generation: GenerationRef): void {
-    const { config, sessions, kernel, events } = this.#state
+    const { config, kernel, events } = this.#state
     const { accepted, client, muxer } = admitted
     const key = JSON.stringify([accepted.identity.id, client.id])
     // Who takes the place of its predecessor needs no place of its own.
-    if (sessions.size >= config.limits.sessions && !this.#clients.has(key)) {
+    if (this.sessions.size >= config.limits.sessions && !this.#clients.has(key)) {
       const error = new RystraError('session.limit', { side: 'server', detail: `${config.limits.sessions}` })
       admitted.refuse(error)
       this.#refused(link, transport, error)
@@ -151,15 +154,13 @@ export class Acceptor {
       heartbeat: config.heartbeat.interval,
       limits: { proxies: config.limits.proxiesPerSession, streams: config.limits.streamsPerSession }
     })
-    const session = new ServerSession(
-      info,
-      secret,
-      generation,
-      this.#state,
-      (links, log) =>
+    const { sessions } = this
+    const session = new ServerSession(info, secret, generation, this.#state, {
+      wrap: (links, log) =>
         link.kind === 'bytes' ? generation.registries.muxers.get(muxer).wrap(link, 'server', { log, links }) : link,
-      link.kind === 'bytes' ? undefined : stream
-    )
+      control: link.kind === 'bytes' ? undefined : stream,
+      ended: () => sessions.delete(info.id)
+    })
     this.#replace(key, session)
     sessions.set(info.id, session)
     session.log.info({ peer: `${link.peer.address}:${link.peer.port}`, transport, muxer }, 'connected')
@@ -178,7 +179,7 @@ export class Acceptor {
     const error = new RystraError('session.replaced', { side: 'server' })
     before.log.info({ by: session.info.peer.address }, 'replaced by another client of the same id')
     void before.retire(0, 'taken-over', error).then(() => before.close(error))
-    this.#state.clock.after(FAREWELL, () => before.destroy(error))
+    this.#state.clock.after(CLOSE_TIMEOUT_MS, () => before.destroy(error))
   }
 }
 

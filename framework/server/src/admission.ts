@@ -1,13 +1,31 @@
-import { RystraError, type StreamInfo, toRystraError, type VisitorInfo } from '@rystra/model'
-import type { Admission } from '@rystra/plugin'
-import { refusedBy, StreamLifecycle } from '@rystra/session'
-import type { ServerProxy } from './proxy.js'
+import {
+  type Logger,
+  type ProxySpec,
+  RystraError,
+  type StreamInfo,
+  toRystraError,
+  type VisitorInfo
+} from '@rystra/model'
+import type { Admission, Pacer } from '@rystra/plugin'
+import { refusedBy, StreamLifecycle, type StreamTable } from '@rystra/session'
 import type { ServerState } from './state.js'
+
+/** The proxy that lets it in. */
+export interface Admitting {
+  readonly spec: ProxySpec
+  readonly log: Logger
+  readonly full: boolean
+  readonly tables: readonly StreamTable[]
+  infoOf(visitor: VisitorInfo): StreamInfo
+  newPacer(): Pacer | undefined
+  /** Throws when it was withdrawn. */
+  throwIfClosed(): void
+}
 
 /** Lets a visitor in that has no stream of its own, see `PublishHost.admit`. To hooks and limits it is a stream. */
 export const admitVisitor = (
   visitor: VisitorInfo,
-  proxy: ServerProxy,
+  proxy: Admitting,
   state: ServerState
 ): Admission | Promise<Admission> => {
   const { full } = proxy

@@ -28,7 +28,7 @@ export const bindError = (cause: NodeJS.ErrnoException, host: string, port: numb
 const BACKLOG = 4096
 
 /** Milliseconds of silence after which the kernel asks whether a visitor is there: one that lost its network says nothing. */
-const KEEP_ALIVE = 60_000
+const KEEP_ALIVE_MS = 60_000
 
 /** Binds a TCP port for visitors. Rejects with `proxy.port-taken`, `proxy.port-privileged` or `listen.*`. */
 export const bindPort = (
@@ -40,7 +40,7 @@ export const bindPort = (
   new Promise((resolve, reject) => {
     const { host, port } = address
     // Paused: the relay reads into memory of its own from the first byte on.
-    const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE }
+    const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
     let name = ''
     const server = net.createServer({ ...options, pauseOnConnect: true }, (visitor) => {
       if (accepted.admit(visitor, name)) accepted.handOver(visitor, { address: name, extension }, onVisitor)

@@ -1,14 +1,5 @@
 import type { ProxySpec, VisitorInfo } from '@rystra/model'
-import type { ServerProxy } from './proxy.js'
-
-/** How a group chooses among its members. */
-export type Policy = 'round-robin' | 'least-connections' | 'random' | 'sticky'
-
-/** A load-balancing group, as one of its members names it. */
-export interface Group {
-  readonly name: string
-  readonly policy: Policy
-}
+import type { Group, Holder, Policy } from './owner.js'
 
 /** The group of a spec, if it is of one. */
 export const groupOf = ({ group }: ProxySpec): Group | undefined => {
@@ -29,7 +20,7 @@ const hash = (text: string): number => {
 
 /** One that may be chosen. */
 interface Choice {
-  readonly proxy: ServerProxy
+  readonly proxy: Holder
   readonly value: unknown
 }
 

@@ -22,12 +22,12 @@ import type {
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import { type OpenOptions, StreamLifecycle, StreamTable } from '@rystra/session'
-import { admitVisitor } from './admission.js'
+import { type Admitting, admitVisitor } from './admission.js'
 import { FairPace } from './fair-pace.js'
-import { type Group, groupOf } from './group.js'
+import { groupOf } from './group.js'
 import { watchIdle } from './idle.js'
-import { PublishPorts } from './publish-ports.js'
-import type { ServerSession } from './server-session.js'
+import type { Group, ProxyOwner } from './owner.js'
+import { type PortHolder, PublishPorts } from './publish-ports.js'
 import type { ServerState } from './state.js'
 
 /** Milliseconds a member of a group has to reach its service: then another is asked, and the visitor has lost little. */
@@ -60,10 +60,10 @@ interface ProxyStreamOptions extends OpenOptions {
 export const visitKey = (kind: string, name: string): string => `visit ${kind} ${name}`
 
 /** One published proxy, and what its kind gets to publish it with. */
-export class ServerProxy implements PublishHost, ProxyHandle {
+export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitting {
   readonly spec: ProxySpec
   readonly log: Logger
-  readonly owner: ServerSession
+  readonly owner: ProxyOwner
   readonly group: Group | undefined
   address = ''
   readonly streams = new StreamTable()
@@ -84,7 +84,7 @@ export class ServerProxy implements PublishHost, ProxyHandle {
   /** Whether everybody was told that it is there, so that they are to be told when it is not. */
   announced = false
 
-  constructor(spec: ProxySpec, kind: ProxyKind, owner: ServerSession, state: ServerState) {
+  constructor(spec: ProxySpec, kind: ProxyKind, owner: ProxyOwner, state: ServerState) {
     this.spec = spec
     this.group = groupOf(spec)
     this.healthy = spec['healthCheck'] !== true
@@ -149,7 +149,7 @@ export class ServerProxy implements PublishHost, ProxyHandle {
   /** A client that does not answer at all is gone, though its session may not know it yet. */
   async #ask(): Promise<void> {
     if (await this.owner.probe(this.#state.config.takeoverTimeout)) return
-    this.owner.destroy(new RystraError('session.timeout', { side: 'client', detail: 'it does not answer' }))
+    void this.owner.evict(new RystraError('session.timeout', { side: 'client', detail: 'it does not answer' }))
   }
 
   /** What slows one more stream down, together with the others. */

@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net'
 import { type PortRange, portAllowed } from '@rystra/address'
 import type { ResolvedServer } from '@rystra/config'
-import { type Address, RystraError, type VisitorInfo } from '@rystra/model'
+import { type Address, type Logger, RystraError, type VisitorInfo } from '@rystra/model'
 import type { PublishAddress, UdpPort } from '@rystra/plugin'
 import { bindPort } from './bind.js'
 import { bindUdp, closeUdp } from './bind-udp.js'
 import type { Held } from './claims.js'
 import { lastPortKey } from './last-ports.js'
 import { checkHost, checkPort, freePorts, portsOf } from './ports.js'
-import type { ServerProxy } from './proxy.js'
+import type { Holder } from './owner.js'
 import type { ServerState } from './state.js'
 
 /** Ports tried before "no port is free" is believed: a range of thousands that others hold must not block the server. */
@@ -24,9 +24,16 @@ interface Shared {
   close(): Promise<void>
 }
 
+/** The proxy whose ports they are. */
+export interface PortHolder extends Holder {
+  readonly log: Logger
+  /** Throws when it was withdrawn meanwhile. */
+  throwIfClosed(): void
+}
+
 /** The public ports of one proxy. */
 export class PublishPorts {
-  readonly #proxy: ServerProxy
+  readonly #proxy: PortHolder
   readonly #state: ServerState
   readonly #addresses: Address[] = []
   readonly #keys: string[] = []
@@ -34,7 +41,7 @@ export class PublishPorts {
   readonly #hosts: (string | undefined)[] = []
   #publishHost = ''
 
-  constructor(proxy: ServerProxy, state: ServerState) {
+  constructor(proxy: PortHolder, state: ServerState) {
     this.#proxy = proxy
     this.#state = state
   }
@@ -94,7 +101,7 @@ export class PublishPorts {
     }
     let tries = 0
     for (const free of freePorts(ports)) {
-      if (claims.get(keyOf(protocol, free)) !== undefined) continue
+      if ((await claims.find(keyOf(protocol, free))) !== undefined) continue
       tries += 1
       if (tries > FREE_TRIES) break
       const bound = await this.#bindIfFree(protocol, { host: at, port: free }, onVisitor)
@@ -114,14 +121,14 @@ export class PublishPorts {
   ): Promise<Shared | undefined> {
     const { claims } = this.#state
     for (;;) {
-      const key = claims.keyOfGroup(`${protocol} `, this.#proxy)
+      const key = await claims.keyOfGroup(`${protocol} `, this.#proxy)
       const port = Number(key?.split(' ').at(-1))
       if (key === undefined || !portAllowed(ports, port)) return undefined
       try {
         return await this.#bind(protocol, { host, port }, onVisitor)
       } catch (error) {
         // Whoever was about to bind it could not, and goes on to another.
-        if (claims.get(key) !== undefined || !isTaken(error)) throw error
+        if ((await claims.find(key)) !== undefined || !isTaken(error)) throw error
       }
     }
   }
@@ -172,10 +179,10 @@ export class PublishPorts {
   }
 
   #nobody(visitor: Socket, { host, port }: VisitorInfo, { members }: Held<OnVisitor>): void {
-    const proxy = members[0]?.proxy ?? this.#proxy
+    const proxy: Holder = members[0]?.proxy ?? this.#proxy
     const error = new RystraError('stream.no-member', { side: 'client', detail: proxy.group?.name ?? proxy.spec.name })
     visitor.resetAndDestroy()
-    proxy.log.info({ visitor: host, err: error }, 'a stream was refused')
+    this.#proxy.log.info({ visitor: host, err: error }, 'a stream was refused')
     this.#state.refused({ what: 'stream', error, who: `${host}:${port}`, session: proxy.session, proxy: proxy.spec })
   }
 

@@ -18,11 +18,11 @@ import {
   type OutgoingStream,
   Session,
   type StreamHead,
-  type StreamOwner,
   StreamTable
 } from '@rystra/session'
 import type { Duplex } from 'node:stream'
 import { lastPortKey } from './last-ports.js'
+import type { ProxyOwner } from './owner.js'
 import { Notices } from './notices.js'
 import { ServerProxy } from './proxy.js'
 import type { ServerState } from './state.js'
@@ -46,8 +46,18 @@ const toldOf = (error: RystraError, { name, port, host, subdomain, of }: ProxySp
   return new RystraError(code, { side: 'server', detail: asked.join(', ') })
 }
 
+/** The link of a session. */
+export interface ServerLink {
+  /** Makes streams of it. */
+  readonly wrap: (links: DataLinks, log: Logger) => StreamLink
+  /** The stream that authenticated it, where it carries streams by itself. */
+  readonly control: Duplex | undefined
+  /** Called once, first of all, when the session is over. */
+  readonly ended: () => void
+}
+
 /** One session, as the server sees it: its proxies, and what its client asks for. */
-export class ServerSession implements StreamOwner, SessionHandle {
+export class ServerSession implements ProxyOwner, SessionHandle {
   readonly info: SessionInfo
   readonly log: Logger
   readonly proxies = new Map<string, ServerProxy>()
@@ -56,6 +66,7 @@ export class ServerSession implements StreamOwner, SessionHandle {
   readonly #secret: Uint8Array
   readonly #replays = new ReplayWindow()
   readonly #release: () => void
+  readonly #ended: () => void
   readonly #cancelStart: () => void
   readonly streams = new StreamTable()
   /** Streams that no visitor opened. */
@@ -76,11 +87,11 @@ export class ServerSession implements StreamOwner, SessionHandle {
     secret: Uint8Array,
     generation: GenerationRef,
     state: ServerState,
-    wrap: (links: DataLinks, log: Logger) => StreamLink,
-    control?: Duplex
+    { wrap, control, ended }: ServerLink
   ) {
     this.info = info
     this.#secret = secret
+    this.#ended = ended
     this.#state = state
     this.#release = generation.hold()
     this.#notices = new Notices(state.clock, (frames) => this.#session.sendFrames(frames))
@@ -300,6 +311,11 @@ export class ServerSession implements StreamOwner, SessionHandle {
     this.#session.close(error)
   }
 
+  evict(error: RystraError): Promise<void> {
+    this.#session.destroy(error)
+    return this.over
+  }
+
   destroy(error?: RystraError): void {
     this.#session.destroy(error)
   }
@@ -308,8 +324,8 @@ export class ServerSession implements StreamOwner, SessionHandle {
     this.#over = true
     this.#notices.stop()
     this.#cancelStart()
-    const { sessions, kernel, events } = this.#state
-    if (sessions.get(this.info.id) === this) sessions.delete(this.info.id)
+    const { kernel, events } = this.#state
+    this.#ended()
     for (const name of this.proxies.keys()) void this.unregister(name, 'session')
     this.log.info(error === undefined ? {} : { err: error }, 'disconnected')
     kernel.current.calls.disconnect({ session: this.info, side: 'server', ...(error === undefined ? {} : { error }) })

@@ -6,7 +6,7 @@ import { SharedPorts } from '@rystra/net'
 import type { Clock, Extension, GenerationRef, Listener, ReloadContext } from '@rystra/plugin'
 import { drained, orElse } from '@rystra/session'
 import { Acceptor } from './acceptor.js'
-import { Claims } from './claims.js'
+import { MemoryClaims } from './memory-claims.js'
 import type { Listening, PublishedProxy, ServerEvents } from './events.js'
 import { LastPorts } from './last-ports.js'
 import { ServerRuntime } from './runtime.js'
@@ -57,7 +57,6 @@ export class Server extends EventEmitter<ServerEvents> {
     super()
     this.kernel = kernel
     this.#options = options
-    const patience = (): number => this.#state.config.takeoverTimeout
     let streams = 0
     this.#state = {
       config,
@@ -69,9 +68,8 @@ export class Server extends EventEmitter<ServerEvents> {
         kernel.current.calls.refused({ ...refused, side: 'server' })
         this.emit('refused', refused)
       },
-      sessions: runtime.byId,
       accepted: ports.accepted,
-      claims: new Claims(patience),
+      claims: new MemoryClaims(() => this.#state.config.takeoverTimeout),
       lastPorts: new LastPorts(),
       failover: new WeakMap(),
       nextStreamId: () => {
@@ -79,7 +77,7 @@ export class Server extends EventEmitter<ServerEvents> {
         return streams.toString(36)
       }
     }
-    this.#acceptor = new Acceptor(this.#state, ports)
+    this.#acceptor = new Acceptor(this.#state, ports, runtime.byId)
   }
 
   /** Where it listens; ports 0 are resolved. */
@@ -88,11 +86,11 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   get sessions(): readonly SessionInfo[] {
-    return [...this.#state.sessions.values()].map(({ info }) => info)
+    return [...this.#acceptor.sessions.values()].map(({ info }) => info)
   }
 
   get proxies(): readonly PublishedProxy[] {
-    return [...this.#state.sessions.values()].flatMap(({ info, proxies }) =>
+    return [...this.#acceptor.sessions.values()].flatMap(({ info, proxies }) =>
       [...proxies.values()]
         .filter(({ announced }) => announced)
         .map(({ spec, address }) => ({ spec, address, session: info }))
@@ -107,7 +105,7 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Streams that are open now. */
   get streams(): number {
     let streams = 0
-    for (const { link } of this.#state.sessions.values()) streams += link.streams
+    for (const { link } of this.#acceptor.sessions.values()) streams += link.streams
     return streams
   }
 
@@ -188,7 +186,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** After a reload: takes back what is no longer allowed, or has another kind or place now. The client asks again. */
   #reviewProxies(): void {
-    for (const session of this.#state.sessions.values()) {
+    for (const session of this.#acceptor.sessions.values()) {
       session.reviewVisits(this.kernel.current.registries)
       for (const proxy of [...session.proxies.values()]) {
         const error = proxy.review(this.kernel.current.registries.proxies, this.#state.config.publish)
@@ -207,7 +205,8 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   async #stop(drain: number): Promise<void> {
-    const { sessions, clock, log } = this.#state
+    const { clock, log } = this.#state
+    const { sessions } = this.#acceptor
     this.#acceptor.close()
     await Promise.all(this.#listeners.splice(0).map(({ listener }) => listener.close()))
     const error = new RystraError('session.closing', { side: 'server' })
@@ -217,7 +216,7 @@ export class Server extends EventEmitter<ServerEvents> {
     await Promise.all(
       [...sessions.values()].map((session) => {
         session.close()
-        return orElse(session.over, FAREWELL, () => session.destroy(), clock)
+        return orElse(session.over, CLOSE_TIMEOUT_MS, () => session.destroy(), clock)
       })
     )
     await this.kernel.stop()
@@ -225,7 +224,7 @@ export class Server extends EventEmitter<ServerEvents> {
 }
 
 /** Milliseconds a client has to take the end of its session in good order. */
-const FAREWELL = 500
+const CLOSE_TIMEOUT_MS = 500
 
 const baseOf = (config: RystraConfig, { dir }: ServerOptions): ResolvedConfig =>
   validateBase({ ...config, server: config.server ?? {} }, dir === undefined ? {} : { dir })

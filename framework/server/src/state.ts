@@ -8,7 +8,6 @@ import type { Duplex } from 'node:stream'
 import type { Claims } from './claims.js'
 import type { Refused, ServerEvents } from './events.js'
 import type { LastPorts } from './last-ports.js'
-import type { ServerSession } from './server-session.js'
 
 /** What the parts of one server share. */
 export interface ServerState {
@@ -22,8 +21,6 @@ export interface ServerState {
   readonly refused: (refused: Refused) => void
   /** Unique within this server. */
   readonly nextStreamId: () => string
-  /** By session id. */
-  readonly sessions: Map<string, ServerSession>
   /** Who holds which port, host or name. */
   readonly claims: Claims
   /** Connections of visitors and clients, until they are closed. */

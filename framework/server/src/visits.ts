@@ -1,11 +1,17 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
-import { type ErrorCode, RystraError, type VisitorInfo, toRystraError } from '@rystra/model'
+import {
+  type ErrorCode,
+  type Logger,
+  RystraError,
+  type SessionInfo,
+  type VisitorInfo,
+  toRystraError
+} from '@rystra/model'
 import { encode, streamReadyFrame, type Visit as VisitMessage } from '@rystra/protocol'
-import type { Details } from '@rystra/plugin'
-import { readMessage, refuseStream } from '@rystra/session'
+import type { Details, StreamLink } from '@rystra/plugin'
+import { type Channels, type DatagramFlows, readMessage, refuseStream } from '@rystra/session'
 import type { Duplex } from 'node:stream'
 import { type Admit, MEMBER_TIMEOUT_MS, type ServerProxy, visitKey } from './proxy.js'
-import type { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
 
 /** Milliseconds for the head of a stream: the client sends it with the first packet. */
@@ -23,6 +29,15 @@ interface Visitable {
   readonly admit: Admit
 }
 
+/** The session of the client that visits. */
+export interface VisitingSession {
+  readonly info: SessionInfo
+  readonly log: Logger
+  readonly link: Pick<StreamLink, 'streams'>
+  readonly channels: Channels
+  readonly flows: DatagramFlows | undefined
+}
+
 /** How a visit is relayed. */
 interface To {
   readonly details: Details
@@ -37,11 +52,11 @@ const decided: ReadonlySet<string> = new Set<ErrorCode>(['stream.refused', 'stre
 
 /** Takes the streams that one client opens: a visit to a proxy of another client, or a channel. */
 export class Visits {
-  readonly #session: ServerSession
+  readonly #session: VisitingSession
   readonly #state: ServerState
   #heads = 0
 
-  constructor(session: ServerSession, state: ServerState) {
+  constructor(session: VisitingSession, state: ServerState) {
     this.#session = session
     this.#state = state
   }
@@ -94,7 +109,7 @@ export class Visits {
     const nothing = new RystraError('stream.no-visits', { side: 'server', detail: of })
     // Who may not visit is told what is said where there is nothing: why is for the log.
     const refuse = (error: RystraError): void => refuseStream(raw, error.code === nothing.code ? nothing : error, clock)
-    const held = claims.get<Visitable>(visitKey(kind, of))
+    const held = await claims.find<Visitable>(visitKey(kind, of))
     const tried = new Set<Visitable>()
     /** Has a member that was not asked yet let the visitor in. */
     const ask = async (): Promise<void> => {

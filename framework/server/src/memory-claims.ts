@@ -1,0 +1,119 @@
+import { RystraError } from '@rystra/model'
+import { type Claims, Held, type Member, type Shown } from './claims.js'
+import type { Holder } from './owner.js'
+
+/** {@link Claims} of one server. Looked up in O(1). */
+export class MemoryClaims implements Claims {
+  readonly #held = new Map<string, Held<unknown>>()
+  /** The keys of each group. */
+  readonly #ofGroup = new Map<string, Set<string>>()
+  readonly #timeout: () => number
+
+  /** @param timeout Milliseconds a holder has to answer. */
+  constructor(timeout: () => number) {
+    this.#timeout = timeout
+  }
+
+  get<Value>(key: string): Held<Value> | undefined {
+    return this.#held.get(key) as Held<Value> | undefined
+  }
+
+  async find<Value>(key: string): Promise<Held<Value> | undefined> {
+    return this.get(key)
+  }
+
+  async keyOfGroup(beginning: string, proxy: Holder): Promise<string | undefined> {
+    const keys = this.#ofGroup.get(groupKey(proxy) ?? '') ?? []
+    for (const key of keys) if (key.startsWith(beginning) && this.#held.get(key)?.leaving === undefined) return key
+    return undefined
+  }
+
+  #add(held: Held<unknown>, proxy: Holder): void {
+    this.#held.set(held.key, held)
+    const group = groupKey(proxy)
+    if (group === undefined) return
+    const keys = this.#ofGroup.get(group) ?? new Set()
+    this.#ofGroup.set(group, keys.add(held.key))
+  }
+
+  #delete({ key }: Held<unknown>, proxy: Holder): void {
+    this.#held.delete(key)
+    const group = groupKey(proxy)
+    const keys = group === undefined ? undefined : this.#ofGroup.get(group)
+    if (group === undefined || keys === undefined) return
+    keys.delete(key)
+    if (keys.size === 0) this.#ofGroup.delete(group)
+  }
+
+  async take<Value>(key: string, member: Member<Value>, shown: Shown): Promise<Held<Value>> {
+    // Whoever asks for the same thing in the meantime gets in line: each turn of the loop looks again.
+    for (let held = this.#held.get(key); held !== undefined; held = this.#held.get(key)) {
+      if (held.leaving !== undefined) {
+        await held.leaving
+      } else if (joins(held, member)) {
+        agree(held, member, shown)
+        held.members.push(member)
+        return held as Held<Value>
+      } else await this.#dislodge(held, member.proxy, shown)
+    }
+    const held = new Held<Value>(key, member.proxy.group)
+    held.members.push(member)
+    this.#add(held as Held<unknown>, member.proxy)
+    return held
+  }
+
+  async #dislodge(held: Held<unknown>, proxy: Holder, { code, what }: Shown): Promise<void> {
+    const [present] = held.members
+    if (present === undefined) return
+    const theirs = present.proxy.session
+    // Whose it is, is nobody else's business.
+    if (theirs.identity.id !== proxy.session.identity.id) throw new RystraError(code, { side: 'server', detail: what })
+    const alive = present.proxy.owner === proxy.owner || (await present.proxy.owner.probe(this.#timeout()))
+    if (alive) {
+      throw new RystraError(code, {
+        side: 'client',
+        detail: `${what}, by proxy ${present.proxy.spec.name} of client ${theirs.client.id}`
+      })
+    }
+    const error = new RystraError('session.timeout', { side: 'client', detail: 'it lost a proxy to its successor' })
+    await present.proxy.owner.evict(error)
+    // A port is free some turns of the event loop after its session: those must come, so this waits outside of them.
+    while (held.members.includes(present)) await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  async drop(key: string, proxy: Holder): Promise<void> {
+    const held = this.#held.get(key)
+    const member = held?.members.find((one) => one.proxy === proxy)
+    if (held === undefined || member === undefined || held.leaving !== undefined) return
+    if (held.members.length > 1) {
+      held.members.splice(held.members.indexOf(member), 1)
+      return
+    }
+    held.leaving = (async () => {
+      await held.shared?.close()
+      held.members.length = 0
+      this.#delete(held, proxy)
+    })()
+    await held.leaving
+  }
+}
+
+/** A group is of one identity. */
+const groupKey = ({ group, session }: Holder): string | undefined =>
+  group === undefined ? undefined : JSON.stringify([session.identity.id, group.name])
+
+/** A dead member keeps nobody out of its group: it is left out by its health, or goes with its session. */
+const joins = (held: Held<unknown>, { proxy }: Member<unknown>): boolean => {
+  const [first] = held.members
+  const { group } = proxy
+  if (first === undefined || group === undefined || held.group?.name !== group.name) return false
+  if (first.proxy.session.identity.id !== proxy.session.identity.id) return false
+  return !held.members.some((member) => member.proxy === proxy)
+}
+
+/** Which of two policies is meant, nobody can tell. */
+const agree = ({ group }: Held<unknown>, { proxy }: Member<unknown>, { code, what }: Shown): void => {
+  if (group === undefined || group.policy === proxy.group?.policy) return
+  const detail = `${what}, by the group ${group.name}, whose members have the policy ${group.policy}`
+  throw new RystraError(code, { side: 'client', detail })
+}
