@@ -260,6 +260,23 @@ export const openWorld = async (log: Logger): Promise<World> => {
   const sender = dgram.createSocket('udp4')
   sender.on('error', () => {})
   later(() => sender.close())
+  const visit = (name: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const headers = { host: `${name}.localhost` }
+      const request = http.get({ host, port: httpPort, headers, agent: false, timeout: 5000 })
+      request.on('timeout', () => request.destroy(new Error(`a visitor of ${name} was not answered`)))
+      request.on('error', reject)
+      request.on('response', (response) => {
+        response.resume()
+        if (response.statusCode === 200) resolve()
+        else reject(new Error(`a visitor of ${name} got ${response.statusCode}`))
+      })
+    })
+  /** Datagrams may be lost, so it asks again. */
+  const visitByDatagram = async (): Promise<void> => {
+    const again = setInterval(() => sender.send('hello', datagramPorts[1] as number, host), 50)
+    await once(sender, 'message', { signal: AbortSignal.timeout(5000) }).finally(() => clearInterval(again))
+  }
   return {
     faces,
     server,
@@ -267,23 +284,9 @@ export const openWorld = async (log: Logger): Promise<World> => {
       const port = datagramPorts[random.below(datagramPorts.length)]
       if (sender.listenerCount('error') > 0) sender.send(quicPackets(random), port as number, host)
     },
-    check: () =>
-      new Promise((resolve, reject) => {
-        const request = http.get({
-          host,
-          port: httpPort,
-          headers: { host: 'web.localhost' },
-          agent: false,
-          timeout: 5000
-        })
-        request.on('timeout', () => request.destroy(new Error('a visitor in good faith was not answered')))
-        request.on('error', reject)
-        request.on('response', (response) => {
-          response.resume()
-          if (response.statusCode === 200) resolve()
-          else reject(new Error(`a visitor in good faith got ${response.statusCode}`))
-        })
-      }),
+    async check() {
+      await Promise.all([visit('web'), visit('grpc'), visitByDatagram()])
+    },
     async close() {
       for (const end of ending.splice(0).reverse()) await end()
     }

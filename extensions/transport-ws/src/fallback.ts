@@ -76,7 +76,12 @@ export class Fallback {
     asked.on('error', failed)
     asked.on('response', (answer) => {
       response.sendDate = false
-      response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer))
+      try {
+        response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer))
+      } catch {
+        // Its parser takes a status and characters that a head written by Node cannot have.
+        return failed()
+      }
       pipeline(answer, response, () => {})
     })
     // It took the request and wants another protocol, which nobody asked it for.
