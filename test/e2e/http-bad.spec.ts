@@ -352,7 +352,9 @@ describe('http: bad input', () => {
     const { port } = await beside(1, { maxConnections: 2 })
     const first = await visit(port)
     const second = await visit(port)
-    expect(await sendRaw(port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)).to.equal('')
+    const refused = await sendRaw(port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)
+    expect(statusesOf(refused)).to.deep.equal([503])
+    expect(refused).to.contain('\r\nX-Rystra-Error: http.503\r\n')
     first.destroy()
     second.destroy()
     for (;;) {

@@ -464,8 +464,30 @@ describe('http: bodies', () => {
     const port = frontPort(await startHttpClient(await startHttpServer(), [{ name: 'app', kind: 'http', local }]))
     for (let index = 0; index < 5; index += 1) expect((await ask(port, 'app.localhost')).status).to.equal(200)
     expect(connections).to.equal(5)
+    // It cannot be sent twice, so it gets a connection that the service is not closing.
     const post = await ask(port, 'app.localhost', '/', { method: 'POST', body: 'x' })
-    expect(post.status, 'what may not be sent twice is not').to.equal(502)
+    expect([post.status, connections]).to.deep.equal([200, 6])
+  })
+
+  it('sends what cannot be sent twice over a kept connection only within the time that the service announces', async () => {
+    const connections: number[] = []
+    const keepAlive = { announced: 'Keep-Alive: timeout=30\r\n', closing: false }
+    const local = await startRawService((socket) => {
+      const index = connections.push(0) - 1
+      socket.on('data', () => {
+        connections[index] = (connections[index] as number) + 1
+        socket.write(`HTTP/1.1 200 OK\r\n${keepAlive.announced}Content-Length: 2\r\n\r\nok`)
+        if (keepAlive.closing) socket.end()
+      })
+    })
+    const port = frontPort(await startHttpClient(await startHttpServer(), [{ name: 'app', kind: 'http', local }]))
+    const post = () => ask(port, 'app.localhost', '/', { method: 'POST', headers: { 'Content-Length': 0 } })
+    expect([(await post()).status, (await post()).status]).to.deep.equal([200, 200])
+    expect(connections, 'announced').to.deep.equal([2])
+    // It does not keep its word: from then on none of them shares a connection.
+    keepAlive.closing = true
+    for (let count = 0; count < 40; count += 1) expect((await post()).status).to.equal(200)
+    expect(connections.length).to.be.greaterThan(38)
   })
 
   it('hands a request to a service within the process', async () => {

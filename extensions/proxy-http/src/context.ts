@@ -5,14 +5,15 @@ import {
   type ResponseContext,
   RystraError
 } from '@rystra/plugin'
-import type { Answer, Question } from './ask.js'
-import type { Besides, From } from './from.js'
-import { isField, isOurs, passedOn } from './fields.js'
-import { forwardedFields, protoOf, tellsWho } from './forwarded.js'
-import type { World } from './front.js'
-import { type Head, isHost, type VisitorRequest } from './head.js'
+import type { ConnectionInfo } from './connection-info.js'
+import { isField, isReserved, passedOn } from './fields.js'
+import { forwardedFields, protoOf, isForwardedField } from './forwarded.js'
+import type { World } from './world.js'
+import { type Head, isHost } from './head.js'
 import { problemOf } from './problem.js'
 import type { HttpProxy } from './proxy.js'
+import type { UpstreamRequest, UpstreamResponse } from './upstream.js'
+import type { VisitorRequest } from './visitor-request.js'
 
 let requests = 0
 
@@ -20,10 +21,10 @@ const one = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value.join(', ') : value
 
 /** A request as it is to go to the service, for hooks to see and change. */
-export const contextOf = (
+export const requestContext = (
   { trusted }: World,
   { rawHeaders, headers }: VisitorRequest,
-  { visitor, secure }: From,
+  { visitor, secure }: ConnectionInfo,
   proxy: HttpProxy,
   { method, host, authority, target }: Head
 ): RequestContext => {
@@ -40,7 +41,7 @@ export const contextOf = (
   const passed = passedOn(
     rawHeaders,
     headers.connection as string | undefined,
-    (name) => tellsWho(name) || (signedIn && name === 'authorization')
+    (name) => isForwardedField(name) || (signedIn && name === 'authorization')
   )
   if (spec.forwarded !== false) passed.push(...forwardedFields(visitor.host, authority, secure, before))
   const client = before === undefined ? visitor.host : trusted.clientOf(visitor.host, before.for)
@@ -58,26 +59,26 @@ export const contextOf = (
   }
 }
 
-/** The question for the service that a request is, after hooks have changed it. */
-export const questionOf = (
+/** What is sent of a request beside its head. */
+export type UpstreamOptions = Pick<UpstreamRequest, 'secure' | 'expectsContinue' | 'upgrade'>
+
+/** The request for the service, after hooks have changed it. */
+export const upstreamRequest = (
   { spec }: HttpProxy,
-  { method, hasBody, length, wantsTrailers, authority }: Head,
+  { method, hasBody, length, acceptsTrailers, authority }: Head,
   { target, headers }: RequestContext,
-  { secure }: From,
-  { expect = false, upgrade }: Besides
-): Question => {
+  options: UpstreamOptions
+): UpstreamRequest => {
   const host = headers.findIndex(isHostField)
   return {
     method,
     target,
     headers: host === -1 ? headers : headers.toSpliced(host, 1),
     authority: headers[host]?.[1] ?? spec.hostHeader ?? authority,
-    secure,
     hasBody,
     length,
-    expect,
-    wantsTrailers,
-    upgrade: upgrade?.protocol
+    acceptsTrailers,
+    ...options
   }
 }
 
@@ -87,29 +88,29 @@ const isHostField = ([name]: HeaderField): boolean => name.length === 4 && name.
 export const checkHooked = ({ headers, target }: RequestContext): void => {
   const hosts = headers.filter(isHostField)
   const fits = (field: HeaderField): boolean =>
-    isField(field) && (isHostField(field) ? isHost(field[1]) : !isOurs(field[0].toLowerCase()))
+    isField(field) && (isHostField(field) ? isHost(field[1]) : !isReserved(field[0].toLowerCase()))
   const unfit = hosts[1] ?? headers.find((field) => !fits(field))
   if (unfit === undefined && (target === '*' || /^\/[\x21\x22\x24-\x7e]*$/.test(target))) return
   const detail = unfit === undefined ? 'a target that is no path' : `a field that cannot be there: ${unfit[0]}`
   throw problemOf(new RystraError('hook.failed', { side: 'server', detail }))
 }
 
-/** The head of an answer as it goes to the visitor, changed by the proxy and by hooks: at once where no hook looks at it. */
-export const answerHead = (
+/** The head of a response for the visitor, changed by the proxy and by hooks: at once where no hook is called. */
+export const responseHead = (
   proxy: HttpProxy,
   request: RequestContext,
   status: number,
-  { raw, connection }: Answer,
+  { rawHeaders, connection }: UpstreamResponse,
   hooks: PublishHost['hooks'] | undefined
 ): ResponseContext | Promise<ResponseContext> => {
-  const context = { request, status, headers: proxy.changeResponse(passedOn(raw, connection, () => false)) }
+  const context = { request, status, headers: proxy.changeResponse(passedOn(rawHeaders, connection, () => false)) }
   return hooks?.response(context)?.then(() => checked(context, status)) ?? context
 }
 
 /** Throws unless what hooks made of it can be one. */
 const checked = (context: ResponseContext, before: number): ResponseContext => {
   const { headers, status } = context
-  const fit = headers.every((field) => isField(field) && !isOurs(field[0].toLowerCase()))
+  const fit = headers.every((field) => isField(field) && !isReserved(field[0].toLowerCase()))
   const final = status === before || (before !== 101 && Number.isInteger(status) && status > 199 && status < 600)
   if (!fit || !final) throw new RystraError('hook.failed', { side: 'server', detail: 'a head that cannot be' })
   return context

@@ -7,196 +7,218 @@ import {
   RystraError,
   toRystraError
 } from '@rystra/plugin'
-import type { ServerResponse } from 'node:http'
-import type { Http2ServerResponse } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import type { Answer, Asked, Question } from './ask.js'
-import { answerHead, checkHooked, contextOf, questionOf } from './context.js'
-import { flat, isField, isOurs } from './fields.js'
-import { type Asker, Forwarding } from './forward.js'
-import type { Besides, From } from './from.js'
-import type { World } from './front.js'
-import { type Head, readHead, type VisitorRequest } from './head.js'
-import { Members } from './members.js'
+import { changeProtocol } from './change-protocol.js'
+import type { ConnectionInfo, Upgrade } from './connection-info.js'
+import { checkHooked, requestContext, responseHead, upstreamRequest } from './context.js'
+import { Failover, type FailoverHandler } from './failover.js'
+import { isField, isReserved } from './fields.js'
+import type { World } from './world.js'
+import { type Head, readHead } from './head.js'
 import { deniedBy, Problem, problemOf, serviceProblem } from './problem.js'
 import type { HttpProxy } from './proxy.js'
-import { Reply } from './reply.js'
-import { ifCutOff, sendBody } from './send-body.js'
-import { switchProtocols } from './upgrade.js'
+import { RequestBody } from './request-body.js'
+import type { ResponseWriter } from './response-writer.js'
+import type { PendingRequest, UpstreamFailure, UpstreamResponse } from './upstream.js'
+import type { VisitorRequest } from './visitor-request.js'
+import { VisitorResponse } from './visitor-response.js'
 
 const hookFailed = (error: unknown): Problem => problemOf(error, 'hook.failed', 'server')
 
-/** One request of a visitor, and its answer. */
-export class Exchange implements Asker {
+/** What is known of a request beside its head. */
+export interface ExchangeOptions {
+  readonly connection: ConnectionInfo
+  /** The visitor waits for a 100 before it sends the body. */
+  readonly expectsContinue?: boolean
+  readonly upgrade?: Upgrade
+}
+
+/** One request of a visitor, and its response. */
+export class Exchange implements FailoverHandler {
   readonly #world: World
   readonly #request: VisitorRequest
-  readonly #from: From
-  readonly #besides: Besides
-  readonly #reply: Reply
+  readonly #options: ExchangeOptions
+  readonly #response: VisitorResponse
+  readonly #body: RequestBody
   readonly #since = Date.now()
   #head: Head | undefined
   #proxy: HttpProxy | undefined
   #hooks: PublishHost['hooks'] | undefined
   #context: RequestContext | undefined
-  #forwarding: Forwarding | undefined
+  #failover: Failover | undefined
   #timer: NodeJS.Timeout | undefined
+  #release: (() => void) | undefined
   #bytesIn = 0
-  #bodyEnded = false
   #answered = false
   #failed = false
   #over = false
   #error: RystraError | undefined
 
-  constructor(
-    world: World,
-    request: VisitorRequest,
-    response: ServerResponse | Http2ServerResponse,
-    from: From,
-    besides: Besides = {}
-  ) {
+  constructor(world: World, request: VisitorRequest, writer: ResponseWriter, options: ExchangeOptions) {
     this.#world = world
     this.#request = request
-    this.#from = from
-    this.#besides = besides
-    this.#reply = new Reply(response)
-    response.once('close', () => this.#closed())
-    // What is broken off shows at the response.
-    request.on('error', () => {})
+    this.#options = options
+    this.#response = new VisitorResponse(writer)
+    this.#body = new RequestBody(request, {
+      onBytes: (count) => {
+        this.#bytesIn += count
+        this.#timer?.refresh()
+      },
+      onEnd: () => this.#bodyEnded()
+    })
+    writer.onClose(() => this.#closed())
+    // A failed body shows at the response.
+    request.body.on('error', () => {})
   }
 
-  /** Finds the service, asks whoever has a say, and asks the service. Never throws. */
+  /** Finds the proxy, calls the hooks, and sends the request to the service. Never throws. */
   start(): void {
     try {
-      const { members, head } = this.#route()
-      const { proxy } = members
-      this.#proxy = proxy
-      this.#wait(this.#world.options.answerTimeout)
-      const context = contextOf(this.#world, this.#request, this.#from, proxy, head)
-      this.#context = context
-      this.#hooks = proxy.host.hooks
-      const asked = this.#hooks.request(context)
-      if (asked === undefined) this.#forward(members, head, context)
-      else {
-        asked
-          .then((answer) => {
-            if (this.#over || this.#failed) return
-            if (answer === undefined) {
-              checkHooked(context)
-              this.#forward(members, head, context)
-            } else if ('respond' in answer) this.#respond(answer.respond)
-            else this.#fail(deniedBy(answer))
-          })
-          .catch((error: unknown) => this.#fail(hookFailed(error)))
+      const { options, table, limits } = this.#world
+      const { connection } = this.#options
+      const head = readHead(this.#request, options)
+      this.#head = head
+      if (!head.hasBody && this.#options.upgrade === undefined) this.#request.body.resume()
+      const { serverName, visitor } = connection
+      if (serverName !== undefined && serverName.toLowerCase() !== head.host) {
+        throw new Problem(421, 'this connection was made for another host')
       }
+      const found = table.find(head.host, head.path, visitor)
+      if (found === undefined) throw new Problem(404, `there is nothing here under ${head.host}${head.path}`)
+      const { claim, proxy } = found
+      if (proxy === undefined) throw problemOf(new RystraError('stream.no-member', { side: 'server' }))
+      this.#proxy = proxy
+      this.#wait(proxy.timeout('answerTimeout', options))
+      const context = requestContext(this.#world, this.#request, connection, proxy, head)
+      this.#context = context
+      this.#release = limits.admit(context.visitor.host, proxy)
+      this.#hooks = proxy.host.hooks
+      const forward = (): void => this.#forward({ claim, first: proxy }, head, context)
+      const answer = this.#hooks.request(context)
+      if (answer === undefined) {
+        forward()
+        return
+      }
+      answer
+        .then((given) => {
+          if (this.#over || this.#failed) return
+          if (given === undefined) {
+            checkHooked(context)
+            forward()
+          } else if ('respond' in given) this.#respond(given.respond)
+          else this.#fail(deniedBy(given))
+        })
+        .catch((error: unknown) => this.#fail(hookFailed(error)))
     } catch (error) {
       this.#fail(problemOf(error, 'internal', 'server'))
     }
   }
 
-  #route(): { members: Members; head: Head } {
-    const { options, table } = this.#world
-    const head = readHead(this.#request, options.maxHeaders)
-    this.#head = head
-    const { serverName, visitor } = this.#from
-    if (serverName !== undefined && serverName.toLowerCase() !== head.host) {
-      throw new Problem(421, 'this connection was made for another host')
-    }
-    const found = table.find(head.host, head.path, visitor)
-    if (found === undefined) throw new Problem(404, `there is nothing here under ${head.host}${head.path}`)
-    if (found.proxy === undefined) throw problemOf(new RystraError('stream.no-member', { side: 'server' }))
-    return { members: new Members(found.claim, found.proxy, visitor), head }
-  }
-
-  #forward(members: Members, head: Head, context: RequestContext): void {
-    const { maxHeadSize } = this.#world.options
-    // Behind the hooks: they count those who guess, and send those elsewhere who would say it in the clear.
-    if (members.proxy.credentials?.admit(this.#request.headers.authorization) === false) {
+  #forward(
+    { claim, first }: Pick<ConstructorParameters<typeof Failover>[0], 'claim' | 'first'>,
+    head: Head,
+    context: RequestContext
+  ): void {
+    // After the hooks: they count failed passwords, and redirect those who would send one in the clear.
+    if (first.credentials?.admit(this.#request.headers['authorization'] as string | undefined) === false) {
       throw new Problem(401, 'user and password are needed')
     }
-    const questionFor = (proxy: HttpProxy): Question => questionOf(proxy, head, context, this.#from, this.#besides)
-    this.#forwarding = new Forwarding(members, questionFor, this.#from.visitor, maxHeadSize, this)
-    this.#forwarding.start()
+    const { connection, expectsContinue = false, upgrade } = this.#options
+    const { visitor, secure } = connection
+    const requestFor = (proxy: HttpProxy) =>
+      upstreamRequest(proxy, head, context, { secure, expectsContinue, upgrade: upgrade?.protocol })
+    this.#failover = new Failover({ claim, first, visitor, requestFor }, this)
+    this.#failover.start()
   }
 
   onMember(proxy: HttpProxy): void {
     this.#proxy = proxy
-    // Whoever looks at the request from here on sees who serves it.
+    this.#wait(proxy.timeout('answerTimeout', this.#world.options))
+    // Hooks and logs from here on name the member that serves it.
     Object.assign(this.#context as RequestContext, { proxy: proxy.spec, session: proxy.host.session })
   }
 
-  /** Sends the body after its head, as fast as the service takes it. */
-  onAsked(asked: Asked): void {
-    const { hasBody, length } = this.#head as Head
-    if (!hasBody) {
-      this.#bodyEnded = true
-      asked.end([])
-      return
-    }
-    sendBody(this.#request, asked, {
-      moved: (bytes) => {
-        this.#bytesIn += bytes
-        this.#timer?.refresh()
-      },
-      ended: () => {
-        this.#bodyEnded = true
-        if (length === undefined || this.#bytesIn === length) return true
-        this.#fail(new Problem(400, 'the body is not as long as it said'))
-        return false
-      }
-    })
+  get bodyReplayable(): boolean {
+    return this.#body.replayable
+  }
+
+  onSent(pending: PendingRequest): void {
+    if (this.#head?.hasBody === true) this.#body.sendTo(pending)
+    else pending.end([])
+  }
+
+  /** `false`: it is not as long as its head said. */
+  #bodyEnded(): boolean {
+    const { length } = this.#head as Head
+    if (length === undefined || this.#bytesIn === length) return true
+    this.#fail(new Problem(400, 'the body is not as long as Content-Length'))
+    return false
+  }
+
+  get #bodyPending(): boolean {
+    return this.#head?.hasBody === true && !this.#body.ended
   }
 
   onContinue(): void {
-    // Once: a service that says it without end has not begun its answer.
-    if (this.#besides.expect !== true || this.#reply.wentOn) return
+    // Once: a service that repeats it has not begun its response.
+    if (this.#options.expectsContinue !== true || this.#response.sent100Continue) return
     this.#timer?.refresh()
-    this.#reply.goOn()
+    this.#response.writeContinue()
   }
 
   onInformation(status: number, fields: readonly HeaderField[]): void {
-    this.#reply.inform(status, fields)
+    const passed = fields.filter((field) => isField(field) && !isReserved(field[0].toLowerCase()))
+    this.#response.inform(status, passed)
   }
 
-  onFailure(error: Error): void {
-    this.#fail(serviceProblem(error))
+  onFailure({ error, code }: UpstreamFailure): void {
+    const isGrpc = /^application\/grpc/.test(String(this.#request.headers['content-type'] ?? ''))
+    // A gRPC client derives the status from the code of the reset.
+    if (code !== undefined && isGrpc && this.#request.version === 'h2' && !this.#response.begun) {
+      this.#error ??= serviceProblem(error).error
+      this.#failed = true
+      this.#response.breakOff(code)
+    } else this.#fail(serviceProblem(error), code)
   }
 
-  onAnswer(answer: Answer): void {
+  onResponse(upstream: UpstreamResponse): void {
     if (this.#over) return
     this.#answered = true
-    const { status, raw } = answer
-    const { maxHeaders } = this.#world.options
-    if (raw.length / 2 > maxHeaders || status < 200 || status > 999) {
-      const detail = status < 200 ? `status ${status}` : `more than ${maxHeaders} fields in its head`
+    this.#body.release()
+    const { status, rawHeaders } = upstream
+    const { options } = this.#world
+    if (rawHeaders.length / 2 > options.maxHeaders || status < 200 || status > 999) {
+      const detail = status < 200 ? `status ${status}` : `more than ${options.maxHeaders} header fields`
       const error = new RystraError('stream.reset', { side: 'client', detail })
-      this.#fail(new Problem(502, 'the service answered with a head that cannot be passed on', error))
+      this.#fail(new Problem(502, 'the response of the service cannot be passed on', error))
       return
     }
-    this.#hooked(status, answer, (changed, fields) => {
-      this.#wait(this.#world.options.bodyTimeout)
-      // Without the rest of the body the next request could not be found: nobody waits for what may never come.
-      const waiting = this.#besides.expect === true && !this.#reply.wentOn && !this.#bodyEnded
-      this.#reply.pass(answer, changed, fields, waiting, () => this.#timer?.refresh())
+    this.#hooked(status, upstream, (changed, fields) => {
+      this.#wait((this.#proxy as HttpProxy).timeout('bodyTimeout', options))
+      // A visitor that waits for a 100 may never send its body, and the next request would not be found.
+      const waiting = this.#options.expectsContinue === true && !this.#response.sent100Continue && this.#bodyPending
+      this.#response.pass(upstream, changed, fields, waiting, () => this.#timer?.refresh())
     })
   }
 
-  onUpgrade(answer: Answer, stream: Duplex, head: Buffer): void {
-    const { upgrade } = this.#besides
+  onUpgrade(upstream: UpstreamResponse, stream: Duplex, head: Buffer): void {
+    const { upgrade } = this.#options
     if (this.#over || this.#failed || upgrade === undefined) {
       stream.destroy()
       return
     }
-    const { socket, protocol } = upgrade
     this.#answered = true
     this.#hooked(
       101,
-      answer,
+      upstream,
       (_, fields) => {
         clearTimeout(this.#timer)
-        this.#reply.leave(socket)
-        switchProtocols(socket, upgrade.head, stream, head, protocol, fields, (toService, toVisitor, error) => {
+        this.#response.detached = true
+        this.#response.begun = true
+        const key = this.#request.headers['sec-websocket-key'] as string | undefined
+        changeProtocol(upgrade, { stream, head, fields, key }, (toService, toVisitor, error) => {
           this.#bytesIn = toService
-          this.#reply.bytes = toVisitor
+          this.#response.bytes = toVisitor
           this.#finish(101, error === undefined ? undefined : toRystraError(error, 'stream.reset'))
         })
       },
@@ -204,20 +226,20 @@ export class Exchange implements Asker {
     )
   }
 
-  /** Changes the head of an answer, and lets hooks do so; then goes on, unless one of them failed. */
+  /** Changes the head of a response, and lets hooks do so; then continues, unless a hook failed. */
   #hooked(
     status: number,
-    answer: Answer,
-    go: (status: number, fields: HeaderField[]) => void,
+    upstream: UpstreamResponse,
+    next: (status: number, fields: HeaderField[]) => void,
     giveUp: () => void = () => {}
   ): void {
-    const head = answerHead(this.#proxy as HttpProxy, this.#context as RequestContext, status, answer, this.#hooks)
+    const head = responseHead(this.#proxy as HttpProxy, this.#context as RequestContext, status, upstream, this.#hooks)
     if (!(head instanceof Promise)) {
-      go(head.status, head.headers)
+      next(head.status, head.headers)
       return
     }
     head
-      .then((changed) => (this.#over || this.#failed ? giveUp() : go(changed.status, changed.headers)))
+      .then((changed) => (this.#over || this.#failed ? giveUp() : next(changed.status, changed.headers)))
       .catch((error: unknown) => {
         giveUp()
         this.#fail(hookFailed(error))
@@ -225,72 +247,72 @@ export class Exchange implements Asker {
   }
 
   #respond({ status, headers = [], body = '' }: Respond['respond']): void {
-    const fields = headers.filter((field) => isField([...field]) && !isOurs(field[0].toLowerCase()))
+    const fields = headers
+      .filter((field) => isField([...field]) && !isReserved(field[0].toLowerCase()))
+      .map(([name, value]): HeaderField => [name, value])
     const valid = Number.isInteger(status) && status >= 200 && status <= 599
-    this.#dropBody()
+    this.#body.drop()
     this.#wait(this.#world.options.bodyTimeout)
-    this.#reply.whole(valid ? status : 500, flat(fields), Buffer.from(body), this.#head?.hasBody === true)
+    this.#response.send(valid ? status : 500, fields, Buffer.from(body), this.#head?.hasBody === true)
   }
 
-  /** Answers with a page, or breaks off when the answer has begun. */
-  #fail(problem: Problem): void {
+  /** Answers with a page, or breaks off when the response has begun. `code`: for RST_STREAM. */
+  #fail(problem: Problem, code?: number): void {
     if (this.#over) return
     this.#error ??= problem.error
-    this.#forwarding?.abort()
-    if (this.#failed || this.#reply.begun) {
-      this.#reply.breakOff()
+    this.#failover?.abort()
+    if (this.#failed || this.#response.begun) {
+      this.#response.breakOff(code)
       return
     }
     this.#failed = true
     this.#wait(this.#world.options.bodyTimeout)
-    this.#dropBody()
-    // Whose head was not understood has not been followed to its end either.
-    const unsure = this.#head === undefined || (this.#head.hasBody && !this.#bodyEnded)
-    this.#reply.refuse(
-      problem,
-      this.#world.pages.render(problem, this.#request.headers.accept, this.#proxy?.pages),
-      unsure
-    )
-  }
-
-  #dropBody(): void {
-    this.#request.removeAllListeners('data')
-    this.#request.resume()
+    this.#body.drop()
+    // The end of a request whose head is not valid is not known.
+    const close = this.#head === undefined || this.#bodyPending
+    const { accept } = this.#request.headers
+    const page = this.#world.pages.render(problem, accept as string | undefined, this.#proxy?.pages)
+    this.#response.refuse(problem, page, close)
   }
 
   #wait(timeout: number): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#late(), timeout)
+    this.#timer = setTimeout(() => this.#timedOut(timeout), timeout)
   }
 
-  /** Nothing has come or gone for too long. */
-  #late(): void {
-    const stalled = this.#head?.hasBody === true && !this.#bodyEnded && !this.#request.isPaused()
+  /** Nothing has been received or sent for too long. */
+  #timedOut(timeout: number): void {
+    const limit = this.#answered ? 'bodyTimeout' : 'answerTimeout'
+    const { visitor, target } = this.#context ?? {}
+    const fields = { proxy: this.#proxy?.spec.name, visitor: visitor?.host, target, limit, milliseconds: timeout }
+    this.#world.log.info(fields, `a request was cut: no progress within ${limit}`)
+    const stalled = this.#bodyPending && !this.#request.body.isPaused()
     if (!this.#answered && !this.#failed && stalled) {
-      this.#fail(new Problem(408, 'the body of the request did not come in time'))
+      this.#fail(new Problem(408, 'the body of the request did not arrive in time'))
       return
     }
-    this.#fail(problemOf(new RystraError(this.#answered ? 'stream.idle' : 'stream.timeout', { side: 'client' })))
+    const code = this.#answered ? 'stream.idle' : 'stream.timeout'
+    this.#fail(problemOf(new RystraError(code, { side: 'client', detail: `${limit} of ${timeout} ms` })))
   }
 
   #closed(): void {
-    const { wasWhole, status, left } = this.#reply
-    if (left) return
-    if (!wasWhole) {
-      this.#forwarding?.abort()
+    const { writer, detached, begun, status } = this.#response
+    if (detached) return
+    if (!writer.complete) {
+      this.#failover?.abort(writer.resetCode)
       this.#error ??= new RystraError('stream.reset', { side: 'server', detail: 'the visitor is gone' })
-    } else if (this.#head?.hasBody === true && !this.#bodyEnded)
-      ifCutOff(this.#request, () => this.#forwarding?.abort())
-    this.#finish(this.#reply.begun ? status : 0, this.#error)
+    } else if (this.#bodyPending) this.#body.onCutOff(() => this.#failover?.abort(writer.resetCode))
+    this.#finish(begun ? status : 0, this.#error)
   }
 
   #finish(status: number, error: RystraError | undefined): void {
     if (this.#over) return
     this.#over = true
     clearTimeout(this.#timer)
+    this.#release?.()
     const context = this.#context
     if (context === undefined) return
-    const bytes = { bytesToService: this.#bytesIn, bytesToVisitor: this.#reply.bytes }
+    const bytes = { bytesToService: this.#bytesIn, bytesToVisitor: this.#response.bytes }
     const ended = { request: context, status, ...bytes, duration: Date.now() - this.#since }
     const closed: CloseRequestContext = error === undefined ? ended : { ...ended, error }
     this.#hooks?.closeRequest(closed)

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { domainToASCII } from 'node:url'
 import { hashOf } from './credentials.js'
-import { isOurs } from './fields.js'
+import { isReserved } from './fields.js'
 import type { Account, HeaderChanges, HttpSpec } from './spec.js'
 
 const LABEL = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/
@@ -67,7 +67,7 @@ const checkPort = (spec: HttpSpec): void => {
 /** What frames a message is not for anybody to change. */
 const checkChanges = (spec: HttpSpec, field: string, changes: HeaderChanges | undefined): void => {
   const names = [...Object.keys(changes?.set ?? {}), ...Object.keys(changes?.add ?? {}), ...(changes?.remove ?? [])]
-  const ours = names.find((name) => isOurs(name.toLowerCase()))
+  const ours = names.find((name) => isReserved(name.toLowerCase()))
   if (ours === undefined) return
   const hint = ours.toLowerCase() === 'host' ? ', see `hostHeader`' : ''
   throw invalid(spec, `\`${field}\` cannot change ${ours}${hint}`)

@@ -2,7 +2,7 @@ import type { HeaderField } from '@rystra/plugin'
 import type { HeaderChanges } from './spec.js'
 
 /** Fields about one connection, RFC 9110 §7.6.1, and those that frame a message: the proxy writes its own. */
-const ours = new Set([
+const hopByHopHeaders = new Set([
   'connection',
   'content-length',
   'expect',
@@ -19,12 +19,12 @@ const ours = new Set([
   'upgrade'
 ])
 
-/** Whether a field, its name in lower case, is not for a proxy's owner to change. */
-export const isOurs = (name: string): boolean => ours.has(name)
+/** Whether a field, its name in lower case, is written by the proxy alone. */
+export const isReserved = (name: string): boolean => hopByHopHeaders.has(name)
 
 /** Fields that a message may not have behind its body, RFC 9110 §6.5.1. */
 const notTrailers = new Set([
-  ...ours,
+  ...hopByHopHeaders,
   'authorization',
   'cache-control',
   'content-encoding',
@@ -72,7 +72,7 @@ export const passedOn = (
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index] as string
     const lower = name.toLowerCase()
-    if (ours.has(lower) || named.has(lower) || lower.charCodeAt(0) === 58 || drop(lower)) continue
+    if (hopByHopHeaders.has(lower) || named.has(lower) || lower.charCodeAt(0) === 58 || drop(lower)) continue
     fields.push([name, raw[index + 1] as string])
   }
   return fields
@@ -128,4 +128,22 @@ export const byName = (fields: readonly HeaderField[]): Record<string, string | 
     else named[lower] = singles.has(lower) ? `${there}, ${value}` : [there, value]
   }
   return named
+}
+
+/** Fields from names and values in turns. */
+export const paired = (raw: readonly string[]): HeaderField[] => {
+  const fields: HeaderField[] = []
+  for (let index = 0; index < raw.length; index += 2) fields.push([raw[index] as string, raw[index + 1] as string])
+  return fields
+}
+
+const isCookie = ([name]: HeaderField): boolean => name.length === 6 && name.toLowerCase() === 'cookie'
+
+/** HTTP/2 may split cookies into several fields, which are one in every other place, RFC 9113 §8.2.3. */
+export const joinCookies = (fields: readonly HeaderField[]): readonly HeaderField[] => {
+  const cookies = fields.filter(isCookie)
+  const [first] = cookies
+  if (first === undefined || cookies.length === 1) return fields
+  const joined: HeaderField = [first[0], cookies.map(([, value]) => value).join('; ')]
+  return fields.flatMap((field) => (field === first ? [joined] : isCookie(field) ? [] : [field]))
 }

@@ -16,7 +16,7 @@ const told = new Set([
 ])
 
 /** Whether a field, its name in lower case, tells who came. */
-export const tellsWho = (name: string): boolean =>
+export const isForwardedField = (name: string): boolean =>
   told.has(name) || (name.includes('_') && told.has(name.replaceAll('_', '-')))
 
 /** What a trusted proxy said. */

@@ -1,12 +1,10 @@
-import type { IncomingMessage } from 'node:http'
-import type { Http2ServerRequest } from 'node:http2'
+import { headSize } from './head-limits.js'
 import { isToken } from './fields.js'
+import type { HttpOptions } from './options.js'
 import { Problem } from './problem.js'
+import type { VisitorRequest } from './visitor-request.js'
 
-/** A request of a visitor, of either version of HTTP. */
-export type VisitorRequest = IncomingMessage | Http2ServerRequest
-
-/** What of a head the proxy goes by, once nothing speaks against it. */
+/** The parts of a head that routing and framing depend on, checked. */
 export interface Head {
   readonly method: string
   /** Path and query, or `*`. */
@@ -17,61 +15,70 @@ export interface Head {
   readonly authority: string
   /** Lower case, without port and a dot at the end. */
   readonly host: string
-  /** Bytes of the body, if that was said. */
+  /** Bytes of the body, if the visitor gave them. */
   readonly length: number | undefined
   readonly hasBody: boolean
-  /** A `TE` field that asks for trailers. */
-  readonly wantsTrailers: boolean
+  /** A `TE` field with `trailers`. */
+  readonly acceptsTrailers: boolean
 }
+
+type Limits = Pick<HttpOptions, 'maxHeaders' | 'maxHeadSize'>
 
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]{1,255}?)\.?(:\d{0,5})?$/
 
 /** Whether this can be a Host, or an authority. */
 export const isHost = (text: string): boolean => HOST.test(text.toLowerCase())
 
-/** Reads what routing and framing go by. Throws a {@link Problem} for whatever another reader could take for something else. */
-export const readHead = (request: VisitorRequest, maxHeaders: number): Head =>
-  'stream' in request
-    ? readHead2(request as Http2ServerRequest, maxHeaders)
-    : readHead1(request as IncomingMessage, maxHeaders)
+/** Reads a head. Throws a {@link Problem} for anything that another reader could understand differently. */
+export const readHead = (request: VisitorRequest, limits: Limits): Head =>
+  request.version === 'h2' ? readHead2(request, limits) : readHead1(request, limits)
 
-const readHead1 = (request: IncomingMessage, maxHeaders: number): Head => {
-  const { httpVersion, method = '', headers } = request
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') throw new Problem(505, `HTTP/${httpVersion} is not spoken here`)
+const one = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value)
+
+const readHead1 = (request: VisitorRequest, { maxHeaders }: Limits): Head => {
+  const { version, method, headers } = request
+  if (version !== '1.1' && version !== '1.0') throw new Problem(505, `HTTP/${version} is not supported`)
   const seen = count(request.rawHeaders, maxHeaders)
-  if (seen.hosts > 1) throw new Problem(400, 'more than one Host')
-  if (seen.lengths > 1) throw new Problem(400, 'more than one Content-Length')
-  if (seen.codings > 1) throw new Problem(400, 'more than one Transfer-Encoding')
-  const coding = headers['transfer-encoding']
+  if (seen.hosts > 1) throw new Problem(400, 'more than one Host header')
+  if (seen.lengths > 1) throw new Problem(400, 'more than one Content-Length header')
+  if (seen.codings > 1) throw new Problem(400, 'more than one Transfer-Encoding header')
+  const coding = one(headers['transfer-encoding'])
   if (coding !== undefined) {
     if (seen.lengths > 0) throw new Problem(400, 'both Content-Length and Transfer-Encoding')
-    if (httpVersion === '1.0') throw new Problem(400, 'Transfer-Encoding in HTTP/1.0')
+    if (version === '1.0') throw new Problem(400, 'Transfer-Encoding in HTTP/1.0')
     if (coding.toLowerCase() !== 'chunked') throw new Problem(501, 'a Transfer-Encoding other than chunked')
   }
-  if (headers.host === undefined || headers.host === '') throw new Problem(400, 'no Host')
-  const length = lengthOf(headers['content-length'])
-  const { target, authority } = originForm(request.url ?? '', headers.host)
+  const host = one(headers['host'])
+  if (host === undefined || host === '') throw new Problem(400, 'no Host header')
+  const length = lengthOf(one(headers['content-length']))
+  const { target, authority } = originForm(request.target, host)
   const hasBody = coding !== undefined || (length ?? 0) > 0
-  return finish(method, target, authority, length, hasBody, headers.te as string | undefined)
+  return finish({ method, target, authority, length, hasBody, te: one(headers['te']) })
 }
 
-const readHead2 = (request: Http2ServerRequest, maxHeaders: number): Head => {
-  const { headers, method } = request
-  const seen = count(request.rawHeaders, maxHeaders)
-  if (seen.hosts > 1 || seen.lengths > 1) throw new Problem(400, 'a field that may be there once is there again')
+const readHead2 = (request: VisitorRequest, { maxHeaders, maxHeadSize }: Limits): Head => {
+  const { headers, rawHeaders, target } = request
+  const pseudo = rawHeaders.findIndex((name, index) => index % 2 === 0 && !name.startsWith(':'))
+  const seen = count(pseudo === -1 ? [] : rawHeaders.slice(pseudo), maxHeaders)
+  if (headSize(rawHeaders) > maxHeadSize) throw new Problem(431, `header fields of more than ${maxHeadSize} bytes`)
+  if (seen.hosts > 1 || seen.lengths > 1) throw new Problem(400, 'more than one Host or Content-Length header')
   if (seen.codings > 0) throw new Problem(400, 'Transfer-Encoding in HTTP/2')
-  const named = headers[':authority']
-  if (named !== undefined && headers.host !== undefined && named.toLowerCase() !== headers.host.toLowerCase()) {
+  const named = one(headers[':authority'])
+  const host = one(headers['host'])
+  if (named !== undefined && host !== undefined && named.toLowerCase() !== host.toLowerCase()) {
     throw new Problem(400, 'Host and :authority differ')
   }
-  const authority = named ?? headers.host
+  const authority = named ?? host
   if (authority === undefined || authority === '') throw new Problem(400, 'no :authority')
-  const target = request.url
-  if (!isOrigin(target)) throw new Problem(400, 'the path is none')
-  const length = lengthOf(headers['content-length'])
-  const hasBody = !request.stream.endAfterHeaders
+  const protocol = one(headers[':protocol'])
+  // RFC 9220 §3 names the status.
+  if (protocol !== undefined && protocol !== 'websocket') throw new Problem(501, 'a :protocol other than websocket')
+  const method = request.method === 'CONNECT' && protocol !== undefined ? 'GET' : request.method
+  if (method !== 'CONNECT' && !isOrigin(target)) throw new Problem(400, 'invalid :path')
+  const length = lengthOf(one(headers['content-length']))
+  const hasBody = protocol === undefined && request.endedWithHead === false
   if (!hasBody && (length ?? 0) > 0) throw new Problem(400, 'Content-Length without a body')
-  return finish(method, target, authority, length, hasBody, headers.te as string | undefined)
+  return finish({ method, target, authority, length, hasBody, te: one(headers['te']) })
 }
 
 interface Seen {
@@ -81,7 +88,7 @@ interface Seen {
 }
 
 const count = (raw: readonly string[], maxHeaders: number): Seen => {
-  if (raw.length / 2 > maxHeaders) throw new Problem(431, `more than ${maxHeaders} fields in the head`)
+  if (raw.length / 2 > maxHeaders) throw new Problem(431, `more than ${maxHeaders} header fields`)
   const seen = { hosts: 0, lengths: 0, codings: 0 }
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index] as string
@@ -97,7 +104,7 @@ const count = (raw: readonly string[], maxHeaders: number): Seen => {
 
 const lengthOf = (text: string | undefined): number | undefined => {
   if (text === undefined) return undefined
-  if (!/^\d{1,15}$/.test(text)) throw new Problem(400, 'a Content-Length that is no number')
+  if (!/^\d{1,15}$/.test(text)) throw new Problem(400, 'invalid Content-Length header')
   return Number(text)
 }
 
@@ -105,37 +112,31 @@ const lengthOf = (text: string | undefined): number | undefined => {
 const originForm = (target: string, host: string): { target: string; authority: string } => {
   if (isOrigin(target)) return { target, authority: host }
   const [, authority, rest = ''] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(target) ?? []
-  if (authority === undefined) throw new Problem(400, 'the target is no path')
-  if (authority.toLowerCase() !== host.toLowerCase()) throw new Problem(400, 'Host and the target differ')
+  if (authority === undefined) throw new Problem(400, 'invalid request target')
+  if (authority.toLowerCase() !== host.toLowerCase()) throw new Problem(400, 'Host header and request target differ')
   const origin = rest.startsWith('/') ? rest : `/${rest}`
-  if (!isOrigin(origin)) throw new Problem(400, 'the target is no path')
+  if (!isOrigin(origin)) throw new Problem(400, 'invalid request target')
   return { target: origin, authority }
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be in a path
 const isOrigin = (target: string): boolean => target === '*' || /^\/[^\x00-\x20\x7f#\x80-\uffff]*$/.test(target)
 
-const finish = (
-  method: string,
-  target: string,
-  authority: string,
-  length: number | undefined,
-  hasBody: boolean,
-  te: string | undefined
-): Head => {
-  if (method === 'CONNECT') throw new Problem(405, 'CONNECT is not for here')
-  if (!isToken(method) || (target === '*' && method !== 'OPTIONS')) throw new Problem(400, 'the request line is none')
+interface Parts extends Omit<Head, 'path' | 'host' | 'acceptsTrailers'> {
+  readonly te: string | undefined
+}
+
+const finish = ({ te, ...head }: Parts): Head => {
+  const { method, target, authority } = head
+  if (method === 'CONNECT') throw new Problem(405, 'CONNECT is not supported')
+  if (!isToken(method) || (target === '*' && method !== 'OPTIONS')) throw new Problem(400, 'invalid request line')
   const found = HOST.exec(authority.toLowerCase())
-  if (found === null) throw new Problem(400, 'a Host that is none')
+  if (found === null) throw new Problem(400, 'invalid Host header')
   const query = target.indexOf('?')
   return {
-    method,
-    target,
+    ...head,
     path: target === '*' ? '/' : query === -1 ? target : target.slice(0, query),
-    authority,
     host: found[1] as string,
-    length,
-    hasBody,
-    wantsTrailers: te !== undefined && /\btrailers\b/i.test(te)
+    acceptsTrailers: te !== undefined && /\btrailers\b/i.test(te)
   }
 }

@@ -2,7 +2,7 @@ import { defineExtension, type Listener, type ProxyKind, RystraError } from '@ry
 import { beginsRequest } from './begins-request.js'
 import { complete } from './expand.js'
 import { TrustedProxies } from '@rystra/address'
-import { Front, type World } from './front.js'
+import { Front } from './front.js'
 import { HttpOptions } from './options.js'
 import { Pages } from './pages.js'
 import { publish } from './publish.js'
@@ -17,9 +17,9 @@ const kindAt = (place: Place | undefined, dir: string): ProxyKind<HttpSpec> => (
   expand: (spec) => [complete(spec, dir)],
   async publish(spec, host) {
     const serving = place?.serving
-    if (serving === undefined)
+    if (place === undefined || serving === undefined)
       throw new RystraError('kernel.state', { side: 'server', detail: 'proxy-http is not started' })
-    return publish(spec, host, serving)
+    return publish(spec, host, place.table, serving)
   },
   checkHost: (host, identity) => place?.table.check(host, identity),
   async reach(spec, host) {
@@ -70,7 +70,7 @@ export default defineExtension({
       async start() {
         const trusted = new TrustedProxies(options.trustedProxies, 'trustedProxies')
         const pages = Pages.read(options.errorPages, dir)
-        const world: World = { options, table: place.table, trusted, pages, log }
+        const world = { options, table: place.table, trusted, pages, log }
         const made = new Front(world)
         front = made
         for (const { host, port } of options.listen) {
@@ -86,7 +86,7 @@ export default defineExtension({
           const { proxies } = registries
           if (proxies.has('https')) proxies.get('https').checkHost?.(name, identity)
         }
-        serving = { form, kind, world, front: made, portShown, checkElsewhere }
+        serving = { form, kind, options, front: made, portShown, checkElsewhere }
         place.serving = serving
         for (const { address } of listeners) log.info({ address }, 'visitors of http are taken')
       },

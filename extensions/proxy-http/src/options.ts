@@ -1,7 +1,10 @@
 import { type Static, Type } from '@rystra/plugin'
 
+/** Limits of timeouts, in milliseconds: up to a day. */
+export const timeLimits = { minimum: 10, maximum: 86_400_000 } as const
+
 const milliseconds = (value: number, description: string) =>
-  Type.Integer({ default: value, minimum: 10, maximum: 86_400_000, description })
+  Type.Integer({ default: value, ...timeLimits, description })
 
 /** Status codes and classes that a page may be given for. */
 export const pageKey = '^([45][0-9]{2}|[45]xx)$'
@@ -72,20 +75,48 @@ export const HttpOptions = Type.Object({
     default: 32_768,
     minimum: 1024,
     maximum: 1_048_576,
-    description: 'Bytes of a head, of requests and responses.'
+    description: 'Maximum size of the header fields of a request or response, in bytes.'
   }),
-  maxHeaders: Type.Integer({ default: 128, minimum: 8, maximum: 2000, description: 'Fields of a head.' }),
-  maxConnections: Type.Integer({ default: 16_384, minimum: 1, description: 'Connections of visitors at once.' }),
-  headTimeout: milliseconds(15_000, 'Milliseconds for a head to come.'),
-  keepAliveTimeout: milliseconds(75_000, 'Milliseconds a connection may wait for its next request.'),
-  answerTimeout: milliseconds(60_000, 'Milliseconds for a service to begin its answer.'),
-  bodyTimeout: milliseconds(300_000, 'Milliseconds in which some of a body has to come or go.'),
-  http2: Type.Boolean({ default: true, description: 'Whether visitors may speak HTTP/2.' }),
+  maxHeaders: Type.Integer({
+    default: 128,
+    minimum: 8,
+    maximum: 2000,
+    description: 'Maximum number of header fields of a request or response.'
+  }),
+  maxConnections: Type.Integer({ default: 16_384, minimum: 1, description: 'Maximum number of visitor connections.' }),
+  maxConnectionsPerAddress: Type.Integer({
+    default: 2048,
+    minimum: 1,
+    description:
+      'Maximum number of connections of one visitor address, for IPv6 of one /64 network. Trusted proxies have no such limit.'
+  }),
+  maxRequestsPerAddress: Type.Integer({
+    default: 1024,
+    minimum: 1,
+    description:
+      'Maximum number of requests in flight of one visitor address, for IPv6 of one /64 network; a WebSocket counts while it is open. More are answered with 429.'
+  }),
+  maxRequestsPerProxy: Type.Integer({
+    default: 8192,
+    minimum: 1,
+    description: 'Maximum number of requests in flight to one proxy. More are answered with 503.'
+  }),
+  headTimeout: milliseconds(15_000, 'Milliseconds for the head of a request to arrive.'),
+  keepAliveTimeout: milliseconds(75_000, 'Milliseconds a connection may be idle between requests.'),
+  answerTimeout: milliseconds(
+    60_000,
+    'Milliseconds for a service to begin its response. A proxy can set its own `answerTimeout`.'
+  ),
+  bodyTimeout: milliseconds(
+    300_000,
+    'Milliseconds without progress after which a response is cut. A proxy can set its own `bodyTimeout`.'
+  ),
+  http2: Type.Boolean({ default: true, description: 'Accepts HTTP/2 from visitors.' }),
   maxConcurrentStreams: Type.Integer({
     default: 128,
     minimum: 1,
     maximum: 65_535,
-    description: 'Requests at once on one HTTP/2 connection.'
+    description: 'Maximum number of requests in flight on one HTTP/2 connection.'
   }),
   errorPages: Type.Record(Type.String({ pattern: pageKey }), Type.String(), {
     additionalProperties: false,

@@ -1,10 +1,12 @@
 import type { CloseRequestContext, HeaderField, PublishHost } from '@rystra/plugin'
-import { H2Service } from './ask-h2.js'
 import { Credentials } from './credentials.js'
 import { changesOf } from './fields.js'
+import { H1Upstream } from './h1-upstream.js'
+import { H2Upstream } from './h2-upstream.js'
+import type { HttpOptions } from './options.js'
 import { Pages } from './pages.js'
-import { Pool } from './pool.js'
 import type { HttpSpec } from './spec.js'
+import type { ConnectOptions, UpstreamConnection } from './upstream.js'
 
 type Change = (fields: HeaderField[]) => HeaderField[]
 
@@ -18,9 +20,10 @@ export class HttpProxy {
   readonly pages: Pages | undefined
   /** What becomes of a request before it goes to the service: the same of two proxies if this is. */
   readonly form: string
-  readonly #maxHeadSize: number
-  #pool: Pool | undefined
-  #service: H2Service | undefined
+  /** Requests in flight. */
+  inFlight = 0
+  readonly #h1: H1Upstream
+  readonly #h2: H2Upstream | undefined
 
   constructor(spec: HttpSpec, host: PublishHost, maxHeadSize: number) {
     const { basicAuth, errorPages, forwarded, hostHeader, requestHeaders, stripPrefix } = spec
@@ -32,26 +35,24 @@ export class HttpProxy {
       basicAuth === undefined ? undefined : new Credentials(Array.isArray(basicAuth) ? basicAuth : [basicAuth])
     this.pages = errorPages === undefined ? undefined : new Pages(errorPages)
     this.form = JSON.stringify([basicAuth, forwarded, hostHeader, requestHeaders, stripPrefix])
-    this.#maxHeadSize = maxHeadSize
+    this.#h1 = new H1Upstream(host, spec.reuse ?? 'all', maxHeadSize)
+    this.#h2 = spec.h2 === true ? new H2Upstream(host, maxHeadSize) : undefined
   }
 
-  /** Connections by HTTP/1.1. */
-  get pool(): Pool {
-    this.#pool ??= new Pool(this.host, this.spec.reuse ?? 'all')
-    return this.#pool
+  /** A connection to the service for one request. `upgrade`: the protocol to change to. Rejects with `stream.*`. */
+  connect(options: ConnectOptions, upgrade: string | undefined): UpstreamConnection | Promise<UpstreamConnection> {
+    const h2 = this.#h2
+    if (h2 === undefined) return this.#h1.connect(options)
+    if (upgrade === undefined) return h2.connect(options)
+    // A service without RFC 8441 may still change the protocol by HTTP/1.1.
+    return upgrade.toLowerCase() === 'websocket'
+      ? h2.connectExtended(options).then((connection) => connection ?? this.#h1.connect(options))
+      : this.#h1.connect(options)
   }
 
-  /** The connection by HTTP/2. */
-  get service(): H2Service {
-    if (this.#service !== undefined) return this.#service
-    const { signal } = this.host
-    const service = new H2Service(async (visitor, patience) => {
-      const { stream, bound } = await this.host.openStream(visitor, patience === undefined ? {} : { timeout: patience })
-      return { stream, bound: bound === true }
-    }, this.#maxHeadSize)
-    signal.addEventListener('abort', () => service.close(), { once: true })
-    this.#service = service
-    return service
+  /** A time limit of this proxy, in milliseconds. */
+  timeout(limit: 'answerTimeout' | 'bodyTimeout', options: HttpOptions): number {
+    return this.spec[limit] ?? options[limit]
   }
 
   /** Tells the client of a request that is over. */

@@ -1,14 +1,15 @@
 import { pattern } from '@rystra/address'
 import { type Published, type PublishHost, RystraError } from '@rystra/plugin'
-import type { World } from './front.js'
 import { HttpProxy } from './proxy.js'
+import type { HttpOptions } from './options.js'
 import type { Serving } from './serving.js'
 import type { HttpSpec } from './spec.js'
+import type { Table } from './table.js'
 
 const refuse = (detail: string): RystraError => new RystraError('proxy.claimed', { side: 'server', detail })
 
 /** The hosts a spec asks for, each checked against what its owner may have. */
-const hostsOf = ({ host, subdomain }: HttpSpec, owner: string, { options }: World): string[] => {
+const hostsOf = ({ host, subdomain }: HttpSpec, owner: string, options: HttpOptions): string[] => {
   const base = options.baseDomain.toLowerCase()
   const hosts = new Set((host === undefined ? [] : Array.isArray(host) ? host : [host]).map((one) => one.toLowerCase()))
   if (subdomain !== undefined) hosts.add(`${subdomain.toLowerCase()}.${base}`)
@@ -29,11 +30,11 @@ const hostsOf = ({ host, subdomain }: HttpSpec, owner: string, { options }: Worl
 export const publish = async (
   spec: HttpSpec,
   host: PublishHost,
-  { world, portShown, checkElsewhere }: Serving
+  table: Table<HttpProxy>,
+  { options, portShown, checkElsewhere }: Serving
 ): Promise<Published> => {
-  const { table, options } = world
   const owner = host.session.identity.id
-  const hosts = hostsOf(spec, owner, world)
+  const hosts = hostsOf(spec, owner, options)
   const [first] = hosts
   if (first === undefined) {
     throw new RystraError('proxy.invalid', {

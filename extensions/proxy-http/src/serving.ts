@@ -1,5 +1,5 @@
 import type { ProxyKind } from '@rystra/plugin'
-import type { Front, World } from './front.js'
+import type { Front } from './front.js'
 import type { HttpOptions } from './options.js'
 import type { HttpProxy } from './proxy.js'
 import type { HttpSpec } from './spec.js'
@@ -10,7 +10,7 @@ export interface Serving {
   /** See {@link formOf}. */
   readonly form: string | undefined
   readonly kind: ProxyKind<HttpSpec>
-  readonly world: World
+  readonly options: HttpOptions
   readonly front: Front
   /** What is behind the host in addresses that are told. */
   readonly portShown: () => string

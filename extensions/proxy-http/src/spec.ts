@@ -1,6 +1,6 @@
 import { endpointField, localForms } from '@rystra/address'
 import { type ProxySpec, type Static, Type } from '@rystra/plugin'
-import { pageKey } from './options.js'
+import { pageKey, timeLimits } from './options.js'
 
 const HOST = '^(\\*\\.)?[^\\s/:*@?#\\[\\]]{1,253}$'
 const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$"
@@ -84,6 +84,18 @@ export const HttpSpec = Type.Object({
   ),
   forwarded: Type.Optional(
     Type.Boolean({ description: 'Tells the service who came: X-Forwarded-* and Forwarded. Default: true.' })
+  ),
+  answerTimeout: Type.Optional(
+    Type.Integer({
+      ...timeLimits,
+      description: 'Milliseconds for the service to begin its response. Default: `answerTimeout` of the server.'
+    })
+  ),
+  bodyTimeout: Type.Optional(
+    Type.Integer({
+      ...timeLimits,
+      description: 'Milliseconds without progress after which a response is cut. Default: `bodyTimeout` of the server.'
+    })
   ),
   reuse: Type.Optional(
     Type.Union([Type.Literal('all'), Type.Literal('visitor'), Type.Literal('never')], {

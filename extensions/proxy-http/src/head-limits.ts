@@ -1,0 +1,18 @@
+/** Bytes that HTTP/2 counts for a field beside its name and value, RFC 9113 §6.5.2. */
+const FIELD_OVERHEAD_BYTES = 32
+
+/**
+ * Limits of heads for `node:http2`. A head above them is a stream error without an answer, so they are above the limits
+ * of the proxy: a head in between is answered with 431, or 502 where a service sent it.
+ */
+export const headLimits = (maxHeadSize: number) => {
+  const maxHeaderListSize = 2 * maxHeadSize + 65_536
+  return { settings: { maxHeaderListSize }, maxHeaderListPairs: Math.ceil(maxHeaderListSize / FIELD_OVERHEAD_BYTES) }
+}
+
+/** Bytes of a head as HTTP/2 counts them. */
+export const headSize = (rawHeaders: readonly string[]): number => {
+  let size = 0
+  for (const text of rawHeaders) size += text.length
+  return size + (rawHeaders.length / 2) * FIELD_OVERHEAD_BYTES
+}
