@@ -47,7 +47,8 @@ const summaryOf = ({ server, client }: ResolvedConfig, side: Side): string => {
     return `listens on ${listen?.join(', ')}`
   }
   const proxies = client?.proxies.length ?? 0
-  const to = client === undefined ? '' : `${client.connect.transport}://${formatAddress(client.connect)}`
+  const { transport, host, port = 0, discover } = client?.connect ?? {}
+  const to = host === undefined ? `${transport} to ${discover}` : `${transport}://${formatAddress({ host, port })}`
   return `${proxies} ${proxies === 1 ? 'proxy' : 'proxies'} over ${to}`
 }
 

@@ -92,6 +92,7 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
 
   /** Dials, authenticates, and opens the control stream. */
   static async connect(
+    server: DialOptions,
     instance: string,
     state: ClientState,
     events: ClientSessionEvents,
@@ -106,7 +107,7 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
     const signal = AbortSignal.any([stop, timeout.signal])
     let link: Link | undefined
     try {
-      link = await dial(config.connect, generation, signal)
+      link = await dial(server, generation, signal)
       const arrived = link
       const stream = link.kind === 'bytes' ? link.duplex : await link.open(signal)
       stream.on('error', () => {})
@@ -126,7 +127,7 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
         identity: { id: ok.identity },
         client: { id: config.id, instance, agent },
         peer: link.peer,
-        transport: config.connect.transport ?? 'tcp',
+        transport: server.transport,
         muxer: ack.muxer,
         since: clock.now()
       }
@@ -140,7 +141,7 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
               : arrived,
           control: link.kind === 'bytes' ? undefined : stream,
           // To the server of this session, whatever the configuration says by now.
-          dial: secret === undefined ? undefined : dialerOf(config.connect, generation, secret, ok.session),
+          dial: secret === undefined ? undefined : dialerOf(server, generation, secret, ok.session),
           // The server's rhythm; three missed beats are one too many.
           heartbeat: { interval: ok.heartbeat, timeout: 3 * ok.heartbeat }
         },
@@ -259,10 +260,8 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
   }
 }
 
-const dial = (connect: ConnectConfig, { registries }: GenerationRef, signal: AbortSignal): Promise<Link> => {
-  const options = connect as DialOptions
-  return registries.transports.get(options.transport).dial(options, signal)
-}
+const dial = (server: DialOptions, { registries }: GenerationRef, signal: AbortSignal): Promise<Link> =>
+  registries.transports.get(server.transport).dial(server, signal)
 
 /** The one that is configured; the configuration names none only where none is registered. */
 const offeredMuxers = ({ muxer }: ConnectConfig, { registries }: GenerationRef): string[] => {
@@ -270,14 +269,14 @@ const offeredMuxers = ({ muxer }: ConnectConfig, { registries }: GenerationRef):
 }
 
 const dialerOf = (
-  connect: ConnectConfig,
+  server: DialOptions,
   generation: GenerationRef,
   secret: Uint8Array,
   session: string
 ): DialDataLink => {
   let counter = 0
   return async (signal, opens) => {
-    const link = await dial(connect, generation, signal)
+    const link = await dial(server, generation, signal)
     if (link.kind !== 'bytes') {
       link.destroy()
       throw new RystraError('internal', { detail: 'a transport that multiplexes has no data links' })

@@ -13,6 +13,7 @@ import { baseOf, type ClientOptions, clientHalf, sameServer, usesOf } from './op
 import { Publications } from './publications.js'
 import { Reconnect } from './reconnect.js'
 import type { ClientRuntime } from './runtime.js'
+import { connectToServer } from './servers.js'
 import type { ClientState } from './state.js'
 import { Visitors } from './visitors.js'
 
@@ -131,7 +132,12 @@ export class Client extends EventEmitter<ClientEvents> {
     for (;;) {
       const { config } = this.#state
       try {
-        const session = await ClientSession.connect(this.#instance, this.#state, this.#events, this.#stop.signal)
+        const { connect } = config
+        const { clock, kernel } = this.#state
+        const session = await connectToServer(
+          { connect, generation: kernel.current, clock, signal: this.#stop.signal },
+          (server, signal) => ClientSession.connect(server, this.#instance, this.#state, this.#events, signal)
+        )
         if (this.#stop.signal.aborted || !sameServer(config, this.#state.config)) {
           session.destroy()
           throw new RystraError('session.lost', { side: 'client', detail: 'another one is wanted by now' })

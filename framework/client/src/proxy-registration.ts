@@ -132,7 +132,12 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
       this.error = undefined
       this.#backoff.reset()
       if (!this.hasFixedPort) this.#lastPort = portOf(address)
-      const proxy = { name, kind, address: publicAddress(address, config.connect.host), spec: this.spec }
+      const proxy = {
+        name,
+        kind,
+        address: publicAddress(address, config.connect.host ?? session.info.peer.address),
+        spec: this.spec
+      }
       this.#standing = { at: 'published', session, proxy }
       log.info({ proxy: name, kind, address: proxy.address }, 'published')
       events.emit('published', proxy)

@@ -20,6 +20,13 @@ export const conflictsOf = ({ server, client }: ResolvedConfig): Problem[] => {
       value: `${max} ms`,
       expected: `no less than the minimum of ${min} ms`
     })
+  const { host, discover } = client?.connect ?? {}
+  if (client !== undefined && (host === undefined) === (discover === undefined))
+    problems.push({
+      path: 'client.connect.host',
+      value: host === undefined ? 'nothing' : show(host, 'client.connect.host'),
+      expected: host === undefined ? 'a host name or an address, or `discover`' : 'no host beside `discover`'
+    })
   sameListen(server?.listen ?? [], problems)
   const { proxies = [], visitors = [] } = client ?? {}
   once(proxies, 'client.proxies', 'name', 'a name that no other proxy has', ({ name }) => name, problems)

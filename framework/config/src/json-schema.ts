@@ -35,6 +35,7 @@ export const jsonSchema = (extensions: readonly Described[] = [], ...registries:
     const usual = visited.has('private') ? 'private' : undefined
     part(root, 'client', 'visitors').items = choice(visitorSchema, 'kind', usual, visited)
   }
+  Object.assign(connect, { oneOf: [{ required: ['host'] }, { required: ['discover'] }] })
   return { $schema: 'http://json-schema.org/draft-07/schema#', title: 'Rystra configuration', ...root }
 }
 

@@ -14,7 +14,8 @@ import {
 import type { ConfigOrigin, Inspected } from './validate.js'
 
 /** What of the registries the configuration refers to. */
-export type Registered = Pick<Registries, 'transports' | 'muxers' | 'proxies'>
+export type Registered = Pick<Registries, 'transports' | 'muxers' | 'proxies'> &
+  Partial<Pick<Registries, 'discoveries'>>
 
 /** Used when `client.connect.muxer` names none and it is registered. */
 export const usualMuxer = 'yamux'
@@ -110,11 +111,18 @@ const checkClient = (config: ResolvedConfig, registries: Registered, problems: P
 
 const checkConnect = (
   connect: ResolvedClient['connect'],
-  { transports, muxers }: Registered,
+  { transports, muxers, discoveries }: Registered,
   problems: Problem[]
 ): ResolvedClient['connect'] => {
   const path = 'client.connect'
   if (connect?.transport === undefined) return connect
+  if (connect.discover !== undefined && (discoveries?.list().length ?? 0) === 0)
+    problems.push({
+      path: at(path, 'discover'),
+      value: show(connect.discover, path),
+      expected: 'a registered discovery; registered: none',
+      hint: 'add @rystra/discovery-mdns to `extensions`'
+    })
   // A transport that multiplexes by itself needs no muxer, so that none at all is no mistake yet.
   const muxer = connect.muxer ?? (muxers.has(usualMuxer) ? usualMuxer : muxers.list()[0])
   if (connect.muxer !== undefined) isRegistered(muxers, connect.muxer, at(path, 'muxer'), 'muxer', problems)

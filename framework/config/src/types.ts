@@ -129,7 +129,16 @@ export const serverSchema = Type.Object({
 export const connectSchema = open(
   Type.Object({
     transport: defaulted(word('Name of a registered transport.'), 'tcp'),
-    host: host('The server: a name or an address.'),
+    host: Type.Optional(host('The server: a name or an address. Default: the one that `discover` finds.')),
+    discover: Type.Optional(
+      text('1 to 63 bytes', {
+        minLength: 1,
+        maxLength: 63,
+        description:
+          'Name under which servers announce themselves on the local network, in the place of `host` and `port`. Needs a ' +
+          'discovery, such as @rystra/discovery-mdns. Default: none is looked for.'
+      })
+    ),
     port: defaulted(Type.Integer({ minimum: 1, maximum: 65535 }), 7000, "The server's port."),
     muxer: Type.Optional(
       word('Name of a registered muxer. Default: yamux if it is registered, otherwise the first that is.')

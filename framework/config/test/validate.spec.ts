@@ -150,6 +150,12 @@ describe('validation without extensions', () => {
     ],
     ['no server to connect to', { client: {} }, 'client.connect', /object with/, 'nothing'],
     ['no host to connect to', { client: { connect: {} } }, 'client.connect.host', /host name/, 'nothing'],
+    [
+      'a host beside a name to discover',
+      client({ connect: { host: 'h', discover: 'home' } }),
+      'client.connect.host',
+      /no host beside/
+    ],
     ['port 0 to connect to', client({ connect: { host: 'h', port: 0 } }), 'client.connect.port', /1 to 65535/],
     ['an id with a line break', client({ id: 'a\nb' }), 'client.id', /1 to 128/],
     [

@@ -1,0 +1,67 @@
+import type { ConnectConfig } from '@rystra/config'
+import { RystraError } from '@rystra/model'
+import type { Clock, DialOptions, FoundServer, GenerationRef } from '@rystra/plugin'
+
+/** Milliseconds in which servers are looked for, and in which one that was found has to prove itself. */
+const DISCOVER_TIMEOUT_MS = 5000
+const PROVE_TIMEOUT_MS = 5000
+
+/** What the way to a server is made of. */
+interface Search {
+  readonly connect: ConnectConfig
+  readonly generation: GenerationRef
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/** A signal that aborts after some time, or with another. */
+const within = <T>({ clock, signal }: Search, ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+  const timeout = new AbortController()
+  const cancel = clock.after(ms, () => timeout.abort(new RystraError('protocol.timeout', { side: 'server' })))
+  return work(AbortSignal.any([signal, timeout.signal])).finally(cancel)
+}
+
+/** However a fingerprint is written: with colons, in capitals. */
+const bare = (fingerprint: string): string => fingerprint.replaceAll(/[^0-9a-z]/gi, '').toLowerCase()
+
+/** Whether a server may be the one that is wanted: an announced fingerprint only rules out. */
+const fits = ({ transport, fingerprint: pin }: ConnectConfig, server: FoundServer): boolean => {
+  const { fingerprint } = server
+  if (transport !== server.transport) return false
+  return typeof pin !== 'string' || fingerprint === undefined || bare(pin) === bare(fingerprint)
+}
+
+/**
+ * Connects to the configured server, or to the first of those discovery finds that proves itself. Anyone can answer a
+ * search, so a server that was found and fails is passed over, whatever its error: what is thrown then is
+ * `discovery.not-found`, which can pass by itself.
+ */
+export const connectToServer = async <Session>(
+  search: Search,
+  attempt: (server: DialOptions, signal: AbortSignal) => Promise<Session>
+): Promise<Session> => {
+  const { connect, generation, signal } = search
+  const { discover, ...rest } = connect
+  if (discover === undefined) return attempt(connect as DialOptions, signal)
+  const { discoveries } = generation.registries
+  const [found] = discoveries.list().flatMap((name) => discoveries.get(name).find?.bind(discoveries.get(name)) ?? [])
+  if (found === undefined) throw new RystraError('registry.unknown', { detail: 'a discovery that can find' })
+  return within(search, DISCOVER_TIMEOUT_MS, async (looking) => {
+    let cause: unknown
+    for await (const server of found(discover, looking)) {
+      if (!fits(connect, server)) continue
+      const { host, port } = server
+      try {
+        return await within(search, PROVE_TIMEOUT_MS, (proving) =>
+          attempt({ ...rest, host, port } as DialOptions, proving)
+        )
+      } catch (error) {
+        signal.throwIfAborted()
+        cause = error
+      }
+    }
+    signal.throwIfAborted()
+    const last = cause instanceof Error ? `: the last that was found failed: ${cause.message}` : ''
+    throw new RystraError('discovery.not-found', { detail: `${discover}${last}`, cause })
+  })
+}
