@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { joinTopic } from '../cli/src/topics.js'
 import type { Block } from './markdown.js'
 import { root } from './workspaces.js'
 
@@ -48,7 +49,7 @@ const npmProblem = ([, verb, name]: string[]): string | undefined => {
 export const problemOf = (line: string[], commands: Readonly<Record<string, CommandClass>>): string | undefined => {
   if (line[0] === 'npm') return npmProblem(line)
   if (line[0] !== 'rystra') return undefined
-  const [, name = '', ...rest] = line
+  const [name = '', ...rest] = joinTopic(line.slice(1))
   if (name === '' || name.startsWith('-') || name === 'help') return undefined
   const command = commands[name]
   if (command === undefined) return `rystra has no command “${name}”`

@@ -31,7 +31,7 @@ export abstract class RystraCommand extends Command {
 
   protected override async catch(error: unknown): Promise<void> {
     const { streams, side } = this.ctor as typeof RystraCommand
-    process.exitCode = report(error, {
+    process.exitCode = await report(error, {
       format: this.jsonEnabled() ? (streams ? 'line' : 'json') : 'text',
       debug: this.debugging,
       side,

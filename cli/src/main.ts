@@ -1,11 +1,8 @@
-import { fileURLToPath } from 'node:url'
 import { flushed } from './line-output.js'
+import { packageRoot } from './package-root.js'
 import { report } from './report.js'
 import { exit } from './terminal.js'
 import { joinTopic, notFound } from './topics.js'
-
-/** The folder of this package, in a checkout and where it is installed. */
-export const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 
 /** Runs the command line, and ends the process: what an extension left running does not keep it up. */
 export const main = async (argv: readonly string[]): Promise<void> => {
@@ -24,12 +21,12 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     await run(args, { root: packageRoot })
   } catch (error) {
     const json = args.includes('--json')
-    process.exitCode = report(notFound(error, args) ?? error, {
+    process.exitCode = await report((await notFound(error, args)) ?? error, {
       format: json ? 'json' : 'text',
       debug: args.includes('--debug') || process.env['DEBUG'] !== undefined
     })
   }
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
-  if (failure !== undefined) process.exitCode = report(failure, { format: 'text', debug: false })
+  if (failure !== undefined) process.exitCode = await report(failure, { format: 'text', debug: false })
   exit()
 }

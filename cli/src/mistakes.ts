@@ -1,6 +1,7 @@
 import { ConfigError, formatProblem, type Problem } from '@rystra/config'
 import { packageFor } from '@rystra/kernel'
 import { isRystraError, type RystraError } from '@rystra/model'
+import { advised } from './advice.js'
 import { asRystraError } from './report.js'
 
 /** All that is wrong with one configuration, of each kind. */
@@ -65,11 +66,12 @@ export class Mistakes {
     const errors = [...this.#errors]
     if (this.#options.length > 0) errors.push(new ConfigError('extension.options', this.#options, this.#file))
     if (this.#config.length > 0) errors.push(new ConfigError('config.invalid', this.#config, this.#file))
-    const [first, ...others] = errors
+    const [first, ...others] = errors.map(advised)
     if (first === undefined) return
     if (others.length === 0) throw first
-    const problems = errors.flatMap((error) => problemsOf(error) ?? [problemOf(error, '')])
-    const lines = errors.flatMap((error) =>
+    const all = [first, ...others]
+    const problems = all.flatMap((error) => problemsOf(error) ?? [problemOf(error, '')])
+    const lines = all.flatMap((error) =>
       error instanceof ConfigError
         ? linesOf(error)
         : [problemsOf(error)?.[0]?.path, error.message].filter(Boolean).join(': ')

@@ -15,6 +15,9 @@ export const presetPackages = Object.freeze([
 /** What `serve`, `expose` and a fresh project authenticate with. */
 export const tokenPackage = '@rystra/auth-token'
 
+/** What `serve` without a configuration listens with: plain TCP has to be asked for. */
+export const quickTransport = 'tls'
+
 /** Kinds of proxies that `serve` without a configuration has besides, where they are installed. */
 export const quickPackages = Object.freeze({
   http: '@rystra/proxy-http',
@@ -38,3 +41,23 @@ export const otherPackages: Readonly<Record<string, string>> = Object.freeze({
   'transport:wss': '@rystra/transport-ws',
   'transport:h2c': '@rystra/transport-http2'
 })
+
+/** Every extension there is of ours. Nothing else is proposed to be installed: a made-up name could be another's package. */
+export const knownPackages: readonly string[] = Object.freeze([
+  ...presetPackages,
+  '@rystra/transport-tls',
+  '@rystra/transport-quic',
+  '@rystra/transport-ws',
+  '@rystra/transport-http2',
+  '@rystra/proxy-http',
+  '@rystra/proxy-https',
+  '@rystra/proxy-udp',
+  '@rystra/proxy-private',
+  '@rystra/auth-mtls',
+  '@rystra/auth-jwt',
+  '@rystra/discovery-mdns',
+  '@rystra/hook-acl',
+  '@rystra/hook-audit',
+  '@rystra/hook-rate',
+  '@rystra/hook-rewrite'
+])

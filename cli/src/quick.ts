@@ -4,7 +4,14 @@ import { RystraCommand } from './command.js'
 
 /** Flags of a {@link QuickCommand}. `extra` is what `--set` adds, with examples. */
 export const quickFlags = (extra: string) => ({
-  to: Flags.string({ required: true, description: 'The server.', helpValue: '[transport://]host[:port]' }),
+  join: Flags.string({
+    description: 'The server, as the join string that `rystra serve` prints.',
+    helpValue: '<join string>'
+  }),
+  to: Flags.string({
+    description: 'The server. [default: RYSTRA_SERVER, then the project in this folder]',
+    helpValue: '[transport://]host[:port]'
+  }),
   token: Flags.string({ description: 'The token of the server; also RYSTRA_TOKEN.' }),
   set: Flags.string({
     multiple: true,

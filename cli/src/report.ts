@@ -72,8 +72,10 @@ export const errorJson = (thrown: unknown, side?: Side, command?: string): Repor
 }
 
 /** Tells an error, and returns what to exit with. */
-export const report = (thrown: unknown, { format, debug, side, command }: ReportOptions): number => {
-  const error = asRystraError(thrown, command)
+export const report = async (thrown: unknown, { format, debug, side, command }: ReportOptions): Promise<number> => {
+  // Loaded only where there is an error: it takes the packages that check configurations.
+  const { advised } = await import('./advice.js')
+  const error = advised(asRystraError(thrown, command))
   if (format === 'line') {
     process.stdout.write(`${JSON.stringify({ event: 'error', ...errorJson(error, side, command) })}\n`)
   } else if (format === 'json') {

@@ -7,24 +7,34 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   cert: ['ca', 'server', 'client', 'revoke', 'show']
 }
 
-const commands = ['init', 'serve', 'connect', 'expose', 'check', 'help']
+const commands = ['init', 'serve', 'connect', 'expose', 'visit', 'check', 'help']
 
-/** `plugins add x` becomes `plugins:add x`. Everything else stays as it is. */
+/** A port alone, or with a host: `3000`, `192.168.1.5:3000`, `[::1]:3000`. */
+const service = /^(?:\d{1,5}|\S*[^:\s]:\d{1,5})$/
+
+/**
+ * `plugins add x` becomes `plugins:add x`; `3000` becomes `expose http 3000`; `help x` becomes `x --help`. Everything
+ * else stays as it is.
+ */
 export const joinTopic = (argv: readonly string[]): string[] => {
   const [topic = '', command = '', ...rest] = argv
+  if (topic === 'help') return [...joinTopic(argv.slice(1)), '--help']
+  if (service.test(topic)) return ['expose', 'http', ...argv]
   const known = Object.hasOwn(topics, topic) && topics[topic]?.includes(command) === true
   return known ? [`${topic}:${command}`, ...rest] : [...argv]
 }
 
 /** A clear error for a command that does not exist; nothing for any other error. */
-export const notFound = (error: unknown, argv: readonly string[]): RystraError | undefined => {
+export const notFound = async (error: unknown, argv: readonly string[]): Promise<RystraError | undefined> => {
   if (!(error instanceof Error) || !/^command .* not found$/i.test(error.message)) return undefined
   const known = [
     ...commands,
     ...Object.entries(topics).flatMap(([topic, list]) => list.map((name) => `${topic}:${name}`))
   ]
+  const { nearest } = await import('@rystra/config')
+  const meant = nearest(argv[0] ?? '', known)
   return new RystraError('usage.invalid', {
     detail: `no command "${argv[0] ?? ''}"; there are ${known.join(', ')}`,
-    hint: 'see `rystra --help`'
+    hint: `${meant === undefined ? '' : `did you mean \`rystra ${meant}\`? `}see \`rystra --help\``
   })
 }

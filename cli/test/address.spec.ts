@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { isRystraError } from '@rystra/model'
 import { formatServer, parseServerAddress, parseService } from '../src/address.js'
 import { dialable } from '../src/run/dialable.js'
-import { dialFields } from '../src/run/ad-hoc.js'
+import { dialFields } from '../src/run/target.js'
 
 const refuses = (act: () => unknown, what: string): void => {
   try {

@@ -1,6 +1,9 @@
 import { expect } from 'chai'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { schemaOf } from '../src/check.js'
+import { knownPackages } from '../src/preset.js'
 import { rystra } from './command.js'
 import { Folders } from './folder.js'
 
@@ -95,6 +98,33 @@ client:
     ])
       expect(error?.message).to.include(line)
     expect(error?.problems?.map(({ path }) => path)).to.include.members(['extensions[1]', 'server.drain'])
+  })
+
+  it('names the package to add, and none that does not exist', async () => {
+    const text = (transport: string) =>
+      `${valid.replace('transport: tcp', `transport: ${transport}`)}\nclient: { connect: { host: x } }\n`
+    const known = await check(text('wss'))
+    expect(known.error?.message).to.include('add its extension: `rystra plugins:add @rystra/transport-ws`')
+    const unknown = await check(text('pigeon'))
+    expect(unknown.error?.message).not.to.include('@rystra/')
+    const misspelt = await check(`extensions: ['@rystra/transport-tsl']\nserver: {}\n`)
+    expect(misspelt.error?.hint).to.equal('there is no such package; did you mean @rystra/transport-tls?')
+    const packages = readdirSync(fileURLToPath(new URL('../../extensions', import.meta.url)))
+    expect(knownPackages.toSorted()).to.deep.equal(packages.map((name) => `@rystra/${name}`).toSorted())
+  })
+
+  it('a misspelt hook is named, with file and line', async () => {
+    const { code, error } = await check('extensions: [./x.ts]\nserver: {}\n', {
+      'x.ts': `import { defineExtension } from '@rystra/plugin'
+export default defineExtension({
+  name: 'mine',
+  setup({ hooks }) {
+    (hooks as any).onOpenSteam.tap(() => undefined)
+  }
+})`
+    })
+    expect(code).to.equal(3)
+    expect(error?.message).to.match(/there is no hook onOpenSteam; did you mean "onOpenStream"\? \(.*\/x\.ts:5:\d+\)$/)
   })
 
   it('finds what cannot work together: one port twice, in ranges, on all addresses', async () => {

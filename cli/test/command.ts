@@ -1,4 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -8,6 +11,10 @@ const tsx = import.meta.resolve('tsx')
 /** The command from its sources, which needs no build; with RYSTRA_TEST_BUILT=1 as it was built, which is faster. */
 export const nodeArgs = process.env['RYSTRA_TEST_BUILT'] === '1' ? [] : ['--conditions=rystra-source', '--import', tsx]
 
+/** Tokens and certificates that servers of a test file keep. */
+const state = join(tmpdir(), `rystra-state-${process.pid}`)
+process.once('exit', () => rmSync(state, { recursive: true, force: true }))
+
 /** An environment in which nothing of the outer npm, of mocha or of a developer's shell is left. */
 export const cleanEnv = (extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
   const env = Object.fromEntries(
@@ -15,7 +22,7 @@ export const cleanEnv = (extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
       ([name]) => !/^(RYSTRA_|DEBUG$|NODE_OPTIONS$|npm_(?!config_(registry|cache|userconfig)))/.test(name)
     )
   )
-  return { ...env, NO_COLOR: '1', ...extra }
+  return { ...env, NO_COLOR: '1', XDG_STATE_HOME: state, ...extra }
 }
 
 export interface Outcome {

@@ -17,7 +17,8 @@ const start = (args: string[], cwd = folders.make(), env: NodeJS.ProcessEnv = {}
 }
 
 const serve = async (...more: string[]): Promise<{ server: Running; join: string[]; port: number }> => {
-  const server = start(['serve', '--host', '127.0.0.1', '--port', '0', '--json', ...more])
+  const flags = ['--transport', 'tcp', '--host', '127.0.0.1', '--port', '0', '--http-port', '0', '--json']
+  const server = start(['serve', ...flags, ...more])
   const { args } = await server.event('join')
   return { server, join: args as string[], port: server.events[0]?.['port'] as number }
 }
@@ -70,12 +71,13 @@ describe('serve, connect and expose', function () {
     folders.clean()
   })
 
-  it('in an empty folder: join arguments, a public address, bytes, and Ctrl-C that exits 0', async () => {
-    const { server, join: args } = await serve()
-    expect(server.events[0]).to.include({ event: 'listening', transport: 'tcp', host: '127.0.0.1' })
+  it('in an empty folder: a join string, TLS, a public address, bytes, and Ctrl-C that exits 0', async () => {
+    const server = start(['serve', '--host', '127.0.0.1', '--port', '0', '--http-port', '0', '--json'])
+    const { join: word, args } = await server.event('join')
+    expect(server.events[0]).to.include({ event: 'listening', transport: 'tls', host: '127.0.0.1' })
     expect(server.events[1]?.event).to.equal('join')
-    expect(args[0]).to.equal('--to')
-    const client = start(['expose', 'tcp', String(await echo()), ...args, '--json'])
+    expect((args as string[])[0]).to.equal('--to')
+    const client = start(['expose', 'tcp', String(await echo()), '--join', String(word), '--json'])
     const published = await client.event('published')
     expect(published).to.include({ kind: 'tcp' })
     expect(published['address']).to.match(/^127\.0\.0\.1:\d+$/)
@@ -150,10 +152,10 @@ describe('serve, connect and expose', function () {
   }
 
   it('for people: the line to run, the public address first, then connections with bytes and duration', async () => {
-    const server = start(['serve', '--host', '127.0.0.1', '--port', '0'])
+    const server = start(['serve', '--host', '127.0.0.1', '--port', '0', '--http-port', '0'])
     const command = await server.line(/rystra expose tcp 3000/)
-    expect(server.lines[0]).to.match(/^Listening on tcp 127\.0\.0\.1:\d+\.$/)
-    const args = command.trim().split(' ').slice(command.trim().split(' ').indexOf('--to'))
+    expect(server.lines[0]).to.match(/^Listening on tls 127\.0\.0\.1:\d+\.$/)
+    const args = command.trim().split(' ').slice(command.trim().split(' ').indexOf('--join'))
     const service = await echo()
     const client = start(['expose', 'tcp', `127.0.0.1:${service}`, ...args])
     const line = await client.line(/→/)
@@ -166,7 +168,7 @@ describe('serve, connect and expose', function () {
     const { code, err } = await client.signal('SIGINT')
     expect(code).to.equal(0)
     expect(err)
-      .to.match(/connected to tcp:\/\/127\.0\.0\.1/)
+      .to.match(/connected to tls:\/\/127\.0\.0\.1/)
       .and.include('stopping')
   })
 
@@ -203,7 +205,8 @@ describe('serve, connect and expose', function () {
 
   it('the token may come from the environment on both ends, and streams may be links of their own', async () => {
     const env = { RYSTRA_TOKEN: 'of the environment' }
-    const server = start(['serve', '--host', '127.0.0.1', '--port', '0', '--json'], folders.make(), env)
+    const flags = ['--transport', 'tcp', '--host', '127.0.0.1', '--port', '0', '--http-port', '0', '--json']
+    const server = start(['serve', ...flags], folders.make(), env)
     const { args } = await server.event('join')
     expect(args).to.include('of the environment')
     const client = start(
@@ -213,6 +216,35 @@ describe('serve, connect and expose', function () {
     )
     await client.event('published')
     expect(await server.event('connected')).to.include({ muxer: 'direct' })
+  })
+
+  it('a join string names the server to expose, connect and init; a token of one client is for no other', async () => {
+    const flags = ['--host', '127.0.0.1', '--port', '0', '--http-port', '0', '--once', '--json']
+    const server = start(['serve', ...flags])
+    const word = String((await server.event('join'))['join'])
+    const dir = folders.make()
+    const made = await rystra(['init', '.', '--join', word, '--yes'], { cwd: dir })
+    expect(made.code, made.err).to.equal(0)
+    expect((await rystra(['check'], { cwd: dir })).code).to.equal(0)
+    const first = start(['connect', '--json'], dir)
+    await first.event('published')
+    const other = await rystra(['expose', 'tcp', '9'], { cwd: folders.make(), env: { RYSTRA_SERVER: word } })
+    expect(other.code).to.equal(5)
+    expect(other.err).to.include('auth.refused')
+    expect((await first.signal('SIGTERM')).code).to.equal(0)
+    const bare = folders.make({ 'rystra.config.yaml': 'client: { id: other, proxies: [] }\n' })
+    const joined = await rystra(['connect', '--join', word, '--no-retry'], { cwd: bare })
+    expect(joined.err).to.include('auth.refused')
+    const again = start(['connect', '--json'], dir)
+    await again.event('published')
+    const project = start(['9', '--json'], dir)
+    expect(await project.event('error')).to.include({ code: 'auth.refused' })
+  })
+
+  it('without a server it says what names one', async () => {
+    const { code, err } = await rystra(['3000'], { cwd: folders.make() })
+    expect(code).to.equal(2)
+    expect(err).to.include('--join').and.include('RYSTRA_SERVER').and.include('rystra serve')
   })
 
   it('a wrong token ends expose and connect with 5, and the server says so', async () => {
@@ -268,10 +300,22 @@ describe('serve, connect and expose', function () {
   it('garbage for --to, a service, a transport, a kind or a muxer is refused before anything is dialed', async () => {
     const cwd = folders.make()
     const cases: [args: string[], code: number, words: string][] = [
-      [['tcp', '9', '--to', 'tcp://:::7000', '--token', 't'], 2, '--to: expected [transport://]host[:port]'],
+      [
+        ['tcp', '9', '--to', 'tcp://:::7000', '--token', 't'],
+        2,
+        '--to: expected [::]:7000, with brackets around the IPv6 address'
+      ],
       [['tcp', 'nope', '--to', 'x', '--token', 't'], 2, 'the service: expected'],
-      [['tcp', '9', '--to', 'pigeon://x:1', '--token', 't'], 3, '@rystra/transport-pigeon'],
-      [['tcp', '9', '--to', 'x', '--token', 't', '--muxer', 'smux'], 3, '@rystra/mux-smux'],
+      [
+        ['tcp', '9', '--to', 'pigeon://x:1', '--token', 't'],
+        3,
+        'no transport named "pigeon"; there are tcp, tls, quic, ws, http2, wss'
+      ],
+      [
+        ['tcp', '9', '--to', 'x', '--token', 't', '--muxer', 'smux'],
+        3,
+        'no muxer named "smux"; there are yamux, direct'
+      ],
       [['tcp', '9', '--to', 'x', '--token', ''], 2, '--token'],
       [['tcp', '9', '--to', 'x'], 2, '--token is missing'],
       [['tcp', '9', '--to', 'x', '--token', 't', '--port', '99999'], 2, '--port'],

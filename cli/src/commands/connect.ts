@@ -19,6 +19,11 @@ With --json, events are on stdout, one object per line: "connected", "published"
 
   static override flags = {
     ...configFlag,
+    join: Flags.string({
+      description:
+        'The server, as the join string that `rystra serve` prints, in place of `client.connect` and the token.',
+      helpValue: '<join string>'
+    }),
     retry: Flags.boolean({ allowNo: true, default: true, description: 'Dial again when the server cannot be reached.' })
   }
 

@@ -28,6 +28,10 @@ Asks on a terminal for what is not said with flags; without one, or with --yes, 
       description: 'The server, for a client: as `serve` prints it.',
       helpValue: '[transport://]host[:port]'
     }),
+    join: Flags.string({
+      description: 'The server and its token, for a client: the join string that `rystra serve` prints.',
+      helpValue: '<join string>'
+    }),
     token: Flags.string({
       description: 'The token of the server, for a client. [default: a new one]',
       helpValue: '<token>'

@@ -2,7 +2,7 @@ import { RystraError } from '@rystra/model'
 import { mkdir, readdir, realpath, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { dependencyOn } from '../init/dependency.js'
-import { packageRoot } from '../main.js'
+import { packageRoot } from '../package-root.js'
 import { readPackage } from '../project/checkout.js'
 import { packageOf, readmeOf, sourceOf, type Template, testOf, tsconfig } from './templates.js'
 

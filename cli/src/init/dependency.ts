@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { relative, sep } from 'node:path'
-import { packageRoot } from '../main.js'
+import { packageRoot } from '../package-root.js'
 import { findCheckout, readPackage } from '../project/checkout.js'
 
 /** Of the checkout this command runs from, if it does: nothing has to be published. Otherwise this very version. */

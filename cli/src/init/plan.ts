@@ -12,6 +12,10 @@ export interface Plan {
   readonly format: Format
   /** The server, as a client reaches it; for a server its transport and port. */
   readonly server: ServerAddress
+  /** Further fields of `client.connect`: `fingerprint`. */
+  readonly fields: Readonly<Record<string, string>>
+  /** Extensions beside the token's: `@rystra/transport-tls`. */
+  readonly packages: readonly string[]
   /** What the client publishes, `127.0.0.1:3000` for example. */
   readonly service: string
   /** The public port. */

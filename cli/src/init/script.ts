@@ -8,7 +8,7 @@ interface Style {
 }
 
 const body = (plan: Plan, { key, text }: Style): string => {
-  const { role, server, service, port } = plan
+  const { role, server, packages, service, port } = plan
   const notes = commentsOf(plan)
   const note = (lines: readonly string[], indent: string): string =>
     lines.map((line) => `${indent}// ${line}\n`).join('')
@@ -16,6 +16,8 @@ const body = (plan: Plan, { key, text }: Style): string => {
     `{ ${Object.entries(values)
       .map(([name, value]) => `${key(name)}: ${value}`)
       .join(', ')} }`
+  const texts = (values: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, text(value)]))
   const secret = text('${RYSTRA_TOKEN}')
   const token =
     role === 'server'
@@ -24,7 +26,7 @@ const body = (plan: Plan, { key, text }: Style): string => {
   const address = { transport: text(server.transport), host: text(listenHost(plan)), port: String(server.port) }
   const parts = [
     `${note(notes.extensions, '  ')}  ${key('extensions')}: [
-${note(notes.token, '    ')}    ${fields({ use: text('@rystra/auth-token'), options: token })}
+${packages.map((name) => `    ${text(name)},\n`).join('')}${note(notes.token, '    ')}    ${fields({ use: text('@rystra/auth-token'), options: token })}
   ]`,
     `  ${key('log')}: ${fields({ level: text('info') })}`
   ]
@@ -35,7 +37,7 @@ ${note(notes.publish, '    ')}    ${key('publish')}: ${fields({ host: text(liste
   }`)
   }
   if (role !== 'server') {
-    const connect = { ...address, host: text(server.host), muxer: text('yamux') }
+    const connect = { ...address, host: text(server.host), muxer: text('yamux'), ...texts(plan.fields) }
     const proxy = { name: text('web'), kind: text('tcp'), local: text(service), port: String(port) }
     parts.push(`  ${key('client')}: {
 ${note(notes.connect, '    ')}    ${key('connect')}: ${fields(connect)},

@@ -31,7 +31,9 @@ transport = "${server.transport}"
 host = ${JSON.stringify(server.host)}
 port = ${server.port}
 muxer = "yamux"
-
+${Object.entries(plan.fields)
+  .map(([name, value]) => `${name} = ${JSON.stringify(value)}\n`)
+  .join('')}
 ${note(notes.proxies)}[[client.proxies]]
 name = "web"
 kind = "tcp"
@@ -41,7 +43,7 @@ port = ${port}
   }
   return `${text}
 ${note(notes.extensions)}
-${note(notes.token)}[[extensions]]
+${plan.packages.map((name) => `[[extensions]]\nuse = ${JSON.stringify(name)}\n\n`).join('')}${note(notes.token)}[[extensions]]
 use = "@rystra/auth-token"
 [extensions.options]
 ${token}

@@ -98,7 +98,7 @@ export const writeProject = async (
   )
   await put('.env', (before) => envOf(before, options.token), 0o600)
   await put(config, () => configOf[plan.format](plan))
-  const dependencies = await dependenciesOf(dir)
+  const dependencies = await dependenciesOf(dir, plan.packages)
   await put('package.json', (before) => packageOf(before, basename(dir), plan, dependencies))
   await put('README.md', (before) => before ?? readmeOf(plan, basename(dir), config))
   return { dir, config, ...done }
@@ -119,8 +119,8 @@ const envOf = (before: string | undefined, token: string | undefined): string | 
   return token === undefined ? undefined : before.replace(/^[ \t]*(?:export[ \t]+)?RYSTRA_TOKEN[ \t]*=.*\n?/m, line)
 }
 
-const dependenciesOf = async (dir: string): Promise<Record<string, string>> => {
-  const names = ['@rystra/plugin', 'rystra']
+const dependenciesOf = async (dir: string, packages: readonly string[]): Promise<Record<string, string>> => {
+  const names = ['@rystra/plugin', ...packages, 'rystra']
   return Object.fromEntries(
     await Promise.all(names.map(async (name) => [name, await dependencyOn(name, dir)] as const))
   )

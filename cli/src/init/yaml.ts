@@ -3,14 +3,17 @@ import { listenHost, type Plan, publicPorts } from './plan.js'
 
 /** The configuration in YAML. */
 export const yamlConfig = (plan: Plan): string => {
-  const { role, server, service, port } = plan
+  const { role, server, fields, packages, service, port } = plan
+  const more = Object.entries(fields)
+    .map(([name, value]) => `, ${name}: '${value}'`)
+    .join('')
   const notes = commentsOf(plan)
   const note = (lines: readonly string[], indent = ''): string => lines.map((line) => `${indent}# ${line}\n`).join('')
   const token =
     role === 'server' ? "{ tokens: [{ identity: home, token: '${RYSTRA_TOKEN}' }] }" : "{ token: '${RYSTRA_TOKEN}' }"
   let text = `${note(notes.top)}
 ${note(notes.extensions)}extensions:
-${note(notes.token, '  ')}  - use: '@rystra/auth-token'
+${packages.map((name) => `  - '${name}'\n`).join('')}${note(notes.token, '  ')}  - use: '@rystra/auth-token'
     options: ${token}
 
 log:
@@ -27,7 +30,7 @@ ${note(notes.publish, '  ')}  publish: { host: ${listenHost(plan)}, ports: ['${p
   if (role !== 'server') {
     text += `
 client:
-${note(notes.connect, '  ')}  connect: { transport: ${server.transport}, host: '${server.host}', port: ${server.port}, muxer: yamux }
+${note(notes.connect, '  ')}  connect: { transport: ${server.transport}, host: '${server.host}', port: ${server.port}, muxer: yamux${more} }
 ${note(notes.proxies, '  ')}  proxies:
     - { name: web, kind: tcp, local: '${service}', port: ${port} }
 `

@@ -1,6 +1,6 @@
 import { readdir, readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { packageRoot } from '../main.js'
+import { packageRoot } from '../package-root.js'
 
 /** What of a package.json this command looks at. */
 export interface PackageJson {

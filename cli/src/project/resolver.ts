@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { packageRoot } from '../main.js'
+import { packageRoot } from '../package-root.js'
 import { findCheckout } from './checkout.js'
 
 /** The folder of an installed package, as Node would find it from `dir`. */

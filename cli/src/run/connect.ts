@@ -1,21 +1,35 @@
-import { loadConfig, type ResolvedConfig } from '@rystra/config'
+import {
+  ConfigError,
+  type InspectedConfig,
+  inspectConfig,
+  type LoadedConfig,
+  loadConfig,
+  type ResolvedConfig
+} from '@rystra/config'
 import { RystraError } from '@rystra/model'
 import { runClient } from './client.js'
+import { packagesFor } from './convention.js'
 import { StopSignals } from './stop-signals.js'
+import { packageOf, targetOf, withToken } from './target.js'
 
 /** What `connect` is told. */
 export interface ConnectOptions {
   readonly cwd: string
   readonly config?: string | undefined
   readonly retry: boolean
+  readonly join?: string | undefined
   readonly json: boolean
   readonly debug: boolean
 }
 
 /** Runs the client of a configuration until it is told to stop. */
-export const connect = async ({ cwd, config: file, retry, json, debug }: ConnectOptions): Promise<void> => {
+export const connect = async ({ cwd, config: file, retry, join, json, debug }: ConnectOptions): Promise<void> => {
   const signals = new StopSignals()
-  const { config, dir, path, warnings } = await loadConfig({ cwd, ...(file === undefined ? {} : { file }) })
+  const read = async (named: string | undefined): Promise<LoadedConfig> => {
+    const options = { cwd, ...(named === undefined ? {} : { file: named }) }
+    return join === undefined ? loadConfig(options) : joined(await inspectConfig(options), join)
+  }
+  const { config, dir, path, warnings } = await read(file)
   await runClient({
     config: clientOf(config, path, retry),
     dir,
@@ -25,7 +39,7 @@ export const connect = async ({ cwd, config: file, retry, json, debug }: Connect
     warnings,
     patient: retry,
     signals,
-    reload: async () => clientOf((await loadConfig({ file: path })).config, path, retry)
+    reload: async () => clientOf((await read(path)).config, path, retry)
   })
 }
 
@@ -39,4 +53,23 @@ const clientOf = (config: ResolvedConfig, path: string, retry: boolean): Resolve
     })
   }
   return retry ? config : { ...config, client: { ...client, reconnect: { ...client.reconnect, attempts: 0 } } }
+}
+
+/** The configuration with the server of a join string in place of its own, which may be missing. */
+const joined = async ({ errors, ...loaded }: InspectedConfig, join: string): Promise<LoadedConfig> => {
+  for (const error of errors) {
+    const others = error.problems.filter(({ path }) => !/^client\.connect\b/.test(path))
+    if (others.length > 0 || error.problems.length === 0) throw new ConfigError(error.code, others, loaded.path)
+  }
+  const { transport, connect, token } = await targetOf({ cwd: loaded.dir, join, dial: [] })
+  const extensions = withToken(loaded.config.extensions, token)
+  const listed = new Set(extensions.map(packageOf))
+  const packages = await packagesFor(loaded.dir, `transport:${transport}`)
+  const client = { ...loaded.config.client, connect }
+  const config = {
+    ...loaded.config,
+    extensions: [...extensions, ...packages.filter((name) => !listed.has(name))],
+    client
+  }
+  return { ...loaded, config: config as ResolvedConfig }
 }

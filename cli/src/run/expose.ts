@@ -23,7 +23,7 @@ export interface ExposeOptions extends AdHocOptions {
 /** Publishes one service until it is told to stop, without a configuration. */
 export const expose = async (options: ExposeOptions): Promise<void> => {
   const signals = new StopSignals()
-  const { kind, port, host, subdomain, path, secret, set, cwd, json, debug } = options
+  const { kind, port, host, subdomain, path, secret, set, json, debug } = options
   const local = parseService(options.service)
   const fields = fieldPairs(set, '--set', 'proxy', ['name', 'kind', 'local', 'port', 'secret'])
   const entry = {
@@ -35,6 +35,6 @@ export const expose = async (options: ExposeOptions): Promise<void> => {
     ...(kind === 'private' || secret !== undefined ? secretField(secret) : {}),
     ...fields
   }
-  const config = await adHocConfig(options, `kind:${kind}`, { proxies: [entry] })
-  await runClient({ config, dir: cwd, json, debug, patient: false, signals })
+  const { config, dir } = await adHocConfig(options, `kind:${kind}`, { proxies: [entry] })
+  await runClient({ config, dir, json, debug, patient: false, signals })
 }

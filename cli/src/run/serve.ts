@@ -1,14 +1,17 @@
 import { type LoadedConfig, loadConfig, type RystraConfig } from '@rystra/config'
 import { isRystraError, RystraError } from '@rystra/model'
 import type { Listening, Server } from '@rystra/server'
-import { defaultPort, defaultTransport, formatAddress, formatServer } from '../address.js'
+import { defaultPort, formatAddress, formatServer } from '../address.js'
 import { createServer } from '../index.js'
 import { freshToken } from '../init/token.js'
+import { encodeJoin, type Join } from '../join/join-string.js'
 import { createLog, toldOnTerminal } from '../log.js'
+import { quickTransport, tokenPackage } from '../preset.js'
 import { packagesFor } from './convention.js'
 import { dialable } from './dialable.js'
 import { feedServer } from './events.js'
 import { Feed } from './feed.js'
+import { keptToken } from './kept-token.js'
 import { quickKinds, type Web } from './quick-kinds.js'
 import { StopSignals } from './stop-signals.js'
 import { stateFolder } from './state.js'
@@ -23,6 +26,10 @@ export interface ServeOptions {
   readonly port?: number | undefined
   readonly transport?: string | undefined
   readonly token?: string | undefined
+  /** The token is for one client. */
+  readonly once: boolean
+  /** The host that clients dial. */
+  readonly 'public-host'?: string | undefined
   /** Port of web visitors, without a configuration. */
   readonly 'http-port'?: number | undefined
   readonly domain?: string | undefined
@@ -34,8 +41,17 @@ interface Prepared {
   readonly config: RystraConfig
   readonly dir: string
   /** Only without a configuration. */
-  readonly token?: string
+  readonly quick?: Quick
   readonly web?: Web
+}
+
+/** What clients need of a server without a configuration, beside its addresses. */
+interface Quick {
+  readonly token: string
+  readonly once: boolean
+  /** The host that clients dial. */
+  readonly publicHost: string | undefined
+  readonly warnings: readonly string[]
 }
 
 /** Ports that clients may ask for, without a configuration: whatever needs no rights. */
@@ -53,20 +69,29 @@ const find = async ({ cwd, config: file }: ServeOptions): Promise<LoadedConfig |
 
 const quick = async ({
   cwd,
-  transport = defaultTransport,
+  transport = quickTransport,
   host = '0.0.0.0',
   port = defaultPort,
   token: flag,
+  once,
+  'public-host': publicHost,
   'http-port': httpPort,
   domain
 }: ServeOptions): Promise<Prepared> => {
-  const token = givenToken(flag) ?? freshToken()
+  const given = givenToken(flag)
+  const made = given === undefined && !once ? await keptToken(stateFolder(false) as string) : undefined
+  const token = given ?? made?.token ?? freshToken()
+  const warnings = made?.kept === false ? ['the token cannot be kept: after a restart clients need the new one'] : []
   const { extensions, web } = await quickKinds({ cwd, host, httpPort, domain })
   const config: RystraConfig = {
-    extensions: [tokenEntry(token), ...(await packagesFor(cwd, `transport:${transport}`)), ...extensions],
+    extensions: [
+      once ? { use: tokenPackage, options: { tokens: [{ identity: 'default', token, once }] } } : tokenEntry(token),
+      ...(await packagesFor(cwd, `transport:${transport}`)),
+      ...extensions
+    ],
     server: { listen: [{ transport, host, port }], publish: { host, ports: [anyPort] } }
   }
-  return { config, dir: cwd, token, ...(web === undefined ? {} : { web }) }
+  return { config, dir: cwd, quick: { token, once, publicHost, warnings }, ...(web === undefined ? {} : { web }) }
 }
 
 /** The flags change the one address that the configuration names. */
@@ -87,11 +112,11 @@ const configured = (loaded: LoadedConfig, options: ServeOptions): Prepared => {
       hint: 'put the token into the configuration, or run it in another folder'
     })
   }
-  const quickOnly = (['http-port', 'domain'] as const).find((flag) => options[flag] !== undefined)
+  const quickOnly = (['http-port', 'domain', 'public-host', 'once'] as const).find((flag) => Boolean(options[flag]))
   if (quickOnly !== undefined) {
     throw new RystraError('usage.invalid', {
       detail: `--${quickOnly} is for a server without a configuration, and there is ${path}`,
-      hint: 'give the extension @rystra/proxy-http in the configuration its options `listen` and `baseDomain`'
+      hint: 'the configuration has it: `listen` and `baseDomain` of @rystra/proxy-http, `once` of a token of @rystra/auth-token'
     })
   }
   if (transport === undefined && host === undefined && port === undefined) return { config, dir }
@@ -110,33 +135,44 @@ const configured = (loaded: LoadedConfig, options: ServeOptions): Prepared => {
 }
 
 /** What the other side needs, whatever the transport. */
-const joinArgs = ({ transport, host, port, join = {} }: Listening, token: string): string[] => [
-  '--to',
-  formatServer({ transport, host: dialable(host), port }),
-  '--token',
+const joinOf = ({ transport, host, port, join = {} }: Listening, { token, once, publicHost }: Quick): Join => ({
+  transport,
+  host: publicHost ?? dialable(host),
+  port,
   token,
-  ...Object.entries(join).flatMap(([field, value]) => ['--dial', `${field}=${value}`])
+  once,
+  fields: Object.fromEntries(Object.entries(join).map(([field, value]) => [field, String(value)]))
+})
+
+/** The same as flags, for programs that change one of them. */
+const joinArgs = (join: Join): string[] => [
+  '--to',
+  formatServer(join),
+  '--token',
+  join.token,
+  ...Object.entries(join.fields).flatMap(([field, value]) => ['--dial', `${field}=${value}`])
 ]
 
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
-
-const tellStarted = (feed: Feed, server: Server, { token, web }: Prepared): void => {
+const tellStarted = (feed: Feed, server: Server, { quick, web }: Prepared): void => {
   for (const one of server.listening) {
     const fields = Object.entries(one.join ?? {}).map(([field, value]) => `${field}=${value}`)
     const needed =
-      token === undefined && fields.length > 0 ? ` Clients need ${fields.join(', ')} in client.connect.` : ''
+      quick === undefined && fields.length > 0 ? ` Clients need ${fields.join(', ')} in client.connect.` : ''
     feed.event('listening', one, `Listening on ${one.transport} ${formatAddress(one)}.${needed}`)
   }
   const [first] = server.listening
-  if (token === undefined || first === undefined) return
-  const args = joinArgs(first, token)
+  if (quick === undefined || first === undefined) return
+  const join = joinOf(first, quick)
+  const word = encodeJoin(join)
+  const kinds = web === undefined ? ['tcp'] : ['http', 'tcp']
   feed.event(
     'join',
-    { args },
-    `\nOn the machine with the service, here on its port 3000:\n\n${(web === undefined ? ['tcp'] : ['http', 'tcp'])
-      .map((kind) => `  npx rystra expose ${kind} 3000 ${args.map(quoted).join(' ')}\n`)
-      .join('')}`
+    { join: word, args: joinArgs(join) },
+    `\nOn the machine with the service, here on its port 3000:\n\n${kinds
+      .map((kind) => `  npx rystra expose ${kind} 3000 --join ${word}\n`)
+      .join('')}\nIt dials ${formatServer(join)}; --public-host names another host. ${
+      quick.once ? 'The token is for one client, until this server stops.' : 'Keep it secret: it holds the token.'
+    }`
   )
   if (web !== undefined) {
     const at = web.domain === 'localhost' ? '' : ` below ${web.domain}`
@@ -161,7 +197,7 @@ export const serve = async (options: ServeOptions): Promise<void> => {
   const stateDir = stateFolder(loaded !== undefined)
   const server = await createServer(config, { dir, log, ...(stateDir === undefined ? {} : { stateDir }) })
   const feed = new Feed({ json, brief, streams: loaded === undefined })
-  for (const warning of loaded?.warnings ?? []) feed.warn(log, warning)
+  for (const warning of [...(loaded?.warnings ?? []), ...(prepared.quick?.warnings ?? [])]) feed.warn(log, warning)
   feedServer(feed, server)
   await untilStopped(server, {
     feed,

@@ -18,9 +18,9 @@ export interface VisitOptions extends AdHocOptions {
 /** Opens a port of this machine to a service of another client until it is told to stop, without a configuration. */
 export const visit = async (options: VisitOptions): Promise<void> => {
   const signals = new StopSignals()
-  const { name, bind, secret, set, cwd, json, debug } = options
+  const { name, bind, secret, set, json, debug } = options
   const fields = fieldPairs(set, '--set', 'visitor', ['name', 'kind', 'of', 'bind', 'secret'])
   const entry = { name, kind: 'private', of: name, bind, ...secretField(secret), ...fields }
-  const config = await adHocConfig(options, 'kind:private', { visitors: [entry] })
-  await runClient({ config, dir: cwd, json, debug, patient: false, signals })
+  const { config, dir } = await adHocConfig(options, 'kind:private', { visitors: [entry] })
+  await runClient({ config, dir, json, debug, patient: false, signals })
 }

@@ -11,13 +11,26 @@ const LOOK_EVERY = 1_000
 export interface Key {
   readonly identity: Identity
   readonly keys: TokenKeys
+  /** For a token of one client: whether it is this one, which a first client becomes. */
+  readonly isFor: (clientId: string) => boolean
+}
+
+const anyClient = (): boolean => true
+
+/** Lives as long as the entry: what is read anew from a file stays bound. */
+const firstClient = (): ((clientId: string) => boolean) => {
+  let first: string | undefined
+  return (clientId) => {
+    first ??= clientId
+    return first === clientId
+  }
 }
 
 /** Every token that a server knows, by the id of the token. */
 export class Keyring {
   /** Stands in for tokens that are not known, so that looking one up takes as long. Fits nothing. */
   readonly nobody: TokenKeys = tokenKeys(randomBytes(32).toString('hex'))
-  readonly #entries: readonly { identity: Identity; source: TokenSource }[]
+  readonly #entries: readonly { identity: Identity; source: TokenSource; isFor: Key['isFor'] }[]
   readonly #hasFiles: boolean
   #keys: ReadonlyMap<string, Key> = new Map()
   #looked = Number.NEGATIVE_INFINITY
@@ -30,7 +43,8 @@ export class Keyring {
     private readonly clock: Clock,
     where = (index: number): string => `tokens[${index}]`
   ) {
-    this.#entries = entries.map(({ identity, rights, token, file }, index) => ({
+    this.#entries = entries.map(({ identity, rights, token, file, once }, index) => ({
+      isFor: once === true ? firstClient() : anyClient,
       identity: { id: identity, ...(rights === undefined ? {} : { rights }) },
       source: new TokenSource(where(index), token, file, log)
     }))
@@ -75,7 +89,7 @@ export class Keyring {
   #index(): ReadonlyMap<string, Key> {
     const keys = new Map<string, Key>()
     const places = new Map<string, string>()
-    for (const { identity, source } of this.#entries) {
+    for (const { identity, source, isFor } of this.#entries) {
       if (source.token === undefined) continue
       const made = tokenKeys(source.token)
       const id = made.id.toString('hex')
@@ -84,7 +98,7 @@ export class Keyring {
         throw new RystraError('extension.options', { detail: `${source.where} is the same token as ${other}` })
       }
       places.set(id, source.where)
-      keys.set(id, { identity, keys: made })
+      keys.set(id, { identity, keys: made, isFor })
     }
     return keys
   }

@@ -17,6 +17,11 @@ export const tokenEntry = Type.Object(
     identity: Type.String({ ...identity, description: 'Who presents it. Several tokens may be of one identity' }),
     token: Type.Optional(token),
     file: Type.Optional(file),
+    once: Type.Optional(
+      Type.Boolean({
+        description: 'Only the first client that presents it may use it, known by its id. Default: false'
+      })
+    ),
     rights: Type.Optional(
       Type.Record(Type.String(), Type.Unknown(), { description: 'What the identity may do; hooks read it' })
     )

@@ -10,6 +10,7 @@ const check = (keyring: Keyring, proof: Uint8Array, challenge: Challenge): AuthA
   const holds = checkProof(key?.keys ?? keyring.nobody, challenge, proof)
   if (key === undefined) return { deny: `no token with the id ${id.toString('hex')}` }
   if (!holds) return { deny: `the proof for ${key.identity.id} does not hold` }
+  if (!key.isFor(challenge.clientId)) return { deny: `the token of ${key.identity.id} is for one client, another one` }
   return {
     identity: key.identity,
     confirm: makeConfirm(key.keys, challenge),

@@ -14,22 +14,14 @@ export const packageFor = (capability: Capability): string | undefined => {
   return facts === undefined || name === undefined || name === '' ? undefined : `@rystra/${facts.packagePrefix}-${name}`
 }
 
-/** Throws `extension.requires`, naming everything that nobody provides, and the packages to add. */
+/** Throws `extension.requires`, naming everything that is not provided. */
 export const checkRequires = (instances: readonly Instance[]): void => {
   const provided = new Set(instances.flatMap((instance) => instance.provides))
   const missing = instances.flatMap((instance) =>
     instance.requires.filter((need) => !provided.has(need)).map((need) => ({ need, name: instance.name }))
   )
   if (missing.length === 0) return
-  const lines = missing.map(({ name, need }) => {
-    const found = packageFor(need)
-    const add = found === undefined ? '' : `; add ${found}`
-    return `${name} needs ${need}${add}${didYouMean(need, [...provided])}`
-  })
-  const packages = [...new Set(missing.flatMap(({ need }) => packageFor(need) ?? []))]
-  const hint =
-    packages.length === 0
-      ? `add an extension that provides it; provided now: ${[...provided].join(', ') || 'nothing'}`
-      : packages.map((name) => `\`rystra plugins:add ${name}\``).join(', ')
+  const lines = missing.map(({ name, need }) => `${name} needs ${need}${didYouMean(need, [...provided])}`)
+  const hint = `add an extension that provides it; provided now: ${[...provided].join(', ') || 'nothing'}`
   throw new RystraError('extension.requires', { detail: lines.join('; '), hint })
 }

@@ -15,6 +15,7 @@ import { capabilityOf } from './capabilities.js'
 import { keepAlive, within } from './clock.js'
 import { portsOf } from './named-ports.js'
 import { clone } from './options/validate.js'
+import { placeOf } from './place.js'
 import { SetupRecord } from './record.js'
 import type { GenerationRegistries } from './registry.js'
 
@@ -94,7 +95,9 @@ export class Instance {
       )
       this.#lifecycle = checkLifecycle(lifecycle)
     } catch (error) {
-      const detail = `${plan.name}: ${error instanceof Error ? error.message : String(error)}`
+      // A message of its own says what is wrong; that of a mistake in the code needs the place.
+      const place = error instanceof TypeError || error instanceof ReferenceError ? placeOf(error) : undefined
+      const detail = `${plan.name}: ${error instanceof Error ? error.message : String(error)}${place === undefined ? '' : ` (${place})`}`
       throw toRystraError(error, 'extension.setup-failed', { detail })
     } finally {
       this.record.close()

@@ -10,7 +10,17 @@ import {
   RystraError
 } from '@rystra/plugin'
 import { type GenerationRegistries, nameOf, registryFacts } from './registry.js'
+import { didYouMean } from './options/suggest.js'
 import { createTap, type Tap, tapOf } from './hooks/tap.js'
+
+/** Frozen, and an error that names what is there when a misspelt name is read: the author may write JavaScript. */
+const named = (what: string, entries: object): object =>
+  new Proxy(Object.freeze(entries), {
+    get: (target, name, receiver) => {
+      if (typeof name === 'symbol' || name in target) return Reflect.get(target, name, receiver)
+      throw new TypeError(`there is no ${what} ${name}${didYouMean(name, Object.keys(target))}`)
+    }
+  })
 
 /** Something an extension registered. */
 export interface Registration {
@@ -36,10 +46,12 @@ export class SetupRecord {
   constructor(extension: string, draft: GenerationRegistries) {
     this.extension = extension
     this.#view = draft
-    this.hooks = Object.freeze(
+    this.hooks = named(
+      'hook',
       Object.fromEntries(hookNames.map((name) => [name, this.#hook(name)]))
     ) as unknown as Hooks
-    this.registries = Object.freeze(
+    this.registries = named(
+      'registry',
       Object.fromEntries(registryNames.map((name) => [name, this.#registry(name)]))
     ) as unknown as Registries
   }

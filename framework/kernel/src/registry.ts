@@ -93,15 +93,11 @@ export class NamedRegistry<Thing> implements Registry<Thing> {
   get(name: string): Thing {
     const there = this.#things.get(name)
     if (there !== undefined) return there.thing
-    const { noun, packagePrefix } = registryFacts[this.#registry]
+    const { noun } = registryFacts[this.#registry]
     const names = this.list()
     const registered = names.length === 0 ? 'nothing is registered' : `registered: ${names.join(', ')}`
-    const hint = namePattern.test(name)
-      ? `check the spelling, or add the extension that registers it: \`rystra plugins:add @rystra/${packagePrefix}-${name}\``
-      : undefined
     throw new RystraError('registry.unknown', {
-      detail: `no ${noun} named ${JSON.stringify(name)}; ${registered}${didYouMean(name, names)}`,
-      hint
+      detail: `no ${noun} named ${JSON.stringify(name)}; ${registered}${didYouMean(name, names)}`
     })
   }
 

@@ -36,14 +36,14 @@ describe('registries', () => {
     expect(error.detail).equal('no transport named "qiuc"; registered: tcp, quic; did you mean "quic"?')
     const tls = await failure(() => kernel.current.registries.transports.get('tls-pinned'), 'registry.unknown')
     expect(tls.detail).equal('no transport named "tls-pinned"; registered: tcp, quic')
-    expect(tls.hint).include('rystra plugins:add @rystra/transport-tls-pinned')
+    expect(tls.hint, 'a name that is made up could be of a package of another author').not.include('@rystra/')
   })
 
   it('say so when nothing is there at all', async () => {
     const { kernel } = await provisioned([])
     const error = await failure(() => kernel.current.registries.proxies.get('tcp'), 'registry.unknown')
     expect(error.detail).equal('no kind of proxy named "tcp"; nothing is registered')
-    expect(error.hint).include('@rystra/proxy-tcp')
+    expect(error.hint).include('check the spelling')
   })
 
   it('do not take the names of all objects for things', async () => {
@@ -149,15 +149,14 @@ describe('requires and provides', () => {
     ])
   })
 
-  it('name everything that is missing and the packages to add', async () => {
+  it('name everything that is missing, and what is provided', async () => {
     const a = defineExtension({ name: 'a', requires: ['transport:tls', 'muxer:yamux'], setup() {} })
     const b = defineExtension({ name: 'b', requires: ['authenticator:token', 'weather'], setup() {} })
     const error = await failure(provisioned([a(), b()]), 'extension.requires')
     expect(error.detail).equal(
-      'a needs transport:tls; add @rystra/transport-tls; a needs muxer:yamux; add @rystra/mux-yamux; ' +
-        'b needs authenticator:token; add @rystra/auth-token; b needs weather'
+      'a needs transport:tls; a needs muxer:yamux; b needs authenticator:token; b needs weather'
     )
-    expect(error.hint).include('`rystra plugins:add @rystra/transport-tls`')
+    expect(error.hint).include('provided now: nothing')
   })
 
   it('may depend on the options', async () => {
@@ -168,7 +167,7 @@ describe('requires and provides', () => {
       setup() {}
     })
     const error = await failure(provisioned([a({ over: 'tpc' }), brings('t', 'tcp')]), 'extension.requires')
-    expect(error.detail).equal('a needs transport:tpc; add @rystra/transport-tpc; did you mean "transport:tcp"?')
+    expect(error.detail).equal('a needs transport:tpc; did you mean "transport:tcp"?')
     await provisioned([a(), brings('t', 'tcp')])
   })
 

@@ -36,7 +36,7 @@ export const errorTable = {
   'usage.invalid': row('the command was called wrongly', 'process', false, 2, 'see --help of the command'),
   'file.failed': row('a file or folder cannot be read or written', 'process', true, 1, 'check the space on the disk and the rights on the path'),
 
-  'extension.not-found': row('an extension cannot be found', 'process', false, 3, 'install it with `rystra plugins:add <name>`'),
+  'extension.not-found': row('an extension cannot be found', 'process', false, 3, 'check its name or path, and install it'),
   'extension.not-an-extension': row('a package is not a Rystra extension', 'process', false, 3, 'its default export must come from defineExtension()'),
   'extension.incompatible': row('an extension does not fit this kernel', 'process', false, 3, 'install a version made for this kernel'),
   'extension.load-failed': row('an extension threw while it was loaded', 'process', false, 3, 'see the cause; the extension has to be mended'),

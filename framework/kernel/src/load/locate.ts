@@ -91,10 +91,7 @@ const locatePackage = (ref: string, name: string, subpath: string, dir: string):
     const found = join(folder, name)
     if (kindAt(join(found, 'package.json')) === 'file') return entryIn(found, ref, subpath)
   }
-  throw notFound(
-    `${name} is not installed`,
-    `install it with \`rystra plugins:add ${name}\`; looked from ${dir} upwards`
-  )
+  throw notFound(`${name} is not installed`, `check its name, and install it; looked from ${dir} upwards`)
 }
 
 /**

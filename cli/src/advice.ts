@@ -1,0 +1,55 @@
+import { ConfigError, nearest, type Problem } from '@rystra/config'
+import { type ErrorDetails, RystraError } from '@rystra/model'
+import { knownPackages } from './preset.js'
+import { packageOf } from './run/convention.js'
+
+const addOf = (name: string): string => `\`rystra plugins:add ${name}\``
+
+const words = { 'kind of proxy': 'kind', transport: 'transport', muxer: 'muxer' } as const
+
+/** Names the package of ours that registers what is missing. */
+const withPackage = (problem: Problem): Problem => {
+  const noun = /^a registered (kind of proxy|transport|muxer)/.exec(problem.expected)?.[1] as keyof typeof words
+  const wanted = /^"(.*)"$/.exec(problem.value)?.[1]
+  const name = noun === undefined || wanted === undefined ? undefined : packageOf(`${words[noun]}:${wanted}`)
+  return name === undefined || problem.hint?.includes(name) === true
+    ? problem
+    : { ...problem, hint: `add its extension: ${addOf(name)}` }
+}
+
+/** What to do about a package that is not installed. */
+const installHint = (name: string): string | undefined => {
+  if (knownPackages.includes(name)) return `run ${addOf(name)}`
+  if (!name.startsWith('@rystra/')) return undefined
+  const meant = nearest(name, knownPackages)
+  return `there is no such package${meant === undefined ? '' : `; did you mean ${meant}?`}`
+}
+
+const hintFor = ({ code, detail = '' }: RystraError): string | undefined => {
+  if (code === 'extension.not-found') return installHint(/^(\S+) is not installed/.exec(detail)?.[1] ?? '')
+  if (code !== 'extension.requires' && code !== 'registry.unknown') return undefined
+  const needs =
+    code === 'extension.requires'
+      ? [...detail.matchAll(/ needs ([\w-]+:[^\s;]+)/g)].map(([, need = '']) => need)
+      : [
+          detail.replace(
+            /^no (?:kind of proxy|(\w+)) named "([^"]*)".*$/s,
+            (_, noun = 'kind', name) => `${noun}:${name}`
+          )
+        ]
+  const packages = new Set(needs.flatMap((need) => packageOf(need) ?? []))
+  return packages.size === 0 ? undefined : `run ${[...packages].map(addOf).join(', ')}`
+}
+
+/** The error with a hint that names the package to add, where there is one of ours. The framework knows none by name. */
+export const advised = (error: RystraError): RystraError => {
+  if (error instanceof ConfigError && error.code === 'config.invalid') {
+    const problems = error.problems.map(withPackage)
+    const same = problems.every((problem, i) => problem === error.problems[i])
+    return same ? error : new ConfigError(error.code, problems, error.file)
+  }
+  const hint = hintFor(error)
+  if (hint === undefined) return error
+  const { code, detail, side, cause } = error
+  return new RystraError(code, { detail, side, cause, hint } as ErrorDetails)
+}
