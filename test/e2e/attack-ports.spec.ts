@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { defineExtension } from '@rystra/plugin'
+import proxyHttp from '@rystra/proxy-http'
+import proxyPrivate from '@rystra/proxy-private'
 import { expect } from 'chai'
 import { rogueClient, rogueServer } from './rogue.js'
 import { cleanUp, echo, later, listens, startClient, startServer, startService, until } from './tunnel.js'
@@ -117,6 +119,35 @@ describe('ports of the server', () => {
     rogue.say({ type: 'RegisterProxy', request: 99, spec: { name: 'fine', kind: 'tcp', expiresIn: 1e300 } })
     expect((await rogue.next('RegisterProxyAck')).error).to.equal(undefined)
     expect(server.proxies).to.have.length(1)
+  })
+
+  it('have names and hosts in one form, whatever a client sends', async () => {
+    const server = await startServer({}, [
+      proxyHttp({ listen: [{ host: '127.0.0.1', port: 0 }] } as never),
+      proxyPrivate
+    ])
+    const rogue = await rogueClient(server)
+    let request = 0
+    const register = async (spec: object) => {
+      request += 1
+      rogue.say({ type: 'RegisterProxy', request, spec: { name: `n${request}`, ...spec } as never })
+      return rogue.next('RegisterProxyAck')
+    }
+    for (const host of ['.', 'a..b', '.a', 'a.', 'a b', 'a/b', 'a\u202eb', 'a\u0000', '*', '*.*.a', '-a.b', 'a@b']) {
+      const { error, address } = await register({ kind: 'http', host })
+      if (host === 'a.') expect(address).to.match(/^http:\/\/a:/)
+      else expect(error?.code, JSON.stringify(host)).to.equal('proxy.invalid')
+    }
+    const { address } = await register({ kind: 'http', host: 'Web.LOCALHOST.' })
+    expect(address).to.match(/^http:\/\/web\.localhost:/)
+    expect((await register({ kind: 'http', host: 'web.localhost' })).error?.code, 'the same host').to.equal(
+      'proxy.claimed'
+    )
+    for (const odd of ['a\u202eb', '\u2066', 'a\u2028b'])
+      for (const spec of [{ of: odd, secret: 's' }, { group: { name: odd } }])
+        expect((await register({ kind: 'private', ...spec })).error?.code, JSON.stringify(spec)).to.equal(
+          'proxy.invalid'
+        )
   })
 
   it("cannot be taken from another client by its proxy's name", async () => {

@@ -1,5 +1,6 @@
-import { pattern } from '@rystra/address'
+import { asciiHostPattern, pattern } from '@rystra/address'
 import { type Published, type PublishHost, RystraError } from '@rystra/plugin'
+import { isIPv4 } from 'node:net'
 import { HttpProxy } from './proxy.js'
 import type { HttpOptions } from './options.js'
 import type { Serving } from './serving.js'
@@ -8,11 +9,17 @@ import type { Table } from './table.js'
 
 const refuse = (detail: string): RystraError => new RystraError('proxy.claimed', { side: 'server', detail })
 
+const refuseHost = (host: string): never => {
+  throw new RystraError('proxy.invalid', { side: 'client', detail: `host ${JSON.stringify(host)} is not a host name` })
+}
+
 /** The hosts a spec asks for, each checked against what its owner may have. */
 const hostsOf = ({ host, subdomain }: HttpSpec, owner: string, options: HttpOptions): string[] => {
   const base = options.baseDomain.toLowerCase()
-  const hosts = new Set((host === undefined ? [] : Array.isArray(host) ? host : [host]).map((one) => one.toLowerCase()))
-  if (subdomain !== undefined) hosts.add(`${subdomain.toLowerCase()}.${base}`)
+  const written = host === undefined ? [] : [host].flat()
+  if (subdomain !== undefined) written.push(`${subdomain}.${base}`)
+  // A client may have sent anything: it is brought into the one form here.
+  const hosts = new Set(written.map((one) => (isIPv4(one) ? one : (asciiHostPattern(one) ?? refuseHost(one)))))
   for (const one of hosts) {
     const granted = options.hosts.some(
       (rule) => pattern(rule.identity)(owner) && rule.hosts.some((allowed) => pattern(allowed)(one))

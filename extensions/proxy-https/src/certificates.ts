@@ -3,7 +3,8 @@ import { openServerTls, type ServerTls, TlsAcceptor, type TlsHost } from '@rystr
 import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { asciiHost, wildcardsOver } from './names.js'
+import { asciiHostPattern } from '@rystra/address'
+import { wildcardsOver } from './names.js'
 import type { CertificateEntry, HttpsOptions } from './options.js'
 
 /** Called with a visitor whose TLS ended here, and the connection below. */
@@ -23,7 +24,7 @@ const nameOf = ({ cert, hosts = [] }: CertificateEntry): string => cert ?? `self
 /** The names of hosts that a certificate is for, RFC 6125: those of DNS, not that of the subject. */
 const namesIn = (leaf: X509Certificate): string[] =>
   (leaf.subjectAltName ?? '').split(', ').flatMap((name) => {
-    const host = name.startsWith('DNS:') ? asciiHost(name.slice(4)) : undefined
+    const host = name.startsWith('DNS:') ? asciiHostPattern(name.slice(4)) : undefined
     return host === undefined ? [] : [host]
   })
 
@@ -128,7 +129,7 @@ export class Certificates {
       return []
     }
     return written.hosts.map((one) => {
-      const host = asciiHost(one) ?? one
+      const host = asciiHostPattern(one) ?? one
       const known = leaf.checkHost(host.replace('*', 'any-label')) !== undefined
       if (written.cert !== undefined && !known)
         this.#log.warn({ cert: name, host }, 'the certificate is not for this host')

@@ -1,5 +1,5 @@
 import { RystraError } from '@rystra/plugin'
-import { asciiHost } from './names.js'
+import { asciiHostPattern, parseLocal } from '@rystra/address'
 import type { HttpsSpec } from './spec.js'
 
 const LABEL = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/
@@ -10,9 +10,9 @@ const invalid = (spec: HttpsSpec, detail: string): RystraError =>
 /** What the client sends of an entry: names in the form of DNS, and the one that follows from the name of the proxy. Throws `proxy.invalid`. */
 export const complete = (spec: HttpsSpec): HttpsSpec => {
   const { host, subdomain } = spec
-  checkPort(spec)
+  parseLocal(spec)
   const hosts = (host === undefined ? [] : Array.isArray(host) ? host : [host]).map((one) => {
-    const ascii = asciiHost(one)
+    const ascii = asciiHostPattern(one)
     if (ascii === undefined) throw invalid(spec, `"${one}" is no host`)
     return ascii
   })
@@ -25,11 +25,4 @@ export const complete = (spec: HttpsSpec): HttpsSpec => {
     ...(hosts.length === 0 ? {} : { host: [...new Set(hosts)] }),
     ...(label === undefined ? {} : { subdomain: label.toLowerCase() })
   }
-}
-
-const checkPort = (spec: HttpsSpec): void => {
-  const written = String(spec.local)
-  const port = /(?:^|:)(\d+)$/.exec(written)
-  if (/^(unix|handler):/.test(written) || port === null) return
-  if (Number(port[1]) < 1 || Number(port[1]) > 65_535) throw invalid(spec, `"${written}" has no port from 1 to 65535`)
 }

@@ -12,7 +12,7 @@ import type { TLSSocket } from 'node:tls'
 import { Certificates } from './certificates.js'
 import { complete } from './expand.js'
 import { Front, type PassOn, visitorOf } from './front.js'
-import { asciiHost } from './names.js'
+import { asciiHostPattern } from '@rystra/address'
 import { HttpsOptions } from './options.js'
 import { Policy } from './policy.js'
 import { publish, type World } from './publish.js'
@@ -131,7 +131,7 @@ const check = ({ certificates }: HttpsOptions): void => {
     if ((cert === undefined) !== (key === undefined)) refuse('`cert` and `key` come together')
     if (cert === undefined && hosts === undefined) refuse('either `cert` and `key` or `hosts` is needed')
     for (const written of hosts ?? []) {
-      const ascii = asciiHost(written)
+      const ascii = asciiHostPattern(written)
       if (ascii === undefined) refuse(`"${written}" is no host`)
       else if (seen.has(ascii)) refuse(`${ascii} has two certificates`)
       else seen.add(ascii)

@@ -1,7 +1,7 @@
 import { type Published, type PublishHost, RystraError } from '@rystra/plugin'
 import type { Certificates } from './certificates.js'
 import type { PassOn } from './front.js'
-import { asciiHost } from './names.js'
+import { asciiHostPattern } from '@rystra/address'
 import type { Policy } from './policy.js'
 import type { Routes } from './routes.js'
 import type { HttpsSpec } from './spec.js'
@@ -26,7 +26,7 @@ const namesOf = ({ name, host, subdomain }: HttpsSpec, baseDomain: string): stri
     new RystraError('proxy.invalid', { side: 'client', detail: `${name}: ${detail}` })
   if (written.length === 0) throw invalid('neither `host` nor `subdomain`')
   const names = written.map((one) => {
-    const ascii = asciiHost(one)
+    const ascii = asciiHostPattern(one)
     if (ascii === undefined) throw invalid(`"${one}" is no host`)
     return ascii
   })

@@ -10,7 +10,7 @@ import type {
 import { firstBytes } from '@rystra/tls'
 import http from 'node:http'
 import type { Duplex } from 'node:stream'
-import { asciiHost } from './names.js'
+import { asciiHostPattern } from '@rystra/address'
 import type { HttpsOptions, Hsts } from './options.js'
 
 /** Milliseconds a request without TLS has to come. */
@@ -92,7 +92,7 @@ export class Redirect {
   }
 
   #respond({ headers, url = '' }: http.IncomingMessage, response: http.ServerResponse): void {
-    const host = asciiHost((headers.host ?? '').replace(/:\d*$/, ''))
+    const host = asciiHostPattern((headers.host ?? '').replace(/:\d*$/, ''))
     const known = host !== undefined && !host.startsWith('*') && this.#host.serves(host)
     const status = !known ? 404 : /^\/[\x21-\x7e]*$/.test(url) ? STATUS : 400
     const body = `${http.STATUS_CODES[status]}\n`

@@ -1,5 +1,5 @@
 import { RystraError } from '@rystra/plugin'
-import { localForms, parseEndpoint } from '@rystra/address'
+import { localForms, parseLocal } from '@rystra/address'
 import { udpForms } from '@rystra/udp'
 import { accessSync, constants } from 'node:fs'
 import { NAME, type PrivateSpec, type VisitorSpec } from './spec.js'
@@ -33,10 +33,7 @@ export const checkProxy = (spec: PrivateSpec, secretFile: string | undefined): v
     throw invalid(spec, 'it has no `secret`', 'give it one, or say in `allow` who may visit without')
   }
   if (spec.protocol === 'udp') checkUdp(spec)
-  if (!String(spec.local).startsWith('handler:') || spec.protocol === 'udp') {
-    const source = { name: `${spec.name}: local`, code: 'proxy.invalid', side: 'client' } as const
-    parseEndpoint(spec.local, spec.protocol === 'udp' ? udpForms : localForms, source)
-  }
+  parseLocal(spec, spec.protocol === 'udp' ? udpForms : localForms)
   if (secretFile === undefined) return
   try {
     accessSync(secretFile, constants.R_OK)

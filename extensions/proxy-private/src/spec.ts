@@ -3,7 +3,7 @@ import { type ProxySpec, type Static, Type } from '@rystra/plugin'
 import { limitFields } from '@rystra/udp'
 
 /** Room is left for the port and the protocol, in the 128 characters that the name has on the wire. */
-export const NAME = '^[^\\x00-\\x1f\\x7f:/]{1,117}$'
+export const NAME = '^[^\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069:/]{1,117}$'
 
 const port = (description: string) => Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description }))
 const protocol = (description: string) =>

@@ -1,4 +1,4 @@
-import { hostPort, localForms, type PortRange, parseEndpoint, parsePortRange } from '@rystra/address'
+import { hostPort, localForms, type PortRange, parseLocal, parsePortRange } from '@rystra/address'
 import { RystraError } from '@rystra/plugin'
 import type { TcpSpec } from './spec.js'
 
@@ -26,9 +26,7 @@ const lengthOf = (spec: TcpSpec, { from, to }: PortRange): number => {
 
 /** One proxy for each port of a range, named `name:port`. An entry without a range is itself. */
 export const expandRange = (spec: TcpSpec): TcpSpec[] => {
-  const source = { name: `${spec.name}: local`, code: 'proxy.invalid', side: 'client' } as const
-  const isHandler = String(spec.local).startsWith('handler:')
-  const local = isHandler ? undefined : parseEndpoint(spec.local, { ...localForms, range: true }, source)
+  const local = parseLocal(spec, { ...localForms, range: true })
   const from = typeof spec.port === 'string' ? portsOf(spec, spec.port) : undefined
   if (local === undefined || 'path' in local || local.last === undefined) {
     if (from !== undefined) throw invalid(spec, '`port` is a range: expected a range in `local`')

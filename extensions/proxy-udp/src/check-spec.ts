@@ -1,5 +1,5 @@
 import { RystraError } from '@rystra/plugin'
-import { parseEndpoint } from '@rystra/address'
+import { parseLocal } from '@rystra/address'
 import { udpForms } from '@rystra/udp'
 import type { UdpSpec } from './spec.js'
 
@@ -17,5 +17,5 @@ export const checkSpec = (spec: UdpSpec): void => {
     if (spec[field] === undefined) continue
     throw new RystraError('proxy.invalid', { side: 'client', detail: `${spec.name}: no \`${field}\` for udp: ${why}` })
   }
-  parseEndpoint(spec.local, udpForms, { name: `${spec.name}: local`, code: 'proxy.invalid', side: 'client' })
+  parseLocal(spec, udpForms)
 }

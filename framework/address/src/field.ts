@@ -1,5 +1,5 @@
 import { type SchemaOptions, type TInteger, type TString, type TUnion, Type } from '@sinclair/typebox'
-import { type EndpointForms, endpointProblem } from './endpoint.js'
+import { type Endpoint, type EndpointForms, endpointProblem, parseEndpoint, type UnixEndpoint } from './endpoint.js'
 
 /** Read by the configuration: throws an Error that says what was expected. */
 const resolveKey = Symbol.for('rystra.config.resolve')
@@ -36,3 +36,19 @@ export const endpointField = (forms: EndpointForms, description: string): TUnion
 export const localForms = { defaultHost: '127.0.0.1', unix: true, handler: true } as const
 /** The forms of `bind`, a listener of this machine. */
 export const bindForms = { defaultHost: '127.0.0.1', anyPort: true } as const
+
+/**
+ * Reads `local` of an entry that code may have made; `undefined` for a handler. Throws `proxy.invalid`.
+ * @param forms @default localForms
+ */
+export const parseLocal = (
+  { name, local }: { readonly name: string; readonly local: string | number },
+  forms: EndpointForms = localForms
+): Endpoint | UnixEndpoint | undefined => {
+  if (forms.handler === true && /^handler:.+$/s.test(String(local))) return undefined
+  return parseEndpoint(local, forms as EndpointForms & { unix: true }, {
+    name: `${name}: local`,
+    code: 'proxy.invalid',
+    side: 'client'
+  })
+}

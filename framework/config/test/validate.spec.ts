@@ -18,7 +18,13 @@ describe('validation without extensions', () => {
         handshakeTimeout: 10_000,
         takeoverTimeout: 2000,
         drain: 10_000,
-        limits: { sessions: 10_000, handshakes: 1024, proxiesPerSession: 256, streamsPerSession: 16_384 }
+        limits: {
+          sessions: 10_000,
+          handshakes: 1024,
+          proxiesPerSession: 256,
+          streamsPerSession: 16_384,
+          channelsPerSession: 4096
+        }
       }
     })
   })
@@ -137,7 +143,7 @@ describe('validation without extensions', () => {
         }
       },
       'server.listen[1]',
-      /no other entry of this transport/
+      /no other entry has/
     ],
     ['ports that go down', { server: { publish: { ports: ['9-1'] } } }, 'server.publish.ports', /'1-9'/],
     ['a duration without a unit', { server: { drain: '5' } }, 'server.drain', /duration/, '"5"'],

@@ -2,4 +2,5 @@
 export * from './codes.js'
 export * from './error.js'
 export * from './log.js'
+export * from './text.js'
 export * from './values.js'

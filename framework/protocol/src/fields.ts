@@ -1,12 +1,9 @@
-import type { ProxySpec } from '@rystra/model'
+import { type ProxySpec, printablePattern } from '@rystra/model'
 import { Type } from '@sinclair/typebox'
 import * as limits from './limits.js'
 
-/** No control characters (C0, DEL, C1): names are written to logs and terminals as they are. */
-const printable = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
-
 /** A name that a person may see: printable, at least one character. */
-export const name = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: printable })
+export const name = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: printablePattern })
 
 export const token = name(limits.MAX_TOKEN)
 export const offers = Type.Array(token, { maxItems: limits.MAX_OFFERS })
@@ -25,7 +22,7 @@ export const bytes = (size: number) => Type.Uint8Array({ minByteLength: size, ma
 export const bytesUpTo = (size: number) => Type.Uint8Array({ maxByteLength: size })
 
 /** `[host, port]`. The host may be empty where there is none, as on a unix socket. */
-export const endpoint = Type.Tuple([Type.String({ maxLength: limits.MAX_HOST, pattern: printable }), port])
+export const endpoint = Type.Tuple([Type.String({ maxLength: limits.MAX_HOST, pattern: printablePattern }), port])
 
 /** An error inside another message. */
 export const wireError = Type.Object({

@@ -8,7 +8,10 @@ const fits =
     // Cut by characters, so that no pair of surrogates is parted.
     [...text].reduce((kept, character) => (kept.length + character.length > max ? kept : kept + character), '')
 
-const text = (max: number) => fc.string({ unit: 'grapheme', maxLength: max }).map(fits(max))
+/** Not in names: separators of lines, and what changes the direction of a text. */
+const unprintable = /[\u2028\u2029\p{Bidi_Control}]/gu
+const text = (max: number) =>
+  fc.string({ unit: 'grapheme', maxLength: max }).map((found) => fits(max)(found).replaceAll(unprintable, ''))
 const name = (max: number) => text(max).map((found) => (found === '' ? 'x' : found))
 const token = name(limits.MAX_TOKEN)
 // Short enough that a whole Hello stays below 4 KiB.

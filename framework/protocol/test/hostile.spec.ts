@@ -171,7 +171,7 @@ describe('a hostile peer', () => {
   })
 
   it('cannot put control characters into names, where they would reach a terminal', () => {
-    for (const id of ['\u001b[2J', 'a\nb', '\u0000', '\u007f', '\u009b31m']) {
+    for (const id of ['\u001b[2J', 'a\nb', '\u0000', '\u007f', '\u009b31m', 'a\u202eb', '\u2066', 'a\u2028b']) {
       const { message } = sample('OpenStream')
       const { type: _type, ...fields } = { ...message, id } as Record<string, unknown>
       expect(errorOf(frameOf(0x20, encoder.encode(fields))), JSON.stringify(id)).to.match(

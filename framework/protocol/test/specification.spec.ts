@@ -1,3 +1,4 @@
+import { printablePattern } from '@rystra/model'
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { errorTable } from '@rystra/model'
@@ -18,9 +19,8 @@ const tableBehind = (heading: string): string[][] => {
   return behind.slice(0, end).map((row) => cells(row).map((cell) => cell.trim()))
 }
 
-const printable = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
 const uint = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER }
-const named = (maxLength: number) => ({ type: 'string', minLength: 1, maxLength, pattern: printable })
+const named = (maxLength: number) => ({ type: 'string', minLength: 1, maxLength, pattern: printablePattern })
 const port = { type: 'integer', minimum: 0, maximum: 65535 }
 
 /** What section 3.4 says, as JSON Schema. */
@@ -41,7 +41,7 @@ const types: Record<string, (size: number) => object> = {
   'int 1–': (maximum) => ({ type: 'integer', minimum: 1, maximum }),
   endpoint: () => ({
     type: 'array',
-    items: [{ type: 'string', maxLength: limits.MAX_HOST, pattern: printable }, port],
+    items: [{ type: 'string', maxLength: limits.MAX_HOST, pattern: printablePattern }, port],
     additionalItems: false,
     minItems: 2,
     maxItems: 2

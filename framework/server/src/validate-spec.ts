@@ -1,16 +1,18 @@
-import { RystraError, type ProxySpec } from '@rystra/model'
+import { printablePattern, type ProxySpec, RystraError } from '@rystra/model'
 import { type ProxyKind, type TSchema, Type } from '@rystra/plugin'
 import { Value } from '@sinclair/typebox/value'
 
+const name = Type.String({ minLength: 1, maxLength: 128, pattern: printablePattern })
+
 /** Fields that every kind has on the wire. */
 const common = {
-  name: Type.String({ minLength: 1, maxLength: 128 }),
+  name,
   kind: Type.String(),
   expiresIn: Type.Optional(Type.Number({ minimum: 1 })),
   group: Type.Optional(
     Type.Object(
       {
-        name: Type.String({ minLength: 1, maxLength: 128 }),
+        name,
         policy: Type.Optional(
           Type.Union([
             Type.Literal('round-robin'),
