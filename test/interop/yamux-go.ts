@@ -139,7 +139,7 @@ const inRole = async (program: string, role: Side, size: number): Promise<number
   })
   await table.case(
     'ping by Go, ping by us',
-    async () => `${await peer.ask('ping')} µs, ${peer.mux.pulse.roundTrip.toFixed(2)} ms`
+    async () => `${await peer.ask('ping')} µs, ${peer.mux.keepAlive.roundTrip.toFixed(2)} ms`
   )
   await table.case('GoAway by Go: open streams go on, new ones are refused', async () => {
     const before = await peer.open('E')

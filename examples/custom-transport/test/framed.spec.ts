@@ -89,7 +89,7 @@ describe('bytes in records', () => {
     expect(String((await failed)[0])).to.match(/bytes after the end/)
   })
 
-  it('need no memory for a length that a stranger claims', async () => {
+  it('need no memory for a length that an unauthenticated peer claims', async () => {
     const [stream, bare] = await joined()
     const done = outcome(stream)
     bare.end(Buffer.from('ffffffff6162', 'hex'))

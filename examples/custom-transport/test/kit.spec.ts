@@ -10,7 +10,7 @@ transportKit(
     transport: transportUnix({ directory }),
     network: 'other',
     // Somebody who connects to the socket and speaks something else.
-    stranger: ({ port }) => net.connect(`${directory}/${port}.sock`)
+    connectRaw: ({ port }) => net.connect(`${directory}/${port}.sock`)
   },
   { title: 'transport-unix as a transport' }
 )

@@ -11,7 +11,7 @@ authenticatorKit(
   {
     server: authJwt({ issuers }),
     client: authJwt({ token: forgedHmac(header, claims, secret) }),
-    stranger: authJwt({ token: forgedHmac(header, claims, 'a secret that nobody told the server') }),
+    unauthorized: authJwt({ token: forgedHmac(header, claims, 'a secret that nobody told the server') }),
     empty: authJwt(),
     identity: 'home',
     peer: overTls()

@@ -7,18 +7,18 @@ const ca = authority()
 // The kit's clock is not that of these certificates: they are good for as long as any.
 const wide = { notBefore: 0, notAfter: now * 2 }
 const known = certificate(ca, { ...wide, subject: [['CN', 'home']] })
-const unknown = certificate(ca, { ...wide, subject: [['CN', 'stranger']] })
+const unknown = certificate(ca, { ...wide, subject: [['CN', 'unauthorized']] })
 const rules = [{ subject: { CN: 'home' }, id: '{subject.CN}' }]
 
 authenticatorKit(
   {
     server: authMtls({ rules }),
     client: authMtls(),
-    stranger: authMtls(),
+    unauthorized: authMtls(),
     empty: authMtls(),
     identity: 'home',
     peer: peerWith(known.der),
-    strangerPeer: peerWith(unknown.der)
+    unauthorizedPeer: peerWith(unknown.der)
   },
   { title: 'auth-mtls as an authenticator' }
 )

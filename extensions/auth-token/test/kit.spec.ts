@@ -12,7 +12,7 @@ authenticatorKit(
       ]
     }),
     client: authToken({ token }),
-    stranger: authToken({ token: 'what nobody told the server' }),
+    unauthorized: authToken({ token: 'what nobody told the server' }),
     empty: authToken(),
     identity: 'home'
   },

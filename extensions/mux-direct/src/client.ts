@@ -4,20 +4,20 @@ import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { DirectLink } from './streams.js'
 
-/** Dials at once at the most: a server that asks for thousands does not get this machine's last descriptor. */
-const DIAL_LIMIT = 256
+/** Maximum of concurrent dials: a server that requests thousands must not use up the descriptors. */
+const MAX_DIALS = 256
 
-/** Links without a stream at the most: what a server may be configured to keep ready. One that asks for more waits. */
-const IDLE_LIMIT = 4096
+/** Maximum of idle links, the largest pool that a server can be configured for. */
+const MAX_IDLE = 4096
 
-/** Links at all, as many as streams of one session by default; and the most that a server can be owed. */
-const LINK_LIMIT = 16_384
+/** Maximum of links, the default number of streams of a session; also the limit of outstanding requests. */
+const MAX_LINKS = 16_384
 
-/** Client side: dials what the server asks for, and waits on each link for the first byte. */
+/** Client side: dials links on request of the server, and waits for the first byte on each. */
 export class DirectClient extends DirectLink {
   readonly #host: MuxHost
   readonly #idle = new Set<Duplex>()
-  readonly #giveUp = new AbortController()
+  readonly #stopDialing = new AbortController()
   readonly #opening = new Set<AbortController>()
   #dialing = 0
   #wanted = 0
@@ -25,22 +25,22 @@ export class DirectClient extends DirectLink {
 
   constructor(link: ByteLink, host: MuxHost) {
     super(link)
-    // Each dial listens; there may be many at once, and that is no leak.
-    setMaxListeners(0, this.#giveUp.signal)
+    // Each dial adds a listener; many at once are no leak.
+    setMaxListeners(0, this.#stopDialing.signal)
     this.#host = host
     host.links.onRequest = (count) => {
-      this.#wanted = Math.min(this.#wanted + count, LINK_LIMIT)
+      this.#wanted = Math.min(this.#wanted + count, MAX_LINKS)
       this.#dialMore()
     }
   }
 
   async open(signal?: AbortSignal): Promise<Duplex> {
     if (this.closed || this.#away) throw this.refusal()
-    if (signal?.aborted) throw new RystraError('stream.reset', { detail: 'given up' })
-    // One of its own, so that nothing is left hanging on a signal that lives as long as the session.
+    if (signal?.aborted) throw new RystraError('stream.reset', { detail: 'aborted' })
+    // An own controller: the given signal may live as long as the session.
     const dialing = new AbortController()
-    const giveUp = (): void => dialing.abort()
-    signal?.addEventListener('abort', giveUp, { once: true })
+    const abort = (): void => dialing.abort()
+    signal?.addEventListener('abort', abort, { once: true })
     this.#opening.add(dialing)
     try {
       const { duplex } = await this.#host.links.dial(dialing.signal, true)
@@ -49,25 +49,25 @@ export class DirectClient extends DirectLink {
       cutOff(duplex)
       throw this.refusal()
     } finally {
-      signal?.removeEventListener('abort', giveUp)
+      signal?.removeEventListener('abort', abort)
       this.#opening.delete(dialing)
     }
   }
 
   get #admits(): boolean {
     const waiting = this.#idle.size + this.#dialing
-    return this.#dialing < DIAL_LIMIT && waiting < IDLE_LIMIT && waiting + this.streams < LINK_LIMIT
+    return this.#dialing < MAX_DIALS && waiting < MAX_IDLE && waiting + this.streams < MAX_LINKS
   }
 
   #dialMore(): void {
     while (this.#wanted > 0 && this.#admits && !this.closed && !this.#away) {
       this.#wanted -= 1
       this.#dialing += 1
-      this.#host.links.dial(this.#giveUp.signal).then(
+      this.#host.links.dial(this.#stopDialing.signal).then(
         (link) => this.#dialed(link.duplex),
         (error: unknown) => {
           this.#dialing -= 1
-          this.#host.log.debug({ err: error }, 'a data link could not be dialed')
+          this.#host.log.debug({ err: error }, 'dialing a data link failed')
           this.#dialMore()
         }
       )
@@ -105,7 +105,7 @@ export class DirectClient extends DirectLink {
 
   protected dropIdle(): void {
     this.#wanted = 0
-    this.#giveUp.abort()
+    this.#stopDialing.abort()
     for (const opening of this.#opening) opening.abort()
     for (const link of this.#idle) cutOff(link)
     this.#idle.clear()

@@ -4,8 +4,8 @@ import { DirectOptions } from './options.js'
 import { DirectServer } from './server.js'
 
 /**
- * No multiplexing: every stream is a transport connection of its own, to the same port. The client dials them on request
- * and a few are always ready. The way to the highest throughput.
+ * No multiplexing: every stream is a transport connection of its own to the same port. The client dials them on
+ * request, and a pool of idle ones is kept. Gives the highest throughput.
  */
 export default defineExtension({
   name: 'mux-direct',

@@ -6,23 +6,23 @@ export const DirectOptions = Type.Object({
     minimum: 0,
     maximum: 1024,
     description:
-      'Links that wait for a visitor when it is quiet. Eight hide the dial from a browser that opens six at once.'
+      'Idle links kept in the pool at least. Default: 8, more than the connections that a browser opens at once.'
   }),
   maxReady: Type.Integer({
     default: 128,
     minimum: 1,
     maximum: 4096,
-    description: 'Links that may wait after a burst. The pool doubles when it runs dry and halves when it is not used.'
+    description: 'Maximum of idle links: the pool doubles when it is empty and halves when it is unused. Default: 128.'
   }),
   openTimeout: Type.Integer({
     default: 10_000,
     minimum: 100,
-    description: 'Milliseconds a stream may wait for a link to be dialed.'
+    description: 'Milliseconds until a link must be dialed for a stream. Default: 10000.'
   }),
   shrinkAfter: Type.Integer({
     default: 30_000,
     minimum: 1000,
-    description: 'Milliseconds after which a pool that was not needed is halved.'
+    description: 'Milliseconds after which an unused pool is halved. Default: 30000.'
   })
 })
 export type DirectOptions = Static<typeof DirectOptions>

@@ -5,30 +5,30 @@ import type { Duplex } from 'node:stream'
 import type { DirectOptions } from './options.js'
 import { DirectLink } from './streams.js'
 
-/** Requests the client has not answered by then are counted as lost, and made again. */
-const REQUEST_TIMEOUT = 5000
+/** Time after which unanswered requests count as lost and are repeated. */
+const REQUEST_TIMEOUT_MS = 5000
 
-/** Requested in one message at the most: the limit of the protocol. */
-const REQUEST_LIMIT = 64
+/** Maximum of links in one request, the limit of the protocol. */
+const MAX_REQUEST = 64
 
-const late = (): RystraError =>
-  new RystraError('stream.timeout', { side: 'client', detail: 'it dialed no link for the stream' })
+const timedOut = (): RystraError =>
+  new RystraError('stream.timeout', { side: 'client', detail: 'client dialed no link for the stream' })
 
-/** Server side: takes a waiting link for each stream, and asks the client for more before they run out. */
+/** Server side: takes an idle link for each stream, and requests more before they run out. */
 export class DirectServer extends DirectLink {
   readonly #host: MuxHost
   readonly #options: DirectOptions
-  /** Links that wait, the oldest first, each with what stops watching it. */
+  /** Idle links, the oldest first, each with a function that stops watching it. */
   readonly #ready = new Map<Duplex, () => void>()
   readonly #waiting: Waiters<Duplex>
   readonly #shrink: NodeJS.Timeout
   #target: number
-  /** The fewest that were ready since the pool was last looked at: what was not needed. */
+  /** The lowest number of idle links since the last check: these were not needed. */
   #spare = 0
-  /** As many as may wait: more were never asked for. */
-  readonly #most: number
-  #asked = 0
-  #askTimer: NodeJS.Timeout | undefined
+  /** Maximum of idle links. */
+  readonly #max: number
+  #requested = 0
+  #requestTimer: NodeJS.Timeout | undefined
   #filling = false
   #away = false
 
@@ -36,11 +36,11 @@ export class DirectServer extends DirectLink {
     super(link)
     this.#host = host
     this.#options = options
-    this.#waiting = new Waiters({ timeout: options.openTimeout, late })
+    this.#waiting = new Waiters({ timeout: options.openTimeout, late: timedOut })
     this.#target = options.ready
-    this.#most = Math.max(options.ready, options.maxReady)
+    this.#max = Math.max(options.ready, options.maxReady)
     this.#shrink = setInterval(() => this.#halve(), options.shrinkAfter).unref()
-    host.links.onLink = (dialed, opens) => this.#arrived(dialed, opens)
+    host.links.onLink = (dialed, opens) => this.#onLink(dialed, opens)
     this.#fill()
   }
 
@@ -54,13 +54,13 @@ export class DirectServer extends DirectLink {
       return Promise.resolve(this.adopt(link))
     }
     this.#spare = 0
-    this.#target = Math.min(this.#most, Math.max(1, this.#target * 2))
+    this.#target = Math.min(this.#max, Math.max(1, this.#target * 2))
     const opened = this.#waiting.wait((taken) => this.adopt(taken), signal)
     this.#fill()
     return opened
   }
 
-  /** The link that has waited longest, no longer watched. */
+  /** The link that was idle for longest, no longer watched. */
   #takeReady(): Duplex | undefined {
     for (const [link, forget] of this.#ready) {
       forget()
@@ -69,7 +69,7 @@ export class DirectServer extends DirectLink {
     return undefined
   }
 
-  #arrived({ duplex }: ByteLink, opens: boolean): void {
+  #onLink({ duplex }: ByteLink, opens: boolean): void {
     duplex.on('error', () => {})
     if (this.closed || this.#away || duplex.destroyed) {
       duplex.destroy()
@@ -80,47 +80,47 @@ export class DirectServer extends DirectLink {
       else this.onStream(this.adopt(duplex))
       return
     }
-    this.#asked = Math.max(0, this.#asked - 1)
+    this.#requested = Math.max(0, this.#requested - 1)
     if (this.#waiting.serve(duplex)) return
-    // More than it was ever asked for: a client that floods.
-    if (this.#ready.size >= this.#most + REQUEST_LIMIT) duplex.destroy()
-    else this.#wait(duplex)
+    // More than were ever requested: the client floods.
+    if (this.#ready.size >= this.#max + MAX_REQUEST) duplex.destroy()
+    else this.#keepIdle(duplex)
   }
 
-  /** Puts a link aside, and watches it: one that ends while it waits would fail a visitor. */
-  #wait(link: Duplex): void {
+  /** Adds a link to the pool and watches it: a link that ends while idle would fail a visitor. */
+  #keepIdle(link: Duplex): void {
     const forget = (): void => {
       this.#ready.delete(link)
-      link.removeListener('close', gone)
-      link.removeListener('end', gone)
+      link.removeListener('close', ended)
+      link.removeListener('end', ended)
     }
-    const gone = (): void => {
+    const ended = (): void => {
       forget()
       link.destroy()
       this.#fill()
     }
-    link.once('close', gone)
-    link.once('end', gone)
+    link.once('close', ended)
+    link.once('end', ended)
     this.#ready.set(link, forget)
   }
 
-  /** Asks for what is missing; once for all streams of one turn of the event loop. */
+  /** Requests missing links, once for all streams of a turn of the event loop. */
   #fill(): void {
     if (this.#filling || this.closed || this.#away) return
     this.#filling = true
     setImmediate(() => {
       this.#filling = false
       if (this.closed || this.#away) return
-      const missing = this.#waiting.size + this.#target - this.#ready.size - this.#asked
-      // A link or two are not worth a message while others are ready.
+      const missing = this.#waiting.size + this.#target - this.#ready.size - this.#requested
+      // A few links are not worth a message while others are idle.
       if (missing <= 0 || (this.#waiting.size === 0 && missing < this.#target / 4)) return
-      for (let left = missing; left > 0; left -= REQUEST_LIMIT) this.#host.links.request(Math.min(left, REQUEST_LIMIT))
-      this.#asked += missing
-      clearTimeout(this.#askTimer)
-      this.#askTimer = setTimeout(() => {
-        this.#asked = 0
+      for (let left = missing; left > 0; left -= MAX_REQUEST) this.#host.links.request(Math.min(left, MAX_REQUEST))
+      this.#requested += missing
+      clearTimeout(this.#requestTimer)
+      this.#requestTimer = setTimeout(() => {
+        this.#requested = 0
         this.#fill()
-      }, REQUEST_TIMEOUT).unref()
+      }, REQUEST_TIMEOUT_MS).unref()
     })
   }
 
@@ -129,7 +129,7 @@ export class DirectServer extends DirectLink {
     if (unused > this.#target / 2 && this.#target > this.#options.ready) {
       this.#target = Math.max(this.#options.ready, Math.floor(this.#target / 2))
     }
-    // Also those that came unasked.
+    // Includes links that were not requested.
     while (unused > 0 && this.#ready.size > this.#target) this.#takeReady()?.destroy()
     this.#spare = this.#ready.size
   }
@@ -141,7 +141,7 @@ export class DirectServer extends DirectLink {
 
   protected dropIdle(): void {
     clearInterval(this.#shrink)
-    clearTimeout(this.#askTimer)
+    clearTimeout(this.#requestTimer)
     this.#waiting.refuse(this.refusal())
     for (const [link, forget] of this.#ready) {
       forget()

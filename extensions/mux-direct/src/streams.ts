@@ -2,10 +2,10 @@ import { cutOff } from '@rystra/bytes'
 import { type ByteLink, type PeerInfo, RystraError, type StreamLink } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 
-/** Milliseconds the other side has to end its half of the control stream, before the link is cut. */
-const LINGER = 250
+/** Time for the peer to end its half of the control stream before the link is reset. */
+const LINGER_MS = 250
 
-/** What both sides have in common: the first link carries control messages, every other one is a stream. */
+/** Common part of both sides: the first link carries control messages, every other one is a stream. */
 export abstract class DirectLink implements StreamLink {
   readonly kind = 'streams'
   readonly peer: PeerInfo
@@ -24,9 +24,9 @@ export abstract class DirectLink implements StreamLink {
       this.#error ??= error
     })
     link.duplex.once('close', () => this.#over())
-    // The other side closes in good order.
+    // An orderly close of the peer.
     link.duplex.once('end', () => this.close())
-    // One that was gone before has no event left to give.
+    // A link that is closed already emits no event.
     if (link.duplex.closed) setImmediate(() => this.#over())
   }
 
@@ -36,7 +36,7 @@ export abstract class DirectLink implements StreamLink {
 
   abstract open(signal?: AbortSignal): Promise<Duplex>
   abstract goAway(): void
-  /** Gives up the links that carry no stream yet. */
+  /** Closes links without a stream. */
   protected abstract dropIdle(): void
 
   /** Counts a link as a stream until it is closed. */
@@ -52,8 +52,8 @@ export abstract class DirectLink implements StreamLink {
     const { control } = this
     if (control.destroyed) return
     const cut = (): void => void control.destroy()
-    // To close over bytes that nobody read would reset the link, and what was queued could be lost.
-    const timer = setTimeout(cut, LINGER).unref()
+    // Closing with unread data would reset the link and lose queued data.
+    const timer = setTimeout(cut, LINGER_MS).unref()
     control.once('close', () => clearTimeout(timer))
     control.end(() => {
       if (control.readableEnded) cut()

@@ -49,8 +49,8 @@ const muxerWith = (options: Partial<DirectOptions>): Muxer => {
 
 interface World {
   readonly link: StreamLink
-  /** What it asked for, one number per message. */
-  readonly asked: number[]
+  /** What it requested for, one number per message. */
+  readonly requested: number[]
   readonly control: { near: net.Socket; far: net.Socket }
   /** Dials a link as a client does; its far end. */
   deliver(count?: number, opens?: boolean): Promise<net.Socket[]>
@@ -58,13 +58,13 @@ interface World {
 
 /** The server's half alone, with a client made by hand. */
 const serverHalf = async (options: Partial<DirectOptions> = {}): Promise<World> => {
-  const asked: number[] = []
+  const requested: number[] = []
   const host: MuxHost = {
     log: silentLog,
     links: {
       dial: () => Promise.reject(new Error('no')),
       onLink: undefined,
-      request: (count) => asked.push(count),
+      request: (count) => requested.push(count),
       onRequest: undefined
     }
   }
@@ -75,7 +75,7 @@ const serverHalf = async (options: Partial<DirectOptions> = {}): Promise<World> 
   muxed.add(link)
   return {
     link,
-    asked,
+    requested,
     control: { near, far },
     deliver: async (count = 1, opens = false) => {
       const ends: net.Socket[] = []
@@ -112,33 +112,33 @@ describe('the pool of a server without multiplexing', () => {
   })
 
   it('asks for the links that are to be ready, in one message, and takes them without asking again', async () => {
-    const { link, asked, deliver } = await serverHalf({ ready: 8 })
-    await until(() => asked.length > 0, 'it asked')
-    expect(asked).to.deep.equal([8])
+    const { link, requested, deliver } = await serverHalf({ ready: 8 })
+    await until(() => requested.length > 0, 'it requested')
+    expect(requested).to.deep.equal([8])
     await deliver(8)
     expect(link.streams).to.equal(0)
     const stream = await link.open()
     expect(stream).to.be.instanceOf(net.Socket)
     expect(link.streams).to.equal(1)
     await turns(3)
-    expect(asked, 'one link is not worth a message').to.deep.equal([8])
+    expect(requested, 'one link is not worth a message').to.deep.equal([8])
     await link.open()
     await turns(3)
-    expect(asked).to.deep.equal([8, 2])
+    expect(requested).to.deep.equal([8, 2])
   })
 
   it('asks for no more than the protocol allows in a message', async () => {
-    const { asked } = await serverHalf({ ready: 200 })
-    await until(() => asked.length > 0, 'it asked')
-    expect(asked).to.deep.equal([64, 64, 64, 8])
+    const { requested } = await serverHalf({ ready: 200 })
+    await until(() => requested.length > 0, 'it requested')
+    expect(requested).to.deep.equal([64, 64, 64, 8])
   })
 
   it('hands links to those who wait, the first to the first, and grows when it runs dry', async () => {
-    const { link, asked, deliver } = await serverHalf({ ready: 2, maxReady: 16 })
+    const { link, requested, deliver } = await serverHalf({ ready: 2, maxReady: 16 })
     const opening = Array.from({ length: 3 }, () => link.open())
-    await until(() => asked.length > 0, 'it asked')
+    await until(() => requested.length > 0, 'it requested')
     // Doubled three times: 16 to be ready, and 3 that wait.
-    expect(sum(asked)).to.equal(19)
+    expect(sum(requested)).to.equal(19)
     const ends = await deliver(3)
     const streams = await Promise.all(opening)
     streams.forEach((stream, index) => {
@@ -146,7 +146,7 @@ describe('the pool of a server without multiplexing', () => {
     })
     for (let count = 0; count < 10; count += 1) void link.open().catch(() => {})
     await turns(3)
-    expect(sum(asked), 'never more than allowed, beside those who wait').to.be.at.most(3 + 10 + 16)
+    expect(sum(requested), 'never more than allowed, next to those who wait').to.be.at.most(3 + 10 + 16)
   })
 
   it('gives up a stream that gets no link in time, one that is aborted, and those that wait when it closes', async () => {
@@ -282,18 +282,18 @@ describe('the pool of a server without multiplexing', () => {
   })
 
   it('opens no more once it goes away, and leaves open streams alone', async () => {
-    const { link, deliver, asked } = await serverHalf({ ready: 2 })
+    const { link, deliver, requested } = await serverHalf({ ready: 2 })
     const ends = await deliver(2)
     const stream = (await link.open()) as net.Socket
     link.goAway()
     expect((await failure(link.open())).code).to.equal('mux.closed')
-    const before = asked.length
+    const before = requested.length
     ends[0]?.write('goes on')
     const [came] = (await once(stream, 'data')) as [Buffer]
     expect(String(came)).to.equal('goes on')
     await deliver(1)
     await turns(3)
-    expect(asked.length).to.equal(before)
+    expect(requested.length).to.equal(before)
   })
 })
 

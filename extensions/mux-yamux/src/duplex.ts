@@ -1,16 +1,18 @@
 import { type FacedStream, RawFace } from '@rystra/bytes'
 import type { PacedReader, Receiving } from './receiving.js'
 
-/** The stream under the `Duplex`. */
+/** The stream below the `Duplex`. */
 export interface Underlying extends FacedStream {
   readonly id: number
   readonly receiving: Receiving
 }
 
-/** The `Duplex` of a stream. Credit is given for what has left Node's queue, not for what has entered it. */
+/**
+ * The `Duplex` of a stream. Credit is granted for data that has left Node's queue, not for data that has entered it.
+ */
 export class YamuxDuplex extends RawFace<Underlying> implements PacedReader {
   readonly paced = true
-  /** Bytes pushed into Node's queue, and how many of them were reported as read. */
+  /** Bytes pushed into Node's queue, and those reported as consumed. */
   #pushed = 0
   #settled = 0
 

@@ -1,22 +1,22 @@
 /** The wire format: https://github.com/hashicorp/yamux/blob/master/spec.md */
 
-/** Bytes of a header: version u8, type u8, flags u16, stream u32, length u32, all big-endian. */
+/** Size of a header: version u8, type u8, flags u16, stream u32, length u32, all big-endian. */
 export const HEADER = 12
 
-/** What a new stream may receive before any window update; fixed by the specification, in bytes. */
+/** Initial window of a stream in bytes, fixed by the specification. */
 export const INITIAL_WINDOW = 256 * 1024
 
-/** The greatest value of a field of 32 bits: window, stream id, ping. */
+/** Largest value of a 32-bit field: window, stream id, ping. */
 export const MAX_U32 = 0xffff_ffff
 
 export const Type = { data: 0, windowUpdate: 1, ping: 2, goAway: 3 } as const
 
 export const Flag = { syn: 1, ack: 2, fin: 4, rst: 8 } as const
 
-/** What the length of a GoAway says. */
+/** Reason codes of GoAway, in its length field. */
 export const Reason = { normal: 0, protocol: 1, internal: 2 } as const
 
-/** Puts a header at `buffer[at]`. */
+/** Writes a header at `buffer[at]`. */
 export const putHeader = (
   buffer: Uint8Array,
   at: number,
@@ -39,7 +39,7 @@ export const putHeader = (
   buffer[at + 11] = length
 }
 
-/** Reads a big-endian u32. The bytes are there: whoever calls has looked. */
+/** Reads a big-endian u32. The caller has checked the length. */
 const u32 = (bytes: Uint8Array, at: number): number =>
   (((bytes[at] as number) << 24) |
     ((bytes[at + 1] as number) << 16) |
@@ -47,18 +47,21 @@ const u32 = (bytes: Uint8Array, at: number): number =>
     (bytes[at + 3] as number)) >>>
   0
 
-/** Told by the parser, synchronously and in the order of the wire. */
+/** Called by the parser, synchronously and in wire order. */
 export interface FrameHandler {
   onHeader(type: number, flags: number, id: number, length: number): void
-  /** A part of the payload of the data frame begun last, never empty. `buffer` is the one given to {@link FrameParser.push}. */
+  /**
+   * A part of the payload of the current data frame, never empty. `buffer` is the one given to {@link
+   * FrameParser.push}.
+   */
   onPayload(buffer: Buffer, start: number, end: number): void
-  /** The payload of a data frame is complete; also told of a frame without any. */
+  /** The end of a data frame, also of an empty one. */
   onDataEnd(): void
-  /** These bytes are no yamux. Nothing more is told. */
-  onGarbage(detail: string): void
+  /** The bytes are not yamux. Parsing stops. */
+  onMalformed(detail: string): void
 }
 
-/** Takes bytes in any pieces. Holds at most one header, and no payload at all. */
+/** Parses bytes in pieces of any size. Buffers at most one header and no payload. */
 export class FrameParser {
   readonly #handler: FrameHandler
   readonly #header = new Uint8Array(HEADER)
@@ -70,12 +73,12 @@ export class FrameParser {
     this.#handler = handler
   }
 
-  /** Whether the bytes so far end where a frame ends. */
+  /** Whether the last frame is complete. */
   get clean(): boolean {
     return this.#have === 0 && this.#left === 0
   }
 
-  /** Ignores everything from here on, the rest of the present bytes included. */
+  /** Ignores further bytes, including the rest of the current ones. */
   stop(): void {
     this.#stopped = true
   }
@@ -90,23 +93,23 @@ export class FrameParser {
         at = stop
         if (this.#left === 0 && !this.#stopped) this.#handler.onDataEnd()
       } else if (this.#have === 0 && end - at >= HEADER) {
-        this.#take(buffer, at)
+        this.#parseHeader(buffer, at)
         at += HEADER
       } else {
         while (at < end && this.#have < HEADER) this.#header[this.#have++] = buffer[at++] as number
         if (this.#have < HEADER) return
         this.#have = 0
-        this.#take(this.#header, 0)
+        this.#parseHeader(this.#header, 0)
       }
     }
   }
 
-  #take(bytes: Uint8Array, at: number): void {
+  #parseHeader(bytes: Uint8Array, at: number): void {
     const version = bytes[at] as number
     const type = bytes[at + 1] as number
     if (version !== 0 || type > Type.goAway) {
       this.#stopped = true
-      this.#handler.onGarbage(version === 0 ? `frame type ${type}` : `version ${version}`)
+      this.#handler.onMalformed(version === 0 ? `frame type ${type}` : `version ${version}`)
       return
     }
     const flags = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)

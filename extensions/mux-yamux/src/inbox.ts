@@ -1,34 +1,34 @@
 import { HEADROOM } from '@rystra/bytes'
 import type { Memory, Pin, Source } from './memory.js'
 
-/** From this many bytes on, a slab is kept rather than copied: at most four times the memory of a copy, for no work. */
-const KEEP_FROM = 64 * 1024
+/** Size from which a slab is pinned instead of copied: at most four times the memory of a copy, without work. */
+const PIN_FROM_BYTES = 64 * 1024
 
-/** Copies are gathered in blocks of these sizes, so that frames of one byte cost no more than their bytes. */
-const SMALLEST = 1024
-const LARGEST = 64 * 1024
+/** Block sizes for copies, so that frames of one byte cost no more than their bytes. */
+const MIN_BLOCK_BYTES = 1024
+const MAX_BLOCK_BYTES = 64 * 1024
 
-/** What a block costs besides its bytes, roughly. */
-const OVERHEAD = 256
+/** Approximate memory overhead of a block. */
+const OVERHEAD_BYTES = 256
 
-/** Taken pieces are removed from the front of the list so many at a time. */
-const TRIM = 32
+/** Consumed pieces after which the list is trimmed. */
+const TRIM_AFTER = 32
 
-/** Bytes that wait for the reader of a stream. */
+/** Unread bytes of a stream. */
 export interface Piece {
   readonly buffer: Buffer
   start: number
   end: number
-  /** Whose memory it is: that of the link's read, or else our own. */
+  /** The pinned memory of the link's read, or own memory. */
   readonly pin: Pin | undefined
 }
 
-/** What a stream has received and its reader has not taken yet, in order. Made when it is needed. */
+/** Received data of a stream that its reader has not consumed, in order. Created on demand. */
 export class Inbox {
   readonly #memory: Memory
   readonly #pieces: Piece[] = []
   #first = 0
-  #block = SMALLEST
+  #block = MIN_BLOCK_BYTES
 
   constructor(memory: Memory) {
     this.#memory = memory
@@ -38,9 +38,9 @@ export class Inbox {
     return this.#first === this.#pieces.length
   }
 
-  /** Keeps `source.buffer[start, end)`. */
+  /** Stores `source.buffer[start, end)`. */
   add(source: Source, start: number, end: number): void {
-    if (end - start >= KEEP_FROM && source.lends(end - start)) {
+    if (end - start >= PIN_FROM_BYTES && source.lends(end - start)) {
       this.#pieces.push({ buffer: source.buffer, start, end, pin: source.pin(end) })
       return
     }
@@ -52,23 +52,23 @@ export class Inbox {
     }
     if (at === end) return
     const size = Math.max(end - at, this.#block)
-    this.#block = Math.min(LARGEST, this.#block * 2)
+    this.#block = Math.min(MAX_BLOCK_BYTES, this.#block * 2)
     const buffer = Buffer.allocUnsafeSlow(HEADROOM + size)
-    this.#memory.used += buffer.length + OVERHEAD
+    this.#memory.used += buffer.length + OVERHEAD_BYTES
     source.buffer.copy(buffer, HEADROOM, at, end)
     this.#pieces.push({ buffer, start: HEADROOM, end: HEADROOM + end - at, pin: undefined })
   }
 
-  /** Takes the next piece out. Who takes one with a pin releases it. */
+  /** Removes the next piece. The caller releases its pin. */
   shift(): Piece | undefined {
     const piece = this.#pieces[this.#first]
     if (piece === undefined) return undefined
     this.#first += 1
-    if (this.#first === this.#pieces.length || this.#first === TRIM) {
+    if (this.#first === this.#pieces.length || this.#first === TRIM_AFTER) {
       this.#pieces.splice(0, this.#first)
       this.#first = 0
     }
-    if (piece.pin === undefined) this.#memory.used -= piece.buffer.length + OVERHEAD
+    if (piece.pin === undefined) this.#memory.used -= piece.buffer.length + OVERHEAD_BYTES
     return piece
   }
 

@@ -3,8 +3,8 @@ import { YamuxOptions } from './options.js'
 import { YamuxSession } from './session.js'
 
 /**
- * Streams of one link by yamux, wire-compatible with hashicorp/yamux. One connection for everything: a new stream costs
- * twelve bytes and no round trip.
+ * Multiplexes one link by yamux, wire-compatible with hashicorp/yamux. A new stream costs twelve bytes and no round
+ * trip.
  */
 export default defineExtension({
   name: 'mux-yamux',

@@ -1,24 +1,24 @@
 import { forgetSlab, HEADROOM, KEEP, releaseSlab, type Verdict } from '@rystra/bytes'
 
 /**
- * Slabs that may be held back by slow readers at a time, in the whole process: a third of the pool, so that stalled
- * streams never take the fast memory away from flowing ones. Beyond it bytes are copied.
+ * Slabs that slow readers may pin in the whole process: part of the pool, so that stalled streams never exhaust the
+ * fast memory. Beyond it bytes are copied.
  */
 const PIN_LIMIT = 80
 
-/** Payload smaller than this is given to readers as shared, so that a few bytes never hold a slab of 256 KiB back. */
-const LEND = 16 * 1024
+/** Smaller payload is passed as shared, so that a few bytes never pin a slab of 256 KiB. */
+const MIN_LENT_BYTES = 16 * 1024
 
 let pins = 0
 
 const nothing = Buffer.alloc(0)
 
-/** How much of what was received nobody has read yet, and how far windows may grow because of it. One per session. */
+/** Accounts for unread data and window growth of a session. */
 export class Memory {
   readonly #limit: number
-  /** Bytes that inboxes and pinned slabs take. */
+  /** Bytes in inboxes and pinned slabs. */
   used = 0
-  /** Bytes by which windows are larger now than they were at first. */
+  /** Bytes by which windows exceed their initial size. */
   grown = 0
 
   constructor(limit: number) {
@@ -30,8 +30,8 @@ export class Memory {
   }
 
   /**
-   * Asks for `bytes` more window. The first streams get all they want, the later ones less: nobody gets more at a time
-   * than a quarter of what is left.
+   * Requests `bytes` more window. A request may take a quarter of what is left: early streams grow freely, later ones
+   * less.
    */
   grow(bytes: number): boolean {
     if (bytes * 4 > this.#limit / 2 - this.grown) return false
@@ -39,18 +39,18 @@ export class Memory {
     return true
   }
 
-  /** Gives window back. */
+  /** Returns window. */
   shrink(bytes: number): void {
     this.grown -= bytes
   }
 }
 
-/** A slab that outlives the read that filled it, because readers still need parts of it. */
+/** A slab that outlives its read, because readers still use parts of it. */
 export class Pin {
   readonly #memory: Memory
   readonly #slab: Buffer
   #holders = 0
-  #ours = false
+  #owned = false
   #abandoned = false
 
   constructor(memory: Memory, slab: Buffer) {
@@ -67,20 +67,20 @@ export class Pin {
 
   release(): void {
     this.#holders -= 1
-    if (this.#holders === 0 && this.#ours) this.#free(true)
+    if (this.#holders === 0 && this.#owned) this.#free(true)
   }
 
-  /** A reader keeps the memory for ever: it must never be read into again. */
+  /** A reader keeps the memory: it must never be reused for reading. */
   abandon(): void {
     this.#abandoned = true
     this.release()
   }
 
-  /** The reading is over. Returns whether the slab is still needed; then it is ours. */
+  /** The read has ended. Returns whether the slab is still in use; this object then owns it. */
   settle(): boolean {
-    this.#ours = this.#holders > 0 || this.#abandoned
+    this.#owned = this.#holders > 0 || this.#abandoned
     if (this.#holders === 0) this.#free(false)
-    return this.#ours
+    return this.#owned
   }
 
   #free(giveBack: boolean): void {
@@ -91,7 +91,7 @@ export class Pin {
   }
 }
 
-/** The memory in which the bytes that are parsed now have come. One per session, used again for each read. */
+/** The memory of the current read. One per session, reused for each read. */
 export class Source {
   buffer: Buffer = nothing
   readonly #memory: Memory
@@ -109,32 +109,32 @@ export class Source {
     this.#lent = !shared
   }
 
-  /** The answer to the link. */
+  /** The verdict for the link. */
   end(): Verdict {
     const pin = this.#pin
     this.#pin = undefined
     this.#pinnedEnd = 0
     this.#lent = false
-    // A session that is idle from now on must not hold a slab.
+    // An idle session must not retain a slab.
     this.buffer = nothing
     this.#view = undefined
     return pin?.settle() === true ? KEEP : true
   }
 
-  /** Whether a reader may be lent a part of so many bytes. */
+  /** Whether a reader may be lent a part of `bytes`. */
   lends(bytes: number): boolean {
-    return this.#lent && bytes >= LEND && (this.#pin !== undefined || pins < PIN_LIMIT)
+    return this.#lent && bytes >= MIN_LENT_BYTES && (this.#pin !== undefined || pins < PIN_LIMIT)
   }
 
-  /** The memory to lend, for bytes from `start` on; undefined if what lies in front of it is still in use. */
+  /** The memory to lend from `start` on; `undefined` if the bytes in front are still in use. */
   view(start: number): Buffer | undefined {
     if (start - HEADROOM < this.#pinnedEnd) return undefined
-    // A view: a reader that keeps it must not be able to release the slab under the others.
+    // A view: a reader that keeps it cannot release the slab under other readers.
     this.#view ??= this.buffer.subarray()
     return this.#view
   }
 
-  /** Keeps the memory until it is released, bytes up to `end`. Only after {@link lends}. */
+  /** Pins the memory up to `end` until it is released. Only after {@link lends}. */
   pin(end: number): Pin {
     this.#pinnedEnd = end
     this.#pin ??= new Pin(this.#memory, this.buffer)

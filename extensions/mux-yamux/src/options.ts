@@ -10,56 +10,55 @@ export const YamuxOptions = Type.Object({
     minimum: 1,
     maximum: 1_000_000,
     description:
-      'Streams of one session, opened by either side. Ten thousand visitors and some; what the other side opens beyond is reset.'
+      'Maximum of streams of a session, opened by either side; further ones of the peer are reset. Default: 16384, enough for ten thousand visitors.'
   }),
   maxWindow: Type.Integer({
     default: 16 * MiB,
     minimum: INITIAL_WINDOW,
     maximum: 256 * MiB,
     description:
-      'Bytes a stream may have on the way at the most; each starts with 256 KiB and grows with its speed. 16 MiB carry 2 Gbit/s over 50 ms.'
+      'Largest window of a stream in bytes; it starts at 256 KiB and grows with the speed. Default: 16777216, 2 Gbit/s over 50 ms.'
   }),
   maxSessionBuffer: Type.Integer({
     default: 256 * MiB,
     minimum: MiB,
     description:
-      'Bytes received and not read yet, all streams of a session together. Windows grow into half of it; the other half is room for 512 visitors who stopped reading. Beyond it the stream that holds the most is reset.'
+      'Unread bytes of all streams of a session; beyond it the stream with the most is reset. Windows grow into half of it. Default: 268435456, room for 512 stalled visitors.'
   }),
   keepAliveInterval: Type.Integer({
     default: 15_000,
     minimum: 0,
     description:
-      'Milliseconds of silence after which the other side is pinged; below the 30 s of the strictest NATs. 0 never pings.'
+      'Milliseconds of silence after which the peer is pinged; 0 for no pings. Default: 15000, below the 20 s of strict middleboxes.'
   }),
   keepAliveTimeout: Type.Integer({
     default: 20_000,
     minimum: 10,
-    description: 'Milliseconds it has to say anything after a ping. A full buffer on a slow line needs some seconds.'
+    description:
+      'Milliseconds after a ping until any data must arrive. Default: 20000: a full buffer on a slow line takes seconds.'
   }),
   openTimeout: Type.Integer({
     default: 75_000,
     minimum: 10,
-    description:
-      'Milliseconds until the other side has to acknowledge a new stream: as in hashicorp/yamux, as long as TCP tries.'
+    description: 'Milliseconds until the peer must acknowledge a new stream. Default: 75000, as in hashicorp/yamux.'
   }),
   closeTimeout: Type.Integer({
     default: 3_600_000,
     minimum: 0,
     description:
-      'Milliseconds a stream that this side has ended may go on without a single byte from the other. Late answers are legal, so it is an hour. 0 waits for ever.'
+      'Milliseconds that a stream ended by this side may be silent until it is reset; 0 for no limit. Default: 3600000, as late answers are legal.'
   }),
   backlog: Type.Integer({
     default: 256,
     minimum: 1,
     maximum: 65_536,
-    description:
-      'Streams opened and not acknowledged yet; further ones wait. hashicorp/yamux resets what exceeds its 256.'
+    description: 'Maximum of unacknowledged streams; further ones wait. Default: 256: hashicorp/yamux resets more.'
   }),
   frameSize: Type.Integer({
     default: 64 * KiB,
     minimum: 4 * KiB,
     maximum: MiB,
-    description: 'Bytes a stream may send at a time while others wait. A smaller one is fairer, a larger one cheaper.'
+    description: 'Bytes a stream sends per turn while others wait. Default: 65536; smaller is fairer, larger cheaper.'
   })
 })
 export type YamuxOptions = Static<typeof YamuxOptions>

@@ -1,27 +1,40 @@
 import { type RawStream, SLAB_SIZE } from '@rystra/bytes'
 import { performance } from 'node:perf_hooks'
 import { HEADER, putHeader, Type } from './frame.js'
-import type { Sending } from './sending.js'
 
-/** What is gathered for one write, in bytes: as much as one read of a quiet socket brings, and some headers. */
-const GATHER = 68 * 1024
+/** The sending side of a stream as {@link Outgoing} serves it. */
+export interface FrameSource {
+  readonly id: number
+  /** Whether there is data that may be sent. */
+  readonly ready: boolean
+  /** The queue of {@link Outgoing}. */
+  next: FrameSource | undefined
+  queued: boolean
+  /** Sends up to `limit` bytes. */
+  serve(limit: number): void
+  /** The link has released lent memory. */
+  written(): void
+}
 
-/** The largest data frame: one slab. A stream that has the link for itself sends what it has in one write. */
-const LARGEST_FRAME = SLAB_SIZE
+/** Bytes gathered for one write: a read of a quiet socket and some headers. */
+const GATHER_BYTES = 68 * 1024
 
-/** Buffers for gathering: a session has one only while it has something to send. */
+/** Largest data frame, one slab: a stream that has the link to itself sends its data in one write. */
+const MAX_FRAME_BYTES = SLAB_SIZE
+
+/** Spare gather buffers: a session has one only while it has data to send. */
 const spare: Buffer[] = []
-const SPARE_LIMIT = 16
+const MAX_SPARE = 16
 
 /**
- * The way out of a session: puts frames on the link.
+ * Writes the frames of a session to its link.
  *
- * Small frames of all streams are gathered and written once per turn of the event loop; large ones are written from
- * where they are, their header in front of them. While the link is blocked, frames without payload wait in a bounded
- * queue here, and payload waits in its streams, which are then served in turns.
+ * Small frames of all streams are gathered and written once per turn of the event loop; large ones are written in
+ * place, their header in front of them. While the link is blocked, frames without payload wait in a bounded queue here,
+ * and payload waits in its streams, which are then served in turn.
  */
 export class Outgoing {
-  /** The link has said that no more may be written for now. */
+  /** The link accepts no more data at the moment. */
   blocked = false
 
   readonly #link: RawStream
@@ -35,23 +48,23 @@ export class Outgoing {
   #blockedAt = 0
   #closed = false
   #finishing = false
-  /** What the link is busy with while it is blocked. */
-  #flying: Buffer | undefined
-  #sender: Sending | undefined
-  /** Frames without payload that wait until the link is free. */
+  /** The buffer that the link is writing while it is blocked. */
+  #inFlight: Buffer | undefined
+  #sender: FrameSource | undefined
+  /** Frames without payload that wait for the link. */
   #control: Buffer | undefined
   #controlUsed = 0
-  /** Bytes that a header lies over for the time of a write, and where they belong. */
+  /** Bytes overwritten by a header during a write, and their position. */
   readonly #saved = new Uint8Array(HEADER)
   #savedIn: Buffer | undefined
   #savedAt = 0
-  /** Streams that have something to send and may. */
-  #first: Sending | undefined
-  #last: Sending | undefined
+  /** Streams with data and window. */
+  #first: FrameSource | undefined
+  #last: FrameSource | undefined
 
   /**
-   * @param controlLimit frames without payload that may wait
-   * @param overrun called when it is exceeded: the other side makes us answer, and does not read
+   * @param controlLimit maximum of waiting frames without payload
+   * @param overrun called when it is exceeded: the peer causes answers and does not read them
    */
   constructor(link: RawStream, frameSize: number, controlLimit: number, overrun: () => void) {
     this.#link = link
@@ -61,17 +74,17 @@ export class Outgoing {
     link.onWritable = () => this.#unblocked()
   }
 
-  /** Whether nobody waits, so that a stream may send at once. */
+  /** Whether a stream may send at once. */
   get free(): boolean {
     return !this.blocked && this.#first === undefined && !this.#serving && !this.#closed
   }
 
-  /** Milliseconds since the link took anything; 0 when it takes. */
+  /** Milliseconds since the link last accepted data; 0 when it accepts. */
   blockedFor(): number {
     return this.blocked ? performance.now() - this.#blockedAt : 0
   }
 
-  /** Sends a frame without payload, behind what was sent before. */
+  /** Sends a frame without payload in order. */
   frame(type: number, flags: number, id: number, length: number): void {
     if (this.#closed) return
     const gather = this.#room(HEADER)
@@ -82,10 +95,10 @@ export class Outgoing {
     }
   }
 
-  /** Copies bytes into a data frame. Returns how many: 0 when blocked. */
+  /** Copies bytes into a data frame. Returns their number, 0 when blocked. */
   copy(id: number, buffer: Buffer, start: number, end: number): number {
     if (this.#closed) return 0
-    const gather = this.#room(HEADER + Math.min(end - start, GATHER - HEADER))
+    const gather = this.#room(HEADER + Math.min(end - start, GATHER_BYTES - HEADER))
     if (gather === undefined) return 0
     const bytes = Math.min(end - start, gather.length - this.#used - HEADER)
     putHeader(gather, this.#used, Type.data, 0, id, bytes)
@@ -95,10 +108,10 @@ export class Outgoing {
   }
 
   /**
-   * Sends lent bytes as a data frame, its header in the 12 bytes in front of them. If those must not change, `restore`
-   * puts them back. Returns false when blocked. When it is blocked afterwards, the bytes are in use until `landed`.
+   * Sends lent bytes as a data frame with its header in the 12 bytes in front of them, which `restore` preserves.
+   * Returns false when blocked. If the link is blocked afterwards, the bytes are in use until `written`.
    */
-  inPlace(sender: Sending, buffer: Buffer, start: number, end: number, restore: boolean): boolean {
+  inPlace(sender: FrameSource, buffer: Buffer, start: number, end: number, restore: boolean): boolean {
     this.#flush()
     if (this.blocked || this.#closed) return false
     const head = start - HEADER
@@ -108,14 +121,14 @@ export class Outgoing {
       this.#savedAt = head
     }
     putHeader(buffer, head, Type.data, 0, sender.id, end - start)
-    // A view that begins with the header: what lies in front of it is not the link's.
+    // The view begins at the header: the link may not use the bytes in front of it.
     if (this.#write(buffer.subarray(head, end))) this.#restore()
     else this.#sender = sender
     return true
   }
 
-  /** A stream has got something to send, or may send what it has. */
-  enqueue(sender: Sending): void {
+  /** A stream has data and window. */
+  enqueue(sender: FrameSource): void {
     if (sender.queued || this.#closed) return
     sender.queued = true
     if (this.#last === undefined) this.#first = sender
@@ -124,7 +137,7 @@ export class Outgoing {
     if (!this.blocked) this.#schedule()
   }
 
-  /** Lets streams send that may, in turns. Called at the end of each read of the link, and of each turn. */
+  /** Serves waiting streams in turn. Called at the end of each read of the link and of each turn. */
   serve(): void {
     if (this.#serving) return
     this.#serving = true
@@ -134,13 +147,13 @@ export class Outgoing {
       if (this.#first === undefined) this.#last = undefined
       sender.next = undefined
       sender.queued = false
-      sender.serve(this.#first === undefined ? LARGEST_FRAME : this.#frameSize)
+      sender.serve(this.#first === undefined ? MAX_FRAME_BYTES : this.#frameSize)
       if (sender.ready) this.enqueue(sender)
     }
     this.#serving = false
   }
 
-  /** Ends the link when everything is sent. */
+  /** Ends the link when all data is sent. */
   finish(): void {
     this.#finishing = true
     this.#first = undefined
@@ -148,7 +161,7 @@ export class Outgoing {
     if (!this.blocked) this.#turn()
   }
 
-  /** Sends nothing more. */
+  /** Stops sending. */
   close(): void {
     this.#closed = true
     this.#first = undefined
@@ -160,7 +173,7 @@ export class Outgoing {
   #room(bytes: number): Buffer | undefined {
     if (this.#gather !== undefined && this.#used + bytes > this.#gather.length) this.#flush()
     if (this.blocked) return undefined
-    this.#gather ??= spare.pop() ?? Buffer.allocUnsafeSlow(GATHER)
+    this.#gather ??= spare.pop() ?? Buffer.allocUnsafeSlow(GATHER_BYTES)
     this.#schedule()
     return this.#gather
   }
@@ -171,7 +184,7 @@ export class Outgoing {
     setImmediate(this.#turn)
   }
 
-  /** After all reads of one turn of the event loop. */
+  /** Runs after all reads of a turn of the event loop. */
   readonly #turn = (): void => {
     this.#scheduled = false
     this.serve()
@@ -190,7 +203,7 @@ export class Outgoing {
     const bytes = this.#used
     this.#used = 0
     if (!this.#write(gather.subarray(0, bytes))) {
-      this.#flying = gather
+      this.#inFlight = gather
       this.#gather = undefined
     }
   }
@@ -206,8 +219,8 @@ export class Outgoing {
     if (!this.blocked) return
     this.blocked = false
     this.#restore()
-    if (this.#flying !== undefined && this.#gather === undefined) this.#gather = this.#flying
-    this.#flying = undefined
+    if (this.#inFlight !== undefined && this.#gather === undefined) this.#gather = this.#inFlight
+    this.#inFlight = undefined
     const control = this.#control
     if (control !== undefined) {
       this.#control = undefined
@@ -215,7 +228,7 @@ export class Outgoing {
     }
     const sender = this.#sender
     this.#sender = undefined
-    sender?.landed()
+    sender?.written()
     if (!this.blocked) this.#turn()
   }
 
@@ -225,7 +238,7 @@ export class Outgoing {
   }
 
   #release(): void {
-    if (this.#gather !== undefined && this.#gather.length === GATHER && spare.length < SPARE_LIMIT)
+    if (this.#gather !== undefined && this.#gather.length === GATHER_BYTES && spare.length < MAX_SPARE)
       spare.push(this.#gather)
     this.#gather = undefined
     this.#used = 0

@@ -4,31 +4,31 @@ import { INITIAL_WINDOW } from './frame.js'
 import { Inbox, type Piece } from './inbox.js'
 import type { Memory, Pin, Source } from './memory.js'
 
-/** A reader that says itself when its bytes were really read, by {@link Receiving.consumed}, and copies what it gets. */
+/** A reader that reports consumption by {@link Receiving.consumed} and copies its data. */
 export interface PacedReader extends RawReader {
   readonly paced: true
 }
 
-/** What the receiving half needs of its stream and session. */
+/** What the receiving side of a stream needs of its stream and session. */
 export interface ReceivingOwner {
   readonly memory: Memory
-  /** The largest window, in bytes. */
+  /** Largest window in bytes. */
   readonly maxWindow: number
   /** Milliseconds. */
   roundTrip(now: number): number
-  /** The other side may send `bytes` more. */
+  /** Grants the peer `bytes` more. */
   credit(bytes: number): void
-  /** The last byte has been read, or the end has been told. */
+  /** All data was consumed, or the end was reported. */
   progressed(): void
 }
 
-/** The receiving half of a stream: credit given to the other side, and what waits to be read. */
+/** The receiving side of a stream: credit of the peer, and unread data. */
 export class Receiving {
-  /** Bytes received and not read. */
+  /** Received and not consumed bytes. */
   unread = 0
-  /** The end was told to the reader. */
-  endTold = false
-  /** The other side has sent its end. */
+  /** The end was reported to the reader. */
+  endReported = false
+  /** The peer has sent its end. */
   ended = false
 
   readonly #owner: ReceivingOwner
@@ -37,15 +37,15 @@ export class Receiving {
   #paused = false
   #busy = false
   #cleared = false
-  /** What the other side may send now, of a window of so many bytes. */
+  /** Current credit of the peer, and the window it comes from. */
   #credit = INITIAL_WINDOW
   #window = INITIAL_WINDOW
-  /** Read, and not given back as credit yet. */
+  /** Consumed and not yet granted as credit. */
   #owed = 0
   #grantedAt = 0
   #inbox: Inbox | undefined
   #back: Buffer[] | undefined
-  /** The reader answered false to so many bytes: they are read when it resumes. */
+  /** Bytes to which the reader answered false: they count as consumed when it resumes. */
   #held = 0
   #heldPin: Pin | undefined
 
@@ -57,12 +57,12 @@ export class Receiving {
     return this.#reader
   }
 
-  /** The present window, in bytes. */
+  /** The current window in bytes. */
   get window(): number {
     return this.#window
   }
 
-  /** A data frame of `bytes` has begun. False if that is more than the other side may send. */
+  /** The start of a data frame of `bytes`. False if it exceeds the credit. */
   expect(bytes: number): boolean {
     if (bytes > this.#credit) return false
     if (this.#grantedAt === 0) this.#grantedAt = performance.now()
@@ -70,7 +70,7 @@ export class Receiving {
     return true
   }
 
-  /** A part of its payload is here: `source.buffer[start, end)`. */
+  /** A part of its payload, `source.buffer[start, end)`. */
   take(source: Source, start: number, end: number): void {
     if (this.#cleared) return
     const bytes = end - start
@@ -98,18 +98,18 @@ export class Receiving {
     if (this.#back !== undefined || this.#inbox !== undefined) this.#flow()
   }
 
-  /** The other side will send no more. */
+  /** The peer sends no more. */
   end(): void {
     this.ended = true
     this.#flow()
   }
 
   /**
-   * Goes on at once, whatever the reader before has said.
-   * @param tellEnd also tells the end to it, if the one before has been told
+   * Switches to a reader and resumes.
+   * @param repeatEnd also reports an end that the previous reader has seen
    */
-  read(reader: RawReader, tellEnd = false): void {
-    if (tellEnd) this.endTold = false
+  read(reader: RawReader, repeatEnd = false): void {
+    if (repeatEnd) this.endReported = false
     this.#reader = reader
     this.#paced = 'paced' in reader
     this.resume()
@@ -138,7 +138,7 @@ export class Receiving {
     this.#flow()
   }
 
-  /** Bytes have been read: the other side may send as many again. It is told at half a window. */
+  /** Data was consumed: the peer is granted the same amount, in steps of half a window. */
   consumed(bytes: number): void {
     this.unread -= bytes
     this.#owed += bytes
@@ -147,7 +147,7 @@ export class Receiving {
     } else if (this.#owed * 2 >= this.#window && !this.#cleared) this.#grant()
   }
 
-  /** Drops what is unread. */
+  /** Drops unread data. */
   clear(): void {
     this.#cleared = true
     this.#inbox?.clear()
@@ -161,7 +161,7 @@ export class Receiving {
 
   #grant(): void {
     const now = performance.now()
-    // Half a window took less than two round trips: the sender may have been waiting for us.
+    // Half a window took less than two round trips: the sender may have been limited by the window.
     if (now - this.#grantedAt < 2 * this.#owner.roundTrip(now)) {
       const more = Math.min(this.#window, this.#owner.maxWindow - this.#window)
       if (more > 0 && this.#owner.memory.grow(more)) {
@@ -176,7 +176,7 @@ export class Receiving {
   }
 
   #answered(reader: RawReader, verdict: Verdict, bytes: number, pin: Pin | undefined): void {
-    // One that has handed over to another in between stops nobody.
+    // A reader that has been replaced meanwhile does not pause its successor.
     if (verdict === false && reader === this.#reader) {
       this.#paused = true
       if (!this.#paced && !this.#cleared) {
@@ -185,7 +185,7 @@ export class Receiving {
         return
       }
     }
-    // Who answers anything but true and is gone still has the memory.
+    // A closed reader that did not answer true still uses the memory.
     if (verdict === true) pin?.release()
     else pin?.abandon()
     if (!this.#paced) this.consumed(bytes)
@@ -207,7 +207,7 @@ export class Receiving {
       this.#give(this.#reader, piece)
     }
     this.#busy = false
-    this.#tellEnd()
+    this.#reportEnd()
   }
 
   #give(reader: RawReader, { buffer, start, end, pin }: Piece): void {
@@ -219,10 +219,10 @@ export class Receiving {
     } else this.#answered(reader, reader.onBytes(buffer.subarray(start, end), 0, bytes, false), bytes, pin)
   }
 
-  #tellEnd(): void {
-    if (!this.ended || this.endTold || this.#paused || this.#cleared || this.#reader === undefined) return
+  #reportEnd(): void {
+    if (!this.ended || this.endReported || this.#paused || this.#cleared || this.#reader === undefined) return
     if (this.#inbox !== undefined || this.#back !== undefined) return
-    this.endTold = true
+    this.endReported = true
     this.#reader.onEnd()
     this.#owner.progressed()
   }

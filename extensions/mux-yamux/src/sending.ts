@@ -1,39 +1,39 @@
 import { HEADROOM, SLAB_SIZE } from '@rystra/bytes'
 import { HEADER, INITIAL_WINDOW, MAX_U32 } from './frame.js'
-import type { Outgoing } from './outgoing.js'
+import type { FrameSource, Outgoing } from './outgoing.js'
 
-/** Chunks up to this many bytes are copied and gathered with others; larger ones are sent from where they are. */
-const SMALL = 8 * 1024
+/** Smaller chunks are copied and gathered; larger ones are sent in place. */
+const COPY_MAX_BYTES = 8 * 1024
 
-/** The largest data frame, in bytes, see `Outgoing`. */
-const LARGEST_FRAME = SLAB_SIZE
+/** Largest data frame, see `Outgoing`. */
+const MAX_FRAME_BYTES = SLAB_SIZE
 
-/** What a stream's sender tells the stream. */
+/** Callbacks of the sending side. */
 export interface SendingOwner {
   readonly id: number
-  /** A write that answered false is through. */
+  /** A write that answered false is complete. */
   writable(): void
-  /** Everything was sent; now the end may be. */
+  /** All data was sent: the end may follow. */
   drained(): void
 }
 
-/** The sending half of a stream: what was written and does not fit the other side's window, or the link, yet. */
-export class Sending {
+/** The sending side of a stream: data that exceeds the window of the peer or the capacity of the link. */
+export class Sending implements FrameSource {
   /** The queue of {@link Outgoing}. */
-  next: Sending | undefined
+  next: FrameSource | undefined
   queued = false
 
   readonly #owner: SendingOwner
   readonly #out: Outgoing
   #window = INITIAL_WINDOW
-  /** The chunk that is being sent: `#buffer[#start, #end)`, of which the first byte was at `#origin`. */
+  /** The current chunk `#buffer[#start, #end)`, which began at `#origin`. */
   #buffer: Buffer | undefined
   #start = 0
   #end = 0
   #origin = 0
   #more: Buffer[] | undefined
-  /** The link still uses memory that was lent to us. */
-  #flying = false
+  /** The link still uses lent memory. */
+  #inFlight = false
   #waiting = false
   #ended = false
 
@@ -46,13 +46,13 @@ export class Sending {
     return this.#owner.id
   }
 
-  /** Whether there is something to send that may be sent. */
+  /** Whether there is data that may be sent. */
   get ready(): boolean {
     return this.#buffer !== undefined && this.#window > 0
   }
 
   get #busy(): boolean {
-    return this.#buffer !== undefined || this.#flying
+    return this.#buffer !== undefined || this.#inFlight
   }
 
   /** See `RawStream.write`. */
@@ -60,8 +60,8 @@ export class Sending {
     if (this.#ended) return true
     let at = start
     if (!this.#busy) {
-      if (this.#out.free) at = this.#send(buffer, start, end, start, shared, LARGEST_FRAME)
-      if (at === end && !this.#flying) return true
+      if (this.#out.free) at = this.#send(buffer, start, end, start, shared, MAX_FRAME_BYTES)
+      if (at === end && !this.#inFlight) return true
     }
     this.#waiting = true
     if (at < end) this.#hold(buffer, at, end, start, shared)
@@ -89,27 +89,27 @@ export class Sending {
     if (this.#window > 0) this.#out.enqueue(this)
   }
 
-  /** The other side may get `bytes` more. */
+  /** The peer has granted `bytes` more. */
   grant(bytes: number): void {
     this.#window = Math.min(MAX_U32, this.#window + bytes)
     if (this.ready) this.#out.enqueue(this)
   }
 
-  /** Nothing more will be written. */
+  /** Ends the direction. */
   end(): void {
     if (this.#ended) return
     this.#ended = true
     if (!this.#busy) this.#owner.drained()
   }
 
-  /** Forgets what was not sent. */
+  /** Drops unsent data. */
   clear(): void {
     this.#ended = true
     this.#buffer = undefined
     this.#more = undefined
   }
 
-  /** It is this stream's turn to send up to `limit` bytes. */
+  /** Sends up to `limit` bytes in this stream's turn. */
   serve(limit: number): void {
     if (this.#buffer === undefined) return
     this.#start = this.#send(this.#buffer, this.#start, this.#end, this.#origin, false, limit)
@@ -119,31 +119,31 @@ export class Sending {
       this.#start = 0
       this.#origin = 0
       this.#end = this.#buffer.length
-    } else if (!this.#flying) this.#through()
+    } else if (!this.#inFlight) this.#flushed()
   }
 
-  /** The link is done with memory that was lent to us. */
-  landed(): void {
-    this.#flying = false
-    if (!this.#busy) this.#through()
+  /** The link has released lent memory. */
+  written(): void {
+    this.#inFlight = false
+    if (!this.#busy) this.#flushed()
   }
 
-  #through(): void {
+  #flushed(): void {
     if (this.#ended) this.#owner.drained()
     if (!this.#waiting) return
     this.#waiting = false
     this.#owner.writable()
   }
 
-  /** Sends what may be sent of `buffer[start, end)`. Returns where the rest begins. */
+  /** Sends as much of `buffer[start, end)` as allowed. Returns where the rest begins. */
   #send(buffer: Buffer, start: number, end: number, origin: number, shared: boolean, limit: number): number {
     const stop = Math.min(end, start + Math.min(limit, this.#window))
     let at = start
     while (at < stop && !this.#out.blocked) {
       let bytes = stop - at
-      if (!shared && bytes > SMALL && at >= HEADER && origin >= HEADER) {
+      if (!shared && bytes > COPY_MAX_BYTES && at >= HEADER && origin >= HEADER) {
         if (!this.#out.inPlace(this, buffer, at, stop, at > origin)) break
-        this.#flying = this.#out.blocked
+        this.#inFlight = this.#out.blocked
       } else bytes = this.#out.copy(this.#owner.id, buffer, at, stop)
       if (bytes === 0) break
       this.#window -= bytes

@@ -5,17 +5,17 @@ import { Flag, type FrameHandler, FrameParser, INITIAL_WINDOW, MAX_U32, Reason, 
 import { Memory, Source } from './memory.js'
 import type { YamuxOptions } from './options.js'
 import { Outgoing } from './outgoing.js'
-import { Pulse } from './pulse.js'
-import { relieve, type StreamHost, YamuxStream } from './stream.js'
-import { Waiting } from './waiting.js'
+import { KeepAlive } from './keep-alive.js'
+import { enforceLimit, type StreamHost, YamuxStream } from './stream.js'
+import { PendingStreams } from './pending-streams.js'
 
-/** The first stream of a link, if the client opens it, carries the control messages of the session. */
+/** The id of the control stream: the client opens it first. */
 const CONTROL_ID = 1
 
-/** Milliseconds the last frames have to get out when the session ends. */
-const LINGER = 3000
+/** Time to send the last frames when the session ends. */
+const LINGER_MS = 3000
 
-/** Streams on one link, by the yamux protocol. The client opens odd ids, the server even ones. */
+/** Multiplexes one link by the yamux protocol. The client opens odd ids, the server even ones. */
 export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawReader {
   readonly kind = 'streams'
   readonly peer: PeerInfo
@@ -23,7 +23,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   onClose: ((error?: Error) => void) | undefined
 
   readonly out: Outgoing
-  readonly pulse: Pulse
+  readonly keepAlive: KeepAlive
   readonly memory: Memory
   readonly maxWindow: number
 
@@ -33,18 +33,18 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   readonly #parser = new FrameParser(this)
   readonly #source: Source
   readonly #streams = new Map<number, YamuxStream>()
-  readonly #waiting: Waiting
-  readonly #theirs: number
+  readonly #pending: PendingStreams
+  readonly #remoteParity: number
   #nextId: number
-  /** The first stream was the client's. */
+  /** Whether the first stream is the control stream. */
   #controlled: boolean | undefined
-  /** Whose payload is being parsed; undefined: nobody's, it is dropped. */
+  /** The stream whose payload is being parsed; `undefined` discards it. */
   #current: YamuxStream | undefined
   #currentEnds = false
-  #awayThere = false
-  #awayHere = false
-  /** No more frames in either direction. */
-  #over = false
+  #peerAway = false
+  #away = false
+  /** The session has ended: no more frames in either direction. */
+  #ended = false
   #error: Error | undefined
   #linger: NodeJS.Timeout | undefined
 
@@ -53,28 +53,28 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.#options = options
     this.#log = log
     this.#nextId = firstId
-    this.#theirs = side === 'client' ? 0 : 1
+    this.#remoteParity = side === 'client' ? 0 : 1
     this.#link = rawOf(link.duplex)
     this.maxWindow = options.maxWindow
     this.memory = new Memory(options.maxSessionBuffer)
     this.#source = new Source(this.memory)
-    // Answers to what the other side sends. In good order there are a few per stream.
+    // Answers to frames of the peer: normally a few per stream.
     this.out = new Outgoing(this.#link, options.frameSize, 1024 + 2 * options.maxStreams, () =>
-      this.#die(new RystraError('mux.protocol', { detail: 'it wants answers and does not read them' }))
+      this.#die(new RystraError('mux.protocol', { detail: 'peer causes answers and does not read them' }))
     )
-    this.pulse = new Pulse(this.out, options.keepAliveInterval, options.keepAliveTimeout, (detail) =>
+    this.keepAlive = new KeepAlive(this.out, options.keepAliveInterval, options.keepAliveTimeout, (detail) =>
       this.#die(new RystraError('session.timeout', { detail }))
     )
-    this.#waiting = new Waiting(options)
+    this.#pending = new PendingStreams(options)
     this.#link.onClose = (error) => this.#closed(error)
-    // Whoever wraps the link has the rest of this turn to set onStream.
+    // The caller of `wrap` sets `onStream` within this turn.
     setImmediate(() => this.#start())
   }
 
   #start(): void {
-    if (this.#link.closed) this.#closed(new Error('closed already'))
-    if (this.#over) return
-    this.pulse.start()
+    if (this.#link.closed) this.#closed(new Error('already closed'))
+    if (this.#ended) return
+    this.keepAlive.start()
     this.#link.read(this)
   }
 
@@ -86,23 +86,23 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
 
   open(signal?: AbortSignal): Promise<Duplex> {
     const refusal = this.#refusal(signal)
-    return refusal === undefined ? this.#waiting.turn(() => this.#open().duplex, signal) : Promise.reject(refusal)
+    return refusal === undefined ? this.#pending.turn(() => this.#open().duplex, signal) : Promise.reject(refusal)
   }
 
   #refusal(signal?: AbortSignal): Error | undefined {
-    if (this.#over) return new RystraError('mux.closed', { cause: this.#error })
-    if (this.#awayThere) return new RystraError('mux.closed', { detail: 'the other side accepts no more streams' })
-    if (signal?.aborted === true) return new RystraError('stream.reset', { detail: 'given up' })
-    if (this.#streams.size + this.#waiting.waiters >= this.#options.maxStreams) return new RystraError('stream.limit')
-    const used = this.#nextId + 2 * this.#waiting.waiters > MAX_U32
-    return used ? new RystraError('mux.closed', { detail: 'all stream ids are used up' }) : undefined
+    if (this.#ended) return new RystraError('mux.closed', { cause: this.#error })
+    if (this.#peerAway) return new RystraError('mux.closed', { detail: 'peer accepts no more streams' })
+    if (signal?.aborted === true) return new RystraError('stream.reset', { detail: 'aborted' })
+    if (this.#streams.size + this.#pending.waiters >= this.#options.maxStreams) return new RystraError('stream.limit')
+    const used = this.#nextId + 2 * this.#pending.waiters > MAX_U32
+    return used ? new RystraError('mux.closed', { detail: 'stream ids exhausted' }) : undefined
   }
 
   #open(): YamuxStream {
     const stream = new YamuxStream(this.#nextId, this)
     this.#nextId += 2
     this.#add(stream)
-    this.#waiting.opened(stream)
+    this.#pending.opened(stream)
     this.out.frame(Type.windowUpdate, Flag.syn, stream.id, 0)
     return stream
   }
@@ -113,14 +113,14 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   }
 
   goAway(): void {
-    if (this.#awayHere || this.#over) return
-    this.#awayHere = true
+    if (this.#away || this.#ended) return
+    this.#away = true
     this.out.frame(Type.goAway, 0, 0, Reason.normal)
   }
 
   close(): void {
-    if (this.#over) return
-    this.#waiting.refuse(new RystraError('mux.closed'))
+    if (this.#ended) return
+    this.#pending.refuse(new RystraError('mux.closed'))
     for (const stream of this.#streams.values()) stream.reset(new RystraError('mux.closed'))
     this.#leave(Reason.normal, undefined)
   }
@@ -129,21 +129,21 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.#die(error)
   }
 
-  /** Says good-bye, and closes when that is out. */
+  /** Sends GoAway and closes the link after it. */
   #leave(reason: number, error: Error | undefined): void {
-    if (this.#over) return
-    if (reason !== Reason.normal || !this.#awayHere) this.out.frame(Type.goAway, 0, 0, reason)
+    if (this.#ended) return
+    if (reason !== Reason.normal || !this.#away) this.out.frame(Type.goAway, 0, 0, reason)
     this.#stop(error)
     this.#finish()
   }
 
-  /** Ends the link when all is sent. Who does not end it there gets no more than a moment. */
+  /** Ends the link when all data is sent, and resets it if the peer does not end it in time. */
   #finish(): void {
     this.out.finish()
-    this.#linger = setTimeout(() => this.#link.reset(), LINGER).unref()
+    this.#linger = setTimeout(() => this.#link.reset(), LINGER_MS).unref()
   }
 
-  /** Closes at once. */
+  /** Resets the link. */
   #die(error: Error | undefined): void {
     this.#stop(error)
     this.out.close()
@@ -151,20 +151,20 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   }
 
   #stop(error: Error | undefined): void {
-    if (this.#over) return
-    this.#over = true
+    if (this.#ended) return
+    this.#ended = true
     this.#error = error
     this.#parser.stop()
-    this.pulse.stop()
-    this.#waiting.stop()
+    this.keepAlive.stop()
+    this.#pending.stop()
     this.#current = undefined
     const why = new RystraError('mux.closed', { cause: error })
-    this.#waiting.refuse(why)
+    this.#pending.refuse(why)
     for (const stream of this.#streams.values()) stream.cut(why)
     this.#streams.clear()
   }
 
-  /** The link is gone. */
+  /** The link is closed. */
   #closed(error: Error | undefined): void {
     const tell = this.onClose
     this.onClose = undefined
@@ -175,31 +175,31 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   }
 
   #violated(detail: string): void {
-    if (this.#over) return
-    this.#log.debug({ detail }, 'yamux: the other side broke the rules')
+    if (this.#ended) return
+    this.#log.debug({ detail }, 'yamux: protocol violation of the peer')
     this.#leave(Reason.protocol, new RystraError('mux.protocol', { detail }))
   }
 
   // RawReader
 
   onBytes(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
-    if (this.#over) return true
-    this.pulse.hear()
+    if (this.#ended) return true
+    this.keepAlive.received()
     this.#source.begin(buffer, shared)
     this.#parser.push(buffer, start, end)
     const verdict = this.#source.end()
-    if (this.memory.exceeded) relieve(this.memory, this.#streams)
+    if (this.memory.exceeded) enforceLimit(this.memory, this.#streams)
     this.out.serve()
     return verdict
   }
 
   onEnd(): void {
-    if (this.#over) {
+    if (this.#ended) {
       this.#link.end()
       return
     }
-    const clean = this.#parser.clean && (this.#streams.size === 0 || this.#awayThere)
-    this.#stop(clean ? undefined : new RystraError('mux.closed', { detail: 'the other side ended the link' }))
+    const clean = this.#parser.clean && (this.#streams.size === 0 || this.#peerAway)
+    this.#stop(clean ? undefined : new RystraError('mux.closed', { detail: 'peer ended the link' }))
     this.#finish()
   }
 
@@ -209,36 +209,36 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     if (type === Type.data || type === Type.windowUpdate) this.#onStreamFrame(type, flags, id, length)
     else if (type === Type.goAway) this.#onGoAway(length)
     else if ((flags & Flag.syn) !== 0) this.out.frame(Type.ping, Flag.ack, 0, length)
-    else this.pulse.answered(length)
+    else this.keepAlive.answered(length)
   }
 
   #onStreamFrame(type: number, flags: number, id: number, length: number): void {
     this.#current = undefined
-    // No window is ever larger, not even that of a stream which is gone.
+    // No window is ever larger, not even that of a closed stream.
     if (type === Type.data && length > Math.max(this.maxWindow, INITIAL_WINDOW)) {
       this.#violated(`a frame of ${length} bytes`)
       return
     }
     if ((flags & Flag.syn) !== 0) this.#accept(id, flags)
     const stream = this.#streams.get(id)
-    // Streams that are gone may still get what was on its way.
+    // Frames of closed streams may still be in flight.
     if (stream === undefined) return
     if ((flags & Flag.rst) !== 0) {
-      stream.cut(new RystraError('stream.reset', { detail: 'by the other side' }))
+      stream.cut(new RystraError('stream.reset', { detail: 'by the peer' }))
       return
     }
-    this.#waiting.acknowledged(stream)
+    this.#pending.acknowledged(stream)
     if (type === Type.windowUpdate) {
       stream.sending.grant(length)
       if ((flags & Flag.fin) !== 0) stream.ended()
       return
     }
     if (length > 0 && stream.receiving.ended) {
-      stream.reset(new RystraError('stream.reset', { detail: 'the other side sent bytes after its end' }))
+      stream.reset(new RystraError('stream.reset', { detail: 'peer sent data after its end' }))
       return
     }
     if (!stream.receiving.expect(length)) {
-      this.#violated(`stream ${id} overran its window`)
+      this.#violated(`stream ${id} exceeded its window`)
       return
     }
     stream.touched = true
@@ -247,13 +247,13 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   }
 
   #accept(id: number, flags: number): void {
-    if (id === 0 || id % 2 !== this.#theirs || this.#streams.has(id)) {
-      this.#violated(`it opened stream ${id}${this.#streams.has(id) ? ' twice' : ''}`)
+    if (id === 0 || id % 2 !== this.#remoteParity || this.#streams.has(id)) {
+      this.#violated(`peer opened stream ${id}${this.#streams.has(id) ? ' twice' : ''}`)
       return
     }
     if ((flags & Flag.rst) !== 0) return
     const { onStream } = this
-    if (this.#awayHere || onStream === undefined || this.#streams.size >= this.#options.maxStreams) {
+    if (this.#away || onStream === undefined || this.#streams.size >= this.#options.maxStreams) {
       this.out.frame(Type.windowUpdate, Flag.rst, id, 0)
       return
     }
@@ -265,11 +265,11 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
 
   #onGoAway(reason: number): void {
     if (reason !== Reason.normal) {
-      this.#die(new RystraError('mux.protocol', { detail: `the other side gave up with reason ${reason}` }))
+      this.#die(new RystraError('mux.protocol', { detail: `peer closed the session with reason ${reason}` }))
       return
     }
-    this.#awayThere = true
-    this.#waiting.refuse(new RystraError('mux.closed', { detail: 'the other side accepts no more streams' }))
+    this.#peerAway = true
+    this.#pending.refuse(new RystraError('mux.closed', { detail: 'peer accepts no more streams' }))
   }
 
   onPayload(_buffer: Buffer, start: number, end: number): void {
@@ -281,18 +281,18 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.#current = undefined
   }
 
-  onGarbage(detail: string): void {
+  onMalformed(detail: string): void {
     this.#violated(`not yamux: ${detail}`)
   }
 
   // StreamHost
 
   halfClosed(stream: YamuxStream): void {
-    this.#waiting.halfClosed(stream)
+    this.#pending.halfClosed(stream)
   }
 
   over(stream: YamuxStream): void {
     this.#streams.delete(stream.id)
-    this.#waiting.over(stream)
+    this.#pending.over(stream)
   }
 }

@@ -4,23 +4,23 @@ import { YamuxDuplex } from './duplex.js'
 import { Flag, Type } from './frame.js'
 import type { Memory } from './memory.js'
 import type { Outgoing } from './outgoing.js'
-import type { Pulse } from './pulse.js'
+import type { KeepAlive } from './keep-alive.js'
 import { Receiving, type ReceivingOwner } from './receiving.js'
 import { Sending, type SendingOwner } from './sending.js'
 
-/** What all streams of a session have in common. */
+/** What all streams of a session share. */
 export interface StreamHost {
   readonly out: Outgoing
-  readonly pulse: Pulse
+  readonly keepAlive: KeepAlive
   readonly memory: Memory
   readonly maxWindow: number
-  /** This side has ended the stream, the other has not. */
+  /** This side has ended the stream, the peer has not. */
   halfClosed(stream: YamuxStream): void
-  /** The stream is over: its id is free. */
+  /** The stream is closed: its id is free. */
   over(stream: YamuxStream): void
 }
 
-/** One stream: two halves, and how they end. Its {@link duplex} is the same stream for those who want Node's. */
+/** A stream: its sending and receiving side, and its end. {@link duplex} is the same stream as a Node `Duplex`. */
 export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
@@ -30,7 +30,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
   readonly duplex: YamuxDuplex
   readonly sending: Sending
   readonly receiving: Receiving
-  /** Bytes came since somebody looked. */
+  /** Data was received since the last check. */
   touched = false
 
   readonly #host: StreamHost
@@ -52,7 +52,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
   }
 
   read(reader: RawReader): void {
-    // Somebody has read the `Duplex` before: what it has read ahead goes first.
+    // Data buffered by the `Duplex` comes first.
     const takenOver = this.receiving.reader === this.duplex
     if (takenOver) this.receiving.putBack(this.duplex.giveBack())
     this.receiving.read(reader, takenOver)
@@ -81,17 +81,17 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
   reset(error?: Error): void {
     if (this.#over) return
     if (!this.#finSent || !this.receiving.ended) this.#host.out.frame(Type.windowUpdate, Flag.rst, this.id, 0)
-    this.#finish(error ?? new RystraError('stream.reset', { detail: 'by this side' }), true)
+    this.#finish(error ?? new RystraError('stream.reset', { detail: 'by this end' }), true)
   }
 
   // What the session tells
 
-  /** The other side has sent its end. */
+  /** The peer has sent its end. */
   ended(): void {
     if (!this.#over && !this.receiving.ended) this.receiving.end()
   }
 
-  /** The other side has given the stream up, or the session is gone. */
+  /** The peer has reset the stream, or the session has ended. */
   cut(error: Error): void {
     this.#finish(error, false)
   }
@@ -107,8 +107,8 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
   }
 
   roundTrip(now: number): number {
-    this.#host.pulse.refresh(now)
-    return this.#host.pulse.roundTrip
+    this.#host.keepAlive.refresh(now)
+    return this.#host.keepAlive.roundTrip
   }
 
   credit(bytes: number): void {
@@ -130,26 +130,26 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
   }
 
   progressed(): void {
-    const { ended, endTold, unread } = this.receiving
-    if (this.#finSent && ended && endTold && unread === 0) this.#finish(undefined, true)
+    const { ended, endReported, unread } = this.receiving
+    if (this.#finSent && ended && endReported && unread === 0) this.#finish(undefined, true)
   }
 
   #finish(error: Error | undefined, later: boolean): void {
     if (this.#over) {
-      // Over, and not told yet, while the whole session ends: tell it now.
-      if (!later) this.#tell(error)
+      // Closed but not reported yet when the whole session ends: report now.
+      if (!later) this.#report(error)
       return
     }
     this.#over = true
     this.sending.clear()
     this.receiving.clear()
     this.#host.over(this)
-    // Whoever gives a stream up is not called back while doing so.
-    if (later) queueMicrotask(() => this.#tell(error))
-    else this.#tell(error)
+    // The caller of `reset` is not called back synchronously.
+    if (later) queueMicrotask(() => this.#report(error))
+    else this.#report(error)
   }
 
-  #tell(error: Error | undefined): void {
+  #report(error: Error | undefined): void {
     if (this.closed) return
     this.closed = true
     this.duplex.over(error)
@@ -157,14 +157,14 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
   }
 }
 
-/** Too much is unread: gives up the stream that holds the most, until it is not too much any more. */
-export const relieve = (memory: Memory, streams: ReadonlyMap<number, YamuxStream>): void => {
+/** Resets the stream with the most unread data until the limit is respected. */
+export const enforceLimit = (memory: Memory, streams: ReadonlyMap<number, YamuxStream>): void => {
   while (memory.exceeded) {
     let fullest: YamuxStream | undefined
     for (const stream of streams.values()) {
       if (stream.receiving.unread > (fullest?.receiving.unread ?? 0)) fullest = stream
     }
     if (fullest === undefined) return
-    fullest.reset(new RystraError('stream.limit', { detail: 'too many bytes wait to be read' }))
+    fullest.reset(new RystraError('stream.limit', { detail: 'too many unread bytes' }))
   }
 }

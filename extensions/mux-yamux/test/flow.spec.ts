@@ -10,7 +10,7 @@ import { DATA, data, frame, SYN, UPDATE, withPeer } from './wire.js'
 const WINDOW = 256 * 1024
 const MIB = 1024 * 1024
 
-/** Writes as much as it may, up to a limit, and says how much that was. */
+/** Writes up to a limit as far as the stream accepts, and returns the number of bytes. */
 const flood = (stream: Duplex, limit: number): { written: number } => {
   const raw = rawOf(stream)
   const memory = Buffer.alloc(HEADROOM + 64 * 1024, 1)
@@ -30,7 +30,7 @@ describe('the flow', () => {
   afterEach(cleanUp)
 
   describe('of credit', () => {
-    it('gives none for bytes that nobody reads', async () => {
+    it('gives none for bytes that no peer reads', async () => {
       const { mux, peer } = withPeer()
       mux.onStream = (stream) => void quiet(stream)
       peer.write(data(1, Buffer.alloc(WINDOW), SYN))
@@ -38,7 +38,7 @@ describe('the flow', () => {
       expect(peer.of(UPDATE, 1).reduce((sum, { length }) => sum + length, 0)).to.equal(0)
     })
 
-    it('gives it when they are read from a Duplex, and not when they lie in the queue of Node', async () => {
+    it('gives it when they are read from a Duplex, and not when they be in the queue of Node', async () => {
       const { mux, peer } = withPeer('server', { maxWindow: WINDOW })
       let stream: Duplex | undefined
       mux.onStream = (opened) => {
@@ -171,7 +171,7 @@ describe('the flow', () => {
   })
 
   describe('of slow readers', () => {
-    it('holds a writer back when nobody reads', async () => {
+    it('holds a writer back when no peer reads', async () => {
       const [near] = await streamPair(await socketPair())
       const { written } = flood(near, 50 * MIB)
       await turns(50)
@@ -199,7 +199,7 @@ describe('the flow', () => {
       expect(Math.min(...sums) / Math.max(...sums)).to.be.greaterThan(0.5)
     })
 
-    it('lets a small request through beside a stream in full flow', async () => {
+    it('lets a small request through next to a stream in full flow', async () => {
       const pair = await socketPair()
       const [bulk, bulkFar] = await streamPair(pair)
       const [near, far] = await streamPair(pair)

@@ -3,13 +3,13 @@ import fc from 'fast-check'
 import { type FrameHandler, FrameParser, putHeader } from '../src/frame.js'
 import { data, frame } from './wire.js'
 
-/** Writes down what it is told; payload of one frame is joined, however it came. */
+/** Writes down what it is reported; payload of one frame is joined, however it came. */
 class Record implements FrameHandler {
-  readonly told: string[] = []
+  readonly reported: string[] = []
   #payload = ''
 
   onHeader(...header: number[]): void {
-    this.told.push(`header ${header.join(' ')}`)
+    this.reported.push(`header ${header.join(' ')}`)
   }
 
   onPayload(buffer: Buffer, start: number, end: number): void {
@@ -17,12 +17,12 @@ class Record implements FrameHandler {
   }
 
   onDataEnd(): void {
-    this.told.push(`payload ${this.#payload}`)
+    this.reported.push(`payload ${this.#payload}`)
     this.#payload = ''
   }
 
-  onGarbage(detail: string): void {
-    this.told.push(`garbage ${detail}`)
+  onMalformed(detail: string): void {
+    this.reported.push(`garbage ${detail}`)
   }
 
   get partial(): string {
@@ -51,7 +51,7 @@ const anyFrame = fc.oneof(
 describe('the parser', () => {
   it('reads the fields of a header where the specification has them', () => {
     const { record } = parse(Buffer.from('000100030000002a80000001', 'hex'), [])
-    expect(record.told).to.deep.equal(['header 1 3 42 2147483649'])
+    expect(record.reported).to.deep.equal(['header 1 3 42 2147483649'])
   })
 
   it('reads what putHeader writes', () => {
@@ -60,23 +60,23 @@ describe('the parser', () => {
         const bytes = Buffer.alloc(20)
         putHeader(bytes, 8, type, flags, id, length)
         expect(bytes.subarray(8)).to.deep.equal(frame(type, flags, id, length))
-        expect(parse(bytes.subarray(8), []).record.told).to.deep.equal([`header ${type} ${flags} ${id} ${length}`])
+        expect(parse(bytes.subarray(8), []).record.reported).to.deep.equal([`header ${type} ${flags} ${id} ${length}`])
       })
     )
   })
 
   it('says the same however the bytes are cut in two', () => {
     const bytes = Buffer.concat([frame(1, 1, 1, 0), data(1, 'hello'), data(1, ''), frame(2, 1, 0, 9), data(3, 'x', 4)])
-    const whole = parse(bytes, []).record.told
+    const whole = parse(bytes, []).record.reported
     expect(whole).to.have.length(8)
     for (let cut = 0; cut <= bytes.length; cut++)
-      expect(parse(bytes, [cut]).record.told, `cut at ${cut}`).to.deep.equal(whole)
+      expect(parse(bytes, [cut]).record.reported, `cut at ${cut}`).to.deep.equal(whole)
   })
 
   it('says the same when every byte comes by itself', () => {
     const bytes = Buffer.concat([data(1, 'hello', 4), frame(1, 8, 7, 3), data(5, 'world')])
     const all = [...bytes.keys()]
-    expect(parse(bytes, all).record.told).to.deep.equal(parse(bytes, []).record.told)
+    expect(parse(bytes, all).record.reported).to.deep.equal(parse(bytes, []).record.reported)
   })
 
   it('says the same of any frames, cut in any way', () => {
@@ -84,7 +84,7 @@ describe('the parser', () => {
       fc.property(fc.array(anyFrame, { maxLength: 20 }), fc.array(fc.nat(), { maxLength: 50 }), (frames, cuts) => {
         const bytes = Buffer.concat(frames)
         const { record, parser } = parse(bytes, cuts)
-        expect(record.told).to.deep.equal(parse(bytes, []).record.told)
+        expect(record.reported).to.deep.equal(parse(bytes, []).record.reported)
         expect(parser.clean).to.equal(true)
       })
     )
@@ -95,7 +95,7 @@ describe('the parser', () => {
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.array(fc.nat(), { maxLength: 20 }), (bytes, cuts) => {
         const one = parse(Buffer.from(bytes), cuts).record
         const other = parse(Buffer.from(bytes), []).record
-        expect([one.told, one.partial]).to.deep.equal([other.told, other.partial])
+        expect([one.reported, one.partial]).to.deep.equal([other.reported, other.partial])
       }),
       { numRuns: 500 }
     )
@@ -103,8 +103,8 @@ describe('the parser', () => {
 
   it('stops at the first header that is no yamux', () => {
     const bytes = Buffer.concat([frame(1, 1, 1, 0), Buffer.from('010000000000000000000000', 'hex'), frame(1, 1, 3, 0)])
-    expect(parse(bytes, []).record.told).to.deep.equal(['header 1 1 1 0', 'garbage version 1'])
-    expect(parse(frame(4, 0, 0, 0), [5]).record.told).to.deep.equal(['garbage frame type 4'])
+    expect(parse(bytes, []).record.reported).to.deep.equal(['header 1 1 1 0', 'garbage version 1'])
+    expect(parse(frame(4, 0, 0, 0), [5]).record.reported).to.deep.equal(['garbage frame type 4'])
   })
 
   it('knows whether the bytes end where a frame ends', () => {
@@ -120,6 +120,6 @@ describe('the parser', () => {
     const parser = new FrameParser(record)
     record.onHeader = () => parser.stop()
     parser.push(Buffer.concat([data(1, 'abc'), frame(2, 0, 0, 0)]), 0, 27)
-    expect(record.told).to.deep.equal([])
+    expect(record.reported).to.deep.equal([])
   })
 })

@@ -12,7 +12,7 @@ interface Written {
   readonly length: number
 }
 
-/** A link of which each answer is ours to give. */
+/** A link of which each answer is own to give. */
 class FakeLink extends Duplex implements RawStream {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
@@ -148,7 +148,7 @@ describe('the link', () => {
     ])
   })
 
-  it('gets what was gathered over the whole turn in one write, whoever wrote it', async () => {
+  it('gets what was gathered over the whole turn in one write, the peer that wrote it', async () => {
     const { link, mux } = await start('client')
     const streams: RawStream[] = []
     for (let index = 0; index < 20; index++) streams.push(rawOf(await mux.open()))
@@ -203,7 +203,7 @@ describe('the link', () => {
     expect(link.bring(data(3, Buffer.alloc(10_000), SYN))).to.equal(true)
   })
 
-  it('lets a reader write over what is in front of its bytes only where nobody needs that any more', async () => {
+  it('lets a reader write over what is in front of its bytes only where no peer needs that any more', async () => {
     const { link, mux } = await start('server')
     const held: Buffer[] = []
     const lends: boolean[] = []

@@ -27,7 +27,7 @@ describe('ten thousand streams', () => {
     const pair = await socketPair()
     const hold: Duplex[] = []
     pair.server.onStream = (stream) => {
-      // As the relay has it: somebody reads, and nothing comes.
+      // As the relay has it: a peer reads, and nothing comes.
       hold.push(quiet(stream).on('data', () => {}))
     }
     // The first stream is the control stream, which is not counted.

@@ -92,7 +92,7 @@ describe('the protocol', () => {
       expect(await waiting).to.equal('stream.reset')
       const { mux: hasty } = withPeer('client', { backlog: 1, openTimeout: 20 })
       await hasty.open()
-      // The first is given up after as long, and lets the second in; the third waits for that one in vain.
+      // The first is given up after as long, and lets the second in; the third waits for that one without effect.
       const [, third] = await Promise.allSettled([hasty.open(), hasty.open()])
       expect(codeOf((third as PromiseRejectedResult).reason)).to.equal('stream.timeout')
     })
@@ -117,7 +117,7 @@ describe('the protocol', () => {
       expect(closed.times).to.equal(0)
     })
 
-    it('resets streams that nobody wants', async () => {
+    it('resets streams that no peer wants', async () => {
       const { mux, peer } = withPeer()
       mux.onStream = undefined
       peer.write(frame(UPDATE, SYN, 1, 0))
@@ -271,7 +271,7 @@ describe('the protocol', () => {
       const bad: [string, Buffer][] = [
         ['version', Buffer.from('010000000000000100000000', 'hex')],
         ['type', frame(4, 0, 1, 0)],
-        ['an id of ours', frame(UPDATE, SYN, 2, 0)],
+        ['an id of own', frame(UPDATE, SYN, 2, 0)],
         ['id 0', frame(UPDATE, SYN, 0, 0)],
         ['an id twice', Buffer.concat([frame(UPDATE, SYN, 1, 0), frame(UPDATE, SYN, 1, 0)])]
       ]

@@ -43,8 +43,8 @@ for (const [where, make] of [
         const ends = await streamPair(pair)
         const [asks, answers] = turned ? [ends[1], ends[0]] : ends
         if (turned) ends[0].write('x')
-        asks.end('question')
-        expect(await read(answers)).to.equal(turned ? 'xquestion'.slice(1) : 'question')
+        asks.end('probe')
+        expect(await read(answers)).to.equal(turned ? 'xprobe'.slice(1) : 'probe')
         await new Promise((resolve) => setTimeout(resolve, 30))
         const got = read(asks)
         answers.end('a'.repeat(1_000_000))
@@ -173,13 +173,13 @@ for (const [where, make] of [
       for (const answer of [true, false]) {
         const [near, far] = await streamPair(await make())
         const raw = rawOf(far)
-        const told: string[] = []
+        const reported: string[] = []
         const reader = (name: string): Parameters<typeof raw.read>[0] => ({
           onBytes(buffer, start, end) {
-            told.push(`${name} ${buffer.toString('latin1', start, end)}`)
+            reported.push(`${name} ${buffer.toString('latin1', start, end)}`)
             return true
           },
-          onEnd: () => void told.push(`${name} end`)
+          onEnd: () => void reported.push(`${name} end`)
         })
         raw.read({
           onBytes(buffer, start, end) {
@@ -190,8 +190,8 @@ for (const [where, make] of [
           onEnd() {}
         })
         near.end('1234')
-        await until(() => told.includes('second end'), 'the end')
-        expect(told).to.deep.equal(['second 34', 'second end'])
+        await until(() => reported.includes('second end'), 'the end')
+        expect(reported).to.deep.equal(['second 34', 'second end'])
       }
     })
 
@@ -268,7 +268,7 @@ describe('a stream as a socket', () => {
   it('serves HTTP, with an agent that keeps streams alive', async () => {
     const pair = await socketPair()
     const server = http.createServer((request, response) => {
-      response.end(`you asked for ${request.url}`)
+      response.end(`you requested for ${request.url}`)
     })
     pair.server.onStream = (stream) => server.emit('connection', stream)
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
@@ -290,9 +290,9 @@ describe('a stream as a socket', () => {
           })
           .on('error', reject)
       })
-    expect(await get('/one')).to.equal('you asked for /one')
+    expect(await get('/one')).to.equal('you requested for /one')
     await turns(3)
-    expect(await get('/two')).to.equal('you asked for /two')
+    expect(await get('/two')).to.equal('you requested for /two')
     expect(used).to.equal(1)
     agent.destroy()
   })

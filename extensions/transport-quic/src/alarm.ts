@@ -1,23 +1,23 @@
 import { performance } from 'node:perf_hooks'
 
-/** Lateness from which the process was held up, in ms: packets have piled up in the socket, and a turn of Node reads some 32 of them. */
-const HELD_UP_MS = 100
-/** Turns in which what piled up is read. */
-const HELD_UP_TURNS = 50
+/** Delay of a timer from which the process was stalled: packets have piled up in the socket, and a turn of Node reads some 32. */
+const STALLED_MS = 100
+/** Turns in which the piled-up packets are read. */
+const STALLED_TURNS = 50
 
-/** A timer that is set anew after almost every packet, and touched only when it has to ring earlier than it would. */
+/** A timer that is reset after almost every packet, and rearmed only to fire earlier. */
 export class Alarm {
-  readonly #ring: () => void
+  readonly #fire: () => void
   #timer: NodeJS.Timeout | undefined
-  /** When the timer fires, and when it is wanted to: the latter is the later one. */
+  /** Time of the armed timer, and the wanted time, which is not earlier. */
   #set = Number.POSITIVE_INFINITY
   #wanted = Number.POSITIVE_INFINITY
 
-  constructor(ring: () => void) {
-    this.#ring = ring
+  constructor(fire: () => void) {
+    this.#fire = fire
   }
 
-  /** Rings in `ms` milliseconds instead of whenever it would have. `null`: never. */
+  /** Fires in `ms` milliseconds. `null`: never. */
   in(ms: number | null): void {
     if (ms === null) {
       this.#wanted = Number.POSITIVE_INFINITY
@@ -43,10 +43,10 @@ export class Alarm {
     this.#timer = undefined
     this.#set = Number.POSITIVE_INFINITY
     const late = performance.now() - this.#wanted
-    this.#afterReading(late > HELD_UP_MS ? HELD_UP_TURNS : 1)
+    this.#afterReading(late > STALLED_MS ? STALLED_TURNS : 1)
   }
 
-  /** Timers run before sockets are read. A packet that has come already may say that nothing is overdue. */
+  /** Timers run before sockets are read: a packet that has arrived may show that nothing is overdue. */
   #afterReading(turns: number): void {
     setImmediate(() => {
       if (this.#wanted === Number.POSITIVE_INFINITY) return
@@ -56,7 +56,7 @@ export class Alarm {
       } else if (turns > 1) this.#afterReading(turns - 1)
       else {
         this.#wanted = Number.POSITIVE_INFINITY
-        this.#ring()
+        this.#fire()
       }
     })
   }

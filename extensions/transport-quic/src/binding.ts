@@ -1,18 +1,18 @@
 import { RystraError } from '@rystra/plugin'
 
-/** An address as the binding wants it: an IP, never a name, for it would be looked up while everything waits. */
+/** An IP address and port. Never a name: the binding would resolve it synchronously. */
 export interface HostPort {
   readonly host: string
   readonly port: number
 }
 
-/** Where a packet came from, and to which of our addresses. */
+/** The addresses of a packet. */
 export interface Path {
   readonly from: HostPort
   readonly to: HostPort
 }
 
-/** Settings of connections. One may make many. */
+/** Settings of connections. */
 export interface QuicheConfig {
   verifyPeer(verify: boolean): void
   setTicketKey(key: Uint8Array): void
@@ -36,30 +36,30 @@ export interface QuicheConfig {
   setMaxConnectionWindow(bytes: number): void
 }
 
-/** Why a connection was closed. `errorCode` of QUIC's own: RFC 9000 section 20.1; 0x100 and more are TLS alerts. */
+/** The reason of a close. `errorCode` of QUIC: RFC 9000 section 20.1; 0x100 and more are TLS alerts. */
 export interface QuicheClose {
   readonly isApp: boolean
   readonly errorCode: number
   readonly reason: Uint8Array
 }
 
-/** The state machine of one connection; it never touches a socket or a clock. `null` means that there is nothing to do. */
+/** The state machine of one connection, without sockets and timers. `null` means that there is nothing to do. */
 export interface QuicheConnection {
   setSession(ticket: Uint8Array): void
-  /** Overwrites `packet`. Throws what the other side did wrong; the connection is closing then. */
+  /** Overwrites `packet`. Throws for protocol violations; the connection is closing then. */
   recv(packet: Uint8Array, path: Path): number
   send(packet: Uint8Array): [length: number, path: Path] | null
   /** Throws `StreamReset(code)`. */
   streamRecv(id: number, into: Uint8Array): [length: number, end: boolean] | null
-  /** How many bytes were taken. Throws `StreamStopped(code)`, `StreamLimit` or `InvalidStreamState(id)`. */
+  /** Number of accepted bytes. Throws `StreamStopped(code)`, `StreamLimit` or `InvalidStreamState(id)`. */
   streamSend(id: number, bytes: Uint8Array, end: boolean): number | null
   streamShutdown(id: number, direction: 0 | 1, code: number): unknown
-  /** Throws `StreamStopped(code)`, also for a stream on which nothing is being sent. */
+  /** Throws `StreamStopped(code)`, also for an idle stream. */
   streamCapacity(id: number): number
   peerStreamsLeftBidi(): number
-  /** Ids of streams that have bytes, an end or a reset to read. */
+  /** Ids of streams with bytes, an end or a reset to read. */
   readable(): Iterable<number>
-  /** Ids of streams that can take bytes, or were stopped. */
+  /** Ids of streams that accept bytes, or were stopped. */
   writable(): Iterable<number>
   isReadable(): boolean
   dgramRecvVec(): Uint8Array | null
@@ -72,12 +72,12 @@ export interface QuicheConnection {
   timeout(): number | null
   onTimeout(): void
   sendAckEliciting(): void
-  /** Counts packets that were good. */
+  /** Counts valid packets. */
   stats(): { readonly recv: number }
   close(app: boolean, code: number, reason: Uint8Array): unknown
   applicationProto(): Uint8Array
   serverName(): string | null
-  /** DER, the leaf first. There also after it was not accepted. */
+  /** DER, the leaf first. Present also if it was rejected. */
   peerCertChain(): Uint8Array[] | null
   session(): Uint8Array | null
   isEstablished(): boolean
@@ -90,16 +90,7 @@ export interface QuicheConnection {
   localError(): QuicheClose | null
 }
 
-/** What can be read of a packet without keys. */
-export interface QuicheHeader {
-  readonly ty: number
-  readonly version: number
-  readonly dcid: Uint8Array
-  readonly scid: Uint8Array
-  readonly token?: Uint8Array | null
-}
-
-/** As much of quiche as is used here. Whatever takes its place has to look like this. */
+/** The part of quiche that this package uses. */
 export interface Quiche {
   readonly Config: {
     withBoringSslCtx(
@@ -127,7 +118,6 @@ export interface Quiche {
       config: QuicheConfig
     ): QuicheConnection
   }
-  readonly Header: { fromSlice(packet: Uint8Array, idLength: number): QuicheHeader }
   retry(
     scid: Uint8Array,
     dcid: Uint8Array,
@@ -136,16 +126,9 @@ export interface Quiche {
     version: number,
     into: Uint8Array
   ): number
-  negotiateVersion(scid: Uint8Array, dcid: Uint8Array, into: Uint8Array): number
 }
 
-/** QUIC version 1, RFC 9000. */
-export const VERSION = 1
-
-/** Types of packets with a long header. */
-export const INITIAL = 0
-
-/** Halves of a stream. */
+/** Directions of a stream. */
 export const READ = 0
 export const WRITE = 1
 
@@ -154,7 +137,7 @@ let loaded: Promise<Quiche> | undefined
 const fromPackage = async (): Promise<Quiche> =>
   (await import('@matrixai/quic/native/quiche.js')).default as unknown as Quiche
 
-/** Loads the binary when it is first needed. Rejects with `transport.unsupported` where there is none. */
+/** Loads the binary on first use. Rejects with `transport.unsupported` where there is no binary. */
 export const loadQuiche = (load: () => Promise<Quiche> = fromPackage): Promise<Quiche> => {
   if (load === fromPackage && loaded !== undefined) return loaded
   const loading = load().catch((cause: unknown) => {

@@ -4,22 +4,22 @@ import net from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { HostPort, Quiche, QuicheConfig } from './binding.js'
 import { leafOf } from './errors.js'
-import { newId } from './ids.js'
 import { QuicLink } from './link.js'
-import type { LinkHost } from './link-host.js'
+import type { HostedLink, LinkHost } from './link-host.js'
 import type { QuicOptions } from './options.js'
-import { questionOf } from './remote.js'
+import { newId } from './packet.js'
+import { probeToken } from './remote.js'
 import type { Ticket } from './tickets.js'
 import { Turns } from './turns.js'
 import { Udp } from './udp.js'
 
-/** Milliseconds a socket is kept after the link went on from another one, for packets that are still on their way. */
-const OLD = 5000
+/** Time for which the previous socket stays open after a rebind, for packets in flight. */
+const OLD_SOCKET_MS = 5000
 
-/** ICMP says so often in a row that nobody is there, until it is believed: it is easily forged. */
-const REFUSALS = 3
+/** Consecutive ICMP refusals that end a link: a single one is easily forged. */
+const MAX_REFUSALS = 3
 
-/** What a link that is dialed needs. */
+/** What a dialed link needs. */
 export interface Target {
   readonly quiche: Quiche
   readonly config: QuicheConfig
@@ -31,11 +31,11 @@ export interface Target {
   readonly log: Logger
   onReady(link: QuicLink): void
   onTicket(ticket: Ticket): void
-  /** Called once. `confirmed`: whether the handshake was done. */
+  /** Called once. `confirmed`: whether the handshake was complete. */
   onGone(error: Error | undefined, confirmed: boolean): void
 }
 
-/** The client's end of a link: a socket that may be another one from now on, and an eye on whether anything still comes. */
+/** The client side of a link: it replaces its socket when the network changes, and detects silence. */
 export class ClientPath implements LinkHost {
   readonly side = 'client'
   readonly link: QuicLink
@@ -46,7 +46,7 @@ export class ClientPath implements LinkHost {
   #udp: Udp
   #watch: NodeJS.Timeout | undefined
   #lastHeard = performance.now()
-  /** Since when something waits for an answer. */
+  /** Since when an answer is outstanding. */
   #since: number | undefined
   #tries = 0
   #pinged = false
@@ -59,7 +59,7 @@ export class ClientPath implements LinkHost {
     this.#target = target
     this.#udp = this.#take(udp)
     const { quiche, address, port, tls, config, ticket } = target
-    // The kernel lets nobody else in. quiche does not know zones (`fe80::1%eth0`).
+    // The socket is connected: the kernel drops packets of other peers. quiche does not know zones (`fe80::1%eth0`).
     this.#remote = { host: address.split('%')[0] as string, port }
     const connection = quiche.Connection.connect(tls.serverName ?? null, newId(), udp.local, this.#remote, config)
     if (ticket !== undefined) connection.setSession(ticket.session)
@@ -67,13 +67,13 @@ export class ClientPath implements LinkHost {
     this.link = new QuicLink(this, connection, this.#remote, udp.local)
     const { keepAlive, rebindAfter } = target.options
     const period = Math.min(1000, Math.max(25, Math.min(keepAlive, rebindAfter) / 4))
-    this.#watch = setInterval(() => this.#look(), period).unref()
-    // The Hello leaves now: only then quiche says whether more may go with it.
+    this.#watch = setInterval(() => this.#checkSilence(), period).unref()
+    // The ClientHello is sent now: quiche then reports whether early data may follow.
     this.link.turn()
     this.link.wake()
   }
 
-  /** Opens a socket, and sends the first packet. Rejects with what the system says. */
+  /** Opens a socket and sends the first packet. Rejects with the system's error. */
   static async open(target: Target): Promise<ClientPath> {
     return new ClientPath(target, await ClientPath.#bind(target))
   }
@@ -84,7 +84,7 @@ export class ClientPath implements LinkHost {
     return Udp.open({ host, port: 0, connect, maxPacket: options.maxPacket, buffer: options.socketBuffer })
   }
 
-  /** Where the packets come from now. */
+  /** The current local address. */
   get local(): HostPort {
     return this.#udp.local
   }
@@ -92,9 +92,9 @@ export class ClientPath implements LinkHost {
   #take(udp: Udp): Udp {
     udp.onPacket = (packet) => {
       this.#refusals = 0
-      const question = questionOf(packet)
-      // Only who has the keys can answer, so it may be asked in the open.
-      if (question !== undefined) this.link.datagrams.arrived(question)
+      const probe = probeToken(packet)
+      // The answer is encrypted, so the probe may be in plain text.
+      if (probe !== undefined) this.link.datagrams.arrived(probe)
       else this.link.receive(packet, this.#remote.host, this.#remote.port)
     }
     udp.onError = (error) => this.#failed(error, udp)
@@ -120,7 +120,7 @@ export class ClientPath implements LinkHost {
     return this.#target.ticket !== undefined
   }
 
-  wake(link: QuicLink): void {
+  wake(link: HostedLink): void {
     if (!this.#udp.blocked) this.#turns.wake(link)
   }
 
@@ -134,24 +134,24 @@ export class ClientPath implements LinkHost {
 
   sendPlain(): void {}
 
-  verify(link: QuicLink): Uint8Array {
+  verify(link: HostedLink): Uint8Array {
     const leaf = leafOf(link.connection)
     if (leaf === undefined) {
-      throw new RystraError('tls.untrusted', { side: 'client', detail: `${link.where}, it has shown none` })
+      throw new RystraError('tls.untrusted', { side: 'client', detail: `${link.where}, no server certificate` })
     }
     this.#target.tls.checkCertificate(leaf)
     return leaf.raw
   }
 
-  ready(link: QuicLink): void {
-    this.#target.onReady(link)
+  ready(): void {
+    this.#target.onReady(this.link)
   }
 
   confirmed(): void {
     this.#confirmed = true
   }
 
-  gone(_link: QuicLink, error: Error | undefined): void {
+  gone(_link: HostedLink, error: Error | undefined): void {
     clearInterval(this.#watch)
     this.#keepTicket()
     for (const udp of [this.#udp, ...this.#old]) void udp.close()
@@ -159,21 +159,21 @@ export class ClientPath implements LinkHost {
     this.#target.onGone(error === undefined ? undefined : this.#refine(error), this.#confirmed)
   }
 
-  /** An alert says less than the certificate does. */
+  /** Replaces the error of a TLS alert by the more specific one of the certificate. */
   #refine(error: Error): Error {
     const leaf = (error as { code?: string }).code === 'tls.untrusted' ? leafOf(this.link.connection) : undefined
     if (leaf === undefined) return error
     try {
       this.#target.tls.checkCertificate(leaf)
       return error
-    } catch (better) {
-      return better as Error
+    } catch (specific) {
+      return specific as Error
     }
   }
 
   // Watching
 
-  #look(): void {
+  #checkSilence(): void {
     const { link } = this
     this.#keepTicket()
     const now = performance.now()
@@ -187,7 +187,7 @@ export class ClientPath implements LinkHost {
     if (!this.#confirmed) return
     const silence = now - this.#lastHeard
     const { keepAlive, rebindAfter } = this.options
-    // Who only receives says nothing when it stops: a NAT may have forgotten us, and the server cannot find us.
+    // A client that only receives does not notice that its NAT mapping is gone.
     const stopped = link.active && silence >= rebindAfter / 3
     if (stopped || (silence >= keepAlive && !this.#pinged) || this.#refusals > 0) {
       this.#pinged ||= !stopped
@@ -196,7 +196,7 @@ export class ClientPath implements LinkHost {
     }
     if (!link.waiting) this.#since = undefined
     else this.#since ??= now
-    // Silence means something only since somebody should have answered.
+    // Silence counts only while an answer is outstanding.
     if (Math.min(silence, now - (this.#since ?? now)) >= rebindAfter * 2 ** this.#tries) {
       this.#tries += 1
       void this.rebind()
@@ -213,16 +213,16 @@ export class ClientPath implements LinkHost {
     this.#target.onTicket({ session, leaf, address: this.#target.address })
   }
 
-  /** Goes on from another local port. Nothing is lost: what was on its way is sent again. */
+  /** Continues from another local port. Lost packets are retransmitted. */
   async rebind(): Promise<void> {
-    if (this.#moving || this.link.over) return
+    if (this.#moving || this.link.closed) return
     this.#moving = true
     try {
       const udp = await ClientPath.#bind(this.#target)
-      if (this.link.over) return void udp.close()
+      if (this.link.closed) return void udp.close()
       this.#move(udp)
     } catch (error) {
-      this.log.debug({ err: error }, 'quic: no other socket')
+      this.log.debug({ err: error }, 'quic: cannot open another socket')
     } finally {
       this.#moving = false
     }
@@ -235,22 +235,22 @@ export class ClientPath implements LinkHost {
     setTimeout(() => {
       this.#old.delete(before)
       void before.close()
-    }, OLD).unref()
-    this.log.debug({ port: udp.local.port }, 'quic: goes on from another port')
+    }, OLD_SOCKET_MS).unref()
+    this.log.debug({ port: udp.local.port }, 'quic: rebound to another port')
     this.link.moved()
   }
 
   #failed(error: NodeJS.ErrnoException, udp: Udp): void {
-    if (udp !== this.#udp || this.link.over) return
+    if (udp !== this.#udp || this.link.closed) return
     if (error.code === 'EMSGSIZE') this.link.mtu.shrink()
     else if (error.code !== 'ECONNREFUSED') {
       if (this.#confirmed) void this.rebind()
       else this.link.drop(this.#unreachable(error.code ?? error.message, error))
-    } else if (!this.#confirmed) this.link.drop(this.#unreachable('nothing listens there', error))
+    } else if (!this.#confirmed) this.link.drop(this.#unreachable('connection refused', error))
     else {
       this.#refusals += 1
-      if (this.#refusals >= REFUSALS)
-        this.link.drop(new RystraError('session.lost', { detail: 'nothing listens there', cause: error }))
+      if (this.#refusals >= MAX_REFUSALS)
+        this.link.drop(new RystraError('session.lost', { detail: 'connection refused', cause: error }))
     }
   }
 

@@ -3,23 +3,22 @@ import tls from 'node:tls'
 import type { Quiche, QuicheConfig } from './binding.js'
 import type { QuicOptions } from './options.js'
 
-/** The protocol inside, RFC 7301. */
+/** The ALPN protocol, RFC 7301. */
 export const ALPN = 'rystra/1'
 
 /**
- * The window of the whole connection never closes: in quiche 0.18 it begins at 48 KiB again and is not given back for
- * what a reset throws away, so that one visitor who stops reading would stop all others. Windows of streams and
- * `maxSessionBuffer` bound the memory.
+ * The connection window is unlimited: in quiche 0.18 it starts again at 48 KiB and is not credited for data discarded
+ * by resets, so that one stalled stream would stall all. Stream windows and `maxSessionBuffer` bound the memory.
  */
-const NO_LIMIT = 2 ** 52
+const UNLIMITED_BYTES = 2 ** 52
 
-/** Bytes that may be on the way on the stream of signals. */
-const SIGNALS = 64 * 1024
+/** Window of the signal stream. */
+const SIGNAL_WINDOW_BYTES = 64 * 1024
 
-/** Messages that may wait in each direction. */
-const DATAGRAMS = 1024
+/** Datagrams queued in each direction. */
+const MAX_DATAGRAMS = 1024
 
-/** The least that is legal: addresses change without quiche, see `remote.ts`. */
+/** The legal minimum: migration is done without quiche, see `remote.ts`. */
 const CONNECTION_IDS = 2
 
 const common = (config: QuicheConfig, options: QuicOptions): QuicheConfig => {
@@ -27,31 +26,31 @@ const common = (config: QuicheConfig, options: QuicOptions): QuicheConfig => {
   config.setMaxIdleTimeout(options.idleTimeout)
   config.setMaxRecvUdpPayloadSize(65_527)
   config.setMaxSendUdpPayloadSize(options.maxPacket)
-  config.setInitialMaxData(NO_LIMIT)
-  config.setMaxConnectionWindow(NO_LIMIT)
+  config.setInitialMaxData(UNLIMITED_BYTES)
+  config.setMaxConnectionWindow(UNLIMITED_BYTES)
   config.setInitialMaxStreamDataBidiLocal(options.streamWindow)
   config.setInitialMaxStreamDataBidiRemote(options.streamWindow)
-  config.setInitialMaxStreamDataUni(SIGNALS)
+  config.setInitialMaxStreamDataUni(SIGNAL_WINDOW_BYTES)
   config.setMaxStreamWindow(options.maxWindow)
   config.setInitialMaxStreamsBidi(options.maxStreams)
-  // That of signals.
+  // The signal stream.
   config.setInitialMaxStreamsUni(1)
   config.setActiveConnectionIdLimit(CONNECTION_IDS)
   config.setDisableActiveMigration(true)
   config.setCcAlgorithmName(options.congestion)
-  // It only says when a packet should leave, and a timer of Node is too coarse for that.
+  // quiche only suggests send times, and Node's timers are too coarse for them.
   config.enablePacing(false)
-  config.enableDgram(true, DATAGRAMS, DATAGRAMS)
+  config.enableDgram(true, MAX_DATAGRAMS, MAX_DATAGRAMS)
   return config
 }
 
 const bytes = (pem: string): Buffer => Buffer.from(pem)
 
-/** Streams that a client may have open towards the server, and bytes on the way on a new one of them. */
+/** Limits of streams that a client opens. */
 const CLIENT_STREAMS = 1024
 const CLIENT_WINDOW = 256 * 1024
 
-/** Settings of connections that are accepted. `ticketKey` (48 bytes) is what they are resumed with. */
+/** Settings of accepted connections. `ticketKey` (48 bytes) encrypts session tickets. */
 export const serverConfig = (
   quiche: Quiche,
   server: ServerTls,
@@ -59,16 +58,16 @@ export const serverConfig = (
   ticketKey: Buffer
 ): QuicheConfig => {
   const { cert, key, clientCa } = server.pem
-  const asks = server.clientCert !== 'none'
-  const ca = asks && clientCa !== undefined ? bytes(clientCa) : null
-  const config = quiche.Config.withBoringSslCtx(asks, false, ca, [bytes(key)], [bytes(cert)], null)
+  const requested = server.clientCert !== 'none'
+  const ca = requested && clientCa !== undefined ? bytes(clientCa) : null
+  const config = quiche.Config.withBoringSslCtx(requested, false, ca, [bytes(key)], [bytes(cert)], null)
   if (server.clientCert === 'optional') config.verifyPeer(true)
   config.setTicketKey(ticketKey)
-  // A certificate out of a ticket proves nothing before the handshake is done.
-  if (options.earlyData && !asks) config.enableEarlyData()
+  // A certificate from a ticket proves nothing before the handshake is complete.
+  if (options.earlyData && !requested) config.enableEarlyData()
   common(config, options)
-  // Visitors are the server's to open; a client has one for control and one for each visit. Each may hold a window of memory
-  // that is not readable for want of its first byte, and that nobody counts.
+  // The server opens the streams of visitors; a client opens one for control and one per visit. Each may hold a window
+  // of memory that is not readable before its first byte and is counted nowhere.
   config.setInitialMaxStreamsBidi(Math.min(options.maxStreams, CLIENT_STREAMS))
   config.setInitialMaxStreamDataBidiRemote(Math.min(options.streamWindow, CLIENT_WINDOW))
   return config
@@ -76,11 +75,11 @@ export const serverConfig = (
 
 type WithCertificates = typeof tls & { getCACertificates?(type: 'default'): string[] }
 
-/** The authorities of Node, with those of NODE_EXTRA_CA_CERTS where Node tells them. */
+/** Node's authorities, with those of NODE_EXTRA_CA_CERTS where Node reports them. */
 const roots = (): string =>
   ((tls as WithCertificates).getCACertificates?.('default') ?? tls.rootCertificates).join('\n')
 
-/** Settings of a connection that is dialed. Without a pin quiche verifies the chain, otherwise `checkCertificate` does it all. */
+/** Settings of dialed connections. Without a pin quiche verifies the chain, otherwise `checkCertificate` does. */
 export const clientConfig = (quiche: Quiche, client: ClientTls, options: QuicOptions): QuicheConfig => {
   const { ca, cert, key } = client.pem
   const chain = client.options.rejectUnauthorized !== false

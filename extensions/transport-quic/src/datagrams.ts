@@ -2,23 +2,23 @@ import type { DatagramChannel } from '@rystra/plugin'
 import type { QuicheConnection } from './binding.js'
 import type { PathMtu, Probe } from './path-mtu.js'
 
-/** The first byte of a message says what it is: somebody's, a question about the size of packets, its answer, or the answer to one about an address. */
+/** The first byte of a datagram: its type. */
 const Kind = { message: 0, probe: 1, answer: 2, arrived: 3 } as const
 
-/** Bytes of a packet that are not the message: header, connection id, packet number, tag, frame. */
-const OVERHEAD = 1 + 16 + 4 + 16 + 3
+/** Packet overhead: header, connection id, packet number, tag, frame. */
+const OVERHEAD_BYTES = 1 + 16 + 4 + 16 + 3
 
-/** What the messages need of their link. */
+/** What datagrams need of their link. */
 export interface DatagramHost {
   readonly connection: QuicheConnection
   readonly mtu: PathMtu
   readonly carries: boolean
-  /** The answer to a question about an address. */
+  /** The answer to an address probe. */
   arrived(token: Uint8Array): void
   wake(): void
 }
 
-/** Unreliable messages, RFC 9221. */
+/** Unreliable datagrams, RFC 9221. */
 export class Datagrams implements DatagramChannel {
   onMessage: ((message: Uint8Array) => void) | undefined
   readonly #host: DatagramHost
@@ -30,7 +30,7 @@ export class Datagrams implements DatagramChannel {
   get maxSize(): number {
     const { connection, mtu, carries } = this.#host
     const allowed = carries ? (connection.dgramMaxWritableLen() ?? 0) : 0
-    return Math.max(0, Math.min(allowed, mtu.size - OVERHEAD) - 1)
+    return Math.max(0, Math.min(allowed, mtu.size - OVERHEAD_BYTES) - 1)
   }
 
   send(message: Uint8Array): boolean {
@@ -53,7 +53,7 @@ export class Datagrams implements DatagramChannel {
     return true
   }
 
-  /** Takes what came, whoever wants it: bytes that lie there would be forgotten oldest first. */
+  /** Reads all received datagrams, also without a handler: quiche would drop the oldest ones. */
   readAll(): void {
     const { connection } = this.#host
     for (let message = connection.dgramRecvVec(); message !== null; message = connection.dgramRecvVec()) {
@@ -72,34 +72,34 @@ export class Datagrams implements DatagramChannel {
     this.#send(answer)
   }
 
-  /** Tells that a question about our address was received. */
+  /** Confirms the receipt of an address probe. */
   arrived(token: Uint8Array): void {
     this.#send(Buffer.concat([Buffer.from([Kind.arrived]), token]))
   }
 
   /**
-   * Has a message leave that fills a packet of the size to be tried, in front of those that wait: behind them it would not be
-   * in that packet, and hold up all that come after it. Answers whether it left.
+   * Sends a datagram that fills a packet of the probed size, in front of the queue: behind other datagrams it would not
+   * be in that packet, and would delay those after it. Returns whether it was sent.
    */
   probe({ id, size }: Probe, leave: () => void): boolean {
     const { connection } = this.#host
     const waiting: Buffer[] = []
     connection.dgramPurgeOutgoing((message) => waiting.push(Buffer.from(message)) > 0)
-    const bytes = Buffer.alloc(Math.max(5, size - OVERHEAD))
+    const bytes = Buffer.alloc(Math.max(5, size - OVERHEAD_BYTES))
     bytes[0] = Kind.probe
     bytes.writeUInt32BE(id, 1)
     const queued = this.#send(bytes)
     if (queued) leave()
-    // Bytes of streams may have had the packet.
+    // Stream data may have filled the packet.
     const left = queued && connection.dgramSendQueueLen() === 0
     connection.dgramPurgeOutgoing(() => true)
     for (const message of waiting) this.#send(message)
     return left
   }
 
-  /** Forgets messages that fit into no packet of the present size, for they would stay at the head of the queue. */
+  /** Drops datagrams larger than the current packet size: they would block the queue. */
   purge(): void {
-    const most = this.#host.mtu.size - OVERHEAD
+    const most = this.#host.mtu.size - OVERHEAD_BYTES
     this.#host.connection.dgramPurgeOutgoing((message) => message.length > most)
   }
 }

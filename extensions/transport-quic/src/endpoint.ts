@@ -2,19 +2,18 @@ import type { Address, Logger, StreamLink } from '@rystra/plugin'
 import type { ServerTls } from '@rystra/tls'
 import { randomBytes } from 'node:crypto'
 import type { HostPort, Quiche, QuicheConfig } from './binding.js'
-import { checkClient } from './check-client.js'
+import { checkClient, Revocations } from './client-certificate.js'
 import { serverConfig } from './config.js'
-import { Revocations } from './crl.js'
 import { ALERT, CONNECTION_REFUSED } from './errors.js'
 import { type Admission, Gate } from './gate.js'
-import { ID_LENGTH, newId } from './ids.js'
 import { QuicLink } from './link.js'
-import type { LinkHost } from './link-host.js'
+import type { HostedLink, LinkHost } from './link-host.js'
 import type { QuicOptions } from './options.js'
+import { ID_BYTES, newId } from './packet.js'
 import { Turns } from './turns.js'
 import { bindError, Udp } from './udp.js'
 
-/** Who listens at an endpoint. */
+/** A listener at an endpoint. */
 export interface Serving {
   readonly tls: ServerTls
   readonly options: QuicOptions
@@ -22,24 +21,24 @@ export interface Serving {
   readonly onLink: (link: StreamLink) => void
 }
 
-/** Where the id is in a packet, RFC 8999. */
+/** Offset of the destination connection id, RFC 8999. */
 const SHORT_AT = 1
 const LONG_AT = 6
 
 const keyOf = (id: Uint8Array): string => Buffer.from(id).toString('latin1')
 
-/** Endpoints whose listener is closed and whose links go on: who listens there again takes them over. */
+/** Endpoints whose listener is closed while links go on: a new listener on the address takes them over. */
 const lingering = new Map<string, Endpoint>()
 
-/** A UDP socket and the links on it, told apart by their connection ids. */
+/** A UDP socket and its links, told apart by connection ids. */
 export class Endpoint implements LinkHost {
   readonly side = 'server'
   readonly #quiche: Quiche
   readonly #udp: Udp
   readonly #turns = new Turns()
   readonly #routes = new Map<string, QuicLink>()
-  readonly #keys = new Map<QuicLink, Set<string>>()
-  readonly #stuck = new Set<QuicLink>()
+  readonly #keys = new Map<HostedLink, Set<string>>()
+  readonly #stuck = new Set<HostedLink>()
   readonly #gate: Gate
   #serving: Serving
   #config!: QuicheConfig
@@ -68,12 +67,12 @@ export class Endpoint implements LinkHost {
     this.configure()
   }
 
-  /** Binds, or takes over what was left there. Rejects with `listen.*`. */
+  /** Binds, or takes over a lingering endpoint. Rejects with `listen.*`. */
   static async open(quiche: Quiche, address: Address, serving: Serving): Promise<Endpoint> {
-    const left = lingering.get(`${address.host}|${address.port}`)
-    if (left !== undefined) {
-      left.#adopt(serving)
-      return left
+    const existing = lingering.get(`${address.host}|${address.port}`)
+    if (existing !== undefined) {
+      existing.#adopt(serving)
+      return existing
     }
     const { maxPacket, socketBuffer } = serving.options
     const { host, port } = address
@@ -97,7 +96,7 @@ export class Endpoint implements LinkHost {
     return this.#serving.log
   }
 
-  /** Links, and handshakes that may become some. */
+  /** Links, including handshakes. */
   get links(): number {
     return this.#keys.size
   }
@@ -106,10 +105,10 @@ export class Endpoint implements LinkHost {
     return this.#gate.handshakes
   }
 
-  /** Makes the settings of links to come anew: the files were read again. */
+  /** Applies reloaded files to new links. */
   configure(): void {
     const { tls, options } = this.#serving
-    // Who was trusted under the files of before is not let in by a ticket.
+    // Tickets of the previous trust must not be accepted.
     if (tls.clientCert !== 'none') this.#ticketKey = randomBytes(48)
     this.#config = serverConfig(this.#quiche, tls, options, this.#ticketKey)
     this.#revocations = tls.pem.crl === undefined ? undefined : new Revocations(tls.pem.crl)
@@ -122,7 +121,7 @@ export class Endpoint implements LinkHost {
     for (const [place, endpoint] of lingering) if (endpoint === this) lingering.delete(place)
   }
 
-  /** Accepts no more. Without links the socket is closed; otherwise the last one closes it. */
+  /** Stops accepting. The socket is closed with the last link. */
   async close(host: string): Promise<void> {
     if (this.#closing) return
     this.#closing = true
@@ -137,7 +136,7 @@ export class Endpoint implements LinkHost {
     const length = packet.length
     const long = ((packet[0] as number) & 0x80) !== 0
     const at = long ? LONG_AT : SHORT_AT
-    const size = long ? (packet[5] as number) : ID_LENGTH
+    const size = long ? (packet[5] as number) : ID_BYTES
     if (length < at + size + 1) return
     const key = packet.toString('latin1', at, at + size)
     const link = this.#routes.get(key)
@@ -159,7 +158,7 @@ export class Endpoint implements LinkHost {
     this.#gate.enter(link, peer.host)
     link.receive(packet, peer.host, peer.port)
     const error = connection.localError()
-    // What cannot even be read gets no answer. A bad Hello does: its sender has to know.
+    // Undecryptable packets get no answer. An invalid ClientHello does: its sender needs the reason.
     if (error !== null && error.errorCode < ALERT) link.drop()
     else if (this.#closing) {
       connection.close(false, CONNECTION_REFUSED, Buffer.alloc(0))
@@ -176,7 +175,7 @@ export class Endpoint implements LinkHost {
   }
 
   #route(link: QuicLink, key: string): void {
-    // Nobody takes a route away from another.
+    // A connection id is never taken over by another link.
     if (this.#routes.has(key)) return
     this.#routes.set(key, link)
     this.#keys.get(link)?.add(key)
@@ -192,7 +191,7 @@ export class Endpoint implements LinkHost {
     return this.options.earlyData && this.#serving.tls.clientCert === 'none'
   }
 
-  wake(link: QuicLink): void {
+  wake(link: HostedLink): void {
     if (this.#udp.blocked) this.#stuck.add(link)
     else this.#turns.wake(link)
   }
@@ -205,16 +204,16 @@ export class Endpoint implements LinkHost {
     this.#udp.send(slot, length, to, watch)
   }
 
-  verify(link: QuicLink): Uint8Array | undefined {
+  verify(link: HostedLink): Uint8Array | undefined {
     return checkClient(link, this.#serving.tls, this.#revocations)
   }
 
-  ready(link: QuicLink): void {
+  ready(link: HostedLink): void {
     if (this.#closing) link.leave(0, undefined)
     else this.#serving.onLink(link)
   }
 
-  confirmed(link: QuicLink): void {
+  confirmed(link: HostedLink): void {
     this.#gate.leave(link, true)
   }
 
@@ -222,12 +221,13 @@ export class Endpoint implements LinkHost {
     this.#reply(packet, host, port)
   }
 
-  gone(link: QuicLink, error: Error | undefined): void {
+  gone(link: HostedLink, error: Error | undefined): void {
     for (const key of this.#keys.get(link) ?? []) this.#routes.delete(key)
     this.#keys.delete(link)
     this.#stuck.delete(link)
     this.#gate.leave(link, false)
-    if (error !== undefined && !link.handedOut) this.log.debug({ err: error, peer: link.peer.address }, 'quic: no link')
+    if (error !== undefined && !link.handedOut)
+      this.log.debug({ err: error, peer: link.peer.address }, 'quic: handshake failed')
     if (this.#closing && this.#keys.size === 0) {
       for (const [place, endpoint] of lingering) if (endpoint === this) lingering.delete(place)
       void this.#udp.close()

@@ -3,23 +3,23 @@ import { tlsError } from '@rystra/tls'
 import { X509Certificate } from 'node:crypto'
 import type { QuicheClose, QuicheConnection } from './binding.js'
 
-/** Codes with which this transport closes connections (application, RFC 9000 section 20.2). */
-export const Close = { done: 0, gaveUp: 1, refused: 2 } as const
+/** Application close codes (RFC 9000 section 20.2). */
+export const Close = { done: 0, aborted: 1, refused: 2 } as const
 
-/** Codes with which it resets streams. */
-export const Reset = { gaveUp: 1, refused: 2 } as const
+/** Stream reset codes. */
+export const Reset = { aborted: 1, refused: 2 } as const
 
-/** QUIC's own, RFC 9000 section 20.1. */
+/** Transport error code, RFC 9000 section 20.1. */
 export const CONNECTION_REFUSED = 0x2
-/** TLS alerts begin here, RFC 9001 section 4.8. */
+/** TLS alerts have codes from here on, RFC 9001 section 4.8. */
 export const ALERT = 0x100
 const CERTIFICATE_REVOKED = ALERT + 44
 const BAD_CERTIFICATE = ALERT + 42
 const CERTIFICATE_EXPIRED = ALERT + 45
 const CERTIFICATE_UNKNOWN = ALERT + 46
 
-/** TLS alerts by name, RFC 8446 section 6: what the other side did not like. */
-const told: Readonly<Record<number, string>> = {
+/** TLS alerts of the peer by name, RFC 8446 section 6. */
+const peerAlerts: Readonly<Record<number, string>> = {
   40: 'HANDSHAKE_FAILURE',
   42: 'BAD_CERTIFICATE',
   43: 'UNSUPPORTED_CERTIFICATE',
@@ -34,8 +34,8 @@ const told: Readonly<Record<number, string>> = {
   120: 'NO_APPLICATION_PROTOCOL'
 }
 
-/** The same alerts when this side sends them: what it did not like, as Node names it. */
-const found: Readonly<Record<number, string>> = {
+/** Alerts that this end sends: the finding, by Node's code. */
+const localAlerts: Readonly<Record<number, string>> = {
   42: 'CERT_REJECTED',
   43: 'INVALID_PURPOSE',
   44: 'CERT_REVOKED',
@@ -49,7 +49,7 @@ const found: Readonly<Record<number, string>> = {
 
 const withCode = (code: string): Error => Object.assign(new Error(code), { code })
 
-/** The certificate of the other side, if it has shown one that can be read. */
+/** The certificate of the peer, if it presented a valid encoding. */
 export const leafOf = (connection: QuicheConnection): X509Certificate | undefined => {
   const der = connection.peerCertChain()?.[0]
   if (der === undefined) return undefined
@@ -62,7 +62,7 @@ export const leafOf = (connection: QuicheConnection): X509Certificate | undefine
 
 const hex = (code: number): string => `0x${code.toString(16)}`
 
-/** What a handshake failed with on this side. */
+/** The error of a handshake that failed on this side. */
 const localError = (close: QuicheClose, connection: QuicheConnection, side: Side, where: string): RystraError => {
   const alert = close.errorCode - ALERT
   if (close.isApp || alert < 0 || alert > 255) {
@@ -70,41 +70,44 @@ const localError = (close: QuicheClose, connection: QuicheConnection, side: Side
   }
   const leaf = leafOf(connection)
   const alone = alert === 48 && leaf !== undefined && leaf.issuer === leaf.subject
-  const code = alone ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : (found[alert] ?? `ERR_SSL_TLS_ALERT_${alert}`)
+  const code = alone ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : (localAlerts[alert] ?? `ERR_SSL_TLS_ALERT_${alert}`)
   return tlsError(withCode(code), side, where)
 }
 
 const appCodes: Readonly<Record<number, ErrorCode>> = { [Close.refused]: 'connect.unreachable' }
 
-/** What the other side closed the connection with. `undefined`: in good order. */
+/** The error for a close by the peer. `undefined`: an orderly close. */
 const peerError = (close: QuicheClose, side: Side, where: string): RystraError | undefined => {
   const other = side === 'client' ? 'server' : 'client'
   if (close.isApp) {
     if (close.errorCode === Close.done) return undefined
-    return new RystraError(appCodes[close.errorCode] ?? 'mux.closed', { side: other, detail: `${where}, given up` })
+    return new RystraError(appCodes[close.errorCode] ?? 'mux.closed', {
+      side: other,
+      detail: `${where}, aborted by the peer`
+    })
   }
   if (close.errorCode === CONNECTION_REFUSED) {
-    return new RystraError('connect.unreachable', { side: other, detail: `${where}, it accepts no more connections` })
+    return new RystraError('connect.unreachable', { side: other, detail: `${where}, peer accepts no more connections` })
   }
   const alert = close.errorCode - ALERT
   if (alert < 0 || alert > 255) {
     return new RystraError('mux.protocol', { side: other, detail: `${where}, QUIC error ${hex(close.errorCode)}` })
   }
-  return tlsError(withCode(`ERR_SSL_TLSV1_ALERT_${told[alert] ?? alert}`), side, where)
+  return tlsError(withCode(`ERR_SSL_TLSV1_ALERT_${peerAlerts[alert] ?? alert}`), side, where)
 }
 
-/** Why a connection is over. `undefined`: in good order. */
+/** The error of a closed connection. `undefined`: an orderly close. */
 export const whyClosed = (connection: QuicheConnection, side: Side, where: string): RystraError | undefined => {
   const peer = connection.peerError()
   if (peer !== null) return peerError(peer, side, where)
   const local = connection.localError()
   if (local !== null) return localError(local, connection, side, where)
   return connection.isEstablished()
-    ? new RystraError('session.timeout', { detail: `${where}, nothing came for too long` })
-    : new RystraError('connect.unreachable', { detail: `${where}, no answer` })
+    ? new RystraError('session.timeout', { detail: `${where}, idle timeout` })
+    : new RystraError('connect.unreachable', { detail: `${where}, timed out` })
 }
 
-/** What somebody is told whose certificate this side does not accept after all. */
+/** The alert for a certificate that this side rejects. */
 export const alertFor = (error: unknown): number => {
   const { code } = error as { code?: string }
   if (code === 'tls.revoked') return CERTIFICATE_REVOKED

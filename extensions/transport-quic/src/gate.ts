@@ -1,23 +1,65 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import { INITIAL, type Quiche, type QuicheHeader, VERSION } from './binding.js'
-import { newId } from './ids.js'
+import type { Quiche } from './binding.js'
+import type { HostedLink } from './link-host.js'
 import { SMALLEST_PACKET } from './options.js'
-import type { QuicLink } from './link.js'
-import { Tokens } from './token.js'
+import { type LongHeader, newId, readInitialToken, readLongHeader, VERSION, versionNegotiation } from './packet.js'
 
-/** One address may have this part of all handshakes. */
-const PART = 4
+/** Lifetime of a retry token: a client retries at once. */
+const TOKEN_LIFETIME_MS = 15_000
 
-/** Strangers in a second that are told which versions there are. There is only one client, so that is for diagnosis. */
-const REPLIES = 100
+const TOKEN_HEAD_BYTES = 5
+const MAC_BYTES = 16
 
-/** Ids of QUIC, RFC 9000 section 17.2. The first one of a client has 8 bytes at least. */
-const LONGEST_ID = 20
-const SHORTEST_FIRST_ID = 8
+/**
+ * Tokens of stateless retries (RFC 9000 section 8.1.2): a client that returns one has received it at its address.
+ * `expires (4) | length (1) | original id | HMAC (16)`; address and retry id are authenticated too.
+ */
+export class Tokens {
+  readonly #key = randomBytes(32)
+  readonly #now: () => number
 
-/** Somebody may come in. */
+  /** @param now milliseconds since the epoch */
+  constructor(now: () => number = Date.now) {
+    this.#now = now
+  }
+
+  issue(originalId: Uint8Array, retryId: Uint8Array, host: string, port: number): Buffer {
+    const token = Buffer.alloc(TOKEN_HEAD_BYTES + originalId.length + MAC_BYTES)
+    token.writeUInt32BE(Math.ceil((this.#now() + TOKEN_LIFETIME_MS) / 1000))
+    token[4] = originalId.length
+    token.set(originalId, TOKEN_HEAD_BYTES)
+    const signed = TOKEN_HEAD_BYTES + originalId.length
+    token.set(this.#mac(token.subarray(0, signed), retryId, host, port), signed)
+    return token
+  }
+
+  /** The original id of the token; `undefined` for foreign, misplaced and expired tokens. */
+  read(token: Uint8Array, retryId: Uint8Array, host: string, port: number): Buffer | undefined {
+    const bytes = Buffer.from(token)
+    const signed = bytes.length - MAC_BYTES
+    if (signed < TOKEN_HEAD_BYTES || bytes[4] !== signed - TOKEN_HEAD_BYTES) return undefined
+    const mac = this.#mac(bytes.subarray(0, signed), retryId, host, port)
+    if (!timingSafeEqual(mac, bytes.subarray(signed))) return undefined
+    if (bytes.readUInt32BE(0) * 1000 < this.#now()) return undefined
+    return bytes.subarray(TOKEN_HEAD_BYTES, signed)
+  }
+
+  #mac(head: Buffer, retryId: Uint8Array, host: string, port: number): Buffer {
+    const mac = createHmac('sha256', this.#key).update(head).update(retryId).update(`|${host}|${port}`)
+    return mac.digest().subarray(0, MAC_BYTES)
+  }
+}
+
+/** Share of all handshakes that one address may have. */
+const HOST_SHARE = 4
+
+/** Version negotiation packets per second. Clients of Rystra need none. */
+const MAX_NEGOTIATIONS = 100
+
+/** Permission to start a handshake. */
 export interface Admission {
-  /** The id with which it was asked to retry. Nothing: it was not. */
+  /** The connection id of the retry; `null` without retry. */
   readonly retryId: Uint8Array | null
   readonly originalId: Uint8Array | null
 }
@@ -25,11 +67,11 @@ export interface Admission {
 export interface GateOptions {
   readonly retryAbove: number
   readonly maxHandshakes: number
-  /** Sends what lies in the buffer. */
+  /** Sends a packet. */
   reply(packet: Buffer, host: string, port: number): void
 }
 
-/** Counts events of the present second. */
+/** Counts events per second. */
 class PerSecond {
   #begin = 0
   #count = 0
@@ -49,13 +91,16 @@ class PerSecond {
   }
 }
 
-/** Decides who may begin a handshake. Whoever may not costs a few microseconds, no memory, and no more bytes than it sent. */
+/**
+ * Decides which packets may start a handshake. A refused packet costs microseconds, no memory, and an answer no larger
+ * than itself.
+ */
 export class Gate {
   readonly #quiche: Quiche
   readonly #options: GateOptions
   readonly #tokens: Tokens
-  readonly #handshakes = new Map<QuicLink, string>()
-  readonly #addresses = new Map<string, number>()
+  readonly #handshakes = new Map<HostedLink, string>()
+  readonly #hosts = new Map<string, number>()
   readonly #failures = new PerSecond()
   readonly #replies = new PerSecond()
   readonly #reply = Buffer.alloc(SMALLEST_PACKET)
@@ -66,34 +111,32 @@ export class Gate {
     this.#tokens = tokens
   }
 
-  /** Handshakes under way. */
+  /** Handshakes in progress. */
   get handshakes(): number {
     return this.#handshakes.size
   }
 
-  /** A packet that is for no link: answers it, or forgets it, or lets its sender in. */
+  /**
+   * Answers or drops a packet of an unknown connection, or admits its sender to a handshake. Packets are parsed here,
+   * not by quiche, which only seals the answer of a retry.
+   */
   decide(packet: Buffer, host: string, port: number): Admission | undefined {
-    // What is not a long header belongs to a link that is gone. A first packet is never smaller.
-    if (((packet[0] as number) & 0x80) === 0 || packet.length < SMALLEST_PACKET) return undefined
-    const version = packet.readUInt32BE(1)
-    if (version === 0) return undefined
-    const header = this.#read(packet)
-    if (header === undefined) return undefined
-    if (version !== VERSION) {
-      if (this.#replies.add() > REPLIES) return undefined
-      this.#send(this.#quiche.negotiateVersion(header.scid, header.dcid, this.#reply), host, port)
+    // The first packet of a client is never smaller, RFC 9000 section 14.1.
+    if (packet.length < SMALLEST_PACKET) return undefined
+    const header = readLongHeader(packet)
+    if (header === undefined || header.version === 0) return undefined
+    if (header.version !== VERSION) {
+      if (this.#replies.add() <= MAX_NEGOTIATIONS) this.#options.reply(versionNegotiation(header), host, port)
       return undefined
     }
-    if (header.ty !== INITIAL || header.dcid.length < SHORTEST_FIRST_ID) return undefined
+    const token = readInitialToken(packet, header)
+    if (token === undefined) return undefined
     const { retryAbove, maxHandshakes } = this.#options
-    const mine = this.#addresses.get(host) ?? 0
-    if (this.#handshakes.size >= maxHandshakes || mine >= Math.ceil(maxHandshakes / PART)) return undefined
-    const { token } = header
-    if (token !== undefined && token !== null && token.length > 0) {
-      const originalId = this.#tokens.read(token, header.dcid, host, port)
-      // Somebody else's token, or an old one: as if there were none, RFC 9000 section 8.1.3.
-      if (originalId !== undefined) return { retryId: header.dcid, originalId }
-    }
+    const ofHost = this.#hosts.get(host) ?? 0
+    if (this.#handshakes.size >= maxHandshakes || ofHost >= Math.ceil(maxHandshakes / HOST_SHARE)) return undefined
+    // An invalid or expired token counts as none, RFC 9000 section 8.1.3.
+    const originalId = token.length === 0 ? undefined : this.#tokens.read(token, header.dcid, host, port)
+    if (originalId !== undefined) return { retryId: header.dcid, originalId }
     if (this.#handshakes.size < retryAbove && this.#failures.count < Math.max(1, retryAbove)) {
       return { retryId: null, originalId: null }
     }
@@ -101,44 +144,27 @@ export class Gate {
     return undefined
   }
 
-  /** A handshake begins. */
-  enter(link: QuicLink, host: string): void {
+  /** Registers a handshake. */
+  enter(link: HostedLink, host: string): void {
     this.#handshakes.set(link, host)
-    this.#addresses.set(host, (this.#addresses.get(host) ?? 0) + 1)
+    this.#hosts.set(host, (this.#hosts.get(host) ?? 0) + 1)
   }
 
-  /** It is over, well or not. */
-  leave(link: QuicLink, well: boolean): void {
+  /** Removes a handshake. Failed ones count towards `retryAbove`. */
+  leave(link: HostedLink, completed: boolean): void {
     const host = this.#handshakes.get(link)
     if (host === undefined) return
     this.#handshakes.delete(link)
-    const left = (this.#addresses.get(host) ?? 1) - 1
-    if (left === 0) this.#addresses.delete(host)
-    else this.#addresses.set(host, left)
-    if (!well) this.#failures.add()
+    const left = (this.#hosts.get(host) ?? 1) - 1
+    if (left === 0) this.#hosts.delete(host)
+    else this.#hosts.set(host, left)
+    if (!completed) this.#failures.add()
   }
 
-  /** What came in was no handshake. */
-  failed(): void {
-    this.#failures.add()
-  }
-
-  #read(packet: Buffer): QuicheHeader | undefined {
-    if ((packet[5] as number) > LONGEST_ID) return undefined
-    try {
-      return this.#quiche.Header.fromSlice(packet, LONGEST_ID)
-    } catch {
-      return undefined
-    }
-  }
-
-  #retry({ scid, dcid, version }: QuicheHeader, host: string, port: number): void {
+  #retry({ scid, dcid, version }: LongHeader, host: string, port: number): void {
     const retryId = newId()
     const token = this.#tokens.issue(dcid, retryId, host, port)
-    this.#send(this.#quiche.retry(scid, dcid, retryId, token, version, this.#reply), host, port)
-  }
-
-  #send(length: number, host: string, port: number): void {
+    const length = this.#quiche.retry(scid, dcid, retryId, token, version, this.#reply)
     this.#options.reply(this.#reply.subarray(0, length), host, port)
   }
 }

@@ -1,15 +1,26 @@
 import type { TlsFacts } from '@rystra/plugin'
 import type { QuicheConnection } from './binding.js'
-import { factsOf } from './facts.js'
-import type { QuicLink } from './link.js'
-import type { LinkHost } from './link-host.js'
+import type { HostedLink, LinkHost } from './link-host.js'
 
-/** Bytes somebody may send before it is done: two flights, with a long chain of certificates, and some again. */
-const MOST = 96 * 1024
+/** The TLS facts that the binding reports: neither cipher nor keying material, so there is no channel binding. */
+const factsOf = (connection: QuicheConnection, certificate: Uint8Array | undefined): TlsFacts => {
+  const alpn = Buffer.from(connection.applicationProto()).toString('latin1')
+  const serverName = connection.serverName()
+  return {
+    version: 'TLSv1.3',
+    cipher: 'unknown',
+    ...(alpn === '' ? {} : { alpn }),
+    ...(serverName === null ? {} : { serverName }),
+    ...(certificate === undefined ? {} : { certificate })
+  }
+}
 
-/** The handshake of a link: how far it is, and what it may cost. */
+/** Bytes accepted before the handshake is complete: two flights with a long certificate chain, and retransmissions. */
+const MAX_HANDSHAKE_BYTES = 96 * 1024
+
+/** State and cost of the handshake of a link. */
 export class Handshake {
-  /** The other side has finished it, and its certificate is good. */
+  /** The peer has completed it with a valid certificate. */
   done = false
   readonly #connection: QuicheConnection
   readonly #host: LinkHost
@@ -25,14 +36,14 @@ export class Handshake {
     return this.#facts ?? factsOf(this.#connection, undefined)
   }
 
-  /** Whether so many bytes more may come before it is done. */
+  /** Whether `bytes` more are accepted before completion. */
   admits(bytes: number): boolean {
     this.#bytes += bytes
-    return this.#bytes <= MOST
+    return this.#bytes <= MAX_HANDSHAKE_BYTES
   }
 
-  /** Whether something has changed: `early`, the beginning of the first stream may come. Throws `tls.*`. */
-  look(link: QuicLink): 'early' | 'done' | undefined {
+  /** Checks for progress. `early`: the beginning of the first stream may be read. Throws `tls.*`. */
+  check(link: HostedLink): 'early' | 'done' | undefined {
     if (this.#connection.isEstablished()) {
       this.#facts = factsOf(this.#connection, this.#host.verify(link))
       this.done = true

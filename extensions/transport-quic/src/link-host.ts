@@ -1,27 +1,35 @@
-import type { Logger, RystraError, Side } from '@rystra/plugin'
-import type { HostPort } from './binding.js'
-import type { QuicLink } from './link.js'
+import type { Logger, RystraError, Side, StreamLink } from '@rystra/plugin'
+import type { HostPort, QuicheConnection } from './binding.js'
 import type { QuicOptions } from './options.js'
+import type { PacketSink } from './outbox.js'
+import type { Turning } from './turns.js'
 
-/** What a link stands on: a socket, and who minds it. */
-export interface LinkHost {
+/** A link as its host sees it. */
+export interface HostedLink extends StreamLink, Turning {
+  readonly connection: QuicheConnection
+  /** The peer, for errors. */
+  readonly where: string
+  /** Whether it was handed to the server or client. */
+  readonly handedOut: boolean
+  /** Closes the connection with an application code. */
+  leave(code: number, error: Error | undefined): void
+}
+
+/** What a link runs on: a socket and its owner. */
+export interface LinkHost extends PacketSink {
   readonly side: Side
   readonly options: QuicOptions
   readonly log: Logger
-  /** The kernel takes no packets now; {@link wake} is called when it does again. */
-  readonly blocked: boolean
-  wake(link: QuicLink): void
-  slot(): Buffer
-  send(slot: Buffer, length: number, to: HostPort, watch: boolean): void
-  /** The handshake is done: throws what is wrong with the certificate of the other side, `tls.*`. */
-  verify(link: QuicLink): Uint8Array | undefined
-  /** Whether the link may be handed out before the handshake is done. */
+  wake(link: HostedLink): void
+  /** Verifies the peer's certificate after the handshake. Throws `tls.*`. */
+  verify(link: HostedLink): Uint8Array | undefined
+  /** Whether the link may be handed out before the handshake is complete. */
   readonly early: boolean
-  /** May be handed out: once. */
-  ready(link: QuicLink): void
-  /** The handshake is done, and all is well. */
-  confirmed(link: QuicLink): void
-  /** Sends a packet that is none of QUIC's. */
+  /** The link may be handed out. Called once. */
+  ready(link: HostedLink): void
+  /** The handshake is complete and verified. */
+  confirmed(link: HostedLink): void
+  /** Sends a packet outside QUIC. */
   sendPlain(packet: Buffer, to: HostPort): void
-  gone(link: QuicLink, error: RystraError | Error | undefined): void
+  gone(link: HostedLink, error: RystraError | Error | undefined): void
 }

@@ -1,4 +1,4 @@
-import { type PeerInfo, RystraError, type Side, type StreamLink } from '@rystra/plugin'
+import { type PeerInfo, RystraError, type Side } from '@rystra/plugin'
 import { hostPort } from '@rystra/net'
 import type { Duplex } from 'node:stream'
 import { Alarm } from './alarm.js'
@@ -6,35 +6,34 @@ import type { HostPort, Path, QuicheConnection } from './binding.js'
 import { Datagrams } from './datagrams.js'
 import { alertFor, Close, whyClosed } from './errors.js'
 import { Handshake } from './handshake.js'
-import type { LinkHost } from './link-host.js'
+import type { HostedLink, LinkHost } from './link-host.js'
 import type { QuicOptions } from './options.js'
 import { Outbox } from './outbox.js'
 import { PathMtu } from './path-mtu.js'
 import { Remote } from './remote.js'
-import { SMALL, StreamTable } from './streams.js'
-import type { Turning } from './turns.js'
+import { ACK_PACKET_BYTES, StreamTable } from './streams.js'
 
-/** Milliseconds that are left to what is queued when a link is closed. */
-const LINGER = 3000
+/** Time to send queued data when a link is closed. */
+const LINGER_MS = 3000
 
-/** Time-outs in a row, without a packet in between, after which the packets may be too large. */
-const LOST = 3
+/** Consecutive timeouts without a received packet after which the packet size is reduced. */
+const MAX_TIMEOUTS = 3
 
-/** A connection, whose state is quiche's. Everything is done in {@link turn}, at most once in a turn of the event loop. */
-export class QuicLink implements StreamLink, Turning {
+/** A connection with its state in quiche. All work is done in {@link turn}, at most once per turn of the event loop. */
+export class QuicLink implements HostedLink {
   readonly kind = 'streams'
   readonly side: Side
   readonly options: QuicOptions
   readonly connection: QuicheConnection
   readonly datagrams: Datagrams
   readonly mtu: PathMtu
-  /** Where the other end is, for errors. */
+  /** The peer, for errors. */
   readonly where: string
-  /** Something came since somebody looked. */
+  /** A packet was received since the last check. */
   heard = true
-  /** Something came that was more than an acknowledgement. */
+  /** More than acknowledgements was received. */
   active = false
-  over = false
+  closed = false
 
   readonly #host: LinkHost
   readonly #streams: StreamTable
@@ -42,7 +41,7 @@ export class QuicLink implements StreamLink, Turning {
   readonly #handshake: Handshake
   readonly #alarm = new Alarm(() => this.#timeout())
   #deadline: NodeJS.Timeout | undefined
-  /** As quiche knows it: the same for ever. */
+  /** The path as quiche knows it, constant. */
   readonly #path: Path
   readonly #remote: Remote
   #from: HostPort
@@ -67,7 +66,7 @@ export class QuicLink implements StreamLink, Turning {
     this.#outbox = new Outbox(this, host)
     this.#handshake = new Handshake(connection, host)
     this.#deadline = setTimeout(
-      () => this.leave(Close.gaveUp, this.#failed('no answer in time')),
+      () => this.leave(Close.aborted, this.#failed('handshake timed out')),
       host.options.handshakeTimeout
     ).unref()
   }
@@ -97,111 +96,111 @@ export class QuicLink implements StreamLink, Turning {
 
   set onClose(tell) {
     this.#onClose = tell
-    if (this.over) this.#tell()
+    if (this.closed) this.#tell()
   }
 
   open(signal?: AbortSignal): Promise<Duplex> {
-    if (this.over || this.#closing) return Promise.reject(new RystraError('mux.closed', { cause: this.#error }))
+    if (this.closed || this.#closing) return Promise.reject(new RystraError('mux.closed', { cause: this.#error }))
     return this.#streams.open(signal)
   }
 
   goAway(): void {
-    if (!this.over) this.#streams.goAway()
+    if (!this.closed) this.#streams.goAway()
   }
 
   close(): void {
-    if (this.over || this.#closing) return
+    if (this.closed || this.#closing) return
     this.#closing = true
     this.#streams.goAway()
     this.#streams.refuse(new RystraError('mux.closed'))
     clearTimeout(this.#deadline)
-    this.#deadline = setTimeout(() => this.leave(Close.done, undefined), LINGER).unref()
+    this.#deadline = setTimeout(() => this.leave(Close.done, undefined), LINGER_MS).unref()
     this.wake()
   }
 
   destroy(error?: Error): void {
-    this.leave(Close.gaveUp, error)
+    this.leave(Close.aborted, error)
   }
 
   // What the host calls
 
-  /** Whether messages may be sent, and are handed on. */
+  /** Whether datagrams are sent and received. */
   get carries(): boolean {
-    return this.#handshake.done && !this.over
+    return this.#handshake.done && !this.closed
   }
 
-  /** Whether somebody has it. */
+  /** Whether it was handed to the server or client. */
   get handedOut(): boolean {
     return this.#ready
   }
 
   wake(): void {
-    if (!this.over) this.#host.wake(this)
+    if (!this.closed) this.#host.wake(this)
   }
 
-  /** A packet for this link. It is overwritten. */
+  /** A packet of this link. Its memory is overwritten. */
   receive(packet: Buffer, host: string, port: number): void {
-    if (this.over) return
+    if (this.closed) return
     const moved = !this.#remote.is(host, port)
-    // Nobody moves before the handshake is done, RFC 9000 section 9.
+    // Addresses do not change before the handshake is complete, RFC 9000 section 9.
     if (moved && !this.#handshake.done) return
     if (!this.#handshake.done && !this.#handshake.admits(packet.length)) {
-      this.destroy(this.#failed('the handshake is too large'))
+      this.destroy(this.#failed('handshake too large'))
       return
     }
     const good = moved ? this.connection.stats().recv : 0
     this.#from = moved ? { host, port } : this.#remote.address
     this.heard = true
-    this.active ||= packet.length > SMALL
+    this.active ||= packet.length > ACK_PACKET_BYTES
     this.#silent = 0
     try {
       this.connection.recv(packet, this.#path)
     } catch (error) {
-      this.#host.log.debug({ err: error, peer: this.where }, 'quic: the other side broke the rules')
+      this.#host.log.debug({ err: error, peer: this.where }, 'quic: protocol violation of the peer')
     }
     if (moved) {
-      const question = this.connection.stats().recv > good ? this.#remote.question(host, port) : undefined
-      if (question !== undefined) this.#host.sendPlain(question, { host, port })
-      // The answer counts only with the packet that it came in.
+      const probe = this.connection.stats().recv > good ? this.#remote.probe(host, port) : undefined
+      if (probe !== undefined) this.#host.sendPlain(probe, { host, port })
+      // The answer is valid only with the source address of its packet.
       if (this.connection.isReadable()) this.datagrams.readAll()
     }
     this.#streams.received(packet.length)
     this.wake()
   }
 
-  /** The other side has received our question at a new address. */
+  /** The peer has received the probe at a new address. */
   arrived(token: Uint8Array): void {
     if (!this.#remote.answered(token, this.#from)) return
-    this.#host.log.debug({ peer: this.#remote.address }, 'quic: the other side has another address')
+    this.#host.log.debug({ peer: this.#remote.address }, 'quic: the peer has a new address')
     this.moved()
   }
 
   turn(): void {
-    if (this.over) return
-    if (!this.#handshake.done) this.#shake()
+    if (this.closed) return
+    if (!this.#handshake.done) this.#advanceHandshake()
     if (this.#ready) this.#work()
-    if (this.over) return
+    if (this.closed) return
     this.flush()
     if (this.connection.isDraining() || this.connection.isClosed()) {
       this.drop(whyClosed(this.connection, this.side, this.where))
     } else if (this.#closing && !this.#streams.sending && this.#settled) this.leave(Close.done, undefined)
   }
 
-  /** One of the addresses is another one. */
+  /** One of the addresses has changed. */
   moved(): void {
     this.mtu.reset()
     this.ping()
   }
 
-  /** Says something that has to be acknowledged. */
+  /** Sends an ack-eliciting packet. */
   ping(): void {
     this.connection.sendAckEliciting()
     this.wake()
   }
 
-  /** Ends it, and tells the other side. */
+  /** Closes the connection with a code. */
   leave(code: number, error: Error | undefined): void {
-    if (this.over) return
+    if (this.closed) return
     this.#closeWith(true, code)
     this.drop(error)
   }
@@ -210,20 +209,20 @@ export class QuicLink implements StreamLink, Turning {
     try {
       this.connection.close(app, code, Buffer.alloc(0))
     } catch {
-      // It is closing already.
+      // Already closing.
     }
     this.flush()
   }
 
-  #shake(): void {
+  #advanceHandshake(): void {
     try {
-      const step = this.#handshake.look(this)
+      const step = this.#handshake.check(this)
       if (step === undefined) return
       if (step === 'done') {
         if (!this.#closing) clearTimeout(this.#deadline)
         this.#host.confirmed(this)
       }
-      if (this.#ready || this.over) return
+      if (this.#ready || this.closed) return
       this.#ready = true
       this.#host.ready(this)
     } catch (error) {
@@ -245,7 +244,7 @@ export class QuicLink implements StreamLink, Turning {
     }
   }
 
-  /** Sends what there is, a fair share of it. */
+  /** Sends pending packets, up to a fair share. */
   flush(): void {
     const { done } = this.#handshake
     if (done && !this.#closing) this.#outbox.probe(this.#remote.address)
@@ -253,32 +252,32 @@ export class QuicLink implements StreamLink, Turning {
     this.#alarm.in(this.connection.timeout())
   }
 
-  /** Nothing waits for an acknowledgement: then only the idle time-out is left, which is far away. */
+  /** Nothing is in flight: only the idle timeout, which is far away, is pending. */
   get #settled(): boolean {
     const left = this.connection.timeout()
     return left === null || left > this.options.idleTimeout / 2
   }
 
-  /** Whether something waits for an answer of the other side. */
+  /** Whether an answer of the peer is outstanding. */
   get waiting(): boolean {
-    return !this.over && !this.#settled
+    return !this.closed && !this.#settled
   }
 
   #timeout(): void {
-    if (this.over) return
+    if (this.closed) return
     this.connection.onTimeout()
     this.#silent += 1
-    if (this.#silent === LOST) {
+    if (this.#silent === MAX_TIMEOUTS) {
       this.mtu.shrink()
       this.datagrams.purge()
     }
     this.turn()
   }
 
-  /** Ends it, and tells the other side nothing. */
+  /** Drops the connection without a close frame. */
   drop(error?: Error): void {
-    if (this.over) return
-    this.over = true
+    if (this.closed) return
+    this.closed = true
     this.#error = error
     this.#alarm.stop()
     this.mtu.stop()
@@ -288,7 +287,7 @@ export class QuicLink implements StreamLink, Turning {
     this.#tell()
   }
 
-  /** Whoever gives a link up is not called back while doing so. */
+  /** The caller of `destroy` is not called back synchronously. */
   #tell(): void {
     queueMicrotask(() => {
       const tell = this.#onClose

@@ -4,8 +4,8 @@ import { loadQuiche } from './binding.js'
 import { Endpoint } from './endpoint.js'
 import type { QuicOptions } from './options.js'
 
-/** What is around a listener or a dial. */
-export interface World {
+/** What listeners and dials need of the extension's context. */
+export interface QuicHost {
   readonly dir: string
   readonly stateDir: string
   readonly log: Logger
@@ -18,14 +18,14 @@ export const listen = async (
   to: Address & ServerTlsOptions,
   onLink: (link: Link) => void,
   signal: AbortSignal,
-  world: World
+  host: QuicHost
 ): Promise<Listener> => {
   const quiche = await loadQuiche()
-  const tls = await openServerTls(to, world)
+  const tls = await openServerTls(to, host)
   let endpoint: Endpoint
   try {
     signal.throwIfAborted()
-    endpoint = await Endpoint.open(quiche, to, { tls, options: world.options, log: world.log, onLink })
+    endpoint = await Endpoint.open(quiche, to, { tls, options: host.options, log: host.log, onLink })
   } catch (error) {
     tls.close()
     throw error

@@ -1,18 +1,27 @@
 import type { HostPort, QuicheConnection } from './binding.js'
 import type { Datagrams } from './datagrams.js'
-import type { LinkHost } from './link-host.js'
 import type { PathMtu } from './path-mtu.js'
 
-/** Packets of one link while others wait. */
-const QUANTUM = 64
+/** Packets that one link sends per turn. */
+const MAX_PACKETS_PER_TURN = 64
 
-/** What quiche may use less of a packet than it was given: its packet numbers are of one to four bytes. */
-const SLACK = 8
+/** Difference of a full packet to its slot: packet numbers have one to four bytes. */
+const SLACK_BYTES = 8
 
-/** Milliseconds until a probe for which there was no room is tried again. */
-const PAUSE = 20
+/** Time until a probe without room is tried again. */
+const PROBE_RETRY_MS = 20
 
-/** Whose packets they are. */
+/** Where packets go. */
+export interface PacketSink {
+  /** The kernel accepts no packets at the moment; the link is woken when it does again. */
+  readonly blocked: boolean
+  /** Memory for one packet. */
+  slot(): Buffer
+  /** Sends a packet in a slot. Failures are reported only with `watch`. */
+  send(slot: Buffer, length: number, to: HostPort, watch: boolean): void
+}
+
+/** The connection whose packets are sent. */
 interface Sending {
   readonly connection: QuicheConnection
   readonly mtu: PathMtu
@@ -20,51 +29,54 @@ interface Sending {
   wake(): void
 }
 
-/** Takes packets out of quiche, and sends them. */
+/** Sends the packets of a connection. */
 export class Outbox {
   readonly #of: Sending
-  readonly #host: LinkHost
+  readonly #sink: PacketSink
   #pausing = false
 
-  constructor(of: Sending, host: LinkHost) {
+  constructor(of: Sending, sink: PacketSink) {
     this.#of = of
-    this.#host = host
+    this.#sink = sink
   }
 
-  /** @returns whether there may be more. @param watch whether the failure of any packet matters, not only of the first */
+  /**
+   * @returns whether more may be pending. @param watch whether failures of all packets are reported, not only of the
+   * first
+   */
   send(to: HostPort, watch: boolean): boolean {
     const { connection, mtu } = this.#of
-    for (let count = 0; count < QUANTUM && !this.#host.blocked; count++) {
-      const slot = this.#host.slot()
+    for (let count = 0; count < MAX_PACKETS_PER_TURN && !this.#sink.blocked; count++) {
+      const slot = this.#sink.slot()
       const packet = slot.length === mtu.size ? slot : slot.subarray(0, mtu.size)
       const sent = connection.send(packet)
       if (sent === null) return false
-      this.#host.send(packet, sent[0], to, watch || count === 0)
+      this.#sink.send(packet, sent[0], to, watch || count === 0)
     }
     return true
   }
 
-  /** Asks whether larger packets get through. Before anything else is sent: on a busy link there is never room after it. */
+  /** Probes a larger packet size. Called before other packets are sent: on a busy link there is no room afterwards. */
   probe(to: HostPort): void {
     const { connection, mtu, datagrams } = this.#of
     const probe = mtu.probe()
     if (probe === undefined || this.#pausing) return
-    const packet = this.#host.slot().subarray(0, probe.size)
+    const packet = this.#sink.slot().subarray(0, probe.size)
     let bytes = 0
     const left = datagrams.probe(probe, () => {
       const sent = connection.send(packet)
       if (sent === null) return
       bytes = sent[0]
-      this.#host.send(packet, bytes, to, false)
+      this.#sink.send(packet, bytes, to, false)
     })
-    if (left && bytes >= probe.size - SLACK) mtu.sent(probe, bytes)
+    if (left && bytes >= probe.size - SLACK_BYTES) mtu.sent(probe, bytes)
     else {
-      // There was no room in the window, or something else had the packet. Another time.
+      // The congestion window was full, or other data took the packet.
       this.#pausing = true
       setTimeout(() => {
         this.#pausing = false
         this.#of.wake()
-      }, PAUSE).unref()
+      }, PROBE_RETRY_MS).unref()
     }
   }
 }

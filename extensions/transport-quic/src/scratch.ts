@@ -1,14 +1,14 @@
-/** Bytes of one read. */
-const SIZE = 128 * 1024
+/** Size of one read. */
+const SIZE_BYTES = 128 * 1024
 
 const free: Buffer[] = []
 
 /**
- * Lends memory for the time of a call. Whoever is given bytes may cause another stream to be read in between, which then
- * gets other memory.
+ * Lends memory for the duration of a call. A nested call gets other memory: a reader may cause another stream to be
+ * read.
  */
 export const borrow = <Answer>(use: (memory: Buffer) => Answer): Answer => {
-  const memory = free.pop() ?? Buffer.allocUnsafeSlow(SIZE)
+  const memory = free.pop() ?? Buffer.allocUnsafeSlow(SIZE_BYTES)
   try {
     return use(memory)
   } finally {

@@ -1,12 +1,12 @@
 import type { Side } from '@rystra/plugin'
 import type { QuicheConnection } from './binding.js'
 
-/** What one end tells the other about streams. */
+/** A message about streams. */
 export type Signal =
   | { readonly kind: 'away' }
   /** The stream `id` ends after `size` bytes. */
   | { readonly kind: 'end'; readonly id: number; readonly size: number }
-  /** The stream `id`, which the other side has ended, is given up. */
+  /** The stream `id`, which the peer has ended, is reset. */
   | { readonly kind: 'reset'; readonly id: number }
 
 const Kind = { away: 0, end: 1, reset: 2 } as const
@@ -14,7 +14,7 @@ const Kind = { away: 0, end: 1, reset: 2 } as const
 /** `kind (1) | id (6) | size (6)` */
 const LENGTH = 13
 
-/** Bytes of one read. */
+/** Size of one read. */
 const ROOM = LENGTH * 256
 
 export interface SignalHost {
@@ -24,11 +24,11 @@ export interface SignalHost {
 }
 
 /**
- * A stream in one direction from each end, for what QUIC has no words for, or quiche 0.18 no reliable ones:
+ * A unidirectional stream of each end for what QUIC cannot express, or quiche 0.18 not reliably:
  * - that no more streams are accepted (HTTP/3 has a frame for it);
- * - that a stream ends. quiche forgets a stream whose bytes are all acknowledged and which the other side has ended, also
- *   if its own end was not sent yet, or was lost: the other side would wait for it for ever. An end that goes with bytes
- *   is safe; one that goes alone is told here too. So is a reset after the end of the other side.
+ * - that a stream ends. quiche forgets a stream that the peer has ended and whose data is acknowledged, also if its own
+ * end was not sent or was lost: the peer would wait forever. An end sent with data is safe; a separate one is repeated
+ * here, as is a reset after the end of the peer.
  */
 export class Signals {
   readonly #host: SignalHost
@@ -53,7 +53,7 @@ export class Signals {
     this.#host.wake()
   }
 
-  /** quiche may take more now. */
+  /** quiche may accept more data. */
   write(): void {
     if (this.#queue.length === 0) return
     const bytes = Buffer.concat(this.#queue)
@@ -61,13 +61,13 @@ export class Signals {
     try {
       taken = this.#host.connection.streamSend(this.#id, bytes, false) ?? 0
     } catch {
-      // The other side allows no such stream: there is nobody to tell.
+      // The peer allows no such stream.
       taken = bytes.length
     }
     this.#queue = taken < bytes.length ? [bytes.subarray(taken)] : []
   }
 
-  /** Something came on a stream in one direction. */
+  /** Reads a unidirectional stream. */
   read(id: number): void {
     const room = Buffer.alloc(ROOM)
     for (;;) {

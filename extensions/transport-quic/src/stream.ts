@@ -4,29 +4,29 @@ import { type QuicheConnection, READ, WRITE } from './binding.js'
 import { Reset } from './errors.js'
 import { borrow } from './scratch.js'
 
-/** Bytes one stream may read while others wait. */
+/** Bytes that one stream reads per turn. */
 export const SHARE = 512 * 1024
 
 const NOTHING = Buffer.alloc(0)
 
-/** What all streams of a link have in common. */
+/** What all streams of a link share. */
 export interface StreamHost {
   readonly connection: QuicheConnection
-  /** There is something to send, or to read. */
+  /** Data is pending in either direction. */
   wake(): void
-  /** The stream has more to send than quiche takes now. */
+  /** quiche did not accept all data of the stream. */
   blocked(stream: QuicStream): void
-  /** This side reads nothing more of it and may still write, or has stopped reading for the moment. */
+  /** This side no longer reads the stream, or has paused. */
   idle(stream: QuicStream): void
   read(bytes: number): void
-  /** An end is on its way that no bytes go with, after so many of them. */
+  /** The end was sent without data, after `size` bytes. */
   ended(stream: QuicStream, size: number): void
-  /** It is given up after the other side has ended it. */
-  gaveUp(stream: QuicStream): void
+  /** It was reset after the end of the peer. */
+  resetAfterEnd(stream: QuicStream): void
   over(stream: QuicStream): void
 }
 
-/** One stream of QUIC. Its {@link duplex} is the same one for those who want Node's. */
+/** A QUIC stream. {@link duplex} is the same stream as a Node `Duplex`. */
 export class QuicStream implements FacedStream {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
@@ -38,14 +38,14 @@ export class QuicStream implements FacedStream {
   #reader: RawReader | undefined
   #paused = false
   #ended = false
-  #endTold = false
-  /** Bytes that came, and after how many of them the end is, if the other side has said so besides. */
+  #endReported = false
+  /** Received bytes, and the position of the end if a signal announced it. */
   #received = 0
   #endsAt = Number.POSITIVE_INFINITY
   #sent = 0
-  /** Bytes that were put back. */
+  /** Bytes put back by readers. */
   #back: Buffer[] = []
-  /** What quiche has not taken yet. */
+  /** Data that quiche has not accepted yet. */
   #queue: Buffer[] = []
   #ending = false
   #finSent = false
@@ -57,12 +57,12 @@ export class QuicStream implements FacedStream {
     this.duplex = new RawFace(this, { givesMemory: true })
   }
 
-  /** Somebody has to read it, and does not. */
+  /** It has unread data and no active reader. */
   get paused(): boolean {
     return !this.#over && !this.#ended && (this.#paused || this.#reader === undefined)
   }
 
-  /** The other side has ended it, and this side has not. */
+  /** The peer has ended it, this side has not. */
   get halfClosed(): boolean {
     return this.#ended && !this.#finSent && !this.#over
   }
@@ -74,7 +74,7 @@ export class QuicStream implements FacedStream {
   }
 
   read(reader: RawReader): void {
-    // Somebody has read the `Duplex` before: what it has read ahead goes first.
+    // Bytes buffered by the `Duplex` come first.
     if (this.#reader === this.duplex && reader !== this.duplex) this.unread(this.duplex.giveBack())
     this.#reader = reader
     this.resume()
@@ -87,7 +87,7 @@ export class QuicStream implements FacedStream {
   resume(): void {
     this.#paused = false
     if (this.#over) return
-    if (this.#back.length > 0 || (this.#ended && !this.#endTold)) setImmediate(() => this.readable())
+    if (this.#back.length > 0 || (this.#ended && !this.#endReported)) setImmediate(() => this.readable())
     this.#host.wake()
   }
 
@@ -95,9 +95,9 @@ export class QuicStream implements FacedStream {
     this.#paused = true
   }
 
-  /** Hands on what there is, no more than `most` bytes of it. */
-  readable(most = SHARE): number {
-    let left = most
+  /** Hands on received bytes, at max `max`. */
+  readable(max = SHARE): number {
+    let left = max
     while (left > 0 && !this.#over && !this.#paused && this.#reader !== undefined) {
       const back = this.#back.shift()
       if (back !== undefined) {
@@ -106,17 +106,17 @@ export class QuicStream implements FacedStream {
       }
       if (this.#ended || this.#received >= this.#endsAt) {
         this.#ended = true
-        this.#tellEnd()
+        this.#reportEnd()
         break
       }
       const read = borrow((memory) => this.#receive(memory.length > left ? memory.subarray(0, left) : memory))
       if (read < 0) break
       left -= read
     }
-    return most - left
+    return max - left
   }
 
-  /** One read. -1: there is nothing to read. */
+  /** One read. -1: nothing to read. */
   #receive(memory: Buffer): number {
     const { connection } = this.#host
     let got: ReturnType<QuicheConnection['streamRecv']>
@@ -137,15 +137,15 @@ export class QuicStream implements FacedStream {
     return length
   }
 
-  /** The other side has ended it after so many bytes, whether its end gets through or not. */
+  /** The peer has ended it after `size` bytes, whether its FIN arrives or not. */
   endsAt(size: number): void {
     this.#endsAt = size
     this.readable()
   }
 
-  #tellEnd(): void {
-    if (this.#endTold) return
-    this.#endTold = true
+  #reportEnd(): void {
+    if (this.#endReported) return
+    this.#endReported = true
     if (!this.#finSent) this.#host.idle(this)
     this.#reader?.onEnd()
     this.#progressed()
@@ -172,7 +172,7 @@ export class QuicStream implements FacedStream {
     if (this.#queue.length === 0) this.#finish()
   }
 
-  /** quiche may take more now. @returns whether it took anything */
+  /** quiche may accept more data. @returns whether it did */
   writable(): boolean {
     let took = false
     while (this.#queue.length > 0) {
@@ -194,7 +194,7 @@ export class QuicStream implements FacedStream {
     return true
   }
 
-  /** Whether quiche has not taken all yet. */
+  /** Whether data waits for quiche. */
   get waiting(): boolean {
     return this.#queue.length > 0
   }
@@ -221,7 +221,7 @@ export class QuicStream implements FacedStream {
     this.#progressed()
   }
 
-  /** Looks whether the other side still wants what this side may write. */
+  /** Checks whether the peer has stopped reading. */
   probe(): void {
     try {
       this.#host.connection.streamCapacity(this.id)
@@ -232,23 +232,23 @@ export class QuicStream implements FacedStream {
 
   // The end
 
-  reset(error?: Error, code: number = Reset.gaveUp): void {
+  reset(error?: Error, code: number = Reset.aborted): void {
     if (this.#over) return
     this.#shut(code)
-    if (this.#ended) this.#host.gaveUp(this)
-    this.#leave(error ?? new RystraError('stream.reset', { detail: 'by this side' }), true)
+    if (this.#ended) this.#host.resetAfterEnd(this)
+    this.#leave(error ?? new RystraError('stream.reset', { detail: 'by this end' }), true)
   }
 
-  /** The link is gone. */
+  /** The link is closed. */
   cut(error: Error): void {
     this.#leave(error, false)
   }
 
-  /** The other side has given it up. */
+  /** The peer has reset it. */
   cutByPeer(): void {
     if (this.#over) return
-    this.#shut(Reset.gaveUp)
-    this.#leave(new RystraError('stream.reset', { detail: 'by the other side' }), true)
+    this.#shut(Reset.aborted)
+    this.#leave(new RystraError('stream.reset', { detail: 'by the peer' }), true)
   }
 
   #shut(code: number): void {
@@ -257,24 +257,24 @@ export class QuicStream implements FacedStream {
   }
 
   #progressed(): void {
-    if (this.#finSent && this.#endTold) this.#leave(undefined, true)
+    if (this.#finSent && this.#endReported) this.#leave(undefined, true)
   }
 
   #leave(error: Error | undefined, later: boolean): void {
     if (this.#over) {
-      if (!later) this.#tell(error)
+      if (!later) this.#report(error)
       return
     }
     this.#over = true
     this.#queue = []
     this.#back = []
     this.#host.over(this)
-    // Whoever gives a stream up is not called back while doing so.
-    if (later) queueMicrotask(() => this.#tell(error))
-    else this.#tell(error)
+    // The caller of `reset` is not called back synchronously.
+    if (later) queueMicrotask(() => this.#report(error))
+    else this.#report(error)
   }
 
-  #tell(error: Error | undefined): void {
+  #report(error: Error | undefined): void {
     if (this.closed) return
     this.closed = true
     this.duplex.over(error)
@@ -282,13 +282,13 @@ export class QuicStream implements FacedStream {
   }
 }
 
-/** Gives both halves up. */
+/** Resets both directions. */
 export const shut = (connection: QuicheConnection, id: number, code: number): void => {
   for (const half of [READ, WRITE] as const) {
     try {
       connection.streamShutdown(id, half, code)
     } catch {
-      // That half is over already.
+      // That direction has ended.
     }
   }
 }

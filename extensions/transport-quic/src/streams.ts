@@ -5,26 +5,25 @@ import { Reset } from './errors.js'
 import type { QuicOptions } from './options.js'
 import { borrow } from './scratch.js'
 import { type Signal, Signals } from './signals.js'
-import { Stranger } from './stranger.js'
+import { PreAuthBudget, StreamCredit } from './stream-limits.js'
 import { QuicStream, SHARE, type StreamHost, shut } from './stream.js'
-import { Waiting } from './waiting.js'
 
-/** Bytes of the first stream that are handed on before the handshake is done: a Hello and then some. */
-const EARLY = 16 * 1024
+/** Bytes of the first stream handed on before the handshake is complete: a Hello. */
+const MAX_EARLY_BYTES = 16 * 1024
 
-/** Packets of this size and less carry acknowledgements, not bytes of streams. What else a packet carries. */
-export const SMALL = 200
-const OVERHEAD = 40
+/** Packets up to this size carry acknowledgements rather than stream data. Overhead of larger ones. */
+export const ACK_PACKET_BYTES = 200
+const OVERHEAD_BYTES = 40
 
-/** Up to so many streams that wait to send are asked one by one; of more quiche is asked which can. */
-const FEW = 64
+/** Blocked streams up to this number are polled; of more quiche is asked which are writable. */
+const MAX_POLLED = 64
 
-/** Half-closed streams that are looked at in a turn. */
-const LOOKS = 16
+/** Half-closed streams checked per turn. */
+const CHECKS_PER_TURN = 16
 
 const NOTHING = Buffer.alloc(0)
 
-const noMore = (): RystraError => new RystraError('mux.closed', { detail: 'the other side accepts no more streams' })
+const noMore = (): RystraError => new RystraError('mux.closed', { detail: 'peer accepts no more streams' })
 
 /** What the streams need of their link. */
 export interface TableHost {
@@ -32,68 +31,68 @@ export interface TableHost {
   readonly side: Side
   readonly options: QuicOptions
   wake(): void
-  /** Sends at once what can be sent. */
+  /** Sends pending packets at once. */
   flush(): void
   destroy(error: Error): void
 }
 
-/** The streams of a link: who may read, who may write, who may come. */
+/** The streams of a link: reading, writing, accepting. */
 export class StreamTable implements StreamHost {
-  /** What the other side opens is refused. */
+  /** Streams of the peer are refused. */
   #away = false
   readonly #host: TableHost
   readonly #streams = new Map<number, QuicStream>()
-  /** Have more to send than quiche took. The one that sent last is the last. */
+  /** Streams with data that quiche did not accept, the last sender last. */
   readonly #blocked = new Set<QuicStream>()
-  /** Have been ended by the other side, and by this one not: nothing would tell that they were given up. */
+  /** Streams that only the peer has ended: their reset would not be noticed. */
   readonly #idle = new Set<QuicStream>()
-  /** Have bytes that nobody reads. The one that has not been read for longest is the first. */
+  /** Streams with unread data, the one unread for longest first. */
   readonly #stalled = new Set<QuicStream>()
-  /** Ids below {@link #nextTheirs} that were not seen yet. */
+  /** Ids below {@link #nextRemote} that were not seen yet. */
   readonly #expected = new Set<number>()
-  readonly #waiting: Waiting
+  readonly #credit: StreamCredit
   readonly #signals: Signals
-  /** Where streams end that were not seen yet. */
+  /** Ends of streams that were not seen yet. */
   readonly #ends = new Map<number, number>()
   #nextOwn: number
-  #nextTheirs: number
+  #nextRemote: number
   #controlled: boolean | undefined
-  /** The other side has said that it accepts no more. */
-  #awayThere = false
-  #early = EARLY
-  /** Bytes that came and were not read, roughly. */
+  /** The peer accepts no more streams. */
+  #peerAway = false
+  #early = MAX_EARLY_BYTES
+  /** Approximate unread bytes. */
   #unread = 0
-  readonly #stranger = new Stranger()
+  readonly #preAuth = new PreAuthBudget()
   onStream: ((stream: Duplex) => void) | undefined
 
   constructor(host: TableHost) {
     this.#host = host
-    this.#waiting = new Waiting(host.options.openTimeout, () => this.connection.peerStreamsLeftBidi() > 0)
+    this.#credit = new StreamCredit(host.options.openTimeout, () => this.connection.peerStreamsLeftBidi() > 0)
     this.#signals = new Signals(host, (signal) => this.#signalled(signal))
     this.#nextOwn = host.side === 'client' ? 0 : 1
-    this.#nextTheirs = 1 - this.#nextOwn
+    this.#nextRemote = 1 - this.#nextOwn
   }
 
-  /** Where the first stream is the client's, it is for control messages, and not counted. */
+  /** The client's first stream carries control messages and is not counted. */
   get count(): number {
     return this.#streams.size - (this.#controlled && this.#streams.has(0) ? 1 : 0)
   }
 
-  /** Whether somebody has bytes that quiche has not taken. */
+  /** Whether data waits for quiche. */
   get sending(): boolean {
     return this.#blocked.size > 0
   }
 
   open(signal: AbortSignal | undefined): Promise<Duplex> {
-    if (this.#awayThere) return Promise.reject(noMore())
-    if (signal?.aborted === true) return Promise.reject(new RystraError('stream.reset', { detail: 'given up' }))
-    if (this.#waiting.size >= this.#host.options.maxStreams) return Promise.reject(new RystraError('stream.limit'))
-    return this.#waiting.turn(() => this.#open().duplex, signal)
+    if (this.#peerAway) return Promise.reject(noMore())
+    if (signal?.aborted === true) return Promise.reject(new RystraError('stream.reset', { detail: 'aborted' }))
+    if (this.#credit.size >= this.#host.options.maxStreams) return Promise.reject(new RystraError('stream.limit'))
+    return this.#credit.turn(() => this.#open().duplex, signal)
   }
 
   #open(): QuicStream {
     const stream = new QuicStream(this.#nextOwn, this)
-    // Takes the id, and sends nothing yet.
+    // Allocates the id without sending.
     this.connection.streamSend(stream.id, NOTHING, false)
     this.#nextOwn += 4
     this.#add(stream)
@@ -105,22 +104,22 @@ export class StreamTable implements StreamHost {
     this.#streams.set(stream.id, stream)
   }
 
-  /** Whoever takes streams after the first has let the other side in. */
+  /** Accepting streams after the first means that the peer is authenticated. */
   takenBy(onStream: ((stream: Duplex) => void) | undefined): void {
     this.onStream = onStream
-    if (onStream !== undefined && this.#controlled !== undefined) this.#stranger.letIn()
+    if (onStream !== undefined && this.#controlled !== undefined) this.#preAuth.lift()
   }
 
-  /** A packet came. */
+  /** A packet was received. */
   received(bytes: number): void {
-    if (this.#controlled !== undefined && this.onStream !== undefined) this.#stranger.letIn()
-    const tooMuch = this.#host.side === 'server' ? this.#stranger.sent(bytes) : undefined
+    if (this.#controlled !== undefined && this.onStream !== undefined) this.#preAuth.lift()
+    const tooMuch = this.#host.side === 'server' ? this.#preAuth.received(bytes) : undefined
     if (tooMuch !== undefined) this.#host.destroy(tooMuch)
-    if (bytes > SMALL) this.#unread += bytes - OVERHEAD
-    if (this.#waiting.size > 0) this.#waiting.look()
+    if (bytes > ACK_PACKET_BYTES) this.#unread += bytes - OVERHEAD_BYTES
+    if (this.#credit.size > 0) this.#credit.serveAll()
   }
 
-  /** Hands on what can be read. Before the handshake is confirmed: the beginning of the first stream, and nothing else. */
+  /** Hands on readable data. Before the handshake is complete only the beginning of the first stream. */
   readAll(confirmed: boolean): void {
     let more = false
     for (const id of this.connection.readable()) {
@@ -145,35 +144,35 @@ export class StreamTable implements StreamHost {
     this.#relieve()
   }
 
-  /** Too much is unread: gives up the stream that has not been read for longest. */
+  /** Resets the stream that was unread for longest when the limit is exceeded. */
   #relieve(): void {
     const most = this.#host.options.maxSessionBuffer
     if (this.#unread <= most) return
     const [first] = this.#stalled
     if (first === undefined) return
     this.#unread -= Math.max(this.#host.options.streamWindow, Math.floor(most / this.#stalled.size))
-    first.reset(new RystraError('stream.limit', { detail: 'too many bytes wait to be read' }))
+    first.reset(new RystraError('stream.limit', { detail: 'too many unread bytes' }))
   }
 
-  /** Lets those send that wait, and looks whether half-closed streams are still wanted. */
+  /** Writes blocked streams, and checks half-closed ones. */
   writeAll(): void {
     this.#signals.write()
-    if (this.#blocked.size > FEW) {
+    if (this.#blocked.size > MAX_POLLED) {
       for (const id of this.connection.writable()) {
         const stream = this.#streams.get(id)
         if (stream !== undefined && this.#blocked.has(stream)) this.#write(stream)
       }
     } else if (this.#blocked.size > 0) for (const stream of [...this.#blocked]) this.#write(stream)
     if (this.#idle.size === 0) return
-    let looks = LOOKS
+    let checks = CHECKS_PER_TURN
     for (const stream of [...this.#idle]) {
       this.#idle.delete(stream)
       if (stream.halfClosed) {
         stream.probe()
         if (stream.halfClosed) this.#idle.add(stream)
       }
-      looks -= 1
-      if (looks === 0) break
+      checks -= 1
+      if (checks === 0) break
     }
   }
 
@@ -184,11 +183,11 @@ export class StreamTable implements StreamHost {
   }
 
   #accept(id: number): QuicStream | undefined {
-    const theirs = this.#host.side === 'server' ? 0 : 1
-    const next = this.#nextTheirs
-    if (id % 4 === theirs && id >= next) {
+    const remote = this.#host.side === 'server' ? 0 : 1
+    const next = this.#nextRemote
+    if (id % 4 === remote && id >= next) {
       for (let skipped = next; skipped < id; skipped += 4) this.#expected.add(skipped)
-      this.#nextTheirs = id + 4
+      this.#nextRemote = id + 4
     } else if (!this.#expected.delete(id)) {
       this.#discard(id)
       return undefined
@@ -208,7 +207,7 @@ export class StreamTable implements StreamHost {
     return this.#streams.has(id) ? stream : undefined
   }
 
-  /** Tells the other side to open no more. */
+  /** Tells the peer to open no more streams. */
   goAway(): void {
     if (this.#away) return
     this.#away = true
@@ -217,8 +216,8 @@ export class StreamTable implements StreamHost {
 
   #signalled(signal: Signal): void {
     if (signal.kind === 'away') {
-      this.#awayThere = true
-      this.#waiting.refuse(noMore())
+      this.#peerAway = true
+      this.#credit.refuse(noMore())
       return
     }
     const { id } = signal
@@ -229,30 +228,30 @@ export class StreamTable implements StreamHost {
     }
     const { size } = signal
     if (stream !== undefined) stream.endsAt(size)
-    else if ((id >= this.#nextTheirs || this.#expected.has(id)) && this.#ends.size < this.#host.options.maxStreams) {
+    else if ((id >= this.#nextRemote || this.#expected.has(id)) && this.#ends.size < this.#host.options.maxStreams) {
       this.#ends.set(id, size)
     }
   }
 
-  /** What still comes on a stream that is over here. */
+  /** Discards data of a closed stream. */
   #discard(id: number): void {
     try {
       borrow((memory) => {
         while (this.connection.streamRecv(id, memory) !== null);
       })
     } catch {
-      // It was reset: then nothing more comes.
+      // It was reset.
     }
   }
 
-  /** No more are opened. */
+  /** Rejects waiting streams. */
   refuse(error: Error): void {
-    this.#waiting.refuse(error)
+    this.#credit.refuse(error)
   }
 
-  /** The link is gone. */
+  /** The link is closed. */
   cutAll(error: Error): void {
-    this.#waiting.refuse(error)
+    this.#credit.refuse(error)
     for (const stream of [...this.#streams.values()]) stream.cut(error)
   }
 
@@ -284,7 +283,7 @@ export class StreamTable implements StreamHost {
     this.#host.flush()
   }
 
-  gaveUp(stream: QuicStream): void {
+  resetAfterEnd(stream: QuicStream): void {
     this.#signals.send({ kind: 'reset', id: stream.id })
   }
 

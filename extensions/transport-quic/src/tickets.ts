@@ -1,13 +1,13 @@
-/** Targets whose tickets are kept, and tickets of one target. A muxer-less client has one link, and a few while it moves. */
-const TARGETS = 64
-const EACH = 8
+/** Limits of targets and of tickets per target. A client has one link, and a few while it reconnects. */
+const MAX_TARGETS = 64
+const MAX_PER_TARGET = 8
 
-/** What an earlier link left for the next one to the same target. */
+/** A session ticket of an earlier link. */
 export interface Ticket {
   readonly session: Uint8Array
-  /** DER of the certificate of the server, which a resumed handshake does not show again. */
+  /** DER of the server's certificate, which a resumed handshake does not present. */
   readonly leaf: Uint8Array
-  /** Where it was. */
+  /** The address of that link. */
   readonly address: string
 }
 
@@ -18,16 +18,16 @@ export class Tickets {
   keep(target: string, ticket: Ticket): void {
     const kept = this.#kept.get(target) ?? []
     this.#kept.delete(target)
-    this.#kept.set(target, [...kept.slice(1 - EACH), ticket])
+    this.#kept.set(target, [...kept.slice(1 - MAX_PER_TARGET), ticket])
     const [oldest] = this.#kept.keys()
-    if (this.#kept.size > TARGETS && oldest !== undefined) this.#kept.delete(oldest)
+    if (this.#kept.size > MAX_TARGETS && oldest !== undefined) this.#kept.delete(oldest)
   }
 
   take(target: string): Ticket | undefined {
     return this.#kept.get(target)?.pop()
   }
 
-  /** After a failure: what was agreed on may be worth nothing any more. */
+  /** Drops tickets after a failure. */
   forget(target: string): void {
     this.#kept.delete(target)
   }

@@ -1,17 +1,17 @@
-/** Something that has work to do once per turn of the event loop. */
+/** Something with work per turn of the event loop. */
 export interface Turning {
   turn(): void
 }
 
-/** Gathers what happens in a turn of the event loop: a link sends once for all packets that came, not once for each. */
+/** Batches the work of a turn of the event loop: a link sends once for all received packets. */
 export class Turns {
   #woken = new Set<Turning>()
   #scheduled = false
-  /** Called after everybody had a turn. */
+  /** Called at the end of each batch. */
   onEnd: () => void = () => {}
 
-  wake(who: Turning): void {
-    this.#woken.add(who)
+  wake(item: Turning): void {
+    this.#woken.add(item)
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(this.#run)
@@ -21,7 +21,7 @@ export class Turns {
     this.#scheduled = false
     const woken = this.#woken
     this.#woken = new Set()
-    for (const who of woken) who.turn()
+    for (const item of woken) item.turn()
     this.onEnd()
   }
 }

@@ -4,28 +4,28 @@ import dgram from 'node:dgram'
 import net from 'node:net'
 import type { HostPort } from './binding.js'
 
-/** Packets that are made before it is looked whether the kernel took them. */
+/** Packets in preparation before the kernel's queue is checked. */
 const SLOTS = 64
 
-/** How a socket is made. */
+/** Options of a socket. */
 export interface UdpOptions extends HostPort {
-  /** The only one it talks to: then the kernel tells when nobody is there. */
+  /** The only peer: the kernel then reports ICMP errors. */
   readonly connect?: HostPort
-  /** Bytes of the largest packet sent. */
+  /** Largest packet to send. */
   readonly maxPacket: number
-  /** Bytes the kernel is asked to buffer in each direction. */
+  /** Kernel buffer per direction. */
   readonly buffer: number
 }
 
-/** A UDP socket, as cheap per packet as Node allows. */
+/** A UDP socket with little cost per packet. */
 export class Udp {
   readonly local: HostPort
   onPacket: (packet: Buffer, host: string, port: number) => void = () => {}
-  /** Sending or receiving failed: an interface is gone, or nobody listens at the other end. */
+  /** An error of the socket: an interface is gone, or ICMP reported an unreachable port. */
   onError: (error: NodeJS.ErrnoException) => void = () => {}
-  /** Called when {@link blocked} is over. */
+  /** Called when {@link blocked} ends. */
   onDrain: () => void = () => {}
-  /** The kernel takes no more just now. */
+  /** The kernel accepts no more packets. */
   blocked = false
 
   readonly #socket: dgram.Socket
@@ -49,7 +49,7 @@ export class Udp {
       try {
         socket[set](options.buffer)
       } catch {
-        // The kernel knows best.
+        // The kernel refuses the size.
       }
     }
     socket.on('message', (packet, { address, port }) => {
@@ -59,12 +59,12 @@ export class Udp {
     socket.on('error', (error) => this.onError(error))
   }
 
-  /** Rejects with what the system says. */
+  /** Rejects with the system's error. */
   static async open(options: UdpOptions): Promise<Udp> {
     const family = net.isIPv6(options.host) ? 6 : 4
     const socket = dgram.createSocket({
       type: family === 6 ? 'udp6' : 'udp4',
-      // Addresses come from packets, never names: nothing is looked up.
+      // Destinations are addresses, never names.
       lookup: (host, _options, done) => done(null, host, family)
     })
     try {
@@ -80,7 +80,7 @@ export class Udp {
     return new Udp(socket, options)
   }
 
-  /** Memory for one packet, until the next call but {@link SLOTS}. */
+  /** Memory for one packet, reused after {@link SLOTS} more calls. */
   slot(): Buffer {
     if (this.#next === SLOTS) this.settle()
     const slot = this.#slots[this.#next] as Buffer
@@ -88,7 +88,7 @@ export class Udp {
     return slot
   }
 
-  /** Sends what lies in a slot. Only with `watch` a failure is told. */
+  /** Sends the packet in a slot. Failures are reported only with `watch`. */
   send(slot: Buffer, length: number, to: HostPort, watch: boolean): void {
     if (this.#closed !== undefined) return
     const done = watch ? this.#sent : undefined
@@ -103,7 +103,7 @@ export class Udp {
     if (error !== null) this.onError(error as NodeJS.ErrnoException)
   }
 
-  /** Slots may be used again, unless libuv still holds some of them: then they are left to it. */
+  /** Allows the reuse of slots; those that libuv still holds are replaced. */
   settle(): void {
     this.#next = 0
     if (this.#closed !== undefined || this.#socket.getSendQueueCount() === 0) return
@@ -134,7 +134,7 @@ export class Udp {
   }
 }
 
-/** Own memory for each, so that one that libuv holds keeps no others. */
+/** Separate memory, so that libuv retains only the slots it holds. */
 const slotsOf = (size: number): Buffer[] => Array.from({ length: SLOTS }, () => Buffer.allocUnsafeSlow(size))
 
 const settled = (socket: dgram.Socket, event: 'listening' | 'connect', begin: () => void): Promise<void> =>
@@ -156,7 +156,7 @@ const settled = (socket: dgram.Socket, event: 'listening' | 'connect', begin: ()
     }
   })
 
-/** What binding failed with, as `listen.*`. */
+/** The error of binding, as `listen.*`. */
 export const bindError = (cause: Error, { host, port }: HostPort): RystraError => {
   const error = listenError(cause as NodeJS.ErrnoException, host, port)
   return new RystraError(error.code, { detail: error.detail?.replace(/^tcp /, 'udp '), cause })

@@ -28,7 +28,7 @@ const endOf = async (port: number, fields: Readonly<Record<string, unknown>>, di
 describe('certificates over quic', () => {
   let authority: KeyPair
   before(async () => {
-    authority = await makeAuthority({ commonName: 'ours' })
+    authority = await makeAuthority({ commonName: 'own' })
   })
   afterEach(cleanUp)
 
@@ -78,7 +78,7 @@ describe('certificates over quic', () => {
     expect(await refusal(port, { fingerprint: pin }, dir)).to.include({ code: 'tls.wrong-fingerprint', side: 'client' })
   })
 
-  it('goes on for others after somebody was refused', async () => {
+  it('goes on for others after a peer was refused', async () => {
     const { port, dir, links } = await serve(await issueServer(authority, { commonName: 's', names: ['127.0.0.1'] }))
     await refusal(port, {}, dir)
     await dialTo(transport('client', dir), port, { ca: 'ca.pem' })
@@ -112,7 +112,7 @@ describe('certificates over quic', () => {
       expect(links[0]?.peer.tls?.certificate).to.have.length.above(100)
     })
 
-    it('are asked for', async () => {
+    it('are requested for', async () => {
       const { port, dir, links } = await serve(await server(), required)
       expect(await endOf(port, { ca: 'ca.pem' }, dir)).to.include({ code: 'tls.certificate-required' })
       expect(links).to.have.length(0)
@@ -123,8 +123,8 @@ describe('certificates over quic', () => {
       await dialTo(transport('client', dir), port, { ca: 'ca.pem' })
       await until(() => links.length === 1, 'the link without one')
       expect(links[0]?.peer.tls?.certificate).to.equal(undefined)
-      const stranger = await issueClient(await makeAuthority({ commonName: 'theirs' }), { commonName: 'eve' })
-      expect(await endOf(port, own, withPair(stranger))).to.include({ code: 'tls.untrusted', side: 'server' })
+      const foreign = await issueClient(await makeAuthority({ commonName: 'remote' }), { commonName: 'eve' })
+      expect(await endOf(port, own, withPair(foreign))).to.include({ code: 'tls.untrusted', side: 'server' })
       expect(links).to.have.length(1)
     })
 
@@ -146,8 +146,8 @@ describe('certificates over quic', () => {
       await until(() => links.length === 1, 'the link of who is not on it')
       expect(await endOf(port, own, withPair(eve))).to.include({ code: 'tls.revoked', side: 'server' })
       expect(links).to.have.length(1)
-      const theirs = await revoke(await makeAuthority({ commonName: 'theirs' }), [])
-      const other = await serve(await server(), { ...required, crl: 'crl.pem' }, { 'crl.pem': theirs })
+      const remote = await revoke(await makeAuthority({ commonName: 'remote' }), [])
+      const other = await serve(await server(), { ...required, crl: 'crl.pem' }, { 'crl.pem': remote })
       expect(await endOf(other.port, own, withPair(ann))).to.include({ code: 'tls.untrusted', side: 'server' })
       expect(other.links).to.have.length(0)
     })

@@ -2,7 +2,7 @@ import { crlsIn, inside, signedOf } from '@rystra/tls'
 import { issueClient, makeAuthority, revoke } from '@rystra/certificates'
 import { expect } from 'chai'
 import { X509Certificate } from 'node:crypto'
-import { Revocations } from '../src/crl.js'
+import { Revocations } from '../src/client-certificate.js'
 
 const der = (tag: number, ...content: readonly Uint8Array[]): Buffer => {
   const body = Buffer.concat(content)
@@ -35,8 +35,8 @@ const asChanges = (pem: string): string => {
 }
 
 describe('revocation lists of quic', () => {
-  it('that have only what is new revoke, and clear nobody', async () => {
-    const authority = await makeAuthority({ commonName: 'ours' })
+  it('that have only what is new revoke, and clear no peer', async () => {
+    const authority = await makeAuthority({ commonName: 'own' })
     const [ann, eve] = [
       await issueClient(authority, { commonName: 'ann' }),
       await issueClient(authority, { commonName: 'eve' })

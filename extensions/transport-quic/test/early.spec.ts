@@ -34,7 +34,7 @@ describe('a client that comes back', () => {
     listening?: Listening,
     fields?: Readonly<Record<string, unknown>>
   ) => {
-    const server = listening ?? (await startListening(options))
+    const server = listening ?? (await startListening({ retryAbove: 64, ...options }))
     const relay = await Relay.to(server.port)
     const client = transport('client', server.dir, options)
     const trust = fields ?? server.trust
@@ -73,7 +73,7 @@ describe('a client that comes back', () => {
   })
 
   it('waits for an answer the first time', async () => {
-    const server = await startListening()
+    const server = await startListening({ retryAbove: 64 })
     const relay = await Relay.to(server.port)
     relay.passes = (_packet, way) => way === 'up'
     let dialed = false
@@ -149,7 +149,7 @@ describe('a client that comes back', () => {
     const { server, relay, client, trust } = await returning()
     await server.listener.close()
     await until(() => server.links.every(({ streams }) => streams === 0), 'the old server to be done')
-    const again = await startListening({}, {}, {}, server.port)
+    const again = await startListening({ retryAbove: 64 }, {}, {}, server.port)
     const seen = watch(again)
     const link = await dialTo(client, relay.port, trust)
     const stream = await link.open()
@@ -158,7 +158,7 @@ describe('a client that comes back', () => {
   })
 
   it('is not heard early where clients show certificates', async () => {
-    const authority = await makeAuthority({ commonName: 'ours' })
+    const authority = await makeAuthority({ commonName: 'own' })
     const pair = await issueServer(authority, { commonName: 's', names: ['127.0.0.1'] })
     const files = { 'ca.pem': authority.cert, 'cert.pem': pair.cert, 'key.pem': pair.key }
     const listening = await startListening({}, { clientCa: 'ca.pem' }, files)
@@ -168,7 +168,7 @@ describe('a client that comes back', () => {
     const stream = await link.open()
     stream.write('hello')
     await until(() => seen.bytes === 5, 'the Hello')
-    const mine = server.links.at(-1) as StreamLink
-    expect(mine.peer.tls?.version).to.equal('TLSv1.3')
+    const own = server.links.at(-1) as StreamLink
+    expect(own.peer.tls?.version).to.equal('TLSv1.3')
   })
 })

@@ -89,7 +89,7 @@ describe('a link of quic', () => {
         back += 1
       })
       stream.resume()
-      stream.write('question')
+      stream.write('probe')
       setTimeout(() => stream.end(), 15)
     }
     for (let index = 0; index < 60; index++) await open()
@@ -128,7 +128,7 @@ describe('a link of quic', () => {
     expect(over).to.equal(false)
   })
 
-  it('is given up when nobody answers the handshake', async () => {
+  it('is given up when no peer answers the handshake', async () => {
     const mute = await bound()
     later(() => mute.close())
     const client = transport('client', '.', { handshakeTimeout: 200 })

@@ -113,7 +113,7 @@ describe('migration', () => {
     expect(hash.digest('hex')).to.equal(createHash('sha256').update(bytes).digest('hex'))
   })
 
-  it('does not go to somebody who sends copies of its packets from elsewhere', async () => {
+  it('does not go to a peer who sends copies of its packets from foreign', async () => {
     const listening = await startListening()
     const relay = await Relay.to(listening.port)
     const link = await dialTo(transport('client', listening.dir), relay.port, listening.trust)
@@ -122,8 +122,8 @@ describe('migration', () => {
     const thief = await bound()
     later(() => thief.close())
     let up = 0
-    const questions: Buffer[] = []
-    thief.on('message', (packet) => questions.push(packet))
+    const probes: Buffer[] = []
+    thief.on('message', (packet) => probes.push(packet))
     const { port } = server.peer
     // The copy comes first, and what it copies never: to the server it is a good packet from another address.
     let stolen = 0
@@ -143,13 +143,13 @@ describe('migration', () => {
     const stream = await link.open()
     stream.on('error', () => {})
     stream.write(randomBytes(300_000))
-    await until(() => came === 300_000 && questions.length > 0, 'all bytes, and a question')
+    await until(() => came === 300_000 && probes.length > 0, 'all bytes, and a probe')
     // It answers with what it was sent, and has no keys to answer with.
-    for (const question of questions) thief.send(question, listening.port, '127.0.0.1')
+    for (const probe of probes) thief.send(probe, listening.port, '127.0.0.1')
     stream.write('more')
     await until(() => came === 300_004, 'what comes after')
     expect(server.peer.port).to.equal(port)
-    expect(questions.reduce((sum, { length }) => sum + length, 0)).to.be.below(up)
+    expect(probes.reduce((sum, { length }) => sum + length, 0)).to.be.below(up)
   })
 
   it('goes on from another socket by itself when nothing comes any more', async () => {

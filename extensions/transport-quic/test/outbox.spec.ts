@@ -5,7 +5,7 @@ import type { LinkHost } from '../src/link-host.js'
 import { Outbox } from '../src/outbox.js'
 import { PathMtu } from '../src/path-mtu.js'
 
-/** Bytes of a packet beside its messages, and of each message beside itself. */
+/** Bytes of a packet next to its messages, and of each message next to itself. */
 const HEAD = 37
 const FRAME = 3
 

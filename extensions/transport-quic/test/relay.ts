@@ -2,7 +2,7 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { later } from './ends.js'
 
-/** A network between one client and a server: what goes through it can be seen, lost, held, and come from elsewhere. */
+/** A network between one client and a server: what goes through it can be seen, lost, held, and come from foreign. */
 export class Relay {
   /** What the client sent, in order. */
   readonly sent: Buffer[] = []

@@ -10,7 +10,7 @@ import transportTcp from '../src/index.js'
 const transport = ((): Transport => {
   const added: Transport[] = []
   const registries = { transports: { add: (it: Transport) => added.push(it) } }
-  transportTcp.definition.setup({ registries, options: { keepAlive: 30_000, backlog: 511 } } as never)
+  transportTcp.definition.setup({ registries, options: { keepAlive: 15_000, backlog: 511 } } as never)
   return added[0] as Transport
 })()
 
@@ -25,7 +25,7 @@ const socketOf = (link: Link): net.Socket => {
   return socket
 }
 
-/** A proxy that connects everybody to one port of loopback. */
+/** A proxy that connects every peer to one port of loopback. */
 const proxyTo = async (port: number): Promise<{ port: number; targets: (string | undefined)[] }> => {
   const targets: (string | undefined)[] = []
   const server = http.createServer()

@@ -9,7 +9,7 @@ import transportTcp from '../src/index.js'
 const transport = ((): Transport => {
   const added: Transport[] = []
   const registries = { transports: { add: (it: Transport) => added.push(it) } }
-  transportTcp.definition.setup({ registries, options: { keepAlive: 30_000, backlog: 511 } } as never)
+  transportTcp.definition.setup({ registries, options: { keepAlive: 15_000, backlog: 511 } } as never)
   return added[0] as Transport
 })()
 

@@ -4,7 +4,7 @@ import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream'
 
-/** Where the other HTTP server is. */
+/** Address of the fallback server. */
 type Target = { readonly host: string; readonly port: number } | { readonly path: string }
 
 const targetOf = (fallback: string): Target => {
@@ -13,17 +13,17 @@ const targetOf = (fallback: string): Target => {
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) }
 }
 
-/** Headers that are about one connection, RFC 9110 §7.6.1. How a body ends is not: Node needs to be told again. */
+/** Hop-by-hop headers, RFC 9110 section 7.6.1, without those that delimit the body: Node needs them again. */
 const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'upgrade', 'te', 'trailer', 'expect'])
 
-/** What `Connection` cannot take away: where the message ends, and whom it is for. */
+/** Headers that `Connection` cannot remove: they delimit the message or name its target. */
 const needed = new Set(['content-length', 'transfer-encoding', 'host'])
 
-/** What a server behind this one is told of the client. */
+/** What the fallback server is told about the client. */
 export interface Forwarded {
-  /** The address that connected here. */
+  /** The address of the connection. */
   readonly from: string
-  /** Whether what it says of others is passed on. */
+  /** Whether its `X-Forwarded-*` headers are passed on. */
   readonly trusted: boolean
   readonly secure: boolean
 }
@@ -32,7 +32,7 @@ const pairs = function* (raw: readonly string[]): Generator<readonly [name: stri
   for (let at = 0; at + 1 < raw.length; at += 2) yield [raw[at] as string, raw[at + 1] as string]
 }
 
-/** What is not about this connection, as it was written. */
+/** End-to-end headers in their original form. */
 const endToEnd = ({ rawHeaders, headers }: IncomingMessage): string[] => {
   const named = (headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase())
   const left = [...pairs(rawHeaders)].filter(([name]) => {
@@ -42,7 +42,7 @@ const endToEnd = ({ rawHeaders, headers }: IncomingMessage): string[] => {
   return left.flat()
 }
 
-/** The headers with those that tell who the client is. Who is not trusted cannot say that it is somebody else. */
+/** Adds `X-Forwarded-*`. Values from untrusted peers are replaced. */
 const withForwarded = (raw: readonly string[], { from, trusted, secure }: Forwarded): string[] => {
   const before: string[] = []
   let proto = secure ? 'https' : 'http'
@@ -55,7 +55,7 @@ const withForwarded = (raw: readonly string[], { from, trusted, secure }: Forwar
   return [...left.flat(), 'X-Forwarded-For', [...before, from].join(', '), 'X-Forwarded-Proto', proto]
 }
 
-/** Hands requests on to another HTTP server. */
+/** Forwards requests to another HTTP server. */
 export class Fallback {
   readonly #target: Target
 
@@ -67,14 +67,14 @@ export class Fallback {
     const { method, url } = request
     const target = 'path' in this.#target ? { socketPath: this.#target.path } : this.#target
     const headers = withForwarded(endToEnd(request), forwarded) as unknown as http.OutgoingHttpHeaders
-    const asked = http.request({ ...target, method, path: url, headers, agent: false, setHost: false })
+    const upstream = http.request({ ...target, method, path: url, headers, agent: false, setHost: false })
     const failed = (): void => {
-      asked.destroy()
+      upstream.destroy()
       if (response.headersSent) response.destroy()
-      else response.writeHead(502, { 'Content-Type': 'text/plain' }).end('The server behind does not answer.\n')
+      else response.writeHead(502, { 'Content-Type': 'text/plain' }).end('The server upstream does not answer.\n')
     }
-    asked.on('error', failed)
-    asked.on('response', (answer) => {
+    upstream.on('error', failed)
+    upstream.on('response', (answer) => {
       response.sendDate = false
       try {
         response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer))
@@ -84,27 +84,27 @@ export class Fallback {
       }
       pipeline(answer, response, () => {})
     })
-    // It took the request and wants another protocol, which nobody asked it for.
-    asked.on('upgrade', (_answer, socket) => {
+    // The server switches protocols without being asked to.
+    upstream.on('upgrade', (_answer, socket) => {
       socket.destroy()
       failed()
     })
-    response.on('close', () => asked.destroy())
-    pipeline(request, asked, () => {})
+    response.on('close', () => upstream.destroy())
+    pipeline(request, upstream, () => {})
   }
 
-  /** An upgrade of the other server's: the connection is its own from here on. */
+  /** Forwards an upgrade, and then the bytes of the connection. */
   upgrade(request: IncomingMessage, client: Duplex, head: Buffer, forwarded: Forwarded): void {
-    const behind = net.connect({ ...this.#target, allowHalfOpen: true })
-    client.on('error', () => behind.destroy())
-    client.once('close', () => behind.destroy())
-    behind.once('error', () => client.destroy())
-    behind.once('connect', () => {
-      behind.removeAllListeners('error').on('error', () => {})
+    const upstream = net.connect({ ...this.#target, allowHalfOpen: true })
+    client.on('error', () => upstream.destroy())
+    client.once('close', () => upstream.destroy())
+    upstream.once('error', () => client.destroy())
+    upstream.once('connect', () => {
+      upstream.removeAllListeners('error').on('error', () => {})
       const lines = [...pairs(withForwarded(request.rawHeaders, forwarded))].map(([name, value]) => `${name}: ${value}`)
       const begin = [`${request.method} ${request.url} HTTP/${request.httpVersion}`, ...lines, '', ''].join('\r\n')
-      behind.write(Buffer.concat([Buffer.from(begin, 'latin1'), head]))
-      pump(rawOf(client), rawOf(behind), () => {})
+      upstream.write(Buffer.concat([Buffer.from(begin, 'latin1'), head]))
+      pump(rawOf(client), rawOf(upstream), () => {})
     })
   }
 }

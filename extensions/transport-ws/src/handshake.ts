@@ -2,18 +2,17 @@ import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 
 /**
- * A WebSocket of which `ws` does the opening handshake and no more: it gives the connection away instead of reading it.
- * The method is one that `ws` does not document; this file is the only one that knows. See
- * docs/adr/0023-websocket-framing.md for why.
+ * A WebSocket for which `ws` performs only the opening handshake: it hands over the connection instead of reading it.
+ * It overrides a method that `ws` does not document, in this file only. See docs/adr/0023-websocket-framing.md.
  */
 export class Handshake extends WebSocket {
-  /** Called when it is done, with what came behind it. */
+  /** Called after the handshake with the bytes received behind it. */
   onDone: ((socket: Socket, head: Buffer) => void) | undefined
   #done: readonly [Socket, Buffer] | undefined
 
-  /** The connection, for a server, which is told by a callback that it is done. */
+  /** The connection of a server, which is told by a callback of `ws`. */
   get done(): readonly [Socket, Buffer] {
-    if (this.#done === undefined) throw new Error('ws has changed: it did not give its connection')
+    if (this.#done === undefined) throw new Error('unsupported version of ws: it did not hand over its connection')
     return this.#done
   }
 

@@ -3,10 +3,10 @@ import { clientTlsFields, serverTlsFields } from '@rystra/tls'
 import { type Static, Type } from '@rystra/plugin'
 import { DEFAULT_PATH } from './limits.js'
 
-/** Headers that the WebSocket handshake itself is made of. */
+/** Headers that the WebSocket handshake sets itself. */
 const ownHeaders = ['connection', 'upgrade', 'content-length', 'transfer-encoding', 'expect', 'te', 'trailer']
 
-/** A pattern for a word in any case: JSON Schema has no flag for it. */
+/** A case-insensitive pattern: JSON Schema has no flag for it. */
 const anyCase = (word: string): string => word.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)
 
 const headerName = `^(?!(${ownHeaders.map(anyCase).join('|')})$)(?!${anyCase('sec-websocket-')})[!#$%&'*+.^_\`|~0-9A-Za-z-]+$`
@@ -19,18 +19,18 @@ const listenFields = {
   path: Type.String({
     default: DEFAULT_PATH,
     pattern: '^/[!"$-;=@-~]*$',
-    description: 'The path at which links are accepted.'
+    description: `Request path of links. Default: ${DEFAULT_PATH}.`
   }),
   trustProxy: Type.Array(Type.String({ minLength: 2 }), {
     default: [],
     description:
-      'Addresses and networks (`10.0.0.0/8`) of reverse proxies whose X-Forwarded-For is believed. Without it the address of a client behind one is that of the proxy.'
+      'Addresses and networks (`10.0.0.0/8`) of reverse proxies whose X-Forwarded-For is trusted. Default: none; clients behind a proxy then have its address.'
   }),
   fallback: Type.Optional(
     Type.String({
       pattern: `^(${address.replace('https?', 'http')}|unix:.+)$`,
       description:
-        'HTTP server that gets every request that is not for a link, so that both share the port: `127.0.0.1:8080`, `http://127.0.0.1:8080` or `unix:/run/app.sock`. Without it they are answered with 404.'
+        'HTTP server for all other requests on the port: `127.0.0.1:8080`, `http://127.0.0.1:8080` or `unix:/run/app.sock`. Default: they get 404.'
     })
   )
 }
@@ -39,7 +39,7 @@ const dialWsFields = {
   path: Type.String({
     default: DEFAULT_PATH,
     pattern: '^/[!"$-~]*$',
-    description: 'The path to ask for, with a query if a gateway wants one.'
+    description: `Request path, which may have a query. Default: ${DEFAULT_PATH}.`
   }),
   headers: Type.Optional(
     Type.Record(
@@ -47,19 +47,28 @@ const dialWsFields = {
       Type.String({ pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$', maxLength: 8192 }),
       {
         additionalProperties: false,
-        description: 'Headers to send besides: credentials of a gateway, `Host` of a front, `Origin`.'
+        description: 'Additional request headers: credentials of a gateway, `Host`, `Origin`. Default: none.'
       }
     )
   ),
   ...dialFields
 }
 
+/** Options of the extension. */
+export const WsOptions = Type.Object({
+  pingInterval: Type.Integer({
+    default: 15_000,
+    minimum: 0,
+    description:
+      'Milliseconds without received data after which a WebSocket ping is sent, so that proxies keep silent links open. Default: 15000, below the 20 s of strict proxies; 0 for no pings.'
+  })
+})
 export const ListenWs = Type.Object(listenFields)
 export const ListenWss = Type.Object({
   ...listenFields,
   ...serverTlsFields,
   tlsTerminated: terminated(
-    'The TLS that comes here is that of a reverse proxy and not of the client: nothing is concluded from it.'
+    'Whether TLS connections come from a reverse proxy: client certificates and channel binding are ignored. Default: false.'
   )
 })
 export const DialWs = Type.Object(dialWsFields)
@@ -67,10 +76,11 @@ export const DialWss = Type.Object({
   ...dialWsFields,
   ...clientTlsFields,
   tlsTerminated: terminated(
-    'TLS ends in front of the server, at a reverse proxy or CDN that has to be trusted with everything: authentication is not bound to it.'
+    'Whether TLS ends at a reverse proxy or CDN in front of the server, which can read all traffic: authentication is not bound to TLS. Default: false.'
   )
 })
 
+export type WsOptions = Static<typeof WsOptions>
 export type ListenWs = Static<typeof ListenWs>
 export type ListenWss = Static<typeof ListenWss>
 export type DialWs = Static<typeof DialWs>

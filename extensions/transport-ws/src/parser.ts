@@ -1,54 +1,53 @@
 import { KEEP, type Verdict } from '@rystra/bytes'
 import { RystraError } from '@rystra/plugin'
-import { MAX_HEADER, Opcode } from './frame.js'
-import { MAX_FRAGMENTS, MAX_MESSAGE } from './limits.js'
-import { mask } from './mask.js'
+import { mask, MAX_HEADER_BYTES, Opcode } from './frame.js'
+import { MAX_FRAGMENTS, MAX_MESSAGE_BYTES } from './limits.js'
 
-/** Who is told what comes. */
+/** Receiver of parsed frames. */
 export interface FrameHandler {
-  /** Nothing more may be handed on now. */
+  /** No more payload is accepted at the moment. */
   readonly waits: boolean
-  /** Payload of messages, unmasked in place. The rules for its memory are those of a `RawReader`. */
+  /** Payload, unmasked in place. Memory follows the rules of a `RawReader`. */
   onPayload(buffer: Buffer, start: number, end: number, shared: boolean): Verdict
-  /** A message is complete. @param length its bytes */
+  /** The end of a message. @param length its size in bytes */
   onMessage(length: number): void
   onPing(payload: Buffer): void
   /** @param code 1005 if it has none */
   onCloseFrame(code: number, reason: Buffer): void
-  /** The other side broke a rule: nothing is parsed any more. @param code with which to close */
-  onBroken(code: number, error: RystraError): void
+  /** A protocol violation. Parsing stops. @param code close code to send */
+  onViolation(code: number, error: RystraError): void
 }
 
-const broken = (detail: string): RystraError =>
+const malformed = (detail: string): RystraError =>
   new RystraError('protocol.malformed', { detail: `WebSocket, ${detail}` })
 
 /**
- * Takes frames apart, RFC 6455 §5. Payload is handed on as it comes, so that nothing is collected but a header and a
- * control frame: what somebody sends cannot make this end hold more.
+ * Parses frames, RFC 6455 section 5. Payload is handed on as it arrives: only a header and a control frame are
+ * buffered, so that a peer cannot grow this end's memory.
  */
 export class FrameParser {
   readonly #handler: FrameHandler
-  /** Whether the other side has to mask, as clients have: the other one must not. */
+  /** Whether the peer is a client and must mask. */
   readonly #fromClient: boolean
-  readonly #head = Buffer.alloc(MAX_HEADER)
+  readonly #head = Buffer.alloc(MAX_HEADER_BYTES)
   #have = 0
   #need = 2
   readonly #key = new Uint8Array(4)
   #phase = 0
-  /** The mask is not all zeros. */
+  /** The current mask is not all zeros. */
   #masked = false
   #inPayload = false
   #left = 0
   #fin = false
   #opcode: number = Opcode.more
   #control: Buffer | undefined
-  /** Of the message that is under way. */
+  /** State of the current message. */
   #open = false
   #length = 0
   #fragments = 0
   #stopped = false
 
-  // What is left of the bytes given, while the handler has asked to wait.
+  // The rest of the bytes, while the handler accepts no more.
   #buffer: Buffer | undefined
   #at = 0
   #end = 0
@@ -59,13 +58,13 @@ export class FrameParser {
     this.#fromClient = fromClient
   }
 
-  /** Nothing more is handed on. */
+  /** Stops parsing. */
   stop(): void {
     this.#stopped = true
     this.#buffer = undefined
   }
 
-  /** The rest waits here until {@link more} when the answer is `false`. */
+  /** The rest is kept until {@link more} when the answer is `false`. */
   push(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
     this.#buffer = buffer
     this.#at = start
@@ -74,7 +73,7 @@ export class FrameParser {
     return this.more()
   }
 
-  /** Goes on with the rest. The answer is that for all that was pushed. */
+  /** Continues with the rest. The answer is for all pushed bytes. */
   more(): Verdict {
     let kept = false
     while (this.#buffer !== undefined && this.#at < this.#end) {
@@ -98,7 +97,7 @@ export class FrameParser {
     return kept ? KEEP : true
   }
 
-  /** Whether something waits for {@link more}. */
+  /** Whether bytes wait for {@link more}. */
   get waiting(): boolean {
     return this.#buffer !== undefined
   }
@@ -118,13 +117,13 @@ export class FrameParser {
     if (this.#have < this.#need) return
     if (this.#have === 2) {
       const error = this.#begin(this.#head[0] as number, this.#head[1] as number)
-      if (error !== undefined) this.#break(1002, broken(error))
+      if (error !== undefined) this.#break(1002, malformed(error))
       else if (this.#need > 2) return
     }
     if (!this.#stopped) this.#complete()
   }
 
-  /** The first two bytes. @returns what is wrong */
+  /** Parses the first two bytes. @returns the violation, if any */
   #begin(first: number, second: number): string | undefined {
     const opcode = first & 0x0f
     this.#fin = (first & 0x80) !== 0
@@ -142,7 +141,7 @@ export class FrameParser {
     return undefined
   }
 
-  /** The whole header is here. */
+  /** The header is complete. */
   #complete(): void {
     const head = this.#head
     const short = (head[1] as number) & 0x7f
@@ -162,16 +161,16 @@ export class FrameParser {
       return
     }
     if (this.#opcode === Opcode.text) {
-      this.#break(1003, broken('a text message'))
+      this.#break(1003, malformed('a text message'))
       return
     }
     this.#fragments += 1
     this.#length += length
     this.#open = !this.#fin
-    if (this.#length > MAX_MESSAGE) {
-      const detail = `WebSocket, a message of more than ${MAX_MESSAGE} bytes`
+    if (this.#length > MAX_MESSAGE_BYTES) {
+      const detail = `WebSocket, a message of more than ${MAX_MESSAGE_BYTES} bytes`
       this.#break(1009, new RystraError('protocol.too-large', { detail }))
-    } else if (this.#fragments > MAX_FRAGMENTS) this.#break(1008, broken('a message in too many fragments'))
+    } else if (this.#fragments > MAX_FRAGMENTS) this.#break(1008, malformed('a message in too many fragments'))
     else if (length === 0) this.#endOfFrame()
   }
 
@@ -209,13 +208,13 @@ export class FrameParser {
     this.#control = undefined
     if (this.#opcode === Opcode.ping) this.#handler.onPing(control)
     else if (this.#opcode === Opcode.close) {
-      if (control.length === 1) this.#break(1002, broken('a close frame of one byte'))
+      if (control.length === 1) this.#break(1002, malformed('a close frame of one byte'))
       else this.#handler.onCloseFrame(control.length === 0 ? 1005 : control.readUInt16BE(0), control.subarray(2))
     }
   }
 
   #break(code: number, error: RystraError): void {
     this.stop()
-    this.#handler.onBroken(code, error)
+    this.#handler.onViolation(code, error)
   }
 }

@@ -11,26 +11,25 @@ import {
 } from '@rystra/bytes'
 import type { RystraError } from '@rystra/plugin'
 import type { Socket } from 'node:net'
-import { afterEnd, closedBy } from './endings.js'
-import { headerSize, Keys, Opcode, putHeader } from './frame.js'
-import { CLOSE_TIMEOUT, MESSAGE_SIZE } from './limits.js'
-import { mask } from './mask.js'
+import { messageAfterEnd, closeError } from './errors.js'
+import { headerSize, mask, MaskKeys, Opcode, putHeader } from './frame.js'
+import { CLOSE_TIMEOUT_MS, MESSAGE_BYTES } from './limits.js'
 import { type FrameHandler, FrameParser } from './parser.js'
 
-/** Writes up to this size are copied behind their header: into memory that all streams share, since it is copied on. */
-const SMALL = 16 * 1024
-const scratch = Buffer.allocUnsafeSlow(HEADROOM + SMALL)
+/** Smaller writes are copied behind their header into memory shared by all streams: the socket copies them again. */
+const SMALL_BYTES = 16 * 1024
+const scratch = Buffer.allocUnsafeSlow(HEADROOM + SMALL_BYTES)
 
-/** Bytes waiting to be sent above which a ping goes unanswered: who does not read needs no pong. */
-const PONG_LIMIT = 64 * 1024
+/** Queued bytes above which pings are not answered: the peer is not reading. */
+const MAX_QUEUED_FOR_PONG_BYTES = 64 * 1024
 
 const nothing = Buffer.alloc(0)
 const noKey = new Uint8Array(4)
 
-/** How an end of a WebSocket masks what it sends: a server never does, a client with `zeros` or with `keys`. */
+/** How this end masks: a server never does, a client with `zeros` or with `keys`. */
 export type Masking = 'none' | 'zeros' | 'keys'
 
-/** The bytes of a WebSocket whose handshake is done. {@link duplex} is the same stream for those who want Node's. */
+/** The byte stream of an open WebSocket. {@link duplex} is the same stream as a Node `Duplex`. */
 export class WsStream implements FacedStream, RawReader, FrameHandler {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
@@ -40,28 +39,34 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
   readonly #socket: Socket
   readonly #lower: RawStream
   readonly #parser: FrameParser
-  readonly #keys: Keys | undefined
+  readonly #keys: MaskKeys | undefined
   readonly #masking: Masking
   #reader: RawReader | undefined
   #reading = false
   #handing = false
   #paused = true
-  /** Put back by readers. */
+  /** Bytes that readers put back. */
   #back: Buffer[] = []
   #ended = false
-  #endTold = false
+  #endReported = false
   #ending = false
   #closeSent = false
   #closeCame = false
   #gone = false
   #error: Error | undefined
   #linger: NodeJS.Timeout | undefined
+  readonly #pinger: NodeJS.Timeout | undefined
+  /** Bytes were received since the last tick of the pinger. */
+  #heard = false
 
-  /** @param head what came behind the handshake */
-  constructor(socket: Socket, head: Buffer, masking: Masking) {
+  /**
+   * @param head bytes received behind the handshake
+   * @param pingInterval milliseconds without a received byte after which a ping is sent; 0 for none
+   */
+  constructor(socket: Socket, head: Buffer, masking: Masking, pingInterval: number) {
     this.#socket = socket
     this.#masking = masking
-    this.#keys = masking === 'keys' ? new Keys() : undefined
+    this.#keys = masking === 'keys' ? new MaskKeys() : undefined
     this.#parser = new FrameParser(this, masking === 'none')
     this.duplex = new RawFace(this)
     socket.setTimeout(0)
@@ -72,6 +77,16 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
       else this.onWritable()
     }
     this.#lower.onClose = (error) => this.#closed(error)
+    if (pingInterval > 0) this.#pinger = setInterval(this.#ping, pingInterval).unref()
+  }
+
+  /** A silent link is closed by proxies in between: a ping and its pong are traffic in both directions. */
+  readonly #ping = (): void => {
+    if (this.#heard || this.#closeSent || this.#error !== undefined || this.#socket.writableLength > 0) {
+      this.#heard = false
+      return
+    }
+    this.#send(Opcode.ping, nothing, 0, 0, true)
   }
 
   // Reading
@@ -82,10 +97,10 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
 
   read(reader: RawReader): void {
     if (reader !== this.#reader) {
-      // What somebody has read ahead by the `Duplex` goes first.
+      // Bytes buffered by the `Duplex` come first.
       const ahead = this.#reader === this.duplex ? this.duplex.giveBack() : nothing
       this.#reader = reader
-      this.#endTold = false
+      this.#endReported = false
       this.unread(ahead)
     }
     this.resume()
@@ -102,7 +117,7 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
 
   resume(): void {
     this.#paused = false
-    // Who resumes while bytes are handed out gets the next ones from there.
+    // A reader that resumes within `onBytes` gets the next bytes from the loop that called it.
     if (this.#reader === undefined || this.closed || this.#handing) return
     this.#hand(true)
     if (this.#paused || this.#ended || this.closed) return
@@ -114,8 +129,9 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
   }
 
   onBytes(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
-    // After an error: what still comes is read so that it is not answered with a reset, which would take our close along.
+    // After an error received bytes are discarded: unread ones would reset the connection and lose the close frame.
     if (this.#error !== undefined) return true
+    this.#heard = true
     this.#handing = true
     const verdict = this.#hand(this.#parser.push(buffer, start, end, shared))
     if (this.#paused && !this.#ended && verdict !== false) this.#lower.pause()
@@ -126,7 +142,7 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
     return this.#paused || this.#back.length > 0
   }
 
-  /** Hands out what is here until the reader has enough. @returns the verdict on memory that came with `verdict` so far */
+  /** Hands on buffered bytes until the reader pauses. @returns the verdict on memory that came with `verdict` so far */
   #hand(verdict: Verdict): Verdict {
     this.#handing = true
     let answer = verdict
@@ -146,7 +162,7 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
 
   onPayload(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
     if (this.#ended) {
-      this.onBroken(1002, afterEnd())
+      this.onViolation(1002, messageAfterEnd())
       return true
     }
     const verdict = (this.#reader as RawReader).onBytes(buffer, start, end, shared)
@@ -157,7 +173,7 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
   onMessage(length: number): void {
     if (length > 0) return
     if (this.#ended) {
-      this.onBroken(1002, afterEnd())
+      this.onViolation(1002, messageAfterEnd())
       return
     }
     this.#ended = true
@@ -165,16 +181,16 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
   }
 
   #tellEnd(): void {
-    if (this.#endTold || this.closed) return
-    this.#endTold = true
+    if (this.#endReported || this.closed) return
+    this.#endReported = true
     this.#reader?.onEnd()
     if (this.#gone) this.#finish(undefined)
   }
 
-  /** The connection ended: without a close that is as good as cut off. */
+  /** The end of the connection: without a close frame the link was cut. */
   onEnd(): void {
     if (this.#error !== undefined || this.#closeCame || (this.#ended && this.#ending)) this.#lower.end()
-    else this.#fail(closedBy(1006, nothing, undefined))
+    else this.#fail(closeError(1006, nothing, undefined))
   }
 
   // Writing
@@ -182,9 +198,9 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
   write(buffer: Buffer, start: number, end: number, shared: boolean): boolean {
     if (this.#ending || this.#error !== undefined) return true
     let through = true
-    for (let at = start; at < end; at += MESSAGE_SIZE) {
-      const to = Math.min(end, at + MESSAGE_SIZE)
-      // What lies in front of a later part is the part before it, which may not have been sent yet.
+    for (let at = start; at < end; at += MESSAGE_BYTES) {
+      const to = Math.min(end, at + MESSAGE_BYTES)
+      // The memory in front of a later part is the previous part, which may not be sent yet.
       through = this.#send(Opcode.binary, buffer, at, to, shared || at > start)
     }
     return through
@@ -194,11 +210,11 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
     const length = end - start
     const key = this.#masking === 'none' ? undefined : (this.#keys?.next() ?? noKey)
     const size = headerSize(length, key !== undefined)
-    if (length > SMALL && !shared && this.#keys === undefined && start >= size) {
+    if (length > SMALL_BYTES && !shared && this.#keys === undefined && start >= size) {
       putHeader(buffer, start, opcode, length, key)
       return this.#lower.write(buffer, start - size, end, false)
     }
-    const small = length <= SMALL
+    const small = length <= SMALL_BYTES
     const copy = small ? scratch : Buffer.allocUnsafe(HEADROOM + length)
     buffer.copy(copy, HEADROOM, start, end)
     if (this.#keys !== undefined && key !== undefined) mask(copy, HEADROOM, HEADROOM + length, key)
@@ -209,19 +225,19 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
   end(): void {
     if (this.#ending || this.#error !== undefined) return
     this.#ending = true
-    // An empty message. WebSocket itself has no end of one direction.
+    // An empty message ends the direction: WebSocket has no half-close.
     this.#send(Opcode.binary, nothing, 0, 0, true)
     this.#progressed()
   }
 
   onPing(payload: Buffer): void {
-    if (this.#closeSent || this.#socket.writableLength > PONG_LIMIT) return
+    if (this.#closeSent || this.#socket.writableLength > MAX_QUEUED_FOR_PONG_BYTES) return
     this.#send(Opcode.pong, payload, 0, payload.length, true)
   }
 
   // The end
 
-  /** Both directions are over: what was sent goes out before the close does. */
+  /** Both directions ended: the close frame follows the data. */
   #progressed(): void {
     if (this.#ended && this.#ending && this.#error === undefined) this.#close(1000)
   }
@@ -229,19 +245,19 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
   onCloseFrame(code: number, reason: Buffer): void {
     this.#parser.stop()
     this.#closeCame = true
-    // It closes when both are over, so it has seen our end.
+    // The peer closes after both ends, so it has received ours.
     if (this.#ended && this.#ending) return
     this.#close(code === 1005 ? 1000 : code)
-    this.#fail(closedBy(code, reason, undefined))
+    this.#fail(closeError(code, reason, undefined))
   }
 
-  onBroken(code: number, error: RystraError): void {
+  onViolation(code: number, error: RystraError): void {
     this.#parser.stop()
     this.#close(code)
     this.#fail(error)
   }
 
-  /** Says good-bye. Who does not answer is left alone once all is with the kernel. */
+  /** Sends a close frame and closes the socket after a timeout once all data is with the kernel. */
   #close(code: number): void {
     if (this.#closeSent) return
     this.#closeSent = true
@@ -250,20 +266,20 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
     this.#send(Opcode.close, payload, 0, 2, true)
     this.#lower.end()
     if (!this.#handing) this.#lower.resume()
-    let patience = true
+    let firstTick = true
     this.#linger = setInterval(() => {
       const out = this.#socket.writableFinished
-      // What is in good order gets all the time it takes to be sent; what is not, no more than this.
-      if (out || this.#error !== undefined || !patience) this.#socket.destroy()
-      patience = this.#error === undefined
-    }, CLOSE_TIMEOUT).unref()
+      // An orderly close may take as long as the data needs; after an error one interval.
+      if (out || this.#error !== undefined || !firstTick) this.#socket.destroy()
+      firstTick = this.#error === undefined
+    }, CLOSE_TIMEOUT_MS).unref()
   }
 
   reset(): void {
     if (this.closed || this.#error !== undefined) return
     this.#error = new Error('reset by this side')
     this.#parser.stop()
-    // No end was said, so that the other side takes it for what it is.
+    // Without a close frame the peer sees a reset.
     cutOff(this.#socket)
   }
 
@@ -278,13 +294,15 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
     this.#gone = true
     clearInterval(this.#linger)
     const sent = this.#closeCame || this.#socket.writableFinished
-    if (this.#error !== undefined || !this.#ended || !this.#ending || !sent) this.#fail(closedBy(1006, nothing, cause))
-    else if (this.#endTold) this.#finish(undefined)
+    if (this.#error !== undefined || !this.#ended || !this.#ending || !sent)
+      this.#fail(closeError(1006, nothing, cause))
+    else if (this.#endReported) this.#finish(undefined)
   }
 
   #finish(error: Error | undefined): void {
     if (this.closed) return
     this.closed = true
+    clearInterval(this.#pinger)
     this.#back = []
     this.duplex.over(error)
     this.onClose?.(error)

@@ -19,8 +19,8 @@ const answer = (...lines: readonly string[]) =>
 const text = (name: string): Promise<string> => readFile(path.join(dir, name), 'utf8')
 
 const accept = (socket: net.Socket, request: Buffer): void => {
-  const asked = /Sec-WebSocket-Key: (.*)\r\n/i.exec(String(request))?.[1] ?? ''
-  const hash = createHash('sha1').update(`${asked}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+  const requested = /Sec-WebSocket-Key: (.*)\r\n/i.exec(String(request))?.[1] ?? ''
+  const hash = createHash('sha1').update(`${requested}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
   socket.write([...accepted, `Sec-WebSocket-Accept: ${hash}`, '', ''].join('\r\n'))
 }
 
@@ -28,8 +28,8 @@ const accept = (socket: net.Socket, request: Buffer): void => {
 const accepting = (behind: Buffer, headers: readonly string[] = accepted, key?: string) =>
   serve((socket) => {
     socket.once('data', (request: Buffer) => {
-      const asked = key ?? /Sec-WebSocket-Key: (.*)\r\n/i.exec(String(request))?.[1] ?? ''
-      const hash = createHash('sha1').update(`${asked}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+      const requested = key ?? /Sec-WebSocket-Key: (.*)\r\n/i.exec(String(request))?.[1] ?? ''
+      const hash = createHash('sha1').update(`${requested}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
       const head = [...headers, `Sec-WebSocket-Accept: ${hash}`, '', ''].join('\r\n')
       socket.write(Buffer.concat([Buffer.from(head), behind]))
     })
@@ -39,7 +39,7 @@ describe('dialing', () => {
   afterEach(cleanUp)
 
   const refusals: readonly (readonly [status: string, code: string, detail: RegExp, hint: RegExp])[] = [
-    ['301 Moved Permanently', 'connect.refused', /301 Moved Permanently, to https:\/\/elsewhere\/x$/, /redirects/],
+    ['301 Moved Permanently', 'connect.refused', /301 Moved Permanently, to https:\/\/foreign\/x$/, /redirects/],
     ['400 Bad Request', 'connect.refused', /400 Bad Request$/, /path/],
     ['401 Unauthorized', 'connect.refused', /401/, /headers/],
     ['403 Forbidden', 'connect.refused', /403/, /headers/],
@@ -54,7 +54,7 @@ describe('dialing', () => {
   ]
   for (const [status, code, detail, hint] of refusals) {
     it(`says what an answer means: ${status.replace(/\W/g, ' ')}`, async () => {
-      const location = 'Location: https://elsewhere/x'
+      const location = 'Location: https://foreign/x'
       const port = await answer(`HTTP/1.1 ${status}`, location, 'Content-Length: 1000000')
       const error = await failure(dial('ws', port))
       expect([error.code, detail.test(error.detail ?? ''), hint.test(error.hint)], error.message).to.deep.equal([
@@ -65,7 +65,12 @@ describe('dialing', () => {
     })
   }
 
-  const strangers: readonly (readonly [what: string, server: () => Promise<number>, code: string, says: RegExp])[] = [
+  const unauthenticatedPeers: readonly (readonly [
+    what: string,
+    server: () => Promise<number>,
+    code: string,
+    says: RegExp
+  ])[] = [
     ['greets in another protocol', () => answer('SSH-2.0-OpenSSH'), 'protocol.not-rystra', /HTTP/],
     [
       'answers with a TLS alert',
@@ -93,7 +98,7 @@ describe('dialing', () => {
       /subprotocol/
     ],
     [
-      'accepts with a compression nobody asked for',
+      'accepts with a compression no peer requested for',
       () => accepting(Buffer.alloc(0), [...accepted, 'Sec-WebSocket-Extensions: permessage-deflate']),
       'protocol.not-rystra',
       /extension/i
@@ -105,7 +110,7 @@ describe('dialing', () => {
       /head/
     ]
   ]
-  for (const [what, server, code, says] of strangers) {
+  for (const [what, server, code, says] of unauthenticatedPeers) {
     it(`says so when what is there ${what}`, async () => {
       const error = await failure(dial('ws', await server()))
       expect(error.code, error.message).to.equal(code)
@@ -151,7 +156,7 @@ describe('dialing', () => {
     }
   })
 
-  it('masks with keys that nobody can foresee, and with zeros inside TLS that reaches the server', async () => {
+  it('masks with keys that no peer can foresee, and with zeros inside TLS that reaches the server', async () => {
     const context = tls.createSecureContext({ cert: await text(served.cert), key: await text(served.key) })
     for (const [transport, options, zeros] of [
       ['ws', {}, false],
@@ -162,11 +167,11 @@ describe('dialing', () => {
       const port = await serve((socket) => {
         const inner =
           transport === 'ws' ? socket : new tls.TLSSocket(socket, { isServer: true, secureContext: context })
-        let asked = false
+        let requested = false
         inner.on('data', (chunk: Buffer) => {
-          if (asked) sent = Buffer.concat([sent, chunk])
+          if (requested) sent = Buffer.concat([sent, chunk])
           else accept(inner, chunk)
-          asked = true
+          requested = true
         })
       })
       const { duplex } = await dial(transport, port, options)
@@ -181,29 +186,29 @@ describe('dialing', () => {
   })
 
   it('asks for the path with the headers that were given', async () => {
-    let asked = ''
+    let requested = ''
     const port = await serve((socket) => {
       socket.once('data', (request: Buffer) => {
-        asked = String(request)
+        requested = String(request)
         socket.end('HTTP/1.1 404 Not Found\r\n\r\n')
       })
     })
     const headers = { Host: 'front.example', Authorization: 'Bearer abc', Origin: 'https://app.example' }
     await failure(dial('ws', port, { path: '/a/b?key=1', headers }))
-    expect(asked).to.match(/^GET \/a\/b\?key=1 HTTP\/1\.1\r\n/)
-    expect(asked).to.match(/\r\nHost: front\.example\r\n/)
-    expect(asked).to.match(/\r\nAuthorization: Bearer abc\r\n/)
-    expect(asked).to.match(/\r\nOrigin: https:\/\/app\.example\r\n/)
-    expect(asked).to.match(/\r\nSec-WebSocket-Protocol: rystra\.1\r\n/)
-    expect(asked).to.not.match(/permessage-deflate/)
+    expect(requested).to.match(/^GET \/a\/b\?key=1 HTTP\/1\.1\r\n/)
+    expect(requested).to.match(/\r\nHost: front\.example\r\n/)
+    expect(requested).to.match(/\r\nAuthorization: Bearer abc\r\n/)
+    expect(requested).to.match(/\r\nOrigin: https:\/\/app\.example\r\n/)
+    expect(requested).to.match(/\r\nSec-WebSocket-Protocol: rystra\.1\r\n/)
+    expect(requested).to.not.match(/permessage-deflate/)
   })
 
   it('goes through an HTTP proxy', async () => {
     const listening = await listen('ws')
-    let asked = ''
+    let requested = ''
     const proxy = await serve((socket) => {
       socket.once('data', (request: Buffer) => {
-        asked = String(request).split('\r\n')[0] ?? ''
+        requested = String(request).split('\r\n')[0] ?? ''
         const behind = net.connect(listening.port, '127.0.0.1', () => {
           socket.write('HTTP/1.1 200 OK\r\n\r\n')
           socket.pipe(behind)
@@ -216,7 +221,7 @@ describe('dialing', () => {
     await until(() => listening.links.length === 1)
     duplex.end('through')
     expect(await readAll(listening.links[0]?.duplex as never)).to.equal('through')
-    expect(asked).to.equal(`CONNECT 127.0.0.1:${listening.port} HTTP/1.1`)
+    expect(requested).to.equal(`CONNECT 127.0.0.1:${listening.port} HTTP/1.1`)
   })
 
   it('refuses fields that are no good before anything is dialed', () => {

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { WebSocket, WebSocketServer } from 'ws'
-import { mask } from '../src/mask.js'
+import { mask } from '../src/frame.js'
 import { cleanUp, dial, joined, later, listen, readAll, until } from './setup.js'
 import { frame, RawPeer } from './raw-peer.js'
 

@@ -7,17 +7,17 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { request } from './raw-peer.js'
 import { cleanUp, dial, dir, failure, joined, later, listen, readAll, say, serve, until } from './setup.js'
 
-/** An application that tells what it was asked. */
+/** An application that tells what it was requested. */
 const startApp = async (where?: string): Promise<number> => {
-  const app = http.createServer((asked, response) => {
+  const app = http.createServer((requested, response) => {
     const chunks: Buffer[] = []
-    asked.on('data', (chunk: Buffer) => chunks.push(chunk))
-    asked.on('end', () => {
+    requested.on('data', (chunk: Buffer) => chunks.push(chunk))
+    requested.on('end', () => {
       const body = Buffer.concat(chunks)
       const said = {
-        method: asked.method,
-        url: asked.url,
-        headers: asked.headers,
+        method: requested.method,
+        url: requested.url,
+        headers: requested.headers,
         body: String(body).slice(0, 100),
         length: body.length
       }
@@ -52,14 +52,14 @@ const ask = (port: number, target: string, options: http.RequestOptions = {}, bo
     headers: http.IncomingHttpHeaders
     body: string
   }>((resolve, reject) => {
-    const asked = http.request({ host: '127.0.0.1', port, path: target, ...options }, (response) => {
+    const requested = http.request({ host: '127.0.0.1', port, path: target, ...options }, (response) => {
       readAll(response as never).then((text) => {
         const { statusCode: status, statusMessage: message, headers } = response
         resolve({ status, message, headers, body: text })
       }, reject)
     })
-    asked.on('error', reject)
-    asked.end(body)
+    requested.on('error', reject)
+    requested.end(body)
   })
 
 describe('other requests on the port', () => {
@@ -73,8 +73,8 @@ describe('other requests on the port', () => {
       'text/plain',
       'close'
     ])
-    const ours = await ask(port, '/rystra?x=1')
-    expect([ours.status, ours.headers.upgrade]).to.deep.equal([426, 'websocket'])
+    const own = await ask(port, '/rystra?x=1')
+    expect([own.status, own.headers.upgrade]).to.deep.equal([426, 'websocket'])
     const posted = await ask(port, '/rystra', { method: 'POST' }, 'x')
     expect(posted.status).to.equal(426)
     expect(await say(port, request({}, '/elsewhere'))).to.match(/^HTTP\/1\.1 404 /)
@@ -85,7 +85,7 @@ describe('other requests on the port', () => {
     expect(await say(port, request({ 'Sec-WebSocket-Key': 'short' }))).to.match(/^HTTP\/1\.1 400 /)
   })
 
-  it('do not hinder links on another path, which is told to clients', async () => {
+  it('do not hinder links on another path, which is reported to clients', async () => {
     const listening = await listen('ws', { path: '/hidden/door' })
     expect(listening.listener.join).to.deep.equal({ path: '/hidden/door' })
     expect((await listen('ws')).listener.join).to.equal(undefined)
@@ -117,7 +117,7 @@ describe('other requests on the port', () => {
       expect(JSON.parse(posted.body)).to.include({ method: 'POST', length: 300_000 })
     }
     expect((await ask(port, '/page', { agent, method: 'HEAD' })).status).to.equal(201)
-    expect(await dial('ws', port), 'a link beside them').to.have.property('kind', 'bytes')
+    expect(await dial('ws', port), 'a link next to them').to.have.property('kind', 'bytes')
   })
 
   it('are handed over with their ends, whatever `Connection` says of them', async () => {
@@ -186,7 +186,7 @@ describe('other requests on the port', () => {
 
   it('may take their time to be answered, and then another has ten seconds to come', async () => {
     const waiting: http.ServerResponse[] = []
-    const app = http.createServer((_asked, response) => void waiting.push(response))
+    const app = http.createServer((_request, response) => void waiting.push(response))
     app.listen(0, '127.0.0.1')
     await once(app, 'listening')
     later(() => app.close())
@@ -255,7 +255,7 @@ describe('the address of a client', () => {
     })
   }
 
-  it('cannot be trusted to a proxy that is none', async () => {
+  it('cannot be trusted to a proxy that is not valid', async () => {
     for (const entry of ['example.org', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0.0/x'])
       expect((await failure(listen('ws', { trustProxy: [entry] }))).code, entry).to.equal('config.invalid')
   })

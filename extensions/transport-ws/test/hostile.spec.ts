@@ -5,7 +5,7 @@ import net from 'node:net'
 import { cleanUp, joined, later, listen, type Listening, readAll, say, until } from './setup.js'
 import { frame, RawPeer, request } from './raw-peer.js'
 
-/** What strangers may do on a link, with what they are told, and what the log of this side says. */
+/** What unauthenticated peers may do on a link, with what they are reported, and what the log of this side says. */
 const rules: readonly (readonly [
   what: string,
   bytes: () => Buffer,
@@ -68,7 +68,7 @@ const rules: readonly (readonly [
   ['a second end', () => Buffer.concat([frame(''), frame('')]), 1002, 'protocol.unexpected', /after the end/]
 ]
 
-/** A link that goes on working whatever happens beside it. */
+/** A link that goes on working whatever happens next to it. */
 const witness = async (listening: Listening): Promise<() => Promise<void>> => {
   const { near, far } = await joined('ws', listening)
   far.duplex.pipe(far.duplex)
@@ -79,11 +79,11 @@ const witness = async (listening: Listening): Promise<() => Promise<void>> => {
   }
 }
 
-describe('strangers who speak WebSocket badly', () => {
+describe('unauthenticated peers who speak WebSocket badly', () => {
   afterEach(cleanUp)
 
   for (const [what, bytes, closeCode, code, detail] of rules) {
-    it(`are told so, and nobody else is hurt: ${what}`, async () => {
+    it(`are reported so, and no peer else is hurt: ${what}`, async () => {
       const listening = await listen('ws')
       const others = await witness(listening)
       const peer = await RawPeer.open(listening.port)
@@ -161,11 +161,11 @@ describe('strangers who speak WebSocket badly', () => {
     duplex.resume()
     peer.socket.end(frame('half of it').subarray(0, 9))
     const [error] = (await failed) as [Error]
-    expect(error.message).to.match(/cut off/)
+    expect(error.message).to.match(/without a close frame/)
   })
 })
 
-describe('strangers who ask for no WebSocket', () => {
+describe('unauthenticated peers who ask for no WebSocket', () => {
   afterEach(cleanUp)
 
   it('have ten seconds for a request, however slowly it comes', async () => {

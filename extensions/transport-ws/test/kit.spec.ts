@@ -8,7 +8,7 @@ transportKit(
     transport: (side) => registered('ws', side),
     dial: { proxy: 'none' },
     secure: false,
-    stranger: ({ host, port }) => net.connect(port, host)
+    connectRaw: ({ host, port }) => net.connect(port, host)
   },
   { title: 'transport-ws as a transport: ws' }
 )
@@ -19,7 +19,7 @@ transportKit(
     listen: served,
     secure: true,
     dial: { ...trusted, proxy: 'none' },
-    stranger: ({ host, port }) => net.connect(port, host)
+    connectRaw: ({ host, port }) => net.connect(port, host)
   },
   { title: 'transport-ws as a transport: wss', only: SECURE_SUBSET }
 )

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { type FrameHandler, FrameParser } from '../src/parser.js'
 import { frame } from './raw-peer.js'
 
-/** Answers as it is told, and writes down what came. */
+/** Answers as it is reported, and writes down what came. */
 class Reader implements FrameHandler {
   waits = false
   readonly came: string[] = []
@@ -20,7 +20,7 @@ class Reader implements FrameHandler {
   onMessage(): void {}
   onPing(): void {}
   onCloseFrame(): void {}
-  onBroken(_code: number, error: Error): void {
+  onViolation(_code: number, error: Error): void {
     throw error
   }
 }

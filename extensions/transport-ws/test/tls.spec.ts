@@ -20,7 +20,7 @@ import {
   until
 } from './setup.js'
 
-/** A link that goes on working whatever happens beside it. */
+/** A link that goes on working whatever happens next to it. */
 const witness = async (listening: Listening, options = {}): Promise<() => Promise<void>> => {
   const { near, far } = await joined('wss', listening, options)
   far.duplex.pipe(far.duplex)
@@ -60,17 +60,17 @@ describe('certificates of a wss listener', () => {
       days: 1,
       notBefore: new Date(Date.now() - 3 * 86_400_000)
     })
-    const elsewhere = await issueServer(authority, { commonName: 'elsewhere.example' })
+    const foreign = await issueServer(authority, { commonName: 'foreign.example' })
     const own = await selfSigned({ commonName: 'localhost', names: ['127.0.0.1'] })
-    const stranger = await issueServer(await makeAuthority({ commonName: 'Another authority', bits: 2048 }), {
+    const unknown = await issueServer(await makeAuthority({ commonName: 'Another authority', bits: 2048 }), {
       commonName: 'localhost',
       names: ['127.0.0.1']
     })
     for (const [name, pair, code] of [
       ['expired', expired, 'tls.expired'],
-      ['elsewhere', elsewhere, 'tls.wrong-host'],
+      ['foreign', foreign, 'tls.wrong-host'],
       ['own', own, 'tls.untrusted'],
-      ['stranger', stranger, 'tls.untrusted']
+      ['unknown', unknown, 'tls.untrusted']
     ] as const) {
       const files = { cert: save(`${name}.pem`, pair.cert), key: save(`${name}.key`, pair.key) }
       const listening = await listen('wss', files)
@@ -93,7 +93,7 @@ describe('certificates of a wss listener', () => {
 describe('certificates of a wss client', () => {
   afterEach(cleanUp)
 
-  it('are looked at by the server, and what is wrong is told on both sides', async () => {
+  it('are looked at by the server, and what is wrong is reported on both sides', async () => {
     const [good, bad] = await Promise.all(['good', 'bad'].map((commonName) => issueClient(authority, { commonName })))
     if (good === undefined || bad === undefined) throw new Error('no certificates')
     const files = (name: string, pair: { cert: string; key: string }) => ({
@@ -115,10 +115,10 @@ describe('certificates of a wss client', () => {
   })
 })
 
-describe('strangers at a wss port', () => {
+describe('unauthenticated peers at a wss port', () => {
   afterEach(cleanUp)
 
-  it('get an answer that they understand, and hurt nobody', async () => {
+  it('get an answer that they understand, and hurt no peer', async () => {
     const listening = await listen('wss')
     const others = await witness(listening)
     expect(await say(listening.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).to.match(/^HTTP\/1\.1 400 /)
@@ -128,7 +128,7 @@ describe('strangers at a wss port', () => {
     await others()
   })
 
-  it('with TLS 1.0 are told that it is too old', async () => {
+  it('with TLS 1.0 are reported that it is too old', async () => {
     const listening = await listen('wss')
     const others = await witness(listening)
     const old = tls.connect({
@@ -159,7 +159,7 @@ describe('strangers at a wss port', () => {
     const answer = readAll(idle)
     const gone = once(silent, 'close')
     silent.resume()
-    // Both have arrived at the server when somebody who came later has.
+    // Both have arrived at the server when a peer who came later has.
     await joined('wss', listening)
     listening.clock.advance(10_000)
     expect(await answer).to.match(/^HTTP\/1\.1 408 /)
@@ -167,7 +167,7 @@ describe('strangers at a wss port', () => {
     await others()
   })
 
-  it('of other protocols are told so by ALPN', async () => {
+  it('of other protocols are reported so by ALPN', async () => {
     const listening = await listen('wss')
     const other = tls.connect({
       port: listening.port,
@@ -180,7 +180,7 @@ describe('strangers at a wss port', () => {
     expect(error.code).to.match(/NO_APPLICATION_PROTOCOL/)
   })
 
-  it('who serve plain HTTP where TLS is expected are told so', async () => {
+  it('who serve plain HTTP where TLS is expected are reported so', async () => {
     const { port } = await listen('ws')
     const error = await failure(dial('wss', port))
     expect(error.code, error.message).to.equal('tls.not-tls')
@@ -192,7 +192,7 @@ describe('TLS that ends in front of the server', () => {
 
   const proxyPair = issueServer(authority, { commonName: 'localhost', names: ['127.0.0.1'] })
 
-  it('is found out, and told what to do', async () => {
+  it('is found out, and reported what to do', async () => {
     const { cert, key } = await proxyPair
     for (const [transport, again] of [
       ['ws', false],
@@ -228,7 +228,7 @@ describe('TLS that ends in front of the server', () => {
   it('is not what it is when it reaches the server', async () => {
     const listening = await listen('wss')
     const error = await failure(dial('wss', listening.port, { tlsTerminated: true }))
-    expect([error.code, /take `tlsTerminated` out/.test(error.hint)]).to.deep.equal(['tls.terminated', true])
+    expect([error.code, /remove `tlsTerminated`/.test(error.hint)]).to.deep.equal(['tls.terminated', true])
   })
 
   it('is not there when both ends have the same binding', async () => {

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { cutOff } from './cut-off.js'
 import type { RawReader, RawStream } from './raw.js'
-import { resetSeen } from './reset-seen.js'
+import { resetSeen, watchHalfClosed } from './reset-seen.js'
 
 /** The {@link RawStream} of any `Duplex`, by its events. Correct, not fast: each written chunk is copied. */
 export class RawDuplex implements RawStream {
@@ -61,6 +61,7 @@ export class RawDuplex implements RawStream {
       return
     }
     this.#ended = true
+    watchHalfClosed(this.#stream)
     this.#flow()
   }
 

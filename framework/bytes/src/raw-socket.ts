@@ -2,7 +2,7 @@ import type net from 'node:net'
 import { cutOff } from './cut-off.js'
 import { descriptorOf, readInto } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
-import { resetSeen } from './reset-seen.js'
+import { resetSeen, watchHalfClosed } from './reset-seen.js'
 import { forgetSlab, releaseSlab, SLAB_SIZE, takeSlab } from './slab.js'
 
 /**
@@ -269,6 +269,7 @@ export class RawSocket implements RawStream {
       return
     }
     this.#ended = true
+    watchHalfClosed(this.#socket)
     if (!this.#paused && this.#back === undefined) this.#tellEnd()
   }
 

@@ -319,6 +319,16 @@ describe('a reset of a TCP socket', () => {
       expect(far.closed?.error).to.have.property('code', 'ECONNRESET')
     })
 
+    it(`shows when it comes after the end, which libuv does not poll behind, ${end}`, async () => {
+      const joined = await tcpPair()
+      const far = new Recorder(rawOf(joined[other[end]]))
+      joined[end].end('all')
+      await until(() => far.ends === 1 && joined[end].writableFinished, 'the end came')
+      joined[end].resetAndDestroy()
+      await until(() => far.closed !== undefined, 'it closed')
+      expect(far.closed?.error).to.have.property('code', 'ECONNRESET')
+    })
+
     it(`shows when it came before the take-over, behind bytes, ${end}`, async () => {
       const joined = await tcpPair()
       const near = joined[other[end]]

@@ -13,7 +13,7 @@ export interface AcceptedSocketsOptions {
   readonly maxDescriptor?: number
 }
 
-/** Where a connection was accepted, and for whom. */
+/** The listener that accepted a connection. */
 export interface Face {
   /** Host and port of the listener. */
   readonly address: string

@@ -13,7 +13,7 @@ export interface DialTcpOptions {
   readonly port: number
   /** See {@link dialFields}. */
   readonly proxy?: string
-  /** Milliseconds without traffic after which the kernel sends keep-alive probes. @default 30000 */
+  /** Milliseconds without traffic after which the kernel sends keep-alive probes. @default 15000 */
   readonly keepAlive?: number
 }
 
@@ -40,7 +40,7 @@ const lookupAll = (host: string): Promise<LookupAddress[]> => dns.lookup(host, {
  * `connect.proxy`, `connect.proxy-auth`, or `config.invalid` for an invalid proxy address.
  */
 export const dialTcp = async (
-  { host, port, proxy: configured, keepAlive = 30_000 }: DialTcpOptions,
+  { host, port, proxy: configured, keepAlive = 15_000 }: DialTcpOptions,
   signal: AbortSignal,
   environment: DialEnvironment = {}
 ): Promise<net.Socket> => {

@@ -3,10 +3,10 @@ import { Type } from '@rystra/plugin'
 /** Options of every transport on TCP: spread them into its own. */
 export const tcpFields = {
   keepAlive: Type.Integer({
-    default: 30_000,
+    default: 15_000,
     minimum: 1000,
     description:
-      'Milliseconds without traffic after which the kernel sends TCP keep-alive probes. Default: 30000, below the minute after which common NATs drop a mapping.'
+      'Milliseconds without traffic after which the kernel sends TCP keep-alive probes. Default: 15000, below the 20 s after which strict NATs and firewalls drop a mapping.'
   }),
   backlog: Type.Integer({
     default: 4096,

@@ -1,5 +1,5 @@
 import type { TcpListening } from '@rystra/plugin'
-import { answerStranger } from '@rystra/protocol'
+import { answerForeignProtocol } from '@rystra/protocol'
 import type { Socket } from 'node:net'
 
 /** Bytes that are read to recognise the protocol. */
@@ -99,7 +99,7 @@ export class ProtocolSniffer {
   #refuse(): void {
     const socket = this.#socket
     socket.on('error', () => {})
-    const answer = answerStranger(this.#bytes)
+    const answer = answerForeignProtocol(this.#bytes)
     if (answer === undefined) {
       socket.destroy()
       return

@@ -4,13 +4,13 @@ import type { Duplex } from 'node:stream'
 /** Milliseconds that a destroyed session has to send its last frames and to close its socket. */
 const CLOSE_TIMEOUT_MS = 1000
 
-/** Milliseconds between two looks whether the peer has closed a connection that Node does not read from any more. */
-const LOOK_INTERVAL_MS = 1000
+/** Milliseconds between two checks whether the peer has closed a connection that Node does not read from any more. */
+const CHECK_INTERVAL_MS = 1000
 
 /**
  * Closes the socket of an HTTP/2 session when either of the two is over. Node leaves it open in two cases. After an error
  * of the whole connection, DATA on stream 0 for example, nghttp2 sends GOAWAY and wants to read no more: Node stops
- * reading, tells nobody, and never sees the peer close. And a session that is destroyed while frames are being read
+ * reading, emits nothing, and never sees the peer close. And a session that is destroyed while frames are being read
  * emits neither `close` nor `error`, and keeps its socket.
  */
 export const closeWithSession = (session: Http2Session, socket: Duplex): void => {
@@ -23,12 +23,12 @@ export const closeWithSession = (session: Http2Session, socket: Duplex): void =>
     const timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS)
     socket.once('close', () => clearTimeout(timer))
   }
-  // Reading of what is over costs nothing: what comes is ignored, and the end of the socket is an end.
-  const look = setInterval(() => {
+  // Reading from a finished session is harmless: data is ignored, and the end of the socket is noticed.
+  const check = setInterval(() => {
     const { _handle: handle } = socket as { _handle?: { readStart(): void } | null }
     if (session.destroyed) return
     if (handle == null) socket.resume()
     else handle.readStart()
-  }, LOOK_INTERVAL_MS).unref()
-  socket.once('close', () => clearInterval(look))
+  }, CHECK_INTERVAL_MS).unref()
+  socket.once('close', () => clearInterval(check))
 }

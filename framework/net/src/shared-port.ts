@@ -38,7 +38,7 @@ export class SharedPort {
     accepted: AcceptedSockets,
     onFree: () => void
   ) {
-    const { port, backlog = 4096, keepAlive = 30_000 } = options
+    const { port, backlog = 4096, keepAlive = 15_000 } = options
     this.#queue = queue
     this.#accepted = accepted
     this.#onFree = onFree
@@ -120,7 +120,7 @@ export class SharedPort {
   }
 
   #accept(socket: net.Socket, listener: TcpListening): void {
-    const { keepAlive = 30_000 } = listener
+    const { keepAlive = 15_000 } = listener
     if (keepAlive !== this.#keepAlive) socket.setKeepAlive(true, keepAlive)
     const face = { address: this.#address, extension: listener.owner }
     this.#accepted.handOver(socket, face, (accepted) => listener.onSocket(accepted))

@@ -83,7 +83,7 @@ describe('a ClientHello', () => {
     expect(readClientHello(hello)).to.deep.equal({ serverName: 'a.example', alpn: ['h2'] })
   })
 
-  it('may lie in several records, and be as large as post-quantum key shares make it', () => {
+  it('may be in several records, and be as large as post-quantum key shares make it', () => {
     const large = message(Buffer.concat([extension(51, Buffer.alloc(12_000, 1)), sni('a.example'), alpn('h2')]))
     for (const size of [16_384, 5000, 512, 100, 7]) {
       const bytes = records(large, size)
@@ -109,7 +109,7 @@ describe('a ClientHello', () => {
       expect(readClientHello(Buffer.from(bytes, 'latin1')), JSON.stringify(bytes)).to.equal(null)
   })
 
-  it('that is broken is none', () => {
+  it('that is broken is not valid', () => {
     for (const [what, broken] of [
       ['something behind the extensions', message(sni('a'), Buffer.from([1]))],
       ['an extension twice', message(Buffer.concat([alpn('h2'), alpn('h2')]))],

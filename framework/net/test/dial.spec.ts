@@ -82,7 +82,7 @@ describe('a race of addresses', () => {
     }
     return { sockets, connect, tried: () => [...sockets.keys()] }
   }
-  it('starts the next attempt beside a silent one, which may still win', async () => {
+  it('starts the next attempt next to a silent one, which may still win', async () => {
     const { sockets, connect, tried } = fakes()
     const race = raceAddresses(['one', 'two', 'three'], { connect, signal: never, delay: 1 })
     await until(() => tried().length === 3)

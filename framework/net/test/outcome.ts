@@ -3,7 +3,7 @@ import type net from 'node:net'
 
 export const never = new AbortController().signal
 
-/** The error a promise fails with, which has to be one of ours. */
+/** The error a promise fails with, which has to be one of own. */
 export const failure = async (promise: Promise<unknown>): Promise<RystraError> => {
   const error = await promise.then(
     () => new Error('it did not fail'),

@@ -33,7 +33,7 @@ export const serve = async (server: net.Server): Promise<number> => {
 export const serveSocket = (onSocket: (socket: net.Socket) => void): Promise<number> =>
   serve(net.createServer({ allowHalfOpen: true }, onSocket))
 
-/** A port on which nobody listens. */
+/** A port on which no peer listens. */
 export const freePort = async (): Promise<number> => {
   const server = net.createServer()
   server.listen(0, '127.0.0.1')
@@ -54,7 +54,7 @@ export interface ProxyOptions {
 
 export interface TestProxy {
   readonly port: number
-  /** Targets it was asked for, `host:port`, as they came. */
+  /** Targets it was requested for, `host:port`, as they came. */
   readonly targets: string[]
   /** Ends all connections through it. */
   cut(): void

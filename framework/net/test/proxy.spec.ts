@@ -242,20 +242,20 @@ describe('dialing through a proxy', () => {
     })
 
     it('puts an IPv6 address into brackets, and asks as RFC 9110 has it', async () => {
-      let asked = ''
+      let requested = ''
       const port = await serveSocket((socket) => {
         socket.on('data', (chunk: Buffer) => {
-          asked += chunk
-          if (asked.endsWith('\r\n\r\n')) socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
+          requested += chunk
+          if (requested.endsWith('\r\n\r\n')) socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
         })
       })
       const error = await failure(dial('2001:db8::1', 7000, `http://me:pw@127.0.0.1:${port}`))
       expect(error.detail).to.contain('to [2001:db8::1]:7000: proxy answered "HTTP/1.1 403 Forbidden"')
-      expect(asked.split('\r\n').slice(0, 2)).to.deep.equal([
+      expect(requested.split('\r\n').slice(0, 2)).to.deep.equal([
         'CONNECT [2001:db8::1]:7000 HTTP/1.1',
         'host: [2001:db8::1]:7000'
       ])
-      expect(asked)
+      expect(requested)
         .to.contain('\r\nproxy-authorization: Basic bWU6cHc=\r\n')
         .and.not.to.match(/\r\nconnection:/i)
     })
@@ -348,12 +348,12 @@ describe('dialing through a proxy', () => {
       ])
     })
 
-    it('looks names up here for socks5://, if it can, and never for socks5h://', async () => {
+    it('inspections names up here for socks5://, if it can, and never for socks5h://', async () => {
       const proxy = await socksProxy({ names: ['known.example', 'unknown.example'] })
       const port = await echo()
-      const asked: string[] = []
+      const requested: string[] = []
       const lookup = async (host: string) => {
-        asked.push(host)
+        requested.push(host)
         if (host !== 'known.example') throw Object.assign(new Error('no'), { code: 'ENOTFOUND' })
         return [
           { address: '::1', family: 6 },
@@ -367,7 +367,7 @@ describe('dialing through a proxy', () => {
       ] as const)
         await dial(name, port, `${scheme}://127.0.0.1:${proxy.port}`, { env: {}, lookup })
       expect(proxy.targets).to.deep.equal([`127.0.0.1:${port}`, `unknown.example:${port}`, `known.example:${port}`])
-      expect(asked).to.deep.equal(['known.example', 'unknown.example'])
+      expect(requested).to.deep.equal(['known.example', 'unknown.example'])
     })
 
     it('does not wait long for a resolver that does not answer', async () => {

@@ -58,7 +58,7 @@ const gone = (socket: net.Socket): Promise<void> =>
     socket.once('close', () => resolve())
   })
 
-/** What somebody gets who begins so. */
+/** What a peer gets who begins so. */
 const answerTo = async (port: number, ...pieces: string[]): Promise<string> => {
   const socket = await connect(port)
   const answer = readAll(socket)
@@ -97,14 +97,14 @@ describe('a shared port', () => {
 
   it('reads nothing for a single listener: the server may speak first', async () => {
     const ports = new SharedPorts()
-    let asked = 0
+    let requested = 0
     const recognises = (): boolean => {
-      asked += 1
+      requested += 1
       return false
     }
     const { address } = await listen(ports, 0, { word: 'ONE', recognises })
     expect(await readAll(await connect(address.port))).to.equal('ONE here')
-    expect(asked).to.equal(0)
+    expect(requested).to.equal(0)
   })
 
   it('puts back all it read, in order, before the end', async () => {
@@ -242,7 +242,7 @@ describe('a shared port', () => {
       const two = await listen(ports, port, { word: 'TWO' })
       await one.close()
       await one.close()
-      expect(await answerTo(port, 'ONE'), 'only one is left, which is not asked').to.equal('TWO here')
+      expect(await answerTo(port, 'ONE'), 'only one is left, which is not requested').to.equal('TWO here')
       const three = await listen(ports, port, { word: 'THREE' })
       expect(await answerTo(port, 'TWO')).to.equal('TWO here')
       await Promise.all([two.close(), three.close()])
@@ -300,7 +300,7 @@ describe('a shared port', () => {
       await listen(ports, port, { word: 'TWO' }, after.signal)
       expect(await answerTo(port, 'TWO')).to.equal('TWO here')
       after.abort()
-      expect(await answerTo(port, 'TWO'), 'one is left, which is not asked').to.equal('ONE here')
+      expect(await answerTo(port, 'TWO'), 'one is left, which is not requested').to.equal('ONE here')
     })
 
     it('shares a bind that is under way, also when its caller aborts', async () => {
@@ -366,7 +366,7 @@ describe('a shared port', () => {
     })
 
     /** A port with one member that wants the word, and one that gets all else. */
-    const beside = async (word: string, onSocket: (socket: net.Socket) => void): Promise<number> => {
+    const nextTo = async (word: string, onSocket: (socket: net.Socket) => void): Promise<number> => {
       const ports = new SharedPorts()
       const { port } = (
         await listen(ports, 0, { word, recognises: (head) => !head.toString().startsWith('RYS'), onSocket })
@@ -375,7 +375,7 @@ describe('a shared port', () => {
       return port
     }
 
-    it('TLS, told apart by ALPN, its first bytes in pieces or whole', async () => {
+    it('TLS, reported apart by ALPN, its first bytes in pieces or whole', async () => {
       const ports = new SharedPorts()
       const wants =
         (protocol: string) =>
@@ -406,8 +406,8 @@ describe('a shared port', () => {
         }
       }
       expect(await answerTo(port, 'RYS')).to.equal('RYS here')
-      const stranger = tls.connect({ port, servername: 'localhost', ALPNProtocols: ['z'] })
-      const [error] = (await once(stranger, 'error')) as [NodeJS.ErrnoException]
+      const client = tls.connect({ port, servername: 'localhost', ALPNProtocols: ['z'] })
+      const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException]
       expect(error.code).to.match(/UNEXPECTED_MESSAGE/)
     })
 
@@ -436,7 +436,7 @@ describe('a shared port', () => {
         })
         request.on('end', () => response.end(`${request.method} ${body.length}`))
       })
-      const port = await beside('HTTP', (socket) => void server.emit('connection', socket))
+      const port = await nextTo('HTTP', (socket) => void server.emit('connection', socket))
       for (const length of [0, 200_000]) {
         const request = http.request({ port, host: '127.0.0.1', method: 'POST', agent: false })
         request.end('x'.repeat(length))
@@ -450,7 +450,7 @@ describe('a shared port', () => {
 
     it('HTTP/2 without TLS', async () => {
       const server = http2.createServer((request, response) => request.pipe(response))
-      const port = await beside('h2c', (socket) => void server.emit('connection', socket))
+      const port = await nextTo('h2c', (socket) => void server.emit('connection', socket))
       const session = http2.connect(`http://127.0.0.1:${port}`)
       later(() => session.destroy())
       const stream = session.request({ ':method': 'POST', ':path': '/' })

@@ -5,7 +5,7 @@ import { Handshake } from './handshake.js'
 import { NONCE_SIZE } from './limits.js'
 import { type AuthOk, type HelloAck, type Message, messageNumber, OPTIONAL_TYPES } from './messages.js'
 import { MINOR, preface } from './preface.js'
-import { describeStranger } from './stranger.js'
+import { describeForeignProtocol } from './foreign-protocol.js'
 import { transcriptOf } from './transcript.js'
 import { errorFrom } from './wire-error.js'
 
@@ -82,7 +82,7 @@ export class ClientHandshake extends Handshake<State, ClientRequest> {
       const type = buffer[start] as number
       // An HTTP, SSH or TLS server says something else first; tell that from a Rystra server with a fault.
       if (!firstTypes.has(type) && type < OPTIONAL_TYPES) {
-        throw new RystraError('protocol.not-rystra', describeStranger(buffer.subarray(start, end)))
+        throw new RystraError('protocol.not-rystra', describeForeignProtocol(buffer.subarray(start, end)))
       }
       this.answered = true
     }

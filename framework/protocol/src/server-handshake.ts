@@ -6,7 +6,7 @@ import { NONCE_SIZE, PROOF_FRAME_LIMIT } from './limits.js'
 import type { DataHello, Fields, Hello, Message } from './messages.js'
 import { common } from './negotiation.js'
 import { checkPreface, MINOR, preface } from './preface.js'
-import { answerStranger } from './stranger.js'
+import { answerForeignProtocol } from './foreign-protocol.js'
 import { transcriptOf } from './transcript.js'
 import { errorFrame } from './wire-error.js'
 
@@ -33,7 +33,7 @@ export interface Acceptance {
   readonly nonce?: Uint8Array
 }
 
-/** Bytes of a stranger that tell what he speaks. */
+/** Bytes that identify the protocol of a peer that does not speak this one. */
 const STRANGE = 256
 
 type State = 'preface' | 'hello' | 'deciding' | 'auth' | 'verifying'
@@ -98,7 +98,7 @@ export class ServerHandshake extends Handshake<State, ServerRequest> {
    */
   farewell(error: unknown): Uint8Array | undefined {
     if (!isRystraError(error) || error.code !== 'protocol.not-rystra') return this.refuse(error)
-    return this.strange === undefined ? undefined : answerStranger(this.strange)
+    return this.strange === undefined ? undefined : answerForeignProtocol(this.strange)
   }
 
   protected override advance(buffer: Uint8Array, start: number, end: number): ServerRequest | undefined {

@@ -29,7 +29,7 @@ export class ExpiryWatch {
   /** Replaces what is watched: names, and expiry in milliseconds since the epoch. */
   set(ends: Iterable<readonly [string, number]>): void {
     this.#ends = new Map(ends)
-    this.#look()
+    this.#check()
   }
 
   close(): void {
@@ -37,7 +37,7 @@ export class ExpiryWatch {
     this.#cancel?.()
   }
 
-  #look(): void {
+  #check(): void {
     this.#cancel?.()
     if (this.#closed) return
     const now = this.clock.now()
@@ -49,6 +49,6 @@ export class ExpiryWatch {
       ...[...this.#ends.values()].map((end) => end - WARN_BEFORE_MS - now).filter((wait) => wait > 0)
     )
     // At most a day: timers are limited to 24 days.
-    this.#cancel = this.clock.after(Math.min(DAY_MS, first), () => this.#look())
+    this.#cancel = this.clock.after(Math.min(DAY_MS, first), () => this.#check())
   }
 }

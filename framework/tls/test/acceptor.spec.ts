@@ -127,8 +127,8 @@ describe('a server of TLS', function () {
     ['a client that asks for another protocol', { ALPNProtocols: ['h2'] }, 'tls.handshake', /ALPN/],
     ['a client that does not trust it', { rejectUnauthorized: true }, '', /^/]
   ]
-  for (const [who, options, code, says] of refused) {
-    it(`refuses, or survives, ${who}`, async () => {
+  for (const [client, options, code, says] of refused) {
+    it(`refuses, or survives, ${client}`, async () => {
       const { port, came } = await world.serve(world.pair('server', made.good))
       const socket = tls.connect({ port, rejectUnauthorized: false, ALPNProtocols: ['rystra/1'], ...options })
       world.later(() => socket.destroy())
@@ -223,8 +223,8 @@ describe('a server of TLS', function () {
     })
   })
 
-  describe('that looks at certificates of clients', () => {
-    const asked = async (clientCert: 'optional' | 'required', crl?: string) => {
+  describe('that inspections at certificates of clients', () => {
+    const requested = async (clientCert: 'optional' | 'required', crl?: string) => {
       const refusals: RystraError[] = []
       const options = { ...world.pair('server', made.good), clientCa: 'ca.pem', clientCert }
       const served = await world.serve(crl === undefined ? options : { ...options, crl: world.write('crl.pem', crl) }, {
@@ -242,8 +242,8 @@ describe('a server of TLS', function () {
       ['one that was revoked', 'revokedClient', 'tls.revoked']
     ]
     for (const [what, which, code] of cases) {
-      it(`requires a good one, and says so to whom has ${what}`, async () => {
-        const { port, came, refusals } = await asked('required', made.crl)
+      it(`requires a good one, and says so to the peer has ${what}`, async () => {
+        const { port, came, refusals } = await requested('required', made.crl)
         const own = which === undefined ? {} : world.pair('client', made[which])
         const socket = await world.dial(port, { ca: 'ca.pem', ...own })
         expect(await readAll(socket)).to.equal(code)
@@ -261,7 +261,7 @@ describe('a server of TLS', function () {
     }
 
     it('reports a valid one, which is requested in each handshake', async () => {
-      const { port, came } = await asked('required', made.crl)
+      const { port, came } = await requested('required', made.crl)
       const own = world.pair('client', made.client)
       for (let count = 0; count < 2; count += 1) {
         const client = await world.dial(port, { ca: 'ca.pem', ...own })
@@ -274,7 +274,7 @@ describe('a server of TLS', function () {
     })
 
     it('accepts clients without a valid one when it is optional, and reports valid ones only', async () => {
-      const { port, came } = await asked('optional')
+      const { port, came } = await requested('optional')
       const all = [{}, world.pair('strange', made.strange), world.pair('client', made.client)]
       for (const [index, own] of all.entries()) {
         await world.dial(port, { ca: 'ca.pem', ...own })
@@ -285,7 +285,7 @@ describe('a server of TLS', function () {
     })
 
     it('refuses a certificate that is revoked in a reloaded list', async () => {
-      const { port, came, refusals } = await asked('required', made.emptyCrl)
+      const { port, came, refusals } = await requested('required', made.emptyCrl)
       const own = world.pair('client', made.revokedClient)
       const before = await world.dial(port, { ca: 'ca.pem', ...own })
       await until(() => came.length === 1)

@@ -45,15 +45,15 @@ describe('errors of TLS', () => {
     })
   })
 
-  it('leave errors of ours as they are, and take what signals give', () => {
-    const ours = new RystraError('connect.proxy')
-    expect(tlsError(ours, 'client', 'x')).to.equal(ours)
+  it('leave errors of own as they are, and take what signals give', () => {
+    const own = new RystraError('connect.proxy')
+    expect(tlsError(own, 'client', 'x')).to.equal(own)
     expect(tlsError(new DOMException('over', 'AbortError'), 'client', 'x').code).to.equal('connect.unreachable')
   })
 })
 
 describe('what is read of DER', () => {
-  it('is the end of a revocation list, and nothing of what is none', async () => {
+  it('is the end of a revocation list, and nothing of what is not valid', async () => {
     const { crl } = await certificates()
     expect(crlEnds(crl)).to.be.above(Date.now())
     const cut = crl.split('\n').slice(0, 3).join('\n')

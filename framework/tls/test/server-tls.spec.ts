@@ -91,7 +91,7 @@ describe('the identity of a listener', function () {
     expect(world.clock.pending, 'timers').to.equal(0)
   })
 
-  it('is made when there is none, kept, and the same for all who ask', async () => {
+  it('is made when there is not valid, kept, and the same for all who ask', async () => {
     const all = await Promise.all([open({}), open({}), open({})])
     const again = await open({})
     const file = path.join(world.stateDir, 'tls', 'server.pem')
@@ -164,8 +164,8 @@ describe('the identity of a listener', function () {
       }
       return tls
     }
-    /** The next look at the files, until it is done: then the clock has a timer for the one after. */
-    const look = async (): Promise<void> => {
+    /** The next inspect at the files, until it is done: then the clock has a timer for the one after. */
+    const inspect = async (): Promise<void> => {
       const before = world.clock.pending
       world.clock.advance(5000)
       await until(() => world.clock.pending === before)
@@ -173,11 +173,11 @@ describe('the identity of a listener', function () {
 
     it('is read again, once for each change', async () => {
       const tls = await watched(world.pair('server', made.good))
-      await look()
+      await inspect()
       expect(changes).to.deep.equal([])
       world.pair('server', made.renewed)
-      await look()
-      await look()
+      await inspect()
+      await inspect()
       expect(changes).to.deep.equal([made.renewed])
       expect(tls.pem).to.deep.equal(made.renewed)
       expect(tls.options.cert).to.equal(made.renewed.cert)
@@ -186,14 +186,14 @@ describe('the identity of a listener', function () {
     it('stays as it was while the files do not fit together, and says so once', async () => {
       const tls = await watched(world.pair('server', made.good))
       world.write('server.crt', made.renewed.cert)
-      await look()
-      await look()
+      await inspect()
+      await inspect()
       expect(tls.pem).to.deep.equal(made.good)
       expect(world.warnings()).to.deep.equal(['changed certificate files are invalid; the previous ones stay in use'])
       world.write('server.crt', made.renewed.cert.slice(0, 500))
-      await look()
+      await inspect()
       world.pair('server', made.renewed)
-      await look()
+      await inspect()
       expect(changes).to.deep.equal([made.renewed])
     })
 
@@ -201,8 +201,8 @@ describe('the identity of a listener', function () {
       const tls = await watched(world.pair('server', made.good))
       for (const unfit of [made.expired, made.early]) {
         world.pair('server', unfit)
-        await look()
-        await look()
+        await inspect()
+        await inspect()
         expect(tls.pem).to.deep.equal(made.good)
       }
       const reasons = world.lines.map(({ fields }) => (fields as { err?: RystraError } | undefined)?.err?.detail ?? '')
@@ -216,7 +216,7 @@ describe('the identity of a listener', function () {
     it('takes the place of one that is over itself', async () => {
       const tls = await watched(world.pair('server', made.expired))
       world.pair('server', made.early)
-      await look()
+      await inspect()
       expect(tls.pem).to.deep.equal(made.early)
     })
 
@@ -231,7 +231,7 @@ describe('the identity of a listener', function () {
       write('v2', made.renewed)
       symlinkSync('v2', path.join(world.dir, 'new'))
       renameSync(path.join(world.dir, 'new'), path.join(world.dir, 'data'))
-      await look()
+      await inspect()
       expect(changes).to.deep.equal([made.renewed])
     })
 
@@ -243,7 +243,7 @@ describe('the identity of a listener', function () {
       }
       const tls = await watched(options)
       world.write('crl.pem', made.crl)
-      await look()
+      await inspect()
       expect(changes.map(({ crl }) => crl)).to.deep.equal([made.crl])
       expect(tls.pem.crl).to.equal(made.crl)
     })

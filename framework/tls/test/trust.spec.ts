@@ -40,7 +40,7 @@ describe('what a client trusts', function () {
     expect(came[0]?.facts).to.not.have.property('certificate')
   })
 
-  it('is a certificate for its address, or for a name that is asked for instead', async () => {
+  it('is a certificate for its address, or for a name that is requested for instead', async () => {
     const { port, came } = await world.serve(world.pair('server', made.good))
     const byAddress = await world.dial(port, { ca: 'ca.pem' }, { to: '127.0.0.1' })
     expect(tlsFacts(byAddress)).to.not.have.property('serverName')
@@ -50,16 +50,16 @@ describe('what a client trusts', function () {
     expect(came.map(({ facts }) => facts.serverName)).to.deep.equal([undefined, 'localhost'])
   })
 
-  it('is the pinned certificate, whoever signed it, for whatever name, however the pin is written', async () => {
-    const { port } = await world.serve(world.pair('server', made.elsewhere))
-    const pin = fingerprintOf(made.elsewhere.cert)
+  it('is the pinned certificate, the peer that signed it, for whatever name, however the pin is written', async () => {
+    const { port } = await world.serve(world.pair('server', made.foreign))
+    const pin = fingerprintOf(made.foreign.cert)
     const colons = pin
       .slice(7)
       .toUpperCase()
       .replaceAll(/..(?=.)/g, '$&:')
     for (const fingerprint of [pin, pin.slice(7), colons, `sha256:${colons}`]) {
       const socket = await world.dial(port, { fingerprint })
-      expect(tlsFacts(socket).certificate, fingerprint).to.deep.equal(derOf(made.elsewhere.cert))
+      expect(tlsFacts(socket).certificate, fingerprint).to.deep.equal(derOf(made.foreign.cert))
     }
   })
 
@@ -71,15 +71,15 @@ describe('what a client trusts', function () {
       'tls.untrusted',
       /unknown certificate authority \(sha256:[0-9a-f]{64}\)$/
     ],
-    ['of an authority that nobody knows', 'good', {}, 'tls.untrusted', /unknown certificate authority/],
+    ['of an authority that no peer knows', 'good', {}, 'tls.untrusted', /unknown certificate authority/],
     ['that is self-signed', 'selfSigned', {}, 'tls.untrusted', /self-signed certificate \(sha256:[0-9a-f]{64}\)$/],
     ['that is self-signed, with an authority given', 'selfSigned', { ca: 'ca.pem' }, 'tls.untrusted', /self-signed/],
     [
       'of another host',
-      'elsewhere',
+      'foreign',
       { ca: 'ca.pem' },
       'tls.wrong-host',
-      /does not contain this host name \(DNS:elsewhere\.example\)$/
+      /does not contain this host name \(DNS:foreign\.example\)$/
     ],
     ['that has expired', 'expired', { ca: 'ca.pem' }, 'tls.expired', /certificate has expired \(/],
     ['that is not valid yet', 'early', { ca: 'ca.pem' }, 'tls.expired', /certificate is not valid yet \(/]
@@ -91,7 +91,7 @@ describe('what a client trusts', function () {
       expect([error.code, error.side]).to.deep.equal([code, 'client'])
       expect(error.detail).to.match(says)
       expect(error.detail).to.include('tls localhost, ')
-      // Whoever is not trusted has seen nothing of us, and others may come.
+      // The peer that is not trusted has seen nothing of us, and others may come.
       for (const { socket } of came) await until(() => socket.destroyed || socket.readableLength === 0)
     })
   }
@@ -117,7 +117,7 @@ describe('what a client trusts', function () {
     expect((await failure(world.dial(port, both))).code, 'pin and authority').to.equal('tls.untrusted')
   })
 
-  it('is checked the same for whom TLS is done by somebody else', async () => {
+  it('is checked the same for the peer TLS is done by a peer else', async () => {
     const check = async (options: ClientTlsOptions, pem: string, to = 'localhost'): Promise<string> => {
       const trust = await readClientTls(options, to, world)
       try {
@@ -131,7 +131,7 @@ describe('what a client trusts', function () {
     expect(await check({ ca: 'ca.pem' }, made.good.cert)).to.equal('fine')
     expect(await check({ ca: 'ca.pem' }, made.good.cert, '127.0.0.1')).to.equal('fine')
     expect(await check({ ca: 'ca.pem' }, made.good.cert, '127.0.0.2')).to.equal('tls.wrong-host')
-    expect(await check({ ca: 'ca.pem' }, made.elsewhere.cert)).to.equal('tls.wrong-host')
+    expect(await check({ ca: 'ca.pem' }, made.foreign.cert)).to.equal('tls.wrong-host')
     expect(await check({ ca: 'ca.pem' }, made.expired.cert)).to.equal('tls.expired')
     expect(await check(pin, made.good.cert, 'anything')).to.equal('fine')
     expect(await check(pin, made.renewed.cert)).to.equal('tls.wrong-fingerprint')
@@ -150,7 +150,7 @@ describe('what a client trusts', function () {
     }
   })
 
-  it('is told of when the certificate of the client itself ends, once a day', async () => {
+  it('is reported of when the certificate of the client itself ends, once a day', async () => {
     const pair = world.pair('client', made.client)
     await world.dialer.trust(pair, 'localhost')
     expect(world.warnings()).to.deep.equal([])

@@ -13,7 +13,7 @@ export interface Certificates {
   readonly renewed: KeyPair
   readonly expired: KeyPair
   readonly early: KeyPair
-  readonly elsewhere: KeyPair
+  readonly foreign: KeyPair
   readonly selfSigned: KeyPair
   readonly client: KeyPair
   readonly revokedClient: KeyPair
@@ -21,7 +21,7 @@ export interface Certificates {
   readonly strange: KeyPair
   /** Revokes `revokedClient`. */
   readonly crl: string
-  /** Revokes nobody who is here. */
+  /** Revokes no peer who is here. */
   readonly emptyCrl: string
 }
 
@@ -35,19 +35,19 @@ const make = async (): Promise<Certificates> => {
     makeAuthority({ commonName: 'others', bits: 2048 })
   ])
   const past = { notBefore: new Date(Date.now() - 2 * year), days: 30 }
-  const [good, renewed, expired, early, elsewhere, own] = await Promise.all([
+  const [good, renewed, expired, early, foreign, own] = await Promise.all([
     issueServer(ca, { commonName: 'localhost', names }),
     issueServer(ca, { commonName: 'localhost', names }),
     issueServer(ca, { commonName: 'localhost', names, ...past }),
     issueServer(ca, { commonName: 'localhost', names, notBefore: new Date(Date.now() + 86_400_000) }),
-    issueServer(ca, { commonName: 'elsewhere.example' }),
+    issueServer(ca, { commonName: 'foreign.example' }),
     selfSigned({ commonName: 'localhost', names })
   ])
   const [client, revokedClient, expiredClient, strange] = await Promise.all([
     issueClient(ca, { commonName: 'a client' }),
     issueClient(ca, { commonName: 'a client that was' }),
     issueClient(ca, { commonName: 'an old client', ...past }),
-    issueClient(otherCa, { commonName: 'a stranger' })
+    issueClient(otherCa, { commonName: 'a foreign' })
   ])
   const [crl, emptyCrl] = await Promise.all([revoke(ca, [revokedClient.cert]), revoke(ca, [])])
   return {
@@ -57,7 +57,7 @@ const make = async (): Promise<Certificates> => {
     renewed,
     expired,
     early,
-    elsewhere,
+    foreign,
     selfSigned: own,
     client,
     revokedClient,

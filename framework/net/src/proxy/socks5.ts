@@ -85,12 +85,12 @@ const take = (socket: Socket, count: number, first = false): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     if (count === 0) return resolve(Buffer.alloc(0))
     const done = (): void => {
-      socket.removeListener('readable', look)
+      socket.removeListener('readable', read)
       socket.removeListener('end', ended)
       socket.removeListener('close', ended)
       socket.removeListener('error', ended)
     }
-    const look = (): void => {
+    const read = (): void => {
       const bytes = socket.read(count) as Buffer | null
       if (bytes === null) return
       done()
@@ -104,10 +104,10 @@ const take = (socket: Socket, count: number, first = false): Promise<Buffer> =>
     }
     const early = (): Error =>
       new Error(`proxy closed the connection ${first ? 'without an answer' : 'within its answer'}`)
-    socket.on('readable', look)
+    socket.on('readable', read)
     socket.on('end', ended)
     socket.on('close', ended)
     socket.on('error', ended)
     if (socket.destroyed) ended()
-    else look()
+    else read()
   })

@@ -12,15 +12,15 @@ export interface AuthenticatorSubject {
   /** The half that proves, of somebody the server knows. */
   readonly client: Maker<Authenticator>
   /** The same of somebody the server does not know. */
-  readonly stranger: Maker<Authenticator>
+  readonly unauthorized: Maker<Authenticator>
   /** The same extension with nothing to check against, if it can be set up so. */
   readonly empty?: Maker<Authenticator>
   /** Who the client is. */
   readonly identity: string
   /** What each end knows of the other. @default a link without TLS */
   readonly peer?: PeerInfo
-  /** The same on the link of the stranger, for methods that look at nothing else. @default `peer` */
-  readonly strangerPeer?: PeerInfo
+  /** The same on the link of the unauthorized, for methods that look at nothing else. @default `peer` */
+  readonly unauthorizedPeer?: PeerInfo
 }
 
 /** What the protocol carries. */
@@ -102,10 +102,10 @@ const cases = [
     assert.ok(proof.length > 0 && proof.length <= LARGEST_PROOF, `a proof of ${proof.length} bytes`)
   }),
   it('refuses somebody it does not know', async (world, scope) => {
-    const stranger = await make(world.subject.stranger, 'authenticators', 'client', scope)
+    const unauthorized = await make(world.subject.unauthorized, 'authenticators', 'client', scope)
     const challenge = challengeOf(3)
-    const peer = world.subject.strangerPeer ?? world.peer
-    await world.refuses((await world.prove(challenge, stranger, peer)).proof, challenge, 'a stranger', peer)
+    const peer = world.subject.unauthorizedPeer ?? world.peer
+    await world.refuses((await world.prove(challenge, unauthorized, peer)).proof, challenge, 'a unauthorized', peer)
   }),
   it('refuses a proof that was made for another handshake', async (world) => {
     const { proof } = await world.prove(challengeOf(4))

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { LinkEnd, openStream } from './link-end.js'
 import { turn, turns } from './scope.js'
 import { carriesWhole } from './stream-checks.js'
-import { manners, strangersCome } from './strangers.js'
+import { manners, connectRawPeers } from './raw-peers.js'
 import { isOver, transportCase as it } from './transport-case.js'
 import { nothingUnhandled } from './unhandled.js'
 
@@ -244,15 +244,15 @@ const held = (): Map<string, number> => {
   return counts
 }
 
-const strangers = (Object.keys(manners) as (keyof typeof manners)[]).map((manner) =>
-  it(`is not disturbed by strangers who ${manner}`, async (world, scope) => {
+const rawPeers = (Object.keys(manners) as (keyof typeof manners)[]).map((manner) =>
+  it(`is not disturbed by raw peers that ${manner}`, async (world, scope) => {
     const listening = await world.listen()
     const { near, far } = await world.join(listening)
-    await strangersCome(world, listening.listener.address, manner)
+    await connectRawPeers(world, listening.listener.address, manner)
     await world.works(listening)
     await carriesWhole(scope, [near, far], 10_000)
   })
 )
 
 /** How a transport listens and dials. */
-export const portCases = [...listening, ...dialing, ...strangers]
+export const portCases = [...listening, ...dialing, ...rawPeers]

@@ -26,10 +26,10 @@ export interface TransportSubject {
   readonly datagrams?: boolean
   /** Whether its links are encrypted. @default false */
   readonly secure?: boolean
-  /** What it goes over: strangers come there, and links are cut there. @default 'tcp' */
+  /** What it goes over: raw peers come there, and links are cut there. @default 'tcp' */
   readonly network?: 'tcp' | 'udp' | 'other'
   /** Connects as somebody who does not speak the transport. @default over `network`; on another one it dials a link */
-  stranger?(address: Address): Promise<Duplex> | Duplex
+  connectRaw?(address: Address): Promise<Duplex> | Duplex
   /** Loses every link that is up, as a network does that fails. Needed for streams on another network than TCP and UDP. */
   cut?(): void
   /** Bytes that one stream may take for a reader that does not read, over all buffers. @default 16777216 */

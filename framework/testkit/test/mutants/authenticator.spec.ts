@@ -44,7 +44,7 @@ const subject =
     return {
       server: () => server,
       client: () => client,
-      stranger: () => new SimpleAuthenticator('another key'),
+      unauthorized: () => new SimpleAuthenticator('another key'),
       empty: () => ({ method: 'simple' }),
       identity: 'home',
       ...more
@@ -95,7 +95,7 @@ killsMutants('authenticator', authenticatorKit, [subject(right)], {
         return accepted
       }
     },
-    /a stranger was accepted/
+    /a unauthorized was accepted/
   ),
   'refuses a proof that was made for another handshake': both(
     class extends SimpleAuthenticator {

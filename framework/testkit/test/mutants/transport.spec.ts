@@ -83,7 +83,7 @@ const listening =
 
 const ignoreSignal = new AbortController().signal
 
-/** What a listener that minds strangers looks at. */
+/** The state of a listener that is disturbed by raw peers. */
 interface Seen {
   /** Whether it has said anything. */
   said: boolean
@@ -225,21 +225,21 @@ killsMutants(
         return good.listen(...args)
       }
     })),
-    'is not disturbed by strangers who send garbage': mutant(
+    'is not disturbed by raw peers that send garbage': mutant(
       disturbed,
       minding((seen, kill) => {
         seen.first((bytes) => bytes[0] === 0x16 && kill())
         return true
       })
     ),
-    'is not disturbed by strangers who speak HTTP': mutant(
+    'is not disturbed by raw peers that speak HTTP': mutant(
       disturbed,
       minding((seen, kill) => {
         seen.first((bytes) => bytes.includes('HTTP/') && kill())
         return true
       })
     ),
-    'is not disturbed by strangers who say nothing': mutant(
+    'is not disturbed by raw peers that say nothing': mutant(
       disturbed,
       (() => {
         let silent = 0
@@ -250,7 +250,7 @@ killsMutants(
         })
       })()
     ),
-    'is not disturbed by strangers who leave at once': mutant(
+    'is not disturbed by raw peers that leave at once': mutant(
       disturbed,
       minding((seen, kill) => {
         seen.first(() => {})

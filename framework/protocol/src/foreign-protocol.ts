@@ -20,7 +20,7 @@ const alert = Uint8Array.of(0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x0a)
  * What a server may say to somebody who begins with these bytes and does not speak Rystra, before it closes: to HTTP that
  * it is at the wrong port, to TLS the same in its own words, to everybody else nothing.
  */
-export const answerStranger = (head: Uint8Array): Uint8Array | undefined => {
+export const answerForeignProtocol = (head: Uint8Array): Uint8Array | undefined => {
   if (head[0] === 0x16 && head[1] === 0x03) return new Uint8Array(alert)
   const line = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 256)).toString('latin1')
   if (!request.test(line)) return undefined
@@ -30,7 +30,7 @@ export const answerStranger = (head: Uint8Array): Uint8Array | undefined => {
 const printable = /^[\x20-\x7e]{1,60}/
 
 /** What something that is no Rystra server seems to be, by its first bytes: `detail` and `hint` of an error. */
-export const describeStranger = (head: Uint8Array): { readonly detail?: string; readonly hint?: string } => {
+export const describeForeignProtocol = (head: Uint8Array): { readonly detail?: string; readonly hint?: string } => {
   // An alert, or a handshake: what a TLS server says to bytes that are none of TLS's, or by itself.
   if ((head[0] === 0x15 || head[0] === 0x16) && head[1] === 0x03) {
     return { detail: 'it speaks TLS', hint: 'use a transport with TLS there: tls, wss or http2' }

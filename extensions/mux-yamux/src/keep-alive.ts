@@ -3,35 +3,35 @@ import { Flag, Type } from './frame.js'
 import type { Outgoing } from './outgoing.js'
 
 /**
- * Round trips are never taken for less, in milliseconds: a turn of the event loop at either end is longer than the wire
- * on loopback, and windows have to grow there too.
+ * Minimum of the measured round trip: on loopback a turn of the event loop takes longer than the wire, and windows must
+ * still grow.
  */
-const FLOOR = 1
+const MIN_ROUND_TRIP_MS = 1
 
-/** A round trip is measured again when it is older than this, in milliseconds, and somebody wants to know. */
-const STALE = 2000
+/** Age after which the round trip is measured again on demand. */
+const STALE_AFTER_MS = 2000
 
-/** Measures the round trip, and notices when the other side is gone. */
-export class Pulse {
+/** Measures the round trip and detects a dead peer. */
+export class KeepAlive {
   readonly #out: Outgoing
   readonly #interval: number
   readonly #timeout: number
-  readonly #dead: (why: string) => void
+  readonly #onDead: (why: string) => void
   #timer: NodeJS.Timeout | undefined
-  #asking = false
+  #pinged = false
   #heard = false
   #pending: number | undefined
   #next = 0
   #sentAt = 0
   #measuredAt = 0
-  /** Milliseconds; 0 when there was no answer yet. */
+  /** Milliseconds; 0 before the first answer. */
   #roundTrip = 0
 
   constructor(out: Outgoing, interval: number, timeout: number, dead: (why: string) => void) {
     this.#out = out
     this.#interval = interval
     this.#timeout = timeout
-    this.#dead = dead
+    this.#onDead = dead
   }
 
   start(): void {
@@ -43,19 +43,19 @@ export class Pulse {
     clearTimeout(this.#timer)
   }
 
-  /** Bytes came, whatever they were. */
-  hear(): void {
+  /** Data was received. */
+  received(): void {
     this.#heard = true
   }
 
-  /** Milliseconds, at least {@link FLOOR}. */
+  /** Milliseconds, at least {@link MIN_ROUND_TRIP_MS}. */
   get roundTrip(): number {
-    return Math.max(FLOOR, this.#roundTrip)
+    return Math.max(MIN_ROUND_TRIP_MS, this.#roundTrip)
   }
 
-  /** Measures again if that was long ago. */
+  /** Measures again if the last result is stale. */
   refresh(now: number): void {
-    if (this.#pending === undefined && now - this.#measuredAt > STALE) this.ping()
+    if (this.#pending === undefined && now - this.#measuredAt > STALE_AFTER_MS) this.ping()
   }
 
   ping(): void {
@@ -71,27 +71,27 @@ export class Pulse {
     this.#pending = undefined
     this.#measuredAt = performance.now()
     const sample = this.#measuredAt - this.#sentAt
-    // Near the smallest: bytes in queues make a round trip long, and windows must not grow because of queues.
+    // Stays near the minimum: queues lengthen a round trip, and windows must not grow because of queues.
     if (this.#roundTrip === 0 || sample < this.#roundTrip) this.#roundTrip = sample
     else this.#roundTrip += (sample - this.#roundTrip) / 16
   }
 
   #wait(ms: number): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(this.#look, ms).unref()
+    this.#timer = setTimeout(this.#check, ms).unref()
   }
 
-  readonly #look = (): void => {
+  readonly #check = (): void => {
     if (this.#out.blockedFor() > this.#interval + this.#timeout) {
-      this.#dead('it does not read')
+      this.#onDead('peer does not read')
     } else if (this.#heard) {
       this.#heard = false
-      this.#asking = false
+      this.#pinged = false
       this.#wait(this.#interval)
-    } else if (this.#asking) {
-      this.#dead('it does not answer')
+    } else if (this.#pinged) {
+      this.#onDead('peer does not answer')
     } else {
-      this.#asking = true
+      this.#pinged = true
       this.ping()
       this.#wait(this.#timeout)
     }

@@ -3,47 +3,47 @@ import { RystraError } from '@rystra/plugin'
 import { performance } from 'node:perf_hooks'
 import type { YamuxStream } from './stream.js'
 
-/** How often is looked, in milliseconds, unless the times themselves are shorter. */
-const PERIOD = 5000
+/** Check interval, unless the timeouts are shorter. */
+const CHECK_INTERVAL_MS = 5000
 
 /** Times in milliseconds. */
-export interface WaitingLimits {
+export interface PendingLimits {
   readonly openTimeout: number
-  /** 0: for ever. */
+  /** 0 for no limit. */
   readonly closeTimeout: number
-  /** Streams that may be unacknowledged at a time. */
+  /** Maximum of unacknowledged streams. */
   readonly backlog: number
 }
 
-const late = (): RystraError => new RystraError('stream.timeout', { detail: 'the other side acknowledges no streams' })
+const timedOut = (): RystraError => new RystraError('stream.timeout', { detail: 'peer acknowledges no streams' })
 
 /**
- * What waits for the other side: streams to be opened, to be acknowledged, to be ended. One timer for all, and none when
- * there is nothing.
+ * Streams that wait for the peer: to be opened, acknowledged or ended. One timer for all, and none when there is
+ * nothing.
  */
-export class Waiting {
-  readonly #limits: WaitingLimits
+export class PendingStreams {
+  readonly #limits: PendingLimits
   readonly #waiters: Waiters
   readonly #opening = new Map<YamuxStream, number>()
   readonly #closing = new Map<YamuxStream, number>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(limits: WaitingLimits) {
+  constructor(limits: PendingLimits) {
     this.#limits = limits
-    this.#waiters = new Waiters({ timeout: limits.openTimeout, late })
+    this.#waiters = new Waiters({ timeout: limits.openTimeout, late: timedOut })
   }
 
-  /** Streams that have not been opened yet. */
+  /** Streams that are not opened yet. */
   get waiters(): number {
     return this.#waiters.size
   }
 
-  /** Calls `open` as soon as one more stream may be opened, at once if possible. Rejects if that takes too long. */
+  /** Calls `open` when one more stream may be opened, at once if possible. Rejects on timeout. */
   turn<Opened>(open: () => Opened, signal: AbortSignal | undefined): Promise<Opened> {
     return this.#admits && this.waiters === 0 ? Promise.resolve(open()) : this.#waiters.wait(open, signal)
   }
 
-  /** Opens no more: all that wait are told why. */
+  /** Opens no more streams: waiting ones are rejected. */
   refuse(error: Error): void {
     this.#waiters.refuse(error)
   }
@@ -82,15 +82,15 @@ export class Waiting {
   #watch(): void {
     const { openTimeout, closeTimeout } = this.#limits
     const shortest = closeTimeout === 0 ? openTimeout : Math.min(openTimeout, closeTimeout)
-    this.#timer ??= setInterval(this.#look, Math.min(PERIOD, Math.ceil(shortest / 4))).unref()
+    this.#timer ??= setInterval(this.#check, Math.min(CHECK_INTERVAL_MS, Math.ceil(shortest / 4))).unref()
   }
 
-  readonly #look = (): void => {
+  readonly #check = (): void => {
     const { openTimeout, closeTimeout } = this.#limits
     const now = performance.now()
     for (const [stream, since] of this.#opening) {
       if (now - since < openTimeout) break
-      stream.reset(new RystraError('stream.timeout', { detail: 'the other side did not acknowledge it' }))
+      stream.reset(new RystraError('stream.timeout', { detail: 'peer did not acknowledge it' }))
     }
     for (const [stream, since] of this.#closing) {
       if (stream.receiving.ended) this.#closing.delete(stream)
@@ -98,7 +98,7 @@ export class Waiting {
         stream.touched = false
         this.#closing.set(stream, now)
       } else if (now - since >= closeTimeout) {
-        stream.reset(new RystraError('stream.timeout', { detail: 'the other side did not end it' }))
+        stream.reset(new RystraError('stream.timeout', { detail: 'peer did not end it' }))
       }
     }
     if (this.#opening.size > 0 || this.#closing.size > 0) return

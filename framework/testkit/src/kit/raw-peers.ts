@@ -10,18 +10,18 @@ import type { TransportWorld } from './transport-world.js'
 import { quiet } from './streams.js'
 
 /** Somebody who does not speak the transport. */
-interface Stranger {
+interface RawPeer {
   say(bytes: Buffer): void
   /** Leaves, in good order or not. */
   leave(rudely: boolean): void
 }
 
-const overStream = (stream: Duplex): Stranger => ({
+const overStream = (stream: Duplex): RawPeer => ({
   say: (bytes) => void quiet(stream).resume().write(bytes),
   leave: (rudely) => void (rudely ? stream.destroy() : stream.end())
 })
 
-const overUdp = async (scope: Scope, { host, port }: Address): Promise<Stranger> => {
+const overUdp = async (scope: Scope, { host, port }: Address): Promise<RawPeer> => {
   const socket = dgram.createSocket('udp4').on('error', () => {})
   let over = false
   let sending = 0
@@ -44,50 +44,50 @@ const overUdp = async (scope: Scope, { host, port }: Address): Promise<Stranger>
   }
 }
 
-const stranger = async (world: TransportWorld, to: Address): Promise<Stranger> => {
+const rawPeer = async (world: TransportWorld, to: Address): Promise<RawPeer> => {
   const { subject, scope } = world
   const { network = 'tcp' } = subject
-  if (subject.stranger === undefined && network === 'udp') return overUdp(scope, to)
+  if (subject.connectRaw === undefined && network === 'udp') return overUdp(scope, to)
   let stream: Duplex
-  if (subject.stranger !== undefined) stream = await subject.stranger(to)
+  if (subject.connectRaw !== undefined) stream = await subject.connectRaw(to)
   else if (network === 'other') stream = await ownStream(await world.dial(to))
   else {
     stream = net.connect({ ...to, allowHalfOpen: true })
     quiet(stream)
-    await scope.wait(once(stream, 'connect'), 'a stranger to be connected')
+    await scope.wait(once(stream, 'connect'), 'a rawPeer to be connected')
   }
   scope.defer(() => stream.destroy())
   return overStream(quiet(stream))
 }
 
-const request = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: stranger\r\n\r\n')
+const request = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: rawPeer\r\n\r\n')
 /** Looks as TLS and QUIC do at first sight. */
 const openings = [Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]), Buffer.from([0xc0, 0, 0, 0, 1, 8, 1, 2, 3, 4])]
 
-/** What strangers do, by the name of it. Each comes many times. */
+/** What raw peers do, by the name of it. Each comes many times. */
 export const manners = {
-  'send garbage': (one: Stranger, turn: number) => {
+  'send garbage': (one: RawPeer, turn: number) => {
     const opening = openings[turn % openings.length] as Buffer
     one.say(turn % 3 === 0 ? pattern(turn, 1_300) : Buffer.concat([opening, pattern(turn, 40 * turn)]))
     if (turn % 4 !== 0) one.leave(turn % 4 === 1)
   },
-  'speak HTTP': (one: Stranger, turn: number) => {
+  'speak HTTP': (one: RawPeer, turn: number) => {
     one.say(request)
     if (turn % 2 === 0) one.leave(false)
   },
   'say nothing': () => {},
-  'leave at once': (one: Stranger, turn: number) => {
+  'leave at once': (one: RawPeer, turn: number) => {
     if (turn % 3 === 0) one.say(Buffer.from([0x16]))
     one.leave(turn % 2 === 0)
   }
 } as const
 
-/** Many strangers come and do one of the things. */
-export const strangersCome = async (
+/** Many raw peers come and do one of the things. */
+export const connectRawPeers = async (
   world: TransportWorld,
   to: Address,
   manner: keyof typeof manners
 ): Promise<void> => {
-  for (let turn = 0; turn < 30; turn++) manners[manner](await stranger(world, to), turn)
+  for (let turn = 0; turn < 30; turn++) manners[manner](await rawPeer(world, to), turn)
   await turns(20)
 }

@@ -5,7 +5,7 @@ import { loadQuiche } from '../src/binding.js'
 import { clientConfig } from '../src/config.js'
 import { Endpoint } from '../src/endpoint.js'
 import { QuicOptions } from '../src/options.js'
-import { Tokens } from '../src/token.js'
+import { Tokens } from '../src/gate.js'
 import { readClientTls } from '@rystra/tls'
 import { Value } from '@sinclair/typebox/value'
 import { cleanUp, dialTo, later, startListening, transport, until } from './ends.js'
@@ -23,8 +23,8 @@ const initial = (version = 1, length = 1200): Buffer => {
   return packet
 }
 
-/** Somebody who sends and counts. */
-class Stranger {
+/** A peer who sends and counts. */
+class RawSender {
   up = 0
   readonly answers: Buffer[] = []
   private constructor(
@@ -35,8 +35,8 @@ class Stranger {
     later(() => socket.close())
   }
 
-  static async of(port: number): Promise<Stranger> {
-    return new Stranger(await bound(), port)
+  static async of(port: number): Promise<RawSender> {
+    return new RawSender(await bound(), port)
   }
 
   get down(): number {
@@ -48,7 +48,7 @@ class Stranger {
     this.socket.send(packet, this.port, '127.0.0.1')
   }
 
-  /** Waits until all that was sent is dealt with: a question that is always answered is answered. */
+  /** Waits until all that was sent is dealt with: a probe that is always answered is answered. */
   async heard(): Promise<void> {
     const before = this.answers.length
     this.send(initial(0x0a0a0a0a))
@@ -70,7 +70,7 @@ const hellos = async (count: number): Promise<Buffer[]> => {
   })
 }
 
-describe('strangers', () => {
+describe('unauthenticated peers', () => {
   const endpoints: Endpoint[] = []
   const { open } = Endpoint
   before(() => {
@@ -89,72 +89,72 @@ describe('strangers', () => {
 
   it('get nothing for garbage, keep nothing busy, and do not hurt others', async () => {
     const { port, dir, trust, links } = await startListening()
-    const stranger = await Stranger.of(port)
+    const sender = await RawSender.of(port)
     for (let round = 0; round < 20; round++) {
-      for (let count = 0; count < 50; count++) stranger.send(initial())
-      await stranger.heard()
+      for (let count = 0; count < 50; count++) sender.send(initial())
+      await sender.heard()
       expect(endpoint().handshakes).to.equal(0)
     }
-    expect(stranger.down).to.be.at.most(3 * stranger.up)
+    expect(sender.down).to.be.at.most(3 * sender.up)
     expect(endpoint().links).to.equal(0)
     await dialTo(transport('client', dir), port, trust)
-    await until(() => links.length === 1, 'the link of somebody else')
+    await until(() => links.length === 1, 'the link of a peer else')
   })
 
   it('have to prove their address when there are many, and cost no more than three times their bytes', async () => {
     const { port, dir, trust, links } = await startListening({ retryAbove: 10, handshakeTimeout: 500 })
-    const stranger = await Stranger.of(port)
-    for (const hello of await hellos(60)) stranger.send(hello)
-    await stranger.heard()
+    const sender = await RawSender.of(port)
+    for (const hello of await hellos(60)) sender.send(hello)
+    await sender.heard()
     expect(endpoint().handshakes).to.equal(10)
-    const retries = stranger.answers.filter(
+    const retries = sender.answers.filter(
       (answer) => ((answer[0] as number) & 0xf0) === 0xf0 && answer.readUInt32BE(1) === 1
     )
     expect(retries).to.have.length(50)
-    // somebody who answers gets in all the same
+    // a peer who answers gets in all the same
     await dialTo(transport('client', dir), port, trust)
-    await until(() => links.length === 1, 'the link of somebody else')
-    await until(() => endpoint().handshakes === 0, 'the strangers to be forgotten')
-    expect(stranger.down).to.be.at.most(3 * stranger.up)
+    await until(() => links.length === 1, 'the link of a peer else')
+    await until(() => endpoint().handshakes === 0, 'the unauthenticated peers to be forgotten')
+    expect(sender.down).to.be.at.most(3 * sender.up)
     expect(endpoint().links).to.equal(1)
   })
 
   it('are no more than may be, and of one address a quarter', async () => {
     const { port } = await startListening({ retryAbove: 1000, maxHandshakes: 20 })
-    const stranger = await Stranger.of(port)
-    for (const hello of await hellos(40)) stranger.send(hello)
-    await stranger.heard()
+    const sender = await RawSender.of(port)
+    for (const hello of await hellos(40)) sender.send(hello)
+    await sender.heard()
     expect(endpoint().handshakes).to.equal(5)
   })
 
   it('cannot send on and on without finishing a handshake', async () => {
-    const { port } = await startListening({ handshakeTimeout: 60_000 })
-    const stranger = await Stranger.of(port)
+    const { port } = await startListening({ retryAbove: 64, handshakeTimeout: 60_000 })
+    const sender = await RawSender.of(port)
     const [hello] = await hellos(1)
-    for (let count = 0; count < 81; count++) stranger.send(hello as Buffer)
-    await stranger.heard()
+    for (let count = 0; count < 81; count++) sender.send(hello as Buffer)
+    await sender.heard()
     expect(endpoint().handshakes).to.equal(1)
-    stranger.send(hello as Buffer)
-    await stranger.heard()
+    sender.send(hello as Buffer)
+    await sender.heard()
     expect(endpoint().handshakes).to.equal(0)
-    expect(stranger.down).to.be.at.most(3 * stranger.up)
+    expect(sender.down).to.be.at.most(3 * sender.up)
   })
 
-  it('are told of the versions for a packet of full size only', async () => {
+  it('are reported of the versions for a packet of full size only', async () => {
     const { port } = await startListening()
-    const stranger = await Stranger.of(port)
-    stranger.send(initial(0x1a2a3a4a, 1199))
-    stranger.send(Buffer.concat([Buffer.from([0x40]), randomBytes(1300)]))
-    stranger.send(Buffer.from([0xc3]))
-    stranger.send(randomBytes(5))
-    stranger.send(Buffer.alloc(0))
-    await stranger.heard()
-    expect(stranger.answers).to.have.length(1)
-    expect(stranger.answers[0]?.includes(Buffer.from([0, 0, 0, 1]))).to.equal(true)
-    expect(stranger.down).to.be.below(100)
+    const sender = await RawSender.of(port)
+    sender.send(initial(0x1a2a3a4a, 1199))
+    sender.send(Buffer.concat([Buffer.from([0x40]), randomBytes(1300)]))
+    sender.send(Buffer.from([0xc3]))
+    sender.send(randomBytes(5))
+    sender.send(Buffer.alloc(0))
+    await sender.heard()
+    expect(sender.answers).to.have.length(1)
+    expect(sender.answers[0]?.includes(Buffer.from([0, 0, 0, 1]))).to.equal(true)
+    expect(sender.down).to.be.below(100)
   })
 
-  it('cannot fill memory with streams that nobody has let in', async () => {
+  it('cannot fill memory with streams that no peer has let in', async () => {
     const listening = await startListening()
     let refused = 0
     const over = new Promise<Error | undefined>((resolve) => {
@@ -178,7 +178,7 @@ describe('strangers', () => {
     await until(() => refused === 40, 'all streams to be over')
   })
 
-  it('are none any more once they were let in, also where no more streams are taken then', async () => {
+  it('are not valid any more once they were let in, also where no more streams are taken then', async () => {
     const listening = await startListening()
     const size = 1024 * 1024
     let came = 0
@@ -186,7 +186,7 @@ describe('strangers', () => {
       listening.onLink = (link) => {
         link.onClose = () => reject(new Error(`closed after ${came} bytes`))
         link.onStream = (stream) => {
-          // As a server does: the first stream alone, then whoever is let in, then none because nobody wants any.
+          // As a server does: the first stream alone, then the peer that is let in, then none because no peer wants any.
           link.onStream = undefined
           stream.once('data', () => {
             link.onStream = () => {}
@@ -206,7 +206,7 @@ describe('strangers', () => {
     link.destroy()
   })
 
-  it('are always asked for their address where the configuration wants it so', async () => {
+  it('are always requested for their address where the configuration wants it so', async () => {
     const { port, dir, trust, links } = await startListening({ retryAbove: 0 })
     const link = await dialTo(transport('client', dir), port, trust)
     await until(() => links.length === 1, 'the link')
