@@ -2,10 +2,22 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { defineExtension } from '@rystra/plugin'
 import proxyHttp from '@rystra/proxy-http'
+import type { Message } from '@rystra/protocol'
 import proxyPrivate from '@rystra/proxy-private'
 import { expect } from 'chai'
 import { rogueClient, rogueServer } from './rogue.js'
-import { cleanUp, echo, later, listens, startClient, startServer, startService, until } from './tunnel.js'
+import {
+  cleanUp,
+  echo,
+  later,
+  listens,
+  portOf as portOfServer,
+  startClient,
+  startServer,
+  startService,
+  until,
+  visitorPort
+} from './tunnel.js'
 
 const hold = async (): Promise<net.Server> => {
   const server = net.createServer().listen(0, '127.0.0.1')
@@ -166,6 +178,37 @@ describe('ports of the server', () => {
     rogue.say({ type: 'RegisterProxy', request: 2, spec: { name: 'mine', kind: 'tcp' } })
     expect((await rogue.next('RegisterProxyAck')).error?.code).to.equal('proxy.name-taken')
     expect(server.proxies).to.have.length(2)
+  })
+
+  it('of a client that floods the server with refused registrations and reads no answer end with its session', async () => {
+    const server = await startServer()
+    const service = await startService(echo)
+    const rogue = await rogueClient(server)
+    let refused = 0
+    server.on('refused', () => {
+      refused += 1
+    })
+    const gone = once(server, 'disconnected')
+    rogue.socket.pause()
+    let request = 0
+    const flood = (): Message[] =>
+      Array.from({ length: 100 }, () => ({
+        type: 'RegisterProxy',
+        request: request++,
+        spec: { name: `n${request}`, kind: 'none' }
+      }))
+    const flooding = (async () => {
+      while (!rogue.socket.destroyed && request < 20_000) {
+        rogue.say(...flood())
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    })()
+    const client = await startClient(portOfServer(server), [{ name: 'svc', kind: 'tcp', local: service }])
+    expect(visitorPort(client, 'svc'), 'others are served meanwhile').to.be.a('number')
+    const [, error] = await gone
+    await flooding
+    expect(error.code).to.equal('proxy.limit')
+    expect(refused).to.be.below(5000)
   })
 
   it('of a client that asks for thousands of huge proxies are refused before they fill the memory', async () => {

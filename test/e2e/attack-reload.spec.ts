@@ -48,6 +48,19 @@ describe('reloads of a server', () => {
     expect([await listens(a), await listens(b), await listens(c)]).to.deep.equal([false, false, false])
   })
 
+  it('with nothing in them are refused, and everything is as before', async () => {
+    const server = await startServer()
+    const service = await startService(echo)
+    const client = await startClient(portOf(server), [{ name: 'svc', kind: 'tcp', local: service }])
+    for (const half of [{}, { extensions: [] }, { client: clientConfig(1, []).client }] as never[]) {
+      const error = await failure(server.reload(half))
+      expect([error?.code, error?.detail?.slice(0, 16)]).to.deep.equal(['config.invalid', 'server: expected'])
+    }
+    expect(await failure(client.reload({}))).to.include({ code: 'config.invalid' })
+    expect(await ask(visitorPort(client, 'svc'), 'still')).to.equal('still')
+    expect(server.sessions).to.have.length(1)
+  })
+
   it('that are overtaken by a stop leave nothing that listens, at whatever moment', async () => {
     for (let moment = 0; moment < 10; moment += 1) {
       const [a, b] = [await freePort(), await freePort()]

@@ -1,3 +1,4 @@
+import { TokenBucket } from '@rystra/limits'
 import { type Logger, type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type {
   ByteLink,
@@ -31,6 +32,13 @@ import { Visits } from './visits.js'
 
 /** Messages of a client that wait for their turn, at most: registrations are carried out one by one. */
 const QUEUE_LIMIT = 4096
+
+/** Refused registrations of one session: a client tries again with back-off, so more than these ends its session. */
+const REFUSALS_PER_SECOND = 100
+const MAX_REFUSALS_AT_ONCE = 2048
+
+/** Registrations after which other work of the server gets its turn. */
+const REGISTRATIONS_PER_TURN = 16
 
 /** Bytes of messages that wait, at most: thousands of proxies as people write them, or some that are huge. */
 const QUEUE_BYTES = 2 * 1024 * 1024
@@ -77,6 +85,8 @@ export class ServerSession implements ProxyOwner, SessionHandle {
   readonly over: Promise<void>
   #tellOver!: () => void
   #queue: Promise<void> = Promise.resolve()
+  readonly #refusals: TokenBucket
+  #handled = 0
   #queued = 0
   #queuedBytes = 0
   readonly #notices: Notices
@@ -94,6 +104,7 @@ export class ServerSession implements ProxyOwner, SessionHandle {
     this.#ended = ended
     this.#state = state
     this.#release = generation.hold()
+    this.#refusals = new TokenBucket(REFUSALS_PER_SECOND, MAX_REFUSALS_AT_ONCE, state.clock.now())
     this.#notices = new Notices(state.clock, (frames) => this.#session.sendFrames(frames))
     const visits = new Visits(this, state)
     this.log = state.log.child({ session: info.id, client: info.client.id, identity: info.identity.id })
@@ -214,6 +225,8 @@ export class ServerSession implements ProxyOwner, SessionHandle {
     this.#queue = this.#queue.then(async () => {
       this.#queued -= 1
       this.#queuedBytes -= bytes
+      this.#handled += 1
+      if (this.#handled % REGISTRATIONS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
       if (this.#over) return
       if (message.type === 'RegisterProxy')
         await this.#register(message.request, message.spec as ProxySpec, message.lastPort)
@@ -231,6 +244,11 @@ export class ServerSession implements ProxyOwner, SessionHandle {
       this.#session.send({ type: 'RegisterProxyAck', request, address: proxy.address })
     } catch (cause) {
       const error = toRystraError(cause, 'internal')
+      if (!this.#refusals.take(1, this.#state.clock.now())) {
+        const detail = `more than ${MAX_REFUSALS_AT_ONCE} refused registrations`
+        this.destroy(new RystraError('proxy.limit', { side: 'client', detail }))
+        return
+      }
       this.log.warn({ err: error, proxy: sent.name }, 'a proxy was refused')
       this.#state.refused({ what: 'proxy', error, who: String(sent.name), session: this.info, proxy: sent })
       this.#session.send({ type: 'RegisterProxyAck', request, error: errorField(toldOf(error, sent)) })

@@ -45,6 +45,8 @@ export class Server extends EventEmitter<ServerEvents> {
   /** The last of the reloads, which are done one at a time. */
   #reloads: Promise<unknown> = Promise.resolve()
   #stopping: Promise<void> | undefined
+  /** Whether it was made with `server` in its configuration. */
+  readonly #hasServer: boolean
 
   /** @internal */
   constructor(
@@ -52,9 +54,11 @@ export class Server extends EventEmitter<ServerEvents> {
     kernel: Kernel,
     ports: SharedPorts,
     runtime: ServerRuntime,
-    options: ServerOptions
+    options: ServerOptions,
+    hasServer: boolean
   ) {
     super()
+    this.#hasServer = hasServer
     this.kernel = kernel
     this.#options = options
     let streams = 0
@@ -162,6 +166,11 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   async #reload(config: RystraConfig): Promise<ReloadContext> {
+    // Half a configuration would silently be all defaults: other listeners, other limits, no extension.
+    if (this.#hasServer && config.server === undefined) {
+      const detail = 'server: expected the whole configuration, as createServer takes it, got nothing'
+      throw new RystraError('config.invalid', { detail })
+    }
     const base = baseOf(config, this.#options)
     const uses = await usesOf(config, this.#options)
     let opened: Listed[] = []
@@ -258,7 +267,7 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
   })
   await kernel.provision(uses)
   try {
-    return new Server(serverHalf(base, kernel.current), kernel, ports, runtime, options)
+    return new Server(serverHalf(base, kernel.current), kernel, ports, runtime, options, config.server !== undefined)
   } catch (error) {
     await kernel.stop()
     throw error
