@@ -37,6 +37,7 @@ export class LineOutput {
     this.#stream = stream
     this.#options = options
     this.#file = stream.fd !== undefined && isFile(stream.fd) ? stream.fd : undefined
+    if (isTerminal(stream)) stream._handle.setBlocking(false)
     // Without a listener the error would end the process. The callback of write() reports it.
     stream.on('error', () => {})
     stream.on('drain', () => this.#tellLost())
@@ -95,6 +96,12 @@ export class LineOutput {
     this.#lost = 0
     this.#put(this.#options.lostLine(lost, this.#reason), lost)
   }
+}
+
+/** Node makes terminals block: Ctrl-S would stop the whole process. Its only way to undo that is on the handle. */
+const isTerminal = (stream: object): stream is { _handle: { setBlocking(blocking: boolean): void } } => {
+  const { isTTY, _handle } = stream as { isTTY?: boolean; _handle?: { setBlocking?: unknown } }
+  return isTTY === true && typeof _handle?.setBlocking === 'function'
 }
 
 const isFile = (fd: number): boolean => {

@@ -113,6 +113,11 @@ describe('addresses on the command line', () => {
   })
 
   it('--dial takes fields of the transport, and none that have flags of their own', () => {
+    expect(dialFields(['allow=[home, office]', 'ports=1', 'ports=2', 'none=[]'])).to.deep.equal({
+      allow: ['home', 'office'],
+      ports: [1, 2],
+      none: []
+    })
     expect(dialFields(['pin=sha256:ab=', 'verify=false', 'timeout=500'])).to.deep.equal({
       pin: 'sha256:ab=',
       verify: false,

@@ -146,8 +146,11 @@ describe('serve, connect and expose', function () {
     it(`${transport} without a certificate: expose is sure of the server by its fingerprint`, async () => {
       const { args } = await servePinned(transport, { XDG_STATE_HOME: folders.make() })
       expect(pinOf(args)).to.match(/^fingerprint=sha256:[0-9a-f]{64}$/)
-      const client = start(['expose', 'tcp', '9', ...args, '--json'])
+      const client = start(['expose', 'tcp', '9', ...args, '--muxer', 'direct', '--json'])
       expect(await client.event('connected')).to.include({ transport })
+      if (transport !== 'quic') return
+      await client.event('published')
+      expect((await client.signal('SIGTERM')).err).to.include('muxer direct has no effect')
     })
   }
 
@@ -286,15 +289,22 @@ describe('serve, connect and expose', function () {
     const port = await freePort()
     const to = ['--to', `127.0.0.1:${port}`, '--token', 't']
     const client = start(['expose', 'tcp', '9', ...to, '--json'])
+    // One that accepts and says nothing: its time-out is long, and what is waited for is told before.
+    const silent = net.createServer((socket) => socket.on('error', () => {}))
+    servers.push(silent.listen(0, '127.0.0.1'))
+    await once(silent, 'listening')
+    const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`
+    const waiting = start(['expose', 'tcp', '9', '--to', address, '--token', 't', '--json']).event('waiting')
     await client.event('reconnecting', ({ attempt }) => attempt === 1)
     expect(await client.event('reconnecting', ({ attempt }) => attempt === 2)).to.include({
       code: 'connect.unreachable',
       retryable: true
     })
     expect((await client.signal('SIGINT')).code).to.equal(0)
-    const once = await rystra(['expose', 'tcp', '9', ...to, '--no-retry'], { cwd: folders.make() })
-    expect(once.code).to.equal(4)
-    expect(once.err).to.include(`127.0.0.1:${port}`).and.include('next: check host, port, firewall')
+    expect(await waiting).to.include({ server: `tcp://${address}` })
+    const given = await rystra(['expose', 'tcp', '9', ...to, '--no-retry'], { cwd: folders.make() })
+    expect(given.code).to.equal(4)
+    expect(given.err).to.include(`127.0.0.1:${port}`).and.include('next: check host, port, firewall')
   })
 
   it('garbage for --to, a service, a transport, a kind or a muxer is refused before anything is dialed', async () => {

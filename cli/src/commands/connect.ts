@@ -9,7 +9,7 @@ export default class Connect extends RystraCommand {
 
 A server that cannot be reached is tried again for as long as the configuration says, forever by default, and each time that is told. What cannot pass by itself, a wrong token for example, ends it.
 
-With --json, events are on stdout, one object per line: "connected", "published", "unpublished", "visiting", "refused", "reconnecting", "disconnected", "streamOpen", "streamClose", "reloaded", "reloadFailed", "stopping", "stopped", and "lost" with the number of lines that could not be written. The log is on stderr.`
+With --json, events are on stdout, one object per line: "connected", "published", "unpublished", "visiting", "refused", "reconnecting", "waiting" (for a server that does not answer), "disconnected", "streamOpen", "streamClose", "reloaded", "reloadFailed", "stopping", "stopped", and "lost" with the number of lines that could not be written. The log is on stderr.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

@@ -16,7 +16,7 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
     '<%= config.bin %> <%= command.id %> udp 53 --to tunnel.example.org --port 5353',
     '<%= config.bin %> <%= command.id %> tcp 192.168.1.5:22 --to tunnel.example.org --port 20022',
     '<%= config.bin %> <%= command.id %> tcp unix:/run/app.sock --to tunnel.example.org --muxer direct --no-retry',
-    '<%= config.bin %> <%= command.id %> private 5432 --to tunnel.example.org --name db --secret "$SECRET"'
+    '<%= config.bin %> <%= command.id %> private 5432 --to tunnel.example.org --name db --secret "$SECRET" --allow office'
   ]
 
   static override args = {
@@ -30,8 +30,14 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
     subdomain: Flags.string({ description: 'http: the name below the domain of the server. [default: the name]' }),
     path: Flags.string({ description: 'http: only requests at this path and below. [default: /]' }),
     name: Flags.string({ description: 'Name of the proxy. [default: kind and port]' }),
+    allow: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      description: 'Identity that may visit a private proxy. [default: that of this client]',
+      helpValue: '<identity>'
+    }),
     secret: Flags.string({ description: 'What visitors of a private proxy have to know; also RYSTRA_SECRET.' }),
-    ...quickFlags('A further field of the entry in client.proxies: bandwidth=1MB.')
+    ...quickFlags('A further field of the entry in client.proxies: bandwidth=1MB, allow=[home, office].')
   }
 
   async run(): Promise<void> {

@@ -5,6 +5,8 @@ import { createClient } from '../index.js'
 import { createLog, toldOnTerminal } from '../log.js'
 import { feedClient } from './events.js'
 import { Feed } from './feed.js'
+import { shareOnTerminal } from './share.js'
+import { feedSilence } from './silence.js'
 import { stateFolder } from './state.js'
 import type { StopSignals } from './stop-signals.js'
 import { untilStopped } from './until-stopped.js'
@@ -21,6 +23,8 @@ export interface RunClientOptions {
   /** Whether a client of which nothing is published goes on, because some of it may be later. */
   readonly patient: boolean
   readonly signals: StopSignals
+  /** Told to people when a proxy is published: how it is visited. */
+  readonly visitLine?: string | undefined
   /** Reads the configuration again. */
   readonly reload?: () => Promise<RystraConfig>
 }
@@ -44,13 +48,22 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
   const { transport = 'tcp', host = '', port = 0 } = base.client?.connect ?? {}
   const feed = new Feed({ json, brief, streams: !configured })
   for (const warning of options.warnings ?? []) feed.warn(log, warning)
-  feedClient(feed, client, formatServer({ transport, host, port }))
+  const server = formatServer({ transport, host, port })
+  feedClient(feed, client, server)
+  feedSilence(feed, client, server, transport)
+  const { muxer } = base.client?.connect ?? {}
+  client.once('connected', (session) => {
+    if (muxer !== undefined && session.muxer === 'native')
+      feed.warn(log, `muxer ${muxer} has no effect: ${session.transport} carries streams by itself`)
+  })
+  const closeKeys = configured ? undefined : await shareOnTerminal(feed, client, signals)
+  if (options.visitLine !== undefined) client.once('published', () => feed.note(options.visitLine ?? ''))
   const refused: { error: RystraError; again: boolean }[] = []
   client.on('refused', ({ what, error, retryIn }) => {
     if (what === 'proxy') refused.push({ error, again: retryIn !== undefined })
   })
-  feed.logged(`connecting to ${formatServer({ transport, host, port })} …`)
-  await untilStopped(client, {
+  feed.logged(`connecting to ${server} …`)
+  const running = untilStopped(client, {
     feed,
     log,
     signals,
@@ -62,4 +75,5 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
     ended: client.closed,
     reload: reload === undefined ? undefined : async () => client.reload(await reload())
   })
+  await running.finally(() => closeKeys?.())
 }

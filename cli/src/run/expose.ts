@@ -14,6 +14,8 @@ export interface ExposeOptions extends AdHocOptions {
   readonly subdomain?: string | undefined
   readonly path?: string | undefined
   readonly secret?: string | undefined
+  /** Identities that may visit a private proxy. */
+  readonly allow?: readonly string[] | undefined
   /** Further fields of the entry: `bandwidth=1MB`. */
   readonly set: readonly string[]
   readonly json: boolean
@@ -23,18 +25,33 @@ export interface ExposeOptions extends AdHocOptions {
 /** Publishes one service until it is told to stop, without a configuration. */
 export const expose = async (options: ExposeOptions): Promise<void> => {
   const signals = new StopSignals()
-  const { kind, port, host, subdomain, path, secret, set, json, debug } = options
+  const { kind, port, host, subdomain, path, allow, secret, set, json, debug } = options
   const local = parseService(options.service)
   const fields = fieldPairs(set, '--set', 'proxy', ['name', 'kind', 'local', 'port', 'secret'])
   const entry = {
     name: options.name ?? `${kind}-${local.slice(local.lastIndexOf(':') + 1)}`.slice(0, 128),
     kind,
     local,
-    ...Object.fromEntries(Object.entries({ port, host, subdomain, path }).filter(([, value]) => value !== undefined)),
+    ...Object.fromEntries(
+      Object.entries({ port, host, subdomain, path, allow }).filter(([, value]) => value !== undefined)
+    ),
     // The environment may hold one for another kind of proxy, which knows no such field.
     ...(kind === 'private' || secret !== undefined ? secretField(secret) : {}),
     ...fields
   }
   const { config, dir } = await adHocConfig(options, `kind:${kind}`, { proxies: [entry] })
-  await runClient({ config, dir, json, debug, patient: false, signals })
+  const visitLine = kind === 'private' ? visitLineOf(options, entry.name, local) : undefined
+  await runClient({ config, dir, json, debug, patient: false, signals, visitLine })
+}
+
+const quoted = (word: string): string =>
+  /^[\w@%+=:,./[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+
+/** The command for the other side, with what was given here; what comes from the environment has to be there as well. */
+const visitLineOf = ({ join, to, token, secret, dial }: ExposeOptions, name: string, local: string): string => {
+  const flags = { join, to, token, secret }
+  const given = Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, value]))
+  const port = /:(\d+)$/.exec(local)?.[1] ?? '0'
+  const words = ['npx', 'rystra', 'visit', name, '--bind', `127.0.0.1:${port}`, ...given]
+  return `\nOn a machine that visits it:\n\n  ${[...words, ...dial.flatMap((field) => ['--dial', field])].map(quoted).join(' ')}\n`
 }
