@@ -49,6 +49,8 @@ export class Failover {
   #request: UpstreamRequest
   readonly #repeatable: boolean
   #pending: PendingRequest | undefined
+  /** It was sent once more to this member. */
+  #repeated = false
   #done = false
 
   constructor(options: FailoverOptions, handler: FailoverHandler) {
@@ -116,6 +118,7 @@ export class Failover {
     }
     this.#tried.add(next)
     this.#proxy = next
+    this.#repeated = false
     this.#request = requestFor(this.#proxy)
     this.#handler.onMember(this.#proxy)
     this.#connect(false)
@@ -139,8 +142,10 @@ export class Failover {
       const { processed } = failure
       const again = processed === 'no' ? handler.bodyReplayable : processed === 'unknown' && this.#repeatable
       if (answered || !again || this.#done) this.#fail(failure)
-      else if (connection.reused) this.#connect(true)
-      else this.#nextMember(failure)
+      else if (!this.#repeated && (connection.reused || processed === 'no')) {
+        this.#repeated = true
+        this.#connect(true)
+      } else this.#nextMember(failure)
     }
     if (this.#done) {
       connection.send(this.#request, ignore).abort()

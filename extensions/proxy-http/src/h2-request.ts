@@ -1,6 +1,7 @@
 import { RystraError } from '@rystra/plugin'
 import http2, { type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2'
 import { byName, joinCookies, paired } from './fields.js'
+import { resetH2 } from './reset-h2.js'
 import type { PendingRequest, UpstreamHandler, UpstreamRequest, UpstreamResponse } from './upstream.js'
 
 const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = http2.constants
@@ -105,7 +106,7 @@ export const sendH2 = (
     },
     abort(code = NGHTTP2_CANCEL) {
       done = true
-      stream.close(code)
+      resetH2(stream, code)
     }
   }
 }

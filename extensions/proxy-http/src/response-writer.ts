@@ -3,6 +3,7 @@ import type { HeaderField } from '@rystra/plugin'
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import { byName, flat } from './fields.js'
+import { resetH2 } from './reset-h2.js'
 
 /** Milliseconds for which more bytes of a visitor are read after a response that ends the connection. */
 const LINGER_MS = 1000
@@ -180,7 +181,7 @@ export class H2Writer implements ResponseWriter {
   breakOff(code: number = constants.NGHTTP2_INTERNAL_ERROR): void {
     this.#broken = true
     const stream = this.#stream
-    stream.close(code)
+    resetH2(stream, code)
     // On a connection that has failed, nothing closes by itself.
     const timer = setTimeout(() => stream.destroy(), LINGER_MS)
     stream.once('close', () => clearTimeout(timer))

@@ -1,0 +1,349 @@
+import { expect } from 'chai'
+import { once } from 'node:events'
+import http, { type IncomingHttpHeaders } from 'node:http'
+import http2, { type ClientHttp2Session, type ClientHttp2Stream, type ServerHttp2Stream } from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
+import { frame, heads, preface } from './h2-frames.js'
+import {
+  ask,
+  frontPort,
+  type Mirrored,
+  mirror,
+  startHttpClient,
+  startHttpServer,
+  startHttpService
+} from './http-world.js'
+import { cleanUp, later, until, visit } from './tunnel.js'
+
+const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_REFUSED_STREAM } = http2.constants
+
+const authority = 'app.localhost'
+
+/** A service that speaks HTTP/2, by its streams. */
+const startH2Service = async (
+  onStream: (stream: ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void,
+  settings: http2.Settings = {}
+): Promise<{ port: number; server: http2.Http2Server }> => {
+  const server = http2.createServer({ settings, maxSessionMemory: 1000 })
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => {})
+    onStream(stream, headers)
+  })
+  const sessions = new Set<http2.ServerHttp2Session>()
+  server.on('session', (session) => void sessions.add(session))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  later(() => {
+    for (const session of sessions) session.destroy()
+    server.close()
+  })
+  return { port: (server.address() as AddressInfo).port, server }
+}
+
+const tunnel = async (
+  local: number,
+  spec: object = {},
+  options: Parameters<typeof startHttpServer>[0] = {}
+): Promise<number> =>
+  frontPort(await startHttpClient(await startHttpServer(options), [{ name: 'app', kind: 'http', local, ...spec }]))
+
+const session = (port: number, options: http2.ClientSessionOptions = {}): ClientHttp2Session => {
+  const made = http2.connect(`http://127.0.0.1:${port}`, options)
+  made.on('error', () => {})
+  later(() => made.destroy())
+  return made
+}
+
+interface Response {
+  readonly headers: http2.IncomingHttpHeaders
+  readonly endedWithHead: boolean
+  readonly body: string
+}
+
+const response = async (stream: ClientHttp2Stream): Promise<Response> => {
+  const [headers, flags] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders, number]
+  let body = ''
+  for await (const chunk of stream) body += String(chunk)
+  return { headers, endedWithHead: (flags & 1) === 1, body }
+}
+
+const get = (from: ClientHttp2Session, path = '/', headers: http2.OutgoingHttpHeaders = {}): Promise<Response> =>
+  response(from.request({ ':authority': authority, ':path': path, ...headers }))
+
+describe('http: HTTP/2 on both sides', () => {
+  afterEach(cleanUp)
+
+  it('ends a response with its head where the service does, and has no frame too many', async () => {
+    const { port: local } = await startH2Service((stream, { ':path': path }) => {
+      if (path === '/empty') stream.respond({ ':status': 200, 'grpc-status': '5' }, { endStream: true })
+      else {
+        stream.respond({ ':status': 200 })
+        stream.end('body')
+      }
+    })
+    const visitor = session(await tunnel(local, { h2: true }))
+    const empty = await get(visitor, '/empty')
+    expect([empty.headers['grpc-status'], empty.endedWithHead, empty.body]).to.deep.equal(['5', true, ''])
+    expect(await get(visitor)).to.include({ endedWithHead: false, body: 'body' })
+  })
+
+  it('answers 431 for too many or too large fields, and 502 for those of a service', async () => {
+    const { port: local } = await startH2Service((stream) => {
+      stream.respond(Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`x-${index}`, 'v'])))
+      stream.end()
+    })
+    const visitor = session(await tunnel(local, { h2: true }, { maxHeadSize: 8192 }))
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-${index}`, 'v']))
+    for (const headers of [
+      many(126),
+      many(129),
+      many(250),
+      { large: 'v'.repeat(9000) },
+      { large: 'v'.repeat(50_000) }
+    ]) {
+      const { headers: got } = await get(visitor, '/', headers)
+      const status = Object.keys(headers).length === 126 ? 502 : 431
+      expect([got[':status'], got['x-rystra-error']]).to.deep.equal([
+        status,
+        status === 502 ? 'stream.reset' : 'http.431'
+      ])
+    }
+  })
+
+  it('passes on the code of a reset in both directions', async () => {
+    const atService: ServerHttp2Stream[] = []
+    const { port: local } = await startH2Service((stream, { ':path': path }) => {
+      atService.push(stream)
+      if (path === '/wait') return
+      // Without it, Node would send an end before the reset.
+      stream.respond({ ':status': 200 }, { waitForTrailers: true })
+      stream.write('begun')
+      if (path === '/reset') setImmediate(() => stream.close(NGHTTP2_ENHANCE_YOUR_CALM))
+    })
+    const visitor = session(await tunnel(local, { h2: true }))
+    const request = (path: string): ClientHttp2Stream =>
+      visitor.request({ ':authority': authority, ':path': path }).on('error', () => {})
+    const closed = async (stream: http2.Http2Stream): Promise<number | undefined> => {
+      if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve))
+      return stream.rstCode
+    }
+    expect(await closed(request('/reset').resume())).to.equal(NGHTTP2_ENHANCE_YOUR_CALM)
+    for (const [path, code] of [
+      ['/wait', 0xd],
+      ['/', NGHTTP2_CANCEL]
+    ] as const) {
+      atService.length = 0
+      const stream = request(path).resume()
+      if (path === '/') await once(stream, 'data')
+      await until(() => atService.length === 1)
+      stream.close(code)
+      expect(await closed(atService[0] as ServerHttp2Stream)).to.equal(code)
+    }
+  })
+
+  it('sends a call that a service refused once more, with the body that was sent already', async () => {
+    let calls = 0
+    const answerSecond = async (stream: ServerHttp2Stream): Promise<void> => {
+      calls += 1
+      if (calls === 1) {
+        stream.close(NGHTTP2_REFUSED_STREAM)
+        return
+      }
+      let body = ''
+      for await (const chunk of stream) body += String(chunk)
+      stream.respond({ ':status': 200 })
+      stream.end(`${body} again`)
+    }
+    const { port: local } = await startH2Service((stream) => void answerSecond(stream))
+    const visitor = session(await tunnel(local, { h2: true }))
+    const stream = visitor.request({ ':authority': authority, ':method': 'POST' })
+    stream.write('a body ')
+    await until(() => calls >= 1)
+    stream.end('in two parts')
+    expect((await response(stream)).body).to.equal('a body in two parts again')
+  })
+
+  it('answers what is in flight when a service says GOAWAY, and has the next request on a new connection', async () => {
+    const streams: ServerHttp2Stream[] = []
+    const sessions = new Set<unknown>()
+    const { port: local } = await startH2Service((stream, { ':path': path }) => {
+      sessions.add(stream.session)
+      if (path === '/wait') streams.push(stream)
+      else {
+        stream.respond({ ':status': 200 })
+        stream.end('next')
+      }
+    })
+    const visitor = session(await tunnel(local, { h2: true }))
+    const waiting = get(visitor, '/wait')
+    await until(() => streams.length === 1)
+    streams[0]?.session?.close()
+    await until(() => streams[0]?.session?.closed === true)
+    await until(async () => (await get(visitor)).body === 'next' && sessions.size === 2)
+    streams[0]?.respond({ ':status': 200 })
+    streams[0]?.end('late')
+    expect((await waiting).body).to.equal('late')
+  })
+
+  it('holds back a service for visitors that do not read, and for no other', async () => {
+    const large = Buffer.alloc(4 * 1024 * 1024, 'l')
+    const { port: local } = await startH2Service((stream, { ':path': path }) => {
+      stream.respond({ ':status': 200 })
+      stream.end(path === '/large' ? large : 'small')
+    })
+    const port = await tunnel(local, { h2: true })
+    for (let count = 0; count < 8; count += 1) {
+      const stalled = session(port).request({ ':authority': authority, ':path': '/large' })
+      stalled.on('error', () => {})
+      await once(stalled, 'response')
+    }
+    expect((await get(session(port))).body).to.equal('small')
+  })
+
+  it('passes on every informational response', async () => {
+    const { port: local } = await startH2Service((stream) => {
+      stream.additionalHeaders({ ':status': 102 })
+      stream.additionalHeaders({ ':status': 103, link: '</a>; rel=preload' })
+      stream.respond({ ':status': 200 })
+      stream.end('ok')
+    })
+    const port = await tunnel(local, { h2: true })
+    const seen: unknown[] = []
+    const stream = session(port).request({ ':authority': authority })
+    stream.on('headers', (headers: http2.IncomingHttpHeaders) => seen.push([headers[':status'], headers['link']]))
+    expect((await response(stream)).body).to.equal('ok')
+    const request = http.get({ host: '127.0.0.1', port, headers: { host: authority }, agent: false })
+    request.on('information', ({ statusCode, headers }: { statusCode: number; headers: IncomingHttpHeaders }) =>
+      seen.push([statusCode, headers['link']])
+    )
+    const [answer] = (await once(request, 'response')) as [http.IncomingMessage]
+    answer.resume()
+    const link = '</a>; rel=preload'
+    expect(seen).to.deep.equal([
+      [102, undefined],
+      [103, link],
+      [102, undefined],
+      [103, link]
+    ])
+  })
+
+  it('joins cookies that HTTP/2 has split', async () => {
+    const { port: local } = await startHttpService(mirror)
+    const { body } = await get(session(await tunnel(local)), '/', { cookie: ['a=1', 'b=2', 'c=3'] })
+    const { rawHeaders } = JSON.parse(body) as Mirrored
+    expect(rawHeaders.filter((_, at) => rawHeaders[at - 1]?.toLowerCase() === 'cookie')).to.deep.equal([
+      'a=1; b=2; c=3'
+    ])
+  })
+
+  it('ignores priorities', async () => {
+    const { port: local } = await startHttpService((_, answer) => answer.end('ok'))
+    const visitor = await visit(await tunnel(local))
+    const priority = (id: number): Buffer => frame(2, 0, id, Buffer.from([0x80, 0, 0, 3, 255]))
+    const request = heads(
+      1,
+      [
+        [':method', 'GET'],
+        [':path', '/'],
+        [':scheme', 'http'],
+        [':authority', authority]
+      ],
+      true
+    )
+    visitor.write(Buffer.concat([preface, priority(1), priority(5), request, priority(1), priority(7)]))
+    let came = ''
+    for await (const chunk of visitor) {
+      came += String(chunk)
+      if (came.includes('ok')) break
+    }
+    expect(came).to.contain('ok')
+  })
+})
+
+/** Upgrades to WebSocket, and echoes. */
+const startWebSocketService = async (): Promise<number> => {
+  const { port, server } = await startHttpService((_, answer) => answer.end())
+  server.on('upgrade', (request, socket: Socket) => {
+    const { 'sec-websocket-key': key } = request.headers
+    later(() => socket.destroy())
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: of ${key?.length}\r\nX-Service: h1\r\n\r\n`
+    )
+    socket.pipe(socket)
+  })
+  return port
+}
+
+const startExtendedService = async (): Promise<number> => {
+  const { port } = await startH2Service(
+    (stream, headers) => {
+      stream.respond({ ':status': headers[':protocol'] === 'websocket' ? 200 : 400, 'x-service': 'h2' })
+      stream.pipe(stream)
+    },
+    { enableConnectProtocol: true }
+  )
+  return port
+}
+
+describe('http: WebSockets over HTTP/2, RFC 8441', () => {
+  afterEach(cleanUp)
+
+  for (const [name, start, h2] of [
+    ['HTTP/1.1', startWebSocketService, false],
+    ['HTTP/2', startExtendedService, true]
+  ] as const) {
+    it(`open by HTTP/2 and by HTTP/1.1 to a service of ${name}`, async () => {
+      const port = await tunnel(await start(), { h2 })
+      const visitor = session(port)
+      await once(visitor, 'remoteSettings')
+      expect(visitor.remoteSettings.enableConnectProtocol).to.equal(true)
+      const stream = visitor.request(
+        {
+          ':method': 'CONNECT',
+          ':protocol': 'websocket',
+          ':path': '/',
+          ':authority': authority,
+          'sec-websocket-version': '13'
+        },
+        { endStream: false }
+      )
+      const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders]
+      expect(headers).to.include({ ':status': 200, 'x-service': h2 ? 'h2' : 'h1' })
+      expect(headers).not.to.have.property('sec-websocket-accept')
+      stream.write('there and back')
+      expect(String((await once(stream, 'data'))[0])).to.equal('there and back')
+      stream.close(NGHTTP2_CANCEL)
+
+      const request = http.get({
+        host: '127.0.0.1',
+        port,
+        agent: false,
+        headers: {
+          host: authority,
+          connection: 'Upgrade',
+          upgrade: 'websocket',
+          'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ=='
+        }
+      })
+      const [answer, socket] = (await once(request, 'upgrade')) as [http.IncomingMessage, Socket]
+      later(() => socket.destroy())
+      expect(answer.headers['sec-websocket-accept']).to.equal(h2 ? 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=' : 'of 24')
+      socket.write('and by HTTP/1.1')
+      expect(String((await once(socket, 'data'))[0])).to.equal('and by HTTP/1.1')
+    })
+  }
+
+  it('are refused with the status of the service, and CONNECT of other kinds by the tunnel', async () => {
+    const { port: local } = await startHttpService((_, answer) => answer.writeHead(403).end('no'))
+    const visitor = session(await tunnel(local))
+    await once(visitor, 'remoteSettings')
+    const connect = (fields: http2.OutgoingHttpHeaders): Promise<Response> =>
+      response(visitor.request({ ':method': 'CONNECT', ':authority': authority, ...fields }, { endStream: false }))
+    expect((await connect({ ':protocol': 'websocket', ':path': '/' })).headers[':status']).to.equal(403)
+    expect((await connect({ ':protocol': 'other', ':path': '/' })).headers[':status']).to.equal(501)
+    expect((await connect({})).headers[':status']).to.equal(405)
+    expect((await ask(frontPortOf(visitor), authority)).status).to.equal(403)
+  })
+})
+
+const frontPortOf = (visitor: ClientHttp2Session): number => visitor.socket.remotePort ?? 0
