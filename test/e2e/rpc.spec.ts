@@ -63,7 +63,13 @@ describe('RPC on the session of a tunnel', () => {
 
   it('carries calls and streams from client to client where a rule allows it', async () => {
     const { join } = await world({ relay: [{ from: 'laptop', to: 'home-*' }] })
-    const nas = new Rpc()
+    const nas = new Rpc({
+      access: [
+        { relayed: true, name: 'who' },
+        { kind: 'stream', identity: 'home' }
+      ]
+    })
+    nas.handler('secret', () => 1)
     nas.router.handler({
       name: 'who',
       fn: (session: RpcSession) => [session.peer.id, session.identity?.id, session.peer.relayed]
@@ -82,6 +88,10 @@ describe('RPC on the session of a tunnel', () => {
     await stream.send('abc')
     stream.end()
     expect(await stream.recv()).to.equal('ABC')
+    expect(await codeOf(laptop.peer('home-nas').request('secret'))).to.equal('rpc.denied')
+    const silent = new Rpc()
+    await join('home-silent', silent)
+    expect(await codeOf(laptop.peer('home-silent').request('who'))).to.equal('rpc.unavailable')
     const { rpc: other } = await join('other')
     expect(await codeOf(other.peer('home-nas').request('who'))).to.equal('rpc.denied')
   })

@@ -4,7 +4,7 @@ import { toLine } from '../src/line.js'
 import * as records from '../src/records.js'
 import { proxy, session, stream } from './fakes.js'
 
-const channels = { openChannel: () => Promise.reject(new Error('not used')) }
+const channels = { openChannel: () => Promise.reject(new Error('not used')), reportCall: undefined }
 
 const defaults = ['port', 'hosts', 'subdomain', 'path', 'group', 'bandwidth', 'maxConnections']
 

@@ -19,6 +19,7 @@ export {
   type LoadedExtension,
   loadExtension,
   loadExtensions,
-  loadPackage
+  loadPackage,
+  importModule
 } from './load/load.js'
 export { isPath, type LoadFrom, type Located, locateExtension } from './load/locate.js'

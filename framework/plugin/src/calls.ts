@@ -42,7 +42,8 @@ export interface HookCalls {
   /** `undefined` at once, without a promise, without taps. A tap that fails refuses. */
   openChannel(context: OpenChannelContext): Promise<Deny | undefined> | undefined
   closeChannel(context: CloseChannelContext): void
-  call(context: CallContext): void
+  /** `undefined` without taps, so that a call costs nothing then. */
+  readonly call: ((context: CallContext) => void) | undefined
   /** `undefined` at once, without a promise, when nobody taps. Rejects with `hook.*` when a tap fails: the service is not asked then. */
   request(context: RequestContext): Promise<Deny | Respond | undefined> | undefined
   /** The same. Rejects with `hook.*` when a tap fails: then there is no response. */

@@ -59,6 +59,8 @@ export interface ChannelOpener {
    * `channel.refused` when a hook of this end refuses, and with the errors of `StreamLink.open`.
    */
   openChannel(name: string, options?: ChannelOptions): Promise<Channel>
+  /** Gives a call that is over to the taps of `onCall` at this end; `undefined` without taps. */
+  readonly reportCall: ((call: Omit<CallContext, 'session' | 'side'>) => void) | undefined
 }
 
 /** Takes the channels of one name, at either end. `registries.channels` */

@@ -1,7 +1,7 @@
 import type { SessionInfo } from '@rystra/model'
 import { pattern } from '@rystra/address'
 
-/** One rule of a server: who may call whom through it. What is left out matches everything. */
+/** One rule of a server: which client may call which other one through it. What is left out matches everything. */
 export interface RelayRule {
   /** Pattern of the calling client's identity. */
   readonly identity?: string

@@ -8,8 +8,11 @@ import {
   type ExtensionUse,
   defineExtension
 } from '@rystra/plugin'
+import { headOf, openerOf, originOf, peerOf, RPC_CHANNEL } from './channel-head.js'
+import { comeBack } from './come-back.js'
 import { State } from './context/state.js'
 import { rpcError, toRpcError } from './error.js'
+import { type AccessRule, access } from './middleware/access.js'
 import { mayRelay, type RelayRule } from './relay-rules.js'
 import { type Handler, type Listener, Router, type StreamHandler } from './router/router.js'
 import { register } from './service/decorators.js'
@@ -22,13 +25,15 @@ import type { RpcSession } from './session/session.js'
 import { type RpcOptions, settingsOf } from './session/settings.js'
 import { relayChannel } from './relay.js'
 
-/** Name of the channels that carry RPC. */
-export const RPC_CHANNEL = 'rpc'
-
 /** How {@link Rpc} is made. */
 export interface RpcNodeOptions extends RpcOptions {
   /** Server: which client may reach which other one. The first rule that matches applies. @default none may */
   readonly relay?: readonly RelayRule[]
+  /**
+   * Which calls of peers are allowed: the first rule that matches applies, without one that matches a call is refused.
+   * @default all of the other end of the tunnel, and none of other clients
+   */
+  readonly access?: readonly AccessRule[]
   /** A session is up. */
   readonly onConnect?: (session: RpcSession) => void
   readonly onDisconnect?: (session: RpcSession, error: Error | undefined) => void
@@ -55,7 +60,10 @@ export class Rpc implements ChannelHandler {
   constructor(options: RpcNodeOptions = {}) {
     this.#options = options
     this.#endpoint = new RpcEndpoint({
-      settings: settingsOf(options),
+      settings: settingsOf({
+        ...options,
+        middleware: [...(options.access === undefined ? [] : [access(options.access)]), ...(options.middleware ?? [])]
+      }),
       router: this.router,
       context: this.context,
       onSession: (session) => this.#watch(session)
@@ -144,7 +152,9 @@ export class Rpc implements ChannelHandler {
     const known = this.#peers.get(id)
     if (known !== undefined && !known.closed) return known
     if (link === undefined) throw rpcError('rpc.unavailable', `no client ${id}`)
-    const session = this.#endpoint.create(peerOf(link.info), () => openerOf(link.channels), false)
+    const session = this.#endpoint.create(peerOf(link.info), () => openerOf(link.channels), false, {
+      report: () => link.channels.reportCall
+    })
     this.#peers.set(id, session)
     session.on('close', () => this.#peers.delete(id))
     this.#endpoint.connect(session, openerOf(link.channels)).catch((error) => session.unavailable(toRpcError(error)))
@@ -156,9 +166,13 @@ export class Rpc implements ChannelHandler {
     return this.#links.get(id) ?? [...this.#links.values()].filter(({ info }) => info.client.id === id).at(-1)
   }
 
+  #lastLink(): Link | undefined {
+    return [...this.#links.values()].at(-1)
+  }
+
   #create(peer: RpcPeer, to?: string): RpcSession {
     const opener = (): ChannelOpener | undefined => {
-      const link = [...this.#links.values()].at(-1)
+      const link = this.#lastLink()
       return link && openerOf(link.channels)
     }
     let connecting = false
@@ -173,8 +187,13 @@ export class Rpc implements ChannelHandler {
           connecting = false
         })
     }
-    const session = this.#endpoint.create(peer, opener, true, to, connect)
+    const session = this.#endpoint.create(peer, opener, true, {
+      wanted: connect,
+      report: () => this.#lastLink()?.channels.reportCall,
+      ...(to === undefined ? {} : { to })
+    })
     this.#watch(session)
+    comeBack(session, connect)
     connect()
     return session
   }
@@ -205,10 +224,29 @@ export class Rpc implements ChannelHandler {
     for (const session of this.#peers.values()) session.wanted()
   }
 
+  /** Tells peers to make no new calls, and waits for those in flight. @param ms milliseconds at most */
+  async drain(ms: number): Promise<void> {
+    const sessions = [...this.#endpoint.sessions()]
+    for (const session of sessions) session.goAway()
+    const until = performance.now() + ms
+    while (performance.now() < until && sessions.some((session) => session.busy)) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+
+  /** Ends all sessions. */
+  close(): void {
+    for (const session of [...this.#endpoint.sessions(), ...this.#peers.values()]) session.close()
+    this.#server?.close()
+  }
+
   refuse({ details, session }: ChannelInfo): string | undefined {
     const head = headOf(details)
     if (typeof head === 'string') return head
-    if (head.to === undefined) return undefined
+    if (head.to === undefined) {
+      const relayed = this.#role === 'client' && originOf(details) !== undefined
+      return relayed && this.#options.access === undefined ? 'no access rule allows calls of other clients' : undefined
+    }
     if (this.#role !== 'server') return 'relayed to a client'
     const target = this.#linkOf(head.to)
     if (target === undefined || !mayRelay(this.#options.relay ?? [], session, target.info))
@@ -233,7 +271,8 @@ export class Rpc implements ChannelHandler {
       this.#endpoint.accept(head, channel, {
         peer,
         scope: from?.scope ?? info.session.id,
-        opener: openerOf(link.channels, back)
+        opener: openerOf(link.channels, back),
+        report: () => link.channels.reportCall
       })
     } catch (error) {
       channel.close(new RystraError('channel.refused', { detail: (error as Error).message, cause: error }))
@@ -256,34 +295,4 @@ export class Rpc implements ChannelHandler {
     if (target === undefined) channel.close(new RystraError('channel.refused', { detail: `no way to ${to}` }))
     else relayChannel(channel, target.channels, { ...head, from })
   }
-}
-
-const openerOf = (channels: SessionChannels, more: { readonly to?: string } = {}): ChannelOpener => ({
-  open: (head, datagrams = false) => channels.openChannel(RPC_CHANNEL, { details: { ...head, ...more }, datagrams })
-})
-
-const peerOf = ({ client, identity, peer }: SessionInfo, server = false): RpcPeer =>
-  server ? { id: 'server', side: 'server', address: peer } : { id: client.id, side: 'client', identity, address: peer }
-
-/** What a channel says of itself, or what is wrong with it. */
-const headOf = ({ kind, session, to }: Readonly<Record<string, unknown>>): ChannelHead | string => {
-  if (kind !== 'calls' && kind !== 'stream') return 'expected details.kind: calls or stream'
-  if (typeof session !== 'string' || !/^[\w-]{1,64}$/.test(session))
-    return 'expected details.session: 1 to 64 characters'
-  if (to !== undefined && (typeof to !== 'string' || to === '')) return 'expected details.to: a client'
-  return { kind, session, ...(to === undefined ? {} : { to }) }
-}
-
-/** The client that a server relays for. */
-const originOf = ({ from }: Readonly<Record<string, unknown>>): { peer: RpcPeer; scope: string } | undefined => {
-  const { client, identity, session } = (from ?? {}) as Readonly<Record<string, unknown>>
-  if (typeof client !== 'string' || typeof identity !== 'string' || typeof session !== 'string') return undefined
-  const peer: RpcPeer = {
-    id: client,
-    side: 'client',
-    identity: { id: identity },
-    address: { address: 'relayed', port: 0 },
-    relayed: true
-  }
-  return { peer, scope: `from ${session}` }
 }

@@ -53,6 +53,12 @@ export class Channels implements ChannelOpener {
     return this.#host.generations.current.registries.channels.list().length > 0
   }
 
+  get reportCall(): ChannelOpener['reportCall'] {
+    const { info, side, generations } = this.#host
+    const report = generations.current.calls.call
+    return report && ((call) => report({ ...call, session: info, side }))
+  }
+
   async openChannel(name: string, options: ChannelOptions = {}): Promise<Channel> {
     const { side, info, generations } = this.#host
     this.#opened += 1

@@ -138,7 +138,7 @@ export const generation = (
       closeStream: (context) => void closed.push(context),
       openChannel: () => undefined,
       closeChannel: () => {},
-      call: () => {},
+      call: undefined,
       published: () => {},
       unregisterProxy: () => {},
       refused: () => {},

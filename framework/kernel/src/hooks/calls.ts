@@ -171,8 +171,8 @@ export class Calls implements HookCalls {
     this.#closeChannel.call(context)
   }
 
-  call(context: CallContext): void {
-    this.#call.call(context)
+  get call(): ((context: CallContext) => void) | undefined {
+    return this.#call.isUsed() ? (context) => this.#call.call(context) : undefined
   }
 
   request(context: RequestContext): Promise<Deny | Respond | undefined> | undefined {

@@ -39,9 +39,12 @@ const contracts = async (): Promise<Record<string, unknown>> => ({
   '@sinclair/typebox': await import('@sinclair/typebox')
 })
 
-const viaJiti = async (file: string): Promise<unknown> => {
+const viaJiti = async (file: string, more: Readonly<Record<string, unknown>>): Promise<unknown> => {
   // No cache on disk: an extension is small, and nothing is to be left in somebody's project.
-  const jiti = createJiti(pathToFileURL(file).href, { fsCache: false, virtualModules: await contracts() })
+  const jiti = createJiti(pathToFileURL(file).href, {
+    fsCache: false,
+    virtualModules: { ...(await contracts()), ...more }
+  })
   return jiti.import(file)
 }
 
@@ -53,21 +56,22 @@ const missingModule = (error: unknown): string | undefined => {
   return /Cannot find (?:package|module) '([^']+)'/.exec(error.message)?.[1]
 }
 
-const importFile = async (file: string): Promise<unknown> => {
-  if (typescript.has(extname(file))) return viaJiti(file)
+/** Imports a file of a project, TypeScript too. `more` are modules that it may import besides, by their names. */
+export const importModule = async (file: string, more: Readonly<Record<string, unknown>> = {}): Promise<unknown> => {
+  if (typescript.has(extname(file))) return viaJiti(file, more)
   try {
     return await import(pathToFileURL(file).href)
   } catch (error) {
     // Static imports fail before anything has run, so that a second try runs nothing twice.
     const missing = missingModule(error)
-    if (missing !== undefined && Object.hasOwn(await contracts(), missing)) return viaJiti(file)
+    if (missing !== undefined && Object.hasOwn({ ...(await contracts()), ...more }, missing)) return viaJiti(file, more)
     throw error
   }
 }
 
 const importExtension = async (ref: string, file: string): Promise<unknown> => {
   try {
-    return await importFile(file)
+    return await importModule(file)
   } catch (cause) {
     if (isRystraError(cause)) throw cause
     const missing = missingModule(cause)

@@ -1,14 +1,17 @@
+import type { ChannelOpener as SessionChannels } from '@rystra/plugin'
 import { randomBytes } from 'node:crypto'
 import type { State } from '../context/state.js'
 import { rpcError } from '../error.js'
 import type { Router } from '../router/router.js'
 import type { RpcPeer } from './peer.js'
 import type { ChannelHead, ChannelOpener, RpcChannel } from './port.js'
-import { RpcSession } from './session.js'
+import { RpcSession, type RpcSessionOptions } from './session.js'
 import type { RpcSettings } from './settings.js'
 
 /** Sessions that one peer may have at once. */
 const MAX_SESSIONS = 64
+
+type Report = () => SessionChannels['reportCall']
 
 /** What one program answers with, on all of its sessions. */
 export interface EndpointOptions {
@@ -26,6 +29,7 @@ export interface ChannelOrigin {
   readonly scope: string
   /** To the same peer, on the same session. */
   readonly opener: ChannelOpener
+  readonly report?: Report
 }
 
 /** Takes the channels that peers open, and makes sessions of them; opens those of this side. */
@@ -49,7 +53,11 @@ export class RpcEndpoint {
   }
 
   /** A peer opened a channel. Throws `rpc.lost`, `rpc.busy` and `rpc.protocol`: then the channel is to be reset. */
-  accept({ kind, session: id }: ChannelHead, channel: RpcChannel, { peer, scope, opener }: ChannelOrigin): void {
+  accept(
+    { kind, session: id }: ChannelHead,
+    channel: RpcChannel,
+    { peer, scope, opener, report }: ChannelOrigin
+  ): void {
     const sessions = this.#accepted.get(scope) ?? new Map<string, RpcSession>()
     const found = sessions.get(id)
     if (kind === 'stream') {
@@ -59,7 +67,7 @@ export class RpcEndpoint {
     }
     if (found !== undefined) throw rpcError('rpc.protocol', 'the session is there already')
     if (sessions.size >= MAX_SESSIONS) throw rpcError('rpc.busy', `${MAX_SESSIONS} sessions at once`)
-    const session = this.#make(id, peer, () => opener, false)
+    const session = this.#make(id, peer, () => opener, false, { report })
     sessions.set(id, session)
     this.#accepted.set(scope, sessions)
     session.on('close', () => {
@@ -75,10 +83,9 @@ export class RpcEndpoint {
     peer: RpcPeer,
     opener: () => ChannelOpener | undefined,
     reconnects: boolean,
-    to?: string,
-    wanted?: () => void
+    more: Pick<RpcSessionOptions, 'to' | 'wanted' | 'report'> = {}
   ): RpcSession {
-    return this.#make(randomBytes(9).toString('base64url'), peer, opener, reconnects, to, wanted)
+    return this.#make(randomBytes(9).toString('base64url'), peer, opener, reconnects, more)
   }
 
   /** Opens the channel of calls. */
@@ -94,20 +101,9 @@ export class RpcEndpoint {
     peer: RpcPeer,
     opener: () => ChannelOpener | undefined,
     reconnects: boolean,
-    to?: string,
-    wanted?: () => void
+    more: Pick<RpcSessionOptions, 'to' | 'wanted' | 'report'>
   ): RpcSession {
     const { settings, router, context } = this.#options
-    return new RpcSession({
-      id,
-      peer,
-      settings,
-      router,
-      context,
-      opener,
-      reconnects,
-      wanted,
-      ...(to === undefined ? {} : { to })
-    })
+    return new RpcSession({ id, peer, settings, router, context, opener, reconnects, ...more })
   }
 }

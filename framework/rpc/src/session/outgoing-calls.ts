@@ -47,7 +47,7 @@ export interface CallSender {
 /** The calls of one session: those in flight, and those that wait for a turn or a connection. */
 export class OutgoingCalls {
   readonly #calls = new Map<number, OutgoingCall>()
-  readonly #onOver: ((call: OutgoingCall, code: string) => void) | undefined
+  readonly #onOver: (call: OutgoingCall, code: string) => void
   #waiting: OutgoingCall[] = []
   #inFlight = 0
   #nextId = 1
@@ -55,7 +55,7 @@ export class OutgoingCalls {
   #accepting = false
 
   /** @param onOver sees each call that is over, with `ok` or the code of its error */
-  constructor(onOver?: (call: OutgoingCall, code: string) => void) {
+  constructor(onOver: (call: OutgoingCall, code: string) => void) {
     this.#onOver = onOver
   }
 
@@ -141,7 +141,7 @@ export class OutgoingCalls {
     this.#calls.delete(call.id)
     clearTimeout(call.timer)
     if (call.onAbort !== undefined) call.options.signal?.removeEventListener('abort', call.onAbort)
-    this.#onOver?.(call, code)
+    this.#onOver(call, code)
     if (this.#waiting.length > 0) this.#next()
   }
 

@@ -5,15 +5,14 @@ import type { Metadata } from '../frame/metadata.js'
 import { type FrameEvents, FrameReader } from '../frame/reader.js'
 import { FrameType } from '../frame/types.js'
 import { writeError } from '../frame/write.js'
-import { type Aligned, AlignedReceiver } from '../stream/aligned-receiver.js'
+import type { Aligned } from '../stream/aligned-receiver.js'
 import type { JitterBufferOptions, StreamStats } from '../stream/jitter-buffer.js'
-import { SequenceTracker } from '../stream/sequence.js'
 import type { Check } from '../router/router.js'
 import type { RpcChannel } from './port.js'
 import { errorOf } from './received.js'
 import type { RpcSettings } from './settings.js'
 import { MessageReader, type StreamMessage, writeMessage } from './stream-frames.js'
-import { StreamQueue } from './stream-queue.js'
+import { StreamInbox } from './stream-inbox.js'
 import { UnreliableSender } from './unreliable-sender.js'
 import { UnreliableReader } from './unreliable-reader.js'
 import type { FrameWriter } from './writer.js'
@@ -56,21 +55,15 @@ export class RpcStream implements AsyncIterable<unknown> {
   readonly metadata: Metadata
   readonly #host: StreamHost
   readonly #options: StreamOptions
-  readonly #queue: StreamQueue<StreamMessage>
+  readonly #inbox: StreamInbox
   readonly #drained: (() => void)[] = []
   #channel: RpcChannel | undefined
   #writer: FrameWriter | undefined
   #reader: FrameReader | undefined
   #unreliable: UnreliableSender | undefined
-  #aligned: AlignedReceiver<unknown> | undefined
   #mode: StreamMode = 'opening'
   #opening: Promise<void> = sent
   #seq = 0
-  #check: Check | undefined
-  #refused = 0
-  #received = 0
-  #duplicates = 0
-  #sequence: SequenceTracker | undefined
   #sentEnd = false
   #gotEnd = false
   #over = false
@@ -83,7 +76,10 @@ export class RpcStream implements AsyncIterable<unknown> {
     this.metadata = options.metadata ?? {}
     this.#host = host
     this.#options = options
-    this.#queue = new StreamQueue(QUEUE_BYTES, () => this.#resume())
+    this.#inbox = new StreamInbox(options.unreliable === true, QUEUE_BYTES, {
+      onRoom: () => this.#resume(),
+      onInvalid: (error) => this.reset(toRpcError(error))
+    })
   }
 
   /** How messages travel: whether datagrams are there is known once the other side has accepted. */
@@ -98,33 +94,18 @@ export class RpcStream implements AsyncIterable<unknown> {
 
   /** What was received; with {@link withTimeSync} all figures of the jitter buffer. */
   get stats(): StreamStats & { readonly dropped: number } {
-    const empty = { lost: 0, late: 0, duplicate: 0, reordered: 0, overflow: 0, refused: 0, targetDelay: 0 }
-    const aligned = this.#aligned?.stats ?? {
-      ...empty,
-      received: this.#received,
-      duplicate: this.#duplicates,
-      refused: this.#refused,
-      depth: this.#queue.size
-    }
-    return { ...aligned, dropped: this.#unreliable?.dropped ?? 0 }
+    return { ...this.#inbox.stats, dropped: this.#unreliable?.dropped ?? 0 }
   }
 
   /** Receives by {@link recvAligned}: in order, each when its time has come by the own clock. */
   withTimeSync(options: JitterBufferOptions = {}): this {
-    const after = (ms: number, fn: () => void): (() => void) => {
-      const timer = setTimeout(fn, ms)
-      return () => clearTimeout(timer)
-    }
-    const aligned = new AlignedReceiver({ ...options, clock: this.#host.clock, after })
-    this.#aligned = aligned
-    for (let early = this.#queue.shift(); early !== undefined; early = this.#queue.shift()) this.#align(early)
-    if (this.#gotEnd || this.#over) aligned.end(this.#error)
+    this.#inbox.align(this.#host.clock, options)
     return this
   }
 
   /** Looks at each message that is received: one that does not fit resets the stream, or is dropped where messages may be. */
   checkWith(check: Check): this {
-    this.#check = check
+    this.#inbox.checkWith(check)
     return this
   }
 
@@ -197,41 +178,8 @@ export class RpcStream implements AsyncIterable<unknown> {
   }
 
   #take(message: StreamMessage | undefined): void {
-    if (message === undefined || this.#over) return
-    this.#received += 1
-    if (this.#mode === 'datagrams' && this.#aligned === undefined) {
-      this.#sequence ??= new SequenceTracker()
-      const arrival = this.#sequence.add(message.seq ?? 0)
-      if (arrival === 'duplicate') this.#duplicates += 1
-      if (arrival === 'duplicate' || arrival === 'refused') return
-    }
-    if (this.#aligned !== undefined) {
-      this.#align(message)
-      return
-    }
-    if (this.#queue.push(message, message.bytes)) return
-    if (this.#mode === 'reliable') (this.#reader as FrameReader).stopped = true
-    // What may be lost is lost where it is the oldest.
-    else this.#queue.shift()
-  }
-
-  #align(message: StreamMessage): void {
-    const { data, seq, time, bytes } = message
-    if (this.#options.unreliable === true && !this.#checked(message)) return
-    this.#aligned?.push({ data, bytes, seq: seq ?? this.#received - 1, timestamp: time ?? monotonicTime() })
-  }
-
-  /** When it is read, so that a check that is set within the handler sees the first ones too. */
-  #checked({ data }: StreamMessage): boolean {
-    try {
-      this.#check?.(data)
-      return true
-    } catch (error) {
-      this.#refused += 1
-      if (this.#options.unreliable === true) return false
-      this.reset(toRpcError(error))
-      throw error
-    }
+    if (message === undefined || this.#over || this.#inbox.take(message, this.#mode === 'datagrams')) return
+    ;(this.#reader as FrameReader).stopped = true
   }
 
   #resume(): void {
@@ -280,22 +228,19 @@ export class RpcStream implements AsyncIterable<unknown> {
 
   /** The next message; `undefined` after the last. Rejects when the stream was reset or lost. */
   recv(): Promise<unknown> {
-    return this.#queue
-      .take()
-      .then((message) => (message && this.#checked(message) ? message.data : message && this.recv()))
+    return this.#inbox.recv()
   }
 
   /** The next message of a stream {@link withTimeSync}, when its time has come, with that time by the own clock. */
   recvAligned(): Promise<Aligned<unknown> | undefined> {
-    if (this.#aligned === undefined) return Promise.reject(rpcError('rpc.invalid', 'withTimeSync() was not called'))
-    return this.#aligned.recvAligned()
+    return this.#inbox.recvAligned()
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void> {
     try {
       for (let data = await this.recv(); data !== undefined; data = await this.recv()) yield data
     } finally {
-      // Left early: the other side is to know that nobody reads.
+      // Left early: the other side is to know that it is not read.
       if (!this.#gotEnd) this.reset(rpcError('rpc.cancelled'))
     }
   }
@@ -332,8 +277,7 @@ export class RpcStream implements AsyncIterable<unknown> {
 
   #ended(): void {
     this.#gotEnd = true
-    this.#queue.end()
-    this.#aligned?.end()
+    this.#inbox.end()
     if (this.#sentEnd) this.#close(undefined)
   }
 
@@ -348,8 +292,7 @@ export class RpcStream implements AsyncIterable<unknown> {
     this.#over = true
     this.#error = error
     this.#unreliable?.stop()
-    this.#queue.end(error)
-    this.#aligned?.end(error)
+    this.#inbox.end(error)
     for (const resolve of this.#drained.splice(0)) resolve()
     this.#host.onOver(this, error)
   }

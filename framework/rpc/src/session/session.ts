@@ -1,10 +1,10 @@
 import type { RawStream } from '@rystra/bytes'
 import { isRystraError } from '@rystra/model'
+import type { ChannelOpener as SessionChannels } from '@rystra/plugin'
 import { EventEmitter } from 'node:events'
 import { State, type StateKey } from '../context/state.js'
 import { type RpcError, rpcError } from '../error.js'
 import type { Metadata } from '../frame/metadata.js'
-import { FrameType } from '../frame/types.js'
 import { type CallRecord, type RpcMessage, runSteps } from '../middleware/middleware.js'
 import type { Members, Service } from '../service/define.js'
 import { type ServiceView, use } from '../service/use.js'
@@ -13,11 +13,11 @@ import { Connection } from './connection.js'
 import { SessionClock } from '../clock/session-clock.js'
 import { Incoming } from './incoming.js'
 import type { IncomingCall } from './incoming-call.js'
-import { type CallSender, OutgoingCalls, type OutgoingCall, type RequestOptions } from './outgoing-calls.js'
+import { OutgoingCalls, type RequestOptions } from './outgoing-calls.js'
+import { OutgoingMessages } from './outgoing-messages.js'
 import { OutgoingEvents } from './outgoing-events.js'
 import type { RpcPeer } from './peer.js'
 import type { ChannelOpener, RpcChannel } from './port.js'
-import type { Received } from './received.js'
 import type { RpcStream, StreamOptions } from './rpc-stream.js'
 import type { RpcSettings } from './settings.js'
 import { Streams } from './streams.js'
@@ -47,6 +47,8 @@ export interface RpcSessionOptions {
   readonly reconnects: boolean
   /** For streams: gone while there is no connection. */
   readonly opener: () => ChannelOpener | undefined
+  /** What the hooks of this end are told of calls with; nothing without taps. */
+  readonly report?: () => SessionChannels['reportCall']
   /** A call waits for a connection: there should be one. */
   readonly wanted?: () => void
   /** The client that it is with, when a server is in between. */
@@ -63,6 +65,7 @@ export class RpcSession {
   readonly #state = new State()
   readonly #emitter = new EventEmitter<RpcSessionEvents>()
   readonly #calls: OutgoingCalls
+  readonly #messages: OutgoingMessages
   readonly #events = new OutgoingEvents()
   readonly #streams: Streams
   readonly #options: RpcSessionOptions
@@ -80,10 +83,8 @@ export class RpcSession {
     this.#settings = options.settings
     this.#options = options
     this.#streams = new Streams(this, options.settings)
-    const { onCall } = options.settings
-    this.#calls = new OutgoingCalls(
-      onCall && ((call, code) => this.observe('request', 'out', call.name, call.since, code))
-    )
+    this.#calls = new OutgoingCalls((call, code) => this.observe('request', 'out', call.name, call.since, code))
+    this.#messages = new OutgoingMessages(this, this.#calls, options.settings)
   }
 
   /** The name an authenticator gave the peer. */
@@ -148,6 +149,11 @@ export class RpcSession {
     this.#streams.accept(channel)
   }
 
+  /** Whether calls of either side are not answered, or streams are open. */
+  get busy(): boolean {
+    return this.#calls.size > 0 || this.#streams.size > 0 || (this.#incoming?.size ?? 0) > 0
+  }
+
   /** Calls of this side that are not answered. */
   get pending(): number {
     return this.#calls.size
@@ -210,10 +216,10 @@ export class RpcSession {
     const connection: Connection = new Connection(stream, this.#settings, {
       onRequest: (received) => incoming.request(received),
       onEvent: (received, cost) => incoming.event(received, cost),
-      onResponse: (received) => this.#response(received),
-      onError: (id, error) => this.#error(id, error),
+      onResponse: (received) => this.#messages.response(received),
+      onError: (id, error) => this.#messages.error(id, error),
       onCancel: (id) => incoming.cancel(id),
-      waitsFor: (id) => this.#waitsFor(id),
+      waitsFor: (id) => this.#messages.waitsFor(id),
       onCredit: () => this.#credit(connection),
       onGoAway: (error) => {
         this.#calls.pause()
@@ -225,87 +231,16 @@ export class RpcSession {
     const incoming = new Incoming(this, connection, this.#settings)
     this.#connection = connection
     this.#incoming = incoming
-    this.#calls.attach(this.#sender(connection))
+    this.#calls.attach(this.#messages.sender(connection))
     connection.start()
     this.#emitter.emit('up')
     return connection
-  }
-
-  #sender(connection: Connection): CallSender {
-    const { outbound } = this.#settings
-    const send = (call: OutgoingCall, data: unknown, metadata: Metadata | undefined): void => {
-      const left = call.until === 0 ? 0 : Math.max(1, Math.round(call.until - performance.now()))
-      connection.send.call(FrameType.request, call.id, call.name, left, data, metadata)
-    }
-    return {
-      get maxCalls() {
-        return connection.peer.maxCalls
-      },
-      sendCancel: (id) => {
-        if (!connection.closed) connection.send.cancel(id)
-      },
-      sendRequest: (call) => {
-        const { id, name, data, options } = call
-        if (outbound.length === 0) return send(call, data, options.metadata)
-        const message: RpcMessage = { kind: 'request', id, name, metadata: options.metadata ?? {}, data, bytes: 0 }
-        const passed = runSteps(outbound, message, this)
-        const go = (late: RpcMessage | undefined): void => {
-          if (late !== undefined && call.state === 'sent' && !connection.closed) send(call, late.data, late.metadata)
-        }
-        if (passed instanceof Promise) passed.then(go).catch((error) => this.#calls.fail(call, error as Error))
-        else go(passed)
-      }
-    }
   }
 
   #credit(connection: Connection): void {
     if (connection !== this.#connection) return
     this.#events.flush(connection)
     this.#calls.resume()
-  }
-
-  #waitsFor(id: number): boolean {
-    if (this.#calls.get(id) !== undefined) return true
-    if (this.#calls.wasTaken(id)) return false
-    throw rpcError('rpc.protocol', `an answer to ${id}, which was never asked`)
-  }
-
-  #response(received: Received): void {
-    const call = this.#calls.get(received.id)
-    if (call === undefined) return
-    let data: unknown
-    try {
-      data = received.decode()
-    } catch (error) {
-      this.#calls.fail(call, error as Error)
-      return
-    }
-    this.#pass(call, { kind: 'response', data, metadata: received.metadata ?? {}, bytes: received.bytes })
-  }
-
-  #error(id: number, error: RpcError): void {
-    const call = this.#calls.get(id)
-    if (call !== undefined) this.#pass(call, { kind: 'error', data: error.data, error, metadata: {}, bytes: 0 })
-  }
-
-  #pass(call: OutgoingCall, answer: Omit<RpcMessage, 'id' | 'name'>): void {
-    const settle = (passed: RpcMessage | undefined): void => {
-      if (passed?.error !== undefined) this.#calls.fail(call, passed.error)
-      else if (passed !== undefined) this.#calls.settle(call, passed.data)
-    }
-    const { inbound } = this.#settings
-    if (inbound.length === 0) {
-      settle(answer as RpcMessage)
-      return
-    }
-    const fail = (error: unknown): void => this.#calls.fail(call, error as Error)
-    try {
-      const passed = runSteps(inbound, { ...answer, id: call.id, name: call.name }, this)
-      if (passed instanceof Promise) passed.then(settle, fail)
-      else settle(passed)
-    } catch (error) {
-      fail(error)
-    }
   }
 
   #detach(connection: Connection, incoming: Incoming, error: Error | undefined): void {
@@ -320,7 +255,7 @@ export class RpcSession {
     this.#calls.detach(again, refusal ?? rpcError('rpc.lost'))
     if (refusal !== undefined && isRystraError(error) && error.code.startsWith('channel.'))
       this.#calls.refuseWaiting(refusal)
-    if (this.#options.reconnects) this.#emitter.emit('down', error)
+    if (this.#options.reconnects) this.#emitter.emit('down', refusal ?? error)
     else this.#end(error)
   }
 
@@ -334,9 +269,11 @@ export class RpcSession {
     call?: IncomingCall
   ): void {
     const { onCall } = this.#settings
-    if (onCall === undefined) return
+    const report = this.#options.report?.()
+    if (onCall === undefined && report === undefined) return
     const duration = performance.now() - since
-    onCall({ kind, direction, name, session: this, duration, code, ...(call === undefined ? {} : { call }) })
+    onCall?.({ kind, direction, name, session: this, duration, code, ...(call === undefined ? {} : { call }) })
+    report?.({ kind, direction, name, duration, code })
   }
 
   /** @internal There should be a connection. */

@@ -1,0 +1,112 @@
+import { parseEndpoint } from '@rystra/address'
+import type { Client } from '@rystra/client'
+import { hostname } from 'node:os'
+import { extensionsFor, RpcBuilder } from '../builder.js'
+import { rpcError } from '../error.js'
+import type { Metadata } from '../frame/metadata.js'
+import type { Rpc } from '../rpc.js'
+import type { Members, Service } from '../service/define.js'
+import type { ServiceView } from '../service/use.js'
+import type { RequestOptions } from '../session/outgoing-calls.js'
+import type { RpcStream, StreamOptions } from '../session/rpc-stream.js'
+import type { RpcSession } from '../session/session.js'
+
+/** How {@link RpcClient.connect} connects. */
+export interface RpcClientOptions {
+  /** The client's id: a session replaces an earlier one with the same id. @default host name and process */
+  readonly id?: string
+  readonly token?: string
+  /** Fields of the transport in `client.connect`, such as `fingerprint` or `ca`. */
+  readonly dial?: Readonly<Record<string, unknown>>
+  /** How connections are made again. @default as `client.reconnect` */
+  readonly reconnect?: Readonly<Record<string, unknown>>
+}
+
+/** Makes an {@link RpcClient}. */
+export class RpcClientBuilder extends RpcBuilder {
+  #to: string | undefined
+  #settings: RpcClientOptions = {}
+
+  /** The server: `transport://host:port`. */
+  to(url: string, options: RpcClientOptions = {}): this {
+    this.#to = url
+    this.#settings = { ...this.#settings, ...options }
+    return this
+  }
+
+  /** Resolves when the session is up. Rejects with `connect.*`, `auth.*`, `tls.*` and others. */
+  async connect(): Promise<RpcClient> {
+    if (this.#to === undefined) throw rpcError('rpc.invalid', 'no server: call to()')
+    const forms = { scheme: true } as const
+    const { scheme = 'tcp', host, port } = parseEndpoint(this.#to, forms, { name: 'the server', code: 'usage.invalid' })
+    const { id = `${hostname()}-${process.pid}`, token, dial, reconnect } = this.#settings
+    const auth = token === undefined ? [] : [{ use: '@rystra/auth-token', options: { token } }]
+    const extensions = extensionsFor([scheme], [...auth, ...this.extensions])
+    const rpc = this.makeRpc()
+    const { createClient } = await import('@rystra/client')
+    const connect = { transport: scheme, host, port, ...dial } as never
+    const client = await createClient(
+      {
+        extensions: [...extensions, rpc.extension],
+        client: { id, connect, proxies: [], ...(reconnect === undefined ? {} : { reconnect: reconnect as never }) }
+      },
+      this.log === undefined ? {} : { log: this.log }
+    )
+    await client.start()
+    for (const fn of this.started) await fn()
+    return new RpcClient(client, rpc, [...this.stopping])
+  }
+}
+
+/** A program that connects to an `RpcServer`, or to the server of a tunnel. It comes back by itself. */
+export class RpcClient {
+  /** The session with the server. */
+  readonly session: RpcSession
+  readonly #client: Client
+  readonly #rpc: Rpc
+  readonly #stopping: readonly (() => unknown)[]
+
+  /** @internal */
+  constructor(client: Client, rpc: Rpc, stopping: readonly (() => unknown)[]) {
+    this.#client = client
+    this.#rpc = rpc
+    this.#stopping = stopping
+    this.session = rpc.server
+  }
+
+  static builder(): RpcClientBuilder {
+    return new RpcClientBuilder()
+  }
+
+  static connect(url: string, options: RpcClientOptions = {}): Promise<RpcClient> {
+    return new RpcClientBuilder().to(url, options).connect()
+  }
+
+  request(name: string, data?: unknown, options?: RequestOptions): Promise<unknown> {
+    return this.session.request(name, data, options)
+  }
+
+  emit(name: string, data?: unknown, metadata?: Metadata): Promise<void> | undefined {
+    return this.session.emit(name, data, metadata)
+  }
+
+  createStream(name: string, options?: StreamOptions): RpcStream {
+    return this.session.createStream(name, options)
+  }
+
+  use<Of extends Members>(service: Service<Of>): ServiceView<Of> {
+    return this.session.use(service)
+  }
+
+  /** The session with another client, through the server. */
+  peer(id: string): RpcSession {
+    return this.#rpc.peer(id)
+  }
+
+  /** Ends the session: what is queued is sent. */
+  async close(): Promise<void> {
+    for (const fn of this.#stopping) await fn()
+    this.#rpc.close()
+    await this.#client.stop({ drain: 0 })
+  }
+}

@@ -1,0 +1,93 @@
+import { type RpcError, rpcError } from '../error.js'
+import type { Metadata } from '../frame/metadata.js'
+import { FrameType } from '../frame/types.js'
+import { type RpcMessage, runSteps } from '../middleware/middleware.js'
+import type { Connection } from './connection.js'
+import type { CallSender, OutgoingCall, OutgoingCalls } from './outgoing-calls.js'
+import type { Received } from './received.js'
+import type { RpcSession } from './session.js'
+import type { RpcSettings } from './settings.js'
+
+/** Sends requests of one session and settles them by their answers, both through the middleware. */
+export class OutgoingMessages {
+  readonly #session: RpcSession
+  readonly #calls: OutgoingCalls
+  readonly #settings: RpcSettings
+
+  constructor(session: RpcSession, calls: OutgoingCalls, settings: RpcSettings) {
+    this.#session = session
+    this.#calls = calls
+    this.#settings = settings
+  }
+
+  sender(connection: Connection): CallSender {
+    const { outbound } = this.#settings
+    const send = (call: OutgoingCall, data: unknown, metadata: Metadata | undefined): void => {
+      const left = call.until === 0 ? 0 : Math.max(1, Math.round(call.until - performance.now()))
+      connection.send.call(FrameType.request, call.id, call.name, left, data, metadata)
+    }
+    return {
+      get maxCalls() {
+        return connection.peer.maxCalls
+      },
+      sendCancel: (id) => {
+        if (!connection.closed) connection.send.cancel(id)
+      },
+      sendRequest: (call) => {
+        const { id, name, data, options } = call
+        if (outbound.length === 0) return send(call, data, options.metadata)
+        const message: RpcMessage = { kind: 'request', id, name, metadata: options.metadata ?? {}, data, bytes: 0 }
+        const passed = runSteps(outbound, message, this.#session)
+        const go = (late: RpcMessage | undefined): void => {
+          if (late !== undefined && call.state === 'sent' && !connection.closed) send(call, late.data, late.metadata)
+        }
+        if (passed instanceof Promise) passed.then(go).catch((error) => this.#calls.fail(call, error as Error))
+        else go(passed)
+      }
+    }
+  }
+
+  waitsFor(id: number): boolean {
+    if (this.#calls.get(id) !== undefined) return true
+    if (this.#calls.wasTaken(id)) return false
+    throw rpcError('rpc.protocol', `an answer to ${id}, which was never asked`)
+  }
+
+  response(received: Received): void {
+    const call = this.#calls.get(received.id)
+    if (call === undefined) return
+    let data: unknown
+    try {
+      data = received.decode()
+    } catch (error) {
+      this.#calls.fail(call, error as Error)
+      return
+    }
+    this.#pass(call, { kind: 'response', data, metadata: received.metadata ?? {}, bytes: received.bytes })
+  }
+
+  error(id: number, error: RpcError): void {
+    const call = this.#calls.get(id)
+    if (call !== undefined) this.#pass(call, { kind: 'error', data: error.data, error, metadata: {}, bytes: 0 })
+  }
+
+  #pass(call: OutgoingCall, answer: Omit<RpcMessage, 'id' | 'name'>): void {
+    const settle = (passed: RpcMessage | undefined): void => {
+      if (passed?.error !== undefined) this.#calls.fail(call, passed.error)
+      else if (passed !== undefined) this.#calls.settle(call, passed.data)
+    }
+    const { inbound } = this.#settings
+    if (inbound.length === 0) {
+      settle(answer as RpcMessage)
+      return
+    }
+    const fail = (error: unknown): void => this.#calls.fail(call, error as Error)
+    try {
+      const passed = runSteps(inbound, { ...answer, id: call.id, name: call.name }, this.#session)
+      if (passed instanceof Promise) passed.then(settle, fail)
+      else settle(passed)
+    } catch (error) {
+      fail(error)
+    }
+  }
+}
