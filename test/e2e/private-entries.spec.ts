@@ -149,7 +149,6 @@ describe('entries of private proxies and their visitors', () => {
       { secretFile: '/nonexistent/secret' },
       { secret: undefined, secretFile: '/nonexistent/secret' },
       { name: 'a/b' },
-      { local: '127.0.0.1:0' },
       { protocol: 'udp', proxyProtocol: 'v2' }
     ]) {
       const client = await make(carrier, server, { id: 'a', proxies: [db('127.0.0.1:1', wrong)] })

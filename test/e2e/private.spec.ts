@@ -91,7 +91,7 @@ for (const [index, { title }] of carriers().entries()) {
     })
 
     it('takes 500 visits at once, each of which gets its own answer', async function () {
-      this.timeout(20_000)
+      this.timeout(60_000)
       const server = await serve(carrier)
       await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo))] })
       const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
