@@ -69,13 +69,13 @@ describe('a hostile configuration', () => {
   it('cannot keep the reader busy with keys or aliases', async () => {
     const keys = Array.from({ length: 40_000 }, (_, i) => `k${i}: 1`).join('\n')
     const aliases = Array.from({ length: 30_000 }, (_, i) => `- &a${i} x\n- *a${i}`).join('\n')
-    const started = performance.now()
+    const begin = process.cpuUsage()
     for (const [text, code] of [
       [keys, 'config.invalid'],
       [aliases, 'config.syntax']
     ] as const)
       await refusal(code, async () => loadConfig({ cwd: await folderWith({ '.rystrarc': text }) }))
-    expect(performance.now() - started).to.be.lessThan(8000)
+    expect(process.cpuUsage(begin).user / 1000, 'milliseconds of the processor').to.be.lessThan(8000)
   })
 
   it('cannot do the same in code, or with lists alone', async () => {
