@@ -8,6 +8,9 @@ export interface HeartbeatOptions {
   readonly timeout: number
 }
 
+/** How long the other side has to answer a process that was held up for longer than the timeout. */
+const HELD_UP_TIMEOUT_MS = 5000
+
 /** Asks the other side whether it is there, and measures how long the answer takes. */
 export class Heartbeat {
   /** Round trip of the last answer, in milliseconds; absent before the first. */
@@ -20,6 +23,8 @@ export class Heartbeat {
   #seq = 0
   #heard: number
   #cancel: (() => void) | undefined
+  /** When the next beat is due. */
+  #due = 0
   #stopped = false
 
   constructor(options: HeartbeatOptions, clock: Clock, send: (seq: number, time: number) => void, dead: () => void) {
@@ -31,7 +36,7 @@ export class Heartbeat {
   }
 
   start(): void {
-    this.#heard = this.#clock.now()
+    this.#heard = this.#due = this.#clock.now()
     this.#beat()
   }
 
@@ -84,16 +89,25 @@ export class Heartbeat {
   }
 
   #beat(): void {
-    const silent = this.#clock.now() - this.#heard
-    if (silent >= this.#options.timeout) {
-      this.#dead()
-      return
+    const { timeout } = this.#options
+    const now = this.#clock.now()
+    let silent = now - this.#heard
+    if (silent >= timeout) {
+      // A process that was held up or suspended has not read what came meanwhile: it asks once more.
+      const late = now - this.#due
+      if (silent - late >= timeout) {
+        this.#dead()
+        return
+      }
+      silent = Math.max(0, timeout - HELD_UP_TIMEOUT_MS)
+      this.#heard = now - silent
     }
     this.#ask()
     // To send may have ended it.
     if (this.#stopped) return
     // The last wait is cut so that the end of the time-out is noticed when it comes, not one interval later.
-    const wait = Math.min(this.#options.interval, Math.max(1, this.#options.timeout - silent))
+    const wait = Math.min(this.#options.interval, Math.max(1, timeout - silent))
+    this.#due = this.#clock.now() + wait
     this.#cancel = this.#clock.after(wait, () => this.#beat())
   }
 }

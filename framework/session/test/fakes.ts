@@ -36,7 +36,7 @@ export class FakeClock implements Clock {
       const [next] = [...this.timers].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)
       if (next === undefined) break
       this.timers.delete(next)
-      this.time = next.at
+      this.time = Math.max(this.time, next.at)
       next.fn()
     }
     this.time = until

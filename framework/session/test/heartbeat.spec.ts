@@ -51,6 +51,27 @@ describe('a heartbeat', () => {
     }
   })
 
+  it('asks once more after the process was held up, and waits five seconds for the answer', () => {
+    for (const answered of [true, false]) {
+      const { clock, sent, heartbeat, deaths } = make()
+      heartbeat.start()
+      clock.pass(10_000)
+      heartbeat.heard()
+      // No timer goes off in an hour of suspension: the one that is due goes off at its end, before anything is read.
+      clock.time += 3_600_000
+      clock.pass(0)
+      expect(deaths(), 'given up unheard').to.equal(0)
+      const asked = sent.length
+      if (answered) heartbeat.heard()
+      clock.pass(4999)
+      expect(deaths()).to.equal(0)
+      expect(asked).to.equal(2)
+      clock.pass(2)
+      expect(deaths(), answered ? 'it lives' : 'nobody answered').to.equal(answered ? 0 : 1)
+      heartbeat.stop()
+    }
+  })
+
   it('lives as long as anything is heard', () => {
     const { clock, heartbeat, deaths } = make()
     heartbeat.start()
