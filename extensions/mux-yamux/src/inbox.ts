@@ -1,8 +1,8 @@
-import { HEADROOM } from '@rystra/bytes'
+import { HEADROOM, SLAB_SIZE } from '@rystra/bytes'
 import type { Memory, Pin, Source } from './memory.js'
 
 /** Size from which a slab is pinned instead of copied: at most four times the memory of a copy, without work. */
-const PIN_FROM_BYTES = 64 * 1024
+const PIN_FROM_BYTES = SLAB_SIZE / 4
 
 /** Block sizes for copies, so that frames of one byte cost no more than their bytes. */
 const MIN_BLOCK_BYTES = 1024

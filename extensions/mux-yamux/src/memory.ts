@@ -1,15 +1,7 @@
-import { forgetSlab, HEADROOM, KEEP, releaseSlab, type Verdict } from '@rystra/bytes'
+import { forgetSlab, HEADROOM, holdSlab, KEEP, mayHoldSlab, releaseSlab, SLAB_SIZE, type Verdict } from '@rystra/bytes'
 
-/**
- * Slabs that slow readers may pin in the whole process: part of the pool, so that stalled streams never exhaust the
- * fast memory. Beyond it bytes are copied.
- */
-const PIN_LIMIT = 80
-
-/** Smaller payload is passed as shared, so that a few bytes never pin a slab of 256 KiB. */
-const MIN_LENT_BYTES = 16 * 1024
-
-let pins = 0
+/** Smaller payload is passed as shared, so that a few bytes never pin a whole slab. */
+const MIN_LENT_BYTES = SLAB_SIZE / 16
 
 const nothing = Buffer.alloc(0)
 
@@ -57,7 +49,7 @@ export class Pin {
     this.#memory = memory
     this.#slab = slab
     memory.used += slab.length
-    pins += 1
+    holdSlab(true)
   }
 
   hold(): this {
@@ -85,7 +77,7 @@ export class Pin {
 
   #free(giveBack: boolean): void {
     this.#memory.used -= this.#slab.length
-    pins -= 1
+    holdSlab(false)
     if (this.#abandoned) forgetSlab(this.#slab)
     else if (giveBack) releaseSlab(this.#slab)
   }
@@ -123,7 +115,7 @@ export class Source {
 
   /** Whether a reader may be lent a part of `bytes`. */
   lends(bytes: number): boolean {
-    return this.#lent && bytes >= MIN_LENT_BYTES && (this.#pin !== undefined || pins < PIN_LIMIT)
+    return this.#lent && bytes >= MIN_LENT_BYTES && (this.#pin !== undefined || mayHoldSlab())
   }
 
   /** The memory to lend from `start` on; `undefined` if the bytes in front are still in use. */

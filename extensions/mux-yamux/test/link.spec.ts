@@ -196,9 +196,9 @@ describe('the link', () => {
     const { link, mux } = await start('server')
     let answer: boolean = true
     mux.onStream = (stream) => rawOf(stream).read({ onBytes: () => answer, onEnd() {} })
-    expect(link.bring(data(1, Buffer.alloc(50_000), SYN))).to.equal(true)
+    expect(link.bring(data(1, Buffer.alloc(70_000), SYN))).to.equal(true)
     answer = false
-    expect(link.bring(data(1, Buffer.alloc(50_000)))).to.equal('keep')
+    expect(link.bring(data(1, Buffer.alloc(70_000)))).to.equal('keep')
     // Small payload is not worth a slab.
     expect(link.bring(data(3, Buffer.alloc(10_000), SYN))).to.equal(true)
   })
@@ -219,13 +219,13 @@ describe('the link', () => {
         onEnd() {}
       })
     link.bring(
-      data(1, Buffer.alloc(20_000, 1), SYN),
-      data(3, Buffer.alloc(20_000, 2), SYN),
-      data(5, Buffer.alloc(20_000, 3), SYN)
+      data(1, Buffer.alloc(70_000, 1), SYN),
+      data(3, Buffer.alloc(70_000, 2), SYN),
+      data(5, Buffer.alloc(70_000, 3), SYN)
     )
     expect(lends).to.deep.equal([true, true, true])
     for (const [index, bytes] of held.entries()) {
-      expect(bytes.length).to.equal(20_000)
+      expect(bytes.length).to.equal(70_000)
       expect(
         bytes.every((byte) => byte === index + 1),
         `payload ${index}`

@@ -3,7 +3,7 @@ import { cutOff } from './cut-off.js'
 import { descriptorOf, readInto } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
 import { resetSeen, watchHalfClosed } from './reset-seen.js'
-import { forgetSlab, releaseSlab, SLAB_SIZE, takeSlab } from './slab.js'
+import { forgetSlab, holdSlab, mayHoldSlab, releaseSlab, SLAB_SIZE, takeSlab } from './slab.js'
 
 /**
  * Every socket that is quiet reads into this one: what is read is copied or used up before the call returns. A read that
@@ -14,6 +14,9 @@ const common = Buffer.allocUnsafeSlow(64 * 1024)
 /** Reads in a row that would have fitted well into the common buffer, after which a slab is given back. */
 const SMALL_READ = 16 * 1024
 const SMALL_READS = 8
+
+/** What is read at once, and copied where it has to wait, while as many slabs are held by stalled streams as may be. */
+const CROWDED_READ = 256 * 1024
 
 /** Copies waiting to be sent, in bytes, at which a writer has to wait: as much as fits one read of a quiet socket. */
 const WRITE_LIMIT = 64 * 1024
@@ -41,6 +44,7 @@ export class RawSocket implements RawStream {
   #next: Buffer | undefined
   #small = 0
   #held = false
+  #stalled = false
   #paused = false
   #fresh = false
   #quiet = 0
@@ -89,6 +93,7 @@ export class RawSocket implements RawStream {
   /** Bytes put back, or read before the take-over, go first; then the end, if it came already; then reading. */
   #deliverBack(): void {
     this.#held = false
+    this.#stall(false)
     while (this.#back !== undefined && this.#reader !== undefined && !this.#paused) {
       const bytes = this.#back.shift()
       if (this.#back.length === 0) this.#back = undefined
@@ -122,9 +127,10 @@ export class RawSocket implements RawStream {
     }
     if (bytes < SMALL_READ) this.#small += 1
     else this.#small = 0
-    // Held while the reader has it: whoever closes us in between must not give the memory to another.
+    // Held while the reader has it: a close in between must not give the memory to another.
     this.#held = true
-    const verdict = reader.onBytes(slab, HEADROOM, HEADROOM + bytes, false)
+    const lends = mayHoldSlab()
+    const verdict = reader.onBytes(slab, HEADROOM, HEADROOM + bytes, !lends)
     if (verdict === KEEP) {
       this.#held = false
       if (this.#slab === slab) {
@@ -136,11 +142,23 @@ export class RawSocket implements RawStream {
     }
     if (verdict === false) {
       this.#paused = true
+      if (lends) this.#stall(true)
+      else {
+        this.#held = false
+        this.#demote()
+      }
       return false
     }
     this.#held = false
     if (this.#small >= SMALL_READS) this.#demote()
     return !this.#paused
+  }
+
+  /** The reader holds the slab until it wants more. */
+  #stall(stalled: boolean): void {
+    if (this.#stalled === stalled) return
+    this.#stalled = stalled
+    holdSlab(stalled)
   }
 
   readonly #nextBuffer = (): Buffer | undefined => {
@@ -160,7 +178,7 @@ export class RawSocket implements RawStream {
     if (slab === undefined) return
     this.#slab = slab
     this.#small = 0
-    this.#use(slab.subarray(HEADROOM, HEADROOM + SLAB_SIZE))
+    this.#use(slab.subarray(HEADROOM, HEADROOM + (mayHoldSlab() ? SLAB_SIZE : CROWDED_READ)))
     promoted.add(this)
     keepSweeping()
   }
@@ -286,6 +304,7 @@ export class RawSocket implements RawStream {
   readonly #onClosed = (): void => {
     if (this.#closed) return
     this.#closed = true
+    this.#stall(false)
     if (this.#slab !== undefined) {
       if (this.#held) forgetSlab(this.#slab)
       else releaseSlab(this.#slab)

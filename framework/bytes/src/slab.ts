@@ -74,5 +74,21 @@ export const forgetSlab = (slab: Buffer): void => {
   taken -= 1
 }
 
+/**
+ * Slabs that readers may hold beyond the read that filled them, in the whole process: a third of the pool, so that
+ * stalled streams leave most of it to those that flow.
+ */
+const MAX_HELD = Math.floor(POOL_LIMIT / 3)
+
+let held = 0
+
+/** Whether a reader may hold one more. */
+export const mayHoldSlab = (): boolean => held < MAX_HELD
+
+/** A reader holds one, or gives it up again. */
+export const holdSlab = (holds: boolean): void => {
+  held += holds ? 1 : -1
+}
+
 /** Slabs in use now. */
 export const slabsTaken = (): number => taken

@@ -144,7 +144,7 @@ export class Client extends EventEmitter<ClientEvents> {
         }
         if (session.closed) throw new RystraError('session.lost')
         this.#session = session
-        this.#reconnect.connected(() => this.#session === session && !session.closed)
+        this.#reconnect.connected()
         log.info({ session: session.info.id, muxer: session.info.muxer }, 'connected')
         session.announce()
         this.emit('connected', session.info)
@@ -184,6 +184,7 @@ export class Client extends EventEmitter<ClientEvents> {
   /** The session takes no more streams. */
   #leave(session: ClientSession, error: RystraError | undefined): void {
     this.#session = undefined
+    this.#reconnect.lost(session.streams.stats().opened > 0)
     this.#visitors.use(undefined)
     this.#publications.suspend()
     this.emit('disconnected', session.info, error)

@@ -2,8 +2,8 @@ import type { RystraError } from '@rystra/model'
 import { Backoff } from '@rystra/session'
 import type { ClientState } from './state.js'
 
-/** Milliseconds a session has to last before the next loss counts as the first again. */
-const STABLE_MS = 10_000
+/** Milliseconds a session on which no stream came has to last before its loss counts as the first again. */
+const SETTLED_MS = 1000
 
 /** Refusals in a row from which on the token is likely to be an old one, so that trying often does not help. */
 const REFUSALS = 3
@@ -18,6 +18,8 @@ export class Reconnect {
   readonly #backoff: Backoff
   /** Dials in a row that ended with a refusal to authenticate. */
   #refusals = 0
+  #since = 0
+  #atOnce = false
   /** Whether there has been a session. */
   proven = false
 
@@ -27,13 +29,18 @@ export class Reconnect {
     this.#backoff = new Backoff(state.config.reconnect)
   }
 
-  /** A session is up. @param lasts whether it still is */
-  connected(lasts: () => boolean): void {
+  /** A session is up. */
+  connected(): void {
     this.proven = true
     this.#refusals = 0
-    this.#state.clock.after(STABLE_MS, () => {
-      if (lasts()) this.#backoff.reset()
-    })
+    this.#since = this.#state.clock.now()
+  }
+
+  /** A session is over. After one that was of use the next is dialed at once. @param served whether streams came on it */
+  lost(served: boolean): void {
+    if (!served && this.#state.clock.now() - this.#since < SETTLED_MS) return
+    this.#backoff.reset()
+    this.#atOnce = true
   }
 
   /**
@@ -51,7 +58,8 @@ export class Reconnect {
   }
 
   #delayAfter({ code }: RystraError): number {
-    const delay = this.#backoff.next()
+    const delay = this.#atOnce ? this.#backoff.skip() : this.#backoff.next()
+    this.#atOnce = false
     this.#refusals = code === 'auth.refused' ? this.#refusals + 1 : 0
     if (this.#refusals < REFUSALS) return delay
     const factor = Math.min(REFUSED_FACTOR, this.#refusals - REFUSALS + 1)

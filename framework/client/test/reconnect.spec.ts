@@ -33,4 +33,32 @@ describe('when a client dials again', () => {
     expect(found[2]).to.be.at.least(500)
     for (const delay of found.slice(3)) expect(delay).to.be.at.most(16)
   })
+
+  it('after a session that served, or lasted a second: at once, and then as after the first loss', () => {
+    for (const [served, lasted, atOnce] of [
+      [true, 1, true],
+      [false, 1000, true],
+      [false, 999, false]
+    ] as const) {
+      const clock = new FakeClock()
+      const told: { delay: number; attempt: number }[] = []
+      const events = new EventEmitter().on('reconnecting', (one: { delay: number; attempt: number }) => told.push(one))
+      const state = { config: { reconnect: { min: 1000, max: 8000, attempts: 99 } }, clock, log: silentLog, events }
+      const stop = new AbortController()
+      setMaxListeners(0, stop.signal)
+      const reconnect = new Reconnect(state as never, stop.signal)
+      const lose = () => void reconnect.wait(new RystraError('session.lost'))
+      for (let tries = 0; tries < 6; tries += 1) lose()
+      reconnect.connected()
+      clock.advance(lasted)
+      reconnect.lost(served)
+      lose()
+      lose()
+      stop.abort()
+      const [first, second] = told.slice(-2)
+      expect(first?.attempt, 'counted anew').to.equal(atOnce ? 1 : 7)
+      if (atOnce) expect(first?.delay).to.equal(0)
+      if (atOnce) expect(second?.delay).to.be.at.most(2000)
+    }
+  })
 })

@@ -31,6 +31,12 @@ export class Backoff {
     return Math.round(this.#random() * limit)
   }
 
+  /** The next try without a wait. */
+  skip(): number {
+    this.attempts += 1
+    return 0
+  }
+
   /** After a success that lasted. */
   reset(): void {
     this.attempts = 0

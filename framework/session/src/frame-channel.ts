@@ -18,6 +18,7 @@ export class FrameChannel {
   readonly #stream: Duplex
   readonly #decoder = new FrameDecoder(SESSION_FRAME_LIMIT)
   readonly #events: FrameChannelEvents
+  #ended = false
   #closed = false
 
   constructor(stream: Duplex, events: FrameChannelEvents) {
@@ -31,10 +32,14 @@ export class FrameChannel {
   }
 
   #take(chunk: Buffer): void {
-    if (this.#closed) return
+    if (this.#closed || this.#ended) return
     try {
       this.#decoder.push(chunk)
-      for (let message = this.#decoder.next(); message !== undefined && !this.#closed; message = this.#decoder.next()) {
+      for (
+        let message = this.#decoder.next();
+        message !== undefined && !this.#closed && !this.#ended;
+        message = this.#decoder.next()
+      ) {
         this.#events.onMessage(message, this.#decoder.frame.length)
       }
     } catch (error) {
@@ -44,21 +49,21 @@ export class FrameChannel {
 
   /** Sends a message; after the end, does nothing. Throws what encoding throws. */
   send(message: Message): void {
-    if (!this.#closed) this.sendFrames(encode(message))
+    if (!this.#closed && !this.#ended) this.sendFrames(encode(message))
   }
 
   /** Sends messages that are encoded already. */
   sendFrames(frames: Uint8Array): void {
-    if (this.#closed) return
+    if (this.#closed || this.#ended) return
     this.#stream.write(frames)
     if (this.#stream.writableLength > BACKLOG_LIMIT) {
       this.#close(new RystraError('session.lost', { detail: 'the other side does not read its control stream' }))
     }
   }
 
-  /** Sends what is queued, then ends. */
+  /** Sends what is queued, then ends. Messages of the other side are ignored from now on; its end is told. */
   end(): void {
-    this.#closed = true
+    this.#ended = true
     if (!this.#stream.destroyed) this.#stream.end()
   }
 

@@ -24,6 +24,9 @@ export interface SessionOptions {
   readonly log: Logger
 }
 
+/** Milliseconds the other side has to end its control stream. */
+const CLOSE_TIMEOUT_MS = 500
+
 /** What happens in a {@link Session}. */
 export interface SessionEvents {
   /** A message, of so many bytes, other than those that the session answers itself. A throw ends the session. */
@@ -50,6 +53,8 @@ export class Session {
   #channel: FrameChannel | undefined
   #accepts: boolean
   #closed = false
+  #closing = false
+  #cancelClose: (() => void) | undefined
   #goingAway = false
   #error: RystraError | undefined
   #lastFlow: number
@@ -107,8 +112,11 @@ export class Session {
     this.#channel = new FrameChannel(stream, {
       onMessage: (message, bytes) => this.#message(message, bytes),
       onClose: (error) => {
-        if (error === undefined) this.close()
-        else this.destroy(error)
+        if (error !== undefined && !this.#closing) this.destroy(error)
+        else {
+          this.close()
+          this.link.close()
+        }
       }
     })
     this.acceptStreams(this.#accepts)
@@ -202,12 +210,19 @@ export class Session {
     this.send({ type: 'GoAway', drain: left, ...(error === undefined ? {} : { error: errorField(error) }) })
   }
 
-  /** Ends in good order: what is queued is sent. Open streams are reset. */
+  /**
+   * Ends in good order: what is queued is sent, and the link is closed when the other side has ended its control stream
+   * too, so that no muxer resets it on the way. Open streams are reset then.
+   */
   close(error?: RystraError): void {
     if (this.#closed) return
     this.#error ??= error
-    this.#channel?.end()
-    this.link.close()
+    if (this.#channel === undefined) this.link.close()
+    else if (!this.#closing) {
+      this.#closing = true
+      this.#channel.end()
+      this.#cancelClose = this.#options.clock.after(CLOSE_TIMEOUT_MS, () => this.link.close())
+    }
   }
 
   /** Ends at once. */
@@ -220,8 +235,9 @@ export class Session {
   #over(error?: RystraError): void {
     if (this.#closed) return
     this.#closed = true
+    this.#cancelClose?.()
     this.#heartbeat.stop()
-    this.#events.onClose(this.#error ?? error)
+    this.#events.onClose(this.#error ?? (this.#closing ? undefined : error))
   }
 }
 

@@ -144,12 +144,29 @@ describe('a session', () => {
     session.send({ type: 'GoAway', drain: 0 })
     session.close(new RystraError('session.replaced'))
     session.close()
-    session.destroy()
+    await until(() => far.readableEnded, 'the end came')
+    expect(last(said)?.type).to.equal('GoAway')
+    expect(link.calls, 'before the other side has ended').to.deep.equal([])
+    far.end()
+    await until(() => seen.closes.length > 0, 'it closed')
     expect(link.calls).to.deep.equal(['close'])
     expect(seen.closes.map((error) => error?.code)).to.deep.equal(['session.replaced'])
     expect(clock.timers.size).to.equal(0)
-    await until(() => far.readableEnded, 'the end came')
-    expect(last(said)?.type).to.equal('GoAway')
+  })
+
+  it('does not wait for ever for an other side that does not end', () => {
+    const { session, seen, link, clock } = open()
+    session.close()
+    clock.pass(500)
+    expect(link.calls).to.deep.equal(['close'])
+    expect(seen.closes).to.deep.equal([undefined])
+  })
+
+  it('was closed in good order also when the link is lost on the way out', () => {
+    const { session, seen, link } = open()
+    session.close()
+    link.onClose?.(new Error('read ECONNRESET'))
+    expect(seen.closes).to.deep.equal([undefined])
   })
 
   it('closes in good order when the other side ends its control stream', async () => {
