@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import { RpcError } from '../src/error.js'
+import type { ChannelOpener } from '../src/session/port.js'
 import type { RpcStream } from '../src/session/rpc-stream.js'
-import { pair } from './pair.js'
+import { channelPair, pair } from './pair.js'
 
 const all = async (stream: RpcStream): Promise<unknown[]> => {
   const messages: unknown[] = []
@@ -74,6 +75,26 @@ describe('a stream', () => {
     while (sent === before) await reading.recv()
     await sending
     stream.reset()
+  })
+
+  it('waits until the other side knows the session, whose first channel it may overtake', async () => {
+    const { near, far, left } = await pair()
+    let late = (): void => {}
+    const opener: ChannelOpener = {
+      open: async (head) => {
+        const [mine, other] = channelPair(false, {})
+        const accept = (): void => far.accept(head, other, { peer: left.peer, scope: 'late', opener })
+        if (head.kind === 'calls') late = accept
+        else accept()
+        return mine
+      }
+    }
+    const session = near.create(left.peer, () => opener, false)
+    await near.connect(session, opener)
+    const stream = session.createStream('nothing')
+    await new Promise((resolve) => setImmediate(resolve))
+    late()
+    expect(await codeOf(stream.recv())).to.equal('rpc.unknown')
   })
 
   it('ends with the error of its handler, with rpc.unknown without one, and with rpc.lost with its session', async () => {

@@ -73,6 +73,7 @@ export class RpcSession {
   #clockTimer: NodeJS.Timeout | undefined
   #connection: Connection | undefined
   #incoming: Incoming | undefined
+  readonly #greetings: (() => void)[] = []
   #closed = false
 
   constructor(options: RpcSessionOptions) {
@@ -237,8 +238,22 @@ export class RpcSession {
     return connection
   }
 
+  /**
+   * @internal Resolves when the other side knows this session, or will not: a stream of its own may overtake the one that
+   * the session begins with.
+   */
+  greeted(): Promise<void> {
+    if (this.#closed || this.#connection?.greeted === true) return Promise.resolve()
+    return new Promise((resolve) => this.#greetings.push(resolve))
+  }
+
+  #welcome(): void {
+    for (const resolve of this.#greetings.splice(0)) resolve()
+  }
+
   #credit(connection: Connection): void {
     if (connection !== this.#connection) return
+    this.#welcome()
     this.#events.flush(connection)
     this.#calls.resume()
   }
@@ -249,6 +264,7 @@ export class RpcSession {
     this.#connection = undefined
     this.#incoming = undefined
     this.#events.end()
+    this.#welcome()
     if (this.#closed) return
     const refusal = refusalOf(connection, error)
     const again = this.#options.reconnects && refusal?.retryable !== false
@@ -284,6 +300,7 @@ export class RpcSession {
   /** @internal There is no connection to be had now: calls that wait are rejected. */
   unavailable(error: RpcError): void {
     this.#calls.refuseWaiting(error)
+    this.#welcome()
   }
 
   /** Tells the other side to make no new calls; those in flight go on. */
@@ -302,6 +319,7 @@ export class RpcSession {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#clockTimer)
+    this.#welcome()
     this.#events.end()
     this.#streams.end(rpcError('rpc.lost', error?.message))
     this.#calls.end(rpcError('rpc.lost', error?.message))

@@ -85,6 +85,7 @@ export class Streams implements StreamHost {
     if (opener === undefined) throw rpcError('rpc.lost')
     const text = nameBytes(passed.name)
     const metadata = encoded(passed.metadata)
+    await this.#session.greeted()
     const channel = await opener.open(head, unreliable)
     if (stream.closed) {
       channel.stream.reset()
