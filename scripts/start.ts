@@ -11,14 +11,14 @@ import { servePage, sha256, type WebPage } from './demo/page.js'
 
 const say = (line = ''): void => console.log(line)
 const once = process.argv.includes('--once')
-const patience = 20_000
+const FETCH_TIMEOUT_MS = 20_000
 
 const fetchAll = async (link: string, { sums }: WebPage): Promise<void> => {
   for (const [file, sum] of Object.entries(sums)) {
     const start = performance.now()
     const response = await fetch(new URL(file, link), {
       headers: { connection: 'close' },
-      signal: AbortSignal.timeout(patience)
+      signal: AbortSignal.timeout(FETCH_TIMEOUT_MS)
     })
     const body = new Uint8Array(await response.arrayBuffer())
     const milliseconds = performance.now() - start

@@ -29,14 +29,15 @@ for (const file of files) {
   }
 }
 
-/** With `--all` or the name of a folder, what is not swept yet is shown as well. */
-const asked = process.argv.slice(2)
+/** With `--all` the findings of all folders are shown, with names of folders those of these. */
+const folders = process.argv.slice(2)
 const unswept: string[] = []
 for (const [area, lines] of [...found].sort()) {
   const waits = existsSync(path.join(area, '.unswept'))
   if (waits) unswept.push(`${area} (${lines.length})`)
   else process.exitCode = 1
-  if (!waits || asked.includes('--all') || asked.includes(area)) console.log(lines.join('\n'))
+  const shown = folders.length === 0 ? !waits : folders.includes('--all') || folders.includes(area)
+  if (shown) console.log(lines.join('\n'))
 }
 if (process.exitCode === 1) console.log(`\nUse the words of ${glossary}.`)
 if (unswept.length > 0) console.log(`not swept yet: ${unswept.join(', ')}`)

@@ -4,21 +4,21 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const rystra = fileURLToPath(new URL('../../cli/bin/run.js', import.meta.url))
-const patience = 20_000
-const grace = 5000
+const EVENT_TIMEOUT_MS = 20_000
+const STOP_TIMEOUT_MS = 5000
 
 /** One line of `--json`. */
-export interface Told {
+export interface EventLine {
   readonly event: string
   readonly [field: string]: unknown
 }
 
-/** A `rystra` process, and what it tells. */
+/** A `rystra` process, and its events. */
 export class End {
   /** For messages. */
   readonly name: string
   readonly #child: ChildProcess
-  readonly #told: Told[] = []
+  readonly #events: EventLine[] = []
   readonly #waiting = new Set<() => void>()
   #log = ''
   #gone: string | undefined
@@ -37,7 +37,7 @@ export class End {
     })
     if (this.#child.stdout !== null) {
       createInterface({ input: this.#child.stdout }).on('line', (line) => {
-        if (line.startsWith('{')) this.#told.push(JSON.parse(line) as Told)
+        if (line.startsWith('{')) this.#events.push(JSON.parse(line) as EventLine)
         this.#wake()
       })
     }
@@ -46,22 +46,23 @@ export class End {
     this.#child.once('close', (code, signal) => this.#end(`it ended with ${signal ?? `exit code ${code}`}`))
   }
 
-  /** Why it is gone, if it is. */
+  /** The reason of its end, once it has ended. */
   get gone(): string | undefined {
     return this.#gone
   }
 
   /** The first event of that name. Rejects when the process ends, refuses, or says nothing in time. */
-  async event(name: string): Promise<Told> {
-    const end = performance.now() + patience
+  async event(name: string): Promise<EventLine> {
+    const end = performance.now() + EVENT_TIMEOUT_MS
     for (;;) {
-      const found = this.#told.find(({ event }) => event === name)
+      const found = this.#events.find(({ event }) => event === name)
       if (found !== undefined) return found
-      const refused = this.#told.find(({ event }) => event === 'refused' || event === 'error')
-      if (refused !== undefined) throw new Error(`${this.name} told ${JSON.stringify(refused)}`)
+      const refused = this.#events.find(({ event }) => event === 'refused' || event === 'error')
+      if (refused !== undefined) throw new Error(`${this.name} reported ${JSON.stringify(refused)}`)
       if (this.#gone !== undefined) throw new Error(`${this.name}: ${this.#gone}\n${this.#log.trim()}`)
       const left = end - performance.now()
-      if (left <= 0) throw new Error(`${this.name} never told “${name}” in ${patience / 1000} s\n${this.#log.trim()}`)
+      if (left <= 0)
+        throw new Error(`${this.name} did not report “${name}” in ${EVENT_TIMEOUT_MS / 1000} s\n${this.#log.trim()}`)
       await this.#news(left)
     }
   }
@@ -70,7 +71,7 @@ export class End {
   async stop(): Promise<number | null> {
     if (this.#gone === undefined) {
       this.#child.kill('SIGINT')
-      const timer = setTimeout(() => this.#child.kill('SIGKILL'), grace)
+      const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS)
       await once(this.#child, 'close')
       clearTimeout(timer)
     }

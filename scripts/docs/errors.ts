@@ -1,7 +1,7 @@
 import { type ErrorEntry, errorTable } from '@rystra/model'
 import type { Page } from './page.js'
 
-/** Sections in the order in which somebody meets them. Prefixes that are missing here come before the last, by their own name. */
+/** Sections in the order in which users meet them. Prefixes that are missing here come before the last, by their own name. */
 const sections: Record<string, string> = {
   config: 'Configuration',
   usage: 'Command line',
@@ -40,7 +40,7 @@ with \`isRystraError()\`, never with \`instanceof\`. Only the code and a short d
 the side where they happened, and before authentication not even the detail is sent.
 
 - **dies** says what ends with the error: one stream, one session, or the process that met it.
-- **again** says whether the same thing may succeed later without anybody changing anything. A client reconnects after such an
+- **again** says whether the same thing may succeed later without a change. A client reconnects after such an
   error, and gives up after any other.
 - **exit** is what \`rystra\` exits with when the error ends it.`
 

@@ -5,7 +5,7 @@ import type { Message, TestMessage } from './message.js'
 /** How long a process may take to end after its last test. Sockets and child processes that were closed need a few turns. */
 const END_TIMEOUT_MS = 3000
 
-/** Warnings of Node that tell of a fault: an error nobody took in time, and listeners that pile up. */
+/** Warnings of Node that tell of a fault: a rejection handled too late, and listeners that pile up. */
 const FATAL_WARNINGS = new Set(['PromiseRejectionHandledWarning', 'MaxListenersExceededWarning'])
 
 const send = (message: Message, sent = (): void => {}): void => {

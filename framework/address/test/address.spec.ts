@@ -50,7 +50,7 @@ describe('networks', () => {
     expect(networks(['0.0.0.0/0'], 'x')('::1')).equal(false)
   })
 
-  it('are refused when they are none', () => {
+  it('are refused when they are malformed', () => {
     for (const text of [
       '',
       '10.0.0.0/33',

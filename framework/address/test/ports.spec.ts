@@ -11,7 +11,7 @@ describe('ports', () => {
     ])
   })
 
-  it('may be none', () => {
+  it('may be an empty list', () => {
     expect(parsePorts([])).to.deep.equal([])
     expect(portAllowed([], 80)).to.equal(false)
     expect(formatPorts([])).to.equal('none')
@@ -51,9 +51,9 @@ describe('ports', () => {
     const port = fc.integer({ min: 1, max: 65_535 })
     const range = fc.tuple(port, port).map(([a, b]) => ({ from: Math.min(a, b), to: Math.max(a, b) }))
     fc.assert(
-      fc.property(fc.array(range, { maxLength: 8 }), port, (ranges, asked) => {
+      fc.property(fc.array(range, { maxLength: 8 }), port, (ranges, tried) => {
         const parsed = parsePorts(ranges.map(({ from, to }) => `${from}-${to}`))
-        expect(portAllowed(parsed, asked)).to.equal(ranges.some(({ from, to }) => from <= asked && asked <= to))
+        expect(portAllowed(parsed, tried)).to.equal(ranges.some(({ from, to }) => from <= tried && tried <= to))
         expect(parsePorts(parsed), 'what is parsed can be parsed again').to.deep.equal(parsed)
         for (const [i, { from }] of parsed.entries())
           if (i > 0) expect(from).to.be.greaterThan((parsed[i - 1]?.to ?? 0) + 1)

@@ -35,7 +35,7 @@ export interface Plan {
   readonly usage: number
   readonly purpose?: 'serverAuth' | 'clientAuth'
   readonly authority: boolean
-  /** Who signs; nobody else for a self-signed one. */
+  /** The authority that signs; not there for a self-signed certificate. */
   readonly issuer?: { readonly subject: Asn1; readonly keyIdentifier: Buffer | undefined }
   readonly signer: KeyObject
 }

@@ -5,9 +5,9 @@ import { certificatesOf } from './pem.js'
 
 /** What is wrong with certificates, in words that follow on the name of the file or field. */
 export interface Findings {
-  /** It cannot work so. */
+  /** Reasons why it cannot work. */
   readonly problems: readonly string[]
-  /** It works, but not for long, or not for everybody. */
+  /** It works, but not for long, or not for all uses. */
   readonly warnings: readonly string[]
 }
 
@@ -73,7 +73,7 @@ export const checkAuthorities = (pem: string, now: number = Date.now()): Finding
   return usable ? { problems: [], warnings: texts } : { problems: texts, warnings: [] }
 }
 
-/** Looks at the revocation lists of a PEM text, as of `now` (ms). One that ran out locks out everybody it is for. */
+/** Checks the revocation lists of a PEM text, as of `now` (ms). An expired list refuses every client of its authority. */
 export const checkCrls = (pem: string, now: number = Date.now()): Findings => {
   const all = attempt(() => describeCrls(pem))
   if (typeof all === 'string') return { problems: [all], warnings: [] }
@@ -82,8 +82,8 @@ export const checkCrls = (pem: string, now: number = Date.now()): Findings => {
   for (const { nextUpdate } of all) {
     if (nextUpdate === undefined) continue
     const left = Math.floor((Date.parse(nextUpdate) - now) / 86_400_000)
-    if (left < 0) problems.push(`ran out on ${date(nextUpdate)}, and nobody is let in with it`)
-    else if (left < warnDays) warnings.push(`runs out on ${date(nextUpdate)}, in ${days(left)}`)
+    if (left < 0) problems.push(`expired on ${date(nextUpdate)}: every client is refused`)
+    else if (left < warnDays) warnings.push(`expires on ${date(nextUpdate)}, in ${days(left)}`)
   }
   return { problems, warnings }
 }

@@ -58,13 +58,13 @@ const elementAt = (der: Buffer, offset: number): Buffer => {
   return der.subarray(offset, offset + header + length)
 }
 
-/** Reads the DER of a revocation list. Throws on what is none. */
+/** Reads the DER of a revocation list. Throws for other bytes. */
 export const parseCrl = (der: Buffer): ParsedCrl => {
   const [body, , signature] = partsOf(decode(der))
   const parts = partsOf(body)
   // [version], algorithm, issuer, thisUpdate, [nextUpdate], [revokedCertificates], [0] extensions
   const first = parts.findIndex(isTime)
-  if (first < 0 || signature === undefined) throw new Error('this is no revocation list')
+  if (first < 0 || signature === undefined) throw new Error('malformed revocation list')
   const rest = parts.slice(first + 1)
   const extensions = extensionsOf(partsOf(rest.find(({ tagClass }) => tagClass === 0x80))[0])
   const number = extensions.get(oids.crlNumber)
@@ -103,10 +103,10 @@ const describe = (pem: string): CrlDescription => {
   }
 }
 
-/** Every revocation list of a PEM text, in its order. Throws `tls.files` when there is none that can be read. */
+/** Every revocation list of a PEM text, in its order. Throws `tls.files` without a readable one. */
 export const describeCrls = (pem: string): CrlDescription[] => {
   const all = crlsOf(pem)
-  if (all.length === 0) throw new RystraError('tls.files', { detail: 'there is no revocation list (PEM) in it' })
+  if (all.length === 0) throw new RystraError('tls.files', { detail: 'no revocation list (PEM) in it' })
   try {
     return all.map(describe)
   } catch (cause) {

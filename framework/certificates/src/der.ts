@@ -55,7 +55,7 @@ export const extension = (id: string, value: Asn1, critical = false): Asn1 =>
 
 export const encode = (node: Asn1): Buffer => Buffer.from(asn1.toDer(node).getBytes(), 'latin1')
 
-/** Throws on what is no DER. What is inside of bit and octet strings stays closed. */
+/** Parses DER; throws for other bytes. What is inside of bit and octet strings stays closed. */
 export const decode = (der: Uint8Array): Asn1 =>
   asn1.fromDer(forge.util.createBuffer(binary(der)), { strict: true, decodeBitStrings: false } as never)
 
@@ -66,7 +66,7 @@ export const partsOf = (node: Asn1 | undefined): Asn1[] => (Array.isArray(node?.
 export const bytesOf = (node: Asn1 | undefined): Buffer =>
   Buffer.from(typeof node?.value === 'string' ? node.value : '', 'latin1')
 
-/** The dotted form; empty for what is none. */
+/** The dotted form of an object identifier; empty for another node. */
 export const oidOf = (node: Asn1 | undefined): string => {
   const bytes = bytesOf(node)
   return bytes.length === 0 ? '' : asn1.derToOid(forge.util.createBuffer(binary(bytes)))

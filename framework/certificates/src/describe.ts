@@ -127,10 +127,10 @@ const describe = (certificate: X509Certificate, now: number): CertificateDescrip
   }
 }
 
-/** Every certificate of a PEM text, in its order, as of `now` (ms). Throws `tls.files` when there is none that can be read. */
+/** Every certificate of a PEM text, in its order, as of `now` (ms). Throws `tls.files` without a readable one. */
 export const describeCertificate = (pem: string, now: number = Date.now()): CertificateDescription[] => {
   const all = certificatesOf(pem)
-  if (all.length === 0) throw new RystraError('tls.files', { detail: 'there is no certificate (PEM) in it' })
+  if (all.length === 0) throw new RystraError('tls.files', { detail: 'no certificate (PEM) in it' })
   return all.map((one, index) => {
     try {
       return describe(new X509Certificate(one), now)

@@ -58,7 +58,7 @@ const validity = (options: CertificateOptions, kind: Kind, issuer: Authority | u
   const days = whole('days', options.days ?? kind.days, 1, mostDays)
   // Certificates know whole seconds only.
   const from = Math.floor((options.notBefore?.getTime() ?? Date.now() - hour) / 1000) * 1000
-  if (!(from >= 0)) throw invalid(`notBefore ${shown(options.notBefore)} is no date from 1970 on`)
+  if (!(from >= 0)) throw invalid(`notBefore ${shown(options.notBefore)} is not a date from 1970 on`)
   const end = issuer === undefined ? Number.POSITIVE_INFINITY : Date.parse(issuer.certificate.validTo)
   const to = Math.min(from + days * day, end)
   if (to <= from) {

@@ -21,7 +21,7 @@ export interface GeneralName {
   readonly bytes: Uint8Array
 }
 
-/** Throws `cert.invalid` for what is no common name. */
+/** Checks a common name. Throws `cert.invalid`. */
 export const commonName = (text: unknown): string => {
   if (typeof text !== 'string' || text.trim() === '') throw invalid('the common name is empty')
   if (unseen.test(text)) throw invalid(`the common name ${shown(text)} has control characters`)
@@ -34,7 +34,7 @@ export const commonName = (text: unknown): string => {
 
 const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
 
-/** The ASCII form (IDNA) of a DNS name, whose first label may be `*`; nothing for what is none. */
+/** The ASCII form (IDNA) of a DNS name, whose first label may be `*`; `undefined` for other text. */
 const dnsName = (text: string): string | undefined => {
   const [, star = '', rest = ''] = /^(\*\.)?(.*?)\.?$/s.exec(text) ?? []
   if (unseen.test(rest)) return undefined
@@ -66,7 +66,7 @@ const generalName = (text: unknown): GeneralName => {
   if (typeof text !== 'string' || text === '') throw invalid('a name is empty')
   const [, kind = '', rest = ''] = /^(email|uri|dns|ip):(.*)$/is.exec(text) ?? ['', '', text]
   const wanted = kind.toLowerCase()
-  const none = (what: string) => invalid(`${shown(text)} is no ${what}`)
+  const none = (what: string) => invalid(`invalid ${what} ${shown(text)}`)
   if (wanted === 'email' || wanted === 'uri') {
     const bytes = wanted === 'email' ? email(rest) : uri(rest)
     if (bytes === undefined) throw none(wanted === 'email' ? 'email address' : 'URI')

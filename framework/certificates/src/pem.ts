@@ -1,6 +1,6 @@
 const block = (label: string): RegExp => new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----`, 'g')
 
-/** More than anybody has in one file; the rest of a longer one is not looked at. */
+/** Blocks of one file that are read; the rest is ignored. */
 const mostBlocks = 1000
 
 /** Every certificate of a PEM text, in its order. */

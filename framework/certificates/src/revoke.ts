@@ -74,7 +74,7 @@ const entryOf = (revocation: Revocation | string, { certificate: issuer }: Autho
 
 /**
  * A revocation list (X.509 CRL v2, RFC 5280 §5): all of `previous` and these certificates, with the next number.
- * It is good for as long as the authority: a list that runs out would lock out everybody. Rejects with `cert.invalid`.
+ * It is good for as long as the authority: an expired list refuses every client. Rejects with `cert.invalid`.
  */
 export const revoke = async (
   authority: KeyPair,

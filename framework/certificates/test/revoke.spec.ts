@@ -83,21 +83,23 @@ describe('certificates on the wire, and revocation', function () {
 
   it('server and client trust each other; other authorities and expired ones are refused on both ends', async () => {
     expect(await meet(server, ca.cert, home)).to.equal('welcome')
-    const stranger = await makeAuthority({ commonName: 'Prüfstelle', bits: 2048 })
-    const [theirs, old, purpose] = await Promise.all([
-      issueClient(stranger, { commonName: 'home' }),
+    const otherCa = await makeAuthority({ commonName: 'Prüfstelle', bits: 2048 })
+    const [foreign, old, purpose] = await Promise.all([
+      issueClient(otherCa, { commonName: 'home' }),
       issueServer(ca, { commonName: 'localhost', notBefore: new Date('2020-01-01'), days: 3 }),
       issueServer(ca, { commonName: 'localhost' })
     ])
-    expect(await meet(server, ca.cert, theirs)).to.match(/^server: /)
+    expect(await meet(server, ca.cert, foreign)).to.match(/^server: /)
     expect(await meet(old, ca.cert, home)).to.equal('client: CERT_HAS_EXPIRED')
-    expect(await meet(server, ca.cert, purpose), 'a server certificate is none of a client').to.match(/^server: /)
+    expect(await meet(server, ca.cert, purpose), 'a server certificate is not a client certificate').to.match(
+      /^server: /
+    )
     const own = await selfSigned({ commonName: 'localhost' })
     expect(await meet(own, ca.cert, home, undefined, own.cert)).to.equal('welcome')
     expect(await meet(own, ca.cert, home)).to.equal('client: DEPTH_ZERO_SELF_SIGNED_CERT')
   })
 
-  it('a list locks out whom it names and nobody else; the next one keeps them', async () => {
+  it('a list refuses the certificates it names and no others; the next one keeps them', async () => {
     const empty = await revoke(ca, [])
     expect(await meet(server, ca.cert, home, empty)).to.equal('welcome')
     const first = await revoke(
@@ -163,10 +165,10 @@ describe('certificates on the wire, and revocation', function () {
     }
   })
 
-  it('strangers’ certificates, others’ lists, garbage and unknown reasons are refused', async () => {
+  it('certificates and lists of another authority, garbage and unknown reasons are refused', async () => {
     const other = await makeAuthority({ commonName: 'Prüfstelle', bits: 2048 })
-    const theirs = await issueClient(other, { commonName: 'home' })
-    expect(await codeOf(revoke(ca, [theirs.cert]))).to.match(/^cert\.invalid: .*not issued by this authority/)
+    const foreign = await issueClient(other, { commonName: 'home' })
+    expect(await codeOf(revoke(ca, [foreign.cert]))).to.match(/^cert\.invalid: .*not issued by this authority/)
     expect(await codeOf(revoke(ca, ['nothing']))).to.match(/^cert\.invalid: .*cannot be read/)
     expect(await codeOf(revoke(ca, [], await revoke(other, [])))).to.match(/^cert\.invalid: .*not signed by this/)
     for (const garbage of ['', 'x', ca.cert, '-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n'])

@@ -1,4 +1,4 @@
-/** So much a second, and so much at once: what rates and bandwidths are kept with. */
+/** A token bucket: a rate and a burst, for rate limits and bandwidth. */
 export class TokenBucket {
   readonly #rate: number
   readonly #burst: number
@@ -7,8 +7,8 @@ export class TokenBucket {
 
   /**
    * @param rate per second
-   * @param burst at once; also what an idle time saves up
-   * @param now milliseconds; a clock that is set back costs what it would have brought since, and nothing more
+   * @param burst the most tokens, which an idle bucket collects
+   * @param now milliseconds; a clock that is set back loses the tokens of that time, and no more
    */
   constructor(rate: number, burst: number, now: number) {
     this.#rate = rate
@@ -17,7 +17,7 @@ export class TokenBucket {
     this.#since = now
   }
 
-  /** What is there now; less than 0 when more was spent than there was. */
+  /** The tokens that are left; negative while there is a debt. */
   tokens(now: number): number {
     if (now > this.#since) {
       this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#since) * this.#rate) / 1000)
@@ -26,20 +26,20 @@ export class TokenBucket {
     return this.#tokens
   }
 
-  /** Takes `count` if they are there; says whether. */
+  /** Takes `count` if there are as many. Returns whether it did. */
   take(count: number, now: number): boolean {
     if (this.tokens(now) < count) return false
     this.#tokens -= count
     return true
   }
 
-  /** Takes `count`, there or not, and answers with the milliseconds until the debt is paid; 0 when there is none. */
+  /** Takes `count` even when there are fewer, and returns the milliseconds until the debt is paid; 0 without a debt. */
   spend(count: number, now: number): number {
     this.#tokens = this.tokens(now) - count
     return this.#tokens >= 0 ? 0 : Math.ceil((-this.#tokens * 1000) / this.#rate)
   }
 
-  /** Milliseconds until `count` are there. */
+  /** Milliseconds until there are `count` tokens. */
   wait(count: number, now: number): number {
     const missing = Math.min(count, this.#burst) - this.tokens(now)
     return missing <= 0 ? 0 : Math.ceil((missing * 1000) / this.#rate)

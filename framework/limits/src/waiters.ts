@@ -1,9 +1,10 @@
 import { RystraError } from '@rystra/model'
 
-/** How long somebody waits, and what then. */
+/** Options of {@link Waiters}. */
 export interface WaitersOptions {
-  /** Milliseconds. */
+  /** Milliseconds that one call waits. */
   readonly timeout: number
+  /** The error of a call that waited that long. */
   readonly late: () => Error
   /** Calls `fn` once after so many milliseconds, unless the returned function is called first. @default setTimeout */
   readonly after?: (ms: number, fn: () => void) => () => void
@@ -19,7 +20,7 @@ const byTimer = (ms: number, fn: () => void): (() => void) => {
   return () => clearTimeout(timer)
 }
 
-/** Those who wait until the other side makes room for one more stream, or sends what to open it on. First come, first served. */
+/** Calls that wait for a resource of the peer, such as room for one more stream. First come, first served. */
 export class Waiters<Given = void> {
   readonly #options: WaitersOptions
   readonly #waiters = new Set<Waiter<Given>>()
@@ -32,7 +33,7 @@ export class Waiters<Given = void> {
     return this.#waiters.size
   }
 
-  /** Answers what `take` makes of what is given. Rejects when that takes too long, and with `stream.reset` when aborted. */
+  /** Resolves to what `take` makes of the resource. Rejects after the timeout, and with `stream.reset` when aborted. */
   wait<Taken>(take: (given: Given) => Taken, signal: AbortSignal | undefined): Promise<Taken> {
     const { timeout, late, after = byTimer } = this.#options
     return new Promise((resolve, reject) => {
@@ -51,21 +52,21 @@ export class Waiters<Given = void> {
           reject(error)
         }
       }
-      const aborted = (): void => waiter.refuse(new RystraError('stream.reset', { detail: 'given up' }))
+      const aborted = (): void => waiter.refuse(new RystraError('stream.reset', { detail: 'aborted' }))
       const cancel = after(timeout, () => waiter.refuse(late()))
       signal?.addEventListener('abort', aborted, { once: true })
       this.#waiters.add(waiter)
     })
   }
 
-  /** Gives to who has waited longest. Answers whether anybody has. */
+  /** Gives the resource to the call that has waited longest. Returns whether there was one. */
   serve(given: Given): boolean {
     const [first] = this.#waiters
     first?.take(given)
     return first !== undefined
   }
 
-  /** All that wait are told why they wait in vain. */
+  /** Rejects all waiting calls. */
   refuse(error: Error): void {
     for (const waiter of [...this.#waiters]) waiter.refuse(error)
   }

@@ -8,7 +8,7 @@ const code = (promise: Promise<unknown>): Promise<unknown> =>
     (error: RystraError) => error.code
   )
 
-describe('those who wait for the other side', () => {
+describe('waiters for the other side', () => {
   /** The time is over when it is told so. */
   const make = (): { waiters: Waiters<number>; timers: Set<() => void> } => {
     const timers = new Set<() => void>()
@@ -50,7 +50,7 @@ describe('those who wait for the other side', () => {
     expect([waiters.size, timers.size]).to.deep.equal([0, 0])
   })
 
-  it('are all told when it is in vain', async () => {
+  it('are all rejected at once', async () => {
     const { waiters, timers } = make()
     const waiting = [1, 2].map(() => waiters.wait(() => {}, undefined))
     waiters.refuse(new RystraError('mux.closed'))

@@ -1,12 +1,12 @@
-/** What dies with an error: one stream, one session, or the process that met it. */
+/** What an error ends: one stream, one session, or the process. */
 export type ErrorScope = 'stream' | 'session' | 'process'
 
 /** One row of the table below. */
 export interface ErrorEntry {
-  /** What happened, in words for a person; details are appended by whoever throws. */
+  /** What happened, in words for a person; the thrower appends details. */
   readonly message: string
   readonly scope: ErrorScope
-  /** Whether the same thing may succeed later without anybody changing anything. */
+  /** Whether the same thing may succeed later without a change. */
   readonly retryable: boolean
   /** What `rystra` exits with when this ends the process. See docs/reference/errors.md. */
   readonly exitCode: number
@@ -30,7 +30,7 @@ const row = (message: string, scope: ErrorScope, retryable: boolean, exitCode: n
 // biome-ignore format: one code, one line
 export const errorTable = {
   'config.not-found': row('no configuration found', 'process', false, 2, 'run `rystra init`, or name a file with --config'),
-  'config.syntax': row('the configuration cannot be read', 'process', false, 2, 'mend the file at the place named'),
+  'config.syntax': row('the configuration cannot be read', 'process', false, 2, 'correct the file at the position named'),
   'config.invalid': row('the configuration is not valid', 'process', false, 2, 'change the value named to what is expected; `rystra check` shows all at once'),
   'config.missing-variable': row('an environment variable is not set', 'process', false, 2, 'set it, put it into .env, or write ${NAME:-default}'),
   'usage.invalid': row('the command was called wrongly', 'process', false, 2, 'see --help of the command'),
@@ -39,9 +39,9 @@ export const errorTable = {
   'extension.not-found': row('an extension cannot be found', 'process', false, 3, 'check its name or path, and install it'),
   'extension.not-an-extension': row('a package is not a Rystra extension', 'process', false, 3, 'its default export must come from defineExtension()'),
   'extension.incompatible': row('an extension does not fit this kernel', 'process', false, 3, 'install a version made for this kernel'),
-  'extension.load-failed': row('an extension threw while it was loaded', 'process', false, 3, 'see the cause; the extension has to be mended'),
+  'extension.load-failed': row('an extension threw while it was loaded', 'process', false, 3, 'see the cause; the extension has a fault'),
   'extension.options': row("an extension's options are not valid", 'process', false, 2, 'change the option named to what is expected'),
-  'extension.requires': row('an extension needs something that nobody provides', 'process', false, 3, 'add the package named'),
+  'extension.requires': row('a required extension is missing', 'process', false, 3, 'add the package named'),
   'extension.duplicate': row('two extensions claim the same thing', 'process', false, 3, 'remove one of them, or give one another name'),
   'extension.setup-failed': row("an extension's setup failed", 'process', false, 3, 'see the cause'),
   'extension.start-failed': row('an extension could not start', 'process', false, 3, 'see the cause'),
@@ -58,12 +58,12 @@ export const errorTable = {
   'protocol.version': row('the two ends speak different versions of the protocol', 'session', false, 4, 'update the older end'),
   'protocol.malformed': row('a message could not be understood', 'session', false, 4, 'update both ends; if that does not help, report it'),
   'protocol.too-large': row('a message is larger than allowed', 'session', false, 4, 'send less in one message'),
-  'protocol.unexpected': row('a message came when it was not its turn', 'session', false, 4, 'update both ends; if that does not help, report it'),
+  'protocol.unexpected': row('a message was out of order', 'session', false, 4, 'update both ends; if that does not help, report it'),
   'protocol.timeout': row('the other side did not answer in time', 'session', true, 4, 'check that it is up, and the network between'),
 
   'auth.refused': row('authentication was refused', 'session', false, 5, 'check the token on this side: the server may have another by now; the reason is in the log of the server'),
   'auth.no-method': row('no method of authentication is common to both ends', 'session', false, 5, 'configure the same authenticator on both ends'),
-  'auth.server-unproven': row('the server could not prove that it knows the secret', 'session', false, 5, 'check the host; somebody may be in between'),
+  'auth.server-unproven': row('the server could not prove that it knows the secret', 'session', false, 5, 'check the host: the connection may be intercepted'),
 
   'connect.unreachable': row('the server cannot be reached', 'session', true, 4, 'check host, port, firewall, and that the server runs'),
   'connect.refused': row('the server, or something in front of it, refused the connection', 'session', false, 4, 'check transport, host, port and path'),
@@ -73,16 +73,16 @@ export const errorTable = {
   'tls.not-tls': row('the other side does not speak TLS there', 'session', false, 4, 'check port and transport; a plain port needs the transport tcp or ws'),
   'tls.handshake': row('no TLS session could be agreed on', 'session', false, 4, 'see the detail; TLS 1.3 is needed on both ends unless minVersion says 1.2'),
   'tls.untrusted': row('the certificate of the other side is not trusted', 'session', false, 5, 'give its authority as `ca`, or pin it: `fingerprint` with the value that `rystra serve` prints'),
-  'tls.wrong-fingerprint': row('the certificate of the other side is not the pinned one', 'session', false, 5, 'somebody may be in between; if the server has a new certificate, pin its fingerprint'),
+  'tls.wrong-fingerprint': row('the certificate of the other side is not the pinned one', 'session', false, 5, 'the connection may be intercepted; if the server has a new certificate, pin its fingerprint'),
   'tls.wrong-host': row('the certificate of the other side is for another host', 'session', false, 5, 'check the host, or set `serverName` to a name of the certificate'),
-  'tls.unknown-name': row('nobody answers for the host that was asked for', 'stream', false, 6, 'publish it with a proxy of kind https, or give a certificate for it and publish it with kind http'),
+  'tls.unknown-name': row('no proxy and no certificate for this host', 'stream', false, 6, 'publish it with a proxy of kind https, or give a certificate for it and publish it with kind http'),
   'tls.expired': row('the certificate of the other side is not valid now', 'session', true, 5, 'check the clock of this machine, it may be wrong; otherwise renew the certificate'),
   'tls.revoked': row('the certificate of the other side was revoked', 'session', false, 5, 'get a new one'),
-  'tls.terminated': row('no TLS reaches from this client to the server, it ends in between', 'session', false, 5, 'somebody may be in between; if a reverse proxy or CDN is meant to be there, set `tlsTerminated: true` in client.connect'),
+  'tls.terminated': row('no TLS reaches from this client to the server, it ends in between', 'session', false, 5, 'the connection may be intercepted; if a reverse proxy or CDN is meant to be there, set `tlsTerminated: true` in client.connect'),
   'tls.certificate-required': row('the server wants a certificate of the client', 'session', false, 5, 'give `cert` and `key`; `rystra cert:client` makes them'),
   'tls.files': row('certificate or key cannot be used', 'process', false, 2, 'check the files named; `rystra cert:show` tells what is in them'),
   'cert.exists': row('a file of this name exists already', 'process', false, 2, 'choose another name, or overwrite it with --force'),
-  'cert.invalid': row('the certificate cannot be made so', 'process', false, 2, 'change the value named'),
+  'cert.invalid': row('invalid certificate options', 'process', false, 2, 'change the value named'),
   'transport.unsupported': row('a transport cannot work on this machine', 'process', false, 3, 'use another transport'),
 
   'session.refused': row('the server refused the session', 'session', false, 5, 'see the reason'),
@@ -90,7 +90,7 @@ export const errorTable = {
   'session.timeout': row('the other side went silent', 'session', true, 4, 'it is dialed again by itself'),
   'session.replaced': row('another client took over under the same id', 'session', false, 7, 'give each client its own client.id'),
   'session.closing': row('the other side is shutting down', 'session', true, 4, 'it is dialed again by itself'),
-  'session.limit': row('the server has as many sessions as it may', 'session', true, 4, 'try again later, or raise server.limits'),
+  'session.limit': row('the server takes no further session now', 'session', true, 4, 'try again later; the limit is server.limits.sessions, or a rule of hook-rate for this address'),
 
   'listen.in-use': row('the address is in use', 'process', true, 8, 'stop the program that holds it, or choose another port'),
   'listen.denied': row('the address may not be listened on', 'process', false, 8, 'choose a port from 1024 up, or run with the right to bind it'),
@@ -107,12 +107,12 @@ export const errorTable = {
   'proxy.claimed': row('the host or name is not available', 'stream', true, 6, 'choose another host, path or name; it is taken, or not for this client: the log of the server has the reason'),
   'proxy.refused': row('the proxy was refused', 'stream', false, 6, 'see the reason'),
   'proxy.limit': row('too many proxies', 'stream', false, 6, 'remove some, or raise server.limits'),
-  'proxy.changed': row('the proxy has to be registered again', 'stream', true, 6, 'nothing: the client asks again by itself'),
+  'proxy.changed': row('the proxy has to be registered again', 'stream', true, 6, 'none needed: the client registers it again'),
   'proxy.expired': row('the proxy has expired', 'stream', false, 6, 'register it again'),
 
   'stream.refused': row('the stream was refused', 'stream', false, 6, 'see the reason'),
   'stream.service-unreachable': row('the service cannot be reached', 'stream', true, 6, 'check that the service runs where `local` points to'),
-  'stream.reset': row('the stream was reset', 'stream', true, 1, 'the other end gave it up'),
+  'stream.reset': row('the stream was reset', 'stream', true, 1, 'the other end reset it'),
   'stream.timeout': row('the stream took too long', 'stream', true, 1, 'check the service and the network'),
   'stream.limit': row('too many streams', 'stream', true, 6, 'close some, or raise the limit'),
   'stream.no-member': row('no member of the group can serve now', 'stream', true, 6, 'see the health checks of the services'),
@@ -130,13 +130,13 @@ export const errorTable = {
   'rpc.denied': row('the call is not allowed', 'stream', false, 6, 'add a rule that allows it'),
   'rpc.busy': row('the peer takes no more calls now', 'stream', true, 6, 'try again after the time named, or raise the limit'),
   'rpc.deadline': row('the deadline of the call has passed', 'stream', true, 1, 'allow more time, or look at what the handler waits for'),
-  'rpc.cancelled': row('the call was cancelled', 'stream', false, 1, 'its caller gave it up'),
+  'rpc.cancelled': row('the call was cancelled', 'stream', false, 1, 'its caller cancelled it'),
   'rpc.lost': row('the session was lost while the call was in flight', 'stream', true, 4, 'ask again, or declare the call idempotent'),
   'rpc.closing': row('the peer takes no new calls, it is closing', 'stream', true, 4, 'ask again: the session is dialed again by itself'),
   'rpc.unavailable': row('the peer has no RPC session', 'stream', true, 6, 'check that the peer is connected and has RPC enabled'),
   'rpc.too-large': row('the message is larger than allowed', 'stream', false, 2, 'send it as a stream, or raise maxMessageBytes'),
   'rpc.protocol': row('the peer broke the rules of RPC frames', 'session', false, 4, 'update both ends; report it if that does not help'),
-  'rpc.reset': row('the stream was reset', 'stream', true, 1, 'the peer gave it up; see the detail'),
+  'rpc.reset': row('the stream was reset', 'stream', true, 1, 'the peer reset it; see the detail'),
 
   'discovery.invalid': row('a server cannot be announced or looked for like this', 'process', false, 2, 'change the value named to what is expected'),
   'discovery.unavailable': row('discovery does not work on this network', 'session', true, 4, 'see the cause; allow multicast, or name the server with `connect.host`'),
@@ -145,11 +145,11 @@ export const errorTable = {
   'mux.protocol': row('the other side broke the rules of the muxer', 'session', true, 4, 'check that both ends use the same muxer'),
   'mux.closed': row('the link is closed', 'session', true, 4, 'it is dialed again by itself'),
 
-  internal: row('something went wrong that should not', 'process', false, 1, 'report it with the log at level debug')
+  internal: row('internal error', 'process', false, 1, 'report it with the log at level debug')
 } as const satisfies Record<string, ErrorEntry>
 
 /** The name of an error. */
 export type ErrorCode = keyof typeof errorTable
 
-/** Whether a string, from the wire for example, is one of ours. */
+/** Whether a string, from the wire for example, is an error code. */
 export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorTable, code)

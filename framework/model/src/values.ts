@@ -1,7 +1,7 @@
 /** Which of the two ends. A server runs where the public can reach it; a client runs beside the services. */
 export type Side = 'server' | 'client'
 
-/** Where something is. `port` 0 asks for a free one. */
+/** A host and a port. `port` 0 asks for a free one. */
 export interface Address {
   readonly host: string
   readonly port: number
@@ -9,15 +9,15 @@ export interface Address {
 
 /** What is known of the other end of a link. */
 export interface PeerInfo {
-  /** The remote IP address, or a name such as `memory` where there is none. */
+  /** The remote IP address, or a name such as `memory` on a transport without addresses. */
   readonly address: string
-  /** The remote port, 0 where there is none. */
+  /** The remote port; 0 on a transport without ports. */
   readonly port: number
   /** Only on links that are encrypted. */
   readonly tls?: TlsFacts
 }
 
-/** What TLS or QUIC says of a link. */
+/** Facts of TLS or QUIC about a link. */
 export interface TlsFacts {
   /** `TLSv1.3`, for example. */
   readonly version: string
@@ -32,7 +32,7 @@ export interface TlsFacts {
   readonly binding?: Uint8Array
 }
 
-/** Who somebody is, as an authenticator found. */
+/** The identity of a client, as an authenticator found it. */
 export interface Identity {
   /** Names an identity on this server. */
   readonly id: string
@@ -72,7 +72,7 @@ export interface ProxySpec {
   readonly [field: string]: unknown
 }
 
-/** Who connects to the public side. */
+/** A connection to the public side. */
 export interface VisitorInfo extends Address {
   /** The public address the visitor connected to. */
   readonly to: Address
@@ -89,6 +89,6 @@ export interface StreamInfo {
   readonly session: SessionInfo
   /** Which end this is. Each stream has one such object at each end. */
   readonly side: Side
-  /** What the server half of the kind tells the client half besides. */
+  /** What the server half of the kind sends to the client half with the stream. */
   readonly details?: Readonly<Record<string, unknown>>
 }

@@ -36,7 +36,7 @@ describe('an error', () => {
     expect(isRystraError(foreign)).to.equal(true)
   })
 
-  it('is not taken for one when it is none', () => {
+  it('is not taken for one when it is not one', () => {
     const forged = { [Symbol.for('rystra.error')]: true, code: 'internal' }
     for (const value of [new Error('x'), { code: 'internal' }, forged, undefined, null, 'internal', 1]) {
       expect(isRystraError(value)).to.equal(false)
@@ -73,7 +73,7 @@ describe('an error on the wire', () => {
   })
 
   it('says nothing of a foreign error', () => {
-    expect(toWireError(new Error('/home/somebody/token'))).to.deep.equal({ code: 'internal' })
+    expect(toWireError(new Error('/home/user/token'))).to.deep.equal({ code: 'internal' })
     expect(toWireError('a string')).to.deep.equal({ code: 'internal' })
   })
 
