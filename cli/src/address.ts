@@ -21,8 +21,10 @@ export const parseServerAddress = (text: string, flag = '--to'): ServerAddress =
 }
 
 /** Reads `[host:]port`, `[host:]first-last` or `unix:/path` into what `local` of a proxy takes. Throws `usage.invalid`. */
-export const parseService = (text: string): string => {
-  const forms = { unix: true, range: true, defaultHost: '127.0.0.1' } as const
+export const parseService = (text: string, kind = 'tcp'): string => {
+  // A port alone is of this machine, by IPv4 or IPv6; of datagrams it is not known which is listened on.
+  const defaultHost = kind === 'udp' ? '127.0.0.1' : 'localhost'
+  const forms = { unix: true, range: true, defaultHost } as const
   return formatEndpoint(parseEndpoint(text, forms, { name: 'the service', code: 'usage.invalid' }))
 }
 

@@ -74,11 +74,12 @@ describe('addresses on the command line', () => {
   })
 
   it('a service is a port of this machine, a host and port, a range, or a unix socket', () => {
-    expect(parseService('3000')).to.equal('127.0.0.1:3000')
+    expect(parseService('3000')).to.equal('localhost:3000')
+    expect(parseService('3000', 'udp')).to.equal('127.0.0.1:3000')
     expect(parseService('db.lan:5432')).to.equal('db.lan:5432')
     expect(parseService('[::1]:80')).to.equal('[::1]:80')
     expect(() => parseService('::1:3000')).throws('expected [::1]:3000')
-    expect(parseService('8000-8002')).to.equal('127.0.0.1:8000-8002')
+    expect(parseService('8000-8002')).to.equal('localhost:8000-8002')
     expect(parseService('db.lan:8000-8002')).to.equal('db.lan:8000-8002')
     expect(parseService('unix:/run/app.sock')).to.equal('unix:/run/app.sock')
     for (const garbage of [

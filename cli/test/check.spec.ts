@@ -132,7 +132,7 @@ export default defineExtension({
 client:
   connect: { host: x }
   proxies:
-    - { name: a, kind: tcp, local: '1000-1005', port: 20000 }
+    - { name: a, kind: tcp, local: '1000-1005', port: '20000-20005' }
     - { name: b, kind: tcp, local: 2, port: 20005 }
     - { name: c, kind: tcp, local: 2, port: 20006 }
     - { name: d, kind: tcp, local: 3, port: 30000, group: g }

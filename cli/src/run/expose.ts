@@ -26,7 +26,7 @@ export interface ExposeOptions extends AdHocOptions {
 export const expose = async (options: ExposeOptions): Promise<void> => {
   const signals = new StopSignals()
   const { kind, port, host, subdomain, path, allow, secret, set, json, debug } = options
-  const local = parseService(options.service)
+  const local = parseService(options.service, kind)
   const fields = fieldPairs(set, '--set', 'proxy', ['name', 'kind', 'local', 'port', 'secret'])
   const entry = {
     name: options.name ?? `${kind}-${local.slice(local.lastIndexOf(':') + 1)}`.slice(0, 128),

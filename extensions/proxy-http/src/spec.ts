@@ -37,7 +37,10 @@ const account = Type.Object(
 
 /** The fields of an `http` proxy beside those common to all kinds. */
 export const HttpSpec = Type.Object({
-  local: endpointField(localForms, 'The service: `host:port`, a port of 127.0.0.1, `unix:/path`, or `handler:name`.'),
+  local: endpointField(
+    localForms,
+    'The service: `host:port`, a port of this machine, `unix:/path`, or `handler:name`.'
+  ),
   host: Type.Optional(
     Type.Union(
       [Type.String({ pattern: HOST }), Type.Array(Type.String({ pattern: HOST }), { minItems: 1, maxItems: 64 })],

@@ -9,7 +9,7 @@ const host = Type.String({ pattern: hostPattern })
 export const HttpsSpec = Type.Object({
   local: endpointField(
     localForms,
-    'The service, which speaks TLS itself: `host:port`, a port of 127.0.0.1, `unix:/path`, or `handler:name`.'
+    'The service, which speaks TLS itself: `host:port`, a port of this machine, `unix:/path`, or `handler:name`.'
   ),
   host: Type.Optional(
     Type.Union([host, Type.Array(host, { minItems: 1, maxItems: 64 })], {

@@ -19,7 +19,7 @@ const identities = (description: string) => Type.String({ minLength: 1, maxLengt
 
 /** The fields of a `private` proxy beside those common to all kinds. */
 export const PrivateSpec = Type.Object({
-  local: endpointField(localForms, 'The service: `host:port`, a port of 127.0.0.1, or `unix:/path`.'),
+  local: endpointField(localForms, 'The service: `host:port`, a port of this machine, or `unix:/path`.'),
   of: Type.Optional(
     Type.String({ pattern: NAME, description: 'The name under which it is visited. Default: `name` of the proxy.' })
   ),

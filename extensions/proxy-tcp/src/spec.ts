@@ -5,7 +5,7 @@ import { type ProxySpec, type Static, Type } from '@rystra/plugin'
 export const TcpSpec = Type.Object({
   local: endpointField(
     { ...localForms, range: true },
-    'The service: `host:port`, a port of 127.0.0.1, or `unix:/path`. With a range of ports, `host:first-last`.'
+    'The service: `host:port`, a port of this machine, or `unix:/path`. With a range of ports, `host:first-last`.'
   ),
   port: Type.Optional(
     Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.String({ pattern: '^\\d{1,5}-\\d{1,5}$' })], {

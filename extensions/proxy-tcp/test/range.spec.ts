@@ -46,8 +46,8 @@ describe('a tcp proxy', () => {
     )
     const free = expand({ local: '8000-8001' })
     expect(free.map(({ name, local, port }) => [name, local, port])).to.deep.equal([
-      ['web:8000', '127.0.0.1:8000', 0],
-      ['web:8001', '127.0.0.1:8001', 0]
+      ['web:8000', 'localhost:8000', 0],
+      ['web:8001', 'localhost:8001', 0]
     ])
     expect(expand({ local: '[::1]:5-6', port: 0 })[1]?.local).to.equal('[::1]:6')
     expect(expand({ local: '5-5', port: '7-7' }).length).to.equal(1)

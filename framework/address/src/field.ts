@@ -32,8 +32,8 @@ export const endpointField = (forms: EndpointForms, description: string): TUnion
     } as SchemaOptions
   )
 
-/** The forms of `local`, the service of a proxy. */
-export const localForms = { defaultHost: '127.0.0.1', unix: true, handler: true } as const
+/** The forms of `local`, the service of a proxy. A port alone is of this machine, by IPv4 or IPv6. */
+export const localForms = { defaultHost: 'localhost', unix: true, handler: true } as const
 /** The forms of `bind`, a listener of this machine. */
 export const bindForms = { defaultHost: '127.0.0.1', anyPort: true } as const
 

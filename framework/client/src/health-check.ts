@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { ProxySpec, SessionInfo } from '@rystra/model'
 import type { StreamHandler } from './handlers.js'
 import { checkHeader, type ProxyProtocolVersion } from './proxy-protocol.js'
-import { parseService } from './service.js'
+import { connectOptions, parseService } from './service.js'
 import { serveHere } from './service-stream.js'
 
 /** What is checked. */
@@ -88,7 +88,7 @@ export class HealthCheck {
       const visitor = { ...here, to: here }
       return serveHere(handler, { id: 'health', proxy: spec, visitor, session, side: 'client' })
     }
-    return net.connect(parseService(String(spec['local'])) as net.NetConnectOpts)
+    return net.connect(connectOptions(parseService(String(spec['local']))))
   }
 
   #get(end: (problem?: string) => void): () => void {

@@ -24,14 +24,24 @@ export interface Interest {
 const visitorGone = (): RystraError =>
   new RystraError('stream.reset', { side: 'server', detail: 'the visitor is gone' })
 
+/** Both addresses of this machine, whatever its resolver knows: development servers listen on either. */
+const loopback: net.LookupFunction = (_host, _options, done) =>
+  done(null, [
+    { address: '127.0.0.1', family: 4 },
+    { address: '::1', family: 6 }
+  ])
+
+/** How a service is connected to, for `net.connect`. */
+export const connectOptions = (address: Endpoint | UnixEndpoint): net.NetConnectOpts =>
+  ({
+    ...address,
+    autoSelectFamily: true,
+    ...('host' in address && address.host === 'localhost' ? { lookup: loopback } : {})
+  }) as net.NetConnectOpts
+
 const connectOnce = (address: Endpoint | UnixEndpoint, interest: Interest): Promise<net.Socket> =>
   new Promise((resolve, reject) => {
-    const socket = net.connect({
-      ...address,
-      allowHalfOpen: true,
-      noDelay: true,
-      autoSelectFamily: true
-    } as net.NetConnectOpts)
+    const socket = net.connect({ ...connectOptions(address), allowHalfOpen: true, noDelay: true })
     const fail = (error: Error): void => {
       clearTimeout(timer)
       interest.onGone = undefined

@@ -80,11 +80,10 @@ const sameListen = (
   }
 }
 
-/** The public ports an entry takes when its `port` is fixed: as many as there are in the range of `local`. */
-const portsOf = ({ port, local }: Entry): [first: number, last: number] | undefined => {
-  if (typeof port !== 'number' || port === 0) return undefined
-  const [, from = '0', to = from] = /(\d{1,5})-(\d{1,5})$/.exec(String(local)) ?? []
-  return [port, port + Math.max(0, Number(to) - Number(from))]
+/** The public ports that an entry names: one, or a range. */
+const portsOf = ({ port }: Entry): [first: number, last: number] | undefined => {
+  const [, first, last = first] = /^([1-9]\d{0,4})(?:-(\d{1,5}))?$/.exec(String(port)) ?? []
+  return first === undefined ? undefined : [Number(first), Number(last)]
 }
 
 /** Members of one group share a port. */
