@@ -141,7 +141,7 @@ describe('a tunnel over quic', () => {
         })
       }
     })
-    const quick = transportQuic({ idleTimeout: 1000, keepAlive: 300 })
+    const quick = transportQuic({ idleTimeout: 1000, keepAlive: 300, retryAbove: 64 })
     const server = await serve([quick, counting()])
     const nat = await startNat(portOf(server))
     const proxies = [{ name: 'svc', kind: 'tcp', local: `127.0.0.1:${await startService(echo)}` }]

@@ -125,8 +125,8 @@ export interface CloseRequestContext {
 }
 
 /**
- * Says how long `bytes` more in this direction have to wait, in milliseconds. 0: go on. Nothing more is read meanwhile, and
- * the next question comes after the wait. A throw resets the stream.
+ * Counts `bytes` in this direction, and answers with the milliseconds to wait before the next ones; 0 for none. With 0
+ * bytes it answers with what is left to wait, and counts nothing. A throw resets the stream.
  */
 export type Pacer = (bytes: number, direction: Direction) => number
 

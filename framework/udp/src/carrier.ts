@@ -1,36 +1,36 @@
 import { type DatagramFlow, RystraError, toRystraError } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
-import { FrameDecoder, type FrameEvents, HEADER, MAX_DATAGRAM, writeFrame } from './frames.js'
+import { FrameDecoder, type FrameEvents, HEADER_BYTES, MAX_DATAGRAM_BYTES, writeFrame } from './frames.js'
 
-/** Bytes that wait for a slow stream; what comes then is dropped. A tenth of a second at 80 Mbit/s. */
-const QUEUE = 1024 * 1024
+/** Bytes queued for a slow stream; further datagrams are dropped. A tenth of a second at 80 Mbit/s. */
+const MAX_QUEUE_BYTES = 1024 * 1024
 
-/** Bytes at which it is not worth waiting for more of the same turn. */
-const BATCH = 128 * 1024
+/** Queued bytes that are flushed before the end of the turn. */
+const BATCH_BYTES = 128 * 1024
 
-/** Milliseconds the other side has to end as well. */
-const END_TIMEOUT = 5000
+/** Time for the peer to end the stream. */
+const END_TIMEOUT_MS = 5000
 
-/** Bytes in front of a datagram in a flow: its session. */
-const PREFIX = 4
+/** Size of the session id in front of a datagram in a flow. */
+const PREFIX_BYTES = 4
 
-/** Datagrams after which it is asked again how large one may be in the flow: a path may change. */
-const ASK_EVERY = 64
+/** Datagrams after which the maximum size of the flow is queried again: a path may change. */
+const SIZE_CHECK_INTERVAL = 64
 
-/** What carries the datagrams of many sessions: `OpenedStream`, or the stream and datagrams of a `ReachHost`. */
-export interface Carries {
+/** What a {@link Carrier} runs on: `OpenedStream`, or the stream and datagrams of a `ReachHost`. */
+export interface CarrierStream {
   readonly stream: Duplex
   readonly datagrams?: DatagramFlow | undefined
 }
 
-/** What happens at one end of a {@link Carrier}. */
+/** Events of a {@link Carrier}. */
 export interface CarrierEvents extends FrameEvents {
-  /** Called once. `error` is absent when the other side ended in good order. */
+  /** Called once, without `error` after an orderly end. */
   onClose(error?: RystraError): void
 }
 
 /**
- * Carries datagrams of many sessions between the two halves of a kind: in the flow of datagrams, if there is one and
+ * CarrierStream datagrams of many sessions between the two halves of a kind: in the flow of datagrams, if there is one and
  * they fit, otherwise in the stream. What a slow stream cannot take is dropped, newest first, as UDP does.
  */
 export class Carrier {
@@ -46,14 +46,14 @@ export class Carrier {
   #closed = false
   #error: RystraError | undefined
   #out: Buffer = Buffer.allocUnsafeSlow(2048)
-  #fits: number
-  #untilAsk = ASK_EVERY
+  #maxInFlow: number
+  #untilSizeCheck = SIZE_CHECK_INTERVAL
 
-  constructor({ stream, datagrams }: Carries, events: CarrierEvents) {
+  constructor({ stream, datagrams }: CarrierStream, events: CarrierEvents) {
     this.#stream = stream
     this.#flow = datagrams
     this.#events = events
-    this.#fits = this.#largest()
+    this.#maxInFlow = this.#queryMaxSize()
     const decoder = new FrameDecoder(events)
     stream.on('data', (chunk: Buffer) => {
       if (this.#closed) return
@@ -71,69 +71,67 @@ export class Carrier {
     stream.on('error', (error) => {
       this.#error ??= toRystraError(error, 'stream.reset')
     })
-    stream.once('close', () => this.#over())
+    stream.once('close', () => this.#onClosed())
     if (datagrams !== undefined) {
       datagrams.onMessage = (message) => {
-        if (this.#closed || message.length < PREFIX) return
-        // The message is lent: it may have to wait for its socket.
-        events.onDatagram(message.readUInt32BE(0), Buffer.from(message.subarray(PREFIX)))
+        if (this.#closed || message.length < PREFIX_BYTES) return
+        // The message is lent, and may have to wait for its socket.
+        events.onDatagram(message.readUInt32BE(0), Buffer.from(message.subarray(PREFIX_BYTES)))
       }
     }
-    if (stream.destroyed) queueMicrotask(() => this.#over())
+    if (stream.destroyed) queueMicrotask(() => this.#onClosed())
   }
 
   get closed(): boolean {
     return this.#closed
   }
 
-  /**
-   * Sends a datagram, whose memory is given up by the caller. `false` when it was dropped at once.
-   */
+  /** Sends a datagram and takes over its memory. `false` if it was dropped at once. */
   send(session: number, datagram: Buffer): boolean {
-    if (this.#closed || this.#ended || datagram.length > MAX_DATAGRAM) return false
+    if (this.#closed || this.#ended || datagram.length > MAX_DATAGRAM_BYTES) return false
     if (this.#flow !== undefined) {
-      this.#untilAsk -= 1
-      if (this.#untilAsk === 0) this.#fits = this.#largest()
-      if (datagram.length <= this.#fits) {
+      this.#untilSizeCheck -= 1
+      if (this.#untilSizeCheck === 0) this.#maxInFlow = this.#queryMaxSize()
+      if (datagram.length <= this.#maxInFlow) {
         if (this.#sendInFlow(session, datagram)) return true
-        this.#fits = this.#largest()
-        if (datagram.length <= this.#fits) return false
+        this.#maxInFlow = this.#queryMaxSize()
+        if (datagram.length <= this.#maxInFlow) return false
       }
     }
-    return this.#queue(session, datagram, QUEUE)
+    return this.#queue(session, datagram, MAX_QUEUE_BYTES)
   }
 
-  /** Tells the other side that a session is over. */
+  /** Tells the peer that a session has ended. */
   closeSession(session: number): void {
-    // Some room is kept for these: where even that is used up, the other side finds out by itself.
-    if (!this.#closed && !this.#ended) this.#queue(session, undefined, QUEUE + BATCH)
+    // Reserves room for these: without it the peer finds out by its own timeout.
+    if (!this.#closed && !this.#ended) this.#queue(session, undefined, MAX_QUEUE_BYTES + BATCH_BYTES)
   }
 
-  #largest(): number {
-    this.#untilAsk = ASK_EVERY
-    return this.#flow === undefined ? -1 : this.#flow.maxSize - PREFIX
+  #queryMaxSize(): number {
+    this.#untilSizeCheck = SIZE_CHECK_INTERVAL
+    return this.#flow === undefined ? -1 : this.#flow.maxSize - PREFIX_BYTES
   }
 
   #sendInFlow(session: number, datagram: Buffer): boolean {
-    const size = PREFIX + datagram.length
+    const size = PREFIX_BYTES + datagram.length
     if (size > this.#out.length) this.#out = Buffer.allocUnsafeSlow(size)
     const out = this.#out
     out[0] = session >>> 24
     out[1] = session >>> 16
     out[2] = session >>> 8
     out[3] = session
-    out.set(datagram, PREFIX)
+    out.set(datagram, PREFIX_BYTES)
     return (this.#flow as DatagramFlow).send(out.subarray(0, size))
   }
 
   #queue(session: number, datagram: Buffer | undefined, limit: number): boolean {
-    const size = HEADER + (datagram?.length ?? 0)
+    const size = HEADER_BYTES + (datagram?.length ?? 0)
     if (this.#bytes + size > limit) return false
     this.#sessions.push(session)
     this.#datagrams.push(datagram)
     this.#bytes += size
     if (this.#blocked) return true
-    if (this.#bytes >= BATCH) this.#flush()
+    if (this.#bytes >= BATCH_BYTES) this.#flush()
     else if (!this.#scheduled) {
       this.#scheduled = true
       setImmediate(this.#flushLater)
@@ -146,7 +144,7 @@ export class Carrier {
     this.#flush()
   }
 
-  /** Everything that waits goes in one write. */
+  /** Writes all queued datagrams at once. */
   #flush(): void {
     if (this.#closed || this.#blocked || this.#bytes === 0) return
     const batch = Buffer.allocUnsafe(this.#bytes)
@@ -160,14 +158,14 @@ export class Carrier {
     this.#blocked = !this.#stream.write(batch)
   }
 
-  /** Sends what waits, and ends. */
+  /** Sends queued datagrams and ends the stream. */
   close(): void {
     if (this.#closed || this.#ended) return
     this.#blocked = false
     this.#flush()
     this.#ended = true
     this.#stream.end()
-    const timer = setTimeout(() => this.#stream.destroy(), END_TIMEOUT).unref()
+    const timer = setTimeout(() => this.#stream.destroy(), END_TIMEOUT_MS).unref()
     this.#stream.once('close', () => clearTimeout(timer))
   }
 
@@ -175,10 +173,10 @@ export class Carrier {
   destroy(error?: RystraError): void {
     this.#error ??= error ?? new RystraError('stream.reset')
     this.#stream.destroy()
-    this.#over()
+    this.#onClosed()
   }
 
-  #over(): void {
+  #onClosed(): void {
     if (this.#closed) return
     this.#closed = true
     this.#sessions = []

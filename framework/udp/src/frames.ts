@@ -1,28 +1,28 @@
 import { RystraError } from '@rystra/plugin'
 
-/** In front of each datagram in a stream: its session, 32 bits, and its length, 16 bits, both big-endian. */
-export const HEADER = 6
+/** Header of a datagram in a stream: session, 32 bits, and length, 16 bits, both big-endian. */
+export const HEADER_BYTES = 6
 
-/** The largest payload of UDP, in bytes: over IPv6, RFC 8200. Over IPv4 20 fewer. */
-export const MAX_DATAGRAM = 65_527
+/** Largest UDP payload in bytes over IPv6, RFC 8200; 20 fewer over IPv4. */
+export const MAX_DATAGRAM_BYTES = 65_527
 
-/** In place of a length: the session is over, nothing follows. Lengths between the two are refused. */
+/** Length value that ends a session. Values between the two are refused. */
 export const CLOSE = 0xffff
 
-/** What comes out of a stream. */
+/** Decoded frames. */
 export interface FrameEvents {
-  /** `datagram` is a part of what was given to the decoder, or memory of its own: the callee's either way. */
+  /** The callee owns the memory of `datagram`. */
   onDatagram(session: number, datagram: Buffer): void
   onSessionClose(session: number): void
 }
 
-/** Puts datagrams together from the chunks of a stream. Keeps less than one datagram. */
+/** Reassembles datagrams from chunks of a stream. Buffers less than one datagram. */
 export class FrameDecoder {
   readonly #events: FrameEvents
-  readonly #head = Buffer.alloc(HEADER)
+  readonly #head = Buffer.alloc(HEADER_BYTES)
   #headLength = 0
   #session = 0
-  /** The datagram that is not complete yet, if its header is. */
+  /** The incomplete datagram, if its header is complete. */
   #partial: Buffer | undefined
   #filled = 0
 
@@ -30,19 +30,19 @@ export class FrameDecoder {
     this.#events = events
   }
 
-  /** Bytes that wait for the rest of their datagram. */
+  /** Buffered bytes. */
   get pending(): number {
-    return this.#partial === undefined ? this.#headLength : HEADER + this.#filled
+    return this.#partial === undefined ? this.#headLength : HEADER_BYTES + this.#filled
   }
 
-  /** Takes a chunk, whose memory is given up by the caller. Throws `protocol.malformed`; nothing more may follow then. */
+  /** Takes over a chunk. Throws `protocol.malformed`; the decoder must not be used afterwards. */
   push(chunk: Buffer): void {
     let at = this.#finishPartial(chunk)
-    while (chunk.length - at >= HEADER) {
+    while (chunk.length - at >= HEADER_BYTES) {
       const session = chunk.readUInt32BE(at)
       const length = chunk.readUInt16BE(at + 4)
-      at += HEADER
-      if (length > MAX_DATAGRAM) {
+      at += HEADER_BYTES
+      if (length > MAX_DATAGRAM_BYTES) {
         this.#special(session, length)
       } else if (chunk.length - at >= length) {
         this.#events.onDatagram(session, chunk.subarray(at, at + length))
@@ -56,17 +56,17 @@ export class FrameDecoder {
     if (at < chunk.length) this.#headLength = chunk.copy(this.#head, 0, at)
   }
 
-  /** Completes what the chunks before left over. Answers with the bytes that were used up. */
+  /** Completes the datagram of earlier chunks. Returns the number of bytes consumed. */
   #finishPartial(chunk: Buffer): number {
     let at = 0
     if (this.#headLength > 0) {
       at = chunk.copy(this.#head, this.#headLength)
       this.#headLength += at
-      if (this.#headLength < HEADER) return at
+      if (this.#headLength < HEADER_BYTES) return at
       this.#headLength = 0
       const session = this.#head.readUInt32BE(0)
       const length = this.#head.readUInt16BE(4)
-      if (length > MAX_DATAGRAM) {
+      if (length > MAX_DATAGRAM_BYTES) {
         this.#special(session, length)
         return at
       }
@@ -91,15 +91,15 @@ export class FrameDecoder {
 
   #special(session: number, length: number): void {
     if (length !== CLOSE) {
-      throw new RystraError('protocol.malformed', { detail: `a datagram of ${length} bytes` })
+      throw new RystraError('protocol.malformed', { detail: `datagram of ${length} bytes` })
     }
     this.#events.onSessionClose(session)
   }
 }
 
-/** Writes a header, and the datagram behind it; `undefined` closes the session. Answers with where the next one goes. */
+/** Writes a header and its datagram; `undefined` ends the session. Returns the next position. */
 export const writeFrame = (to: Buffer, at: number, session: number, datagram: Buffer | undefined): number => {
-  // By hand: checked writes of numbers cost more than all the rest of a small datagram.
+  // Unchecked writes: checked ones would dominate the cost of a small datagram.
   const length = datagram === undefined ? CLOSE : datagram.length
   to[at] = session >>> 24
   to[at + 1] = session >>> 16
@@ -107,6 +107,6 @@ export const writeFrame = (to: Buffer, at: number, session: number, datagram: Bu
   to[at + 3] = session
   to[at + 4] = length >>> 8
   to[at + 5] = length
-  if (datagram !== undefined) to.set(datagram, at + HEADER)
-  return at + HEADER + (datagram === undefined ? 0 : length)
+  if (datagram !== undefined) to.set(datagram, at + HEADER_BYTES)
+  return at + HEADER_BYTES + (datagram === undefined ? 0 : length)
 }

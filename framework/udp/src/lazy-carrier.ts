@@ -1,18 +1,18 @@
 import { type Clock, type Logger, type RystraError, toRystraError } from '@rystra/plugin'
-import { Carrier, type Carries } from './carrier.js'
+import { Carrier, type CarrierStream } from './carrier.js'
 import type { FrameEvents } from './frames.js'
-import type { Drop } from './tally.js'
+import type { Drop } from './drop-counter.js'
 
-/** What waits for the stream to be there, in datagrams and in bytes; what comes then is dropped. */
-const HELD = 1024
-const HELD_BYTES = 1024 * 1024
+/** Limits of datagrams that wait for the stream; further ones are dropped. */
+const MAX_HELD = 1024
+const MAX_HELD_BYTES = 1024 * 1024
 
-/** Milliseconds before another try to open it; doubles from the first to the last. */
-const FIRST_DELAY = 100
-const LAST_DELAY = 5000
+/** Delay before the stream is opened again; doubles from the first to the last. */
+const MIN_DELAY_MS = 100
+const MAX_DELAY_MS = 5000
 
-/** Opens the stream. Gives up with `signal`. */
-export type OpenCarrier = (signal: AbortSignal) => Promise<Carries>
+/** Opens the stream. Rejects when `signal` aborts. */
+export type OpenCarrier = (signal: AbortSignal) => Promise<CarrierStream>
 
 /** A {@link Carrier} that is opened with the first datagram, and again after it broke. */
 export class LazyCarrier {
@@ -20,14 +20,14 @@ export class LazyCarrier {
   readonly #events: FrameEvents
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #gone = new AbortController()
+  readonly #closing = new AbortController()
   #carrier: Carrier | undefined
   #opening = false
   #held: { session: number; datagram: Buffer }[] = []
   #heldBytes = 0
-  #delay = FIRST_DELAY
+  #delay = MIN_DELAY_MS
   #notBefore = Number.NEGATIVE_INFINITY
-  /** Why the last one is gone. */
+  /** The error of the last one. */
   error: RystraError | undefined
 
   constructor(open: OpenCarrier, events: FrameEvents, clock: Clock, log: Logger) {
@@ -37,11 +37,11 @@ export class LazyCarrier {
     this.#log = log
   }
 
-  /** Sends, or keeps until it can. Answers with why not. */
+  /** Sends a datagram, or holds it until the stream is open. Returns the reason of a drop. */
   send(session: number, datagram: Buffer): Drop | undefined {
     if (this.#carrier !== undefined) return this.#carrier.send(session, datagram) ? undefined : 'slow'
     if (!this.#opening && !this.#begin()) return 'closed'
-    if (this.#held.length >= HELD || this.#heldBytes + datagram.length > HELD_BYTES) return 'slow'
+    if (this.#held.length >= MAX_HELD || this.#heldBytes + datagram.length > MAX_HELD_BYTES) return 'slow'
     this.#held.push({ session, datagram })
     this.#heldBytes += datagram.length
     return undefined
@@ -52,28 +52,28 @@ export class LazyCarrier {
   }
 
   #begin(): boolean {
-    if (this.#gone.signal.aborted || this.#clock.now() < this.#notBefore) return false
+    if (this.#closing.signal.aborted || this.#clock.now() < this.#notBefore) return false
     this.#opening = true
-    this.#open(this.#gone.signal).then(
-      (carries) => this.#opened(carries),
+    this.#open(this.#closing.signal).then(
+      (stream) => this.#opened(stream),
       (error: unknown) => this.#failed(toRystraError(error, 'stream.reset'))
     )
     return true
   }
 
-  #opened(carries: Carries): void {
+  #opened(stream: CarrierStream): void {
     this.#opening = false
-    const carrier = new Carrier(carries, {
+    const carrier = new Carrier(stream, {
       onDatagram: (session, datagram) => this.#events.onDatagram(session, datagram),
       onSessionClose: (session) => this.#events.onSessionClose(session),
       onClose: (error) => this.#closed(carrier, error)
     })
-    if (this.#gone.signal.aborted) {
+    if (this.#closing.signal.aborted) {
       carrier.close()
       return
     }
     this.#carrier = carrier
-    this.#delay = FIRST_DELAY
+    this.#delay = MIN_DELAY_MS
     for (const { session, datagram } of this.#takeHeld()) carrier.send(session, datagram)
   }
 
@@ -86,30 +86,30 @@ export class LazyCarrier {
     this.#opening = false
     const lost = this.#takeHeld().length
     this.error = error
-    this.#wait()
-    if (!this.#gone.signal.aborted)
-      this.#log.warn({ err: error, datagrams: lost }, 'the stream for datagrams was not opened')
+    this.#backOff()
+    if (!this.#closing.signal.aborted)
+      this.#log.warn({ err: error, datagrams: lost }, 'opening the stream for datagrams failed')
   }
 
   #closed(carrier: Carrier, error: RystraError | undefined): void {
     if (this.#carrier !== carrier) return
     this.#carrier = undefined
     this.error = error
-    this.#wait()
-    if (error !== undefined) this.#log.warn({ err: error }, 'the stream for datagrams broke')
+    this.#backOff()
+    if (error !== undefined) this.#log.warn({ err: error }, 'the stream for datagrams was lost')
   }
 
-  /** One that breaks as soon as it is there must not be opened as fast as datagrams come. */
-  #wait(): void {
+  /** A stream that fails at once must not be reopened for each datagram. */
+  #backOff(): void {
     this.#notBefore = this.#clock.now() + this.#delay
-    this.#delay = Math.min(2 * this.#delay, LAST_DELAY)
+    this.#delay = Math.min(2 * this.#delay, MAX_DELAY_MS)
   }
 
-  /** Sends what waits, and ends. */
+  /** Sends queued datagrams and ends the stream. */
   close(): void {
     const carrier = this.#carrier
     this.#carrier = undefined
-    this.#gone.abort()
+    this.#closing.abort()
     this.#takeHeld()
     carrier?.close()
   }

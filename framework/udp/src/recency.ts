@@ -1,18 +1,18 @@
-/** What a {@link Recency} keeps in order. */
+/** An entry of a {@link Recency}. */
 export interface Recent {
-  /** Milliseconds, when it was last used. */
+  /** Milliseconds of its last use. */
   seen: number
   newer: Recent | undefined
   older: Recent | undefined
 }
 
-/** Things in the order in which they were used. Every operation is O(1). */
+/** Items in the order of their last use. Every operation is O(1). */
 export class Recency<Item extends Recent> {
   #newest: Recent | undefined
   #oldest: Recent | undefined
   size = 0
 
-  /** What was used longest ago. */
+  /** The least recently used item. */
   get oldest(): Item | undefined {
     return this.#oldest as Item | undefined
   }
@@ -36,7 +36,7 @@ export class Recency<Item extends Recent> {
     this.size -= 1
   }
 
-  /** It is used now. */
+  /** Marks an item as used. */
   touch(item: Item, now: number): void {
     item.seen = now
     if (this.#newest === item) return

@@ -1,44 +1,44 @@
 import type { Address } from '@rystra/plugin'
 import type { Socket } from 'node:dgram'
 import net from 'node:net'
-import type { Drop } from './tally.js'
+import type { Drop } from './drop-counter.js'
 
-/** Bytes of the largest datagram over IPv4. */
-const MAX_IPV4 = 65_507
+/** Largest datagram over IPv4. */
+const MAX_IPV4_BYTES = 65_507
 
-/** Bytes that may wait in the process for the network. */
-const QUEUE = 4 * 1024 * 1024
+/** Bytes queued in the process for the network. */
+const MAX_QUEUE_BYTES = 4 * 1024 * 1024
 
-/** Datagrams between two looks at what waits. */
-const LOOK_EVERY = 32
+/** Datagrams between two checks of the queue. */
+const CHECK_INTERVAL = 32
 
-/** Sends through a socket, without a promise or a closure for each datagram, and never keeps more than it should. */
+/** Sends through a socket without a promise or closure per datagram, and with a bounded queue. */
 export class Sender {
   readonly #socket: Socket
   readonly #largest: number
-  #untilLook = LOOK_EVERY
+  #untilCheck = CHECK_INTERVAL
   #full = false
 
   /** @param local the address that the socket is bound to */
   constructor(socket: Socket, { host }: Pick<Address, 'host'>) {
     this.#socket = socket
-    this.#largest = net.isIPv6(host) ? Number.POSITIVE_INFINITY : MAX_IPV4
+    this.#largest = net.isIPv6(host) ? Number.POSITIVE_INFINITY : MAX_IPV4_BYTES
   }
 
-  /** Sends; to who the socket is connected with when there is no port. Answers with why not. */
+  /** Sends a datagram, without `port` to the connected peer. Returns the reason of a drop. */
   send(datagram: Buffer, port?: number, host?: string): Drop | undefined {
     if (datagram.length > this.#largest) return 'size'
     try {
-      this.#untilLook -= 1
-      if (this.#untilLook === 0 || this.#full) {
-        this.#untilLook = LOOK_EVERY
-        this.#full = this.#socket.getSendQueueSize() > QUEUE
+      this.#untilCheck -= 1
+      if (this.#untilCheck === 0 || this.#full) {
+        this.#untilCheck = CHECK_INTERVAL
+        this.#full = this.#socket.getSendQueueSize() > MAX_QUEUE_BYTES
       }
       if (this.#full) return 'slow'
       if (port === undefined) this.#socket.send(datagram, 0, datagram.length)
       else this.#socket.send(datagram, 0, datagram.length, port, host)
     } catch {
-      // Only a socket that is closed, or was never connected, throws.
+      // Only closed or unconnected sockets throw.
       return 'closed'
     }
     return undefined

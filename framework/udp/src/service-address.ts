@@ -3,13 +3,13 @@ import type { Clock } from '@rystra/plugin'
 import dns from 'node:dns/promises'
 import net from 'node:net'
 
-/** Milliseconds between two look-ups of a name. */
-const LOOKUP_PAUSE = 1000
+/** Minimum time between two lookups of a name. */
+const LOOKUP_INTERVAL_MS = 1000
 
 /** The forms of `local`. */
 export const udpForms = { defaultHost: '127.0.0.1' } as const
 
-/** An address that can be sent to. */
+/** A resolved address. */
 export interface Resolved {
   readonly address: string
   readonly family: 4 | 6
@@ -19,23 +19,23 @@ export interface Resolved {
 export const parseUdpService = (local: string): Endpoint =>
   parseEndpoint(local, udpForms, { name: 'local', code: 'proxy.invalid', side: 'client' })
 
-/** How names are looked up. */
+/** Resolves names. */
 export type Lookup = (host: string) => Promise<readonly Resolved[]>
 
 const systemLookup: Lookup = async (host) =>
   (await dns.lookup(host, { all: true })).map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }))
 
-/** The addresses of a service. A name is looked up once, and again when an address of it failed. */
+/** The addresses of a service. A name is resolved once, and again when one of its addresses failed. */
 export class ServiceAddresses {
   readonly port: number
   readonly #host: string
   readonly #lookup: Lookup
   readonly #clock: Clock
   #found: readonly Resolved[] = []
-  #looking: Promise<void> | undefined
+  #resolving: Promise<void> | undefined
   #lookedAt = Number.NEGATIVE_INFINITY
   #turn = 0
-  /** Why the name has no address. */
+  /** The error of the last lookup. */
   error: Error | undefined
 
   constructor({ host, port }: Endpoint, clock: Clock, lookup: Lookup = systemLookup) {
@@ -47,27 +47,27 @@ export class ServiceAddresses {
     if (family !== 0) this.#found = [{ address: host, family: family === 6 ? 6 : 4 }]
   }
 
-  /** The one to use now, if one is known. */
+  /** The current address, if known. */
   get current(): Resolved | undefined {
     return this.#found[this.#turn % this.#found.length]
   }
 
-  /** Looks the name up, unless that was done just now. Never rejects: see {@link current} and {@link error}. */
-  look(): Promise<void> {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined
+  /** Resolves the name, at a limited rate. Never rejects: see {@link current} and {@link error}. */
+  resolve(): Promise<void> {
+    this.#resolving ??= this.#query().finally(() => {
+      this.#resolving = undefined
     })
-    return this.#looking
+    return this.#resolving
   }
 
-  async #look(): Promise<void> {
+  async #query(): Promise<void> {
     const now = this.#clock.now()
-    if (net.isIP(this.#host) !== 0 || now - this.#lookedAt < LOOKUP_PAUSE) return
+    if (net.isIP(this.#host) !== 0 || now - this.#lookedAt < LOOKUP_INTERVAL_MS) return
     this.#lookedAt = now
     try {
       const found = await this.#lookup(this.#host)
       this.error = undefined
-      // The same as before: then whose turn it is stays.
+      // An unchanged result keeps the current address.
       if (JSON.stringify(found) === JSON.stringify(this.#found)) return
       this.#found = found
       this.#turn = 0
@@ -76,11 +76,11 @@ export class ServiceAddresses {
     }
   }
 
-  /** An address failed: the next one's turn, and the name is looked up again. Answers whether there may be a better one. */
+  /** Switches to the next address and resolves the name again. Returns whether there may be another one. */
   failed({ address }: Resolved): boolean {
     if (net.isIP(this.#host) !== 0) return false
     if (this.current?.address === address) this.#turn += 1
-    void this.look()
+    void this.resolve()
     return true
   }
 }

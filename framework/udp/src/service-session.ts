@@ -3,16 +3,16 @@ import type { Recent } from './recency.js'
 import { Sender } from './sender.js'
 import type { Resolved } from './service-address.js'
 import { tuneUdp, udpSocket } from './socket.js'
-import type { Drop } from './tally.js'
+import type { Drop } from './drop-counter.js'
 
-/** What happens to the socket of a session. */
+/** Events of the socket of a session. */
 export interface ServiceSessionEvents {
   onAnswer(session: ServiceSession, datagram: Buffer): void
-  /** Nobody is at the address, say. The socket is still there. */
+  /** For example ICMP "unreachable". The socket stays usable. */
   onError(session: ServiceSession, error: NodeJS.ErrnoException): void
 }
 
-/** One session at the service side: a socket that is connected to the service, so that its errors are heard of. */
+/** A session at the service side: a connected socket, so that ICMP errors are reported. */
 export class ServiceSession implements Recent {
   newer: Recent | undefined
   older: Recent | undefined
@@ -36,7 +36,7 @@ export class ServiceSession implements Recent {
       if (!this.#closed) events.onError(this, error)
     })
     socket.once('listening', () => tuneUdp(socket))
-    // Nothing is looked up: it is connected when this returns.
+    // Connects synchronously, as nothing is resolved.
     socket.connect(port, address)
   }
 
@@ -50,7 +50,7 @@ export class ServiceSession implements Recent {
     try {
       this.#socket.close()
     } catch {
-      // It could not even be bound.
+      // It was never bound.
     }
   }
 }

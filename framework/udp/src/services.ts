@@ -1,22 +1,22 @@
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
-import { Carrier, type Carries } from './carrier.js'
+import { Carrier, type CarrierStream } from './carrier.js'
 import type { UdpLimits } from './limits.js'
 import { Recency } from './recency.js'
 import { type Lookup, parseUdpService, ServiceAddresses } from './service-address.js'
 import { ServiceSession } from './service-session.js'
-import { type Drop, Tally } from './tally.js'
+import { type Drop, DropCounter } from './drop-counter.js'
 
-/** Datagrams that wait while the name of the service is looked up. */
-const HELD = 256
+/** Datagrams held while the name of the service is resolved. */
+const MAX_HELD = 256
 
-/** A session here lives so much longer than at the visitor's side, which is to decide. */
-const GRACE = 1.25
+/** Sessions here live longer than at the visitor side, which decides. */
+const TIMEOUT_FACTOR = 1.25
 
-/** What the service side needs. */
-export interface UdpServicesOptions extends Carries {
+/** Options of the service side. */
+export interface UdpServicesOptions extends CarrierStream {
   /** The service: `host:port`, `[v6]:port`, or a port of 127.0.0.1. */
   readonly local: string
-  /** Those of one visitor are the visitor side's to keep. */
+  /** Limits per visitor address are applied by the visitor side. */
   readonly limits: Pick<UdpLimits, 'sessionTimeout' | 'maxSessions'>
   readonly clock: Clock
   readonly log: Logger
@@ -24,10 +24,10 @@ export interface UdpServicesOptions extends Carries {
   readonly lookup?: Lookup
 }
 
-/** The service side: from a stream to a socket for each session, connected to the service, and back. */
+/** The service side: connects a stream with a socket per session, connected to the service. */
 export class UdpServices {
-  readonly drops: Tally
-  /** Resolves when the stream is over and all sockets are closed; with why, unless it ended in good order. */
+  readonly drops: DropCounter
+  /** Resolves when the stream has ended and all sockets are closed, with the error unless it ended in order. */
   readonly done: Promise<RystraError | undefined>
   readonly #options: UdpServicesOptions
   readonly #carrier: Carrier
@@ -35,7 +35,7 @@ export class UdpServices {
   readonly #sessions = new Map<number, ServiceSession>()
   readonly #order = new Recency<ServiceSession>()
   #held: { id: number; datagram: Buffer }[] = []
-  #looking = false
+  #resolving = false
   #cancelExpiry: (() => void) | undefined
   #closed = false
 
@@ -43,7 +43,7 @@ export class UdpServices {
   constructor(options: UdpServicesOptions) {
     const { local, clock, log, lookup } = options
     this.#options = options
-    this.drops = new Tally(log, clock)
+    this.drops = new DropCounter(log, clock)
     this.#addresses = new ServiceAddresses(parseUdpService(local), clock, lookup)
     let over: (error?: RystraError) => void = () => {}
     this.done = new Promise((resolve) => {
@@ -62,7 +62,7 @@ export class UdpServices {
     })
   }
 
-  /** Sessions now. */
+  /** Current sessions. */
   get sessions(): number {
     return this.#sessions.size
   }
@@ -93,18 +93,18 @@ export class UdpServices {
     const session = new ServiceSession(id, current, port, clock.now(), this)
     this.#sessions.set(id, session)
     this.#order.add(session)
-    this.#cancelExpiry ??= clock.after(limits.sessionTimeout * GRACE, this.#expire)
+    this.#cancelExpiry ??= clock.after(limits.sessionTimeout * TIMEOUT_FACTOR, this.#expire)
     return session
   }
 
-  /** Keeps a datagram until it is known where the service is. */
+  /** Holds a datagram until the name is resolved. */
   #wait(id: number, datagram: Buffer): void {
-    if (this.#held.length >= HELD) this.#drop('unreachable')
+    if (this.#held.length >= MAX_HELD) this.#drop('unreachable')
     else this.#held.push({ id, datagram })
-    if (this.#looking) return
-    this.#looking = true
-    void this.#addresses.look().then(() => {
-      this.#looking = false
+    if (this.#resolving) return
+    this.#resolving = true
+    void this.#addresses.resolve().then(() => {
+      this.#resolving = false
       const held = this.#held.splice(0)
       if (this.#closed) return
       const known = this.#addresses.current !== undefined
@@ -127,7 +127,7 @@ export class UdpServices {
     if (this.#sessions.get(session.id) !== session) return
     const { syscall, code } = error
     this.#drop('unreachable', error)
-    // One that is there and connected may hear from the service when that is back. A name may lead elsewhere by then.
+    // A connected socket may work again when the service is back. A name may have another address by then.
     const unusable = syscall === 'bind' || syscall === 'connect' || code === 'EMFILE' || code === 'ENFILE'
     if (this.#addresses.failed(session.at) || unusable) this.#end(session)
   }
@@ -139,8 +139,7 @@ export class UdpServices {
         const detail = code === undefined ? this.#options.local : `${this.#options.local} (${code})`
         return new RystraError('stream.service-unreachable', { side: 'client', detail, cause })
       }
-      const detail =
-        drop === 'size' ? 'a datagram is too large for IPv4' : 'answers come faster than they can be passed on'
+      const detail = drop === 'size' ? 'datagram too large for IPv4' : 'answers arrive faster than the link carries'
       return new RystraError('stream.limit', { side: 'client', detail })
     })
   }
@@ -154,7 +153,7 @@ export class UdpServices {
   readonly #expire = (): void => {
     this.#cancelExpiry = undefined
     const { clock, limits } = this.#options
-    const timeout = limits.sessionTimeout * GRACE
+    const timeout = limits.sessionTimeout * TIMEOUT_FACTOR
     const now = clock.now()
     for (let { oldest } = this.#order; oldest !== undefined; { oldest } = this.#order) {
       if (oldest.seen + timeout > now) {
@@ -165,7 +164,7 @@ export class UdpServices {
     }
   }
 
-  /** Ends the stream; sockets are closed when it is over. */
+  /** Ends the stream; sockets are closed with it. */
   close(): void {
     this.#carrier.close()
   }

@@ -3,15 +3,15 @@ import type { UdpLimits } from './limits.js'
 import { Recency } from './recency.js'
 import { type VisitorHost, VisitorSession } from './visitor-session.js'
 
-/** Milliseconds of silence after which a session that was used both ways may be pushed out by a new one. */
-const QUIET = 5000
+/** Silence after which a session that was used in both directions may be evicted. */
+const EVICT_AFTER_MS = 5000
 
-/** Sessions of one visitor that are looked at to find one to push out. */
-const LOOKS = 8
+/** Sessions of one visitor that are examined for eviction. */
+const MAX_EXAMINED = 8
 
 /**
- * The sessions of visitors, by address, by number, and by their last use; each O(1). Those whose visitor has proven
- * that it gets answers are kept apart: a flood from addresses that are not the sender's pushes out its own kind first.
+ * The sessions of visitors by address, number and last use; each O(1). Sessions whose visitor has proved its address
+ * are kept apart: a flood from spoofed addresses evicts its own kind first.
  */
 export class SessionTable {
   readonly #limits: UdpLimits
@@ -43,17 +43,17 @@ export class SessionTable {
     return [...this.#ids.values()]
   }
 
-  /** Makes room for one more, by `push` of another. Answers whether there is. */
-  makeRoom(host: string, now: number, push: (session: VisitorSession) => void): boolean {
-    const there = this.#hosts.get(host)
-    // First its own: one address with many ports must not use up what there is for all.
-    if (there?.begins.take(1, now) === false || !this.#begins.take(1, now)) return false
-    const own = there?.sessions
-    if (own !== undefined && own.size >= this.#limits.maxSessionsPerVisitor) push(leastOf(own))
+  /** Makes room for one more session by evicting another with `evict`. Returns whether known is room. */
+  makeRoom(host: string, now: number, evict: (session: VisitorSession) => void): boolean {
+    const known = this.#hosts.get(host)
+    // The address' own limit first: one address with many ports must not use up the global one.
+    if (known?.begins.take(1, now) === false || !this.#begins.take(1, now)) return false
+    const own = known?.sessions
+    if (own !== undefined && own.size >= this.#limits.maxSessionsPerVisitor) evict(evictionCandidate(own))
     if (this.#ids.size < this.#limits.maxSessions) return true
     const oldest = this.#fresh.oldest ?? this.#proven.oldest
-    if (oldest === undefined || (oldest.proven && now - oldest.seen < QUIET)) return false
-    push(oldest)
+    if (oldest === undefined || (oldest.proven && now - oldest.seen < EVICT_AFTER_MS)) return false
+    evict(oldest)
     return true
   }
 
@@ -61,11 +61,11 @@ export class SessionTable {
     let of = this.#hosts.get(host)
     if (of === undefined) {
       const { packetsPerVisitor: rate, maxSessionsPerVisitor, maxSessions } = this.#limits
-      // New ones within a second.
-      const most = Math.max(maxSessionsPerVisitor, maxSessions / 4)
-      // A quarter of a second at once, as games and calls send.
+      // New sessions per second.
+      const max = Math.max(maxSessionsPerVisitor, maxSessions / 4)
+      // Burst of a quarter of a second, as games and calls send.
       const bucket = rate === 0 ? undefined : new TokenBucket(rate, Math.max(1, rate / 4), now)
-      of = { host, sessions: new Map(), bucket, begins: new TokenBucket(most, most, now) }
+      of = { host, sessions: new Map(), bucket, begins: new TokenBucket(max, max, now) }
       this.#hosts.set(host, of)
     }
     while (this.#ids.has(this.#next)) this.#next = (this.#next + 1) >>> 0
@@ -82,7 +82,7 @@ export class SessionTable {
     list.touch(session, now)
   }
 
-  /** The visitor has proven that it gets what is sent to its address. */
+  /** The visitor has proved that it receives at its address. */
   prove(session: VisitorSession): void {
     this.#fresh.remove(session)
     session.proven = true
@@ -98,31 +98,33 @@ export class SessionTable {
     list.remove(session)
   }
 
-  /** One whose time is over by now, if any. */
-  overdue(now: number): VisitorSession | undefined {
+  /** A session that has expired, if any. */
+  expired(now: number): VisitorSession | undefined {
     const last = now - this.#limits.sessionTimeout
     for (const { oldest } of [this.#fresh, this.#proven]) if (oldest !== undefined && oldest.seen <= last) return oldest
     return undefined
   }
 
-  /** Milliseconds of the clock when the next is over, if there is any. */
+  /** The time of the next expiry, if any. */
   get nextExpiry(): number | undefined {
     const seen = Math.min(this.#fresh.oldest?.seen ?? Infinity, this.#proven.oldest?.seen ?? Infinity)
     return seen === Infinity ? undefined : seen + this.#limits.sessionTimeout
   }
 }
 
-/** Of one visitor: the first that is not proven, of those that have been looked at least recently; or the quietest of them. */
-const leastOf = (sessions: Map<number, VisitorSession>): VisitorSession => {
-  const looked: VisitorSession[] = []
+/**
+ * The session of a visitor to evict: the first without proof, or the most silent of the least recently examined ones.
+ */
+const evictionCandidate = (sessions: Map<number, VisitorSession>): VisitorSession => {
+  const examined: VisitorSession[] = []
   for (const session of sessions.values()) {
     if (!session.proven) return session
-    looked.push(session)
-    if (looked.length === LOOKS) break
+    examined.push(session)
+    if (examined.length === MAX_EXAMINED) break
   }
-  const least = looked.reduce((one, other) => (other.seen < one.seen ? other : one))
-  // The others go to the end of the line.
-  for (const session of looked) {
+  const least = examined.reduce((one, other) => (other.seen < one.seen ? other : one))
+  // Examined sessions go to the end of the order.
+  for (const session of examined) {
     sessions.delete(session.port)
     sessions.set(session.port, session)
   }

@@ -2,34 +2,31 @@ import type { TokenBucket } from '@rystra/limits'
 import type { Admission } from '@rystra/plugin'
 import type { Recent } from './recency.js'
 
-/** One address that visitors come from, whatever the port. */
+/** An address of visitors, all ports together. */
 export interface VisitorHost {
   readonly host: string
   /** By port. */
   readonly sessions: Map<number, VisitorSession>
-  /** Datagrams it may send. */
+  /** Rate of its datagrams. */
   readonly bucket: TokenBucket | undefined
-  /** Sessions it may begin. */
+  /** Rate of its new sessions. */
   readonly begins: TokenBucket
 }
 
-/** One address and port that datagrams come from. */
+/** A visitor: one address and port. */
 export class VisitorSession implements Recent {
   newer: Recent | undefined
   older: Recent | undefined
-  state: 'asking' | 'open' | 'refused' | 'over' = 'open'
+  state: 'pending' | 'open' | 'refused' | 'closed' = 'open'
   /** The service has answered. */
   answered = false
-  /** The visitor has sent something after an answer: its address is its own, RFC 5358 has why that matters. */
+  /** The visitor has sent a datagram after an answer, so that its address is not spoofed; see RFC 5358. */
   proven = false
   bytesToService = 0
   bytesToVisitor = 0
   admission: Admission | undefined
-  /** What came while it was asked whether the visitor may come. */
+  /** Datagrams that wait for admission. */
   held: Buffer[] | undefined
-  /** Milliseconds until which nothing may pass, if something slows it down. */
-  notToService = 0
-  notToVisitor = 0
 
   constructor(
     readonly id: number,

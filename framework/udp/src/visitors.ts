@@ -13,36 +13,36 @@ import { LazyCarrier, type OpenCarrier } from './lazy-carrier.js'
 import type { UdpLimits } from './limits.js'
 import { SessionTable } from './session-table.js'
 import { tuneUdp } from './socket.js'
-import { type Drop, Tally } from './tally.js'
+import { type Drop, DropCounter } from './drop-counter.js'
 import type { VisitorSession } from './visitor-session.js'
 import { Sender } from './sender.js'
 
-/** Datagrams kept of one visitor while it is asked whether it may come. */
-const HELD = 16
+/** Datagrams held for a visitor during its admission. */
+const MAX_HELD = 16
 
-/** What the visitor side needs. */
+/** Options of the visitor side. */
 export interface UdpVisitorsOptions {
-  /** Bound. Closed by whoever bound it. */
+  /** Bound. The caller closes it. */
   readonly socket: Socket
-  /** Where it is bound: what visitors sent to. */
+  /** Its address: the destination of visitors. */
   readonly address: Address
   readonly limits: UdpLimits
-  /** Opens the stream to the service side; asked with the first datagram, and again after it broke. */
+  /** Opens the stream to the service side, with the first datagram and again after a loss. */
   readonly open: OpenCarrier
-  /** Asks whether a visitor may come, and tells when it went. A throw or rejection refuses. Left out: all may. */
+  /** Admits a visitor, and is told of its end. A throw or rejection refuses it. Default: all are admitted. */
   readonly admit?: (visitor: VisitorInfo) => Admission | Promise<Admission>
   readonly clock: Clock
   readonly log: Logger
 }
 
-/** The visitor side: from a bound socket to a stream, a session for each address and port, and back. */
+/** The visitor side: connects a bound socket with a stream, with a session per address and port. */
 export class UdpVisitors {
-  readonly drops: Tally
+  readonly drops: DropCounter
   readonly #options: UdpVisitorsOptions
   readonly #table: SessionTable
   readonly #link: LazyCarrier
   readonly #sender: Sender
-  /** Whose datagram came last: most come in rows. */
+  /** The session of the last datagram: datagrams often arrive in runs. */
   #last: VisitorSession | undefined
   #cancelExpiry: (() => void) | undefined
   #closed = false
@@ -50,14 +50,14 @@ export class UdpVisitors {
   constructor(options: UdpVisitorsOptions) {
     const { socket, clock, log, limits } = options
     this.#options = options
-    this.drops = new Tally(log, clock)
+    this.drops = new DropCounter(log, clock)
     this.#table = new SessionTable(limits, clock.now())
     this.#sender = new Sender(socket, options.address)
     this.#link = new LazyCarrier(
       options.open,
       {
         onDatagram: (id, datagram) => this.#fromService(id, datagram),
-        // A session is the visitor's: it ends when it is quiet.
+        // The visitor side ends sessions, by their timeout.
         onSessionClose: () => {}
       },
       clock,
@@ -68,14 +68,14 @@ export class UdpVisitors {
     socket.on('error', this.#onError)
   }
 
-  /** Sessions now. */
+  /** Current sessions. */
   get sessions(): number {
     return this.#table.size
   }
 
   readonly #onError = (error: Error): void => {
-    // What the network says about one visitor is no matter of the others.
-    this.#options.log.debug({ err: error }, 'a UDP socket reported an error')
+    // Network errors about one visitor do not concern the others.
+    this.#options.log.debug({ err: error }, 'error of a UDP socket')
   }
 
   readonly #onMessage = (datagram: Buffer, { address, port }: { address: string; port: number }): void => {
@@ -89,16 +89,16 @@ export class UdpVisitors {
     const { bucket } = session.of
     if (bucket !== undefined && !bucket.take(1, now)) this.#drop('rate')
     else if (session.state === 'open') this.#toService(session, datagram, now)
-    else if (session.state === 'asking' && (session.held as Buffer[]).length < HELD) session.held?.push(datagram)
+    else if (session.state === 'pending' && (session.held as Buffer[]).length < MAX_HELD) session.held?.push(datagram)
     else this.#drop('refused')
   }
 
   #begin(host: string, port: number, now: number): VisitorSession | undefined {
-    const pushed = (session: VisitorSession): void =>
-      this.#end(session, new RystraError('stream.limit', { detail: 'it made room for another visitor' }))
-    // Nothing can be sent there.
+    const evict = (session: VisitorSession): void =>
+      this.#end(session, new RystraError('stream.limit', { detail: 'evicted by another visitor' }))
+    // Answers cannot be sent to port 0.
     if (port === 0) return undefined
-    if (!this.#table.makeRoom(host, now, pushed)) {
+    if (!this.#table.makeRoom(host, now, evict)) {
       this.#drop('sessions')
       return undefined
     }
@@ -117,7 +117,7 @@ export class UdpVisitors {
         session.admission = answer
         return
       }
-      session.state = 'asking'
+      session.state = 'pending'
       session.held = []
       answer.then(
         (admission) => this.#admitted(session, admission),
@@ -131,7 +131,7 @@ export class UdpVisitors {
   #admitted(session: VisitorSession, admission: Admission): void {
     const held = session.held ?? []
     session.held = undefined
-    if (session.state === 'over') {
+    if (session.state === 'closed') {
       admission.close(0, 0)
       return
     }
@@ -141,16 +141,16 @@ export class UdpVisitors {
     for (const datagram of held) if ((session.state as string) === 'open') this.#toService(session, datagram, now)
   }
 
-  /** It stays in the table until its time is over, so that not every datagram asks again. */
+  /** Stays in the table until it expires, so that not every datagram asks for admission. */
   #refused(session: VisitorSession): void {
     session.held = undefined
-    if (session.state !== 'over') session.state = 'refused'
+    if (session.state !== 'closed') session.state = 'refused'
   }
 
   #toService(session: VisitorSession, datagram: Buffer, now: number): void {
     if (session.answered && !session.proven) this.#table.prove(session)
     this.#table.touch(session, now)
-    const passed = session.admission === undefined ? datagram : this.#shape(session, datagram, 'toService', now)
+    const passed = session.admission === undefined ? datagram : this.#shape(session, datagram, 'toService')
     if (passed === undefined) return
     session.bytesToService += passed.length
     const drop = this.#link.send(session.id, passed)
@@ -159,34 +159,33 @@ export class UdpVisitors {
 
   #fromService(id: number, datagram: Buffer): void {
     const session = this.#table.get(id)
-    // Answers may come after their session, and to a number that never was one.
+    // Answers may arrive after their session has ended, or for an unknown number.
     if (session?.state !== 'open') return
     const now = this.#options.clock.now()
     session.answered = true
     this.#table.touch(session, now)
-    const passed = session.admission === undefined ? datagram : this.#shape(session, datagram, 'toVisitor', now)
+    const passed = session.admission === undefined ? datagram : this.#shape(session, datagram, 'toVisitor')
     if (passed === undefined) return
     const drop = this.#sender.send(passed, session.port, session.of.host)
     if (drop === undefined) session.bytesToVisitor += passed.length
     else this.#drop(drop)
   }
 
-  /** What the taps make of it; `undefined` when it is not to pass. */
-  #shape(session: VisitorSession, datagram: Buffer, direction: Direction, now: number): Buffer | undefined {
+  /** Applies rate limits and taps; `undefined` drops the datagram. */
+  #shape(session: VisitorSession, datagram: Buffer, direction: Direction): Buffer | undefined {
     const { pace, tap } = session.admission as Admission
     try {
       if (pace !== undefined) {
-        const field = direction === 'toService' ? 'notToService' : 'notToVisitor'
-        if (now < session[field]) {
+        // A limit may be shared: its debt counts for the first datagram of a new session, too.
+        if (pace(0, direction) > 0) {
           this.#drop('rate')
           return undefined
         }
-        const wait = pace(datagram.length, direction)
-        if (wait > 0) session[field] = now + wait
+        pace(datagram.length, direction)
       }
       if (tap === undefined) return datagram
       const passed = tap(datagram, direction)
-      // An empty answer drops the chunk; a datagram that was empty before is one.
+      // An empty result drops the chunk, unless the datagram was empty.
       return passed.length === 0 && datagram.length > 0 ? undefined : passed
     } catch (error) {
       this.#end(session, toRystraError(error, 'hook.failed'))
@@ -196,20 +195,20 @@ export class UdpVisitors {
 
   #drop(drop: Drop): void {
     this.drops.add(drop, () => {
-      if (drop === 'sessions') return new RystraError('stream.limit', { detail: 'too many UDP visitors' })
-      if (drop === 'rate') return new RystraError('stream.limit', { detail: 'a UDP visitor sends too much' })
-      if (drop === 'refused') return new RystraError('stream.refused', { detail: 'a UDP visitor may not come' })
+      if (drop === 'sessions') return new RystraError('stream.limit', { detail: 'session limit reached' })
+      if (drop === 'rate') return new RystraError('stream.limit', { detail: 'rate limit of UDP visitors exceeded' })
+      if (drop === 'refused') return new RystraError('stream.refused', { detail: 'UDP visitor refused' })
       if (drop === 'slow')
-        return new RystraError('stream.limit', { detail: 'datagrams come faster than they can be passed on' })
-      if (drop === 'size') return new RystraError('stream.limit', { detail: 'a datagram is too large for IPv4' })
+        return new RystraError('stream.limit', { detail: 'datagrams arrive faster than the link carries' })
+      if (drop === 'size') return new RystraError('stream.limit', { detail: 'datagram too large for IPv4' })
       return this.#link.error ?? new RystraError('stream.reset')
     })
   }
 
   #end(session: VisitorSession, error?: RystraError): void {
-    if (session.state === 'over') return
+    if (session.state === 'closed') return
     const { state } = session
-    session.state = 'over'
+    session.state = 'closed'
     session.held = undefined
     if (this.#last === session) this.#last = undefined
     this.#table.remove(session)
@@ -221,13 +220,14 @@ export class UdpVisitors {
     this.#cancelExpiry = undefined
     const { clock } = this.#options
     const now = clock.now()
-    for (let over = this.#table.overdue(now); over !== undefined; over = this.#table.overdue(now)) this.#end(over)
+    for (let expired = this.#table.expired(now); expired !== undefined; expired = this.#table.expired(now))
+      this.#end(expired)
     const next = this.#table.nextExpiry
-    // A little later than the next: with many, some are over together.
+    // At least 20 ms later: sessions often expire together.
     if (next !== undefined) this.#cancelExpiry = clock.after(Math.max(next - now, 20), this.#expire)
   }
 
-  /** Ends all sessions. The socket is left to whoever bound it. */
+  /** Ends all sessions. The caller closes the socket. */
   close(error?: RystraError): void {
     if (this.#closed) return
     this.#closed = true

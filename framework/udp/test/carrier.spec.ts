@@ -1,9 +1,9 @@
 import type { RystraError } from '@rystra/plugin'
-import { Carrier, type Carries, MAX_DATAGRAM } from '@rystra/udp'
+import { Carrier, type CarrierStream, MAX_DATAGRAM_BYTES } from '@rystra/udp'
 import { expect } from 'chai'
 import { cleanUp, ends, turns, until } from './ends.js'
 
-const at = (carries: Carries) => {
+const at = (carries: CarrierStream) => {
   const came: [number, Buffer][] = []
   const closed: number[] = []
   const over: (RystraError | undefined)[] = []
@@ -25,7 +25,7 @@ describe('a carrier of datagrams', () => {
     it(`keeps boundaries, ${how}`, async () => {
       const [near, far] = ends(options)
       const [here, there] = [at(near), at(far)]
-      const sizes = [0, 1, 2, 1195, 1196, 1197, 9000, 65_507, MAX_DATAGRAM]
+      const sizes = [0, 1, 2, 1195, 1196, 1197, 9000, 65_507, MAX_DATAGRAM_BYTES]
       for (const [session, size] of sizes.entries()) {
         expect(here.carrier.send(session, Buffer.alloc(size, session))).to.equal(true)
         await until(() => there.came.length === session + 1)

@@ -4,7 +4,7 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import {
-  type Carries,
+  type CarrierStream,
   limitsOf,
   UdpServices,
   type UdpServicesOptions,
@@ -29,8 +29,8 @@ export const turns = async (count = 20): Promise<void> => {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Both ends of a stream, with datagrams beside it or without. */
-export const ends = (datagrams?: MemoryDatagramOptions): [Carries, Carries] => {
+/** Both ends of a stream, with datagrams next to it or without. */
+export const ends = (datagrams?: MemoryDatagramOptions): [CarrierStream, CarrierStream] => {
   const [one, other] = duplexPair()
   for (const stream of [one, other]) stream.on('error', () => {})
   later(() => {
@@ -116,9 +116,9 @@ export const tunnel = async (
   const { log, errors } = keptLog()
   const socket = await bound(host)
   const port = portOf(socket)
-  const opened: { near: Carries; far: Carries; services: UdpServices }[] = []
+  const opened: { near: CarrierStream; far: CarrierStream; services: UdpServices }[] = []
   const at = { limits: limitsOf(limits), clock, log }
-  const open = async (): Promise<Carries> => {
+  const open = async (): Promise<CarrierStream> => {
     const [near, far] = ends(datagrams)
     opened.push({ near, far, services: new UdpServices({ ...far, local: String(local), ...at, ...services }) })
     return near

@@ -1,5 +1,5 @@
 import { RystraError } from '@rystra/plugin'
-import { CLOSE, FrameDecoder, HEADER, MAX_DATAGRAM } from '@rystra/udp'
+import { CLOSE, FrameDecoder, HEADER_BYTES, MAX_DATAGRAM_BYTES } from '@rystra/udp'
 import { expect } from 'chai'
 import { writeFrame } from '../src/frames.js'
 
@@ -15,7 +15,7 @@ const decoder = () => {
 }
 
 const frames = (list: readonly [number, Buffer | undefined][]): Buffer => {
-  const bytes = Buffer.alloc(list.reduce((size, [, datagram]) => size + HEADER + (datagram?.length ?? 0), 0))
+  const bytes = Buffer.alloc(list.reduce((size, [, datagram]) => size + HEADER_BYTES + (datagram?.length ?? 0), 0))
   let at = 0
   for (const [session, datagram] of list) at = writeFrame(bytes, at, session, datagram)
   expect(at).to.equal(bytes.length)
@@ -54,17 +54,17 @@ describe('frames of datagrams', () => {
   })
 
   it('carry the largest datagram, and keep no more than one', () => {
-    const largest = Buffer.alloc(MAX_DATAGRAM, 'y')
+    const largest = Buffer.alloc(MAX_DATAGRAM_BYTES, 'y')
     const bytes = frames([[1, largest]])
     const { came, decoder: made } = decoder()
     made.push(bytes.subarray(0, bytes.length - 1))
-    expect(made.pending).to.equal(HEADER + MAX_DATAGRAM - 1)
+    expect(made.pending).to.equal(HEADER_BYTES + MAX_DATAGRAM_BYTES - 1)
     made.push(bytes.subarray(bytes.length - 1))
-    expect(came[0]?.[1].length).to.equal(MAX_DATAGRAM)
+    expect(came[0]?.[1].length).to.equal(MAX_DATAGRAM_BYTES)
   })
 
   it('of a length that no datagram has are refused, also in pieces', () => {
-    for (let length = MAX_DATAGRAM + 1; length < CLOSE; length += 1) {
+    for (let length = MAX_DATAGRAM_BYTES + 1; length < CLOSE; length += 1) {
       const bytes = Buffer.from([0, 0, 0, 1, length >>> 8, length & 255])
       for (const cut of [0, 1, 5]) {
         const { came, decoder: made } = decoder()

@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import { FakeClock } from '@rystra/testkit'
 import { ask, bound, cleanUp, echoService, ends, keptLog, portOf, tunnel, until } from './ends.js'
 
-/** A port at which nobody is. */
+/** A port at which no peer is. */
 const nowhere = async (): Promise<number> => {
   const socket = await bound()
   const port = portOf(socket)
@@ -20,7 +20,7 @@ describe('services over UDP', () => {
     const { port: at, errors, opened, visitors } = await tunnel(port)
     const visitor = await bound()
     for (let count = 1; count <= 3; count += 1) {
-      visitor.send('anybody there?', at, '127.0.0.1')
+      visitor.send('any peer there?', at, '127.0.0.1')
       await until(() => opened[0]?.services.drops.count('unreachable') === count)
     }
     expect(
@@ -61,7 +61,7 @@ describe('services over UDP', () => {
     expect(await services.done).to.equal(undefined)
   })
 
-  it('have no more sockets than sessions are allowed, whoever opens them', async () => {
+  it('have no more sockets than sessions are allowed, the peer that opens them', async () => {
     const service = await echoService()
     const [near, far] = ends()
     const { log } = keptLog()
@@ -96,9 +96,9 @@ describe('services over UDP', () => {
 
   it('of a name are looked up once, and again when the address fails, whose next is tried', async () => {
     const service = await echoService()
-    const asked: string[] = []
+    const requested: string[] = []
     const lookup = async (host: string) => {
-      asked.push(host)
+      requested.push(host)
       return [
         { address: '::1', family: 6 as const },
         { address: '127.0.0.1', family: 4 as const }
@@ -106,11 +106,11 @@ describe('services over UDP', () => {
     }
     const { port, opened } = await tunnel(`printer:${service.port}`, { services: { lookup } })
     const visitor = await bound()
-    visitor.send('to nobody', port, '127.0.0.1')
+    visitor.send('to no peer', port, '127.0.0.1')
     await until(() => opened[0]?.services.drops.count('unreachable') === 1)
     expect(String(await ask(visitor, port, 'to the other'))).to.equal('to the other')
     expect(String(await ask(visitor, port, 'again'))).to.equal('again')
-    expect(asked).to.deep.equal(['printer'])
+    expect(requested).to.deep.equal(['printer'])
   })
 
   it('that moved are found', async () => {

@@ -13,19 +13,19 @@ interface Closed {
   readonly code: string | undefined
 }
 
-/** Admits all, and keeps what is told of them. */
+/** Admits all, and keeps what is reported of them. */
 const admitting = (more: Partial<Admission> = {}) => {
-  const asked: VisitorInfo[] = []
+  const requested: VisitorInfo[] = []
   const closed: Closed[] = []
   const admit = (visitor: VisitorInfo): Admission => {
-    asked.push(visitor)
+    requested.push(visitor)
     return {
       info: {} as Admission['info'],
       ...more,
       close: (up, down, error) => closed.push({ visitor, bytes: [up, down], code: error?.code })
     }
   }
-  return { admit, asked, closed }
+  return { admit, requested, closed }
 }
 
 describe('visitors over UDP', () => {
@@ -82,7 +82,7 @@ describe('visitors over UDP', () => {
     expect(visitors.sessions).to.equal(0)
     expect(closed.map(({ bytes, code }) => ({ bytes, code }))).to.deep.equal([{ bytes: [15, 15], code: undefined }])
     await until(() => opened[0]?.services.sessions === 0)
-    expect(clock.pending, 'timers of nobody').to.be.at.most(1)
+    expect(clock.pending, 'timers of no peer').to.be.at.most(1)
     expect(String(await ask(visitor, port, 'again'))).to.equal('again')
   })
 
@@ -180,11 +180,11 @@ describe('visitors over UDP', () => {
     expect(errors.map(({ code }) => code)).to.deep.equal(['stream.limit'])
   })
 
-  it('are asked about once, and not heard when they may not come', async () => {
+  it('are requested about once, and not heard when they may not come', async () => {
     const service = await echoService()
-    let asked = 0
+    let requested = 0
     const admit = (): Promise<Admission> => {
-      asked += 1
+      requested += 1
       return Promise.reject(new RystraError('stream.refused', { detail: 'not on the list' }))
     }
     const { port, visitors, clock } = await tunnel(service.port, {
@@ -193,17 +193,17 @@ describe('visitors over UDP', () => {
     })
     const visitor = await bound()
     visitor.send('1', port, '127.0.0.1')
-    await until(() => asked === 1)
+    await until(() => requested === 1)
     await turns()
     for (let count = 0; count < 5; count += 1) visitor.send('2', port, '127.0.0.1')
     await until(() => visitors.drops.count('refused') === 5)
-    expect([asked, service.came.length]).to.deep.equal([1, 0])
+    expect([requested, service.came.length]).to.deep.equal([1, 0])
     clock.advance(1100)
     visitor.send('3', port, '127.0.0.1')
-    await until(() => asked === 2)
+    await until(() => requested === 2)
   })
 
-  it('wait while it is asked, in order and not without end', async () => {
+  it('wait while it is requested, in order and not without end', async () => {
     const service = await echoService()
     let let_: (admission: Admission) => void = () => {}
     const { admit } = admitting()
@@ -224,11 +224,13 @@ describe('visitors over UDP', () => {
     expect(service.came.map(String)).to.deep.equal(Array.from({ length: 16 }, (_, index) => String(index)))
   })
 
-  it('are slowed down by dropping, and shaped datagram by datagram', async () => {
+  it('are limited by dropping, the first datagram of a new session too, and changed by taps', async () => {
     const service = await echoService()
-    let wait = 0
+    let debt = 0
+    let limited = false
     const { admit, closed } = admitting({
-      pace: () => wait,
+      // One limit for all sessions; without bytes it answers with the debt of before.
+      pace: (bytes) => (debt += limited ? bytes * 500 : 0),
       tap: (datagram, direction) =>
         direction === 'toVisitor'
           ? Buffer.from(String(datagram).toUpperCase())
@@ -242,15 +244,23 @@ describe('visitors over UDP', () => {
     expect(String(await ask(visitor, port, 'yes'))).to.equal('YES')
     expect(String(await ask(visitor, port, ''))).to.equal('')
     expect(service.came.map(String)).to.deep.equal(['yes', ''])
-    wait = 500
+    limited = true
     visitor.send('a', port, '127.0.0.1')
     visitor.send('b', port, '127.0.0.1')
     await until(() => visitors.drops.count('rate') === 1)
-    wait = 0
+    const another = await bound()
+    another.send('first', port, '127.0.0.1')
+    await until(() => visitors.drops.count('rate') === 2)
+    expect(service.came.map(String), 'the first datagram of a new session').not.to.include('first')
+    limited = false
+    debt = 0
     clock.advance(500)
     await ask(visitor, port, 'c')
     visitors.close()
-    expect(closed.map(({ bytes, code }) => ({ bytes, code }))).to.deep.equal([{ bytes: [5, 5], code: undefined }])
+    expect(closed.map(({ bytes }) => bytes)).to.deep.equal([
+      [5, 4],
+      [0, 0]
+    ])
   })
 
   it('whose tap throws are ended, and no others', async () => {
@@ -286,7 +296,7 @@ describe('visitors over UDP', () => {
     expect([opened.length, visitors.sessions]).to.deep.equal([2, 1])
   })
 
-  it('are told nothing when the stream cannot be opened; the log is', async () => {
+  it('are reported nothing when the stream cannot be opened; the log is', async () => {
     const failing = (): Promise<never> => Promise.reject(new RystraError('stream.service-unreachable'))
     const { port, visitors, errors, clock } = await tunnel(1, { visitors: { open: failing } })
     const visitor = await bound()
@@ -301,7 +311,7 @@ describe('visitors over UDP', () => {
     await until(() => visitors.drops.count('closed') === 1)
   })
 
-  it('are not answered under a number that is nobody', async () => {
+  it('are not answered under a number that is no peer', async () => {
     const service = await echoService()
     const { port, opened, errors } = await tunnel(service.port, { datagrams: {} })
     const visitor = await bound()
