@@ -1,20 +1,20 @@
 import { pattern } from '@rystra/address'
 import { identityFault, RystraError } from '@rystra/plugin'
 
-/** What a token says, verified. */
+/** Verified claims of a token. */
 export type Claims = Readonly<Record<string, unknown>>
 
 type Find = (claims: Claims) => unknown
 
 const child = (value: unknown, key: string): unknown => {
-  // neither what a prototype has, nor the length of a list
+  // Inherited properties and list lengths are not claims.
   if (Array.isArray(value)) return /^\d+$/.test(key) ? value[Number(key)] : undefined
   return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
     ? (value as Record<string, unknown>)[key]
     : undefined
 }
 
-/** A claim by its name, or, where that begins with a slash, by JSON pointer (RFC 6901). */
+/** Selects a claim by its name, or by JSON pointer (RFC 6901) when it begins with a slash. */
 const claimAt = (path: string): Find => {
   if (!path.startsWith('/')) return (claims) => child(claims, path)
   const keys = path
@@ -24,19 +24,19 @@ const claimAt = (path: string): Find => {
   return (claims) => keys.reduce<unknown>(child, claims)
 }
 
-/** Whether claims are as they have to be; otherwise what is not, in words for the log. */
+/** Checks required claims; returns the first problem, for the log. */
 export const requirements = (
-  wanted: Readonly<Record<string, string | number | boolean>>
+  required: Readonly<Record<string, string | number | boolean>>
 ): ((claims: Claims) => string | undefined) => {
-  const checks = Object.entries(wanted).map(([path, expected]) => {
+  const checks = Object.entries(required).map(([path, expected]) => {
     const find = claimAt(path)
-    const fits = typeof expected === 'string' ? pattern(expected) : undefined
+    const matches = typeof expected === 'string' ? pattern(expected) : undefined
     const one = (value: unknown): boolean =>
-      fits === undefined ? value === expected : typeof value === 'string' && fits(value)
+      matches === undefined ? value === expected : typeof value === 'string' && matches(value)
     return (claims: Claims): string | undefined => {
       const value = find(claims)
-      if (value === undefined) return `it has no claim ${path}`
-      return (Array.isArray(value) ? value.some(one) : one(value)) ? undefined : `its claim ${path} is another one`
+      if (value === undefined) return `claim ${path} is missing`
+      return (Array.isArray(value) ? value.some(one) : one(value)) ? undefined : `claim ${path} has another value`
     }
   })
   return (claims) => {
@@ -48,7 +48,7 @@ export const requirements = (
   }
 }
 
-/** Makes ids of claims. Throws `extension.options` for templates that cannot be. */
+/** Compiles an id template. Throws `extension.options` for invalid templates. */
 export const identityOf = (
   template: string,
   where: string
@@ -57,28 +57,28 @@ export const identityOf = (
   const finds = parts.map((part, index) => {
     if (index % 2 === 1) return claimAt(part)
     if (!/[{}]/.test(part)) return undefined
-    throw new RystraError('extension.options', { detail: `${where}: a lone brace in "${template}"` })
+    throw new RystraError('extension.options', { detail: `${where}: unmatched brace in "${template}"` })
   })
   return (claims) => {
     let id = ''
     for (const [index, part] of parts.entries()) {
       const find = finds[index]
       const value = find === undefined ? part : find(claims)
-      // A number that JSON has rounded is that of others, too.
+      // A rounded number may equal that of another identity.
       if (typeof value === 'number' && !Number.isSafeInteger(value)) {
-        return { deny: `its claim ${part} is a number that is not whole, or too large to be exact` }
+        return { deny: `claim ${part} is not a safe integer` }
       }
-      if (typeof value !== 'string' && typeof value !== 'number') return { deny: `its claim ${part} is no text` }
-      // An id with a hole in it could be that of somebody else.
-      if (find !== undefined && value === '') return { deny: `its claim ${part} is empty` }
+      if (typeof value !== 'string' && typeof value !== 'number') return { deny: `claim ${part} is not text` }
+      // An id with an empty part may equal another id.
+      if (find !== undefined && value === '') return { deny: `claim ${part} is empty` }
       id += value
     }
     const fault = identityFault(id)
-    return fault === undefined ? { id } : { deny: `the identity in it ${fault}` }
+    return fault === undefined ? { id } : { deny: `identity ${fault}` }
   }
 }
 
-/** What rights the claims give, over those that everybody has. */
+/** Rights from claims, in addition to the fixed ones. */
 export const rightsOf = (
   fixed: Readonly<Record<string, unknown>> | undefined,
   from: Readonly<Record<string, string>> | undefined

@@ -1,26 +1,26 @@
 import type { Clock } from '@rystra/plugin'
 
-/** Bytes of an answer, unpacked: a hundred keys with their certificates. */
-const LARGEST = 1 << 20
+/** Largest decoded response: a hundred keys with certificates. */
+const MAX_BYTES = 1 << 20
 
-/** What is behind a URL. Redirects are not followed. Rejects, in words for the log, for answers that are late or too large. */
+/** Fetches a text. Redirects are not followed. Rejects on timeout and for large responses; the text is for the log. */
 export const fetchText = async (url: URL, timeout: number, clock: Clock, stop: AbortSignal): Promise<string> => {
   const late = new AbortController()
-  const cancel = clock.after(timeout, () => late.abort(new Error(`no whole answer within ${timeout} ms`)))
+  const cancel = clock.after(timeout, () => late.abort(new Error(`no complete response within ${timeout} ms`)))
   const signal = AbortSignal.any([stop, late.signal])
   try {
     const headers = { accept: 'application/jwk-set+json, application/json' }
     const response = await fetch(url, { headers, redirect: 'manual', signal })
     if (response.status !== 200) {
       await response.body?.cancel()
-      throw new Error(`the answer was ${response.status}`)
+      throw new Error(`response status ${response.status}`)
     }
     const chunks: Uint8Array[] = []
     let size = 0
-    // leaving the loop ends the connection
+    // Leaving the loop closes the connection.
     for await (const chunk of response.body ?? []) {
       size += chunk.length
-      if (size > LARGEST) throw new Error(`the answer has more than ${LARGEST} bytes`)
+      if (size > MAX_BYTES) throw new Error(`response larger than ${MAX_BYTES} bytes`)
       chunks.push(chunk)
     }
     return Buffer.concat(chunks).toString('utf8')
@@ -32,7 +32,7 @@ export const fetchText = async (url: URL, timeout: number, clock: Clock, stop: A
   }
 }
 
-/** `fetch failed` alone says nothing; what it wraps does. */
+/** The message `fetch failed` is not specific; its cause is. */
 const causeOf = (error: unknown): unknown => {
   const { cause } = error as { cause?: { code?: unknown; message?: string } }
   if (cause === undefined) return error
@@ -41,9 +41,9 @@ const causeOf = (error: unknown): unknown => {
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
-/** What speaks against a URL for keys: who can change them on the way can let anybody in. */
+/** The problem of a key set URL: a man in the middle could replace the keys. */
 export const urlFault = ({ protocol, hostname, username, password }: URL): string | undefined => {
-  if (username !== '' || password !== '') return 'has credentials in it'
+  if (username !== '' || password !== '') return 'must not contain credentials'
   if (protocol === 'https:' || (protocol === 'http:' && loopback.test(hostname))) return undefined
-  return 'has to be https, unless it is on this machine'
+  return 'must be https, or on this machine'
 }

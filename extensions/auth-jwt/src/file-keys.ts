@@ -1,18 +1,18 @@
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { readFile, stat } from 'node:fs/promises'
-import type { KeySet, KeySource, KeyWanted } from './keys.js'
+import type { KeySet, KeySource, KeyQuery } from './keys.js'
 import type { Algorithm } from './options.js'
 
-/** Files are looked at this often at most, in ms, so that strangers cannot make the server work on them. */
-const LOOK_EVERY = 2_000
-/** Bytes: a hundred keys with their certificates. */
-const LARGEST = 1 << 20
+/** Minimum time between two checks of the file, so that clients cannot cause work. */
+const CHECK_INTERVAL_MS = 2_000
+/** Largest file: a hundred keys with certificates. */
+const MAX_FILE_BYTES = 1 << 20
 
-/** Keys in a file, which is looked at again when it has changed. */
+/** Keys in a file, reloaded when it changes. */
 export class FileKeys implements KeySource {
   #keys: KeySet | undefined
   #stamp = ''
-  #looked = Number.NEGATIVE_INFINITY
+  #checkedAt = Number.NEGATIVE_INFINITY
   #reading: Promise<void> | undefined
 
   constructor(
@@ -24,12 +24,12 @@ export class FileKeys implements KeySource {
   ) {}
 
   async load(): Promise<void> {
-    this.#looked = this.clock.now()
+    this.#checkedAt = this.clock.now()
     try {
       const { mtimeMs, size, ino } = await stat(this.path)
       const stamp = `${mtimeMs} ${size} ${ino}`
       if (stamp === this.#stamp) return
-      if (size > LARGEST) throw new Error(`it has ${size} bytes; ${LARGEST} are the most`)
+      if (size > MAX_FILE_BYTES) throw new Error(`${size} bytes, more than ${MAX_FILE_BYTES}`)
       this.#keys = this.parse(await readFile(this.path, 'utf8'))
       this.#stamp = stamp
     } catch (error) {
@@ -37,18 +37,18 @@ export class FileKeys implements KeySource {
     }
   }
 
-  async find(wanted: KeyWanted): ReturnType<KeySet['find']> {
+  async find(query: KeyQuery): ReturnType<KeySet['find']> {
     await this.#refresh()
-    if (this.#keys === undefined) throw new Error(`${this.path} was not read`)
-    return this.#keys.find(wanted)
+    if (this.#keys === undefined) throw new Error(`${this.path}: not read`)
+    return this.#keys.find(query)
   }
 
   stop(): void {}
 
   #refresh(): Promise<void> | undefined {
-    if (this.#reading === undefined && Math.abs(this.clock.now() - this.#looked) >= LOOK_EVERY) {
+    if (this.#reading === undefined && Math.abs(this.clock.now() - this.#checkedAt) >= CHECK_INTERVAL_MS) {
       this.#reading = this.load()
-        .catch((error: Error) => this.log.warn(`what was read before holds: ${error.message}`))
+        .catch((error: Error) => this.log.warn(`keeping the previous keys: ${error.message}`))
         .finally(() => {
           this.#reading = undefined
         })

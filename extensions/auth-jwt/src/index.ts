@@ -16,7 +16,7 @@ const setUpClient = ({ registries, options, log, clock, dir }: Context): Lifecyc
   const { token, allowPlain } = options
   const file = options.file === undefined ? undefined : path.resolve(dir, options.file)
   if (token !== undefined && file !== undefined) {
-    throw new RystraError('extension.options', { detail: 'give one of token and file' })
+    throw new RystraError('extension.options', { detail: 'exactly one of token and file is allowed' })
   }
   if (token === undefined && file === undefined) {
     registries.authenticators.add({ method })
@@ -27,7 +27,7 @@ const setUpClient = ({ registries, options, log, clock, dir }: Context): Lifecyc
     method,
     unfit: ({ tls }) =>
       tls === undefined && !allowPlain
-        ? 'the link has no TLS, and who listens could take the token; use a transport with TLS'
+        ? 'the link has no TLS and would reveal the token; use a transport with TLS'
         : undefined,
     prove: async (challenge) => ({ proof: makeProof(await source.current(), challenge) })
   })
@@ -35,23 +35,23 @@ const setUpClient = ({ registries, options, log, clock, dir }: Context): Lifecyc
 }
 
 const setUpServer = ({ registries, options, log, clock, dir }: Context): Lifecycle | undefined => {
-  // The framework has filled the defaults in.
+  // Defaults are applied by the framework.
   const entries = (options.issuers ?? []) as TrustedIssuer[]
   if (entries.length === 0) {
-    log.warn('no issuers: nobody can authenticate by JSON Web Token')
+    log.warn('no issuers: clients cannot authenticate by JSON Web Token')
     registries.authenticators.add({ method })
     return undefined
   }
   const issuers = entries.map((entry, index) => openIssuer(entry, { dir, log, clock }, `issuers[${index}]`))
   const named = entries.map(({ issuer }) => issuer)
   if (entries.length > 1 && (named.includes(undefined) || new Set(named).size !== named.length)) {
-    throw new RystraError('extension.options', { detail: 'of several issuers each needs its own `issuer`' })
+    throw new RystraError('extension.options', { detail: 'each of several issuers requires its own `issuer`' })
   }
   const templates = entries.map(({ identity }) => identity)
   if (entries.length > 1 && new Set(templates).size !== templates.length && !templates.every(namesIssuer)) {
     throw new RystraError('extension.options', {
-      detail: 'the same `identity` for several issuers: who has an id at one could be taken for somebody of another',
-      hint: 'put a word of its own, or {iss}, into the `identity` of each'
+      detail: 'the same `identity` for several issuers: ids of different issuers could collide',
+      hint: 'add a distinct prefix, or {iss}, to each `identity`'
     })
   }
   registries.authenticators.add({ method, verify: verifier(issuers, clock) })
@@ -66,8 +66,8 @@ const setUpServer = ({ registries, options, log, clock, dir }: Context): Lifecyc
 const namesIssuer = (template: string): boolean => template.includes('{iss}')
 
 /**
- * JSON Web Tokens (RFC 7519) of identity providers. Client: `token` or `file`, sent over TLS alone. Server: `issuers`, whose
- * keys are a secret, a public key, or a key set in a file or behind a URL.
+ * JSON Web Tokens (RFC 7519) of identity providers. Client: `token` or `file`, sent only over TLS. Server: `issuers`,
+ * whose keys are a secret, a public key, or a key set in a file or at a URL.
  */
 export default defineExtension({
   name: 'auth-jwt',

@@ -7,19 +7,19 @@ import { asymmetric, hmac, hmacAlgorithms, jwksKeys, type KeySource, publicKeys,
 import type { Algorithm, TrustedIssuer } from './options.js'
 import { RemoteKeys } from './remote-keys.js'
 
-/** What an issuer needs of the extension's context. */
+/** The part of the extension's context that an issuer uses. */
 export interface IssuerHost {
   readonly dir: string
   readonly log: Logger
   readonly clock: Clock
 }
 
-/** Whose tokens are taken, ready for use. */
+/** A trusted issuer, ready for use. */
 export interface Issuer {
   readonly options: TrustedIssuer
   readonly keys: KeySource
   readonly algorithms: readonly Algorithm[]
-  /** What is wrong with verified claims. */
+  /** The problem of verified claims, if any. */
   readonly problem: (claims: Claims) => string | undefined
   readonly identity: ReturnType<typeof identityOf>
   readonly rights: ReturnType<typeof rightsOf>
@@ -43,8 +43,8 @@ const remoteSource = (
   where: string
 ): KeySource => {
   const url = URL.canParse(address) ? new URL(address) : undefined
-  const fault = url === undefined ? 'is no address' : urlFault(url)
-  // The address itself may hold credentials: it is not shown.
+  const fault = url === undefined ? 'is not a URL' : urlFault(url)
+  // The URL is not shown: it may contain credentials.
   if (url === undefined || fault !== undefined) throw bad(`${where}.jwks ${fault}`)
   return new RemoteKeys(url, options.jwksCache, log, clock)
 }
@@ -52,7 +52,7 @@ const remoteSource = (
 const sourceOf = (options: TrustedIssuer, host: IssuerHost, where: string): KeySource => {
   const { secret, secretFile, publicKey, jwks } = options
   const given = Object.entries({ secret, secretFile, publicKey, jwks }).filter(([, value]) => value !== undefined)
-  if (given.length !== 1) throw bad(`${where} needs one of secret, secretFile, publicKey and jwks`)
+  if (given.length !== 1) throw bad(`${where}: exactly one of secret, secretFile, publicKey and jwks is required`)
   const file = (name: string, algorithms: readonly Algorithm[], parse: typeof jwksKeys): KeySource =>
     new FileKeys(path.resolve(host.dir, name), algorithms, parse, host.log, host.clock)
   if (secret !== undefined) return secretSource(secret, where)
@@ -62,17 +62,18 @@ const sourceOf = (options: TrustedIssuer, host: IssuerHost, where: string): KeyS
   return /^https?:/i.test(address) ? remoteSource(address, options, host, where) : file(address, asymmetric, jwksKeys)
 }
 
-/** Throws `extension.options` for what cannot be, and for what would let in more than meant. */
+/** Throws `extension.options` for invalid options, and for options that would accept too much. */
 export const openIssuer = (options: TrustedIssuer, host: IssuerHost, where: string): Issuer => {
   const { issuer, audience, anyAudience, secret, secretFile, jwks } = options
   const keys = sourceOf(options, host, where)
-  if (jwks !== undefined && issuer === undefined) throw bad(`${where} needs issuer: several may share one key set`)
+  if (jwks !== undefined && issuer === undefined)
+    throw bad(`${where}: issuer is required with jwks, as several issuers may share a key set`)
   if (audience === undefined && !anyAudience && secret === undefined && secretFile === undefined) {
-    throw bad(`${where} needs audience, or anyone's token for another service counts here too; see anyAudience`)
+    throw bad(`${where}: audience is required, or tokens for other services would be accepted; see anyAudience`)
   }
   const foreign = options.algorithms?.find((name) => !keys.algorithms.includes(name))
   if (foreign !== undefined) {
-    throw bad(`${where}.algorithms: ${foreign} does not fit the key, which is for ${keys.algorithms.join(', ')}`)
+    throw bad(`${where}.algorithms: ${foreign} does not match the key: expected ${keys.algorithms.join(', ')}`)
   }
   return {
     options,

@@ -2,20 +2,20 @@ import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 import { type CryptoKey, createLocalJWKSet, errors, type JSONWebKeySet, type LocalJWKSet } from 'jose'
 import type { Algorithm } from './options.js'
 
-/** What the header of a token says of its key. */
-export interface KeyWanted {
+/** The key that the header of a token asks for. */
+export interface KeyQuery {
   readonly alg: Algorithm
   readonly kid?: string
 }
 
-/** Keys as they are at some moment. Throws, in words for the log, when there is none that fits. */
+/** A snapshot of keys. Throws when no key matches; the text is for the log. */
 export interface KeySet {
-  find(wanted: KeyWanted): Promise<readonly (KeyObject | CryptoKey)[]>
+  find(query: KeyQuery): Promise<readonly (KeyObject | CryptoKey)[]>
 }
 
-/** Where keys come from. */
+/** A source of keys. */
 export interface KeySource extends KeySet {
-  /** What signatures the keys can be of, as far as it is known before there is a token. */
+  /** Algorithms of the keys, as far as known before there is a token. */
   readonly algorithms: readonly Algorithm[]
   /** Called once, at start. Rejects with `extension.options`. */
   load(): Promise<void>
@@ -30,12 +30,12 @@ export const asymmetric: readonly Algorithm[] = [...rsa, 'ES256', 'ES384', 'ES51
 
 const curves: Readonly<Record<string, Algorithm>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
 
-/** Keys of a set: more are a mistake, and each token without `kid` would be tried with all of them. */
-const MOST_KEYS = 100
-/** Keys that a token without `kid` is tried with. */
-const MOST_TRIED = 4
+/** Maximum of keys in a set: a token without `kid` is tried with several. */
+const MAX_KEYS = 100
+/** Maximum of keys tried for a token without `kid`. */
+const MAX_TRIED = 4
 
-/** What a public key may check. Nothing else is taken with it: not HMAC above all, for which its text would be the secret. */
+/** Algorithms of a public key. HMAC is never among them: the key's text would be the secret. */
 const algorithmsOf = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly Algorithm[] => {
   if (asymmetricKeyType === 'ed25519') return ed25519
   if (asymmetricKeyType === 'ec') {
@@ -49,53 +49,53 @@ const algorithmsOf = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): r
 
 const fixed = (key: KeyObject, algorithms: readonly Algorithm[]): KeySet => ({
   find: async ({ alg }) => {
-    if (!algorithms.includes(alg)) throw new Error(`${alg} does not fit the key, which is for ${algorithms.join(', ')}`)
+    if (!algorithms.includes(alg)) throw new Error(`${alg} does not match the key: expected ${algorithms.join(', ')}`)
     return [key]
   }
 })
 
-/** RFC 7518 §3.2: the key has to be as long as the hash. */
+/** RFC 7518 section 3.2: the key must be as long as the hash. */
 export const hmacAlgorithms = (bytes: number): readonly Algorithm[] =>
   hmac.filter((name) => bytes >= Number(name.slice(2)) / 8)
 
-/** Throws for secrets that are too short. */
+/** Throws for short secrets. */
 export const secretKeys = (secret: string): KeySet => {
   const bytes = Buffer.from(secret, 'utf8')
   const algorithms = hmacAlgorithms(bytes.length)
-  if (algorithms.length === 0) throw new Error(`the secret has ${bytes.length} bytes; 32 are the least`)
+  if (algorithms.length === 0) throw new Error(`secret of ${bytes.length} bytes: expected at least 32`)
   return fixed(createSecretKey(bytes), algorithms)
 }
 
-/** Throws for what is no public key that can be used. */
+/** Throws for unusable keys. */
 export const publicKeys = (pem: string): KeySet => {
-  if (pem.includes('PRIVATE KEY')) throw new Error('it holds a private key; a server needs the public one alone')
+  if (pem.includes('PRIVATE KEY')) throw new Error('contains a private key: expected only the public one')
   const key = createPublicKey(pem)
   const algorithms = algorithmsOf(key)
   if (algorithms.length > 0) return fixed(key, algorithms)
-  throw new Error('it has to be RSA with 2048 bits at least, EC on P-256, P-384 or P-521, or Ed25519')
+  throw new Error('unsupported key: expected RSA with at least 2048 bits, EC on P-256, P-384 or P-521, or Ed25519')
 }
 
-/** Keys of a JSON Web Key Set, RFC 7517. Throws for what is none. Keys for HMAC in it are never used. */
+/** Keys of a JSON Web Key Set, RFC 7517. Throws for invalid sets. HMAC keys in it are never used. */
 export const jwksKeys = (text: string): KeySet => {
   let set: LocalJWKSet
   try {
     const json = JSON.parse(text) as JSONWebKeySet
     set = createLocalJWKSet(json)
-    if (json.keys.length === 0) throw new Error('it is empty')
-    if (json.keys.length > MOST_KEYS) throw new Error(`it has ${json.keys.length} keys; ${MOST_KEYS} are the most`)
+    if (json.keys.length === 0) throw new Error('empty')
+    if (json.keys.length > MAX_KEYS) throw new Error(`${json.keys.length} keys, more than ${MAX_KEYS}`)
   } catch (error) {
-    // What the parser says quotes the text, which came from outside.
-    const reason = error instanceof SyntaxError ? 'it is no JSON' : (error as Error).message
-    throw new Error(`no key set: ${reason}`)
+    // The parser's message quotes untrusted text.
+    const reason = error instanceof SyntaxError ? 'not JSON' : (error as Error).message
+    throw new Error(`invalid key set: ${reason}`)
   }
   return {
-    find: async (wanted) => {
+    find: async (query) => {
       try {
-        return [await set({ ...wanted })]
+        return [await set({ ...query })]
       } catch (error) {
         if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
         const keys: CryptoKey[] = []
-        for await (const key of error) if (keys.push(key) === MOST_TRIED) break
+        for await (const key of error) if (keys.push(key) === MAX_TRIED) break
         return keys
       }
     }

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@rystra/plugin'
 
-/** Every signature algorithm that may be allowed: RFC 7518 and RFC 8037 without `none`, and `Ed25519` of RFC 9864. */
+/** Supported signature algorithms: RFC 7518 and RFC 8037 without `none`, and `Ed25519` of RFC 9864. */
 export const algorithms = [
   'HS256',
   'HS384',
@@ -22,59 +22,78 @@ export type Algorithm = (typeof algorithms)[number]
 const text = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
 const milliseconds = (description: string, byDefault: number, maximum: number) =>
   Type.Optional(Type.Integer({ minimum: 0, maximum, default: byDefault, description }))
-/** The name of a claim, or where it is: a JSON pointer (RFC 6901). */
+/** A claim by name or JSON pointer (RFC 6901). */
 const claim = Type.String({ minLength: 1, maxLength: 256 })
 
 const cache = Type.Object(
   {
-    maxAge: milliseconds('Milliseconds after which the keys are fetched again', 600_000, 86_400_000),
-    cooldown: milliseconds('Milliseconds between two fetches at least, whatever keys are asked for', 30_000, 3_600_000),
+    maxAge: milliseconds('Milliseconds after which the keys are fetched again. Default: 600000.', 600_000, 86_400_000),
+    cooldown: milliseconds(
+      'Minimum of milliseconds between two fetches, also for unknown keys. Default: 30000.',
+      30_000,
+      3_600_000
+    ),
     timeout: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 4_500, default: 4_000, description: 'Milliseconds for one fetch' })
+      Type.Integer({
+        minimum: 1,
+        maximum: 4_500,
+        default: 4_000,
+        description: 'Milliseconds until a fetch must be complete. Default: 4000.'
+      })
     ),
     keep: milliseconds(
-      'Milliseconds beyond maxAge for which keys count when no others can be had',
+      'Milliseconds beyond maxAge for which keys stay valid while fetching fails. Default: 3600000.',
       3_600_000,
       86_400_000
     )
   },
-  { additionalProperties: false, default: {}, description: 'How keys of a URL are kept' }
+  { additionalProperties: false, default: {}, description: 'Caching of keys at a URL.' }
 )
 
-/** Whose tokens a server takes. */
+/** A trusted issuer of a server. */
 const issuerSchema = Type.Object(
   {
-    issuer: text('What `iss` has to be. Needed with `jwks`, and where there are several'),
+    issuer: text('Required `iss`. Mandatory with `jwks` and with several issuers. Default: any.'),
     audience: Type.Optional(
       Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 })], {
-        description: 'One of these has to be in `aud`'
+        description: 'Required `aud`: one of these. Default: none, allowed only with a secret or anyAudience.'
       })
     ),
     anyAudience: Type.Optional(
       Type.Boolean({
         default: false,
-        description: 'Takes tokens that the issuer has made for any other service as well'
+        description: 'Whether tokens for other services are accepted. Default: false.'
       })
     ),
-    secret: text('Secret of both ends for HMAC, 32 bytes at least; write ${NAME} to take it from the environment'),
-    secretFile: text('A file with the secret; a line break at its end does not count'),
-    publicKey: text('PEM file with the public key, or a certificate, of the issuer: RSA, EC or Ed25519'),
-    jwks: text('A file with the keys of the issuer as a JSON Web Key Set, or its https: address'),
+    secret: text('Shared secret for HMAC, at least 32 bytes. ${NAME} takes it from the environment. Default: none.'),
+    secretFile: text('File with the secret; a trailing line break is ignored. Default: none.'),
+    publicKey: text('PEM file with the public key or certificate of the issuer: RSA, EC or Ed25519. Default: none.'),
+    jwks: text('JSON Web Key Set of the issuer: a file, or its https: URL. Default: none.'),
     jwksCache: Type.Optional(cache),
     algorithms: Type.Optional(
       Type.Array(Type.Union(algorithms.map((name) => Type.Literal(name))), {
         minItems: 1,
-        description: 'What signatures are taken. Default: all that fit the key'
+        description: 'Accepted signature algorithms. Default: all that match the key.'
       })
     ),
-    clockTolerance: milliseconds('Milliseconds by which the clocks of issuer and server may differ', 30_000, 600_000),
-    maxTokenAge: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'Milliseconds since `iat` after which a token counts no more' })
+    clockTolerance: milliseconds(
+      'Tolerated clock difference of issuer and server in milliseconds. Default: 30000.',
+      30_000,
+      600_000
     ),
-    requireExpiry: Type.Optional(Type.Boolean({ default: true, description: 'Refuses tokens without `exp`' })),
+    maxTokenAge: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'Milliseconds since `iat` after which a token is refused. Default: no limit.'
+      })
+    ),
+    requireExpiry: Type.Optional(
+      Type.Boolean({ default: true, description: 'Whether tokens without `exp` are refused. Default: true.' })
+    ),
     claims: Type.Optional(
       Type.Record(claim, Type.Union([Type.String(), Type.Number(), Type.Boolean()]), {
-        description: 'What claims have to be: a pattern with `*`, which has to fit one of them where it is a list'
+        description:
+          'Required claims: values or patterns with `*`, which must match one entry of a list. Default: none.'
       })
     ),
     identity: Type.Optional(
@@ -82,14 +101,14 @@ const issuerSchema = Type.Object(
         minLength: 1,
         maxLength: 512,
         default: '{sub}',
-        description: 'Who presents the token: text with {claim} in it'
+        description: 'Identity: text with {claim} placeholders. Default: {sub}.'
       })
     ),
     rights: Type.Optional(
-      Type.Record(Type.String(), Type.Unknown(), { description: 'What the identity may do; hooks read it' })
+      Type.Record(Type.String(), Type.Unknown(), { description: 'Rights of the identity, for hooks. Default: none.' })
     ),
     rightsFrom: Type.Optional(
-      Type.Record(Type.String(), claim, { description: 'Rights that are claims of the token: name, and claim' })
+      Type.Record(Type.String(), claim, { description: 'Rights taken from claims: name and claim. Default: none.' })
     )
   },
   { additionalProperties: false }
@@ -98,13 +117,13 @@ const issuerSchema = Type.Object(
 /** Options of both ends. */
 export const jwtOptions = Type.Object(
   {
-    token: text('Client: the token; write ${NAME} to take it from the environment'),
-    file: text('Client: a file that holds the token, read again for each session'),
+    token: text('Client: the token. ${NAME} takes it from the environment. Default: none.'),
+    file: text('Client: file with the token, read for each session. Default: none.'),
     allowPlain: Type.Boolean({
       default: false,
-      description: 'Client: sends the token over links without TLS too, where everybody on the way can take it'
+      description: 'Client: whether the token is sent over links without TLS, where it can be stolen. Default: false.'
     }),
-    issuers: Type.Optional(Type.Array(issuerSchema, { description: 'Server: whose tokens it takes' }))
+    issuers: Type.Optional(Type.Array(issuerSchema, { description: 'Server: trusted issuers. Default: none.' }))
   },
   { additionalProperties: false }
 )
@@ -115,7 +134,7 @@ type Filled<Options, Key extends keyof Options> = Options & { readonly [Name in 
 export type IssuerOptions = Static<typeof issuerSchema>
 export type JwtOptions = Static<typeof jwtOptions>
 
-/** The same with its defaults. */
+/** The same with defaults applied. */
 export type JwksCache = Required<Static<typeof cache>>
 export type TrustedIssuer = Filled<
   Omit<IssuerOptions, 'jwksCache'>,

@@ -1,16 +1,15 @@
 import type { Clock, Logger } from '@rystra/plugin'
 import { errors } from 'jose'
 import { fetchText } from './fetch-text.js'
-import { asymmetric, jwksKeys, type KeySet, type KeySource, type KeyWanted } from './keys.js'
+import { asymmetric, jwksKeys, type KeySet, type KeySource, type KeyQuery } from './keys.js'
 import type { JwksCache } from './options.js'
 
-/** Milliseconds after which it is tried again when there are no keys at all. */
-const RETRY = 5_000
+/** Retry interval without any keys. */
+const RETRY_MS = 5_000
 
 /**
- * Keys behind a URL. They are fetched when they are too old, and when a token names one that is not among them; between
- * two fetches there is always the cooldown, however many unknown keys are asked for, and all who wait share one fetch.
- * While nothing better can be had, old keys count for a time.
+ * Keys at a URL, fetched when they are old and when a token names an unknown one. Fetches are at least the cooldown
+ * apart and shared by all waiting callers. Old keys stay valid for a time while fetching fails.
  */
 export class RemoteKeys implements KeySource {
   readonly algorithms = asymmetric
@@ -27,7 +26,7 @@ export class RemoteKeys implements KeySource {
     private readonly clock: Clock
   ) {}
 
-  /** Begins to fetch, and waits for nothing: the server has to start without its identity provider, too. */
+  /** Starts fetching without waiting: the server must start without its identity provider. */
   async load(): Promise<void> {
     void this.#fetch()
   }
@@ -36,18 +35,18 @@ export class RemoteKeys implements KeySource {
     this.#stop.abort(new Error('stopped'))
   }
 
-  async find(wanted: KeyWanted): ReturnType<KeySet['find']> {
+  async find(query: KeyQuery): ReturnType<KeySet['find']> {
     const { maxAge, keep } = this.cache
     if (this.#age > maxAge) await this.#fetch()
     const keys = this.#keys
-    if (keys === undefined || this.#age > maxAge + keep) throw new Error(`${this.url} gives no keys`)
+    if (keys === undefined || this.#age > maxAge + keep) throw new Error(`no keys from ${this.url}`)
     try {
-      return await keys.find(wanted)
+      return await keys.find(query)
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
       await this.#fetch()
       if (this.#keys === keys) throw error
-      return (this.#keys ?? keys).find(wanted)
+      return (this.#keys ?? keys).find(query)
     }
   }
 
@@ -55,10 +54,10 @@ export class RemoteKeys implements KeySource {
     return Math.abs(this.clock.now() - this.#fetched)
   }
 
-  /** Fetches, or joins who does; does nothing within the cooldown. */
+  /** Fetches, or shares a fetch in progress; does nothing within the cooldown. */
   #fetch(): Promise<void> | undefined {
     const { cooldown, maxAge, keep } = this.cache
-    const pause = this.#age > maxAge + keep ? Math.min(cooldown, RETRY) : cooldown
+    const pause = this.#age > maxAge + keep ? Math.min(cooldown, RETRY_MS) : cooldown
     if (this.#pending === undefined && Math.abs(this.clock.now() - this.#tried) >= pause) {
       this.#tried = this.clock.now()
       this.#pending = this.#replace().finally(() => {
@@ -76,9 +75,7 @@ export class RemoteKeys implements KeySource {
     } catch (error) {
       if (this.#stop.signal.aborted) return
       const { message } = error as Error
-      this.log.warn(
-        `${this.url}: ${message}${this.#keys === undefined ? '' : '; the keys from before hold for a time'}`
-      )
+      this.log.warn(`${this.url}: ${message}${this.#keys === undefined ? '' : '; keeping the previous keys'}`)
     }
   }
 }

@@ -1,15 +1,15 @@
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { decodeJwt } from 'jose'
 import { readFile, stat } from 'node:fs/promises'
-import { isToken, LONGEST_TOKEN } from './proof.js'
+import { isToken, MAX_TOKEN_LENGTH } from './proof.js'
 
 const bad = (detail: string, cause?: unknown): RystraError => new RystraError('extension.options', { detail, cause })
 
-/** Where the token of a client comes from. */
+/** The source of a client's token. */
 export class TokenSource {
   #token: string | undefined
 
-  /** @throws {RystraError} `extension.options` for a token that is none */
+  /** @throws {RystraError} `extension.options` for an invalid token */
   constructor(
     token: string | undefined,
     private readonly file: string | undefined,
@@ -19,13 +19,13 @@ export class TokenSource {
     if (token !== undefined) this.#token = checked(token, 'token')
   }
 
-  /** Reads the file. @throws {RystraError} `extension.options` when it cannot be read, or holds no token */
+  /** Reads the file. @throws {RystraError} `extension.options` when it cannot be read or contains no token */
   async load(): Promise<void> {
     const { file } = this
     if (file === undefined) return
     try {
       const { size } = await stat(file)
-      if (size > 2 * LONGEST_TOKEN) throw bad(`file: it has ${size} bytes; a token has ${LONGEST_TOKEN} at most`)
+      if (size > 2 * MAX_TOKEN_LENGTH) throw bad(`file: ${size} bytes, more than a token of ${MAX_TOKEN_LENGTH}`)
       this.#token = checked(await readFile(file, 'utf8'), 'file')
     } catch (error) {
       if (error instanceof RystraError) throw error
@@ -35,32 +35,32 @@ export class TokenSource {
 
   /** The token for the next handshake. The file is read each time: short-lived tokens are replaced often. */
   async current(): Promise<string> {
-    await this.load().catch((error: Error) => this.log.warn(`the token was not read again: ${error.message}`))
-    if (this.#token === undefined) throw bad('the token was not read')
+    await this.load().catch((error: Error) => this.log.warn(`keeping the previous token: ${error.message}`))
+    if (this.#token === undefined) throw bad('token not read')
     this.#warnOfAge(this.#token)
     return this.#token
   }
 
-  /** The server says no more than that it refuses; this side can see why. */
+  /** The server's refusal gives no reason; the client can determine it. */
   #warnOfAge(token: string): void {
     let exp: number | undefined
     try {
       exp = decodeJwt(token).exp
     } catch {
-      this.log.warn('the payload of the token cannot be read; the server will hardly take it')
+      this.log.warn('malformed token payload; the server will refuse it')
     }
     if (typeof exp !== 'number' || exp * 1000 > this.clock.now()) return
     const since = new Date(exp * 1000)
     const when = Number.isNaN(since.getTime()) ? 'long ago' : `on ${since.toISOString()}`
-    this.log.warn(`the token has expired ${when}; the server will refuse it unless it is renewed`)
+    this.log.warn(`the token has expired ${when}: renew it`)
   }
 }
 
 const checked = (text: string, where: string): string => {
   const token = text.trim()
-  if (token.length > LONGEST_TOKEN) {
-    throw bad(`${where}: the token has ${token.length} characters; ${LONGEST_TOKEN} are the most`)
+  if (token.length > MAX_TOKEN_LENGTH) {
+    throw bad(`${where}: token of ${token.length} characters, more than ${MAX_TOKEN_LENGTH}`)
   }
-  if (!isToken(token)) throw bad(`${where} holds no JSON Web Token`)
+  if (!isToken(token)) throw bad(`${where}: not a JSON Web Token`)
   return token
 }

@@ -5,14 +5,14 @@ import type { Issuer } from './issuer.js'
 import type { Algorithm } from './options.js'
 import { tokenOf } from './proof.js'
 
-/** Text of a token for the log, before anybody has verified it: quoted, and not all of it. */
+/** Unverified text of a token for the log, quoted and shortened. */
 const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing'
 
-/** Whose token it claims to be. Throws for tokens of nobody here. */
+/** The issuer that a token names. Throws for untrusted ones. */
 const issuerOf = (token: string, issuers: readonly Issuer[]): Issuer => {
   const { iss } = decodeJwt(token)
   const found = issuers.find(({ options: { issuer } }) => issuer === undefined || issuer === iss)
-  if (found === undefined) throw new Error(`nobody here trusts the issuer ${shown(iss)}`)
+  if (found === undefined) throw new Error(`untrusted issuer ${shown(iss)}`)
   return found
 }
 
@@ -29,14 +29,14 @@ const optionsOf = ({ options, algorithms }: Issuer, now: number): JWTVerifyOptio
   }
 }
 
-/** What the token says, once its signature and its times hold. Throws, in words for the log. */
+/** The claims of a token with valid signature and times. Throws otherwise; the text is for the log. */
 const verified = async (token: string, issuer: Issuer, now: number): Promise<JWTPayload> => {
   const { alg, kid } = decodeProtectedHeader(token)
-  // Before any key is looked for: `none`, and HMAC under a public key, have none.
-  if (!issuer.algorithms.includes(alg as Algorithm)) throw new Error(`the algorithm ${shown(alg)} is not allowed`)
+  // Checked before any key lookup: excludes `none`, and HMAC with a public key.
+  if (!issuer.algorithms.includes(alg as Algorithm)) throw new Error(`algorithm ${shown(alg)} is not allowed`)
   const keys = await issuer.keys.find({ alg: alg as Algorithm, ...(typeof kid === 'string' ? { kid } : {}) })
   const options = optionsOf(issuer, now)
-  let failure: unknown = new Error('no key fits')
+  let failure: unknown = new Error('no key matches')
   for (const key of keys) {
     try {
       return (await jwtVerify(token, key, options)).payload
@@ -48,19 +48,19 @@ const verified = async (token: string, issuer: Issuer, now: number): Promise<JWT
   throw failure
 }
 
-/** RFC 7800: a token that is bound to a key is worth nothing without. Bound to the certificate of the client: RFC 8705 §3. */
+/** RFC 7800: a token bound to a key is valid only with it. Certificate binding: RFC 8705 section 3. */
 const bindingProblem = ({ cnf }: JWTPayload, { tls }: PeerInfo): string | undefined => {
   if (cnf === undefined) return undefined
   const thumbprint = (cnf as { 'x5t#S256'?: unknown } | null)?.['x5t#S256']
   if (typeof thumbprint !== 'string' || Object.keys(cnf as object).length !== 1) {
-    return 'it is bound to a key in a way that is not known here (cnf)'
+    return 'unsupported key binding (cnf)'
   }
-  if (tls?.certificate === undefined) return 'it is bound to a certificate, and the link has none'
+  if (tls?.certificate === undefined) return 'bound to a certificate, but the link has none'
   const own = createHash('sha256').update(tls.certificate).digest('base64url')
-  return own === thumbprint ? undefined : 'it is bound to another certificate'
+  return own === thumbprint ? undefined : 'bound to another certificate'
 }
 
-/** The server half: whose token is it? */
+/** The server half: verifies a token. */
 export const verifier =
   (issuers: readonly Issuer[], clock: Clock): NonNullable<Authenticator['verify']> =>
   async (proof, challenge, peer): Promise<AuthAnswer> => {
@@ -70,12 +70,12 @@ export const verifier =
       const issuer = issuerOf(found.token, issuers)
       const claims = await verified(found.token, issuer, clock.now())
       const problem = bindingProblem(claims, peer) ?? issuer.problem(claims)
-      if (problem !== undefined) return { deny: `the token: ${problem}` }
+      if (problem !== undefined) return { deny: `token: ${problem}` }
       const identity = issuer.identity(claims)
-      if ('deny' in identity) return { deny: `the token: ${identity.deny}` }
+      if ('deny' in identity) return { deny: `token: ${identity.deny}` }
       const rights = issuer.rights(claims)
       return { identity: { id: identity.id, ...(rights === undefined ? {} : { rights }) } }
     } catch (error) {
-      return { deny: `the token: ${(error as Error).message}` }
+      return { deny: `token: ${(error as Error).message}` }
     }
   }

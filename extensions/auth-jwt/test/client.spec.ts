@@ -22,7 +22,7 @@ describe('the client of auth-jwt', () => {
   afterEach(() => rm(dir, { recursive: true }))
   const byFile = () => ready({ file: 'token' }, { role: 'client', dir })
 
-  it('sends no token over a link without TLS, unless it is told to', async () => {
+  it('sends no token over a link without TLS, unless it is reported to', async () => {
     const token = await tokenOf(key, { alg: 'HS256' })
     const client = ready({ token }, { role: 'client' }).authenticator
     expect(client.unfit?.(plain)).to.match(/no TLS/)
@@ -60,11 +60,11 @@ describe('the client of auth-jwt', () => {
       else await write(text)
       expect(await sent(client)).to.equal(token)
     }
-    expect(client.warnings().filter((line) => /was not read again/.test(line))).to.have.length(5)
+    expect(client.warnings().filter((line) => /keeping the previous token/.test(line))).to.have.length(5)
     expect(client.warnings().join()).not.to.include(token)
   })
 
-  it('does not start with a file that is missing or holds no token', async () => {
+  it('does not start with a file that is missing or without token', async () => {
     for (const text of [undefined, '', 'no.token', 'x'.repeat(40_000)]) {
       if (text !== undefined) await write(text)
       const error = await byFile()
@@ -77,12 +77,12 @@ describe('the client of auth-jwt', () => {
     }
   })
 
-  it('is not set up with what is no token, or does not fit into a proof', () => {
+  it('is not set up with what is no token, or does not match into a proof', () => {
     const huge = forged({ alg: 'HS256' }, { ...usual, groups: 'x'.repeat(12_300) }, 'AAAA')
     for (const [token, reason] of [
-      ['secret', /holds no JSON Web Token/],
-      ['a.b.c.d.e', /holds no JSON Web Token/],
-      [huge, /characters; 16352 are the most/]
+      ['secret', /not a JSON Web Token/],
+      ['a.b.c.d.e', /not a JSON Web Token/],
+      [huge, /characters, more than 16352/]
     ] as const) {
       expect(() => ready({ token }, { role: 'client' }))
         .to.throw(reason)

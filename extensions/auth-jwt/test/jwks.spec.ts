@@ -95,7 +95,7 @@ describe('key sets of auth-jwt', () => {
     expect(await outcome(server, await by(first))).to.equal('nas')
   })
 
-  it('that are slow hurt nobody whose key is known', async () => {
+  it('that are slow hurt no peer whose key is known', async () => {
     const server = await start()
     expect(await outcome(server, await by(first))).to.equal('nas')
     respond = () => {}
@@ -105,7 +105,7 @@ describe('key sets of auth-jwt', () => {
     expect(await outcome(server, await by(first)), 'meanwhile').to.equal('nas')
     server.clock.advance(4_000)
     expect(await waiting).to.match(/no applicable key found/)
-    expect(server.warnings().join()).to.match(/no whole answer within 4000 ms; the keys from before hold/)
+    expect(server.warnings().join()).to.match(/no complete response within 4000 ms; keeping the previous keys/)
   })
 
   it('that stop in the middle are given up', async () => {
@@ -114,7 +114,7 @@ describe('key sets of auth-jwt', () => {
     await until(() => requests === 1)
     const waiting = outcome(server, await by(first))
     server.clock.advance(4_000)
-    expect(await waiting).to.match(/gives no keys/)
+    expect(await waiting).to.match(/no keys from/)
   })
 
   it('that are gone leave what was fetched before for a time, and come back', async () => {
@@ -124,14 +124,14 @@ describe('key sets of auth-jwt', () => {
     give('gone', 503)
     server.clock.advance(600_001)
     expect(await outcome(server, token)).to.equal('nas')
-    expect(server.warnings().join()).to.match(/the answer was 503/)
+    expect(server.warnings().join()).to.match(/response status 503/)
     for (let at = 0; at < 10; at++) await outcome(server, token)
     expect(requests, 'within the cooldown').to.equal(2)
     server.clock.advance(3_600_000)
-    expect(await outcome(server, token)).to.match(/gives no keys/)
+    expect(await outcome(server, token)).to.match(/no keys from/)
     expect(requests).to.equal(3)
     give(setOf(first))
-    expect(await outcome(server, token), 'it is not tried for each who asks').to.match(/gives no keys/)
+    expect(await outcome(server, token), 'it is not tried for each who asks').to.match(/no keys from/)
     server.clock.advance(5_000)
     expect(await outcome(server, token)).to.equal('nas')
     expect(requests).to.equal(4)
@@ -142,7 +142,7 @@ describe('key sets of auth-jwt', () => {
     ['nothing', ''],
     ['no set', '[]'],
     ['an empty set', '{"keys":[]}'],
-    ['keys that are none', '{"keys":[null,7]}'],
+    ['keys that are not valid', '{"keys":[null,7]}'],
     [
       'too many keys',
       JSON.stringify({ keys: Array.from({ length: 101 }, (_, at) => ({ ...first.jwk, kid: `${at}` })) })
@@ -152,8 +152,8 @@ describe('key sets of auth-jwt', () => {
     it(`that are ${what} are not taken, and leave what was fetched before`, async () => {
       give(text)
       const server = await start()
-      expect(await outcome(server, await by(first))).to.match(/gives no keys/)
-      expect(server.warnings().join()).to.match(/no key set|more than 1048576 bytes/)
+      expect(await outcome(server, await by(first))).to.match(/no keys from/)
+      expect(server.warnings().join()).to.match(/invalid key set|larger than 1048576 bytes/)
       give(setOf(first))
       server.clock.advance(5_000)
       expect(await outcome(server, await by(first))).to.equal('nas')
@@ -176,8 +176,8 @@ describe('key sets of auth-jwt', () => {
       more()
     }
     const server = await start()
-    expect(await outcome(server, await by(first))).to.match(/gives no keys/)
-    expect(server.warnings().join()).to.match(/more than 1048576 bytes/)
+    expect(await outcome(server, await by(first))).to.match(/no keys from/)
+    expect(server.warnings().join()).to.match(/larger than 1048576 bytes/)
     expect(written).to.be.below(64 << 20)
   })
 
@@ -187,8 +187,8 @@ describe('key sets of auth-jwt', () => {
       else response.end(setOf(first))
     }
     const server = await start()
-    expect(await outcome(server, await by(first))).to.match(/gives no keys/)
-    expect(server.warnings().join()).to.match(/the answer was 302/)
+    expect(await outcome(server, await by(first))).to.match(/no keys from/)
+    expect(server.warnings().join()).to.match(/response status 302/)
     expect(requests).to.equal(1)
   })
 
@@ -199,7 +199,7 @@ describe('key sets of auth-jwt', () => {
     await until(() => requests === 1)
     const waiting = outcome(server, await by(first))
     await server.stop()
-    expect(await waiting).to.match(/gives no keys/)
+    expect(await waiting).to.match(/no keys from/)
     await until(() => gone)
     expect(server.warnings()).to.deep.equal([])
   })
@@ -223,8 +223,8 @@ describe('key sets of auth-jwt', () => {
     for (const { privateKey } of [first, second]) {
       expect(await outcome(server, await tokenOf(privateKey, { alg: 'ES256' }))).to.equal('nas')
     }
-    const stranger = member('x')
-    expect(await outcome(server, await tokenOf(stranger.privateKey, { alg: 'ES256' }))).to.match(/verification failed/)
+    const foreign = member('x')
+    expect(await outcome(server, await tokenOf(foreign.privateKey, { alg: 'ES256' }))).to.match(/verification failed/)
   })
 
   describe('in files', () => {
@@ -239,7 +239,7 @@ describe('key sets of auth-jwt', () => {
     afterEach(() => rm(dir, { recursive: true }))
     const byFile = (more: object) => ready({ issuers: [{ issuer, audience, ...more }] }, { dir })
 
-    it('count from the next look on when they change, and break without harm', async () => {
+    it('count from the next inspect on when they change, and break without harm', async () => {
       await write('keys.json', setOf(first))
       const server = byFile({ jwks: 'keys.json' })
       await server.start()
@@ -252,7 +252,7 @@ describe('key sets of auth-jwt', () => {
       await write('keys.json', 'garbage')
       server.clock.advance(2_000)
       expect(await outcome(server, await by(second))).to.equal('nas')
-      expect(server.warnings().join()).to.match(/what was read before holds: .*it is no JSON/)
+      expect(server.warnings().join()).to.match(/keeping the previous keys: .*not JSON/)
     })
 
     it('and secrets and public keys that cannot be used fail the start', async () => {

@@ -11,7 +11,7 @@ authenticatorKit(
   {
     server: authJwt({ issuers }),
     client: authJwt({ token: forgedHmac(header, claims, secret) }),
-    unauthorized: authJwt({ token: forgedHmac(header, claims, 'a secret that nobody told the server') }),
+    unauthorized: authJwt({ token: forgedHmac(header, claims, 'a secret that no peer reported the server') }),
     empty: authJwt(),
     identity: 'home',
     peer: overTls()
@@ -27,9 +27,9 @@ extensionKit(
       issuers: [{ secretFile: '/no/such' }]
     }),
     invalid: {
-      'a token that is none': { token: 'secret', issuers: [{ secret: 'short' }] },
+      'a token that is not valid': { token: 'secret', issuers: [{ secret: 'short' }] },
       'no algorithm': { issuers: [{ secret, algorithms: [] }] },
-      'the algorithm none': { issuers: [{ secret, algorithms: ['none'] }] },
+      'algorithm none': { issuers: [{ secret, algorithms: ['none'] }] },
       'a claim of a type that cannot be compared': { issuers: [{ secret, claims: { sub: ['a'] } }] },
       'a fetch longer than a handshake': { issuers: [{ secret, jwksCache: { timeout: 60_000 } }] }
     }

@@ -25,7 +25,7 @@ export const overTls = (certificate?: Uint8Array): PeerInfo => ({
 
 export const usual: JWTPayload = { iss: issuer, aud: audience, sub: 'nas', iat: seconds, exp: seconds + 600 }
 
-/** A token with these claims besides the usual ones; `undefined` leaves one out. */
+/** A token with these claims in addition the usual ones; `undefined` leaves one out. */
 export const tokenOf = (
   key: CryptoKey | KeyObject | Uint8Array,
   header: JWTHeaderParameters,
@@ -33,7 +33,7 @@ export const tokenOf = (
 ): Promise<string> =>
   new SignJWT(JSON.parse(JSON.stringify({ ...usual, ...claims })) as JWTPayload).setProtectedHeader(header).sign(key)
 
-/** Any parts as a token, signed by whoever wants to. */
+/** Any parts as a token, signed by the peer that wants to. */
 export const forged = (header: object, claims: object, signature: string | Uint8Array = ''): string => {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const signed = typeof signature === 'string' ? signature : Buffer.from(signature).toString('base64url')

@@ -1,11 +1,11 @@
 import { asciiOf, type Element, inside, oidOf, serialOf, signedOf, Tag, textOf, timeOf } from '@rystra/tls'
 import { X509Certificate } from 'node:crypto'
 
-/** Attributes of a subject that rules may name. */
+/** Subject attributes for rules. */
 export const attributes = ['CN', 'O', 'OU', 'C', 'L', 'ST', 'DC', 'UID', 'serialNumber', 'emailAddress'] as const
 export type Attribute = (typeof attributes)[number]
 
-/** Kinds of alternative names that rules may name. */
+/** Kinds of alternative names for rules. */
 export const nameKinds = ['email', 'dns', 'uri'] as const
 export type NameKind = (typeof nameKinds)[number]
 
@@ -22,17 +22,17 @@ const attributeOids: Readonly<Record<string, Attribute>> = {
   '1.2.840.113549.1.9.1': 'emailAddress'
 }
 
-/** GeneralName, RFC 5280 §4.2.1.6: rfc822Name, dNSName, uniformResourceIdentifier. */
+/** GeneralName, RFC 5280 section 4.2.1.6: rfc822Name, dNSName, uniformResourceIdentifier. */
 const nameTags: Readonly<Record<number, NameKind>> = { 129: 'email', 130: 'dns', 134: 'uri' }
 
 const SUBJECT_ALT_NAME = '2.5.29.17'
 
-/** What rules and revocation lists look at. */
+/** The fields of a certificate for rules and revocation. */
 export interface CertificateFacts {
   readonly x509: X509Certificate
-  /** SHA-256 of the DER, 64 hexadecimal digits, lower case. */
+  /** SHA-256 of the DER, 64 lower-case hexadecimal digits. */
   readonly fingerprint: string
-  /** Hexadecimal, lower case, without zeros in front. */
+  /** Lower-case hexadecimal without leading zeros. */
   readonly serial: string
   /** Milliseconds since the epoch. */
   readonly notBefore: number
@@ -43,8 +43,8 @@ export interface CertificateFacts {
 }
 
 /**
- * Host names have no case: they are compared in lower case, in a dns name and behind the `@` of an address. What is in
- * front of the `@`, and URIs, are as they are written.
+ * Normalises case: host names are compared in lower case, in a dns name and behind the `@` of an address. Other parts
+ * are case-sensitive.
  */
 export const normalName = (kind: NameKind, value: string): string => {
   if (kind === 'dns') return value.toLowerCase()
@@ -97,7 +97,7 @@ const alternativeNames = (extensions: Element | undefined): Lists<NameKind> => {
   return {}
 }
 
-/** Reads a certificate (RFC 5280 §4.1) that the transport has verified. Throws for bytes that are none. */
+/** Parses a certificate (RFC 5280 section 4.1) that the transport has verified. Throws for malformed bytes. */
 export const readCertificate = (der: Uint8Array): CertificateFacts => {
   const x509 = new X509Certificate(der)
   const body = inside(signedOf(der).body)

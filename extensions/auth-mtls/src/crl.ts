@@ -1,13 +1,13 @@
 import { oidOf, readCrl, type RevocationList, signedOf } from '@rystra/tls'
 import { verify, type X509Certificate } from 'node:crypto'
 
-/** A revocation list whose signature was checked. */
+/** A revocation list with a valid signature. */
 export interface CheckedList extends RevocationList {
-  /** Who signed it: the list is about the certificates of this authority. */
+  /** The issuer: the list covers the certificates of this authority. */
   readonly authority: X509Certificate
 }
 
-/** Hash by the algorithm of the signature; `null` where the algorithm has its own. RFC 4055, RFC 5758, RFC 8410. */
+/** Hash by signature algorithm; `null` where the algorithm includes it. RFC 4055, RFC 5758, RFC 8410. */
 const hashes: Readonly<Record<string, string | null>> = {
   '1.2.840.113549.1.1.11': 'sha256',
   '1.2.840.113549.1.1.12': 'sha384',
@@ -19,13 +19,13 @@ const hashes: Readonly<Record<string, string | null>> = {
 }
 
 /**
- * Reads a revocation list, RFC 5280 §5.1, and checks its signature with the key of one of the authorities.
- * Throws, in words for the log, for lists that are broken, that nobody of them signed, or that cover only some certificates.
+ * Parses a revocation list, RFC 5280 section 5.1, and verifies its signature. Throws for malformed lists, unknown
+ * issuers, and lists that cover only some certificates; the text is for the log.
  */
 export const checkCrl = (der: Buffer, authorities: readonly X509Certificate[]): CheckedList => {
   const { body, algorithm, signature } = signedOf(der)
   const hash = hashes[oidOf(algorithm)]
-  if (hash === undefined) throw new Error(`its signature is of a kind that is not taken: ${oidOf(algorithm)}`)
+  if (hash === undefined) throw new Error(`unsupported signature algorithm ${oidOf(algorithm)}`)
   const authority = authorities.find(({ publicKey }) => {
     try {
       return verify(hash, body.raw, publicKey, signature)
@@ -33,8 +33,8 @@ export const checkCrl = (der: Buffer, authorities: readonly X509Certificate[]): 
       return false
     }
   })
-  if (authority === undefined) throw new Error('none of the authorities has signed it')
+  if (authority === undefined) throw new Error('not signed by an authority in ca')
   const list = readCrl(body)
-  if (list.critical !== undefined) throw new Error(`its critical extension ${list.critical} is not known here`)
+  if (list.critical !== undefined) throw new Error(`unsupported critical extension ${list.critical}`)
   return { ...list, authority }
 }

@@ -12,13 +12,13 @@ const method = 'mtls'
 
 const client: Authenticator = {
   method,
-  unfit: ({ tls }) => (tls === undefined ? 'the link has no TLS, and so no certificate of this client' : undefined),
+  unfit: ({ tls }) => (tls === undefined ? 'the link has no TLS' : undefined),
   prove: (challenge) => ({ proof: makeProof(challenge) })
 }
 
 /**
- * Clients known by the certificate that they show to the transport, which has verified it (`clientCa`).
- * Client: no options; `cert` and `key` are its transport's. Server: `rules` say who is who, `revoked` and `crl` who is not.
+ * Authenticates clients by the certificate that the transport has verified (`clientCa`). Client: no options; `cert` and
+ * `key` are the transport's. Server: `rules` map certificates to identities, `revoked` and `crl` exclude certificates.
  */
 export default defineExtension({
   name: 'auth-mtls',
@@ -30,7 +30,7 @@ export default defineExtension({
     }
     const { rules = [], revoked = [], crl = [], ca = [] } = options
     if (rules.length === 0) {
-      log.warn('no rules: nobody can authenticate by certificate')
+      log.warn('no rules: clients cannot authenticate by certificate')
       registries.authenticators.add({ method })
       return undefined
     }

@@ -3,7 +3,7 @@ import { type Static, Type } from '@rystra/plugin'
 const text = (description: string) => Type.String({ minLength: 1, maxLength: 512, description })
 const file = Type.String({ minLength: 1 })
 
-const attribute = Type.Optional(text('Pattern of one of the values of this attribute'))
+const attribute = Type.Optional(text('Pattern for one value of this attribute. Default: any.'))
 
 const subject = Type.Object(
   {
@@ -18,30 +18,30 @@ const subject = Type.Object(
     serialNumber: attribute,
     emailAddress: attribute
   },
-  { additionalProperties: false, description: 'Patterns of the subject; all of them have to fit' }
+  { additionalProperties: false, description: 'Patterns for the subject; all must match. Default: any.' }
 )
 
 /** One rule of a server. */
 export const ruleSchema = Type.Object(
   {
-    id: text('Who presents such a certificate: text, with {subject.CN}, {san.email}, {serial} and the like in it'),
+    id: text('Identity of such certificates: text with placeholders such as {subject.CN}, {san.email}, {serial}.'),
     subject: Type.Optional(subject),
     san: Type.Optional(
       Type.String({
         pattern: '^(email|dns|uri):.+$',
         maxLength: 512,
         description:
-          'Pattern of an alternative name: email:*@example.org, dns:*.example.org, uri:spiffe://example.org/*'
+          'Pattern for an alternative name: email:*@example.org, dns:*.example.org, uri:spiffe://example.org/*. Default: any.'
       })
     ),
     fingerprint: Type.Optional(
       Type.String({
         pattern: '^(sha256:)?([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$',
-        description: 'SHA-256 of the certificate'
+        description: 'SHA-256 fingerprint of the certificate. Default: any.'
       })
     ),
     rights: Type.Optional(
-      Type.Record(Type.String(), Type.Unknown(), { description: 'What the identity may do; hooks read it' })
+      Type.Record(Type.String(), Type.Unknown(), { description: 'Rights of the identity, for hooks. Default: none.' })
     )
   },
   { additionalProperties: false }
@@ -51,20 +51,25 @@ export const ruleSchema = Type.Object(
 export const mtlsOptions = Type.Object(
   {
     rules: Type.Optional(
-      Type.Array(ruleSchema, { description: 'Server: who is who. The first rule that fits a certificate decides' })
+      Type.Array(ruleSchema, {
+        description:
+          'Server: rules that map certificates to identities. The first rule that matches applies. Default: none.'
+      })
     ),
     revoked: Type.Optional(
       Type.Array(Type.String({ pattern: '^(sha256:|serial:)?[0-9a-fA-F:]{1,95}$' }), {
-        description: 'Server: fingerprints (SHA-256) or serial numbers of certificates that are trusted no more'
+        description: 'Server: SHA-256 fingerprints or serial numbers of revoked certificates. Default: none.'
       })
     ),
     crl: Type.Optional(
       Type.Array(file, {
-        description: 'Server: files with revocation lists, PEM or DER. Looked at again when they change'
+        description: 'Server: files with revocation lists, PEM or DER; reloaded when they change. Default: none.'
       })
     ),
     ca: Type.Optional(
-      Type.Array(file, { description: 'Server: PEM files with the authorities that sign the lists of `crl`' })
+      Type.Array(file, {
+        description: 'Server: PEM files with the authorities that sign the lists of `crl`. Required with `crl`.'
+      })
     )
   },
   { additionalProperties: false }

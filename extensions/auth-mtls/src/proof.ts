@@ -2,8 +2,8 @@ import { type Challenge, challengeBytes } from '@rystra/plugin'
 import { createHash, timingSafeEqual } from 'node:crypto'
 
 /**
- * What a client sends. TLS has shown that it holds the key of its certificate, so there is nothing secret in it: it says
- * that the client means this session.
+ * The proof of a client. TLS has proved possession of the key, so it contains no secret: it confirms that the client
+ * intends this session.
  */
 export const makeProof = (challenge: Challenge): Buffer =>
   createHash('sha256').update('rystra mtls').update(challengeBytes(challenge)).digest()

@@ -6,10 +6,10 @@ import type { CertificateFacts } from './certificate.js'
 import { checkCrl, type CheckedList } from './crl.js'
 import { plainFingerprint } from './rules.js'
 
-/** Files are looked at this often at most, in ms, so that strangers cannot make the server work on them. */
-const LOOK_EVERY = 2_000
-/** Bytes of a file: some 200 000 entries. Reading them holds the process up for as long as a person notices. */
-const LARGEST = 8 << 20
+/** Minimum time between two checks of the files, so that clients cannot cause work. */
+const CHECK_INTERVAL_MS = 2_000
+/** Largest file: some 200 000 entries. Parsing it takes a noticeable time. */
+const MAX_FILE_BYTES = 8 << 20
 
 interface CrlFile {
   readonly path: string
@@ -20,13 +20,13 @@ interface CrlFile {
 const failed = (path: string, error: unknown): RystraError =>
   new RystraError('extension.options', { detail: `${path}: ${(error as Error).message}`, cause: error })
 
-/** What a certificate is not trusted for any more: the list of the options, and revocation lists in files. */
+/** Revoked certificates: those of the options, and revocation lists in files. */
 export class Revocation {
   readonly #fingerprints = new Set<string>()
   readonly #serials = new Set<string>()
   readonly #files: readonly CrlFile[]
   #authorities: readonly X509Certificate[] = []
-  #looked = Number.NEGATIVE_INFINITY
+  #checkedAt = Number.NEGATIVE_INFINITY
   #reading: Promise<void> | undefined
 
   /** @param revoked Fingerprints of 64 digits, with or without `sha256:`, and serial numbers. */
@@ -41,26 +41,26 @@ export class Revocation {
       const fingerprint = plainFingerprint(text)
       if (!text.startsWith('serial:') && fingerprint.length === 64) this.#fingerprints.add(fingerprint)
       else if (!text.startsWith('sha256:')) this.#serials.add(plainHex(text.replace(/^serial:/, '')))
-      else throw new RystraError('extension.options', { detail: `revoked: ${text} does not have 64 digits` })
+      else throw new RystraError('extension.options', { detail: `revoked: ${text}: expected 64 hexadecimal digits` })
     }
     if (crl.length > 0 && ca.length === 0) {
-      throw new RystraError('extension.options', { detail: 'crl needs ca: the authorities that sign the lists' })
+      throw new RystraError('extension.options', { detail: 'crl requires ca, the authorities that sign the lists' })
     }
     this.#files = crl.map((path) => ({ path, stamp: '', lists: [] }))
   }
 
-  /** Reads every file. @throws {RystraError} `extension.options` for the first that is not good */
+  /** Reads all files. @throws {RystraError} `extension.options` for the first invalid one */
   async load(): Promise<void> {
-    this.#looked = this.clock.now()
+    this.#checkedAt = this.clock.now()
     this.#authorities = (await Promise.all(this.ca.map(readAuthorities))).flat()
     for (const file of this.#files) await this.#read(file)
   }
 
-  /** Reads files again that have changed; `undefined` when there is nothing to wait for. Never rejects. */
+  /** Reloads changed files; `undefined` when there is nothing to wait for. Never rejects. */
   refresh(): Promise<void> | undefined {
     if (this.#files.length === 0) return undefined
-    if (this.#reading === undefined && Math.abs(this.clock.now() - this.#looked) >= LOOK_EVERY) {
-      this.#looked = this.clock.now()
+    if (this.#reading === undefined && Math.abs(this.clock.now() - this.#checkedAt) >= CHECK_INTERVAL_MS) {
+      this.#checkedAt = this.clock.now()
       this.#reading = this.#reload().finally(() => {
         this.#reading = undefined
       })
@@ -68,16 +68,16 @@ export class Revocation {
     return this.#reading
   }
 
-  /** Why a certificate is not trusted, in words for the log; `undefined` when nothing is said against it. */
+  /** The reason why a certificate is not trusted, for the log; `undefined` if it is trusted. */
   objection({ x509, fingerprint, serial }: CertificateFacts): string | undefined {
-    if (this.#fingerprints.has(fingerprint)) return 'its fingerprint is in `revoked`'
-    if (this.#serials.has(serial)) return 'its serial number is in `revoked`'
+    if (this.#fingerprints.has(fingerprint)) return 'fingerprint is in `revoked`'
+    if (this.#serials.has(serial)) return 'serial number is in `revoked`'
     for (const { path, lists } of this.#files) {
       for (const { authority, serials, nextUpdate } of lists) {
         if (!x509.checkIssued(authority) || !x509.verify(authority.publicKey)) continue
-        if (serials.has(serial)) return `${path} says that it was revoked`
-        // Who can keep the new list away could use a certificate that was revoked.
-        if (nextUpdate < this.clock.now()) return `${path} has run out on ${new Date(nextUpdate).toISOString()}`
+        if (serials.has(serial)) return `revoked by ${path}`
+        // An attacker who withholds the new list could use a revoked certificate.
+        if (nextUpdate < this.clock.now()) return `${path} expired on ${new Date(nextUpdate).toISOString()}`
       }
     }
     return undefined
@@ -85,7 +85,7 @@ export class Revocation {
 
   async #reload(): Promise<void> {
     for (const file of this.#files) {
-      await this.#read(file).catch((error: Error) => this.log.warn(`what was read before holds: ${error.message}`))
+      await this.#read(file).catch((error: Error) => this.log.warn(`keeping the previous list: ${error.message}`))
     }
   }
 
@@ -94,9 +94,9 @@ export class Revocation {
       const { mtimeMs, size, ino } = await stat(file.path)
       const stamp = `${mtimeMs} ${size} ${ino}`
       if (stamp === file.stamp) return
-      if (size > LARGEST) throw new Error(`it has ${size} bytes; ${LARGEST} are the most`)
+      if (size > MAX_FILE_BYTES) throw new Error(`${size} bytes, more than ${MAX_FILE_BYTES}`)
       const lists = crlsIn(await readFile(file.path)).map((der) => checkCrl(der, this.#authorities))
-      if (lists.length === 0) throw new Error('there is no revocation list in it')
+      if (lists.length === 0) throw new Error('contains no revocation list')
       for (const { nextUpdate } of lists) this.#warnOfAge(file.path, nextUpdate)
       file.lists = lists
       file.stamp = stamp
@@ -107,7 +107,7 @@ export class Revocation {
 
   #warnOfAge(path: string, nextUpdate: number): void {
     if (nextUpdate >= this.clock.now()) return
-    this.log.warn(`${path} has run out: nobody with a certificate of its authority is let in until there is a new one`)
+    this.log.warn(`${path} has expired: certificates of its authority are refused until it is renewed`)
   }
 }
 
@@ -115,9 +115,9 @@ const readAuthorities = async (path: string): Promise<X509Certificate[]> => {
   try {
     const text = await readFile(path, 'latin1')
     const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
-    if (blocks.length === 0) throw new Error('there is no certificate in it')
+    if (blocks.length === 0) throw new Error('contains no certificate')
     const certificates = blocks.map((block) => new X509Certificate(block))
-    if (!certificates.every(({ ca }) => ca)) throw new Error('a certificate in it is of no authority')
+    if (!certificates.every(({ ca }) => ca)) throw new Error('contains a certificate that is not an authority')
     return certificates
   } catch (error) {
     throw failed(path, error)

@@ -4,16 +4,16 @@ import { type Attribute, type CertificateFacts, type NameKind, normalName } from
 import type { MtlsRule } from './options.js'
 import { template } from './template.js'
 
-/** Who a certificate is of: an identity, a refusal, or nothing when the rule does not fit. */
+/** Maps a certificate to an identity, a refusal, or `undefined` when the rule does not match. */
 export type Rule = (facts: CertificateFacts) => { readonly identity: Identity } | Deny | undefined
 
-/** The value that fits, and the placeholder that stands for it. `undefined`: none fits. */
+/** The matching value and its placeholder. `undefined`: no match. */
 type Condition = (facts: CertificateFacts) => readonly [placeholder: string, value: string] | undefined
 
 const subjectCondition = (attribute: Attribute, text: string): Condition => {
-  const fits = pattern(text)
+  const matches = pattern(text)
   return ({ subject }) => {
-    const value = subject[attribute]?.find(fits)
+    const value = subject[attribute]?.find(matches)
     return value === undefined ? undefined : [`subject.${attribute}`, value]
   }
 }
@@ -21,14 +21,14 @@ const subjectCondition = (attribute: Attribute, text: string): Condition => {
 const nameCondition = (text: string): Condition => {
   const colon = text.indexOf(':')
   const kind = text.slice(0, colon) as NameKind
-  const fits = pattern(normalName(kind, text.slice(colon + 1)))
+  const matches = pattern(normalName(kind, text.slice(colon + 1)))
   return ({ names }) => {
-    const value = names[kind]?.find(fits)
+    const value = names[kind]?.find(matches)
     return value === undefined ? undefined : [`san.${kind}`, value]
   }
 }
 
-/** 64 hexadecimal digits, lower case, of a fingerprint as people write it. */
+/** The 64 lower-case hexadecimal digits of a configured fingerprint. */
 export const plainFingerprint = (text: string): string =>
   text
     .replace(/^sha256:/, '')
@@ -40,7 +40,7 @@ const fingerprintCondition = (text: string): Condition => {
   return ({ fingerprint }) => (fingerprint === expected ? ['fingerprint', fingerprint] : undefined)
 }
 
-/** Throws `extension.options` for an id that cannot be made. */
+/** Throws `extension.options` for an invalid id template. */
 export const compileRule = ({ id, subject = {}, san, fingerprint, rights }: MtlsRule, where: string): Rule => {
   const conditions = Object.entries(subject).map(([name, text]) => subjectCondition(name as Attribute, text as string))
   if (san !== undefined) conditions.push(nameCondition(san))

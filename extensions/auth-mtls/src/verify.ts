@@ -4,11 +4,11 @@ import { checkProof } from './proof.js'
 import type { Revocation } from './revocation.js'
 import type { Rule } from './rules.js'
 
-/** Names a certificate in the log. */
+/** Describes a certificate in the log. */
 const shown = ({ fingerprint }: CertificateFacts): string => `certificate sha256:${fingerprint}`
 
 const decide = (facts: CertificateFacts, rules: readonly Rule[], revocation: Revocation, now: number): AuthAnswer => {
-  // A TLS session that was resumed, and a transport with a clock of its own, may let pass what has run out since.
+  // Resumed TLS sessions, and transports with another clock, may accept an expired certificate.
   if (now > facts.notAfter) return { deny: `${shown(facts)} has expired` }
   if (now < facts.notBefore) return { deny: `${shown(facts)} is not valid yet` }
   const objection = revocation.objection(facts)
@@ -18,20 +18,20 @@ const decide = (facts: CertificateFacts, rules: readonly Rule[], revocation: Rev
     if (answer === undefined) continue
     return 'deny' in answer ? { deny: `${shown(facts)}: ${answer.deny}` } : answer
   }
-  return { deny: `${shown(facts)}: no rule fits` }
+  return { deny: `${shown(facts)}: no rule matches` }
 }
 
-/** The server half: whose certificate is it? */
+/** The server half: verifies a certificate. */
 export const verifier =
   (rules: readonly Rule[], revocation: Revocation, clock: Clock): NonNullable<Authenticator['verify']> =>
   async (proof, challenge, { tls }) => {
     if (tls?.certificate === undefined) return { deny: 'the link has no verified certificate' }
-    if (!checkProof(proof, challenge)) return { deny: 'the proof is for another handshake' }
+    if (!checkProof(proof, challenge)) return { deny: 'proof of another handshake' }
     let facts: CertificateFacts
     try {
       facts = readCertificate(tls.certificate)
     } catch (error) {
-      return { deny: `the certificate cannot be read: ${(error as Error).message}` }
+      return { deny: `malformed certificate: ${(error as Error).message}` }
     }
     await revocation.refresh()
     return decide(facts, rules, revocation, clock.now())

@@ -17,7 +17,7 @@ const fingerprint = ready({ rules: [{ id: '{fingerprint}' }] }).answerTo(laptop)
 
 describe('rules of auth-mtls', () => {
   for (const [what, rule, id] of [
-    ['any certificate', { id: 'somebody' }, 'somebody'],
+    ['any certificate', { id: 'a peer' }, 'a peer'],
     ['a subject', { subject: { CN: 'laptop', O: 'Ex*' }, id: '{subject.O}/{subject.CN}' }, 'Example/laptop'],
     ['one of several values', { subject: { OU: 'o*' }, id: '{subject.OU}' }, 'ops'],
     ['an address, its host without case', { san: 'email:*@EXAMPLE.org', id: '{san.email}' }, 'Anna@example.org'],
@@ -40,7 +40,7 @@ describe('rules of auth-mtls', () => {
       expect(await outcome(ready({ rules: [{ fingerprint: written, id: 'pinned' }] }), laptop)).to.equal('pinned')
     }
     const other = plain.replace(/^./, (digit) => (digit === '0' ? '1' : '0'))
-    expect(await outcome(ready({ rules: [{ fingerprint: other, id: 'pinned' }] }), laptop)).to.match(/no rule fits/)
+    expect(await outcome(ready({ rules: [{ fingerprint: other, id: 'pinned' }] }), laptop)).to.match(/no rule matches/)
   })
 
   it('do not fit when one condition does not', async () => {
@@ -56,16 +56,16 @@ describe('rules of auth-mtls', () => {
     ]) {
       const server = ready({ rules: [{ ...rule, id: 'x' }] })
       expect(await outcome(server, laptop), JSON.stringify(rule)).to.match(
-        /^refused: certificate sha256:[0-9a-f]{64}: no rule fits$/
+        /^refused: certificate sha256:[0-9a-f]{64}: no rule matches$/
       )
     }
   })
 
-  it('are asked in their order, and the first decides', async () => {
+  it('are requested in their order, and the first decides', async () => {
     const rules = [
       { subject: { CN: 'other' }, id: 'one' },
       { subject: { L: '*' }, id: 'two' },
-      // a certificate without what an id is made of is none for the rule
+      // a certificate without what an id is made of is not valid for the rule
       { id: '{subject.UID}' },
       { subject: { CN: 'lap*' }, id: 'three', rights: { kinds: ['tcp'] } },
       { id: 'four' }
@@ -85,19 +85,19 @@ describe('rules of auth-mtls', () => {
     const server = ready({ rules: [{ id: '{subject.CN}' }] })
     for (const name of ['a\nb', 'a\0b', '\u001b[31m', '\u202eabc', 'x'.repeat(129)]) {
       const shown = certificate(ca, { subject: [['CN', name]] })
-      expect(await outcome(server, shown)).to.match(/^refused: .* the identity that rules\[0\]\.id makes/)
+      expect(await outcome(server, shown)).to.match(/^refused: .* identity from rules\[0\]\.id/)
     }
     expect(await outcome(server, certificate(ca, { subject: [['CN', 'münchen']] }))).to.equal('münchen')
   })
 
   it('see no name in bytes that its type does not allow', async () => {
     const shown = certificate(ca, { names: ['email:a@example.org\xff', 'ip:\x7f\0\0\x01'] })
-    expect(await outcome(ready({ rules: [{ san: 'email:*', id: 'x' }] }), shown)).to.match(/no rule fits/)
+    expect(await outcome(ready({ rules: [{ san: 'email:*', id: 'x' }] }), shown)).to.match(/no rule matches/)
   })
 
   it('are not fooled by a NUL in a name', async () => {
     const shown = certificate(ca, { names: ['dns:a.example.org\0.evil.test'] })
-    expect(await outcome(ready({ rules: [{ san: 'dns:a.example.org', id: 'x' }] }), shown)).to.match(/no rule fits/)
+    expect(await outcome(ready({ rules: [{ san: 'dns:a.example.org', id: 'x' }] }), shown)).to.match(/no rule matches/)
   })
 
   it('are refused at set-up when an id cannot be made', () => {
@@ -123,7 +123,7 @@ describe('auth-mtls', () => {
     expect(client.unfit?.(peerWith())).to.equal(undefined)
   })
 
-  it('refuses whoever comes without a certificate all the same', async () => {
+  it('refuses the peer that comes without a certificate all the same', async () => {
     const { verify } = ready({ rules }).authenticator
     const { proof } = (await ready({}, { role: 'client' }).authenticator.prove?.(challenge(), peerWith())) ?? {}
     for (const peer of [peerWith(), { address: 'x', port: 0 }]) {
@@ -143,13 +143,13 @@ describe('auth-mtls', () => {
   it('refuses bytes that are no certificate', async () => {
     const server = ready({ rules })
     for (const bytes of [Buffer.alloc(0), Buffer.alloc(64, 0x30), laptop.der.subarray(0, 200)]) {
-      expect(await outcome(server, bytes)).to.match(/^refused: the certificate cannot be read/)
+      expect(await outcome(server, bytes)).to.match(/^refused: malformed certificate/)
     }
   })
 
-  it('admits nobody without rules, and says so', () => {
+  it('admits no peer without rules, and says so', () => {
     const server = ready({ revoked: ['01'] })
     expect(server.authenticator.verify).to.equal(undefined)
-    expect(server.warnings().join()).to.match(/nobody can authenticate/)
+    expect(server.warnings().join()).to.match(/clients cannot authenticate/)
   })
 })

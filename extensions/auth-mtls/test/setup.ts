@@ -21,7 +21,7 @@ export interface Ready {
   readonly clock: FakeClock
   readonly warnings: () => string[]
   readonly start: () => Promise<void>
-  /** What the server says to somebody with this certificate whose proof is right. */
+  /** What the server says to a peer with this certificate whose proof is right. */
   readonly answerTo: (shown: Signer | Uint8Array) => Promise<AuthAnswer>
 }
 

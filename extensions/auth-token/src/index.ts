@@ -13,14 +13,14 @@ const method = 'token'
 const absolute = (file: string | undefined, dir: string): string | undefined =>
   file === undefined ? undefined : path.resolve(dir, file)
 
-/** Nothing to prove with, or to check against: the method is known, but neither offered nor chosen. */
+/** Registers the method without credentials: it is neither offered nor chosen. */
 const none = (registries: Registries): undefined => {
   registries.authenticators.add({ method })
 }
 
 /**
- * Shared tokens by challenge and response: what crosses the wire is an HMAC over the handshake, never the token.
- * Client: `token` or `file`. Server: `tokens`, or the same `token` or `file`.
+ * Shared tokens by challenge and response: only an HMAC over the handshake crosses the wire, never the token. Client:
+ * `token` or `file`. Server: `tokens`, or the same `token` or `file`.
  */
 export default defineExtension({
   name: 'auth-token',
@@ -40,7 +40,7 @@ export default defineExtension({
 
     const entries = tokens ?? (alone ? [{ identity, token, file }] : [])
     if (entries.length === 0) {
-      log.warn('no tokens: nobody can authenticate by token')
+      log.warn('no tokens: clients cannot authenticate by token')
       return none(registries)
     }
     const where = tokens === undefined ? (): string => (token === undefined ? 'file' : 'token') : undefined

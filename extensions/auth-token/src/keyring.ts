@@ -4,10 +4,10 @@ import { type TokenKeys, tokenKeys } from './keys.js'
 import type { TokenEntry } from './options.js'
 import { TokenSource } from './source.js'
 
-/** Files are looked at this often at most, in ms, so that strangers cannot make the server work on them. */
-const LOOK_EVERY = 1_000
+/** Minimum time between two checks of the files, so that clients cannot cause work. */
+const CHECK_INTERVAL_MS = 1_000
 
-/** A token that a server knows. */
+/** A token of a server. */
 export interface Key {
   readonly identity: Identity
   readonly keys: TokenKeys
@@ -26,14 +26,14 @@ const firstClient = (): ((clientId: string) => boolean) => {
   }
 }
 
-/** Every token that a server knows, by the id of the token. */
+/** The tokens of a server by token id. */
 export class Keyring {
-  /** Stands in for tokens that are not known, so that looking one up takes as long. Fits nothing. */
-  readonly nobody: TokenKeys = tokenKeys(randomBytes(32).toString('hex'))
+  /** Used for unknown tokens, so that they take the same time to check. Matches no proof. */
+  readonly unknown: TokenKeys = tokenKeys(randomBytes(32).toString('hex'))
   readonly #entries: readonly { identity: Identity; source: TokenSource; isFor: Key['isFor'] }[]
   readonly #hasFiles: boolean
   #keys: ReadonlyMap<string, Key> = new Map()
-  #looked = Number.NEGATIVE_INFINITY
+  #checkedAt = Number.NEGATIVE_INFINITY
   #reading: Promise<void> | undefined
 
   /** @throws {RystraError} `extension.options` for tokens that are blank, given twice, or not given. */
@@ -54,16 +54,16 @@ export class Keyring {
 
   /** Reads every file. @throws {RystraError} `extension.options` for the first that cannot be read */
   async load(): Promise<void> {
-    this.#looked = this.clock.now()
+    this.#checkedAt = this.clock.now()
     for (const { source } of this.#entries) await source.read()
     this.#keys = this.#index()
   }
 
-  /** Reads files again that have changed; `undefined` when there is nothing to wait for. Never rejects. */
+  /** Reloads changed files; `undefined` when there is nothing to wait for. Never rejects. */
   refresh(): Promise<void> | undefined {
     if (!this.#hasFiles) return undefined
-    if (this.#reading === undefined && Math.abs(this.clock.now() - this.#looked) >= LOOK_EVERY) {
-      this.#looked = this.clock.now()
+    if (this.#reading === undefined && Math.abs(this.clock.now() - this.#checkedAt) >= CHECK_INTERVAL_MS) {
+      this.#checkedAt = this.clock.now()
       this.#reading = this.#reload().finally(() => {
         this.#reading = undefined
       })
@@ -71,9 +71,9 @@ export class Keyring {
     return this.#reading
   }
 
-  /** One file that is broken must not keep a change of another from counting. */
+  /** A broken file must not prevent changes of another. */
   async #reload(): Promise<void> {
-    const warn = (error: Error): void => this.log.warn(`what was read before holds: ${error.message}`)
+    const warn = (error: Error): void => this.log.warn(`keeping the previous token: ${error.message}`)
     for (const { source } of this.#entries) await source.read().catch(warn)
     try {
       this.#keys = this.#index()
@@ -95,7 +95,7 @@ export class Keyring {
       const id = made.id.toString('hex')
       const other = places.get(id)
       if (other !== undefined) {
-        throw new RystraError('extension.options', { detail: `${source.where} is the same token as ${other}` })
+        throw new RystraError('extension.options', { detail: `${source.where}: same token as ${other}` })
       }
       places.set(id, source.where)
       keys.set(id, { identity, keys: made, isFor })

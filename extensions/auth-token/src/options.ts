@@ -3,18 +3,21 @@ import { type Static, Type } from '@rystra/plugin'
 const token = Type.String({
   minLength: 1,
   maxLength: 1024,
-  description: 'The token itself; write ${NAME} to take it from the environment'
+  description: 'The token. ${NAME} takes it from the environment. Default: none.'
 })
 const file = Type.String({
   minLength: 1,
-  description: 'A file that holds the token, relative to the configuration; white space around it does not count'
+  description: 'File with the token, relative to the configuration; surrounding white space is ignored. Default: none.'
 })
 const identity = Type.String({ minLength: 1, maxLength: 128 })
 
 /** One token of a server. */
 export const tokenEntry = Type.Object(
   {
-    identity: Type.String({ ...identity, description: 'Who presents it. Several tokens may be of one identity' }),
+    identity: Type.String({
+      ...identity,
+      description: 'Identity of clients with this token. Several tokens may have the same identity.'
+    }),
     token: Type.Optional(token),
     file: Type.Optional(file),
     once: Type.Optional(
@@ -23,7 +26,7 @@ export const tokenEntry = Type.Object(
       })
     ),
     rights: Type.Optional(
-      Type.Record(Type.String(), Type.Unknown(), { description: 'What the identity may do; hooks read it' })
+      Type.Record(Type.String(), Type.Unknown(), { description: 'Rights of the identity, for hooks. Default: none.' })
     )
   },
   { additionalProperties: false }
@@ -37,11 +40,11 @@ export const tokenOptions = Type.Object(
     identity: Type.String({
       ...identity,
       default: 'default',
-      description: 'Server: who presents `token` or `file`, where there are no `tokens`'
+      description: 'Server: identity of clients with `token` or `file`, without `tokens`. Default: `default`.'
     }),
     tokens: Type.Optional(
       Type.Array(tokenEntry, {
-        description: 'Server: every token it knows. `token` and `file` are not among them then'
+        description: 'Server: accepted tokens; `token` and `file` are ignored then. Default: `token` or `file`.'
       })
     )
   },

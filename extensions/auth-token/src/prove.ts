@@ -4,7 +4,7 @@ import { makeConfirm, makeProof, makeSecret } from './proof.js'
 import type { TokenSource } from './source.js'
 
 const prove = (source: TokenSource, challenge: Challenge): Proof => {
-  if (source.token === undefined) throw new RystraError('extension.options', { detail: `${source.where} was not read` })
+  if (source.token === undefined) throw new RystraError('extension.options', { detail: `${source.where}: not read` })
   const keys = tokenKeys(source.token)
   return {
     proof: makeProof(keys, challenge),
@@ -13,7 +13,7 @@ const prove = (source: TokenSource, challenge: Challenge): Proof => {
   }
 }
 
-/** The client half. A file is looked at for each session, so that a token that was changed counts from the next one. */
+/** The client half. A file is checked for each session, so that a changed token applies from the next one. */
 export const prover =
   (source: TokenSource, log: Logger): NonNullable<Authenticator['prove']> =>
   (challenge) =>
@@ -21,5 +21,5 @@ export const prover =
       ? prove(source, challenge)
       : source
           .read()
-          .catch((error: Error) => log.warn(`the token was not read again: ${error.message}`))
+          .catch((error: Error) => log.warn(`keeping the previous token: ${error.message}`))
           .then(() => prove(source, challenge))

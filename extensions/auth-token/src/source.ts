@@ -1,17 +1,17 @@
 import { type Logger, RystraError } from '@rystra/plugin'
 import { readFile, stat } from 'node:fs/promises'
 
-/** Below this a token can be guessed by who has listened to one handshake. 16 random characters hold out. */
-const SHORTEST = 16
+/** Shorter tokens can be guessed by an observer of one handshake. */
+const MIN_LENGTH = 16
 
-/** Where one token comes from. */
+/** The source of one token. */
 export class TokenSource {
   #token: string | undefined
   #stamp = ''
 
   /**
-   * @param where names it in messages: `tokens[2]`
-   * @throws {RystraError} `extension.options` unless there is exactly one of `token` and `file`, or when it is blank
+   * @param where its name in messages: `tokens[2]`
+   * @throws {RystraError} `extension.options` unless exactly one of `token` and `file` is given, or when it is blank
    */
   constructor(
     readonly where: string,
@@ -20,20 +20,20 @@ export class TokenSource {
     private readonly log: Logger
   ) {
     if ((token === undefined) === (file === undefined)) {
-      throw new RystraError('extension.options', { detail: `${where} needs one of token and file` })
+      throw new RystraError('extension.options', { detail: `${where}: exactly one of token and file is required` })
     }
     if (token !== undefined) this.#token = this.#checked(token)
   }
 
-  /** `undefined` before a file was read. */
+  /** `undefined` before the file is read. */
   get token(): string | undefined {
     return this.#token
   }
 
   /**
    * Reads the file if it has changed.
-   * @returns whether there is another token now
-   * @throws {RystraError} `extension.options` when it cannot be read or is blank; the token read before stays
+   * @returns whether the token has changed
+   * @throws {RystraError} `extension.options` when it cannot be read or is blank; the previous token stays
    */
   async read(): Promise<boolean> {
     const { file } = this
@@ -44,7 +44,7 @@ export class TokenSource {
       if (stamp === this.#stamp) return false
       const token = this.#checked((await readFile(file, 'utf8')).trim())
       if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-        this.log.warn(`${this.where}: others on this machine may read or change ${file}; chmod 600 it`)
+        this.log.warn(`${this.where}: ${file} is accessible to other users; set its mode to 600`)
       }
       const changed = token !== this.#token
       this.#stamp = stamp
@@ -58,9 +58,9 @@ export class TokenSource {
   }
 
   #checked(token: string): string {
-    if (token.trim() === '') throw new RystraError('extension.options', { detail: `${this.where} is empty` })
-    if (token.length < SHORTEST) {
-      this.log.warn(`${this.where} is shorter than ${SHORTEST} characters; who listens on the way could guess it`)
+    if (token.trim() === '') throw new RystraError('extension.options', { detail: `${this.where}: empty token` })
+    if (token.length < MIN_LENGTH) {
+      this.log.warn(`${this.where}: shorter than ${MIN_LENGTH} characters; an observer could guess it`)
     }
     return token
   }

@@ -4,12 +4,12 @@ import { checkProof, makeConfirm, makeSecret, proofId } from './proof.js'
 
 const check = (keyring: Keyring, proof: Uint8Array, challenge: Challenge): AuthAnswer => {
   const id = proofId(proof)
-  if (id === undefined) return { deny: `a proof of ${proof.length} bytes` }
+  if (id === undefined) return { deny: `proof of ${proof.length} bytes` }
   const key = keyring.find(id)
-  // an unknown token costs the same work as a known one: how long it takes must not tell which ids there are
-  const holds = checkProof(key?.keys ?? keyring.nobody, challenge, proof)
-  if (key === undefined) return { deny: `no token with the id ${id.toString('hex')}` }
-  if (!holds) return { deny: `the proof for ${key.identity.id} does not hold` }
+  // An unknown token takes the same time as a known one, so that timing reveals no token ids.
+  const valid = checkProof(key?.keys ?? keyring.unknown, challenge, proof)
+  if (key === undefined) return { deny: `unknown token id ${id.toString('hex')}` }
+  if (!valid) return { deny: `invalid proof for ${key.identity.id}` }
   if (!key.isFor(challenge.clientId)) return { deny: `the token of ${key.identity.id} is for one client, another one` }
   return {
     identity: key.identity,
@@ -18,7 +18,7 @@ const check = (keyring: Keyring, proof: Uint8Array, challenge: Challenge): AuthA
   }
 }
 
-/** The server half: who made this proof? */
+/** The server half: verifies a proof. */
 export const verifier =
   (keyring: Keyring): NonNullable<Authenticator['verify']> =>
   (proof, challenge) => {

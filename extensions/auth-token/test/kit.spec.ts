@@ -12,7 +12,7 @@ authenticatorKit(
       ]
     }),
     client: authToken({ token }),
-    unauthorized: authToken({ token: 'what nobody told the server' }),
+    unauthorized: authToken({ token: 'what no peer reported the server' }),
     empty: authToken(),
     identity: 'home'
   },

@@ -25,24 +25,24 @@ describe('setting up auth-token', () => {
     const twice = () =>
       setUpServer(['a', 'b', 'c'].map((identity) => ({ identity, token: identity === 'b' ? other : good })))
     expect(twice)
-      .to.throw(/tokens\[2\] is the same token as tokens\[0\]/)
+      .to.throw(/tokens\[2\]: same token as tokens\[0\]/)
       .with.property('code', 'extension.options')
     expect(twice).to.not.throw(new RegExp(good))
   })
 
   it('refuses blank tokens, and entries with none or two sources', () => {
-    expect(() => setUpServer([{ identity: 'home', token: '' }])).to.throw(/tokens\[0\] is empty/)
-    expect(() => setUpServer([{ identity: 'home', token: ' \n' }])).to.throw(/tokens\[0\] is empty/)
-    expect(() => setUpServer([{ identity: 'home' }])).to.throw(/needs one of token and file/)
-    expect(() => setUpServer([{ identity: 'home', token: good, file: 'x' }])).to.throw(/needs one of token and file/)
-    expect(() => setUp('client', { token: '  ' })).to.throw(/token is empty/)
+    expect(() => setUpServer([{ identity: 'home', token: '' }])).to.throw(/tokens\[0\]: empty token/)
+    expect(() => setUpServer([{ identity: 'home', token: ' \n' }])).to.throw(/tokens\[0\]: empty token/)
+    expect(() => setUpServer([{ identity: 'home' }])).to.throw(/exactly one of token and file/)
+    expect(() => setUpServer([{ identity: 'home', token: good, file: 'x' }])).to.throw(/exactly one of token and file/)
+    expect(() => setUp('client', { token: '  ' })).to.throw(/token: empty token/)
   })
 
-  it('refuses everybody on a server without tokens, and says so', () => {
+  it('refuses every peer on a server without tokens, and says so', () => {
     for (const options of [{}, { tokens: [] }, { tokens: [], token: good }]) {
       const server = setUp('server', options)
       expect(server.authenticator.verify, 'there is nothing to check against').to.equal(undefined)
-      expect(server.warnings.join()).to.match(/nobody can authenticate/)
+      expect(server.warnings.join()).to.match(/clients cannot authenticate/)
     }
   })
 
@@ -97,7 +97,7 @@ describe('token files', () => {
     await write('blank', '\n')
     for (const [name, reason] of [
       ['missing', /ENOENT/],
-      ['blank', /tokens\[0\] is empty|file is empty/]
+      ['blank', /tokens\[0\]: empty token|file: empty token/]
     ] as const) {
       for (const it of [setUpServer([{ identity: 'home', file: path(name) }]), setUp('client', { file: path(name) })]) {
         const error = await Promise.resolve(it.start?.()).then(
@@ -120,7 +120,7 @@ describe('token files', () => {
       () => undefined,
       (thrown: Error) => thrown
     )
-    expect(error?.message).to.match(/tokens\[1\] is the same token as tokens\[0\]/)
+    expect(error?.message).to.match(/tokens\[1\]: same token as tokens\[0\]/)
   })
 
   it('that changed count from the next second on a server, and from the next session on a client', async () => {
@@ -150,9 +150,9 @@ describe('token files', () => {
     server.clock.time += 1000
     expect(await admits(server, good)).to.equal(true)
     expect(await admits(server, other), 'the change of the file that is well').to.equal(true)
-    expect(server.warnings.join()).to.match(/what was read before holds: .*ENOENT/)
+    expect(server.warnings.join()).to.match(/keeping the previous token: .*ENOENT/)
     accepted(await verify(server, (await prove(client, challenge())).proof, challenge()))
-    expect(client.warnings.join()).to.match(/not read again/)
+    expect(client.warnings.join()).to.match(/keeping the previous token/)
   })
 
   it('that others may read are pointed out', async function () {
@@ -161,6 +161,6 @@ describe('token files', () => {
     await chmod(path('token'), 0o644)
     const server = setUpServer([{ identity: 'home', file: path('token') }])
     await server.start?.()
-    expect(server.warnings.join()).to.match(/chmod 600/)
+    expect(server.warnings.join()).to.match(/set its mode to 600/)
   })
 })

@@ -23,7 +23,7 @@ export const challenge = (seed = 'a', more: Partial<Challenge> = {}): Challenge 
   ...more
 })
 
-/** A clock that stands still until it is told. */
+/** A clock that stands still until it is reported. */
 export class StillClock implements Clock {
   time = 1_000_000
   now(): number {
