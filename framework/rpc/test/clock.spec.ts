@@ -44,7 +44,7 @@ describe('the clock of a session', () => {
   })
 
   it('is within 2 ms (p50) and 5 ms (p95) after two seconds of 30 ± 20 ms each way', () => {
-    const wrong = wrongAfter(2000, jittery, 100)
+    const wrong = wrongAfter(2000, jittery, 60)
     expect(quantile(wrong, 0.5)).to.be.below(2)
     expect(quantile(wrong, 0.95)).to.be.below(5)
   })
@@ -57,7 +57,7 @@ describe('the clock of a session', () => {
   for (const ppm of [100, -100]) {
     it(`follows a drift of ${ppm} ppm over a bad line: within 2 ms (p95) after 10 minutes`, () => {
       for (const options of [jittery, lossy]) {
-        const wrong = wrongAfter(600_000, { ...options, ppm }, 20)
+        const wrong = wrongAfter(600_000, { ...options, ppm }, 12)
         expect(quantile(wrong, 0.95)).to.be.below(2)
       }
       const world = new ClockWorld({ ...jittery, ppm })
@@ -95,18 +95,18 @@ describe('the clock of a session', () => {
     }
   })
 
-  it('never goes backwards while it is corrected', () => {
+  it('never goes backwards while it is corrected, nor jumps forward: by 5 % at most', () => {
     const world = new ClockWorld({ ...jittery, ppm: -100 })
-    let local = -Infinity
-    let remote = -Infinity
+    const look = () => [world.own.now(), world.clock.toLocal(world.peer.now()), world.clock.toRemote(world.own.now())]
+    world.run(200)
+    let last = look()
     world.run(
-      60_000,
+      20_000,
       () => {
-        if (world.clock.epoch === 0) return
-        const next = [world.clock.toLocal(world.peer.now()), world.clock.toRemote(world.own.now())] as const
-        expect(next[0]).to.be.above(local)
-        expect(next[1]).to.be.above(remote)
-        ;[local, remote] = next
+        const next = look()
+        const [passed = 0, local = 0, remote = 0] = next.map((time, index) => time - (last[index] as number))
+        for (const shown of [local, remote]) expect(shown).to.be.within(0.945 * passed, 1.055 * passed)
+        last = next
       },
       5
     )
