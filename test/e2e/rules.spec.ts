@@ -314,7 +314,7 @@ describe('hook-acl in a tunnel', () => {
     expect(again.proxies.map(({ name }) => name)).deep.equal(['svc'])
   })
 
-  it('resets a stream with a code when the bytes of the day are used up', async () => {
+  it('resets a stream with a code at the daily byte quota', async () => {
     const acl = hookAcl({ rules: [{ quotas: { bytesPerDay: '100kB' } }] } as never)
     const server = await startServer({}, [acl])
     const client = await startClient(portOf(server), [svc(await startService(echo))])
@@ -339,7 +339,7 @@ describe('hook-acl in a tunnel', () => {
     expect(client.proxies).length(1)
     await server.reload(tokens({ role: 'reader' }))
     const reader = await makeClient(portOf(server), [svc(1)], { id: 'reader' })
-    expect(await published(server, reader)).equal('no rule allows this identity anything')
+    expect(await published(server, reader)).equal('no rule matches this identity')
   })
 
   it('tells a tenant nothing of the private proxies of another', async () => {

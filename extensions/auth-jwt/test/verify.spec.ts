@@ -274,12 +274,12 @@ describe('auth-jwt', () => {
       [{ issuer, jwks: 'https://id.example.org/jwks' }, /audience is required/],
       [{ audience, jwks: 'https://id.example.org/jwks' }, /issuer is required/],
       [{ issuer, audience, jwks: 'http://id.example.org/jwks' }, /must be https/],
-      [{ issuer, audience, jwks: 'https://user:hidden@id.example.org/' }, /has credentials/],
+      [{ issuer, audience, jwks: 'https://user:hidden@id.example.org/' }, /credentials/],
       [{ issuer, audience, jwks: 'https://' }, /is not a URL/],
       [{ issuer, audience, publicKey: 'x.pem', algorithms: ['HS256'] }, /HS256 does not match/],
       [{ secret, algorithms: ['RS256'] }, /RS256 does not match/],
       [{ secret, algorithms: ['HS512'] }, /HS512 does not match/],
-      [{ secret, identity: '{sub' }, /a lone brace/]
+      [{ secret, identity: '{sub' }, /unmatched brace/]
     ] as const) {
       expect(() => ready({ issuers: [entry] }), JSON.stringify(entry))
         .to.throw(reason)

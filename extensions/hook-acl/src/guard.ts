@@ -14,8 +14,8 @@ import type { Policy, Verdict } from './policy.js'
 import type { Quotas, Rule } from './rule.js'
 import type { Usage } from './usage.js'
 
-/** Ranges that a spec can carry. */
-const MOST_RANGES = 256
+/** Maximum of port ranges in a spec. */
+const MAX_RANGES = 256
 
 const unlimited: Quotas = {
   proxies: Number.POSITIVE_INFINITY,
@@ -24,26 +24,26 @@ const unlimited: Quotas = {
   bytesPerDay: Number.POSITIVE_INFINITY
 }
 
-/** How an identity stands. */
-interface Standing {
+/** The rule, tenant and quota account of an identity. */
+interface Account {
   readonly rule: Rule | undefined
   readonly tenant: string | undefined
-  /** Who its quotas are kept for. */
+  /** The quota account: a tenant, or the identity itself. */
   readonly party: string
 }
 
-/** Names a proxy among those of all clients; the same in the next session of its client. */
+/** Key of a proxy among all clients; stable over sessions of its client. */
 const keyOf = ({ identity, client }: SessionInfo, { name }: ProxySpec): string =>
   JSON.stringify([identity.id, client.id, name])
 
 const streamKey = ({ session, id }: StreamInfo): string => `${session.id} ${id}`
 
-/** Carries a policy out. */
+/** Applies a policy. */
 export class Guard {
   readonly #policy: Policy
   readonly #usage: Usage
   readonly #clock: Clock
-  readonly #standings = new WeakMap<SessionInfo, Standing>()
+  readonly #accounts = new WeakMap<SessionInfo, Account>()
   readonly #verdicts = new WeakMap<ProxySpec, Verdict>()
 
   constructor(policy: Policy, usage: Usage, clock: Clock) {
@@ -52,15 +52,15 @@ export class Guard {
     this.#clock = clock
   }
 
-  #standing(session: SessionInfo): Standing {
-    let standing = this.#standings.get(session)
-    if (standing === undefined) {
+  #account(session: SessionInfo): Account {
+    let account = this.#accounts.get(session)
+    if (account === undefined) {
       const { identity } = session
       const policy = this.#policy
-      standing = { rule: policy.ruleFor(identity), tenant: policy.tenantOf(identity), party: policy.partyOf(identity) }
-      this.#standings.set(session, standing)
+      account = { rule: policy.ruleFor(identity), tenant: policy.tenantOf(identity), party: policy.partyOf(identity) }
+      this.#accounts.set(session, account)
     }
-    return standing
+    return account
   }
 
   #verdict(proxy: ProxySpec, session: SessionInfo): Verdict {
@@ -72,33 +72,33 @@ export class Guard {
     return verdict
   }
 
-  /** A proxy is asked for. */
+  /** Checks a registration. */
   register(spec: ProxySpec, { session }: ProxyContext): ProxySpec | Deny | undefined {
     const verdict = this.#policy.judge(spec, session.identity)
     if ('deny' in verdict) return verdict
-    const { rule, party } = this.#standing(session)
+    const { rule, party } = this.#account(session)
     const quotas = rule?.quotas ?? unlimited
-    if (!this.#usage.ask(party, keyOf(session, spec), session.id, quotas, this.#clock.now()))
-      return { deny: `no more than ${quotas.proxies} proxies are allowed` }
+    if (!this.#usage.request(party, keyOf(session, spec), session.id, quotas, this.#clock.now()))
+      return { deny: `proxy quota reached (${quotas.proxies})` }
     if (verdict.ports === undefined) return undefined
-    return { ...spec, ports: verdict.ports.slice(0, MOST_RANGES).map((range) => formatPorts([range])) }
+    return { ...spec, ports: verdict.ports.slice(0, MAX_RANGES).map((range) => formatPorts([range])) }
   }
 
   published(session: SessionInfo, proxy: ProxySpec): void {
-    this.#usage.published(this.#standing(session).party, keyOf(session, proxy), session.id, this.#clock.now())
+    this.#usage.published(this.#account(session).party, keyOf(session, proxy), session.id, this.#clock.now())
   }
 
   refused(session: SessionInfo, proxy: ProxySpec): void {
-    this.#usage.refused(this.#standing(session).party, keyOf(session, proxy), session.id)
+    this.#usage.refused(this.#account(session).party, keyOf(session, proxy), session.id)
   }
 
   gone(session: SessionInfo, proxy: ProxySpec): void {
-    this.#usage.gone(this.#standing(session).party, keyOf(session, proxy), session.id)
+    this.#usage.gone(this.#account(session).party, keyOf(session, proxy), session.id)
   }
 
-  /** Whether there is anything to say about a stream: those there is not keep the fast path. */
+  /** Whether the policy concerns a stream; others keep the fast path. */
   concerns({ proxy, session, visitor }: StreamInfo): boolean {
-    const { rule } = this.#standing(session)
+    const { rule } = this.#account(session)
     if (rule?.visitors !== undefined || rule?.meters === true || visitor.through !== undefined) return true
     if (this.#policy.deniesVisitor(addressOf(visitor))) return true
     return 'deny' in this.#verdict(proxy, session)
@@ -106,12 +106,12 @@ export class Guard {
 
   open(stream: OpenStreamContext): Deny | undefined {
     const { proxy, session, visitor } = stream
-    const { rule, party } = this.#standing(session)
-    // The policy may be another than when it was published.
+    const { rule, party } = this.#account(session)
+    // The policy may have changed since the proxy was published.
     const verdict = this.#verdict(proxy, session)
     if ('deny' in verdict) return { deny: verdict.deny, hidden: true }
     if (visitor.through !== undefined && !this.#mayVisit(visitor.through, session))
-      return { deny: `${visitor.through.identity.id} is of another tenant, or may do nothing`, hidden: true }
+      return { deny: `${visitor.through.identity.id} belongs to another tenant, or is denied everything`, hidden: true }
     if (!this.#mayCome(rule, visitor)) return { deny: 'visitors of this network are not allowed', hidden: true }
     if (rule?.meters !== true) return undefined
     const now = this.#clock.now.bind(this.#clock)
@@ -127,7 +127,7 @@ export class Guard {
   }
 
   request({ session, visitor }: RequestContext): Deny | undefined {
-    const { rule } = this.#standing(session)
+    const { rule } = this.#account(session)
     return this.#mayCome(rule, visitor) ? undefined : { deny: 'visitors of this network are not allowed' }
   }
 
@@ -137,8 +137,8 @@ export class Guard {
   }
 
   #mayVisit(from: SessionInfo, to: SessionInfo): boolean {
-    const visiting = this.#standing(from)
-    if (visiting.tenant !== this.#standing(to).tenant) return false
+    const visiting = this.#account(from)
+    if (visiting.tenant !== this.#account(to).tenant) return false
     return visiting.rule === undefined ? this.#policy.open : !visiting.rule.denies
   }
 }

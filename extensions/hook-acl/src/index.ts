@@ -6,7 +6,7 @@ import { Usage } from './usage.js'
 
 export type { AclOptions, QuotaOptions, RuleOptions } from './options.js'
 
-/** What is had and used outlasts reloads: one for each server, by what every generation of it shares. */
+/** Usage survives reloads: one per server, keyed by what all its generations share. */
 const usages = new WeakMap<object, Usage>()
 
 const usageOf = (server: object): Usage => {
@@ -17,19 +17,19 @@ const usageOf = (server: object): Usage => {
   return made
 }
 
-/** Who may publish what, who may visit it, and how much of it: by identity and tenant. For servers. */
+/** Restricts what identities and tenants may publish, who may visit it, and how much. For servers. */
 export default defineExtension({
   name: 'hook-acl',
   options: aclOptions,
   setup({ hooks, options, role, clock, log, ports }) {
     const policy = new Policy(options)
     if (role === 'client') {
-      log.warn('it does nothing on a client: rules are kept by the server')
+      log.warn('no effect on a client: rules apply at the server')
       return
     }
     const guard = new Guard(policy, usageOf(ports), clock)
 
-    // After all that may change a spec.
+    // Runs after taps that change a spec.
     hooks.onRegisterProxy.tap({ stage: OBSERVE }, (spec, context) => guard.register(spec, context))
     hooks.onPublished.tap(({ session, proxy }) => guard.published(session, proxy))
     hooks.onUnregisterProxy.tap(({ session, proxy }) => guard.gone(session, proxy))

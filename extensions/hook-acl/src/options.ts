@@ -17,33 +17,45 @@ const ports = (description: string) =>
 
 const quotaOptions = Type.Object(
   {
-    proxies: Type.Optional(Type.Integer({ minimum: 0, description: 'Proxies at once.' })),
-    streams: Type.Optional(Type.Integer({ minimum: 0, description: 'Connections of visitors at once.' })),
+    proxies: Type.Optional(Type.Integer({ minimum: 0, description: 'Maximum of proxies. Default: no limit.' })),
+    streams: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Maximum of visitor connections. Default: no limit.' })
+    ),
     bandwidth: Type.Optional(
-      Type.String({ pattern: bytesPattern, description: 'Bytes a second, each way, of all proxies together: `10MB`.' })
+      Type.String({
+        pattern: bytesPattern,
+        description: 'Bytes per second in each direction, all proxies together: `10MB`. Default: no limit.'
+      })
     ),
     bytesPerDay: Type.Optional(
-      Type.String({ pattern: bytesPattern, description: 'Bytes a day (UTC), both ways, of all proxies together.' })
+      Type.String({
+        pattern: bytesPattern,
+        description: 'Bytes per day (UTC) in both directions, all proxies together. Default: no limit.'
+      })
     )
   },
-  { additionalProperties: false, description: 'How much of it, for the tenant as a whole.' }
+  { additionalProperties: false, description: 'Quotas of the tenant, or of the identity without tenant.' }
 )
 
 const ruleOptions = Type.Object(
   {
-    identities: texts('Identities it is for; `*` stands for any text. Default: all.'),
-    tenant: Type.Optional(Type.String({ minLength: 1, description: 'The tenant it is for. Default: all.' })),
+    identities: texts('Identities of the rule; `*` matches any text. Default: all.'),
+    tenant: Type.Optional(Type.String({ minLength: 1, description: 'Tenant of the rule. Default: all.' })),
     rights: Type.Optional(
       Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]), {
-        description: 'Rights that the identity must have: each of this value, or a list with it.'
+        description: 'Rights that the identity must have: the value, or a list that contains it. Default: none.'
       })
     ),
-    deny: Type.Optional(Type.Boolean({ default: false, description: 'Nothing at all is allowed.' })),
-    kinds: texts('Kinds of proxies. Default: all.'),
-    ports: ports('Public ports: `20022`, `20000-20099`. Default: all that the server allows.'),
-    hosts: texts('Hosts: `app.example.org`, or `*.example.org` for all below it, at any depth. Default: all.'),
-    names: texts('Names of proxies, and names under which they are visited; `*` stands for any text. Default: all.'),
-    visitors: texts('Networks that visitors may come from: `10.0.0.0/8`, `2001:db8::/32`. Default: all.'),
+    deny: Type.Optional(
+      Type.Boolean({ default: false, description: 'Whether everything is refused. Default: false.' })
+    ),
+    kinds: texts('Allowed kinds of proxies. Default: all.'),
+    ports: ports('Allowed public ports: `20022`, `20000-20099`. Default: all that the server allows.'),
+    hosts: texts('Allowed hosts: `app.example.org`, or `*.example.org` for all subdomains at any depth. Default: all.'),
+    names: texts(
+      'Allowed names of proxies, and names under which they are visited; `*` matches any text. Default: all.'
+    ),
+    visitors: texts('Allowed networks of visitors: `10.0.0.0/8`, `2001:db8::/32`. Default: all.'),
     denyVisitors: texts('Networks that visitors may not come from, also within `visitors`. Default: none.'),
     quotas: Type.Optional(quotaOptions)
   },
@@ -53,11 +65,12 @@ const ruleOptions = Type.Object(
 export const aclOptions = Type.Object({
   rules: Type.Array(ruleOptions, {
     default: [],
-    description: 'The first that is for an identity says what it may do. What one rule names is not for others.'
+    description:
+      'Rules; the first that matches an identity applies. Names, hosts and ports of a rule are reserved for its identities. Default: none.'
   }),
   default: Type.Union([Type.Literal('deny'), Type.Literal('allow')], {
     default: 'deny',
-    description: 'What holds for those that no rule is for.'
+    description: 'Policy for identities without a rule. Default: deny.'
   }),
   denyVisitors: Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
     default: [],
@@ -77,12 +90,13 @@ export const aclOptions = Type.Object({
   ),
   tenants: Type.Record(Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 })), {
     default: {},
-    description: 'Identities of each tenant, by patterns. Before these, the right `tenant` of an identity counts.'
+    description:
+      'Identities of each tenant, by patterns. The right `tenant` of an identity takes precedence. Default: none.'
   }),
   baseDomain: Type.String({
     minLength: 1,
     default: 'localhost',
-    description: 'What `subdomain` of a proxy is put in front of: as in the options of proxy-http and proxy-https.'
+    description: 'Domain of `subdomain` of a proxy, as in proxy-http and proxy-https. Default: localhost.'
   })
 })
 

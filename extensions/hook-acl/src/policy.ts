@@ -3,16 +3,16 @@ import type { Deny, Identity, ProxySpec } from '@rystra/plugin'
 import { hostCovers, hostsMeet, nameCovers, overlaps, sizeOf, without } from './area.js'
 import type { AclOptions } from './options.js'
 import { Rule } from './rule.js'
-import { type Wanted, wantedBy } from './wanted.js'
+import { type Claimed, claimedBy } from './claimed.js'
 
 const all: readonly PortRange[] = [{ from: 1, to: 65_535 }]
 
-/** What comes of a spec: a refusal in words, or the ports that are left for it, where they are fewer than all. */
+/** The result for a spec: a refusal, or the remaining ports where they are restricted. */
 export type Verdict = Deny | { readonly ports: readonly PortRange[] | undefined }
 
 /**
- * Who may do what. The first rule for an identity holds. What another rule names more closely (a host within a wildcard,
- * a smaller range of ports, a closer pattern of names) is reserved for those that rule is for.
+ * The policy. The first rule that matches an identity applies. What another rule names more specifically (a host within
+ * a wildcard, a smaller range of ports, a narrower name pattern) is reserved for its identities.
  */
 export class Policy {
   readonly #rules: readonly Rule[]
@@ -20,7 +20,7 @@ export class Policy {
   readonly #reserved: Rule
   /** Whether visitors of this address may not come at all. */
   readonly deniesVisitor: (address: string) => boolean
-  /** Whether those may do anything that no rule is for. */
+  /** Whether identities without a rule are allowed everything. */
   readonly open: boolean
   readonly #tenants: readonly (readonly [string, (id: string) => boolean])[]
   readonly #baseDomain: string
@@ -34,14 +34,14 @@ export class Policy {
     this.#tenants = Object.entries(tenants).flatMap(([tenant, ids]) => ids.map((id) => [tenant, pattern(id)] as const))
   }
 
-  /** The tenant of an identity, if it is of one. */
+  /** The tenant of an identity, if any. */
   tenantOf({ id, rights }: Identity): string | undefined {
     const own = rights !== undefined && Object.hasOwn(rights, 'tenant') ? rights['tenant'] : undefined
     if (typeof own === 'string' && own !== '') return own
-    return this.#tenants.find(([, fits]) => fits(id))?.[0]
+    return this.#tenants.find(([, matches]) => matches(id))?.[0]
   }
 
-  /** Who is one with whom: a tenant, or an identity on its own. */
+  /** The quota account of an identity: its tenant, or itself. */
   partyOf(identity: Identity): string {
     const tenant = this.tenantOf(identity)
     return tenant === undefined ? `identity ${identity.id}` : `tenant ${tenant}`
@@ -53,58 +53,58 @@ export class Policy {
     return this.#rules.find((rule) => rule.isFor(identity, tenant))
   }
 
-  /** What an identity may do with this spec. */
+  /** Judges a spec of an identity. */
   judge(spec: ProxySpec, identity: Identity): Verdict {
     const rule = this.ruleFor(identity)
-    if (rule === undefined && !this.open) return { deny: 'no rule allows this identity anything' }
-    if (rule?.denies === true) return { deny: 'this identity may not publish' }
+    if (rule === undefined && !this.open) return { deny: 'no rule matches this identity' }
+    if (rule?.denies === true) return { deny: 'this identity is denied everything' }
     if (rule?.kinds !== undefined && !rule.kinds.includes(spec.kind))
       return { deny: `kind ${spec.kind} is not allowed; allowed: ${rule.kinds.join(', ')}` }
-    const wanted = wantedBy(spec, this.#baseDomain)
-    const deny = this.#names(wanted, rule) ?? this.#hosts(wanted, rule)
+    const claimed = claimedBy(spec, this.#baseDomain)
+    const deny = this.#names(claimed, rule) ?? this.#hosts(claimed, rule)
     if (deny !== undefined) return { deny, code: 'proxy.claimed' }
-    return this.#ports(wanted, rule)
+    return this.#ports(claimed, rule)
   }
 
   #others(rule: Rule | undefined): readonly Rule[] {
     return [...this.#rules, this.#reserved].filter((other) => other !== rule)
   }
 
-  #names({ names, visited }: Wanted, rule: Rule | undefined): string | undefined {
+  #names({ names, visited }: Claimed, rule: Rule | undefined): string | undefined {
     for (const name of names) {
       const own = (rule?.names ?? ['*']).filter((one) => pattern(one)(name))
       if (own.length === 0) return `name ${name} is not allowed; allowed: ${rule?.names?.join(', ')}`
       if (name !== visited) continue
       for (const other of this.#others(rule)) {
-        const theirs = other.names?.find((one) => pattern(one)(name) && own.every((mine) => closer(one, mine)))
-        if (theirs !== undefined) return `name ${name} is reserved`
+        const reserved = other.names?.find((one) => pattern(one)(name) && own.every((allowed) => closer(one, allowed)))
+        if (reserved !== undefined) return `name ${name} is reserved`
       }
     }
     return undefined
   }
 
-  #hosts({ hosts }: Wanted, rule: Rule | undefined): string | undefined {
+  #hosts({ hosts }: Claimed, rule: Rule | undefined): string | undefined {
     for (const host of hosts) {
       const own = (rule?.hosts ?? ['*']).filter((one) => hostCovers(one, host))
       if (own.length === 0) return `host ${host} is not allowed; allowed: ${rule?.hosts?.join(', ')}`
       for (const other of this.#others(rule)) {
-        const theirs = other.hosts?.find(
-          (one) => hostsMeet(one, host) && own.every((mine) => mine !== one && hostCovers(mine, one))
+        const reserved = other.hosts?.find(
+          (one) => hostsMeet(one, host) && own.every((allowed) => allowed !== one && hostCovers(allowed, one))
         )
-        if (theirs !== undefined) return `host ${host} is reserved`
+        if (reserved !== undefined) return `host ${host} is reserved`
       }
     }
     return undefined
   }
 
-  #ports({ port }: Wanted, rule: Rule | undefined): Verdict {
+  #ports({ port }: Claimed, rule: Rule | undefined): Verdict {
     if (port === undefined) return { ports: undefined }
     const own = rule?.ports ?? all
-    const left = own.flatMap((mine) =>
+    const left = own.flatMap((range) =>
       this.#others(rule)
         .flatMap((other) => other.ports ?? [])
-        .filter((theirs) => overlaps(theirs, mine) && sizeOf(theirs) < sizeOf(mine))
-        .reduce((ranges, theirs) => ranges.flatMap((range) => without(range, theirs)), [mine])
+        .filter((foreign) => overlaps(foreign, range) && sizeOf(foreign) < sizeOf(range))
+        .reduce((ranges, foreign) => ranges.flatMap((one) => without(one, foreign)), [range])
     )
     const within = (ranges: readonly PortRange[]): boolean => ranges.some(({ from, to }) => port >= from && port <= to)
     const taken = (deny: string): Deny => ({ deny, code: 'proxy.port-taken' })
@@ -115,5 +115,5 @@ export class Policy {
   }
 }
 
-/** Whether a pattern of names says more than another that it lies within. */
+/** Whether a name pattern is narrower than another. */
 const closer = (one: string, other: string): boolean => one !== other && nameCovers(other, one)

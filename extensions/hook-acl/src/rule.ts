@@ -4,21 +4,21 @@ import { type Identity, RystraError } from '@rystra/plugin'
 import { plainHost } from './area.js'
 import type { RuleOptions } from './options.js'
 
-/** How much a tenant may have. */
+/** Quotas of an account. */
 export interface Quotas {
   readonly proxies: number
   readonly streams: number
-  /** Bytes a second, each way. */
+  /** Bytes per second in each direction. */
   readonly bandwidth: number
-  /** Bytes, both ways. */
+  /** Bytes in both directions. */
   readonly bytesPerDay: number
 }
 
 const none = Number.POSITIVE_INFINITY
 
 const anyOf = (texts: readonly string[]): ((value: string) => boolean) => {
-  const fits = texts.map(pattern)
-  return (value) => fits.some((one) => one(value))
+  const matches = texts.map(pattern)
+  return (value) => matches.some((one) => one(value))
 }
 
 const has = (rights: Readonly<Record<string, unknown>>, name: string, value: unknown): boolean => {
@@ -51,7 +51,7 @@ export class Rule {
   /** Whether visitors of this address may come; not there when the rule says nothing of them. */
   readonly visitors: ((address: string) => boolean) | undefined
   readonly quotas: Quotas
-  /** Whether its quotas are about what goes through streams. */
+  /** Whether its quotas concern streams. */
   readonly meters: boolean
   readonly #identities: ((id: string) => boolean) | undefined
   readonly #tenant: string | undefined

@@ -4,18 +4,18 @@ import type { Quotas } from './rule.js'
 
 const DAY = 86_400_000
 
-/** Parties that are remembered though they have nothing: more, and those go that have used nothing today. */
-const REMEMBERED = 10_000
+/** Idle accounts that are kept; beyond it those without bytes today are removed. */
+const MAX_IDLE_PARTIES = 10_000
 
-/** A proxy that a party has, or asks for, and in which session. */
-interface Held {
+/** A proxy of an account, registered or requested, and its session. */
+interface ProxyClaim {
   readonly session: string
-  readonly state: 'asked' | 'published'
+  readonly state: 'requested' | 'published'
 }
 
-/** What one party has now, and has used today. */
+/** Current use of one account, and its bytes of today. */
 class Party {
-  readonly proxies = new Map<string, Held>()
+  readonly proxies = new Map<string, ProxyClaim>()
   streams = 0
   day = 0
   bytes = 0
@@ -26,7 +26,7 @@ class Party {
     return this.proxies.size === 0 && this.streams === 0
   }
 
-  /** A new day begins with nothing; one that the clock went back to with what there was. */
+  /** A new day resets the bytes; a clock set back does not. */
   turn(now: number): void {
     const day = Math.floor(now / DAY)
     if (day > this.day) this.bytes = 0
@@ -47,12 +47,12 @@ class Party {
 }
 
 const spent = (party: string): RystraError =>
-  new RystraError('stream.limit', { side: 'server', detail: `the bytes of the day are used up, of ${party}` })
+  new RystraError('stream.limit', { side: 'server', detail: `daily byte quota of ${party} reached` })
 
-/** What everybody has and uses, on one server. Outlasts reloads, whatever they change. */
+/** Use of all accounts of one server. Survives reloads. */
 export class Usage {
   readonly #parties = new Map<string, Party>()
-  /** Streams that are counted, with who has them. */
+  /** Counted streams and their accounts. */
   readonly #streams = new Map<string, Party>()
 
   get size(): number {
@@ -62,7 +62,7 @@ export class Usage {
   #of(name: string, now: number): Party {
     let party = this.#parties.get(name)
     if (party === undefined) {
-      if (this.#parties.size >= REMEMBERED) this.#forget(now)
+      if (this.#parties.size >= MAX_IDLE_PARTIES) this.#forget(now)
       party = new Party()
       this.#parties.set(name, party)
     }
@@ -78,14 +78,14 @@ export class Usage {
   }
 
   /**
-   * Counts a proxy that a session asks for. Answers with whether the party may have it. One that it has costs nothing
-   * more: a second of one name is for the server to refuse, and a client that comes back has it still.
+   * Counts a requested proxy; returns whether the quota allows it. A proxy that the account has costs nothing more: a
+   * duplicate name is for the server to refuse, and a reconnecting client still has it.
    */
-  ask(name: string, proxy: string, session: string, { proxies }: Quotas, now: number): boolean {
+  request(name: string, proxy: string, session: string, { proxies }: Quotas, now: number): boolean {
     const party = this.#of(name, now)
     if (party.proxies.has(proxy)) return true
     if (party.proxies.size >= proxies) return false
-    party.proxies.set(proxy, { session, state: 'asked' })
+    party.proxies.set(proxy, { session, state: 'requested' })
     return true
   }
 
@@ -93,10 +93,10 @@ export class Usage {
     this.#of(name, now).proxies.set(proxy, { session, state: 'published' })
   }
 
-  /** A proxy that came to nothing; not the one of the same name that is there. */
+  /** A refused registration; a published proxy of the same name stays. */
   refused(name: string, proxy: string, session: string): void {
-    const held = this.#parties.get(name)?.proxies.get(proxy)
-    if (held?.state === 'asked') this.gone(name, proxy, session)
+    const claim = this.#parties.get(name)?.proxies.get(proxy)
+    if (claim?.state === 'requested') this.gone(name, proxy, session)
   }
 
   gone(name: string, proxy: string, session: string): void {
@@ -104,13 +104,13 @@ export class Usage {
     if (proxies?.get(proxy)?.session === session) proxies.delete(proxy)
   }
 
-  /** What speaks against one more stream; seconds until it may be tried again. Counts it otherwise. */
+  /** Counts one more stream, or returns the refusal with seconds until a retry. */
   open(name: string, stream: string, quotas: Quotas, now: number): { deny: string; retryAfter: number } | undefined {
     const party = this.#of(name, now)
     if (party.bytes >= quotas.bytesPerDay)
-      return { deny: 'the bytes of the day are used up', retryAfter: Math.ceil((DAY - (now % DAY)) / 1000) }
+      return { deny: 'daily byte quota reached', retryAfter: Math.ceil((DAY - (now % DAY)) / 1000) }
     if (party.streams >= quotas.streams) return { deny: 'too many connections', retryAfter: 1 }
-    // Another instance may have counted it.
+    // Another instance may have counted the stream.
     if (this.#streams.has(stream)) return undefined
     party.streams += 1
     this.#streams.set(stream, party)
@@ -124,7 +124,7 @@ export class Usage {
     party.streams -= 1
   }
 
-  /** Slows down to the bandwidth, counts bytes, and resets the stream when those of the day are used up. */
+  /** Paces to the bandwidth, counts bytes, and resets the stream when the daily quota is reached. */
   pacer(name: string, { bandwidth, bytesPerDay }: Quotas, now: () => number): Pacer | undefined {
     if (bandwidth === Number.POSITIVE_INFINITY && bytesPerDay === Number.POSITIVE_INFINITY) return undefined
     const party = this.#of(name, now())

@@ -6,11 +6,11 @@ extensionKit(
     use: hookAcl({ rules: [{ tenant: 'a', deny: false, ports: ['20000-20099'] }] }),
     roles: ['server'],
     invalid: {
-      'a default that is none': { default: 'maybe' },
+      'a default that is not valid': { default: 'maybe' },
       'a field that no rule has': { rules: [{ host: ['x'] }] },
-      'ports that are none': { rules: [{ ports: ['a-b'] }] },
+      'ports that are not valid': { rules: [{ ports: ['a-b'] }] },
       'a quota below 0': { rules: [{ quotas: { proxies: -1 } }] },
-      'bytes that are none': { rules: [{ quotas: { bytesPerDay: 'much' } }] }
+      'bytes that are not valid': { rules: [{ quotas: { bytesPerDay: 'much' } }] }
     }
   },
   { title: 'hook-acl as an extension' }

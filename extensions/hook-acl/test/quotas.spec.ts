@@ -16,7 +16,7 @@ describe('hook-acl, quotas of proxies', () => {
     const acl = world({ proxies: 2 })
     expect(acl.publish(one, tcp('a'))).equal(undefined)
     expect(acl.publish(two, tcp('a'))).equal(undefined)
-    expect(acl.publish(one, tcp('b'))).equal('no more than 2 proxies are allowed')
+    expect(acl.publish(one, tcp('b'))).equal('proxy quota reached (2)')
     expect(acl.publish(other, tcp('a'))).equal(undefined)
     acl.unpublish(two, tcp('a'))
     expect(acl.publish(one, tcp('b'))).equal(undefined)
@@ -29,7 +29,7 @@ describe('hook-acl, quotas of proxies', () => {
     expect(acl.publish(one, tcp('b'))).equal(undefined)
     acl.ask(one, tcp('b'))
     acl.refuse(one, tcp('b'))
-    expect(acl.publish(one, tcp('c')), 'a second of one name frees no place').match(/no more than 1/)
+    expect(acl.publish(one, tcp('c')), 'a second of one name frees no place').match(/proxy quota reached \(1/)
   })
 
   it('let a client come back before its last session is over', () => {
@@ -39,11 +39,13 @@ describe('hook-acl, quotas of proxies', () => {
     acl.publish(before, tcp())
     expect(acl.publish(after, tcp())).equal(undefined)
     acl.unpublish(before, tcp())
-    expect(acl.publish(after, tcp('more')), 'the old one frees no place of the new one').match(/no more than 1/)
+    expect(acl.publish(after, tcp('more')), 'the old one frees no place of the new one').match(
+      /proxy quota reached \(1/
+    )
   })
 
   it('of 0 allow none', () => {
-    expect(world({ proxies: 0 }).publish(one, tcp())).match(/no more than 0/)
+    expect(world({ proxies: 0 }).publish(one, tcp())).match(/proxy quota reached \(0/)
   })
 })
 
@@ -86,7 +88,7 @@ describe('hook-acl, quotas of bytes', () => {
       .throws(RystraError)
       .with.property('code', 'stream.limit')
     expect(acl.open(acl.stream(two, tcp())).denied).deep.equal({
-      deny: 'the bytes of the day are used up',
+      deny: 'daily byte quota reached',
       retryAfter: 3600
     })
     expect(acl.open(acl.stream(other, tcp())).denied).equal(undefined)
@@ -100,14 +102,14 @@ describe('hook-acl, quotas of bytes', () => {
     const running = acl.open(acl.stream(one, tcp()))
     running.pace(1_000_000, 'toService')
     acl.clock.advance(-3 * 86_400_000)
-    expect(() => running.pace(1, 'toService')).throws(/used up/)
+    expect(() => running.pace(1, 'toService')).throws(/byte quota/)
     acl.clock.advance(86_400_000)
     expect(running.pace(1, 'toService')).equal(0)
   })
 
   it('of 0 let no byte through', () => {
     const { denied } = world({ bytesPerDay: '0' }).open(world({}).stream(one, tcp()))
-    expect(denied?.deny).match(/used up/)
+    expect(denied?.deny).match(/byte quota/)
     const acl = world({ bandwidth: '0' })
     expect(() => acl.open(acl.stream(one, tcp())).pace(1, 'toVisitor')).throws(/stream/)
   })

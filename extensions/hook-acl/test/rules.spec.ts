@@ -19,7 +19,7 @@ const twoTenants = {
 
 const made = (options: object = twoTenants): World => new World(options as never)
 
-describe('hook-acl, whom a rule is for', () => {
+describe('hook-acl, the peer a rule is for', () => {
   it('takes the first that is for an identity, by id, tenant and rights', () => {
     const world = made({
       rules: [
@@ -36,10 +36,10 @@ describe('hook-acl, whom a rule is for', () => {
     expect(kind({ id: 'q', rights: { plan: 'pro' } })).include('no rule')
     expect(kind({ id: 'q', rights: { plan: ['pro'], roles: 'developer' } })).include('no rule')
     expect(kind('x/banned'), 'the first counts').include('allowed: udp')
-    expect(kind('y')).include('may not publish')
+    expect(kind('y')).include('is denied everything')
   })
 
-  it('refuses whom no rule is for, unless the default says otherwise', () => {
+  it('refuses the peer no rule is for, unless the default says otherwise', () => {
     expect(made({}).ask(a, tcp())).match(/no rule/)
     expect(made({ default: 'allow' }).ask(a, tcp())).deep.equal(tcp())
   })
@@ -76,7 +76,7 @@ describe('hook-acl, ports', () => {
     for (const id of ['x', 'y']) expect(made({ rules }).ask(session(id), tcp(5)), id).not.a('string')
   })
 
-  it('a rule may allow none, and may be refused for a range that is none', () => {
+  it('a rule may allow none, and may be refused for a range that is not valid', () => {
     expect(made({ rules: [{ ports: [] }] }).ask(a, tcp())).equal('no port is allowed')
     expect(() => made({ rules: [{ ports: ['9-1'] }] })).throws('9-1')
   })
@@ -138,7 +138,7 @@ describe('hook-acl, names', () => {
     expect(made({ rules: [{ names: ['a-*'] }] }).ask(a, visited('a-1', 'b-1'))).match(/^name b-1 is not/)
   })
 
-  it('that all clients share are reserved for whom a rule names them; those of its own are not', () => {
+  it('that all clients share are reserved for the peer a rule names them; those of its own are not', () => {
     expect(made().ask(b, visited('a-db'))).equal('name a-db is reserved')
     expect(made().ask(b, visited('x', 'a-db'))).equal('name a-db is reserved')
     expect(made().ask(b, visited('a-db', 'b-db'))).not.a('string')
@@ -177,7 +177,7 @@ describe('hook-acl, what is reserved', () => {
       tcp(20_050),
       tcp(40_000),
       http('x.a.example.org'),
-      http('elsewhere.net'),
+      http('foreign.net'),
       visited('a-db'),
       visited('root')
     ]
@@ -244,7 +244,7 @@ describe('hook-acl, streams', () => {
       world.open(world.stream(a, visited('a-db'), '10.0.0.1', from)).denied
     expect(visit(session('tenant-a/two'))).equal(undefined)
     expect(visit(b)?.hidden).equal(true)
-    expect(visit(session('nobody'))?.hidden).equal(true)
+    expect(visit(session('no peer'))?.hidden).equal(true)
   })
 
   it('are refused when the rules are others than those it was published under', () => {

@@ -65,7 +65,7 @@ export class World {
   }
 
   unpublish(from: SessionInfo, proxy: ProxySpec): void {
-    this.#call('onUnregisterProxy', { session: from, proxy, reason: 'asked' })
+    this.#call('onUnregisterProxy', { session: from, proxy, reason: 'requested' })
   }
 
   stream(owner: SessionInfo, proxy: ProxySpec, host = '198.51.100.7', through?: SessionInfo): StreamInfo {

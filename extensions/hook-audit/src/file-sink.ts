@@ -2,32 +2,32 @@ import type { Clock } from '@rystra/plugin'
 import { chmod, mkdir, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { createStream, type RotatingFileStream } from 'rotating-file-stream'
-import { asideOf, tidy } from './aside.js'
+import { rotatedName, removeOld } from './rotation.js'
 import { bytesOf, type FileOptions } from './options.js'
-import { isTorn, look, type Seen } from './seen.js'
+import { isTorn, fileState, type FileState } from './file-state.js'
 import type { Sink } from './sink.js'
 
-/** For the owner alone: who talks to whom is nobody else's business. */
+/** Readable by the owner only: records are confidential. */
 const mode = 0o600
 
 const intervals = { day: '1d', hour: '1h' } as const
 const lineFeed = Buffer.from('\n')
 
-/** A file that is put aside by size and by day. Makes sure that what was written is there. */
+/** A file that is rotated by size and time. Verifies that data was written. */
 export class FileSink implements Sink {
   readonly name: string
   readonly #options: FileOptions
   readonly #clock: Clock
   #stream: RotatingFileStream | undefined
-  /** The file as it was after the last write; `undefined` when that is not known. */
-  #seen: Seen | undefined
+  /** The file after the last write; `undefined` if unknown. */
+  #state: FileState | undefined
   #torn = false
   #rotations = 0
   #rotating = false
-  /** Where it was put aside to last, or is being put aside to. */
-  #aside = ''
-  #asideAt = 0
-  #tidying: Promise<void> = Promise.resolve()
+  /** The name of the last rotation. */
+  #rotated = ''
+  #rotatedAt = 0
+  #removing: Promise<void> = Promise.resolve()
 
   constructor(file: string, options: FileOptions, clock: Clock) {
     this.name = file
@@ -45,10 +45,10 @@ export class FileSink implements Sink {
         stream.once('error', reject)
         stream.once('close', () => reject(new Error('closed')))
       })
-      // One that is another's stays as it is.
+      // The mode of a foreign file stays unchanged.
       await chmod(this.name, mode).catch(() => undefined)
       this.#torn = await isTorn(this.name).catch(() => true)
-      this.#seen = await look(this.name)
+      this.#state = await fileState(this.name)
     } catch (error) {
       await this.#drop()
       throw error
@@ -58,42 +58,42 @@ export class FileSink implements Sink {
   #create(): RotatingFileStream {
     const { maxSize, every, compress } = this.#options
     const byTime = { intervalUTC: true, intervalBoundary: true, initialRotation: true }
-    const stream = createStream((time: number | Date | null) => (time === null ? this.name : this.#nextAside()), {
+    const stream = createStream((time: number | Date | null) => (time === null ? this.name : this.#nextRotatedName()), {
       size: `${bytesOf(maxSize)}B`,
       mode,
       ...(compress ? { compress: 'gzip' as const } : {}),
       ...(every === 'never' ? {} : { interval: intervals[every], ...byTime })
     })
-    // The library asks itself what time it is.
+    // The library uses its own clock otherwise.
     Object.assign(stream, { now: () => new Date(this.#clock.now()) })
     stream.on('rotation', () => {
       this.#rotations += 1
       this.#rotating = true
-      this.#seen = undefined
+      this.#state = undefined
     })
     stream.on('rotated', () => {
-      this.#tidying = this.#tidying.then(() => tidy(this.name, this.#options.keep)).catch(() => undefined)
+      this.#removing = this.#removing.then(() => removeOld(this.name, this.#options.keep)).catch(() => undefined)
     })
     stream.on('open', () => {
       this.#rotating = false
     })
-    // Whatever fails fails a write, or the opening.
+    // Errors are reported by the write or the opening.
     stream.on('error', () => {})
     return stream
   }
 
-  /** Never the same twice, so that nothing that was put aside is written over, and the order holds. */
-  #nextAside(): string {
-    this.#asideAt = Math.max(this.#asideAt + 1, this.#clock.now())
-    this.#aside = asideOf(this.name, this.#asideAt, this.#options.compress)
-    return this.#aside
+  /** Names are unique and ordered, so that no rotated file is overwritten. */
+  #nextRotatedName(): string {
+    this.#rotatedAt = Math.max(this.#rotatedAt + 1, this.#clock.now())
+    this.#rotated = rotatedName(this.name, this.#rotatedAt, this.#options.compress)
+    return this.#rotated
   }
 
   async write(lines: Buffer): Promise<void> {
     try {
       if (this.#stream === undefined || (await this.#moved())) await this.#reopen()
       await this.#append(lines)
-      // Somebody removed it, or put it aside, in this very moment: then it may be nowhere.
+      // The file may have been removed or rotated externally meanwhile.
       if (!(await this.#moved())) return
       await this.#reopen()
       await this.#append(lines)
@@ -105,17 +105,17 @@ export class FileSink implements Sink {
 
   async close(): Promise<void> {
     await this.#drop()
-    await this.#tidying
+    await this.#removing
   }
 
-  /** Whether the file at this path is another than the one that is open, or none. */
+  /** Whether the path has another file than the open one, or none. */
   async #moved(): Promise<boolean> {
     if (this.#rotating) return false
     const rotations = this.#rotations
-    const now = await look(this.name)
+    const now = await fileState(this.name)
     if (this.#rotating || rotations !== this.#rotations) return false
-    this.#seen ??= now
-    return now?.inode !== this.#seen?.inode || now === undefined
+    this.#state ??= now
+    return now?.inode !== this.#state?.inode || now === undefined
   }
 
   async #reopen(): Promise<void> {
@@ -126,7 +126,7 @@ export class FileSink implements Sink {
   async #append(lines: Buffer): Promise<void> {
     const stream = this.#stream
     if (stream === undefined) throw new Error('closed')
-    const [before, rotations] = [this.#seen, this.#rotations]
+    const [before, rotations] = [this.#state, this.#rotations]
     const bytes = this.#torn ? Buffer.concat([lineFeed, lines]) : lines
     await new Promise<void>((resolve, reject) => {
       const closed = (): void => reject(new Error('closed'))
@@ -139,20 +139,20 @@ export class FileSink implements Sink {
     })
     this.#torn = false
     if (this.#rotating || rotations !== this.#rotations) return
-    const now = await look(this.name)
+    const now = await fileState(this.name)
     if (this.#rotating || rotations !== this.#rotations || now?.inode !== before?.inode) return
-    // A disk that fills up takes a part, and the system says so in a number that nobody looks at.
+    // A full disk accepts a part, and the library ignores the count.
     if (now !== undefined && before !== undefined && now.size < before.size + bytes.length) {
-      throw Object.assign(new Error('a part was not written'), { code: 'ENOSPC' })
+      throw Object.assign(new Error('partial write'), { code: 'ENOSPC' })
     }
-    this.#seen = now
+    this.#state = now
   }
 
-  /** Lets the stream go, and what it left behind of a file that it failed to put aside. */
+  /** Closes the stream, and removes the partial result of a failed rotation. */
   async #drop(): Promise<void> {
     const [stream, failed] = [this.#stream, this.#rotating]
     this.#stream = undefined
-    this.#seen = undefined
+    this.#state = undefined
     this.#rotating = false
     if (stream === undefined) return
     if (!stream.closed) {
@@ -160,9 +160,9 @@ export class FileSink implements Sink {
       stream.destroy()
       await closed
     }
-    // As long as the file is there, nothing is lost with the copy.
-    if (failed && this.#aside !== '' && (await look(this.name).catch(() => undefined)) !== undefined) {
-      await unlink(this.#aside).catch(() => undefined)
+    // The original still exists.
+    if (failed && this.#rotated !== '' && (await fileState(this.name).catch(() => undefined)) !== undefined) {
+      await unlink(this.#rotated).catch(() => undefined)
     }
   }
 }

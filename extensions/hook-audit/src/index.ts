@@ -9,14 +9,14 @@ import path from 'node:path'
 
 export type { AuditOptions, FileOptions, RecordKind } from './options.js'
 
-/** Sessions, registrations, streams and refusals as lines of JSON, in a file or on the standard output. */
+/** Records sessions, registrations, streams and refusals as lines of JSON, in a file or on standard output. */
 export default defineExtension({
   name: 'hook-audit',
   options: auditOptions,
   setup({ hooks, options, role, log, clock, metrics, dir }): Lifecycle {
     const secret = options.fields.find(isSecretName)
     if (secret !== undefined) {
-      throw new RystraError('extension.options', { detail: `fields: ${secret} is the name of a secret` })
+      throw new RystraError('extension.options', { detail: `fields: ${secret} names a secret` })
     }
     const file = options.to === 'stdout' ? undefined : fileOptions(options.to)
     const sink = file === undefined ? new StdoutSink() : new FileSink(path.resolve(dir, file.file), file, clock)

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@rystra/plugin'
 
-/** What can be recorded. */
+/** Kinds of records. */
 const recordKinds = ['session', 'registration', 'stream', 'refusal', 'stream-open', 'request'] as const
 export type RecordKind = (typeof recordKinds)[number]
 
@@ -14,24 +14,27 @@ const fileSchema = Type.Object(
   {
     file: Type.String({
       minLength: 1,
-      description: 'Where the records go; relative to the folder of the configuration. Folders are made.'
+      description: 'File of the records, relative to the configuration. Directories are created.'
     }),
     maxSize: Type.String({
       default: '100MB',
       pattern: sizePattern,
-      description: 'A file that is larger is put aside: a number with kB, MB or GB, units of 1000.'
+      description: 'Size at which the file is rotated: a number with kB, MB or GB, units of 1000. Default: 100MB.'
     }),
     every: Type.Union([Type.Literal('day'), Type.Literal('hour'), Type.Literal('never')], {
       default: 'day',
-      description: 'When a file is put aside whatever its size, by UTC.'
+      description: 'Time-based rotation in UTC. Default: day.'
     }),
     keep: Type.Integer({
       default: 14,
       minimum: 1,
       maximum: 10_000,
-      description: 'Files that were put aside and are kept; the oldest go.'
+      description: 'Number of rotated files to keep. Default: 14.'
     }),
-    compress: Type.Boolean({ default: true, description: 'Whether files that are put aside are compressed by gzip.' })
+    compress: Type.Boolean({
+      default: true,
+      description: 'Whether rotated files are compressed with gzip. Default: true.'
+    })
   },
   { additionalProperties: false }
 )
@@ -39,29 +42,30 @@ const fileSchema = Type.Object(
 export const auditOptions = Type.Object({
   to: Type.Union([Type.Literal('stdout'), fileSchema], {
     default: 'stdout',
-    description: '`stdout`, or `{ file, maxSize, every, keep, compress }`.'
+    description: 'Destination: `stdout`, or `{ file, maxSize, every, keep, compress }`. Default: stdout.'
   }),
   records: Type.Array(Type.Union(recordKinds.map((kind) => Type.Literal(kind))), {
     default: ['session', 'registration', 'stream', 'refusal'],
     uniqueItems: true,
     minItems: 1,
-    description: `What is recorded: ${recordKinds.join(', ')}.`
+    description: `Kinds of records: ${recordKinds.join(', ')}. Default: session, registration, stream, refusal.`
   }),
   fields: Type.Array(Type.String({ minLength: 1 }), {
     default: ['port', 'host', 'subdomain', 'path', 'group', 'bandwidth', 'maxConnections', 'idleTimeout', 'expiresIn'],
-    description: 'Fields of a registered proxy that its record says; no others are. Names of secrets are refused.'
+    description:
+      'Fields of a registered proxy to record. Names of secrets are refused. Default: port, host, subdomain, path, group, bandwidth, maxConnections, idleTimeout, expiresIn.'
   }),
   queue: Type.String({
     default: '8MB',
     pattern: sizePattern,
-    description: 'Records that wait for the disk, at most; beyond this they are dropped and counted.'
+    description: 'Maximum size of records that wait for the disk; further ones are dropped and counted. Default: 8MB.'
   })
 })
 
 export type AuditOptions = Static<typeof auditOptions>
 export type FileOptions = Static<typeof fileSchema>
 
-/** The defaults also where a union kept them from being filled in. */
+/** Applies the defaults, which a union does not. */
 export const fileOptions = (written: Partial<FileOptions> & Pick<FileOptions, 'file'>): FileOptions => ({
   maxSize: '100MB',
   every: 'day',

@@ -2,24 +2,24 @@ import type { Clock, Logger, Metrics, Side } from '@rystra/plugin'
 import { toLine } from './line.js'
 import type { Sink } from './sink.js'
 
-/** Characters that are written at once. */
+/** Characters per write. */
 const batchSize = 64 * 1024
 
-/** Milliseconds until it is tried again after a failure, the first time and at most. */
+/** First and longest delay in milliseconds before a failed write is repeated. */
 const firstRetry = 1000
 const longestRetry = 30_000
 
-/** Milliseconds between two complaints in the log. */
-const complainEvery = 60_000
+/** Milliseconds between two errors in the log. */
+const errorInterval = 60_000
 
 /** Milliseconds that a stop waits for the disk. */
 const flushDeadline = 2000
 
-/** How records are kept until they are written. */
+/** Options of a {@link Recorder}. */
 export interface RecorderOptions {
   readonly sink: Sink
   readonly role: Side
-  /** Characters that wait, at most. */
+  /** Maximum of queued characters. */
   readonly queue: number
   readonly clock: Clock
   readonly log: Logger
@@ -34,8 +34,8 @@ interface Batch {
 }
 
 /**
- * Takes records at once, and writes them as fast as the sink takes them. What does not fit in between is dropped and
- * counted; as soon as there is room, a record of type `audit.lost` says so.
+ * Queues records and writes them as fast as the sink accepts. Records beyond the queue are dropped and counted; a
+ * record of type `audit.lost` reports them when there is room.
  */
 export class Recorder {
   readonly #options: RecorderOptions
@@ -47,51 +47,51 @@ export class Recorder {
   #seq = 0
   #lost = 0
   #lostSince = 0
-  /** What is being written; given to the sink again until it takes it. */
+  /** The batch in progress; repeated until the sink accepts it. */
   #batch: Batch | undefined
   #flushing: Promise<void> | undefined
   #cancelRetry: (() => void) | undefined
   #retryAfter = firstRetry
   #failure = ''
-  #nextComplaint = 0
+  #nextErrorAt = 0
   #started = false
   #stopped = false
 
   constructor(options: RecorderOptions) {
     this.#options = options
     const { metrics } = options
-    this.#written = metrics.counter('rystra_audit_records_total', 'Audit records that were written')
-    this.#dropped = metrics.counter('rystra_audit_lost_total', 'Audit records that were dropped')
-    this.#failures = metrics.counter('rystra_audit_failures_total', 'Writes of audit records that failed')
+    this.#written = metrics.counter('rystra_audit_records_total', 'Written audit records')
+    this.#dropped = metrics.counter('rystra_audit_lost_total', 'Dropped audit records')
+    this.#failures = metrics.counter('rystra_audit_failures_total', 'Failed writes of audit records')
   }
 
-  /** Rejects when the sink cannot be written to. */
+  /** Rejects when the sink is not writable. */
   async start(): Promise<void> {
     await this.#options.sink.open()
     this.#started = true
     this.add('audit.start', { pid: process.pid })
   }
 
-  /** Never throws and never waits. */
+  /** Never throws, never blocks. */
   add(type: string, fields: object): void {
     if (!this.#started || this.#stopped) return
     if (this.#waiting >= this.#options.queue) {
       this.#seq += 1
       this.#drop(1)
     } else {
-      this.#sayLost()
+      this.#recordLost()
       this.#push(type, fields)
     }
     this.#flushSoon()
   }
 
-  /** Writes what waits, for two seconds at most; what is left then is counted as lost, and said to the log. */
+  /** Writes queued records for two seconds at most; the rest is counted as lost and logged. */
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
     if (!this.#started) return
     const dropped = this.#lost
-    this.#sayLost()
+    this.#recordLost()
     this.#push('audit.stop', {})
     this.#cancelRetry?.()
     this.#cancelRetry = undefined
@@ -101,12 +101,12 @@ export class Recorder {
     const left = this.#lines.length + (this.#batch?.count ?? 0)
     if (left > 0) {
       this.#dropped.add(left)
-      log.error({ lost: left + dropped, sink: sink.name }, 'audit records were lost at the stop')
+      log.error({ lost: left + dropped, sink: sink.name }, 'audit records lost at stop')
     }
     await this.#inTime(sink.close())
   }
 
-  /** By real time: a disk that hangs hangs whatever a clock of a test says. */
+  /** Uses real time: a blocked disk does not follow a test clock. */
   #inTime(work: Promise<void> | undefined): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, flushDeadline)
@@ -130,10 +130,10 @@ export class Recorder {
     if (this.#lost === 0) this.#lostSince = this.#options.clock.now()
     this.#lost += count
     this.#dropped.add(count)
-    this.#complain('audit records are dropped: they come faster than they can be written')
+    this.#logError('audit records dropped: queue full')
   }
 
-  #sayLost(): void {
+  #recordLost(): void {
     if (this.#lost === 0) return
     const count = this.#lost
     this.#lost = 0
@@ -147,11 +147,11 @@ export class Recorder {
 
   #flushSoon(): void {
     if (this.#flushing !== undefined || this.#cancelRetry !== undefined) return
-    // Not in the turn of whoever reports: what comes with it goes with it.
+    // Deferred to the end of the turn: records of one turn share a write.
     this.#flushing = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#flush())
   }
 
-  /** Writes until nothing waits, or the sink fails. Never rejects. */
+  /** Writes until the queue is empty or the sink fails. Never rejects. */
   async #flush(): Promise<void> {
     const { sink, clock } = this.#options
     try {
@@ -168,7 +168,7 @@ export class Recorder {
       const { code, message } = error as NodeJS.ErrnoException
       this.#failure = code ?? message
       this.#failures.add(1)
-      this.#complain('audit records cannot be written; they are kept as long as there is room, and tried again', error)
+      this.#logError('writing audit records failed; they are queued and retried', error)
       if (!this.#stopped) {
         this.#cancelRetry = clock.after(this.#retryAfter, () => {
           this.#cancelRetry = undefined
@@ -181,7 +181,7 @@ export class Recorder {
   }
 
   #take(): Batch | undefined {
-    if (this.#lines.length === 0) this.#sayLost()
+    if (this.#lines.length === 0) this.#recordLost()
     if (this.#lines.length === 0) return undefined
     let [size, count] = [0, 0]
     while (count < this.#lines.length && size < batchSize) {
@@ -193,10 +193,10 @@ export class Recorder {
     return { bytes: Buffer.from(taken.join('')), count, size }
   }
 
-  #complain(message: string, error?: unknown): void {
+  #logError(message: string, error?: unknown): void {
     const { clock, log, sink } = this.#options
-    if (clock.now() < this.#nextComplaint) return
-    this.#nextComplaint = clock.now() + complainEvery
+    if (clock.now() < this.#nextErrorAt) return
+    this.#nextErrorAt = clock.now() + errorInterval
     log.error({ ...(error === undefined ? {} : { err: error }), lost: this.#lost, sink: sink.name }, message)
   }
 }

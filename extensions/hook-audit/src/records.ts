@@ -14,14 +14,14 @@ import { cut, isSecretName, plain, scrubbed } from './line.js'
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Whose session it is. What a client says of itself is `client`, what was proven is `identity`. */
-const whose = ({ id, client, identity }: SessionInfo): Fields => ({
+/** The session's owner: `client` is what the client claims, `identity` what was proved. */
+const ownerFields = ({ id, client, identity }: SessionInfo): Fields => ({
   session: cut(id),
   client: cut(client.id),
   identity: cut(identity.id)
 })
 
-const which = ({ name, kind }: ProxySpec): Fields => ({ proxy: cut(String(name)), kind: cut(String(kind)) })
+const proxyFields = ({ name, kind }: ProxySpec): Fields => ({ proxy: cut(String(name)), kind: cut(String(kind)) })
 
 const failure = (error: RystraError | undefined): Fields =>
   error === undefined
@@ -29,15 +29,15 @@ const failure = (error: RystraError | undefined): Fields =>
     : { code: error.code, ...(error.detail === undefined ? {} : { detail: scrubbed(error.detail) }) }
 
 const streamOf = ({ session, proxy, id, visitor }: StreamInfo): Fields => ({
-  ...whose(session),
-  ...which(proxy),
+  ...ownerFields(session),
+  ...proxyFields(proxy),
   stream: cut(id),
   visitor: cut(visitor.host),
   visitorPort: visitor.port
 })
 
 export const sessionOpen = ({ session }: ConnectContext): Fields => ({
-  ...whose(session),
+  ...ownerFields(session),
   instance: cut(session.client.instance),
   agent: cut(session.client.agent),
   peer: cut(session.peer.address),
@@ -49,23 +49,23 @@ export const sessionOpen = ({ session }: ConnectContext): Fields => ({
 
 /** @param now milliseconds since the epoch */
 export const sessionClose = ({ session, error }: DisconnectContext, now: number): Fields => ({
-  ...whose(session),
+  ...ownerFields(session),
   peer: cut(session.peer.address),
   duration: Math.max(0, now - session.since),
   ...failure(error)
 })
 
-/** The fields of a spec that may be said: those named, if they are plain, and no secret by their name. */
+/** The configured fields of a spec that are plain and name no secret. */
 const specFields = (spec: ProxySpec, fields: readonly string[]): Fields => {
-  const said: Record<string, unknown> = {}
+  const recorded: Record<string, unknown> = {}
   for (const field of fields) {
     if (!Object.hasOwn(spec, field) || isSecretName(field)) continue
     // A group is a name, or an object with one.
     const value = field === 'group' ? nameOf(spec[field]) : spec[field]
     const shown = plain(value)
-    if (shown !== undefined) said[field] = shown
+    if (shown !== undefined) recorded[field] = shown
   }
-  return said
+  return recorded
 }
 
 const nameOf = (group: unknown): unknown =>
@@ -75,15 +75,15 @@ export const proxyPublish = (
   { session, proxy, address }: { session: SessionInfo; proxy: ProxySpec; address: string },
   fields: readonly string[]
 ): Fields => ({
-  ...whose(session),
-  ...which(proxy),
+  ...ownerFields(session),
+  ...proxyFields(proxy),
   address: scrubbed(address),
   spec: specFields(proxy, fields)
 })
 
 export const proxyUnpublish = ({ session, proxy, reason }: UnregisterProxyContext): Fields => ({
-  ...whose(session),
-  ...which(proxy),
+  ...ownerFields(session),
+  ...proxyFields(proxy),
   reason
 })
 
@@ -98,20 +98,20 @@ export const streamClose = (context: CloseStreamContext): Fields => ({
   ...failure(context.error)
 })
 
-/** The query is left out: secrets travel there. */
-export const request = ({ request: asked, ...over }: CloseRequestContext): Fields => ({
-  ...whose(asked.session),
-  ...which(asked.proxy),
-  request: cut(asked.id),
-  visitor: cut(asked.visitor.host),
-  method: cut(asked.method),
-  host: cut(asked.host),
-  path: cut(asked.target.split(/[?#]/, 1)[0] ?? ''),
-  status: over.status,
-  bytesToService: over.bytesToService,
-  bytesToVisitor: over.bytesToVisitor,
-  duration: over.duration,
-  ...failure(over.error)
+/** Without query, which may contain secrets. */
+export const request = ({ request: opened, ...result }: CloseRequestContext): Fields => ({
+  ...ownerFields(opened.session),
+  ...proxyFields(opened.proxy),
+  request: cut(opened.id),
+  visitor: cut(opened.visitor.host),
+  method: cut(opened.method),
+  host: cut(opened.host),
+  path: cut(opened.target.split(/[?#]/, 1)[0] ?? ''),
+  status: result.status,
+  bytesToService: result.bytesToService,
+  bytesToVisitor: result.bytesToVisitor,
+  duration: result.duration,
+  ...failure(result.error)
 })
 
 export const refusal = ({ what, who, error, peer, session, proxy, stream }: RefusedContext): Fields => {
@@ -119,9 +119,9 @@ export const refusal = ({ what, who, error, peer, session, proxy, stream }: Refu
   return {
     what,
     who: cut(who),
-    ...(session === undefined ? {} : whose(session)),
+    ...(session === undefined ? {} : ownerFields(session)),
     ...(peer === undefined ? {} : { peer: cut(peer.address), peerPort: peer.port }),
-    ...(spec === undefined ? {} : which(spec)),
+    ...(spec === undefined ? {} : proxyFields(spec)),
     ...(stream === undefined ? {} : { stream: cut(stream.id), visitor: cut(stream.visitor.host) }),
     ...failure(error)
   }

@@ -1,14 +1,14 @@
-/** Where lines go. */
+/** A destination of lines. */
 export interface Sink {
-  /** What it is, for the log. */
+  /** Its name in the log. */
   readonly name: string
-  /** Rejects when it cannot be written to at all. */
+  /** Rejects when it is not writable. */
   open(): Promise<void>
   /**
-   * Resolves when all of it is handed to the system. Rejects when it is not sure that it is; the same is then given
-   * again, later. One at a time.
+   * Resolves when all data is with the system. Rejects when that is uncertain; the same data is then written again
+   * later. One call at a time.
    */
   write(lines: Buffer): Promise<void>
-  /** Gives up what is under way. */
+  /** Aborts a write in progress. */
   close(): Promise<void>
 }

@@ -6,14 +6,14 @@ import type { Sink } from './sink.js'
 const write = promisify(fs.write)
 
 /**
- * The standard output. Where it is a file it is written to beside the event loop, since Node's own stream would wait for
- * the disk; to a pipe Node writes without waiting.
+ * Standard output. Files are written asynchronously, as Node's stream would block on the disk; Node writes to pipes
+ * without blocking.
  */
 export class StdoutSink implements Sink {
   readonly name = 'stdout'
   readonly #stream: Writable
   readonly #file: number | undefined
-  #given = 0
+  #written = 0
 
   constructor(stream: Writable & { readonly fd?: number } = process.stdout) {
     this.#stream = stream
@@ -26,17 +26,17 @@ export class StdoutSink implements Sink {
 
   async write(lines: Buffer): Promise<void> {
     if (this.#file === undefined) return this.#pass(lines)
-    // What went before an error is not given again: a line begins only once.
-    while (this.#given < lines.length) {
-      const { bytesWritten } = await write(this.#file, lines, this.#given, lines.length - this.#given, null)
-      this.#given += bytesWritten
+    // Written bytes are not repeated after an error: a line starts only once.
+    while (this.#written < lines.length) {
+      const { bytesWritten } = await write(this.#file, lines, this.#written, lines.length - this.#written, null)
+      this.#written += bytesWritten
     }
-    this.#given = 0
+    this.#written = 0
   }
 
   #pass(lines: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
-      // Who reads is gone: Node tells that by an event, and without a listener it ends the process.
+      // Node reports a closed reader by an event, which ends the process without listener.
       const failed = (error: Error): void => reject(error)
       this.#stream.once('error', failed)
       this.#stream.write(lines, (error) => {

@@ -142,7 +142,7 @@ describe('the file of the audit', () => {
     expect(await text()).to.equal('two\n')
   })
 
-  it('may be put aside by somebody else', async () => {
+  it('may be put aside by a peer else', async () => {
     const sink = await open()
     await sink.write(line('one'))
     await rename(file, join(dir, 'audit.1'))
@@ -200,11 +200,11 @@ describe('the file of the audit', () => {
     expect(await aside()).to.deep.equal([])
   })
 
-  it('tells when a part was not written, as on a disk that fills up', async function () {
+  it('tells when partial write, as on a disk that fills up', async function () {
     if (process.platform === 'win32') this.skip()
     const sink = await open()
     await sink.write(line('one'))
-    // Somebody cuts the file: what should be there is not.
+    // A peer cuts the file: what should be there is not.
     await truncate(file, 0)
     const error = await sink.write(line('two')).then(
       () => undefined,

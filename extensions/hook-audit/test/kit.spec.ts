@@ -16,10 +16,10 @@ extensionKit(
     invalid: {
       'a field that is a secret': { fields: ['port', 'basicAuth'] },
       'another field that is a secret': { fields: ['secretKey'] },
-      'a kind of record that is none': { records: ['bytes'] },
+      'a kind of record that is not valid': { records: ['bytes'] },
       'no records at all': { records: [] },
       'a size without a unit': { to: { file, maxSize: '100' } },
-      'a place that is none': { to: 'stderr' },
+      'a place that is not valid': { to: 'stderr' },
       'a queue of nothing': { queue: '0MB' },
       'a file without a name': { to: { file: '' } }
     }

@@ -31,7 +31,7 @@ describe('the recorder', () => {
     expect(sink.records).to.have.length(4)
   })
 
-  it('does not write in the turn of whoever reports', async () => {
+  it('does not write in the turn of the peer that reports', async () => {
     const { sink, recorder } = setUp()
     await recorder.start()
     recorder.add('one', {})
@@ -58,7 +58,7 @@ describe('the recorder', () => {
     for (let i = 0; i < many; i += 1) recorder.add('flood', { i })
     const dropped = metrics.of('rystra_audit_lost_total')
     expect(dropped).to.be.within(many - 200, many - 50)
-    expect(lines, 'the log is told once').to.have.length(1)
+    expect(lines, 'the log is reported once').to.have.length(1)
     expect(lines[0]?.message).to.match(/dropped/)
     await until(() => sink.writes === 2)
     sink.goOn()
@@ -139,7 +139,7 @@ describe('the recorder', () => {
     sink.failing = 'EIO'
     recorder.add('lost', {})
     await recorder.stop()
-    expect(lines.at(-1)?.message).to.match(/lost at the stop/)
+    expect(lines.at(-1)?.message).to.match(/lost at stop/)
     expect(lines.at(-1)?.fields).to.include({ lost: 2, sink: 'fake' })
     expect(metrics.of('rystra_audit_lost_total')).to.equal(2)
   })

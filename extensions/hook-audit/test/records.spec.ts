@@ -37,7 +37,7 @@ describe('records', () => {
     })
   })
 
-  it('say of a session who proved to be whom, from where, by what, and how long', () => {
+  it('say of a session who proved to be the peer, from where, by what, and how long', () => {
     expect(records.sessionOpen({ session, side: 'server', channels })).to.include({
       identity: 'home',
       client: 'nas',
@@ -94,7 +94,7 @@ describe('records', () => {
     expect(toLine(fields)).to.not.include('s3cr3t')
   })
 
-  it('take what looks like a secret out of reasons', () => {
+  it('take what inspections like a secret out of reasons', () => {
     for (const detail of [
       'cannot reach http://user:s3cr3t@example.org/x',
       'bad header Authorization: Bearer s3cr3t',
@@ -110,7 +110,7 @@ describe('records', () => {
   })
 
   it('leave the query of a request out', () => {
-    const asked = {
+    const requested = {
       id: 'r1',
       proxy,
       session,
@@ -121,7 +121,13 @@ describe('records', () => {
       target: '/login?token=s3cr3t#s3cr3t',
       headers: [['authorization', 'Bearer s3cr3t'] as [string, string]]
     }
-    const fields = records.request({ request: asked, status: 200, bytesToService: 0, bytesToVisitor: 5, duration: 3 })
+    const fields = records.request({
+      request: requested,
+      status: 200,
+      bytesToService: 0,
+      bytesToVisitor: 5,
+      duration: 3
+    })
     expect(fields).to.include({ path: '/login', status: 200, host: 'app.example.org' })
     expect(toLine(fields)).to.not.include('s3cr3t')
   })
@@ -143,7 +149,7 @@ describe('records', () => {
     expect(JSON.parse(line)).to.have.property('proxy', name)
   })
 
-  it('are short, whatever somebody stuffs into a name', () => {
+  it('are short, whatever a peer stuffs into a name', () => {
     const long = 'x'.repeat(1_000_000)
     const line = toLine(
       records.proxyPublish(

@@ -27,10 +27,10 @@ describe('the standard output', () => {
     release?.()
     await written
     await sink.close()
-    expect(stream.destroyed, 'it is not ours to close').to.equal(false)
+    expect(stream.destroyed, 'it is not own to close').to.equal(false)
   })
 
-  it('that nobody reads any more fails the write, and not the process', async () => {
+  it('that no peer reads any more fails the write, and not the process', async () => {
     const stream = new Writable({
       write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
     })
@@ -45,7 +45,7 @@ describe('the standard output', () => {
     }
   })
 
-  it('that is a file is written to beside the event loop', async () => {
+  it('that is a file is written to next to the event loop', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'rystra-audit-'))
     const file = join(dir, 'out')
     const fd = fs.openSync(file, 'w')

@@ -1,17 +1,17 @@
 import { Slots } from './slots.js'
 
-/** So much a second, and so much at once. */
+/** A rate per second and its burst. */
 export interface Limit {
   readonly rate: number
   readonly burst: number
 }
 
-/** Milliseconds, more than which a timer cannot wait. */
-const LONGEST = 2 ** 31 - 1
+/** Longest delay of a timer in milliseconds. */
+const MAX_DELAY_MS = 2 ** 31 - 1
 
 /**
- * Token buckets of many keys, some for each: one column for each limit. All of one row begin full, and a full row can be
- * forgotten. About 200 bytes a key, its text included, and 16 for each further column.
+ * Token buckets of many keys, one column per limit. Rows start full, and full rows can be dropped. About 200 bytes per
+ * key, text included, and 16 per further column.
  */
 export class BucketTable {
   readonly #limits: readonly Limit[]
@@ -50,7 +50,7 @@ export class BucketTable {
     return missing <= 0 ? 0 : inTime(missing, rate)
   }
 
-  /** Takes `count`, there or not, and answers with the milliseconds until the debt is paid; 0 when there is none. */
+  /** Takes `count`, there or not, and answers with the milliseconds until the debt is paid; 0 without debt. */
   spend(slot: number, column: number, count: number, now: number): number {
     const left = this.#refill(slot, column, now) - count
     this.#tokens[slot * this.#limits.length + column] = left
@@ -86,7 +86,7 @@ export class BucketTable {
   }
 }
 
-const inTime = (missing: number, rate: number): number => Math.min(LONGEST, Math.ceil((missing * 1000) / rate))
+const inTime = (missing: number, rate: number): number => Math.min(MAX_DELAY_MS, Math.ceil((missing * 1000) / rate))
 
 const larger = (array: Float64Array<ArrayBuffer>, size: number): Float64Array<ArrayBuffer> => {
   const made = new Float64Array(size)

@@ -3,15 +3,15 @@ import { durationOf } from '@rystra/limits'
 import { defaults, type FailureOptions } from './options.js'
 import { Slots } from './slots.js'
 
-/** The longest wait, in milliseconds: below the time that a handshake may take, so that who waits can still get in. */
-const LONGEST_WAIT = 4000
+/** Longest delay: below the handshake timeout, so that delayed clients can still authenticate. */
+const MAX_WAIT_MS = 4000
 
-/** What the score is measured by where nobody is shut out. */
+/** Scale of the score without blocking. */
 const SCALE = 10
 
 /**
- * Who failed to authenticate how often. A score a network, that goes up by one with each failure and leaks away: `after`
- * in the time of `shutOutFor`.
+ * Failed authentications per network. A score increases by one with each failure and decays by `after` within
+ * `shutOutFor`.
  */
 export class Failures {
   readonly #free: number
@@ -23,7 +23,7 @@ export class Failures {
   readonly #slots: Slots
   #scores = new Float64Array(0)
   #since = new Float64Array(0)
-  /** When it is let in again; 0 for those that are not shut out. */
+  /** End of the block; 0 for none. */
   #until = new Float64Array(0)
 
   constructor(options: FailureOptions, capacity: number, time: () => number) {
@@ -61,23 +61,23 @@ export class Failures {
     const slot = this.#slots.take(networkOf(address), this.#clear)
     const score = this.#leak(slot, now) + 1
     this.#scores[slot] = score
-    // Who fails while shut out had begun before: that is no reason for more.
+    // Failures during a block started before it, and do not extend it.
     if (this.#after > 0 && Math.round(score) >= this.#after && (this.#until[slot] as number) <= now)
       this.#until[slot] = now + this.#shutOutFor
   }
 
-  /** Milliseconds for which this address is shut out; 0 when it is not. */
+  /** Milliseconds until the block of the address ends; 0 for none. */
   shutOut(address: string): number {
     const slot = this.#slots.find(networkOf(address))
     return slot === undefined ? 0 : Math.max(0, (this.#until[slot] as number) - this.#time())
   }
 
-  /** Milliseconds that a handshake of this address waits; `undefined` where it has failed no more than is free. */
+  /** Delay of a handshake of this address in milliseconds; `undefined` within the free failures. */
   slowed(address: string): number | undefined {
     const slot = this.#slots.find(networkOf(address))
     if (slot === undefined) return undefined
     const over = Math.round(this.#leak(slot, this.#time())) - this.#free
-    return over <= 0 ? undefined : Math.min(LONGEST_WAIT, this.#delay * 2 ** (over - 1))
+    return over <= 0 ? undefined : Math.min(MAX_WAIT_MS, this.#delay * 2 ** (over - 1))
   }
 
   #leak(slot: number, now: number): number {

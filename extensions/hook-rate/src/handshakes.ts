@@ -2,19 +2,19 @@ import { networkOf } from '@rystra/address'
 import type { Clock, ConnectContext, Deny, HelloContext, PeerInfo, RefusedContext } from '@rystra/plugin'
 import type { Failures } from './failures.js'
 
-/** Handshakes of one network that are under way at once, as long as it has not failed: 64 guesses, for who makes them all at once. */
-const AT_ONCE = 64
+/** Maximum of concurrent handshakes of a network without failures: as many guesses at once. */
+const MAX_CONCURRENT = 64
 
-/** Handshakes that are made to wait at once, of all networks together. */
-const WAITING = 256
+/** Maximum of delayed handshakes of all networks. */
+const MAX_WAITING = 256
 
 const later = (deny: string, ms: number): Deny => ({ deny, retryAfter: Math.max(1, Math.ceil(ms / 1000)) })
 
-/** Slows down who fails to authenticate, and shuts out who goes on. */
+/** Delays networks with failed authentications, and blocks persistent ones. */
 export class Handshakes {
   readonly #failures: Failures
   readonly #clock: Clock
-  /** Those under way, with the network each counts for. */
+  /** Handshakes in progress, with their networks. */
   readonly #trying = new WeakMap<PeerInfo, string>()
   readonly #tries = new Map<string, number>()
   readonly #waiting = new Set<() => void>()
@@ -30,7 +30,7 @@ export class Handshakes {
     return this.#tries.size + this.#waiting.size
   }
 
-  /** A peer said Hello: it may go on, now or later, or not. */
+  /** Handles a Hello: continue, delay or refuse. */
   hello({ peer }: HelloContext): Deny | Promise<undefined> | undefined {
     if (!this.#failures.counts(peer.address)) return undefined
     const out = this.#failures.shutOut(peer.address)
@@ -38,10 +38,11 @@ export class Handshakes {
     const wait = this.#failures.slowed(peer.address)
     const network = networkOf(peer.address)
     const tries = this.#tries.get(network) ?? 0
-    // Who has failed has to wait for the answer before it may guess again.
-    if (tries >= (wait === undefined ? AT_ONCE : 1)) return later('too many handshakes at once from this address', 1000)
-    if (wait !== undefined && wait > 0 && this.#waiting.size >= WAITING)
-      return later('too many handshakes are slowed down now', 1000)
+    // After a failure one handshake at a time is allowed.
+    if (tries >= (wait === undefined ? MAX_CONCURRENT : 1))
+      return later('too many concurrent handshakes from this address', 1000)
+    if (wait !== undefined && wait > 0 && this.#waiting.size >= MAX_WAITING)
+      return later('too many delayed handshakes', 1000)
     this.#trying.set(peer, network)
     this.#tries.set(network, tries + 1)
     return wait === undefined || wait === 0 ? undefined : this.#wait(wait)
@@ -79,7 +80,7 @@ export class Handshakes {
     else this.#tries.delete(network)
   }
 
-  /** Lets go whoever waits. */
+  /** Releases delayed handshakes. */
   stop(): void {
     this.#stopped = true
     for (const go of [...this.#waiting]) go()

@@ -8,7 +8,10 @@ import { steady } from './steady.js'
 
 export type { FailureOptions, RateOptions, RuleOptions } from './options.js'
 
-/** So much a second, per visitor, proxy, identity or in total. Bytes wait, all else is refused; guesses are slowed down. */
+/**
+ * Rate limits per visitor, proxy, identity or in total. Bytes are delayed, everything else is refused; failed
+ * authentications are delayed.
+ */
 export default defineExtension({
   name: 'hook-rate',
   options: rateOptions,
@@ -16,7 +19,7 @@ export default defineExtension({
     const { capacity } = options
     const time = steady(clock)
     const rules = options.rules.map((rule, index) => new Rule(rule, index, capacity))
-    const refused = metrics.counter('rystra_rate_refused_total', 'What hook-rate refused, by kind.')
+    const refused = metrics.counter('rystra_rate_refused_total', 'Refusals of hook-rate by kind.')
     const limiter = new Limiter(rules, role, time, (what) => refused.add(1, { what }))
     const limited = new Set(counted.filter((what) => rules.some((rule) => rule.limits(what))))
     const bytes = limited.has('bytesToService') || limited.has('bytesToVisitor')

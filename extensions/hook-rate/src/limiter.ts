@@ -12,7 +12,7 @@ import { bytesOfDirection, type Counted, NEVER, type Rule } from './rule.js'
 
 const nouns = { handshakes: 'handshakes', streams: 'connections', requests: 'requests' } as const
 
-const whose = {
+const scopes = {
   connection: 'on this connection',
   visitor: 'from this address',
   proxy: 'for this proxy',
@@ -22,7 +22,7 @@ const whose = {
 
 const paced = ['bytesToService', 'bytesToVisitor'] as const
 
-/** Carries out the rules. */
+/** Applies the rules. */
 export class Limiter {
   readonly #rules: readonly Rule[]
   readonly #side: Side
@@ -36,7 +36,7 @@ export class Limiter {
     this.#refused = refused
   }
 
-  /** Whether a rule is about this stream at all. */
+  /** Whether a rule concerns the stream. */
   concerns(stream: StreamInfo): boolean {
     return this.#rules.some(
       (rule) => (rule.limits('streams') || paced.some((what) => rule.limits(what))) && rule.concerns(stream)
@@ -75,7 +75,7 @@ export class Limiter {
       }
       if (longest === NEVER) {
         const way = direction === 'toService' ? 'to the service' : 'to the visitor'
-        throw new RystraError('stream.refused', { side: this.#side, detail: `no bytes may go ${way}` })
+        throw new RystraError('stream.refused', { side: this.#side, detail: `no bytes are allowed ${way}` })
       }
       return longest
     }
@@ -89,7 +89,7 @@ export class Limiter {
     )
   }
 
-  /** Takes one from each, or from none: who is refused by one rule costs the others nothing. */
+  /** Takes one from each rule or from none: a refusal by one rule costs the others nothing. */
   #take(what: keyof typeof nouns & Counted, keyed: readonly (readonly [Rule, string])[]): Deny | undefined {
     const now = this.#time()
     for (const [rule, key] of keyed) {
@@ -102,7 +102,7 @@ export class Limiter {
 
   #deny(what: keyof typeof nouns, rule: Rule, wait: number): Deny {
     this.#refused(what)
-    const which = whose[rule.per]
+    const which = scopes[rule.per]
     if (wait === NEVER) return { deny: `no ${nouns[what]} are allowed ${which}` }
     return { deny: `too many ${nouns[what]} ${which}`, retryAfter: Math.max(1, Math.ceil(wait / 1000)) }
   }

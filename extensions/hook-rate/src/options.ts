@@ -2,22 +2,30 @@ import { bytesPattern, durationPattern, ratePattern } from '@rystra/limits'
 import { type Static, Type } from '@rystra/plugin'
 
 const rate = (description: string) =>
-  Type.Optional(Type.String({ pattern: ratePattern, description: `${description}, such as \`20/s\`. 0: none at all.` }))
+  Type.Optional(
+    Type.String({
+      pattern: ratePattern,
+      description: `${description}, such as \`20/s\`; 0 allows none. Default: no limit.`
+    })
+  )
 
 const bytes = (description: string) =>
   Type.Optional(
-    Type.String({ pattern: bytesPattern, description: `${description}, such as \`10MB\`. 0: none at all.` })
+    Type.String({
+      pattern: bytesPattern,
+      description: `${description}, such as \`10MB\`; 0 allows none. Default: no limit.`
+    })
   )
 
 const patterns = (description: string) =>
   Type.Optional(
     Type.Array(Type.String({ minLength: 1 }), {
       minItems: 1,
-      description: `${description}; \`*\` stands for any text.`
+      description: `${description}; \`*\` matches any text. Default: all.`
     })
   )
 
-/** What holds where an option is left out. */
+/** Default values. */
 export const defaults = { burst: '1s', free: 3, delay: '500ms', after: 10, shutOutFor: '15m' } as const
 
 const ruleOptions = Type.Object(
@@ -32,16 +40,16 @@ const ruleOptions = Type.Object(
     proxies: patterns('Only proxies of these names'),
     kinds: patterns('Only proxies of these kinds'),
     identities: patterns('Only proxies of these identities'),
-    bytesToService: bytes('Bytes a second from visitors to services'),
-    bytesToVisitor: bytes('Bytes a second from services to visitors'),
+    bytesToService: bytes('Bytes per second from visitors to services'),
+    bytesToVisitor: bytes('Bytes per second from services to visitors'),
     streams: rate('New streams'),
     requests: rate('HTTP requests'),
-    handshakes: rate('Clients that say Hello'),
+    handshakes: rate('Handshakes of clients'),
     burst: Type.Optional(
       Type.String({
         pattern: durationPattern,
         default: defaults.burst,
-        description: 'How much of its rate an idle bucket saves up; 64 KiB of bytes and one of the others at least.'
+        description: 'Time of its rate that an idle bucket accumulates; at least 64 KiB, or one. Default: 1s.'
       })
     )
   },
@@ -51,13 +59,18 @@ const ruleOptions = Type.Object(
 const failureOptions = Type.Object(
   {
     free: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 1000, default: defaults.free, description: 'Failures that cost nothing.' })
+      Type.Integer({
+        minimum: 0,
+        maximum: 1000,
+        default: defaults.free,
+        description: 'Failures without consequence. Default: 3.'
+      })
     ),
     delay: Type.Optional(
       Type.String({
         pattern: durationPattern,
         default: defaults.delay,
-        description: 'How long the next one waits; doubles with each failure, up to 4 s. 0: no wait.'
+        description: 'Delay of the next handshake, doubled with each failure up to 4 s; 0 for none. Default: 500ms.'
       })
     ),
     after: Type.Optional(
@@ -65,38 +78,39 @@ const failureOptions = Type.Object(
         minimum: 0,
         maximum: 100_000,
         default: defaults.after,
-        description: 'Failures after which an address is shut out. 0: never.'
+        description: 'Failures after which an address is blocked; 0 for never. Default: 10.'
       })
     ),
     shutOutFor: Type.Optional(
       Type.String({
         pattern: durationPattern,
         default: defaults.shutOutFor,
-        description: 'How long; also the time in which that many failures are forgotten.'
+        description: 'Duration of a block, and time in which that many failures decay. Default: 15m.'
       })
     ),
     exempt: Type.Optional(
       Type.Array(Type.String({ minLength: 1 }), {
         default: [],
-        description: 'Networks of which nobody is slowed down or shut out, such as `10.0.0.0/8`.'
+        description: 'Networks without delay and block, such as `10.0.0.0/8`. Default: none.'
       })
     )
   },
   {
     additionalProperties: false,
     default: {},
-    description: 'What comes of failed authentications, by the address they come from.'
+    description: 'Consequences of failed authentications, per address.'
   }
 )
 
 export const rateOptions = Type.Object({
-  rules: Type.Array(ruleOptions, { default: [], description: 'Each that fits counts.' }),
+  rules: Type.Array(ruleOptions, { default: [], description: 'Rules; all that match apply. Default: none.' }),
   authFailures: failureOptions,
   capacity: Type.Integer({
     minimum: 16,
     maximum: 10_000_000,
     default: 100_000,
-    description: 'Addresses, proxies or identities that a rule remembers; those with nothing owed go first.'
+    description:
+      'Maximum of addresses, proxies or identities per rule; full buckets are evicted first. Default: 100000.'
   })
 })
 

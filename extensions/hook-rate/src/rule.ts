@@ -4,21 +4,21 @@ import { type Direction, type ProxySpec, RystraError, type SessionInfo, type Vis
 import { BucketTable, type Limit } from './bucket-table.js'
 import { defaults, type RuleOptions } from './options.js'
 
-/** What is counted. */
+/** Countable events. */
 export const counted = ['bytesToService', 'bytesToVisitor', 'streams', 'requests', 'handshakes'] as const
 export type Counted = (typeof counted)[number]
 
-/** What a count is about: a stream and a request have all of it, a handshake a visitor's address alone. */
+/** The subject of a count: a stream or request; a handshake has only an address. */
 export interface Subject {
   readonly proxy: ProxySpec
   readonly visitor: VisitorInfo
   readonly session: SessionInfo
 }
 
-/** Bytes that always go at once: what one read brings. */
-const LEAST_BYTES = 64 * 1024
+/** Smallest byte burst: one read. */
+const MIN_BURST_BYTES = 64 * 1024
 
-/** Nothing may pass, at any time. */
+/** Nothing is allowed. */
 export const NEVER = Number.POSITIVE_INFINITY
 
 const isBytes = (what: Counted): boolean => what === 'bytesToService' || what === 'bytesToVisitor'
@@ -27,7 +27,7 @@ const isBytes = (what: Counted): boolean => what === 'bytesToService' || what ==
 export const bytesOfDirection = (direction: Direction): Counted =>
   direction === 'toService' ? 'bytesToService' : 'bytesToVisitor'
 
-/** Whose address a visitor counts under: one of another client is whoever that client says, so the client counts. */
+/** The address of a visitor; behind another client that of the client, which is trusted more. */
 export const addressOf = ({ host, through }: VisitorInfo): string => networkOf(through?.peer.address ?? host)
 
 /** Tells the connections of visitors apart; those by way of a client are numbered by that client. */
@@ -44,17 +44,17 @@ const refuse = (where: string, problem: string): never => {
   throw new RystraError('config.invalid', { detail: `${where}: ${problem}` })
 }
 
-/** One rule, with the buckets of all whom it concerns. */
+/** A rule with its buckets. */
 export class Rule {
   readonly per: RuleOptions['per']
   readonly #table: BucketTable
-  /** The column of what it limits; -1 where it limits to nothing at all. */
+  /** The column of a limit; -1 where nothing is allowed. */
   readonly #columns = new Map<Counted, number>()
   readonly #proxies: (value: string) => boolean
   readonly #kinds: (value: string) => boolean
   readonly #identities: (value: string) => boolean
 
-  /** Throws `config.invalid` for one that says nothing, or limits what it cannot. */
+  /** Throws `config.invalid` for rules without or with impossible limits. */
   constructor(options: RuleOptions, index: number, capacity: number) {
     const { per, proxies, kinds, identities } = options
     const where = `rules[${index}]`
@@ -64,10 +64,7 @@ export class Rule {
     this.#identities = oneOf(identities)
     const narrow = proxies !== undefined || kinds !== undefined || identities !== undefined
     if (options.handshakes !== undefined && (narrow || per === 'proxy' || per === 'identity'))
-      refuse(
-        where,
-        'of a handshake only the address is known: limit handshakes per visitor or in total, without filters'
-      )
+      refuse(where, 'handshakes can only be limited per visitor or in total, without filters')
     if (per === 'connection' && (options.handshakes !== undefined || options.streams !== undefined))
       refuse(where, 'a connection is one stream or handshake: limit bytes or requests per connection')
     const limits: Limit[] = []
@@ -76,10 +73,10 @@ export class Rule {
       if (text === undefined) continue
       const rate = isBytes(what) ? bytesOf(text) : rateOf(text)
       const saved = (rate * durationOf(options.burst ?? defaults.burst)) / 1000
-      const burst = Math.max(isBytes(what) ? LEAST_BYTES : 1, saved)
+      const burst = Math.max(isBytes(what) ? MIN_BURST_BYTES : 1, saved)
       this.#columns.set(what, rate === 0 ? -1 : limits.push({ rate, burst }) - 1)
     }
-    if (this.#columns.size === 0) refuse(where, `it limits nothing; there are ${counted.join(', ')}`)
+    if (this.#columns.size === 0) refuse(where, `no limit given: expected one of ${counted.join(', ')}`)
     this.#table = new BucketTable(limits, per === 'total' ? 1 : capacity)
   }
 

@@ -1,14 +1,14 @@
 const NONE = -1
 
-/** Slots looked at for one to give up; each look is O(1). */
-const LOOKS = 16
+/** Slots examined for eviction; each in O(1). */
+const MAX_EXAMINED = 16
 
 /** The smallest size, in slots; doubles as it is needed. */
 const FIRST = 64
 
 /**
- * Numbers a bounded number of keys. When there are too many, the one goes of which least is lost: among those not used
- * for longest, one that `spare` calls 1, if there is one, or else the nearest to it.
+ * Assigns slots to a bounded number of keys. When full, it evicts among the least recently used the one with the
+ * highest `spare`, at best 1.
  */
 export class Slots {
   readonly #capacity: number
@@ -78,7 +78,7 @@ export class Slots {
   #evict(): number {
     let best = this.#oldest
     let most = Number.NEGATIVE_INFINITY
-    for (let look = 0; look < LOOKS && most < 1; look += 1) {
+    for (let examined = 0; examined < MAX_EXAMINED && most < 1; examined += 1) {
       const slot = this.#oldest
       const spare = this.#spare(slot)
       if (spare > most) {

@@ -1,6 +1,6 @@
 import type { Clock } from '@rystra/plugin'
 
-/** Milliseconds that never go back: time that a clock is set back by counts as none. Those set forward it follows. */
+/** Monotonic milliseconds: a clock set back does not go back, one set forward is followed. */
 export const steady = (clock: Clock): (() => number) => {
   let last = clock.now()
   let lost = 0

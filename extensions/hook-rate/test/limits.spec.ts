@@ -96,7 +96,7 @@ describe('hook-rate, streams and requests', () => {
     const bytes = new World(hookRate({ rules: [{ per: 'visitor', bytesToService: '0' }] })).open()
     expect(bytes.denied).equal(undefined)
     expect(bytes.pace(1, 'toVisitor')).equal(0)
-    expect(() => bytes.pace(1, 'toService')).throws('no bytes may go to the service')
+    expect(() => bytes.pace(1, 'toService')).throws('no bytes are allowed to the service')
   })
 
   it('is not confused by a clock that jumps', () => {
@@ -125,10 +125,10 @@ describe('hook-rate, bytes', () => {
   it('has all streams of one visitor share, and no other', () => {
     const world = new World(hookRate({ rules: [{ per: 'visitor', bytesToService: '100kB' }] }))
     const [one, two] = [world.open(), world.open({ name: 'other' })]
-    const stranger = world.open({ host: '10.0.0.1' })
+    const other = world.open({ host: '10.0.0.1' })
     one.pace(100 * kB, 'toService')
     expect(two.pace(100 * kB, 'toService')).equal(1000)
-    expect(stranger.pace(100 * kB, 'toService')).equal(0)
+    expect(other.pace(100 * kB, 'toService')).equal(0)
   })
 
   it('has each connection count on its own, of one address too', () => {

@@ -5,7 +5,7 @@ import { Needle } from './search.js'
 const longestNeedle = 4096
 const longestReplacement = 65_536
 
-/** A rule about bytes, prepared. */
+/** A compiled rule for bytes. */
 export interface CompiledBytes {
   readonly direction: BytesRule['direction']
   readonly needle: Needle
@@ -19,11 +19,11 @@ const bytesOf = (written: BytesRule['find'], path: string): Buffer => {
   return Buffer.from(hex, 'hex')
 }
 
-/** Throws `extension.options` for what cannot be found, or is too long. */
+/** Throws `extension.options` for empty or long values. */
 export const compileBytes = ({ direction, find, replace }: BytesRule, path: string): CompiledBytes => {
   const needle = bytesOf(find, `${path}.find`)
   const replacement = bytesOf(replace, `${path}.replace`)
-  if (needle.length === 0) throw invalid(`${path}.find`, 'nothing would be found everywhere')
+  if (needle.length === 0) throw invalid(`${path}.find`, 'must not be empty')
   if (needle.length > longestNeedle) throw invalid(`${path}.find`, `at most ${longestNeedle} bytes`)
   if (replacement.length > longestReplacement) throw invalid(`${path}.replace`, `at most ${longestReplacement} bytes`)
   return { direction, needle: new Needle(needle), replacement }

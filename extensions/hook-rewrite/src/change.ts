@@ -3,12 +3,12 @@ import { RE2JS } from 're2js'
 import { invalid } from './invalid.js'
 import type { Change } from './options.js'
 
-/** The longest text that a change may make, in characters: more than any server takes as one header. */
+/** Longest result in characters: more than any server accepts as one header. */
 const longest = 65_536
 
 /**
- * A search and replace by regular expression, in time linear to the text: the engine never goes back, whatever the
- * pattern. Throws `extension.options` for what is no pattern.
+ * Compiles a replacement by regular expression in linear time: the engine never backtracks. Throws `extension.options`
+ * for invalid patterns.
  */
 export const compileChange = (
   { pattern, with: replacement, ignoreCase = false, all = false }: Change,
@@ -21,7 +21,7 @@ export const compileChange = (
     throw invalid(`${path}.pattern`, (error as Error).message, error)
   }
   if (all && compiled.test('')) {
-    throw invalid(`${path}.pattern`, 'it matches nothing at all, so that with `all` it would match everywhere')
+    throw invalid(`${path}.pattern`, 'must not match the empty text with `all`')
   }
   return (text) => {
     const matcher = compiled.matcher(text)

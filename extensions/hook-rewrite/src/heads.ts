@@ -5,7 +5,7 @@ import { compileChange } from './change.js'
 import { invalid } from './invalid.js'
 import type { HeadRule } from './options.js'
 
-/** Which bytes are the body, and what the connection is for: whoever changes that lets requests be smuggled. */
+/** Headers of framing and connection: changing them enables request smuggling. */
 const framing = new Set([
   'connection',
   'content-length',
@@ -22,7 +22,7 @@ const framing = new Set([
   'upgrade'
 ])
 
-/** Path and query as they may stand in a request line. */
+/** A valid request target. */
 const targetPattern = /^(\/[\x21-\x7e]*|\*)$/
 
 /** Changes the headers of one head, in place. */
@@ -32,17 +32,17 @@ const checkName = (name: string, path: string): void => {
   try {
     validateHeaderName(name)
   } catch (error) {
-    throw invalid(path, `${JSON.stringify(name)} is not the name of a header`, error)
+    throw invalid(path, `invalid header name ${JSON.stringify(name)}`, error)
   }
   if (framing.has(name.toLowerCase()))
-    throw invalid(path, `${name} is about the message or the connection, and cannot be changed`)
+    throw invalid(path, `${name} is a framing or connection header and cannot be changed`)
 }
 
 const checkValue = (name: string, value: string, path: string): void => {
   try {
     validateHeaderValue(name, value)
   } catch (error) {
-    throw invalid(`${path}.${name}`, 'not a value of a header', error)
+    throw invalid(`${path}.${name}`, 'invalid header value', error)
   }
 }
 
@@ -78,7 +78,7 @@ const setting = (name: string, value: string, path: string): HeadersChange => {
 
 const adding = (name: string, value: string, path: string): HeadersChange => {
   checkName(name, path)
-  if (name.toLowerCase() === 'host') throw invalid(path, 'a request has one Host: use set')
+  if (name.toLowerCase() === 'host') throw invalid(path, 'a request has a single Host: use set')
   checkValue(name, value, path)
   return (headers) => void headers.push([name, value])
 }
@@ -95,7 +95,7 @@ const replacing = (entry: NonNullable<HeadRule['replace']>[number], path: string
         validateHeaderValue(name, made)
       } catch (error) {
         throw new RystraError('hook.failed', {
-          detail: `hook-rewrite: ${path} makes no value of a header`,
+          detail: `hook-rewrite: ${path}: result is not a valid header value`,
           cause: error
         })
       }
@@ -127,7 +127,9 @@ export const compileRequest = (rule: HeadRule, path: string): ((context: Request
     if (target === undefined) return
     const made = target(context.target)
     if (!targetPattern.test(made)) {
-      throw new RystraError('hook.failed', { detail: `hook-rewrite: ${path}.target makes no path` })
+      throw new RystraError('hook.failed', {
+        detail: `hook-rewrite: ${path}.target: result is not a valid request target`
+      })
     }
     context.target = made
   }
@@ -135,7 +137,7 @@ export const compileRequest = (rule: HeadRule, path: string): ((context: Request
 
 /** The same for the head of a response. */
 export const compileResponse = (rule: HeadRule, path: string): ((context: ResponseContext) => void) => {
-  if (rule.target !== undefined) throw invalid(`${path}.target`, 'a response has none')
+  if (rule.target !== undefined) throw invalid(`${path}.target`, 'not applicable to responses')
   const headers = compileHeaders(rule, path)
   return (context) => headers(context.headers)
 }

@@ -7,7 +7,7 @@ import { Rewriter } from './rewriter.js'
 
 export type { BytesRule, HeadRule, RewriteOptions, Rule } from './options.js'
 
-/** Kinds whose streams are the bytes of the service, and nothing else. */
+/** Kinds whose streams are the plain bytes of the service. */
 const rawKinds = ['tcp', 'private']
 
 const some = (texts: readonly string[]): ((value: string) => boolean) => {
@@ -15,13 +15,13 @@ const some = (texts: readonly string[]): ((value: string) => boolean) => {
   return (value) => patterns.some((matches) => matches(value))
 }
 
-/** Which proxies a rule is for. */
+/** The proxies of a rule. */
 const matcher = ({ proxies = ['*'], kinds }: Rule, fallback: readonly string[]): ((proxy: ProxySpec) => boolean) => {
   const [byName, byKind] = [some(proxies), some(kinds ?? fallback)]
   return ({ name, kind }) => byName(name) && byKind(kind)
 }
 
-/** HTTP heads and raw bytes, changed by rule. */
+/** Changes HTTP heads and raw bytes by rules. */
 export default defineExtension({
   name: 'hook-rewrite',
   options: rewriteOptions,

@@ -12,19 +12,18 @@ const change = {
   pattern: Type.String({
     minLength: 1,
     maxLength: 1000,
-    description: 'Regular expression in the syntax of RE2: no look-around, no back-references.'
+    description: 'Regular expression in RE2 syntax: no look-around, no back-references.'
   }),
   with: Type.String({
     maxLength: 8192,
-    description: 'What comes in its place: $1, $<name>, $& and $$ as in JavaScript.'
+    description: 'Replacement, with $1, $<name>, $& and $$ as in JavaScript.'
   }),
-  ignoreCase: Type.Optional(
-    Type.Boolean({ default: false, description: 'Whether upper and lower case are the same.' })
-  ),
+  ignoreCase: Type.Optional(Type.Boolean({ default: false, description: 'Whether case is ignored. Default: false.' })),
   all: Type.Optional(
     Type.Boolean({
       default: false,
-      description: 'Every match instead of the first; the pattern must not match nothing.'
+      description:
+        'Whether all matches are replaced instead of the first; the pattern must not match the empty text. Default: false.'
     })
   )
 }
@@ -32,26 +31,26 @@ const change = {
 const headSchema = Type.Object(
   {
     on: Type.Union([Type.Literal('request'), Type.Literal('response')], {
-      description: 'What goes to the service, or what comes from it.'
+      description: 'Requests to the service, or responses from it.'
     }),
     remove: Type.Optional(
       Type.Array(Type.String({ minLength: 1 }), {
-        description: 'Names of headers that are taken out; `*` stands for any characters.'
+        description: 'Names of headers to remove; `*` matches any characters. Default: none.'
       })
     ),
     replace: Type.Optional(
       Type.Array(
-        Type.Object(
-          { header: Type.String({ description: 'The header whose values are searched.' }), ...change },
-          strict
-        ),
-        { description: 'Values of headers, by regular expression.' }
+        Type.Object({ header: Type.String({ description: 'Header whose values are searched.' }), ...change }, strict),
+        { description: 'Replacements in header values, by regular expression. Default: none.' }
       )
     ),
-    set: fields('Headers that have this value, and no other.'),
-    add: fields('Headers that are there besides.'),
+    set: fields('Headers to set to this single value. Default: none.'),
+    add: fields('Headers to add. Default: none.'),
     target: Type.Optional(
-      Type.Object(change, { ...strict, description: 'Path and query of a request, by regular expression.' })
+      Type.Object(change, {
+        ...strict,
+        description: 'Replacement in path and query of a request, by regular expression. Default: none.'
+      })
     )
   },
   strict
@@ -60,13 +59,13 @@ const headSchema = Type.Object(
 const bytesSchema = Type.Object(
   {
     direction: Type.Union([Type.Literal('toService'), Type.Literal('toVisitor')], {
-      description: 'Which way the bytes go.'
+      description: 'Direction of the bytes.'
     }),
     find: Type.Union([Type.String(), Type.Object({ hex: Type.String() }, strict)], {
-      description: 'Text, as UTF-8, or bytes as `{ hex }`; 1 to 4096 bytes.'
+      description: 'Searched text (UTF-8), or bytes as `{ hex }`; 1 to 4096 bytes.'
     }),
     replace: Type.Union([Type.String(), Type.Object({ hex: Type.String() }, strict)], {
-      description: 'What comes in its place; 0 to 65,536 bytes.'
+      description: 'Replacement; 0 to 65536 bytes.'
     })
   },
   strict
@@ -74,16 +73,16 @@ const bytesSchema = Type.Object(
 
 const ruleSchema = Type.Object(
   {
-    proxies: globs('Names of proxies it is for; `*` stands for any characters.', ['*']),
+    proxies: globs('Names of proxies; `*` matches any characters. Default: all.', ['*']),
     kinds: Type.Optional(
       Type.Array(Type.String({ minLength: 1 }), {
         minItems: 1,
-        description: 'Kinds of proxies it is for. Default: heads of all kinds that have them; bytes of tcp and private.'
+        description: 'Kinds of proxies. Default: for heads all kinds that have them, for bytes tcp and private.'
       })
     ),
-    heads: Type.Optional(Type.Array(headSchema, { description: 'Changes of HTTP heads, on servers.' })),
+    heads: Type.Optional(Type.Array(headSchema, { description: 'Changes of HTTP heads, on servers. Default: none.' })),
     bytes: Type.Optional(
-      Type.Array(bytesSchema, { description: 'Changes of raw bytes, on the end that has the rule.' })
+      Type.Array(bytesSchema, { description: 'Changes of raw bytes, on the end that has the rule. Default: none.' })
     )
   },
   strict
@@ -92,14 +91,14 @@ const ruleSchema = Type.Object(
 export const rewriteOptions = Type.Object({
   rules: Type.Array(ruleSchema, {
     default: [],
-    description: 'Carried out in their order; each sees what those before it made.'
+    description: 'Rules, applied in order to the result of the previous ones. Default: none.'
   }),
   hold: Type.Integer({
     default: 1000,
     minimum: 0,
     maximum: 60_000,
     description:
-      'Milliseconds that bytes which may begin a match wait for the next ones before they go on as they are; 0: until the stream ends.'
+      'Milliseconds that the possible beginning of a match is held back; 0 until the stream ends. Default: 1000.'
   })
 })
 

@@ -2,30 +2,32 @@ import type { Clock } from '@rystra/plugin'
 import { Transform, type TransformCallback } from 'node:stream'
 import { type Needle, Search } from './search.js'
 
-/** Bytes, and pieces, after which the reader is asked whether it wants more: a short needle may grow what comes in. */
-const enough = 65_536
-const enoughPieces = 4096
+/** Output bytes and pieces after which back-pressure is checked: a short needle may grow its input. */
+const MAX_OUTPUT_BYTES = 65_536
+const MAX_OUTPUT_PIECES = 4096
 
-/** What a rewriter is made of. */
+/** Options of a {@link Rewriter}. */
 export interface RewriterOptions {
   readonly needle: Needle
   readonly replacement: Buffer
-  /** Milliseconds that the beginning of a match is held back; 0: until the end. */
+  /** Milliseconds that the beginning of a match is held back; 0 until the end. */
   readonly hold: number
   readonly clock: Clock
 }
 
-/** Replaces bytes on their way, across the borders of chunks. Holds back less than a needle, and makes no more than is read. */
+/**
+ * Replaces bytes in a stream, across chunk borders. Holds back less than a needle, and produces no more than is read.
+ */
 export class Rewriter extends Transform {
   readonly #search: Search
   readonly #hold: number
   readonly #clock: Clock
   #cancelHold: (() => void) | undefined
-  /** Goes on with a chunk that made more than was wanted. */
+  /** Continues with a chunk whose output exceeded the demand. */
   #more: (() => void) | undefined
 
   constructor({ needle, replacement, hold, clock }: RewriterOptions) {
-    super({ highWaterMark: enough })
+    super({ highWaterMark: MAX_OUTPUT_BYTES })
     this.#search = new Search(needle, replacement)
     this.#hold = hold
     this.#clock = clock
@@ -44,7 +46,7 @@ export class Rewriter extends Transform {
       at = this.#search.run(chunk, at, (piece) => {
         if (piece.length > 0) pieces.push(piece)
         bytes += piece.length
-        return bytes < enough && pieces.length < enoughPieces
+        return bytes < MAX_OUTPUT_BYTES && pieces.length < MAX_OUTPUT_PIECES
       })
       const wanted = bytes === 0 || this.push(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, bytes))
       if (at === chunk.length) break

@@ -1,7 +1,7 @@
-/** A sequence of bytes to be found, not empty, prepared. */
+/** A searched byte sequence, not empty, preprocessed. */
 export class Needle {
   readonly bytes: Buffer
-  /** For each length of a beginning: how much of its end is a beginning again. Knuth, Morris and Pratt. */
+  /** The failure function of Knuth, Morris and Pratt. */
   readonly fallback: Uint16Array
 
   constructor(bytes: Buffer) {
@@ -15,20 +15,20 @@ export class Needle {
   }
 }
 
-/** Bytes that are looked at one by one before the search of Node is asked, a call of which costs as much as some of them. */
-const NEAR = 32
+/** Bytes compared in JavaScript before `indexOf`, whose call costs as much as some of them. */
+const LOCAL_SEARCH_BYTES = 32
 
 /** Where `byte` is next in `chunk`, at `from` or behind it; its end when it is not. */
 const nextOf = (byte: number, chunk: Buffer, from: number): number => {
-  const near = Math.min(chunk.length, from + NEAR)
+  const near = Math.min(chunk.length, from + LOCAL_SEARCH_BYTES)
   for (let at = from; at < near; at += 1) if (chunk[at] === byte) return at
   const far = near === chunk.length ? -1 : chunk.indexOf(byte, near)
   return far === -1 ? chunk.length : far
 }
 
 /**
- * Finds and replaces one needle in bytes that come in pieces, however they are cut, in time linear to them. What is kept
- * between two pieces is a number: what was held back is a beginning of the needle.
+ * Finds and replaces a needle in chunked bytes in linear time. The state between chunks is a number: held-back bytes
+ * are a prefix of the needle.
  */
 export class Search {
   readonly #needle: Needle
@@ -40,21 +40,21 @@ export class Search {
     this.#replacement = replacement
   }
 
-  /** How many bytes were held back, since a match may have begun: fewer than the needle has. */
+  /** Held-back bytes, fewer than the needle has. */
   get held(): number {
     return this.#held
   }
 
   /**
-   * Goes through `chunk` from `from` on, and gives what may go on to `emit`, in order. Stops early, after a match, when
-   * `emit` answers `false`. Answers with how far it came.
+   * Searches `chunk` from `from` on and passes output to `emit` in order. Stops after a match when `emit` answers
+   * `false`. Returns the position reached.
    */
   run(chunk: Buffer, from: number, emit: (bytes: Buffer) => boolean): number {
     const { bytes: needle, fallback } = this.#needle
     const first = needle[0] as number
     const { length } = chunk
     let held = this.#held
-    /** Where what was held back before would begin, were it in this chunk. */
+    /** Position of the held-back bytes relative to this chunk. */
     const origin = from - held
     let start = origin
     let at = from
@@ -89,7 +89,7 @@ export class Search {
     return at
   }
 
-  /** What was held back, to go on as it is. */
+  /** Returns the held-back bytes. */
   release(): Buffer {
     const rest = this.#needle.bytes.subarray(0, this.#held)
     this.#held = 0

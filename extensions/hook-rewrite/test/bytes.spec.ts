@@ -54,7 +54,7 @@ describe('rewriting bytes', () => {
     stream.destroy()
   })
 
-  it('lets go of the beginning of a match after a while, so that nobody waits for ever', async () => {
+  it('lets go of the beginning of a match after a while, so that no peer waits for ever', async () => {
     const { stream, clock } = streamOf(toService('\r\nQUIT', 'x'), { hold: 250 })
     stream.write('ready\r\n')
     expect(((await once(stream, 'data')) as [Buffer])[0].toString()).to.equal('ready')
@@ -93,7 +93,7 @@ describe('rewriting bytes', () => {
     const taken = stream.write(Buffer.alloc(10_000, 'a'))
     await new Promise((resolve) => setImmediate(resolve))
     expect(taken || stream.writableLength > 0).to.equal(true)
-    expect(stream.readableLength, 'a hundred megabytes were asked for').to.be.below(300_000)
+    expect(stream.readableLength, 'a hundred megabytes were requested for').to.be.below(300_000)
     let total = 0
     stream.end('!')
     let last = ''
@@ -105,7 +105,7 @@ describe('rewriting bytes', () => {
     expect([total, last]).to.deep.equal([100_000_001, '!'])
   }).timeout(10_000)
 
-  it('holds the writer back while nobody reads', async () => {
+  it('holds the writer back while no peer reads', async () => {
     const { stream } = streamOf(toService('zz', 'y'))
     let written = 0
     while (stream.write(Buffer.alloc(16_384, 'q'))) {

@@ -82,8 +82,8 @@ describe('rewriting heads', () => {
         ]
       }
     ])
-    const mine = it.request({ proxy: { name: 'web-1', kind: 'http' } })
-    expect(it.response([['location', 'HTTP://Inner.Local/x']], mine).headers).to.deep.equal([
+    const own = it.request({ proxy: { name: 'web-1', kind: 'http' } })
+    expect(it.response([['location', 'HTTP://Inner.Local/x']], own).headers).to.deep.equal([
       ['location', 'https://app.example.org/x'],
       ['Strict-Transport-Security', 'max-age=31536000']
     ])
@@ -127,7 +127,7 @@ describe('rewriting heads', () => {
     const to = (text: string) => rewrite([{ heads: [{ on: 'request', target: { pattern: '^.*$', with: text } }] }])
     for (const text of ['', 'x', '/a b', '/a\r\nx: y', 'http://elsewhere/']) {
       expect(() => to(text).request({ target: '/' }), text)
-        .to.throw(/makes no path/)
+        .to.throw(/not a valid request target/)
         .with.property('code', 'hook.failed')
     }
     expect(to('/fine').request({ target: '/' }).target).to.equal('/fine')
@@ -136,7 +136,7 @@ describe('rewriting heads', () => {
   it('refuses what would be no header', () => {
     const it = rewrite([{ heads: [{ on: 'request', replace: [{ header: 'x-a', pattern: 'a', with: 'b\r\nc: d' }] }] }])
     expect(() => it.request({ headers: [['x-a', 'a']] }))
-      .to.throw(/no value/)
+      .to.throw(/not a valid header value/)
       .with.property('code', 'hook.failed')
   })
 

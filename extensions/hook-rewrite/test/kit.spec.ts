@@ -25,10 +25,10 @@ extensionKit(
       'a pattern that is too long': replace({ pattern: 'a'.repeat(1001) }),
       'a pattern that repeats beyond measure': replace({ pattern: '((a{100}){100}){100}' }),
       'all matches of nothing': replace({ pattern: 'x*', all: true }),
-      'a name that is none': heads({ set: { 'a b': 'c' } }),
+      'a name that is not valid': heads({ set: { 'a b': 'c' } }),
       'an empty name': heads({ set: { '': 'c' } }),
-      'a name to remove that is none': heads({ remove: ['a:b'] }),
-      'a name to replace in that is none': heads({ replace: [{ header: 'a\r\nb', pattern: 'a', with: 'b' }] }),
+      'a name to remove that is not valid': heads({ remove: ['a:b'] }),
+      'a name to replace in that is not valid': heads({ replace: [{ header: 'a\r\nb', pattern: 'a', with: 'b' }] }),
       'a value that would be two headers': heads({ set: { 'x-a': 'a\r\nx-b: c' } }),
       'a value to add that would be two headers': heads({ add: { 'x-a': 'a\nb' } }),
       'the length of the body': heads({ set: { 'Content-Length': '5' } }),
@@ -37,7 +37,7 @@ extensionKit(
       'the framing of the body, replaced': heads({ replace: [{ header: 'content-length', pattern: '5', with: '6' }] }),
       'a second Host': heads({ add: { Host: 'b' } }),
       'the target of a response': { rules: [{ heads: [{ on: 'response', target: { pattern: 'a', with: 'b' } }] }] },
-      'a moment that is none': { rules: [{ heads: [{ on: 'trailer' }] }] },
+      'a moment that is not valid': { rules: [{ heads: [{ on: 'trailer' }] }] },
       'nothing to find': bytes(''),
       'no bytes to find': bytes({ hex: '' }),
       'half a byte': bytes({ hex: 'abc' }),
@@ -45,7 +45,7 @@ extensionKit(
       'too much to find': bytes('a'.repeat(4097)),
       'too much to put there': bytes('a', 'b'.repeat(65_537)),
       'a misspelt rule': { rules: [{ byte: [] }] },
-      'a direction that is none': { rules: [{ bytes: [{ direction: 'up', find: 'a', replace: 'b' }] }] }
+      'a direction that is not valid': { rules: [{ bytes: [{ direction: 'up', find: 'a', replace: 'b' }] }] }
     }
   },
   { title: 'hook-rewrite as an extension' }

@@ -6,13 +6,13 @@ const run = (
   needle: Buffer,
   replacement: Buffer,
   chunks: readonly Buffer[],
-  patience = Number.POSITIVE_INFINITY
+  timeout = Number.POSITIVE_INFINITY
 ): Buffer => {
   const search = new Search(new Needle(needle), replacement)
   const out: Buffer[] = []
   for (const chunk of chunks) {
     for (let at = 0; at < chunk.length; ) {
-      let left = patience
+      let left = timeout
       at = search.run(chunk, at, (bytes) => {
         out.push(Buffer.from(bytes))
         left -= 1
@@ -63,13 +63,13 @@ describe('the search', () => {
       const [whole, what, by] = [text, needle, replacement].map((it) => Buffer.from(it)) as [Buffer, Buffer, Buffer]
       const right = text.split(needle).join(replacement)
       for (let size = 1; size <= whole.length + 1; size += 1) {
-        for (const patience of [1, 2, Number.POSITIVE_INFINITY]) {
+        for (const timeout of [1, 2, Number.POSITIVE_INFINITY]) {
           expect(
             run(
               what,
               by,
               cut(whole, () => size),
-              patience
+              timeout
             ).toString(),
             `pieces of ${size}`
           ).to.equal(right)
@@ -90,18 +90,18 @@ describe('the search', () => {
     }
   })
 
-  it('looks at each byte a bounded number of times, whatever they are', () => {
-    let looks = 0
+  it('inspections at each byte a bounded number of times, whatever they are', () => {
+    let inspections = 0
     const needle = Buffer.from(`${'a'.repeat(4000)}b`)
     const chunk = Buffer.alloc(200_000, 'a')
     const counting = new Proxy(chunk, {
       get(target, key) {
-        if (typeof key === 'string' && /^\d+$/.test(key)) looks += 1
+        if (typeof key === 'string' && /^\d+$/.test(key)) inspections += 1
         const value = Reflect.get(target, key) as unknown
         return typeof value === 'function' ? value.bind(target) : value
       }
     })
     new Search(new Needle(needle), Buffer.alloc(0)).run(counting, 0, () => true)
-    expect(looks).to.be.within(chunk.length, 3 * chunk.length)
+    expect(inspections).to.be.within(chunk.length, 3 * chunk.length)
   })
 })

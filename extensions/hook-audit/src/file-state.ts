@@ -1,14 +1,14 @@
 import { open, stat } from 'node:fs/promises'
 
-/** A file as it was when it was looked at. */
-export interface Seen {
-  /** Tells it from another file at the same path. */
+/** The state of a file. */
+export interface FileState {
+  /** Identifies the file. */
   readonly inode: string
   readonly size: number
 }
 
-/** `undefined` where there is none. */
-export const look = async (file: string): Promise<Seen | undefined> => {
+/** `undefined` if the file does not exist. */
+export const fileState = async (file: string): Promise<FileState | undefined> => {
   try {
     const { dev, ino, size } = await stat(file)
     return { inode: `${dev}:${ino}`, size }
@@ -18,7 +18,7 @@ export const look = async (file: string): Promise<Seen | undefined> => {
   }
 }
 
-/** Whether the last line of a file was not written to its end: by a process that was killed, or on a full disk. */
+/** Whether the last line is incomplete: the process was killed, or the disk was full. */
 export const isTorn = async (file: string): Promise<boolean> => {
   const handle = await open(file, 'r')
   try {

@@ -1,24 +1,24 @@
 import type { ProxySpec } from '@rystra/plugin'
 import { plainHost } from './area.js'
 
-/** What a proxy takes that others could want as well. */
-export interface Wanted {
-  /** `undefined` for kinds that open none; 0 leaves the choice to the server. */
+/** What a proxy claims among all clients. */
+export interface Claimed {
+  /** `undefined` for kinds without port; 0 for any free port. */
   readonly port: number | undefined
   readonly hosts: readonly string[]
-  /** Its name, and the one under which it is visited. */
+  /** Its name, and the name under which it is visited. */
   readonly names: readonly string[]
-  /** The one under which it is visited, which is the same for all clients of the server. */
+  /** The name under which it is visited, the same for all clients of the server. */
   readonly visited: string | undefined
 }
 
-/** Kinds whose `port` is opened, and whose `host` is an address to open it at. */
+/** Kinds whose `port` is bound, and whose `host` is the bind address. */
 const onPorts = new Set(['tcp', 'udp'])
 
-/** Kinds that are reached by a port or a host, so that their names are their clients' own. */
+/** Kinds reached by a port or a host: their names are local to their clients. */
 const published = new Set(['tcp', 'udp', 'http', 'https'])
 
-/** Kinds of which `port` is no port of the server. */
+/** Kinds whose `port` is not a port of the server. */
 const withoutPorts = new Set(['http', 'https', 'private'])
 
 const textsOf = (value: unknown): string[] => {
@@ -26,8 +26,8 @@ const textsOf = (value: unknown): string[] => {
   return Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : []
 }
 
-/** Reads it from a spec. What is of no use here is for the kind to refuse. */
-export const wantedBy = (spec: ProxySpec, baseDomain: string): Wanted => {
+/** Reads the claims of a spec. Invalid values are for the kind to refuse. */
+export const claimedBy = (spec: ProxySpec, baseDomain: string): Claimed => {
   const { name, kind, port, host, subdomain, of } = spec as ProxySpec & Readonly<Record<string, unknown>>
   const opens = onPorts.has(kind) || (port !== undefined && !withoutPorts.has(kind))
   const hosts = onPorts.has(kind)
