@@ -31,7 +31,7 @@ describe('a client with ways in that is stopped', () => {
   const make = async (server: number, bind: number | undefined, uses: unknown[] = []): Promise<Client> => {
     const visitors = bind === undefined ? [] : [way(bind)]
     const made = await createClient(
-      clientConfig(server, [], { visitors: visitors as never }, [proxyPrivate(), ...(uses as never[])]),
+      clientConfig(server, [], { forwards: visitors as never }, [proxyPrivate(), ...(uses as never[])]),
       { preset }
     )
     later(() => made.stop({ drain: 0 }))
@@ -58,7 +58,7 @@ describe('a client with ways in that is stopped', () => {
     await client.start()
     const { use, go, there } = slow('slow')
     const port = await somePort()
-    const next = clientConfig(portOf(server), [], { visitors: [way(port)] as never }, [proxyPrivate(), use])
+    const next = clientConfig(portOf(server), [], { forwards: [way(port)] as never }, [proxyPrivate(), use])
     const reloading = client.reload(next).catch((error: unknown) => error)
     await there
     const stopping = client.stop({ drain: 0 })

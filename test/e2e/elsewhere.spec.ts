@@ -241,11 +241,11 @@ describe('private: another member of a group', () => {
     startClient(
       portOf(server),
       [],
-      { id: 'guest', visitors: [{ name: 'way', of: 'db', secret, bind: 0 }] as never },
+      { id: 'guest', forwards: [{ name: 'way', of: 'db', secret, bind: 0 }] as never },
       [],
       { preset }
     )
-  const wayIn = (guest: Client): number => Number(guest.visitors[0]?.address.split(':').at(-1))
+  const wayIn = (guest: Client): number => Number(guest.forwards[0]?.address.split(':').at(-1))
 
   it('is asked when the service of one cannot be reached, and the visitor sees none of it', async () => {
     const server = await serve()

@@ -28,11 +28,11 @@ const startWorld = async (more: Uses = []): Promise<World> => {
   return { server: await startServer({ listen }, [...uses, ...more]), uses }
 }
 
-const join = async ({ server, uses }: World, way: Way, { id, proxies = [], visitors = [], more = [] }: Join) => {
+const join = async ({ server, uses }: World, way: Way, { id, proxies = [], forwards = [], more = [] }: Join) => {
   const transport = way === 'datagrams' ? 'memory-streams' : 'tcp'
   const { port } = server.listening.find((one) => one.transport === transport) as { port: number }
   const connect = { transport, host: '127.0.0.1', port, ...(way === 'bytes' ? { muxer: 'yamux' } : {}) }
-  const client = await makeClient(port, proxies, { id, visitors: visitors as never, connect }, [...uses, ...more])
+  const client = await makeClient(port, proxies, { id, forwards: forwards as never, connect }, [...uses, ...more])
   await client.start()
   return client
 }
@@ -81,7 +81,7 @@ describe('a private proxy of UDP', () => {
     it(`reaches an owner over ${owners} from a visitor over ${guests}`, async () => {
       const world = await startWorld()
       await join(world, owners, { id: 'owner', proxies: [db(await echoService(), udp)] })
-      const guest = await join(world, guests, { id: 'guest', visitors: [toDb(udp)] })
+      const guest = await join(world, guests, { id: 'guest', forwards: [toDb(udp)] })
       expect(String(await ask(guest, 'small'))).to.equal('small')
       const large = Buffer.alloc(40_000, 'x')
       expect((await ask(guest, large)).equals(large)).to.equal(true)
@@ -98,7 +98,7 @@ describe('a private proxy of UDP', () => {
         proxies: [db(await echoService(), udp)],
         more: more('owner')
       })
-      const guest = await join(world, 'datagrams', { id: 'guest', visitors: [toDb(udp)], more: more('guest') })
+      const guest = await join(world, 'datagrams', { id: 'guest', forwards: [toDb(udp)], more: more('guest') })
       for (let count = 0; count < 10; count += 1) await ask(guest, Buffer.alloc(100))
       expect(seen.bytes).to.be.at.least(2 * 10 * 100)
     })
@@ -113,7 +113,7 @@ describe('a private proxy of UDP', () => {
       id: 'owner',
       proxies: [db(service.address().port, { ...udp, bandwidth: '1kB' })]
     })
-    const guest = await join(world, 'datagrams', { id: 'guest', visitors: [toDb(udp)] })
+    const guest = await join(world, 'datagrams', { id: 'guest', forwards: [toDb(udp)] })
     const socket = await bound()
     const send = async (): Promise<void> => {
       await new Promise((resolve) => socket.send(Buffer.alloc(1000), wayIn(guest), '127.0.0.1', resolve))
@@ -132,7 +132,7 @@ describe('a private proxy of UDP', () => {
     const closed: CloseStreamContext[] = []
     world.server.on('streamClose', (stream) => closed.push(stream))
     const owner = await join(world, 'datagrams', { id: 'owner', proxies: [db(await echoService(), udp)] })
-    const guest = await join(world, 'datagrams', { id: 'guest', visitors: [toDb(udp)] })
+    const guest = await join(world, 'datagrams', { id: 'guest', forwards: [toDb(udp)] })
     for (const client of [owner, guest]) client.on('streamClose', (stream) => closed.push(stream))
     for (let count = 0; count < 10; count += 1) await ask(guest, Buffer.alloc(100))
     await guest.stop({ drain: 0 })

@@ -50,13 +50,13 @@ describe('entries of private proxies and their visitors', () => {
     const first = await join(carrier, server, {
       id: 'a',
       proxies: proxies.slice(0, 1),
-      visitors: [toDb({ of: 'two' })]
+      forwards: [toDb({ of: 'two' })]
     })
-    const second = await join(carrier, server, { id: 'b', proxies: proxies.slice(1), visitors: [toDb({ of: 'one' })] })
+    const second = await join(carrier, server, { id: 'b', proxies: proxies.slice(1), forwards: [toDb({ of: 'one' })] })
     const itself = await join(carrier, server, {
       id: 'c',
       proxies: [{ ...proxies[0], name: 'three' } as never],
-      visitors: [toDb({ of: 'three' })]
+      forwards: [toDb({ of: 'three' })]
     })
     for (const [client, name] of [
       [first, 'two'],
@@ -77,7 +77,7 @@ describe('entries of private proxies and their visitors', () => {
     })
     const guest = await join(carrier, server, {
       id: 'guest',
-      visitors: [toDb(), toDb({ name: 'port', port: 5432 }), toDb({ name: 'other', port: 5433 })]
+      forwards: [toDb(), toDb({ name: 'port', port: 5432 }), toDb({ name: 'other', port: 5433 })]
     })
     expect(String(await readAll(await visit(wayIn(guest))))).to.equal('none')
     expect(String(await readAll(await visit(wayIn(guest, 'port'))))).to.equal('port')
@@ -91,13 +91,13 @@ describe('entries of private proxies and their visitors', () => {
     const friend = await join(carrier, server, {
       id: 'friend',
       token: otherToken,
-      visitors: [toDb(), toDb({ name: 'right', from: 'home' }), toDb({ name: 'squatted', from: 'stranger' })]
+      forwards: [toDb(), toDb({ name: 'right', from: 'home' }), toDb({ name: 'squatted', from: 'stranger' })]
     })
     expect(await ask(wayIn(friend), 'hello')).to.equal('hello')
     expect(await ask(wayIn(friend, 'right'), 'hello')).to.equal('hello')
     expect(await knock(wayIn(friend, 'squatted'))).to.equal('ECONNRESET')
     // The owner's own identity is not in the list.
-    const own = await join(carrier, server, { id: 'own', visitors: [toDb()] })
+    const own = await join(carrier, server, { id: 'own', forwards: [toDb()] })
     expect(await knock(wayIn(own))).to.equal('ECONNRESET')
   })
 
@@ -105,7 +105,7 @@ describe('entries of private proxies and their visitors', () => {
     const server = await serve(carrier)
     const service = await startService(echo)
     await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-    const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
+    const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
     for (const [id, token] of [
       ['same', undefined],
       ['other', otherToken]
@@ -126,7 +126,7 @@ describe('entries of private proxies and their visitors', () => {
   it('fail the start of a client whose visiting port is taken, or whose secret cannot be read', async () => {
     const server = await serve(carrier)
     const bind = await somePort(true)
-    const taken = await make(carrier, server, { id: 'a', visitors: [toDb(), toDb({ name: 'taken', bind })] })
+    const taken = await make(carrier, server, { id: 'a', forwards: [toDb(), toDb({ name: 'taken', bind })] })
     const error = await failure(taken.start())
     expect(error.code).to.equal('listen.in-use')
     expect(error.message).to.include(`127.0.0.1:${bind}`)
@@ -136,7 +136,7 @@ describe('entries of private proxies and their visitors', () => {
       [toDb({ secretFile: '/nonexistent/secret' }), 'proxy.invalid']
     ]
     for (const [entry, code] of entries) {
-      const client = await make(carrier, server, { id: 'b', visitors: [entry] })
+      const client = await make(carrier, server, { id: 'b', forwards: [entry] })
       expect((await failure(client.start())).code).to.equal(code)
     }
     expect(server.sessions).to.deep.equal([])
@@ -160,7 +160,7 @@ describe('entries of private proxies and their visitors', () => {
     const server = await serve(carrier)
     const service = await startService(echo)
     await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-    const guest = await join(carrier, server, { id: 'guest', visitors: [toDb(), toDb({ name: 'same' })] })
+    const guest = await join(carrier, server, { id: 'guest', forwards: [toDb(), toDb({ name: 'same' })] })
     const [before, same] = [wayIn(guest), wayIn(guest, 'same')]
     const open = await visit(before)
     open.write('x')
@@ -174,10 +174,10 @@ describe('entries of private proxies and their visitors', () => {
     >
     const connect = { host: '127.0.0.1', port: portOf(server), ...carrier.connect }
     await guest.reload(
-      clientConfig(portOf(server), [], { id: 'guest', visitors: visitors as never, connect }, carrier.uses)
+      clientConfig(portOf(server), [], { id: 'guest', forwards: visitors as never, connect }, carrier.uses)
     )
     const [refused] = await told
-    expect(refused).to.include({ what: 'visitor', name: 'taken' })
+    expect(refused).to.include({ what: 'forward', name: 'taken' })
     expect(refused.error.code).to.equal('listen.in-use')
     expect(refused.retryIn).to.be.above(0)
     expect(guest.session?.id).to.equal(session)
@@ -194,7 +194,7 @@ describe('entries of private proxies and their visitors', () => {
     const server = await startServer()
     const service = await startService(echo)
     const owner = await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-    const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
+    const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
     expect(owner.proxies).to.deep.equal([])
     expect(await knock(wayIn(guest))).to.equal('ECONNRESET')
     const sessions = server.sessions.map(({ id }) => id)
@@ -213,7 +213,7 @@ describe('entries of private proxies and their visitors', () => {
     const port = portOf(first)
     const service = await startService(echo)
     const owner = await join(carrier, port, { id: 'owner', proxies: [db(service)] })
-    const guest = await join(carrier, port, { id: 'guest', visitors: [toDb()] })
+    const guest = await join(carrier, port, { id: 'guest', forwards: [toDb()] })
     await first.stop({ drain: 0 })
     await until(() => guest.session === undefined && owner.session === undefined)
     // Waits for a session, as long as a reconnect takes.
@@ -230,7 +230,7 @@ describe('entries of private proxies and their visitors', () => {
     const server = await serve(carrier)
     const service = await startService((socket) => void socket.end('db'))
     await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-    const guest = await join(carrier, server, { id: 'guest', visitors: [toDb({ name: 'configured' })] })
+    const guest = await join(carrier, server, { id: 'guest', forwards: [toDb({ name: 'configured' })] })
     const code = (promise: Promise<unknown>): Promise<unknown> =>
       promise.then(
         () => 'done',
@@ -252,7 +252,7 @@ describe('entries of private proxies and their visitors', () => {
         [],
         {
           id: 'guest',
-          visitors: visitors as never,
+          forwards: visitors as never,
           connect: { host: '127.0.0.1', port: portOf(server), ...carrier.connect }
         },
         [...carrier.uses]
@@ -260,10 +260,10 @@ describe('entries of private proxies and their visitors', () => {
     expect(await code(guest.reload(config([entry])))).to.include({ code: 'proxy.name-taken' })
     const port = wayIn(guest, 'coded')
     await guest.reload(config([]))
-    expect(guest.visitors.map(({ name }) => name)).to.deep.equal(['coded'])
+    expect(guest.forwards.map(({ name }) => name)).to.deep.equal(['coded'])
     expect(String(await readAll(await visit(port)))).to.equal('db')
     await guest.unvisit('coded')
-    expect(guest.visitors).to.deep.equal([])
+    expect(guest.forwards).to.deep.equal([])
   })
 
   it('carry datagrams as datagrams', async () => {
@@ -277,7 +277,7 @@ describe('entries of private proxies and their visitors', () => {
       await join(one, server, { id: 'owner', proxies: [db(service.address().port, { protocol: 'udp' })] })
       const guest = await join(one, server, {
         id: 'guest',
-        visitors: [toDb({ protocol: 'udp' }), toDb({ name: 'tcp' })]
+        forwards: [toDb({ protocol: 'udp' }), toDb({ name: 'tcp' })]
       })
       const sockets = ['one', 'two'].map((name) => {
         const socket = dgram.createSocket('udp4')

@@ -63,7 +63,7 @@ for (const [index, { title }] of carriers().entries()) {
       this.timeout(30_000)
       const server = await serve(carrier)
       await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo))] })
-      const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
+      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
       const rogue = await rogueVisitor(carrier, server)
       // Each is a connection with mux-direct: fewer, so that this process has descriptors for both ends.
       const count = carrier.connect.muxer === 'direct' ? 500 : 2000

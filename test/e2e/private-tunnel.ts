@@ -44,7 +44,7 @@ export const serve = (
 export interface Join {
   readonly id: string
   readonly proxies?: readonly ProxyEntry[]
-  readonly visitors?: readonly Fields[]
+  readonly forwards?: readonly Fields[]
   readonly token?: string
   readonly log?: Logger
   readonly more?: Uses
@@ -53,7 +53,7 @@ export interface Join {
 export const make = (
   carrier: Carrier,
   server: Server | number,
-  { id, proxies = [], visitors = [], token, log, more = [] }: Join
+  { id, proxies = [], forwards = [], token, log, more = [] }: Join
 ): Promise<Client> => {
   const port = typeof server === 'number' ? server : portOf(server)
   return makeClient(
@@ -61,7 +61,7 @@ export const make = (
     proxies,
     {
       id,
-      visitors: visitors as never,
+      forwards: forwards as never,
       connect: { host: '127.0.0.1', port, ...carrier.connect },
       ...(token === undefined ? {} : { token })
     },
@@ -85,12 +85,12 @@ export const db = (local: number | string, more: Fields = {}): ProxyEntry => ({
   ...more
 })
 
-/** An entry of `client.visitors` that visits `db` from any free port. */
+/** An entry of `client.forwards` that visits `db` from any free port. */
 export const toDb = (more: Fields = {}): Fields => ({ name: 'way', of: 'db', secret, bind: 0, ...more })
 
 /** The port of a way in. */
 export const wayIn = (client: Client, name = 'way'): number => {
-  const visitor = client.visitors.find((one) => one.name === name)
+  const visitor = client.forwards.find((one) => one.name === name)
   if (visitor === undefined) throw new Error(`there is no way in ${name}`)
   return Number(visitor.address.split(':').at(-1))
 }

@@ -35,7 +35,7 @@ for (const [index, { title }] of carriers().entries()) {
     it('carries bytes both ways, and ends as ends', async () => {
       const server = await serve(carrier)
       await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo))] })
-      const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
+      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
       const bytes = randomBytes(3_000_000)
       const socket = await visit(wayIn(guest))
       const back = readAll(socket)
@@ -54,7 +54,7 @@ for (const [index, { title }] of carriers().entries()) {
         socket.resume()
       })
       await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-      const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
+      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
       const socket = await visit(wayIn(guest))
       const [first] = await once(socket, 'data')
       expect(String(first)).to.equal('welcome')
@@ -76,7 +76,7 @@ for (const [index, { title }] of carriers().entries()) {
         socket.write('x')
       })
       await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-      const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
+      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
       const one = await visit(wayIn(guest))
       await once(one, 'data')
       const end = endOf(one)
@@ -94,7 +94,7 @@ for (const [index, { title }] of carriers().entries()) {
       this.timeout(60_000)
       const server = await serve(carrier)
       await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo))] })
-      const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
+      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
       const words = Array.from({ length: 500 }, (_, number) => `number ${number}`)
       expect(await Promise.all(words.map((word) => ask(guest, word)))).to.deep.equal(words)
       await until(() => server.streams === 0 && guest.streams === 0)
@@ -103,7 +103,7 @@ for (const [index, { title }] of carriers().entries()) {
     it('counts a visit at the visiting client, at the server twice, and at the owner', async () => {
       const server = await serve(carrier)
       const owner = await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo))] })
-      const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
+      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
       const socket = await visit(wayIn(guest))
       socket.write('x')
       await once(socket, 'data')
@@ -131,7 +131,7 @@ for (const [index, { title }] of carriers().entries()) {
         proxies: [db(await startService(echo))],
         more: [watcher('owner')]
       })
-      const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()], more: [watcher('guest')] })
+      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()], more: [watcher('guest')] })
       expect(await ask(guest, 'hello')).to.equal('hello')
       expect(seen.map(([place]) => place)).to.deep.equal(['guest', 'server', 'owner'])
       for (const [, { proxy, visitor }] of seen) {
@@ -163,11 +163,11 @@ for (const [index, { title }] of carriers().entries()) {
       const service = await startService(echo)
       await join(carrier, server, { id: 'owner', proxies: [db(service)], log: said.owner.log })
       const guests = await Promise.all([
-        join(carrier, server, { id: 'wrong', visitors: [toDb({ secret: 'another secret of some length' })] }),
-        join(carrier, server, { id: 'none', visitors: [toDb({ secret: undefined })] }),
-        join(carrier, server, { id: 'other', visitors: [toDb()], token: otherToken })
+        join(carrier, server, { id: 'wrong', forwards: [toDb({ secret: 'another secret of some length' })] }),
+        join(carrier, server, { id: 'none', forwards: [toDb({ secret: undefined })] }),
+        join(carrier, server, { id: 'other', forwards: [toDb()], token: otherToken })
       ])
-      const nobody = await join(carrier, server, { id: 'nobody', visitors: [toDb({ of: 'dc' })] })
+      const nobody = await join(carrier, server, { id: 'nobody', forwards: [toDb({ of: 'dc' })] })
       const outcomes = await Promise.all(guests.map(refused))
       for (const outcome of outcomes) expect(outcome).to.deep.equal(outcomes[0])
       expect(outcomes[0]).to.include({ end: 'ECONNRESET', code: 'stream.no-visits' })
@@ -180,7 +180,7 @@ for (const [index, { title }] of carriers().entries()) {
       for (const { lines } of Object.values(said)) {
         expect(has(lines, 'a secret of some length'), 'a secret in a log').to.equal(false)
       }
-      const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
+      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
       expect(await ask(guest, 'unharmed')).to.equal('unharmed')
     })
 
@@ -193,7 +193,7 @@ for (const [index, { title }] of carriers().entries()) {
       })
       const guest = await join(carrier, server, {
         id: 'guest',
-        visitors: [toDb(), toDb({ name: 'other', of: 'there' })]
+        forwards: [toDb(), toDb({ name: 'other', of: 'there' })]
       })
       expect(await refused(guest)).to.include({ end: 'ECONNRESET', code: 'stream.service-unreachable' })
       const socket = await visit(wayIn(guest, 'other'))
@@ -205,7 +205,7 @@ for (const [index, { title }] of carriers().entries()) {
       const server = await serve(carrier)
       const service = await startService(echo)
       const owner = await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-      const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
+      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
       const socket = await visit(wayIn(guest))
       socket.write('x')
       await once(socket, 'data')
@@ -221,7 +221,7 @@ for (const [index, { title }] of carriers().entries()) {
     it('has visitors wait for a session that is to come', async () => {
       const server = await serve(carrier)
       await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo))] })
-      const guest = await make(carrier, server, { id: 'guest', visitors: [toDb()] })
+      const guest = await make(carrier, server, { id: 'guest', forwards: [toDb()] })
       let answer: Promise<string> | undefined
       // The way in is open before there is a session.
       guest.once('visiting', () => {
@@ -236,7 +236,7 @@ for (const [index, { title }] of carriers().entries()) {
       const server = await serve(carrier)
       const service = await startService(echo)
       await join(carrier, server, { id: 'owner', proxies: [db(service, { maxConnections: 2 })] })
-      const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
+      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
       const sockets = await Promise.all([visit(wayIn(guest)), visit(wayIn(guest))])
       for (const socket of sockets) {
         socket.write('x')
@@ -254,7 +254,7 @@ for (const [index, { title }] of carriers().entries()) {
       for (const id of ['one', 'two']) await join(carrier, server, { id, proxies: [{ ...db(service), name: id }] })
       const guest = await join(carrier, server, {
         id: 'guest',
-        visitors: [toDb({ of: 'one' }), toDb({ name: 'two', of: 'two' })]
+        forwards: [toDb({ of: 'one' }), toDb({ name: 'two', of: 'two' })]
       })
       for (const [name, count] of [
         ['way', 3],
@@ -282,7 +282,7 @@ describe('the limits of a private proxy', () => {
       id: 'owner',
       proxies: [db(service, { bandwidth: 200_000, idleTimeout: '1s' })]
     })
-    const guest = await join(carrier, server, { id: 'guest', visitors: [toDb()] })
+    const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
     const socket = await visit(wayIn(guest))
     const since = performance.now()
     socket.write(Buffer.alloc(150_000))

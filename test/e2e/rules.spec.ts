@@ -349,7 +349,7 @@ describe('hook-acl in a tunnel', () => {
     const { refused, use } = witness()
     const server = await serve(carrier, {}, [acl, use])
     await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo), { allow: ['*'] })] })
-    const friend = await join(carrier, server, { id: 'friend', visitors: [toDb()] })
+    const friend = await join(carrier, server, { id: 'friend', forwards: [toDb()] })
     expect(await ask(wayIn(friend), 'hello')).equal('hello')
     const stranger = { id: 'stranger', token: otherToken }
     const told = async (client: Client): Promise<string> => {
@@ -357,9 +357,9 @@ describe('hook-acl in a tunnel', () => {
       await knock(wayIn(client))
       return (await refusal)[0].error.message
     }
-    const there = await told(await join(carrier, server, { ...stranger, visitors: [toDb()] }))
+    const there = await told(await join(carrier, server, { ...stranger, forwards: [toDb()] }))
     const nowhere = await told(
-      await join(carrier, server, { ...stranger, id: 'other', visitors: [toDb({ of: 'nowhere' })] })
+      await join(carrier, server, { ...stranger, id: 'other', forwards: [toDb({ of: 'nowhere' })] })
     )
     expect(there).equal(nowhere.replace('nowhere', 'db'))
     expect(refused[0]?.error.detail, 'for the log of the server').match(/another tenant/)

@@ -26,7 +26,7 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
       helpValue: '[host:]port'
     }),
     secret: Flags.string({ description: 'The secret of the service; also RYSTRA_SECRET.' }),
-    ...quickFlags('A further field of the entry in client.visitors: protocol=udp, from=home.')
+    ...quickFlags('A further field of the entry in client.forwards: protocol=udp, from=home.')
   }
 
   async run(): Promise<void> {

@@ -24,7 +24,7 @@ export interface AdHoc {
 export const adHocConfig = async (
   { muxer, retry, ...options }: AdHocOptions,
   needs: string,
-  work: Pick<NonNullable<RystraConfig['client']>, 'proxies' | 'visitors'>
+  work: Pick<NonNullable<RystraConfig['client']>, 'proxies' | 'forwards'>
 ): Promise<AdHoc> => {
   const { transport, extensions, connect, dir = options.cwd } = await targetOf(options)
   const all = [`transport:${transport}`, needs, ...(muxer === undefined ? [] : [`muxer:${muxer}`])]

@@ -21,6 +21,6 @@ export const visit = async (options: VisitOptions): Promise<void> => {
   const { name, bind, secret, set, json, debug } = options
   const fields = fieldPairs(set, '--set', 'visitor', ['name', 'kind', 'of', 'bind', 'secret'])
   const entry = { name, kind: 'private', of: name, bind, ...secretField(secret), ...fields }
-  const { config, dir } = await adHocConfig(options, 'kind:private', { visitors: [entry] })
+  const { config, dir } = await adHocConfig(options, 'kind:private', { forwards: [entry] })
   await runClient({ config, dir, json, debug, patient: false, signals })
 }

@@ -2,7 +2,7 @@ import { RystraError } from '@rystra/plugin'
 import { localForms, parseLocal } from '@rystra/address'
 import { udpForms } from '@rystra/udp'
 import { accessSync, constants } from 'node:fs'
-import { NAME, type PrivateSpec, type VisitorSpec } from './spec.js'
+import { NAME, type PrivateSpec, type ForwardSpec } from './spec.js'
 
 const name = new RegExp(NAME)
 
@@ -14,7 +14,7 @@ const invalid = (entry: { readonly name: string }, detail: string, hint?: string
   })
 
 /** Throws `proxy.invalid`. */
-export const checkSecret = (entry: PrivateSpec | VisitorSpec): void => {
+export const checkSecret = (entry: PrivateSpec | ForwardSpec): void => {
   if (entry.secret !== undefined && entry.secretFile !== undefined) {
     throw invalid(entry, 'it has both `secret` and `secretFile`', 'leave one of them')
   }

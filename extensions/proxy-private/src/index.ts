@@ -4,7 +4,7 @@ import { checkProxy, checkSecret } from './check.js'
 import { Owner } from './owner.js'
 import { publishPrivate } from './publish.js'
 import { Secret } from './secret.js'
-import { fullName, PrivateSpec, VisitorSpec } from './spec.js'
+import { fullName, PrivateSpec, ForwardSpec } from './spec.js'
 import { visitByTcp } from './visit.js'
 import { visitByUdp } from './visit-udp.js'
 
@@ -17,11 +17,11 @@ export default defineExtension({
     /** By entry, which is one object for as long as it is published. */
     const owners = new WeakMap<PrivateSpec, Owner>()
 
-    const kind: ProxyKind<PrivateSpec, VisitorSpec> = {
+    const kind: ProxyKind<PrivateSpec, ForwardSpec> = {
       kind: 'private',
       spec: PrivateSpec,
       localFields: ['local', 'secret', 'secretFile', 'sessionTimeout', 'maxSessions'],
-      visitor: VisitorSpec,
+      forward: ForwardSpec,
 
       expand(spec) {
         checkProxy(spec, absolute(spec.secretFile))

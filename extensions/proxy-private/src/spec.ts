@@ -39,8 +39,8 @@ export const PrivateSpec = Type.Object({
 })
 export type PrivateSpec = ProxySpec & Static<typeof PrivateSpec>
 
-/** The fields of an entry of `client.visitors` beside those common to all kinds. */
-export const VisitorSpec = Type.Object({
+/** The fields of an entry of `client.forwards` beside those common to all kinds. */
+export const ForwardSpec = Type.Object({
   of: Type.String({ pattern: NAME, description: 'The name under which the service is visited.' }),
   port: port('The port that the proxy has beside its name. Default: none.'),
   protocol: protocol('As of the proxy. Default: tcp.'),
@@ -55,10 +55,10 @@ export const VisitorSpec = Type.Object({
   ),
   ...limitFields
 })
-export type VisitorSpec = ProxySpec & Static<typeof VisitorSpec>
+export type ForwardSpec = ProxySpec & Static<typeof ForwardSpec>
 
 /** The name that the server looks up: `db`, `db:5432`, `dns/udp`. */
-export const fullName = (named: Pick<VisitorSpec, 'of' | 'port' | 'protocol'>): string => {
+export const fullName = (named: Pick<ForwardSpec, 'of' | 'port' | 'protocol'>): string => {
   const { of, protocol: by = 'tcp' } = named
   return `${of}${named.port === undefined ? '' : `:${named.port}`}${by === 'tcp' ? '' : `/${by}`}`
 }

@@ -6,7 +6,7 @@ import { lookup } from 'node:dns/promises'
 import type dgram from 'node:dgram'
 import { isIP } from 'node:net'
 import type { Secret } from './secret.js'
-import { fullName, type VisitorSpec } from './spec.js'
+import { fullName, type ForwardSpec } from './spec.js'
 import { detailsOf } from './visit.js'
 import { parseBind, type WayIn } from './way-in.js'
 
@@ -36,7 +36,7 @@ const bindUdp = async (bind: string | number): Promise<dgram.Socket> => {
 
 /** The visiting half for UDP: a port of this machine, and one stream for all that comes to it. */
 export const visitByUdp = async (
-  entry: VisitorSpec,
+  entry: ForwardSpec,
   secret: Secret | undefined,
   host: VisitHost,
   clock: Clock

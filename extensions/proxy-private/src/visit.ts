@@ -2,7 +2,7 @@ import { type Details, RystraError, type SessionInfo, type VisitHost, type Visit
 import type net from 'node:net'
 import { makeProof } from './proof.js'
 import type { Secret } from './secret.js'
-import { fullName, type VisitorSpec } from './spec.js'
+import { fullName, type ForwardSpec } from './spec.js'
 import { openWayIn, type WayIn } from './way-in.js'
 
 /** Milliseconds a program waits for a session: what most reconnects take. */
@@ -18,13 +18,13 @@ const infoOf = ({ remoteAddress, remotePort, localAddress, localPort }: net.Sock
 })
 
 /** What the server and the owner are told of one visit. */
-export const detailsOf = ({ from, ...entry }: VisitorSpec, key: Buffer | undefined, session: SessionInfo): Details => {
-  const occasion = { name: fullName(entry as VisitorSpec), session: session.id, identity: session.identity.id }
+export const detailsOf = ({ from, ...entry }: ForwardSpec, key: Buffer | undefined, session: SessionInfo): Details => {
+  const occasion = { name: fullName(entry as ForwardSpec), session: session.id, identity: session.identity.id }
   return { ...(from === undefined ? {} : { from }), ...(key === undefined ? {} : makeProof(key, occasion)) }
 }
 
 /** The visiting half for TCP: a port of this machine, and a stream for each connection to it. */
-export const visitByTcp = (entry: VisitorSpec, secret: Secret | undefined, host: VisitHost): Promise<WayIn> => {
+export const visitByTcp = (entry: ForwardSpec, secret: Secret | undefined, host: VisitHost): Promise<WayIn> => {
   const name = fullName(entry)
   let waiting = 0
 

@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events'
 import { randomBytes } from 'node:crypto'
-import { type ResolvedClient, resolveProxy, resolveVisitor, type RystraConfig, type VisitorEntry } from '@rystra/config'
+import { type ResolvedClient, resolveProxy, resolveForward, type RystraConfig, type ForwardEntry } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
 import { type ProxySpec, RystraError, type SessionInfo, silentLog, toRystraError } from '@rystra/model'
 import type { ReloadContext } from '@rystra/plugin'
 import { drained, orElse } from '@rystra/session'
 import { ClientSession, type ClientSessionEvents } from './client-session.js'
-import type { ClientEvents, PublishedHere, VisitingHere } from './events.js'
+import type { ClientEvents, PublishedHere, ForwardHere } from './events.js'
 import { type Expanded, expand } from './expand.js'
 import { type ExposeSpec, exposed } from './handlers.js'
 import { baseOf, type ClientOptions, clientHalf, sameServer, usesOf } from './options.js'
@@ -15,7 +15,7 @@ import { Reconnect } from './reconnect.js'
 import type { ClientRuntime } from './runtime.js'
 import { connectToServer } from './servers.js'
 import type { ClientState } from './state.js'
-import { Visitors } from './visitors.js'
+import { Forwards } from './forwards.js'
 
 /** Milliseconds a server has to take the end of a session in good order. */
 const FAREWELL = 500
@@ -28,7 +28,7 @@ export class Client extends EventEmitter<ClientEvents> {
   readonly #options: ClientOptions
   readonly #state: ClientState
   readonly #publications: Publications
-  readonly #visitors: Visitors
+  readonly #forwards: Forwards
   readonly #instance = randomBytes(8).toString('hex')
   readonly #stop = new AbortController()
   readonly #reconnect: Reconnect
@@ -71,7 +71,7 @@ export class Client extends EventEmitter<ClientEvents> {
     }
     this.#reconnect = new Reconnect(this.#state, this.#stop.signal)
     this.#publications = new Publications(this.#state)
-    this.#visitors = new Visitors(this.#state)
+    this.#forwards = new Forwards(this.#state)
     runtime.watch(
       () => [...this.#leaving, ...(this.#session === undefined ? [] : [this.#session])],
       () => this.#publications.published()
@@ -116,7 +116,7 @@ export class Client extends EventEmitter<ClientEvents> {
       this.#alive = setInterval(() => {}, 2 ** 30)
       await this.kernel.start()
       for (const entry of this.#state.config.proxies) this.#publications.want(entry as ProxySpec)
-      await this.#visitors.open(this.#state.config.visitors as readonly ProxySpec[])
+      await this.#forwards.open(this.#state.config.forwards as readonly ProxySpec[])
       await this.#connect()
       await this.#publications.answered()
     } catch (error) {
@@ -148,7 +148,7 @@ export class Client extends EventEmitter<ClientEvents> {
         log.info({ session: session.info.id, muxer: session.info.muxer }, 'connected')
         session.announce()
         this.emit('connected', session.info)
-        this.#visitors.use(session)
+        this.#forwards.use(session)
         this.#publications.offer(session)
         return
       } catch (cause) {
@@ -185,7 +185,7 @@ export class Client extends EventEmitter<ClientEvents> {
   #leave(session: ClientSession, error: RystraError | undefined): void {
     this.#session = undefined
     this.#reconnect.lost(session.streams.stats().opened > 0)
-    this.#visitors.use(undefined)
+    this.#forwards.use(undefined)
     this.#publications.suspend()
     this.emit('disconnected', session.info, error)
     if (!this.#stop.signal.aborted) this.#again(error ?? new RystraError('session.lost'))
@@ -245,19 +245,24 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#publications.remove(name)
   }
 
-  /** Opens one more way in, written as in `client.visitors`; reloads leave it open. Rejects with `proxy.*` or `listen.*`. */
-  async visit(entry: VisitorEntry): Promise<VisitingHere> {
-    return this.#visitors.add(resolveVisitor(entry, this.kernel.current.registries))
+  /** Opens one more forward, written as in `client.forwards`; reloads leave it open. Rejects with `proxy.*` or `listen.*`. */
+  async visit(entry: ForwardEntry): Promise<ForwardHere> {
+    return this.#forwards.add(resolveForward(entry, this.kernel.current.registries))
   }
 
-  /** Closes a way in, if there. Streams that are open go on. */
+  /** Closes a forward, if there. Streams that are open go on. */
   unvisit(name: string): Promise<void> {
-    return this.#visitors.remove(name)
+    return this.#forwards.remove(name)
   }
 
-  /** The ways in that are open. */
-  get visitors(): readonly VisitingHere[] {
-    return this.#visitors.list()
+  /** The forwards that are open. */
+  get forwards(): readonly ForwardHere[] {
+    return this.#forwards.list()
+  }
+
+  /** @deprecated Called {@link forwards}; removed in 0.3. */
+  get visitors(): readonly ForwardHere[] {
+    return this.forwards
   }
 
   /**
@@ -279,12 +284,12 @@ export class Client extends EventEmitter<ClientEvents> {
       next = clientHalf(base, generation)
       expanded = expand(next.proxies as readonly ProxySpec[], generation.registries)
       this.#publications.check(expanded)
-      this.#visitors.check(next.visitors)
+      this.#forwards.check(next.forwards)
       return Promise.resolve()
     })
     this.#state.config = next
     this.#publications.replace(expanded)
-    await this.#visitors.replace(next.visitors as readonly ProxySpec[])
+    await this.#forwards.replace(next.forwards as readonly ProxySpec[])
     if (!sameServer(before, next))
       this.#session?.close(new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))
     return report
@@ -303,7 +308,7 @@ export class Client extends EventEmitter<ClientEvents> {
     // First: a session that is lost from now on is not dialed again, and one that is being dialed is given up.
     this.#stop.abort(new RystraError('session.closing', { side: 'client' }))
     this.#publications.stop()
-    const closing = this.#visitors.stop()
+    const closing = this.#forwards.stop()
     this.#session?.goAway(drain)
     await drained(() => this.streams, drain, this.#state.clock)
     const sessions = [...this.#leaving, ...(this.#session === undefined ? [] : [this.#session])]

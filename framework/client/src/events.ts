@@ -20,9 +20,9 @@ export interface RefusedHere {
   readonly retryIn?: number
 }
 
-/** An entry of `client.visitors` that could not be opened after a reload. */
-export interface RefusedVisitor extends Omit<RefusedHere, 'what'> {
-  readonly what: 'visitor'
+/** An entry of `client.forwards` that could not be opened after a reload. */
+export interface RefusedForward extends Omit<RefusedHere, 'what'> {
+  readonly what: 'forward'
 }
 
 /** A session that has to be dialed again. */
@@ -34,8 +34,8 @@ export interface Reconnecting {
   readonly error: RystraError
 }
 
-/** A way in at this client, to a proxy of another one. */
-export interface VisitingHere {
+/** A local address that leads to a proxy of another client. */
+export interface ForwardHere {
   readonly name: string
   /** What local programs connect to. */
   readonly address: string
@@ -54,8 +54,8 @@ export interface ClientEvents {
   reconnecting: [Reconnecting]
   published: [PublishedHere]
   unpublished: [PublishedHere, RystraError | undefined]
-  refused: [RefusedHere | RefusedVisitor]
-  visiting: [VisitingHere]
+  refused: [RefusedHere | RefusedForward]
+  visiting: [ForwardHere]
   notice: [NoticeHere]
   streamOpen: [StreamInfo]
   streamClose: [CloseStreamContext]

@@ -7,8 +7,8 @@ export type {
   PublishedHere,
   Reconnecting,
   RefusedHere,
-  RefusedVisitor,
-  VisitingHere
+  RefusedForward,
+  ForwardHere
 } from './events.js'
 export type { ExposeSpec, Handler, StreamHandler } from './handlers.js'
 export type { RequestHandler } from './request-handler.js'

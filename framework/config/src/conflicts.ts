@@ -28,10 +28,10 @@ export const conflictsOf = ({ server, client }: ResolvedConfig): Problem[] => {
       expected: host === undefined ? 'a host name or an address, or `discover`' : 'no host beside `discover`'
     })
   sameListen(server?.listen ?? [], problems)
-  const { proxies = [], visitors = [] } = client ?? {}
+  const { proxies = [], forwards = [] } = client ?? {}
   once(proxies, 'client.proxies', 'name', 'a name that no other proxy has', ({ name }) => name, problems)
-  once(visitors, 'client.visitors', 'name', 'a name that no other has', ({ name }) => name, problems)
-  once(visitors, 'client.visitors', 'bind', 'an address that no other binds', bindOf, problems)
+  once(forwards, 'client.forwards', 'name', 'a name that no other has', ({ name }) => name, problems)
+  once(forwards, 'client.forwards', 'bind', 'an address that no other binds', bindOf, problems)
   samePort(proxies, problems)
   return problems
 }

@@ -28,7 +28,7 @@ export interface ConfigDiff {
   /** By name. */
   readonly proxies: Changes
   /** By name. */
-  readonly visitors: Changes
+  readonly forwards: Changes
   /** Paths of everything else that changed: `log.level`, `server.drain`. */
   readonly settings: readonly string[]
   /** Whether nothing changed at all. */
@@ -50,16 +50,16 @@ export const diffConfig = (before: ResolvedConfig, after: ResolvedConfig): Confi
     byKey(before.client?.proxies ?? [], (p) => p.name),
     byKey(after.client?.proxies ?? [], (p) => p.name)
   )
-  const visitors = changes(
-    byKey(before.client?.visitors ?? [], (v) => v.name),
-    byKey(after.client?.visitors ?? [], (v) => v.name)
+  const forwards = changes(
+    byKey(before.client?.forwards ?? [], (v) => v.name),
+    byKey(after.client?.forwards ?? [], (v) => v.name)
   )
   const settings = differences(rest(before), rest(after), '')
-  const lists = [extensions, listen, proxies, visitors].every(
+  const lists = [extensions, listen, proxies, forwards].every(
     (c) => c.added.length + c.changed.length + c.removed.length === 0
   )
   const same = lists && !reordered && !publish && !connect && settings.length === 0
-  return { extensions, reordered, listen, publish, connect, proxies, visitors, settings, same }
+  return { extensions, reordered, listen, publish, connect, proxies, forwards, settings, same }
 }
 
 const nameOf = (entry: ExtensionEntry): string => {
@@ -106,7 +106,7 @@ const changes = (before: ReadonlyMap<string, unknown>, after: ReadonlyMap<string
 /** What the other fields of the diff do not cover. A half that is there in one only is one difference. */
 const rest = ({ log, server, client }: ResolvedConfig): Record<string, unknown> => {
   const { listen: _, publish: __, ...serverRest } = server ?? {}
-  const { id: ___, connect: ____, proxies: _____, visitors: ______, ...clientRest } = client ?? {}
+  const { id: ___, connect: ____, proxies: _____, forwards: ______, ...clientRest } = client ?? {}
   return {
     log,
     ...(server === undefined ? {} : { server: serverRest }),

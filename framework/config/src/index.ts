@@ -16,7 +16,7 @@ export {
 } from './load.js'
 export { maxFileSize } from './text-file.js'
 export { ConfigError, formatProblem, nearest, type Problem } from './problem.js'
-export { inspectWith, type Registered, resolveProxy, resolveVisitor, validateWith } from './registered.js'
+export { inspectWith, type Registered, resolveProxy, resolveForward, validateWith } from './registered.js'
 export * from './types.js'
 export { type ConfigOrigin, defaultClientId, validateBase } from './validate.js'
 export { type Environment, substitute } from './variables.js'

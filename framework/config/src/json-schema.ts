@@ -3,7 +3,7 @@ import { Kind, type TObject, type TSchema } from '@sinclair/typebox'
 import { extensionSchema } from './entry.js'
 import { type Registered, usualMuxer } from './registered.js'
 import { resolveKey } from './schema.js'
-import { configSchema, connectSchema, listenSchema, proxySchema, visitorSchema } from './types.js'
+import { configSchema, connectSchema, listenSchema, proxySchema, forwardSchema } from './types.js'
 import { wholeVariable } from './variables.js'
 
 /** A JSON Schema, or a part of one. */
@@ -33,7 +33,7 @@ export const jsonSchema = (extensions: readonly Described[] = [], ...registries:
     const visited = of(registries, 'proxies', 'visitor')
     for (const [kind, schema] of visited) if (schema === undefined) visited.delete(kind)
     const usual = visited.has('private') ? 'private' : undefined
-    part(root, 'client', 'visitors').items = choice(visitorSchema, 'kind', usual, visited)
+    part(root, 'client', 'forwards').items = choice(forwardSchema, 'kind', usual, visited)
   }
   Object.assign(connect, { oneOf: [{ required: ['host'] }, { required: ['discover'] }] })
   return { $schema: 'http://json-schema.org/draft-07/schema#', title: 'Rystra configuration', ...root }

@@ -57,10 +57,10 @@ const healthCheckSchema = Type.Object(
   }
 )
 
-/** Schema of {@link VisitorEntry}: what every kind has. */
-export const visitorSchema = open(
+/** Schema of {@link ForwardEntry}: what every kind has. */
+export const forwardSchema = open(
   Type.Object({
-    name: word('Unique among the visitors of the client.'),
+    name: word('Unique among the forwards of the client.'),
     kind: defaulted(word('Name of a registered kind that can be visited.'), 'private')
   })
 )

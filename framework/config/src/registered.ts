@@ -9,7 +9,7 @@ import {
   connectSchema,
   listenSchema,
   proxySchema,
-  visitorSchema
+  forwardSchema
 } from './types.js'
 import type { ConfigOrigin, Inspected } from './validate.js'
 
@@ -54,9 +54,9 @@ export const inspectWith = (config: ResolvedConfig, registries: Registered, side
 export const resolveProxy = (entry: unknown, registered: Pick<Registered, 'proxies'>): ProxySpec =>
   resolveEntry(entry, proxySchema, ({ spec }) => spec, registered)
 
-/** The same for an entry of `client.visitors`. */
-export const resolveVisitor = (entry: unknown, registered: Pick<Registered, 'proxies'>): ProxySpec =>
-  resolveEntry(entry, visitorSchema, ({ visitor }) => visitor, registered)
+/** The same for an entry of `client.forwards`. */
+export const resolveForward = (entry: unknown, registered: Pick<Registered, 'proxies'>): ProxySpec =>
+  resolveEntry(entry, forwardSchema, ({ forward }) => forward, registered)
 
 const resolveEntry = (
   entry: unknown,
@@ -98,15 +98,15 @@ const checkClient = (config: ResolvedConfig, registries: Registered, problems: P
     if (!isRegistered(registries.proxies, entry.kind, at(path, 'kind'), 'kind of proxy', problems)) return entry
     return checkAdded(registries.proxies.get(entry.kind).spec, proxySchema, entry, path, problems)
   })
-  const visitors = config.client.visitors?.map((entry, i) => {
-    const path = at('client.visitors', i)
+  const forwards = config.client.forwards?.map((entry, i) => {
+    const path = at('client.forwards', i)
     if (entry?.kind === undefined) return entry
     if (!isRegistered(registries.proxies, entry.kind, at(path, 'kind'), 'kind of proxy', problems)) return entry
-    const { visitor } = registries.proxies.get(entry.kind)
-    return checkAdded(visitor, visitorSchema, entry, path, problems)
+    const { forward } = registries.proxies.get(entry.kind)
+    return checkAdded(forward, forwardSchema, entry, path, problems)
   })
   const connect = checkConnect(config.client.connect, registries, problems)
-  return { ...config, client: { ...config.client, connect, proxies, visitors } }
+  return { ...config, client: { ...config.client, connect, proxies, forwards } }
 }
 
 const checkConnect = (

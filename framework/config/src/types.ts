@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { durationSchema } from './duration.js'
 import { extensionSchema } from './entry.js'
 import { portsSchema } from './ports.js'
-import { proxySchema, visitorSchema } from './proxy-entry.js'
+import { proxySchema, forwardSchema } from './proxy-entry.js'
 import { type Resolved, type Written, defaulted, open, resolved } from './schema.js'
 import { text, word } from './words.js'
 
@@ -10,7 +10,7 @@ const host = (description = 'A host name or an address.') =>
   text('a host name or an address', { minLength: 1, maxLength: 255, pattern: '^[^\\s/]+$', description })
 const port = { minimum: 0, maximum: 65535 }
 
-export { proxySchema, visitorSchema } from './proxy-entry.js'
+export { proxySchema, forwardSchema } from './proxy-entry.js'
 
 /** Schema of {@link LogConfig}. */
 export const logSchema = Type.Object({
@@ -173,10 +173,10 @@ export const clientSchema = Type.Object({
     [],
     'What is published. A kind adds its own fields to an entry.'
   ),
-  visitors: defaulted(
-    Type.Array(visitorSchema, { maxItems: 65_535 }),
+  forwards: defaulted(
+    Type.Array(forwardSchema, { maxItems: 65_535 }),
     [],
-    'Ways in at this client to what other clients of the server publish. A kind adds its own fields to an entry.'
+    'Local addresses that lead to what other clients of the server publish. A kind adds its own fields to an entry.'
   ),
   reconnect: defaulted(
     Type.Object({
@@ -228,8 +228,8 @@ export type ConnectConfig = Written<typeof connectSchema>
 /** An entry of `client.proxies`, as written. */
 export type ProxyEntry = Written<typeof proxySchema>
 
-/** An entry of `client.visitors`, as written. */
-export type VisitorEntry = Written<typeof visitorSchema>
+/** An entry of `client.forwards`, as written. */
+export type ForwardEntry = Written<typeof forwardSchema>
 
 /** An entry of `server.listen`, every default filled in. */
 export type ResolvedListen = Resolved<typeof listenSchema>

@@ -38,7 +38,7 @@ export const inspectBase = (raw: unknown, origin: ConfigOrigin = {}): Inspected 
   const problems: Problem[] = []
   const plain = copyPlain(raw, problems)
   if (problems.length > 0) return { config: undefined, problems }
-  const config = check(configSchema, plain, '', problems) as ResolvedConfig | undefined
+  const config = check(configSchema, renamed(plain), '', problems) as ResolvedConfig | undefined
   if (config === undefined) return { config, problems }
   if (problems.length === 0) problems.push(...conflictsOf(config))
   if (config.client === undefined) return { config, problems }
@@ -53,4 +53,16 @@ export const defaultClientId = (dir = process.cwd()): string => {
       .replaceAll(/[^\w.-]+/g, '-')
       .slice(0, 100) || 'client'
   return `${host}-${createHash('sha256').update(resolve(dir)).digest('hex').slice(0, 8)}`
+}
+
+let warned = false
+
+/** `client.visitors` was the name of `client.forwards` in 0.1. Given both, the old one is an unknown field. */
+const renamed = (plain: unknown): unknown => {
+  const { client } = (plain ?? {}) as { client?: { visitors?: unknown; forwards?: unknown } }
+  if (client?.visitors === undefined || client.forwards !== undefined) return plain
+  if (!warned) process.emitWarning('client.visitors is called client.forwards; the old name is read until 0.3')
+  warned = true
+  const { visitors: forwards, ...others } = client
+  return { ...(plain as object), client: { ...others, forwards } }
 }

@@ -29,7 +29,7 @@ describe('the difference of two configurations', () => {
       publish: false,
       connect: false,
       proxies: none,
-      visitors: none,
+      forwards: none,
       settings: [],
       same: true
     })

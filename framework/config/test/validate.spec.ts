@@ -37,11 +37,21 @@ describe('validation without extensions', () => {
         id: defaultClientId('/somewhere'),
         connect: { transport: 'tcp', host: 'h', port: 7000 },
         proxies: [],
-        visitors: [],
+        forwards: [],
         reconnect: { min: 250, max: 30_000, attempts: Number.POSITIVE_INFINITY },
         drain: 10_000
       }
     })
+  })
+
+  it('reads client.visitors as client.forwards, and warns of the old name', async () => {
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+    const entry = { name: 'db', kind: 'private' }
+    const { client } = validateBase({ client: { connect: { host: 'h' }, visitors: [entry] } })
+    expect(client?.forwards).to.deep.equal([entry])
+    expect((await warned).message).to.include('client.forwards')
+    const both = { client: { connect: { host: 'h' }, visitors: [entry], forwards: [entry] } }
+    expect(() => validateBase(both)).to.throw('client.visitors')
   })
 
   it('makes no halves that were not written', () => {

@@ -178,7 +178,7 @@ export interface ReachHost {
   accept(): Duplex
 }
 
-/** What the client gives the visiting half of a kind, one for each entry of `client.visitors`. */
+/** What the client gives the visiting half of a kind, one for each entry of `client.forwards`. */
 export interface VisitHost {
   readonly log: Logger
   /** Aborted when the entry is taken back. */
@@ -232,8 +232,8 @@ export interface ProxyKind<Spec extends ProxySpec = ProxySpec, Entry extends Pro
   publish(spec: Spec, host: PublishHost): Promise<Published>
   /** Client half. A throw resets the stream, and tells the server why. */
   reach(spec: Spec, host: ReachHost): Promise<void>
-  /** The fields of a `client.visitors` entry beside `name` and `kind`. */
-  readonly visitor?: TSchema
+  /** The fields of a `client.forwards` entry beside `name` and `kind`. */
+  readonly forward?: TSchema
   /** Visiting half: opens a way in at this client. Throws `listen.*`. Outlives sessions. */
   visit?(entry: Entry, host: VisitHost): Promise<Visiting>
   /** How a service within the client's process is served, see `client.expose`. @default by its streams */

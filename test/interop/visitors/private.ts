@@ -149,7 +149,7 @@ export const privateServices: Trial = {
       if (cache !== undefined) await withRedis(scratch, tunnel, cache, report)
       if (db === undefined) return
       const bind = await freePort()
-      await tunnel.connect('guest', { visitors: [{ name: 'sql', of: 'db', secret, bind: `${loopback}:${bind}` }] })
+      await tunnel.connect('guest', { forwards: [{ name: 'sql', of: 'db', secret, bind: `${loopback}:${bind}` }] })
       await report.check('psql, visitors of a configuration', () => usePostgres(bind))
     } finally {
       db?.close()

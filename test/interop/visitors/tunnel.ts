@@ -63,7 +63,7 @@ export class Tunnel {
    */
   async connect(
     name: string,
-    client: { readonly proxies?: readonly Entry[]; readonly visitors?: readonly Entry[] },
+    client: { readonly proxies?: readonly Entry[]; readonly forwards?: readonly Entry[] },
     json = true
   ): Promise<Program> {
     const { extensions, connect } = this.#plan
@@ -75,7 +75,7 @@ export class Tunnel {
       })
     )
     const program = rystra(this.#scratch, 'connect', '--config', file, ...(json ? ['--json'] : []))
-    const entries = [...(client.proxies ?? []), ...(client.visitors ?? [])]
+    const entries = [...(client.proxies ?? []), ...(client.forwards ?? [])]
     if (!json) await untilSays(program, new RegExp(`(→[\\s\\S]*){${entries.length}}`))
     else
       for (const { name: entry } of entries)

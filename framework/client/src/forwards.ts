@@ -11,7 +11,7 @@ import {
 import type { Details, ProxyKind, Visiting, VisitHost } from '@rystra/plugin'
 import { Backoff, type OpenOptions, StreamLifecycle } from '@rystra/session'
 import type { ClientSession } from './client-session.js'
-import type { VisitingHere } from './events.js'
+import type { ForwardHere } from './events.js'
 import type { ClientState } from './state.js'
 
 interface Entry {
@@ -28,8 +28,8 @@ interface Entry {
   cancelRetry: (() => void) | undefined
 }
 
-/** The ways in at this client: entries of `client.visitors`. They outlive sessions. */
-export class Visitors {
+/** Local addresses that lead to proxies of other clients: entries of `client.forwards`. They outlive sessions. */
+export class Forwards {
   readonly #state: ClientState
   readonly #entries = new Map<string, Entry>()
   #session: ClientSession | undefined
@@ -46,7 +46,7 @@ export class Visitors {
     for (const { waiting } of this.#entries.values()) for (const wake of [...waiting]) wake()
   }
 
-  list(): VisitingHere[] {
+  list(): ForwardHere[] {
     return [...this.#entries.values()].flatMap(({ spec, visiting }) =>
       visiting === undefined ? [] : [{ name: spec.name, address: visiting.address }]
     )
@@ -81,11 +81,11 @@ export class Visitors {
   }
 
   /** Opens one more. Rejects with `proxy.*` or `listen.*`, or with `session.closing` when the client was stopped. */
-  async add(spec: ProxySpec): Promise<VisitingHere> {
+  async add(spec: ProxySpec): Promise<ForwardHere> {
     return this.#add(this.#enter(spec, false))
   }
 
-  async #add(entry: Entry): Promise<VisitingHere> {
+  async #add(entry: Entry): Promise<ForwardHere> {
     const { name } = entry.spec
     try {
       return await this.#open(entry)
@@ -127,13 +127,13 @@ export class Visitors {
       const error = toRystraError(cause)
       const retryIn = error.retryable ? backoff.next() : undefined
       const again = retryIn === undefined ? {} : { retryIn }
-      log.warn({ err: error, visitor: spec.name, ...again }, 'a way in could not be opened')
-      events.emit('refused', { what: 'visitor', name: spec.name, error, ...again })
+      log.warn({ err: error, forward: spec.name, ...again }, 'a forward could not be opened')
+      events.emit('refused', { what: 'forward', name: spec.name, error, ...again })
       if (retryIn !== undefined) entry.cancelRetry = clock.after(retryIn, () => void this.#try(entry))
     }
   }
 
-  async #open(entry: Entry): Promise<VisitingHere> {
+  async #open(entry: Entry): Promise<ForwardHere> {
     const opening = this.#visit(entry)
     entry.opening = opening.then(
       () => {},
@@ -141,7 +141,7 @@ export class Visitors {
     )
     const address = await opening
     const { name } = entry.spec
-    this.#state.log.info({ visitor: name, address }, 'visiting')
+    this.#state.log.info({ forward: name, address }, 'visiting')
     this.#state.events.emit('visiting', { name, address })
     return { name, address }
   }
@@ -153,13 +153,13 @@ export class Visitors {
     if (kind?.visit === undefined) {
       throw new RystraError('proxy.unknown-kind', { side: 'client', detail: `${spec.kind} cannot be visited` })
     }
-    const log = this.#state.log.child({ visitor: spec.name })
-    const visitors = this
+    const log = this.#state.log.child({ forward: spec.name })
+    const forwards = this
     const host: VisitHost = {
       log,
       signal: gone.signal,
       get session() {
-        return visitors.#session?.info
+        return forwards.#session?.info
       },
       up: (ms) => this.#up(entry, ms),
       relay: (visitor, of, from, details) => {
@@ -199,7 +199,7 @@ export class Visitors {
     try {
       await entry.visiting?.close?.()
     } catch (error) {
-      this.#state.log.warn({ err: error, visitor: name }, 'a way in could not be closed')
+      this.#state.log.warn({ err: error, forward: name }, 'a forward could not be closed')
     }
   }
 
