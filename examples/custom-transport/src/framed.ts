@@ -11,7 +11,7 @@ const END = Buffer.alloc(HEADER)
 const lost = (): Error => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
 
 /**
- * A stream on a Unix domain socket. Such a socket knows no reset: whoever reads cannot tell a peer that is done from one that
+ * A stream on a Unix domain socket. Such a socket knows no reset: a reader cannot tell a peer that is done from one that
  * was killed, and a file cut in the middle would look complete. So bytes travel in records, an end is a record of its own, and a
  * socket that closes without it was reset.
  */
@@ -28,7 +28,7 @@ export class FramedStream extends Duplex {
   constructor(socket: Socket) {
     super({ allowHalfOpen: true })
     this.#socket = socket
-    // Nothing is read before somebody reads here.
+    // The socket is read only while this stream is read.
     socket.pause()
     socket.on('data', (chunk: Buffer) => this.#arrive(chunk))
     socket.on('end', () => this.#over || this.destroy(lost()))

@@ -9,7 +9,7 @@ export default defineExtension({
     directory: Type.String({
       minLength: 1,
       description:
-        'Where the sockets are, relative to the working directory. Made for its owner alone if it is not there: whoever may enter it may connect.'
+        'Where the sockets are, relative to the working directory. Made for its owner alone if it is not there: every user that may enter it may connect.'
     })
   }),
   setup({ registries, options: { directory } }) {

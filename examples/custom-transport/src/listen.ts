@@ -12,7 +12,7 @@ const FREE = [49_152, 65_536] as const
 /** How often a port that is taken is passed over: with half of them taken, all of these are taken once in a million. */
 const TRIES = 20
 
-/** Whether it is a socket that nobody accepts at any more: who listened there was killed and could not remove it. */
+/** Whether it is the socket of a listener that was killed and could not remove it. */
 const abandoned = async (file: string): Promise<boolean> => {
   // Another file is not ours to remove, and refuses a connection in the same words.
   if (!(await lstat(file)).isSocket()) return false

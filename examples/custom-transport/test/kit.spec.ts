@@ -9,7 +9,7 @@ transportKit(
   {
     transport: transportUnix({ directory }),
     network: 'other',
-    // Somebody who connects to the socket and speaks something else.
+    // A connection to the socket that does not speak the transport.
     connectRaw: ({ port }) => net.connect(`${directory}/${port}.sock`)
   },
   { title: 'transport-unix as a transport' }

@@ -25,7 +25,7 @@ export class FakeClock implements Clock {
     return () => void this.#timers.delete(timer)
   }
 
-  /** Timers that have not gone off. A test that stops something asks that there are none. */
+  /** Timers that have not gone off. Zero once everything is stopped. */
   get pending(): number {
     return this.#timers.size
   }

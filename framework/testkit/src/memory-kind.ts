@@ -32,7 +32,7 @@ export class MemoryServices {
     this.#services.set(name, onVisitor)
   }
 
-  /** Comes to a published proxy as a visitor. Throws when there is none of this name. */
+  /** Comes to a published proxy as a visitor. Throws when no proxy has this name. */
   visit(proxy: string): Duplex {
     const host = this.#published.get(proxy)
     if (host === undefined) throw new RystraError('registry.unknown', { detail: `a published proxy "${proxy}"` })

@@ -30,7 +30,7 @@ export class MemoryStreamLink implements StreamLink {
     this.#pair = pair
   }
 
-  /** Makes both ends, the client's first. @param peers whom each of them sees */
+  /** Makes both ends, the client's first. @param peers what each of them sees as its peer */
   static join(
     peers: readonly [PeerInfo, PeerInfo],
     pair: PairOptions,
@@ -107,10 +107,10 @@ export class MemoryStreamLink implements StreamLink {
   }
 
   /** A stream closed at this end. In good order: then all of it is with the other end, which may read it after the link. */
-  #over(mine: Duplex, theirs: Duplex): void {
-    this.#open.delete(mine)
-    const clean = mine.errored === null && mine.readableEnded && mine.writableFinished
-    if (clean) this.#other.#open.delete(theirs)
+  #over(near: Duplex, far: Duplex): void {
+    this.#open.delete(near)
+    const clean = near.errored === null && near.readableEnded && near.writableFinished
+    if (clean) this.#other.#open.delete(far)
     this.#finish()
     this.#other.#finish()
   }

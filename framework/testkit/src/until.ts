@@ -7,8 +7,8 @@ const TURNS = 100
 const PAUSE_MS = 1
 
 /** One turn of the event loop, or a millisecond once there were many of them. */
-export const nextLook = (looks: number): Promise<void> =>
-  new Promise((resolve) => (looks < TURNS ? setImmediate(resolve) : later(resolve, PAUSE_MS)))
+export const nextCheck = (checks: number): Promise<void> =>
+  new Promise((resolve) => (checks < TURNS ? setImmediate(resolve) : later(resolve, PAUSE_MS)))
 
 /** Waits until a condition holds. Rejects when it does not within `timeout` ms. */
 export const until = async (
@@ -17,8 +17,8 @@ export const until = async (
   timeout = 25_000
 ): Promise<void> => {
   const end = performance.now() + timeout
-  for (let looks = 0; !(await holds()); looks++) {
-    if (performance.now() > end) throw new Error(`waited ${timeout} ms in vain for ${what}`)
-    await nextLook(looks)
+  for (let checks = 0; !(await holds()); checks++) {
+    if (performance.now() > end) throw new Error(`timed out after ${timeout} ms waiting for ${what}`)
+    await nextCheck(checks)
   }
 }

@@ -59,14 +59,14 @@ describe('a kit', () => {
 })
 
 describe('a run of a case', () => {
-  it('says what it waited for in vain', async () => {
+  it('says what it waited for', async () => {
     const scope = new Scope(5)
     for (const wait of [
       () => scope.wait(new Promise(() => {}), 'the bus'),
       () => scope.until(() => false, 'the bus')
     ]) {
       const error = await wait().catch((thrown: Error) => thrown)
-      expect(error).to.have.property('message', 'waited 5 ms in vain for the bus')
+      expect(error).to.have.property('message', 'timed out after 5 ms waiting for the bus')
     }
   })
 

@@ -80,9 +80,9 @@ export const simpleDatagrams = (wrong: Wrong = {}): ProxyKind => {
           return session
         }
         socket.on('message', (message, from) => {
-          const whose = key(from)
-          const session = sessions.get(whose) ?? begin(from).catch(() => undefined)
-          sessions.set(whose, session)
+          const sender = key(from)
+          const session = sessions.get(sender) ?? begin(from).catch(() => undefined)
+          sessions.set(sender, session)
           void session.then((one) => {
             if (one === undefined) return
             one.toService += message.length

@@ -47,7 +47,7 @@ const FRAME = 32_768
 const [OPEN, DATA, END, RESET, CREDIT, AWAY, CLOSE] = [1, 2, 3, 4, 5, 6, 7]
 
 type Done = (error?: Error | null) => void
-const resetBy = (who: string): Error => Object.assign(new Error(`reset by ${who}`), { code: 'ECONNRESET' })
+const resetBy = (end: string): Error => Object.assign(new Error(`reset by ${end}`), { code: 'ECONNRESET' })
 
 class SimpleStream extends Duplex {
   credit: number
@@ -60,7 +60,7 @@ class SimpleStream extends Duplex {
   constructor(
     readonly link: SimpleLink,
     readonly id: number,
-    readonly mine: boolean
+    readonly opener: boolean
   ) {
     super({ allowHalfOpen: link.flaw !== `no-half-close-${link.side}` })
     this.credit = link.window
@@ -116,8 +116,8 @@ class SimpleStream extends Duplex {
     const { flaw } = this.link
     const clean = this.ended && this.endSent && error === null
     const asEnd =
-      (flaw === 'end-for-reset-opener' && this.mine) ||
-      (flaw === 'end-for-reset-taker' && !this.mine) ||
+      (flaw === 'end-for-reset-opener' && this.opener) ||
+      (flaw === 'end-for-reset-taker' && !this.opener) ||
       (flaw === 'end-for-destroy' && error === null)
     if (!clean && this.link.knows(this)) this.link.send(asEnd ? END : RESET, this.id)
     if (flaw !== 'never-forgets' || clean) this.link.over(this)
@@ -139,7 +139,7 @@ class SimpleLink implements StreamLink {
   #away = false
   #theyClosed = false
   #closing = false
-  #told = false
+  #closeReported = false
   #error: Error | undefined
   #first: number | undefined
 
@@ -172,7 +172,7 @@ class SimpleLink implements StreamLink {
 
   async open(signal?: AbortSignal): Promise<Duplex> {
     if (this.flaw !== 'ignores-signal') signal?.throwIfAborted()
-    const shut = this.#away || this.#closing || this.#told
+    const shut = this.#away || this.#closing || this.#closeReported
     if (shut) throw new RystraError('mux.closed')
     const most = this.flaw === 'at-most-50-streams' ? 50 : this.flaw === 'at-most-400-streams' ? 400 : Infinity
     if (this.#streams.size >= most) throw new RystraError('stream.limit')
@@ -320,8 +320,8 @@ class SimpleLink implements StreamLink {
   }
 
   #gone(): void {
-    if (this.#told) return
-    this.#told = true
+    if (this.#closeReported) return
+    this.#closeReported = true
     if (this.flaw === 'tells-early') this.onClose?.(this.#error)
     for (const stream of this.#streams.values()) {
       this.#streams.delete(stream.id)

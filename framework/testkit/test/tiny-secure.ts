@@ -18,27 +18,27 @@ const hide = (mask: number): Fault =>
 const numberFrom = (socket: net.Socket, signal?: AbortSignal): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const settle = (number: Buffer | null): void => {
-      socket.removeListener('readable', look).removeListener('end', fail).removeListener('close', fail)
+      socket.removeListener('readable', onReadable).removeListener('end', fail).removeListener('close', fail)
       signal?.removeEventListener('abort', fail)
       if (number?.length === NONCE) resolve(number)
       else reject(new Error('it left, or was left'))
     }
     const fail = (): void => settle(null)
-    const look = (): void => {
+    const onReadable = (): void => {
       const number = socket.read(NONCE) as Buffer | null
       if (number !== null) settle(number)
     }
-    socket.on('readable', look).once('end', fail).once('close', fail)
+    socket.on('readable', onReadable).once('end', fail).once('close', fail)
     signal?.addEventListener('abort', fail)
   })
 
 /** Both sides say a number, and make of the two what their bytes are hidden with. Hides nothing from who reads this. */
 const shake = async (socket: net.Socket, signal?: AbortSignal): Promise<Buffer> => {
-  const mine = randomBytes(NONCE)
-  socket.write(mine)
-  const theirs = await numberFrom(socket, signal)
+  const local = randomBytes(NONCE)
+  socket.write(local)
+  const remote = await numberFrom(socket, signal)
   return createHash('sha256')
-    .update(Buffer.concat([mine, theirs].sort(Buffer.compare)))
+    .update(Buffer.concat([local, remote].sort(Buffer.compare)))
     .digest()
 }
 

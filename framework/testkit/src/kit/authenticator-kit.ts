@@ -5,17 +5,17 @@ import { caseMaker, defineKit, type Kit } from './kit.js'
 import type { Scope } from './scope.js'
 import { type Maker, make } from './subject.js'
 
-/** A method of authentication under test: both halves, and somebody who is not known. */
+/** A method of authentication under test: both halves, and a client that is not known. */
 export interface AuthenticatorSubject {
   /** The half that checks. */
   readonly server: Maker<Authenticator>
-  /** The half that proves, of somebody the server knows. */
+  /** The half that proves, of a client that the server knows. */
   readonly client: Maker<Authenticator>
-  /** The same of somebody the server does not know. */
+  /** The same of a client that the server does not know. */
   readonly unauthorized: Maker<Authenticator>
   /** The same extension with nothing to check against, if it can be set up so. */
   readonly empty?: Maker<Authenticator>
-  /** Who the client is. */
+  /** Identity of the client. */
   readonly identity: string
   /** What each end knows of the other. @default a link without TLS */
   readonly peer?: PeerInfo
@@ -101,7 +101,7 @@ const cases = [
     assert.ok(proof instanceof Uint8Array, 'a proof has to be bytes')
     assert.ok(proof.length > 0 && proof.length <= LARGEST_PROOF, `a proof of ${proof.length} bytes`)
   }),
-  it('refuses somebody it does not know', async (world, scope) => {
+  it('refuses a client it does not know', async (world, scope) => {
     const unauthorized = await make(world.subject.unauthorized, 'authenticators', 'client', scope)
     const challenge = challengeOf(3)
     const peer = world.subject.unauthorizedPeer ?? world.peer
@@ -199,7 +199,7 @@ const cases = [
     if (verify === undefined) return
     const challenge = challengeOf(15)
     const answer = await world.verify((await world.prove(challenge)).proof, challenge, { method: 'empty', verify })
-    assert.ok('deny' in answer, 'a server that knows nobody accepted somebody')
+    assert.ok('deny' in answer, 'a server without credentials accepted a client')
   })
 ]
 

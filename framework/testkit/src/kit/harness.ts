@@ -59,7 +59,7 @@ export interface SetUp {
   stop(): Promise<void>
   /** What it was given. */
   readonly options: unknown
-  /** What the setup returned, a promise if somebody wrote it so. */
+  /** What the setup returned, also when it is a promise by mistake. */
   readonly answer: unknown
 }
 

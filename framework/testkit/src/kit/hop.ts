@@ -7,7 +7,7 @@ import type { Scope } from './scope.js'
 /** A place on the way between two ends, where bytes can be seen and the way be lost. */
 export interface Hop {
   readonly address: Address
-  /** Everything is gone from now on: connections are reset; of packets nobody is told. */
+  /** Everything is gone from now on: connections are reset; packets are dropped. */
   cut(): void
 }
 

@@ -8,7 +8,7 @@ const OPENING = Buffer.from([0x2a])
 
 /** One end of a link, taken over in the turn in which it was made. Hides whether it carries bytes or streams. */
 export class LinkEnd {
-  /** Streams that the other side opened and nobody has asked for yet, in order. */
+  /** Streams that the other side opened and were not taken yet, in order. */
   readonly incoming: Duplex[] = []
   /** How often it was said that the link is gone. */
   closes = 0

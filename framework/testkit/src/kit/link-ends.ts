@@ -1,6 +1,6 @@
 import { isRystraError } from '@rystra/plugin'
 import assert from 'node:assert/strict'
-import { bothTold, countsNone, linkCheck as check, muxed, other, sides } from './linked.js'
+import { bothReported, countsNone, linkCheck as check, muxed, other, sides } from './linked.js'
 import { type Scope, turns } from './scope.js'
 import { answersLate, carriesWhole, closesCleanly, showsReset } from './stream-checks.js'
 import { Inbox, quiet, send } from './streams.js'
@@ -104,7 +104,7 @@ const closing = [
     send(near, 0, 10_000)
     muxed(linked.server).close()
     await box.cameWhole(scope, 10_000, 'the far end')
-    await bothTold(linked)
+    await bothReported(linked)
     await turns(20)
     assert.deepEqual([linked.server.closes, linked.client.closes], [1, 1], 'onClose has to be called once')
     assert.deepEqual(
@@ -117,13 +117,13 @@ const closing = [
     const [near, far] = (await linked.open()).map((stream) => new Inbox(stream, 0)) as [Inbox, Inbox]
     muxed(linked.server).close()
     await Promise.all([near.wasGivenUp(scope, 'the end that closed'), far.wasGivenUp(scope, 'the other end')])
-    await bothTold(linked)
+    await bothReported(linked)
   }),
   check('resets open streams at once when it is destroyed', async (linked, scope) => {
     const [near, far] = (await linked.open()).map((stream) => new Inbox(stream, 0)) as [Inbox, Inbox]
     muxed(linked.server).destroy(new Error('enough'))
     await Promise.all([near.wasGivenUp(scope, 'the end that destroyed it'), far.wasGivenUp(scope, 'the other end')])
-    await bothTold(linked)
+    await bothReported(linked)
     assert.equal(linked.server.error?.message.includes('enough'), true, `onClose was given ${linked.server.error}`)
   }),
   check(
@@ -133,7 +133,7 @@ const closing = [
       const boxes = ends.map((stream) => new Inbox(stream, 0))
       linked.cut()
       await Promise.all(boxes.map((box) => box.wasGivenUp(scope, 'a stream')))
-      await bothTold(linked)
+      await bothReported(linked)
       await turns(20)
       assert.deepEqual([linked.server.closes, linked.client.closes], [1, 1], 'onClose has to be called once')
       for (const side of sides) assert.ok(linked.end(side).error !== undefined, `the ${side} was not told why`)

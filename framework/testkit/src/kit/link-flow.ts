@@ -13,7 +13,7 @@ const opening = [
       await carriesWhole(scope, await linked.open(side), 100)
     })
   ),
-  check('refuses streams while nobody takes them', async (linked, scope) => {
+  check('refuses streams while no handler takes them', async (linked, scope) => {
     for (const side of sides) {
       const taker = muxed(linked.end(other[side]))
       const take = taker.onStream
@@ -23,8 +23,8 @@ const opening = [
       const stream = await scope.wait(opened, 'open() to settle').catch(() => undefined)
       if (stream !== undefined) {
         const box = new Inbox(stream, 0)
-        stream.write('is anybody there?')
-        await box.cameReset(scope, 'who opened a stream that nobody takes')
+        stream.write('hello?')
+        await box.cameReset(scope, 'the opener of a stream that is not taken')
       }
       await countsNone(linked)
       taker.onStream = take
@@ -36,7 +36,7 @@ const opening = [
     opened.then(quiet, () => {})
     await assert.rejects(
       scope.wait(opened, 'open() to settle'),
-      'open() went on with a signal that was aborted already'
+      'open() continued with a signal that was aborted already'
     )
     await countsNone(linked)
     await carriesWhole(scope, await linked.open(), 1_000)
@@ -112,7 +112,7 @@ const flow = [
     box.read()
     await box.bytesCame(scope, linked.maxBuffered * 2, 'the reader that had stalled')
   }),
-  check('keeps little for streams that nobody takes bytes from', async (linked, scope) => {
+  check('keeps little for streams that are not read', async (linked, scope) => {
     const count = 16
     const floods: { readonly taken: number }[] = []
     for (let index = 0; index < count; index++) {

@@ -18,7 +18,7 @@ export interface Linked {
   cut(): void
 }
 
-/** What a link of streams must do, whoever makes it. */
+/** What a link of streams must do, of a muxer or of a transport. */
 export interface LinkCheck {
   readonly name: string
   readonly run: (linked: Linked, scope: Scope) => Promise<void>
@@ -50,5 +50,5 @@ export const countsNone = async (linked: Linked): Promise<void> => {
 }
 
 /** Both ends have been told that the link is gone. */
-export const bothTold = ({ server, client, scope }: Linked): Promise<void> =>
+export const bothReported = ({ server, client, scope }: Linked): Promise<void> =>
   scope.until(() => server.closes > 0 && client.closes > 0, 'both ends to be told of the close')

@@ -65,15 +65,15 @@ const lines = [
   })
 ]
 
-/** Reads so many bytes as a handshake does, and puts the rest back for whoever takes the link over. */
+/** Reads so many bytes as a handshake does, and puts the rest back for the muxer. */
 const greeting = async (scope: Scope, stream: Duplex, length: number): Promise<Buffer> => {
   let came = Buffer.alloc(0)
-  const look = (): void => {
+  const onReadable = (): void => {
     came = Buffer.concat([came, (stream.read() as Buffer | null) ?? Buffer.alloc(0)])
   }
-  stream.on('readable', look)
+  stream.on('readable', onReadable)
   await scope.until(() => came.length >= length, 'the greeting')
-  stream.removeListener('readable', look)
+  stream.removeListener('readable', onReadable)
   if (came.length > length) stream.unshift(came.subarray(length))
   return came.subarray(0, length)
 }
@@ -96,7 +96,7 @@ const flow = [
     }
   }),
   ...sides.map((side) =>
-    it(`holds the ${side} back when nobody reads`, async (world, scope) => {
+    it(`holds the ${side} back while its peer does not read`, async (world, scope) => {
       await world.wrap()
       const [near, far] = await world.open()
       await holdsBack(scope, side === 'server' ? [near, far] : [far, near], world.maxBuffered)

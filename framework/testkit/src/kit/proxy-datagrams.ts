@@ -29,7 +29,7 @@ const bound = async (scope: Scope, port = 0): Promise<Socket> => {
   return socket
 }
 
-/** A service that answers each datagram; says where it is, and which ports asked. */
+/** A service that answers each datagram; says where it is, and which ports requests. */
 const service = async (
   scope: Scope,
   answer: (message: Buffer) => Buffer = (message) => message,
@@ -46,7 +46,7 @@ const service = async (
 }
 
 /** A visitor that asks one thing after the other. */
-class Asker {
+class DatagramVisitor {
   readonly #socket: Socket
   readonly #to: { readonly host: string; readonly port: number }
   readonly #answers: Buffer[] = []
@@ -57,12 +57,12 @@ class Asker {
     socket.on('message', (message) => this.#answers.push(message))
   }
 
-  static async at(way: Published, scope: Scope): Promise<Asker> {
-    return new Asker(await bound(scope), way.address)
+  static async at(way: Published, scope: Scope): Promise<DatagramVisitor> {
+    return new DatagramVisitor(await bound(scope), way.address)
   }
 
-  static async come(world: ProxyWorld, scope: Scope, published: Published): Promise<Asker> {
-    return Asker.at(await world.wayTo(published), scope)
+  static async come(world: ProxyWorld, scope: Scope, published: Published): Promise<DatagramVisitor> {
+    return DatagramVisitor.at(await world.wayTo(published), scope)
   }
 
   get port(): number {
@@ -73,15 +73,15 @@ class Asker {
     this.#socket.send(message, this.#to.port, this.#to.host)
   }
 
-  async ask(scope: Scope, message: Buffer | string, who = 'a visitor'): Promise<Buffer> {
+  async ask(scope: Scope, message: Buffer | string, label = 'a visitor'): Promise<Buffer> {
     this.#answers.length = 0
     this.send(message)
-    await scope.until(() => this.#answers.length > 0, `the answer to ${who}, ${message.length} bytes`)
-    assert.equal(this.#answers.length, 1, `${who} got more answers than it asked`)
+    await scope.until(() => this.#answers.length > 0, `the answer to ${label}, ${message.length} bytes`)
+    assert.equal(this.#answers.length, 1, `${label} got more answers than it requests`)
     return this.#answers[0] as Buffer
   }
 
-  /** Asks again and again: what goes before somebody hears it may be lost. */
+  /** Sends until an answer comes: what is sent before the socket is bound may be lost. */
   async askUntil(scope: Scope, message: string): Promise<void> {
     const answered = (): boolean => this.#answers.some((answer) => String(answer) === message)
     const until = performance.now() + scope.timeout
@@ -89,15 +89,15 @@ class Asker {
       this.send(message)
       await pause(20)
     }
-    assert.ok(answered(), `waited in vain for the answer to ${message}`)
+    assert.ok(answered(), `timed out waiting for the answer to ${message}`)
   }
 }
 
-/** What a kind of datagrams does besides. */
+/** Further cases of a kind for datagrams. */
 export const datagramCases = [
   datagrams('brings datagrams to the service and back, each in one piece', async (world, scope) => {
     const { local } = await service(scope)
-    const visitor = await Asker.come(world, scope, await world.publish(world.subject.spec(local)))
+    const visitor = await DatagramVisitor.come(world, scope, await world.publish(world.subject.spec(local)))
     for (const size of SIZES) {
       const sent = pattern(size, size)
       const came = await visitor.ask(scope, sent)
@@ -109,8 +109,8 @@ export const datagramCases = [
     const { local, ports } = await service(scope)
     const published = await world.publish(world.subject.spec(local))
     const way = await world.wayTo(published)
-    const visitors: Asker[] = []
-    for (let count = 0; count < 10; count += 1) visitors.push(await Asker.at(way, scope))
+    const visitors: DatagramVisitor[] = []
+    for (let count = 0; count < 10; count += 1) visitors.push(await DatagramVisitor.at(way, scope))
     for (const round of ['one', 'two']) {
       const answers = await Promise.all(
         visitors.map((visitor, index) => visitor.ask(scope, `${round} ${index}`, `visitor ${index}`))
@@ -125,7 +125,7 @@ export const datagramCases = [
     const services = await Promise.all(['one', 'two'].map((name) => service(scope, () => Buffer.from(name))))
     for (const [index, name] of ['one', 'two'].entries()) {
       const spec = { ...world.subject.spec(services[index]?.local ?? ''), name: `proxy-${index}` }
-      const visitor = await Asker.come(world, scope, await world.publish(spec))
+      const visitor = await DatagramVisitor.come(world, scope, await world.publish(spec))
       assert.equal(String(await visitor.ask(scope, 'who?')), name, 'the visitor came to another service')
     }
   }),
@@ -134,7 +134,11 @@ export const datagramCases = [
     const { port } = gone.address()
     gone.close()
     await once(gone, 'close')
-    const visitor = await Asker.come(world, scope, await world.publish(world.subject.spec(`127.0.0.1:${port}`)))
+    const visitor = await DatagramVisitor.come(
+      world,
+      scope,
+      await world.publish(world.subject.spec(`127.0.0.1:${port}`))
+    )
     visitor.send('lost')
     await pause(20)
     await service(scope, undefined, port)
@@ -144,50 +148,56 @@ export const datagramCases = [
     const { local } = await service(scope)
     const spec = world.subject.spec(local)
     const first = await world.publish(spec)
-    await (await Asker.come(world, scope, first)).ask(scope, 'first')
+    await (await DatagramVisitor.come(world, scope, first)).ask(scope, 'first')
     await scope.wait(first.take(), 'close()')
-    const again = await Asker.come(world, scope, await world.publish(spec))
+    const again = await DatagramVisitor.come(world, scope, await world.publish(spec))
     assert.equal(String(await again.ask(scope, 'again')), 'again')
   }),
   atPort('asks about each visitor once, and says who it is', async (world, scope) => {
     const { local } = await service(scope)
     const published = await world.publish(world.subject.spec(local))
-    const visitors = [await Asker.come(world, scope, published), await Asker.come(world, scope, published)]
+    const visitors = [
+      await DatagramVisitor.come(world, scope, published),
+      await DatagramVisitor.come(world, scope, published)
+    ]
     for (const visitor of [...visitors, ...visitors]) await visitor.ask(scope, 'hello')
     assert.deepEqual(
-      world.guests.map(({ visitor: { host, port } }) => `${host}:${port}`),
+      world.served.map(({ visitor: { host, port } }) => `${host}:${port}`),
       visitors.map(({ port }) => `127.0.0.1:${port}`),
-      'others were asked about than came'
+      'streams were requested for other visitors than came'
     )
-    const { to } = world.guests[0]?.visitor ?? {}
+    const { to } = world.served[0]?.visitor ?? {}
     assert.equal(`${to?.host}:${to?.port}`, published.address, 'the visitor is said to have come to another address')
   }),
-  atPort('lets nobody in whom the server refuses', async (world, scope) => {
+  atPort('rejects a visitor that the server refuses', async (world, scope) => {
     const { local, came } = await service(scope)
-    let asked = 0
+    let requests = 0
     const published = await world.publish(world.subject.spec(local), {
       admit: (visitor) => {
-        asked += 1
-        if (asked === 1) throw new RystraError('stream.refused', { detail: 'on purpose' })
+        requests += 1
+        if (requests === 1) throw new RystraError('stream.refused', { detail: 'on purpose' })
         return {
           info: { id: '1', proxy: world.subject.spec(local), visitor, session: {}, side: 'server' } as never,
           close: () => {}
         }
       }
     })
-    const [refused, welcome] = [await Asker.come(world, scope, published), await Asker.come(world, scope, published)]
+    const [refused, welcome] = [
+      await DatagramVisitor.come(world, scope, published),
+      await DatagramVisitor.come(world, scope, published)
+    ]
     refused.send('refused')
-    await scope.until(() => asked === 1, 'the question about the visitor')
+    await scope.until(() => requests === 1, 'the request to open the stream')
     await welcome.ask(scope, 'welcome')
-    assert.deepEqual(came, ['welcome'], 'the service heard of somebody who was refused')
+    assert.deepEqual(came, ['welcome'], 'the service got a datagram of a refused visitor')
   }),
   atPort('says how much went through when a visitor is over', async (world, scope) => {
     const { local } = await service(scope, (message) => Buffer.concat([message, message]))
     const published = await world.publish(world.subject.spec(local))
-    const visitor = await Asker.come(world, scope, published)
+    const visitor = await DatagramVisitor.come(world, scope, published)
     for (const size of [100, 50]) await visitor.ask(scope, pattern(0, size))
     await scope.wait(published.take(), 'close()')
-    await scope.until(() => world.guests[0]?.over !== undefined, 'the end of the visitor to be told')
-    assert.deepEqual(world.guests[0]?.over, { toService: 150, toVisitor: 300 }, 'other numbers of bytes')
+    await scope.until(() => world.served[0]?.over !== undefined, 'the end of the visitor to be told')
+    assert.deepEqual(world.served[0]?.over, { toService: 150, toVisitor: 300 }, 'other numbers of bytes')
   })
 ]

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { quiet } from './streams.js'
 
-/** Gives a stream up so that whoever is behind it sees a reset. */
+/** Gives a stream up so that its peer sees a reset. */
 export const giveUp = (stream: Duplex): void => {
   if ('resetAndDestroy' in stream) (stream as Socket).resetAndDestroy()
   else stream.destroy()

@@ -1,6 +1,6 @@
 import type { SessionInfo, VisitorInfo } from '@rystra/plugin'
 
-/** The session of the kit, which is none. */
+/** A stand-in for the session. */
 export const session: SessionInfo = {
   id: 'kit',
   identity: { id: 'kit' },
@@ -20,14 +20,14 @@ export interface Visit {
   readonly signal: AbortSignal
 }
 
-/** Who is told whether the service of a stream is reached. */
-export interface Told {
+/** Called when the service of a stream is reached, or not. */
+export interface ReachObserver {
   reached(): void
   failed(error: Error): void
 }
 
 /** A visitor that was let in without a stream of its own. */
-export interface Guest {
+export interface ServedVisitor {
   readonly visitor: VisitorInfo
   /** Bytes, once it is gone. */
   over: { readonly toService: number; readonly toVisitor: number } | undefined

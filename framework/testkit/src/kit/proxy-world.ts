@@ -23,7 +23,7 @@ import type { Duplex } from 'node:stream'
 import { duplexPair } from '../pair.js'
 import { addressOf, connectTo, join } from './proxy-ends.js'
 import type { ProxyKindSubject } from './proxy-subject.js'
-import { type Guest, session, type Told, type Visit } from './proxy-visit.js'
+import { type ServedVisitor, session, type ReachObserver, type Visit } from './proxy-visit.js'
 import { type Scope, turn } from './scope.js'
 import { quiet } from './streams.js'
 import { make } from './subject.js'
@@ -34,7 +34,7 @@ type Admit = Parameters<PublishHost['acceptVisits']>[1]
 /** What the cases of the kit for kinds of proxy work with: a server's half and a client's half without a session between. */
 export class ProxyWorld {
   readonly visits: Visit[] = []
-  readonly guests: Guest[] = []
+  readonly served: ServedVisitor[] = []
   readonly #visitable = new Map<string, { readonly spec: ProxySpec; readonly admit: Admit }>()
   readonly #specs = new Map<string, ProxySpec>()
 
@@ -182,7 +182,7 @@ export class ProxyWorld {
   }
 
   /** The client's half, for one stream. Answers with the server's end of the stream. */
-  #reach(spec: ProxySpec, info: VisitorInfo, details?: Details, told?: Told): Duplex {
+  #reach(spec: ProxySpec, info: VisitorInfo, details?: Details, observer?: ReachObserver): Duplex {
     const [near, far] = duplexPair().map(quiet) as [Duplex, Duplex]
     const gone = new AbortController()
     far.on('error', () => gone.abort())
@@ -195,11 +195,11 @@ export class ProxyWorld {
       signal: gone.signal,
       connect: (local) => this.#connect(local),
       relay: (service) => {
-        told?.reached()
+        observer?.reached()
         return join(far, quiet(service))
       },
       accept: () => {
-        told?.reached()
+        observer?.reached()
         return far
       }
     }
@@ -211,7 +211,7 @@ export class ProxyWorld {
         },
         (error: Error) => {
           visit.outcome = error
-          told?.failed(error)
+          observer?.failed(error)
           far.destroy(error)
         }
       )
@@ -224,13 +224,13 @@ export class ProxyWorld {
 
   /** Lets a visitor in that has no stream of its own, as the framework would. */
   #let(spec: ProxySpec, visitor: VisitorInfo): Admission {
-    const guest: Guest = { visitor, over: undefined }
-    this.guests.push(guest)
+    const entry: ServedVisitor = { visitor, over: undefined }
+    this.served.push(entry)
     return {
       info: this.#streamOf(spec, visitor),
       close: (toService, toVisitor) => {
-        assert.equal(guest.over, undefined, 'a visitor is over twice')
-        guest.over = { toService, toVisitor }
+        assert.equal(entry.over, undefined, 'a visitor is over twice')
+        entry.over = { toService, toVisitor }
       }
     }
   }

@@ -9,7 +9,7 @@ import { type Scope, turns } from './scope.js'
 import type { TransportWorld } from './transport-world.js'
 import { quiet } from './streams.js'
 
-/** Somebody who does not speak the transport. */
+/** A connection that does not speak the transport. */
 interface RawPeer {
   say(bytes: Buffer): void
   /** Leaves, in good order or not. */

@@ -1,10 +1,10 @@
 import { AssertionError } from 'node:assert'
 import { setMaxListeners } from 'node:events'
-import { nextLook } from '../until.js'
+import { nextCheck } from '../until.js'
 
-/** What a case that waits in vain fails with. */
+/** Error of a case that times out. */
 const waited = (what: string, ms: number): Error =>
-  new AssertionError({ message: `waited ${ms} ms in vain for ${what}` })
+  new AssertionError({ message: `timed out after ${ms} ms waiting for ${what}` })
 
 /** One run of one case: what it opened, and how long it waits for things. */
 export class Scope {
@@ -43,15 +43,15 @@ export class Scope {
   async until(holds: () => boolean, what: string, progress: () => number = () => 0): Promise<void> {
     let begin = performance.now()
     let seen = progress()
-    for (let looks = 0; !holds(); looks++) {
+    for (let checks = 0; !holds(); checks++) {
       const now = progress()
       if (now !== seen) {
         begin = performance.now()
-        looks = 0
+        checks = 0
       }
       seen = now
       if (performance.now() - begin > this.timeout) throw waited(what, this.timeout)
-      await nextLook(looks)
+      await nextCheck(checks)
     }
   }
 

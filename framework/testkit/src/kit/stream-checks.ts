@@ -40,7 +40,10 @@ export const answersLate = async (scope: Scope, [near, far]: Ends): Promise<void
   await atFar.cameWhole(scope, 1_000, 'who is asked')
   // a transport that destroys a stream when it is ended passes if the answer is at once
   await pause(25)
-  assert.ok(!atNear.closed, `who asked was closed before the answer${atNear.error ? `: ${atNear.error.message}` : ''}`)
+  assert.ok(
+    !atNear.closed,
+    `the requester was closed before the answer${atNear.error ? `: ${atNear.error.message}` : ''}`
+  )
   send(far, 3, 200 * KIB)
   await atNear.cameWhole(scope, 200 * KIB, 'who asked')
 }

@@ -46,37 +46,37 @@ export class Inbox {
   }
 
   /** Waits for so many bytes, all of them right. */
-  async bytesCame(scope: Scope, count: number, who: string): Promise<void> {
+  async bytesCame(scope: Scope, count: number, label: string): Promise<void> {
     const done = (): boolean => this.length >= count || this.closed || this.ended
-    await scope.until(done, `${count} bytes at ${who}`, () => this.length)
-    this.#check(count, who)
+    await scope.until(done, `${count} bytes at ${label}`, () => this.length)
+    this.#check(count, label)
   }
 
   /** Waits for the end, with so many bytes before it, all of them right. */
-  async cameWhole(scope: Scope, count: number, who: string): Promise<void> {
-    const what = `the end at ${who}, ${this.length} of ${count} bytes came`
+  async cameWhole(scope: Scope, count: number, label: string): Promise<void> {
+    const what = `the end at ${label}, ${this.length} of ${count} bytes came`
     await scope.until(
       () => this.ended || this.closed,
       what,
       () => this.length
     )
-    this.#check(count, who)
-    assert.ok(this.ended, `${who} saw no end, but ${this.error?.message ?? 'a close'}`)
+    this.#check(count, label)
+    assert.ok(this.ended, `${label} saw no end, but ${this.error?.message ?? 'a close'}`)
   }
 
   /** Waits for a reset, and that it does not look like an end. */
-  async cameReset(scope: Scope, who: string): Promise<void> {
-    await scope.until(() => this.error !== undefined || this.ended || this.closed, `the reset at ${who}`)
-    assert.ok(!this.ended, `${who} took a reset for a clean end`)
-    await scope.until(() => this.error !== undefined || this.closed, `an error at ${who}`)
-    assert.ok(this.error !== undefined, `${who} saw a close without an error, instead of a reset`)
-    await scope.until(() => this.closed, `the close of the stream after the reset at ${who}`)
+  async cameReset(scope: Scope, label: string): Promise<void> {
+    await scope.until(() => this.error !== undefined || this.ended || this.closed, `the reset at ${label}`)
+    assert.ok(!this.ended, `${label} took a reset for a clean end`)
+    await scope.until(() => this.error !== undefined || this.closed, `an error at ${label}`)
+    assert.ok(this.error !== undefined, `${label} saw a close without an error, instead of a reset`)
+    await scope.until(() => this.closed, `the close of the stream after the reset at ${label}`)
   }
 
   /** Waits until the stream is given up with its link: why is told there, but it must not look like an end here. */
-  async wasGivenUp(scope: Scope, who: string): Promise<void> {
-    await scope.until(() => this.closed, `the reset of the stream at ${who}`)
-    assert.ok(!this.ended, `${who} took a reset for a clean end`)
+  async wasGivenUp(scope: Scope, label: string): Promise<void> {
+    await scope.until(() => this.closed, `the reset of the stream at ${label}`)
+    assert.ok(!this.ended, `${label} took a reset for a clean end`)
   }
 
   #take(chunk: Buffer): void {
@@ -88,9 +88,9 @@ export class Inbox {
     this.length += chunk.length
   }
 
-  #check(count: number, who: string): void {
-    assert.ok(this.#broken < 0, `${who} got other bytes than were sent, from byte ${this.#broken} on`)
-    assert.equal(this.length, count, `${who} got ${this.length} bytes of ${count}${this.#reason()}`)
+  #check(count: number, label: string): void {
+    assert.ok(this.#broken < 0, `${label} got other bytes than were sent, from byte ${this.#broken} on`)
+    assert.equal(this.length, count, `${label} got ${this.length} bytes of ${count}${this.#reason()}`)
   }
 
   #reason(): string {
@@ -99,17 +99,17 @@ export class Inbox {
 }
 
 /** Waits for the end of many at once, with so many bytes before each, all of them right. */
-export const allWhole = async (scope: Scope, boxes: readonly Inbox[], count: number, who: string): Promise<void> => {
+export const allWhole = async (scope: Scope, boxes: readonly Inbox[], count: number, label: string): Promise<void> => {
   let over = 0
   const done = (): boolean => {
     while (over < boxes.length && (boxes[over]?.ended || boxes[over]?.closed)) over++
     return over === boxes.length
   }
   // one look for all of them: a thousand in each turn would be most of the work
-  await scope.until(done, `the end of ${boxes.length} ${who}s`, () =>
+  await scope.until(done, `the end of ${boxes.length} ${label}s`, () =>
     boxes.reduce((sum, { length }) => sum + length, 0)
   )
-  for (const [index, box] of boxes.entries()) await box.cameWhole(scope, count, `${who} ${index}`)
+  for (const [index, box] of boxes.entries()) await box.cameWhole(scope, count, `${label} ${index}`)
 }
 
 /** How bytes are sent. */
@@ -141,7 +141,7 @@ export const send = (
   more()
 }
 
-/** A writer that sends as long as it may, up to `limit` bytes, and says how many were taken. */
+/** A writer that sends until it is held back, up to `limit` bytes, and says how many were taken. */
 export const flood = (stream: Duplex, from: number, limit: number): { readonly taken: number } => {
   const state = { taken: 0 }
   const more = (): void => {
@@ -163,5 +163,5 @@ export const reset = (stream: Duplex): void => {
   else stream.destroy(new Error('given up'))
 }
 
-/** A stream nobody minds the end of. */
+/** A stream whose errors are ignored. */
 export const quiet = <Stream extends Duplex>(stream: Stream): Stream => stream.on('error', () => {})

@@ -86,7 +86,7 @@ export const datagramCases = [
         await carriesWhole(scope, await linked.open(), 10_000)
         came.check()
         for (const size of came.bySize.keys()) {
-          assert.ok(size === 0 || sizes.includes(size), `a message of ${size} bytes came that nobody sent`)
+          assert.ok(size === 0 || sizes.includes(size), `a message of ${size} bytes came that was not sent`)
         }
       },
       withDatagrams
@@ -112,7 +112,7 @@ export const datagramCases = [
     withDatagrams
   ),
   it(
-    'drops messages that nobody takes',
+    'drops messages that are not taken',
     async (world, scope) => {
       const linked = await world.linked()
       const [from, to] = [channelOf(linked.client), channelOf(linked.server)]
@@ -129,7 +129,7 @@ export const datagramCases = [
       await late.comes(scope, from, 100)
       await pause(10)
       const kept = late.bySize.get(500) ?? 0
-      assert.ok(kept < sent / 4, `${kept} of ${sent} messages were kept until somebody took them`)
+      assert.ok(kept < sent / 4, `${kept} of ${sent} messages were kept until they were taken`)
     },
     withDatagrams
   ),
@@ -174,7 +174,7 @@ export const datagramCases = [
       await whole
       for (const box of came) {
         box.check()
-        assert.ok(box.count > 0, 'no message arrived beside the stream')
+        assert.ok(box.count > 0, 'no message arrived alongside the stream')
       }
     },
     withDatagrams

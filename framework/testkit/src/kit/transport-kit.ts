@@ -80,15 +80,15 @@ const cases = [
     const { near, far } = await world.joined()
     await showsReset(scope, [far, near])
   }),
-  it('holds the end that dialed back when nobody reads', async (world, scope) => {
+  it('holds the end that dialed back while its peer does not read', async (world, scope) => {
     const { near, far } = await world.joined()
     await holdsBack(scope, [near, far], FLOOD)
   }),
-  it('holds the end that listened back when nobody reads', async (world, scope) => {
+  it('holds the end that listened back while its peer does not read', async (world, scope) => {
     const { near, far } = await world.joined()
     await holdsBack(scope, [far, near], FLOOD)
   }),
-  it('keeps bytes that came before anybody read', async (world, scope) => {
+  it('keeps bytes that came before the first read', async (world, scope) => {
     const { near, far } = await world.joined()
     send(near, 4, 1_000)
     await turns(50)

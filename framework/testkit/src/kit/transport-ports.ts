@@ -31,10 +31,10 @@ const listening = [
     await world.join(two)
     assert.deepEqual([one.links.length, two.links.length], [0, 1], 'the link came to the other listener')
   }),
-  it('refuses a dial where nobody listens', async (world, scope) => {
+  it('refuses a dial to a port without a listener', async (world, scope) => {
     const { listener } = await world.listen()
     await scope.wait(listener.close(), 'close()')
-    await rejectsWith(world.dialInVain(listener.address), 'connect.unreachable', 'dial()')
+    await rejectsWith(world.tryDial(listener.address), 'connect.unreachable', 'dial()')
   }),
   it('refuses an address that is in use', async (world, scope) => {
     const first = await world.listen()
@@ -70,7 +70,7 @@ const listening = [
     const { listener } = await world.listen(0, over.signal)
     over.abort()
     await turns(20)
-    await rejectsWith(world.dialInVain(listener.address), 'connect.unreachable', 'dial() after the abort')
+    await rejectsWith(world.tryDial(listener.address), 'connect.unreachable', 'dial() after the abort')
   }),
   it('does not listen when its signal is aborted already', async (world, scope) => {
     const listening = world.server.listen(world.listenOptions(), () => {}, AbortSignal.abort(), world.host)
@@ -81,17 +81,17 @@ const listening = [
       () => undefined
     )
     if (address === undefined) return
-    await rejectsWith(world.dialInVain(address), 'connect.unreachable', 'dial() to what was aborted')
+    await rejectsWith(world.tryDial(address), 'connect.unreachable', 'dial() to what was aborted')
   }),
   it('gives a dial up when its signal is aborted', async (world, scope) => {
     const listening = await world.listen()
     const { address } = listening.listener
-    const before = world.dialInVain(address, AbortSignal.abort())
-    await assert.rejects(before, 'dial() went on with a signal that was aborted already')
+    const before = world.tryDial(address, AbortSignal.abort())
+    await assert.rejects(before, 'dial() continued with a signal that was aborted already')
     const over = new AbortController()
-    const during = world.dialInVain(address, over.signal)
+    const during = world.tryDial(address, over.signal)
     over.abort()
-    await assert.rejects(during, 'dial() went on though its signal was aborted')
+    await assert.rejects(during, 'dial() continued though its signal was aborted')
     await turns(20)
     await scope.until(() => listening.links.every(isOver), 'the links of dials that were given up to go')
   }),
@@ -113,10 +113,11 @@ const dialing = [
     const { address } = listening.listener
     for (const count of [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 40]) {
       const giveUp = new AbortController()
-      const dialed = world.dialInVain(address, giveUp.signal)
+      const dialed = world.tryDial(address, giveUp.signal)
       const settled = dialed.then(
         (end) => end.drop(),
-        (error: Error) => assert.doesNotMatch(error.message, /in vain/, `dial() went on, aborted after ${count} turns`)
+        (error: Error) =>
+          assert.doesNotMatch(error.message, /waiting for/, `dial() continued, aborted after ${count} turns`)
       )
       await turns(count)
       giveUp.abort()
@@ -131,12 +132,12 @@ const dialing = [
       const mute = await world.mute()
       const giveUp = new AbortController()
       let settled = false
-      const dialed = world.dialInVain(mute.address, giveUp.signal).then((end) => {
+      const dialed = world.tryDial(mute.address, giveUp.signal).then((end) => {
         settled = true
         end.drop()
       })
       dialed.catch(() => {})
-      await scope.until(() => mute.heard > 0 || settled, 'somebody to come')
+      await scope.until(() => mute.heard > 0 || settled, 'the connection')
       await turns(5)
       const before = settled
       giveUp.abort()
@@ -144,8 +145,8 @@ const dialing = [
       if (before) return await dialed
       const error = await dialed.catch((thrown: Error) => thrown)
       assert.ok(
-        error instanceof Error && !/in vain/.test(error.message),
-        'dial() went on though its signal was aborted'
+        error instanceof Error && !/waiting for/.test(error.message),
+        'dial() continued though its signal was aborted'
       )
       if (world.subject.network !== 'udp') await scope.until(() => mute.heard === 0, 'the connection to be closed')
     },
@@ -162,7 +163,7 @@ const dialing = [
       const dials = Array.from({ length: 20 }, async (_, index) => {
         const giveUp = new AbortController()
         if (index % 4 === 1) setImmediate(() => giveUp.abort())
-        const end = await world.dialInVain(address, giveUp.signal).catch(() => undefined)
+        const end = await world.tryDial(address, giveUp.signal).catch(() => undefined)
         if (index % 4 !== 3) await turn()
         end?.drop()
       })
@@ -181,7 +182,7 @@ const dialing = [
       for (let round = 0; round < 5; round++) {
         const end = await world.dial(address)
         const giveUp = new AbortController()
-        const dialed = world.dialInVain(address, giveUp.signal)
+        const dialed = world.tryDial(address, giveUp.signal)
         if (round % 2 === 0) await turn()
         giveUp.abort()
         await dialed.then(
@@ -207,7 +208,7 @@ const dialing = [
     { alone: true }
   ),
   it(
-    'leaves no error that nobody handles',
+    'leaves no unhandled error',
     async (world, scope) => {
       await nothingUnhandled(async () => {
         const listening = await world.listen()

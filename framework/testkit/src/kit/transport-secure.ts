@@ -61,7 +61,7 @@ export const secureCases = [
       const listening = await world.listen()
       const hop = await world.hop(listening.listener.address, (bytes) => void seen.push(Buffer.from(bytes)))
       const { near, far } = await world.join(listening, hop.address)
-      const secret = 'a word that is for nobody else: '
+      const secret = 'a word that must not be read: '
       const box = new Inbox(far)
       for (let count = 0; count < 20; count++) near.write(secret)
       await box.bytesCame(scope, secret.length * 20, 'the far end')
@@ -84,20 +84,20 @@ export const SECURE_SUBSET: readonly string[] = [
   'closes without an error when both ends are done',
   'shows a reset by the end that dialed as a reset',
   'shows a reset by the end that listened as a reset',
-  'holds the end that dialed back when nobody reads',
-  'holds the end that listened back when nobody reads',
-  'keeps bytes that came before anybody read',
+  'holds the end that dialed back while its peer does not read',
+  'holds the end that listened back while its peer does not read',
+  'keeps bytes that came before the first read',
   'carries what is written in the turn in which a dial is done',
   'carries what is written in the turn in which a link has come',
-  'refuses a dial where nobody listens',
+  'refuses a dial to a port without a listener',
   'lets links go on when the listener is closed',
   'gives a dial up at whatever stage it is',
   'gives a dial up that is not answered',
   'survives a storm of dials that come to nothing',
   'leaves nothing open when all is over',
-  'is not disturbed by strangers who send garbage',
-  'is not disturbed by strangers who speak HTTP',
-  'is not disturbed by strangers who say nothing',
-  'is not disturbed by strangers who leave at once',
+  'is not disturbed by foreign connections that send garbage',
+  'is not disturbed by foreign connections that speak HTTP',
+  'is not disturbed by foreign connections that say nothing',
+  'is not disturbed by foreign connections that leave at once',
   ...secureCases.map(({ name }) => name)
 ]

@@ -28,7 +28,7 @@ export interface TransportSubject {
   readonly secure?: boolean
   /** What it goes over: raw peers come there, and links are cut there. @default 'tcp' */
   readonly network?: 'tcp' | 'udp' | 'other'
-  /** Connects as somebody who does not speak the transport. @default over `network`; on another one it dials a link */
+  /** Opens a connection that does not speak the transport. @default over `network`; on another one it dials a link */
   connectRaw?(address: Address): Promise<Duplex> | Duplex
   /** Loses every link that is up, as a network does that fails. Needed for streams on another network than TCP and UDP. */
   cut?(): void
@@ -105,7 +105,7 @@ export class TransportWorld {
   }
 
   /** A dial that should fail; if it does not, its link does no harm. */
-  dialInVain(to: Address, signal = this.scope.signal): Promise<LinkEnd> {
+  tryDial(to: Address, signal = this.scope.signal): Promise<LinkEnd> {
     const dialed = this.client.dial(this.dialOptions(to), signal).then((link) => {
       const end = new LinkEnd(link)
       this.scope.defer(() => end.drop())
@@ -151,7 +151,7 @@ export class TransportWorld {
     return { client, server: to.links[before] as LinkEnd }
   }
 
-  /** A new link to a listener whose other links may be anybody's: what goes there comes back. */
+  /** A new link to a listener whose other links may be of other connections: what goes there comes back. */
   async works(to: Listening): Promise<void> {
     to.onLink = echo
     const client = await this.dial(to.listener.address)
@@ -168,7 +168,7 @@ export class TransportWorld {
     return (this.subject.network === 'udp' ? udpHop : tcpHop)(this.scope, to, seen)
   }
 
-  /** Where nobody ever answers. */
+  /** An address that never answers. */
   mute(): Promise<Mute> {
     return (this.subject.network === 'udp' ? udpMute : tcpMute)(this.scope)
   }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 const events = ['uncaughtException', 'unhandledRejection'] as const
 
 /**
- * Runs something, and fails if meanwhile an error turned up that nobody handled: outside a test it would end the
+ * Runs something, and fails if meanwhile there was an unhandled error: outside a test it would end the
  * process. The listeners of the test runner stand aside.
  */
 export const nothingUnhandled = async (body: () => Promise<void>): Promise<void> => {
@@ -22,5 +22,5 @@ export const nothingUnhandled = async (body: () => Promise<void>): Promise<void>
       for (const listener of others[index] ?? []) process.on(event, listener as () => void)
     }
   }
-  assert.equal(seen.length, 0, `an error that nobody handled: ${seen[0] instanceof Error ? seen[0].stack : seen[0]}`)
+  assert.equal(seen.length, 0, `unhandled error: ${seen[0] instanceof Error ? seen[0].stack : seen[0]}`)
 }

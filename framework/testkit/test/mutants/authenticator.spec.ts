@@ -70,7 +70,7 @@ killsMutants('authenticator', authenticatorKit, [subject(right)], {
     class extends SimpleAuthenticator {
       override async verify(proof: Uint8Array, challenge: Challenge) {
         const answer = await super.verify(proof, challenge)
-        return 'deny' in answer ? answer : { ...answer, identity: { id: 'somebody' } }
+        return 'deny' in answer ? answer : { ...answer, identity: { id: 'other' } }
       }
     },
     /the identity/
@@ -89,7 +89,7 @@ killsMutants('authenticator', authenticatorKit, [subject(right)], {
     },
     /a proof of 16385 bytes/
   ),
-  'refuses somebody it does not know': server(
+  'refuses a client it does not know': server(
     class extends SimpleAuthenticator {
       override verify() {
         return accepted
@@ -183,7 +183,7 @@ killsMutants('authenticator', authenticatorKit, [subject(right)], {
     /was taken for another one/
   ),
   'checks nothing when there is nothing to check against': {
-    because: /a server that knows nobody accepted somebody/,
+    because: /a server without credentials accepted a client/,
     subject: subject(right, { empty: () => ({ method: 'simple', verify: () => accepted }) })
   }
 })

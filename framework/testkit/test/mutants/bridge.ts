@@ -8,7 +8,7 @@ export interface BridgeFlaws {
   readonly greedy?: boolean
 }
 
-/** A stream on top of another one, as somebody might write it who did not think of everything. */
+/** A stream on top of another one, with the mistakes that are made in writing one. */
 export class Bridge extends Duplex {
   constructor(
     private readonly inner: Duplex,

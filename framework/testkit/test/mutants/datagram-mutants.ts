@@ -44,7 +44,7 @@ const mutant = (because: RegExp, change: Change, sides: readonly Side[] = ['clie
 
 const cutsShort: Change = (good) => ({ send: (message) => good.send(message.subarray(0, 998)) })
 
-/** Keeps what comes until somebody takes it. */
+/** Keeps what comes until it is taken. */
 const keeps: Change = (good) => {
   const kept: Uint8Array[] = []
   let taker: DatagramChannel['onMessage']
@@ -90,9 +90,9 @@ export const datagramMutants: Readonly<Record<string, Mutant<TransportSubject>>>
   'takes no message that is too large, and goes on': mutant(/send\(\) took a message/, (good) => ({
     send: (message) => good.send(message) || true
   })),
-  'drops messages that nobody takes': mutant(/were kept until somebody took them/, keeps),
+  'drops messages that are not taken': mutant(/were kept until they were taken/, keeps),
   'keeps little when it is flooded with messages': mutant(/the process grew by/, remembers),
-  'carries streams and messages beside each other': mutant(/no message arrived beside/, (good, link) => ({
+  'carries streams and messages beside each other': mutant(/no message arrived alongside/, (good, link) => ({
     send: (message) => link.streams > 0 || good.send(message)
   })),
   'carries messages while a stream is held back': mutant(/no message of 700 bytes/, behindStreams),

@@ -60,8 +60,8 @@ export const lost = /other bytes|got \d+ bytes of/
 
 /** By the names of the cases. */
 export const linkMutants: Readonly<Record<string, LinkMutant>> = {
-  'carries a stream that the server opens': mutant('deaf-client', /in vain for the stream at the other side/),
-  'carries a stream that the client opens': mutant('deaf-server', /in vain for the stream at the other side/),
+  'carries a stream that the server opens': mutant('deaf-client', /waiting for the stream at the other side/),
+  'carries a stream that the client opens': mutant('deaf-server', /waiting for the stream at the other side/),
   'carries the same through the raw face of a stream': rawMutant(
     (good) => ({
       write: (buffer, start, end, shared) => good.write(buffer, start, end > 50_000 ? end - 1 : end, shared)
@@ -73,41 +73,41 @@ export const linkMutants: Readonly<Record<string, LinkMutant>> = {
     /took a reset for a clean end/
   ),
   'carries many streams at once, each its own bytes': mutant('miscounts', /the count of open streams/),
-  'does not let a stalled stream hold up another': mutant('head-of-line', /in vain/),
-  'keeps little for streams that nobody takes bytes from': mutant('huge-window', /taken for 16 readers/),
+  'does not let a stalled stream hold up another': mutant('head-of-line', /waiting for/),
+  'keeps little for streams that are not read': mutant('huge-window', /taken for 16 readers/),
   'lets the server answer long after the other has ended': mutant(
     'no-half-close-server',
-    /who asked was closed before|saw no end/
+    /the requester was closed before|saw no end/
   ),
   'lets the client answer long after the other has ended': mutant(
     'no-half-close-client',
-    /who asked was closed before|saw no end/
+    /the requester was closed before|saw no end/
   ),
   'closes streams without an error when both ends are done': mutant('error-at-end', /a clean close gave an error/),
   'shows a reset by the end that opened the stream as a reset': mutant('end-for-reset-opener', /took a reset/),
   'shows a reset by the end that took the stream as a reset': mutant('end-for-reset-taker', /took a reset/),
   'shows a destroy without an error as a reset': mutant('end-for-destroy', /took a reset/),
   'resets one stream and no other': mutant('resets-all', /saw no end|got \d+ bytes/),
-  'forgets streams that are over': mutant('never-forgets', /in vain for both ends to count no streams/),
+  'forgets streams that are over': mutant('never-forgets', /waiting for both ends to count no streams/),
   'lets open streams go on when the server goes away, and opens no more': mutant(
     'going-resets',
     /saw no end|got \d+ bytes/
   ),
   'lets open streams go on when the client goes away, and opens no more': mutant(
     'going-ignored-server',
-    /in vain for open\(\) to be refused/
+    /waiting for open\(\) to be refused/
   ),
   'opens nothing on a link that was closed': plainError,
-  'opens nothing when the signal is aborted already': mutant('ignores-signal', /went on with a signal/),
+  'opens nothing when the signal is aborted already': mutant('ignores-signal', /continued with a signal/),
   'sends what is queued before it closes': mutant('closes-at-once', /saw no end|got \d+ bytes/),
   'resets open streams when it closes': mutant('ends-on-close', /took a reset for a clean end/),
-  'resets open streams at once when it is destroyed': mutant('lazy-destroy', /in vain for the reset/),
+  'resets open streams at once when it is destroyed': mutant('lazy-destroy', /waiting for the reset/),
   'resets all streams and says so once when its link is cut': mutant('tells-twice', /onClose has to be called once/),
   'has no stream left when it says that it is closed': mutant('tells-early', /streams were open when onClose/),
-  'refuses streams while nobody takes them': mutant('keeps-unwanted', /in vain for the reset/),
+  'refuses streams while no handler takes them': mutant('keeps-unwanted', /waiting for the reset/),
   'keeps nothing of streams that are given up while they open': mutant(
     'leaks-aborted',
-    /in vain for both ends to count no streams/
+    /waiting for both ends to count no streams/
   ),
   'carries 1000 streams at once, opened by both sides': mutant('at-most-400-streams', /too many streams/)
 }

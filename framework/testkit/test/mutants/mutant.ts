@@ -34,7 +34,7 @@ export const killsMutants = <Subject>(
       const mutant = mutants[name]
       if (mutant === undefined) continue
       it(`fails a mutant that does not: ${name}`, async () => {
-        const { subject, because, waits = /in vain|left/.test(because.source) } = mutant
+        const { subject, because, waits = /waiting for|left/.test(because.source) } = mutant
         const timeout = waits ? SHORT : 5_000
         const verdict = await run(subject(), timeout).then(
           () => 'passed',

@@ -17,7 +17,7 @@ const shared = Object.entries(linkMutants).map(([name, { because, muxer }]) => [
 
 killsMutants('muxer', muxerKit, [subject(() => simpleMuxer())], {
   ...Object.fromEntries(shared),
-  'carries 0 bytes each way at once': mutant('loses-empty-end', /in vain for the end/),
+  'carries 0 bytes each way at once': mutant('loses-empty-end', /waiting for the end/),
   'carries 1 bytes each way at once': mutant('loses-one-of-1', lost),
   'carries 15 bytes each way at once': mutant('loses-one-of-15', lost),
   'carries 16384 bytes each way at once': mutant('loses-one-of-16384', lost),
@@ -26,14 +26,14 @@ killsMutants('muxer', muxerKit, [subject(() => simpleMuxer())], {
   'carries 8388608 bytes each way at once': mutant('loses-after-2-MiB', lost),
   'carries bytes that are written in pieces of all sizes': mutant('loses-one-of-1460', lost),
   'hands streams over in the order in which they were opened': mutant('other-order', /streams came in another order/),
-  'holds the server back when nobody reads': mutant('no-window-server', /taken for a reader/),
-  'holds the client back when nobody reads': mutant('no-window-client', /taken for a reader/),
-  'carries a stream over links that are split at every byte': mutant('whole-headers-only', /in vain/),
+  'holds the server back while its peer does not read': mutant('no-window-server', /taken for a reader/),
+  'holds the client back while its peer does not read': mutant('no-window-client', /taken for a reader/),
+  'carries a stream over links that are split at every byte': mutant('whole-headers-only', /waiting for/),
   'carries a stream over slow links that are split at random': mutant(
     'whole-bodies-only',
-    /in vain|garbage|rules of the muxer|first byte|saw no end|got \d+/
+    /waiting for|garbage|rules of the muxer|first byte|saw no end|got \d+/
   ),
   'goes on after its links have stood still': mutant('impatient', /saw no end|got \d+ bytes of/),
-  'takes over a link that was read from, with what has come already': mutant('forgets-what-came', /in vain/),
-  'closes on garbage, and lets nothing escape': mutant('tolerates-garbage', /in vain for both ends to close on garbage/)
+  'takes over a link that was read from, with what has come already': mutant('forgets-what-came', /waiting for/),
+  'closes on garbage, and lets nothing escape': mutant('tolerates-garbage', /waiting for both ends to close on garbage/)
 })

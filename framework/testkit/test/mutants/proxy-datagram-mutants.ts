@@ -18,7 +18,7 @@ export const datagramMutants: Readonly<Record<string, Mutant<ProxyKindSubject>>>
     message: (message) => message.subarray(0, 1024)
   }),
   'keeps visitors apart, and each is one to the service': mutant(
-    /in vain for the answer to visitor|more answers than it asked|the answer of another/,
+    /waiting for the answer to visitor|more answers than requests|the answer of another/,
     { key: () => 'all' }
   ),
   'keeps two proxies of datagrams apart': mutant(/the visitor came to another service/, () => {
@@ -30,10 +30,10 @@ export const datagramMutants: Readonly<Record<string, Mutant<ProxyKindSubject>>>
       }
     }
   }),
-  'goes on when a service that was away is there': mutant(/waited in vain for the answer to now/, {
+  'goes on when a service that was away is there': mutant(/timed out waiting for the answer to now/, {
     onError: (_, stream) => stream.destroy()
   }),
-  'gives its port back, and can be published again': mutant(/in vain for the answer/, () => {
+  'gives its port back, and can be published again': mutant(/waiting for the answer/, () => {
     let first: Promise<{ address: string; close: () => void }> | undefined
     return {
       publish: (go) => {
@@ -42,10 +42,10 @@ export const datagramMutants: Readonly<Record<string, Mutant<ProxyKindSubject>>>
       }
     }
   }),
-  'asks about each visitor once, and says who it is': mutant(/others were asked about than came/, {
+  'asks about each visitor once, and says who it is': mutant(/streams were requested for other visitors than came/, {
     admit: async (host, _, to) => host.admit({ ...to, to })
   }),
-  'lets nobody in whom the server refuses': mutant(/the service heard of somebody who was refused/, {
+  'rejects a visitor that the server refuses': mutant(/the service got a datagram of a refused visitor/, {
     admit: async (host, { address, port }, to) => {
       const visitor = { host: address, port, to }
       try {

@@ -30,7 +30,7 @@ const hosted = (change: (host: PublishHost) => Partial<PublishHost>): Partial<Pr
   publish: (spec, host) => right.publish(spec, { ...host, ...change(host) })
 })
 
-/** The visitor's socket behind something that somebody put in between. */
+/** The visitor's socket behind a stream in between. */
 const visitorThrough = (through: (visitor: Socket) => Socket): Partial<ProxyKind> =>
   hosted((host) => ({ relay: (visitor, info) => host.relay(through(visitor as Socket), info) }))
 
@@ -76,10 +76,10 @@ killsMutants('kind of proxy', proxyKindKit, [subject(() => right), datagramSubje
     hosted((host) => ({ relay: (visitor, info) => host.relay(visitor, { ...info, port: info.to.port }) }))
   ),
   'lets the service answer long after the visitor has ended': mutant(
-    /who asked was closed before|saw no end|in vain/,
+    /the requester was closed before|saw no end|waiting for/,
     visitorThrough((visitor) => silent(visitor).on('end', () => setTimeout(() => visitor.destroy(), 5)))
   ),
-  'lets the visitor speak long after the service has ended': mutant(/who asked was closed before|saw no end/, {
+  'lets the visitor speak long after the service has ended': mutant(/the requester was closed before|saw no end/, {
     reach: async (spec, host) => {
       const service = silent(await host.connect(String(spec.local)))
       service.on('end', () => setTimeout(() => service.destroy(), 5))
@@ -97,7 +97,7 @@ killsMutants('kind of proxy', proxyKindKit, [subject(() => right), datagramSubje
       return near as Socket
     })
   ),
-  'lets go of the service when the visitor gives up': mutant(/in vain for the reset at the service/, {
+  'lets go of the service when the visitor gives up': mutant(/waiting for the reset at the service/, {
     reach: async (spec, host) => {
       const service = silent(await host.connect(String(spec.local)))
       const stream = host.accept()
@@ -106,7 +106,7 @@ killsMutants('kind of proxy', proxyKindKit, [subject(() => right), datagramSubje
       await new Promise(() => {})
     }
   }),
-  'serves many visitors at once': mutant(/in vain for the end at visitor/, () => {
+  'serves many visitors at once': mutant(/waiting for the end at visitor/, () => {
     let count = 0
     return hosted((host) => ({ relay: (visitor, info) => (count++ < 10 ? host.relay(visitor, info) : undefined) }))
   }),

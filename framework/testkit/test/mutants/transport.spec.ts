@@ -91,7 +91,7 @@ interface Seen {
   readonly first: (what: (bytes: Buffer) => void) => void
 }
 
-const look = (duplex: Duplex): Seen => {
+const inspect = (duplex: Duplex): Seen => {
   const seen: Seen = {
     said: false,
     gone: (what) => void duplex.once('close', () => what(seen.said)),
@@ -127,7 +127,7 @@ const minding =
           (link) => {
             if (link.kind !== 'bytes') return
             all.add(link.duplex)
-            const stays = mind(look(link.duplex), kill)
+            const stays = mind(inspect(link.duplex), kill)
             if (stays && !dead) onLink(link)
             else link.duplex.on('error', () => {}).destroy()
           },
@@ -136,7 +136,7 @@ const minding =
     }
   }
 
-const disturbed = /saw no end|got \d+ bytes of|in vain/
+const disturbed = /saw no end|got \d+ bytes of|waiting for/
 
 /** A link loses what comes before it is handed over, a little late. */
 const losesEarly = async (link: Link): Promise<Link> => {
@@ -186,15 +186,15 @@ killsMutants(
       because: /the links carry bytes/,
       subject: () => ({ ...subject(() => ({}))(), links: 'streams' })
     },
-    'carries what is written in the turn in which a dial is done': mutant(/in vain|got \d+ bytes/, (good) => ({
+    'carries what is written in the turn in which a dial is done': mutant(/waiting for|got \d+ bytes/, (good) => ({
       listen: (options, onLink, signal) =>
         good.listen(options, (link) => void losesEarly(link).then((late) => onLink(late)), signal)
     })),
-    'carries what is written in the turn in which a link has come': mutant(/in vain|got \d+ bytes/, (good) => ({
+    'carries what is written in the turn in which a link has come': mutant(/waiting for|got \d+ bytes/, (good) => ({
       dial: async (...args) => losesEarly(await good.dial(...args))
     })),
     'gives a dial up at whatever stage it is': {
-      ...mutant(/dial\(\) went on/, (good) => ({
+      ...mutant(/dial\(\) continued/, (good) => ({
         dial: async (options, signal) => {
           const link = await good.dial(options, ignoreSignal)
           link.duplex.on('error', () => {})
@@ -205,7 +205,7 @@ killsMutants(
       waits: true
     },
     'gives a dial up that is not answered': {
-      because: /went on though its signal/,
+      because: /continued though its signal/,
       waits: true,
       subject: () => ({ transport: () => tinySecure('ignores-signal'), secure: true })
     },
@@ -265,7 +265,7 @@ killsMutants(
     'makes links that say what they carry and who is there': mutant(/the address of the peer/, (good) => ({
       dial: async (...args) => ({ ...(await good.dial(...args)), peer: { address: '', port: 0 } })
     })),
-    'listens on two ports at once': mutant(/in vain for the link at the listener/, (good) => {
+    'listens on two ports at once': mutant(/waiting for the link at the listener/, (good) => {
       let first: ((link: Link) => void) | undefined
       return {
         listen: (options, onLink, signal) => {
@@ -274,7 +274,7 @@ killsMutants(
         }
       }
     }),
-    'carries 0 bytes each way at once': mutant(/in vain for the end at the far end/, withFault(swallowsEmptyEnd)),
+    'carries 0 bytes each way at once': mutant(/waiting for the end at the far end/, withFault(swallowsEmptyEnd)),
     'carries 1 bytes each way at once': changesByte(0),
     'carries 15 bytes each way at once': changesByte(14),
     'carries 16384 bytes each way at once': changesByte(16_383),
@@ -286,11 +286,11 @@ killsMutants(
       withFault(repeatsPieces)
     ),
     'lets the end that dialed answer long after the other has ended': mutant(
-      /who asked was closed before the answer/,
+      /the requester was closed before the answer/,
       destroyedSoonAfterEnd('far')
     ),
     'lets the end that listened answer long after the other has ended': mutant(
-      /who asked was closed before the answer/,
+      /the requester was closed before the answer/,
       destroyedSoonAfterEnd('near')
     ),
     'closes without an error when both ends are done': mutant(
@@ -310,13 +310,19 @@ killsMutants(
       /took a reset for a clean end/,
       bridge('far', { endForReset: true })
     ),
-    'holds the end that dialed back when nobody reads': mutant(/taken for a reader/, bridge('near', { greedy: true })),
-    'holds the end that listened back when nobody reads': mutant(/taken for a reader/, bridge('far', { greedy: true })),
-    'keeps bytes that came before anybody read': mutant(
-      /in vain for the end|got 0 bytes/,
+    'holds the end that dialed back while its peer does not read': mutant(
+      /taken for a reader/,
+      bridge('near', { greedy: true })
+    ),
+    'holds the end that listened back while its peer does not read': mutant(
+      /taken for a reader/,
+      bridge('far', { greedy: true })
+    ),
+    'keeps bytes that came before the first read': mutant(
+      /waiting for the end|got 0 bytes/,
       streams('far', (duplex) => duplex.resume())
     ),
-    'carries many links at once': mutant(/in vain for all links at the listener/, (good) => {
+    'carries many links at once': mutant(/waiting for all links at the listener/, (good) => {
       let count = 0
       return {
         listen: (options, onLink, signal) =>
@@ -327,7 +333,7 @@ killsMutants(
           )
       }
     }),
-    'refuses a dial where nobody listens': mutant(/something else than a RystraError/, (good) => ({
+    'refuses a dial to a port without a listener': mutant(/something else than a RystraError/, (good) => ({
       dial: async (...args) => {
         try {
           return await good.dial(...args)
@@ -344,7 +350,7 @@ killsMutants(
       /in use/,
       listening(() => ({ close: async () => {} }))
     ),
-    'lets links go on when the listener is closed': mutant(/in vain for close\(\) while a link is up/, (good) => {
+    'lets links go on when the listener is closed': mutant(/waiting for close\(\) while a link is up/, (good) => {
       const open: Promise<unknown>[] = []
       return {
         listen: async (options, onLink, signal) => {
@@ -376,11 +382,11 @@ killsMutants(
     'stops listening when its signal is aborted': mutant(/did not fail/, (good) => ({
       listen: (options, onLink) => good.listen(options, onLink, ignoreSignal)
     })),
-    'does not listen when its signal is aborted already': mutant(/in vain for listen\(\) to settle/, (good) => ({
+    'does not listen when its signal is aborted already': mutant(/waiting for listen\(\) to settle/, (good) => ({
       listen: (options, onLink, signal) =>
         signal.aborted ? new Promise(() => {}) : good.listen(options, onLink, signal)
     })),
-    'gives a dial up when its signal is aborted': mutant(/went on/, (good) => ({
+    'gives a dial up when its signal is aborted': mutant(/continued/, (good) => ({
       dial: (options) => good.dial(options, ignoreSignal)
     })),
     'keeps a link whose dial is done when the signal is aborted': mutant(/got 0 bytes of 1000/, (good) => ({
@@ -390,11 +396,11 @@ killsMutants(
         return link
       }
     })),
-    'leaves no error that nobody handles': mutant(/nobody handled/, (good) => {
-      let told = false
+    'leaves no unhandled error': mutant(/unhandled error/, (good) => {
+      let emitted = false
       const tell = (): void => {
-        if (!told) setImmediate(() => new EventEmitter().emit('error', new Error('aborted')))
-        told = true
+        if (!emitted) setImmediate(() => new EventEmitter().emit('error', new Error('aborted')))
+        emitted = true
       }
       return {
         dial: (options, signal) => {
