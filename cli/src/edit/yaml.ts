@@ -1,6 +1,14 @@
 import { isMap, isScalar, isSeq, type Node, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml'
 import { allOptions, type NewEntry, unset } from './entry.js'
-import { lineEnd, lineStart } from './scan.js'
+
+/** Index of the end of the line, before its line break. */
+const lineEnd = (text: string, index: number): number => {
+  const end = text.indexOf('\n', index)
+  return end === -1 ? text.length : end
+}
+
+/** Index of the beginning of the line. */
+const lineStart = (text: string, index: number): number => text.lastIndexOf('\n', index - 1) + 1
 
 const scalar = (value: unknown): string =>
   typeof value === 'string' && /^[^\p{Cc}'\\]*$/u.test(value) ? `'${value}'` : JSON.stringify(value)

@@ -2,7 +2,7 @@ import { loadConfig } from '@rystra/config'
 import type { ExtensionEntry } from '@rystra/kernel'
 import { RystraError } from '@rystra/model'
 import { readFile, writeFile } from 'node:fs/promises'
-import { addEntry, type NewEntry, scriptEntry } from '../edit/index.js'
+import { addEntry, isEdited, type NewEntry, snippetOf } from '../edit/index.js'
 import { probe, type ProbeReport } from '../probe/index.js'
 import { readPackage } from '../project/checkout.js'
 import { packageRoot } from '../package-root.js'
@@ -80,13 +80,12 @@ export const addExtension = (options: AddOptions): Promise<Added> =>
       options.onStep(`writing it into ${path}`)
       await writeFile(path, changed)
       const after = await loadConfig({ file: path }).catch((cause: unknown) => {
-        if (format === 'code') return undefined
         throw new RystraError('extension.add-failed', { detail: `${path} could not be edited`, cause })
       })
       written = after !== undefined && saysTheSame(loaded, after, [...entries, add], 1)
       if (!written) await writeFile(path, text)
     }
-    if (!written && format !== 'code') {
+    if (!written && isEdited(format)) {
       throw new RystraError('extension.add-failed', {
         detail: `it is not clear where to write it in ${path}`,
         hint: 'write `extensions` as a list in a block of its own, and try again'
@@ -100,7 +99,7 @@ export const addExtension = (options: AddOptions): Promise<Added> =>
       extension,
       config: path,
       written,
-      snippet: scriptEntry(entry, ''),
+      snippet: snippetOf(format, entry),
       dryRun: options.dryRun
     }
     return options.dryRun ? putBack(added) : added

@@ -2,7 +2,7 @@ import { loadConfig } from '@rystra/config'
 import type { ExtensionEntry } from '@rystra/kernel'
 import { RystraError } from '@rystra/model'
 import { readFile, writeFile } from 'node:fs/promises'
-import { removeEntry } from '../edit/index.js'
+import { isEdited, removeEntry } from '../edit/index.js'
 import { presetPackages } from '../preset.js'
 import { probe } from '../probe/index.js'
 import { readPackage } from '../project/checkout.js'
@@ -62,6 +62,12 @@ export const removeExtension = (options: RemoveOptions): Promise<Removed> =>
     if (entry === undefined) throw absent(options.what, path, entries)
     const use = useOf(entry)
 
+    if (!isEdited(format)) {
+      throw new RystraError('usage.invalid', {
+        detail: `${path} is edited by hand: take ${use} out of its \`extensions\``,
+        hint: `then run \`npm uninstall ${use}\``
+      })
+    }
     options.onStep(`taking ${use} out of ${path}`)
     const text = await readFile(path, 'utf8')
     const changed = removeEntry({ path, format, text }, index)

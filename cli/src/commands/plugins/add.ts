@@ -5,7 +5,7 @@ import { configFlag, RystraCommand } from '../../command.js'
 export default class PluginsAdd extends RystraCommand {
   static override description = `Installs an extension and writes it into the configuration.
 
-The package is looked at before it is installed, installed without running its install scripts, loaded in a process of its own, and set up together with everything else, without starting. Then it is written into the configuration; comments in the file stay. When any of this fails, or is interrupted, project and configuration are as they were.
+The package is looked at before it is installed, installed without running its install scripts, loaded in a process of its own, and set up together with everything else, without starting. Then it is written into the configuration, if that is YAML or JSON; comments in the file stay. For TOML and code the lines to add are printed. When any of this fails, or is interrupted, project and configuration are as they were.
 
 A name is looked for in the checkout this command runs from, then in the registry.`
 
@@ -52,8 +52,7 @@ A name is looked for in the checkout this command runs from, then in the registr
     this.log(`${name}: registers ${registers.join(', ') || 'nothing'}; taps ${taps.join(', ') || 'nothing'}`)
     if (added.dryRun) this.log('It would be added. Nothing was changed.')
     else if (added.written) this.log(`Added to ${added.config}. See: rystra plugins:inspect ${name}`)
-    else
-      this.log(`Installed. The configuration is code: write this into its \`extensions\` by hand.\n\n${added.snippet}`)
+    else this.log(`Installed. Write this into the \`extensions\` of ${added.config} by hand:\n\n${added.snippet}`)
     return added
   }
 }

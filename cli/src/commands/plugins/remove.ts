@@ -5,7 +5,7 @@ import { configFlag, RystraCommand } from '../../command.js'
 export default class PluginsRemove extends RystraCommand {
   static override description = `Takes an extension out of the configuration, and uninstalls its package.
 
-Everything is set up without it first; when something needs it, nothing is changed. Comments in the file stay.`
+Everything is set up without it first; when something needs it, nothing is changed. Comments in the file stay. Of configurations in TOML or code it says what to do by hand.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> @rystra/transport-tls',
