@@ -49,6 +49,8 @@ export interface World {
   readonly server: Server
   /** Sends one datagram to each face of datagrams. */
   sendDatagram(random: Random): void
+  /** Accepted connections that are open, by listener. */
+  connections(): Record<string, number>
   /** Rejects unless a visitor in good faith is served. */
   check(): Promise<void>
   close(): Promise<void>
@@ -183,7 +185,10 @@ export const openWorld = async (log: Logger): Promise<World> => {
   /** A visitor whose service is hostile. */
   const served = (name: string) => async (): Promise<net.Socket> => {
     const arrived = bad.next()
-    const request = http.get({ host, port: httpPort, headers: { host: `${name}.localhost` }, agent: false })
+    const headers = { host: `${name}.localhost` }
+    // Another case may have the connection to the service that this one waits for.
+    const request = http.get({ host, port: httpPort, headers, agent: false, timeout: 3000 })
+    request.on('timeout', () => request.destroy())
     request.on('error', () => {}).on('response', (response) => response.on('error', () => {}).resume())
     request.on('upgrade', (_response, socket) => socket.destroy())
     return arrived
@@ -283,6 +288,19 @@ export const openWorld = async (log: Logger): Promise<World> => {
     sendDatagram(random) {
       const port = datagramPorts[random.below(datagramPorts.length)]
       if (sender.listenerCount('error') > 0) sender.send(quicPackets(random), port as number, host)
+    },
+    connections: () => {
+      const names = new Map([
+        ...transports.map((transport) => [portOf(transport), transport] as const),
+        [httpPort, 'http'],
+        [httpsPort, 'https']
+      ])
+      return Object.fromEntries(
+        Object.entries(server.connections).map(([address, count]) => {
+          const port = Number(address.split(':').at(-1))
+          return [names.get(port) ?? address, count]
+        })
+      )
     },
     async check() {
       await Promise.all([visit('web'), visit('grpc'), visitByDatagram()])

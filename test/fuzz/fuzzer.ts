@@ -105,7 +105,7 @@ class Player {
   }
 
   get #connections(): number {
-    return Object.values(this.#world.server.connections).reduce((sum, one) => sum + one, 0)
+    return Object.values(this.#world.connections()).reduce((sum, one) => sum + one, 0)
   }
 
   /** Waits until nothing of a round is open any more. */
@@ -116,7 +116,7 @@ class Player {
       if (now <= before.descriptors && open <= before.connections) return undefined
       if (Date.now() > deadline) {
         const lost = `${now - before.descriptors} descriptors, ${open - before.connections} accepted connections`
-        return new Error(`not closed: ${lost} (${JSON.stringify(this.#world.server.connections)})`)
+        return new Error(`not closed: ${lost} (${JSON.stringify(this.#world.connections())})`)
       }
       await pause(20)
     }

@@ -1,3 +1,4 @@
+import type { HostTable } from '@rystra/net'
 import { asciiHostPattern, pattern } from '@rystra/address'
 import { type Published, type PublishHost, RystraError } from '@rystra/plugin'
 import { isIPv4 } from 'node:net'
@@ -5,7 +6,6 @@ import { HttpProxy } from './proxy.js'
 import type { HttpOptions } from './options.js'
 import type { Serving } from './serving.js'
 import type { HttpSpec } from './spec.js'
-import type { Table } from './table.js'
 
 const refuse = (detail: string): RystraError => new RystraError('proxy.claimed', { side: 'server', detail })
 
@@ -37,7 +37,7 @@ const hostsOf = ({ host, subdomain }: HttpSpec, owner: string, options: HttpOpti
 export const publish = async (
   spec: HttpSpec,
   host: PublishHost,
-  table: Table<HttpProxy>,
+  table: HostTable<HttpProxy>,
   { options, portShown, checkElsewhere }: Serving
 ): Promise<Published> => {
   const owner = host.session.identity.id

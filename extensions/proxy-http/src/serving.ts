@@ -1,9 +1,9 @@
+import { HostTable } from '@rystra/net'
 import type { ProxyKind } from '@rystra/plugin'
 import type { Front } from './front.js'
 import type { HttpOptions } from './options.js'
 import type { HttpProxy } from './proxy.js'
 import type { HttpSpec } from './spec.js'
-import { Table } from './table.js'
 
 /** One generation of the extension on a server. */
 export interface Serving {
@@ -20,7 +20,7 @@ export interface Serving {
 
 /** What all generations on one server have together: proxies stay where they are while options change. */
 export interface Place {
-  readonly table: Table<HttpProxy>
+  readonly table: HostTable<HttpProxy>
   /** Takes what is published, and connections of other kinds. */
   serving: Serving | undefined
   /** Those that were replaced, until their last visitor has gone. */
@@ -33,7 +33,7 @@ const places = new WeakMap<object, Place>()
 export const placeOf = (server: object): Place => {
   const known = places.get(server)
   if (known !== undefined) return known
-  const made: Place = { table: new Table(), serving: undefined, retired: new Set() }
+  const made: Place = { table: new HostTable(), serving: undefined, retired: new Set() }
   places.set(server, made)
   return made
 }

@@ -1,4 +1,4 @@
-import type { ClientHello } from '@rystra/net'
+import type { ClientHello, HostTable } from '@rystra/net'
 import {
   type Claim,
   type Clock,
@@ -11,16 +11,15 @@ import {
 import { plainHttpAnswer, type TlsAcceptor } from '@rystra/tls'
 import type { Socket } from 'node:net'
 import type { Certificates } from './certificates.js'
-import { type FirstWords, readFirstWords, understand } from './first-words.js'
+import { HandshakeQueue } from './handshake-queue.js'
 import { wildcardsOver } from './names.js'
-import { Newcomers } from './newcomers.js'
-import type { Routes } from './routes.js'
+import { type FirstMessage, parseFirst, readFirst } from './protocol-reader.js'
 
-/** Milliseconds somebody who is turned away has to take our last words. */
-const FAREWELL = 1000
+/** Milliseconds for which a rejected connection may take the answer. */
+const CLOSE_TIMEOUT_MS = 1000
 
-/** What a proxy that passes through takes visitors with. See `PublishHost.relay`. */
-export type PassOn = (visitor: Socket, info: VisitorInfo, elsewhere?: () => boolean) => void
+/** Relays a visitor to a proxy that passes TLS through. See `PublishHost.relay`. */
+export type PassOn = (visitor: Socket, info: VisitorInfo, failover?: () => boolean) => void
 
 /** A fatal alert in the clear, RFC 8446 §6. */
 const alert = (description: number): Buffer => Buffer.from([0x15, 3, 3, 0, 2, 2, description])
@@ -29,12 +28,12 @@ const INTERNAL_ERROR = 80
 const MISSING_EXTENSION = 109
 const UNRECOGNIZED_NAME = 112
 
-/** Which tunnels ask for by ALPN, where they share the port. */
+/** Protocols of tunnels in ALPN, where they share the port. */
 const TUNNEL = /^rystra\//
 
 /** What {@link Front} works with. */
 export interface FrontHost {
-  readonly routes: Routes<PassOn>
+  readonly routes: HostTable<PassOn>
   readonly defaultHost: string | undefined
   readonly handshakeTimeout: number
   readonly handshakes: number
@@ -45,28 +44,28 @@ export interface FrontHost {
 
 type Route = Claim<PassOn> | TlsAcceptor
 
-/** Why somebody is turned away, and what they are told. */
+/** The answer to a connection that is rejected, and the reason for the log. */
 interface Refusal {
   readonly answer: string | Buffer
   readonly code: ErrorCode
   readonly detail: string
 }
 
-/** What those get who do not begin with a ClientHello. */
-const unfit: Readonly<Record<'http' | 'garbage', Refusal>> = {
-  http: { answer: plainHttpAnswer, code: 'tls.not-tls', detail: 'what came is plain HTTP' },
-  garbage: { answer: alert(UNEXPECTED_MESSAGE), code: 'tls.not-tls', detail: 'what came is no ClientHello' }
+/** Answers to connections that do not begin with a ClientHello. */
+const notTls: Readonly<Record<'http' | 'garbage', Refusal>> = {
+  http: { answer: plainHttpAnswer, code: 'tls.not-tls', detail: 'plain HTTP was received' },
+  garbage: { answer: alert(UNEXPECTED_MESSAGE), code: 'tls.not-tls', detail: 'not a ClientHello' }
 }
 
-/** Who a visitor is. */
+/** The addresses of a visitor. */
 export const visitorOf = (socket: Socket): VisitorInfo => ({
   host: socket.remoteAddress ?? 'unknown',
   port: socket.remotePort ?? 0,
   to: { host: socket.localAddress ?? 'unknown', port: socket.localPort ?? 0 }
 })
 
-/** Gives a visitor to another member of a group that has not been tried; says whether there was one. */
-const elsewhere = (visitor: Socket, info: VisitorInfo, claim: Claim<PassOn>, first: PassOn): (() => boolean) => {
+/** Passes a visitor to another member of a group that has not been tried. `false`: there is none left. */
+const failoverOf = (visitor: Socket, info: VisitorInfo, claim: Claim<PassOn>, first: PassOn): (() => boolean) => {
   const tried = new Set([first])
   const next = (): boolean => {
     const passOn = visitor.destroyed ? undefined : claim.pick(info, tried)
@@ -78,69 +77,69 @@ const elsewhere = (visitor: Socket, info: VisitorInfo, claim: Claim<PassOn>, fir
   return next
 }
 
-/** Takes visitors of the TLS port, reads whom they want, and passes them on. */
+/** Accepts visitors of the TLS port, reads the host of their ClientHello, and passes them on. */
 export class Front {
   readonly #host: FrontHost
-  readonly #newcomers: Newcomers
-  readonly #turnedAway: ReturnType<Metrics['counter']>
+  readonly #handshakes: HandshakeQueue
+  readonly #rejected: ReturnType<Metrics['counter']>
   #certificates: Certificates | undefined
 
   constructor(host: FrontHost) {
     this.#host = host
-    this.#turnedAway = host.metrics.counter(
+    this.#rejected = host.metrics.counter(
       'rystra_https_turned_away_total',
-      'Visitors of the TLS port that could not be passed on, by code.'
+      'Visitors of the TLS port that were rejected, by code.'
     )
-    this.#newcomers = new Newcomers(host.clock, host.handshakeTimeout, host.handshakes, (socket, why) =>
-      this.#tell(socket, new RystraError('tls.handshake', { side: 'client', detail: why }))
+    this.#handshakes = new HandshakeQueue(host.clock, host.handshakeTimeout, host.handshakes, (socket, detail) =>
+      this.#report(socket, new RystraError('tls.handshake', { side: 'client', detail }))
     )
   }
 
-  /** Connections of which it is not known yet what to do with them, or whose handshake is not done. */
-  get newcomers(): number {
-    return this.#newcomers.size
+  /** Connections whose handshake is not complete. */
+  get handshakes(): number {
+    return this.#handshakes.size
   }
 
   set certificates(certificates: Certificates) {
     this.#certificates = certificates
   }
 
-  /** Whether visitors who ask for this host get to somebody. */
+  /** Whether a proxy or a certificate serves this host. */
   serves(host: string): boolean {
     return this.#route(host) !== undefined
   }
 
-  /** Where others share the port: whether a connection that begins so is for us. */
+  /** Where other listeners share the port: whether a connection that begins with these bytes is for this one. */
   recognises(head: Buffer): boolean | undefined {
-    const words = understand(head)
-    if (words === undefined || typeof words === 'string') return words === undefined ? undefined : false
-    if (words.alpn.some((name) => TUNNEL.test(name))) return false
-    const name = this.#nameIn(words)
+    const message = parseFirst(head)
+    if (message === undefined || typeof message === 'string') return message === undefined ? undefined : false
+    if (message.alpn.some((name) => TUNNEL.test(name))) return false
+    const name = this.#nameIn(message)
     return name !== undefined && this.serves(name)
   }
 
   take(socket: Socket): void {
     socket.on('error', () => {})
-    this.#newcomers.add(socket)
-    readFirstWords(socket, (words) => this.#pass(socket, words))
+    this.#handshakes.add(socket)
+    readFirst(socket, (message) => this.#pass(socket, message))
   }
 
-  /** The handshake of this connection is done. `false` when it was given up before. */
+  /** The handshake of this connection is complete. `false`: it was closed before. */
   admit(tcp: Socket): boolean {
-    return this.#newcomers.admit(tcp)
+    return this.#handshakes.remove(tcp)
   }
 
-  /** Closes those of whom nothing is known yet. */
+  /** Closes connections whose handshake is not complete. */
   close(): void {
-    this.#newcomers.close()
+    this.#handshakes.close()
   }
 
-  #nameIn(words: ClientHello): string | undefined {
-    const { serverName = this.#host.defaultHost } = words
+  #nameIn(hello: ClientHello): string | undefined {
+    const { serverName = this.#host.defaultHost } = hello
     return serverName?.toLowerCase().replace(/\.$/, '')
   }
 
-  /** Exact names before wildcards, near wildcards before far ones; at the same distance whom TLS passes through. */
+  /** Exact names before wildcards, near wildcards before far ones, and TLS that passes through before certificates. */
   #route(name: string): Route | undefined {
     const { routes } = this.#host
     const certificates = this.#certificates
@@ -151,10 +150,10 @@ export class Front {
     return near ?? certificates?.covering(name) ?? routes.covering(name)
   }
 
-  #pass(socket: Socket, words: FirstWords): void {
-    const route = typeof words === 'string' ? unfit[words] : this.#routeOf(words)
+  #pass(socket: Socket, message: FirstMessage): void {
+    const route = typeof message === 'string' ? notTls[message] : this.#routeOf(message)
     if ('answer' in route) {
-      this.#turnAway(socket, route)
+      this.#reject(socket, route)
       return
     }
     if ('take' in route) {
@@ -164,34 +163,34 @@ export class Front {
     const info = visitorOf(socket)
     const passOn = route.pick(info)
     if (passOn === undefined) {
-      this.#turnAway(socket, { answer: alert(INTERNAL_ERROR), code: 'stream.no-member', detail: route.key })
+      this.#reject(socket, { answer: alert(INTERNAL_ERROR), code: 'stream.no-member', detail: route.key })
       return
     }
-    this.#newcomers.admit(socket)
-    if (route.size > 1) passOn(socket, info, elsewhere(socket, info, route, passOn))
+    this.#handshakes.remove(socket)
+    if (route.size > 1) passOn(socket, info, failoverOf(socket, info, route, passOn))
     else passOn(socket, info)
   }
 
-  #routeOf(words: ClientHello): Route | Refusal {
-    const name = this.#nameIn(words)
+  #routeOf(hello: ClientHello): Route | Refusal {
+    const name = this.#nameIn(hello)
     if (name === undefined) {
-      return { answer: alert(MISSING_EXTENSION), code: 'tls.unknown-name', detail: 'no name was asked for (SNI)' }
+      return { answer: alert(MISSING_EXTENSION), code: 'tls.unknown-name', detail: 'no server name (SNI)' }
     }
     return this.#route(name) ?? { answer: alert(UNRECOGNIZED_NAME), code: 'tls.unknown-name', detail: name }
   }
 
-  /** Reads on until the deadline: to close over unread bytes would be a reset, which takes the answer with it. */
-  #turnAway(socket: Socket, { answer, code, detail }: Refusal): void {
-    this.#tell(socket, new RystraError(code, { side: 'client', detail }))
-    const cancel = this.#host.clock.after(FAREWELL, () => socket.destroy())
+  /** Reads on for a moment: a reset over unread bytes would take the answer with it. */
+  #reject(socket: Socket, { answer, code, detail }: Refusal): void {
+    this.#report(socket, new RystraError(code, { side: 'client', detail }))
+    const cancel = this.#host.clock.after(CLOSE_TIMEOUT_MS, () => socket.destroy())
     socket.once('close', cancel)
     socket.end(answer)
     socket.resume()
   }
 
-  #tell(socket: Socket, error: RystraError): void {
+  #report(socket: Socket, error: RystraError): void {
     const { host, port } = visitorOf(socket)
-    this.#turnedAway.add(1, { code: error.code })
-    this.#host.log.debug({ err: error, visitor: `${host}:${port}` }, 'a visitor was turned away')
+    this.#rejected.add(1, { code: error.code })
+    this.#host.log.debug({ err: error, visitor: `${host}:${port}` }, 'a visitor was rejected')
   }
 }

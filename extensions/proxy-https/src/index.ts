@@ -1,3 +1,4 @@
+import { HostTable } from '@rystra/net'
 import {
   defineExtension,
   GUARD,
@@ -17,7 +18,6 @@ import { HttpsOptions } from './options.js'
 import { Policy } from './policy.js'
 import { publish, type World } from './publish.js'
 import { Redirect, strictTransport } from './redirect.js'
-import { Routes } from './routes.js'
 import { HttpsSpec } from './spec.js'
 
 /** Services by name on one TLS port: passed through untouched, or, where a certificate is here, terminated and handed to the kind http. */
@@ -27,7 +27,7 @@ export default defineExtension({
   requires: ({ certificates }) => (certificates.length > 0 ? ['kind:http'] : []),
   setup({ hooks, registries, options, role, ports, ...host }) {
     const { log } = host
-    const routes = new Routes<PassOn>()
+    const routes = new HostTable<PassOn>()
     const closing = new AbortController()
     let listeners: Listener[] = []
     let world: World | undefined

@@ -1,14 +1,14 @@
+import type { HostTable } from '@rystra/net'
 import { type Published, type PublishHost, RystraError } from '@rystra/plugin'
 import type { Certificates } from './certificates.js'
 import type { PassOn } from './front.js'
 import { asciiHostPattern } from '@rystra/address'
 import type { Policy } from './policy.js'
-import type { Routes } from './routes.js'
 import type { HttpsSpec } from './spec.js'
 
 /** What proxies are published with. */
 export interface World {
-  readonly routes: Routes<PassOn>
+  readonly routes: HostTable<PassOn>
   readonly policy: Policy
   readonly certificates: Certificates
   readonly baseDomain: string
@@ -53,7 +53,7 @@ export const publish = async (spec: HttpsSpec, host: PublishHost, world: World):
     for (const name of names) {
       const claim = await host.claim(`https ${name}`, passOn, name)
       if (host.signal.aborted) throw new RystraError('session.lost')
-      leave.push(routes.add(name, owner, claim))
+      leave.push(routes.add(name, '/', owner, claim))
       // Once it is there: of two who ask at once, the second sees the first.
       world.checkElsewhere(name, owner)
     }

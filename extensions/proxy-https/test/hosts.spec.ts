@@ -2,7 +2,6 @@ import { isRystraError } from '@rystra/plugin'
 import { expect } from 'chai'
 import { complete } from '../src/expand.js'
 import { wildcardsOver } from '../src/names.js'
-import { Routes } from '../src/routes.js'
 import { World } from './world.js'
 
 const codeOf = async (doing: () => unknown): Promise<string> => {
@@ -13,8 +12,6 @@ const codeOf = async (doing: () => unknown): Promise<string> => {
     return isRystraError(error) ? error.code : String(error)
   }
 }
-
-const claim = (key: string) => ({ key, size: 1, pick: () => key })
 
 describe('names', () => {
   it('have wildcards over them, the nearest first', () => {
@@ -30,39 +27,6 @@ describe('names', () => {
     expect(() => complete({ ...spec, name: 'my web' })).to.throw(/one of `host` and `subdomain` is needed/)
     expect(complete({ ...spec, name: 'my web', local: 'unix:/run/x:0', host: 'a.org' })).to.have.property('local')
     expect(() => complete({ ...spec, local: 'a:0' })).to.throw(/a port from 1 to 65535/)
-  })
-})
-
-describe('routes', () => {
-  it('are one identity’s with all that a wildcard covers', () => {
-    const routes = new Routes<string>()
-    const leave = routes.add('*.a.org', 'home', claim('wild'))
-    routes.add('x.a.org', 'home', claim('x'))
-    expect(() => routes.add('x.a.org', 'other', claim('thief'))).to.throw(/x\.a\.org/)
-    expect(() => routes.add('y.a.org', 'other', claim('thief'))).to.throw(/below a wildcard of somebody else/)
-    expect(() => routes.add('*.org', 'other', claim('thief'))).to.throw(/hosts of somebody else below it/)
-    expect(routes.exact('x.a.org')?.key).to.equal('x')
-    expect(routes.covering('y.z.a.org')?.key).to.equal('wild')
-    leave()
-    leave()
-    expect(routes.covering('y.a.org')).to.equal(undefined)
-    routes.add('y.a.org', 'other', claim('y'))
-    expect(routes.size).to.equal(2)
-  })
-
-  it('stay until the last of a group is gone, and are not taken away with a claim that is over', () => {
-    const routes = new Routes<string>()
-    const group = claim('group')
-    const [one, two] = [routes.add('a.org', 'home', group), routes.add('a.org', 'home', group)]
-    one()
-    expect(routes.exact('a.org')).to.equal(group)
-    const next = claim('next')
-    const three = routes.add('a.org', 'home', next)
-    two()
-    expect(routes.exact('a.org')).to.equal(next)
-    three()
-    expect(routes.size).to.equal(0)
-    routes.add('*.org', 'other', claim('all'))
   })
 })
 

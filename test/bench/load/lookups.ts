@@ -1,6 +1,6 @@
 /** Looks up hosts and claims in tables of different sizes, as a process of its own. */
 // Not of the packages' faces: what is timed is the look-up alone.
-import { Table } from '../../../extensions/proxy-http/src/table.js'
+import { HostTable } from '@rystra/net'
 import { MemoryClaims } from '../../../framework/server/src/memory-claims.js'
 import { placesOf } from './places.js'
 import { serve } from './remote.js'
@@ -40,7 +40,7 @@ const time = (
 
 const lookups = async (hosts: number): Promise<Lookups> => {
   const claims = new MemoryClaims(() => 1000)
-  const table = new Table<object>()
+  const table = new HostTable<object>()
   const places = placesOf(0, hosts)
   // What a claim asks of the proxy that holds it.
   const proxy = { group: undefined, healthy: true } as never

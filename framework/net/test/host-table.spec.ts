@@ -1,14 +1,14 @@
 import type { Claim, VisitorInfo } from '@rystra/plugin'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { Table } from '../src/table.js'
+import { HostTable } from '../src/index.js'
 
 const visitor: VisitorInfo = { host: '192.0.2.1', port: 1, to: { host: '192.0.2.2', port: 80 } }
 const claim = (value: string): Claim<string> => ({ key: value, size: 1, pick: () => value })
-const find = (table: Table<string>, host: string, path = '/'): string | undefined =>
+const find = (table: HostTable<string>, host: string, path = '/'): string | undefined =>
   table.find(host, path, visitor)?.proxy
 
-/** The same by looking at everything. */
+/** The same by a scan of all routes. */
 const slowly = (
   routes: readonly (readonly [host: string, path: string])[],
   host: string,
@@ -24,18 +24,18 @@ const slowly = (
 }
 
 describe('the table of routes', () => {
-  it('finds what looking at everything finds', () => {
+  it('finds what a scan of the whole table finds', () => {
     const label = fc.constantFrom('a', 'b', 'c')
     const host = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.'))
     const wild = fc.tuple(fc.boolean(), host).map(([star, name]) => (star ? `*.${name}` : name))
     const path = fc.array(label, { maxLength: 4 }).map((parts) => `/${parts.join('/')}`)
     fc.assert(
-      fc.property(fc.array(fc.tuple(wild, path), { maxLength: 12 }), host, path, (routes, asked, where) => {
-        const table = new Table<string>()
+      fc.property(fc.array(fc.tuple(wild, path), { maxLength: 12 }), host, path, (routes, visited, where) => {
+        const table = new HostTable<string>()
         const leave = routes.map(([name, prefix]) => table.add(name, prefix, 'me', claim(`${name} ${prefix}`)))
-        expect(find(table, asked, where)).to.equal(slowly(routes, asked, where))
+        expect(find(table, visited, where)).to.equal(slowly(routes, visited, where))
         for (const one of leave) one()
-        expect(find(table, asked, where)).to.equal(undefined)
+        expect(find(table, visited, where)).to.equal(undefined)
         expect(table.size).to.equal(0)
         // Nothing of an owner who has left keeps another out.
         for (const [name, prefix] of routes) table.add(name, prefix, 'other', claim('x'))
@@ -44,8 +44,8 @@ describe('the table of routes', () => {
     )
   })
 
-  it('lets no two owners come between each other, in whichever order they ask', () => {
-    for (const [mine, theirs] of [
+  it('lets no two owners come between each other, in either order', () => {
+    for (const [one, other] of [
       ['a.test', 'a.test'],
       ['*.a.test', 'b.a.test'],
       ['*.a.test', 'c.b.a.test'],
@@ -53,26 +53,26 @@ describe('the table of routes', () => {
       ['*.test', '*.a.test']
     ] as const) {
       for (const [first, second] of [
-        [mine, theirs],
-        [theirs, mine]
+        [one, other],
+        [other, one]
       ] as const) {
-        const table = new Table<string>()
-        const leave = table.add(first, '/', 'me', claim('mine'))
-        expect(() => table.add(second, '/longer', 'other', claim('theirs')), `${first}, ${second}`).to.throw(
+        const table = new HostTable<string>()
+        const leave = table.add(first, '/', 'me', claim('first'))
+        expect(() => table.add(second, '/longer', 'other', claim('second')), `${first}, ${second}`).to.throw(
           /not available/
         )
         expect(() => table.add(second, '/longer', 'me', claim('both'))).to.not.throw()
         leave()
       }
     }
-    const table = new Table<string>()
-    table.add('*.a.test', '/', 'me', claim('mine'))
-    expect(() => table.add('a.test', '/', 'other', claim('theirs'))).to.not.throw()
-    expect(() => table.add('ba.test', '/', 'other', claim('theirs'))).to.not.throw()
+    const table = new HostTable<string>()
+    table.add('*.a.test', '/', 'me', claim('first'))
+    expect(() => table.add('a.test', '/', 'other', claim('second'))).to.not.throw()
+    expect(() => table.add('ba.test', '/', 'other', claim('second'))).to.not.throw()
   })
 
   it('goes by whole segments of a path', () => {
-    const table = new Table<string>()
+    const table = new HostTable<string>()
     table.add('a.test', '/api', 'me', claim('api'))
     table.add('a.test', '/api/v2', 'me', claim('v2'))
     for (const [path, expected] of [
@@ -89,7 +89,7 @@ describe('the table of routes', () => {
   })
 
   it('holds the hosts of 10,000 proxies, and finds each', () => {
-    const table = new Table<string>()
+    const table = new HostTable<string>()
     for (let client = 0; client < 10; client += 1) {
       for (let index = 0; index < 1000; index += 1) {
         table.add(`h${index}.c${client}.test`, '/', `owner ${client}`, claim(`${client} ${index}`))

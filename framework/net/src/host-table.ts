@@ -1,36 +1,36 @@
 import { type Claim, RystraError, type VisitorInfo } from '@rystra/plugin'
 
-/** Proxies at one path of a host: one, or the members of a group. */
-interface Place<Proxy> {
+/** The proxies at one path of a host: one, or the members of a group. */
+interface Route<Proxy> {
   readonly claim: Claim<Proxy>
   holders: number
 }
 
-/** A host, or all below one, with its paths. */
+/** A host, or all hosts below one, with its paths. */
 interface Site<Proxy> {
   readonly owner: string
-  readonly paths: Map<string, Place<Proxy>>
-  /** Characters of the longest path. */
+  readonly paths: Map<string, Route<Proxy>>
+  /** Length of the longest path. */
   longest: number
 }
 
-/** What was found for a request. */
+/** The route of a request. */
 export type Found<Proxy> = { readonly proxy: Proxy | undefined; readonly claim: Claim<Proxy> } | undefined
 
 /**
- * Which proxies answer for which hosts and paths. A lookup takes as many steps as the host has labels and the path
- * segments, whatever there is in the table.
+ * The proxies of hosts and paths. A lookup takes as many steps as the host has labels and the path has segments, whatever
+ * the size of the table.
  *
- * A host is one identity's, with all of its paths; so is what a wildcard covers: who could put a longer path or a nearer
- * host in between would get the requests of somebody else.
+ * A host belongs to one identity, with all of its paths, and so does all that a wildcard covers: another identity with a
+ * longer path or a nearer host would get requests that belong to the first.
  */
-export class Table<Proxy> {
+export class HostTable<Proxy> {
   /** Wildcards are under the name without `*`, `.example.org`. */
   readonly #sites = new Map<string, Site<Proxy>>()
   /** How many hosts each identity has below a domain; the key has a dot in front. */
   readonly #below = new Map<string, Map<string, number>>()
 
-  /** Hosts that there are. */
+  /** Hosts, wildcards included. */
   get size(): number {
     return this.#sites.size
   }
@@ -45,15 +45,15 @@ export class Table<Proxy> {
     if (there !== undefined && there.owner !== owner) refuse('')
     for (const domain of domainsOf(key)) {
       const wildcard = this.#sites.get(domain)
-      if (wildcard !== undefined && wildcard.owner !== owner) refuse(', which is below a wildcard of somebody else')
+      if (wildcard !== undefined && wildcard.owner !== owner) refuse(', which is below a wildcard of another identity')
     }
     if (!key.startsWith('.')) return
     for (const other of this.#below.get(key)?.keys() ?? []) {
-      if (other !== owner) refuse(', which has hosts of somebody else below it')
+      if (other !== owner) refuse(', which covers hosts of another identity')
     }
   }
 
-  /** Adds a holder of `host` and `path`; the answer takes it away. Throws as {@link check} does. */
+  /** Adds a holder of `host` and `path`. The returned function removes it. Throws as {@link check} does. */
   add(host: string, path: string, owner: string, claim: Claim<Proxy>): () => void {
     this.check(host, owner)
     const key = keyOf(host)
@@ -63,18 +63,18 @@ export class Table<Proxy> {
       this.#sites.set(key, site)
       this.#count(key, owner, 1)
     }
-    let place = site.paths.get(path)
-    // The claim is new when all who held the one before are gone without having been taken away yet.
-    if (place?.claim !== claim) place = { claim, holders: 0 }
-    site.paths.set(path, place)
+    let route = site.paths.get(path)
+    // The claim is new when its last holder has ended without being removed yet.
+    if (route?.claim !== claim) route = { claim, holders: 0 }
+    site.paths.set(path, route)
     site.longest = Math.max(site.longest, path.length)
-    place.holders += 1
-    return () => this.#leave(key, path, site, place)
+    route.holders += 1
+    return () => this.#remove(key, path, site, route)
   }
 
-  #leave(key: string, path: string, site: Site<Proxy>, place: Place<Proxy>): void {
-    place.holders -= 1
-    if (place.holders > 0 || site.paths.get(path) !== place) return
+  #remove(key: string, path: string, site: Site<Proxy>, route: Route<Proxy>): void {
+    route.holders -= 1
+    if (route.holders > 0 || site.paths.get(path) !== route) return
     site.paths.delete(path)
     site.longest = Math.max(0, ...[...site.paths.keys()].map((one) => one.length))
     if (site.paths.size > 0) return
@@ -98,13 +98,21 @@ export class Table<Proxy> {
    * there can serve.
    */
   find(host: string, path: string, visitor: VisitorInfo): Found<Proxy> {
-    const exact = this.#sites.get(host)
-    const place = exact === undefined ? undefined : placeAt(exact, path)
-    if (place !== undefined) return { proxy: place.claim.pick(visitor), claim: place.claim }
+    const claim = this.exact(host, path) ?? this.covering(host, path)
+    return claim === undefined ? undefined : { proxy: claim.pick(visitor), claim }
+  }
+
+  /** The claim of exactly this host or wildcard. */
+  exact(host: string, path = '/'): Claim<Proxy> | undefined {
+    const site = this.#sites.get(keyOf(host))
+    return site === undefined ? undefined : routeAt(site, path)?.claim
+  }
+
+  /** The claim of the nearest wildcard over a host. */
+  covering(host: string, path = '/'): Claim<Proxy> | undefined {
     for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
-      const site = this.#sites.get(host.slice(dot))
-      const below = site === undefined ? undefined : placeAt(site, path)
-      if (below !== undefined) return { proxy: below.claim.pick(visitor), claim: below.claim }
+      const claim = this.exact(`*${host.slice(dot)}`, path)
+      if (claim !== undefined) return claim
     }
     return undefined
   }
@@ -112,7 +120,7 @@ export class Table<Proxy> {
 
 const keyOf = (host: string): string => (host.startsWith('*.') ? host.slice(1) : host)
 
-/** `.example.org` and `.org` for `app.example.org`, and for `.app.example.org` what it is itself below. */
+/** `.example.org` and `.org` for `app.example.org`, and also for `.app.example.org`. */
 const domainsOf = (key: string): string[] => {
   const domains: string[] = []
   for (let dot = key.indexOf('.', 1); dot !== -1; dot = key.indexOf('.', dot + 1)) domains.push(key.slice(dot))
@@ -120,14 +128,14 @@ const domainsOf = (key: string): string[] => {
 }
 
 /** The longest path that `path` is at or below. */
-const placeAt = <Proxy>(site: Site<Proxy>, path: string): Place<Proxy> | undefined => {
+const routeAt = <Proxy>(site: Site<Proxy>, path: string): Route<Proxy> | undefined => {
   if (site.longest > 1) {
     let end = Math.min(path.length, site.longest)
-    // What is cut off within a segment is no prefix of whole segments.
+    // A path matches whole segments.
     if (end < path.length && path[end] !== '/') end = path.lastIndexOf('/', end - 1)
     while (end > 0) {
-      const place = site.paths.get(path.slice(0, end))
-      if (place !== undefined) return place
+      const route = site.paths.get(path.slice(0, end))
+      if (route !== undefined) return route
       end = path.lastIndexOf('/', end - 1)
     }
   }
