@@ -91,7 +91,7 @@ export const checkHooked = ({ headers, target }: RequestContext): void => {
     isField(field) && (isHostField(field) ? isHost(field[1]) : !isReserved(field[0].toLowerCase()))
   const unfit = hosts[1] ?? headers.find((field) => !fits(field))
   if (unfit === undefined && (target === '*' || /^\/[\x21\x22\x24-\x7e]*$/.test(target))) return
-  const detail = unfit === undefined ? 'a target that is no path' : `a field that cannot be there: ${unfit[0]}`
+  const detail = unfit === undefined ? 'invalid request target' : `invalid header field: ${unfit[0]}`
   throw problemOf(new RystraError('hook.failed', { side: 'server', detail }))
 }
 
@@ -112,6 +112,6 @@ const checked = (context: ResponseContext, before: number): ResponseContext => {
   const { headers, status } = context
   const fit = headers.every((field) => isField(field) && !isReserved(field[0].toLowerCase()))
   const final = status === before || (before !== 101 && Number.isInteger(status) && status > 199 && status < 600)
-  if (!fit || !final) throw new RystraError('hook.failed', { side: 'server', detail: 'a head that cannot be' })
+  if (!fit || !final) throw new RystraError('hook.failed', { side: 'server', detail: 'invalid response head' })
   return context
 }

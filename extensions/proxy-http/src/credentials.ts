@@ -11,7 +11,7 @@ export const hashOf = (user: string, password: string): string =>
 /** Characters of an Authorization header that is looked at. */
 const LONGEST = 4096
 
-/** Who may come in by basic authentication, RFC 7617. */
+/** Accounts of basic authentication, RFC 7617. */
 export class Credentials {
   readonly #hashes: readonly Buffer[]
 

@@ -64,13 +64,13 @@ const checkPort = (spec: HttpSpec): void => {
   if (Number(port[1]) < 1 || Number(port[1]) > 65_535) throw invalid(spec, `"${written}" has no port from 1 to 65535`)
 }
 
-/** What frames a message is not for anybody to change. */
+/** Fields that frame a message cannot be changed. */
 const checkChanges = (spec: HttpSpec, field: string, changes: HeaderChanges | undefined): void => {
   const names = [...Object.keys(changes?.set ?? {}), ...Object.keys(changes?.add ?? {}), ...(changes?.remove ?? [])]
-  const ours = names.find((name) => isReserved(name.toLowerCase()))
-  if (ours === undefined) return
-  const hint = ours.toLowerCase() === 'host' ? ', see `hostHeader`' : ''
-  throw invalid(spec, `\`${field}\` cannot change ${ours}${hint}`)
+  const reserved = names.find((name) => isReserved(name.toLowerCase()))
+  if (reserved === undefined) return
+  const hint = reserved.toLowerCase() === 'host' ? ', see `hostHeader`' : ''
+  throw invalid(spec, `\`${field}\` cannot change ${reserved}${hint}`)
 }
 
 const accounts = (spec: HttpSpec, written: Account | Account[]): Account[] =>

@@ -2,7 +2,7 @@ import type { HeaderField } from '@rystra/plugin'
 import { isIP, isIPv6 } from 'node:net'
 
 /** Fields that tell who came; those of visitors are dropped unless they are trusted. With `_` for `-` they mean the same to CGI. */
-const told = new Set([
+const forwardedNames = new Set([
   'forwarded',
   'x-forwarded-for',
   'x-forwarded-host',
@@ -17,7 +17,7 @@ const told = new Set([
 
 /** Whether a field, its name in lower case, tells who came. */
 export const isForwardedField = (name: string): boolean =>
-  told.has(name) || (name.includes('_') && told.has(name.replaceAll('_', '-')))
+  forwardedNames.has(name) || (name.includes('_') && forwardedNames.has(name.replaceAll('_', '-')))
 
 /** What a trusted proxy said. */
 export interface Before {
@@ -27,16 +27,16 @@ export interface Before {
   readonly host?: string | undefined
 }
 
-/** The fields that tell the service who came. */
+/** The fields with the address of the visitor for the service. */
 export const forwardedFields = (address: string, host: string, secure: boolean, before: Before = {}): HeaderField[] => {
   const proto = before.proto ?? (secure ? 'https' : 'http')
-  const asked = before.host ?? host
+  const visitedHost = before.host ?? host
   const node = isIPv6(address) ? `"[${address}]"` : isIP(address) === 4 ? address : 'unknown'
-  const element = `for=${node};host="${asked.replace(/["\\]/g, '')}";proto=${secure ? 'https' : 'http'}`
+  const element = `for=${node};host="${visitedHost.replace(/["\\]/g, '')}";proto=${secure ? 'https' : 'http'}`
   return [
     ['X-Forwarded-For', before.for === undefined ? address : `${before.for}, ${address}`],
     ['X-Forwarded-Proto', proto],
-    ['X-Forwarded-Host', asked],
+    ['X-Forwarded-Host', visitedHost],
     ['Forwarded', before.forwarded === undefined ? element : `${before.forwarded}, ${element}`]
   ]
 }

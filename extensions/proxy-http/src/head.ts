@@ -92,7 +92,7 @@ const count = (raw: readonly string[], maxHeaders: number): Seen => {
   const seen = { hosts: 0, lengths: 0, codings: 0 }
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index] as string
-    // Lengths first: most names are none of the three.
+    // Lengths first: most names are not one of the three.
     if (name.length === 4 && name.toLowerCase() === 'host') seen.hosts += 1
     else if (name.length === 14) {
       // With an underscore it would be the same thing to a service behind CGI.

@@ -50,7 +50,7 @@ export default defineExtension({
 
     let front: Front | undefined
     let serving: Serving | undefined
-    /** The one whose visitors come here from now on; again its own when this start comes to nothing. */
+    /** The generation before this one; it serves again when this start fails. */
     let before: Serving | undefined
     let listeners: Listener[] = []
     const closing = new AbortController()
@@ -82,11 +82,11 @@ export default defineExtension({
           )
         }
         before = place.serving
-        const checkElsewhere = (name: string, identity: string): void => {
+        const checkOtherKind = (name: string, identity: string): void => {
           const { proxies } = registries
           if (proxies.has('https')) proxies.get('https').checkHost?.(name, identity)
         }
-        serving = { form, kind, options, front: made, portShown, checkElsewhere }
+        serving = { form, kind, options, front: made, portShown, checkOtherKind }
         place.serving = serving
         for (const { address } of listeners) log.info({ address }, 'visitors of http are taken')
       },

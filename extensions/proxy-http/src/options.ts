@@ -14,20 +14,25 @@ export const HttpOptions = Type.Object({
   listen: Type.Array(
     Type.Object(
       {
-        host: Type.String({ default: '0.0.0.0', minLength: 1, description: 'The address to bind.' }),
-        port: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535, description: '0: any that is free.' })
+        host: Type.String({ default: '0.0.0.0', minLength: 1, description: 'Address to bind.' }),
+        port: Type.Integer({
+          default: 8080,
+          minimum: 0,
+          maximum: 65_535,
+          description: 'Port to bind. 0: any free port.'
+        })
       },
       { additionalProperties: false }
     ),
     {
       default: [{ host: '0.0.0.0', port: 8080 }],
-      description: 'Where visitors come in. Empty: nowhere but through the kind https.'
+      description: 'Addresses for visitors. Empty: connections of the kind https only.'
     }
   ),
   baseDomain: Type.String({
     default: 'localhost',
     pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$',
-    description: 'What `subdomain` of a proxy is put in front of. Names under `localhost` need no DNS.'
+    description: 'Domain to which `subdomain` of a proxy is prepended. Names under `localhost` need no DNS.'
   }),
   public: Type.Optional(
     Type.Object(
@@ -35,41 +40,42 @@ export const HttpOptions = Type.Object({
         scheme: Type.Optional(
           Type.Union([Type.Literal('http'), Type.Literal('https')], {
             default: 'http',
-            description: 'What visitors speak to what stands in front.'
+            description: 'Scheme of the addresses.'
           })
         ),
         port: Type.Optional(
           Type.Integer({
             minimum: 1,
             maximum: 65_535,
-            description: 'Default: that of the scheme, or of the first `listen`.'
+            description: 'Port of the addresses. Default: that of the scheme, or of the first `listen`.'
           })
         )
       },
       {
         additionalProperties: false,
         description:
-          'What the addresses told to clients are made of, where something stands in front: `{ scheme: https }`.'
+          'Scheme and port of the addresses reported to clients, behind another proxy: `{ scheme: https }`. Default: those of `listen`.'
       }
     )
   ),
   hosts: Type.Array(
     Type.Object(
       {
-        identity: Type.String({ description: 'Whose: `*` is everybody.' }),
-        hosts: Type.Array(Type.String(), { description: 'Which.' })
+        identity: Type.String({ description: 'Pattern of identities: `*` is any.' }),
+        hosts: Type.Array(Type.String(), { description: 'Patterns of hosts.' })
       },
       { additionalProperties: false }
     ),
     {
       default: [],
       description:
-        'Who may publish under which hosts; both with `*` as in `*.example.org`. Empty: everybody under any host, except with a wildcard that has the base domain in it.'
+        'Hosts that an identity may publish; both with `*` as in `*.example.org`. Empty: any identity any host, except wildcards that cover the base domain.'
     }
   ),
   trustedProxies: Type.Array(Type.String(), {
     default: [],
-    description: 'Addresses and networks whose Forwarded and X-Forwarded-* are believed: 10.0.0.0/8.'
+    description:
+      'Addresses and networks whose Forwarded and X-Forwarded-* fields are trusted, for example 10.0.0.0/8. Default: none.'
   }),
   maxHeadSize: Type.Integer({
     default: 32_768,

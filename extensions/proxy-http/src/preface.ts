@@ -1,22 +1,20 @@
 import type { Duplex } from 'node:stream'
 
-/** What HTTP/2 begins with, RFC 9113 §3.4. */
+/** The connection preface of HTTP/2, RFC 9113 §3.4. */
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
-/**
- * Reads as much as it takes to tell HTTP/2 from HTTP/1.1, and puts it back. Who says nothing for `timeout` ms is let go.
- */
-export const beginsHttp2 = (connection: Duplex, timeout: number, told: (h2: boolean) => void): void => {
+/** Reads until HTTP/2 and HTTP/1.1 can be told apart, and puts the bytes back. Closes the connection after `timeout` ms. */
+export const beginsHttp2 = (connection: Duplex, timeout: number, onVersion: (h2: boolean) => void): void => {
   let seen: Buffer = Buffer.alloc(0)
   const timer = setTimeout(() => connection.destroy(), timeout)
   const over = (): void => {
     clearTimeout(timer)
     connection.off('readable', onReadable).off('end', onEnd).off('close', over)
   }
-  const tell = (h2: boolean): void => {
+  const finish = (h2: boolean): void => {
     over()
     if (seen.length > 0) connection.unshift(seen)
-    told(h2)
+    onVersion(h2)
   }
   const onReadable = (): void => {
     for (let chunk = connection.read() as Buffer | null; chunk !== null; chunk = connection.read() as Buffer | null) {
@@ -24,7 +22,7 @@ export const beginsHttp2 = (connection: Duplex, timeout: number, told: (h2: bool
       const compared = Math.min(seen.length, preface.length)
       const same = seen.compare(preface, 0, compared, 0, compared) === 0
       if (same && compared < preface.length) continue
-      tell(same)
+      finish(same)
       return
     }
   }

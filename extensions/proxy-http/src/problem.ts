@@ -9,7 +9,7 @@ export class Problem extends Error {
   /** Seconds for Retry-After. */
   readonly retryAfter: number | undefined
 
-  /** @param text for whoever visits: one line, without a dot, no secrets */
+  /** @param text for the visitor: one line, without a dot, no secrets */
   constructor(status: number, text: string, error?: RystraError, retryAfter?: number) {
     super(text)
     this.name = 'Problem'
@@ -18,7 +18,7 @@ export class Problem extends Error {
     this.retryAfter = retryAfter
   }
 
-  /** What the page and `X-Rystra-Error` say: of the error, or `http.` and the status for what is the visitor's alone. */
+  /** What the page and `X-Rystra-Error` say: the code of the error, or `http.` and the status where the request is at fault. */
   get code(): string {
     return this.error?.code ?? `http.${this.status}`
   }
@@ -27,7 +27,7 @@ export class Problem extends Error {
 const statuses: Partial<Record<ErrorCode, [status: number, text: string]>> = {
   'stream.service-unreachable': [502, 'the tunnel is up, but the service behind it cannot be reached'],
   'stream.refused': [403, 'the tunnel refused the request'],
-  'stream.limit': [503, 'the service has as many requests as it may'],
+  'stream.limit': [503, 'the limit of requests to this service is reached'],
   'stream.no-member': [503, 'no service of this group is up now'],
   'stream.timeout': [504, 'the service did not answer in time'],
   'stream.idle': [504, 'the service was silent for too long'],
@@ -41,7 +41,7 @@ const statuses: Partial<Record<ErrorCode, [status: number, text: string]>> = {
   'hook.timeout': [500, 'an extension of the server did not answer in time']
 }
 
-/** What an error is to whoever visits; `code` and `side` are of one that has none. */
+/** The answer for an error; `code` and `side` are for errors without them. */
 export const problemOf = (cause: unknown, code: ErrorCode = 'stream.reset', side: Side = 'client'): Problem => {
   if (cause instanceof Problem) return cause
   const error = toRystraError(cause, code, { side })

@@ -27,7 +27,7 @@ const hostsOf = ({ host, subdomain }: HttpSpec, owner: string, options: HttpOpti
     if (granted) continue
     if (options.hosts.length > 0) throw refuse(`the host ${one} is not for this client`)
     if (one.startsWith('*.') && `.${base}`.endsWith(one.slice(1))) {
-      throw refuse(`${one} covers the hosts of all clients, and is for those whom the server's option \`hosts\` names`)
+      throw refuse(`${one} covers the hosts of all clients: allow it with the server's option \`hosts\` of proxy-http`)
     }
   }
   return [...hosts]
@@ -38,7 +38,7 @@ export const publish = async (
   spec: HttpSpec,
   host: PublishHost,
   table: HostTable<HttpProxy>,
-  { options, portShown, checkElsewhere }: Serving
+  { options, portShown, checkOtherKind }: Serving
 ): Promise<Published> => {
   const owner = host.session.identity.id
   const hosts = hostsOf(spec, owner, options)
@@ -65,7 +65,7 @@ export const publish = async (
       if (host.signal.aborted) throw new RystraError('session.lost')
       leave.push(table.add(one, path, owner, claim))
       // Once it is there: of two who ask at once, the second sees the first.
-      checkElsewhere(one, owner)
+      checkOtherKind(one, owner)
     }
   } catch (error) {
     gone()

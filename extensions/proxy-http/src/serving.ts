@@ -12,24 +12,24 @@ export interface Serving {
   readonly kind: ProxyKind<HttpSpec>
   readonly options: HttpOptions
   readonly front: Front
-  /** What is behind the host in addresses that are told. */
+  /** The port behind the host in reported addresses. */
   readonly portShown: () => string
   /** Throws `proxy.claimed` when a host is another identity's by https. */
-  readonly checkElsewhere: (host: string, identity: string) => void
+  readonly checkOtherKind: (host: string, identity: string) => void
 }
 
-/** What all generations on one server have together: proxies stay where they are while options change. */
+/** The state that all generations on one server share: proxies stay published while options change. */
 export interface Place {
   readonly table: HostTable<HttpProxy>
-  /** Takes what is published, and connections of other kinds. */
+  /** Publishes proxies, and takes connections of other kinds. */
   serving: Serving | undefined
-  /** Those that were replaced, until their last visitor has gone. */
+  /** Fronts that were replaced, until their last visitor is gone. */
   readonly retired: Set<Front>
 }
 
 const places = new WeakMap<object, Place>()
 
-/** The place of a server, by what is the same for all of its generations. */
+/** The state of a server, by an object that is the same for all of its generations. */
 export const placeOf = (server: object): Place => {
   const known = places.get(server)
   if (known !== undefined) return known
@@ -38,7 +38,7 @@ export const placeOf = (server: object): Place => {
   return made
 }
 
-/** A generation is over. Its visitors stay until they are answered, where another has taken its place. */
+/** A generation has ended. Its visitors are still answered where another generation follows. */
 export const leave = (place: Place, front: Front, wasServing: boolean): void => {
   const { serving, retired } = place
   if (wasServing && serving !== undefined && serving.front !== front) {
@@ -53,7 +53,7 @@ export const leave = (place: Place, front: Front, wasServing: boolean): void => 
   retired.clear()
 }
 
-/** What of the options is in a published proxy: where it is the same, proxies need not be published anew. */
+/** The options that published proxies depend on: while they are the same, proxies need not be published again. */
 export const formOf = ({ baseDomain, hosts, listen, maxHeadSize, public: shown }: HttpOptions): string | undefined =>
-  // Any free port is another one each time.
+  // A free port is another one each time.
   listen.some(({ port }) => port === 0) ? undefined : JSON.stringify([baseDomain, hosts, listen[0], maxHeadSize, shown])

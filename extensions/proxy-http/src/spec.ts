@@ -73,7 +73,8 @@ export const HttpSpec = Type.Object({
   responseHeaders: changes('response'),
   basicAuth: Type.Optional(
     Type.Union([account, Type.Array(account, { minItems: 1, maxItems: 64 })], {
-      description: 'Who may come in, `{ user, password }`, one or a list. The server is sent hashes.'
+      description:
+        'Accounts of basic authentication, `{ user, password }`, one or a list. The server gets hashes. Default: no password.'
     })
   ),
   errorPages: Type.Optional(
@@ -83,10 +84,14 @@ export const HttpSpec = Type.Object({
     })
   ),
   h2: Type.Optional(
-    Type.Boolean({ description: 'The service speaks HTTP/2 without TLS: one connection for all. Default: false.' })
+    Type.Boolean({
+      description: 'The service uses HTTP/2 without TLS: one connection for all visitors. Default: false.'
+    })
   ),
   forwarded: Type.Optional(
-    Type.Boolean({ description: 'Tells the service who came: X-Forwarded-* and Forwarded. Default: true.' })
+    Type.Boolean({
+      description: 'Sends the address of the visitor to the service, in X-Forwarded-* and Forwarded. Default: true.'
+    })
   ),
   answerTimeout: Type.Optional(
     Type.Integer({

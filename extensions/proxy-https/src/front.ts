@@ -64,7 +64,7 @@ export const visitorOf = (socket: Socket): VisitorInfo => ({
   to: { host: socket.localAddress ?? 'unknown', port: socket.localPort ?? 0 }
 })
 
-/** Passes a visitor to another member of a group that has not been tried. `false`: there is none left. */
+/** Passes a visitor to another member of a group that has not been tried. `false`: no other is left. */
 const failoverOf = (visitor: Socket, info: VisitorInfo, claim: Claim<PassOn>, first: PassOn): (() => boolean) => {
   const tried = new Set([first])
   const next = (): boolean => {

@@ -59,7 +59,7 @@ export default defineExtension({
     }
     const redirect = new Redirect({ serves: (name) => front.serves(name), port })
     const plain = redirect.listen(options.redirectFrom, ports)
-    // Before anybody asks for a password, or learns what there is.
+    // Before a password is asked for, and before an answer tells which proxies exist.
     if (options.redirect) hooks.onRequest.tap({ stage: GUARD }, redirect.answer)
     if (options.hsts !== undefined) {
       hooks.onResponse.tap(
@@ -95,12 +95,12 @@ export default defineExtension({
         front.certificates = certificates
         closing.signal.addEventListener('abort', () => certificates.close(), { once: true })
         const { baseDomain } = options
-        const checkElsewhere = (name: string, identity: string): void => {
+        const checkOtherKind = (name: string, identity: string): void => {
           const { proxies } = registries
           if (proxies.has('http')) proxies.get('http').checkHost?.(name, identity)
         }
         const policy = new Policy(options)
-        world = { routes, policy, certificates, baseDomain: baseDomain.toLowerCase(), port, checkElsewhere }
+        world = { routes, policy, certificates, baseDomain: baseDomain.toLowerCase(), port, checkOtherKind }
         for (const address of options.listen) {
           const recognises = (head: Buffer): boolean | undefined => front.recognises(head)
           const onSocket = (socket: Socket): void => front.take(socket)

@@ -23,11 +23,15 @@ export type CertificateEntry = Static<typeof certificate>
 const hsts = Type.Object(
   {
     /** Two years, what the preload list asks for. */
-    maxAge: Type.Integer({ default: 63_072_000, minimum: 0, description: 'Seconds for which browsers keep to https.' }),
-    includeSubDomains: Type.Boolean({ default: false, description: 'Whether it is for all hosts below as well.' }),
-    preload: Type.Boolean({ default: false, description: 'Whether browsers may have it built in.' })
+    maxAge: Type.Integer({
+      default: 63_072_000,
+      minimum: 0,
+      description: 'Seconds for which browsers use https only.'
+    }),
+    includeSubDomains: Type.Boolean({ default: false, description: 'Includes all hosts below.' }),
+    preload: Type.Boolean({ default: false, description: 'Allows the preload list of browsers.' })
   },
-  { additionalProperties: false, description: 'What Strict-Transport-Security says, RFC 6797. Left out: not sent.' }
+  { additionalProperties: false, description: 'Content of Strict-Transport-Security, RFC 6797. Default: not sent.' }
 )
 export type Hsts = Static<typeof hsts>
 
@@ -36,20 +40,20 @@ export const HttpsOptions = Type.Object({
   listen: Type.Array(address(8443), {
     default: [{ host: '0.0.0.0', port: 8443 }],
     minItems: 1,
-    description: 'Where visitors come in.'
+    description: 'Addresses for visitors.'
   }),
   publicPort: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 65_535,
       description:
-        'The port that visitors use, where something in front forwards to `listen`. Default: that of the first `listen`.'
+        'Port that visitors use, where another proxy forwards to `listen`. Default: that of the first `listen`.'
     })
   ),
   baseDomain: Type.String({
     default: 'localhost',
     pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$',
-    description: 'What `subdomain` of a proxy is put in front of. Names under `localhost` need no DNS.'
+    description: 'Domain to which `subdomain` of a proxy is prepended. Names under `localhost` need no DNS.'
   }),
   certificates: Type.Array(certificate, {
     default: [],
@@ -61,22 +65,21 @@ export const HttpsOptions = Type.Object({
     default: '1.2',
     description: 'The oldest version of TLS that is accepted where it ends here.'
   }),
-  http2: Type.Boolean({ default: true, description: 'Whether HTTP/2 is offered where TLS ends here.' }),
+  http2: Type.Boolean({ default: true, description: 'Offers HTTP/2 where TLS ends here.' }),
   redirect: Type.Boolean({
     default: false,
-    description:
-      'Whether requests that came to the kind http without TLS are sent to https, 308, where it serves their host.'
+    description: 'Redirects requests without TLS to https (308), where https serves their host.'
   }),
   redirectFrom: Type.Array(address(8080), {
     default: [],
     description:
-      'Ports without TLS, beside those of the kind http, on which all requests for hosts served here are sent to https.'
+      'More ports without TLS, on which all requests for hosts served here are redirected to https. Default: none.'
   }),
   hsts: Type.Optional(hsts),
   defaultHost: Type.Optional(
     Type.String({
       pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}$',
-      description: 'Whom those are taken to want who name nobody (no SNI). Left out: they are turned away.'
+      description: 'Host used for connections without SNI. Default: such connections are rejected.'
     })
   ),
   hosts: Type.Array(
@@ -84,20 +87,19 @@ export const HttpsOptions = Type.Object({
     {
       default: [],
       description:
-        'Who may pass through which hosts; both with `*` as in `*.example.org`. Empty: everybody any host, except what a certificate here is for, and wildcards that have the base domain in them.'
+        'Hosts that an identity may pass through; both with `*` as in `*.example.org`. Empty: any identity any host, except hosts of certificates here and wildcards that cover the base domain.'
     }
   ),
   handshakeTimeout: Type.Integer({
     default: 10_000,
     minimum: 100,
     maximum: 600_000,
-    description:
-      'Milliseconds from the connection until it is known whom it is for and, where TLS ends here, the handshake is done.'
+    description: 'Milliseconds for the ClientHello to arrive and, where TLS ends here, for the handshake to complete.'
   }),
   handshakes: Type.Integer({
     default: 1024,
     minimum: 1,
-    description: 'Connections that are not that far at one time; one more closes the oldest.'
+    description: 'Maximum number of connections whose handshake is not complete; one more closes the oldest.'
   })
 })
 export type HttpsOptions = Static<typeof HttpsOptions>

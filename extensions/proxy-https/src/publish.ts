@@ -15,7 +15,7 @@ export interface World {
   /** What stands behind the host in addresses. */
   port(): string
   /** Throws `proxy.claimed` when a host is another identity's by http. */
-  checkElsewhere(host: string, identity: string): void
+  checkOtherKind(host: string, identity: string): void
 }
 
 /** The names a spec asks for. A client may have sent anything. */
@@ -38,7 +38,7 @@ export const publish = async (spec: HttpsSpec, host: PublishHost, world: World):
   const { routes, policy, certificates } = world
   const owner = host.session.identity.id
   const names = namesOf(spec, world.baseDomain)
-  const passOn: PassOn = (visitor, info, elsewhere) => host.relay(visitor, info, elsewhere)
+  const passOn: PassOn = (visitor, info, failover) => host.relay(visitor, info, failover)
   const leave: (() => void)[] = []
   const gone = (): void => {
     for (const one of leave.splice(0)) one()
@@ -55,7 +55,7 @@ export const publish = async (spec: HttpsSpec, host: PublishHost, world: World):
       if (host.signal.aborted) throw new RystraError('session.lost')
       leave.push(routes.add(name, '/', owner, claim))
       // Once it is there: of two who ask at once, the second sees the first.
-      world.checkElsewhere(name, owner)
+      world.checkOtherKind(name, owner)
     }
   } catch (error) {
     gone()

@@ -65,7 +65,7 @@ export class Redirect {
     // Node looks after the time of heads on servers that listen; this one is given its connections.
     server.emit('listening')
     const onSocket = (socket: Duplex): void => {
-      // Who means it has been answered within a round trip: the oldest is the one to suspect.
+      // Evict the oldest: an honest client is answered within one round trip.
       const [oldest] = connections
       if (connections.size >= CONNECTIONS) oldest?.destroy()
       connections.add(socket)
@@ -99,6 +99,7 @@ export class Redirect {
     response.writeHead(status, {
       ...(status === STATUS ? { Location: this.#to(host as string, url) } : {}),
       'Content-Type': 'text/plain; charset=utf-8',
+      ...(status === STATUS ? {} : { 'X-Rystra-Error': `http.${status}` }),
       'Content-Length': body.length,
       Connection: 'close'
     })

@@ -114,7 +114,7 @@ export class World {
   }
 
   codes(): (string | undefined)[] {
-    return this.logged.filter(({ text }) => text.startsWith('a visitor was turned away')).map(({ code }) => code)
+    return this.logged.filter(({ text }) => text.startsWith('a visitor was rejected')).map(({ code }) => code)
   }
 
   warnings(): string[] {

@@ -6,7 +6,7 @@ import { Say } from './service.js'
 import { Http2Stream } from './stream.js'
 import { STREAM, VERB, type Verb } from './wire.js'
 
-/** Milliseconds until an offer is sent again that somebody in between did not let through. */
+/** Milliseconds until an offer that an intermediary has refused is sent again. */
 const RETRY = 1000
 
 /** Offers that may come to nothing before that: the server resets some in the turn in which it takes them. */

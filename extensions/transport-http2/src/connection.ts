@@ -8,8 +8,8 @@ import type { Http2Options } from './options.js'
 import { Pipe } from './pipe.js'
 import { accept, ServerLink } from './server-link.js'
 import {
-  type Asked,
-  askedOf,
+  type LinkRequest,
+  linkRequestOf,
   ERROR,
   FIRST_OFFERS,
   OFFERS,
@@ -52,13 +52,13 @@ export class Connection {
   #failed = false
   #cancelIdle: () => void = () => {}
 
-  /** @param refusal whoever it is, they are told this and nothing else */
+  /** @param refusal the only answer that the peer gets */
   constructor(socket: Socket, peer: PeerInfo, host: Listening, refusal?: RystraError) {
     const { options, clock } = host
     this.#peer = peer
     this.#host = host
     this.#refusal = refusal
-    // Besides the streams: offers, the service stream, and some room for what is refused with a word.
+    // Room for streams, offers, the service stream, and some requests that are refused with an answer.
     const requests = options.maxStreams + options.maxOffers + 16
     this.#pipe = new Pipe(socket)
     this.#session = http2.performServerHandshake(this.#pipe, sessionOptions(options.window, requests))
@@ -67,7 +67,7 @@ export class Connection {
     this.#guard = new Guard(this.#session, clock, (what) => {
       this.#fail(new RystraError('mux.protocol', { side: 'client', detail: `too many ${what}` }))
     })
-    this.#session.on('stream', (stream, headers) => this.#asked(stream, headers))
+    this.#session.on('stream', (stream, headers) => this.#onRequest(stream, headers))
     this.#session.on('error', (error: Error) => {
       this.#error ??= error
     })
@@ -116,23 +116,23 @@ export class Connection {
     this.#cancelIdle = clock.after(options.arrivalTimeout, () => this.drop())
   }
 
-  #asked(h2: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  #onRequest(h2: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     h2.on('error', () => {})
-    // The client took the request back in the segment that made it.
+    // The client cancelled the request in the segment that opened it.
     if (h2.destroyed || h2.closed) {
-      this.#guard.count('requests that were taken back')
+      this.#guard.count('cancelled requests')
       return
     }
-    const asked = headers[':path'] === this.#host.path ? askedOf(headers) : undefined
+    const request = headers[':path'] === this.#host.path ? linkRequestOf(headers) : undefined
     if (this.#refusal !== undefined) this.#answer(h2, 403, { [ERROR]: this.#refusal.code })
-    else if (asked === undefined) this.#answer(h2, headers[':path'] === this.#host.path ? 400 : 404)
-    else this.#serve(h2, asked)
+    else if (request === undefined) this.#answer(h2, headers[':path'] === this.#host.path ? 400 : 404)
+    else this.#serve(h2, request)
   }
 
-  #serve(h2: ServerHttp2Stream, asked: Asked): void {
+  #serve(h2: ServerHttp2Stream, request: LinkRequest): void {
     const { links, onLink } = this.#host
-    const link = links.get(asked.link)
-    if (asked.verb === 'link' ? link !== undefined : link === undefined) {
+    const link = links.get(request.link)
+    if (request.verb === 'link' ? link !== undefined : link === undefined) {
       this.#answer(h2, 400)
       return
     }
@@ -145,11 +145,11 @@ export class Connection {
       this.#requests -= 1
       if (this.#requests === 0) this.#idle()
     })
-    if (asked.verb === 'offer') link?.offered(h2, asked.stream)
-    else if (asked.verb === 'open') link?.opened(h2, asked.stream)
+    if (request.verb === 'offer') link?.offered(h2, request.stream)
+    else if (request.verb === 'open') link?.opened(h2, request.stream)
     else {
       this.#guard.count('links')
-      const made = this.#link(h2, asked)
+      const made = this.#link(h2, request)
       accept(h2, {
         [VERB]: VERSION,
         [OFFERS]: String(FIRST_OFFERS),
@@ -159,7 +159,7 @@ export class Connection {
     }
   }
 
-  #link(h2: ServerHttp2Stream, { link: id, streams }: Asked): ServerLink {
+  #link(h2: ServerHttp2Stream, { link: id, streams }: LinkRequest): ServerLink {
     const { options, clock, links } = this.#host
     const carrier: Carrier = {
       pipe: this.#pipe,
@@ -171,7 +171,7 @@ export class Connection {
     }
     const refused = (stream: ServerHttp2Stream): void => {
       stream.close(NGHTTP2_REFUSED_STREAM)
-      this.#guard.count('streams that were refused')
+      this.#guard.count('refused streams')
     }
     const link = new ServerLink({ peer: this.#peer, options, clock, carrier, service: h2 }, streams, refused)
     links.set(id, link)
@@ -186,10 +186,10 @@ export class Connection {
     else this.#session.destroy(undefined, this.#error === undefined ? NGHTTP2_NO_ERROR : NGHTTP2_INTERNAL_ERROR)
   }
 
-  /** A few words for whoever is no client of ours. */
+  /** Answers a request that belongs to no link. */
   #answer(h2: ServerHttp2Stream, status: number, fields: Readonly<Record<string, string>> = {}): void {
     if (respond(h2, { ':status': status, ...fields }, { endStream: true })) h2.close()
-    this.#guard.count('requests that are none of ours')
+    this.#guard.count('requests without a link')
   }
 }
 

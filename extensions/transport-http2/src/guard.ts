@@ -1,13 +1,13 @@
 import type { Http2Session } from 'node:http2'
 import type { Clock } from '@rystra/plugin'
 
-/** What a peer may ask for in vain at once: pings, settings, requests that are refused. */
+/** Pings, settings and refused requests that a peer may send at once. */
 const BURST = 1000
 
-/** And in a second, in the long run. Proxies ping a few times; a client of ours does none of it. */
+/** And per second after that. Proxies ping a few times; a Rystra client sends none of them. */
 const RATE = 100
 
-/** Counts what costs work and brings nothing, of one connection. */
+/** Counts the frames of one connection that cost work without effect. */
 export class Guard {
   readonly #clock: Clock
   readonly #exceeded: (what: string) => void

@@ -43,7 +43,7 @@ export abstract class Http2Link implements StreamLink, StreamHost {
   protected awayThere = false
   protected awayHere = false
   readonly #carrier: Carrier
-  /** Streams that are open: offers that wait are none. */
+  /** Streams that are open: offers are not counted. */
   readonly #streams = new Map<number, Http2Stream>()
   /** Streams that wait to write, in order. */
   readonly #held = new Set<Http2Stream>()

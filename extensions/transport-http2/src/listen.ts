@@ -36,7 +36,7 @@ const listening = ({ to, options, host, onLink }: ListenParts): Listening => ({
   onLink
 })
 
-/** Who has no link by now gets none any more. */
+/** Closes connections without a link. */
 const dropArrivals = ({ arrivals }: Listening): void => {
   for (const connection of [...arrivals]) connection.drop()
 }
@@ -102,7 +102,7 @@ export const listenHttp2 = async (parts: ListenParts, signal: AbortSignal): Prom
     handshakes: options.maxArrivals,
     onSocket: (socket, facts) => {
       socket.on('error', () => {})
-      // Who asks for nothing by ALPN is none of ours.
+      // A client of the tunnel always asks for h2 by ALPN.
       if (facts.alpn === ALPN) new Connection(socket, peerOf(socket, facts), shared)
       else socket.destroy()
     },

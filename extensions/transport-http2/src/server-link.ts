@@ -8,7 +8,7 @@ import { Say } from './service.js'
 import { Http2Stream } from './stream.js'
 import { respond } from './wire.js'
 
-/** Milliseconds after which offers that nobody needed become fewer. */
+/** Milliseconds after which unused offers are reduced. */
 const REST = 10_000
 
 const late = (): RystraError =>

@@ -43,7 +43,7 @@ export class Http2Stream implements FacedStream {
   #paused = true
   #flowing = false
   #ended = false
-  #endTold = false
+  #endReported = false
   #endedHere = false
   #parked = false
   #writing = 0
@@ -134,8 +134,8 @@ export class Http2Stream implements FacedStream {
     this.#flowing = false
     if (this.#paused || this.#reader === undefined || this.#over) return
     if (!this.#ended) this.#readOn()
-    else if (!this.#endTold) {
-      this.#endTold = true
+    else if (!this.#endReported) {
+      this.#endReported = true
       this.#reader.onEnd()
       this.#progressed()
     }
@@ -146,7 +146,7 @@ export class Http2Stream implements FacedStream {
   }
 
   read(reader: RawReader): void {
-    // Somebody has read the `Duplex` before: what it has read ahead goes first.
+    // The `Duplex` was read before: the bytes that it has read ahead come first.
     const before = this.#duplex
     if (before !== undefined && this.#reader === before && reader !== before) this.#inbox.putBack(before.giveBack())
     this.#reader = reader
@@ -239,25 +239,25 @@ export class Http2Stream implements FacedStream {
   }
 
   #progressed(): void {
-    if (this.#gone && this.#endTold) this.#finish(undefined, true)
+    if (this.#gone && this.#endReported) this.#finish(undefined, true)
   }
 
   #finish(error: Error | undefined, later: boolean): void {
     if (this.#over) {
-      // Over, and not told yet, while the whole link ends: tell it now.
-      if (!later) this.#tell(error)
+      // The link ends before the end of the stream was reported: report it now.
+      if (!later) this.#report(error)
       return
     }
     this.#over = true
     this.#inbox.clear()
     this.#held.length = 0
     this.#host.streamOver(this)
-    // Whoever gives a stream up is not called back while doing so.
-    if (later) queueMicrotask(() => this.#tell(error))
-    else this.#tell(error)
+    // The caller of `reset` is not called back before that returns.
+    if (later) queueMicrotask(() => this.#report(error))
+    else this.#report(error)
   }
 
-  #tell(error: Error | undefined): void {
+  #report(error: Error | undefined): void {
     if (this.closed) return
     this.closed = true
     this.#duplex?.over(error)

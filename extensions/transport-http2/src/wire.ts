@@ -23,26 +23,26 @@ export const ERROR = 'rystra-error'
  */
 export type Verb = 'link' | 'open' | 'offer'
 
-/** How many offers wait before the server knows what is needed: what a stranger may park, and a first page needs. */
+/** Offers before the server knows how many are needed: enough for a first page, and few for an unauthenticated peer. */
 export const FIRST_OFFERS = 8
 
 const LINK_ID = /^[\w-]{22}$/
 const NUMBER = /^\d{1,10}$/
 
 /** What a request is for. */
-export interface Asked {
+export interface LinkRequest {
   readonly verb: Verb
   readonly link: string
   readonly stream: number
   readonly streams: number
 }
 
-/** Reads a count from a header field, which a stranger may have written. */
+/** Reads a count from a header field, which may hold anything. */
 export const numberOf = (value: unknown, otherwise: number): number =>
   typeof value === 'string' && NUMBER.test(value) ? Number(value) : otherwise
 
-/** What a request is for, or nothing if it is none of ours. */
-export const askedOf = (headers: http2.IncomingHttpHeaders): Asked | undefined => {
+/** The purpose of a request. `undefined`: it is not one of a Rystra client. */
+export const linkRequestOf = (headers: http2.IncomingHttpHeaders): LinkRequest | undefined => {
   const verb = headers[VERB]
   const link = headers[LINK]
   if (headers[':method'] !== 'POST' || typeof link !== 'string' || !LINK_ID.test(link)) return undefined
@@ -71,7 +71,7 @@ export const sessionOptions = (window: number, streams: number) => ({
   maxSessionInvalidFrames: 100,
   // MiB. Node's 10 refuse streams when some thousand are open; each takes a few KiB there.
   maxSessionMemory: 64 + Math.ceil(streams / 128),
-  // Nobody pads.
+  // Padding costs bytes and hides nothing here.
   paddingStrategy: http2.constants.PADDING_STRATEGY_NONE
 })
 

@@ -57,7 +57,7 @@ const listening = async (options: Parameters<typeof transportHttp2>[0] = {}) => 
   return { to, links, dial }
 }
 
-/** Somebody with frames of their own. Resolves when the server has hung up. */
+/** A peer that sends frames of its own. Resolves when the server has closed the connection. */
 const attack = async (port: number, write: (socket: net.Socket) => void): Promise<void> => {
   const socket = net.connect(port, '127.0.0.1').on('error', () => {})
   later.push(() => socket.destroy())
@@ -108,7 +108,7 @@ describe('HTTP/2 and hostile peers', () => {
     ['pings', times(2000, () => frame(6, 0, 0, Buffer.alloc(8)))],
     ['settings', times(2000, () => frame(4, 0, 0))],
     ['rapid resets', times(2500, (n) => Buffer.concat([request(2 * n + 1), frame(3, 0, 2 * n + 1, Buffer.alloc(4))]))],
-    ['requests that are none of ours', times(2500, (n) => request(2 * n + 1))],
+    ['requests without a link', times(2500, (n) => request(2 * n + 1))],
     [
       'header fields without an end',
       Buffer.concat([
@@ -118,7 +118,7 @@ describe('HTTP/2 and hostile peers', () => {
     ]
   ]
   for (const [name, bytes] of floods) {
-    it(`hang up on ${name}, and nobody else notices`, async () => {
+    it(`hang up on ${name}, and no other link is affected`, async () => {
       const { to, dial } = await listening()
       const link = await dial()
       await attack(to.port, (socket) => socket.write(bytes))
@@ -146,7 +146,7 @@ describe('HTTP/2 and hostile peers', () => {
     await answers(link)
   })
 
-  it('answer strangers in short, and refuse a client at another path', async () => {
+  it('answer other clients in short, and refuse a client at another path', async () => {
     const { to, dial } = await listening()
     expect(await codeOf(dial({ path: '/elsewhere' }))).to.equal('connect.refused')
     const session = http2.connect(`http://127.0.0.1:${to.port}`).on('error', () => {})
