@@ -21,7 +21,7 @@ export class MdnsDiscovery implements Discovery {
   readonly #options: ResponderOptions
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #farewells = new Set<Promise<void>>()
+  readonly #goodbyes = new Set<Promise<void>>()
 
   constructor(options: ResponderOptions, clock: Clock, log: Logger) {
     this.#options = options
@@ -31,7 +31,7 @@ export class MdnsDiscovery implements Discovery {
 
   /** Goodbyes that are not sent yet. */
   async settled(): Promise<void> {
-    await Promise.all(this.#farewells)
+    await Promise.all(this.#goodbyes)
   }
 
   async announce(announcement: Announcement, signal: AbortSignal): Promise<void> {
@@ -71,8 +71,8 @@ export class MdnsDiscovery implements Discovery {
   }
 
   #withdraw(bonjour: Bonjour, service: Service): void {
-    const farewell = new Promise<void>((resolve) => service.stop(() => bonjour.destroy(resolve)))
-    this.#farewells.add(farewell)
-    void farewell.then(() => this.#farewells.delete(farewell))
+    const goodbye = new Promise<void>((resolve) => service.stop(() => bonjour.destroy(resolve)))
+    this.#goodbyes.add(goodbye)
+    void goodbye.then(() => this.#goodbyes.delete(goodbye))
   }
 }

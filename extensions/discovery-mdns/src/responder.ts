@@ -24,11 +24,12 @@ export interface Responder {
   readonly ready: Promise<void>
 }
 
-const records = (packet: { answers?: unknown[]; additionals?: unknown[]; questions?: unknown[] }): number =>
-  (packet.answers?.length ?? 0) + (packet.additionals?.length ?? 0) + (packet.questions?.length ?? 0)
+/** Of all sections of a packet. */
+const records = (packet: object): number =>
+  Object.values(packet).reduce((sum: number, section) => sum + (Array.isArray(section) ? section.length : 0), 0)
 
 /**
- * What anyone on the network sends is emitted by this emitter, so a listener of the library that throws does so within
+ * What any host on the network sends is emitted by this emitter, so a listener of the library that throws does so within
  * `emit`: it would end the process.
  */
 const guard = (packets: EventEmitter, clock: Clock, log: Logger): void => {

@@ -5,7 +5,7 @@ import { SERVICE_TYPE, serverOf } from './record.js'
 
 /** Servers of one search, at most. */
 const MAX_SERVERS = 256
-/** Services that the library may remember: anyone can announce any number. */
+/** Services that the library may remember: any host can announce any number. */
 const MAX_SERVICES = 512
 /** Questions are asked again after one second, then after twice as long each time (RFC 6762, section 5.2). */
 const FIRST_INTERVAL_MS = 1000

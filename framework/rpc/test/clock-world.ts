@@ -35,13 +35,13 @@ export class ClockWorld {
   /** Sends Pings when they are due for `ms` milliseconds; `each` is called every `step` of them. */
   run(ms: number, each?: () => void, step = 50): void {
     const until = this.time.now() + ms
-    let look = this.time.now() + step
+    let sample = this.time.now() + step
     while (this.time.now() < until) {
       if (this.clock.dueIn <= 0) this.#ping()
-      const next = Math.min(until, this.time.now() + Math.max(this.clock.dueIn, 0.01), look)
+      const next = Math.min(until, this.time.now() + Math.max(this.clock.dueIn, 0.01), sample)
       this.time.advance(next - this.time.now())
-      if (this.time.now() < look) continue
-      look += step
+      if (this.time.now() < sample) continue
+      sample += step
       each?.()
     }
   }

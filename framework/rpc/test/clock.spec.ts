@@ -97,13 +97,13 @@ describe('the clock of a session', () => {
 
   it('never goes backwards while it is corrected, nor jumps forward: by 5 % at most', () => {
     const world = new ClockWorld({ ...jittery, ppm: -100 })
-    const look = () => [world.own.now(), world.clock.toLocal(world.peer.now()), world.clock.toRemote(world.own.now())]
+    const sample = () => [world.own.now(), world.clock.toLocal(world.peer.now()), world.clock.toRemote(world.own.now())]
     world.run(200)
-    let last = look()
+    let last = sample()
     world.run(
       20_000,
       () => {
-        const next = look()
+        const next = sample()
         const [passed = 0, local = 0, remote = 0] = next.map((time, index) => time - (last[index] as number))
         for (const shown of [local, remote]) expect(shown).to.be.within(0.945 * passed, 1.055 * passed)
         last = next
@@ -137,15 +137,15 @@ describe('the clock of a session', () => {
   }
 
   it('takes one late answer for an accident', () => {
-    let lie = false
+    let forge = false
     const world = new ClockWorld({
       ...loopback,
-      answer: ({ t0, t1, t2 }) => ({ t0, t1: lie ? t1 + 500 : t1, t2: lie ? t2 + 500 : t2 })
+      answer: ({ t0, t1, t2 }) => ({ t0, t1: forge ? t1 + 500 : t1, t2: forge ? t2 + 500 : t2 })
     })
     world.run(30_000)
-    lie = true
+    forge = true
     world.run(5000, () => {
-      lie = world.outcomes['suspect'] === undefined
+      forge = world.outcomes['suspect'] === undefined
     })
     world.run(5000)
     expect(world.outcomes).to.include({ suspect: 1 }).and.not.have.property('jumped')
@@ -154,7 +154,7 @@ describe('the clock of a session', () => {
   })
 
   it('does not use answers that cannot be true, and goes on', () => {
-    const lies: [string, (times: PongTimes) => PongTimes][] = [
+    const forged: [string, (times: PongTimes) => PongTimes][] = [
       ['timestamp', (times) => ({ ...times, t1: Number.NaN })],
       ['timestamp', (times) => ({ ...times, t2: Number.POSITIVE_INFINITY })],
       ['timestamp', (times) => ({ ...times, t1: YEAR_0, t2: YEAR_0 })],
@@ -164,14 +164,14 @@ describe('the clock of a session', () => {
       ['unknown', (times) => ({ ...times, t0: times.t0 - 3 })],
       ['unknown', (times) => ({ ...times, t0: Number.NaN })]
     ]
-    let lie = lies[0]?.[1] as (times: PongTimes) => PongTimes
-    for (const [outcome, next] of lies) {
-      lie = next
-      const world = new ClockWorld({ ...loopback, answer: (times) => lie(times) })
+    let forge = forged[0]?.[1] as (times: PongTimes) => PongTimes
+    for (const [outcome, next] of forged) {
+      forge = next
+      const world = new ClockWorld({ ...loopback, answer: (times) => forge(times) })
       world.run(1000)
       expect(Object.keys(world.outcomes)).deep.equal([outcome])
       expect(world.clock.error).equal(Infinity)
-      lie = (times) => times
+      forge = (times) => times
       world.run(1000)
       expect(world.wrong, outcome).to.be.below(0.1)
     }
@@ -202,8 +202,8 @@ describe('the clock of a session', () => {
     expect(outcomes.filter((outcome) => outcome === 'used')).length(32)
   })
 
-  it('sends 16 Pings in the first two seconds, and one in 3 s in the end, also to a peer that lies each time', () => {
-    let lie = 0
+  it('sends 16 Pings in the first two seconds, and one in 3 s in the end, also to a peer that forged each time', () => {
+    let forge = 0
     const world = new ClockWorld(loopback)
     world.run(2000)
     expect(world.pings).to.be.within(16, 20)
@@ -213,13 +213,13 @@ describe('the clock of a session', () => {
     expect(world.pings - pings).equal(10)
     const liar = new ClockWorld({
       ...loopback,
-      answer: ({ t0, t1 }) => ({ t0, t1: t1 + 1000 * ++lie, t2: t1 + 1000 * lie })
+      answer: ({ t0, t1 }) => ({ t0, t1: t1 + 1000 * ++forge, t2: t1 + 1000 * forge })
     })
     liar.run(10_000)
     expect(liar.pings).to.be.at.most(101)
   })
 
-  it('holds for any answers: no throw, no number that is none, never backwards', () => {
+  it('holds for any answers: no throw, no invalid number, never backwards', () => {
     const wild = fc.oneof(
       fc.double(),
       fc.constantFrom(Number.NaN, YEAR_0, YEAR_10_000, 2 ** 53),

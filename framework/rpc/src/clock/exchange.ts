@@ -40,7 +40,7 @@ export const MAX_DRIFT = 500e-6
 /** Whether a number received from a peer can be a time: a finite one from the years 1 to 9999. */
 export const isTimestamp = (value: number): boolean => value >= MIN_TIMESTAMP && value <= MAX_TIMESTAMP
 
-/** The sample of an exchange, or why there is none: each timestamp may be a lie. */
+/** The sample of an exchange, or why it is not used: each timestamp may be a lie. */
 export const measure = ({ t0, t1, t2, t3 }: Exchange): ClockSample | RejectedExchange => {
   if (![t0, t1, t2, t3].every(isTimestamp)) return 'timestamp'
   const roundTrip = t3 - t0

@@ -41,7 +41,7 @@ export class TransitWindow {
     this.#stride = 1
   }
 
-  /** NaN when there are none. */
+  /** NaN when it is empty. */
   get min(): number {
     return this.percentile(0)
   }
