@@ -68,3 +68,13 @@ export const readInto = (socket: net.Socket, buffer: Buffer, onRead: OnRead, nex
   fields[keys.next] = next
   handle.useUserBuffer(buffer)
 }
+
+/** Calls `deliver` when the socket is about to be destroyed with an error, while its descriptor is still open. */
+export const deliverBeforeError = (socket: net.Socket, deliver: () => void): void => {
+  if (descriptorOf(socket) === undefined) return
+  const destroy = socket._destroy
+  socket._destroy = (error, done) => {
+    if (error !== null) deliver()
+    destroy.call(socket, error, done)
+  }
+}

@@ -1,8 +1,8 @@
 import type net from 'node:net'
 import { cutOff } from './cut-off.js'
-import { descriptorOf, readInto } from './onread.js'
+import { deliverBeforeError, descriptorOf, readInto } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
-import { resetSeen, watchHalfClosed } from './reset-seen.js'
+import { readNow, resetSeen, watchHalfClosed } from './reset-seen.js'
 import { forgetSlab, holdSlab, mayHoldSlab, releaseSlab, SLAB_SIZE, takeSlab } from './slab.js'
 
 /**
@@ -17,6 +17,10 @@ const SMALL_READS = 8
 
 /** What is read at once, and copied where it has to wait, while as many slabs are held by stalled streams as may be. */
 const CROWDED_READ = 256 * 1024
+
+/** What is read of a socket whose write failed: pieces of this size, as many as one read in full flow brings. */
+const REST_READ = 64 * 1024
+const REST_READS = 16
 
 /** Copies waiting to be sent, in bytes, at which a writer has to wait: as much as fits one read of a quiet socket. */
 const WRITE_LIMIT = 64 * 1024
@@ -60,6 +64,7 @@ export class RawSocket implements RawStream {
   constructor(socket: net.Socket) {
     this.#socket = socket
     socket.on('error', this.#onError)
+    deliverBeforeError(socket, () => this.#readRest())
     socket.once('close', this.#onClosed)
     // Whether its event has been is not told: it is by the next turn.
     if (socket.closed) setImmediate(this.#onClosed)
@@ -289,6 +294,22 @@ export class RawSocket implements RawStream {
     this.#ended = true
     watchHalfClosed(this.#socket)
     if (!this.#paused && this.#back === undefined) this.#tellEnd()
+  }
+
+  /**
+   * A write failed, so that the socket is closed now. What had arrived before is still in the kernel, an answer to what
+   * could not be sent for example: it goes out first, as on a direct connection.
+   */
+  #readRest(): void {
+    const fd = descriptorOf(this.#socket)
+    if (fd === undefined || this.#reader === undefined || this.#detached) return
+    // Memory of its own: the common buffer may be in use by the reader that caused the write.
+    const rest = Buffer.allocUnsafe(REST_READ)
+    for (let reads = 0; reads < REST_READS && !this.#paused && !this.#ended; reads += 1) {
+      const bytes = readNow(fd, rest)
+      if (bytes === 0) return
+      if (this.#reader.onBytes(rest, 0, bytes, true) === false) return
+    }
   }
 
   #tellEnd(): void {

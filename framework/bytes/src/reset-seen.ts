@@ -26,6 +26,15 @@ export const resetSeen = (stream: Duplex): Error | undefined => {
   }
 }
 
+/** Reads what has arrived, without waiting: 0 at an end, at an error, and when nothing has. */
+export const readNow = (fd: number, into: Buffer): number => {
+  try {
+    return fs.readSync(fd, into, 0, into.length, null)
+  } catch {
+    return 0
+  }
+}
+
 /** Interval of the checks of a half-closed socket. */
 const CHECK_INTERVAL_MS = 500
 
