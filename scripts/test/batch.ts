@@ -30,6 +30,8 @@ export const runBatch = (
       process.execPath,
       [
         '--conditions=rystra-source',
+        // Each file is loaded by `import`, with every version of Node.
+        '--no-experimental-require-module',
         '--import=tsx',
         mocha,
         ...['--forbid-only', `--reporter=${reporter}`, ...options],

@@ -1,6 +1,14 @@
 import { expect } from 'chai'
 import { defineExtension, Type } from '@rystra/plugin'
-import { defineKit, type KitCase, type Runner, setUpExtension } from '../src/index.js'
+import {
+  CUT_CASES,
+  defineKit,
+  type KitCase,
+  type Runner,
+  SECURE_SUBSET,
+  setUpExtension,
+  transportKit
+} from '../src/index.js'
 import { Scope } from '../src/kit/scope.js'
 
 const named = (name: string, run: KitCase<number>['run'] = async () => {}): KitCase<number> => ({
@@ -55,6 +63,14 @@ describe('a kit', () => {
     expect(() => kit(0, { runner: recorder(), skip: { adds: ' ' } })).to.throw(/skipping "adds" needs a reason/)
     expect(() => kit(0, { runner: recorder(), skip: { ads: 'x' } })).to.throw(/no case "ads"/)
     expect(() => defineKit('number', [named('adds'), named('adds')])).to.throw(/one name/)
+  })
+})
+
+describe('the subsets of the transport kit', () => {
+  it('name cases that it has', () => {
+    const names = transportKit.cases.map(({ name }) => name)
+    expect([...SECURE_SUBSET, ...CUT_CASES].filter((name) => !names.includes(name))).to.deep.equal([])
+    expect(CUT_CASES).to.have.length.greaterThan(0)
   })
 })
 

@@ -95,9 +95,9 @@ export const SECURE_SUBSET: readonly string[] = [
   'gives a dial up that is not answered',
   'survives a storm of dials that come to nothing',
   'leaves nothing open when all is over',
-  'is not disturbed by foreign connections that send garbage',
-  'is not disturbed by foreign connections that speak HTTP',
-  'is not disturbed by foreign connections that say nothing',
-  'is not disturbed by foreign connections that leave at once',
+  'is not disturbed by raw peers that send garbage',
+  'is not disturbed by raw peers that speak HTTP',
+  'is not disturbed by raw peers that say nothing',
+  'is not disturbed by raw peers that leave at once',
   ...secureCases.map(({ name }) => name)
 ]
