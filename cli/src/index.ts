@@ -3,6 +3,7 @@ import type { RystraConfig } from '@rystra/config'
 import type { Server, ServerOptions } from '@rystra/server'
 import { loadPreset } from './preset.js'
 import { packageResolver } from './project/resolver.js'
+import { clientRpc, serverRpc, type WithClientRpc, type WithServerRpc } from './rpc-face.js'
 
 export type { Client, ClientOptions } from '@rystra/client'
 export { defineConfig, loadConfig, type RystraConfig } from '@rystra/config'
@@ -26,8 +27,14 @@ const withPreset = async <Options extends ServerOptions | ClientOptions>(options
  * })
  * await server.start()
  */
-export const createServer = async (config: RystraConfig, options: ServerOptions = {}): Promise<Server> =>
-  (await import('@rystra/server')).createServer(config, await withPreset(options))
+export const createServer = async (
+  config: RystraConfig,
+  options: ServerOptions = {}
+): Promise<Server & WithServerRpc> => {
+  const { createServer: create } = await import('@rystra/server')
+  const server = await create(config, await withPreset(options))
+  return serverRpc(server)
+}
 
 /**
  * Makes a client with the preset. Nothing is dialed before `start()`, which resolves when every proxy was answered.
@@ -43,5 +50,11 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
  * })
  * await client.start()
  */
-export const createClient = async (config: RystraConfig, options: ClientOptions = {}): Promise<Client> =>
-  (await import('@rystra/client')).createClient(config, await withPreset(options))
+export const createClient = async (
+  config: RystraConfig,
+  options: ClientOptions = {}
+): Promise<Client & WithClientRpc> => {
+  const { createClient: create } = await import('@rystra/client')
+  const client = await create(config, await withPreset(options))
+  return clientRpc(client)
+}

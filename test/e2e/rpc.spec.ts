@@ -72,7 +72,7 @@ describe('RPC on the session of a tunnel', () => {
     nas.handler('secret', () => 1)
     nas.router.handler({
       name: 'who',
-      fn: (session: RpcSession) => [session.peer.id, session.identity?.id, session.peer.relayed]
+      fn: (session: RpcSession) => [session.remote.id, session.identity?.id, session.remote.relayed]
     })
     nas.router.streamHandler({
       name: 'up',
@@ -83,7 +83,7 @@ describe('RPC on the session of a tunnel', () => {
     })
     await join('home-nas', nas)
     const { rpc: laptop } = await join('laptop')
-    expect(await laptop.peer('home-nas').request('who')).to.deep.equal(['laptop', 'home', true])
+    expect(await laptop.server.peer('home-nas').request('who')).to.deep.equal(['laptop', 'home', true])
     const stream = laptop.peer('home-nas').createStream('up')
     await stream.send('abc')
     stream.end()

@@ -1,3 +1,4 @@
+import Call from './call.js'
 import CertCa from './cert/ca.js'
 import CertClient from './cert/client.js'
 import CertRevoke from './cert/revoke.js'
@@ -12,11 +13,13 @@ import PluginsAdd from './plugins/add.js'
 import PluginsInspect from './plugins/inspect.js'
 import PluginsList from './plugins/list.js'
 import PluginsRemove from './plugins/remove.js'
+import RpcDescribe from './rpc/describe.js'
 import Serve from './serve.js'
 import Visit from './visit.js'
 
 /** Every command, by its name. They import what they work with only when they run. */
 export default {
+  call: Call,
   'cert:ca': CertCa,
   'cert:client': CertClient,
   'cert:revoke': CertRevoke,
@@ -31,6 +34,7 @@ export default {
   'plugins:inspect': PluginsInspect,
   'plugins:list': PluginsList,
   'plugins:remove': PluginsRemove,
+  'rpc:describe': RpcDescribe,
   serve: Serve,
   visit: Visit
 }

@@ -1,4 +1,4 @@
-import { RystraError, type SessionInfo } from '@rystra/model'
+import { isRystraError, RystraError, type SessionInfo } from '@rystra/model'
 import {
   type Channel,
   type ChannelHandler,
@@ -11,13 +11,10 @@ import {
 import { headOf, openerOf, originOf, peerOf, RPC_CHANNEL } from './channel-head.js'
 import { comeBack } from './come-back.js'
 import { State } from './context/state.js'
-import { rpcError, toRpcError } from './error.js'
+import { rpcError } from './error.js'
 import { type AccessRule, access } from './middleware/access.js'
 import { mayRelay, type RelayRule } from './relay-rules.js'
-import { type Handler, type Listener, Router, type StreamHandler } from './router/router.js'
-import { register } from './service/decorators.js'
-import type { Members, Service } from './service/define.js'
-import { type Implementation, implement } from './service/implement.js'
+import { Registrar } from './registrar.js'
 import { RpcEndpoint } from './session/endpoint.js'
 import type { RpcPeer } from './session/peer.js'
 import type { ChannelHead, ChannelOpener } from './session/port.js'
@@ -46,18 +43,20 @@ interface Link {
 }
 
 /** RPC on the sessions of one server or client. Give its {@link extension} to `createServer` or `createClient`. */
-export class Rpc implements ChannelHandler {
+export class Rpc extends Registrar implements ChannelHandler {
   readonly name = RPC_CHANNEL
   readonly context = new State()
-  readonly router = new Router()
   readonly #options: RpcNodeOptions
   readonly #endpoint: RpcEndpoint
   readonly #links = new Map<string, Link>()
   readonly #peers = new Map<string, RpcSession>()
+  /** Sessions that wait until a client opens its channel, by the session of the tunnel. */
+  readonly #awaited = new Map<string, RpcSession>()
   #server: RpcSession | undefined
   #role: ExtensionContext<unknown>['role'] | undefined
 
   constructor(options: RpcNodeOptions = {}) {
+    super()
     this.#options = options
     this.#endpoint = new RpcEndpoint({
       settings: settingsOf({
@@ -68,36 +67,6 @@ export class Rpc implements ChannelHandler {
       context: this.context,
       onSession: (session) => this.#watch(session)
     })
-  }
-
-  /** Answers requests of this name. */
-  handler(name: string, fn: Handler): this {
-    this.router.handler({ name, fn })
-    return this
-  }
-
-  /** Listens to events of this name. */
-  listener(name: string, fn: Listener): this {
-    this.router.listener({ name, fn })
-    return this
-  }
-
-  /** Takes streams of this name. */
-  streamHandler(name: string, fn: StreamHandler): this {
-    this.router.streamHandler({ name, fn })
-    return this
-  }
-
-  /** Handles the members of a service that the other side calls: on a client those of `reverse(service)`. */
-  service<Of extends Members>(service: Service<Of>, handlers: Implementation<Of>): this {
-    implement(this.router, service, handlers)
-    return this
-  }
-
-  /** Handles what an object says by `@handler`, `@listener` and `@streamHandler`. */
-  register(instance: object): this {
-    register(this.router, instance)
-    return this
   }
 
   /** For `extensions` of a server or a client. */
@@ -116,7 +85,10 @@ export class Rpc implements ChannelHandler {
     this.#role = role
     registries.channels.add(this)
     hooks.onConnect.tap(({ session, channels }) => this.#connected({ info: session, channels }))
-    hooks.onDisconnect.tap(({ session }) => void this.#links.delete(session.id))
+    hooks.onDisconnect.tap(({ session }) => {
+      this.#links.delete(session.id)
+      this.#awaited.get(session.id)?.close()
+    })
   }
 
   /** Sessions with programs that called this one; on a server those with its clients. */
@@ -149,15 +121,25 @@ export class Rpc implements ChannelHandler {
     const link = this.#linkOf(id)
     const accepted = link && this.#endpoint.sessionOf(link.info.id)
     if (accepted !== undefined) return accepted
-    const known = this.#peers.get(id)
-    if (known !== undefined && !known.closed) return known
     if (link === undefined) throw rpcError('rpc.unavailable', `no client ${id}`)
-    const session = this.#endpoint.create(peerOf(link.info), () => openerOf(link.channels), false, {
-      report: () => link.channels.reportCall
-    })
-    this.#peers.set(id, session)
-    session.on('close', () => this.#peers.delete(id))
-    this.#endpoint.connect(session, openerOf(link.channels)).catch((error) => session.unavailable(toRpcError(error)))
+    return this.#awaited.get(link.info.id) ?? this.#await(link)
+  }
+
+  /** A session with a client that has not opened its channel yet. One without RPC says so at once. */
+  #await({ info, channels }: Link): RpcSession {
+    const opener = openerOf(channels)
+    const session = this.#endpoint.create(peerOf(info), () => opener, true, { report: () => channels.reportCall })
+    this.#awaited.set(info.id, session)
+    session.on('close', () => this.#awaited.delete(info.id))
+    const unavailable = (error: Error | undefined): void => {
+      if (isRystraError(error) && error.code === 'channel.refused') return
+      if (this.#awaited.get(info.id) !== session) return
+      session.unavailable(rpcError('rpc.unavailable', error?.message, error))
+      session.close()
+    }
+    opener.open({ kind: 'calls', session: session.id }).then((channel) => {
+      channel.stream.onClose = unavailable
+    }, unavailable)
     return session
   }
 
@@ -190,7 +172,7 @@ export class Rpc implements ChannelHandler {
     const session = this.#endpoint.create(peer, opener, true, {
       wanted: connect,
       report: () => this.#lastLink()?.channels.reportCall,
-      ...(to === undefined ? {} : { to })
+      ...(to === undefined ? { peers: (id) => this.peer(id) } : { to })
     })
     this.#watch(session)
     comeBack(session, connect)
@@ -244,8 +226,10 @@ export class Rpc implements ChannelHandler {
     const head = headOf(details)
     if (typeof head === 'string') return head
     if (head.to === undefined) {
-      const relayed = this.#role === 'client' && originOf(details) !== undefined
-      return relayed && this.#options.access === undefined ? 'no access rule allows calls of other clients' : undefined
+      const relayed = originOf(details) !== undefined
+      if (this.#role === 'server') return undefined
+      if (!relayed) return head.kind === 'calls' ? 'the client opens this channel itself' : undefined
+      return this.#options.access === undefined ? 'no access rule allows calls of other clients' : undefined
     }
     if (this.#role !== 'server') return 'relayed to a client'
     const target = this.#linkOf(head.to)
@@ -272,8 +256,10 @@ export class Rpc implements ChannelHandler {
         peer,
         scope: from?.scope ?? info.session.id,
         opener: openerOf(link.channels, back),
-        report: () => link.channels.reportCall
+        report: () => link.channels.reportCall,
+        awaited: from === undefined ? this.#awaited.get(info.session.id) : undefined
       })
+      this.#awaited.delete(info.session.id)
     } catch (error) {
       channel.close(new RystraError('channel.refused', { detail: (error as Error).message, cause: error }))
       stream.reset()

@@ -48,7 +48,7 @@ export const access = (rules: readonly AccessRule[]): Middleware => {
     list.find(
       (rule) =>
         (rule.kind === undefined || rule.kind === kind) &&
-        (rule.relayed === undefined || rule.relayed === (session.peer.relayed === true)) &&
+        (rule.relayed === undefined || rule.relayed === (session.remote.relayed === true)) &&
         rule.fits(session, name)
     )?.allow
   const called = (kind: string): boolean => kind === 'request' || kind === 'event' || kind === 'stream'

@@ -5,7 +5,8 @@ import { rpcError } from '../error.js'
 import type { Router } from '../router/router.js'
 import type { RpcPeer } from './peer.js'
 import type { ChannelHead, ChannelOpener, RpcChannel } from './port.js'
-import { RpcSession, type RpcSessionOptions } from './session.js'
+import { RpcSession } from './session.js'
+import type { RpcSessionOptions } from './session-options.js'
 import type { RpcSettings } from './settings.js'
 
 /** Sessions that one peer may have at once. */
@@ -30,6 +31,8 @@ export interface ChannelOrigin {
   /** To the same peer, on the same session. */
   readonly opener: ChannelOpener
   readonly report?: Report
+  /** The session that waits for this peer to open its channel of calls. */
+  readonly awaited?: RpcSession | undefined
 }
 
 /** Takes the channels that peers open, and makes sessions of them; opens those of this side. */
@@ -56,7 +59,7 @@ export class RpcEndpoint {
   accept(
     { kind, session: id }: ChannelHead,
     channel: RpcChannel,
-    { peer, scope, opener, report }: ChannelOrigin
+    { peer, scope, opener, report, awaited }: ChannelOrigin
   ): void {
     const sessions = this.#accepted.get(scope) ?? new Map<string, RpcSession>()
     const found = sessions.get(id)
@@ -67,7 +70,8 @@ export class RpcEndpoint {
     }
     if (found !== undefined) throw rpcError('rpc.protocol', 'the session is there already')
     if (sessions.size >= MAX_SESSIONS) throw rpcError('rpc.busy', `${MAX_SESSIONS} sessions at once`)
-    const session = this.#make(id, peer, () => opener, false, { report })
+    const session = awaited ?? this.#make(id, peer, () => opener, false, { report })
+    awaited?.adopt(id)
     sessions.set(id, session)
     this.#accepted.set(scope, sessions)
     session.on('close', () => {
@@ -83,7 +87,7 @@ export class RpcEndpoint {
     peer: RpcPeer,
     opener: () => ChannelOpener | undefined,
     reconnects: boolean,
-    more: Pick<RpcSessionOptions, 'to' | 'wanted' | 'report'> = {}
+    more: Pick<RpcSessionOptions, 'to' | 'wanted' | 'report' | 'peers'> = {}
   ): RpcSession {
     return this.#make(randomBytes(9).toString('base64url'), peer, opener, reconnects, more)
   }
@@ -101,9 +105,9 @@ export class RpcEndpoint {
     peer: RpcPeer,
     opener: () => ChannelOpener | undefined,
     reconnects: boolean,
-    more: Pick<RpcSessionOptions, 'to' | 'wanted' | 'report'>
+    more: Pick<RpcSessionOptions, 'to' | 'wanted' | 'report' | 'peers'>
   ): RpcSession {
     const { settings, router, context } = this.#options
-    return new RpcSession({ id, peer, settings, router, context, opener, reconnects, ...more })
+    return new RpcSession({ id, remote: peer, settings, router, context, opener, reconnects, ...more })
   }
 }

@@ -1,6 +1,5 @@
 import type { RawStream } from '@rystra/bytes'
 import { isRystraError } from '@rystra/model'
-import type { ChannelOpener as SessionChannels } from '@rystra/plugin'
 import { EventEmitter } from 'node:events'
 import { State, type StateKey } from '../context/state.js'
 import { type RpcError, rpcError } from '../error.js'
@@ -10,55 +9,25 @@ import type { Members, Service } from '../service/define.js'
 import { type ServiceView, use } from '../service/use.js'
 import { type Listener, Router } from '../router/router.js'
 import { Connection } from './connection.js'
-import { SessionClock } from '../clock/session-clock.js'
+import type { SessionClock } from '../clock/session-clock.js'
+import { ClockPings } from './clock-pings.js'
 import { Incoming } from './incoming.js'
 import type { IncomingCall } from './incoming-call.js'
 import { OutgoingCalls, type RequestOptions } from './outgoing-calls.js'
 import { OutgoingMessages } from './outgoing-messages.js'
 import { OutgoingEvents } from './outgoing-events.js'
 import type { RpcPeer } from './peer.js'
-import type { ChannelOpener, RpcChannel } from './port.js'
+import type { RpcChannel } from './port.js'
 import type { RpcStream, StreamOptions } from './rpc-stream.js'
+import type { RpcSessionEvents, RpcSessionOptions } from './session-options.js'
 import type { RpcSettings } from './settings.js'
 import { Streams } from './streams.js'
 
-/** What a session tells. */
-export interface RpcSessionEvents {
-  /** There is a connection; also the first time. */
-  up: []
-  /** The connection is lost; calls wait for the next one within their deadlines. */
-  down: [error: Error | undefined]
-  /** The other side takes no new calls. */
-  goAway: [error: RpcError]
-  /** It is over. */
-  close: [error: Error | undefined]
-}
-
-/** What a session is made of. */
-export interface RpcSessionOptions {
-  readonly id: string
-  readonly peer: RpcPeer
-  readonly settings: RpcSettings
-  /** What this end handles; the session may add to it. */
-  readonly router: Router
-  /** State of the whole program. */
-  readonly context: State
-  /** Whether another connection may follow one that is lost. */
-  readonly reconnects: boolean
-  /** For streams: gone while there is no connection. */
-  readonly opener: () => ChannelOpener | undefined
-  /** What the hooks of this end are told of calls with; nothing without taps. */
-  readonly report?: () => SessionChannels['reportCall']
-  /** A call waits for a connection: there should be one. */
-  readonly wanted?: () => void
-  /** The client that it is with, when a server is in between. */
-  readonly to?: string
-}
-
 /** The relation with one other program: requests, events and streams, both ways. */
 export class RpcSession {
-  readonly id: string
-  readonly peer: RpcPeer
+  #id: string
+  /** The program at the other end. */
+  readonly remote: RpcPeer
   readonly context: State
   readonly router: Router
   readonly #settings: RpcSettings
@@ -68,17 +37,18 @@ export class RpcSession {
   readonly #messages: OutgoingMessages
   readonly #events = new OutgoingEvents()
   readonly #streams: Streams
+  readonly #pings = new ClockPings((time) => this.#connection?.send.ping(this.#calls.takeId(), time()))
   readonly #options: RpcSessionOptions
-  #clock: SessionClock | undefined
-  #clockTimer: NodeJS.Timeout | undefined
+  #reconnects: boolean
   #connection: Connection | undefined
   #incoming: Incoming | undefined
   readonly #greetings: (() => void)[] = []
   #closed = false
 
   constructor(options: RpcSessionOptions) {
-    this.id = options.id
-    this.peer = options.peer
+    this.#id = options.id
+    this.#reconnects = options.reconnects
+    this.remote = options.remote
     this.context = options.context
     this.router = new Router(options.router)
     this.#settings = options.settings
@@ -88,9 +58,14 @@ export class RpcSession {
     this.#messages = new OutgoingMessages(this, this.#calls, options.settings)
   }
 
+  /** Told to the other side with each channel. */
+  get id(): string {
+    return this.#id
+  }
+
   /** The name an authenticator gave the peer. */
   get identity(): RpcPeer['identity'] {
-    return this.peer.identity
+    return this.remote.identity
   }
 
   /** Whether there is a connection. */
@@ -109,20 +84,7 @@ export class RpcSession {
 
   /** The clock of the other side. Synchronised from the first use on, by pings. */
   get clock(): SessionClock {
-    if (this.#clock === undefined) {
-      this.#clock = new SessionClock()
-      this.#ping(this.#clock)
-    }
-    return this.#clock
-  }
-
-  #ping(clock: SessionClock): void {
-    clearTimeout(this.#clockTimer)
-    if (this.#closed) return
-    const due = clock.dueIn
-    if (due <= 0 && this.#connection !== undefined) this.#connection.send.ping(this.#calls.takeId(), clock.ping())
-    this.#clockTimer = setTimeout(() => this.#ping(clock), Math.max(1, clock.dueIn))
-    this.#clockTimer.unref()
+    return this.#pings.clock
   }
 
   /** Streams that are open now. */
@@ -135,9 +97,16 @@ export class RpcSession {
    * `rpc.unknown`, `rpc.denied`, `rpc.busy`, `rpc.lost` or an error of the handler.
    */
   createStream(name: string, options: StreamOptions = {}): RpcStream {
-    const { opener, to, id } = this.#options
-    const head = { kind: 'stream', session: id, ...(to === undefined ? {} : { to }) } as const
+    const { opener, to } = this.#options
+    const head = { kind: 'stream', session: this.#id, ...(to === undefined ? {} : { to }) } as const
     return this.#streams.create(this.#calls.takeId(), name, options, this.#closed ? undefined : opener(), head)
+  }
+
+  /** Client: the session with another client, through the server. Throws `rpc.unavailable` elsewhere. */
+  peer(id: string): RpcSession {
+    const { peers } = this.#options
+    if (peers === undefined) throw rpcError('rpc.unavailable', 'only the session of a client with its server has peers')
+    return peers(id)
   }
 
   /** A service of the other side, as functions. On a server: `session.use(reverse(Chat))`. */
@@ -211,6 +180,12 @@ export class RpcSession {
     return this.router.listener({ name, fn })
   }
 
+  /** @internal The other side opened the channel that calls wait for: the session is that one from now on. */
+  adopt(id: string): void {
+    this.#id = id
+    this.#reconnects = false
+  }
+
   /** @internal Takes a stream that carries the frames of this session. */
   attach(stream: RawStream): Connection {
     if (this.#connection !== undefined) this.#connection.fail(rpcError('rpc.lost', 'replaced by another connection'))
@@ -226,7 +201,7 @@ export class RpcSession {
         this.#calls.pause()
         this.#emitter.emit('goAway', error)
       },
-      onPong: (t0, t1, t2) => void this.#clock?.pong({ t0, t1, t2 }),
+      onPong: (t0, t1, t2) => this.#pings.pong({ t0, t1, t2 }),
       onClose: (error) => this.#detach(connection, incoming, error)
     })
     const incoming = new Incoming(this, connection, this.#settings)
@@ -267,11 +242,11 @@ export class RpcSession {
     this.#welcome()
     if (this.#closed) return
     const refusal = refusalOf(connection, error)
-    const again = this.#options.reconnects && refusal?.retryable !== false
+    const again = this.#reconnects && refusal?.retryable !== false
     this.#calls.detach(again, refusal ?? rpcError('rpc.lost'))
     if (refusal !== undefined && isRystraError(error) && error.code.startsWith('channel.'))
       this.#calls.refuseWaiting(refusal)
-    if (this.#options.reconnects) this.#emitter.emit('down', refusal ?? error)
+    if (this.#reconnects) this.#emitter.emit('down', refusal ?? error)
     else this.#end(error)
   }
 
@@ -318,7 +293,7 @@ export class RpcSession {
   #end(error: Error | undefined): void {
     if (this.#closed) return
     this.#closed = true
-    clearTimeout(this.#clockTimer)
+    this.#pings.stop()
     this.#welcome()
     this.#events.end()
     this.#streams.end(rpcError('rpc.lost', error?.message))

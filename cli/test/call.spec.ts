@@ -1,0 +1,90 @@
+import { expect } from 'chai'
+import { createClient, createServer } from 'rystra'
+import { rystra, Running } from './command.js'
+import { Folders } from './folder.js'
+
+const services = `import { defineService, request } from '@rystra/rpc'
+import { Type } from '@rystra/plugin'
+
+export const Disk = defineService('disk', {
+  usage: request(Type.Object({ path: Type.String() }), Type.Object({ free: Type.Integer() }))
+})
+
+export default (rpc: { service: (...args: unknown[]) => void }): void => {
+  rpc.service(Disk, { usage: (_session: unknown, { path }: { path: string }) => ({ free: path.length }) })
+}
+`
+
+describe('call, and rpc:describe', function () {
+  this.timeout(90_000)
+  const folders = new Folders()
+  const running: Running[] = []
+
+  afterEach(async () => {
+    for (const one of running.splice(0)) {
+      one.child.kill('SIGKILL')
+      await one.done
+    }
+    folders.clean()
+  })
+
+  const start = (args: string[], cwd: string): Running => {
+    const one = new Running(args, { cwd })
+    running.push(one)
+    return one
+  }
+
+  it('ask a client behind the server, and print its contract', async () => {
+    const token = `- { use: '@rystra/auth-token', options: { token: a-token-of-the-test } }`
+    const server = folders.make({
+      'rystra.config.yaml': `extensions:
+  ${token}
+  - { use: '@rystra/rpc', options: { relay: [{ to: home-nas }] } }
+server: { listen: [{ transport: tcp, host: 127.0.0.1, port: 0 }] }
+`
+    })
+    const { port } = await start(['serve', '--json'], server).event('listening')
+    const nas = folders.make({
+      'services.ts': services,
+      'rystra.config.yaml': `extensions:
+  ${token}
+  - { use: '@rystra/rpc', options: { services: [./services.ts], access: [{ name: disk.* }] } }
+client: { id: home-nas, connect: { host: 127.0.0.1, port: ${port} } }
+`
+    })
+    await start(['connect', '--json'], nas).event('connected')
+    const to = ['--to', `127.0.0.1:${port}`, '--token', 'a-token-of-the-test']
+    const [answer, wrong, described] = await Promise.all([
+      rystra(['call', 'home-nas', 'disk.usage', '{"path":"/home"}', ...to], { cwd: folders.make() }),
+      rystra(['call', 'home-nas', 'disk.usage', '{"path":5}', '--json'], { cwd: nas }),
+      rystra(['rpc', 'describe', './services.ts'], { cwd: nas })
+    ])
+    expect(answer.err, 'stderr').to.equal('')
+    expect(JSON.parse(answer.out)).to.deep.equal({ free: 5 })
+    expect(wrong.code).to.equal(2)
+    expect(wrong.out + wrong.err)
+      .to.include('rpc.invalid')
+      .and.include('/path')
+    expect(described.out).to.include('| `disk.usage` | request | client |')
+  })
+
+  it('is what a program has as client.rpc and server.rpc()', async () => {
+    const extensions = [{ use: '@rystra/auth-token', options: { token: 'of both' } }, '@rystra/rpc']
+    const listen = [{ host: '127.0.0.1', port: 0 }]
+    const server = await createServer({ extensions, server: { listen } })
+    await server.start()
+    const connect = { host: '127.0.0.1', port: server.listening[0]?.port ?? 0 }
+    const client = await createClient({ extensions, client: { id: 'one', connect } })
+    try {
+      await client.start()
+      client.rpc.router.handler({ name: 'who', fn: () => 'one' })
+      expect(await server.rpc('one').request('who')).to.equal('one')
+      expect(() => server.rpc('two'))
+        .to.throw()
+        .with.property('code', 'rpc.unavailable')
+    } finally {
+      await client.stop()
+      await server.stop()
+    }
+  })
+})
