@@ -64,7 +64,7 @@ const configOf = async ({ cwd, config: file, to, token, dial }: CallOptions): Pr
   const id = `${client.id}-call-${randomBytes(4).toString('hex')}`
   const extensions = (config.extensions ?? []).filter((entry) => !isRpc(entry))
   const reconnect = { ...client.reconnect, attempts: 0 }
-  return { config: { ...config, extensions, client: { ...client, id, proxies: [], visitors: [], reconnect } }, dir }
+  return { config: { ...config, extensions, client: { ...client, id, proxies: [], forwards: [], reconnect } }, dir }
 }
 
 const isRpc = (entry: NonNullable<RystraConfig['extensions']>[number]): boolean => {

@@ -1,4 +1,5 @@
 import type { RawStream } from '@rystra/bytes'
+import { isRystraError } from '@rystra/model'
 import { monotonicTime } from '../clock/session-clock.js'
 import { decodeBody } from '../codec/codecs.js'
 import { RpcError, rpcError } from '../error.js'
@@ -267,4 +268,10 @@ export class Connection {
     if (error !== undefined) this.writer.stop()
     this.#events.onClose(error)
   }
+}
+
+/** Why a connection was never there: then no call on it has run. */
+export const refusalOf = (connection: Connection, error: Error | undefined): RpcError | undefined => {
+  if (isRystraError(error) && error.code === 'channel.refused') return rpcError('rpc.denied', error.detail, error)
+  return connection.greeted ? undefined : rpcError('rpc.unavailable', error?.message, error)
 }

@@ -8,7 +8,7 @@ import { type CallRecord, type RpcMessage, runSteps } from '../middleware/middle
 import type { Members, Service } from '../service/define.js'
 import { type ServiceView, use } from '../service/use.js'
 import { type Listener, Router } from '../router/router.js'
-import { Connection } from './connection.js'
+import { Connection, refusalOf } from './connection.js'
 import type { SessionClock } from '../clock/session-clock.js'
 import { ClockPings } from './clock-pings.js'
 import { Incoming } from './incoming.js'
@@ -300,10 +300,4 @@ export class RpcSession {
     this.#calls.end(rpcError('rpc.lost', error?.message))
     this.#emitter.emit('close', error)
   }
-}
-
-/** Why a connection was never there: then no call on it has run. */
-const refusalOf = (connection: Connection, error: Error | undefined): RpcError | undefined => {
-  if (isRystraError(error) && error.code === 'channel.refused') return rpcError('rpc.denied', error.detail, error)
-  return connection.greeted ? undefined : rpcError('rpc.unavailable', error?.message, error)
 }
