@@ -83,13 +83,13 @@ describe('a stream', () => {
     const opener: ChannelOpener = {
       open: async (head) => {
         const [mine, other] = channelPair(false, {})
-        const accept = (): void => far.accept(head, other, { peer: left.peer, scope: 'late', opener })
+        const accept = (): void => far.accept(head, other, { peer: left.remote, scope: 'late', opener })
         if (head.kind === 'calls') late = accept
         else accept()
         return mine
       }
     }
-    const session = near.create(left.peer, () => opener, false)
+    const session = near.create(left.remote, () => opener, false)
     await near.connect(session, opener)
     const stream = session.createStream('nothing')
     await new Promise((resolve) => setImmediate(resolve))
