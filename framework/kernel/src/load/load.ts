@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { extname } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -39,7 +40,9 @@ const contracts = async (): Promise<Record<string, unknown>> => ({
   '@sinclair/typebox': await import('@sinclair/typebox')
 })
 
-const viaJiti = async (file: string, more: Readonly<Record<string, unknown>>): Promise<unknown> => {
+const viaJiti = async (named: string, more: Readonly<Record<string, unknown>>): Promise<unknown> => {
+  // As Node does: what a linked package imports is looked for beside the package, not beside the link.
+  const file = await realpath(named)
   // No cache on disk: an extension is small, and nothing is to be left in somebody's project.
   const jiti = createJiti(pathToFileURL(file).href, {
     fsCache: false,
