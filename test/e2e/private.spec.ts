@@ -174,7 +174,7 @@ for (const [index, { title }] of carriers().entries()) {
       const unknown = await refused(nobody)
       expect(unknown.message.replace('dc', 'db')).to.equal(outcomes[0]?.message)
       const has = (lines: string[], text: string): boolean => lines.some((line) => line.includes(text))
-      expect(has(said.owner.lines, 'a wrong secret'), 'a wrong secret').to.equal(true)
+      expect(has(said.owner.lines, 'wrong secret'), 'wrong secret').to.equal(true)
       expect(has(said.owner.lines, 'no proof'), 'no proof').to.equal(true)
       expect(has(said.server.lines, 'the identity is not allowed'), 'not allowed').to.equal(true)
       for (const { lines } of Object.values(said)) {

@@ -16,21 +16,21 @@ const invalid = (entry: { readonly name: string }, detail: string, hint?: string
 /** Throws `proxy.invalid`. */
 export const checkSecret = (entry: PrivateSpec | ForwardSpec): void => {
   if (entry.secret !== undefined && entry.secretFile !== undefined) {
-    throw invalid(entry, 'it has both `secret` and `secretFile`', 'leave one of them')
+    throw invalid(entry, '`secret` and `secretFile` exclude each other', 'remove one of them')
   }
 }
 
 /**
- * What the schema cannot say. Throws `proxy.invalid`.
+ * Checks beyond the schema. Throws `proxy.invalid`.
  * @param secretFile absolute
  */
 export const checkProxy = (spec: PrivateSpec, secretFile: string | undefined): void => {
   checkSecret(spec)
   if (spec.of === undefined && !name.test(spec.name)) {
-    throw invalid(spec, 'nothing can be visited under this name', 'say under which in `of`')
+    throw invalid(spec, 'the name is not valid for visits', 'set a valid name in `of`')
   }
   if (spec.secret === undefined && secretFile === undefined && spec.allow === undefined) {
-    throw invalid(spec, 'it has no `secret`', 'give it one, or say in `allow` who may visit without')
+    throw invalid(spec, '`secret` is missing', 'set `secret`, or the identities that need none in `allow`')
   }
   if (spec.protocol === 'udp') checkUdp(spec)
   parseLocal(spec, spec.protocol === 'udp' ? udpForms : localForms)
@@ -42,15 +42,15 @@ export const checkProxy = (spec: PrivateSpec, secretFile: string | undefined): v
   }
 }
 
-/** Fields common to all kinds that mean nothing for datagrams. */
-const unfit = {
-  healthCheck: 'a UDP service cannot be asked whether it is well',
-  proxyProtocol: 'there is no stream at whose head it could stand',
-  idleTimeout: 'say `sessionTimeout`: all visitors of one client share a stream'
+/** Common fields that do not apply to datagrams. */
+const inapplicable = {
+  healthCheck: 'a UDP service has no health check',
+  proxyProtocol: 'datagrams have no stream header',
+  idleTimeout: 'use `sessionTimeout`: all visitors of a client share a stream'
 } as const
 
 const checkUdp = (spec: PrivateSpec): void => {
-  for (const [field, why] of Object.entries(unfit)) {
-    if (spec[field] !== undefined) throw invalid(spec, `no \`${field}\` for udp: ${why}`)
+  for (const [field, why] of Object.entries(inapplicable)) {
+    if (spec[field] !== undefined) throw invalid(spec, `\`${field}\` does not apply to udp: ${why}`)
   }
 }

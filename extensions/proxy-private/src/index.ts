@@ -8,13 +8,13 @@ import { fullName, PrivateSpec, ForwardSpec } from './spec.js'
 import { visitByTcp } from './visit.js'
 import { visitByUdp } from './visit-udp.js'
 
-/** Services without a public address: other clients of the server open a port of their own machine to them. */
+/** Services without a public address: other clients of the server forward a local port to them. */
 export default defineExtension({
   name: 'proxy-private',
   setup({ registries, dir, clock, log }) {
     const absolute = (file: string | undefined): string | undefined =>
       file === undefined ? undefined : path.resolve(dir, file)
-    /** By entry, which is one object for as long as it is published. */
+    /** By entry, which is the same object while it is published. */
     const owners = new WeakMap<PrivateSpec, Owner>()
 
     const kind: ProxyKind<PrivateSpec, ForwardSpec> = {
@@ -43,7 +43,7 @@ export default defineExtension({
         const secretFile = absolute(entry.secretFile)
         const open = secret === undefined && secretFile === undefined
         const key = open ? undefined : new Secret({ secret, secretFile }, fullName(entry), clock, host.log)
-        // Before the port is open: what is wrong with it is told at once.
+        // Before the port is open: errors of the secret are reported at once.
         await key?.key
         return entry.protocol === 'udp' ? visitByUdp(entry, key, host, clock) : visitByTcp(entry, key, host)
       }

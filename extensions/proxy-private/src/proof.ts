@@ -1,15 +1,15 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
-/** What a proof is good for: one name, one session of one identity. */
-export interface Occasion {
+/** The context of a proof: a name, a session and its identity. */
+export interface VisitContext {
   /** See `fullName`. */
   readonly name: string
-  /** Of whoever visits. */
+  /** Session of the visiting client. */
   readonly session: string
   readonly identity: string
 }
 
-/** What a visitor shows instead of the secret. */
+/** The proof of a visitor. */
 export interface Proof {
   /** 16 random bytes, base64url. */
   readonly nonce: string
@@ -21,8 +21,8 @@ const NONCE = 16
 const NONCE_TEXT = 22
 const MAC_TEXT = 43
 
-/** Every field has its length in front, so that no two occasions give the same bytes. */
-const macOf = (key: Buffer, { name, session, identity }: Occasion, nonce: string): Buffer => {
+/** Each field has its length in front, so that no two contexts give the same bytes. */
+const macOf = (key: Buffer, { name, session, identity }: VisitContext, nonce: string): Buffer => {
   const hmac = createHmac('sha256', key)
   for (const field of ['rystra private v1', name, session, identity, nonce]) {
     const bytes = Buffer.from(field, 'utf8')
@@ -33,20 +33,20 @@ const macOf = (key: Buffer, { name, session, identity }: Occasion, nonce: string
   return hmac.digest()
 }
 
-export const makeProof = (key: Buffer, occasion: Occasion): Proof => {
+export const makeProof = (key: Buffer, visit: VisitContext): Proof => {
   const nonce = randomBytes(NONCE).toString('base64url')
-  return { nonce, mac: macOf(key, occasion, nonce).toString('base64url') }
+  return { nonce, mac: macOf(key, visit, nonce).toString('base64url') }
 }
 
-/** The proof in what somebody sent, or `undefined` when there is none, or something else. */
+/** The proof in received details; `undefined` for none or a malformed one. */
 export const proofIn = ({ nonce, mac }: Readonly<Record<string, unknown>>): Proof | undefined =>
   typeof nonce === 'string' && nonce.length === NONCE_TEXT && typeof mac === 'string' && mac.length === MAC_TEXT
     ? { nonce, mac }
     : undefined
 
-/** Takes the same time whatever is wrong with it. */
-export const holds = (key: Buffer, occasion: Occasion, { nonce, mac }: Proof): boolean => {
+/** Takes constant time. */
+export const holds = (key: Buffer, visit: VisitContext, { nonce, mac }: Proof): boolean => {
   const shown = Buffer.from(mac, 'base64url')
-  const right = macOf(key, occasion, nonce)
+  const right = macOf(key, visit, nonce)
   return shown.length === right.length && timingSafeEqual(shown, right)
 }

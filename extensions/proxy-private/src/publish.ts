@@ -2,7 +2,7 @@ import { pattern } from '@rystra/address'
 import { type Details, type PublishHost, type Published, RystraError, type Visit } from '@rystra/plugin'
 import { nameOf, type PrivateSpec } from './spec.js'
 
-/** The server half: holds the name, and lets in those who may come. What they know is for the owner to find out. */
+/** The server half: claims the name and checks identities. The secret is checked by the owner. */
 export const publishPrivate = async (spec: PrivateSpec, host: PublishHost): Promise<Published> => {
   const name = nameOf(spec)
   const owner = host.session.identity.id
@@ -15,9 +15,9 @@ export const publishPrivate = async (spec: PrivateSpec, host: PublishHost): Prom
       host.log.warn({ visitor: identity, client: session.client.id }, `a visit of ${name} was refused: ${why}`)
       return new RystraError('stream.no-visits', { side: 'server', detail: name })
     }
-    if (!allowed.some((fits) => fits(identity))) throw refuse('the identity is not allowed')
+    if (!allowed.some((matches) => matches(identity))) throw refuse('the identity is not allowed')
     if (from !== undefined && !(typeof from === 'string' && pattern(from)(owner))) {
-      throw refuse('the visitor wants another identity')
+      throw refuse('the visitor expects another identity')
     }
     return {
       session: session.id,

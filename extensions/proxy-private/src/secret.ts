@@ -2,13 +2,13 @@ import { type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { scrypt } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 
-/** A file is looked at this often at most, in ms, so that visitors cannot make a client work on it. */
-const LOOK_EVERY = 1_000
+/** Minimum time between two checks of the file, so that visitors cannot cause work. */
+const CHECK_INTERVAL_MS = 1_000
 
-/** Below this a server could guess it from what it sees of one visit. 16 random characters hold out. */
-const SHORTEST = 16
+/** Shorter secrets can be guessed by the server after one visit. */
+const MIN_LENGTH = 16
 
-/** Some 40 ms and 16 MiB for each guess of who tries them all; once for each entry here. RFC 7914. */
+/** Cost of a guess: some 40 ms and 16 MiB. RFC 7914. */
 const COST = { N: 16_384, r: 8, p: 1 }
 
 const stretch = (secret: string, name: string): Promise<Buffer> =>
@@ -18,23 +18,23 @@ const stretch = (secret: string, name: string): Promise<Buffer> =>
     )
   })
 
-/** Where the secret of an entry comes from. */
+/** The source of an entry's secret. */
 export interface SecretFields {
   readonly secret?: string | undefined
   /** Absolute. */
   readonly secretFile?: string | undefined
 }
 
-/** The key that an entry's secret becomes. */
+/** The key derived from an entry's secret. */
 export class Secret {
   readonly #fields: SecretFields
-  /** Of the service: one secret for two services gives two keys. */
+  /** Name of the service: one secret gives different keys for two services. */
   readonly #name: string
   readonly #clock: Clock
   readonly #log: Logger
   #key: Buffer | undefined
   #stamp = ''
-  #looked = Number.NEGATIVE_INFINITY
+  #checkedAt = Number.NEGATIVE_INFINITY
   #reading: Promise<Buffer> | undefined
 
   constructor(fields: SecretFields, name: string, clock: Clock, log: Logger) {
@@ -45,13 +45,13 @@ export class Secret {
   }
 
   /**
-   * The key; at once when it is known and there is no file to look at.
-   * @throws {RystraError} `proxy.invalid` when there is none yet, because the file cannot be read or is blank
+   * The key, synchronously when it is known and there is no file to check.
+   * @throws {RystraError} `proxy.invalid` without a key, because the file is unreadable or blank
    */
   get key(): Buffer | Promise<Buffer> {
     const known = this.#key
     if (this.#reading !== undefined) return this.#reading
-    const fresh = this.#fields.secretFile === undefined || this.#clock.now() - this.#looked < LOOK_EVERY
+    const fresh = this.#fields.secretFile === undefined || this.#clock.now() - this.#checkedAt < CHECK_INTERVAL_MS
     if (known !== undefined && fresh) return known
     this.#reading = this.#read().finally(() => {
       this.#reading = undefined
@@ -61,12 +61,12 @@ export class Secret {
 
   async #read(): Promise<Buffer> {
     const { secret, secretFile } = this.#fields
-    this.#looked = this.#clock.now()
+    this.#checkedAt = this.#clock.now()
     try {
       this.#key = secretFile === undefined ? await this.#made(secret ?? '') : await this.#fromFile(secretFile)
     } catch (error) {
       if (this.#key === undefined) throw error
-      this.#log.warn({ err: error }, 'the secret that was read before holds')
+      this.#log.warn({ err: error }, 'keeping the previous secret')
     }
     return this.#key
   }
@@ -78,7 +78,7 @@ export class Secret {
       if (stamp === this.#stamp && this.#key !== undefined) return this.#key
       const secret = (await readFile(file, 'utf8')).trim()
       if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-        this.#log.warn(`others on this machine may read or change ${file}; chmod 600 it`)
+        this.#log.warn(`${file} is accessible to other users; set its mode to 600`)
       }
       const key = await this.#made(secret)
       this.#stamp = stamp
@@ -95,10 +95,10 @@ export class Secret {
 
   #made(secret: string): Promise<Buffer> {
     if (secret.trim() === '') {
-      throw new RystraError('proxy.invalid', { side: 'client', detail: `the secret of ${this.#name} is empty` })
+      throw new RystraError('proxy.invalid', { side: 'client', detail: `secret of ${this.#name}: empty` })
     }
-    if (secret.length < SHORTEST) {
-      this.#log.warn(`the secret of ${this.#name} is shorter than ${SHORTEST} characters; a server could guess it`)
+    if (secret.length < MIN_LENGTH) {
+      this.#log.warn(`secret of ${this.#name}: shorter than ${MIN_LENGTH} characters; a server could guess it`)
     }
     return stretch(secret, this.#name)
   }

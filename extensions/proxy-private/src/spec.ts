@@ -2,7 +2,10 @@ import { bindForms, endpointField, localForms } from '@rystra/address'
 import { type ProxySpec, type Static, Type } from '@rystra/plugin'
 import { limitFields } from '@rystra/udp'
 
-/** Room is left for the port and the protocol, in the 128 characters that the name has on the wire. */
+/**
+ * Leaves room for the port and the protocol in the 128 characters of a name on the wire. Invisible and bidirectional
+ * characters are refused.
+ */
 export const NAME = '^[^\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069:/]{1,117}$'
 
 const port = (description: string) => Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description }))
@@ -12,7 +15,8 @@ const secret = (description: string) => Type.Optional(Type.String({ minLength: 1
 const secretFile = Type.Optional(
   Type.String({
     minLength: 1,
-    description: 'A file that holds it, relative to the configuration; white space around it does not count.'
+    description:
+      'File with the secret, relative to the configuration; surrounding white space is ignored. Default: none.'
   })
 )
 const identities = (description: string) => Type.String({ minLength: 1, maxLength: 128, description })
@@ -21,14 +25,16 @@ const identities = (description: string) => Type.String({ minLength: 1, maxLengt
 export const PrivateSpec = Type.Object({
   local: endpointField(localForms, 'The service: `host:port`, a port of this machine, or `unix:/path`.'),
   of: Type.Optional(
-    Type.String({ pattern: NAME, description: 'The name under which it is visited. Default: `name` of the proxy.' })
+    Type.String({ pattern: NAME, description: 'Name under which it is visited. Default: `name` of the proxy.' })
   ),
-  port: port('Tells several services of one name apart; opened nowhere. Default: none.'),
-  protocol: protocol('What the service speaks. Default: tcp.'),
-  secret: secret('What a visitor has to know. Stays with the clients: the server is not told.'),
+  port: port('Distinguishes services of one name; not bound. Default: none.'),
+  protocol: protocol('Protocol of the service. Default: tcp.'),
+  secret: secret(
+    'Secret that a visitor must prove. It is known to the clients only, not to the server. Default: none.'
+  ),
   secretFile,
   allow: Type.Optional(
-    Type.Array(identities('An identity; `*` stands for any characters.'), {
+    Type.Array(identities('An identity; `*` matches any characters.'), {
       minItems: 1,
       maxItems: 256,
       description: 'Identities that may visit. Default: the one of this client.'
@@ -42,26 +48,24 @@ export type PrivateSpec = ProxySpec & Static<typeof PrivateSpec>
 /** The fields of an entry of `client.forwards` beside those common to all kinds. */
 export const ForwardSpec = Type.Object({
   of: Type.String({ pattern: NAME, description: 'The name under which the service is visited.' }),
-  port: port('The port that the proxy has beside its name. Default: none.'),
-  protocol: protocol('As of the proxy. Default: tcp.'),
-  secret: secret('The secret of the proxy, if it has one.'),
+  port: port('`port` of the proxy. Default: none.'),
+  protocol: protocol('`protocol` of the proxy. Default: tcp.'),
+  secret: secret('Secret of the proxy. Default: none.'),
   secretFile,
-  from: Type.Optional(
-    identities('Visits a client of this identity and no other; `*` stands for any characters. Default: any identity.')
-  ),
+  from: Type.Optional(identities('Required identity of the owner; `*` matches any characters. Default: any.')),
   bind: endpointField(
     bindForms,
-    'Where programs of this machine connect to: `host:port`, or a port of 127.0.0.1; 0 is any free port.'
+    'Local address of the forward: `host:port`, or a port of 127.0.0.1; 0 for any free port.'
   ),
   ...limitFields
 })
 export type ForwardSpec = ProxySpec & Static<typeof ForwardSpec>
 
-/** The name that the server looks up: `db`, `db:5432`, `dns/udp`. */
+/** The name for the server: `db`, `db:5432`, `dns/udp`. */
 export const fullName = (named: Pick<ForwardSpec, 'of' | 'port' | 'protocol'>): string => {
   const { of, protocol: by = 'tcp' } = named
   return `${of}${named.port === undefined ? '' : `:${named.port}`}${by === 'tcp' ? '' : `/${by}`}`
 }
 
-/** The same of a proxy, which may leave its name to be that of the entry. */
+/** The same for a proxy, whose name defaults to that of the entry. */
 export const nameOf = (spec: PrivateSpec): string => fullName({ ...spec, of: spec.of ?? spec.name })

@@ -8,10 +8,10 @@ import { isIP } from 'node:net'
 import type { Secret } from './secret.js'
 import { fullName, type ForwardSpec } from './spec.js'
 import { detailsOf } from './visit.js'
-import { parseBind, type WayIn } from './way-in.js'
+import { parseBind, type LocalPort } from './local-port.js'
 
-/** Milliseconds that datagrams wait for a session. */
-const SESSION_WAIT = 5000
+/** Time that datagrams wait for a session. */
+const SESSION_TIMEOUT_MS = 5000
 
 /** Rejects with `listen.*`. */
 const bindUdp = async (bind: string | number): Promise<dgram.Socket> => {
@@ -34,13 +34,13 @@ const bindUdp = async (bind: string | number): Promise<dgram.Socket> => {
   }
 }
 
-/** The visiting half for UDP: a port of this machine, and one stream for all that comes to it. */
+/** The visiting half for UDP: a local port with one stream for all its visitors. */
 export const visitByUdp = async (
   entry: ForwardSpec,
   secret: Secret | undefined,
   host: VisitHost,
   clock: Clock
-): Promise<WayIn> => {
+): Promise<LocalPort> => {
   const socket = await bindUdp(entry.bind)
   const bound = socket.address()
   const address = { host: bound.address, port: bound.port }
@@ -50,11 +50,10 @@ export const visitByUdp = async (
     limits: limitsOf(entry),
     open: async (signal) => {
       const key = await secret?.key
-      await host.up(SESSION_WAIT)
-      // The proof has to be for the session through which it goes.
+      await host.up(SESSION_TIMEOUT_MS)
+      // The proof must be for the session that carries it.
       const { session } = host
-      if (session === undefined)
-        throw new RystraError('session.lost', { side: 'client', detail: 'there is no session' })
+      if (session === undefined) throw new RystraError('session.lost', { side: 'client', detail: 'no session' })
       const details = detailsOf(entry, key, session)
       return host.openStream(fullName(entry), { ...address, to: address }, { signal, datagrams: true, details })
     },

@@ -3,13 +3,13 @@ import type net from 'node:net'
 import { makeProof } from './proof.js'
 import type { Secret } from './secret.js'
 import { fullName, type ForwardSpec } from './spec.js'
-import { openWayIn, type WayIn } from './way-in.js'
+import { openLocalPort, type LocalPort } from './local-port.js'
 
-/** Milliseconds a program waits for a session: what most reconnects take. */
-const SESSION_WAIT = 5000
+/** Time that a visitor waits for a session, longer than most reconnects. */
+const SESSION_TIMEOUT_MS = 5000
 
-/** Programs that wait for it, at most. */
-const WAITING_LIMIT = 1024
+/** Maximum of waiting visitors. */
+const MAX_WAITING = 1024
 
 const infoOf = ({ remoteAddress, remotePort, localAddress, localPort }: net.Socket): VisitorInfo => ({
   host: remoteAddress ?? 'unknown',
@@ -17,14 +17,14 @@ const infoOf = ({ remoteAddress, remotePort, localAddress, localPort }: net.Sock
   to: { host: localAddress ?? 'unknown', port: localPort ?? 0 }
 })
 
-/** What the server and the owner are told of one visit. */
+/** The details of a visit for the server and the owner. */
 export const detailsOf = ({ from, ...entry }: ForwardSpec, key: Buffer | undefined, session: SessionInfo): Details => {
-  const occasion = { name: fullName(entry as ForwardSpec), session: session.id, identity: session.identity.id }
-  return { ...(from === undefined ? {} : { from }), ...(key === undefined ? {} : makeProof(key, occasion)) }
+  const visit = { name: fullName(entry as ForwardSpec), session: session.id, identity: session.identity.id }
+  return { ...(from === undefined ? {} : { from }), ...(key === undefined ? {} : makeProof(key, visit)) }
 }
 
-/** The visiting half for TCP: a port of this machine, and a stream for each connection to it. */
-export const visitByTcp = (entry: ForwardSpec, secret: Secret | undefined, host: VisitHost): Promise<WayIn> => {
+/** The visiting half for TCP: a local port with a stream per connection. */
+export const visitByTcp = (entry: ForwardSpec, secret: Secret | undefined, host: VisitHost): Promise<LocalPort> => {
   const name = fullName(entry)
   let waiting = 0
 
@@ -36,25 +36,24 @@ export const visitByTcp = (entry: ForwardSpec, secret: Secret | undefined, host:
     waiting += 1
     try {
       const key = await secret?.key
-      await host.up(SESSION_WAIT)
-      // The proof has to be for the session through which it goes.
+      await host.up(SESSION_TIMEOUT_MS)
+      // The proof must be for the session that carries it.
       const { session } = host
-      if (session === undefined)
-        throw new RystraError('session.lost', { side: 'client', detail: 'there is no session' })
+      if (session === undefined) throw new RystraError('session.lost', { side: 'client', detail: 'no session' })
       go(visitor, key, session)
     } catch (error) {
       visitor.resetAndDestroy()
-      host.log.warn({ err: error, of: name }, 'a visitor was reset')
+      host.log.warn({ err: error, of: name }, 'visitor reset')
     } finally {
       waiting -= 1
     }
   }
 
-  return openWayIn(entry.bind, (visitor) => {
+  return openLocalPort(entry.bind, (visitor) => {
     const key = secret?.key
     const { session } = host
     if (session !== undefined && !(key instanceof Promise)) go(visitor, key, session)
-    else if (waiting < WAITING_LIMIT) void later(visitor)
+    else if (waiting < MAX_WAITING) void later(visitor)
     else visitor.resetAndDestroy()
   })
 }

@@ -46,7 +46,7 @@ describe('a secret', () => {
     clock.advance(1000)
     expect(said).to.deep.equal([])
     expect(await secret.key).to.equal(next)
-    expect(said).to.deep.equal(['the secret that was read before holds'])
+    expect(said).to.deep.equal(['keeping the previous secret'])
   })
 
   it('is refused when it is blank or not there, and warned of when it is short', async () => {

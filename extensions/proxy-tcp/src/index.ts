@@ -10,7 +10,7 @@ const tcp: ProxyKind<TcpSpec> = {
   expand: expandRange,
 
   async publish(spec, host) {
-    // A client makes one proxy for each port of a range: another port than those asked for would be a lie.
+    // A client registers one proxy per port of a range: binding another port would be wrong.
     if (typeof spec.port === 'string') {
       throw new RystraError('proxy.invalid', { side: 'client', detail: `${spec.name}: a range was not expanded` })
     }

@@ -2,7 +2,7 @@ import { hostPort, localForms, type PortRange, parseLocal, parsePortRange } from
 import { RystraError } from '@rystra/plugin'
 import type { TcpSpec } from './spec.js'
 
-/** Characters of a name, as the protocol has it. */
+/** Longest name of the protocol. */
 const MAX_NAME = 128
 
 /** Proxies that one entry may become: the default limit of a server refuses more. */
@@ -24,7 +24,7 @@ const lengthOf = (spec: TcpSpec, { from, to }: PortRange): number => {
   return to - from
 }
 
-/** One proxy for each port of a range, named `name:port`. An entry without a range is itself. */
+/** Expands a range to one proxy per port, named `name:port`. */
 export const expandRange = (spec: TcpSpec): TcpSpec[] => {
   const local = parseLocal(spec, { ...localForms, range: true })
   const from = typeof spec.port === 'string' ? portsOf(spec, spec.port) : undefined

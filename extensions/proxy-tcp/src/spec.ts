@@ -9,14 +9,14 @@ export const TcpSpec = Type.Object({
   ),
   port: Type.Optional(
     Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.String({ pattern: '^\\d{1,5}-\\d{1,5}$' })], {
-      description: 'The public port; a range `first-last` publishes each of them. Left out or 0: any free port.'
+      description: 'Public port, or a range `first-last` of them. Default: 0, any free port.'
     })
   ),
   host: Type.Optional(
     Type.String({
       minLength: 1,
       description:
-        'The address the server binds: `server.publish.host`, or any of the machine where that means all. Default: `server.publish.host`.'
+        'Address to bind: `server.publish.host`, or any address of the machine where that is a wildcard. Default: `server.publish.host`.'
     })
   )
 })

@@ -54,7 +54,7 @@ describe('a tcp proxy', () => {
     expect(expand({ local: '1-1000' }).length).to.equal(1000)
   })
 
-  it('is refused with a range that is none, or that does not fit', () => {
+  it('is refused with a range that is not valid, or that does not fit', () => {
     const cases: Partial<TcpSpec>[] = [
       { local: '9-5' },
       { local: '0-5' },
@@ -124,11 +124,11 @@ describe('a tcp proxy', () => {
     }
   })
 
-  it('is never published on another port than it asked for', async () => {
-    const asked: unknown[] = []
+  it('is never published on another port than it requested for', async () => {
+    const requested: unknown[] = []
     const host = {
       listen: (address: unknown) => {
-        asked.push(address)
+        requested.push(address)
         return Promise.resolve({ host: '::', port: 4711 })
       }
     }
@@ -137,10 +137,10 @@ describe('a tcp proxy', () => {
     expect((await publish({ port: 4711 })).address).to.equal('[::]:4711')
     await publish({})
     await publish({ port: 0, host: '127.0.0.1' })
-    expect(asked).to.deep.equal([{ port: 4711 }, { port: 0 }, { port: 0, host: '127.0.0.1' }])
+    expect(requested).to.deep.equal([{ port: 4711 }, { port: 0 }, { port: 0, host: '127.0.0.1' }])
     const error = await publish({ port: '5-6' }).catch((thrown: unknown) => thrown)
     expect((error as RystraError).code).to.equal('proxy.invalid')
-    expect(asked.length).to.equal(3)
+    expect(requested.length).to.equal(3)
   })
 
   it('hands each visitor over with both addresses, also one that is gone', async () => {

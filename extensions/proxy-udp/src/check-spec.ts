@@ -3,19 +3,22 @@ import { parseLocal } from '@rystra/address'
 import { udpForms } from '@rystra/udp'
 import type { UdpSpec } from './spec.js'
 
-/** Fields common to all kinds that mean nothing here, and what to do instead. */
-const unfit = {
+/** Common fields that do not apply to UDP, and the reason. */
+const inapplicable = {
   group: 'a UDP port cannot be shared by a group',
-  healthCheck: 'a UDP service cannot be asked whether it is well',
-  proxyProtocol: 'there is no stream at whose head it could stand',
-  idleTimeout: 'say `sessionTimeout`: streams are not what visitors have'
+  healthCheck: 'a UDP service has no health check',
+  proxyProtocol: 'datagrams have no stream header',
+  idleTimeout: 'use `sessionTimeout`'
 } as const
 
-/** Refuses with `proxy.invalid` what would silently not be done. */
+/** Refuses fields without effect with `proxy.invalid`. */
 export const checkSpec = (spec: UdpSpec): void => {
-  for (const [field, why] of Object.entries(unfit)) {
+  for (const [field, why] of Object.entries(inapplicable)) {
     if (spec[field] === undefined) continue
-    throw new RystraError('proxy.invalid', { side: 'client', detail: `${spec.name}: no \`${field}\` for udp: ${why}` })
+    throw new RystraError('proxy.invalid', {
+      side: 'client',
+      detail: `${spec.name}: \`${field}\` does not apply to udp: ${why}`
+    })
   }
   parseLocal(spec, udpForms)
 }

@@ -20,7 +20,7 @@ const udp = (clock: Clock): ProxyKind<UdpSpec> => ({
       socket,
       address,
       limits: limitsOf(fields),
-      // One stream for all: whom hooks are asked about are those who send.
+      // One stream for all visitors: hooks are asked per sender instead.
       open: (signal) => host.openStream({ ...address, to: address }, { signal, datagrams: !reliable, carrier: true }),
       admit: (visitor) => host.admit(visitor),
       clock,
@@ -47,7 +47,7 @@ const udp = (clock: Clock): ProxyKind<UdpSpec> => ({
       log
     })
     const error = await services.done
-    if (error !== undefined) log.info({ err: error }, 'the stream for datagrams broke')
+    if (error !== undefined) log.info({ err: error }, 'the stream for datagrams was lost')
   }
 })
 

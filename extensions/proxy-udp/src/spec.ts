@@ -6,19 +6,19 @@ import { limitFields, udpForms } from '@rystra/udp'
 export const UdpSpec = Type.Object({
   local: endpointField(udpForms, 'The service: `host:port`, `[v6]:port`, or a port of 127.0.0.1.'),
   port: Type.Optional(
-    Type.Integer({ minimum: 0, maximum: 65_535, description: 'The public port. Left out or 0: any free port.' })
+    Type.Integer({ minimum: 0, maximum: 65_535, description: 'Public port. Default: 0, any free port.' })
   ),
   host: Type.Optional(
     Type.String({
       minLength: 1,
       description:
-        'The address the server binds: `server.publish.host`, or any of the machine where that means all. Default: `server.publish.host`.'
+        'Address to bind: `server.publish.host`, or any address of the machine where that is a wildcard. Default: `server.publish.host`.'
     })
   ),
   reliable: Type.Optional(
     Type.Boolean({
       description:
-        'Whether datagrams go over the stream also where the session has datagrams of its own: none is lost on the way, and each waits for those before it. Default: false.'
+        'Whether datagrams always use the stream, also with a datagram transport: none is lost, and each waits for earlier ones. Default: false.'
     })
   ),
   ...limitFields
