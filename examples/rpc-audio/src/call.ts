@@ -61,17 +61,21 @@ export const call = async (samples: Int16Array, quality: LineQuality): Promise<H
   const auth = { use: '@rystra/auth-token', options: { token } }
   const [ear, mouth] = [new Rpc(), new Rpc()]
   const heard = new Promise<Heard>((resolve, reject) => {
-    const fn = async (...[session, stream]: Parameters<Parameters<Rpc['router']['streamHandler']>[0]['fn']>) => {
+    const fn = (...[session, stream]: Parameters<Parameters<Rpc['router']['streamHandler']>[0]['fn']>) => {
       stream.withTimeSync()
       hear(stream, samples.length).then(({ samples: got, spread }) => {
         const { offset, error } = session.clock
         resolve({ samples: got, spread, mode: stream.mode, stats: stream.stats, offset, error })
       }, reject)
-      // The clock needs some Pings, within two seconds at most.
-      for (let tries = 0; tries < 100 && session.clock.error > 25; tries++) await wait(20)
-      await stream.send('speak')
     }
     ear.router.streamHandler({ name: 'audio', fn })
+    ear.router.handler({
+      name: 'ready',
+      fn: async ({ clock }) => {
+        // The clock needs some Pings, within two seconds at most.
+        for (let tries = 0; tries < 100 && clock.error > 25; tries++) await wait(20)
+      }
+    })
   })
   heard.catch(() => {})
   const server = await createServer({
@@ -87,8 +91,8 @@ export const call = async (samples: Int16Array, quality: LineQuality): Promise<H
   })
   try {
     await client.start()
+    await mouth.server.request('ready')
     const stream = mouth.server.createStream('audio', { unreliable: true })
-    await stream.recv()
     await speak(stream, samples, () => mouth.server.clock.local())
     // The last frames are still on their way.
     await wait(quality.delay + quality.jitter)
