@@ -1,6 +1,7 @@
 /**
- * `npm test`: every spec file, in two processes for each processor, since many tests wait more than they compute. Arguments are spec files, folders or options of mocha:
- * `npm test -- framework/bytes`, `npm test -- --grep yamux`. RYSTRA_TEST_JOBS sets the number of processes.
+ * `npm test`: every spec file, in two processes for each processor, since many tests wait more than they compute. Arguments are spec
+ * files, folders or options of mocha: `npm test -- framework/bytes`, `npm test -- --grep yamux`. RYSTRA_TEST_JOBS sets the number of
+ * processes.
  */
 import { availableParallelism } from 'node:os'
 import { runBatch } from './test/batch.js'
@@ -11,7 +12,7 @@ import { batches, readTimes, writeTimes } from './test/times.js'
 // `npm test` has built everything: processes that tests start need not compile it again.
 process.env['RYSTRA_TEST_BUILT'] ??= '1'
 
-const { files, options } = readArguments(process.argv.slice(2))
+const { files, options, whole } = readArguments(process.argv.slice(2))
 const times = readTimes()
 const report = new Report(files.length)
 const queue = batches(files, times)
@@ -52,4 +53,5 @@ const work = async (): Promise<void> => {
 const jobs = Number(process.env['RYSTRA_TEST_JOBS'] ?? availableParallelism() * 2)
 await Promise.all(Array.from({ length: jobs }, work))
 writeTimes(times)
+if (whole) report.complete()
 process.exitCode = report.end() === 0 ? 0 : 1

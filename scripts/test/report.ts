@@ -1,4 +1,5 @@
 import type { BatchResult } from './batch.js'
+import { missingTests } from './least.js'
 import type { TestMessage } from './message.js'
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
@@ -46,6 +47,11 @@ export class Report {
       this.#problems.push(`${files.join(', ')}: ${problem}`)
       console.log(`✖ ${problem}: ${files.join(', ')}`)
     }
+  }
+
+  /** Counts folders with fewer tests than there have to be as failures. For a run of everything. */
+  complete(): void {
+    this.#problems.push(...missingTests(this.#tests.map(({ file }) => file)))
   }
 
   /** Prints failures, the ten slowest tests and the closing line. Returns the number of failures. */
