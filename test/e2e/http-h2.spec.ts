@@ -11,11 +11,12 @@ import {
   mirror,
   startHttpClient,
   startHttpServer,
+  startRawService,
   startHttpService
 } from './http-world.js'
 import { cleanUp, later, until, visit } from './tunnel.js'
 
-const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_REFUSED_STREAM } = http2.constants
+const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = http2.constants
 
 const authority = 'app.localhost'
 
@@ -141,6 +142,22 @@ describe('http: HTTP/2 on both sides', () => {
     }
   })
 
+  it('resets a response that a service of HTTP/1.1 has cut, and never ends it', async () => {
+    for (const field of ['', 'Transfer-Encoding: chunked\r\n', 'Content-Length: 100\r\n']) {
+      let atService: Socket | undefined
+      const local = await startRawService((socket) => {
+        atService = socket
+        socket.once('data', () => socket.write(`HTTP/1.1 200 OK\r\n${field}\r\n5\r\nhello\r\n`))
+      })
+      const stream = session(await tunnel(local)).request({ ':authority': authority })
+      stream.on('error', () => {}).resume()
+      await once(stream, 'data')
+      atService?.resetAndDestroy()
+      await new Promise((resolve) => stream.once('close', resolve))
+      expect(stream.rstCode, field).to.equal(NGHTTP2_INTERNAL_ERROR)
+    }
+  })
+
   it('sends a call that a service refused once more, with the body that was sent already', async () => {
     let calls = 0
     const answerSecond = async (stream: ServerHttp2Stream): Promise<void> => {
@@ -186,8 +203,10 @@ describe('http: HTTP/2 on both sides', () => {
   })
 
   it('holds back a service for visitors that do not read, and for no other', async () => {
+    const upstreams = new Set<http2.ServerHttp2Session>()
     const large = Buffer.alloc(4 * 1024 * 1024, 'l')
     const { port: local } = await startH2Service((stream, { ':path': path }) => {
+      if (stream.session !== undefined) upstreams.add(stream.session as http2.ServerHttp2Session)
       stream.respond({ ':status': 200 })
       stream.end(path === '/large' ? large : 'small')
     })
@@ -198,6 +217,9 @@ describe('http: HTTP/2 on both sides', () => {
       await once(stalled, 'response')
     }
     expect((await get(session(port))).body).to.equal('small')
+    const [upstream] = upstreams
+    expect(upstream?.remoteSettings.initialWindowSize).to.equal(256 * 1024)
+    expect(upstream?.state.remoteWindowSize, 'of the connection').to.be.greaterThan(1024 * 1024)
   })
 
   it('passes on every informational response', async () => {

@@ -41,7 +41,7 @@ export class H2Front {
     })
     this.#sessions.add(session)
     closeWithSession(session, socket)
-    // A body that a service does not take must not stop the others.
+    // The default, 64 KiB, is for all uploads of a connection together.
     session.setLocalWindowSize(Math.min(STREAM_WINDOW_BYTES * maxConcurrentStreams, 0x7fffffff))
     const guard = new ResetGuard(session)
     const onStream = (
