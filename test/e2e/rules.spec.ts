@@ -81,9 +81,9 @@ describe('onRefused', () => {
     expect(proxy?.proxy?.name).equal('bad')
     expect(proxy?.session?.identity.id).equal('home')
     expect(stream?.stream?.proxy.name).equal('svc')
-    expect(there.refused.map(({ what, error, side, who }) => `${side} ${what} ${error.code} ${who}`)).deep.equal([
-      'client proxy proxy.refused bad'
-    ])
+    expect(
+      there.refused.map(({ what, error, side, subject }) => `${side} ${what} ${error.code} ${subject}`)
+    ).deep.equal(['client proxy proxy.refused bad'])
   })
 })
 

@@ -67,9 +67,13 @@ export const feedServer = (feed: Feed, server: Server): void => {
       `${name} on ${address} is gone (${reason})`
     )
   })
-  server.on('refused', ({ what, who, error, session }) => {
+  server.on('refused', ({ what, subject, error, session }) => {
     const of = session === undefined ? {} : { client: session.client.id, session: session.id }
-    feed.detail('refused', { what, who, ...of, ...errorOf(error) }, `refused a ${what} of ${who}: ${error.message}`)
+    feed.detail(
+      'refused',
+      { what, subject, ...of, ...errorOf(error) },
+      `refused a ${what} of ${subject}: ${error.message}`
+    )
   })
   server.on('streamOpen', (stream) => opened(feed, stream))
   server.on('streamClose', (stream) => closed(feed, stream))

@@ -8,7 +8,7 @@ export const serve = async (token: string, port: number, say = console.log): Pro
   })
   server.on('connected', ({ client, peer }) => say(`server: ${client.id} came from ${peer.address}`))
   server.on('streamClose', ({ proxy, bytesToVisitor }) => say(`server: ${proxy.name} sent ${bytesToVisitor} bytes`))
-  server.on('refused', ({ what, who, error }) => say(`server: refused a ${what}, ${who}: ${error.code}`))
+  server.on('refused', ({ what, subject, error }) => say(`server: refused a ${what}, ${subject}: ${error.code}`))
   await server.start()
   return server
 }

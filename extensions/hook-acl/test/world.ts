@@ -61,7 +61,7 @@ export class World {
 
   refuse(from: SessionInfo, proxy: ProxySpec): void {
     const error = new RystraError('proxy.refused')
-    this.#call('onRefused', { what: 'proxy', side: 'server', error, who: proxy.name, session: from, proxy })
+    this.#call('onRefused', { what: 'proxy', side: 'server', error, subject: proxy.name, session: from, proxy })
   }
 
   unpublish(from: SessionInfo, proxy: ProxySpec): void {

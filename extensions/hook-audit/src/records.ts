@@ -114,11 +114,11 @@ export const request = ({ request: opened, ...result }: CloseRequestContext): Fi
   ...failure(result.error)
 })
 
-export const refusal = ({ what, who, error, peer, session, proxy, stream }: RefusedContext): Fields => {
+export const refusal = ({ what, subject, error, peer, session, proxy, stream }: RefusedContext): Fields => {
   const spec = proxy ?? stream?.proxy
   return {
     what,
-    who: cut(who),
+    subject: cut(subject),
     ...(session === undefined ? {} : ownerFields(session)),
     ...(peer === undefined ? {} : { peer: cut(peer.address), peerPort: peer.port }),
     ...(spec === undefined ? {} : proxyFields(spec)),

@@ -51,15 +51,15 @@ describe('records', () => {
   it('say of a refusal what is known, and no more', () => {
     const error = new RystraError('auth.refused', { detail: 'wrong token' })
     const peer = { address: '203.0.113.66', port: 1 }
-    expect(records.refusal({ what: 'session', side: 'server', error, who: '203.0.113.66', peer })).to.deep.equal({
+    expect(records.refusal({ what: 'session', side: 'server', error, subject: '203.0.113.66', peer })).to.deep.equal({
       what: 'session',
-      who: '203.0.113.66',
+      subject: '203.0.113.66',
       peer: '203.0.113.66',
       peerPort: 1,
       code: 'auth.refused',
       detail: 'wrong token'
     })
-    expect(records.refusal({ what: 'stream', side: 'server', error, who: 'x', session, stream })).to.include({
+    expect(records.refusal({ what: 'stream', side: 'server', error, subject: 'x', session, stream })).to.include({
       proxy: 'web',
       stream: '1',
       visitor: '198.51.100.7',
@@ -103,7 +103,7 @@ describe('records', () => {
       'clientSecret = s3cr3t'
     ]) {
       const error = new RystraError('proxy.refused', { detail })
-      expect(toLine(records.refusal({ what: 'proxy', side: 'server', error, who: 'x' })), detail).to.not.include(
+      expect(toLine(records.refusal({ what: 'proxy', side: 'server', error, subject: 'x' })), detail).to.not.include(
         's3cr3t'
       )
     }

@@ -122,7 +122,7 @@ export class World {
 
   refused(peer: PeerInfo, code: 'auth.refused' | 'session.refused' | 'protocol.timeout' = 'auth.refused'): void {
     const error = new RystraError(code)
-    this.#call('onRefused', { what: 'session', side: 'server', error, who: peer.address, peer })
+    this.#call('onRefused', { what: 'session', side: 'server', error, subject: peer.address, peer })
   }
 
   /** A handshake that fails at once, however long it has to wait. Answers with the refusal at its beginning, if any. */

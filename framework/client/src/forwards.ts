@@ -244,7 +244,7 @@ export class Forwards {
     const session = this.#session
     const refused = (error: RystraError, more: { session?: SessionInfo; stream?: StreamInfo }): void => {
       log.warn({ err: error, of }, 'a visit was refused')
-      this.#state.refused({ what: 'stream', name: spec.name, error }, { who: `${from.host}:${from.port}`, ...more })
+      this.#state.refused({ what: 'stream', name: spec.name, error }, { subject: `${from.host}:${from.port}`, ...more })
     }
     if (session === undefined) {
       const error = new RystraError('session.lost', { side: 'client', detail: 'there is no session now' })

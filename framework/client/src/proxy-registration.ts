@@ -173,7 +173,7 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
     this.#standing = { at: 'refused' }
     if (error.code === 'proxy.expired') this.#forget()
     log.warn({ err: error, proxy: name, ...again }, 'a proxy was refused')
-    refused({ what: 'proxy', name, error, ...again }, { who: name, proxy: this.spec, session: session.info })
+    refused({ what: 'proxy', name, error, ...again }, { subject: name, proxy: this.spec, session: session.info })
     if (again.retryIn === undefined) return
     this.#standing = { at: 'waiting', cancel: clock.after(again.retryIn, () => this.ask(session)) }
   }

@@ -105,7 +105,7 @@ const open = (
     const { host, port } = info.visitor
     state.refused(
       { what: 'stream', name: proxy, error },
-      { who: `${host}:${port}`, session: session.info, stream: info }
+      { subject: `${host}:${port}`, session: session.info, stream: info }
     )
   }
   // Before hooks are asked: the stream may be over by the time they answer.

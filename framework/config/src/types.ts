@@ -102,7 +102,7 @@ export const serverSchema = Type.Object({
       handshakes: defaulted(
         Type.Integer({ minimum: 1, maximum: 1_000_000 }),
         1024,
-        'Peers at once that are not authenticated yet. Bounds what strangers can hold.'
+        'Peers at once that are not authenticated yet. Bounds what unauthenticated peers can hold.'
       ),
       proxiesPerSession: defaulted(
         Type.Integer({ minimum: 1, maximum: 65_535 }),

@@ -28,7 +28,7 @@ const section = ([name, facts]: [string, HookFacts]): string => {
 | Taps | ${taps}, with the options ${options} |
 | Called by, when | ${facts.when} |
 | An answer means | ${facts.answer} |
-| Nobody taps | ${facts.nobody} |
+| No tap | ${facts.untapped} |
 | A tap throws or is late | ${facts.failure} |
 `
 }
@@ -78,7 +78,7 @@ flowchart TD
   onStart --> hello["a peer says Hello"] --> onHello
   onHello -->|"deny, throw, timeout"| refused["session refused; the reason goes to the log"]
   onHello --> onAuth
-  onAuth -->|"deny, throw, timeout, nobody answers"| refused
+  onAuth -->|"deny, throw, timeout, no answer"| refused
   onAuth -->|"identity"| onConnect
   onConnect --> onRegisterProxy
   onRegisterProxy -->|"deny, throw, timeout"| proxyRefused["this proxy refused; the session goes on"]
@@ -122,7 +122,7 @@ A guard answers "refuse" or nothing, never "allow": an early "allow" would skip 
 ## Answers
 
 Nothing is \`undefined\`; \`null\` counts as nothing, too. Anything that is neither nothing nor an answer of the hook, such as
-\`true\` or \`{ denied: 'no' }\`, is an error of the tap, and treated as a throw: a misspelt refusal must not let anybody in.
+\`true\` or \`{ denied: 'no' }\`, is an error of the tap, and treated as a throw: a misspelt refusal must not admit a peer.
 
 What has to wait for a moment, a rate limit for example, puts a \`Transform\` into the path with \`through()\` in
 onOpenStream, and lets back-pressure do the waiting; onData stays synchronous.
@@ -131,7 +131,7 @@ onOpenStream, and lets back-pressure do the waiting; onData stays synchronous.
 
 \`tap\` takes a function that returns at once, \`tapPromise\` one that returns a promise. An async function given to \`tap\` is
 refused at set-up, by the names of the extension and the hook (\`extension.async-tap\`). A function that returns a promise
-all the same is an error of the tap, each time: nobody would wait for its answer.
+all the same is an error of the tap, each time: its answer would come too late.
 
 A tap given to \`tapPromise\` may take \`timeout\` milliseconds: 5000 unless it says so itself, 0 for no limit. Afterwards it
 counts as failed (\`hook.timeout\`), and what it answers later is ignored.
@@ -144,7 +144,7 @@ that throws is a failure of its tap.
 
 ## When a tap fails
 
-\`onFailure\` says what a throw, a timeout or an answer that is none means:
+\`onFailure\` says what a throw, a timeout or an invalid answer means:
 
 | Policy | Meaning |
 |---|---|
@@ -153,7 +153,7 @@ that throws is a failure of its tap.
 | \`skip\` | As \`open\`, and the tap is left out for the next 30 seconds. |
 
 For observers \`closed\` is the same as \`open\`: what they see has happened already. With onAuth, \`open\` lets the next tap answer; when
-nobody does, the peer is still refused.
+no tap answers, the peer is still refused.
 
 Each failure is logged with the extension, the hook and the error, at most once a second for each tap. The peer is told
 \`hook.failed\` and the name of the extension where the answer goes to the peer at all, never the error itself.

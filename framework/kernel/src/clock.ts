@@ -11,7 +11,7 @@ const wait = (ms: number, fn: () => void, set: (timer: NodeJS.Timeout) => void):
 
 /**
  * The time of this machine, as it was at the start plus what has passed since: it never jumps, so that nothing times out
- * because somebody set the clock. Timers do not keep the process up.
+ * because the clock was set. Timers do not keep the process up.
  */
 export const systemClock: Clock = Object.freeze({
   now: () => Math.round(performance.timeOrigin + performance.now()),
@@ -26,7 +26,7 @@ export const systemClock: Clock = Object.freeze({
 
 /**
  * Settles as `promise` does, or rejects with what `late` makes once `ms` milliseconds have passed. 0 is no limit.
- * What the promise does afterwards is nobody's concern any more, a rejection included.
+ * What the promise does afterwards is ignored, a rejection included.
  */
 export const within = <T>(clock: Clock, ms: number, promise: PromiseLike<T>, late: () => Error): Promise<T> =>
   new Promise((resolve, reject) => {

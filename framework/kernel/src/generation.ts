@@ -36,7 +36,7 @@ export class Generation implements GenerationRef {
 
   /**
    * Keeps this generation's extensions running until the returned function is called; calling it again does nothing.
-   * Too late for a generation that nobody held when it was replaced, or whose drain deadline has passed.
+   * Too late for a generation that was not held when it was replaced, or whose drain deadline has passed.
    */
   hold(): () => void {
     let held = true
@@ -57,7 +57,7 @@ export class Generation implements GenerationRef {
     }
   }
 
-  /** It was replaced. `onFree` is called once: when nobody holds it any more, or `drain` milliseconds have passed. */
+  /** It was replaced. `onFree` is called once: when it is no longer held, or `drain` milliseconds have passed. */
   retire(clock: Clock, drain: number, onFree: () => void): void {
     this.#state = 'retired'
     this.#onFree = onFree
@@ -65,7 +65,7 @@ export class Generation implements GenerationRef {
     else this.#cancelDrain = clock.after(drain, () => this.free())
   }
 
-  /** Lets go of its extensions now, whoever holds it. */
+  /** Releases its extensions now, held or not. */
   free(): void {
     if (this.#state === 'free') return
     this.#state = 'free'

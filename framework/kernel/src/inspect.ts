@@ -37,7 +37,7 @@ export interface ExtensionInspection {
 export interface Inspection {
   readonly side: Side
   readonly state: KernelState
-  /** The number of the present generation; 0 when there is none yet. */
+  /** The number of the present generation; 0 before the first. */
   readonly generation: number
   /** How many generations still have something running, the present one among them. */
   readonly generations: number

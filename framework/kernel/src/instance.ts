@@ -58,7 +58,7 @@ export class Instance {
   readonly options: unknown
   readonly requires: readonly Capability[]
   readonly record: SetupRecord
-  /** In how many generations that are alive it is. Who counts it down to 0 stops it. */
+  /** The number of live generations that have it. The one that counts it down to 0 stops it. */
   generations = 0
   readonly #host: InstanceHost
   readonly #lifecycle: Lifecycle

@@ -71,7 +71,7 @@ export class Kernel implements Generations {
     })
   }
 
-  /** Its time, for whoever runs on it. */
+  /** The time source of everything that runs on it. */
   get clock(): Clock {
     return this.#host.clock
   }
@@ -125,7 +125,7 @@ export class Kernel implements Generations {
 
   /**
    * Makes the next generation beside the present one, and swaps. What is named in both, with the same options, is kept
-   * as it is; what is new is set up and started; what is gone is stopped once nobody holds a generation with it. Before
+   * as it is; what is new is set up and started; what is gone is stopped once no generation with it is held. Before
    * a start nothing is started.
    *
    * `prepare` is called with the next generation when everything else is ready: what must not fail after the swap, such
@@ -167,7 +167,7 @@ export class Kernel implements Generations {
     return this.#stopping
   }
 
-  /** Who is loaded and who taps what, in which order, for people and programs to see. Secrets are left out. */
+  /** The loaded extensions and their taps, in order, for people and programs. Secrets are left out. */
   inspect(): Inspection {
     return inspectGeneration(this.side, this.#state, this.#alive.size, this.#current)
   }

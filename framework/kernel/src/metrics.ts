@@ -34,7 +34,7 @@ const maxLabelSets = 10_000
 const keyOf = (labels: Labels): string =>
   JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
 
-/** Keeps the numbers in memory, for whoever asks for a {@link snapshot}. */
+/** Keeps the numbers in memory, until a {@link snapshot} is taken. */
 export class MetricStore implements Metrics {
   readonly #metrics = new Map<string, Metric>()
 

@@ -35,7 +35,7 @@ export const planUses = (uses: readonly KernelUse[]): InstancePlan[] => {
   return plans
 }
 
-/** A name as it may be in logs, in paths of errors, and on a command line. */
+/** A name that is allowed in logs, in paths of errors, and on a command line. */
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._@/-]{0,127}$/
 
 const checkName = (name: unknown): void => {

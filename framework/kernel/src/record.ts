@@ -56,7 +56,7 @@ export class SetupRecord {
     ) as unknown as Registries
   }
 
-  /** The set-up is over: whoever kept a facade can tap and register no more. */
+  /** The set-up is over: the facades tap and register no more. */
   close(): void {
     this.#open = false
   }

@@ -50,7 +50,7 @@ export const registryFacts: Readonly<Record<RegistryName, RegistryFacts>> = Obje
   }
 })
 
-/** A name as it may be in a configuration and on the wire. */
+/** A name that is allowed in a configuration and on the wire. */
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/
 
 /** The name that a thing carries. Throws a `TypeError` when the thing is not what its registry is for. */
@@ -84,8 +84,8 @@ export class NamedRegistry<Thing> implements Registry<Thing> {
     if (this.#frozen) throw new RystraError('extension.too-late', { detail: `the ${noun} "${name}"` })
     const there = this.#things.get(name)
     if (there !== undefined) {
-      const who = there.owner === owner ? `${owner}, twice` : `${there.owner} and ${owner}`
-      throw new RystraError('registry.duplicate', { detail: `the ${noun} "${name}" of ${who}` })
+      const owners = there.owner === owner ? `${owner}, twice` : `${there.owner} and ${owner}`
+      throw new RystraError('registry.duplicate', { detail: `the ${noun} "${name}" of ${owners}` })
     }
     this.#things.set(name, { thing, owner })
   }

@@ -5,15 +5,15 @@ import { expect } from 'chai'
 import type { KernelUse } from '../src/index.js'
 import { extension, failure, hello, opening, provisioned, settle, stream } from './fixtures.js'
 
-/** Says what is done to it, and denies every Hello with its mark and how often it was asked: its state. */
+/** Says what is done to it, and denies every Hello with its mark and how often it was called: its state. */
 const marked = (said: string[]) =>
   defineExtension({
     name: 'marked',
     options: Type.Object({ mark: Type.String({ default: 'x' }) }),
     setup({ hooks, options: { mark } }) {
-      let asked = 0
+      let called = 0
       said.push(`setup ${mark}`)
-      hooks.onHello.tap(() => ({ deny: `${mark}${++asked}` }))
+      hooks.onHello.tap(() => ({ deny: `${mark}${++called}` }))
       return { start: () => void said.push(`start ${mark}`), stop: () => void said.push(`stop ${mark}`) }
     }
   })
@@ -186,7 +186,7 @@ describe('a generation that is held', () => {
     await stop
   })
 
-  it('is stopped with the kernel, whoever holds it, and its timer goes as well', async () => {
+  it('is stopped with the kernel, each caller holds it, and its timer goes as well', async () => {
     const said: string[] = []
     const { kernel, clock } = await running([other('a', said)])
     const release = kernel.current.hold()

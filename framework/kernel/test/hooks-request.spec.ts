@@ -15,20 +15,20 @@ const context = (): RequestContext => ({
 })
 
 const asking = (name: string, fn: (context: RequestContext) => unknown) =>
-  extension(name, ({ hooks }) => void hooks.onRequest.tap((asked) => fn(asked) as Respond))()
+  extension(name, ({ hooks }) => void hooks.onRequest.tap((called) => fn(called) as Respond))()
 
 describe('onRequest', () => {
-  it('is undefined at once, without a promise, when nobody taps', async () => {
+  it('is undefined at once, without a promise, without a tap', async () => {
     expect((await provisioned([])).calls.request(context())).equal(undefined)
   })
 
-  it('takes the first answer, and asks nobody further', async () => {
-    let asked = 0
+  it('takes the first answer, and asks no further tap', async () => {
+    let called = 0
     const respond = { respond: { status: 204 } }
     const { calls } = await provisioned([
       asking('a', ({ headers }) => void headers.push(['X-A', '1'])),
       asking('b', ({ target }) => (target === '/' ? respond : { deny: 'not here', retryAfter: 3 })),
-      asking('c', () => void asked++)
+      asking('c', () => void called++)
     ])
     const first = context()
     expect(await calls.request(first)).deep.equal(respond)
@@ -37,14 +37,14 @@ describe('onRequest', () => {
       ['X-A', '1']
     ])
     expect(await calls.request({ ...context(), target: '/else' })).deep.equal({ deny: 'not here', retryAfter: 3 })
-    expect(asked).equal(0)
+    expect(called).equal(0)
   })
 
   const wrong: Record<string, () => unknown> = {
     throws: () => {
       throw new Error('x')
     },
-    'answers a status that is none': () => ({ respond: { status: 99 } }),
+    'answers a status that is invalid': () => ({ respond: { status: 99 } }),
     'answers true': () => true,
     'denies without a reason': () => ({ deny: '' })
   }
@@ -61,9 +61,9 @@ describe('onRequest', () => {
       hooks.onRequest.tapPromise({ timeout: 100 }, () => new Promise(() => {}))
     })
     const { calls, clock } = await provisioned([late()])
-    const asked = calls.request(context()) ?? Promise.resolve()
+    const called = calls.request(context()) ?? Promise.resolve()
     clock.pass(100)
-    await failure(asked, 'hook.timeout')
+    await failure(called, 'hook.timeout')
   })
 
   it('goes on after a tap whose failures do not count', async () => {
@@ -72,8 +72,8 @@ describe('onRequest', () => {
         throw new Error('x')
       })
     })
-    const { calls } = await provisioned([odd(), asking('next', () => ({ deny: 'asked' }))])
-    expect(await calls.request(context())).deep.equal({ deny: 'asked' })
+    const { calls } = await provisioned([odd(), asking('next', () => ({ deny: 'called' }))])
+    expect(await calls.request(context())).deep.equal({ deny: 'called' })
   })
 })
 

@@ -5,23 +5,23 @@ import { auth, extension, hello, provisioned, session, spec, stream } from './fi
 const identity = { identity: { id: 'home' } }
 
 describe('onHello', () => {
-  it('goes on when nobody taps', async () => {
+  it('goes on without a tap', async () => {
     const { calls } = await provisioned([])
     expect(await calls.hello(hello)).equal(undefined)
   })
 
-  it('is refused by the first denier, and later taps are not asked', async () => {
-    const asked: string[] = []
+  it('is refused by the first denier, and later taps are not called', async () => {
+    const called: string[] = []
     const ask = (name: string, answer?: unknown) =>
       extension(name, ({ hooks }) => {
         hooks.onHello.tap(() => {
-          asked.push(name)
+          called.push(name)
           return answer as undefined
         })
       })()
     const { calls } = await provisioned([ask('a'), ask('b', { deny: 'no' }), ask('c', { deny: 'never' })])
     expect(await calls.hello(hello)).deep.equal({ deny: 'no' })
-    expect(asked).deep.equal(['a', 'b'])
+    expect(called).deep.equal(['a', 'b'])
   })
 
   for (const answer of [
@@ -78,12 +78,12 @@ describe('onAuth', () => {
   const answering = (answer: unknown, name = 'a') =>
     extension(name, ({ hooks }) => void hooks.onAuth.tap(() => answer as never))()
 
-  it('is denied when nobody taps', async () => {
+  it('is denied without a tap', async () => {
     const { calls } = await provisioned([])
-    expect(await calls.auth(auth('token'))).deep.equal({ deny: 'nobody answers for the method "token"' })
+    expect(await calls.auth(auth('token'))).deep.equal({ deny: 'no authenticator for the method "token"' })
   })
 
-  it('is denied when nobody answers', async () => {
+  it('is denied when no tap answers', async () => {
     const { calls } = await provisioned([answering(undefined), answering(null, 'b')])
     expect(await calls.auth(auth())).have.property('deny')
   })
@@ -93,7 +93,7 @@ describe('onAuth', () => {
     expect(await calls.auth(auth())).deep.equal(identity)
   })
 
-  it('lets a guard deny before any authenticator is asked', async () => {
+  it('lets a guard deny before any authenticator is called', async () => {
     const guard = extension('guard', ({ hooks }) => void hooks.onAuth.tap({ stage: GUARD }, () => ({ deny: 'banned' })))
     const { calls } = await provisioned([answering(identity), guard()])
     expect(await calls.auth(auth())).deep.equal({ deny: 'banned' })
@@ -121,7 +121,7 @@ describe('onAuth', () => {
     expect(await calls.auth(auth())).deep.equal({ deny: 'no' })
   })
 
-  it('is denied when a tap throws, whoever comes later', async () => {
+  it('is denied when a tap throws, each caller comes later', async () => {
     const broken = extension('broken', ({ hooks }) => {
       hooks.onAuth.tap(() => {
         throw new Error('x')
@@ -131,7 +131,7 @@ describe('onAuth', () => {
     expect(await calls.auth(auth())).deep.equal({ deny: 'a tap failed: broken in onAuth' })
   })
 
-  it('is still denied when the failing tap is open, and nobody else answers', async () => {
+  it('is still denied when the failing tap is open, and no other answers', async () => {
     const broken = extension('broken', ({ hooks }) => {
       hooks.onAuth.tap({ onFailure: 'open' }, () => {
         throw new Error('x')
@@ -221,7 +221,7 @@ describe('observers', () => {
     calls.closeStream(close)
     calls.published({ session, proxy: spec, address: '203.0.113.7:20022' })
     calls.unregisterProxy({ session, proxy: spec, reason: 'asked' })
-    calls.refused({ what: 'proxy', side: 'server', error: new RystraError('proxy.limit'), who: 'web', session })
+    calls.refused({ what: 'proxy', side: 'server', error: new RystraError('proxy.limit'), subject: 'web', session })
     calls.connect({ session, side: 'server', channels: {} as never })
     calls.disconnect({ session, side: 'server' })
     const each = ['thrower', 'promiser', 'answerer', 'last']

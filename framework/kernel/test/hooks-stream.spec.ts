@@ -5,7 +5,7 @@ describe('onRegisterProxy', () => {
   const changing = (name: string, fn: (spec: typeof import('./fixtures.js').spec) => unknown) =>
     extension(name, ({ hooks }) => void hooks.onRegisterProxy.tap((sent) => fn(sent) as never))()
 
-  it('uses the spec as sent when nobody taps, or nobody changes it', async () => {
+  it('uses the spec as sent when no tap changes it', async () => {
     const { calls } = await provisioned([])
     expect(await calls.registerProxy(spec, session)).deep.equal(spec)
     const idle = await provisioned([
@@ -29,15 +29,15 @@ describe('onRegisterProxy', () => {
     expect((await calls.registerProxy(spec, session)).kind).equal('limited')
   })
 
-  it('refuses this proxy with the reason, and asks nobody further', async () => {
-    let asked = 0
+  it('refuses this proxy with the reason, and asks no further tap', async () => {
+    let called = 0
     const { calls } = await provisioned([
       changing('a', () => ({ deny: 'not at night' })),
-      changing('b', () => void asked++)
+      changing('b', () => void called++)
     ])
     const error = await failure(calls.registerProxy(spec, session), 'proxy.refused')
     expect(error.detail).equal('not at night')
-    expect(asked).equal(0)
+    expect(called).equal(0)
   })
 
   it('does not count a denial as an error', async () => {
@@ -70,15 +70,15 @@ describe('onRegisterProxy', () => {
   }
 
   it('does not freeze the object of the caller', async () => {
-    const mine = { ...spec }
+    const own = { ...spec }
     const { calls } = await provisioned([])
-    await calls.registerProxy(mine, session)
-    expect(Object.isFrozen(mine)).equal(false)
+    await calls.registerProxy(own, session)
+    expect(Object.isFrozen(own)).equal(false)
   })
 })
 
 describe('onOpenStream', () => {
-  it('is undefined at once, without a promise, when nobody taps or no tap concerns the stream', async () => {
+  it('is undefined at once, without a promise, when no tap concerns the stream', async () => {
     expect((await provisioned([])).calls.openStream(opening())).equal(undefined)
     const other = extension('other', ({ hooks }) => {
       hooks.onOpenStream.tap({ concerns: ({ proxy }) => proxy.name === 'web' }, () => ({ deny: 'no' }))
@@ -89,18 +89,18 @@ describe('onOpenStream', () => {
   })
 
   it('asks only the taps that the stream concerns', async () => {
-    const asked: string[] = []
+    const called: string[] = []
     const on = (name: string, proxies: string[]) =>
       extension(name, ({ hooks }) => {
-        hooks.onOpenStream.tap({ concerns: ({ proxy }) => proxies.includes(proxy.name) }, () => void asked.push(name))
+        hooks.onOpenStream.tap({ concerns: ({ proxy }) => proxies.includes(proxy.name) }, () => void called.push(name))
       })()
     const { calls } = await provisioned([on('a', ['x', 'y']), on('b', ['y']), on('c', ['x'])])
     await calls.openStream(opening({ name: 'x', kind: 'tcp' }))
-    expect(asked.splice(0)).deep.equal(['a', 'c'])
+    expect(called.splice(0)).deep.equal(['a', 'c'])
     await calls.openStream(opening({ name: 'y', kind: 'tcp' }))
-    expect(asked.splice(0)).deep.equal(['a', 'b'])
+    expect(called.splice(0)).deep.equal(['a', 'b'])
     await calls.openStream(opening({ name: 'x', kind: 'tcp' }))
-    expect(asked).deep.equal(['a', 'c'])
+    expect(called).deep.equal(['a', 'c'])
   })
 
   it('is refused when a tap throws, rejects or is late, and never rejects', async () => {
@@ -137,19 +137,19 @@ describe('onOpenStream', () => {
   })
 
   it('keeps a bounded number of combinations, and still asks the right taps', async () => {
-    const asked: number[] = []
+    const called: number[] = []
     const bits = Array.from({ length: 10 }, (_, bit) =>
       extension(`bit-${bit}`, ({ hooks }) => {
         hooks.onOpenStream.tap(
           { concerns: ({ proxy }) => (Number(proxy.n) & (1 << bit)) !== 0 },
-          () => void asked.push(bit)
+          () => void called.push(bit)
         )
       })()
     )
     const { calls } = await provisioned(bits)
     for (let n = 1; n < 1024; n += 2) {
       await calls.openStream(opening({ name: 'x', kind: 'tcp', n }))
-      expect(asked.splice(0).reduce((sum, bit) => sum + (1 << bit), 0)).equal(n)
+      expect(called.splice(0).reduce((sum, bit) => sum + (1 << bit), 0)).equal(n)
     }
   })
 })
@@ -159,7 +159,7 @@ describe('onData', () => {
   const data = (name: string, fn: (chunk: Buffer) => unknown, options = {}) =>
     extension(name, ({ hooks }) => void hooks.onData.tap(options, ((bytes: Buffer) => fn(bytes)) as never))()
 
-  it('is undefined when nobody taps or no tap concerns the stream, so that the stream keeps the fast path', async () => {
+  it('is undefined when no tap concerns the stream, so that the stream keeps the fast path', async () => {
     expect((await provisioned([])).calls.dataTap(stream(), 'toService')).equal(undefined)
     const { calls } = await provisioned([data('a', () => undefined, { concerns: () => false })])
     expect(calls.dataTap(stream(), 'toService')).equal(undefined)
@@ -174,18 +174,18 @@ describe('onData', () => {
     expect(calls.dataTap(stream(), 'toService')?.(chunk()).toString()).equal('HELLO!')
   })
 
-  it('passes the very chunk on when nobody changes it, or it was changed in place', async () => {
+  it('passes the very chunk on when no tap changes it, or it was changed in place', async () => {
     const { calls } = await provisioned([data('a', (bytes) => void bytes.fill(0x78)), data('b', () => null)])
-    const mine = chunk()
-    expect(calls.dataTap(stream(), 'toService')?.(mine)).equal(mine)
-    expect(mine.toString()).equal('xxxxx')
+    const own = chunk()
+    expect(calls.dataTap(stream(), 'toService')?.(own)).equal(own)
+    expect(own.toString()).equal('xxxxx')
   })
 
   it('drops a chunk for an empty answer, and does not ask later taps', async () => {
-    let asked = 0
-    const { calls } = await provisioned([data('a', () => Buffer.alloc(0)), data('b', () => void asked++)])
+    let called = 0
+    const { calls } = await provisioned([data('a', () => Buffer.alloc(0)), data('b', () => void called++)])
     expect(calls.dataTap(stream(), 'toService')?.(chunk()).length).equal(0)
-    expect(asked).equal(0)
+    expect(called).equal(0)
   })
 
   it('tells the direction and the stream', async () => {
@@ -202,18 +202,18 @@ describe('onData', () => {
   })
 
   it('asks once for each stream whether it concerns a tap, for both directions', async () => {
-    let asked = 0
+    let called = 0
     const concerns = () => {
-      asked++
+      called++
       return true
     }
     const { calls } = await provisioned([data('a', () => undefined, { concerns })])
     const one = stream()
     calls.dataTap(one, 'toService')
     calls.dataTap(one, 'toVisitor')
-    expect(asked).equal(1)
+    expect(called).equal(1)
     calls.dataTap(stream(), 'toService')
-    expect(asked).equal(2)
+    expect(called).equal(2)
   })
 
   const wrong: Record<string, (bytes: Buffer) => unknown> = {
@@ -245,8 +245,8 @@ describe('onData', () => {
       { onFailure: 'open' }
     )
     const { calls } = await provisioned([broken])
-    const mine = chunk()
-    expect(calls.dataTap(stream(), 'toService')?.(mine)).equal(mine)
+    const own = chunk()
+    expect(calls.dataTap(stream(), 'toService')?.(own)).equal(own)
   })
 
   it('throws at the first chunk when a closed tap cannot say whether the stream concerns it', async () => {

@@ -41,7 +41,7 @@ describe('provision', () => {
     expect(kernel.state).equal('provisioned')
   })
 
-  it('stops what was set up when something is required that nobody provides', async () => {
+  it('stops what was set up when something is required that no extension provides', async () => {
     const said: string[] = []
     const needy = defineExtension({ name: 'needy', requires: ['kind:tcp'], setup() {} })
     await failure(provisioned([talker(said, 'a'), needy()]), 'extension.requires')

@@ -148,15 +148,15 @@ describe('loading an extension', () => {
         'checkout/tls/index.js': bare('tls'),
         'x.ts': typescript('x')
       })
-      const asked: string[] = []
+      const called: string[] = []
       const resolve = (name: string): string | undefined => {
-        asked.push(name)
+        called.push(name)
         return { '@rystra/transport-tls': `${dir}/checkout/tls`, x: `${dir}/x.ts` }[name]
       }
       expect((await loadExtension('@rystra/transport-tls', { dir, resolve })).definition.name).equal('tls')
       expect((await loadExtension('x', { dir, resolve })).definition.name).equal('x')
       await failure(loadExtension('y', { dir, resolve }), 'extension.not-found')
-      expect(asked).deep.equal(['@rystra/transport-tls', 'x', 'y'])
+      expect(called).deep.equal(['@rystra/transport-tls', 'x', 'y'])
     })
 
     it('tells a package that is not installed from one whose own import fails', async () => {

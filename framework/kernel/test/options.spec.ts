@@ -195,7 +195,7 @@ describe('options', () => {
     )
   })
 
-  it('refuse a schema that is none, and an extension without a set-up', async () => {
+  it('refuse a schema that is invalid, and an extension without a set-up', async () => {
     const plain = defineExtension({ name: 'plain', options: { from: 9 } as never, setup() {} })
     await failure(provisioned([plain()]), 'extension.not-an-extension')
     const empty = defineExtension({ name: 'empty' } as never)

@@ -106,19 +106,19 @@ describe('registries', () => {
     expect(kernel.current.registries.transports.list()).deep.equal([])
   })
 
-  it('let an extension look up what others registered: earlier ones at set-up, all later, and after a reload the new ones', async () => {
+  it('let an extension inspectAll up what others registered: earlier ones at set-up, all later, and after a reload the new ones', async () => {
     const seen: string[][] = []
-    let look = (): readonly string[] => []
+    let inspectAll = (): readonly string[] => []
     const a = extension('a', ({ registries }) => {
-      look = () => registries.transports.list()
-      seen.push([...look()])
+      inspectAll = () => registries.transports.list()
+      seen.push([...inspectAll()])
     })()
     const kernel = new Kernel({ side: 'server' })
     const first = brings('first', 'tcp')
     await kernel.provision([first, a, brings('second', 'tls')])
-    seen.push([...look()])
+    seen.push([...inspectAll()])
     await kernel.reload([first, a, brings('third', 'quic')])
-    seen.push([...look()])
+    seen.push([...inspectAll()])
     expect(seen).deep.equal([['tcp'], ['tcp', 'tls'], ['tcp', 'quic']])
     await failure(
       kernel.reload([
@@ -129,7 +129,7 @@ describe('registries', () => {
       ]),
       'extension.setup-failed'
     )
-    expect(look()).deep.equal(['tcp', 'quic'])
+    expect(inspectAll()).deep.equal(['tcp', 'quic'])
   })
 })
 

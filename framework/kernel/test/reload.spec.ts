@@ -3,15 +3,15 @@ import { expect } from 'chai'
 import type { KernelUse } from '../src/index.js'
 import { extension, failure, hello, provisioned, settle } from './fixtures.js'
 
-/** Says what is done to it, and denies every Hello with its mark and how often it was asked: its state. */
+/** Says what is done to it, and denies every Hello with its mark and how often it was called: its state. */
 const marked = (said: string[]) =>
   defineExtension({
     name: 'marked',
     options: Type.Object({ mark: Type.String({ default: 'x' }) }),
     setup({ hooks, options: { mark } }) {
-      let asked = 0
+      let called = 0
       said.push(`setup ${mark}`)
-      hooks.onHello.tap(() => ({ deny: `${mark}${++asked}` }))
+      hooks.onHello.tap(() => ({ deny: `${mark}${++called}` }))
       return { start: () => void said.push(`start ${mark}`), stop: () => void said.push(`stop ${mark}`) }
     }
   })
@@ -150,14 +150,14 @@ describe('the preparation of a reload', () => {
     expect(kernel.inspect().generations).equal(1)
   })
 
-  it('is not asked when something failed before', async () => {
+  it('is not called when something failed before', async () => {
     const { kernel } = await running([])
-    let asked = false
+    let called = false
     const prepare = async (): Promise<void> => {
-      asked = true
+      called = true
     }
     await failure(kernel.reload([broken('start')], prepare), 'extension.start-failed')
-    expect(asked).equal(false)
+    expect(called).equal(false)
   })
 })
 

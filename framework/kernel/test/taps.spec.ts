@@ -172,7 +172,7 @@ describe('asynchronous functions in synchronous taps', () => {
     expect((log.lines[0]?.fields.err as Error | undefined)?.message).include('sly in onHello returned a promise')
   })
 
-  it('cannot end the process with a promise that is rejected and nobody waits for', async () => {
+  it('cannot end the process with a promise that is rejected and not awaited', async () => {
     const sly = extension('sly', ({ hooks }) => {
       hooks.onHello.tap((() => Promise.reject(new Error('unheard'))) as never)
       hooks.onConnect.tap((() => Promise.reject(new Error('unheard'))) as never)
@@ -205,7 +205,7 @@ describe('asynchronous functions in synchronous taps', () => {
 
 describe('the facade', () => {
   it('is frozen, and has tap and tapPromise only', async () => {
-    const look = extension('look', ({ hooks, registries }) => {
+    const inspectAll = extension('look', ({ hooks, registries }) => {
       expect(Object.isFrozen(hooks)).equal(true)
       expect(Object.keys(hooks)).deep.equal([...hookNames])
       for (const name of hookNames) {
@@ -214,7 +214,7 @@ describe('the facade', () => {
       }
       expect(Object.isFrozen(registries)).equal(true)
     })
-    await provisioned([look()])
+    await provisioned([inspectAll()])
   })
 
   it('refuses taps after the set-up, and says so', async () => {

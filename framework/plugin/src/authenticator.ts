@@ -40,7 +40,7 @@ export interface Proof {
   readonly proof: Uint8Array
   /** What the server has to send back to show that it knows the secret as well. Compared in constant time. */
   readonly confirm?: Uint8Array
-  /** Shared with the server and nobody else, 32 bytes; data links of this session are authenticated with it. */
+  /** Known to the client and the server only, 32 bytes; data links of this session are authenticated with it. */
   readonly secret?: Uint8Array
 }
 
@@ -49,7 +49,7 @@ export interface Accepted {
   readonly identity: Identity
   /** Sent to the client. See {@link Proof.confirm}. */
   readonly confirm?: Uint8Array
-  /** See {@link Proof.secret}. Where there is none, the server makes one up and sends it, which only TLS keeps secret. */
+  /** See {@link Proof.secret}. Without one the server makes it and sends it, which only TLS keeps secret. */
   readonly secret?: Uint8Array
 }
 

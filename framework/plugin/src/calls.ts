@@ -25,7 +25,7 @@ export type DataTap = (chunk: Buffer) => Buffer
 
 /**
  * The calling side of the hooks, for the framework only: the kernel implements it, session, server and client call it.
- * Each method applies the rule of its hook for "nobody taps" and "a tap throws", so that callers need not.
+ * Each method applies the rule of its hook without a tap and for a tap that throws, so that callers need not.
  */
 export interface HookCalls {
   /** `undefined` to go on. A tap that fails refuses. */
@@ -44,7 +44,7 @@ export interface HookCalls {
   closeChannel(context: CloseChannelContext): void
   /** `undefined` without taps, so that a call costs nothing then. */
   readonly call: ((context: CallContext) => void) | undefined
-  /** `undefined` at once, without a promise, when nobody taps. Rejects with `hook.*` when a tap fails: the service is not asked then. */
+  /** `undefined` at once, without a promise, when there is no tap. Rejects with `hook.*` when a tap fails: the service is not asked then. */
   request(context: RequestContext): Promise<Deny | Respond | undefined> | undefined
   /** The same. Rejects with `hook.*` when a tap fails: then there is no response. */
   response(context: ResponseContext): Promise<void> | undefined

@@ -10,7 +10,7 @@ export interface Announcement {
 }
 
 /**
- * A server that was found. Anyone on the network can answer, so none of this is proven: whether it is the right server is
+ * A server that was found. Any host of the network can answer, so none of this is proven: whether it is the right server is
  * decided by pins, trust and authentication when it is dialed.
  */
 export interface FoundServer extends Announcement {

@@ -18,7 +18,7 @@ export interface Clock {
   after(ms: number, fn: () => void): () => void
 }
 
-/** Numbers for whoever observes. Names as Prometheus wants them: `rystra_audit_lost_total`. */
+/** Counters and gauges for monitoring. Names as Prometheus wants them: `rystra_audit_lost_total`. */
 export interface Metrics {
   counter(name: string, help: string): { add(count?: number, labels?: Readonly<Record<string, string>>): void }
   gauge(name: string, help: string): { set(value: number, labels?: Readonly<Record<string, string>>): void }
@@ -39,8 +39,8 @@ export interface ExtensionContext<Options> {
   /** Relative paths in the options start at this folder: that of the configuration. */
   readonly dir: string
   /**
-   * Folder for what has to outlast the process, a certificate that was made here for example. Made by whoever writes
-   * there first, for its owner alone.
+   * Folder for what has to outlast the process, a certificate that was made here for example. The first
+   * writer makes it, readable by its owner alone.
    */
   readonly stateDir: string
   readonly clock: Clock

@@ -23,7 +23,7 @@ export interface Deny {
    */
   readonly retryAfter?: number
   /**
-   * In `onOpenStream`: whoever visits through another client is told what it is told where there is nothing,
+   * In `onOpenStream`: a visit of another client is answered as if nothing could be visited, with
    * `stream.no-visits`. @default false
    */
   readonly hidden?: boolean
@@ -186,7 +186,7 @@ export interface RefusedContext {
   readonly side: Side
   readonly error: RystraError
   /** For people: the address of a peer or visitor, or the name of a proxy. */
-  readonly who: string
+  readonly subject: string
   /** The peer that was not let in; its address is all that can be believed of it. */
   readonly peer?: PeerInfo
   /** Absent when it is the session that was refused. */
@@ -215,19 +215,19 @@ type Nothing = undefined | void
 /**
  * Every hook there is. An extension can tap them, not call them.
  *
- * See docs/reference/hooks.md for who calls each, when, and what an answer, a throw, and nobody tapping means.
+ * See docs/reference/hooks.md for the caller of each, its moment, and the meaning of an answer, a throw, and no tap.
  */
 export interface Hooks {
-  /** Server: a peer said Hello. First `{ deny }` wins; it refuses the session. Nobody taps: go on. */
+  /** Server: a peer said Hello. First `{ deny }` wins; it refuses the session. Without a tap: go on. */
   readonly onHello: AsyncHook<[HelloContext], Deny | Nothing>
   /**
-   * Server: a peer sent its proof. First answer wins: an identity, or `{ deny }`. Nobody answers: **refused**.
+   * Server: a peer sent its proof. First answer wins: an identity, or `{ deny }`. Without an answer: **refused**.
    * Each registered authenticator has a tap here, at stage NORMAL, for its own method.
    */
   readonly onAuth: AsyncHook<[AuthContext], AuthAnswer | Nothing>
   /** Server: a client wants to register a proxy. Answers with the changed spec, or `{ deny }`, or nothing. */
   readonly onRegisterProxy: AsyncHook<[ProxySpec, ProxyContext], ProxySpec | Deny | Nothing>
-  /** Both ends: a stream is about to be opened. First `{ deny }` wins; it refuses the stream. Nobody taps: go on. */
+  /** Both ends: a stream is about to be opened. First `{ deny }` wins; it refuses the stream. Without a tap: go on. */
   readonly onOpenStream: AsyncHook<[OpenStreamContext], Deny | Nothing, StreamTapOptions>
   /**
    * Both ends: a chunk passes. Answers with the chunk to pass on instead (empty to drop it), or nothing.
@@ -236,7 +236,7 @@ export interface Hooks {
   readonly onData: SyncHook<(chunk: Buffer, context: DataContext) => Buffer | Nothing, StreamTapOptions>
   /** Both ends: a stream is over. An observer. */
   readonly onCloseStream: SyncHook<(context: CloseStreamContext) => void>
-  /** Both ends: a channel is about to be opened. First `{ deny }` wins; it refuses the channel. Nobody taps: go on. */
+  /** Both ends: a channel is about to be opened. First `{ deny }` wins; it refuses the channel. Without a tap: go on. */
   readonly onOpenChannel: AsyncHook<[OpenChannelContext], Deny | Nothing>
   /** Both ends: a channel is over. An observer. */
   readonly onCloseChannel: SyncHook<(context: CloseChannelContext) => void>

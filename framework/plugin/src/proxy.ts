@@ -31,9 +31,9 @@ export type Details = Readonly<Record<string, unknown>>
 export interface DatagramFlow {
   /** The largest message that fits now, in bytes. */
   readonly maxSize: number
-  /** `false` when it was dropped at once: too large, or nobody takes more now. */
+  /** `false` when it was dropped at once: too large, or the queue is full. */
   send(message: Uint8Array): boolean
-  /** The message is the callee's until it returns. What comes while there is nobody is dropped. */
+  /** The message is the callee's until it returns. Messages without a handler are dropped. */
   onMessage: ((message: Buffer) => void) | undefined
   /** Sends and hears nothing any more. Done by itself when the stream is closed. */
   close(): void
@@ -58,7 +58,7 @@ export interface OpenStreamOptions {
   /** Whether datagrams are wanted beside it. @default false */
   readonly datagrams?: boolean
   /**
-   * It carries many visitors, each of whom is asked about by `PublishHost.admit`: hooks of the server are not asked
+   * It carries many visitors, each of which is admitted by `PublishHost.admit`: hooks of the server are not asked
    * about it, and limits do not count it. `info` says where visitors come to. @default false
    */
   readonly carrier?: boolean
@@ -69,7 +69,7 @@ export interface OpenStreamOptions {
 /** A visitor that was let in without a stream of its own: one of many that share a stream, as those of UDP do. */
 export interface Admission {
   readonly info: StreamInfo
-  /** See `OpenStreamContext.pace`. Who cannot wait drops what comes too early. */
+  /** See `OpenStreamContext.pace`. A caller that cannot wait drops what comes too early. */
   readonly pace?: Pacer
   /** What the `onData` taps make of a datagram: empty to drop it. A throw is to end the visitor. */
   readonly tap?: (datagram: Buffer, direction: Direction) => Buffer
@@ -84,16 +84,16 @@ export interface Claim<Value> {
   readonly size: number
   /**
    * One of them for this visitor, by the policy of the group; members whose service is down, who are full, or who are
-   * among those that were tried in vain are left out.
+   * in `tried` are left out.
    */
   pick(visitor: VisitorInfo, tried?: ReadonlySet<Value>): Value | undefined
 }
 
 /** A client of this server that wants to reach a proxy without a public address. */
 export interface Visit {
-  /** The session of whoever visits. */
+  /** The session of the visiting client. */
   readonly session: SessionInfo
-  /** Who came to the visiting client. */
+  /** The connection to the visiting client. */
   readonly visitor: VisitorInfo
   /** What its half of the kind says. Not verified. */
   readonly details: Details
@@ -132,11 +132,11 @@ export interface PublishHost {
   /**
    * Opens a stream for a visitor and relays it until both are done: onOpenStream, header, relay, onCloseStream.
    *
-   * @param elsewhere for those whom several proxies could serve: called when the service of this one cannot be reached
-   * within 5 s, and nothing of the visitor was taken. Gives the visitor to another proxy, or says that there is none;
-   * then it is reset. Whom a hook refuses is reset without.
+   * @param failover for visitors that several proxies could serve: called when the service of this one cannot be reached
+   * within 5 s, and no byte of the visitor was read. Gives the visitor to another proxy and returns whether there was
+   * one; without one the visitor is reset. A visitor that a hook refuses is reset without it.
    */
-  relay(visitor: Duplex, info: VisitorInfo, elsewhere?: () => boolean): void
+  relay(visitor: Duplex, info: VisitorInfo, failover?: () => boolean): void
   /**
    * Opens a stream for a visitor, for kinds that do not relay byte by byte. Resolves when the service is reached;
    * rejects with `stream.*`. End or destroy the stream when it is done.

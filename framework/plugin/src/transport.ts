@@ -31,7 +31,7 @@ export interface Listener {
 /** A transport connection that carries bytes. */
 export interface ByteLink {
   readonly kind: 'bytes'
-  /** Allows half-open; a bare socket stays one, without a wrapper. Has an `error` listener only once somebody took it over. */
+  /** Allows half-open; a bare socket stays one, without a wrapper. Has no `error` listener until it is taken over. */
   readonly duplex: Duplex
   readonly peer: PeerInfo
 }

@@ -30,7 +30,7 @@ describe('defineExtension', () => {
     expect(isExtension(foreign)).to.equal(true)
   })
 
-  it('is not taken for one when it is none', () => {
+  it('is not taken for one when it is not one', () => {
     const forged = { [Symbol.for('rystra.extension')]: true }
     for (const value of [() => {}, forged, officeHours(), officeHours.definition, undefined, null, 'office-hours']) {
       expect(isExtension(value)).to.equal(false)

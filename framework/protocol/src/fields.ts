@@ -2,7 +2,7 @@ import { type ProxySpec, printablePattern } from '@rystra/model'
 import { Type } from '@sinclair/typebox'
 import * as limits from './limits.js'
 
-/** A name that a person may see: printable, at least one character. */
+/** A name that is shown to people: printable, at least one character. */
 export const name = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: printablePattern })
 
 export const token = name(limits.MAX_TOKEN)
@@ -14,14 +14,14 @@ export const uint = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER 
 export const minor = Type.Integer({ minimum: 0, maximum: 65535 })
 export const milliseconds = Type.Integer({ minimum: 0, maximum: limits.MAX_MILLISECONDS })
 export const port = Type.Integer({ minimum: 0, maximum: 65535 })
-/** A moment on the clock of whoever sent it; fractions are allowed. */
+/** A moment on the clock of the sender; fractions are allowed. */
 export const moment = Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
 /** Exactly so many bytes. */
 export const bytes = (size: number) => Type.Uint8Array({ minByteLength: size, maxByteLength: size })
 export const bytesUpTo = (size: number) => Type.Uint8Array({ maxByteLength: size })
 
-/** `[host, port]`. The host may be empty where there is none, as on a unix socket. */
+/** `[host, port]`. The host is empty on a transport without hosts, such as a unix socket. */
 export const endpoint = Type.Tuple([Type.String({ maxLength: limits.MAX_HOST, pattern: printablePattern }), port])
 
 /** An error inside another message. */
@@ -38,7 +38,7 @@ export const proxySpec = Type.Unsafe<ProxySpec>(
 /** Which datagrams belong to a stream: 0 to 2^32 - 1. */
 export const flow = Type.Integer({ minimum: 0, maximum: 0xffffffff })
 
-/** What the halves of a kind tell each other; only the kind can check it. Plain values: no bytes. */
+/** Data between the halves of a kind; only the kind can check it. Plain values: no bytes. */
 export const details = Type.Unsafe<Readonly<Record<string, unknown>>>(Type.Object({}, { additionalProperties: true }))
 
 /** Whether a value is made of null, booleans, finite numbers, strings, arrays and maps alone. */

@@ -17,8 +17,8 @@ const request = /^[A-Z][A-Z-]{1,15} (?:\/|\*|https?:\/\/|[^\s/]+:\d+ HTTP\/)/
 const alert = Uint8Array.of(0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x0a)
 
 /**
- * What a server may say to somebody who begins with these bytes and does not speak Rystra, before it closes: to HTTP that
- * it is at the wrong port, to TLS the same in its own words, to everybody else nothing.
+ * The answer to a peer that begins with these bytes and does not speak Rystra, before the server closes: status 400 for
+ * HTTP, an alert for TLS, nothing for other protocols.
  */
 export const answerForeignProtocol = (head: Uint8Array): Uint8Array | undefined => {
   if (head[0] === 0x16 && head[1] === 0x03) return new Uint8Array(alert)
@@ -31,7 +31,7 @@ const printable = /^[\x20-\x7e]{1,60}/
 
 /** What something that is no Rystra server seems to be, by its first bytes: `detail` and `hint` of an error. */
 export const describeForeignProtocol = (head: Uint8Array): { readonly detail?: string; readonly hint?: string } => {
-  // An alert, or a handshake: what a TLS server says to bytes that are none of TLS's, or by itself.
+  // An alert, or a handshake: the answer of a TLS server to bytes of another protocol.
   if ((head[0] === 0x15 || head[0] === 0x16) && head[1] === 0x03) {
     return { detail: 'it speaks TLS', hint: 'use a transport with TLS there: tls, wss or http2' }
   }

@@ -139,8 +139,8 @@ export const definitions = Object.freeze({
   StreamReady: define(0x21, streamReady),
   Visit: define(0x22, visit, plainDetails),
   OpenChannel: define(0x23, openChannel, plainDetails),
-  Notice: define(0x90, notice, ({ notice: told }) =>
-    field.isPlain(told) ? undefined : '/notice: expected plain values'
+  Notice: define(0x90, notice, (message) =>
+    field.isPlain(message.notice) ? undefined : '/notice: expected plain values'
   )
 })
 

@@ -5,7 +5,7 @@ export const MAJOR = 1
 /** The highest minor version that this code speaks. */
 export const MINOR = 0
 
-/** The first bytes of every link, from whoever dialed it: `RYS` and the major version. Not to be written to. */
+/** The first bytes of every link, from the end that dialed it: `RYS` and the major version. Not to be written to. */
 export const preface: Uint8Array = Uint8Array.of(0x52, 0x59, 0x53, MAJOR)
 
 /**

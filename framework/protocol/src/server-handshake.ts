@@ -41,11 +41,11 @@ type State = 'preface' | 'hello' | 'deciding' | 'auth' | 'verifying'
 /**
  * The server's half of the handshake, without I/O: bytes go in, frames come out.
  *
- * After anything thrown, or {@link refuse}, send the bytes of {@link farewell}, if any, and close.
+ * After anything thrown, or {@link refuse}, send the bytes of {@link closingBytes}, if any, and close.
  */
 export class ServerHandshake extends Handshake<State, ServerRequest> {
   private matched = 0
-  /** The first bytes of somebody who does not speak Rystra. */
+  /** The first bytes of a peer that does not speak Rystra. */
   private strange: Uint8Array | undefined
   private hello: Hello | undefined
   private helloFrame: Uint8Array | undefined
@@ -82,7 +82,7 @@ export class ServerHandshake extends Handshake<State, ServerRequest> {
     return frame
   }
 
-  /** The Error frame to send before the link is closed: the code alone, since nobody is authenticated. */
+  /** The Error frame to send before the link is closed: the code alone, since the peer is not authenticated. */
   refuse(error: unknown): Uint8Array {
     const verifying = this.state === 'verifying'
     this.state = 'failed'
@@ -93,10 +93,10 @@ export class ServerHandshake extends Handshake<State, ServerRequest> {
   }
 
   /**
-   * What to send after {@link push} threw. Somebody who does not speak Rystra is told so in HTTP or TLS, if he speaks one
-   * of them as far as his first bytes go, and otherwise nothing.
+   * The bytes to send after {@link push} threw. A peer that does not speak Rystra is answered in HTTP or TLS when its first
+   * bytes are of one of them, and otherwise not at all.
    */
-  farewell(error: unknown): Uint8Array | undefined {
+  closingBytes(error: unknown): Uint8Array | undefined {
     if (!isRystraError(error) || error.code !== 'protocol.not-rystra') return this.refuse(error)
     return this.strange === undefined ? undefined : answerForeignProtocol(this.strange)
   }

@@ -89,9 +89,9 @@ describe('the handshake', () => {
       const client = new ClientHandshake(offer)
       const server = new ServerHandshake()
 
-      const asked = lastOf<ServerRequest>(server, cut(client.start()))
-      expect(asked).to.deep.include({ type: 'hello' })
-      expect(asked?.type === 'hello' && asked.hello.muxers).to.deep.equal(['yamux', 'direct'])
+      const request = lastOf<ServerRequest>(server, cut(client.start()))
+      expect(request).to.deep.include({ type: 'hello' })
+      expect(request?.type === 'hello' && request.hello.muxers).to.deep.equal(['yamux', 'direct'])
 
       const challenged = lastOf<ClientRequest>(client, cut(server.accept(acceptance)))
       if (challenged?.type !== 'challenge') throw new Error('no challenge')
@@ -123,7 +123,7 @@ describe('the handshake', () => {
     const client = new ClientHandshake(offer)
     const server = new ServerHandshake()
     const first = Buffer.from(client.start())
-    // Somebody in between takes the better muxer out of the offer.
+    // An attacker on the path takes the better muxer out of the offer.
     first.write('YAMUX', first.indexOf('yamux'))
     server.push(first)
     client.push(server.accept(acceptance))
@@ -152,7 +152,7 @@ describe('the handshake', () => {
 })
 
 describe('the server in the handshake', () => {
-  it('knows a stranger at the first wrong byte, and answers nothing', () => {
+  it('knows another protocol at the first wrong byte, and answers nothing', () => {
     for (const [bytes, wrong] of [
       ['GET / HTTP/1.1\r\n', 0],
       ['SSH-2.0', 0],
@@ -170,23 +170,23 @@ describe('the server in the handshake', () => {
         thrown = error
       }
       expect(thrown, bytes).to.have.property('code', 'protocol.not-rystra')
-      expect(server.farewell(thrown), 'one byte of it says nothing yet').to.equal(undefined)
+      expect(server.closingBytes(thrown), 'one byte of it says nothing yet').to.equal(undefined)
       expect(server.over).to.equal(true)
     }
   })
 
-  const toldTo = (...pieces: string[]): string | undefined => {
+  const answerTo = (...pieces: string[]): string | undefined => {
     const server = new ServerHandshake()
     try {
       for (const piece of pieces) server.push(Buffer.from(piece, 'latin1'))
     } catch (error) {
-      const bytes = server.farewell(error)
+      const bytes = server.closingBytes(error)
       return bytes === undefined ? undefined : Buffer.from(bytes).toString('latin1')
     }
     throw new Error('it was taken')
   }
 
-  it('tells who comes with HTTP that he is wrong here', () => {
+  it('answers HTTP with status 400', () => {
     const text = 'This port speaks the Rystra protocol, not HTTP.\n'
     for (const line of [
       'GET / HTTP/1.1\r\n\r\n',
@@ -197,7 +197,7 @@ describe('the server in the handshake', () => {
       'GET http://example.org/ HTTP/1.1\r\n',
       'REPORT /dav HTTP/1.1\r\n'
     ]) {
-      const said = toldTo(line) ?? ''
+      const said = answerTo(line) ?? ''
       expect(said, line).to.match(/^HTTP\/1\.1 400 Bad Request\r\nContent-Type: text\/plain/)
       const [head = '', body] = said.split('\r\n\r\n')
       expect(body, line).to.equal(text)
@@ -205,15 +205,15 @@ describe('the server in the handshake', () => {
         .to.contain(`\r\nContent-Length: ${text.length}\r\n`)
         .and.to.match(/\r\nConnection: close$/)
     }
-    expect(toldTo('HEAD / HTTP/1.1\r\n'), 'no body for HEAD').to.match(/\r\n\r\n$/)
-    expect(toldTo('R', 'EPORT /dav HTTP/1.1\r\n'), 'begins like Rystra').to.contain(text)
+    expect(answerTo('HEAD / HTTP/1.1\r\n'), 'no body for HEAD').to.match(/\r\n\r\n$/)
+    expect(answerTo('R', 'EPORT /dav HTTP/1.1\r\n'), 'begins like Rystra').to.contain(text)
   })
 
-  it('tells who comes with TLS by an alert', () => {
-    expect(toldTo('\x16\x03\x01\x02\x00\x01')).to.equal('\x15\x03\x01\x00\x02\x02\x0a')
+  it('answers TLS with an alert', () => {
+    expect(answerTo('\x16\x03\x01\x02\x00\x01')).to.equal('\x15\x03\x01\x00\x02\x02\x0a')
   })
 
-  it('tells everybody else nothing', () => {
+  it('does not answer other protocols', () => {
     for (const said of [
       'SSH-2.0-OpenSSH\r\n',
       'EHLO example.org\r\n',
@@ -223,7 +223,7 @@ describe('the server in the handshake', () => {
       '\0',
       'RYX\0'
     ]) {
-      expect(toldTo(said), said).to.equal(undefined)
+      expect(answerTo(said), said).to.equal(undefined)
     }
   })
 
@@ -236,7 +236,7 @@ describe('the server in the handshake', () => {
       thrown = error
     }
     expect(thrown).to.have.property('code', 'protocol.version')
-    expect(hex(server.farewell(thrown) as Uint8Array)).to.equal(
+    expect(hex(server.closingBytes(thrown) as Uint8Array)).to.equal(
       '0500001781a4636f6465b070726f746f636f6c2e76657273696f6e'
     )
   })
@@ -373,7 +373,7 @@ describe('the client in the handshake', () => {
   it('makes a code that it does not know an internal error, and lets no control characters through', () => {
     const frame = encode({ type: 'Error', code: 'new.code', detail: 'wipe \u001b[2J\nthe screen' })
     expect(() => started().push(frame))
-      .to.throw('server: something went wrong that should not: new.code: wipe [2J the screen')
+      .to.throw('server: internal error: new.code: wipe [2J the screen')
       .with.property('code', 'internal')
   })
 

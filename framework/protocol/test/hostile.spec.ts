@@ -183,7 +183,7 @@ describe('a hostile peer', () => {
     }
   })
 
-  it('cannot send numbers that are none, too large, or no integers', () => {
+  it('cannot send numbers that are NaN, too large, or not integers', () => {
     for (const seq of [
       'cbfff8000000000000',
       'cb7ff0000000000000',

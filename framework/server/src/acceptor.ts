@@ -77,11 +77,11 @@ export class Acceptor {
 
   #refused({ peer }: Link, transport: string, error: RystraError): void {
     const { log, refused } = this.#state
-    const who = `${peer.address}:${peer.port}`
+    const address = `${peer.address}:${peer.port}`
     if (error.code.startsWith('auth.') || error.code === 'session.refused') {
-      log.warn({ peer: who, transport, code: error.code, reason: error.detail }, 'a client was refused')
-    } else log.debug({ err: error, peer: who, transport }, 'a peer was not let in')
-    refused({ what: 'session', error, who, peer })
+      log.warn({ peer: address, transport, code: error.code, reason: error.detail }, 'a client was refused')
+    } else log.debug({ err: error, peer: address, transport }, 'a peer was not let in')
+    refused({ what: 'session', error, subject: address, peer })
   }
 
   async #admit(link: Link, transport: string, signal: AbortSignal): Promise<void> {

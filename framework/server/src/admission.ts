@@ -46,7 +46,7 @@ export const admitVisitor = (
     state.refused({
       what: 'stream',
       error,
-      who: `${visitor.host}:${visitor.port}`,
+      subject: `${visitor.host}:${visitor.port}`,
       session: info.session,
       stream: info
     })

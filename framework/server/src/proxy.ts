@@ -244,7 +244,13 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
       refused: (error) => {
         this.opened(error)
         this.log.info({ visitor: visitor.host, err: error }, 'a stream was refused')
-        refused({ what: 'stream', error, who: `${visitor.host}:${visitor.port}`, session: info.session, stream: info })
+        refused({
+          what: 'stream',
+          error,
+          subject: `${visitor.host}:${visitor.port}`,
+          session: info.session,
+          stream: info
+        })
       },
       closed: (context) => {
         cancelIdle?.()

@@ -183,7 +183,13 @@ export class PublishPorts {
     const error = new RystraError('stream.no-member', { side: 'client', detail: proxy.group?.name ?? proxy.spec.name })
     visitor.resetAndDestroy()
     this.#proxy.log.info({ visitor: host, err: error }, 'a stream was refused')
-    this.#state.refused({ what: 'stream', error, who: `${host}:${port}`, session: proxy.session, proxy: proxy.spec })
+    this.#state.refused({
+      what: 'stream',
+      error,
+      subject: `${host}:${port}`,
+      session: proxy.session,
+      proxy: proxy.spec
+    })
   }
 
   /** Gives all of them back. */

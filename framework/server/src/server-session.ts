@@ -250,7 +250,7 @@ export class ServerSession implements ProxyOwner, SessionHandle {
         return
       }
       this.log.warn({ err: error, proxy: sent.name }, 'a proxy was refused')
-      this.#state.refused({ what: 'proxy', error, who: String(sent.name), session: this.info, proxy: sent })
+      this.#state.refused({ what: 'proxy', error, subject: String(sent.name), session: this.info, proxy: sent })
       this.#session.send({ type: 'RegisterProxyAck', request, error: errorField(toldOf(error, sent)) })
     }
   }

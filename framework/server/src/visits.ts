@@ -135,7 +135,7 @@ export class Visits {
     const failed = (cause: unknown): void => {
       const error = toRystraError(cause, 'internal', { side: 'server' })
       this.#session.log.info({ kind, of, err: error }, 'a visit was refused')
-      refused({ what: 'stream', error, who: `${of} of ${session.client.id}`, session })
+      refused({ what: 'stream', error, subject: `${of} of ${session.client.id}`, session })
       if (!raw.closed) refuse(error)
     }
     await ask().catch(failed)

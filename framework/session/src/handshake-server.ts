@@ -54,21 +54,21 @@ export const authenticateClient = async (
   try {
     return await admit(stream, handshake, options)
   } catch (error) {
-    finish(stream, handshake.farewell(error))
+    finish(stream, handshake.closingBytes(error))
     throw toRystraError(error)
   }
 }
 
-const finish = (stream: Duplex, farewell: Uint8Array | undefined): void => {
+const finish = (stream: Duplex, last: Uint8Array | undefined): void => {
   if (stream.destroyed || stream.writableEnded) return
   // Drain what the peer still sends: closing over unread bytes would reset the connection, and lose what we say.
   stream.resume()
-  if (farewell === undefined) {
+  if (last === undefined) {
     stream.destroy()
     return
   }
   const timer = setTimeout(() => stream.destroy(), FAREWELL).unref()
-  stream.end(farewell, () => {
+  stream.end(last, () => {
     clearTimeout(timer)
     setImmediate(() => stream.destroy())
   })

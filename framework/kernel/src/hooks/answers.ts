@@ -2,7 +2,7 @@ import { type AuthAnswer, type Deny, type ErrorCode, errorTable, type ProxySpec,
 import { isPlain } from '../options/redact.js'
 
 /**
- * What a tap answered, checked: a hook decides over security by these answers, and an answer that is none must not pass
+ * What a tap answered, checked: a hook decides over security by these answers, and an invalid answer must not pass
  * for "nothing". Each function gives `undefined` for nothing (`null` counts as nothing), or throws a `TypeError`.
  */
 export type Accept = (answer: unknown, argument: unknown) => unknown
@@ -33,7 +33,7 @@ const wrong = (answer: unknown, expected: string): never => {
 
 const isNothing = (answer: unknown): answer is undefined | null => answer === undefined || answer === null
 
-/** `{ deny }` as it has to be; `undefined` when the answer says nothing of denying. */
+/** A valid `{ deny }`; `undefined` when the answer says nothing of denying. */
 const denyOf = (answer: object): Deny | undefined => {
   const { deny, retryAfter, hidden, code } = answer as Readonly<Record<string, unknown>>
   if (deny === undefined) return undefined

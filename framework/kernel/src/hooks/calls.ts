@@ -113,7 +113,7 @@ export class Calls implements HookCalls {
   async auth(context: AuthContext): Promise<AuthAnswer> {
     try {
       const answer = await this.#auth.promise(context)
-      return answer ?? { deny: `nobody answers for the method ${JSON.stringify(context.method)}` }
+      return answer ?? { deny: `no authenticator for the method ${JSON.stringify(context.method)}` }
     } catch (error) {
       return { deny: messageOf(error) }
     }

@@ -20,7 +20,7 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   value !== null &&
   typeof (value as { then?: unknown }).then === 'function'
 
-/** Refuses what a synchronous function must not return. Nobody waits for it, so its rejection must not end the process. */
+/** Refuses what a synchronous function must not return. It is not awaited, so its rejection must not end the process. */
 const refuseThenable = (tap: Tap, value: unknown): void => {
   if (!isThenable(value)) return
   value.then(undefined, () => {})

@@ -17,7 +17,7 @@ export class StreamTaps<Hook> {
   readonly #host: GuardHost
   readonly #compile: (taps: readonly Tap[]) => Hook
   readonly #combinations = new Map<string, Hook>()
-  readonly #decided = new WeakMap<StreamInfo, Hook | Failure | typeof nobody>()
+  readonly #decided = new WeakMap<StreamInfo, Hook | Failure | typeof UNTAPPED>()
   /** The hook of all taps, when none of them chooses. */
   readonly #all: Hook | undefined
 
@@ -42,10 +42,10 @@ export class StreamTaps<Hook> {
       this.#decided.set(stream, decision)
     }
     if (decision instanceof Failure) throw decision.error
-    return decision === nobody ? undefined : (decision as Hook)
+    return decision === UNTAPPED ? undefined : (decision as Hook)
   }
 
-  #decide(stream: StreamInfo): Hook | Failure | typeof nobody {
+  #decide(stream: StreamInfo): Hook | Failure | typeof UNTAPPED {
     const chosen: Tap[] = []
     let key = ''
     try {
@@ -57,7 +57,7 @@ export class StreamTaps<Hook> {
     } catch (error) {
       return new Failure(error)
     }
-    return chosen.length === 0 ? nobody : this.#combination(key, chosen)
+    return chosen.length === 0 ? UNTAPPED : this.#combination(key, chosen)
   }
 
   #combination(key: string, chosen: readonly Tap[]): Hook {
@@ -71,7 +71,7 @@ export class StreamTaps<Hook> {
   }
 }
 
-const nobody = Symbol('nobody')
+const UNTAPPED = Symbol('untapped')
 
 class Failure {
   readonly error: unknown

@@ -13,25 +13,25 @@ export interface HookFacts {
   readonly async: boolean
   /** Whether taps may say which streams concern them. */
   readonly perStream: boolean
-  /** Whether nobody's answer or error changes what happens: all taps run, errors are logged. */
+  /** Whether answers and errors change nothing: all taps run, errors are logged. */
   readonly observer: boolean
   /** The ends that call it. */
   readonly side: 'server' | 'client' | 'both'
-  /** Who calls it, and at which moment. */
+  /** Its caller, and the moment. */
   readonly when: string
   /** Arguments as a tap gets them, name and type. */
   readonly args: Readonly<Record<string, string>>
   /** What a tap may answer, and what that means. */
   readonly answer: string
-  /** What happens when nobody taps, or nobody answers. */
-  readonly nobody: string
+  /** What happens without a tap, or without an answer. */
+  readonly untapped: string
   /** What happens when a tap of policy `closed` throws, or does not answer in time. */
   readonly failure: string
 }
 
 const observer = {
   answer: 'Nothing; what a tap returns is ignored.',
-  nobody: 'Nothing happens.',
+  untapped: 'Nothing happens.',
   failure: 'It is logged and counted. The other taps still run, and what happened is not changed.',
   observer: true
 }
@@ -48,7 +48,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     args: { context: 'HelloContext' },
     answer:
       '`{ deny: reason }` refuses the session; the first one wins, and later taps are not asked. The reason goes to the log, not to the peer. With `retryAfter` the code is `session.limit`, and clients try again by themselves. Nothing: go on.',
-    nobody: 'Go on.',
+    untapped: 'Go on.',
     failure: 'The session is refused.'
   },
   onAuth: {
@@ -61,7 +61,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     args: { context: 'AuthContext' },
     answer:
       '`{ identity, confirm?, secret? }` accepts, `{ deny: reason }` refuses; the first answer wins, and later taps are not asked. The reason goes to the log, not to the peer. Nothing: the next tap is asked.',
-    nobody: '**Refused.** Nobody authenticated means denied.',
+    untapped: '**Refused.** Without an identity there is no session.',
     failure: '**Refused.**'
   },
   onConnect: {
@@ -83,7 +83,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     args: { spec: 'ProxySpec', context: 'ProxyContext' },
     answer:
       'A spec replaces the one so far, and later taps get that one; it keeps the `name`, by which both ends know the proxy. `{ deny: reason }` refuses this proxy, and the client is told the reason. Nothing: the spec stays. The spec is frozen: answer a changed copy.',
-    nobody: 'The spec is used as it was sent.',
+    untapped: 'The spec is used as it was sent.',
     failure: 'This proxy is refused (`proxy.refused`); the session goes on.'
   },
   onOpenStream: {
@@ -96,7 +96,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     args: { context: 'OpenStreamContext' },
     answer:
       '`{ deny: reason }` refuses the stream; the first one wins; with `retryAfter` the code is `stream.limit`, with `hidden` a visit is answered as if there were nothing. `context.through()` puts transforms into its path, `context.pace()` slows it down. Nothing: go on.',
-    nobody: 'Go on, without waiting.',
+    untapped: 'Go on, without waiting.',
     failure: 'The stream is refused.'
   },
   onData: {
@@ -109,7 +109,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     args: { chunk: 'Buffer', context: 'DataContext' },
     answer:
       "A buffer is passed on instead, and later taps get that one. An empty one drops the chunk, and later taps are not asked. Nothing: the chunk stays. A chunk may also be changed in place; it is not the tap's any more once the tap has returned.",
-    nobody: 'It is not called at all, and the stream keeps the fast path.',
+    untapped: 'It is not called at all, and the stream keeps the fast path.',
     failure: 'The stream is reset.'
   },
   onCloseStream: {
@@ -131,7 +131,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     args: { context: 'OpenChannelContext' },
     answer:
       '`{ deny: reason }` refuses the channel (`channel.refused`), and the other end is told the reason; the first one wins. Nothing: go on.',
-    nobody: 'Go on, without waiting.',
+    untapped: 'Go on, without waiting.',
     failure: 'The channel is refused.'
   },
   onCloseChannel: {
@@ -162,7 +162,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     args: { context: 'RequestContext' },
     answer:
       '`{ deny: reason, retryAfter? }` refuses with 403, or with 429 where `retryAfter` says when to try again; `{ respond: { status, headers?, body? } }` answers instead of the service. The first one wins. Nothing: go on. `target` and `headers` may be changed in place.',
-    nobody: 'Go on, without waiting.',
+    untapped: 'Go on, without waiting.',
     failure: 'The visitor gets 500 (`hook.failed`, `hook.timeout`), and the service is not asked.'
   },
   onResponse: {
@@ -174,7 +174,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'The server, in kinds that speak HTTP, when the head of a response of the service has come. Not for 1xx, and not for what is answered without the service.',
     args: { context: 'ResponseContext' },
     answer: 'Nothing; what a tap returns is ignored. `status` and `headers` may be changed in place.',
-    nobody: 'Go on, without waiting.',
+    untapped: 'Go on, without waiting.',
     failure: 'The visitor gets 500 (`hook.failed`, `hook.timeout`) instead of the response.'
   },
   onCloseRequest: {
@@ -209,7 +209,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     async: false,
     perStream: false,
     side: 'both',
-    when: 'The server, when it refused a session, a proxy or a stream, whoever decided it; a session counts that ended before it was up. The client, when the server refused a proxy, and when it refused a stream itself.',
+    when: 'The server, when it refused a session, a proxy or a stream, by a hook or by itself; a session counts that ended before it was up. The client, when the server refused a proxy, and when it refused a stream itself.',
     args: { context: 'RefusedContext' },
     ...observer
   },
@@ -231,7 +231,7 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'The kernel, once, when all extensions have started.',
     args: { context: 'LifecycleContext' },
     answer: 'Nothing; what a tap returns is ignored.',
-    nobody: 'Go on.',
+    untapped: 'Go on.',
     failure: 'The start fails (`extension.start-failed`), and everything is stopped again.'
   },
   onReload: {

@@ -22,7 +22,7 @@ const policies: readonly FailurePolicy[] = ['closed', 'open', 'skip']
 /** What was counted of one tap, over all generations it was in. */
 export interface TapCounters {
   calls: number
-  /** Throws, answers that are none, and timeouts. */
+  /** Throws, invalid answers, and timeouts. */
   errors: number
   timeouts: number
   /** How often it was left out, by policy `skip`. */
@@ -83,7 +83,7 @@ const checkOptions = (extension: string, hook: HookName, options: StreamTapOptio
 
 /**
  * Makes the record of a tap. Throws `extension.async-tap` for an async function in a synchronous tap, and a `TypeError`
- * for options that are none.
+ * for invalid options.
  */
 export const createTap = (extension: string, hook: HookName, promise: boolean, args: readonly unknown[]): Tap => {
   const [options, fn] = (args.length < 2 ? [{}, args[0]] : args) as [StreamTapOptions, TapFunction]

@@ -43,7 +43,7 @@ const contracts = async (): Promise<Record<string, unknown>> => ({
 const viaJiti = async (named: string, more: Readonly<Record<string, unknown>>): Promise<unknown> => {
   // As Node does: what a linked package imports is looked for beside the package, not beside the link.
   const file = await realpath(named)
-  // No cache on disk: an extension is small, and nothing is to be left in somebody's project.
+  // No cache on disk: an extension is small, and nothing is to be left in the user's project.
   const jiti = createJiti(pathToFileURL(file).href, {
     fsCache: false,
     virtualModules: { ...(await contracts()), ...more }
@@ -51,7 +51,7 @@ const viaJiti = async (named: string, more: Readonly<Record<string, unknown>>): 
   return jiti.import(file)
 }
 
-/** The module that was looked for in vain, if that is what an error says. */
+/** The module that was not found, if an error says so. */
 const missingModule = (error: unknown): string | undefined => {
   if (!(error instanceof Error)) return undefined
   const { code } = error as { code?: string }

@@ -1,4 +1,4 @@
-/** Names of options whose values are nobody's business. */
+/** Names of options whose values are secret. */
 const secretName = /token|secret|password|passphrase|passwd|credential|key/i
 
 /** What stands in the place of a secret. */

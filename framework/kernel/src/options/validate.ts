@@ -49,7 +49,7 @@ const pathOf = (segments: readonly string[]): string =>
     return /^[\w-]+$/.test(segment) ? `${path}.${segment}` : `${path}[${JSON.stringify(segment)}]`
   }, 'options')
 
-/** A value fit to be shown. At the root a text may be a secret in the wrong place; so may one under a key nobody knows. */
+/** A value fit to be shown. At the root a text may be a secret in the wrong place; so may one under an unknown key. */
 const show = (value: unknown, segments: readonly string[]): string => {
   if (value === undefined) return 'missing'
   if (value === null) return 'null'
@@ -104,7 +104,7 @@ const kindOf = (value: unknown): string =>
 
 /**
  * Of a union that is not met, what is wrong with the one choice that was probably meant: the only one of the value's
- * own kind. "Expected an object or a text" would not help somebody who misspelt a key of the object.
+ * own kind. "Expected an object or a text" would not help a user who misspelt a key of the object.
  */
 function* flatten(errors: Iterable<ValueError>): Generator<ValueError> {
   for (const error of errors) {
