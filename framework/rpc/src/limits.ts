@@ -40,6 +40,3 @@ export const MAX_BODY_DEPTH = 64
 
 /** Values in a MessagePack body: an empty map is one byte on the wire and 56 in memory. */
 export const MAX_BODY_ITEMS = 262_144
-
-/** Largest time in milliseconds that a frame carries: about 285,000 years, so that arithmetic stays exact. */
-export const MAX_TIME = Number.MAX_SAFE_INTEGER

@@ -13,12 +13,15 @@ export class Incoming {
   readonly #connection: Connection
   readonly #settings: RpcSettings
   readonly #calls = new Map<number, IncomingCall>()
+  /** Made once: a flood of them costs no stack traces. */
+  readonly #busy: RpcError
   #closing = false
 
   constructor(session: RpcSession, connection: Connection, settings: RpcSettings) {
     this.#session = session
     this.#connection = connection
     this.#settings = settings
+    this.#busy = rpcError('rpc.busy', `${settings.maxCalls} calls at once`)
   }
 
   /** Requests that are not answered yet. */
@@ -40,7 +43,7 @@ export class Incoming {
       return
     }
     if (this.#calls.size >= this.#settings.maxCalls) {
-      send.error(id, rpcError('rpc.busy', `${this.#settings.maxCalls} calls at once`))
+      send.error(id, this.#busy)
       return
     }
     const call = new IncomingCall(id, name, this.#session, received.metadata, received.deadline)
