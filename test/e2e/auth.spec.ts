@@ -275,14 +275,14 @@ describe('several ways to authenticate', () => {
     await works(good)
   })
 
-  it('refuses a certificate that no rule fits', async () => {
+  it('refuses a certificate that no rule matches', async () => {
     const server = await start()
     const { told, known } = await isRefused(server, overTls(server, 'guest'), [
       authMtls(),
       authToken({ token: 'x'.repeat(20) })
     ])
     expect(told).to.include({ code: 'auth.refused', detail: undefined })
-    expect(known?.detail).to.match(/no rule fits$/)
+    expect(known?.detail).to.match(/no rule matches$/)
   })
 
   it('is not fooled by somebody in between whom the client trusts', async () => {
