@@ -1,6 +1,7 @@
+import type { GenerationRef } from '@rystra/kernel'
 import type { ConnectConfig } from '@rystra/config'
 import { type ProxySpec, RystraError, type SessionInfo } from '@rystra/model'
-import type { DialOptions, GenerationRef, Link, SessionHandle, SessionStats } from '@rystra/plugin'
+import type { DialOptions, Link, SessionHandle, SessionStats } from '@rystra/plugin'
 import { dataLinkOpening, errorFrom, type Message } from '@rystra/protocol'
 import {
   Channels,

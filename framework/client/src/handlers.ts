@@ -2,18 +2,12 @@ import { resolveProxy } from '@rystra/config'
 import { type ProxySpec, RystraError, type StreamInfo } from '@rystra/model'
 import { randomBytes } from 'node:crypto'
 import type { EventEmitter } from 'node:events'
-import type { Duplex } from 'node:stream'
 import { type RequestHandler, serveRequests } from './request-handler.js'
 import type { ClientState } from './state.js'
+import type { StreamHandler } from './stream-handler.js'
 
 /** In front of the name of a service within this process, where `local` has an address otherwise. */
 export const HANDLER = 'handler:'
-
-/**
- * Serves one visitor: `stream` is to the service what an accepted socket would be, `remoteAddress` included. A throw, or
- * a promise that rejects, resets it.
- */
-export type StreamHandler = (stream: Duplex, info: StreamInfo) => unknown
 
 /**
  * A function of a kind whose services are asked in requests; of any other kind, a {@link StreamHandler}: also of https,

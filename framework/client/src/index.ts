@@ -10,6 +10,7 @@ export type {
   RefusedForward,
   ForwardHere
 } from './events.js'
-export type { ExposeSpec, Handler, StreamHandler } from './handlers.js'
+export type { ExposeSpec, Handler } from './handlers.js'
+export type { StreamHandler } from './stream-handler.js'
 export type { RequestHandler } from './request-handler.js'
 export type { ClientOptions } from './options.js'

@@ -1,7 +1,8 @@
+import type { GenerationRef } from '@rystra/kernel'
 import { type ResolvedClient, type ResolvedConfig, type RystraConfig, validateBase, validateWith } from '@rystra/config'
 import { type KernelUse, loadWithPreset } from '@rystra/kernel'
 import { type Logger, RystraError } from '@rystra/model'
-import type { Clock, Extension, GenerationRef } from '@rystra/plugin'
+import type { Clock, Extension } from '@rystra/plugin'
 
 /** How a client is made. */
 export interface ClientOptions {

@@ -2,7 +2,7 @@ import { type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@r
 import type { ProxyHandle, TrafficStats } from '@rystra/plugin'
 import { Backoff, StreamTable } from '@rystra/session'
 import type { PublishedHere } from './events.js'
-import type { StreamHandler } from './handlers.js'
+import type { StreamHandler } from './stream-handler.js'
 import { HealthCheck, type HealthOptions } from './health-check.js'
 import { publicAddress } from './public-address.js'
 import type { ClientState, ServedProxy } from './state.js'

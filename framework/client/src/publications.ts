@@ -1,7 +1,8 @@
 import { type ProxySpec, RystraError } from '@rystra/model'
 import type { PublishedHere } from './events.js'
 import { type Expanded, expand } from './expand.js'
-import { HANDLER, type StreamHandler } from './handlers.js'
+import { HANDLER } from './handlers.js'
+import type { StreamHandler } from './stream-handler.js'
 import { type Origin, ProxyRegistration, type RegistrySession } from './proxy-registration.js'
 import type { ClientState } from './state.js'
 

@@ -14,7 +14,8 @@ import {
 import type { Duplex } from 'node:stream'
 import { type ProxyProtocolVersion, proxyHeader } from './proxy-protocol.js'
 import { connectService, type Interest } from './service.js'
-import { HANDLER, type StreamHandler } from './handlers.js'
+import { HANDLER } from './handlers.js'
+import type { StreamHandler } from './stream-handler.js'
 import { serveHere } from './service-stream.js'
 import type { ClientState } from './state.js'
 

@@ -3,7 +3,7 @@ import http from 'node:http'
 import { Readable } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
-import type { StreamHandler } from './handlers.js'
+import type { StreamHandler } from './stream-handler.js'
 
 /**
  * Answers a request, as `fetch` of Hono and of the WHATWG's service workers do. `request.signal` is aborted when the

@@ -1,6 +1,7 @@
+import type { GenerationRef } from '@rystra/kernel'
 import type { ConnectConfig } from '@rystra/config'
 import { RystraError } from '@rystra/model'
-import type { Clock, DialOptions, FoundServer, GenerationRef } from '@rystra/plugin'
+import type { Clock, DialOptions, FoundServer } from '@rystra/plugin'
 
 /** Milliseconds in which servers are looked for, and in which one that was found has to prove itself. */
 const DISCOVER_TIMEOUT_MS = 5000

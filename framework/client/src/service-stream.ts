@@ -2,7 +2,7 @@ import { joinQuietly, PairedDuplex } from '@rystra/bytes'
 import type { StreamInfo } from '@rystra/model'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { StreamHandler } from './handlers.js'
+import type { StreamHandler } from './stream-handler.js'
 
 /**
  * What a service within this process is given for a visitor: a stream that answers what servers ask an accepted socket,

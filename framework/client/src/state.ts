@@ -5,7 +5,7 @@ import type { Logger, ProxySpec } from '@rystra/model'
 import type { Clock, ProxyHandle, RefusedContext } from '@rystra/plugin'
 import type { StreamTable } from '@rystra/session'
 import type { ClientEvents, RefusedHere } from './events.js'
-import type { StreamHandler } from './handlers.js'
+import type { StreamHandler } from './stream-handler.js'
 
 /** A proxy of this client, as its streams need it. */
 export interface ServedProxy {

@@ -1,7 +1,7 @@
 /** Writes docs/reference/hooks.md from the kernel's table of hooks: `npx tsx scripts/hooks-doc.ts`. A test compares. */
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type HookFacts, hookTable } from '../src/hooks/table.js'
+import { type HookFacts, hookTable } from '@rystra/plugin'
 
 const sides = { server: 'server', client: 'client', both: 'server and client' }
 
@@ -42,7 +42,7 @@ const overview = Object.entries(hookTable)
 
 /** The whole page. */
 export const hooksPage =
-  (): string => `<!-- Made by framework/kernel/scripts/hooks-doc.ts from framework/kernel/src/hooks/table.ts. Change it there. -->
+  (): string => `<!-- Made by framework/kernel/scripts/hooks-doc.ts from framework/plugin/src/hook-table.ts. Change it there. -->
 
 # Hooks
 

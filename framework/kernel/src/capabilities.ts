@@ -1,5 +1,4 @@
 import { type Capability, type RegistryName, RystraError } from '@rystra/plugin'
-import type { Instance } from './instance.js'
 import { registryFacts } from './registry.js'
 import { didYouMean } from './options/suggest.js'
 
@@ -14,8 +13,15 @@ export const packageFor = (capability: Capability): string | undefined => {
   return facts === undefined || name === undefined || name === '' ? undefined : `@rystra/${facts.packagePrefix}-${name}`
 }
 
+/** What needs and provides capabilities: an instance. */
+interface Needing {
+  readonly name: string
+  readonly requires: readonly Capability[]
+  readonly provides: readonly Capability[]
+}
+
 /** Throws `extension.requires`, naming everything that is not provided. */
-export const checkRequires = (instances: readonly Instance[]): void => {
+export const checkRequires = (instances: readonly Needing[]): void => {
   const provided = new Set(instances.flatMap((instance) => instance.provides))
   const missing = instances.flatMap((instance) =>
     instance.requires.filter((need) => !provided.has(need)).map((need) => ({ need, name: instance.name }))

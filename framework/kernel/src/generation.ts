@@ -1,4 +1,5 @@
-import type { Clock, GenerationRef, Registries } from '@rystra/plugin'
+import type { GenerationRef } from './hook-calls.js'
+import type { Clock, Registries } from '@rystra/plugin'
 import { Calls } from './hooks/calls.js'
 import type { GuardHost } from './hooks/guard.js'
 import type { Instance } from './instance.js'

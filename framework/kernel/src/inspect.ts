@@ -2,7 +2,7 @@ import { type Capability, type FailurePolicy, type HookName, hookNames, type Sid
 import { capabilityOf } from './capabilities.js'
 import type { Generation } from './generation.js'
 import type { Instance, PackageInfo } from './instance.js'
-import type { KernelState } from './kernel.js'
+import type { KernelState } from './kernel-options.js'
 import { redact } from './options/redact.js'
 import type { Tap, TapCounters } from './hooks/tap.js'
 

@@ -25,3 +25,9 @@ export interface KernelOptions {
   /** Milliseconds an extension may take to stop, 0 for no limit; then it is left behind. @default 10000 */
   readonly stopTimeout?: number
 }
+
+/**
+ * What a kernel is doing. `failed` is a start that failed: everything was stopped again, and only `stop` is
+ * left, which has nothing to do.
+ */
+export type KernelState = 'new' | 'provisioned' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'

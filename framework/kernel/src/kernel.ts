@@ -1,8 +1,7 @@
+import type { GenerationRef, Generations } from './hook-calls.js'
 import path from 'node:path'
 import {
   type Clock,
-  type GenerationRef,
-  type Generations,
   type ListenHost,
   type Metrics,
   type ReloadContext,
@@ -16,14 +15,8 @@ import { Draft, Generation } from './generation.js'
 import { type Inspection, inspectGeneration } from './inspect.js'
 import { Instance, type InstanceHost, type InstancePlan } from './instance.js'
 import { MetricStore } from './metrics.js'
-import type { KernelOptions } from './kernel-options.js'
+import type { KernelOptions, KernelState } from './kernel-options.js'
 import { type KernelUse, planUses } from './plan.js'
-
-/**
- * What a kernel is doing. `failed` is a start that failed: everything was stopped again, and only {@link Kernel.stop} is
- * left, which has nothing to do.
- */
-export type KernelState = 'new' | 'provisioned' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'
 
 const noPorts: ListenHost = {
   listenTcp: ({ host, port }) =>

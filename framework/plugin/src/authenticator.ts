@@ -1,5 +1,5 @@
 import type { Identity, PeerInfo } from '@rystra/model'
-import type { Deny } from './hooks.js'
+import type { Deny } from './deny.js'
 
 /** What both ends know of the handshake when they come to authentication. */
 export interface Challenge {

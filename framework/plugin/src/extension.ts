@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import type { Logger, Side } from '@rystra/model'
 import type { Runtime } from './handles.js'
-import type { Hooks } from './hooks.js'
+import type { Hooks } from './hook-table.js'
 import type { Registries } from './registries.js'
 import type { ListenHost } from './transport.js'
 

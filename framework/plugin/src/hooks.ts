@@ -1,6 +1,5 @@
 import type {
   ClientInfo,
-  ErrorCode,
   PeerInfo,
   ProxySpec,
   RystraError,
@@ -10,29 +9,8 @@ import type {
   VisitorInfo
 } from '@rystra/model'
 import type { Transform } from 'node:stream'
-import type { CallContext, ChannelOpener, CloseChannelContext, OpenChannelContext } from './channel.js'
-import type { AuthAnswer, Challenge } from './authenticator.js'
-import type { AsyncHook, StreamTapOptions, SyncHook } from './taps.js'
-
-/** Refuses what the hook is about. The reason crosses the wire, except in `onHello` and `onAuth`, where only the log has it. */
-export interface Deny {
-  readonly deny: string
-  /**
-   * Seconds after which it may be tried again. Makes it a limit instead of a refusal: `session.limit` in `onHello`, which
-   * clients try again by themselves, `stream.limit` in `onOpenStream`, and for HTTP 429 with `Retry-After` instead of 403.
-   */
-  readonly retryAfter?: number
-  /**
-   * In `onOpenStream`: a visit of another client is answered as if nothing could be visited, with
-   * `stream.no-visits`. @default false
-   */
-  readonly hidden?: boolean
-  /**
-   * In `onRegisterProxy`: the error code of the refusal. With `proxy.claimed` and `proxy.port-taken` the client is told
-   * what it is told when another client has the host, name or port; the reason is in the log only. @default 'proxy.refused'
-   */
-  readonly code?: ErrorCode
-}
+import type { Challenge } from './authenticator.js'
+import type { ChannelOpener } from './channel.js'
 
 /** A peer that has said Hello and is not authenticated yet. */
 export interface HelloContext {
@@ -208,92 +186,3 @@ export interface ReloadContext extends LifecycleContext {
   readonly added: readonly string[]
   readonly removed: readonly string[]
 }
-
-// biome-ignore lint/suspicious/noConfusingVoidType: a tap that returns nothing is the usual one
-type Nothing = undefined | void
-
-/**
- * Every hook there is. An extension can tap them, not call them.
- *
- * See docs/reference/hooks.md for the caller of each, its moment, and the meaning of an answer, a throw, and no tap.
- */
-export interface Hooks {
-  /** Server: a peer said Hello. First `{ deny }` wins; it refuses the session. Without a tap: go on. */
-  readonly onHello: AsyncHook<[HelloContext], Deny | Nothing>
-  /**
-   * Server: a peer sent its proof. First answer wins: an identity, or `{ deny }`. Without an answer: **refused**.
-   * Each registered authenticator has a tap here, at stage NORMAL, for its own method.
-   */
-  readonly onAuth: AsyncHook<[AuthContext], AuthAnswer | Nothing>
-  /** Server: a client wants to register a proxy. Answers with the changed spec, or `{ deny }`, or nothing. */
-  readonly onRegisterProxy: AsyncHook<[ProxySpec, ProxyContext], ProxySpec | Deny | Nothing>
-  /** Both ends: a stream is about to be opened. First `{ deny }` wins; it refuses the stream. Without a tap: go on. */
-  readonly onOpenStream: AsyncHook<[OpenStreamContext], Deny | Nothing, StreamTapOptions>
-  /**
-   * Both ends: a chunk passes. Answers with the chunk to pass on instead (empty to drop it), or nothing.
-   * The chunk is the tap's to read, and to change in place, until it returns.
-   */
-  readonly onData: SyncHook<(chunk: Buffer, context: DataContext) => Buffer | Nothing, StreamTapOptions>
-  /** Both ends: a stream is over. An observer. */
-  readonly onCloseStream: SyncHook<(context: CloseStreamContext) => void>
-  /** Both ends: a channel is about to be opened. First `{ deny }` wins; it refuses the channel. Without a tap: go on. */
-  readonly onOpenChannel: AsyncHook<[OpenChannelContext], Deny | Nothing>
-  /** Both ends: a channel is over. An observer. */
-  readonly onCloseChannel: SyncHook<(context: CloseChannelContext) => void>
-  /** Both ends: a call of RPC is over. An observer. */
-  readonly onCall: SyncHook<(context: CallContext) => void>
-  /**
-   * Server: the head of an HTTP request was read, its route found. First `{ deny }` or `{ respond }` wins. The head may
-   * be changed in place.
-   */
-  readonly onRequest: AsyncHook<[RequestContext], Deny | Respond | Nothing>
-  /** Server: the head of its response has come. It may be changed in place. */
-  readonly onResponse: AsyncHook<[ResponseContext], Nothing>
-  /** Server: a request is over. An observer. */
-  readonly onCloseRequest: SyncHook<(context: CloseRequestContext) => void>
-  /** Server: a proxy is published, after every hook and check. An observer. */
-  readonly onPublished: SyncHook<(context: PublishedContext) => void>
-  /** Server: a proxy is gone. An observer. */
-  readonly onUnregisterProxy: SyncHook<(context: UnregisterProxyContext) => void>
-  /**
-   * Both ends: a session, a proxy or a stream was refused, by a hook or by the framework. An observer. Failed
-   * authentications are among them: `what` is `session`, and the code `auth.*`.
-   */
-  readonly onRefused: SyncHook<(context: RefusedContext) => void>
-  /** Both ends: a session is up. An observer. */
-  readonly onConnect: SyncHook<(context: ConnectContext) => void>
-  /** Both ends: a session is over. An observer. */
-  readonly onDisconnect: SyncHook<(context: DisconnectContext) => void>
-  /** Both ends: all extensions have started. A throw fails the start. */
-  readonly onStart: AsyncHook<[LifecycleContext], void>
-  /** Both ends: before extensions are stopped. A throw is logged. */
-  readonly onShutdown: AsyncHook<[LifecycleContext], void>
-  /** Both ends: a new generation has taken over. A throw is logged. */
-  readonly onReload: AsyncHook<[ReloadContext], void>
-}
-
-/** Names of all hooks, frozen. */
-export const hookNames = Object.freeze([
-  'onHello',
-  'onAuth',
-  'onRegisterProxy',
-  'onOpenStream',
-  'onData',
-  'onCloseStream',
-  'onOpenChannel',
-  'onCloseChannel',
-  'onCall',
-  'onRequest',
-  'onResponse',
-  'onCloseRequest',
-  'onPublished',
-  'onUnregisterProxy',
-  'onRefused',
-  'onConnect',
-  'onDisconnect',
-  'onStart',
-  'onShutdown',
-  'onReload'
-] as const) satisfies readonly (keyof Hooks)[]
-
-export type HookName = (typeof hookNames)[number]

@@ -3,8 +3,8 @@ import type { Address, Logger, ProxySpec, RystraError, SessionInfo, StreamInfo, 
 import type { Socket as UdpSocket } from 'node:dgram'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { HookCalls } from './calls.js'
-import type { Direction, Pacer } from './hooks.js'
+import type { Deny } from './deny.js'
+import type { CloseRequestContext, Direction, Pacer, RequestContext, Respond, ResponseContext } from './hooks.js'
 
 /** What a proxy kind asks the server to listen on. */
 export interface PublishAddress {
@@ -99,6 +99,15 @@ export interface Visit {
   readonly details: Details
 }
 
+/** The hooks about requests, for kinds that speak HTTP. */
+export interface RequestHooks {
+  /** `undefined` at once, without a promise, when there is no tap. Rejects with `hook.*` when a tap fails: the service is not asked then. */
+  request(context: RequestContext): Promise<Deny | Respond | undefined> | undefined
+  /** The same. Rejects with `hook.*` when a tap fails: then there is no response. */
+  response(context: ResponseContext): Promise<void> | undefined
+  closeRequest(context: CloseRequestContext): void
+}
+
 /** What the server gives the server half of a proxy kind, one for each published proxy. */
 export interface PublishHost {
   readonly session: SessionInfo
@@ -108,7 +117,7 @@ export interface PublishHost {
   /**
    * The hooks about requests: `onRequest`, `onResponse`, `onCloseRequest`. For kinds that speak HTTP.
    */
-  readonly hooks: Pick<HookCalls, 'request' | 'response' | 'closeRequest'>
+  readonly hooks: RequestHooks
   /**
    * Binds a TCP port within the policy of the server, or joins the group that has it. Rejects with
    * `proxy.port-not-allowed`, `proxy.port-privileged`, `proxy.port-taken` or `proxy.no-free-port`. Closed with the proxy.

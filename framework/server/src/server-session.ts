@@ -1,10 +1,10 @@
+import type { GenerationRef } from '@rystra/kernel'
 import { TokenBucket } from '@rystra/limits'
 import { type Logger, type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type {
   ByteLink,
   DataLinks,
   Details,
-  GenerationRef,
   Registries,
   SessionHandle,
   SessionStats,

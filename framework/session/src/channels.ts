@@ -1,15 +1,7 @@
+import type { GenerationRef, Generations } from '@rystra/kernel'
 import { CountedStream, type RawStream } from '@rystra/bytes'
 import { type Logger, RystraError, type SessionInfo, type Side, toRystraError } from '@rystra/model'
-import type {
-  Channel,
-  ChannelHandler,
-  ChannelInfo,
-  ChannelOpener,
-  ChannelOptions,
-  Clock,
-  GenerationRef,
-  Generations
-} from '@rystra/plugin'
+import type { Channel, ChannelHandler, ChannelInfo, ChannelOpener, ChannelOptions, Clock } from '@rystra/plugin'
 import { encode, type Message, type OpenChannel, streamReadyFrame } from '@rystra/protocol'
 import type { CountedFlow, DatagramFlows } from './datagram-flows.js'
 import { OutgoingStream, type OpenOptions } from './outgoing-stream.js'

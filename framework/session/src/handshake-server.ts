@@ -1,5 +1,6 @@
+import type { GenerationRef } from '@rystra/kernel'
 import { type ErrorCode, RystraError, toRystraError } from '@rystra/model'
-import { type Accepted, type ClientInfo, type GenerationRef, identityFault, type PeerInfo } from '@rystra/plugin'
+import { type Accepted, type ClientInfo, identityFault, type PeerInfo } from '@rystra/plugin'
 import { choose, type DataHello, type Fields, type Hello, ServerHandshake, type ServerRequest } from '@rystra/protocol'
 import type { Duplex } from 'node:stream'
 import { fitting } from './methods.js'

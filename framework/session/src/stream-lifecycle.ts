@@ -1,3 +1,4 @@
+import type { DataTap, GenerationRef } from '@rystra/kernel'
 import { CountedStream, FilteredStream, type Filters, type Pump, pump, type RawStream, rawOf } from '@rystra/bytes'
 import { RystraError, type StreamInfo, toRystraError } from '@rystra/model'
 import type {
@@ -5,10 +6,8 @@ import type {
   CloseReason,
   CloseStreamContext,
   Clock,
-  DataTap,
   Deny,
   Direction,
-  GenerationRef,
   OpenedStream,
   OpenStreamContext,
   Pacer,

@@ -1,3 +1,4 @@
+import type { GenerationRef, HookCalls } from '@rystra/kernel'
 import type { RawReader, RawStream } from '@rystra/bytes'
 import {
   type AuthAnswer,
@@ -6,8 +7,6 @@ import {
   type CloseStreamContext,
   type Clock,
   type Deny,
-  type GenerationRef,
-  type HookCalls,
   type OpenStreamContext,
   type Registry,
   RystraError,

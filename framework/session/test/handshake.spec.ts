@@ -1,5 +1,6 @@
+import type { GenerationRef } from '@rystra/kernel'
 import { expect } from 'chai'
-import type { Authenticator, GenerationRef, PeerInfo } from '@rystra/plugin'
+import type { Authenticator, PeerInfo } from '@rystra/plugin'
 import { RystraError } from '@rystra/model'
 import { dataLinkOpening, encode, FrameDecoder, type Message, preface } from '@rystra/protocol'
 import type { Duplex } from 'node:stream'

@@ -1,5 +1,6 @@
+import type { HookCalls } from '@rystra/kernel'
 import { expect } from 'chai'
-import type { HookCalls, OpenStreamContext } from '@rystra/plugin'
+import type { OpenStreamContext } from '@rystra/plugin'
 import { PassThrough } from 'node:stream'
 import { StreamLifecycle } from '../src/index.js'
 import { FakeClock, generation, streamInfo } from './fakes.js'

@@ -2,36 +2,29 @@ import {
   type AuthAnswer,
   type AuthContext,
   type CallContext,
-  type CloseChannelContext,
-  type CloseRequestContext,
-  type CloseStreamContext,
-  type ConnectContext,
-  type DataTap,
   type Deny,
   type Direction,
-  type DisconnectContext,
   type HelloContext,
-  type HookCalls,
   type HookName,
+  hookNames,
+  hookTable,
   type LifecycleContext,
   type OpenChannelContext,
   type OpenStreamContext,
   type ProxyContext,
   type ProxySpec,
-  type PublishedContext,
-  type RefusedContext,
   type ReloadContext,
   type RequestContext,
   type Respond,
   type ResponseContext,
   RystraError,
   type SessionInfo,
-  type StreamInfo,
-  type UnregisterProxyContext
+  type StreamInfo
 } from '@rystra/plugin'
 import { AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook, SyncHook, SyncWaterfallHook } from 'tapable'
 import { acceptAuth, acceptChunk, acceptDeny, acceptNothing, acceptRequest, acceptSpec, Denial } from './answers.js'
 import { type GuardHost, guardData, guardPromise, guardSync } from './guard.js'
+import type { DataTap, HookCalls } from '../hook-calls.js'
 import { StreamTaps } from './stream-taps.js'
 import type { Tap } from './tap.js'
 
@@ -40,11 +33,14 @@ type Observer<Context> = SyncHook<[Context]>
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+export interface Calls extends HookCalls {}
+
 /**
  * The hooks of one generation, compiled, and the rules for calling them. Taps come in the order of the configuration;
  * within a hook, stages go before that.
  */
-export class Calls implements HookCalls {
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor makes the methods of observers from the table
+export class Calls {
   readonly #taps: readonly Tap[]
   readonly #host: GuardHost
   readonly #hello = new AsyncSeriesBailHook<[HelloContext], Deny>(['context'], 'onHello')
@@ -52,18 +48,10 @@ export class Calls implements HookCalls {
   readonly #register = new AsyncSeriesWaterfallHook<[ProxySpec, ProxyContext]>(['spec', 'context'], 'onRegisterProxy')
   readonly #open: StreamTaps<AsyncSeriesBailHook<[OpenStreamContext], Deny>>
   readonly #data: StreamTaps<SyncWaterfallHook<[Buffer, object], Buffer>>
-  readonly #closeStream: Observer<CloseStreamContext> = new SyncHook(['context'], 'onCloseStream')
   readonly #openChannel = new AsyncSeriesBailHook<[OpenChannelContext], Deny>(['context'], 'onOpenChannel')
-  readonly #closeChannel: Observer<CloseChannelContext> = new SyncHook(['context'], 'onCloseChannel')
   readonly #call: Observer<CallContext> = new SyncHook(['context'], 'onCall')
   readonly #request = new AsyncSeriesBailHook<[RequestContext], Deny | Respond>(['context'], 'onRequest')
   readonly #response = new AsyncSeriesHook<[ResponseContext]>(['context'], 'onResponse')
-  readonly #closeRequest: Observer<CloseRequestContext> = new SyncHook(['context'], 'onCloseRequest')
-  readonly #published: Observer<PublishedContext> = new SyncHook(['context'], 'onPublished')
-  readonly #unregister: Observer<UnregisterProxyContext> = new SyncHook(['context'], 'onUnregisterProxy')
-  readonly #refused: Observer<RefusedContext> = new SyncHook(['context'], 'onRefused')
-  readonly #connect: Observer<ConnectContext> = new SyncHook(['context'], 'onConnect')
-  readonly #disconnect: Observer<DisconnectContext> = new SyncHook(['context'], 'onDisconnect')
   readonly #start = new AsyncSeriesHook<[LifecycleContext]>(['context'], 'onStart')
   readonly #shutdown = new AsyncSeriesHook<[LifecycleContext]>(['context'], 'onShutdown')
   readonly #reload = new AsyncSeriesHook<[ReloadContext]>(['context'], 'onReload')
@@ -84,18 +72,11 @@ export class Calls implements HookCalls {
       for (const tap of chosen) hook.tap(called(tap), guardData(tap, host, acceptChunk) as () => Buffer)
       return hook
     })
-    this.#observe(this.#closeStream, 'onCloseStream')
     this.#fill(this.#openChannel, 'onOpenChannel', acceptDeny)
-    this.#observe(this.#closeChannel, 'onCloseChannel')
+    for (const name of hookNames) if (hookTable[name].type === 'SyncHook' && name !== 'onCall') this.#observer(name)
     this.#observe(this.#call, 'onCall')
     this.#fill(this.#request, 'onRequest', acceptRequest)
     this.#fill(this.#response, 'onResponse', acceptNothing)
-    this.#observe(this.#closeRequest, 'onCloseRequest')
-    this.#observe(this.#published, 'onPublished')
-    this.#observe(this.#unregister, 'onUnregisterProxy')
-    this.#observe(this.#refused, 'onRefused')
-    this.#observe(this.#connect, 'onConnect')
-    this.#observe(this.#disconnect, 'onDisconnect')
     this.#fill(this.#start, 'onStart', acceptNothing)
     this.#fill(this.#shutdown, 'onShutdown', acceptNothing, isolated)
     this.#fill(this.#reload, 'onReload', acceptNothing, isolated)
@@ -158,17 +139,9 @@ export class Calls implements HookCalls {
     return (chunk) => chosen.call(chunk, context)
   }
 
-  closeStream(context: CloseStreamContext): void {
-    this.#closeStream.call(context)
-  }
-
   openChannel(context: OpenChannelContext): Promise<Deny | undefined> | undefined {
     if (!this.#openChannel.isUsed()) return undefined
     return this.#openChannel.promise(context).catch((error: unknown) => ({ deny: messageOf(error) }))
-  }
-
-  closeChannel(context: CloseChannelContext): void {
-    this.#closeChannel.call(context)
   }
 
   get call(): ((context: CallContext) => void) | undefined {
@@ -181,30 +154,6 @@ export class Calls implements HookCalls {
 
   response(context: ResponseContext): Promise<void> | undefined {
     return this.#response.isUsed() ? this.#response.promise(context) : undefined
-  }
-
-  closeRequest(context: CloseRequestContext): void {
-    this.#closeRequest.call(context)
-  }
-
-  published(context: PublishedContext): void {
-    this.#published.call(context)
-  }
-
-  unregisterProxy(context: UnregisterProxyContext): void {
-    this.#unregister.call(context)
-  }
-
-  refused(context: RefusedContext): void {
-    this.#refused.call(context)
-  }
-
-  connect(context: ConnectContext): void {
-    this.#connect.call(context)
-  }
-
-  disconnect(context: DisconnectContext): void {
-    this.#disconnect.call(context)
   }
 
   /** Rejects with `extension.start-failed` when a tap fails. */
@@ -224,6 +173,14 @@ export class Calls implements HookCalls {
   /** Never rejects. */
   reload(context: ReloadContext): Promise<void> {
     return this.#reload.promise(context)
+  }
+
+  /** Makes the method of an observer: `published` of `onPublished`. */
+  #observer(name: HookName): void {
+    const hook = new SyncHook<[unknown]>(['context'], name)
+    this.#observe(hook, name)
+    const method = name.charAt(2).toLowerCase() + name.slice(3)
+    Object.defineProperty(this, method, { value: (context: unknown) => hook.call(context) })
   }
 
   /** The taps of one hook in the order in which they are called. */

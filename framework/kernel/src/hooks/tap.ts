@@ -7,7 +7,7 @@ import {
   type StreamInfo,
   type StreamTapOptions
 } from '@rystra/plugin'
-import { hookTable } from './table.js'
+import { hookTable } from '@rystra/plugin'
 import { isPlain } from '../options/redact.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: taps of all hooks; the facade has the types

@@ -1,6 +1,32 @@
-import type { HookName } from '@rystra/plugin'
+import type { ProxySpec } from '@rystra/model'
+import type { AuthAnswer } from './authenticator.js'
+import type { CallContext, CloseChannelContext, OpenChannelContext } from './channel.js'
+import type { Deny } from './deny.js'
+import type {
+  AuthContext,
+  CloseRequestContext,
+  CloseStreamContext,
+  ConnectContext,
+  DataContext,
+  DisconnectContext,
+  HelloContext,
+  LifecycleContext,
+  OpenStreamContext,
+  ProxyContext,
+  PublishedContext,
+  RefusedContext,
+  ReloadContext,
+  RequestContext,
+  Respond,
+  ResponseContext,
+  UnregisterProxyContext
+} from './hooks.js'
+import type { AsyncHook, StreamTapOptions, SyncHook } from './taps.js'
 
-/** Everything there is to say of one hook: what the kernel goes by, and what docs/reference/hooks.md is made from. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a tap that returns nothing is the usual one
+type Nothing = undefined | void
+
+/** Everything there is to say of one hook: its type, what the kernel goes by, and what docs/reference/hooks.md is made from. */
 export interface HookFacts {
   /** The class of tapable it is. */
   readonly type:
@@ -29,6 +55,11 @@ export interface HookFacts {
   readonly failure: string
 }
 
+/** A row of the table, with the type of what extensions tap. */
+type Row<Hook> = HookFacts & { readonly hook?: Hook }
+
+const hook = <Hook>(facts: HookFacts): Row<Hook> => facts
+
 const observer = {
   answer: 'Nothing; what a tap returns is ignored.',
   untapped: 'Nothing happens.',
@@ -37,8 +68,9 @@ const observer = {
 }
 
 /** One row for each hook, in the order in which a session meets them. */
-export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
-  onHello: {
+export const hookTable = Object.freeze({
+  /** Server: a peer said Hello. First `{ deny }` wins; it refuses the session. Without a tap: go on. */
+  onHello: hook<AsyncHook<[HelloContext], Deny | Nothing>>({
     type: 'AsyncSeriesBailHook',
     async: true,
     perStream: false,
@@ -50,8 +82,12 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
       '`{ deny: reason }` refuses the session; the first one wins, and later taps are not asked. The reason goes to the log, not to the peer. With `retryAfter` the code is `session.limit`, and clients try again by themselves. Nothing: go on.',
     untapped: 'Go on.',
     failure: 'The session is refused.'
-  },
-  onAuth: {
+  }),
+  /**
+   * Server: a peer sent its proof. First answer wins: an identity, or `{ deny }`. Without an answer: **refused**.
+   * Each registered authenticator has a tap here, at stage NORMAL, for its own method.
+   */
+  onAuth: hook<AsyncHook<[AuthContext], AuthAnswer | Nothing>>({
     type: 'AsyncSeriesBailHook',
     async: true,
     perStream: false,
@@ -63,8 +99,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
       '`{ identity, confirm?, secret? }` accepts, `{ deny: reason }` refuses; the first answer wins, and later taps are not asked. The reason goes to the log, not to the peer. Nothing: the next tap is asked.',
     untapped: '**Refused.** Without an identity there is no session.',
     failure: '**Refused.**'
-  },
-  onConnect: {
+  }),
+  /** Both ends: a session is up. An observer. */
+  onConnect: hook<SyncHook<(context: ConnectContext) => void>>({
     type: 'SyncHook',
     async: false,
     perStream: false,
@@ -72,8 +109,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'Either end, when a session is up: authenticated, multiplexed, before its first proxy.',
     args: { context: 'ConnectContext' },
     ...observer
-  },
-  onRegisterProxy: {
+  }),
+  /** Server: a client wants to register a proxy. Answers with the changed spec, or `{ deny }`, or nothing. */
+  onRegisterProxy: hook<AsyncHook<[ProxySpec, ProxyContext], ProxySpec | Deny | Nothing>>({
     type: 'AsyncSeriesWaterfallHook',
     async: true,
     perStream: false,
@@ -85,8 +123,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
       'A spec replaces the one so far, and later taps get that one; it keeps the `name`, by which both ends know the proxy. `{ deny: reason }` refuses this proxy, and the client is told the reason. Nothing: the spec stays. The spec is frozen: answer a changed copy.',
     untapped: 'The spec is used as it was sent.',
     failure: 'This proxy is refused (`proxy.refused`); the session goes on.'
-  },
-  onOpenStream: {
+  }),
+  /** Both ends: a stream is about to be opened. First `{ deny }` wins; it refuses the stream. Without a tap: go on. */
+  onOpenStream: hook<AsyncHook<[OpenStreamContext], Deny | Nothing, StreamTapOptions>>({
     type: 'AsyncSeriesBailHook',
     async: true,
     perStream: true,
@@ -98,8 +137,12 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
       '`{ deny: reason }` refuses the stream; the first one wins; with `retryAfter` the code is `stream.limit`, with `hidden` a visit is answered as if there were nothing. `context.through()` puts transforms into its path, `context.pace()` slows it down. Nothing: go on.',
     untapped: 'Go on, without waiting.',
     failure: 'The stream is refused.'
-  },
-  onData: {
+  }),
+  /**
+   * Both ends: a chunk passes. Answers with the chunk to pass on instead (empty to drop it), or nothing.
+   * The chunk is the tap's to read, and to change in place, until it returns.
+   */
+  onData: hook<SyncHook<(chunk: Buffer, context: DataContext) => Buffer | Nothing, StreamTapOptions>>({
     type: 'SyncWaterfallHook',
     async: false,
     perStream: true,
@@ -111,8 +154,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
       "A buffer is passed on instead, and later taps get that one. An empty one drops the chunk, and later taps are not asked. Nothing: the chunk stays. A chunk may also be changed in place; it is not the tap's any more once the tap has returned.",
     untapped: 'It is not called at all, and the stream keeps the fast path.',
     failure: 'The stream is reset.'
-  },
-  onCloseStream: {
+  }),
+  /** Both ends: a stream is over. An observer. */
+  onCloseStream: hook<SyncHook<(context: CloseStreamContext) => void>>({
     type: 'SyncHook',
     async: false,
     perStream: false,
@@ -120,8 +164,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'Either end, when a stream is over, also one that was refused.',
     args: { context: 'CloseStreamContext' },
     ...observer
-  },
-  onOpenChannel: {
+  }),
+  /** Both ends: a channel is about to be opened. First `{ deny }` wins; it refuses the channel. Without a tap: go on. */
+  onOpenChannel: hook<AsyncHook<[OpenChannelContext], Deny | Nothing>>({
     type: 'AsyncSeriesBailHook',
     async: true,
     perStream: false,
@@ -133,8 +178,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
       '`{ deny: reason }` refuses the channel (`channel.refused`), and the other end is told the reason; the first one wins. Nothing: go on.',
     untapped: 'Go on, without waiting.',
     failure: 'The channel is refused.'
-  },
-  onCloseChannel: {
+  }),
+  /** Both ends: a channel is over. An observer. */
+  onCloseChannel: hook<SyncHook<(context: CloseChannelContext) => void>>({
     type: 'SyncHook',
     async: false,
     perStream: false,
@@ -142,8 +188,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'Either end, when a channel is over, also one that was refused.',
     args: { context: 'CloseChannelContext' },
     ...observer
-  },
-  onCall: {
+  }),
+  /** Both ends: a call of RPC is over. An observer. */
+  onCall: hook<SyncHook<(context: CallContext) => void>>({
     type: 'SyncHook',
     async: false,
     perStream: false,
@@ -151,8 +198,12 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'Either end, when a request, an event or a stream of RPC is over. Not called without taps.',
     args: { context: 'CallContext' },
     ...observer
-  },
-  onRequest: {
+  }),
+  /**
+   * Server: the head of an HTTP request was read, its route found. First `{ deny }` or `{ respond }` wins. The head may
+   * be changed in place.
+   */
+  onRequest: hook<AsyncHook<[RequestContext], Deny | Respond | Nothing>>({
     type: 'AsyncSeriesBailHook',
     async: true,
     perStream: false,
@@ -164,8 +215,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
       '`{ deny: reason, retryAfter? }` refuses with 403, or with 429 where `retryAfter` says when to try again; `{ respond: { status, headers?, body? } }` answers instead of the service. The first one wins. Nothing: go on. `target` and `headers` may be changed in place.',
     untapped: 'Go on, without waiting.',
     failure: 'The visitor gets 500 (`hook.failed`, `hook.timeout`), and the service is not asked.'
-  },
-  onResponse: {
+  }),
+  /** Server: the head of its response has come. It may be changed in place. */
+  onResponse: hook<AsyncHook<[ResponseContext], Nothing>>({
     type: 'AsyncSeriesHook',
     async: true,
     perStream: false,
@@ -176,8 +228,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     answer: 'Nothing; what a tap returns is ignored. `status` and `headers` may be changed in place.',
     untapped: 'Go on, without waiting.',
     failure: 'The visitor gets 500 (`hook.failed`, `hook.timeout`) instead of the response.'
-  },
-  onCloseRequest: {
+  }),
+  /** Server: a request is over. An observer. */
+  onCloseRequest: hook<SyncHook<(context: CloseRequestContext) => void>>({
     type: 'SyncHook',
     async: false,
     perStream: false,
@@ -185,8 +238,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'The server, in kinds that speak HTTP, when a request is over, also one that was refused.',
     args: { context: 'CloseRequestContext' },
     ...observer
-  },
-  onPublished: {
+  }),
+  /** Server: a proxy is published, after every hook and check. An observer. */
+  onPublished: hook<SyncHook<(context: PublishedContext) => void>>({
     type: 'SyncHook',
     async: false,
     perStream: false,
@@ -194,8 +248,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'The server, when a proxy can be reached by visitors, after every hook and check; before its client is told.',
     args: { context: 'PublishedContext' },
     ...observer
-  },
-  onUnregisterProxy: {
+  }),
+  /** Server: a proxy is gone. An observer. */
+  onUnregisterProxy: hook<SyncHook<(context: UnregisterProxyContext) => void>>({
     type: 'SyncHook',
     async: false,
     perStream: false,
@@ -203,8 +258,12 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'The server, when a proxy is gone, for whatever reason.',
     args: { context: 'UnregisterProxyContext' },
     ...observer
-  },
-  onRefused: {
+  }),
+  /**
+   * Both ends: a session, a proxy or a stream was refused, by a hook or by the framework. An observer. Failed
+   * authentications are among them: `what` is `session`, and the code `auth.*`.
+   */
+  onRefused: hook<SyncHook<(context: RefusedContext) => void>>({
     type: 'SyncHook',
     async: false,
     perStream: false,
@@ -212,8 +271,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'The server, when it refused a session, a proxy or a stream, by a hook or by itself; a session counts that ended before it was up. The client, when the server refused a proxy, and when it refused a stream itself.',
     args: { context: 'RefusedContext' },
     ...observer
-  },
-  onDisconnect: {
+  }),
+  /** Both ends: a session is over. An observer. */
+  onDisconnect: hook<SyncHook<(context: DisconnectContext) => void>>({
     type: 'SyncHook',
     async: false,
     perStream: false,
@@ -221,8 +281,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     when: 'Either end, when a session is over.',
     args: { context: 'DisconnectContext' },
     ...observer
-  },
-  onStart: {
+  }),
+  /** Both ends: all extensions have started. A throw fails the start. */
+  onStart: hook<AsyncHook<[LifecycleContext], void>>({
     type: 'AsyncSeriesHook',
     async: true,
     perStream: false,
@@ -233,8 +294,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     answer: 'Nothing; what a tap returns is ignored.',
     untapped: 'Go on.',
     failure: 'The start fails (`extension.start-failed`), and everything is stopped again.'
-  },
-  onReload: {
+  }),
+  /** Both ends: a new generation has taken over. A throw is logged. */
+  onReload: hook<AsyncHook<[ReloadContext], void>>({
     type: 'AsyncSeriesHook',
     async: true,
     perStream: false,
@@ -243,8 +305,9 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     args: { context: 'ReloadContext' },
     ...observer,
     failure: 'It is logged and counted. The other taps still run; the reload stands.'
-  },
-  onShutdown: {
+  }),
+  /** Both ends: before extensions are stopped. A throw is logged. */
+  onShutdown: hook<AsyncHook<[LifecycleContext], void>>({
     type: 'AsyncSeriesHook',
     async: true,
     perStream: false,
@@ -253,5 +316,15 @@ export const hookTable: Readonly<Record<HookName, HookFacts>> = Object.freeze({
     args: { context: 'LifecycleContext' },
     ...observer,
     failure: 'It is logged and counted. The other taps still run; the stop goes on.'
-  }
+  })
 })
+
+export type HookName = keyof typeof hookTable
+
+/** Every hook there is. An extension can tap them, not call them. See docs/reference/hooks.md. */
+export type Hooks = {
+  readonly [Name in HookName]: (typeof hookTable)[Name] extends Row<infer Hook> ? Hook : never
+}
+
+/** Names of all hooks, frozen. */
+export const hookNames: readonly HookName[] = Object.freeze(Object.keys(hookTable) as HookName[])
