@@ -16,3 +16,11 @@ export interface Upgrade {
   /** Bytes of the new protocol that came with the request. */
   readonly head: Buffer
 }
+
+/** What is known of a request beside its head. */
+export interface ExchangeOptions {
+  readonly connection: ConnectionInfo
+  /** The visitor waits for a 100 before it sends the body. */
+  readonly expectsContinue?: boolean
+  readonly upgrade?: Upgrade
+}

@@ -9,10 +9,9 @@ import {
 } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import { changeProtocol } from './change-protocol.js'
-import type { ConnectionInfo, Upgrade } from './connection-info.js'
+import type { ExchangeOptions } from './connection-info.js'
 import { checkHooked, requestContext, responseHead, upstreamRequest } from './context.js'
-import { Failover, type FailoverHandler } from './failover.js'
-import { isField, isReserved } from './fields.js'
+import { Failover, type FailoverHandler, type FailoverOptions } from './failover.js'
 import type { World } from './world.js'
 import { type Head, readHead } from './head.js'
 import { deniedBy, Problem, problemOf, serviceProblem } from './problem.js'
@@ -24,14 +23,6 @@ import type { VisitorRequest } from './visitor-request.js'
 import { VisitorResponse } from './visitor-response.js'
 
 const hookFailed = (error: unknown): Problem => problemOf(error, 'hook.failed', 'server')
-
-/** What is known of a request beside its head. */
-export interface ExchangeOptions {
-  readonly connection: ConnectionInfo
-  /** The visitor waits for a 100 before it sends the body. */
-  readonly expectsContinue?: boolean
-  readonly upgrade?: Upgrade
-}
 
 /** One request of a visitor, and its response. */
 export class Exchange implements FailoverHandler {
@@ -114,19 +105,15 @@ export class Exchange implements FailoverHandler {
     }
   }
 
-  #forward(
-    { claim, first }: Pick<ConstructorParameters<typeof Failover>[0], 'claim' | 'first'>,
-    head: Head,
-    context: RequestContext
-  ): void {
+  #forward({ claim, first }: Pick<FailoverOptions, 'claim' | 'first'>, head: Head, context: RequestContext): void {
     // After the hooks: they count failed passwords, and redirect those who would send one in the clear.
     if (first.credentials?.admit(this.#request.headers['authorization'] as string | undefined) === false) {
       throw new Problem(401, 'user and password are needed')
     }
     const { connection, expectsContinue = false, upgrade } = this.#options
     const { visitor, secure } = connection
-    const requestFor = (proxy: HttpProxy) =>
-      upstreamRequest(proxy, head, context, { secure, expectsContinue, upgrade: upgrade?.protocol })
+    const options = { secure, expectsContinue, upgrade: upgrade?.protocol }
+    const requestFor = (proxy: HttpProxy) => upstreamRequest(proxy, head, context, options)
     this.#failover = new Failover({ claim, first, visitor, requestFor }, this)
     this.#failover.start()
   }
@@ -167,8 +154,7 @@ export class Exchange implements FailoverHandler {
   }
 
   onInformation(status: number, fields: readonly HeaderField[]): void {
-    const passed = fields.filter((field) => isField(field) && !isReserved(field[0].toLowerCase()))
-    this.#response.inform(status, passed)
+    this.#response.inform(status, fields)
   }
 
   onFailure({ error, code }: UpstreamFailure): void {
@@ -234,26 +220,20 @@ export class Exchange implements FailoverHandler {
     giveUp: () => void = () => {}
   ): void {
     const head = responseHead(this.#proxy as HttpProxy, this.#context as RequestContext, status, upstream, this.#hooks)
-    if (!(head instanceof Promise)) {
-      next(head.status, head.headers)
-      return
-    }
-    head
-      .then((changed) => (this.#over || this.#failed ? giveUp() : next(changed.status, changed.headers)))
-      .catch((error: unknown) => {
-        giveUp()
-        this.#fail(hookFailed(error))
-      })
+    if (!(head instanceof Promise)) next(head.status, head.headers)
+    else
+      head
+        .then((changed) => (this.#over || this.#failed ? giveUp() : next(changed.status, changed.headers)))
+        .catch((error: unknown) => {
+          giveUp()
+          this.#fail(hookFailed(error))
+        })
   }
 
-  #respond({ status, headers = [], body = '' }: Respond['respond']): void {
-    const fields = headers
-      .filter((field) => isField([...field]) && !isReserved(field[0].toLowerCase()))
-      .map(([name, value]): HeaderField => [name, value])
-    const valid = Number.isInteger(status) && status >= 200 && status <= 599
+  #respond(respond: Respond['respond']): void {
     this.#body.drop()
     this.#wait(this.#world.options.bodyTimeout)
-    this.#response.send(valid ? status : 500, fields, Buffer.from(body), this.#head?.hasBody === true)
+    this.#response.sendHooked(respond, this.#head?.hasBody === true)
   }
 
   /** Answers with a page, or breaks off when the response has begun. `code`: for RST_STREAM. */
@@ -283,8 +263,7 @@ export class Exchange implements FailoverHandler {
   /** Nothing has been received or sent for too long. */
   #timedOut(timeout: number): void {
     const limit = this.#answered ? 'bodyTimeout' : 'answerTimeout'
-    const { visitor, target } = this.#context ?? {}
-    const fields = { proxy: this.#proxy?.spec.name, visitor: visitor?.host, target, limit, milliseconds: timeout }
+    const fields = { proxy: this.#proxy?.spec.name, visitor: this.#context?.visitor.host, limit, milliseconds: timeout }
     this.#world.log.info(fields, `a request was cut: no progress within ${limit}`)
     const stalled = this.#bodyPending && !this.#request.body.isPaused()
     if (!this.#answered && !this.#failed && stalled) {

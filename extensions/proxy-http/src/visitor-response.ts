@@ -1,6 +1,6 @@
-import type { HeaderField } from '@rystra/plugin'
+import type { HeaderField, Respond } from '@rystra/plugin'
 import { STATUS_CODES } from 'node:http'
-import { trailersOf } from './fields.js'
+import { isField, isReserved, trailersOf } from './fields.js'
 import type { Page } from './pages.js'
 import type { Problem } from './problem.js'
 import type { ResponseWriter } from './response-writer.js'
@@ -8,6 +8,8 @@ import type { UpstreamResponse } from './upstream.js'
 
 /** Informational responses that are passed on with one response: they wait in memory for a visitor that does not read. */
 const MAX_INFORMATION = 16
+
+const isPassed = (field: HeaderField): boolean => isField(field) && !isReserved(field[0].toLowerCase())
 
 /** The response to a visitor. */
 export class VisitorResponse {
@@ -38,7 +40,7 @@ export class VisitorResponse {
     if (this.begun || status < 102 || status > 199 || this.#information >= MAX_INFORMATION) return
     this.#information += 1
     try {
-      this.writer.writeInformation(status, fields)
+      this.writer.writeInformation(status, fields.filter(isPassed))
     } catch {
       // The final response does not depend on it.
     }
@@ -66,6 +68,13 @@ export class VisitorResponse {
     this.#head(status, STATUS_CODES[status] ?? '', head, { ended, mayHaveTrailers: false, close, trailer: undefined })
     if (!ended) this.bytes = body.length
     this.writer.end(ended ? undefined : body)
+  }
+
+  /** A response that a hook gave. */
+  sendHooked({ status, headers = [], body = '' }: Respond['respond'], close: boolean): void {
+    const fields = headers.map(([name, value]): HeaderField => [name, value]).filter(isPassed)
+    const valid = Number.isInteger(status) && status >= 200 && status <= 599
+    this.send(valid ? status : 500, fields, Buffer.from(body), close)
   }
 
   #head(...[status, ...rest]: Parameters<ResponseWriter['writeHead']>): void {
