@@ -12,11 +12,11 @@ export interface LogOptions {
   /** Everything, whatever the configuration says. */
   readonly debug?: boolean
   /** Whether events are told to people elsewhere, so that the log repeats none. */
-  readonly told?: boolean
+  readonly reported?: boolean
 }
 
 /** Whether events are told as sentences instead of log lines: to people at a terminal who configured no log. */
-export const toldOnTerminal = (config: RystraConfig['log']): boolean =>
+export const reportedOnTerminal = (config: RystraConfig['log']): boolean =>
   process.stdout.isTTY && process.stderr.isTTY && config?.pretty === undefined && (config?.level ?? 'info') === 'info'
 
 const secrets = ['token', 'secret', 'password', 'proof', 'authorization', 'key', 'credentials']
@@ -49,7 +49,7 @@ const errorFields =
  * Logs go to stderr: JSON lines, or coloured ones on a terminal. What is called a secret is redacted. Logging never
  * throws: lines that cannot be written are counted, and the count is logged later.
  */
-export const createLog = async ({ config, level, debug = false, told = false }: LogOptions): Promise<Logger> => {
+export const createLog = async ({ config, level, debug = false, reported = false }: LogOptions): Promise<Logger> => {
   const pretty = config?.pretty ?? process.stderr.isTTY === true
   const format = pretty ? await prettyFormat() : (line: string): string => line
   const output = new LineOutput(process.stderr, {
@@ -65,7 +65,7 @@ export const createLog = async ({ config, level, debug = false, told = false }: 
     redact: { paths: redactPaths, censor: '[redacted]' }
   }
   const log = pino(options, { write: (line: string) => output.write(format(line)) }) as unknown as Logger
-  return told && !debug ? extensionsOnly(log) : log
+  return reported && !debug ? extensionsOnly(log) : log
 }
 
 const prettyFormat = async (): Promise<(line: string) => string> => {

@@ -38,7 +38,7 @@ export abstract class QuickCommand extends RystraCommand {
   static override side: Side = 'client'
 
   /** Its flags, and what it does not take from them. */
-  protected asked<Asked extends { set?: string[] | undefined; dial?: string[] | undefined }>(flags: Asked) {
+  protected options<Given extends { set?: string[] | undefined; dial?: string[] | undefined }>(flags: Given) {
     const { set = [], dial = [] } = flags
     return { ...flags, set, dial, cwd: process.cwd(), json: this.jsonEnabled(), debug: this.debugging }
   }

@@ -29,10 +29,10 @@ interface OclifError extends Error {
   readonly oclif?: { readonly exit?: number }
 }
 
-/** What the system says of a disk that is full, read-only or somebody else's. */
+/** What the system says of a disk that is full or read-only, and of missing rights. */
 const fileErrors = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'EIO'])
 
-/** Any thrown value as one of ours: what the parser refuses is `usage.invalid`, what nobody expected is `internal`. */
+/** Any thrown value as one of ours: what the parser refuses is `usage.invalid`, any other error is `internal`. */
 export const asRystraError = (error: unknown, command?: string): RystraError => {
   if (isRystraError(error)) return error
   if (error instanceof Error && (error as OclifError).oclif?.exit === 2) {

@@ -57,7 +57,7 @@ describe('check of certificates', function () {
   })
   after(() => folders.clean())
 
-  it('says nothing of good ones, and nothing where there is none', async () => {
+  it('says nothing of good ones, and nothing without any', async () => {
     expect(await outcome('')).to.equal('')
     expect(
       await outcome(', cert: good.pem, key: good-key.pem, clientCa: ca.pem, crl: crl.pem', ', ca: ca.pem')
@@ -101,7 +101,7 @@ describe('check of certificates', function () {
       /garbage\.pem: the certificate cannot be read/
     ],
     ['authorities that are all over', ', clientCa: old-ca.pem', /clientCa: old-ca\.pem: CN=old expired on/],
-    ['a list that is none', ', clientCa: ca.pem, crl: ca.pem', /crl: ca\.pem: .*no revocation list/]
+    ['a list that is a certificate', ', clientCa: ca.pem, crl: ca.pem', /crl: ca\.pem: .*no revocation list/]
   ]
   for (const [what, listen, words] of broken) {
     it(`fails for ${what}`, async () => {

@@ -92,7 +92,7 @@ describe('the command', function () {
     expect(err).to.match(/^\s+at /m)
   })
 
-  it('what nobody expected is an internal error that says so', () => {
+  it('an unexpected exception is an internal error that says so', () => {
     const error = asRystraError(new TypeError('x is not a function'))
     expect(error).to.include({ code: 'internal', exitCode: 1 })
     expect(errorJson('a text').message).to.include('a text')

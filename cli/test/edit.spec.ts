@@ -44,7 +44,7 @@ const texts: Record<Edited, string[]> = {
 
 extensions: # in this order
   - '@rystra/transport-tcp' # plain
-  # tokens of everybody
+  # tokens of all clients
   - use: '@rystra/auth-token'
     options: { tokens: [{ identity: home, token: '\${RYSTRA_TOKEN}' }] } # from .env
 

@@ -117,7 +117,7 @@ describe('the log of requests', () => {
   })
 
   it('counts what people cannot follow, and tells programs all of it', async () => {
-    const told = (json: boolean): { lines: string[]; client: EventEmitter } => {
+    const reported = (json: boolean): { lines: string[]; client: EventEmitter } => {
       const lines: string[] = []
       const feed = new Feed({ json: false, brief: false, streams: true })
       feed.detail = (_event, _fields, line) => void (json || line !== undefined ? lines.push(line ?? '') : undefined)
@@ -126,7 +126,7 @@ describe('the log of requests', () => {
       feedRequests(feed, client as never, false)
       return { lines, client }
     }
-    const [people, programs] = [told(false), told(true)]
+    const [people, programs] = [reported(false), reported(true)]
     for (let index = 0; index < 1000; index += 1) {
       for (const { client } of [people, programs]) client.emit('notice', notice(index === 7 ? { lost: 23 } : {}))
     }

@@ -57,9 +57,9 @@ describe('the library', () => {
   })
 
   it('lets the configuration put an extension in place of one of the preset', async () => {
-    const mine = defineExtension({ name: 'proxy-tcp', setup() {} })
+    const replacement = defineExtension({ name: 'proxy-tcp', setup() {} })
     const server = await createServer(
-      { extensions: [mine], server: { listen: [{ port: 0 }] } },
+      { extensions: [replacement], server: { listen: [{ port: 0 }] } },
       { dir: folders.make() }
     )
     const names = server.kernel.inspect().extensions.map(({ name }) => name)

@@ -396,7 +396,7 @@ export default defineExtension({
     first.child.kill('SIGKILL')
     const second = start(['connect', '--json'], dir)
     expect(await second.event('published')).to.include({ name: 'echo', address })
-    // Its stream had an end at the killed one, and nobody else may take it over.
+    // Its stream had an end at the killed one, and no other client may take it over.
     await gone
     const bytes = randomBytes(300_000)
     expect((await exchange(address, bytes)).equals(bytes)).to.equal(true)

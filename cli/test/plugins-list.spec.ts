@@ -97,7 +97,7 @@ describe('plugins:list and plugins:inspect', function () {
     ])
     expect(extensions.find(({ name }: { name: string }) => name === 'auth-token').options.token).to.equal('[redacted]')
     expect(out).not.to.include(readFileSync(join(dir, '.env'), 'utf8').split('=')[1]?.trim())
-    const text = await rystra(['plugins:inspect', 'nobody'], { cwd: dir })
+    const text = await rystra(['plugins:inspect', 'absent'], { cwd: dir })
     expect(text.code).to.equal(3)
     expect(text.err).to.include('loaded: transport-tcp, mux-yamux')
   })

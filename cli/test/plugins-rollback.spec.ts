@@ -112,7 +112,7 @@ describe('plugins:add leaves package.json, lock file, node_modules and configura
       }
     ],
     [
-      'it needs what nobody provides',
+      'it needs what is not provided',
       'extension.requires',
       { 'package.json': manifest(), 'index.js': source('', 'requires: ["muxer:smux"],') },
       {},

@@ -43,8 +43,8 @@ describe('expose udp', function () {
     const exposed = await start('expose', 'udp', local, '--json', ...(args as string[])).event('published')
     expect(exposed).to.include({ kind: 'udp' })
     const [hostname, port] = String(exposed['address']).split(':')
-    const ask = async (visitor: dgram.Socket, question: string): Promise<string> => {
-      visitor.send(question, Number(port), hostname)
+    const ask = async (visitor: dgram.Socket, request: string): Promise<string> => {
+      visitor.send(request, Number(port), hostname)
       const [answer] = (await once(visitor, 'message')) as [Buffer]
       return String(answer)
     }

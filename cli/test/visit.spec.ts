@@ -67,20 +67,20 @@ describe('visit, and expose private', function () {
     const owner = start(['expose', 'private', String(service), '--name', 'db', '--secret', secret, ...to])
     expect(await owner.event('published')).to.include({ name: 'db', kind: 'private', address: 'private://db' })
 
-    const guest = start(['visit', 'db', '--bind', '127.0.0.1:0', ...to], folders.make(), { RYSTRA_SECRET: secret })
-    const { address, name } = await guest.event('visiting')
+    const visitor = start(['visit', 'db', '--bind', '127.0.0.1:0', ...to], folders.make(), { RYSTRA_SECRET: secret })
+    const { address, name } = await visitor.event('visiting')
     expect(name).to.equal('db')
     expect(await ask(address, 'there and back')).to.equal('there and back')
-    expect(await guest.event('streamClose')).to.include({ bytesToService: 14, bytesToVisitor: 14, reason: 'end' })
+    expect(await visitor.event('streamClose')).to.include({ bytesToService: 14, bytesToVisitor: 14, reason: 'end' })
 
     const wrong = start(['visit', 'db', '--secret', 'another-secret-of-some-length', ...to])
     expect(await ask((await wrong.event('visiting')).address, 'let me in')).to.equal('ECONNRESET')
     expect(await wrong.event('refused')).to.include({ what: 'stream', code: 'stream.no-visits' })
 
-    const other = start(['visit', 'db', '--secret', secret, '--set', 'from=nobody', ...to])
+    const other = start(['visit', 'db', '--secret', secret, '--set', 'from=absent', ...to])
     expect(await ask((await other.event('visiting')).address, 'let me in')).to.equal('ECONNRESET')
 
-    expect((await guest.signal('SIGINT')).code).to.equal(0)
+    expect((await visitor.signal('SIGINT')).code).to.equal(0)
     for (const { events, lines } of running) {
       expect(JSON.stringify([events, lines])).to.not.include('secret-of-some')
     }

@@ -15,7 +15,7 @@ export interface Presented {
   readonly alpn: string | undefined
 }
 
-/** A chain that is longer is none that anybody needs. */
+/** Certificates of a chain that are read, at most. */
 const mostCertificates = 20
 
 const chainOf = (socket: TLSSocket): string => {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 export interface File {
   readonly name: string
   readonly text: string
-  /** Keys: nobody else may read it. */
+  /** Keys: readable by the owner only. */
   readonly secret: boolean
 }
 
@@ -48,7 +48,7 @@ const freshName = (path: string): string => `${path}.${randomBytes(6).toString('
 const settle = async ({ path, temp, mode }: Prepared, force: boolean): Promise<() => Promise<void>> => {
   if (!force) {
     try {
-      // Unlike a rename, it fails where somebody was faster.
+      // Unlike a rename, it fails where another process was faster.
       await link(temp, path)
       await unlink(temp)
       return () => unlink(path)

@@ -19,7 +19,7 @@ import { readText } from './read.js'
 export interface ShownKey {
   /** `rsa 2048`; `encrypted` when it cannot be looked into. */
   readonly type: string
-  /** Whether it belongs to the first certificate of the file; nothing when there is none. */
+  /** Whether it belongs to the first certificate of the file; nothing without a key. */
   readonly belongs?: boolean
 }
 

@@ -43,6 +43,6 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Expose)
     const { expose } = await import('../run/expose.js')
-    await expose({ ...args, ...this.asked(flags) })
+    await expose({ ...args, ...this.options(flags) })
   }
 }

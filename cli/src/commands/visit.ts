@@ -6,7 +6,7 @@ export default class Visit extends QuickCommand {
   static override description =
     `Opens a port of this machine to a private service of another client, without a configuration.
 
-Prints the port first, then each connection with its bytes and duration. A wrong secret and a name that nobody has reset the connection; the port stays open. A port that is taken ends it.
+Prints the port first, then each connection with its bytes and duration. A wrong secret and a name that is not published reset the connection; the port stays open. A port that is taken ends it.
 
 With --json, events are on stdout, one object per line, as of \`connect\`.`
 
@@ -32,6 +32,6 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Visit)
     const { visit } = await import('../run/visit.js')
-    await visit({ ...args, ...this.asked(flags) })
+    await visit({ ...args, ...this.options(flags) })
   }
 }

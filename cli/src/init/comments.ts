@@ -12,7 +12,7 @@ export const commentsOf = ({ role }: Plan) => ({
   ],
   token: [
     role === 'server'
-      ? 'Who may connect. The token is in .env, which git ignores.'
+      ? 'The clients that may connect. The token is in .env, which git ignores.'
       : 'The same token as at the server. It is in .env, which git ignores.'
   ],
   listen: [

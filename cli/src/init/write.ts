@@ -114,7 +114,7 @@ const withLines = (text: string, lines: readonly string[]): string => {
 const envOf = (before: string | undefined, token: string | undefined): string | undefined => {
   const line = `RYSTRA_TOKEN=${token ?? freshToken()}\n`
   if (before === undefined)
-    return `# The shared secret of server and clients. Whoever has it may use the tunnel.\n${line}`
+    return `# The shared secret of server and clients. It is all that a client needs to use the tunnel.\n${line}`
   if (parseEnv(before)['RYSTRA_TOKEN'] === undefined) return `${before}${before.endsWith('\n') ? '' : '\n'}${line}`
   return token === undefined ? undefined : before.replace(/^[ \t]*(?:export[ \t]+)?RYSTRA_TOKEN[ \t]*=.*\n?/m, line)
 }

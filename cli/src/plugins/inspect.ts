@@ -31,7 +31,7 @@ export interface InspectedExtension extends Listed {
   readonly sides: readonly InspectedSide[]
 }
 
-/** Who taps a hook, in the order in which they are called. */
+/** The taps of a hook, in the order in which they are called. */
 export interface HookOrder {
   readonly side: Side
   readonly hook: string
@@ -80,7 +80,7 @@ const tapsOf = (name: string, hooks: Readonly<Record<string, readonly TapInspect
     taps.flatMap(({ extension, stage }, i) => (extension === name ? [{ hook, stage, position: i + 1 }] : []))
   )
 
-/** Who taps what in which order, registers what, with which options: of all, or of one by its name, package or path. */
+/** Taps in their order, registrations and options: of all extensions, or of one by its name, package or path. */
 export const inspectExtensions = async (where: Where, what?: string): Promise<Inspection> => {
   const loaded = await load(where)
   const uses = await planExtensions(loaded.config.extensions as ExtensionEntry[], loaded.dir)

@@ -43,7 +43,7 @@ export interface NpmOptions {
 /** What is kept of the output, for an error. */
 const outputLimit = 64 * 1024
 /** Between asking npm to stop and killing it. */
-const patience = 5000
+const KILL_TIMEOUT_MS = 5000
 
 /** Runs npm and returns what it wrote to stdout. Rejects with `extension.add-failed`, with npm's own words. */
 export type Npm = (args: readonly string[], options: NpmOptions) => Promise<string>
@@ -78,7 +78,7 @@ export const npm: Npm = (args, { dir, signal, scripts = false }) =>
     let last: NodeJS.Timeout | undefined
     const stop = (): void => {
       kill('SIGTERM')
-      last = setTimeout(() => kill('SIGKILL'), patience)
+      last = setTimeout(() => kill('SIGKILL'), KILL_TIMEOUT_MS)
     }
     signal?.addEventListener('abort', stop, { once: true })
     const done = (): void => {

@@ -72,7 +72,7 @@ export class Transaction {
   static async begin(dir: string, files: readonly string[]): Promise<Transaction> {
     await Transaction.recover(dir)
     if ((await lstat(join(dir, 'node_modules')).catch(() => undefined))?.isSymbolicLink() === true) {
-      // npm would write into whatever it points at, and that may be somebody else's.
+      // npm would write into the folder it points at, which may belong to another project.
       throw new RystraError('extension.add-failed', {
         detail: 'node_modules is a link',
         hint: 'make it a folder first'
@@ -109,7 +109,7 @@ export class Transaction {
     const journal = await readJournal(backup)
     if (journal === undefined) {
       const age = Date.now() - ((await lstat(backup).catch(() => undefined))?.mtimeMs ?? 0)
-      // Nothing was changed yet; but somebody may be about to.
+      // Nothing was changed yet; another process may be about to.
       if (age < 60_000) throw busy(dir)
       await rm(backup, { recursive: true, force: true })
       return false
@@ -143,7 +143,7 @@ export class Transaction {
   }
 }
 
-/** A file that did not change keeps its time, and whoever watches it sees nothing. */
+/** A file that did not change keeps its time, and a watcher sees no change. */
 const putBack = async (from: string, to: string): Promise<void> => {
   const [before, after] = await Promise.all([readFile(from), readFile(to).catch(() => undefined)])
   if (after === undefined || !before.equals(after)) await copyFile(from, to)
@@ -160,5 +160,5 @@ const readJournal = async (backup: string): Promise<Journal | undefined> => {
 const busy = (dir: string): RystraError =>
   new RystraError('extension.add-failed', {
     detail: `another rystra command is changing ${dir}`,
-    hint: `wait until it is done; if there is none, delete ${join(dir, backupFolder)}`
+    hint: `wait until it is done; without one, delete ${join(dir, backupFolder)}`
   })

@@ -26,7 +26,7 @@ const errorOf = ({ code, message, detail, hint, side, problems }: ReportedError)
 
 /**
  * Loads and sets up a configuration in a process of its own, with a time limit, so that code which hangs, exits or
- * breaks what is global harms nobody. Rejects with what went wrong there.
+ * breaks what is global has no effect here. Rejects with what went wrong there.
  */
 export const probe = (request: ProbeRequest, signal?: AbortSignal, timeout = probeTimeout): Promise<ProbeReport> =>
   new Promise((resolve, reject) => {

@@ -20,7 +20,7 @@ export interface PackageJson {
   readonly rystra?: unknown
 }
 
-/** Reads a package.json; nothing where there is none, or none that can be read. */
+/** Reads a package.json; nothing where it is missing or cannot be read. */
 export const readPackage = async (dir: string): Promise<PackageJson | undefined> => {
   try {
     const json: unknown = JSON.parse(await readFile(join(dir, 'package.json'), 'utf8'))

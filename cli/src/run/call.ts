@@ -26,7 +26,7 @@ export const call = async (options: CallOptions): Promise<unknown> => {
   const data = parsed(options.data)
   const { config, dir } = await configOf(options)
   const base = validateBase(config, { dir })
-  const log = await createLog({ config: base.log, level: 'warn', debug, told: true })
+  const log = await createLog({ config: base.log, level: 'warn', debug, reported: true })
   const rpc = new Rpc()
   const client = await createClient({ ...base, extensions: [...(base.extensions ?? []), rpc.extension] }, { dir, log })
   try {
@@ -34,7 +34,7 @@ export const call = async (options: CallOptions): Promise<unknown> => {
     const session = program === 'server' ? rpc.server : rpc.peer(program)
     return await session.request(name, data, { deadline })
   } catch (error) {
-    throw told(error)
+    throw commandError(error)
   } finally {
     await client.stop({ drain: 0 })
   }
@@ -73,7 +73,7 @@ const isRpc = (entry: NonNullable<RystraConfig['extensions']>[number]): boolean 
 }
 
 /** The error of a call as an error of the command: a code of the application stands in front of its text. */
-const told = (error: unknown): unknown => {
+const commandError = (error: unknown): unknown => {
   if (isRystraError(error) || !(error instanceof Error) || error.name !== 'RpcError') return error
   const { code, message } = error as RpcError
   if (isErrorCode(code)) return new RystraError(code, { detail: message, cause: error })

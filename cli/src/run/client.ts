@@ -2,7 +2,7 @@ import { type RystraConfig, validateBase } from '@rystra/config'
 import type { RystraError } from '@rystra/model'
 import { formatServer } from '../address.js'
 import { createClient } from '../index.js'
-import { createLog, toldOnTerminal } from '../log.js'
+import { createLog, reportedOnTerminal } from '../log.js'
 import { feedClient } from './events.js'
 import { Feed } from './feed.js'
 import { shareOnTerminal } from './share.js'
@@ -35,13 +35,13 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
   const origin = { dir, ...(path === undefined ? {} : { file: path }) }
   const base = validateBase(options.config, origin)
   const configured = path !== undefined
-  const terminal = toldOnTerminal(base.log)
+  const terminal = reportedOnTerminal(base.log)
   const brief = configured && !terminal
   const log = await createLog({
     config: base.log,
     level: configured ? undefined : 'warn',
     debug,
-    told: !json && !brief
+    reported: !json && !brief
   })
   const stateDir = stateFolder(configured)
   const client = await createClient(base, { dir, log, ...(stateDir === undefined ? {} : { stateDir }) })

@@ -16,7 +16,7 @@ const opener = process.platform === 'darwin' ? 'open' : process.platform === 'wi
 
 const openBrowser = (url: string): void => {
   const child = spawn(opener, [url], { stdio: 'ignore', detached: true })
-  // Without a desktop there is none.
+  // There is no browser without a desktop.
   child.on('error', () => process.stderr.write(`there is no program to open ${url} with\n`)).unref()
 }
 

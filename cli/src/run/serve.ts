@@ -5,7 +5,7 @@ import { defaultPort, formatAddress, formatServer } from '../address.js'
 import { createServer } from '../index.js'
 import { freshToken } from '../init/token.js'
 import { encodeJoin, type Join } from '../join/join-string.js'
-import { createLog, toldOnTerminal } from '../log.js'
+import { createLog, reportedOnTerminal } from '../log.js'
 import { quickTransport, tokenPackage } from '../preset.js'
 import { packagesFor } from './convention.js'
 import { dialable } from './dialable.js'
@@ -57,7 +57,7 @@ interface Quick {
 /** Ports that clients may ask for, without a configuration: whatever needs no rights. */
 const anyPort = '1024-65535'
 
-/** The configuration in the folder, unless there is none. */
+/** The configuration in the folder, if there is one. */
 const find = async ({ cwd, config: file }: ServeOptions): Promise<LoadedConfig | undefined> => {
   try {
     return await loadConfig({ cwd, ...(file === undefined ? {} : { file }) })
@@ -191,9 +191,9 @@ export const serve = async (options: ServeOptions): Promise<void> => {
   const loaded = await find(options)
   const prepared = loaded === undefined ? await quick(options) : configured(loaded, options)
   const { config, dir } = prepared
-  const brief = loaded !== undefined && !toldOnTerminal(config.log)
+  const brief = loaded !== undefined && !reportedOnTerminal(config.log)
   const level = loaded === undefined ? 'warn' : undefined
-  const log = await createLog({ config: config.log, level, debug, told: !json && !brief })
+  const log = await createLog({ config: config.log, level, debug, reported: !json && !brief })
   const stateDir = stateFolder(loaded !== undefined)
   const server = await createServer(config, { dir, log, ...(stateDir === undefined ? {} : { stateDir }) })
   const feed = new Feed({ json, brief, streams: loaded === undefined })

@@ -13,7 +13,7 @@ const PARENT_CHECK_MS = 500
 
 /** What a command does on signals. */
 export interface SignalHandlers {
-  /** The first SIGINT or SIGTERM; the next ends the process. `reason` is set when it was none of these two. */
+  /** The first SIGINT or SIGTERM; the next ends the process. `reason` is set for any other cause. */
   stop(reason?: string): void
   /** SIGHUP, where there is a configuration to read again. */
   readonly reload?: (() => void) | undefined
@@ -30,7 +30,7 @@ export class StopSignals {
   readonly #parent = process.ppid
   #watch: NodeJS.Timeout | undefined
   #handlers: SignalHandlers | undefined
-  #asked: number | undefined
+  #stoppedAt: number | undefined
 
   constructor() {
     process.on('SIGINT', this.#interrupt)
@@ -50,10 +50,10 @@ export class StopSignals {
   /** Stops as a signal does. */
   stop(signal: StopSignal, reason?: string): void {
     const now = performance.now()
-    if (this.#asked !== undefined && now - this.#asked < ECHO_MS) return
-    const handlers = this.#asked === undefined ? this.#handlers : undefined
+    if (this.#stoppedAt !== undefined && now - this.#stoppedAt < ECHO_MS) return
+    const handlers = this.#stoppedAt === undefined ? this.#handlers : undefined
     if (handlers === undefined) exit(exitCodes[signal])
-    this.#asked = now
+    this.#stoppedAt = now
     clearInterval(this.#watch)
     handlers?.stop(reason)
   }

@@ -20,7 +20,7 @@ export interface RunOptions {
   readonly started: () => void
   /** Settles when it has ended by itself. @default never */
   readonly ended?: Promise<void>
-  /** Reads the configuration again. @default there is none */
+  /** Reads the configuration again. @default not possible */
   readonly reload?: (() => Promise<unknown>) | undefined
 }
 
@@ -32,10 +32,10 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
   const { feed, log, signals, started, ended = new Promise<void>(() => {}), reload } = options
   const { promise: done, resolve: stopped, reject: failed } = deferred()
   let up = false
-  let asked = false
+  let stopping = false
   signals.attach({
     stop: (reason) => {
-      asked = true
+      stopping = true
       const { streams } = running
       const wait = streams === 0 ? '' : `; ${streams} open ${streams === 1 ? 'connection' : 'connections'} may finish`
       feed.event('stopping', { streams, ...(reason === undefined ? {} : { reason }) })
@@ -56,11 +56,11 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
       up = true
     } catch (error) {
       // Given up by the signal: not a failure.
-      if (asked && isRystraError(error)) return await done
+      if (stopping && isRystraError(error)) return await done
       throw error
     }
-    if (!asked) started()
-    await Promise.race([done, ended.then(() => (asked ? done : undefined))])
+    if (!stopping) started()
+    await Promise.race([done, ended.then(() => (stopping ? done : undefined))])
   } catch (error) {
     await running.stop({ drain: 0 })
     throw error

@@ -8,7 +8,7 @@ import { cleanEnv, type Event } from '../command.js'
 import { Folders } from '../folder.js'
 import { build, checkout, must } from './built.js'
 
-/** Nobody is there: whatever asks the registry fails, and these tests with it. */
+/** No registry listens there: a request to it fails, and these tests with it. */
 const offline = { npm_config_registry: 'http://127.0.0.1:1/', npm_config_fetch_retries: '0' }
 
 describe('from a checkout, with nothing published and no registry', function () {

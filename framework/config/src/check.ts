@@ -10,7 +10,7 @@ type Fields = Record<string, TSchema>
 
 /** What {@link check} needs besides. */
 export interface CheckOptions {
-  /** Keys at the top that somebody else looks after. */
+  /** Keys at the top that are checked elsewhere. */
   readonly alsoKnown?: readonly string[]
 }
 

@@ -46,7 +46,7 @@ const readYaml: ReadFormat = (file, text) => {
   return document.toJS({ maxAliasCount: 100 })
 }
 
-/** More than anybody writes by hand; resolving one takes time in proportion to the whole document. */
+/** More than a person writes; resolving one takes time in proportion to the whole document. */
 const maxAliases = 1000
 
 /** What the library does not look for, or only in quadratic time. */

@@ -4,7 +4,7 @@ import { RystraError, type ErrorCode } from '@rystra/model'
 export interface Problem {
   /** Where: `client.proxies[0].port`. Empty for the whole. */
   readonly path: string
-  /** What is there, as it may be shown: secrets are redacted, long values cut. */
+  /** The value found, with secrets redacted and long values cut. */
   readonly value: string
   /** What should be there. */
   readonly expected: string
@@ -12,7 +12,7 @@ export interface Problem {
   readonly hint?: string
 }
 
-/** Shown for a key that nobody knows, and for one that has to be there. */
+/** Shown for an unknown key, and for a required one that is missing. */
 export const unknownKey = 'an unknown key'
 export const nothing = 'nothing'
 
@@ -50,7 +50,7 @@ const shownLength = 60
 /** Whether something under this path should not be shown. */
 const isSecretPath = (path: string): boolean => path.split(/[.[\]]+/).some((part) => secret.test(part))
 
-/** What stands before the last `@` of a URL is a user and a password; somebody may have misspelt the rest of it. */
+/** The part of a URL before the last `@` is a user and a password, also where the rest is misspelt. */
 const withoutCredentials = (text: string): string => {
   const end = text.lastIndexOf('@')
   if (end < 0) return text
@@ -59,7 +59,7 @@ const withoutCredentials = (text: string): string => {
   return isSecret ? `${scheme}[redacted]${text.slice(end)}` : text
 }
 
-/** A value as it may be shown under its path. */
+/** A value with secrets redacted, by its path. */
 export const show = (value: unknown, path: string): string => {
   if (value === undefined) return nothing
   if (value === null) return 'null'

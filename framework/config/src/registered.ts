@@ -147,7 +147,7 @@ const isRegistered = (
   return false
 }
 
-/** Checks the fields that somebody else added to an entry; those common to all entries were checked before. */
+/** Checks the fields that an extension adds to an entry; those common to all entries were checked before. */
 const checkAdded = <Entry extends object>(
   schema: TSchema = noFields,
   common: TObject,

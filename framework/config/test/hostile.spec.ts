@@ -204,7 +204,7 @@ describe('a hostile configuration', () => {
       fc.dictionary(fc.oneof(fc.constantFrom(...keys), fc.string()), tie('tree'), { maxKeys: 8 })
     )
   }))
-  const shaped = fc.record(
+  const withFields = fc.record(
     {
       extensions: fc.oneof(tree, fc.array(tree)),
       log: fc.oneof(tree, fc.record({ level: tree, pretty: tree }, { requiredKeys: [] })),
@@ -245,7 +245,7 @@ describe('a hostile configuration', () => {
             withNullPrototype: true,
             withObjectString: true
           }),
-          shaped
+          withFields
         ),
         (raw) => {
           try {

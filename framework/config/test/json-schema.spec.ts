@@ -71,9 +71,9 @@ describe('the JSON Schema', () => {
   const bad: [string, unknown, path: string][] = [
     ['an unknown key', { sever: {} }, ' must NOT have additional'],
     ['an unknown key deep inside', { server: { limits: { session: 1 } } }, '/server/limits'],
-    ['a level that is none', { log: { level: 'loud' } }, '/log/level'],
+    ['an unknown level', { log: { level: 'loud' } }, '/log/level'],
     ['a port as text', { server: { listen: [{ port: '7000' }] } }, '/server/listen/0/port'],
-    ['ports that are none', { server: { publish: { ports: ['a-b'] } } }, '/server/publish/ports/0'],
+    ['malformed ports', { server: { publish: { ports: ['a-b'] } } }, '/server/publish/ports/0'],
     ['a duration without unit', { server: { drain: '5' } }, '/server/drain'],
     ['no host', { client: { connect: {} } }, '/client/connect'],
     ['an unknown transport', client({ connect: { host: 'h', transport: 'qiuc' } }), '/client/connect/transport'],
@@ -107,10 +107,10 @@ describe('the JSON Schema', () => {
   ]
   for (const [what, config, path] of bad) it(`refuses ${what}`, () => expect(whole(config)).to.include(path))
 
-  it('knows an extension by the name the configuration uses, if it is told', () => {
-    const told = validator(jsonSchema([{ use: './mine.ts', extension: officeHours }]))
-    expect(told(uses('./mine.ts', { from: 'x' }))).to.include('/options/from')
-    expect(told(uses('./office-hours.ts', { from: 'x' }))).to.equal('')
+  it('knows an extension by the name the configuration uses, if it is reported', () => {
+    const reported = validator(jsonSchema([{ use: './mine.ts', extension: officeHours }]))
+    expect(reported(uses('./mine.ts', { from: 'x' }))).to.include('/options/from')
+    expect(reported(uses('./office-hours.ts', { from: 'x' }))).to.equal('')
   })
 
   it('does not take one extension for another whose name ends alike', () => {
@@ -118,7 +118,7 @@ describe('the JSON Schema', () => {
     expect(whole(uses('@acme/xauth-token', { token: 1 }))).to.equal('')
   })
 
-  it('leaves open what it is not told', () => {
+  it('leaves open what it is not reported', () => {
     const open = validator(jsonSchema())
     expect(open({ server: { listen: [{ transport: 'any', thing: 1 }] }, ...proxy({ kind: 'udp', more: 1 }) })).to.equal(
       ''

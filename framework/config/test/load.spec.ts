@@ -228,7 +228,7 @@ describe('a configuration', () => {
     ['rystra.config.toml', '[log]\nlevel = "a"\nlevel = "b"\n', ':3:', /redefine/],
     ['rystra.config.toml', 'log = \n', ':1:', /./],
     ['rystra.config.ts', 'export default {\n  log: {\n', '', /./],
-    ['rystra.config.ts', 'throw new Error("mine")', '', /mine/],
+    ['rystra.config.ts', 'throw new Error("own")', '', /own/],
     ['rystra.config.js', 'export default async () => { throw "a string" }', '', /a string/],
     ['rystra.config.mjs', 'import "./none.js"\nexport default {}', '', /none\.js/],
     ['rystra.config.mjs', 'export const config = {}', '', /default export/],

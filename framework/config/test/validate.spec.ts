@@ -170,7 +170,7 @@ describe('validation without extensions', () => {
       'a host beside a name to discover',
       client({ connect: { host: 'h', discover: 'home' } }),
       'client.connect.host',
-      /no host beside/
+      /no host/
     ],
     ['port 0 to connect to', client({ connect: { host: 'h', port: 0 } }), 'client.connect.port', /1 to 65535/],
     ['an id with a line break', client({ id: 'a\nb' }), 'client.id', /1 to 128/],
@@ -240,7 +240,7 @@ describe('validation without extensions', () => {
     expect(error.message).to.include('wholly: unknown key; known here: one of $schema, extensions, log, server, client')
   })
 
-  it('shows no secrets, and no values of keys that nobody knows', async () => {
+  it('shows no secrets, and no values of unknown keys', async () => {
     const secret = 'hunter2-hunter2'
     const raw = {
       toke: secret,

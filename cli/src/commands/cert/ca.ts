@@ -5,7 +5,7 @@ import { makeFlags } from './flags.js'
 export default class CertCa extends RystraCommand {
   static override description = `Makes an authority, which signs certificates for servers and clients.
 
-Writes ca.pem, which everybody may have, and ca-key.pem, which stays where certificates are made and nowhere else.`
+Writes ca.pem, which is public, and ca-key.pem, which stays where certificates are made and nowhere else.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

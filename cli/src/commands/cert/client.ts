@@ -15,7 +15,7 @@ The identity is its common name. Writes <identity>.pem and <identity>-key.pem.`
   ]
 
   static override args = {
-    identity: Args.string({ description: 'Who the client is: 1 to 64 characters.', required: true })
+    identity: Args.string({ description: 'Identity of the client: 1 to 64 characters.', required: true })
   }
 
   static override flags = {
