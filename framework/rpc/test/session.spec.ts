@@ -55,4 +55,74 @@ describe('a session', () => {
     await all
     expect(heard).to.deep.equal([...heard.keys()])
   })
+
+  it('tells the handler when the caller gives up, at once, and when its deadline passes', async () => {
+    const { left, right } = await pair()
+    const aborted: string[] = []
+    right.router.handler({
+      name: 'wait',
+      fn: (_session, _data, { signal }) =>
+        new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => {
+            aborted.push((signal.reason as RpcError).code)
+            reject(signal.reason)
+          })
+        )
+    })
+    const stop = new AbortController()
+    const given = left.request('wait', undefined, { signal: stop.signal })
+    await new Promise(setImmediate)
+    stop.abort()
+    expect(await codeOf(given)).to.equal('rpc.cancelled')
+    expect(await codeOf(left.request('wait', undefined, { deadline: 20 }))).to.equal('rpc.deadline')
+    while (aborted.length < 2) await new Promise(setImmediate)
+    expect(aborted[0]).to.equal('rpc.cancelled')
+    expect(aborted[1]).to.be.oneOf(['rpc.deadline', 'rpc.cancelled'])
+  })
+
+  it('carries a deadline on through a second hop', async () => {
+    const [first, second] = [await pair(), await pair()]
+    let left = 0
+    second.right.router.handler({
+      name: 'inner',
+      fn: (_session, _data, { deadline }) => {
+        left = deadline ?? 0
+        return new Promise(() => {})
+      }
+    })
+    first.right.router.handler({
+      name: 'outer',
+      fn: (_session, _data, { deadline, signal }) => second.left.request('inner', undefined, { deadline, signal })
+    })
+    const since = performance.now()
+    expect(await codeOf(first.left.request('outer', undefined, { deadline: 50 }))).to.equal('rpc.deadline')
+    expect(performance.now() - since).to.be.within(45, 500)
+    expect(left).to.be.within(1, 50)
+  })
+
+  it('rejects what is in flight with rpc.lost, and asks again what is idempotent', async () => {
+    const { left, cut, rejoin, far } = await pair({ reconnects: true })
+    const handle = (session: typeof left): void =>
+      session.router.handler({ name: 'hang', fn: () => new Promise(() => {}) })
+    handle([...far.sessions()][0] as typeof left)
+    const [lost, kept] = [left.request('hang'), left.request('hang', undefined, { idempotent: true })]
+    const code = codeOf(lost)
+    await new Promise(setImmediate)
+    cut()
+    expect(await code).to.equal('rpc.lost')
+    const again = await rejoin()
+    again.router.handler({ name: 'hang', fn: () => 'answered' })
+    expect(await kept).to.equal('answered')
+  })
+
+  it('lets a short message pass a long one, which goes in parts', async () => {
+    const { left, right } = await pair()
+    const order: string[] = []
+    right.router.handler({ name: 'long', fn: () => void order.push('long') })
+    right.router.handler({ name: 'short', fn: () => void order.push('short') })
+    const long = left.request('long', Buffer.alloc(4_000_000))
+    await left.request('short')
+    await long
+    expect(order).to.deep.equal(['short', 'long'])
+  })
 })

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { RpcError } from '../src/error.js'
+import { duplexOf, webStreams } from '../src/session/stream-forms.js'
 import type { ChannelOpener } from '../src/session/port.js'
 import type { RpcStream } from '../src/session/rpc-stream.js'
 import { channelPair, pair } from './pair.js'
@@ -131,6 +132,29 @@ describe('a stream', () => {
     )
     for await (const _message of left.createStream('endless')) break
     expect(await told).to.be.oneOf(['rpc.cancelled', 'rpc.lost'])
+  })
+})
+
+describe('a stream in another form', () => {
+  it('is a Duplex of Node, and a pair of the web', async () => {
+    const { left, right } = await pair()
+    right.router.streamHandler({
+      name: 'echo',
+      fn: (_session, stream) => {
+        const duplex = duplexOf(stream)
+        duplex.pipe(duplex)
+      }
+    })
+    const duplex = duplexOf(left.createStream('echo'))
+    duplex.end('hello')
+    expect(Buffer.concat((await duplex.toArray()) as Buffer[]).toString()).to.equal('hello')
+    const { readable, writable } = webStreams(left.createStream('echo'))
+    const writer = writable.getWriter()
+    await writer.write(Buffer.from('web'))
+    await writer.close()
+    const got: unknown[] = []
+    for await (const chunk of readable) got.push(String(chunk))
+    expect(got).to.deep.equal(['web'])
   })
 })
 

@@ -1,4 +1,4 @@
-import { type RpcError, rpcError } from '../error.js'
+import { RpcError, rpcError } from '../error.js'
 import type { Metadata } from '../frame/metadata.js'
 
 /** How a request is made. */
@@ -224,5 +224,8 @@ export class OutgoingCalls {
 
 const expire = (calls: OutgoingCalls, call: OutgoingCall): void => calls.expired(call)
 
-const cancelled = (signal: AbortSignal): Error =>
-  rpcError('rpc.cancelled', signal.reason instanceof Error ? signal.reason.message : undefined, signal.reason)
+/** Its reason, where it is an error of RPC: the deadline of an earlier call, for example. */
+const cancelled = ({ reason }: AbortSignal): Error =>
+  reason instanceof RpcError
+    ? reason
+    : rpcError('rpc.cancelled', reason instanceof Error ? reason.message : undefined, reason)
