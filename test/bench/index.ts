@@ -31,8 +31,14 @@ const run = async (options: BenchOptions): Promise<void> => {
   }
 }
 
+/** RPC is measured apart: its peers are libraries and no tunnels. See calls/. */
+const ofCalls = process.argv.some(
+  (word, index) => word === '--measure=calls' || (word === 'calls' && process.argv[index - 1] === '--measure')
+)
+
 try {
-  const options = parseOptions(process.argv.slice(2))
+  const options = ofCalls ? undefined : parseOptions(process.argv.slice(2))
+  if (ofCalls) await import(new URL('./calls/index.mjs', import.meta.url).href)
   if (options !== undefined) await run(options)
 } catch (error) {
   console.error((error as Error).message)

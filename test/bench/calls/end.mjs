@@ -1,0 +1,88 @@
+/** One end of one peer, in a process of its own: `end.mjs serve|connect <peer>`, told what to do by its parent. */
+import { counts, peers } from './peers.mjs'
+
+const [, , side, name] = process.argv
+const peer = peers[name]
+const cpu = () => {
+  const { user, system } = process.cpuUsage()
+  return user + system
+}
+
+const bodies = {
+  small: { a: 1, b: 'two' },
+  record: {
+    id: 1,
+    list: Array.from({ length: 20 }, (_, index) => ({ index, name: `item ${index}`, value: index * 1.5 })),
+    text: 'x'.repeat(200)
+  }
+}
+
+const percentile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
+
+/** Calls for so long, so many at once. */
+const calls = async (link, { flight, ms, body }) => {
+  const trips = []
+  const until = performance.now() + ms
+  const worker = async () => {
+    for (let at = performance.now(); at < until; ) {
+      await link.call(bodies[body])
+      const now = performance.now()
+      trips.push(now - at)
+      at = now
+    }
+  }
+  const [since, before] = [performance.now(), cpu()]
+  await Promise.all(Array.from({ length: flight }, worker))
+  const took = performance.now() - since
+  trips.sort((a, b) => a - b)
+  return {
+    count: trips.length,
+    rate: (trips.length / took) * 1000,
+    p50: percentile(trips, 0.5),
+    p99: percentile(trips, 0.99),
+    cpu: cpu() - before
+  }
+}
+
+/** Events for so long, a turn of the loop after each 64. */
+const emit = async (link, { ms }) => {
+  let count = 0
+  const [since, before] = [performance.now(), cpu()]
+  while (performance.now() - since < ms) {
+    for (let index = 0; index < 64; index++, count++) {
+      const wait = link.emit(bodies.small)
+      if (wait !== undefined) await wait
+    }
+    await new Promise(setImmediate)
+  }
+  await link.call(bodies.small)
+  return { count, rate: (count / (performance.now() - since)) * 1000, cpu: cpu() - before }
+}
+
+const upload = async (link, { ms }) => {
+  const chunk = Buffer.alloc(16_384, 'x')
+  let sent = 0
+  const [since, before] = [performance.now(), cpu()]
+  for (let count = 0; performance.now() - since < ms; count++) {
+    await link.upload(chunk)
+    sent += chunk.length
+    if (count % 64 === 0) await new Promise(setImmediate)
+  }
+  return { count: sent, rate: sent / (performance.now() - since) / 1000, cpu: cpu() - before }
+}
+
+const work = { calls, emit, upload }
+let link
+process.on('message', async ({ id, what, options }) => {
+  try {
+    if (what === 'cpu') process.send({ id, answer: { cpu: cpu(), rss: process.memoryUsage.rss(), ...counts() } })
+    else if (what === 'connect') {
+      link = await peer.connect(options)
+      process.send({ id, answer: Object.keys(link) })
+    } else process.send({ id, answer: await work[what](link, options) })
+  } catch (error) {
+    process.send({ id, error: String(error) })
+  }
+})
+process.on('disconnect', () => process.exit())
+process.send({ id: 0, answer: side === 'serve' ? await peer.serve() : undefined })

@@ -1,0 +1,108 @@
+/** `npm run bench -- --measure calls`: RPC of this project beside other libraries, each end in a process of its own, rounds in turn. */
+import { fork } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { peers } from './peers.mjs'
+
+const { values } = parseArgs({
+  options: {
+    measure: { type: 'string' },
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    window: { type: 'string', default: '1000' },
+    json: { type: 'boolean', default: false }
+  }
+})
+const here = fileURLToPath(new URL('.', import.meta.url))
+if (!existsSync(`${here}node_modules`)) {
+  console.error(`the peers are not installed: npm ci --prefix ${here}`)
+  process.exit(1)
+}
+const names = values.only?.split(',') ?? Object.keys(peers)
+const rounds = Number(values.rounds)
+const ms = Number(values.window)
+
+/** A process, and a way to ask it. */
+const end = async (side, name) => {
+  const child = fork(`${here}end.mjs`, [side, name], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const waiting = new Map()
+  let id = 0
+  const first = new Promise((resolve) => waiting.set(0, { resolve }))
+  child.on('message', ({ id: number, answer, error }) => {
+    const { resolve, reject } = waiting.get(number)
+    if (error === undefined) resolve(answer)
+    else reject(new Error(`${name}: ${error}`))
+  })
+  const ask = (what, options) =>
+    new Promise((resolve, reject) => {
+      waiting.set(++id, { resolve, reject })
+      child.send({ id, what, options })
+    })
+  return { ask, started: await first, stop: () => child.disconnect() }
+}
+
+const loads = [
+  ...[1, 16, 64, 256].map((flight) => ({
+    key: `small ${flight}`,
+    what: 'calls',
+    options: { flight, ms, body: 'small' }
+  })),
+  { key: 'record 64', what: 'calls', options: { flight: 64, ms, body: 'record' } },
+  { key: 'events', what: 'emit', options: { ms }, needs: 'emit' },
+  { key: '16 KiB chunks', what: 'upload', options: { ms }, needs: 'upload' }
+]
+
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]
+const results = {}
+
+for (let round = 0; round < rounds; round++) {
+  for (const name of names) {
+    const server = await end('serve', name)
+    const client = await end('connect', name)
+    try {
+      const can = await client.ask('connect', server.started)
+      await client.ask('calls', { flight: 64, ms: ms / 2, body: 'small' })
+      for (const { key, what, options, needs } of loads) {
+        if (needs !== undefined && !can.includes(needs)) continue
+        const before = await server.ask('cpu')
+        const { count, rate, p50, p99, cpu } = await client.ask(what, options)
+        const after = await server.ask('cpu')
+        const unit = what === 'upload' ? 1e6 : 1
+        const entry = { rate, p50, p99, cpu: ((cpu + after.cpu - before.cpu) / count) * unit }
+        results[name] ??= {}
+        results[name][key] = [...(results[name][key] ?? []), entry]
+      }
+    } catch (error) {
+      console.error(String(error))
+    }
+    client.stop()
+    server.stop()
+    console.error(`· round ${round + 1}: ${name}`)
+  }
+}
+
+const of = (name, key, field) => {
+  const entries = results[name]?.[key]
+  return entries === undefined ? undefined : median(entries.map((entry) => entry[field]))
+}
+if (values.json) console.log(JSON.stringify(results))
+else {
+  for (const { key, what } of loads) {
+    const unit = what === 'upload' ? 'MB/s' : '/s'
+    const cost = what === 'upload' ? 'CPU ms per MB' : 'CPU µs, both ends'
+    console.log(
+      `\n${key}\n${'peer'.padEnd(14)}${unit.padStart(10)}${'p50 µs'.padStart(10)}${'p99 µs'.padStart(10)}${cost.padStart(20)}${'ws ÷ x'.padStart(8)}${'grpc ÷ x'.padStart(10)}`
+    )
+    for (const name of names) {
+      const [rate, p50, p99, cpu] = ['rate', 'p50', 'p99', 'cpu'].map((field) => of(name, key, field))
+      if (rate === undefined) continue
+      const text = (value, digits = 0) => (value === undefined || Number.isNaN(value) ? '–' : value.toFixed(digits))
+      const ratio = (other) => text(of(other, key, 'cpu') === undefined ? undefined : of(other, key, 'cpu') / cpu, 2)
+      const micro = (value) => text(value === undefined ? undefined : value * 1000)
+      console.log(
+        `${name.padEnd(14)}${text(rate).padStart(10)}${micro(p50).padStart(10)}${micro(p99).padStart(10)}${text(what === 'upload' ? cpu / 1000 : cpu, 2).padStart(20)}${ratio('ws').padStart(8)}${ratio('grpc').padStart(10)}`
+      )
+    }
+  }
+}
