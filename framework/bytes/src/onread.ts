@@ -1,4 +1,5 @@
 import net from 'node:net'
+import { readNow } from './reset-seen.js'
 
 /**
  * Reading into a buffer of our own, on any `net.Socket`.
@@ -69,12 +70,31 @@ export const readInto = (socket: net.Socket, buffer: Buffer, onRead: OnRead, nex
   handle.useUserBuffer(buffer)
 }
 
-/** Calls `deliver` when the socket is about to be destroyed with an error, while its descriptor is still open. */
-export const deliverBeforeError = (socket: net.Socket, deliver: () => void): void => {
+/** What is read of a socket whose write failed: pieces of this size, as many as one read in full flow brings. */
+const REST_READ = 64 * 1024
+const REST_READS = 16
+
+/**
+ * A write that fails closes the socket. What had arrived before is still in the kernel then, an answer to what could not be
+ * sent for example: it goes out first, as on a direct connection.
+ *
+ * @param take is given each piece, and says whether it takes more; asked without bytes first
+ */
+export const deliverBeforeError = (socket: net.Socket, take: (rest: Buffer, bytes: number) => boolean): void => {
   if (descriptorOf(socket) === undefined) return
   const destroy = socket._destroy
   socket._destroy = (error, done) => {
-    if (error !== null) deliver()
+    const fd = error === null ? undefined : descriptorOf(socket)
+    if (fd !== undefined && take(nothing, 0)) {
+      // Memory of its own: the common buffer may be in use by the reader that caused the write.
+      const rest = Buffer.allocUnsafe(REST_READ)
+      for (let reads = 0; reads < REST_READS; reads += 1) {
+        const bytes = readNow(fd, rest)
+        if (bytes === 0 || !take(rest, bytes)) break
+      }
+    }
     destroy.call(socket, error, done)
   }
 }
+
+const nothing = Buffer.alloc(0)

@@ -2,7 +2,8 @@ import type net from 'node:net'
 import { cutOff } from './cut-off.js'
 import { deliverBeforeError, descriptorOf, readInto } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
-import { readNow, resetSeen, watchHalfClosed } from './reset-seen.js'
+import { resetSeen, watchHalfClosed } from './reset-seen.js'
+import { keepSweeping, MAX_PATIENCE, promoted, type Sweepable } from './slab-sweep.js'
 import { forgetSlab, holdSlab, mayHoldSlab, releaseSlab, SLAB_SIZE, takeSlab } from './slab.js'
 
 /**
@@ -18,26 +19,13 @@ const SMALL_READS = 8
 /** What is read at once, and copied where it has to wait, while as many slabs are held by stalled streams as may be. */
 const CROWDED_READ = 256 * 1024
 
-/** What is read of a socket whose write failed: pieces of this size, as many as one read in full flow brings. */
-const REST_READ = 64 * 1024
-const REST_READS = 16
-
 /** Copies waiting to be sent, in bytes, at which a writer has to wait: as much as fits one read of a quiet socket. */
 const WRITE_LIMIT = 64 * 1024
-
-/** A slab that was not read into for this long, in milliseconds, goes back to the pool. */
-const SWEEP = 2000
-
-/**
- * Each time the slab of a socket was taken in vain, it may keep the next one twice as long, up to so many sweeps (half
- * an hour). Changing the buffer between reads costs a few bytes inside Node that only the end of the socket gives back.
- */
-const MAX_PATIENCE = 1024
 
 const empty = Buffer.alloc(0)
 
 /** The fast {@link RawStream} of a `net.Socket`: reads without allocation, writes without a queue. */
-export class RawSocket implements RawStream {
+export class RawSocket implements RawStream, Sweepable {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
 
@@ -64,7 +52,7 @@ export class RawSocket implements RawStream {
   constructor(socket: net.Socket) {
     this.#socket = socket
     socket.on('error', this.#onError)
-    deliverBeforeError(socket, () => this.#readRest())
+    deliverBeforeError(socket, (rest, bytes) => this.#takeRest(rest, bytes))
     socket.once('close', this.#onClosed)
     // Whether its event has been is not told: it is by the next turn.
     if (socket.closed) setImmediate(this.#onClosed)
@@ -267,22 +255,16 @@ export class RawSocket implements RawStream {
     const fd = descriptorOf(socket)
     if (fd === undefined || socket.destroyed || socket.writableEnded || socket.writableLength > 0) return undefined
     this.pause()
-    // Bytes in the socket's own queue, if nobody has read it yet, go in front.
     const queued = this.#reader === undefined ? ((socket.read() as Buffer | null) ?? empty) : empty
     const pending = Buffer.concat([...(this.#back ?? []), queued])
     this.#back = undefined
-    return {
-      fd,
-      pending,
-      over: (error) => {
-        this.#error ??= error
-        // Both ends were seen by the relay: without an error this is a clean end.
-        this.#ended = true
-        this.#detached = true
-        socket.destroy()
-      },
-      attach: () => this.unread(pending)
+    const over = (error?: Error): void => {
+      this.#error ??= error
+      this.#ended = true
+      this.#detached = true
+      socket.destroy()
     }
+    return { fd, pending, over, attach: () => this.unread(pending) }
   }
 
   readonly #onEnd = (): void => {
@@ -296,20 +278,9 @@ export class RawSocket implements RawStream {
     if (!this.#paused && this.#back === undefined) this.#tellEnd()
   }
 
-  /**
-   * A write failed, so that the socket is closed now. What had arrived before is still in the kernel, an answer to what
-   * could not be sent for example: it goes out first, as on a direct connection.
-   */
-  #readRest(): void {
-    const fd = descriptorOf(this.#socket)
-    if (fd === undefined || this.#reader === undefined || this.#detached) return
-    // Memory of its own: the common buffer may be in use by the reader that caused the write.
-    const rest = Buffer.allocUnsafe(REST_READ)
-    for (let reads = 0; reads < REST_READS && !this.#paused && !this.#ended; reads += 1) {
-      const bytes = readNow(fd, rest)
-      if (bytes === 0) return
-      if (this.#reader.onBytes(rest, 0, bytes, true) === false) return
-    }
+  #takeRest(rest: Buffer, bytes: number): boolean {
+    if (this.#reader === undefined || this.#paused || this.#ended || this.#detached) return false
+    return bytes === 0 || this.#reader.onBytes(rest, 0, bytes, true) !== false
   }
 
   #tellEnd(): void {
@@ -337,16 +308,4 @@ export class RawSocket implements RawStream {
     )
     this.onWritable = undefined
   }
-}
-
-const promoted = new Set<RawSocket>()
-let timer: NodeJS.Timeout | undefined
-
-const keepSweeping = (): void => {
-  timer ??= setInterval(() => {
-    for (const socket of promoted) socket.sweep()
-    if (promoted.size > 0) return
-    clearInterval(timer)
-    timer = undefined
-  }, SWEEP).unref()
 }

@@ -14,11 +14,11 @@ import { Publications } from './publications.js'
 import { Reconnect } from './reconnect.js'
 import type { ClientRuntime } from './runtime.js'
 import { connectToServer } from './servers.js'
-import type { ClientState } from './state.js'
+import { type ClientState, streamIds } from './state.js'
 import { Forwards } from './forwards.js'
 
 /** Milliseconds a server has to take the end of a session in good order. */
-const FAREWELL = 500
+const CLOSE_TIMEOUT_MS = 500
 
 /** The end beside the services. Make one with {@link createClient}. */
 export class Client extends EventEmitter<ClientEvents> {
@@ -48,7 +48,6 @@ export class Client extends EventEmitter<ClientEvents> {
     super()
     this.kernel = kernel
     this.#options = options
-    let streams = 0
     this.#state = {
       config,
       kernel,
@@ -64,10 +63,7 @@ export class Client extends EventEmitter<ClientEvents> {
         find: (name) => this.#publications.find(name),
         published: () => this.#publications.published()
       },
-      nextStreamId: () => {
-        streams += 1
-        return `v.${streams.toString(36)}`
-      }
+      nextStreamId: streamIds()
     }
     this.#reconnect = new Reconnect(this.#state, this.#stop.signal)
     this.#publications = new Publications(this.#state)
@@ -315,7 +311,7 @@ export class Client extends EventEmitter<ClientEvents> {
     await Promise.all(
       sessions.map((one) => {
         one.close()
-        return orElse(one.over, FAREWELL, () => one.destroy(), this.#state.clock)
+        return orElse(one.over, CLOSE_TIMEOUT_MS, () => one.destroy(), this.#state.clock)
       })
     )
     await closing

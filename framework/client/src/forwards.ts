@@ -9,7 +9,7 @@ import {
   type VisitorInfo
 } from '@rystra/model'
 import type { Details, ProxyKind, Visiting, VisitHost } from '@rystra/plugin'
-import { Backoff, type OpenOptions, StreamLifecycle } from '@rystra/session'
+import { Backoff, openDuplex, type OpenOptions, StreamLifecycle } from '@rystra/session'
 import type { ClientSession } from './client-session.js'
 import type { ForwardHere } from './events.js'
 import type { ClientState } from './state.js'
@@ -174,7 +174,7 @@ export class Forwards {
         const { details, signal, datagrams } = options
         const visit = { spec, of, from, details, log }
         const { stream, session } = this.#streamFor(visit)
-        return stream.openDuplex(() => this.#carry(stream, session, visit, { signal, datagrams }), signal)
+        return openDuplex(stream, () => this.#carry(stream, session, visit, { signal, datagrams }), signal)
       }
     }
     entry.kind = kind

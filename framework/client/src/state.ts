@@ -36,3 +36,12 @@ export interface ClientState {
   readonly nextStreamId: () => string
   readonly proxies: ServedProxies
 }
+
+/** Counts streams that a client opens. */
+export const streamIds = (): (() => string) => {
+  let streams = 0
+  return () => {
+    streams += 1
+    return `v.${streams.toString(36)}`
+  }
+}

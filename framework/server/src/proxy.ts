@@ -1,5 +1,5 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
-import type { Address, ErrorCode, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
+import type { Address, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
 import { RystraError } from '@rystra/model'
 import type { ResolvedServer } from '@rystra/config'
 import type {
@@ -16,48 +16,20 @@ import type {
   PublishHost,
   Registry,
   TrafficStats,
-  UdpPort,
-  Visit
+  UdpPort
 } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
-import { type OpenOptions, StreamLifecycle, StreamTable } from '@rystra/session'
+import { openDuplex, StreamLifecycle, StreamTable } from '@rystra/session'
 import { type Admitting, admitVisitor } from './admission.js'
+import { Failures } from './failures.js'
 import { FairPace } from './fair-pace.js'
 import { groupOf } from './group.js'
 import { watchIdle } from './idle.js'
 import type { Group, ProxyOwner } from './owner.js'
+import { type Admit, MEMBER_TIMEOUT_MS, type ProxyStreamOptions, visitKey } from './visitable.js'
 import { type PortHolder, PublishPorts } from './publish-ports.js'
 import type { ServerState } from './state.js'
-
-/** Milliseconds a member of a group has to reach its service: then another is asked, and the visitor has lost little. */
-export const MEMBER_TIMEOUT_MS = 5000
-
-/** Milliseconds for which a member that could not serve comes last. */
-const RECENTLY_FAILED_MS = 5000
-
-/** Errors that are the member's own, and not the visitor's. */
-const memberErrors: ReadonlySet<string> = new Set<ErrorCode>([
-  'mux.closed',
-  'session.lost',
-  'session.timeout',
-  'stream.service-unreachable',
-  'stream.timeout',
-  'stream.unknown-proxy'
-])
-
-/** Who asks to visit a proxy, and what comes of it. */
-export type Admit = (visit: Visit) => Details | Promise<Details>
-
-/** How a stream of a proxy is opened. */
-interface ProxyStreamOptions extends OpenOptions {
-  readonly details?: Details | undefined
-  /** See `OpenStreamOptions.carrier`. */
-  readonly carrier?: boolean | undefined
-}
-
-/** The key under which a proxy accepts visits. */
-export const visitKey = (kind: string, name: string): string => `visit ${kind} ${name}`
 
 /** One published proxy, and what its kind gets to publish it with. */
 export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitting {
@@ -69,7 +41,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   readonly streams = new StreamTable()
   /** As the health checks of its client say; until they have said something, it is not. */
   healthy: boolean
-  #failedUntil = 0
+  readonly #failures: Failures
   readonly #state: ServerState
   readonly #kind: ProxyKind
   readonly #gone = new AbortController()
@@ -89,6 +61,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     this.group = groupOf(spec)
     this.healthy = spec['healthCheck'] !== true
     this.owner = owner
+    this.#failures = new Failures(owner, state)
     this.#kind = kind
     this.#state = state
     this.#ports = new PublishPorts(this, state)
@@ -136,20 +109,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   /** Whether a stream of it failed a moment ago, so that others of its group should be asked first. */
   get recentlyFailed(): boolean {
-    return this.#state.clock.now() < this.#failedUntil
-  }
-
-  /** What came of opening a stream. */
-  opened(error?: RystraError): void {
-    if (error === undefined) this.#failedUntil = 0
-    else if (memberErrors.has(error.code)) this.#failedUntil = this.#state.clock.now() + RECENTLY_FAILED_MS
-    if (error?.code === 'stream.timeout') void this.#ask()
-  }
-
-  /** A client that does not answer at all is gone, though its session may not know it yet. */
-  async #ask(): Promise<void> {
-    if (await this.owner.probe(this.#state.config.takeoverTimeout)) return
-    void this.owner.evict(new RystraError('session.timeout', { side: 'client', detail: 'it does not answer' }))
+    return this.#failures.recent
   }
 
   /** What slows one more stream down, together with the others. */
@@ -240,9 +200,9 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
       clock,
       tables: carrier ? [] : this.tables,
       hooked: !carrier,
-      ready: () => this.opened(),
+      ready: () => this.#failures.count(),
       refused: (error) => {
-        this.opened(error)
+        this.#failures.count(error)
         this.log.info({ visitor: visitor.host, err: error }, 'a stream was refused')
         refused({
           what: 'stream',
@@ -303,7 +263,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
     const { full } = this
     const stream = this.#streamFor(info, options)
-    return stream.openDuplex(() => this.#open(stream, full, options), options.signal)
+    return openDuplex(stream, () => this.#open(stream, full, options), options.signal)
   }
 
   admit(info: VisitorInfo): Admission | Promise<Admission> {

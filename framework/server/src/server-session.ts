@@ -3,7 +3,6 @@ import { TokenBucket } from '@rystra/limits'
 import { type Logger, type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type {
   ByteLink,
-  DataLinks,
   Details,
   Registries,
   SessionHandle,
@@ -16,53 +15,26 @@ import {
   Channels,
   type DatagramFlows,
   type OpenOptions,
+  openStreamMessage,
   type OutgoingStream,
   Session,
   type StreamHead,
   StreamTable
 } from '@rystra/session'
-import type { Duplex } from 'node:stream'
 import { lastPortKey } from './last-ports.js'
 import type { ProxyOwner } from './owner.js'
 import { Notices } from './notices.js'
 import { ServerProxy } from './proxy.js'
+import { RequestQueue } from './request-queue.js'
+import type { ServerLink } from './server-link.js'
 import type { ServerState } from './state.js'
+import { toldOf } from './told-error.js'
 import { checkSpec } from './validate-spec.js'
 import { Visits } from './visits.js'
 
-/** Messages of a client that wait for their turn, at most: registrations are carried out one by one. */
-const QUEUE_LIMIT = 4096
-
-/** Refused registrations of one session: a client tries again with back-off, so more than these ends its session. */
+/** Refused registrations of one session; more end it, since a client backs off. */
 const REFUSALS_PER_SECOND = 100
 const MAX_REFUSALS_AT_ONCE = 2048
-
-/** Registrations after which other work of the server gets its turn. */
-const REGISTRATIONS_PER_TURN = 16
-
-/** Bytes of messages that wait, at most: thousands of proxies as people write them, or some that are huge. */
-const QUEUE_BYTES = 2 * 1024 * 1024
-
-/**
- * The error that a client is told. What another identity has, what a rule reserves for another and what a rule does not
- * allow are answered alike: a client must not learn what others have. `side: 'client'` is a conflict of its own identity.
- */
-const toldOf = (error: RystraError, { name, port, host, subdomain, of }: ProxySpec): RystraError => {
-  const { code, side } = error
-  if (side === 'client' || (code !== 'proxy.claimed' && code !== 'proxy.port-taken')) return error
-  const asked = code === 'proxy.port-taken' ? [port] : [host ?? subdomain ?? of ?? name].flat()
-  return new RystraError(code, { side: 'server', detail: asked.join(', ') })
-}
-
-/** The link of a session. */
-export interface ServerLink {
-  /** Makes streams of it. */
-  readonly wrap: (links: DataLinks, log: Logger) => StreamLink
-  /** The stream that authenticated it, where it carries streams by itself. */
-  readonly control: Duplex | undefined
-  /** Called once, first of all, when the session is over. */
-  readonly ended: () => void
-}
 
 /** One session, as the server sees it: its proxies, and what its client asks for. */
 export class ServerSession implements ProxyOwner, SessionHandle {
@@ -84,11 +56,8 @@ export class ServerSession implements ProxyOwner, SessionHandle {
   /** Resolves when it is over. */
   readonly over: Promise<void>
   #tellOver!: () => void
-  #queue: Promise<void> = Promise.resolve()
+  readonly #queue = new RequestQueue()
   readonly #refusals: TokenBucket
-  #handled = 0
-  #queued = 0
-  #queuedBytes = 0
   readonly #notices: Notices
   #over = false
 
@@ -167,25 +136,13 @@ export class ServerSession implements ProxyOwner, SessionHandle {
     return this.#session.flows
   }
 
-  async open({ id, proxy, visitor, details }: StreamHead, options?: OpenOptions): Promise<OutgoingStream> {
+  async open(head: StreamHead, options?: OpenOptions): Promise<OutgoingStream> {
     if (this.link.streams - this.channels.size + this.#opening >= this.#state.config.limits.streamsPerSession) {
       throw new RystraError('stream.limit', { side: 'server', detail: `client ${this.info.client.id}` })
     }
-    const { host, port, to } = visitor
     this.#opening += 1
     try {
-      return await this.#session.open(
-        (flow) => ({
-          type: 'OpenStream',
-          id,
-          proxy,
-          visitor: [host, port],
-          to: [to.host, to.port],
-          ...(flow === undefined ? {} : { flow }),
-          ...(details === undefined ? {} : { details })
-        }),
-        options
-      )
+      return await this.#session.open((flow) => openStreamMessage(head, flow), options)
     } finally {
       this.#opening -= 1
     }
@@ -218,15 +175,7 @@ export class ServerSession implements ProxyOwner, SessionHandle {
     if (message.type !== 'RegisterProxy' && message.type !== 'UnregisterProxy') {
       throw new RystraError('protocol.unexpected', { side: 'client', detail: message.type })
     }
-    if (this.#queued >= QUEUE_LIMIT || this.#queuedBytes > QUEUE_BYTES)
-      throw new RystraError('proxy.limit', { side: 'client', detail: 'too many at once' })
-    this.#queued += 1
-    this.#queuedBytes += bytes
-    this.#queue = this.#queue.then(async () => {
-      this.#queued -= 1
-      this.#queuedBytes -= bytes
-      this.#handled += 1
-      if (this.#handled % REGISTRATIONS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
+    this.#queue.push(bytes, async () => {
       if (this.#over) return
       if (message.type === 'RegisterProxy')
         await this.#register(message.request, message.spec as ProxySpec, message.lastPort)

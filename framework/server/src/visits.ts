@@ -8,10 +8,11 @@ import {
   toRystraError
 } from '@rystra/model'
 import { encode, streamReadyFrame, type Visit as VisitMessage } from '@rystra/protocol'
-import type { Details, StreamLink } from '@rystra/plugin'
+import type { DatagramFlow, Details, StreamLink } from '@rystra/plugin'
 import { type Channels, type DatagramFlows, readMessage, refuseStream } from '@rystra/session'
 import type { Duplex } from 'node:stream'
-import { type Admit, MEMBER_TIMEOUT_MS, type ServerProxy, visitKey } from './proxy.js'
+import type { ServerProxy } from './proxy.js'
+import { type Admit, MEMBER_TIMEOUT_MS, visitKey } from './visitable.js'
 import type { ServerState } from './state.js'
 
 /** Milliseconds for the head of a stream: the client sends it with the first packet. */
@@ -151,7 +152,7 @@ export class Visits {
     const here = flow === undefined ? undefined : this.#session.flows?.open(flow)
     const close = (): void => here?.close()
     try {
-      if (here !== undefined) stream.passDatagrams(here)
+      if (here !== undefined && stream.flow !== undefined) passDatagrams(here, stream.flow)
       await stream.readyFor(raw)
     } catch (error) {
       close()
@@ -161,4 +162,10 @@ export class Visits {
     raw.write(head, 0, head.length, false)
     stream.join(raw, close)
   }
+}
+
+/** Passes datagrams beside the visitor's stream on to those beside that to the service, and back. */
+const passDatagrams = (visitor: DatagramFlow, service: DatagramFlow): void => {
+  visitor.onMessage = (message) => void service.send(message)
+  service.onMessage = (message) => void visitor.send(message)
 }

@@ -1,5 +1,6 @@
 import type { SessionInfo, VisitorInfo } from '@rystra/model'
 import type { Details } from '@rystra/plugin'
+import type { Message } from '@rystra/protocol'
 import type { OutgoingStream, OpenOptions } from './outgoing-stream.js'
 
 /** What is said at the head of a stream. */
@@ -20,3 +21,14 @@ export interface StreamOwner {
   /** Whether the client answers within `ms` milliseconds. */
   probe(ms: number): Promise<boolean>
 }
+
+/** The message at the head of a stream that the server opens. */
+export const openStreamMessage = ({ id, proxy, visitor, details }: StreamHead, flow: number | undefined): Message => ({
+  type: 'OpenStream',
+  id,
+  proxy,
+  visitor: [visitor.host, visitor.port],
+  to: [visitor.to.host, visitor.to.port],
+  ...(flow === undefined ? {} : { flow }),
+  ...(details === undefined ? {} : { details })
+})

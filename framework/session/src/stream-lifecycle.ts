@@ -1,40 +1,22 @@
-import type { DataTap, GenerationRef } from '@rystra/kernel'
-import { CountedStream, FilteredStream, type Filters, type Pump, pump, type RawStream, rawOf } from '@rystra/bytes'
+import { CountedStream, FilteredStream, type Pump, pump, type RawStream } from '@rystra/bytes'
 import { RystraError, type StreamInfo, toRystraError } from '@rystra/model'
 import type {
   Admission,
   CloseReason,
   CloseStreamContext,
-  Clock,
   Deny,
   Direction,
-  OpenedStream,
-  OpenStreamContext,
   Pacer,
+  Registry,
   Relay,
   StreamHandle,
-  StreamStats,
-  Through
+  StreamStats
 } from '@rystra/plugin'
 import type { CountedFlow } from './datagram-flows.js'
 import type { OutgoingStream } from './outgoing-stream.js'
-import type { StreamTable } from './stream-table.js'
-
-/** What a stream lives in. */
-export interface StreamHost {
-  readonly generation: GenerationRef
-  readonly clock: Clock
-  /** Where it is listed while it runs. */
-  readonly tables: readonly StreamTable[]
-  /** `false` for a stream that carries many visitors, whose bytes are no visitor's. @default true */
-  readonly hooked?: boolean
-  /** Called once, when it was not opened, or the other end refused it. */
-  refused?(error: RystraError): void
-  /** Called once, when the service was reached. */
-  ready?(): void
-  /** Called once, when it is over, after the hook. */
-  closed(context: CloseStreamContext): void
-}
+import { reasonOf, refusedBy } from './refusals.js'
+import type { StreamHost } from './stream-host.js'
+import { StreamPath } from './stream-path.js'
 
 /** One stream at one end: onOpenStream, its bytes, onCloseStream, all in the generation it began in. */
 export class StreamLifecycle implements StreamHandle {
@@ -45,10 +27,7 @@ export class StreamLifecycle implements StreamHandle {
   readonly #hooked: boolean
   readonly #release: () => void
   readonly #openedAt: number
-  readonly #toService: RawStream[] = []
-  readonly #toVisitor: RawStream[] = []
-  readonly #pacers: Pacer[] = []
-  #taps: Readonly<Record<Direction, DataTap | undefined>> | undefined
+  readonly #path: StreamPath
   #readyAt: number | undefined
   #raw: CountedStream | undefined
   #opened: OutgoingStream | undefined
@@ -67,10 +46,9 @@ export class StreamLifecycle implements StreamHandle {
     this.#hooked = host.hooked ?? true
     this.#release = host.generation.hold()
     this.#openedAt = host.clock.now()
+    this.#path = new StreamPath(info, this.#hooked ? host.generation : undefined)
     for (const table of host.tables) table.add(this)
   }
-
-  // The handle
 
   stats(): StreamStats {
     const connectTime = this.#readyAt === undefined ? {} : { connectTime: this.#readyAt - this.#openedAt }
@@ -96,27 +74,29 @@ export class StreamLifecycle implements StreamHandle {
     return beside + (direction === this.#writes ? this.#raw.written : this.#raw.received)
   }
 
-  // Before it is open
-
   /** Asks onOpenStream. `undefined` at once when no tap concerns the stream. */
   admit(): Promise<Deny | undefined> | undefined {
     if (!this.#hooked) return undefined
-    const context: OpenStreamContext = {
+    return this.#host.generation.calls.openStream({
       ...this.info,
-      pace: (pacer) => this.pace(pacer),
-      through: ({ toService, toVisitor }: Through) => {
-        if (toService !== undefined) this.#toService.push(rawOf(toService))
-        if (toVisitor !== undefined) this.#toVisitor.push(rawOf(toVisitor))
-        // By a tap that took longer than the stream lasted.
-        if (this.#over) this.#resetTransforms()
-      }
-    }
-    return this.#host.generation.calls.openStream(context)
+      pace: (pacer) => this.#path.pace(pacer),
+      through: (transforms) => this.#path.through(transforms)
+    })
   }
 
   /** Slows the stream down, see `OpenStreamContext.pace`. */
   pace(pacer: Pacer): void {
-    this.#pacers.push(pacer)
+    this.#path.pace(pacer)
+  }
+
+  /** Whether a tap, a transform or a pacer is in the path: then no byte may go another way. */
+  get filtered(): boolean {
+    return this.#path.filtered
+  }
+
+  /** See {@link StreamPath.byDatagram}. */
+  byDatagram(): Pick<Admission, 'pace' | 'tap'> {
+    return this.#path.byDatagram()
   }
 
   /** Datagrams beside it count as its bytes. @param goes where those go that are sent into the flow */
@@ -131,61 +111,6 @@ export class StreamLifecycle implements StreamHandle {
     if (flow === undefined) return 0
     return direction === this.#flowGoes ? flow.sent : flow.received
   }
-
-  /** Whether a tap, a transform or a pacer is in the path: then no byte may go another way. */
-  get filtered(): boolean {
-    return (
-      this.#toService.length + this.#toVisitor.length + this.#pacers.length > 0 ||
-      this.#tapOf('toService') !== undefined ||
-      this.#tapOf('toVisitor') !== undefined
-    )
-  }
-
-  /** Which taps concern the stream is decided once. */
-  #tapOf(direction: Direction): DataTap | undefined {
-    if (!this.#hooked) return undefined
-    const { calls } = this.#host.generation
-    this.#taps ??= {
-      toService: calls.dataTap(this.info, 'toService'),
-      toVisitor: calls.dataTap(this.info, 'toVisitor')
-    }
-    return this.#taps[direction]
-  }
-
-  #paceOf(direction: Direction): ((bytes: number) => number) | undefined {
-    const [only, ...others] = this.#pacers
-    if (only === undefined) return undefined
-    if (others.length === 0) return (bytes) => only(bytes, direction)
-    return (bytes) => this.#pacers.reduce((longest, pacer) => Math.max(longest, pacer(bytes, direction)), 0)
-  }
-
-  #filtersOf(direction: Direction): Filters {
-    const through = direction === 'toService' ? this.#toService : this.#toVisitor
-    return { tap: this.#tapOf(direction), pace: this.#paceOf(direction), through }
-  }
-
-  /**
-   * What was put into the path, for visitors whose datagrams are passed on one by one. Throws `stream.refused` when there
-   * is a transform, since those know bytes and not datagrams.
-   */
-  byDatagram(): Pick<Admission, 'pace' | 'tap'> {
-    if (this.#toService.length + this.#toVisitor.length > 0) {
-      const detail = 'a hook put a transform into the path of datagrams; let its `concerns` leave this kind out'
-      throw new RystraError('stream.refused', { side: this.info.side, detail })
-    }
-    const [toService, toVisitor] = [this.#tapOf('toService'), this.#tapOf('toVisitor')]
-    const [paceThere, paceBack] = [this.#paceOf('toService'), this.#paceOf('toVisitor')]
-    return {
-      ...(paceThere === undefined || paceBack === undefined
-        ? {}
-        : { pace: (bytes, direction) => (direction === 'toService' ? paceThere(bytes) : paceBack(bytes)) }),
-      ...(toService === undefined && toVisitor === undefined
-        ? {}
-        : { tap: (datagram, direction) => (direction === 'toService' ? toService : toVisitor)?.(datagram) ?? datagram })
-    }
-  }
-
-  // Open
 
   /**
    * Asks the hooks, then opens. Whether hooks have had a say is the answer. Rejects with what refuses it: a deny, what
@@ -253,7 +178,7 @@ export class StreamLifecycle implements StreamHandle {
   }
 
   #filter(raw: RawStream): FilteredStream {
-    const [write, read] = [this.#filtersOf('toService'), this.#filtersOf('toVisitor')]
+    const [write, read] = [this.#path.filters('toService'), this.#path.filters('toVisitor')]
     return new FilteredStream(raw, this.#writes === 'toService' ? { write, read } : { write: read, read: write })
   }
 
@@ -284,33 +209,14 @@ export class StreamLifecycle implements StreamHandle {
     other.onClose = undefined
   }
 
+  /** The flow that was opened beside it, whether or not the other end has it. */
+  get flow(): CountedFlow | undefined {
+    return this.#opened?.flow
+  }
+
   /** The flow of datagrams that the other end has too. Of use once it is ready. */
   get datagrams(): CountedFlow | undefined {
     return this.#opened?.hasDatagrams === true ? this.#opened.flow : undefined
-  }
-
-  /** Passes datagrams beside the visitor's stream on to those beside this one, and back. */
-  passDatagrams(visitor: CountedFlow): void {
-    const service = this.#opened?.flow
-    if (service === undefined) return
-    visitor.onMessage = (message) => void service.send(message)
-    service.onMessage = (message) => void visitor.send(message)
-  }
-
-  /** Opens it for a kind that does not relay byte by byte: resolves when the service is reached. */
-  async openDuplex(open: () => Promise<boolean>, signal: AbortSignal | undefined): Promise<OpenedStream> {
-    const abort = (): void => this.close(new RystraError('stream.reset', { side: this.info.side, detail: 'given up' }))
-    if (signal?.aborted === true) abort()
-    else signal?.addEventListener('abort', abort, { once: true })
-    try {
-      const bound = await open()
-      await this.ready()
-      const { datagrams, info } = this
-      const { duplex: stream } = this.stream
-      return { stream, info, bound, ...(datagrams === undefined ? {} : { datagrams }) }
-    } finally {
-      signal?.removeEventListener('abort', abort)
-    }
   }
 
   /** Joins the other side, a visitor or a service, to it. @param done called when both are closed */
@@ -321,7 +227,7 @@ export class StreamLifecycle implements StreamHandle {
       this.#end(error)
       done()
     }
-    const relay = this.#relayFor(a, b)
+    const relay = relayFor(this.#host.generation.registries.relays, a, b)
     if (relay === undefined) {
       this.#pump = pump(a, b, over)
       return
@@ -349,15 +255,6 @@ export class StreamLifecycle implements StreamHandle {
     this.#pump = this.#counts ?? pump(a, b, over)
   }
 
-  #relayFor(visitor: RawStream, service: RawStream): Relay | undefined {
-    const { relays } = this.#host.generation.registries
-    const names = relays.list()
-    if (names.length === 0) return undefined
-    return names.map((name) => relays.get(name)).find((relay) => relay.accepts(visitor, service))
-  }
-
-  // Over
-
   /** Reports a stream that came to nothing. */
   refuse(error: RystraError): void {
     this.report('refused', 0, 0, error)
@@ -373,7 +270,7 @@ export class StreamLifecycle implements StreamHandle {
   report(reason: CloseReason, toService: number, toVisitor: number, error?: RystraError): void {
     if (this.#over) return
     this.#over = true
-    this.#resetTransforms()
+    this.#path.reset()
     this.#flow?.close()
     const duration = this.#host.clock.now() - this.#openedAt
     const bytesToService = toService + this.datagramBytes('toService')
@@ -388,19 +285,10 @@ export class StreamLifecycle implements StreamHandle {
       this.#release()
     }
   }
-
-  #resetTransforms(): void {
-    for (const stream of [...this.#toService, ...this.#toVisitor]) stream.reset()
-  }
 }
 
-const reasonOf = (error: RystraError): CloseReason => {
-  if (error.code === 'stream.reset' || error.code === 'session.lost' || error.code === 'mux.closed') return 'reset'
-  return error.code.startsWith('hook.') ? 'error' : 'refused'
-}
-
-/** The refusal that a deny of onOpenStream is: one that will not last is a limit, one that is hidden is no place at all. */
-export const refusedBy = ({ deny, retryAfter, hidden }: Deny, side: 'server' | 'client'): RystraError => {
-  const code = hidden === true ? 'stream.no-visits' : retryAfter === undefined ? 'stream.refused' : 'stream.limit'
-  return new RystraError(code, { side, detail: deny })
+const relayFor = (relays: Registry<Relay>, visitor: RawStream, service: RawStream): Relay | undefined => {
+  const names = relays.list()
+  if (names.length === 0) return undefined
+  return names.map((name) => relays.get(name)).find((relay) => relay.accepts(visitor, service))
 }

@@ -1,0 +1,13 @@
+import type { Logger } from '@rystra/model'
+import type { DataLinks, StreamLink } from '@rystra/plugin'
+import type { Duplex } from 'node:stream'
+
+/** The link of a session. */
+export interface ServerLink {
+  /** Makes streams of it. */
+  readonly wrap: (links: DataLinks, log: Logger) => StreamLink
+  /** The stream that authenticated it, where it carries streams by itself. */
+  readonly control: Duplex | undefined
+  /** Called once, first of all, when the session is over. */
+  readonly ended: () => void
+}

@@ -1,0 +1,18 @@
+import type { Details, Visit } from '@rystra/plugin'
+import type { OpenOptions } from '@rystra/session'
+
+/** Milliseconds a member of a group has to reach its service: then another is asked, and the visitor has lost little. */
+export const MEMBER_TIMEOUT_MS = 5000
+
+/** Who asks to visit a proxy, and what comes of it. */
+export type Admit = (visit: Visit) => Details | Promise<Details>
+
+/** The key under which a proxy accepts visits. */
+export const visitKey = (kind: string, name: string): string => `visit ${kind} ${name}`
+
+/** How a stream of a proxy is opened. */
+export interface ProxyStreamOptions extends OpenOptions {
+  readonly details?: Details | undefined
+  /** See `OpenStreamOptions.carrier`. */
+  readonly carrier?: boolean | undefined
+}

@@ -1,0 +1,14 @@
+import { RystraError } from '@rystra/model'
+import type { CloseReason, Deny } from '@rystra/plugin'
+
+/** How a stream ended that ended with this error. */
+export const reasonOf = (error: RystraError): CloseReason => {
+  if (error.code === 'stream.reset' || error.code === 'session.lost' || error.code === 'mux.closed') return 'reset'
+  return error.code.startsWith('hook.') ? 'error' : 'refused'
+}
+
+/** The refusal that a deny of onOpenStream is: one that will not last is a limit, one that is hidden is no place at all. */
+export const refusedBy = ({ deny, retryAfter, hidden }: Deny, side: 'server' | 'client'): RystraError => {
+  const code = hidden === true ? 'stream.no-visits' : retryAfter === undefined ? 'stream.refused' : 'stream.limit'
+  return new RystraError(code, { side, detail: deny })
+}
