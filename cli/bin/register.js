@@ -1,2 +1,2 @@
-// `node --import rystra/register` runs TypeScript as it is, with the same loader as extensions and configurations.
-import 'jiti/register'
+// `node --import rystra/register` is `node --import tsx`, for tests that name it. tsx is a dev dependency of their package.
+import 'tsx'

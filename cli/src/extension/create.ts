@@ -4,7 +4,7 @@ import { basename, join, resolve } from 'node:path'
 import { dependencyOn } from '../init/dependency.js'
 import { packageRoot } from '../package-root.js'
 import { readPackage } from '../project/checkout.js'
-import { packageOf, readmeOf, sourceOf, type Template, testOf, tsconfig } from './templates.js'
+import { type ExtensionKind, packageOf, readmeOf, sourcesOf, type Template, tsconfig } from './templates.js'
 
 /** What was made. */
 export interface CreatedExtension {
@@ -16,7 +16,17 @@ export interface CreatedExtension {
 
 const namePattern = /^(?:@[a-z0-9][a-z0-9._-]*\/)?[a-z0-9][a-z0-9._-]*$/
 
-/** `@acme/rystra-hook-acl` calls itself `acl`. */
+const own = ['auth-token', 'client', 'mux-yamux', 'plugin', 'server', 'testkit'].map((name) => `@rystra/${name}`)
+
+/** What the tests need: of this project, and of others in the versions that this project is tested with. */
+const tools: Readonly<Record<string, string | undefined>> = {
+  ...Object.fromEntries([...own, 'rystra'].map((name) => [name, undefined])),
+  '@types/node': '20.19.0',
+  tsx: '4.23.15',
+  typescript: '6.0.3'
+}
+
+/** `@acme/rystra-hook-acl` calls itself `acl`, `rystra-transport-radio` calls itself `transport-radio`. */
 const ownName = (name: string): string =>
   name
     .replace(/^@[^/]+\//, '')
@@ -24,11 +34,12 @@ const ownName = (name: string): string =>
     .replace(/^hook-(?=.)/, '')
 
 /**
- * Writes a hook extension with a test that passes. Overwrites nothing.
+ * Writes an extension with a test that passes. Overwrites nothing.
  * @throws usage.invalid when the name cannot be that of a package, or the folder is not empty
  */
 export const createExtension = async (
   name: string,
+  kind: ExtensionKind,
   target: string | undefined,
   cwd: string
 ): Promise<CreatedExtension> => {
@@ -49,15 +60,16 @@ export const createExtension = async (
   if (there.length > 0) {
     throw new RystraError('usage.invalid', { detail: `${wanted} is not empty`, hint: 'name another folder with --dir' })
   }
-  await mkdir(join(wanted, 'src'), { recursive: true })
-  await mkdir(join(wanted, 'test'))
+  for (const folder of ['src', 'test']) await mkdir(join(wanted, folder), { recursive: true })
   const dir = await realpath(wanted)
-  const tools = ['@rystra/plugin', '@rystra/testkit', 'rystra']
   const template: Template = {
+    kind,
     package: name,
     name: ownName(name),
     devDependencies: Object.fromEntries(
-      await Promise.all(tools.map(async (tool) => [tool, await dependencyOn(tool, dir)] as const))
+      await Promise.all(
+        Object.entries(tools).map(async ([tool, version]) => [tool, await dependencyOn(tool, dir, version)] as const)
+      )
     ),
     contracts: `^${(await readPackage(packageRoot))?.version ?? '0.1.0'}`
   }
@@ -65,8 +77,7 @@ export const createExtension = async (
     'package.json': packageOf(template),
     'tsconfig.json': tsconfig,
     '.gitignore': 'node_modules/\n',
-    'src/index.ts': sourceOf(template),
-    'test/index.spec.ts': testOf(template),
+    ...(await sourcesOf(template)),
     'README.md': readmeOf(template, basename(dir))
   }
   for (const [file, text] of Object.entries(files)) await writeFile(join(dir, file), text, { flag: 'wx' })

@@ -1,5 +1,14 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { packageRoot } from '../package-root.js'
+
+/** What an extension may be for. Each has a folder of files in `templates`. */
+export const extensionKinds = ['hook', 'auth', 'transport', 'muxer', 'proxy'] as const
+export type ExtensionKind = (typeof extensionKinds)[number]
+
 /** What the files of a new extension are made with. */
 export interface Template {
+  readonly kind: ExtensionKind
   /** Name of the package. */
   readonly package: string
   /** Name the extension gives itself. */
@@ -9,67 +18,44 @@ export interface Template {
   readonly contracts: string
 }
 
-/** The extension: a guard with one option. */
-export const sourceOf = ({ name }: Template): string => `import { defineExtension, GUARD, Type } from '@rystra/plugin'
+const about: Readonly<Record<ExtensionKind, string>> = {
+  hook: 'refuses visitors from some addresses',
+  auth: 'authenticates clients by a secret that both ends have',
+  transport: 'carries links over TCP',
+  muxer: 'carries many streams on one link',
+  proxy: 'publishes a service on a TCP port of the server'
+}
 
-/** Refuses visitors from some addresses. */
-export default defineExtension({
-  name: '${name}',
-  options: Type.Object({
-    blocked: Type.Array(Type.String(), { default: [], description: 'Addresses of visitors that are refused.' })
-  }),
-  setup({ hooks, options, log }) {
-    const blocked = new Set(options.blocked)
-    // A guard is asked before other taps. It answers "refuse", or nothing: never "allow".
-    hooks.onOpenStream.tap({ stage: GUARD }, ({ visitor, proxy }) => {
-      if (!blocked.has(visitor.host)) return undefined
-      log.info({ visitor: visitor.host, proxy: proxy.name }, 'refused')
-      return { deny: \`\${visitor.host} may not visit \${proxy.name}\` }
-    })
-  }
-})
-`
+/** What it registers, as configurations name it: a method, a transport, a muxer, a kind of proxy. */
+const wordOf = ({ kind, name }: Template): string => {
+  const word = (name.startsWith(`${kind}-`) ? name.slice(kind.length + 1) : name).replace(/[^a-z0-9]+/g, '-')
+  return word.slice(0, 32)
+}
 
-/** Its test: what every extension must do, and what this one is for. */
-export const testOf = ({ name }: Template): string => `import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import { extensionKit, setUpExtension } from '@rystra/testkit'
-import extension from '../src/index.ts'
-
-// What every extension must do.
-extensionKit({ use: extension(), invalid: { 'a text for a list': { blocked: '192.0.2.1' } } }, { runner: { describe, it } })
-
-// What this one is for.
-describe('${name}', () => {
-  const visit = (host: string): unknown => {
-    const { taps } = setUpExtension(extension({ blocked: ['192.0.2.1'] }), 'server')
-    const tap = taps.find(({ hook }) => hook === 'onOpenStream')
-    return tap?.fn({ visitor: { host }, proxy: { name: 'web' } } as never)
-  }
-
-  it('refuses a visitor from a blocked address', () => {
-    assert.deepEqual(visit('192.0.2.1'), { deny: '192.0.2.1 may not visit web' })
+/** Sources and tests, by their paths. */
+export const sourcesOf = async (template: Template): Promise<Record<string, string>> => {
+  const from = join(packageRoot, 'templates', template.kind)
+  const paths = (await readdir(from, { recursive: true })).filter((path) => path.endsWith('.ts'))
+  const texts = paths.map(async (path) => {
+    const text = await readFile(join(from, path), 'utf8')
+    return [path, text.replaceAll('my-extension', template.name).replaceAll('my-word', wordOf(template))] as const
   })
-
-  it('has nothing to say of other visitors', () => {
-    assert.equal(visit('192.0.2.2'), undefined)
-  })
-})
-`
+  return Object.fromEntries(await Promise.all(texts))
+}
 
 /** TypeScript as it is, at the test and in the tunnel: nothing to build. */
-export const packageOf = ({ package: name, devDependencies, contracts }: Template): string => {
+export const packageOf = ({ package: name, kind, devDependencies, contracts }: Template): string => {
   const json = {
     name,
     version: '0.1.0',
-    description: 'A Rystra extension',
+    description: `A Rystra extension: ${about[kind]}`,
     license: 'MIT',
     type: 'module',
     keywords: ['rystra-extension'],
     engines: { node: '>=20.19' },
     exports: './src/index.ts',
     files: ['src'],
-    scripts: { test: 'node --import rystra/register --test test/index.spec.ts' },
+    scripts: { test: 'node --import tsx --test test/index.spec.ts', check: 'tsc' },
     peerDependencies: { '@rystra/plugin': contracts },
     // The tunnel that loads it has it, whether it is installed or not.
     peerDependenciesMeta: { '@rystra/plugin': { optional: true } },
@@ -78,12 +64,13 @@ export const packageOf = ({ package: name, devDependencies, contracts }: Templat
   return `${JSON.stringify(json, null, 2)}\n`
 }
 
-/** For editors. */
+/** For editors, and `npm run check`. */
 export const tsconfig = `${JSON.stringify(
   {
     compilerOptions: {
       target: 'ES2023',
       module: 'nodenext',
+      types: ['node'],
       strict: true,
       noEmit: true,
       allowImportingTsExtensions: true,
@@ -96,19 +83,16 @@ export const tsconfig = `${JSON.stringify(
 )}\n`
 
 /** How it is tested, used and published. */
-export const readmeOf = ({ package: name }: Template, folder: string): string => `# ${name}
+export const readmeOf = ({ package: name, kind }: Template, folder: string): string => `# ${name}
 
-A Rystra extension: refuses visitors from some addresses.
-
-| option | default | meaning |
-|---|---|---|
-| \`blocked\` | \`[]\` | Addresses of visitors that are refused. |
+A Rystra extension: ${about[kind]}. Its options are described in \`src/index.ts\`.
 
 Test it:
 
 \`\`\`sh
 npm install
 npm test
+npm run check
 \`\`\`
 
 Use it, in the folder of a tunnel (\`rystra init\` makes one):

@@ -124,13 +124,33 @@ describe('packed into tarballs and installed in an empty folder', function () {
     expect(server.exitCode).to.equal(0)
   })
 
+  it('extension:create makes an extension of each kind that compiles and passes its test', async () => {
+    const dir = folders.make()
+    await install(dir)
+    const create = async (kind: string): Promise<void> => {
+      const made = join(dir, `my-${kind}`)
+      const bin = join(dir, 'node_modules/rystra/bin/run.js')
+      await must(process.execPath, [bin, 'extension:create', `my-${kind}`, '--kind', kind], dir)
+      expect(await must('npm', ['test'], made), kind).to.match(/[#ℹ] fail 0/)
+    }
+    await Promise.all(['hook', 'auth', 'proxy'].map(create))
+    await Promise.all(['transport', 'muxer'].map(create))
+    // All at once: most of the time goes into the declarations of packages.
+    const config = JSON.parse(readFileSync(join(dir, 'my-hook/tsconfig.json'), 'utf8'))
+    writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ ...config, include: ['my-*/**/*'] }))
+    await must(process.execPath, [join(checkout, 'node_modules/typescript/bin/tsc'), '-p', dir], dir)
+    // What tests were made with before: the same loader.
+    const pair = join(dir, 'my-hook/test/index.spec.ts')
+    await must(process.execPath, ['--import', 'rystra/register', '--test', pair], dir)
+  })
+
   it('each package has what its exports name, and a README', () => {
     expect(packages).to.have.length(published().length)
     for (const [index, { name, files }] of packages.entries()) {
       const paths = files.map(({ path }) => path)
       expect(paths, name).to.include.members(['package.json', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts'])
       expect(
-        paths.filter((path) => /\.env|\.spec\.|node_modules/.test(path)),
+        paths.filter((path) => /\.env|^(?!templates).*\.spec\.|node_modules/.test(path)),
         name
       ).to.deep.equal([])
       if (existsSync(join(published()[index] ?? '', 'README.md'))) expect(paths, name).to.include('README.md')

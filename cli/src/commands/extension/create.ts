@@ -1,15 +1,18 @@
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { RystraCommand } from '../../command.js'
+import { extensionKinds } from '../../extension/templates.js'
 
 export default class ExtensionCreate extends RystraCommand {
-  static override description = `Writes a hook extension in TypeScript: twenty lines, a test that passes, and a README.
+  static override description =
+    `Writes an extension in TypeScript: a working start, a test with the kit of its kind, and a README.
 
 It needs no build: the test and the tunnel load the TypeScript as it is.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> office-hours',
-    '<%= config.bin %> <%= command.id %> @acme/rystra-acl --dir ../acl'
+    '<%= config.bin %> <%= command.id %> @acme/rystra-acl --dir ../acl',
+    '<%= config.bin %> <%= command.id %> rystra-transport-radio --kind transport'
   ]
 
   static override args = {
@@ -17,6 +20,11 @@ It needs no build: the test and the tunnel load the TypeScript as it is.`
   }
 
   static override flags = {
+    kind: Flags.option({
+      description: 'What it is for: hook, auth (authenticator), transport, muxer or proxy (kind of proxy).',
+      options: extensionKinds,
+      default: 'hook' as const
+    })(),
     dir: Flags.string({ description: 'Folder to write it into. [default: the name]', helpValue: '<folder>' })
   }
 
@@ -24,7 +32,7 @@ It needs no build: the test and the tunnel load the TypeScript as it is.`
     const { args, flags } = await this.parse(ExtensionCreate)
     const { createExtension } = await import('../../extension/create.js')
     const { relative } = await import('node:path')
-    const created = await createExtension(args.name, flags.dir, process.cwd())
+    const created = await createExtension(args.name, flags.kind, flags.dir, process.cwd())
     const there = relative(process.cwd(), created.dir) || '.'
     this.log(created.dir)
     for (const file of created.files) this.log(`  new  ${file}`)
