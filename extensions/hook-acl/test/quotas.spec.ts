@@ -116,7 +116,7 @@ describe('hook-acl, quotas of bytes', () => {
 })
 
 describe('hook-acl, its memory', () => {
-  it('forgets those who have nothing and used nothing today', () => {
+  it('forgets tenants that have nothing and used nothing today', () => {
     const usage = new Usage()
     const quotas = { proxies: 9, streams: 9, bandwidth: 9, bytesPerDay: 9 }
     for (let index = 0; index < 50_000; index += 1) {

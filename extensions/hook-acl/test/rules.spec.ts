@@ -19,8 +19,8 @@ const twoTenants = {
 
 const made = (options: object = twoTenants): World => new World(options as never)
 
-describe('hook-acl, the peer a rule is for', () => {
-  it('takes the first that is for an identity, by id, tenant and rights', () => {
+describe('hook-acl, the rule that applies', () => {
+  it('is the first that matches the identity, by id, tenant and rights', () => {
     const world = made({
       rules: [
         { identities: ['root'] },
@@ -39,12 +39,12 @@ describe('hook-acl, the peer a rule is for', () => {
     expect(kind('y')).include('is denied everything')
   })
 
-  it('refuses the peer no rule is for, unless the default says otherwise', () => {
+  it('is the default when none matches, which refuses', () => {
     expect(made({}).ask(a, tcp())).match(/no rule/)
     expect(made({ default: 'allow' }).ask(a, tcp())).deep.equal(tcp())
   })
 
-  it('believes a right before a pattern, and no right that is not the identity’s own', () => {
+  it('prefers a right to a pattern, and accepts only the identity’s own rights', () => {
     const world = made({ tenants: { a: ['*'] }, rules: [{ tenant: 'b' }, { rights: { toString: 'x' } }] })
     expect(world.ask(session({ id: 'x', rights: { tenant: 'b' } }), tcp())).not.a('string')
     expect(world.ask(session('x'), tcp())).match(/no rule/)
@@ -60,7 +60,7 @@ describe('hook-acl, ports', () => {
     expect(made().ask(a, { name: 'u', kind: 'udp' })).deep.equal({ name: 'u', kind: 'udp', ports: ['20000-20099'] })
   })
 
-  it('that another rule names more closely are reserved', () => {
+  it('that another rule names more closely are reserved for it', () => {
     expect(made().ask(b, tcp(20_050))).equal('port 20050 is reserved')
     expect(made().ask(b, tcp())).deep.equal({ ...tcp(), ports: ['20100-20999', '30000'] })
     const open = made({ default: 'allow', rules: [{ identities: ['x'], ports: [5000] }] })
@@ -68,7 +68,7 @@ describe('hook-acl, ports', () => {
     expect(open.ask(a, tcp())).deep.equal({ ...tcp(), ports: ['1-4999', '5001-65535'] })
   })
 
-  it('that two rules name alike are for both', () => {
+  it('that two rules name equally closely are for both', () => {
     const rules = [
       { identities: ['x'], ports: ['1-9'] },
       { identities: ['y'], ports: ['1-9'] }
@@ -103,7 +103,7 @@ describe('hook-acl, hosts', () => {
     expect(made().ask(b, { name: 'w', kind: 'http', subdomain: 'x.a' })).equal('host x.a.example.org is reserved')
   })
 
-  it('that another rule names more closely are reserved, also against wildcards over them', () => {
+  it('that another rule names more closely are reserved for it, also against wildcards over them', () => {
     for (const host of [
       'shop.a.example.org',
       '*.a.example.org',
@@ -138,7 +138,7 @@ describe('hook-acl, names', () => {
     expect(made({ rules: [{ names: ['a-*'] }] }).ask(a, visited('a-1', 'b-1'))).match(/^name b-1 is not/)
   })
 
-  it('that all clients share are reserved for the peer a rule names them; those of its own are not', () => {
+  it('that all clients share are reserved for the identities of the rule that names them; a client’s own are not', () => {
     expect(made().ask(b, visited('a-db'))).equal('name a-db is reserved')
     expect(made().ask(b, visited('x', 'a-db'))).equal('name a-db is reserved')
     expect(made().ask(b, visited('a-db', 'b-db'))).not.a('string')
@@ -154,7 +154,7 @@ describe('hook-acl, what is reserved', () => {
     { identities: ['*'] }
   ]
 
-  it('is for no identity but those whose rule names it', () => {
+  it('is only for the identities whose rule names it', () => {
     const world = made({ rules, reserved })
     const boss = session('boss')
     for (const spec of [tcp(22), http('admin.example.org'), visited('root-db')])
@@ -171,7 +171,7 @@ describe('hook-acl, what is reserved', () => {
     for (const spec of [tcp(23), http('app.example.org'), visited('db')]) expect(world.ask(a, spec)).not.a('string')
   })
 
-  it('is answered as what another client has: with its code, and the reason for the log', () => {
+  it('is refused with the code of a taken port or name; the log has the reason', () => {
     const world = made({ ...twoTenants, reserved: { names: ['root'] } })
     const codes = [
       tcp(20_050),
@@ -231,7 +231,7 @@ describe('hook-acl, streams', () => {
     expect(denied('11.0.0.1', session('x', 'c', '10.0.0.1'))).equal(false)
   })
 
-  it('of requests too, with a word', () => {
+  it('of requests too, with a reason', () => {
     const world = made({ rules })
     expect(world.request(world.stream(session('x'), http('h'), '11.0.0.1'))?.deny).match(/network/)
     expect(world.request(world.stream(session('x'), http('h'), '10.0.0.1'))).equal(undefined)
@@ -244,10 +244,10 @@ describe('hook-acl, streams', () => {
       world.open(world.stream(a, visited('a-db'), '10.0.0.1', from)).denied
     expect(visit(session('tenant-a/two'))).equal(undefined)
     expect(visit(b)?.hidden).equal(true)
-    expect(visit(session('no peer'))?.hidden).equal(true)
+    expect(visit(session('unknown'))?.hidden).equal(true)
   })
 
-  it('are refused when the rules are others than those it was published under', () => {
+  it('are refused when the rules have changed since the proxy was published', () => {
     const world = made({ rules: [{ ports: ['1-9'] }] })
     expect(world.open(world.stream(a, tcp(10))).denied?.deny).match(/port 10/)
   })

@@ -142,7 +142,7 @@ describe('the file of the audit', () => {
     expect(await text()).to.equal('two\n')
   })
 
-  it('may be put aside by a peer else', async () => {
+  it('may be rotated by another program', async () => {
     const sink = await open()
     await sink.write(line('one'))
     await rename(file, join(dir, 'audit.1'))
@@ -200,7 +200,7 @@ describe('the file of the audit', () => {
     expect(await aside()).to.deep.equal([])
   })
 
-  it('tells when partial write, as on a disk that fills up', async function () {
+  it('reports a partial write, as on a disk that fills up', async function () {
     if (process.platform === 'win32') this.skip()
     const sink = await open()
     await sink.write(line('one'))

@@ -9,7 +9,7 @@ const channels = { openChannel: () => Promise.reject(new Error('not used')), rep
 const defaults = ['port', 'hosts', 'subdomain', 'path', 'group', 'bandwidth', 'maxConnections']
 
 describe('records', () => {
-  it('say who, what and how much of a stream', () => {
+  it('of a stream have its visitor, proxy and bytes', () => {
     const error = new RystraError('stream.reset', { detail: 'by the visitor' })
     const fields = records.streamClose({
       ...stream,
@@ -37,7 +37,7 @@ describe('records', () => {
     })
   })
 
-  it('say of a session who proved to be the peer, from where, by what, and how long', () => {
+  it('of a session have its identity, address, method and duration', () => {
     expect(records.sessionOpen({ session, side: 'server', channels })).to.include({
       identity: 'home',
       client: 'nas',
@@ -48,7 +48,7 @@ describe('records', () => {
     expect(records.sessionClose({ session, side: 'server' }, 1500)).to.include({ duration: 1500 })
   })
 
-  it('say of a refusal what is known, and no more', () => {
+  it('of a refusal have what is known, and no more', () => {
     const error = new RystraError('auth.refused', { detail: 'wrong token' })
     const peer = { address: '203.0.113.66', port: 1 }
     expect(records.refusal({ what: 'session', side: 'server', error, subject: '203.0.113.66', peer })).to.deep.equal({
@@ -67,7 +67,7 @@ describe('records', () => {
     })
   })
 
-  it('say of a registration only fields that were named, and no secret', () => {
+  it('of a registration have only the fields that were named, and no secret', () => {
     const spec = {
       ...proxy,
       secret: 's3cr3t',
@@ -94,7 +94,7 @@ describe('records', () => {
     expect(toLine(fields)).to.not.include('s3cr3t')
   })
 
-  it('take what inspections like a secret out of reasons', () => {
+  it('have secrets in reasons redacted', () => {
     for (const detail of [
       'cannot reach http://user:s3cr3t@example.org/x',
       'bad header Authorization: Bearer s3cr3t',

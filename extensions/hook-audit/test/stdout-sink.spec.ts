@@ -30,7 +30,7 @@ describe('the standard output', () => {
     expect(stream.destroyed, 'it is not own to close').to.equal(false)
   })
 
-  it('that no peer reads any more fails the write, and not the process', async () => {
+  it('whose reader is gone fails the write, and not the process', async () => {
     const stream = new Writable({
       write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
     })
@@ -45,7 +45,7 @@ describe('the standard output', () => {
     }
   })
 
-  it('that is a file is written to next to the event loop', async () => {
+  it('is written off the event loop when it is a file', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'rystra-audit-'))
     const file = join(dir, 'out')
     const fd = fs.openSync(file, 'w')

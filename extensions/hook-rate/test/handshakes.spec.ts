@@ -144,7 +144,7 @@ describe('hook-rate, failed authentications', () => {
     await world.stop()
   })
 
-  it('lets those who wait go when it is stopped, and leaves no timer', async () => {
+  it('releases waiting handshakes when it is stopped, and leaves no timer', async () => {
     const world = new World(
       hookRate({ authFailures: { free: 0, delay: '1s', after: 9, shutOutFor: '10m', exempt: [] } })
     )

@@ -54,7 +54,7 @@ describe('slots', () => {
 })
 
 describe('the memory of limits', () => {
-  it('is bounded with millions of addresses seen, and who owes is still known', () => {
+  it('is bounded with millions of addresses seen, and debts are kept', () => {
     const table = new BucketTable([{ rate: 1, burst: 1 }], 10_000)
     table.spend(table.slot('debtor', 0), 0, 1_000_000, 0)
     let now = 0
@@ -66,7 +66,7 @@ describe('the memory of limits', () => {
     expect(table.wait(table.slot('debtor', now), 0, 1, now)).closeTo(1_000_000_000 - now, 10)
   })
 
-  it('of failures is bounded, and who is shut out stays it', () => {
+  it('of failures is bounded, and keeps the addresses that are shut out', () => {
     let now = 0
     const options = { free: 3, delay: '1s', after: 5, shutOutFor: '1h', exempt: [] }
     const failures = new Failures(options, 500, () => now)

@@ -79,8 +79,8 @@ describe('an http proxy, before it is sent', () => {
   })
 })
 
-describe('who came', () => {
-  it('is written as RFC 7239 has it', () => {
+describe('the forwarding headers', () => {
+  it('have the syntax of RFC 7239', () => {
     const [, , , element] = forwardedFields('2001:db8::1', 'a.test:8080', true)
     expect(element).to.deep.equal(['Forwarded', 'for="[2001:db8::1]";host="a.test:8080";proto=https'])
   })

@@ -25,19 +25,19 @@ const kind = async (side: Side): Promise<ProxyKind> => {
 const headOf = (socket: Socket): Promise<string> =>
   new Promise((resolve) => {
     let seen = Buffer.alloc(0)
-    const look = (): void => {
+    const onReadable = (): void => {
       for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) {
         seen = Buffer.concat([seen, chunk])
       }
       const end = seen.indexOf('\r\n\r\n')
       if (end === -1 && !socket.readableEnded) return
-      socket.removeListener('readable', look)
+      socket.removeListener('readable', onReadable)
       if (end !== -1 && seen.length > end + 4) socket.unshift(seen.subarray(end + 4))
-      // Node needs a turn to notice that nobody listens to `readable` any more.
+      // Node needs a turn to notice that `readable` has no listener any more.
       setImmediate(() => resolve(seen.toString('latin1', 0, end)))
     }
-    socket.on('readable', look)
-    look()
+    socket.on('readable', onReadable)
+    onReadable()
   })
 
 const changed = (protocol: string): string =>
@@ -71,11 +71,11 @@ describe('proxy-http', () => {
       invalid: {
         'no service': { name: 'web', kind: 'http' },
         'a port that there is not': spec('127.0.0.1:65536'),
-        'a host that is none': spec('127.0.0.1:1', { host: 'app..example.org' }),
+        'a host that is not valid': spec('127.0.0.1:1', { host: 'app..example.org' }),
         'a name that is no subdomain': { ...spec('127.0.0.1:1'), name: 'my web' },
         'a prefix to strip that there is not': spec('127.0.0.1:1', { stripPrefix: true }),
         'a header that frames the message': spec('127.0.0.1:1', { requestHeaders: { set: { 'Content-Length': '1' } } }),
-        'a header whose name is none': spec('127.0.0.1:1', { requestHeaders: { set: { 'X-A: b\r\nX-B': 'c' } } }),
+        'a header whose name is not valid': spec('127.0.0.1:1', { requestHeaders: { set: { 'X-A: b\r\nX-B': 'c' } } }),
         'a header that is two': spec('127.0.0.1:1', { responseHeaders: { add: { 'X-A': 'a\r\nX-B: b' } } }),
         'an account without a password': spec('127.0.0.1:1', { basicAuth: { user: 'ann' } }),
         'a page of a status that is no error': spec('127.0.0.1:1', { errorPages: { '200': '<p>' } })

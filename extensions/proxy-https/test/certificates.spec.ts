@@ -25,8 +25,8 @@ const serialOf = async (servername: string): Promise<string> => {
 
 const serialIn = ({ cert }: KeyPair): string => new X509Certificate(cert).serialNumber
 
-/** The next look at the files; what comes of it comes later. */
-const look = (): void => world.clock.advance(5000)
+/** The next checkFiles at the files; what comes of it comes later. */
+const checkFiles = (): void => world.clock.advance(5000)
 
 const readAgain = (): Promise<void> =>
   until(() => world.logged.some(({ text }) => text.startsWith('certificate files reloaded')))
@@ -52,7 +52,7 @@ const fixture = (): void => {
 describe('a host with a certificate here', () => {
   fixture()
 
-  it('gets visitors by https to the kind http, and says who, how and for whom', async () => {
+  it('passes https visitors to the kind http, with their address, protocol and host', async () => {
     await world.start({ certificates: [world.pair('server', good)] })
     for (const [servername, offered, alpn] of [
       ['app.example.org', ['h2', 'http/1.1'], 'h2'],
@@ -172,7 +172,7 @@ describe('a host with a certificate here', () => {
     await until(() => world.handed.length === 1)
   })
 
-  it('lets nobody wait whose handshake does not come to its end', async () => {
+  it('closes a connection whose handshake does not complete in time', async () => {
     await world.start({ certificates: [world.pair('server', good)], handshakes: 5 })
     const hello = await clientHello({ servername: 'app.example.org' })
     const begin = async () => {
@@ -210,7 +210,7 @@ describe('certificate files', () => {
     await until(() => world.handed.length === 1)
     expect(await world.failure({ servername: 'new.example.org', ca: ca.cert })).to.match(/UNRECOGNIZED_NAME/)
     world.pair('server', renewed)
-    look()
+    checkFiles()
     await readAgain()
     expect(await serialOf('app.example.org')).to.equal(serialIn(renewed))
     expect(await serialOf('new.example.org'), 'a host that is new in the certificate').to.equal(serialIn(renewed))
@@ -229,18 +229,18 @@ describe('certificate files', () => {
     ]
     for (const [index, [what, pair]] of cases.entries()) {
       world.pair('server', pair)
-      look()
+      checkFiles()
       await until(() => world.warnings().length === index + 1)
       expect(world.warnings().at(-1), what).to.match(/^changed certificate files are invalid/)
       expect(await serialOf('app.example.org'), what).to.equal(serialIn(good))
     }
     world.pair('server', renewed)
-    look()
+    checkFiles()
     await readAgain()
     expect(await serialOf('app.example.org')).to.equal(serialIn(renewed))
   })
 
-  it('that are of no use at the start are named', async () => {
+  it('that cannot be used at the start are named', async () => {
     const failing = async (entry: Record<string, unknown>, pattern: RegExp): Promise<void> => {
       const one = new World()
       try {
@@ -272,7 +272,7 @@ describe('certificate files', () => {
     }
   })
 
-  it('are warned of when they are over, or for other hosts than they are to serve', async () => {
+  it('cause a warning when they are expired, or for other hosts than they should serve', async () => {
     await world.start({
       certificates: [
         world.pair('expired', expired),

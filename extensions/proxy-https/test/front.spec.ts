@@ -8,7 +8,7 @@ const alert = (description: number): Buffer => Buffer.from([0x15, 3, 3, 0, 2, 2,
 let world: World
 
 /** Sends these bytes, and answers with what came back. */
-const told = async (bytes: Buffer | string) => {
+const responseTo = async (bytes: Buffer | string) => {
   const socket = await world.connect()
   const over = outcome(socket)
   socket.write(bytes)
@@ -26,7 +26,7 @@ const fixture = (): void => {
 describe('a visitor of the TLS port', () => {
   fixture()
 
-  it('comes through to whom it names, with every byte and address', async () => {
+  it('reaches the client that publishes its name, with every byte and address', async () => {
     await world.start()
     const { address } = await world.publish({ host: ['app.example.org', '*.example.org'] })
     expect(address).to.equal(`https://app.example.org:${world.port}`)
@@ -68,7 +68,7 @@ describe('a visitor of the TLS port', () => {
 
   it('is told in plain text that it speaks plain HTTP', async () => {
     await world.start()
-    const { bytes, end } = await told('GET / HTTP/1.1\r\nHost: app.example.org\r\n\r\n')
+    const { bytes, end } = await responseTo('GET / HTTP/1.1\r\nHost: app.example.org\r\n\r\n')
     expect(String(bytes)).to.match(/^HTTP\/1\.1 400 Bad Request\r\nContent-Type: text\/plain/)
     expect(end).to.equal('end')
     expect(world.codes()).to.deep.equal(['tls.not-tls'])
@@ -89,7 +89,7 @@ describe('a visitor of the TLS port', () => {
       ['SSH', Buffer.from('SSH-2.0-OpenSSH_9.6\r\n'), 10, 'tls.not-tls']
     ]
     for (const [what, bytes, description, code] of cases) {
-      const answer = await told(bytes)
+      const answer = await responseTo(bytes)
       expect(answer.bytes, what).to.deep.equal(alert(description))
       expect(answer.end, what).to.equal('end')
       expect(world.codes().at(-1), what).to.equal(code)
@@ -109,7 +109,7 @@ describe('a visitor of the TLS port', () => {
     expect((await over).bytes).to.deep.equal(alert(10))
   })
 
-  it('goes to the host that is meant for those who name nobody', async () => {
+  it('goes to defaultHost when it has no SNI', async () => {
     await world.start({ defaultHost: 'App.example.org' })
     await world.publish({ host: 'app.example.org' })
     const socket = await world.connect()
@@ -117,11 +117,11 @@ describe('a visitor of the TLS port', () => {
     await until(() => world.relayed.length === 1)
   })
 
-  it('is told when nobody of the group can serve', async () => {
+  it('gets an alert when no member of the group can serve', async () => {
     await world.start()
     const claim = async (key: string) => ({ key, size: 2, pick: () => undefined })
     await world.publish({ host: 'app.example.org' }, { claim })
-    expect((await told(await clientHello({ servername: 'app.example.org' }))).bytes).to.deep.equal(alert(80))
+    expect((await responseTo(await clientHello({ servername: 'app.example.org' }))).bytes).to.deep.equal(alert(80))
     expect(world.codes()).to.deep.equal(['stream.no-member'])
   })
 
@@ -130,7 +130,7 @@ describe('a visitor of the TLS port', () => {
     const first = await world.publish({ subdomain: 'app' })
     const hello = await clientHello({ servername: 'app.localhost' })
     await first.take()
-    expect((await told(hello)).bytes).to.deep.equal(alert(112))
+    expect((await responseTo(hello)).bytes).to.deep.equal(alert(112))
     await world.publish({ subdomain: 'app' })
     ;(await world.connect()).write(hello)
     await until(() => world.relayed.length === 1)
@@ -174,7 +174,7 @@ describe('visitors who take their time', () => {
     expect(world.clock.pending).to.equal(0)
   })
 
-  it('are bounded in number: one more closes the oldest, and who means it gets through', async () => {
+  it('are bounded in number: one more closes the oldest, and honest visitors get through', async () => {
     await world.start({ handshakes: 20 })
     await world.publish({ host: 'app.example.org' })
     const first = await world.connect()
@@ -191,7 +191,7 @@ describe('visitors who take their time', () => {
     expect(flood.at(-1)?.destroyed).to.equal(false)
   })
 
-  it('keep their place while they are told off, and no longer', async () => {
+  it('keep their place until the alert is sent, and no longer', async () => {
     await world.start({ handshakes: 2 })
     const overs: Promise<unknown>[] = []
     // Half-open: none of them ends by itself.

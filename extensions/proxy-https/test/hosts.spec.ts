@@ -30,7 +30,7 @@ describe('names', () => {
   })
 })
 
-describe('who publishes under a host', () => {
+describe('a client that publishes under a host', () => {
   let world: World
   beforeEach(() => {
     world = new World()
@@ -48,7 +48,7 @@ describe('who publishes under a host', () => {
     await world.publish({ host: 'a.org' }, { identity: 'two' })
   })
 
-  it('may not have what is others’ by the base domain, nor what is no host', async () => {
+  it('may not take a host of the base domain that belongs to others, nor an invalid host', async () => {
     await world.start({ baseDomain: 'tunnel.example.org' })
     for (const host of ['*.tunnel.example.org', '*.example.org', '*.org']) {
       expect(await codeOf(() => world.publish({ host })), host).to.equal('proxy.claimed')
@@ -59,7 +59,7 @@ describe('who publishes under a host', () => {
     expect(address).to.equal(`https://app.tunnel.example.org:${world.port}`)
   })
 
-  it('is whom the server names, if it names any', async () => {
+  it('is an identity that the option hosts names, when it is set', async () => {
     const hosts = [
       { identity: 'team-*', hosts: ['*.team.org'] },
       { identity: 'boss', hosts: ['*'] }

@@ -20,15 +20,15 @@ const stops: (() => Promise<void>)[] = []
 
 const takeOff = (socket: Socket): Promise<Socket> =>
   new Promise((resolve) => {
-    const look = (): void => {
+    const onReadable = (): void => {
       const head = socket.read(hello.length) as Buffer | null
       if (head === null) return
-      socket.removeListener('readable', look)
-      // Node needs a turn to notice that nobody listens to `readable` any more.
+      socket.removeListener('readable', onReadable)
+      // Node needs a turn to notice that `readable` has no listener any more.
       setImmediate(() => resolve(socket))
     }
-    socket.on('readable', look)
-    look()
+    socket.on('readable', onReadable)
+    onReadable()
   })
 
 const kind = async (side: Side): Promise<ProxyKind> => {
@@ -51,7 +51,7 @@ describe('proxy-https', () => {
       invalid: {
         'no service': { name: 'web', kind: 'https' },
         'a port that there is not': spec('127.0.0.1:65536'),
-        'a host that is none': spec('127.0.0.1:1', { host: 'app..example.org' }),
+        'a host that is not valid': spec('127.0.0.1:1', { host: 'app..example.org' }),
         'a name that is no subdomain': { ...spec('127.0.0.1:1'), name: 'my web' },
         'a wildcard in the middle': spec('127.0.0.1:1', { host: 'app.*.example.org' })
       },
@@ -80,9 +80,9 @@ describe('proxy-https', () => {
       invalid: {
         'nowhere to listen': { listen: [] },
         'a certificate without its key': { certificates: [{ cert: 'a.pem' }] },
-        'a certificate for nobody': { certificates: [{}] },
+        'a certificate without hosts': { certificates: [{}] },
         'a host with two certificates': { certificates: [{ hosts: ['a.org'] }, { hosts: ['A.org'] }] },
-        'a host that is none': { certificates: [{ hosts: ['a..org'] }] }
+        'a host that is not valid': { certificates: [{ hosts: ['a..org'] }] }
       }
     },
     { title: 'as an extension' }

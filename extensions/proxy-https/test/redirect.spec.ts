@@ -59,7 +59,7 @@ describe('requests that came without TLS', () => {
 describe('ports that send all to https', () => {
   fixture()
 
-  /** A free port that nobody takes: its number has to be known before. */
+  /** A free port: its number has to be known before the listener starts. */
   const freePort = async (): Promise<number> => {
     const server = net.createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -69,9 +69,9 @@ describe('ports that send all to https', () => {
     return port
   }
   const ask = async (port: number, host: string, path = '/', method = 'GET') => {
-    const asked = http.request({ host: '127.0.0.1', port, path, method, headers: { Host: host }, agent: false })
-    asked.end()
-    const [response] = (await once(asked, 'response')) as [http.IncomingMessage]
+    const request = http.request({ host: '127.0.0.1', port, path, method, headers: { Host: host }, agent: false })
+    request.end()
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage]
     response.resume()
     await once(response, 'end')
     return { status: response.statusCode, location: response.headers.location, connection: response.headers.connection }
@@ -93,7 +93,7 @@ describe('ports that send all to https', () => {
     expect((await ask(port, 'app.example.org', 'http://evil.example.org/')).status).to.equal(400)
   })
 
-  it('stand garbage, and those who say nothing, until the server stops', async () => {
+  it('stand garbage and silent connections until the server stops', async () => {
     const port = await freePort()
     await world.start({ certificates, redirectFrom: [{ host: '127.0.0.1', port }] })
     const socket = await world.connect(port)
@@ -128,7 +128,7 @@ describe('ports that send all to https', () => {
 describe('responses over TLS', () => {
   fixture()
 
-  it('say for how long https is to be kept to, for the hosts whose TLS ends here', async () => {
+  it('have Strict-Transport-Security for the hosts whose TLS ends here', async () => {
     await world.start({ certificates, hsts: { maxAge: 60, includeSubDomains: true, preload: true } })
     await world.publish({ host: 'passed.example.org' })
     const tap = tapOf('onResponse') as (context: unknown) => void
@@ -146,7 +146,7 @@ describe('responses over TLS', () => {
     ])
   })
 
-  it('say two years and nothing more by default', async () => {
+  it('have max-age of two years and nothing more by default', async () => {
     await world.start({ certificates, hsts: {} })
     const headers: HeaderField[] = []
     ;(tapOf('onResponse') as (context: unknown) => void)({ request: request({ secure: true }), headers })

@@ -126,7 +126,7 @@ describe('HTTP/2 and hostile peers', () => {
     })
   }
 
-  it('hang up on who asks for no link in time, and on the oldest of too many', async () => {
+  it('close a connection that opens no link in time, and the oldest of too many', async () => {
     const { to, dial } = await listening({ arrivalTimeout: 50 })
     await attack(to.port, () => {})
     const few = await listening({ maxArrivals: 1 })
@@ -193,7 +193,7 @@ describe('HTTP/2 and hostile peers', () => {
     expect(links[0]?.streams).to.equal(1)
   })
 
-  it('say of a server of something else that it is one', async () => {
+  it('report a server of another protocol', async () => {
     const server = net.createServer((socket) => {
       socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')
     })

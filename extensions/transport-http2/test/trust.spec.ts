@@ -93,7 +93,7 @@ describe('HTTP/2 over TLS', () => {
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
     const [answer] = (await once(socket, 'data')) as [Buffer]
     expect(String(answer)).to.match(/^HTTP\/1\.1 400 /)
-    const plain = net.createServer((stranger) => void stranger.on('error', () => {}).end('220 smtp.test ESMTP\r\n'))
+    const plain = net.createServer((socket) => void socket.on('error', () => {}).end('220 smtp.test ESMTP\r\n'))
     await once(plain.listen(0, '127.0.0.1'), 'listening')
     later.push(() => plain.close())
     expect(await dial((plain.address() as net.AddressInfo).port, {})).to.equal('tls.not-tls')
