@@ -1,4 +1,4 @@
-import { Slots } from './slots.js'
+import { larger, Slots } from './slots.js'
 
 /** A rate per second and its burst. */
 export interface Limit {
@@ -87,9 +87,3 @@ export class BucketTable {
 }
 
 const inTime = (missing: number, rate: number): number => Math.min(MAX_DELAY_MS, Math.ceil((missing * 1000) / rate))
-
-const larger = (array: Float64Array<ArrayBuffer>, size: number): Float64Array<ArrayBuffer> => {
-  const made = new Float64Array(size)
-  made.set(array)
-  return made
-}

@@ -1,7 +1,7 @@
 import { networkOf, networks } from '@rystra/address'
 import { durationOf } from '@rystra/limits'
 import { defaults, type FailureOptions } from './options.js'
-import { Slots } from './slots.js'
+import { larger, Slots } from './slots.js'
 
 /** Longest delay: below the handshake timeout, so that delayed clients can still authenticate. */
 const MAX_WAIT_MS = 4000
@@ -101,10 +101,4 @@ export class Failures {
     if ((this.#until[slot] as number) > now) return -1
     return 1 - this.#leak(slot, now) / (this.#after || SCALE)
   }
-}
-
-const larger = (array: Float64Array<ArrayBuffer>, size: number): Float64Array<ArrayBuffer> => {
-  const made = new Float64Array(size)
-  made.set(array)
-  return made
 }

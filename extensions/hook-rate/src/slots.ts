@@ -1,3 +1,10 @@
+/** A copy with room for `size` numbers. */
+export const larger = <Column extends Int32Array | Float64Array>(column: Column, size: number): Column => {
+  const made = new (column.constructor as new (size: number) => Column)(size)
+  made.set(column)
+  return made
+}
+
 const NONE = -1
 
 /** Slots examined for eviction; each in O(1). */
@@ -108,10 +115,4 @@ export class Slots {
     else this.#after[this.#newest] = slot
     this.#newest = slot
   }
-}
-
-const larger = (array: Int32Array, size: number): Int32Array => {
-  const made = new Int32Array(size)
-  made.set(array)
-  return made
 }

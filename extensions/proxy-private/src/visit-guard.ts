@@ -1,6 +1,5 @@
-import { TokenBucket } from '@rystra/limits'
+import { BoundedMap, TokenBucket } from '@rystra/limits'
 import type { Clock } from '@rystra/plugin'
-import { BoundedMap } from './bounded-map.js'
 import { holds, type VisitContext, type Proof } from './proof.js'
 
 /** Burst of wrong secrets per session: a configuration mistake is not an attack. */
@@ -18,14 +17,14 @@ const PROOFS = 16_384
 /** The reason of a refusal, for the log of this side. */
 export type Reason = 'no proof' | 'wrong secret' | 'too many wrong secrets' | 'replayed proof'
 
-/** VisitorIdentity may come to one service: those visitor show that they know its secret. */
+/** Admits the visits of one service whose proof shows that they know its secret. */
 export class VisitGuard {
   readonly #clock: Clock
   /** Per session, so that other sessions of the identity are not affected. */
-  readonly #wrong = new BoundedMap<TokenBucket>(SESSIONS)
+  readonly #wrong = new BoundedMap<string, TokenBucket>(SESSIONS)
   /** With the proved key: a changed one must be proved again. */
-  readonly #trusted = new BoundedMap<Buffer>(SESSIONS)
-  readonly #used = new BoundedMap<true>(PROOFS)
+  readonly #trusted = new BoundedMap<string, Buffer>(SESSIONS)
+  readonly #used = new BoundedMap<string, true>(PROOFS)
 
   constructor(clock: Clock) {
     this.#clock = clock

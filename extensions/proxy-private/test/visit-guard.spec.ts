@@ -1,6 +1,5 @@
 import { FakeClock } from '@rystra/testkit'
 import { expect } from 'chai'
-import { BoundedMap } from '../src/bounded-map.js'
 import { VisitGuard } from '../src/visit-guard.js'
 import { holds, makeProof, type VisitContext, proofIn } from '../src/proof.js'
 
@@ -76,17 +75,5 @@ describe('a admission', () => {
     for (let turn = 0; turn < 50; turn += 1) admission.refuses(key, visit, makeProof(other, visit))
     expect(admission.refuses(key, visit, makeProof(key, visit))).to.equal(undefined)
     expect(admission.refuses(other, visit, makeProof(other, visit))).to.equal('too many wrong secrets')
-  })
-})
-
-describe('a bounded map', () => {
-  it('forgets what was set longest ago', () => {
-    const map = new BoundedMap<number>(2)
-    map.set('a', 1)
-    map.set('b', 2)
-    map.set('a', 3)
-    map.set('c', 4)
-    expect(['a', 'b', 'c'].map((key) => map.get(key))).to.deep.equal([3, undefined, 4])
-    expect(map.has('b')).to.equal(false)
   })
 })

@@ -1,4 +1,5 @@
-import { asError, closeWithSession, dialTcp, hostPort } from '@rystra/net'
+import { hostPort } from '@rystra/address'
+import { asError, closeWithSession, dialTcp } from '@rystra/net'
 import { type Clock, type DialOptions, isErrorCode, RystraError, type StreamLink, type TlsFacts } from '@rystra/plugin'
 import { type ClientTlsOptions, connectTls, type TlsDialer, tlsFacts } from '@rystra/tls'
 import { randomBytes } from 'node:crypto'

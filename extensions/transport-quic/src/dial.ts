@@ -1,4 +1,5 @@
-import { asError, type Attempt, hostPort, interleave, raceAddresses, reasonOf } from '@rystra/net'
+import { hostPort } from '@rystra/address'
+import { asError, type Attempt, interleave, raceAddresses, reasonOf } from '@rystra/net'
 import { type Address, isRystraError, RystraError } from '@rystra/plugin'
 import { type ClientTls, type ClientTlsOptions, readClientTls } from '@rystra/tls'
 import { createHash, X509Certificate } from 'node:crypto'

@@ -1,5 +1,5 @@
 import { type PeerInfo, RystraError, type Side } from '@rystra/plugin'
-import { hostPort } from '@rystra/net'
+import { hostPort } from '@rystra/address'
 import type { Duplex } from 'node:stream'
 import { Alarm } from './alarm.js'
 import type { HostPort, Path, QuicheConnection } from './binding.js'

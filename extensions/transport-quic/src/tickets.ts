@@ -1,3 +1,5 @@
+import { BoundedMap } from '@rystra/limits'
+
 /** Limits of targets and of tickets per target. A client has one link, and a few while it reconnects. */
 const MAX_TARGETS = 64
 const MAX_PER_TARGET = 8
@@ -13,14 +15,11 @@ export interface Ticket {
 
 /** Session tickets (RFC 8446 section 4.6.1), in memory only. Each is used once, the newest first (section C.4). */
 export class Tickets {
-  readonly #kept = new Map<string, Ticket[]>()
+  readonly #kept = new BoundedMap<string, Ticket[]>(MAX_TARGETS)
 
   keep(target: string, ticket: Ticket): void {
     const kept = this.#kept.get(target) ?? []
-    this.#kept.delete(target)
     this.#kept.set(target, [...kept.slice(1 - MAX_PER_TARGET), ticket])
-    const [oldest] = this.#kept.keys()
-    if (this.#kept.size > MAX_TARGETS && oldest !== undefined) this.#kept.delete(oldest)
   }
 
   take(target: string): Ticket | undefined {

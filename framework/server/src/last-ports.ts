@@ -1,3 +1,4 @@
+import { BoundedMap } from '@rystra/limits'
 import type { SessionInfo } from '@rystra/model'
 
 /** Ports remembered, at most: as many proxies as a large server has, in a few megabytes. */
@@ -8,21 +9,8 @@ export const lastPortKey = ({ identity, client }: SessionInfo, proxy: string): s
   JSON.stringify([identity.id, client.id, proxy])
 
 /**
- * Which port was given to whom, where the choice was the server's: a client that comes back gets the one its visitors
- * know, if it is free. The oldest are forgotten first.
+ * The ports that the server chose, by proxy of a client: a client that comes back gets the one its visitors know, if it
+ * is free.
  */
-export class LastPorts {
-  readonly #ports = new Map<string, number>()
-
-  get(key: string): number | undefined {
-    return this.#ports.get(key)
-  }
-
-  set(key: string, port: number): void {
-    this.#ports.delete(key)
-    this.#ports.set(key, port)
-    if (this.#ports.size <= LIMIT) return
-    const [oldest] = this.#ports.keys()
-    if (oldest !== undefined) this.#ports.delete(oldest)
-  }
-}
+export type LastPorts = Map<string, number>
+export const lastPorts = (): LastPorts => new BoundedMap(LIMIT)

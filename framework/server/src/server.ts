@@ -9,7 +9,7 @@ import { drained, orElse } from '@rystra/session'
 import { Acceptor } from './acceptor.js'
 import { MemoryClaims } from './memory-claims.js'
 import type { Listening, PublishedProxy, ServerEvents } from './events.js'
-import { LastPorts } from './last-ports.js'
+import { lastPorts } from './last-ports.js'
 import { ServerRuntime } from './runtime.js'
 import type { ServerState } from './state.js'
 
@@ -75,7 +75,7 @@ export class Server extends EventEmitter<ServerEvents> {
       },
       accepted: ports.accepted,
       claims: new MemoryClaims(() => this.#state.config.takeoverTimeout),
-      lastPorts: new LastPorts(),
+      lastPorts: lastPorts(),
       failover: new WeakMap(),
       nextStreamId: () => {
         streams += 1

@@ -1,17 +1,9 @@
 import { expect } from 'chai'
-import { LastPorts } from '../src/last-ports.js'
+import { lastPorts } from '../src/last-ports.js'
 
 describe('ports that the server chose', () => {
-  it('are remembered, the latest of each', () => {
-    const ports = new LastPorts()
-    ports.set('a', 1)
-    ports.set('a', 2)
-    expect(ports.get('a')).to.equal(2)
-    expect(ports.get('b')).to.equal(undefined)
-  })
-
   it('are forgotten, the oldest first, before they take much memory', () => {
-    const ports = new LastPorts()
+    const ports = lastPorts()
     for (let index = 0; index < 10_000; index += 1) ports.set(String(index), index)
     ports.set('0', 7)
     ports.set('one more', 8)

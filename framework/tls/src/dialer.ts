@@ -1,3 +1,4 @@
+import { BoundedMap } from '@rystra/limits'
 import type { Clock, Logger } from '@rystra/plugin'
 import { type ClientTls, clientTlsOf, readClientFiles } from './client-tls.js'
 import { expiryWarning } from './expiry.js'
@@ -31,7 +32,7 @@ const fields = Object.keys(clientTlsFields) as (keyof ClientTlsOptions)[]
  * transport of a client.
  */
 export class TlsDialer {
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new BoundedMap<string, Entry>(MAX_ENTRIES)
   #warned = Number.NEGATIVE_INFINITY
 
   constructor(private readonly host: TlsDialerHost) {}
@@ -47,10 +48,7 @@ export class TlsDialer {
     const present = this.#entries.get(key)?.tls
     const unchanged = present !== undefined && JSON.stringify(files.pem) === JSON.stringify(present.pem)
     const tls = unchanged ? present : clientTlsOf(options, to, files)
-    this.#entries.delete(key)
     this.#entries.set(key, { tls, read: now })
-    const [oldest] = this.#entries.keys()
-    if (this.#entries.size > MAX_ENTRIES && oldest !== undefined) this.#entries.delete(oldest)
     this.#warn(tls, options, now)
     return tls
   }
