@@ -33,7 +33,7 @@ describe('what happens around a command', function () {
 
   const serve = (
     cwd = folders.make(),
-    more = ['--http-port', '0'],
+    more = ['--http-port', '0', '--transport', 'tcp'],
     options: { stderr?: number; env?: NodeJS.ProcessEnv } = {}
   ): Running => {
     const server = new Running(['serve', '--host', '127.0.0.1', '--port', '0', '--json', ...more], { cwd, ...options })
