@@ -3,7 +3,8 @@ import { cutOff } from './cut-off.js'
 import { deliverBeforeError, descriptorOf, readInto } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
 import { resetSeen, watchHalfClosed } from './reset-seen.js'
-import { keepSweeping, MAX_PATIENCE, promoted, type Sweepable } from './slab-sweep.js'
+import { CROWDED_READ, SMALL_READ, SMALL_READS, WRITE_LIMIT } from './socket-limits.js'
+import { keepSweeping, MAX_SWEEPS, promoted, type Sweepable } from './slab-sweep.js'
 import { forgetSlab, holdSlab, mayHoldSlab, releaseSlab, SLAB_SIZE, takeSlab } from './slab.js'
 
 /**
@@ -11,16 +12,6 @@ import { forgetSlab, holdSlab, mayHoldSlab, releaseSlab, SLAB_SIZE, takeSlab } f
  * fills it shows a stream in full flow, and gets that socket a slab of its own.
  */
 const common = Buffer.allocUnsafeSlow(64 * 1024)
-
-/** Reads in a row that would have fitted well into the common buffer, after which a slab is given back. */
-const SMALL_READ = 16 * 1024
-const SMALL_READS = 8
-
-/** What is read at once, and copied where it has to wait, while as many slabs are held by stalled streams as may be. */
-const CROWDED_READ = 256 * 1024
-
-/** Copies waiting to be sent, in bytes, at which a writer has to wait: as much as fits one read of a quiet socket. */
-const WRITE_LIMIT = 64 * 1024
 
 const empty = Buffer.alloc(0)
 
@@ -40,7 +31,7 @@ export class RawSocket implements RawStream, Sweepable {
   #paused = false
   #fresh = false
   #quiet = 0
-  #patience = 1
+  #sweeps = 1
   #flushing = 0
   #ended = false
   #endTold = false
@@ -54,7 +45,6 @@ export class RawSocket implements RawStream, Sweepable {
     socket.on('error', this.#onError)
     deliverBeforeError(socket, (rest, bytes) => this.#takeRest(rest, bytes))
     socket.once('close', this.#onClosed)
-    // Whether its event has been is not told: it is by the next turn.
     if (socket.closed) setImmediate(this.#onClosed)
   }
 
@@ -120,7 +110,6 @@ export class RawSocket implements RawStream, Sweepable {
     }
     if (bytes < SMALL_READ) this.#small += 1
     else this.#small = 0
-    // Held while the reader has it: a close in between must not give the memory to another.
     this.#held = true
     const lends = mayHoldSlab()
     const verdict = reader.onBytes(slab, HEADROOM, HEADROOM + bytes, !lends)
@@ -196,9 +185,9 @@ export class RawSocket implements RawStream, Sweepable {
       return
     }
     this.#quiet += 1
-    if (this.#quiet < this.#patience) return
+    if (this.#quiet < this.#sweeps) return
     this.#quiet = 0
-    this.#patience = Math.min(2 * this.#patience, MAX_PATIENCE)
+    this.#sweeps = Math.min(2 * this.#sweeps, MAX_SWEEPS)
     this.#demote()
     this.#next = undefined
     if (!this.#socket.destroyed) readInto(this.#socket, this.#view, this.#onRead, this.#nextBuffer)
@@ -255,8 +244,8 @@ export class RawSocket implements RawStream, Sweepable {
     const fd = descriptorOf(socket)
     if (fd === undefined || socket.destroyed || socket.writableEnded || socket.writableLength > 0) return undefined
     this.pause()
-    const queued = this.#reader === undefined ? ((socket.read() as Buffer | null) ?? empty) : empty
-    const pending = Buffer.concat([...(this.#back ?? []), queued])
+    const queued = this.#reader === undefined ? (socket.read() as Buffer | null) : null
+    const pending = Buffer.concat([...(this.#back ?? []), ...(queued === null ? [] : [queued])])
     this.#back = undefined
     const over = (error?: Error): void => {
       this.#error ??= error

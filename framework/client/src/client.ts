@@ -8,13 +8,13 @@ import { drained, orElse } from '@rystra/session'
 import { ClientSession, type ClientSessionEvents } from './client-session.js'
 import type { ClientEvents, PublishedHere, ForwardHere } from './events.js'
 import { type Expanded, expand } from './expand.js'
-import { type ExposeSpec, exposed } from './handlers.js'
+import { entryOf, type ExposeSpec } from './handlers.js'
 import { baseOf, type ClientOptions, clientHalf, sameServer, usesOf } from './options.js'
 import { Publications } from './publications.js'
 import { Reconnect } from './reconnect.js'
 import type { ClientRuntime } from './runtime.js'
 import { connectToServer } from './servers.js'
-import { type ClientState, streamIds } from './state.js'
+import { type ClientState, stateOf } from './state.js'
 import { Forwards } from './forwards.js'
 
 /** Milliseconds a server has to take the end of a session in good order. */
@@ -48,23 +48,10 @@ export class Client extends EventEmitter<ClientEvents> {
     super()
     this.kernel = kernel
     this.#options = options
-    this.#state = {
-      config,
-      kernel,
-      clock: kernel.clock,
-      log: options.log ?? silentLog,
-      events: this,
-      refused: (refused, more) => {
-        const { what, error } = refused
-        kernel.current.calls.refused({ what, side: 'client', error, ...more })
-        this.emit('refused', refused)
-      },
-      proxies: {
-        find: (name) => this.#publications.find(name),
-        published: () => this.#publications.published()
-      },
-      nextStreamId: streamIds()
-    }
+    this.#state = stateOf(config, kernel, options.log ?? silentLog, this, {
+      find: (name) => this.#publications.find(name),
+      published: () => this.#publications.published()
+    })
     this.#reconnect = new Reconnect(this.#state, this.#stop.signal)
     this.#publications = new Publications(this.#state)
     this.#forwards = new Forwards(this.#state)
@@ -89,12 +76,10 @@ export class Client extends EventEmitter<ClientEvents> {
     return this.#session?.rtt
   }
 
-  /** What visitors can reach now. */
   get proxies(): readonly PublishedHere[] {
     return this.#publications.published().flatMap(({ published }) => published ?? [])
   }
 
-  /** Streams that are open now. */
   get streams(): number {
     return [...this.#leaving].reduce((sum, { openStreams }) => sum + openStreams, this.#session?.openStreams ?? 0)
   }
@@ -166,7 +151,6 @@ export class Client extends EventEmitter<ClientEvents> {
       if (session !== this.#session) return
       this.#leaving.add(session)
       this.#leave(session, error)
-      // Its streams go on until they are done, or the server cuts them.
       void drained(() => (session.closed ? 0 : session.openStreams), this.#state.config.drain, this.#state.clock).then(
         () => session.close()
       )
@@ -177,7 +161,6 @@ export class Client extends EventEmitter<ClientEvents> {
     }
   }
 
-  /** The session takes no more streams. */
   #leave(session: ClientSession, error: RystraError | undefined): void {
     this.#session = undefined
     this.#reconnect.lost(session.streams.stats().opened > 0)
@@ -187,7 +170,6 @@ export class Client extends EventEmitter<ClientEvents> {
     if (!this.#stop.signal.aborted) this.#again(error ?? new RystraError('session.lost'))
   }
 
-  /** After a session was lost. */
   #again(error: RystraError): void {
     if (this.#reconnect.isFinal(error)) {
       void this.#fail(error)
@@ -220,7 +202,7 @@ export class Client extends EventEmitter<ClientEvents> {
    * @example await client.expose({ kind: 'http', subdomain: 'app', handler: (request) => new Response('Hello') })
    */
   async expose<Kind extends string>(spec: ExposeSpec<Kind>): Promise<readonly PublishedHere[]> {
-    const { entry, handler } = exposed(spec as ExposeSpec, this.#state)
+    const { entry, handler } = entryOf(spec, this.#state)
     return this.#publications.add(entry, handler)
   }
 
@@ -229,10 +211,7 @@ export class Client extends EventEmitter<ClientEvents> {
    * {@link publish} and {@link expose} take. When it is refused for good it rejects, and what was there is there again.
    */
   async update<Kind extends string>(spec: ProxySpec | ExposeSpec<Kind>): Promise<readonly PublishedHere[]> {
-    const { entry, handler } =
-      'handler' in spec
-        ? exposed(spec as ExposeSpec, this.#state)
-        : { entry: resolveProxy(spec, this.kernel.current.registries), handler: undefined }
+    const { entry, handler } = entryOf(spec, this.#state)
     return this.#publications.update(entry, handler)
   }
 
@@ -246,12 +225,11 @@ export class Client extends EventEmitter<ClientEvents> {
     return this.#forwards.add(resolveForward(entry, this.kernel.current.registries))
   }
 
-  /** Closes a forward, if there. Streams that are open go on. */
+  /** Closes a forward, if there; its streams go on. */
   unvisit(name: string): Promise<void> {
     return this.#forwards.remove(name)
   }
 
-  /** The forwards that are open. */
   get forwards(): readonly ForwardHere[] {
     return this.#forwards.list()
   }
@@ -286,8 +264,8 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#state.config = next
     this.#publications.replace(expanded)
     await this.#forwards.replace(next.forwards as readonly ProxySpec[])
-    if (!sameServer(before, next))
-      this.#session?.close(new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))
+    const changed = new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' })
+    if (!sameServer(before, next)) this.#session?.close(changed)
     return report
   }
 

@@ -71,3 +71,12 @@ export const exposed = (
   const entry = resolveProxy({ ...usual, ...fields, name: called, local: `${HANDLER}${called}` }, registries)
   return { entry, handler: streams }
 }
+
+/** The entry that is published, and its service where that is within this process. Throws `proxy.*`. */
+export const entryOf = (
+  spec: ProxySpec | ExposeSpec,
+  state: Pick<ClientState, 'kernel' | 'log'>
+): { readonly entry: ProxySpec; readonly handler: StreamHandler | undefined } =>
+  'handler' in spec
+    ? exposed(spec as ExposeSpec, state)
+    : { entry: resolveProxy(spec, state.kernel.current.registries), handler: undefined }

@@ -37,11 +37,30 @@ export interface ClientState {
   readonly proxies: ServedProxies
 }
 
-/** Counts streams that a client opens. */
-export const streamIds = (): (() => string) => {
+/** What a new client shares. */
+export const stateOf = (
+  config: ResolvedClient,
+  kernel: Kernel,
+  log: Logger,
+  events: EventEmitter<ClientEvents>,
+  proxies: ServedProxies
+): ClientState => {
   let streams = 0
-  return () => {
-    streams += 1
-    return `v.${streams.toString(36)}`
+  return {
+    config,
+    kernel,
+    clock: kernel.clock,
+    log,
+    events,
+    proxies,
+    refused: (refused, more) => {
+      const { what, error } = refused
+      kernel.current.calls.refused({ what, side: 'client', error, ...more })
+      events.emit('refused', refused)
+    },
+    nextStreamId: () => {
+      streams += 1
+      return `v.${streams.toString(36)}`
+    }
   }
 }

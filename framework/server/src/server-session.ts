@@ -148,7 +148,6 @@ export class ServerSession implements ProxyOwner, SessionHandle {
     }
   }
 
-  /** See `PublishHost.tell`. */
   tell(proxy: string, notice: Details): void {
     if (!this.#over) this.#notices.tell(proxy, notice)
   }
@@ -245,7 +244,6 @@ export class ServerSession implements ProxyOwner, SessionHandle {
     return proxy
   }
 
-  /** Takes a proxy back and tells the client why. */
   takeBack(name: string, reason: UnregisterProxyContext['reason'], error: RystraError): void {
     if (!this.proxies.has(name)) return
     this.#session.send({ type: 'UnregisterProxy', name, error: errorField(error) })
@@ -271,7 +269,6 @@ export class ServerSession implements ProxyOwner, SessionHandle {
     await Promise.all([...this.proxies.keys()].map((name) => this.unregister(name, reason)))
   }
 
-  /** In good order: what is queued is sent. */
   close(error?: RystraError): void {
     if (error !== undefined && !this.#session.goingAway) this.#session.goAway(0, error)
     this.#notices.flush()
