@@ -8,9 +8,7 @@
  *     RYSTRA_INTEROP_MB=50 …                # less than 500 MB by each download
  */
 import { spawnSync } from 'node:child_process'
-import os from 'node:os'
 import { which } from '../bench/peer.js'
-import { Scratch } from '../bench/scratch.js'
 import { browser } from './visitors/browser.js'
 import { curlHttp } from './visitors/curl.js'
 import { curlTls } from './visitors/curl-tls.js'
@@ -18,7 +16,8 @@ import { load } from './visitors/load.js'
 import { privateServices } from './visitors/private.js'
 import { smuggling } from './visitors/smuggling.js'
 import { udp } from './visitors/udp.js'
-import { Report, type Trial } from './visitors/trial.js'
+import { runTrials } from './visitors/run-trials.js'
+import type { Trial } from './visitors/trial.js'
 
 const trials: readonly Trial[] = [browser, load, curlHttp, curlTls, udp, privateServices, smuggling]
 
@@ -35,32 +34,4 @@ const inNamespace = (): number | undefined => {
   return status ?? 1
 }
 
-/** What the figures depend on: who else is at work on this machine, above all. */
-const machine = (): string =>
-  `${os.availableParallelism()} cores, load ${os
-    .loadavg()
-    .map((one) => one.toFixed(1))
-    .join(' ')}`
-
-const all = async (): Promise<number> => {
-  const only = process.argv.slice(2)
-  const begin = machine()
-  console.log(`Node ${process.version}, ${begin}`)
-  const report = new Report()
-  for (const trial of trials.filter(({ name }) => only.length === 0 || only.some((word) => name.includes(word)))) {
-    report.begin(trial.name)
-    if (!report.has('all of it', ...trial.programs)) continue
-    const scratch = new Scratch()
-    try {
-      await trial.use(scratch, report)
-    } catch (error) {
-      await report.check('its start', () => Promise.reject(error as Error))
-    } finally {
-      await scratch.close()
-    }
-  }
-  console.log(`\n${report.table()}\n\nNode ${process.version}; at the beginning ${begin}; at the end ${machine()}`)
-  return report.failed ? 1 : 0
-}
-
-process.exit(inNamespace() ?? (await all()))
+process.exit(inNamespace() ?? (await runTrials(trials)))

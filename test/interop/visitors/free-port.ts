@@ -28,8 +28,9 @@ const both = async (port: number): Promise<boolean> => {
 /** A port that is free now of TCP and of UDP, and was not given before. */
 export const freePort = async (): Promise<number> => {
   for (let tries = 0; tries < 1000; tries += 1) {
-    next = next + 1 < first + count ? next + 1 : first
-    if (await both(next)) return next
+    const port = next + 1 < first + count ? next + 1 : first
+    next = port
+    if (await both(port)) return port
   }
   throw new Error('no port is free')
 }

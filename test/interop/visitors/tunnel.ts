@@ -57,6 +57,16 @@ export class Tunnel {
     return new Tunnel(plan, port, server, scratch)
   }
 
+  /** The same server for clients that dial otherwise: through a proxy in front. */
+  through(connect: Entry): Tunnel {
+    return new Tunnel(
+      { ...this.#plan, connect: { ...this.#plan.connect, ...connect } },
+      this.port,
+      this.server,
+      this.#scratch
+    )
+  }
+
   /**
    * Runs `rystra connect` with a configuration of its own, and waits until all of it is published or can be visited.
    * @param json Whether it tells of events for programs, or as for people.
