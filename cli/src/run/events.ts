@@ -92,6 +92,8 @@ export const feedClient = (feed: Feed, client: Client, serverName: string): void
   client.on('reconnecting', ({ attempt, delay, error }) => {
     feed.event('reconnecting', { server: serverName, attempt, delay, ...errorOf(error) })
     feed.logged(`${error.message}; trying again in ${formatDuration(delay)} (Ctrl-C gives up)`)
+    // Once for each loss, and not for one that the first attempt overcomes.
+    if (attempt === 2) feed.logged(`  next: ${error.hint}`)
   })
   client.on('published', ({ name, kind, address, spec }) => {
     const { local } = spec as { local?: unknown }

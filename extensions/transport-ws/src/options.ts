@@ -60,7 +60,7 @@ export const WsOptions = Type.Object({
     default: 15_000,
     minimum: 0,
     description:
-      'Milliseconds without received data after which a WebSocket ping is sent, so that proxies keep silent links open. Default: 15000, below the 20 s of strict proxies; 0 for no pings.'
+      'Milliseconds between two WebSocket pings, so that proxies keep silent links open. Default: 15000, below the 20 s of strict proxies; 0 for no pings.'
   })
 })
 export const ListenWs = Type.Object(listenFields)

@@ -56,12 +56,10 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
   #error: Error | undefined
   #linger: NodeJS.Timeout | undefined
   readonly #pinger: NodeJS.Timeout | undefined
-  /** Bytes were received since the last tick of the pinger. */
-  #heard = false
 
   /**
    * @param head bytes received behind the handshake
-   * @param pingInterval milliseconds without a received byte after which a ping is sent; 0 for none
+   * @param pingInterval milliseconds between two pings; 0 for none
    */
   constructor(socket: Socket, head: Buffer, masking: Masking, pingInterval: number) {
     this.#socket = socket
@@ -80,12 +78,12 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
     if (pingInterval > 0) this.#pinger = setInterval(this.#ping, pingInterval).unref()
   }
 
-  /** A silent link is closed by proxies in between: a ping and its pong are traffic in both directions. */
+  /**
+   * Proxies in between close silent links: a ping and its pong are traffic in both directions. Links that are not silent send
+   * pings too: a link that became silent after one tick would else be pinged after the next but one.
+   */
   readonly #ping = (): void => {
-    if (this.#heard || this.#closeSent || this.#error !== undefined || this.#socket.writableLength > 0) {
-      this.#heard = false
-      return
-    }
+    if (this.#closeSent || this.#error !== undefined || this.#socket.writableLength > 0) return
     this.#send(Opcode.ping, nothing, 0, 0, true)
   }
 
@@ -131,7 +129,6 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
   onBytes(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
     // After an error received bytes are discarded: unread ones would reset the connection and lose the close frame.
     if (this.#error !== undefined) return true
-    this.#heard = true
     this.#handing = true
     const verdict = this.#hand(this.#parser.push(buffer, start, end, shared))
     if (this.#paused && !this.#ended && verdict !== false) this.#lower.pause()

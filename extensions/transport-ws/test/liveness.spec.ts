@@ -85,6 +85,20 @@ describe('a silent link behind a proxy that cuts silent connections', () => {
     }
   }
 
+  it('is pinged at each interval: what was received since the last ping postpones none', async () => {
+    const { near, far, box } = await link('ws', { server: 0, client: 20 }, 10_000)
+    for (const { duplex } of [near, far]) duplex.resume()
+    const { up } = box.chunks
+    let intervals = 0
+    const timer = setInterval(() => {
+      intervals += 1
+    }, 20)
+    // Each ping is answered before the next interval, so that there is always something received.
+    await until(() => box.chunks.up >= up + 6)
+    clearInterval(timer)
+    expect(intervals).to.be.below(10)
+  })
+
   it('is cut without pings', async () => {
     const { near } = await link('ws', { server: 0, client: 0 }, 50)
     near.duplex.resume()
