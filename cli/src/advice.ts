@@ -1,4 +1,5 @@
-import { ConfigError, nearest, type Problem } from '@rystra/config'
+import { ConfigError, type Problem } from '@rystra/config'
+import { nearest } from '@rystra/kernel'
 import { type ErrorDetails, RystraError } from '@rystra/model'
 import { knownPackages } from './preset.js'
 import { packageOf } from './run/convention.js'

@@ -32,7 +32,7 @@ export const notFound = async (error: unknown, argv: readonly string[]): Promise
     ...commands,
     ...Object.entries(topics).flatMap(([topic, list]) => list.map((name) => `${topic}:${name}`))
   ]
-  const { nearest } = await import('@rystra/config')
+  const { nearest } = await import('@rystra/kernel')
   const meant = nearest(argv[0] ?? '', known)
   return new RystraError('usage.invalid', {
     detail: `no command "${argv[0] ?? ''}"; there are ${known.join(', ')}`,

@@ -1,4 +1,4 @@
-import { nearest } from '@rystra/config'
+import { nearest } from '@rystra/kernel'
 import { packageFor } from '@rystra/kernel'
 import { RystraError } from '@rystra/model'
 import { knownPackages, otherPackages, presetPackages } from '../preset.js'

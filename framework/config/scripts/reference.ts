@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Kind, OptionalKind, type TSchema } from '@sinclair/typebox'
-import { describe } from '../src/describe.js'
+import { describe } from '@rystra/kernel'
 import { extensionSchema } from '../src/entry.js'
 import { searchPlaces } from '../src/load.js'
 import { maxFileSize } from '../src/text-file.js'

@@ -1,8 +1,8 @@
 import { Kind, OptionalKind, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { describe } from './describe.js'
+import { describe, nearest } from '@rystra/kernel'
 import { carryVariables, isFromVariable, isPlain } from './plain.js'
-import { type Problem, at, nearest, nothing, show, unknownKey } from './problem.js'
+import { type Problem, at, nothing, show, unknownKey } from './problem.js'
 import { expectedKey, resolveKey } from './schema.js'
 
 type Resolve = (value: unknown) => unknown

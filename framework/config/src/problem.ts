@@ -78,35 +78,3 @@ export const at = (path: string, key: string | number): string => {
   if (!/^[\w$-]+…?$/.test(name)) return `${path}[${JSON.stringify(name)}]`
   return path === '' ? name : `${path}.${name}`
 }
-
-/** The candidate that is nearest to a misspelt word, if one is near enough to be meant. */
-export const nearest = (word: string, candidates: readonly string[]): string | undefined => {
-  const limit = Math.max(1, Math.floor(word.length / 3))
-  if (word.length > 64) return undefined
-  let best: string | undefined
-  let least = limit + 1
-  for (const candidate of candidates) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
-    if (distance < least) [best, least] = [candidate, distance]
-  }
-  return best
-}
-
-/** Damerau's: a swap of neighbours counts as one. */
-const editDistance = (a: string, b: string): number => {
-  let before: number[] = []
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1]
-      let cost = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (same ? 0 : 1))
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        cost = Math.min(cost, (before[j - 2] ?? 0) + 1)
-      next.push(cost)
-    }
-    before = row
-    row = next
-  }
-  return row[b.length] ?? 0
-}

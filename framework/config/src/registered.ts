@@ -1,8 +1,9 @@
 import { type TObject, type TSchema, Type } from '@sinclair/typebox'
 import { type ProxyKind, type ProxySpec, type Registries, RystraError, type Side } from '@rystra/plugin'
+import { nearest } from '@rystra/kernel'
 import { check, fieldsOf } from './check.js'
 import { carryVariables, copyPlain } from './plain.js'
-import { ConfigError, type Problem, at, formatProblem, nearest, show } from './problem.js'
+import { ConfigError, type Problem, at, formatProblem, show } from './problem.js'
 import {
   type ResolvedClient,
   type ResolvedConfig,

@@ -37,8 +37,8 @@ describe('options', () => {
   })
 
   it('say path, value and expectation of what is wrong', () => {
-    expect(wrong(hours, { from: 'nine' })).deep.equal(['options.from is "nine", expected an integer from 0 to 23'])
-    expect(wrong(hours, { from: 24.5 })).deep.equal(['options.from is 24.5, expected an integer from 0 to 23'])
+    expect(wrong(hours, { from: 'nine' })).deep.equal(['options.from is "nine", expected a whole number from 0 to 23'])
+    expect(wrong(hours, { from: 24.5 })).deep.equal(['options.from is 24.5, expected a whole number from 0 to 23'])
     const days = Type.Object({ days: Type.Array(Type.Union([Type.Literal('mon'), Type.Literal('tue')])) })
     expect(wrong(days, { days: ['mon', 'tuesday'] })).deep.equal([
       'options.days[1] is "tuesday", expected "mon" or "tue"'
@@ -112,8 +112,8 @@ describe('options', () => {
 
   it('tell of the choice that was probably meant, when a union is not met', () => {
     const schema = Type.Object({ x: Type.Union([Type.String(), Type.Object({ port: Type.Integer() })]) })
-    expect(wrong(schema, { x: { port: 'a' } })).deep.equal(['options.x.port is "a", expected an integer'])
-    expect(wrong(schema, { x: 1 })).deep.equal(['options.x is 1, expected a text or an object with port'])
+    expect(wrong(schema, { x: { port: 'a' } })).deep.equal(['options.x.port is "a", expected a whole number'])
+    expect(wrong(schema, { x: 1 })).deep.equal(['options.x is 1, expected text or an object with port'])
   })
 
   it('never show a secret', () => {
@@ -131,7 +131,7 @@ describe('options', () => {
       oops: secret
     })
     expect(lines.join('\n')).not.include('hunter2')
-    expect(lines).include('options.token is [redacted], expected an integer')
+    expect(lines).include('options.token is [redacted], expected a whole number')
     expect(wrong(Type.Object({ token: Type.String() }), secret).join()).not.include('hunter2')
   })
 
@@ -150,7 +150,7 @@ describe('options', () => {
       'c options.from',
       'c options.to'
     ])
-    expect(error.message).include('a: options.from is 99, expected an integer from 0 to 23')
+    expect(error.message).include('a: options.from is 99, expected a whole number from 0 to 23')
     expect(setups).equal(0)
   })
 

@@ -16,53 +16,59 @@ const listed = (words: readonly string[]): string => {
 }
 
 const text = (schema: TSchema): string => {
-  if (typeof schema.format === 'string') return `a text of the format ${schema.format}`
-  if (typeof schema.pattern === 'string') return `a text that matches /${schema.pattern}/`
-  return `a text${bounds(schema, 'minLength', 'maxLength', ' characters')}`
+  const { title, format, pattern } = schema as { title?: string; format?: string; pattern?: string }
+  if (pattern !== undefined && title !== undefined) return title
+  const form = format === undefined ? '' : ` of the form ${format}`
+  return `text${form}${bounds(schema, 'minLength', 'maxLength', ' characters')}${pattern === undefined ? '' : ` matching ${pattern}`}`
 }
 
 const number = (schema: TSchema, word: string): string => {
   const exclusive = bounds(schema, 'exclusiveMinimum', 'exclusiveMaximum')
   const multiple = schema.multipleOf === undefined ? '' : `, a multiple of ${schema.multipleOf}`
-  return `${article(word)}${bounds(schema, 'minimum', 'maximum')}${exclusive === '' ? '' : `, exclusive,${exclusive}`}${multiple}`
+  return `${word}${bounds(schema, 'minimum', 'maximum')}${exclusive === '' ? '' : `, exclusive,${exclusive}`}${multiple}`
 }
 
-const object = (schema: TSchema): string => {
-  const names = Object.keys((schema.properties as object | undefined) ?? {})
+/** Entries that are objects are reported by their own path. */
+const list = (schema: TSchema, depth: number): string => {
+  const items = schema.items as TSchema | undefined
+  const each = items === undefined || Array.isArray(items) || items.type === 'object' ? '' : describe(items, depth + 1)
+  const unique = schema.uniqueItems === true ? ', each once' : ''
+  return `a list${bounds(schema, 'minItems', 'maxItems', ' entries')}${each === '' ? '' : `, each ${each}`}${unique}`
+}
+
+const object = (properties: object | undefined = {}): string => {
+  const names = Object.keys(properties)
   return names.length === 0 ? 'an object' : `an object with ${names.join(', ')}`
 }
 
-/** What a schema accepts, in words: `an integer from 0 to 23`. */
+/** What a schema accepts, in words: `a whole number from 0 to 23`. */
 export const describe = (schema: TSchema, depth = 0): string => {
   if (depth > 4) return 'something else'
   if ('const' in schema) return JSON.stringify(schema.const)
   if (Array.isArray(schema.enum)) return listed(schema.enum.map((value) => JSON.stringify(value)))
   const choices = schema.anyOf ?? schema.oneOf
   if (Array.isArray(choices)) return listed(choices.map((choice) => describe(choice, depth + 1)))
-  if (Array.isArray(schema.allOf)) return listed([object({ ...schema, properties: merged(schema.allOf) } as TSchema)])
+  if (Array.isArray(schema.allOf)) return object(Object.assign({}, ...schema.allOf.map((part) => part.properties)))
   switch (schema.type) {
     case 'string':
       return text(schema)
     case 'integer':
+      return number(schema, 'a whole number')
     case 'number':
-      return number(schema, schema.type)
+      return number(schema, 'a number')
     case 'boolean':
       return 'true or false'
     case 'null':
       return 'null'
-    case 'array': {
-      const items = schema.items as TSchema | undefined
-      const size = bounds(schema, 'minItems', 'maxItems', ' items')
-      return items === undefined || Array.isArray(items)
-        ? `a list${size}`
-        : `a list${size}, each ${describe(items, depth + 1)}`
-    }
+    case 'array':
+      return list(schema, depth)
     case 'object':
-      return object(schema)
+      return object(schema.properties)
     default:
-      return typeof schema.type === 'string' ? article(schema.type) : 'something else'
+      return (
+        schema.title ??
+        schema.description ??
+        (typeof schema.type === 'string' ? article(schema.type) : 'something else')
+      )
   }
 }
-
-const merged = (parts: readonly TSchema[]): object =>
-  Object.assign({}, ...parts.map((part) => (part.properties as object | undefined) ?? {}))

@@ -17,14 +17,15 @@ const distance = (a: string, b: string): number => {
   return at(row, b.length)
 }
 
-/** The word that was probably meant, if one is near enough: a third of its letters may differ. */
+/** The word that was probably meant, if one is near enough: a third of its letters may differ, and one of two. */
 export const nearest = (word: string, words: readonly string[]): string | undefined => {
   if (word.length > 64) return undefined
   let best: string | undefined
   let least = Number.POSITIVE_INFINITY
   for (const candidate of words) {
     const far = distance(word.toLowerCase(), candidate.toLowerCase())
-    if (far < least && far <= Math.floor(Math.max(word.length, candidate.length) / 3)) {
+    const length = Math.max(word.length, candidate.length)
+    if (far < least && far <= Math.max(Math.floor(length / 3), length === 2 ? 1 : 0)) {
       best = candidate
       least = far
     }
