@@ -90,7 +90,7 @@ client:
       'server.listen[0].port: expected a whole number from 0 to 65535, got "seven"',
       'extensions[0].options.tokn',
       'extensions[1]: an extension cannot be found: rystra-hook-nope is not installed',
-      'extensions[2]: an extension threw while it was loaded: ./throws.js: boom',
+      'extensions[2]: an extension failed to load: ./throws.js: boom',
       'server.listen[1].transport: expected a registered transport',
       'client.connect.prot: unknown key',
       'client.proxies[0].kind: expected a registered kind of proxy; registered: tcp, got "tpc"; did you mean tcp?',

@@ -22,7 +22,8 @@ export const tokenEntry = Type.Object(
     file: Type.Optional(file),
     once: Type.Optional(
       Type.Boolean({
-        description: 'Only the first client that presents it may use it, known by its id. Default: false'
+        description:
+          'Whether only the first client that presents the token may use it; clients are told apart by `client.id`. Default: false.'
       })
     ),
     rights: Type.Optional(

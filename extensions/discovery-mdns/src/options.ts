@@ -4,9 +4,13 @@ export const mdnsOptions = Type.Object({
   announce: Type.Array(
     Type.Object(
       {
-        name: Type.String({ description: 'Name under which clients look for the server: 1 to 63 bytes.' }),
-        transport: Type.String({ description: 'Transport to dial it by: `tls`.' }),
-        port: Type.Integer({ minimum: 1, maximum: 65_535, description: 'Port that this transport listens on.' }),
+        name: Type.String({ description: 'Name under which clients look for the server: 1 to 63 bytes. Required.' }),
+        transport: Type.String({ description: 'Transport with which clients dial the server: `tls`. Required.' }),
+        port: Type.Integer({
+          minimum: 1,
+          maximum: 65_535,
+          description: 'Port on which this transport listens. Required.'
+        }),
         fingerprint: Type.Optional(
           Type.String({
             description: 'Fingerprint of the certificate, so that clients with a pin skip other servers. Default: none.'
@@ -15,7 +19,7 @@ export const mdnsOptions = Type.Object({
       },
       { additionalProperties: false }
     ),
-    { default: [], description: 'What a server announces. Without effect on a client. Default: nothing.' }
+    { default: [], description: 'Listeners that a server announces; not used on a client. Default: none.' }
   ),
   interface: Type.Optional(
     Type.String({
@@ -27,7 +31,7 @@ export const mdnsOptions = Type.Object({
     default: 5353,
     minimum: 1,
     maximum: 65_535,
-    description: 'UDP port of mDNS. Another one is only found by those who use it too. Default: 5353.'
+    description: 'UDP port of mDNS. Clients that look for the server need the same port. Default: 5353.'
   })
 })
 

@@ -53,7 +53,7 @@ const ruleOptions = Type.Object(
     ports: ports('Allowed public ports: `20022`, `20000-20099`. Default: all that the server allows.'),
     hosts: texts('Allowed hosts: `app.example.org`, or `*.example.org` for all subdomains at any depth. Default: all.'),
     names: texts(
-      'Allowed names of proxies, and names under which they are visited; `*` matches any text. Default: all.'
+      'Allowed names of proxies, and of private proxies the names for visits; `*` matches any text. Default: all.'
     ),
     visitors: texts('Allowed networks of visitors: `10.0.0.0/8`, `2001:db8::/32`. Default: all.'),
     denyVisitors: texts('Networks that visitors may not come from, also within `visitors`. Default: none.'),
@@ -70,11 +70,11 @@ export const aclOptions = Type.Object({
   }),
   default: Type.Union([Type.Literal('deny'), Type.Literal('allow')], {
     default: 'deny',
-    description: 'Policy for identities without a rule. Default: deny.'
+    description: 'Policy for identities that no rule matches: deny or allow. Default: deny.'
   }),
   denyVisitors: Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
     default: [],
-    description: 'Networks that visitors of any proxy may not come from: `203.0.113.0/24`.'
+    description: 'Networks whose visitors are refused at every proxy: `203.0.113.0/24`. Default: none.'
   }),
   reserved: Type.Object(
     {
@@ -85,7 +85,8 @@ export const aclOptions = Type.Object({
     {
       additionalProperties: false,
       default: {},
-      description: 'Not for any identity, except for those whose rule names the same, or a part of it.'
+      description:
+        'Ports, hosts and names that only identities get whose rule names them, or a part of them. Default: none.'
     }
   ),
   tenants: Type.Record(Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 })), {

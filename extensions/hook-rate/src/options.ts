@@ -34,7 +34,7 @@ const ruleOptions = Type.Object(
       (['connection', 'visitor', 'proxy', 'identity', 'total'] as const).map((one) => Type.Literal(one)),
       {
         description:
-          'Scope of a bucket: each connection of a visitor, an address of visitors (IPv4, or IPv6 /64), a proxy, an identity, or all together.'
+          'Scope of a bucket: each `connection` of a visitor, each `visitor` address (IPv4, or IPv6 /64), each `proxy`, each `identity`, or the `total` of all. Required.'
       }
     ),
     proxies: patterns('Only proxies of these names'),
@@ -49,7 +49,8 @@ const ruleOptions = Type.Object(
       Type.String({
         pattern: durationPattern,
         default: defaults.burst,
-        description: 'Time of its rate that an idle bucket accumulates; at least 64 KiB, or one. Default: 1s.'
+        description:
+          'Burst: what an idle bucket accumulates of its rate in this time, at least 64 KiB or one event. Default: 1s.'
       })
     )
   },
@@ -63,7 +64,7 @@ const failureOptions = Type.Object(
         minimum: 0,
         maximum: 1000,
         default: defaults.free,
-        description: 'Failures without consequence. Default: 3.'
+        description: 'Number of failed authentications of an address that are not delayed. Default: 3.'
       })
     ),
     delay: Type.Optional(
@@ -91,14 +92,14 @@ const failureOptions = Type.Object(
     exempt: Type.Optional(
       Type.Array(Type.String({ minLength: 1 }), {
         default: [],
-        description: 'Networks without delay and block, such as `10.0.0.0/8`. Default: none.'
+        description: 'Networks that are neither delayed nor blocked, such as `10.0.0.0/8`. Default: none.'
       })
     )
   },
   {
     additionalProperties: false,
     default: {},
-    description: 'Consequences of failed authentications, per address.'
+    description: 'Delays and blocks of addresses after failed authentications.'
   }
 )
 

@@ -32,10 +32,7 @@ export const complete = (spec: HttpSpec, dir: string): HttpSpec => {
   }
   const reuse = spec.reuse ?? (spec['proxyProtocol'] === undefined ? undefined : 'visitor')
   if (spec.h2 === true && reuse !== undefined && reuse !== 'all') {
-    throw invalid(
-      spec,
-      '`h2` is one connection for all visitors: it goes neither with `reuse` nor with `proxyProtocol`'
-    )
+    throw invalid(spec, '`h2` cannot be combined with `reuse` or `proxyProtocol`: all visitors share one connection')
   }
   return {
     ...spec,

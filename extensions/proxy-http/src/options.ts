@@ -14,25 +14,27 @@ export const HttpOptions = Type.Object({
   listen: Type.Array(
     Type.Object(
       {
-        host: Type.String({ default: '0.0.0.0', minLength: 1, description: 'Address to bind.' }),
+        host: Type.String({ default: '0.0.0.0', minLength: 1, description: 'Address to bind. Default: 0.0.0.0.' }),
         port: Type.Integer({
           default: 8080,
           minimum: 0,
           maximum: 65_535,
-          description: 'Port to bind. 0: any free port.'
+          description: 'Port to bind; 0 for any free port. Default: 8080.'
         })
       },
       { additionalProperties: false }
     ),
     {
       default: [{ host: '0.0.0.0', port: 8080 }],
-      description: 'Addresses for visitors. Empty: connections of the kind https only.'
+      description:
+        'Addresses to bind for visitors. An empty list: only connections that the kind https accepts. Default: port 8080 on 0.0.0.0.'
     }
   ),
   baseDomain: Type.String({
     default: 'localhost',
     pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$',
-    description: 'Domain to which `subdomain` of a proxy is prepended. Names under `localhost` need no DNS.'
+    description:
+      'Domain to which `subdomain` of a proxy is prepended. Names under `localhost` need no DNS. Default: localhost.'
   }),
   public: Type.Optional(
     Type.Object(
@@ -40,7 +42,7 @@ export const HttpOptions = Type.Object({
         scheme: Type.Optional(
           Type.Union([Type.Literal('http'), Type.Literal('https')], {
             default: 'http',
-            description: 'Scheme of the addresses.'
+            description: 'Scheme of the addresses. Default: http.'
           })
         ),
         port: Type.Optional(
@@ -69,7 +71,7 @@ export const HttpOptions = Type.Object({
     {
       default: [],
       description:
-        'Hosts that an identity may publish; both with `*` as in `*.example.org`. Empty: any identity any host, except wildcards that cover the base domain.'
+        'Hosts that an identity may publish; both are patterns with `*` as in `*.example.org`. Default: an empty list, any identity may publish any host, except wildcards that cover the base domain.'
     }
   ),
   trustedProxies: Type.Array(Type.String(), {
@@ -81,53 +83,61 @@ export const HttpOptions = Type.Object({
     default: 32_768,
     minimum: 1024,
     maximum: 1_048_576,
-    description: 'Maximum size of the header fields of a request or response, in bytes.'
+    description: 'Maximum size of the header fields of a request or response, in bytes. Default: 32768.'
   }),
   maxHeaders: Type.Integer({
     default: 128,
     minimum: 8,
     maximum: 2000,
-    description: 'Maximum number of header fields of a request or response.'
+    description: 'Maximum number of header fields of a request or response. Default: 128.'
   }),
-  maxConnections: Type.Integer({ default: 16_384, minimum: 1, description: 'Maximum number of visitor connections.' }),
+  maxConnections: Type.Integer({
+    default: 16_384,
+    minimum: 1,
+    description: 'Maximum number of visitor connections. Default: 16384.'
+  }),
   maxConnectionsPerAddress: Type.Integer({
     default: 2048,
     minimum: 1,
     description:
-      'Maximum number of connections of one visitor address, for IPv6 of one /64 network. Trusted proxies have no such limit.'
+      'Maximum number of connections of one visitor address, for IPv6 of one /64 network. Trusted proxies have no such limit. Default: 2048.'
   }),
   maxRequestsPerAddress: Type.Integer({
     default: 1024,
     minimum: 1,
     description:
-      'Maximum number of requests in flight of one visitor address, for IPv6 of one /64 network; a WebSocket counts while it is open. More are answered with 429.'
+      'Maximum number of requests in flight of one visitor address, for IPv6 of one /64 network; a WebSocket counts while it is open. More are answered with 429. Default: 1024.'
   }),
   maxRequestsPerProxy: Type.Integer({
     default: 8192,
     minimum: 1,
-    description: 'Maximum number of requests in flight to one proxy. More are answered with 503.'
+    description: 'Maximum number of requests in flight to one proxy. More are answered with 503. Default: 8192.'
   }),
-  headTimeout: milliseconds(15_000, 'Milliseconds for the head of a request to arrive.'),
-  keepAliveTimeout: milliseconds(75_000, 'Milliseconds a connection may be idle between requests.'),
+  headTimeout: milliseconds(15_000, 'Milliseconds for the head of a request to arrive. Default: 15000.'),
+  keepAliveTimeout: milliseconds(
+    75_000,
+    'Milliseconds that a connection may be idle between requests. Default: 75000.'
+  ),
   answerTimeout: milliseconds(
     60_000,
-    'Milliseconds for a service to begin its response. A proxy can set its own `answerTimeout`.'
+    'Milliseconds for a service to begin its response. A proxy can set its own `answerTimeout`. Default: 60000.'
   ),
   bodyTimeout: milliseconds(
     300_000,
-    'Milliseconds without progress after which a response is cut. A proxy can set its own `bodyTimeout`.'
+    'Milliseconds without progress after which a response is cut. A proxy can set its own `bodyTimeout`. Default: 300000.'
   ),
-  http2: Type.Boolean({ default: true, description: 'Accepts HTTP/2 from visitors.' }),
+  http2: Type.Boolean({ default: true, description: 'Whether HTTP/2 is accepted from visitors. Default: true.' }),
   maxConcurrentStreams: Type.Integer({
     default: 128,
     minimum: 1,
     maximum: 65_535,
-    description: 'Maximum number of requests in flight on one HTTP/2 connection.'
+    description: 'Maximum number of requests in flight on one HTTP/2 connection. Default: 128.'
   }),
   errorPages: Type.Record(Type.String({ pattern: pageKey }), Type.String(), {
     additionalProperties: false,
     default: {},
-    description: 'HTML of pages by status, `404` or `5xx`: the text itself, or the path of a file.'
+    description:
+      'HTML of error pages by status, `404` or `5xx`: the text itself, or the path of a file. Default: built-in pages.'
   })
 })
 export type HttpOptions = Static<typeof HttpOptions>

@@ -21,7 +21,7 @@ const changes = (of: string) =>
       },
       {
         additionalProperties: false,
-        description: `Changes the head of each ${of}: \`remove\` first, then \`set\` in place of what is there, then \`add\`.`
+        description: `Changes of the header fields of each ${of}: \`remove\` first, then \`set\`, which replaces fields, then \`add\`. Default: none.`
       }
     )
   )
@@ -44,29 +44,34 @@ export const HttpSpec = Type.Object({
   host: Type.Optional(
     Type.Union(
       [Type.String({ pattern: HOST }), Type.Array(Type.String({ pattern: HOST }), { minItems: 1, maxItems: 64 })],
-      { description: 'The hosts it answers for: `app.example.org`, or `*.example.org` for all below it.' }
+      {
+        description:
+          'Host, or list of hosts, of the proxy: `app.example.org`, or `*.example.org` for all hosts below it. Default: the one of `subdomain`.'
+      }
     )
   ),
   subdomain: Type.Optional(
     Type.String({
       pattern: '^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$',
-      description: 'A host below `baseDomain` of the server. Default, without `host`: the name of the proxy.'
+      description:
+        'Label prepended to `baseDomain` of the server. Default: the name of the proxy, if `host` is not set.'
     })
   ),
   path: Type.Optional(
     Type.String({
       pattern: '^/[\\x21\\x22\\x24-\\x3e\\x40-\\x7e]*$',
       maxLength: 1024,
-      description: 'Only requests at this path and below; the longest that fits is taken. Default: `/`.'
+      description:
+        'Path prefix of the requests; of several proxies the one with the longest matching prefix gets a request. Default: `/`.'
     })
   ),
   stripPrefix: Type.Optional(
-    Type.Boolean({ description: 'Takes `path` off before the service sees it. Default: false.' })
+    Type.Boolean({ description: 'Whether `path` is removed from requests to the service. Default: false.' })
   ),
   hostHeader: Type.Optional(
     Type.String({
       pattern: '^[A-Za-z0-9._:\\[\\]-]{1,255}$',
-      description: 'Host for the service. Default: as the visitor wrote it.'
+      description: 'Host header of requests to the service. Default: the one that the visitor sent.'
     })
   ),
   requestHeaders: changes('request'),
@@ -74,23 +79,25 @@ export const HttpSpec = Type.Object({
   basicAuth: Type.Optional(
     Type.Union([account, Type.Array(account, { minItems: 1, maxItems: 64 })], {
       description:
-        'Accounts of basic authentication, `{ user, password }`, one or a list. The server gets hashes. Default: no password.'
+        'Accounts of basic authentication, `{ user, password }`, one or a list. The server gets hashes only. Default: no authentication.'
     })
   ),
   errorPages: Type.Optional(
     Type.Record(Type.String({ pattern: pageKey }), Type.String({ maxLength: 16_384 }), {
       additionalProperties: false,
-      description: 'HTML of pages by status, `502` or `5xx`: the text itself, or the path of a file at the client.'
+      description:
+        'HTML of error pages by status, `502` or `5xx`: the text itself, or the path of a file on the client. Default: the pages of the server.'
     })
   ),
   h2: Type.Optional(
     Type.Boolean({
-      description: 'The service uses HTTP/2 without TLS: one connection for all visitors. Default: false.'
+      description:
+        'Whether the service speaks HTTP/2 without TLS (h2c), on one connection for all visitors. Default: false.'
     })
   ),
   forwarded: Type.Optional(
     Type.Boolean({
-      description: 'Sends the address of the visitor to the service, in X-Forwarded-* and Forwarded. Default: true.'
+      description: 'Whether the service gets the address of the visitor, in X-Forwarded-* and Forwarded. Default: true.'
     })
   ),
   answerTimeout: Type.Optional(
@@ -108,7 +115,7 @@ export const HttpSpec = Type.Object({
   reuse: Type.Optional(
     Type.Union([Type.Literal('all'), Type.Literal('visitor'), Type.Literal('never')], {
       description:
-        'Whose requests may share a connection to the service, one after the other. Default: `all`; with proxyProtocol `visitor`.'
+        'Which requests reuse a connection to the service: `all`, those of one `visitor` connection, or `never`. Default: `all`; `visitor` with proxyProtocol.'
     })
   )
 })

@@ -88,7 +88,7 @@ export class Front {
     this.#host = host
     this.#rejected = host.metrics.counter(
       'rystra_https_turned_away_total',
-      'Visitors of the TLS port that were rejected, by code.'
+      'Connections of visitors that were rejected, by error code.'
     )
     this.#handshakes = new HandshakeQueue(host.clock, host.handshakeTimeout, host.handshakes, (socket, detail) =>
       this.#report(socket, new RystraError('tls.handshake', { side: 'client', detail }))

@@ -26,10 +26,16 @@ const hsts = Type.Object(
     maxAge: Type.Integer({
       default: 63_072_000,
       minimum: 0,
-      description: 'Seconds for which browsers use https only.'
+      description: 'Seconds for which browsers use https only. Default: 63072000, two years.'
     }),
-    includeSubDomains: Type.Boolean({ default: false, description: 'Includes all hosts below.' }),
-    preload: Type.Boolean({ default: false, description: 'Allows the preload list of browsers.' })
+    includeSubDomains: Type.Boolean({
+      default: false,
+      description: 'Whether it also applies to all subdomains of the host. Default: false.'
+    }),
+    preload: Type.Boolean({
+      default: false,
+      description: 'Whether the host may be added to the preload lists of browsers. Default: false.'
+    })
   },
   { additionalProperties: false, description: 'Content of Strict-Transport-Security, RFC 6797. Default: not sent.' }
 )
@@ -40,40 +46,43 @@ export const HttpsOptions = Type.Object({
   listen: Type.Array(address(8443), {
     default: [{ host: '0.0.0.0', port: 8443 }],
     minItems: 1,
-    description: 'Addresses for visitors.'
+    description: 'Addresses to bind for visitors. Default: port 8443 on 0.0.0.0.'
   }),
   publicPort: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 65_535,
-      description:
-        'Port that visitors use, where another proxy forwards to `listen`. Default: that of the first `listen`.'
+      description: 'Port that visitors use, if another proxy forwards to `listen`. Default: that of the first `listen`.'
     })
   ),
   baseDomain: Type.String({
     default: 'localhost',
     pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$',
-    description: 'Domain to which `subdomain` of a proxy is prepended. Names under `localhost` need no DNS.'
+    description:
+      'Domain to which `subdomain` of a proxy is prepended. Names under `localhost` need no DNS. Default: localhost.'
   }),
   certificates: Type.Array(certificate, {
     default: [],
     maxItems: 1024,
     description:
-      'Hosts whose TLS ends here, and whose requests go to the proxies of kind http: `{ cert, key }`, PEM files, and `hosts` where they are not those of the certificate. Without files a self-signed one is made for `hosts`.'
+      'Certificates of hosts whose TLS the server terminates; their requests go to the proxies of kind http: the PEM files `cert` and `key`, and `hosts` if they differ from those of the certificate. Without files a self-signed one is made for `hosts`. Default: none.'
   }),
   minVersion: Type.Union([Type.Literal('1.2'), Type.Literal('1.3')], {
     default: '1.2',
-    description: 'The oldest version of TLS that is accepted where it ends here.'
+    description: 'Minimum version of TLS that the server terminates. Default: 1.2.'
   }),
-  http2: Type.Boolean({ default: true, description: 'Offers HTTP/2 where TLS ends here.' }),
+  http2: Type.Boolean({
+    default: true,
+    description: 'Whether HTTP/2 is offered where the server terminates TLS. Default: true.'
+  }),
   redirect: Type.Boolean({
     default: false,
-    description: 'Redirects requests without TLS to https (308), where https serves their host.'
+    description: 'Whether requests without TLS are redirected (308) if their host is served with https. Default: false.'
   }),
   redirectFrom: Type.Array(address(8080), {
     default: [],
     description:
-      'More ports without TLS, on which all requests for hosts served here are redirected to https. Default: none.'
+      'Additional addresses without TLS that redirect all requests for hosts served with https. Default: none.'
   }),
   hsts: Type.Optional(hsts),
   defaultHost: Type.Optional(
@@ -87,19 +96,21 @@ export const HttpsOptions = Type.Object({
     {
       default: [],
       description:
-        'Hosts that an identity may pass through; both with `*` as in `*.example.org`. Empty: any identity any host, except hosts of certificates here and wildcards that cover the base domain.'
+        'Hosts that an identity may publish; both are patterns with `*` as in `*.example.org`. Default: an empty list, any identity may publish any host, except hosts of `certificates` and wildcards that cover the base domain.'
     }
   ),
   handshakeTimeout: Type.Integer({
     default: 10_000,
     minimum: 100,
     maximum: 600_000,
-    description: 'Milliseconds for the ClientHello to arrive and, where TLS ends here, for the handshake to complete.'
+    description:
+      'Milliseconds for the ClientHello to arrive and, where the server terminates TLS, for the handshake to complete. Default: 10000.'
   }),
   handshakes: Type.Integer({
     default: 1024,
     minimum: 1,
-    description: 'Maximum number of connections whose handshake is not complete; one more closes the oldest.'
+    description:
+      'Maximum number of connections whose handshake is not complete; one more closes the oldest. Default: 1024.'
   })
 })
 export type HttpsOptions = Static<typeof HttpsOptions>

@@ -13,13 +13,15 @@ export const HttpsSpec = Type.Object({
   ),
   host: Type.Optional(
     Type.Union([host, Type.Array(host, { minItems: 1, maxItems: 64 })], {
-      description: 'The names it answers for: `app.example.org`, or `*.example.org` for all below it.'
+      description:
+        'Host, or list of hosts, of the proxy: `app.example.org`, or `*.example.org` for all hosts below it. Default: the one of `subdomain`.'
     })
   ),
   subdomain: Type.Optional(
     Type.String({
       pattern: '^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$',
-      description: 'A name below `baseDomain` of the server. Default, without `host`: the name of the proxy.'
+      description:
+        'Label prepended to `baseDomain` of the server. Default: the name of the proxy, if `host` is not set.'
     })
   )
 })

@@ -10,43 +10,43 @@ export const Http2Options = Type.Object({
     minimum: 1,
     maximum: 1_000_000,
     description:
-      'Streams of one link, opened by either side. Ten thousand visitors and some; the smaller number of the two ends counts.'
+      'Maximum of streams of one link, opened by either side; the smaller value of both ends applies. Default: 16384, enough for ten thousand visitors.'
   }),
   maxOffers: Type.Integer({
     default: 512,
     minimum: 8,
     maximum: 16_384,
     description:
-      'Requests that a client may keep waiting for streams of the server. There are 8, and more after more were needed at once: what is opened beyond them waits for a round trip.'
+      'Maximum of requests that a client keeps open for streams of the server. It starts with 8 and grows with the demand: a stream without such a request waits for one round trip. Default: 512.'
   }),
   window: Type.Integer({
     default: 2 * MiB,
     minimum: 64 * KiB,
     maximum: 256 * MiB,
-    description:
-      'Bytes a stream may have on the way or unread. 2 MiB carry 0.3 Gbit/s over 50 ms, and a stalled stream holds no more.'
+    description: 'Window of a stream in bytes: what is in flight or unread. Default: 2097152, 0.3 Gbit/s over 50 ms.'
   }),
   maxBuffer: Type.Integer({
     default: 256 * MiB,
     minimum: MiB,
     description:
-      'Bytes received and not read yet, all streams of a link together. Beyond it the stream that holds the most is reset.'
+      'Unread bytes of all streams of a link; beyond it the stream with the most is reset. Default: 268435456, room for 128 stalled visitors.'
   }),
   openTimeout: Type.Integer({
     default: 20_000,
     minimum: 10,
     description:
-      'Milliseconds a server waits for a request of the client to open a stream on: many round trips of a bad line.'
+      'Milliseconds until the client must have sent a request on which the server can open a stream. Default: 20000, many round trips on a bad line.'
   }),
   arrivalTimeout: Type.Integer({
     default: 10_000,
     minimum: 10,
-    description: 'Milliseconds from a connection to its link: both handshakes, TLS and HTTP/2, and one request.'
+    description:
+      'Milliseconds from the connection until the link must be up: the handshakes of TLS and HTTP/2, and one request. Default: 10000.'
   }),
   maxArrivals: Type.Integer({
     default: 1024,
     minimum: 1,
-    description: 'Connections of one listener without a link. When there are more, the oldest of them goes.'
+    description: 'Maximum of connections per listener whose link is not up; one more closes the oldest. Default: 1024.'
   }),
   ...tcpFields
 })
@@ -57,7 +57,7 @@ const path = Type.Optional(
     pattern: '^/[!-~]*$',
     maxLength: 1024,
     default: '/rystra',
-    description: 'The path of all requests. Both ends have to have the same.'
+    description: 'Path of all requests; both ends need the same. Default: /rystra.'
   })
 )
 
@@ -68,11 +68,12 @@ export const listenFields = { path }
 export const requestFields = {
   path,
   authority: Type.Optional(
-    Type.String({ minLength: 1, description: 'What requests say as host (`:authority`). Default: host and port.' })
+    Type.String({ minLength: 1, description: 'Host of all requests (`:authority`). Default: `host` and `port`.' })
   ),
   headers: Type.Optional(
     Type.Record(Type.String({ pattern: "^[a-z0-9!#$%&'*+.^_`|~-]+$" }), Type.String(), {
-      description: 'Header fields of all requests, for who stands in between. Names in lower case.'
+      description:
+        'Additional header fields of all requests, for proxies in between; names in lower case. Default: none.'
     })
   )
 }

@@ -45,7 +45,7 @@ export const extensionSchema = resolved<ExtensionEntry, ExtensionEntry>(
           name: {
             type: 'string',
             pattern: '^[\\w.@/-]{1,128}$',
-            description: 'Tells two uses of one extension apart. Default: the name the extension gives itself.'
+            description: 'Name that distinguishes two uses of one extension. Default: the name that the extension has.'
           },
           options: { description: "The extension's options; its README lists them." }
         },

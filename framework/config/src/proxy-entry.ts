@@ -14,7 +14,7 @@ const groupSchema = resolved<string | { name: string; policy?: Policy }, { name:
   `a name, or { name, policy } with a policy of ${policies.join(', ')}`,
   {
     description:
-      'Clients of one identity whose proxies name the same group share its port, host or name. `sticky` sends an address to the same member each time. Default: no group.',
+      'Clients of one identity whose proxies name the same group share its port, host or name. With the policy `sticky` a visitor address always gets the same member. Default: no group.',
     anyOf: [
       { type: 'string', minLength: 1, maxLength: 128 },
       {
@@ -43,24 +43,32 @@ const healthCheckSchema = Type.Object(
     type: defaulted(
       Type.Union([Type.Literal('tcp'), Type.Literal('http')]),
       'tcp',
-      '`tcp`: it can be connected to. `http`: a GET of `path` answers with a status from 200 to 399.'
+      '`tcp`: the service accepts a connection. `http`: a GET of `path` has a status from 200 to 399.'
     ),
-    path: defaulted(Type.String({ pattern: '^/[\\x21-\\x7e]*$' }), '/', 'What `http` asks for.'),
-    interval: defaulted(durationSchema(100), 10_000, 'Between two checks.'),
-    timeout: defaulted(durationSchema(50), 3000, 'After which a check has failed.'),
-    failures: defaulted(Type.Integer({ minimum: 1 }), 3, 'Failed checks in a row that take the member out.'),
-    successes: defaulted(Type.Integer({ minimum: 1 }), 1, 'Good checks in a row that bring it back.')
+    path: defaulted(Type.String({ pattern: '^/[\\x21-\\x7e]*$' }), '/', 'Request path of the type `http`.'),
+    interval: defaulted(durationSchema(100), 10_000, 'Time between two checks.'),
+    timeout: defaulted(durationSchema(50), 3000, 'Time after which a check has failed.'),
+    failures: defaulted(
+      Type.Integer({ minimum: 1 }),
+      3,
+      'Number of failed checks in a row after which the service counts as down.'
+    ),
+    successes: defaulted(
+      Type.Integer({ minimum: 1 }),
+      1,
+      'Number of successful checks in a row after which the service counts as up.'
+    )
   },
   {
     description:
-      'The client checks the service; while it is down the server sends no visitors there. Default: no check.'
+      'Checks of the service by the client; while it is down, the server sends no visitors to it. Default: no check.'
   }
 )
 
 /** Schema of {@link ForwardEntry}: what every kind has. */
 export const forwardSchema = open(
   Type.Object({
-    name: word('Unique among the forwards of the client.'),
+    name: word('Name of the forward, unique within the client.'),
     kind: defaulted(word('Name of a registered kind that can be visited.'), 'private')
   })
 )
@@ -68,22 +76,29 @@ export const forwardSchema = open(
 /** Schema of {@link ProxyEntry}: what every kind of proxy has. */
 export const proxySchema = open(
   Type.Object({
-    name: word('Unique within the client.'),
+    name: word('Name of the proxy, unique within the client.'),
     kind: word('Name of a registered kind: `tcp`.'),
-    expiresIn: Type.Optional(durationSchema(1000, 'After which the proxy is taken back. Default: never.', longest)),
-    idleTimeout: Type.Optional(
-      durationSchema(1000, 'A stream on which nothing goes either way for so long is reset. Default: never.')
+    expiresIn: Type.Optional(
+      durationSchema(1000, 'Time after which the proxy is unpublished. Default: never.', longest)
     ),
-    bandwidth: Type.Optional(bytesSchema('Bytes a second of all its streams together, each way. Default: no limit.')),
+    idleTimeout: Type.Optional(
+      durationSchema(1000, 'Time without data in either direction after which a stream is reset. Default: never.')
+    ),
+    bandwidth: Type.Optional(
+      bytesSchema('Bytes per second in each direction, all streams of the proxy together. Default: no limit.')
+    ),
     maxConnections: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'Streams at once; further visitors are refused. Default: no limit.' })
+      Type.Integer({
+        minimum: 1,
+        description: 'Maximum number of open streams; further visitors are refused. Default: no limit.'
+      })
     ),
     group: Type.Optional(groupSchema),
     healthCheck: Type.Optional(healthCheckSchema),
     proxyProtocol: Type.Optional(
       Type.Union([Type.Literal('v1'), Type.Literal('v2')], {
         description:
-          'Tells the service who the visitor is, with a PROXY protocol header of this version. Default: none.'
+          'Version of the PROXY protocol header with which the service gets the address of the visitor. Default: no header.'
       })
     )
   })

@@ -17,10 +17,12 @@ export const logSchema = Type.Object({
   level: defaulted(
     Type.Union((['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const).map((level) => Type.Literal(level))),
     'info',
-    'The least important level that is logged. `info` says what happens to sessions and proxies, and nothing per stream.'
+    'Lowest level that is logged. `info` has the events of sessions and proxies, and none of single streams.'
   ),
   pretty: Type.Optional(
-    Type.Boolean({ description: 'Coloured lines for people instead of JSON. Default: when stderr is a terminal.' })
+    Type.Boolean({
+      description: 'Whether lines are coloured text instead of JSON. Default: true if stderr is a terminal.'
+    })
   )
 })
 
@@ -28,15 +30,11 @@ export const logSchema = Type.Object({
 export const listenSchema = open(
   Type.Object({
     transport: defaulted(word('Name of a registered transport.'), 'tcp'),
-    host: defaulted(
-      host(),
-      '0.0.0.0',
-      'Address to bind. The default is all IPv4 addresses: clients come from elsewhere.'
-    ),
+    host: defaulted(host(), '0.0.0.0', 'Address to bind. The default is all IPv4 addresses of the machine.'),
     port: defaulted(
       Type.Integer(port),
       7000,
-      'Port to bind; 0 for any free one. Control and data arrive on this one port.'
+      'Port to bind; 0 for any free port. It carries control messages and data.'
     )
   })
 )
@@ -46,82 +44,78 @@ export const serverSchema = Type.Object({
   listen: defaulted(
     Type.Array(listenSchema, { minItems: 1, maxItems: 64 }),
     [{}],
-    'Where clients connect. A transport adds its own fields to an entry.'
+    'Addresses on which clients connect. A transport adds its own fields to an entry.'
   ),
   publish: defaulted(
     Type.Object({
-      host: defaulted(host(), '0.0.0.0', 'Address on which proxies are published.'),
+      host: defaulted(host(), '0.0.0.0', 'Address to bind for the ports of proxies.'),
       ports: defaulted(
         portsSchema(),
         ['20000-29999'],
-        'Ports that clients may ask for, and from which free ones are taken. Below the range that systems use for ' +
-          'outgoing connections (32768 up on Linux), so that a port is not taken by chance. An empty list allows none.'
+        'Ports that proxies may have; free ports are taken from them as well. Below the range that systems use for ' +
+          'outgoing connections (from 32768 on Linux), which could hold such a port. An empty list allows none.'
       )
     }),
     {},
-    'Where visitors connect.'
+    'Addresses and ports on which visitors connect.'
   ),
   heartbeat: defaulted(
     Type.Object({
       interval: defaulted(
         durationSchema(100),
         15_000,
-        'Between two heartbeats. Well below the minute after which the strictest common proxies drop an idle connection.'
+        'Time between two heartbeats, well below the minute after which the strictest common proxies drop an idle connection.'
       ),
       timeout: defaulted(
         durationSchema(200),
         45_000,
-        'Silence after which a session is lost: three intervals, so that one lost packet ends nothing.'
+        'Time without a message after which a session is lost: three intervals, so that one lost packet does not end it.'
       )
     }),
     {},
-    'How a dead peer is noticed. Clients are told.'
+    'Detection of dead sessions. The server sends these values to its clients.'
   ),
   handshakeTimeout: defaulted(
     durationSchema(100),
     10_000,
-    'For the whole handshake, so that silent peers go away. Enough for a slow mobile link.'
+    'Time until the whole handshake of a client must be complete. Enough for a slow mobile link.'
   ),
   takeoverTimeout: defaulted(
     durationSchema(100),
     2000,
-    'How long the holder of a name or port has to answer when the same identity asks for it again, before it loses it.'
+    'Time in which the session that holds a name or port must answer when the same identity requests it again; otherwise it loses it.'
   ),
   drain: defaulted(
     durationSchema(0),
     10_000,
-    'How long open streams may go on at a stop; 0 closes at once. Below the 30 s and 90 s after which Kubernetes and systemd kill; give Docker, which kills after 10 s, a longer stop timeout.'
+    'Time that open streams get to finish at a stop; 0 closes them at once. Below the 30 s and 90 s after which Kubernetes and systemd kill a process; Docker kills after 10 s and needs a longer stop timeout.'
   ),
   limits: defaulted(
     Type.Object({
-      sessions: defaulted(
-        Type.Integer({ minimum: 1, maximum: 1_000_000 }),
-        10_000,
-        'Sessions at once. Bounds what clients can hold together.'
-      ),
+      sessions: defaulted(Type.Integer({ minimum: 1, maximum: 1_000_000 }), 10_000, 'Maximum number of sessions.'),
       handshakes: defaulted(
         Type.Integer({ minimum: 1, maximum: 1_000_000 }),
         1024,
-        'Peers at once that are not authenticated yet. Bounds what unauthenticated peers can hold.'
+        'Maximum number of peers that are not authenticated yet.'
       ),
       proxiesPerSession: defaulted(
         Type.Integer({ minimum: 1, maximum: 65_535 }),
         256,
-        'Proxies of one client. Room for port ranges.'
+        'Maximum number of proxies of one client; each port of a range counts.'
       ),
       streamsPerSession: defaulted(
         Type.Integer({ minimum: 1, maximum: 1_000_000 }),
         16_384,
-        'Streams of one client at once. More than the 10,000 that one busy service is tested with.'
+        'Maximum number of open streams of one client. The default has room for the 10,000 visitors that one service is tested with.'
       ),
       channelsPerSession: defaulted(
         Type.Integer({ minimum: 1, maximum: 1_000_000 }),
         4096,
-        'Channels of one client at once, such as the streams of RPC. They are not counted as streams of visitors.'
+        'Maximum number of open channels of one client, such as streams of RPC. They do not count as streams of visitors.'
       )
     }),
     {},
-    'What one server holds at most.'
+    'Limits of the server.'
   )
 })
 
@@ -129,19 +123,19 @@ export const serverSchema = Type.Object({
 export const connectSchema = open(
   Type.Object({
     transport: defaulted(word('Name of a registered transport.'), 'tcp'),
-    host: Type.Optional(host('The server: a name or an address. Default: the one that `discover` finds.')),
+    host: Type.Optional(host('Host name or address of the server. Default: the one that `discover` finds.')),
     discover: Type.Optional(
       text('1 to 63 bytes', {
         minLength: 1,
         maxLength: 63,
         description:
-          'Name under which servers announce themselves on the local network, in the place of `host` and `port`. Needs a ' +
-          'discovery, such as @rystra/discovery-mdns. Default: none is looked for.'
+          'Name under which servers announce themselves on the local network, instead of `host` and `port`. Needs a ' +
+          'discovery, such as @rystra/discovery-mdns. Default: no discovery.'
       })
     ),
     port: defaulted(Type.Integer({ minimum: 1, maximum: 65535 }), 7000, "The server's port."),
     muxer: Type.Optional(
-      word('Name of a registered muxer. Default: yamux if it is registered, otherwise the first that is.')
+      word('Name of a registered muxer. Default: yamux, or the first registered muxer if there is no yamux.')
     )
   })
 )
@@ -160,57 +154,59 @@ const forever = resolved<number | 'forever', number>(
 export const clientSchema = Type.Object({
   id: Type.Optional(
     word(
-      'Names this client at the server; a client that comes back under the same id replaces its predecessor. ' +
-        'Default: the host name and a hash of the folder of the configuration, the same at each start.'
+      'Id of this client at the server; a session with the same id replaces the previous one. ' +
+        'Default: the host name and a hash of the folder of the configuration, the same at every start.'
     )
   ),
   connect: {
     ...connectSchema,
-    description: 'How the server is reached. A transport adds its own fields.'
+    description: 'Address and transport of the server. A transport adds its own fields.'
   } as typeof connectSchema,
   proxies: defaulted(
     Type.Array(proxySchema, { maxItems: 65_535 }),
     [],
-    'What is published. A kind adds its own fields to an entry.'
+    'Proxies to publish. A kind adds its own fields to an entry.'
   ),
   forwards: defaulted(
     Type.Array(forwardSchema, { maxItems: 65_535 }),
     [],
-    'Local addresses that lead to what other clients of the server publish. A kind adds its own fields to an entry.'
+    'Local addresses that lead to private proxies of other clients. A kind adds its own fields to an entry.'
   ),
   reconnect: defaulted(
     Type.Object({
       min: defaulted(
         durationSchema(1),
         250,
-        'The first delay, before jitter: a restart of the server is bridged at once.'
+        'First delay, before jitter. Short, so that a restart of the server is bridged.'
       ),
-      max: defaulted(
-        durationSchema(1),
-        30_000,
-        'The longest delay, before jitter: half a minute at most after the server is back.'
-      ),
-      attempts: defaulted(forever, 'forever', 'Failed attempts in a row after which the client gives up.')
+      max: defaulted(durationSchema(1), 30_000, 'Longest delay, before jitter.'),
+      attempts: defaulted(forever, 'forever', 'Number of failed attempts in a row after which the client gives up.')
     }),
     {},
-    'How a lost session is dialed again: exponential back-off with full jitter.'
+    'Delays between attempts to dial the server again: exponential back-off with full jitter.'
   ),
-  drain: defaulted(durationSchema(0), 10_000, 'How long open streams may go on at a stop; 0 closes at once.')
+  drain: defaulted(durationSchema(0), 10_000, 'Time that open streams get to finish at a stop; 0 closes them at once.')
 })
 
 /** Schema of {@link RystraConfig}. */
 export const configSchema = Type.Object({
   $schema: Type.Optional(
-    Type.String({ description: 'Where editors find the JSON Schema; `rystra check --schema` writes it.' })
+    Type.String({ description: 'Path or URL of the JSON Schema for editors; `rystra check --schema` writes it.' })
   ),
   extensions: defaulted(
     Type.Array(extensionSchema, { maxItems: 1000 }),
     [],
-    'What is loaded, in this order; within one stage, hooks run in this order. The `rystra` command adds those of its preset.'
+    'Extensions to load, in this order; within one stage, hooks run in this order. The `rystra` command adds the extensions of its preset.'
   ),
-  log: defaulted(logSchema, {}, 'Logs go to stderr.'),
-  server: Type.Optional({ ...serverSchema, description: 'Needed to serve.' } as typeof serverSchema),
-  client: Type.Optional({ ...clientSchema, description: 'Needed to connect.' } as typeof clientSchema)
+  log: defaulted(logSchema, {}, 'Settings of the log, which goes to stderr.'),
+  server: Type.Optional({
+    ...serverSchema,
+    description: 'Settings of the server, for `rystra serve`.'
+  } as typeof serverSchema),
+  client: Type.Optional({
+    ...clientSchema,
+    description: 'Settings of the client, for `rystra connect`.'
+  } as typeof clientSchema)
 })
 
 /** A configuration as written. One file may hold both halves. */

@@ -80,7 +80,7 @@ export const authenticateToServer = async (
 const silence = (cause: RystraError): RystraError =>
   new RystraError('session.lost', {
     detail: 'it was closed before the server said anything, as a TLS port does with plain TCP',
-    hint: 'it is dialed again by itself; if that does not help, check port and transport',
+    hint: 'the client dials again; if that does not help, check port and transport',
     cause
   })
 

@@ -109,5 +109,5 @@ export const linkMutants: Readonly<Record<string, LinkMutant>> = {
     'leaks-aborted',
     /waiting for both ends to count no streams/
   ),
-  'carries 1000 streams at once, opened by both sides': mutant('at-most-400-streams', /too many streams/)
+  'carries 1000 streams at once, opened by both sides': mutant('at-most-400-streams', /stream limit reached/)
 }
