@@ -144,7 +144,7 @@ describe('streams that come to nothing', () => {
     })
 
     it(`a thousand at once are all served (${muxer})`, async function () {
-      this.timeout(15_000)
+      this.timeout(60_000)
       const server = await startServer()
       const service = await startService(echo)
       const client = await startClient(portOf(server), [{ name: 'a', kind: 'tcp', local: service }], { muxer })

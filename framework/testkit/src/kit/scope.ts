@@ -6,6 +6,9 @@ import { nextCheck } from '../until.js'
 const waited = (what: string, ms: number): Error =>
   new AssertionError({ message: `timed out after ${ms} ms waiting for ${what}` })
 
+/** Turns of the event loop in which a number that stands still has not changed. */
+const STILL_CHECKS = 25
+
 /** One run of one case: what it opened, and how long it waits for things. */
 export class Scope {
   readonly #closers: (() => unknown)[] = []
@@ -56,17 +59,19 @@ export class Scope {
   }
 
   /**
-   * Waits until a number stands still, for as long as a turn of everything takes. When the machine is slow this may be
-   * too early: use it only where that makes a case milder.
+   * Waits until a number has not changed for some time and for some turns of the event loop: on a busy machine the time alone may pass
+   * before anything ran.
    */
   async still(value: () => number, ms = 60): Promise<number> {
     let seen = value()
     let since = performance.now()
-    while (performance.now() - since < ms) {
+    for (let checks = 0; checks < STILL_CHECKS || performance.now() - since < ms; checks++) {
       await new Promise((resolve) => setTimeout(resolve, 2))
       const now = value()
-      if (now !== seen) since = performance.now()
+      if (now === seen) continue
       seen = now
+      since = performance.now()
+      checks = 0
     }
     return seen
   }
