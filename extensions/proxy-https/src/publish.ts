@@ -38,7 +38,7 @@ export const publish = async (spec: HttpsSpec, host: PublishHost, world: World):
   const { routes, policy, certificates } = world
   const owner = host.session.identity.id
   const names = namesOf(spec, world.baseDomain)
-  const passOn: PassOn = (visitor, info, failover) => host.relay(visitor, info, failover)
+  const passOn: PassOn = (visitor, info, failover) => host.relay(visitor, info, { failover })
   const leave: (() => void)[] = []
   const gone = (): void => {
     for (const one of leave.splice(0)) one()

@@ -66,6 +66,18 @@ export interface OpenStreamOptions {
   readonly timeout?: number
 }
 
+/** How {@link PublishHost.relay} relays. */
+export interface RelayOptions {
+  /** What the client half is told besides: `ReachHost.stream.details`. */
+  readonly details?: Details
+  /**
+   * For visitors that several proxies could serve: called when the service of this one cannot be reached within 5 s, and
+   * no byte of the visitor was read. Gives the visitor to another proxy and returns whether there was one; without one the
+   * visitor is reset. A visitor that a hook refuses is reset without it.
+   */
+  failover?(): boolean
+}
+
 /** A visitor that was let in without a stream of its own: one of many that share a stream, as those of UDP do. */
 export interface Admission {
   readonly info: StreamInfo
@@ -140,12 +152,8 @@ export interface PublishHost {
   acceptVisits(name: string, admit: (visit: Visit) => Details | Promise<Details>): Promise<void>
   /**
    * Opens a stream for a visitor and relays it until both are done: onOpenStream, header, relay, onCloseStream.
-   *
-   * @param failover for visitors that several proxies could serve: called when the service of this one cannot be reached
-   * within 5 s, and no byte of the visitor was read. Gives the visitor to another proxy and returns whether there was
-   * one; without one the visitor is reset. A visitor that a hook refuses is reset without it.
    */
-  relay(visitor: Duplex, info: VisitorInfo, failover?: () => boolean): void
+  relay(visitor: Duplex, info: VisitorInfo, options?: RelayOptions): void
   /**
    * Opens a stream for a visitor, for kinds that do not relay byte by byte. Resolves when the service is reached;
    * rejects with `stream.*`. End or destroy the stream when it is done.

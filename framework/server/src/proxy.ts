@@ -15,6 +15,7 @@ import type {
   Published,
   PublishHost,
   Registry,
+  RelayOptions,
   TrafficStats,
   UdpPort
 } from '@rystra/plugin'
@@ -246,16 +247,17 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     }, this.#state.config.limits.streamsPerSession)
   }
 
-  relay(visitor: Duplex, info: VisitorInfo, failover = this.#state.failover.get(visitor)): void {
+  relay(visitor: Duplex, info: VisitorInfo, { details, failover }: RelayOptions = {}): void {
     const raw = rawOf(visitor)
-    this.#relay(raw, info, failover !== undefined).catch((error: RystraError) => {
-      if (failover === undefined || error.code === 'stream.refused' || !failover()) raw.reset()
+    const next = failover ?? this.#state.failover.get(visitor)
+    this.#relay(raw, info, next !== undefined, details).catch((error: RystraError) => {
+      if (next === undefined || error.code === 'stream.refused' || !next()) raw.reset()
     })
   }
 
   /** The visitor's bytes do not wait for the service, unless another member may have to serve them. */
-  async #relay(visitor: RawStream, info: VisitorInfo, waits: boolean): Promise<void> {
-    const stream = await this.open(info, waits ? { timeout: MEMBER_TIMEOUT_MS } : {})
+  async #relay(visitor: RawStream, info: VisitorInfo, waits: boolean, details?: Details): Promise<void> {
+    const stream = await this.open(info, { details, ...(waits ? { timeout: MEMBER_TIMEOUT_MS } : {}) })
     if (waits) await stream.readyFor(visitor)
     stream.join(visitor)
   }

@@ -13,8 +13,11 @@ export interface ProxyKindSubject {
   readonly invalid?: Readonly<Record<string, ProxySpec>>
   /** What services and visitors send each other. @default bytes */
   readonly carries?: 'bytes' | 'datagrams'
-  /** Comes as a visitor and asks for the service's bytes. @default connects to the address with TCP */
-  visit?(published: Published): Promise<Duplex> | Duplex
+  /**
+   * Comes as a visitor and asks for the service's bytes; `spec` is the entry of the service, as {@link spec} made it.
+   * @default connects to the address with TCP
+   */
+  visit?(published: Published, spec: ProxySpec): Promise<Duplex> | Duplex
   /** For a kind whose services have to say something first: says it, and answers with what is the visitor's. */
   serve?(socket: Socket): Promise<Duplex> | Duplex
   /**

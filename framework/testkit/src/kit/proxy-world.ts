@@ -97,13 +97,13 @@ export class ProxyWorld {
       signal: over.signal,
       hooks: { request: () => undefined, response: () => undefined, closeRequest: () => {} },
       listen: (address, onVisitor) => this.#listen(address, onVisitor, servers),
-      relay: (visitor, info) => void this.#visited(spec, visitor, info),
+      relay: (visitor, info, { details } = {}) => void join(quiet(visitor), this.#reach(spec, info, details)),
       listenUdp: async (address) => this.#listenUdp(address, sockets),
       claim: async (key, value) => ({ key, size: 1, pick: (_, tried) => (tried?.has(value) ? undefined : value) }),
       acceptVisits: async (name, admit) => void this.#visitable.set(name, { spec, admit }),
       tell: () => {},
       admit: (info) => this.#let(spec, info),
-      openStream: (info) => this.#opened(spec, info),
+      openStream: (info, { details } = {}) => this.#opened(spec, info, details),
       ...change
     }
     let published: Published | undefined
@@ -121,7 +121,8 @@ export class ProxyWorld {
   /** Comes as a visitor. */
   async visit(published: Published): Promise<Duplex> {
     const way = await this.wayTo(published)
-    const visitor = quiet(await (this.subject.visit ?? connectTo)(way))
+    const spec = this.#specs.get(published.address) as ProxySpec
+    const visitor = quiet(await (this.subject.visit ?? connectTo)(way, spec))
     this.scope.defer(() => visitor.destroy())
     return visitor
   }
@@ -174,11 +175,7 @@ export class ProxyWorld {
     })
     const stream = this.#reach(spec, info, details, { reached, failed })
     await settled
-    return { stream, info: this.#streamOf(spec, info) }
-  }
-
-  #visited(spec: ProxySpec, visitor: Duplex, info: VisitorInfo): Promise<void> {
-    return join(quiet(visitor), this.#reach(spec, info))
+    return { stream, info: this.#streamOf(spec, info, details) }
   }
 
   /** The client's half, for one stream. Answers with the server's end of the stream. */
@@ -188,7 +185,7 @@ export class ProxyWorld {
     far.on('error', () => gone.abort())
     const visit: Visit = { info, outcome: undefined, signal: gone.signal }
     this.visits.push(visit)
-    const stream = { ...this.#streamOf(spec, info), ...(details === undefined ? {} : { details }) }
+    const stream = this.#streamOf(spec, info, details)
     const host: ReachHost = {
       stream,
       log: silentLog,
@@ -218,8 +215,9 @@ export class ProxyWorld {
     return near
   }
 
-  #streamOf(spec: ProxySpec, info: VisitorInfo): StreamInfo {
-    return { id: String(this.visits.length), proxy: spec, visitor: info, session, side: 'client' }
+  #streamOf(spec: ProxySpec, visitor: VisitorInfo, details?: Details): StreamInfo {
+    const told = details === undefined ? {} : { details }
+    return { id: String(this.visits.length), proxy: spec, visitor, session, side: 'client', ...told }
   }
 
   /** Lets a visitor in that has no stream of its own, as the framework would. */
