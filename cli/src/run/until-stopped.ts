@@ -7,6 +7,8 @@ import type { StopSignals } from './stop-signals.js'
 /** A server or a client. */
 export interface Running {
   readonly streams: number
+  /** Knows whose code threw. */
+  readonly kernel: NonNullable<Parameters<typeof containExceptions>[1]>
   start(): Promise<void>
   stop(options?: { drain?: number }): Promise<void>
 }
@@ -48,7 +50,7 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
   })
   feed.onGone = () => signals.stop('SIGTERM', 'the reader of --json is gone')
   // Node ends a process in which only promises are left to settle, with code 13 and without a word.
-  const removeFence = containExceptions(log)
+  const removeFence = containExceptions(log, { blame: (error) => running.kernel.blame?.(error) })
   const alive = setInterval(() => {}, 2 ** 30)
   try {
     try {

@@ -9,6 +9,7 @@ import {
   type Side,
   silentLog
 } from '@rystra/plugin'
+import { type Blame, blame } from './blame.js'
 import { checkRequires } from './capabilities.js'
 import { systemClock } from './clock.js'
 import { Draft, Generation } from './generation.js'
@@ -163,6 +164,15 @@ export class Kernel implements Generations {
   /** The loaded extensions and their taps, in order, for people and programs. Secrets are left out. */
   inspect(): Inspection {
     return inspectGeneration(this.side, this.#state, this.#alive.size, this.#current)
+  }
+
+  /** The extension whose code threw an error, by its stack, among those that are loaded. */
+  blame(error: unknown): Blame | undefined {
+    const instances = [...this.#alive].flatMap((generation) => generation.instances)
+    return blame(
+      error,
+      instances.map(({ name, extension, package: of }) => ({ name, file: extension.file, packaged: of !== undefined }))
+    )
   }
 
   async #stop(): Promise<void> {

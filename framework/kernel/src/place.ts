@@ -3,14 +3,26 @@ import { fileURLToPath } from 'node:url'
 /** The folder of the kernel, whose frames say nothing to the author of an extension. */
 const own = fileURLToPath(new URL('.', import.meta.url))
 
+/** A place in a file, as a stack names it. */
+export interface Place {
+  readonly file: string
+  /** `12:5`: line and column. */
+  readonly position: string
+}
+
+/** The places of a stack, the innermost first; those of Node itself are left out. */
+export const placesIn = (error: unknown): Place[] => {
+  const stack = (error as { stack?: unknown } | null | undefined)?.stack
+  if (typeof stack !== 'string') return []
+  return stack.split('\n').flatMap((line) => {
+    const [, file = '', position] = /\(?((?:file:\/\/)?\/[^()]*?):(\d+:\d+)\)?$/.exec(line) ?? []
+    if (position === undefined) return []
+    return [{ file: file.startsWith('file:') ? fileURLToPath(file) : file, position }]
+  })
+}
+
 /** File, line and column where an error was thrown in the code of an extension: `/srv/hooks/mine.ts:12:5`. */
 export const placeOf = (error: unknown): string | undefined => {
-  const { stack } = error as { stack?: unknown }
-  if (typeof stack !== 'string') return undefined
-  for (const line of stack.split('\n')) {
-    const [, file = '', position] = /\(?((?:file:\/\/)?\/[^()]*?):(\d+:\d+)\)?$/.exec(line) ?? []
-    const path = file.startsWith('file:') ? fileURLToPath(file) : file
-    if (position !== undefined && !path.startsWith(own)) return `${path}:${position}`
-  }
-  return undefined
+  const found = placesIn(error).find(({ file }) => !file.startsWith(own))
+  return found === undefined ? undefined : `${found.file}:${found.position}`
 }

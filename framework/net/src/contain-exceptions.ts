@@ -36,31 +36,66 @@ const packageIn = (stack = ''): string | undefined =>
   /node_modules\/((?:@[^/\s]+\/)?[^/\s]+)\/(?!.*node_modules)/.exec(stack)?.[1] ??
   /\/(?:extensions|framework)\/([^/\s]+)\//.exec(stack)?.[1]
 
+/** The extension whose code threw, as {@link containExceptions} needs to know it. */
+interface ExtensionFault {
+  readonly extension: string
+  /** File, line and column. */
+  readonly at: string
+  /** Whether no code of the framework was interrupted. */
+  readonly contained: boolean
+}
+
+/** How exceptions are contained. */
+export interface ContainOptions {
+  /** The extension behind an error. @default none is known: exceptions of timers and promises end the process */
+  blame?(error: unknown): ExtensionFault | undefined
+}
+
 /**
- * The last fence of a process: an exception that an event handler of a connection throws ends that connection and is
- * logged. One that belongs to no connection ends the process, as it would without the fence. The answer removes it.
+ * The last fence of a process. An exception that an event handler of a connection throws ends that connection; one that
+ * code of an extension throws in a timer or a promise, with no frame of the framework below, ends nothing. Both are logged
+ * with the extension. Any other ends the process, as it would without the fence. The answer removes it.
  */
-export const containExceptions = (log: Logger): (() => void) => {
-  const contain = (err: unknown): void => {
-    const connection = currentConnection()
-    if (connection === undefined) {
-      remove()
-      setImmediate(() => {
-        throw err
-      })
-      return
-    }
-    const { remoteAddress, remotePort } = connection
-    const fields = {
-      err,
-      peer: `${remoteAddress ?? 'unknown'}:${remotePort ?? 0}`,
-      extension: faceOf(connection)?.extension ?? packageIn((err as Error | undefined)?.stack)
-    }
-    log.error(fields, 'an event handler threw: its connection was closed')
-    if ('once' in connection) (connection as unknown as NodeJS.EventEmitter).on('error', () => {})
-    connection.destroy()
+export const containExceptions = (log: Logger, { blame }: ContainOptions = {}): (() => void) => {
+  const giveUp = (err: unknown, fault: ExtensionFault | undefined): void => {
+    if (fault !== undefined) log.error({ err, ...fields(fault) }, 'an extension threw, and the process cannot go on')
+    remove()
+    setImmediate(() => {
+      throw err
+    })
   }
-  const remove = (): void => void process.off('uncaughtException', contain)
+  const contain = (err: unknown): void => {
+    const fault = blame?.(err)
+    const connection = currentConnection()
+    if (connection !== undefined) {
+      closeFor(err, connection, fault, log)
+    } else if (fault?.contained === true) {
+      log.error({ err, ...fields(fault) }, 'an extension threw in a timer or an event handler of its own')
+    } else giveUp(err, fault)
+  }
+  const reject = (err: unknown): void => {
+    const fault = blame?.(err)
+    // Nothing waits for the promise: no code of the framework was interrupted.
+    if (fault === undefined) giveUp(err, fault)
+    else log.error({ err, ...fields(fault) }, 'an extension left a promise rejected that nothing awaits')
+  }
+  const remove = (): void => {
+    process.off('uncaughtException', contain)
+    process.off('unhandledRejection', reject)
+  }
   process.on('uncaughtException', contain)
+  process.on('unhandledRejection', reject)
   return remove
+}
+
+const fields = ({ extension, at }: ExtensionFault): Pick<ExtensionFault, 'extension' | 'at'> => ({ extension, at })
+
+const closeFor = (err: unknown, connection: Closable, fault: ExtensionFault | undefined, log: Logger): void => {
+  const { remoteAddress, remotePort } = connection
+  const extension = fault?.extension ?? faceOf(connection)?.extension ?? packageIn((err as Error | undefined)?.stack)
+  const peer = `${remoteAddress ?? 'unknown'}:${remotePort ?? 0}`
+  const at = fault === undefined ? {} : { at: fault.at }
+  log.error({ err, peer, extension, ...at }, 'an event handler threw: its connection was closed')
+  if ('once' in connection) (connection as unknown as NodeJS.EventEmitter).on('error', () => {})
+  connection.destroy()
 }

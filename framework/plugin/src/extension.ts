@@ -4,6 +4,7 @@ import type { Runtime } from './handles.js'
 import type { Hooks } from './hook-table.js'
 import type { Registries } from './registries.js'
 import type { ListenHost } from './transport.js'
+import { fileURLToPath } from 'node:url'
 
 const brand = Symbol.for('rystra.extension')
 
@@ -93,6 +94,8 @@ export interface Extension<Options = never> {
   (options?: Options): ExtensionUse
   readonly definition: ExtensionDefinition<TSchema>
   readonly apiVersion: number
+  /** The file that called {@link defineExtension}, where the stack names it: what throws there is logged with its name. */
+  readonly file?: string
 }
 
 /**
@@ -109,6 +112,12 @@ const noOptions = Type.Object({})
 
 /** Partial where a default exists would be ideal; what the schema leaves optional may be left out. */
 type Written<Schema extends TSchema> = Schema extends { static: infer S } ? Partial<S> : never
+
+/** The file behind the second frame of a stack: `new Error()` is the first. */
+const callerFile = ({ stack = '' }: Error): string | undefined => {
+  const [, file] = /\(?((?:file:\/\/)?\/[^()]*?):\d+:\d+\)?$/.exec(stack.split('\n')[2] ?? '') ?? []
+  return file?.startsWith('file:') === true ? fileURLToPath(file) : file
+}
 
 /**
  * Makes an extension; make it the default export of its module. Everything is inferred from `options`.
@@ -131,6 +140,7 @@ export const defineExtension = <Schema extends TSchema = typeof noOptions>(
     name: { value: definition.name },
     definition: { value: Object.freeze({ options: noOptions, ...definition }), enumerable: true },
     apiVersion: { value: apiVersion, enumerable: true },
+    file: { value: callerFile(new Error('defined here')), enumerable: true },
     [brand]: { value: true }
   })
 }

@@ -1,6 +1,7 @@
 import { type Clock, isRystraError, type Logger, RystraError } from '@rystra/plugin'
 import { type Accept, Denial } from './answers.js'
 import { within } from '../clock.js'
+import { placeOf } from '../place.js'
 import type { Tap } from './tap.js'
 
 /** How long a tap of policy `skip` is left out after it failed. */
@@ -33,10 +34,26 @@ const logFailure = (tap: Tap, host: GuardHost, error: RystraError): void => {
     tap.unlogged++
     return
   }
-  const fields = { err: error.cause ?? error, extension: tap.extension, hook: tap.hook, onFailure: tap.onFailure }
+  const err = error.cause ?? error
+  // A tap that was late has no place: its error was made here.
+  const at = error.code === 'hook.timeout' ? undefined : placeOf(err)
+  const fields = { err, extension: tap.extension, hook: tap.hook, onFailure: tap.onFailure, ...(at && { at }) }
   host.log.error(tap.unlogged === 0 ? fields : { ...fields, unlogged: tap.unlogged }, error.message)
   tap.lastLogged = now
   tap.unlogged = 0
+}
+
+/** A tap that keeps the event loop for longer is logged: nothing else of the process runs meanwhile. */
+const BLOCKED_MS = 1000
+
+/** Counts the time of a tap, `ms` of it without giving way. */
+const took = ({ counters, extension, hook }: Tap, { log }: GuardHost, ms: number): void => {
+  counters.totalMs += ms
+  if (ms < BLOCKED_MS) return
+  log.warn(
+    { extension, hook, blockedMs: Math.round(ms) },
+    'a tap blocked the event loop: all sessions and streams waited for it'
+  )
 }
 
 /** Counts and logs a failure, then does what the policy of the tap says: throws, or goes on as if it had said nothing. */
@@ -80,7 +97,7 @@ export const guardSync =
       if (error instanceof Denial) throw error
       return fail(tap, host, error)
     } finally {
-      counters.totalMs += performance.now() - start
+      took(tap, host, performance.now() - start)
     }
   }
 
@@ -100,7 +117,7 @@ export const guardData =
     } catch (error) {
       return fail(tap, host, error)
     } finally {
-      counters.totalMs += performance.now() - start
+      took(tap, host, performance.now() - start)
     }
   }
 
@@ -113,15 +130,18 @@ export const guardPromise =
     const { counters } = tap
     counters.calls++
     const start = performance.now()
+    let blocked = 0
     try {
       const answer = tap.fn(...args)
+      blocked = performance.now() - start
       if (!isThenable(answer)) return accept(answer, args[0])
       return accept(await within(host.clock, tap.timeout, answer, () => lateError(tap)), args[0])
     } catch (error) {
       if (error instanceof Denial) throw error
       return fail(tap, host, error)
     } finally {
-      counters.totalMs += performance.now() - start
+      if (blocked < BLOCKED_MS) counters.totalMs += performance.now() - start
+      else took(tap, host, blocked)
     }
   }
 
