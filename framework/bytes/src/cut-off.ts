@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
  */
 export const cutOff = (stream: Duplex, error?: Error): void => {
   if (stream.destroyed) return
-  // Of a subclass we do not know what lies below, unless somebody has seen to it; of a pipe there is no remote port.
+  // What lies below a subclass is not known, unless it has its own reset; a pipe has no remote port.
   const tcp =
     stream instanceof net.Socket &&
     (stream.constructor === net.Socket || Object.hasOwn(stream, 'resetAndDestroy')) &&

@@ -9,7 +9,7 @@ const HIGH_WATER = 64 * 1024
 
 const duplexOptions = { allowHalfOpen: true, autoDestroy: true, highWaterMark: HIGH_WATER }
 
-/** A `Duplex` on top of a raw stream. Whoever makes one sees to it that {@link written} is called. */
+/** A `Duplex` on top of a raw stream. Its creator calls {@link written} from the stream's `onWritable`. */
 export class RawBackedDuplex<Stream extends RawStream = RawStream> extends SocketFace implements RawReader {
   readonly stream: Stream
   #started = false
@@ -26,7 +26,7 @@ export class RawBackedDuplex<Stream extends RawStream = RawStream> extends Socke
   }
 
   onBytes(buffer: Buffer, start: number, end: number, _shared: boolean): boolean {
-    // Whoever reads a `Duplex` may keep what it gets.
+    // A reader of a `Duplex` may keep its chunks.
     return this.push(Buffer.from(buffer.subarray(start, end)))
   }
 
@@ -75,7 +75,7 @@ export class RawBackedDuplex<Stream extends RawStream = RawStream> extends Socke
   }
 }
 
-/** The way back: a `Duplex` for those who want Node's streams after somebody read raw. It takes the raw stream over. */
+/** A `Duplex` over a raw stream that may have been read already. It takes the raw stream over. */
 export const duplexOf = (raw: RawStream): Duplex => {
   const duplex = new RawBackedDuplex(raw)
   raw.onWritable = () => duplex.written()

@@ -45,7 +45,7 @@ export class Headed implements Sink {
     this.#to.end()
   }
 
-  /** The stream is over: there is nobody to send it to. */
+  /** The stream is over: the head cannot be sent any more. */
   stop(): void {
     clearTimeout(this.#timer)
     if (this.#turn !== undefined) clearImmediate(this.#turn)

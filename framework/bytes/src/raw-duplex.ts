@@ -13,7 +13,7 @@ export class RawDuplex implements RawStream {
   #paused = false
   #back: Buffer[] = []
   #ended = false
-  #endTold = false
+  #endReported = false
   #error: Error | undefined
   #closed = false
 
@@ -74,8 +74,8 @@ export class RawDuplex implements RawStream {
     }
     if (this.#paused) this.#stream.pause()
     else if (!this.#ended) this.#stream.resume()
-    else if (!this.#endTold) {
-      this.#endTold = true
+    else if (!this.#endReported) {
+      this.#endReported = true
       this.#reader?.onEnd()
     }
   }

@@ -18,7 +18,7 @@ export interface RawFaceOptions {
 /**
  * The `Duplex` face that a raw stream brings along, on which any library works. It costs next to nothing while only the raw
  * stream is used. The stream tells it what happens: {@link written} where it has no `onWritable`, {@link over} before its
- * `onClose`, and {@link giveBack} when somebody else begins to read what this face has been reading.
+ * `onClose`, and {@link giveBack} when another reader takes over from this face.
  */
 export class RawFace<Stream extends FacedStream = FacedStream> extends RawBackedDuplex<Stream> implements HasRaw {
   readonly #givesMemory: boolean
@@ -43,7 +43,7 @@ export class RawFace<Stream extends FacedStream = FacedStream> extends RawBacked
     if (!this.#given && (reader === undefined || reader === this)) super._read()
   }
 
-  /** Somebody reads the raw stream from now on: takes what lies in Node's queue out of it. */
+  /** The raw stream is read from now on: empties Node's queue and answers with its bytes. */
   giveBack(): Buffer {
     this.#given = true
     const chunks: Buffer[] = []
@@ -51,10 +51,10 @@ export class RawFace<Stream extends FacedStream = FacedStream> extends RawBacked
     return Buffer.concat(chunks)
   }
 
-  /** The stream is over. After a good end who reads this face may still have bytes of it to read. */
+  /** The stream is over. After a clean end the reader of this face may still have bytes to read. */
   over(error: Error | undefined): void {
     if (this.destroyed) return
-    // A stranger's reset must not end the process because nobody listens yet.
+    // A peer's reset must not end the process while there is no `error` listener.
     if (error !== undefined && this.listenerCount('error') > 0) this.destroy(error)
     else if (error !== undefined || !this.started || this.#given) this.destroy()
   }

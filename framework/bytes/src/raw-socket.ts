@@ -34,7 +34,7 @@ export class RawSocket implements RawStream, Sweepable {
   #sweeps = 1
   #flushing = 0
   #ended = false
-  #endTold = false
+  #endReported = false
   #back: Buffer[] | undefined
   #error: Error | undefined
   #detached = false
@@ -87,7 +87,7 @@ export class RawSocket implements RawStream, Sweepable {
       this.#socket.pause()
       return
     }
-    if (this.#ended) this.#tellEnd()
+    if (this.#ended) this.#reportEnd()
     else if (!this.#socket.destroyed) this.#socket.resume()
   }
 
@@ -264,7 +264,7 @@ export class RawSocket implements RawStream, Sweepable {
     }
     this.#ended = true
     watchHalfClosed(this.#socket)
-    if (!this.#paused && this.#back === undefined) this.#tellEnd()
+    if (!this.#paused && this.#back === undefined) this.#reportEnd()
   }
 
   #takeRest(rest: Buffer, bytes: number): boolean {
@@ -272,9 +272,9 @@ export class RawSocket implements RawStream, Sweepable {
     return bytes === 0 || this.#reader.onBytes(rest, 0, bytes, true) !== false
   }
 
-  #tellEnd(): void {
-    if (this.#endTold) return
-    this.#endTold = true
+  #reportEnd(): void {
+    if (this.#endReported) return
+    this.#endReported = true
     this.#reader?.onEnd()
   }
 

@@ -43,7 +43,7 @@ export interface Detached {
  * A stream of bytes without Node's queues in between: what the byte path of a tunnel is made of. Every `Duplex` has
  * one, see `rawOf`; a bare socket and the streams of our muxers have a fast one.
  *
- * Once somebody reads or writes the raw stream, the `Duplex` face of the same stream must be left alone.
+ * Once the raw stream is read or written, the `Duplex` face of the same stream must be left alone.
  */
 export interface RawStream {
   /**
@@ -83,7 +83,7 @@ export interface RawStream {
   onClose: ((error?: Error) => void) | undefined
 
   /**
-   * Hands the descriptor out, for a relay that moves bytes outside of Node. Absent where there is none; `undefined` when
+   * Hands the descriptor out, for a relay that moves bytes outside of Node. Absent without a descriptor; `undefined` when
    * it cannot be handed out now: the stream is closed, or has bytes to send.
    */
   readonly detach?: (() => Detached | undefined) | undefined

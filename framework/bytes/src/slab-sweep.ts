@@ -21,7 +21,7 @@ export const keepSweeping = (): void => {
 }
 
 /**
- * Each time the slab of a socket was taken in vain, it may keep the next one twice as long, up to so many sweeps (half
+ * Each time the slab of a socket was taken back too early, the socket may keep the next one twice as long, up to so many sweeps (half
  * an hour). Changing the buffer between reads costs a few bytes inside Node that only the end of the socket gives back.
  */
 export const MAX_SWEEPS = 1024

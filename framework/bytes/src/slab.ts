@@ -15,13 +15,13 @@ const POOL_LIMIT = 64
 /** Slabs kept for the next one to ask, so that a burst does not pay for fresh memory again and again. */
 const IDLE_LIMIT = 16
 
-/** Where a slab is: with the pool, with somebody, or given up by somebody. */
+/** Where a slab is: in the pool, taken, or given up by its holder. */
 interface Whereabouts {
   at: 'idle' | 'taken' | 'lost' | 'freed'
 }
 
 const idle: Buffer[] = []
-/** Weak, so that a slab that somebody keeps and forgets is collected, and counted out then. */
+/** Weak, so that a slab that its holder drops is collected, and counted out then. */
 const slabs = new WeakMap<Buffer, Whereabouts>()
 let taken = 0
 let alive = 0
@@ -66,7 +66,7 @@ export const releaseSlab = (slab: Buffer): void => {
   }
 }
 
-/** Gives up a slab that somebody may still be reading: it is not used again, and freed when nobody holds it. */
+/** Gives up a slab that may still be read: it is not used again, and is freed with its last reference. */
 export const forgetSlab = (slab: Buffer): void => {
   const where = slabs.get(slab)
   if (where?.at !== 'taken') return

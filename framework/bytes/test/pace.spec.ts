@@ -57,7 +57,7 @@ describe('a stream that is paced', () => {
     ['TLS', tlsPair]
   ] as const) {
     it(`loses nothing, and asks for each chunk once (${title})`, async () => {
-      const asked: number[] = []
+      const requested: number[] = []
       const {
         visitor,
         service,
@@ -66,8 +66,8 @@ describe('a stream that is paced', () => {
       } = await relayed(
         {
           pace: (bytes) => {
-            asked.push(bytes)
-            return asked.length % 3
+            requested.push(bytes)
+            return requested.length % 3
           }
         },
         left
@@ -77,7 +77,7 @@ describe('a stream that is paced', () => {
       visitor.end(bytes)
       await end
       expect(Buffer.concat(got).equals(bytes)).to.equal(true)
-      expect(asked.reduce((sum, one) => sum + one, 0)).to.equal(bytes.length)
+      expect(requested.reduce((sum, one) => sum + one, 0)).to.equal(bytes.length)
       expect(running.aToB).to.equal(bytes.length)
     })
   }

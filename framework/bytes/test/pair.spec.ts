@@ -32,7 +32,7 @@ describe('a pair of streams', () => {
     }
   })
 
-  it('ends no process over an error that nobody listens to', async () => {
+  it('ends no process over an error without a listener', async () => {
     const [one, other] = duplexPair()
     one.destroy(new Error('given up'))
     await new Promise((resolve) => other.once('close', resolve))

@@ -28,13 +28,13 @@ const relayed = async (filters?: RelayedFilters, left = tcpPair, right = tcpPair
   const done = new Promise<{ aToB: number; bToA: number; error: Error | undefined }>((resolve) => {
     tell = resolve
   })
-  let told = 0
+  let calls = 0
   const near = rawOf(a.accepted)
   const far = rawOf(b.dialed)
   const to = filters === undefined ? far : new FilteredStream(far, { write: filters.aToB, read: filters.bToA })
   const running = pump(near, to, (aToB, bToA, error) => {
-    told += 1
-    if (told > 1) throw new Error('done twice')
+    calls += 1
+    if (calls > 1) throw new Error('done twice')
     tell({ aToB, bToA, error })
   })
   return { visitor: a.dialed, service: b.accepted, pump: running, done }
@@ -60,7 +60,7 @@ const sent = async (socket: net.Socket, bytes: Buffer, seed: number): Promise<vo
 
 const sum = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
-/** How a connection ends, seen by whoever holds it. */
+/** How a connection ends, seen by its holder. */
 const ending = (socket: net.Socket): Promise<string> =>
   new Promise((resolve) => {
     socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
@@ -91,9 +91,9 @@ describe('a pump', function () {
 
   it('brings a late answer to a visitor that has ended', async () => {
     const { visitor, service, done } = await relayed()
-    const question = received(service)
-    visitor.end('question')
-    expect(String(await question)).to.equal('question')
+    const request = received(service)
+    visitor.end('request')
+    expect(String(await request)).to.equal('request')
     await after(30)
     const answer = pattern(1 << 20)
     service.end(answer)
@@ -233,16 +233,16 @@ describe('a pump', function () {
     const [a, b] = [await tcpPair(), await tcpPair()]
     a.accepted.destroy()
     b.dialed.destroy()
-    let told = 0
+    let calls = 0
     await new Promise<void>((resolve) => {
       process.nextTick(() =>
         pump(rawOf(a.accepted), rawOf(b.dialed), () => {
-          told += 1
+          calls += 1
           setTimeout(resolve, 5)
         })
       )
     })
-    expect(told).to.equal(1)
+    expect(calls).to.equal(1)
   })
 
   it('counts while it runs', async () => {

@@ -443,7 +443,7 @@ describe('slabs of raw sockets', () => {
     expect(reader.bytes.subarray(before).equals(sent)).to.equal(true)
   })
 
-  it('may stay longer each time they were taken in vain', async () => {
+  it('may stay longer each time they were taken back too early', async () => {
     const { raw, far } = await flowing()
     const sweeps: number[] = []
     for (let round = 0; round < 4; round += 1) {

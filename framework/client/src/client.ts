@@ -145,7 +145,7 @@ export class Client extends EventEmitter<ClientEvents> {
     onUnregistered: (session, name, error) => {
       const registration = this.#publications.find(name)
       // While an answer is on its way this means the one before.
-      if (session === this.#session && registration?.asked === false) registration.takenBack(error)
+      if (session === this.#session && registration?.requested === false) registration.takenBack(error)
     },
     onGoAway: (session, error) => {
       if (session !== this.#session) return

@@ -29,7 +29,7 @@ export type Handler<Kind = string> =
 /** An entry of `client.proxies` without `local`, and the service. */
 export interface ExposeSpec<Kind extends string = string> {
   readonly kind: Kind
-  /** @default one that nobody else has */
+  /** @default a generated unique name */
   readonly name?: string
   readonly handler: Handler<Kind>
   readonly [field: string]: unknown

@@ -96,7 +96,7 @@ export class HealthCheck {
     const address = this.#checked.handler === undefined ? parseService(String(local)) : { path: '' }
     const service = this.#open()
     service.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message))
-    // A service that wants to know who comes wants to be told that it is nobody.
+    // A service that expects a PROXY header gets one without a visitor.
     if (proxyProtocol !== undefined) service.write(checkHeader(proxyProtocol as ProxyProtocolVersion))
     const request = http.get(
       {

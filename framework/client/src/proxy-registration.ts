@@ -36,7 +36,7 @@ export interface Origin {
 type Standing =
   /** There is no session, or the server took it back for good. */
   | { readonly at: 'idle' }
-  | { readonly at: 'asked'; readonly session: RegistrySession }
+  | { readonly at: 'requested'; readonly session: RegistrySession }
   | { readonly at: 'published'; readonly session: RegistrySession; readonly proxy: PublishedHere }
   /** Refused for now: asked again after a while. */
   | { readonly at: 'waiting'; readonly cancel: () => void }
@@ -80,9 +80,9 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
     return this.#standing.at === 'published' ? this.#standing.proxy : undefined
   }
 
-  /** Whether an answer of the server is on its way, which says more than what came before. */
-  get asked(): boolean {
-    return this.#standing.at === 'asked'
+  /** Whether a registration is in flight, whose answer supersedes what came before. */
+  get requested(): boolean {
+    return this.#standing.at === 'requested'
   }
 
   get handler(): StreamHandler | undefined {
@@ -118,7 +118,7 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
   // What happens
 
   ask(session: RegistrySession): void {
-    const standing: Standing = { at: 'asked', session }
+    const standing: Standing = { at: 'requested', session }
     this.#standing = standing
     this.answered = this.#register(session, () => this.#standing === standing)
   }
@@ -207,7 +207,7 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
   remove(error?: RystraError): void {
     const before = this.#standing
     if (before.at === 'waiting') before.cancel()
-    if (before.at === 'asked' || before.at === 'published') before.session.unregister(this.spec.name)
+    if (before.at === 'requested' || before.at === 'published') before.session.unregister(this.spec.name)
     this.#unpublish(error)
     this.#standing = { at: 'removed' }
   }

@@ -27,7 +27,7 @@ const readyWithFlow = Buffer.from(encode({ type: 'StreamReady', flow: true }))
 
 /**
  * Milliseconds StreamReady waits for the first bytes of the service, to leave in one packet with them. Most services
- * answer within one; nobody but a visitor who never gets an answer waits for the difference.
+ * answer within one; the delay is only seen by visitors of a service that does not answer.
  */
 const READY_WAIT_MS = 2
 
@@ -173,7 +173,7 @@ class Reach implements ReachHost, Interest {
     return this.#stream.filtered ? undefined : this.#datagrams
   }
 
-  /** Made when somebody asks for it: few do, and each visitor comes through here. */
+  /** Made on first use: few handlers use it, and this runs for each visitor. */
   get signal(): AbortSignal {
     this.#aborter ??= new AbortController()
     if (this.gone) this.#aborter.abort()

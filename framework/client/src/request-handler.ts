@@ -88,7 +88,7 @@ export const serveRequests = (
     try {
       request = requestOf(message, gone.signal)
     } catch {
-      // A host that is none, or a method that a Request may not have: what visitors send is no fault of the handler.
+      // An invalid host, or a method that a Request cannot have: the visitor's fault, not the handler's.
       to.writeHead(400, { 'content-type': 'text/plain', connection: 'close' }).end('Bad Request\n')
       return
     }
@@ -97,7 +97,7 @@ export const serveRequests = (
       if (!(response instanceof Response)) throw new TypeError('a handler of requests has to answer with a Response')
       if (gone.signal.aborted) await response.body?.cancel()
       else await respond(response, to, gone.signal)
-      // Answered early: what still comes is for nobody, and the next request is behind it.
+      // Answered early: the rest of the body is discarded, since the next request is behind it.
       if (!message.readableEnded) message.removeAllListeners('data').resume()
     } catch (error) {
       if (gone.signal.aborted) return

@@ -33,7 +33,7 @@ const fits = ({ transport, fingerprint: pin }: ConnectConfig, server: FoundServe
 }
 
 /**
- * Connects to the configured server, or to the first of those discovery finds that proves itself. Anyone can answer a
+ * Connects to the configured server, or to the first of those discovery finds that proves itself. Any host can answer a
  * search, so a server that was found and fails is passed over, whatever its error: what is thrown then is
  * `discovery.not-found`, which can pass by itself.
  */

@@ -15,7 +15,7 @@ const TRY_TIMEOUT = 5000
 export const parseService = (local: string): Endpoint | UnixEndpoint =>
   parseEndpoint(local, localForms, { name: 'local', code: 'proxy.invalid', side: 'client' })
 
-/** Somebody who may lose interest; an `AbortSignal` would cost more than the rest of a connect. */
+/** Tells that the connection is not wanted any more; an `AbortSignal` would cost more than the rest of a connect. */
 export interface Interest {
   readonly gone: boolean
   onGone: (() => void) | undefined
@@ -62,7 +62,7 @@ const connectOnce = (address: Endpoint | UnixEndpoint, interest: Interest): Prom
       clearTimeout(timer)
       interest.onGone = undefined
       socket.removeListener('error', fail)
-      // Until somebody relays it, a reset concerns nobody, and must not end the process.
+      // A reset before the relay begins must not end the process.
       socket.on('error', () => {})
       resolve(socket)
     })
@@ -80,8 +80,8 @@ const pause = (ms: number, interest: Interest): Promise<void> =>
   })
 
 /**
- * Connects to a service, with a few tries. Rejects with `stream.service-unreachable`, or with `stream.reset` when nobody
- * is interested any more.
+ * Connects to a service, with a few tries. Rejects with `stream.service-unreachable`, or with `stream.reset` when the
+ * connection is not wanted any more.
  */
 export const connectService = async (local: string, proxy: string, interest: Interest): Promise<net.Socket> => {
   const address = parseService(local)

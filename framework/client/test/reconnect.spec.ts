@@ -7,15 +7,15 @@ import { Reconnect } from '../src/reconnect.js'
 
 /** The delays after these errors, one after the other. */
 const delays = (codes: readonly ('auth.refused' | 'session.lost')[], max = 1000): number[] => {
-  const told: number[] = []
-  const events = new EventEmitter().on('reconnecting', ({ delay }: { delay: number }) => told.push(delay))
+  const reported: number[] = []
+  const events = new EventEmitter().on('reconnecting', ({ delay }: { delay: number }) => reported.push(delay))
   const state = { config: { reconnect: { min: 1, max, attempts: 99 } }, clock: new FakeClock(), log: silentLog, events }
   const stop = new AbortController()
   setMaxListeners(0, stop.signal)
   const reconnect = new Reconnect(state as never, stop.signal)
   for (const code of codes) void reconnect.wait(new RystraError(code))
   stop.abort()
-  return told
+  return reported
 }
 
 describe('when a client dials again', () => {
@@ -41,8 +41,10 @@ describe('when a client dials again', () => {
       [false, 999, false]
     ] as const) {
       const clock = new FakeClock()
-      const told: { delay: number; attempt: number }[] = []
-      const events = new EventEmitter().on('reconnecting', (one: { delay: number; attempt: number }) => told.push(one))
+      const reported: { delay: number; attempt: number }[] = []
+      const events = new EventEmitter().on('reconnecting', (one: { delay: number; attempt: number }) =>
+        reported.push(one)
+      )
       const state = { config: { reconnect: { min: 1000, max: 8000, attempts: 99 } }, clock, log: silentLog, events }
       const stop = new AbortController()
       setMaxListeners(0, stop.signal)
@@ -55,7 +57,7 @@ describe('when a client dials again', () => {
       lose()
       lose()
       stop.abort()
-      const [first, second] = told.slice(-2)
+      const [first, second] = reported.slice(-2)
       expect(first?.attempt, 'counted anew').to.equal(atOnce ? 1 : 7)
       if (atOnce) expect(first?.delay).to.equal(0)
       if (atOnce) expect(second?.delay).to.be.at.most(2000)

@@ -46,7 +46,7 @@ export class Acceptor {
     })
   }
 
-  /** Lets nobody in any more. */
+  /** Accepts no further session, and ends the handshakes in flight. */
   close(): void {
     this.#closing.abort()
     for (const handshake of this.#pending) handshake.abort(new RystraError('session.closing', { side: 'server' }))
@@ -54,7 +54,7 @@ export class Acceptor {
 
   #arrived(link: Link, transport: string): void {
     const { config, clock } = this.#state
-    // Strangers in numbers push out the oldest of their own kind: who means it is done within a round trip or two.
+    // Evict the oldest handshake at the limit: honest clients authenticate within one or two round trips.
     if (this.#pending.size >= config.limits.handshakes) {
       const [oldest] = this.#pending
       oldest?.abort(new RystraError('session.limit', { side: 'server', detail: 'too many handshakes' }))
@@ -111,7 +111,7 @@ export class Acceptor {
     try {
       this.#welcome(link, stream, transport, outcome, generation)
     } catch (error) {
-      // An identity that does not fit into a message, a muxer that throws: nobody else would close the link.
+      // An identity that does not fit into a message, or a muxer that throws: without this the link stays open.
       stream.destroy()
       throw error
     }
@@ -122,7 +122,7 @@ export class Acceptor {
     if (link.kind === 'bytes' && session?.addLink(link, hello, take) === true) return
     const error = new RystraError('auth.refused', { side: 'server', detail: 'a data link of no session here' })
     refuse(error)
-    // The session may have ended while its link was on the way: nobody tried anything.
+    // The session may have ended while its link was on the way: that is no attack.
     throw session === undefined ? new RystraError('session.lost', { side: 'client', detail: error.detail }) : error
   }
 
@@ -130,7 +130,7 @@ export class Acceptor {
     const { config, kernel, events } = this.#state
     const { accepted, client, muxer } = admitted
     const key = JSON.stringify([accepted.identity.id, client.id])
-    // Who takes the place of its predecessor needs no place of its own.
+    // A client that replaces its predecessor adds no session.
     if (this.sessions.size >= config.limits.sessions && !this.#clients.has(key)) {
       const error = new RystraError('session.limit', { side: 'server', detail: `${config.limits.sessions}` })
       admitted.refuse(error)
@@ -191,7 +191,7 @@ const firstStream = (link: StreamLink, signal: AbortSignal): Promise<Duplex> =>
       reject(error)
     }
     link.onStream = (stream) => {
-      // A stranger needs one: what else it opens is refused until a session takes the link over.
+      // An unauthenticated peer needs one stream: further ones are refused until a session takes the link over.
       link.onStream = undefined
       resolve(stream)
     }

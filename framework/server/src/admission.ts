@@ -71,9 +71,9 @@ export const admitVisitor = (
     }
   }
 
-  const asked = stream.admit()
-  if (asked === undefined) return admission()
-  return asked.then(
+  const pending = stream.admit()
+  if (pending === undefined) return admission()
+  return pending.then(
     (denied) => {
       if (denied === undefined) return admission()
       throw refused(refusedBy(denied, 'server'))

@@ -16,7 +16,7 @@ export class Held<Value> implements Claim<Value> {
   readonly members: Member<Value>[] = []
   /** What the members share, a bound port say; closed when the last is gone. */
   shared: { close(): Promise<void> } | undefined
-  /** The last member is leaving: nobody may join any more. */
+  /** The last member is leaving: no other may join any more. */
   leaving: Promise<void> | undefined
   #turn = 0
 

@@ -11,8 +11,8 @@ const COUNT_AGAIN = 5
 
 /**
  * One direction of what the streams of a proxy may have together. Each waits for its own share of what it has had, not for
- * what others have had: who asks for little waits little. What all have had too much of, since nobody knows who comes
- * next, stays below a burst for each.
+ * what others have had, so that a stream that sends little waits little. The excess of all streams, which arises since the
+ * next sender is not known, stays below a burst for each.
  */
 class Lane {
   readonly #rate: number

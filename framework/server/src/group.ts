@@ -26,7 +26,7 @@ interface Choice {
 
 /**
  * One of those that can serve, and have not been tried for this visitor. Those that failed a moment ago come last. Sticky
- * is by highest random weight: who leaves moves nobody but its own visitors.
+ * is by highest random weight: a member that leaves moves only its own visitors.
  */
 export const pickMember = <Member extends Choice>(
   members: readonly Member[],
@@ -38,9 +38,9 @@ export const pickMember = <Member extends Choice>(
   const [only] = members
   // One that is full tells its visitors so itself.
   if (members.length === 1) return only?.proxy.healthy === true && tried?.has(only.value) !== true ? only : undefined
-  const able = members.filter(({ proxy, value }) => proxy.available && tried?.has(value) !== true)
-  const well = able.filter(({ proxy }) => !proxy.recentlyFailed)
-  const best = well.length === 0 ? able : well
+  const candidates = members.filter(({ proxy, value }) => proxy.available && tried?.has(value) !== true)
+  const well = candidates.filter(({ proxy }) => !proxy.recentlyFailed)
+  const best = well.length === 0 ? candidates : well
   if (best.length === 0) return undefined
   if (policy === 'round-robin') return best[turn % best.length]
   if (policy === 'random') return best[Math.floor(Math.random() * best.length)]

@@ -1,8 +1,8 @@
 import { RystraError } from '@rystra/model'
 import type { Clock, StreamHandle } from '@rystra/plugin'
 
-/** Looks at a stream this often within its time. */
-const LOOKS = 4
+/** How often a stream is checked within its timeout. */
+const CHECKS = 4
 
 /**
  * Resets a stream on which nothing went either way for `timeout` milliseconds, or at the most a quarter more. One
@@ -11,14 +11,14 @@ const LOOKS = 4
 export const watchIdle = (stream: StreamHandle, timeout: number, clock: Clock): (() => void) => {
   let seen = -1
   let quiet = 0
-  const look = (): void => {
+  const check = (): void => {
     const { bytesToService, bytesToVisitor, paused } = stream.stats()
     const bytes = bytesToService + bytesToVisitor
     quiet = bytes === seen && !paused ? quiet + 1 : 0
     seen = bytes
-    if (quiet >= LOOKS) stream.close(new RystraError('stream.idle', { side: 'server' }))
-    else cancel = clock.after(timeout / LOOKS, look)
+    if (quiet >= CHECKS) stream.close(new RystraError('stream.idle', { side: 'server' }))
+    else cancel = clock.after(timeout / CHECKS, check)
   }
-  let cancel = clock.after(timeout / LOOKS, look)
+  let cancel = clock.after(timeout / CHECKS, check)
   return () => cancel()
 }

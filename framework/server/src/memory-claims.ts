@@ -46,7 +46,7 @@ export class MemoryClaims implements Claims {
   }
 
   async take<Value>(key: string, member: Member<Value>, shown: Shown): Promise<Held<Value>> {
-    // Whoever asks for the same thing in the meantime gets in line: each turn of the loop looks again.
+    // The key may be claimed again while this waits, so each turn of the loop looks anew.
     for (let held = this.#held.get(key); held !== undefined; held = this.#held.get(key)) {
       if (held.leaving !== undefined) {
         await held.leaving
@@ -65,14 +65,14 @@ export class MemoryClaims implements Claims {
   async #dislodge(held: Held<unknown>, proxy: Holder, { code, what }: Shown): Promise<void> {
     const [present] = held.members
     if (present === undefined) return
-    const theirs = present.proxy.session
-    // Whose it is, is nobody else's business.
-    if (theirs.identity.id !== proxy.session.identity.id) throw new RystraError(code, { side: 'server', detail: what })
+    const { session } = present.proxy
+    // The holder is not disclosed to another identity.
+    if (session.identity.id !== proxy.session.identity.id) throw new RystraError(code, { side: 'server', detail: what })
     const alive = present.proxy.owner === proxy.owner || (await present.proxy.owner.probe(this.#timeout()))
     if (alive) {
       throw new RystraError(code, {
         side: 'client',
-        detail: `${what}, by proxy ${present.proxy.spec.name} of client ${theirs.client.id}`
+        detail: `${what}, by proxy ${present.proxy.spec.name} of client ${session.client.id}`
       })
     }
     const error = new RystraError('session.timeout', { side: 'client', detail: 'it lost a proxy to its successor' })
@@ -102,7 +102,7 @@ export class MemoryClaims implements Claims {
 const groupKey = ({ group, session }: Holder): string | undefined =>
   group === undefined ? undefined : JSON.stringify([session.identity.id, group.name])
 
-/** A dead member keeps nobody out of its group: it is left out by its health, or goes with its session. */
+/** A dead member keeps no other out of its group: its health excludes it, or it goes with its session. */
 const joins = (held: Held<unknown>, { proxy }: Member<unknown>): boolean => {
   const [first] = held.members
   const { group } = proxy
@@ -111,7 +111,7 @@ const joins = (held: Held<unknown>, { proxy }: Member<unknown>): boolean => {
   return !held.members.some((member) => member.proxy === proxy)
 }
 
-/** Which of two policies is meant, nobody can tell. */
+/** Throws unless the policies of the group and of its new member agree. */
 const agree = ({ group }: Held<unknown>, { proxy }: Member<unknown>, { code, what }: Shown): void => {
   if (group === undefined || group.policy === proxy.group?.policy) return
   const detail = `${what}, by the group ${group.name}, whose members have the policy ${group.policy}`

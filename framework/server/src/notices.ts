@@ -7,8 +7,8 @@ const RATE = 500
 const BURST = 1000
 
 /**
- * Milliseconds in which they are gathered: a write for each would cost a good part of the request that it is about, and nobody
- * sees the difference.
+ * Milliseconds in which they are gathered: a write for each would cost a good part of the request that it is about, and the
+ * delay is not visible.
  */
 const GATHER = 20
 

@@ -23,17 +23,17 @@ export const checkHost = (publish: string, host: string): void => {
   throw new RystraError('proxy.refused', { side: 'server', detail: `host ${host}: published on ${publish} only` })
 }
 
-/** What the policy of the server allows of the ports that a spec may have. Throws `proxy.invalid` for ranges that are none. */
+/** The ports of a spec that the policy of the server allows. Throws `proxy.invalid` for malformed ranges. */
 export const portsOf = (allowed: readonly PortRange[], ports: unknown): readonly PortRange[] => {
   if (ports === undefined) return allowed
-  let asked: readonly PortRange[]
+  let requested: readonly PortRange[]
   try {
-    asked = parsePorts(ports)
+    requested = parsePorts(ports)
   } catch (error) {
     throw new RystraError('proxy.invalid', { side: 'server', detail: `ports: ${(error as Error).message}` })
   }
   return allowed.flatMap((one) =>
-    asked
+    requested
       .map((other) => ({ from: Math.max(one.from, other.from), to: Math.min(one.to, other.to) }))
       .filter(({ from, to }) => from <= to)
   )
@@ -41,7 +41,7 @@ export const portsOf = (allowed: readonly PortRange[], ports: unknown): readonly
 
 /**
  * Ports that may be tried when a client leaves the choice to the server, from a random one on: so that a port which has
- * just become free is seldom given to somebody else at once, with visitors who meant the one before.
+ * just become free is seldom given to another proxy at once, with visitors of the one before.
  */
 export function* freePorts(allowed: readonly PortRange[], random: () => number = Math.random): Generator<number> {
   const total = allowed.reduce((sum, { from, to }) => sum + to - from + 1, 0)

@@ -54,7 +54,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   readonly idleTimeout: number | undefined
   #published: Published | undefined
   cancelExpiry: (() => void) | undefined
-  /** Whether everybody was told that it is there, so that they are to be told when it is not. */
+  /** Whether `published` was reported, so that `unpublished` is to be reported. */
   announced = false
 
   constructor(spec: ProxySpec, kind: ProxyKind, owner: ProxyOwner, state: ServerState) {
@@ -118,7 +118,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     return this.#pace?.pacer()
   }
 
-  /** Throws when it was taken back: what is being made for it would be nobody's. */
+  /** Throws when it was taken back: what is being made for it would have no owner. */
   throwIfClosed(): void {
     if (this.signal.aborted) throw this.signal.reason
   }
@@ -224,7 +224,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     return stream
   }
 
-  /** Opens a stream for a visitor: hooks, limits, header. Rejects with what refuses it, which everybody was told then. */
+  /** Opens a stream for a visitor: hooks, limits, header. Rejects with what refuses it, after hooks and listeners were told. */
   async open(visitor: VisitorInfo, options: ProxyStreamOptions = {}): Promise<StreamLifecycle> {
     const { full } = this
     const stream = this.#streamFor(visitor, options)
@@ -276,7 +276,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     this.owner.tell(this.spec.name, notice)
   }
 
-  /** Takes it back; streams that are open go on. @param error what is told to whoever is still about to publish it */
+  /** Takes it back; streams that are open go on. @param error thrown by a publish that is still in flight */
   async withdraw(error: RystraError = new RystraError('session.lost')): Promise<void> {
     if (this.signal.aborted) return
     this.#gone.abort(error)

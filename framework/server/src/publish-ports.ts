@@ -50,7 +50,7 @@ export class PublishPorts {
   review({ host, ports }: ResolvedServer['publish']): RystraError | undefined {
     try {
       for (const { port } of this.#addresses) checkPort(ports, port)
-      for (const asked of this.#hosts) if (asked !== undefined) checkHost(host, asked)
+      for (const requested of this.#hosts) if (requested !== undefined) checkHost(host, requested)
     } catch (error) {
       return error as RystraError
     }
@@ -87,13 +87,13 @@ export class PublishPorts {
     }
     const { lastPorts, claims } = this.#state
     const { session, spec } = this.#proxy
-    const mine = lastPortKey(session, spec.name)
+    const lastKey = lastPortKey(session, spec.name)
     const joined = await this.#join(protocol, at, ports, onVisitor)
     if (joined !== undefined) {
-      lastPorts.set(mine, joined.address.port)
+      lastPorts.set(lastKey, joined.address.port)
       return joined
     }
-    const last = lastPorts.get(mine)
+    const last = lastPorts.get(lastKey)
     // Visitors know it: worth waiting for a predecessor that has not let go of it yet.
     if (last !== undefined && portAllowed(ports, last)) {
       const again = await this.#bindIfFree(protocol, { host: at, port: last }, onVisitor)
@@ -106,7 +106,7 @@ export class PublishPorts {
       if (tries > FREE_TRIES) break
       const bound = await this.#bindIfFree(protocol, { host: at, port: free }, onVisitor)
       if (bound === undefined) continue
-      lastPorts.set(mine, free)
+      lastPorts.set(lastKey, free)
       return bound
     }
     throw new RystraError('proxy.no-free-port', { side: 'server' })
@@ -127,13 +127,13 @@ export class PublishPorts {
       try {
         return await this.#bind(protocol, { host, port }, onVisitor)
       } catch (error) {
-        // Whoever was about to bind it could not, and goes on to another.
+        // The first member failed to bind this port, and tries another.
         if ((await claims.find(key)) !== undefined || !isTaken(error)) throw error
       }
     }
   }
 
-  /** `undefined` when somebody else has the port, or none may have it. */
+  /** `undefined` when the port is taken, or cannot be bound. */
   async #bindIfFree(protocol: Protocol, address: Address, onVisitor: OnVisitor): Promise<Shared | undefined> {
     try {
       return await this.#bind(protocol, address, onVisitor)
@@ -154,7 +154,7 @@ export class PublishPorts {
     this.#keys.push(key)
     try {
       this.#proxy.throwIfClosed()
-      // Who joined a group while its first member binds waits for it.
+      // A member that joins while the first one binds waits for it.
       held.shared ??= shareLater(protocol === 'tcp' ? this.#bindTcp(address, held) : bindUdpPort(address))
       const shared = await (held.shared as Later).bound
       this.#proxy.throwIfClosed()
@@ -170,7 +170,7 @@ export class PublishPorts {
     return bindPort(address, this.#state.accepted, `kind ${this.#proxy.spec.kind}`, (visitor) => {
       const info = visitorOf(visitor)
       const onVisitor = held.pick(info)
-      if (onVisitor === undefined) this.#nobody(visitor, info, held)
+      if (onVisitor === undefined) this.#noMember(visitor, info, held)
       else {
         if (held.size > 1) this.#state.failover.set(visitor, failover(visitor, info, held, onVisitor))
         onVisitor(visitor)
@@ -178,7 +178,7 @@ export class PublishPorts {
     })
   }
 
-  #nobody(visitor: Socket, { host, port }: VisitorInfo, { members }: Held<OnVisitor>): void {
+  #noMember(visitor: Socket, { host, port }: VisitorInfo, { members }: Held<OnVisitor>): void {
     const proxy: Holder = members[0]?.proxy ?? this.#proxy
     const error = new RystraError('stream.no-member', { side: 'client', detail: proxy.group?.name ?? proxy.spec.name })
     visitor.resetAndDestroy()

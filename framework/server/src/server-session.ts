@@ -28,7 +28,7 @@ import { ServerProxy } from './proxy.js'
 import { RequestQueue } from './request-queue.js'
 import type { ServerLink } from './server-link.js'
 import type { ServerState } from './state.js'
-import { toldOf } from './told-error.js'
+import { publicError } from './public-error.js'
 import { checkSpec } from './validate-spec.js'
 import { Visits } from './visits.js'
 
@@ -199,7 +199,7 @@ export class ServerSession implements ProxyOwner, SessionHandle {
       }
       this.log.warn({ err: error, proxy: sent.name }, 'a proxy was refused')
       this.#state.refused({ what: 'proxy', error, subject: String(sent.name), session: this.info, proxy: sent })
-      this.#session.send({ type: 'RegisterProxyAck', request, error: errorField(toldOf(error, sent)) })
+      this.#session.send({ type: 'RegisterProxyAck', request, error: errorField(publicError(error, sent)) })
     }
   }
 

@@ -179,7 +179,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const report = await this.kernel.reload(uses, async (generation) => {
       const next = serverHalf(base, generation)
       opened = await this.#listen(next, generation, present)
-      // Nothing can fail any more: whoever meets the new generation meets its configuration as well.
+      // Nothing can fail any more: a caller that sees the new generation sees its configuration as well.
       this.#state.config = next
     })
     if (this.#stopping !== undefined) {

@@ -21,7 +21,7 @@ export interface ServerState {
   readonly refused: (refused: Refused) => void
   /** Unique within this server. */
   readonly nextStreamId: () => string
-  /** Who holds which port, host or name. */
+  /** The claims of ports, hosts and names. */
   readonly claims: Claims
   /** Connections of visitors and clients, until they are closed. */
   readonly accepted: AcceptedSockets

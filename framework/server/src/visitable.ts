@@ -4,7 +4,7 @@ import type { OpenOptions } from '@rystra/session'
 /** Milliseconds a member of a group has to reach its service: then another is asked, and the visitor has lost little. */
 export const MEMBER_TIMEOUT_MS = 5000
 
-/** Who asks to visit a proxy, and what comes of it. */
+/** Decides on a visit, and answers with the details of its stream. */
 export type Admit = (visit: Visit) => Details | Promise<Details>
 
 /** The key under which a proxy accepts visits. */

@@ -108,7 +108,7 @@ export class Visits {
       through: session
     }
     const nothing = new RystraError('stream.no-visits', { side: 'server', detail: of })
-    // Who may not visit is told what is said where there is nothing: why is for the log.
+    // A visit that is refused gets the answer of a proxy that does not exist; the reason is logged only.
     const refuse = (error: RystraError): void => refuseStream(raw, error.code === nothing.code ? nothing : error, clock)
     const held = await claims.find<Visitable>(visitKey(kind, of))
     const tried = new Set<Visitable>()
@@ -122,10 +122,10 @@ export class Visits {
       const found = held?.pick(from, tried)
       if (found === undefined) throw nothing
       tried.add(found)
-      const told = await found.admit({ session, visitor: from, details })
+      const admitted = await found.admit({ session, visitor: from, details })
       if (gone) return
       raw.onClose = undefined
-      await this.#relay(raw, from, found.proxy, { details: told, flow, several: (held?.size ?? 0) > 1 }).catch(
+      await this.#relay(raw, from, found.proxy, { details: admitted, flow, several: (held?.size ?? 0) > 1 }).catch(
         (error: RystraError) => {
           const last = decided.has(error.code) || held?.pick(from, tried) === undefined
           if (last || raw.closed) refuse(error)

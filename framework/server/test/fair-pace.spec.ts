@@ -6,7 +6,7 @@ import { FairPace } from '../src/fair-pace.js'
 const chunk = 65_536
 const rate = 1_000_000
 
-/** Lets streams send chunks as fast as they may for `ms`; answers with the bytes of each. */
+/** Lets streams send chunks at full speed for `ms`; answers with the bytes of each. */
 const run = (clock: FakeClock, pacers: readonly Pacer[], ms: number): number[] => {
   const sent = pacers.map(() => 0)
   const free = pacers.map(() => clock.now())

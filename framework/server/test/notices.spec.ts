@@ -3,7 +3,7 @@ import { FakeClock } from '@rystra/testkit'
 import { expect } from 'chai'
 import { Notices } from '../src/notices.js'
 
-const told = () => {
+const begin = () => {
   const clock = new FakeClock()
   const writes: Message[][] = []
   const notices = new Notices(clock, (frames) => {
@@ -18,7 +18,7 @@ const told = () => {
 
 describe('notices', () => {
   it('go together in one write, in their order, a moment later', () => {
-    const { clock, writes, notices } = told()
+    const { clock, writes, notices } = begin()
     notices.tell('a', { path: '/1' })
     clock.advance(10)
     notices.tell('b', { path: '/2' })
@@ -31,7 +31,7 @@ describe('notices', () => {
   })
 
   it('are no more than is of use, and the next one says how many are missing', () => {
-    const { clock, writes, notices } = told()
+    const { clock, writes, notices } = begin()
     for (let count = 0; count < 1500; count++) notices.tell('a', { count })
     clock.advance(1000)
     notices.tell('a', {})
@@ -43,7 +43,7 @@ describe('notices', () => {
   })
 
   it('are sent at once when the session is about to end, and not at all when it has', () => {
-    const { clock, writes, notices } = told()
+    const { clock, writes, notices } = begin()
     notices.tell('a', { path: '/1' })
     notices.flush()
     expect(writes).to.have.length(1)
@@ -53,8 +53,8 @@ describe('notices', () => {
     expect(writes).to.have.length(1)
   })
 
-  it('tell whoever makes one that cannot be sent', () => {
-    const { clock, writes, notices } = told()
+  it('throw to the caller that makes one that cannot be sent', () => {
+    const { clock, writes, notices } = begin()
     expect(() => notices.tell('a', { text: 'x'.repeat(1 << 21) })).to.throw()
     notices.tell('a', {})
     clock.advance(1000)

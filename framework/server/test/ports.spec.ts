@@ -16,7 +16,7 @@ describe('free ports', () => {
     )
   })
 
-  it('are none where none is allowed', () => {
+  it('are empty where no port is allowed', () => {
     expect([...freePorts([])]).to.deep.equal([])
   })
 })
@@ -65,7 +65,7 @@ describe('the ports of a spec', () => {
     expect(portsOf(allowed, [])).to.deep.equal([])
   })
 
-  it('are refused when they are none', () => {
+  it('are refused when they are malformed', () => {
     for (const ports of [['0'], ['9-1'], ['a'], '2000', [70_000]])
       expect(() => portsOf(allowed, ports), String(ports)).to.throw('ports: expected')
   })

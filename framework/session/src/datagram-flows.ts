@@ -21,7 +21,7 @@ export class DatagramFlows {
     channel.onMessage = (message) => this.#arrived(message)
   }
 
-  /** Who takes `id` twice gets the second flow; the first hears nothing any more. */
+  /** A second call with the same `id` makes a new flow; the first receives nothing any more. */
   open(id: number): CountedFlow {
     const flow = new Flow(this, id)
     this.#flows.set(id, flow)

@@ -1,7 +1,7 @@
 import type { Clock } from '@rystra/plugin'
 
-/** Milliseconds between two looks at what is still open. */
-const LOOK = 20
+/** Milliseconds between two checks of what is still open. */
+const CHECK_MS = 20
 
 /** Resolves when `open` answers 0, or after `deadline` milliseconds. Keeps the process up until then. */
 export const drained = (open: () => number, deadline: number, clock: Clock): Promise<void> =>
@@ -9,13 +9,13 @@ export const drained = (open: () => number, deadline: number, clock: Clock): Pro
     if (deadline <= 0 || open() === 0) return resolve()
     const finish = (): void => {
       cancel()
-      clearInterval(looking)
+      clearInterval(checking)
       resolve()
     }
     const cancel = clock.after(deadline, finish)
-    const looking = setInterval(() => {
+    const checking = setInterval(() => {
       if (open() === 0) finish()
-    }, LOOK)
+    }, CHECK_MS)
   })
 
 /** Resolves with `over`, but calls `force` when that takes longer than `ms` milliseconds. */

@@ -51,7 +51,7 @@ export const authenticateToServer = async (
 
   const challenge = await ask(stream, handshake, signal).catch((error) => {
     if (isRystraError(error) && error.code === 'session.lost') throw silence(error)
-    // A server says no more than the code to somebody it does not know; what was offered is known here.
+    // A server sends an unauthenticated peer no more than the code; what was offered is known here.
     if (!isRystraError(error) || error.code !== 'auth.no-method') throw error
     throw new RystraError('auth.no-method', {
       side: 'server',
@@ -64,8 +64,8 @@ export const authenticateToServer = async (
   const { method } = challenge.ack
   const binding = peer.tls?.binding
   const { transcript } = challenge
-  const asked = { transcript, clientId: offer.id, ...(binding === undefined ? {} : { binding }) }
-  const proof = await authenticators.get(method).prove?.(asked, peer)
+  const request = { transcript, clientId: offer.id, ...(binding === undefined ? {} : { binding }) }
+  const proof = await authenticators.get(method).prove?.(request, peer)
   if (proof === undefined) throw new RystraError('auth.no-method', { side: 'client', detail: method })
   stream.write(handshake.prove(proof.proof))
 
@@ -76,7 +76,7 @@ export const authenticateToServer = async (
   return { ack: challenge.ack, ok, secret: proof.secret ?? ok.secret }
 }
 
-/** Closed without a word: what a TLS server does, for one, to bytes that are none of TLS's. */
+/** Closed without an answer: a TLS server, for one, does so with bytes other than TLS. */
 const silence = (cause: RystraError): RystraError =>
   new RystraError('session.lost', {
     detail: 'it was closed before the server said anything, as a TLS port does with plain TCP',

@@ -6,10 +6,10 @@ import type { Duplex } from 'node:stream'
 import { fitting } from './methods.js'
 import { readUntil } from './read-until.js'
 
-/** Milliseconds a peer has to take our last words, if its buffers are so full that they cannot be sent at once. */
-const FAREWELL = 1000
+/** Milliseconds a peer has to read the closing message, if its buffers are too full to send it at once. */
+const CLOSE_TIMEOUT_MS = 1000
 
-/** What a server needs to let somebody in. */
+/** What a server needs to authenticate a client. */
 export interface ServerHandshakeOptions {
   readonly generation: GenerationRef
   readonly peer: PeerInfo
@@ -22,7 +22,7 @@ export interface ServerHandshakeOptions {
   readonly signal: AbortSignal
 }
 
-/** Somebody who proved who they are. Answer with {@link Admitted.welcome}, once. */
+/** An authenticated client. Answer with {@link Admitted.welcome}, once. */
 export interface Admitted {
   readonly type: 'session'
   readonly client: ClientInfo
@@ -44,8 +44,8 @@ export interface DataLinkOffered {
 }
 
 /**
- * The server's half of the handshake on a stream, up to the point where the caller decides. Whatever is thrown was told
- * to the peer before, as far as it may know, and the stream is closed. The caller listens to `error` of the stream.
+ * The server's half of the handshake on a stream, up to the point where the caller decides. What it throws was sent
+ * to the peer before, without details that are not for it, and the stream is closed. The caller listens to `error` of the stream.
  */
 export const authenticateClient = async (
   stream: Duplex,
@@ -62,13 +62,13 @@ export const authenticateClient = async (
 
 const finish = (stream: Duplex, last: Uint8Array | undefined): void => {
   if (stream.destroyed || stream.writableEnded) return
-  // Drain what the peer still sends: closing over unread bytes would reset the connection, and lose what we say.
+  // Drain what the peer still sends: closing over unread bytes would reset the connection, and lose the closing message.
   stream.resume()
   if (last === undefined) {
     stream.destroy()
     return
   }
-  const timer = setTimeout(() => stream.destroy(), FAREWELL).unref()
+  const timer = setTimeout(() => stream.destroy(), CLOSE_TIMEOUT_MS).unref()
   stream.end(last, () => {
     clearTimeout(timer)
     setImmediate(() => stream.destroy())
@@ -127,7 +127,7 @@ const admit = async (
   const fault = identityFault(answer.identity.id)
   if (fault !== undefined) throw refusal('auth.refused', `the identity that ${method} found ${fault}`)
   signal.throwIfAborted()
-  // Who is gone by now would be a session that nothing ever ends.
+  // A peer that is gone by now would leave a session that never ends.
   if (stream.destroyed) throw new RystraError('session.lost')
   return {
     type: 'session',

@@ -40,7 +40,7 @@ export class Heartbeat {
     this.#beat()
   }
 
-  /** Whoever waits for a probe is told that nobody is there. */
+  /** Pending probes are answered with `false`. */
   stop(): void {
     this.#stopped = true
     this.#cancel?.()

@@ -20,7 +20,7 @@ export interface OpenOptions {
 
 /** What a stream that was just opened comes with. */
 interface Opened {
-  /** Who answers. */
+  /** The end that answers. */
   readonly side: Side
   readonly head: Buffer
   readonly flow: CountedFlow | undefined
@@ -52,7 +52,7 @@ export class OutgoingStream extends CountedStream {
     this.#ready = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
     })
-    // Not everybody asks.
+    // Not every caller waits for it.
     this.#ready.catch(() => {})
     this.#cancel = clock.after(timeout, () => this.#refused(new RystraError('stream.timeout', { side })))
     if (inner.closed) return

@@ -2,7 +2,7 @@ import { RystraError } from '@rystra/model'
 import type { Duplex } from 'node:stream'
 
 /**
- * Reads a stream that nobody else reads, until `take` answers with something. `take` puts back at once, with `unshift`,
+ * Reads a stream that has no other reader, until `take` answers with something. `take` puts back at once, with `unshift`,
  * what it does not use up: a turn later the stream may have ended, and takes nothing back.
  * Rejects with `session.lost` when the stream ends, with the reason of `signal`, and with what `take` throws. Leaves no
  * listener behind; an `error` listener of the caller's own has to be there before and after.
@@ -14,13 +14,13 @@ export const readUntil = <Result>(
 ): Promise<Result> =>
   new Promise((resolve, reject) => {
     const done = (): void => {
-      stream.removeListener('readable', look)
+      stream.removeListener('readable', readAll)
       stream.removeListener('end', ended)
       stream.removeListener('close', ended)
       stream.removeListener('error', failed)
       signal.removeEventListener('abort', aborted)
     }
-    const look = (): void => {
+    const readAll = (): void => {
       try {
         for (let chunk = read(); chunk !== null; chunk = read()) {
           const result = take(chunk)
@@ -46,10 +46,10 @@ export const readUntil = <Result>(
     }
     if (signal.aborted) return aborted()
     if (stream.destroyed || stream.readableEnded) return ended()
-    stream.on('readable', look)
+    stream.on('readable', readAll)
     stream.on('end', ended)
     stream.on('close', ended)
     stream.on('error', failed)
     signal.addEventListener('abort', aborted)
-    look()
+    readAll()
   })

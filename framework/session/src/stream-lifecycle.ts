@@ -68,10 +68,11 @@ export class StreamLifecycle implements StreamHandle {
   }
 
   #bytes(direction: Direction): number {
-    const beside = this.datagramBytes(direction)
-    if (this.#counts !== undefined) return beside + (direction === 'toService' ? this.#counts.aToB : this.#counts.bToA)
-    if (this.#raw === undefined) return beside
-    return beside + (direction === this.#writes ? this.#raw.written : this.#raw.received)
+    const datagrams = this.datagramBytes(direction)
+    if (this.#counts !== undefined)
+      return datagrams + (direction === 'toService' ? this.#counts.aToB : this.#counts.bToA)
+    if (this.#raw === undefined) return datagrams
+    return datagrams + (direction === this.#writes ? this.#raw.written : this.#raw.received)
   }
 
   /** Asks onOpenStream. `undefined` at once when no tap concerns the stream. */
@@ -120,7 +121,7 @@ export class StreamLifecycle implements StreamHandle {
    */
   async open(open: () => Promise<OutgoingStream>, limit = Number.POSITIVE_INFINITY): Promise<boolean> {
     try {
-      const asked = await this.#admitted(limit)
+      const hooked = await this.#admitted(limit)
       if (this.#closing !== undefined) throw this.#closing
       const opened = await open()
       this.#opened = opened
@@ -139,7 +140,7 @@ export class StreamLifecycle implements StreamHandle {
           if (!opened.abandoned) this.#host.refused?.(error)
         }
       )
-      return asked
+      return hooked
     } catch (cause) {
       const error = toRystraError(cause, 'stream.reset')
       this.refuse(error)
@@ -156,11 +157,11 @@ export class StreamLifecycle implements StreamHandle {
         detail: `client ${this.info.session.client.id}`
       })
     }
-    const asked = this.admit()
-    if (asked === undefined) return false
+    const pending = this.admit()
+    if (pending === undefined) return false
     if (table !== undefined) table.asking += 1
     try {
-      const denied = await asked
+      const denied = await pending
       if (denied !== undefined) throw refusedBy(denied, this.info.side)
       return true
     } finally {
@@ -262,8 +263,13 @@ export class StreamLifecycle implements StreamHandle {
 
   #end(cause: Error | undefined): void {
     const error = cause === undefined ? undefined : toRystraError(cause, 'stream.reset')
-    const beside = (direction: Direction): number => this.#bytes(direction) - this.datagramBytes(direction)
-    this.report(error === undefined ? 'end' : reasonOf(error), beside('toService'), beside('toVisitor'), error)
+    const streamBytes = (direction: Direction): number => this.#bytes(direction) - this.datagramBytes(direction)
+    this.report(
+      error === undefined ? 'end' : reasonOf(error),
+      streamBytes('toService'),
+      streamBytes('toVisitor'),
+      error
+    )
   }
 
   /** Reports the end of the stream; once. Transforms that were put into its path are reset, used or not. */

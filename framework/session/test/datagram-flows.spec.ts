@@ -53,15 +53,15 @@ describe('flows of datagrams', () => {
     }
   })
 
-  it('drop what is for nobody, and what is too short to be for anybody', async () => {
+  it('drop what is for an unknown flow, and what is too short to name one', async () => {
     const { channels, here, there } = join()
     const came = heard(there.open(2))
     there.open(4)
-    for (const id of [4, 6]) here.open(id).send(Buffer.from('nobody'))
+    for (const id of [4, 6]) here.open(id).send(Buffer.from('unknown'))
     for (let length = 0; length < 4; length += 1) channels[0].send(Buffer.alloc(length, 2))
-    here.open(2).send(Buffer.from('somebody'))
+    here.open(2).send(Buffer.from('known'))
     await turns(3)
-    expect(came).to.deep.equal(['somebody'])
+    expect(came).to.deep.equal(['known'])
   })
 
   it('neither send nor hear when they are closed; who has the number by then is left alone', async () => {

@@ -109,7 +109,7 @@ describe('a control stream', () => {
     expect(near.writableLength).to.be.within(1 << 20, 5 << 20)
     const before = near.writableLength
     channel.send(beat(1))
-    expect(near.writableLength, 'it went on').to.equal(before)
+    expect(near.writableLength, 'it continued').to.equal(before)
   })
 
   it('sends what is queued before it ends, and says nothing to its own side', async () => {

@@ -206,7 +206,7 @@ describe('a handshake', () => {
     }
   })
 
-  it('says nothing to another stranger', async () => {
+  it('says nothing to another unauthenticated peer', async () => {
     for (const garbage of ['SSH-2.0-OpenSSH\r\n', 'RYX', '\0\0\0']) {
       const [near, far] = pair()
       const refused = failure(serverSide(far))
@@ -276,7 +276,7 @@ describe('a handshake', () => {
     expect(codes(result)).to.deep.equal(['protocol.timeout', 'protocol.timeout'])
   })
 
-  it('refuses whom onHello denies, and tells the reason to its own log alone', async () => {
+  it('refuses what onHello denies, and gives the reason to its own log alone', async () => {
     const server = generation({ hello: () => Promise.resolve({ deny: 'a secret list' }) })
     const result = await both({ server })
     expect(codes(result)).to.deep.equal(['session.refused', 'session.refused'])
@@ -394,7 +394,7 @@ describe('a handshake', () => {
     }
   })
 
-  it('admits nobody who went while it was decided', async () => {
+  it('admits no peer that left while it was decided', async () => {
     const [near, far] = pair()
     const server = generation({
       auth: async () => {

@@ -61,13 +61,13 @@ describe('a heartbeat', () => {
       clock.time += 3_600_000
       clock.pass(0)
       expect(deaths(), 'given up unheard').to.equal(0)
-      const asked = sent.length
+      const probes = sent.length
       if (answered) heartbeat.heard()
       clock.pass(4999)
       expect(deaths()).to.equal(0)
-      expect(asked).to.equal(2)
+      expect(probes).to.equal(2)
       clock.pass(2)
-      expect(deaths(), answered ? 'it lives' : 'nobody answered').to.equal(answered ? 0 : 1)
+      expect(deaths(), answered ? 'it lives' : 'no answer came').to.equal(answered ? 0 : 1)
       heartbeat.stop()
     }
   })

@@ -46,7 +46,7 @@ const saidTo = (far: Duplex): Message[] => {
 const last = (messages: Message[]): Message | undefined => messages.at(-1)
 
 describe('a session', () => {
-  it('begins at once where the link has a control stream, and asks whether somebody is there', async () => {
+  it('begins at once where the link has a control stream, and asks whether the peer is there', async () => {
     const { session, said, seen } = open()
     expect(session.started).to.equal(true)
     await until(() => said.length > 0, 'a heartbeat came')

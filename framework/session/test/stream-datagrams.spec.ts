@@ -54,8 +54,8 @@ describe('a stream whose visitor has datagrams', () => {
   })
 
   it('is carried by one that no hook hears of', () => {
-    const asked = (): never => expect.fail('a hook was asked')
-    const { run, held, reports } = begin({ openStream: asked, dataTap: asked }, false)
+    const unexpected = (): never => expect.fail('a hook was asked')
+    const { run, held, reports } = begin({ openStream: unexpected, dataTap: unexpected }, false)
     expect(run.admit()).to.equal(undefined)
     expect(run.byDatagram()).to.deep.equal({})
     run.report('end', 1, 2)

@@ -35,7 +35,7 @@ const begin = (calls: Partial<HookCalls> = {}, relays: Record<string, Relay> = {
 }
 
 /** Once each, in the hook and to the owner, and the generation is let go. */
-const toldOnce = ({ held, reports }: ReturnType<typeof begin>): CloseStreamContext => {
+const reportedOnce = ({ held, reports }: ReturnType<typeof begin>): CloseStreamContext => {
   expect(held.closed.length, 'calls of onCloseStream').to.equal(1)
   expect(reports).to.deep.equal(held.closed)
   expect(held.held, 'holds on the generation').to.equal(0)
@@ -50,7 +50,7 @@ describe('a stream at one end', () => {
     begun.run.report('end', 3, 4)
     begun.run.report('reset', 5, 6)
     begun.run.refuse(new RystraError('stream.refused'))
-    expect(toldOnce(begun)).to.deep.equal({
+    expect(reportedOnce(begun)).to.deep.equal({
       ...streamInfo,
       bytesToService: 3,
       bytesToVisitor: 4,
@@ -59,7 +59,7 @@ describe('a stream at one end', () => {
     })
   })
 
-  it('lets its generation go, also when whoever is told throws', () => {
+  it('lets its generation go, also when a listener throws', () => {
     const held = generation()
     const run = new StreamLifecycle(streamInfo, 'toService', {
       generation: held,
@@ -80,7 +80,7 @@ describe('a stream at one end', () => {
     const error = refusedBy(denied as { deny: string }, 'server')
     expect([error.code, error.detail, error.side]).to.deep.equal(['stream.refused', 'closed now', 'server'])
     begun.run.refuse(error)
-    expect(toldOnce(begun)).to.include({ reason: 'refused', error })
+    expect(reportedOnce(begun)).to.include({ reason: 'refused', error })
   })
 
   it('needs no promise when no tap concerns it', () => {
@@ -98,7 +98,7 @@ describe('a stream at one end', () => {
     void begun.run.admit()
     begun.run.refuse(new RystraError('stream.refused'))
     expect(through.destroyed).to.equal(true)
-    toldOnce(begun)
+    reportedOnce(begun)
   })
 
   it('destroys transforms that were never used, and those of a tap that comes too late', () => {
@@ -115,7 +115,7 @@ describe('a stream at one end', () => {
     begun.run.report('reset', 0, 0)
     put?.({ toVisitor: late })
     expect([through.destroyed, late.destroyed]).to.deep.equal([true, true])
-    toldOnce(begun)
+    reportedOnce(begun)
   })
 
   for (const [error, reason, code] of [
@@ -134,7 +134,7 @@ describe('a stream at one end', () => {
       service.reader?.onBytes(Buffer.from('de'), 0, 2, false)
       visitor.close(error)
       service.close()
-      const context = toldOnce(begun)
+      const context = reportedOnce(begun)
       expect([context.reason, context.error?.code]).to.deep.equal([reason, code])
       expect([context.bytesToService, context.bytesToVisitor]).to.deep.equal([3, 2])
       expect(done).to.equal(1)
@@ -160,7 +160,7 @@ describe('a stream at one end', () => {
     expect(String(Buffer.concat(service.written))).to.equal('ABC')
     expect(String(Buffer.concat(visitor.written))).to.equal('tapped')
     visitor.reset()
-    expect(toldOnce(begun).reason).to.equal('reset')
+    expect(reportedOnce(begun).reason).to.equal('reset')
   })
 
   it('is listed while it runs, with what it has carried, and counted when it is over', async () => {
@@ -177,21 +177,25 @@ describe('a stream at one end', () => {
     expect(run.stats()).to.deep.equal(now)
     expect(table.stats()).to.deep.equal({ streams: 1, opened: 1, bytesToService: 3, bytesToVisitor: 2 })
     run.close(new RystraError('stream.idle'))
-    expect(toldOnce(begun)).to.include({ reason: 'refused', bytesToService: 3, bytesToVisitor: 2 })
+    expect(reportedOnce(begun)).to.include({ reason: 'refused', bytesToService: 3, bytesToVisitor: 2 })
     expect(table.stats()).to.deep.equal({ streams: 0, opened: 1, bytesToService: 3, bytesToVisitor: 2 })
   })
 
   it('may be closed in each of its states', async () => {
-    const asked = begin({ openStream: () => turns(2).then(() => undefined) })
-    const opening = asked.open()
-    asked.run.close(new RystraError('stream.limit'))
+    const begun = begin({ openStream: () => turns(2).then(() => undefined) })
+    const opening = begun.open()
+    begun.run.close(new RystraError('stream.limit'))
     expect((await failure(opening)).code).to.equal('stream.limit')
-    expect(toldOnce(asked).reason).to.equal('refused')
+    expect(reportedOnce(begun).reason).to.equal('refused')
     const joined = begin()
     const [visitor, service] = [new FakeRaw(), await joined.open()]
     joined.run.join(visitor)
     joined.run.close()
-    expect([visitor.closed, service.closed, toldOnce(joined).error?.code]).to.deep.equal([true, true, 'stream.reset'])
+    expect([visitor.closed, service.closed, reportedOnce(joined).error?.code]).to.deep.equal([
+      true,
+      true,
+      'stream.reset'
+    ])
     joined.run.close()
   })
 
@@ -224,7 +228,7 @@ describe('a stream at one end', () => {
         expect(begun.run.stats()).to.include({ bytesToService: 7, bytesToVisitor: 8, paused: true })
         begun.run.close(new RystraError('stream.idle'))
         expect(begun.visitor.calls).to.deep.equal(['reset'])
-        expect(toldOnce(begun)).to.include({ bytesToService: 7, bytesToVisitor: 8, reason: 'refused' })
+        expect(reportedOnce(begun)).to.include({ bytesToService: 7, bytesToVisitor: 8, reason: 'refused' })
       }
     })
 
@@ -234,7 +238,7 @@ describe('a stream at one end', () => {
         begun.visitor.reader?.onBytes(Buffer.from('abc'), 0, 3, false)
         expect(String(begun.service.written.at(-1))).to.equal('abc')
         begun.visitor.reset()
-        expect(toldOnce(begun)).to.include({ bytesToService: 3, reason: 'reset' })
+        expect(reportedOnce(begun)).to.include({ bytesToService: 3, reason: 'reset' })
       }
     })
 
@@ -245,7 +249,7 @@ describe('a stream at one end', () => {
       begun.visitor.reader?.onBytes(Buffer.from('abc'), 0, 3, false)
       expect(String(begun.service.written.at(-1))).to.equal('<abc>')
       begun.visitor.reset()
-      expect(toldOnce(begun)).to.include({ bytesToService: 3 })
+      expect(reportedOnce(begun)).to.include({ bytesToService: 3 })
     })
 
     it('is no way for a fault of it to leave streams open', async () => {
@@ -254,7 +258,7 @@ describe('a stream at one end', () => {
       })
       const begun = await joinedBy({ thrower })
       expect([begun.visitor.closed, begun.service.closed]).to.deep.equal([true, true])
-      expect(toldOnce(begun)).to.include({ reason: 'error' })
+      expect(reportedOnce(begun)).to.include({ reason: 'error' })
       expect(begun.reports[0]?.error?.code).to.equal('internal')
     })
   })
