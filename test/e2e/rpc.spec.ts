@@ -95,4 +95,16 @@ describe('RPC on the session of a tunnel', () => {
     const { rpc: other } = await join('other')
     expect(await codeOf(other.peer('home-nas').request('who'))).to.equal('rpc.denied')
   })
+
+  it('is no stream that a stop of either end waits for', async () => {
+    const { server, join } = await world()
+    const { client, rpc } = await join('one')
+    const other = await join('two')
+    expect(await codeOf(rpc.server.request('x'))).to.equal('rpc.unknown')
+    const since = performance.now()
+    await client.stop({ drain: 20_000 })
+    await server.stop({ drain: 20_000 })
+    expect(performance.now() - since).to.be.lessThan(10_000)
+    await other.client.stop({ drain: 0 })
+  })
 })

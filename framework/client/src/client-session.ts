@@ -179,7 +179,8 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
 
   /** Streams of its link that are open now. */
   get openStreams(): number {
-    return this.#session.link.streams
+    // A channel is open for as long as its session: a stop must not wait for it.
+    return this.#session.link.streams - this.channels.size
   }
 
   /** Asks for a proxy. Resolves to its public address; rejects with what the server says. */

@@ -110,7 +110,8 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Streams that are open now. */
   get streams(): number {
     let streams = 0
-    for (const { link } of this.#acceptor.sessions.values()) streams += link.streams
+    // A channel is open for as long as its session: a stop must not wait for it.
+    for (const { link, channels } of this.#acceptor.sessions.values()) streams += link.streams - channels.size
     return streams
   }
 
