@@ -22,7 +22,7 @@ describe('the client of auth-jwt', () => {
   afterEach(() => rm(dir, { recursive: true }))
   const byFile = () => ready({ file: 'token' }, { role: 'client', dir })
 
-  it('sends no token over a link without TLS, unless it is reported to', async () => {
+  it('sends no token over a link without TLS, unless the option allows it', async () => {
     const token = await tokenOf(key, { alg: 'HS256' })
     const client = ready({ token }, { role: 'client' }).authenticator
     expect(client.unfit?.(plain)).to.match(/no TLS/)

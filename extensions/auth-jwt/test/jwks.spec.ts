@@ -95,7 +95,7 @@ describe('key sets of auth-jwt', () => {
     expect(await outcome(server, await by(first))).to.equal('nas')
   })
 
-  it('that are slow hurt no peer whose key is known', async () => {
+  it('that are slow do not affect tokens whose key is known', async () => {
     const server = await start()
     expect(await outcome(server, await by(first))).to.equal('nas')
     respond = () => {}

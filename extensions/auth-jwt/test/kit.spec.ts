@@ -11,7 +11,7 @@ authenticatorKit(
   {
     server: authJwt({ issuers }),
     client: authJwt({ token: forgedHmac(header, claims, secret) }),
-    unauthorized: authJwt({ token: forgedHmac(header, claims, 'a secret that no peer reported the server') }),
+    unauthorized: authJwt({ token: forgedHmac(header, claims, 'a secret that the server does not know') }),
     empty: authJwt(),
     identity: 'home',
     peer: overTls()

@@ -33,7 +33,7 @@ export const tokenOf = (
 ): Promise<string> =>
   new SignJWT(JSON.parse(JSON.stringify({ ...usual, ...claims })) as JWTPayload).setProtectedHeader(header).sign(key)
 
-/** Any parts as a token, signed by the peer that wants to. */
+/** Any parts as a token, signed with the given key. */
 export const forged = (header: object, claims: object, signature: string | Uint8Array = ''): string => {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const signed = typeof signature === 'string' ? signature : Buffer.from(signature).toString('base64url')

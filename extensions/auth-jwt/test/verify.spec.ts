@@ -61,7 +61,7 @@ describe('auth-jwt', () => {
   })
 
   for (const alg of Object.keys(pairs)) {
-    it(`finds the identity under ${alg}, and no peer under the key of a peer else`, async () => {
+    it(`finds the identity under ${alg}, and no identity under another key`, async () => {
       const server = await byKey(alg)
       const { privateKey } = pairs[alg] as { privateKey: KeyObject }
       expect(await outcome(server, await tokenOf(privateKey, { alg }))).to.equal('nas')
@@ -206,7 +206,7 @@ describe('auth-jwt', () => {
     }
   })
 
-  it('takes a token that is bound to a certificate from no peer else', async () => {
+  it('accepts a token that is bound to a certificate only with that certificate', async () => {
     const certificate = Buffer.from('a certificate')
     const thumbprint = createHash('sha256').update(certificate).digest('base64url')
     const server = bySecret()

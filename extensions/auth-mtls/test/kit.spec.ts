@@ -32,7 +32,7 @@ extensionKit(
       'a name of a kind that there is not': { rules: [{ san: 'ip:10.0.0.1', id: 'x' }] },
       'an attribute that there is not': { rules: [{ subject: { XN: 'a' }, id: 'x' }] },
       'a fingerprint that is too short': { rules: [{ fingerprint: 'sha256:00', id: 'x' }] },
-      'a revocation that is no number': { revoked: ['no peer'] }
+      'a revocation that is no number': { revoked: ['no number'] }
     }
   },
   { title: 'auth-mtls as an extension' }

@@ -105,7 +105,7 @@ describe('revocation lists of auth-mtls', () => {
     expect(server.warnings().filter((line) => /keeping the previous list/.test(line))).to.have.length(5)
   })
 
-  it('that have run out let no peer of their authority in', async () => {
+  it('that have expired refuse every certificate of their authority', async () => {
     await write('crl.pem', pem(crl(ca, { serials: ['00c0ffee'], nextUpdate: now + 1000 })))
     const server = await serverWith(ca)
     await server.start()
@@ -120,7 +120,7 @@ describe('revocation lists of auth-mtls', () => {
     expect(late.warnings().join()).to.match(/has expired: certificates/)
   })
 
-  it('that no peer known has signed fail the start', async () => {
+  it('signed by an unknown authority fail the start', async () => {
     const twin = authority()
     for (const list of [crl(twin), Buffer.concat([crl(ca).subarray(0, -1), Buffer.of(0)])]) {
       await write('crl.pem', pem(list))

@@ -12,7 +12,7 @@ authenticatorKit(
       ]
     }),
     client: authToken({ token }),
-    unauthorized: authToken({ token: 'what no peer reported the server' }),
+    unauthorized: authToken({ token: 'a token that the server does not know' }),
     empty: authToken(),
     identity: 'home'
   },

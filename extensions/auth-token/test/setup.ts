@@ -23,7 +23,7 @@ export const challenge = (seed = 'a', more: Partial<Challenge> = {}): Challenge 
   ...more
 })
 
-/** A clock that stands still until it is reported. */
+/** A clock that stands still until a test advances it. */
 export class StillClock implements Clock {
   time = 1_000_000
   now(): number {

@@ -84,7 +84,7 @@ describe('auth-token', () => {
 
   describe('refuses', () => {
     it('a token that it does not know', async () => {
-      const { proof } = await prove(setUp('client', { token: 'some token no peer knows' }), challenge())
+      const { proof } = await prove(setUp('client', { token: 'an unknown token' }), challenge())
       expectRefused(await verify(server, proof, challenge()), /unknown token id [0-9a-f]{16}$/)
     })
 
@@ -168,7 +168,7 @@ describe('auth-token', () => {
 
   it('does as much work for a token that it does not know', async () => {
     const known = (await prove(client, challenge('x'))).proof
-    const unknown = (await prove(setUp('client', { token: 'no peer has ever seen this' }), challenge('x'))).proof
+    const unknown = (await prove(setUp('client', { token: 'another unknown token' }), challenge('x'))).proof
     const to = challenge()
     // Time of the processor: other programs have no part in it.
     const spend = async (proof: Uint8Array): Promise<number> => {

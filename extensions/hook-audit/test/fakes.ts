@@ -54,7 +54,7 @@ export const listening = (): { readonly log: Logger; readonly lines: Line[] } =>
   return { log, lines }
 }
 
-/** A sink that fails, hangs or takes, as it is reported. */
+/** A sink that fails, hangs or accepts, as the test sets it. */
 export class FakeSink implements Sink {
   readonly name = 'fake'
   text = ''

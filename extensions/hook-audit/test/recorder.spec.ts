@@ -31,7 +31,7 @@ describe('the recorder', () => {
     expect(sink.records).to.have.length(4)
   })
 
-  it('does not write in the turn of the peer that reports', async () => {
+  it('writes in a later turn of the event loop than the report', async () => {
     const { sink, recorder } = setUp()
     await recorder.start()
     recorder.add('one', {})

@@ -149,7 +149,7 @@ describe('records', () => {
     expect(JSON.parse(line)).to.have.property('proxy', name)
   })
 
-  it('are short, whatever a peer stuffs into a name', () => {
+  it('are short, however long the names are', () => {
     const long = 'x'.repeat(1_000_000)
     const line = toLine(
       records.proxyPublish(

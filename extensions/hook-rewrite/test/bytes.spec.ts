@@ -54,7 +54,7 @@ describe('rewriting bytes', () => {
     stream.destroy()
   })
 
-  it('lets go of the beginning of a match after a while, so that no peer waits for ever', async () => {
+  it('lets go of the beginning of a match after a while, so that no reader waits for ever', async () => {
     const { stream, clock } = streamOf(toService('\r\nQUIT', 'x'), { hold: 250 })
     stream.write('ready\r\n')
     expect(((await once(stream, 'data')) as [Buffer])[0].toString()).to.equal('ready')
@@ -105,7 +105,7 @@ describe('rewriting bytes', () => {
     expect([total, last]).to.deep.equal([100_000_001, '!'])
   }).timeout(10_000)
 
-  it('holds the writer back while no peer reads', async () => {
+  it('holds the writer back while the reader is paused', async () => {
     const { stream } = streamOf(toService('zz', 'y'))
     let written = 0
     while (stream.write(Buffer.alloc(16_384, 'q'))) {

@@ -24,7 +24,7 @@ export abstract class DirectLink implements StreamLink {
       this.#error ??= error
     })
     link.duplex.once('close', () => this.#over())
-    // An orderly close of the peer.
+    // An orderly close by the peer.
     link.duplex.once('end', () => this.close())
     // A link that is closed already emits no event.
     if (link.duplex.closed) setImmediate(() => this.#over())

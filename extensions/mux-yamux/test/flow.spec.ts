@@ -30,7 +30,7 @@ describe('the flow', () => {
   afterEach(cleanUp)
 
   describe('of credit', () => {
-    it('gives none for bytes that no peer reads', async () => {
+    it('gives none for unread bytes', async () => {
       const { mux, peer } = withPeer()
       mux.onStream = (stream) => void quiet(stream)
       peer.write(data(1, Buffer.alloc(WINDOW), SYN))
@@ -171,7 +171,7 @@ describe('the flow', () => {
   })
 
   describe('of slow readers', () => {
-    it('holds a writer back when no peer reads', async () => {
+    it('holds a writer back when the reader is paused', async () => {
       const [near] = await streamPair(await socketPair())
       const { written } = flood(near, 50 * MIB)
       await turns(50)

@@ -148,7 +148,7 @@ describe('the link', () => {
     ])
   })
 
-  it('gets what was gathered over the whole turn in one write, the peer that wrote it', async () => {
+  it('writes what all streams sent within one turn of the event loop in one write', async () => {
     const { link, mux } = await start('client')
     const streams: RawStream[] = []
     for (let index = 0; index < 20; index++) streams.push(rawOf(await mux.open()))
@@ -203,7 +203,7 @@ describe('the link', () => {
     expect(link.bring(data(3, Buffer.alloc(10_000), SYN))).to.equal(true)
   })
 
-  it('lets a reader write over what is in front of its bytes only where no peer needs that any more', async () => {
+  it('lets a reader write over what is in front of its bytes only where those bytes are not needed any more', async () => {
     const { link, mux } = await start('server')
     const held: Buffer[] = []
     const lends: boolean[] = []

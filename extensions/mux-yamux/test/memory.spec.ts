@@ -27,7 +27,7 @@ describe('ten thousand streams', () => {
     const pair = await socketPair()
     const hold: Duplex[] = []
     pair.server.onStream = (stream) => {
-      // As the relay has it: a peer reads, and nothing comes.
+      // As in the relay: the stream is read, and no data arrives.
       hold.push(quiet(stream).on('data', () => {}))
     }
     // The first stream is the control stream, which is not counted.

@@ -117,7 +117,7 @@ describe('the protocol', () => {
       expect(closed.times).to.equal(0)
     })
 
-    it('resets streams that no peer wants', async () => {
+    it('resets streams that have no handler', async () => {
       const { mux, peer } = withPeer()
       mux.onStream = undefined
       peer.write(frame(UPDATE, SYN, 1, 0))

@@ -25,7 +25,7 @@ describe('a proof', () => {
     expect(new Set(Array.from({ length: 100 }, () => makeProof(key, visit).mac)).size).to.equal(100)
   })
 
-  it('is found in what a peer sent, and garbage is not valid', () => {
+  it('is parsed from what a peer sent, and garbage is refused', () => {
     const proof = makeProof(key, visit)
     expect(proofIn({ ...proof, more: 1 })).to.deep.equal(proof)
     for (const sent of [

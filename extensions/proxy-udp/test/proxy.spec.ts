@@ -92,7 +92,7 @@ describe('a udp proxy', () => {
     })
   }
 
-  it('opens no stream before a peer comes, and ends with its proxy', async () => {
+  it('opens no stream before the first visitor, and ends with its proxy', async () => {
     const { port, opened, gone, closed, published } = await join({})
     expect([opened.length, published.address]).to.deep.equal([0, `127.0.0.1:${port}`])
     await ask(await bound(), port, 'hello')

@@ -4,7 +4,7 @@ import { RystraError } from '@rystra/plugin'
 /** Bytes accepted before authentication: a Hello and a proof, with retransmissions. */
 const MAX_BYTES = 256 * 1024
 
-/** Bounds the data of a peer before it is authenticated, readable or not. */
+/** Bounds the data of a peer before it is authenticated, read or unread. */
 export class PreAuthBudget {
   #bytes = 0
   #lift = false

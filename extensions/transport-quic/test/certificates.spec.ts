@@ -78,7 +78,7 @@ describe('certificates over quic', () => {
     expect(await refusal(port, { fingerprint: pin }, dir)).to.include({ code: 'tls.wrong-fingerprint', side: 'client' })
   })
 
-  it('goes on for others after a peer was refused', async () => {
+  it('continues for others after a peer was refused', async () => {
     const { port, dir, links } = await serve(await issueServer(authority, { commonName: 's', names: ['127.0.0.1'] }))
     await refusal(port, {}, dir)
     await dialTo(transport('client', dir), port, { ca: 'ca.pem' })

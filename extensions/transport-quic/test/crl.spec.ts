@@ -35,7 +35,7 @@ const asChanges = (pem: string): string => {
 }
 
 describe('revocation lists of quic', () => {
-  it('that have only what is new revoke, and clear no peer', async () => {
+  it('that have only the changes revoke, and keep earlier revocations', async () => {
     const authority = await makeAuthority({ commonName: 'own' })
     const [ann, eve] = [
       await issueClient(authority, { commonName: 'ann' }),

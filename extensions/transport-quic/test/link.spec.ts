@@ -128,7 +128,7 @@ describe('a link of quic', () => {
     expect(over).to.equal(false)
   })
 
-  it('is given up when no peer answers the handshake', async () => {
+  it('is given up when the handshake has no answer', async () => {
     const mute = await bound()
     later(() => mute.close())
     const client = transport('client', '.', { handshakeTimeout: 200 })

@@ -113,7 +113,7 @@ describe('migration', () => {
     expect(hash.digest('hex')).to.equal(createHash('sha256').update(bytes).digest('hex'))
   })
 
-  it('does not go to a peer who sends copies of its packets from foreign', async () => {
+  it('does not follow copies of its packets that come from a foreign address', async () => {
     const listening = await startListening()
     const relay = await Relay.to(listening.port)
     const link = await dialTo(transport('client', listening.dir), relay.port, listening.trust)

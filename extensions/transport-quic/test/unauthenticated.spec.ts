@@ -98,7 +98,7 @@ describe('unauthenticated peers', () => {
     expect(sender.down).to.be.at.most(3 * sender.up)
     expect(endpoint().links).to.equal(0)
     await dialTo(transport('client', dir), port, trust)
-    await until(() => links.length === 1, 'the link of a peer else')
+    await until(() => links.length === 1, 'the link of the other client')
   })
 
   it('have to prove their address when there are many, and cost no more than three times their bytes', async () => {
@@ -111,10 +111,10 @@ describe('unauthenticated peers', () => {
       (answer) => ((answer[0] as number) & 0xf0) === 0xf0 && answer.readUInt32BE(1) === 1
     )
     expect(retries).to.have.length(50)
-    // a peer who answers gets in all the same
+    // A peer that answers the Retry is accepted.
     await dialTo(transport('client', dir), port, trust)
-    await until(() => links.length === 1, 'the link of a peer else')
-    await until(() => endpoint().handshakes === 0, 'the unauthenticated peers to be forgotten')
+    await until(() => links.length === 1, 'the link of the other client')
+    await until(() => endpoint().handshakes === 0, 'the end of their handshakes')
     expect(sender.down).to.be.at.most(3 * sender.up)
     expect(endpoint().links).to.equal(1)
   })
@@ -154,7 +154,7 @@ describe('unauthenticated peers', () => {
     expect(sender.down).to.be.below(100)
   })
 
-  it('cannot fill memory with streams that no peer has let in', async () => {
+  it('cannot fill memory with streams before they are authenticated', async () => {
     const listening = await startListening()
     let refused = 0
     const over = new Promise<Error | undefined>((resolve) => {
@@ -186,7 +186,7 @@ describe('unauthenticated peers', () => {
       listening.onLink = (link) => {
         link.onClose = () => reject(new Error(`closed after ${came} bytes`))
         link.onStream = (stream) => {
-          // As a server does: the first stream alone, then the peer that is let in, then none because no peer wants any.
+          // As a server does: the first stream alone, then then those of the authenticated peer, then none because no handler accepts any.
           link.onStream = undefined
           stream.once('data', () => {
             link.onStream = () => {}

@@ -98,7 +98,7 @@ describe('dialing', () => {
       /subprotocol/
     ],
     [
-      'accepts with a compression no peer requested for',
+      'accepts with a compression that was not offered',
       () => accepting(Buffer.alloc(0), [...accepted, 'Sec-WebSocket-Extensions: permessage-deflate']),
       'protocol.not-rystra',
       /extension/i
@@ -156,7 +156,7 @@ describe('dialing', () => {
     }
   })
 
-  it('masks with keys that no peer can foresee, and with zeros inside TLS that reaches the server', async () => {
+  it('masks with unpredictable keys, and with zeros inside TLS that reaches the server', async () => {
     const context = tls.createSecureContext({ cert: await text(served.cert), key: await text(served.key) })
     for (const [transport, options, zeros] of [
       ['ws', {}, false],

@@ -5,7 +5,7 @@ import net from 'node:net'
 import { cleanUp, joined, later, listen, type Listening, readAll, say, until } from './setup.js'
 import { frame, RawPeer, request } from './raw-peer.js'
 
-/** What unauthenticated peers may do on a link, with what they are reported, and what the log of this side says. */
+/** What unauthenticated peers may do on a link, the answer that they get, and the line in the log of this side. */
 const rules: readonly (readonly [
   what: string,
   bytes: () => Buffer,
@@ -79,11 +79,11 @@ const witness = async (listening: Listening): Promise<() => Promise<void>> => {
   }
 }
 
-describe('unauthenticated peers who speak WebSocket badly', () => {
+describe('unauthenticated peers that violate the WebSocket protocol', () => {
   afterEach(cleanUp)
 
   for (const [what, bytes, closeCode, code, detail] of rules) {
-    it(`are reported so, and no peer else is hurt: ${what}`, async () => {
+    it(`get an error, and no other link is affected: ${what}`, async () => {
       const listening = await listen('ws')
       const others = await witness(listening)
       const peer = await RawPeer.open(listening.port)
@@ -165,7 +165,7 @@ describe('unauthenticated peers who speak WebSocket badly', () => {
   })
 })
 
-describe('unauthenticated peers who ask for no WebSocket', () => {
+describe('unauthenticated peers that request no WebSocket', () => {
   afterEach(cleanUp)
 
   it('have ten seconds for a request, however slowly it comes', async () => {

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { type FrameHandler, FrameParser } from '../src/parser.js'
 import { frame } from './raw-peer.js'
 
-/** Answers as it is reported, and writes down what came. */
+/** Answers as the test sets it, and writes down what came. */
 class Reader implements FrameHandler {
   waits = false
   readonly came: string[] = []

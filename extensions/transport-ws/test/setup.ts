@@ -130,7 +130,7 @@ export const failure = async (promise: Promise<unknown>): Promise<RystraError> =
 
 export { until }
 
-/** A server for TCP that does as it is reported, on a free port. */
+/** A server for TCP that does as the test sets it, on a free port. */
 export const serve = async (onSocket: (socket: net.Socket) => void): Promise<number> => {
   const sockets = new Set<net.Socket>()
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {

@@ -118,7 +118,7 @@ describe('certificates of a wss client', () => {
 describe('unauthenticated peers at a wss port', () => {
   afterEach(cleanUp)
 
-  it('get an answer that they understand, and hurt no peer', async () => {
+  it('get an answer that they understand, and affect no other link', async () => {
     const listening = await listen('wss')
     const others = await witness(listening)
     expect(await say(listening.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).to.match(/^HTTP\/1\.1 400 /)
@@ -128,7 +128,7 @@ describe('unauthenticated peers at a wss port', () => {
     await others()
   })
 
-  it('with TLS 1.0 are reported that it is too old', async () => {
+  it('with TLS 1.0 get an alert that it is too old', async () => {
     const listening = await listen('wss')
     const others = await witness(listening)
     const old = tls.connect({
@@ -159,7 +159,7 @@ describe('unauthenticated peers at a wss port', () => {
     const answer = readAll(idle)
     const gone = once(silent, 'close')
     silent.resume()
-    // Both have arrived at the server when a peer who came later has.
+    // Both have arrived at the server when a later client has.
     await joined('wss', listening)
     listening.clock.advance(10_000)
     expect(await answer).to.match(/^HTTP\/1\.1 408 /)
@@ -167,7 +167,7 @@ describe('unauthenticated peers at a wss port', () => {
     await others()
   })
 
-  it('of other protocols are reported so by ALPN', async () => {
+  it('of other protocols get an ALPN alert', async () => {
     const listening = await listen('wss')
     const other = tls.connect({
       port: listening.port,

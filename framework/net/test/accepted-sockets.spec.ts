@@ -82,7 +82,7 @@ describe('accepted connections', () => {
 describe('the socket of an HTTP/2 session', () => {
   afterEach(cleanUp)
 
-  it('is closed when the peer closes after an error that ended the session without a word', async () => {
+  it('is closed when the peer closes after an error that ended the session silently', async () => {
     const server = http2.createServer()
     server.on('sessionError', () => {})
     let accepted: net.Socket | undefined

@@ -33,7 +33,7 @@ export const serve = async (server: net.Server): Promise<number> => {
 export const serveSocket = (onSocket: (socket: net.Socket) => void): Promise<number> =>
   serve(net.createServer({ allowHalfOpen: true }, onSocket))
 
-/** A port on which no peer listens. */
+/** A port without a listener. */
 export const freePort = async (): Promise<number> => {
   const server = net.createServer()
   server.listen(0, '127.0.0.1')

@@ -58,7 +58,7 @@ const gone = (socket: net.Socket): Promise<void> =>
     socket.once('close', () => resolve())
   })
 
-/** What a peer gets who begins so. */
+/** The answer to a peer whose first bytes are these. */
 const answerTo = async (port: number, ...pieces: string[]): Promise<string> => {
   const socket = await connect(port)
   const answer = readAll(socket)

@@ -242,7 +242,7 @@ describe('a server of TLS', function () {
       ['one that was revoked', 'revokedClient', 'tls.revoked']
     ]
     for (const [what, which, code] of cases) {
-      it(`requires a good one, and says so to the peer has ${what}`, async () => {
+      it(`requires a valid one, and reports that to a peer with ${what}`, async () => {
         const { port, came, refusals } = await requested('required', made.crl)
         const own = which === undefined ? {} : world.pair('client', made[which])
         const socket = await world.dial(port, { ca: 'ca.pem', ...own })

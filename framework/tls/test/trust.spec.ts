@@ -50,7 +50,7 @@ describe('what a client trusts', function () {
     expect(came.map(({ facts }) => facts.serverName)).to.deep.equal([undefined, 'localhost'])
   })
 
-  it('is the pinned certificate, the peer that signed it, for whatever name, however the pin is written', async () => {
+  it('is the pinned certificate, whatever its issuer and name, and however the pin is written', async () => {
     const { port } = await world.serve(world.pair('server', made.foreign))
     const pin = fingerprintOf(made.foreign.cert)
     const colons = pin
@@ -71,7 +71,7 @@ describe('what a client trusts', function () {
       'tls.untrusted',
       /unknown certificate authority \(sha256:[0-9a-f]{64}\)$/
     ],
-    ['of an authority that no peer knows', 'good', {}, 'tls.untrusted', /unknown certificate authority/],
+    ['of an unknown authority', 'good', {}, 'tls.untrusted', /unknown certificate authority/],
     ['that is self-signed', 'selfSigned', {}, 'tls.untrusted', /self-signed certificate \(sha256:[0-9a-f]{64}\)$/],
     ['that is self-signed, with an authority given', 'selfSigned', { ca: 'ca.pem' }, 'tls.untrusted', /self-signed/],
     [
@@ -117,7 +117,7 @@ describe('what a client trusts', function () {
     expect((await failure(world.dial(port, both))).code, 'pin and authority').to.equal('tls.untrusted')
   })
 
-  it('is checked the same for the peer TLS is done by a peer else', async () => {
+  it('is checked the same for TLS on a stream that is not a socket', async () => {
     const check = async (options: ClientTlsOptions, pem: string, to = 'localhost'): Promise<string> => {
       const trust = await readClientTls(options, to, world)
       try {

@@ -21,7 +21,7 @@ export interface Certificates {
   readonly strange: KeyPair
   /** Revokes `revokedClient`. */
   readonly crl: string
-  /** Revokes no peer who is here. */
+  /** Revokes none of these certificates. */
   readonly emptyCrl: string
 }
 

@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import { FakeClock } from '@rystra/testkit'
 import { ask, bound, cleanUp, echoService, ends, keptLog, portOf, tunnel, until } from './ends.js'
 
-/** A port at which no peer is. */
+/** A port without a listener. */
 const nowhere = async (): Promise<number> => {
   const socket = await bound()
   const port = portOf(socket)
@@ -61,7 +61,7 @@ describe('services over UDP', () => {
     expect(await services.done).to.equal(undefined)
   })
 
-  it('have no more sockets than sessions are allowed, the peer that opens them', async () => {
+  it('have no more sockets than sessions are allowed, whichever end opens them', async () => {
     const service = await echoService()
     const [near, far] = ends()
     const { log } = keptLog()
@@ -106,7 +106,7 @@ describe('services over UDP', () => {
     }
     const { port, opened } = await tunnel(`printer:${service.port}`, { services: { lookup } })
     const visitor = await bound()
-    visitor.send('to no peer', port, '127.0.0.1')
+    visitor.send('to the closed port', port, '127.0.0.1')
     await until(() => opened[0]?.services.drops.count('unreachable') === 1)
     expect(String(await ask(visitor, port, 'to the other'))).to.equal('to the other')
     expect(String(await ask(visitor, port, 'again'))).to.equal('again')

@@ -82,7 +82,7 @@ describe('visitors over UDP', () => {
     expect(visitors.sessions).to.equal(0)
     expect(closed.map(({ bytes, code }) => ({ bytes, code }))).to.deep.equal([{ bytes: [15, 15], code: undefined }])
     await until(() => opened[0]?.services.sessions === 0)
-    expect(clock.pending, 'timers of no peer').to.be.at.most(1)
+    expect(clock.pending, 'timers without a session').to.be.at.most(1)
     expect(String(await ask(visitor, port, 'again'))).to.equal('again')
   })
 
@@ -296,7 +296,7 @@ describe('visitors over UDP', () => {
     expect([opened.length, visitors.sessions]).to.deep.equal([2, 1])
   })
 
-  it('are reported nothing when the stream cannot be opened; the log is', async () => {
+  it('get nothing when the stream cannot be opened; the log has the error', async () => {
     const failing = (): Promise<never> => Promise.reject(new RystraError('stream.service-unreachable'))
     const { port, visitors, errors, clock } = await tunnel(1, { visitors: { open: failing } })
     const visitor = await bound()
@@ -311,7 +311,7 @@ describe('visitors over UDP', () => {
     await until(() => visitors.drops.count('closed') === 1)
   })
 
-  it('are not answered under a number that is no peer', async () => {
+  it('are not answered under a number without a session', async () => {
     const service = await echoService()
     const { port, opened, errors } = await tunnel(service.port, { datagrams: {} })
     const visitor = await bound()

@@ -82,7 +82,7 @@ export const manners = {
   }
 } as const
 
-/** Many raw peers come and do one of the things. */
+/** Many raw peers connect and do one of these things. */
 export const connectRawPeers = async (
   world: TransportWorld,
   to: Address,
