@@ -28,8 +28,8 @@ export const startDevice = async ({ id, port, token, files }: DeviceOptions): Pr
       return { on }
     },
     readFile: async (_session, stream) => {
-      const asked = await stream.recv()
-      const file = path.resolve(files, asked?.path ?? '')
+      const wanted = await stream.recv()
+      const file = path.resolve(files, wanted?.path ?? '')
       if (!file.startsWith(files + path.sep)) throw new RpcError('device.no-file', { message: 'no such file' })
       for await (const chunk of createReadStream(file)) await stream.send(chunk as Buffer)
       stream.end()

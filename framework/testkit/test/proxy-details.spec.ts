@@ -11,8 +11,8 @@ const ways: Readonly<Record<string, Relay>> = {
   'relay()': (host, visitor, info, details) => host.relay(visitor, info, { details }),
   'openStream()': (host, visitor, info, details) => {
     host.openStream(info, { details }).then(
-      ({ stream, info: { details: told } }) => {
-        expect(told).to.deep.equal(details)
+      ({ stream, info: { details: received } }) => {
+        expect(received).to.deep.equal(details)
         const reset = (): void => void visitor.resetAndDestroy()
         stream.on('error', reset).pipe(visitor)
         visitor.on('error', () => stream.destroy()).pipe(stream)
@@ -42,12 +42,12 @@ const tellingKind = (relay: Relay, details?: Details): ProxyKind =>
 const bothWays = proxyKindKit.cases.find(({ name }) => name === 'brings visitors to the service and bytes both ways')
 
 for (const [way, relay] of Object.entries(ways)) {
-  const asked: ProxySpec[] = []
+  const specs: ProxySpec[] = []
   const subject = (details?: Details): ProxyKindSubject => ({
     kind: () => tellingKind(relay, details),
     spec: simpleSpec,
     visit: (published, spec) => {
-      asked.push(spec)
+      specs.push(spec)
       return connectTo(published)
     }
   })
@@ -62,9 +62,9 @@ for (const [way, relay] of Object.entries(ways)) {
     })
 
     it('go with the entry of the service that the visitor asks for', async () => {
-      asked.length = 0
+      specs.length = 0
       await bothWays?.run(subject({ word: 'open' }))
-      expect(String(asked[0]?.['local'])).to.match(/^127\.0\.0\.1:\d+$/)
+      expect(String(specs[0]?.['local'])).to.match(/^127\.0\.0\.1:\d+$/)
     })
   })
 }

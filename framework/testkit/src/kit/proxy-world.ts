@@ -216,8 +216,8 @@ export class ProxyWorld {
   }
 
   #streamOf(spec: ProxySpec, visitor: VisitorInfo, details?: Details): StreamInfo {
-    const told = details === undefined ? {} : { details }
-    return { id: String(this.visits.length), proxy: spec, visitor, session, side: 'client', ...told }
+    const withDetails = details === undefined ? {} : { details }
+    return { id: String(this.visits.length), proxy: spec, visitor, session, side: 'client', ...withDetails }
   }
 
   /** Lets a visitor in that has no stream of its own, as the framework would. */
