@@ -11,7 +11,7 @@ export { type MetricSnapshot, MetricStore, type MetricValue } from './metrics.js
 export { describe } from './options/describe.js'
 export { type OptionProblem, OptionsError, type Validated, validateOptions } from './options/validate.js'
 export type { KernelUse } from './plan.js'
-export { isSecretName, redact, redacted } from './options/redact.js'
+export { isSecretName, redact, redacted } from '@rystra/plugin'
 export { strict } from './options/strict.js'
 export { didYouMean, nearest } from './options/suggest.js'
 export { type Manifest, entryOf } from './load/entry.js'

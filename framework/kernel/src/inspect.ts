@@ -1,9 +1,8 @@
-import { type Capability, type FailurePolicy, type HookName, hookNames, type Side } from '@rystra/plugin'
+import { type Capability, type FailurePolicy, type HookName, hookNames, redact, type Side } from '@rystra/plugin'
 import { capabilityOf } from './capabilities.js'
 import type { Generation } from './generation.js'
 import type { Instance, PackageInfo } from './instance.js'
 import type { KernelState } from './kernel-options.js'
-import { redact } from './options/redact.js'
 import type { Tap, TapCounters } from './hooks/tap.js'
 
 /** One tap, with what was counted of it. */

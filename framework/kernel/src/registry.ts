@@ -47,6 +47,13 @@ export const registryFacts: Readonly<Record<RegistryName, RegistryFacts>> = Obje
     functions: ['onChannel'],
     capability: 'channel',
     packagePrefix: 'channel'
+  },
+  adminRoutes: {
+    noun: 'set of admin routes',
+    key: 'name',
+    functions: [],
+    capability: 'admin',
+    packagePrefix: 'admin'
   }
 })
 

@@ -226,6 +226,23 @@ describe('redact', () => {
     })
   })
 
+  it('leaves out the values of secret header fields and the credentials of URLs', () => {
+    const spec = {
+      headers: [
+        ['Authorization', 'Basic eDp5'],
+        ['Accept', '*/*']
+      ],
+      proxy: 'http://ann:pw@proxy:1/a@b'
+    }
+    expect(redact(spec)).deep.equal({
+      headers: [
+        ['Authorization', '[redacted]'],
+        ['Accept', '*/*']
+      ],
+      proxy: 'http://[redacted]@proxy:1/a@b'
+    })
+  })
+
   it('names what is not plain by its kind, and ends in a circle', () => {
     const circle: Record<string, unknown> = { fn: () => 1, bytes: Buffer.from('secret'), map: new Map() }
     circle.self = circle

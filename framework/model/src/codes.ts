@@ -142,6 +142,14 @@ export const errorTable = {
   'discovery.unavailable': row('discovery does not work on this network', 'session', true, 4, 'see the cause; allow multicast, or name the server with `connect.host`'),
   'discovery.not-found': row('no server announces this name', 'session', true, 4, 'check that the server runs and announces this name on the same network'),
 
+  'admin.unauthorized': row('the admin API needs a valid token', 'stream', false, 5, 'send `Authorization: Bearer <token>` with one of the tokens of admin-http; commands take --token or RYSTRA_ADMIN_TOKEN'),
+  'admin.forbidden': row('the admin API refuses this request', 'stream', false, 5, 'see the detail'),
+  'admin.invalid': row('invalid request to the admin API', 'stream', false, 2, 'see the detail, and /v1/openapi.json for what is expected'),
+  'admin.not-found': row('the admin API has nothing at this path', 'stream', false, 2, 'see /v1/openapi.json for what there is'),
+  'admin.busy': row('limit of the admin API reached', 'stream', true, 6, 'try again later'),
+  'admin.not-running': row('no running rystra found', 'process', true, 4, 'start one with `rystra serve` or `rystra connect`, run the command in its folder, or name another with --admin'),
+  'admin.failed': row('the admin API cannot be used', 'process', true, 4, 'check the address of --admin, and that a rystra with admin-http listens there'),
+
   'mux.protocol': row('protocol violation of the other side (muxer)', 'session', true, 4, 'check that both ends use the same muxer'),
   'mux.closed': row('the link is closed', 'session', true, 4, 'none needed: the client dials again'),
 

@@ -2,5 +2,6 @@
 export * from './codes.js'
 export * from './error.js'
 export * from './log.js'
+export * from './redact.js'
 export * from './text.js'
 export * from './values.js'

@@ -1,6 +1,7 @@
 /** The contracts an extension author sees: everything an extension imports. */
 export { type Static, type TSchema, Type } from '@sinclair/typebox'
 export * from '@rystra/model'
+export * from './admin-routes.js'
 export * from './authenticator.js'
 export * from './channel.js'
 export * from './discovery.js'

@@ -1,3 +1,4 @@
+import type { AdminRoutes } from './admin-routes.js'
 import type { Authenticator } from './authenticator.js'
 import type { ChannelHandler } from './channel.js'
 import type { Discovery } from './discovery.js'
@@ -27,6 +28,8 @@ export interface Registries {
   readonly relays: Registry<Relay>
   readonly discoveries: Registry<Discovery>
   readonly channels: Registry<ChannelHandler>
+  /** Read by an extension that serves an admin API. */
+  readonly adminRoutes: Registry<AdminRoutes>
 }
 
 /** Names of all registries, frozen. */
@@ -37,7 +40,8 @@ export const registryNames = Object.freeze([
   'authenticators',
   'relays',
   'discoveries',
-  'channels'
+  'channels',
+  'adminRoutes'
 ] as const) satisfies readonly (keyof Registries)[]
 
 export type RegistryName = (typeof registryNames)[number]

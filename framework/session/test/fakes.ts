@@ -152,6 +152,7 @@ export const generation = (
       authenticators: registryOf({ word: word('open sesame') }),
       relays: registryOf({}),
       discoveries: registryOf({}),
+      adminRoutes: registryOf({}),
       channels: registryOf({}),
       ...registries
     }

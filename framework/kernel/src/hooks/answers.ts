@@ -1,5 +1,12 @@
-import { type AuthAnswer, type Deny, type ErrorCode, errorTable, type ProxySpec, type Respond } from '@rystra/plugin'
-import { isPlain } from '../options/redact.js'
+import {
+  type AuthAnswer,
+  type Deny,
+  type ErrorCode,
+  errorTable,
+  isPlain,
+  type ProxySpec,
+  type Respond
+} from '@rystra/plugin'
 
 /**
  * What a tap answered, checked: a hook decides over security by these answers, and an invalid answer must not pass

@@ -2,13 +2,13 @@ import { types } from 'node:util'
 import {
   type FailurePolicy,
   type HookName,
+  hookTable,
+  isPlain,
   NORMAL,
   RystraError,
   type StreamInfo,
   type StreamTapOptions
 } from '@rystra/plugin'
-import { hookTable } from '@rystra/plugin'
-import { isPlain } from '../options/redact.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: taps of all hooks; the facade has the types
 export type TapFunction = (...args: any[]) => unknown

@@ -1,5 +1,4 @@
-import { type TSchema, Type } from '@rystra/plugin'
-import { isPlain } from './redact.js'
+import { isPlain, type TSchema, Type } from '@rystra/plugin'
 
 const cache = new WeakMap<TSchema, TSchema>()
 

@@ -1,7 +1,6 @@
-import { RystraError, type TSchema } from '@rystra/plugin'
+import { isPlain, isSecretName, redacted, RystraError, type TSchema } from '@rystra/plugin'
 import { Value, type ValueError, ValueErrorType } from '@sinclair/typebox/value'
 import { describe } from './describe.js'
-import { isPlain, isSecretName, redacted } from './redact.js'
 import { strict } from './strict.js'
 import { didYouMean } from './suggest.js'
 

@@ -1,5 +1,8 @@
 /** Names of options whose values are secret. */
-const secretName = /token|secret|password|passphrase|passwd|credential|key/i
+const secretName = /token|secret|password|passphrase|passwd|credential|authorization|cookie|key/i
+
+/** User and password in a URL. */
+const credentials = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#\s]*@/i
 
 /** What stands in the place of a secret. */
 export const redacted = '[redacted]'
@@ -12,11 +15,15 @@ export const isSecretName = (name: string): boolean => secretName.test(name)
  * it; what is neither plain data nor a list is shown by its kind alone.
  */
 export const redact = (value: unknown, secret = false, depth = 0): unknown => {
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint')
-    return secret ? redacted : value
+  if (typeof value === 'string') return secret ? redacted : value.replace(credentials, `$1${redacted}@`)
+  if (typeof value === 'number' || typeof value === 'bigint') return secret ? redacted : value
   if (value === null || value === undefined || typeof value === 'boolean') return value
   if (depth > 16) return '[…]'
-  if (Array.isArray(value)) return value.map((item) => redact(item, secret, depth + 1))
+  if (Array.isArray(value)) {
+    // A field as name and value, such as one of HTTP.
+    const pair = value.length === 2 && typeof value[0] === 'string' && isSecretName(value[0])
+    return value.map((item, index) => redact(item, secret || (pair && index === 1), depth + 1))
+  }
   if (isPlain(value)) {
     const entries = Object.entries(value)
     return Object.fromEntries(
