@@ -1,7 +1,6 @@
 import {
   cutOff,
   type FacedStream,
-  HEADROOM,
   KEEP,
   RawFace,
   type RawReader,
@@ -12,22 +11,15 @@ import {
 import type { RystraError } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 import { messageAfterEnd, closeError } from './errors.js'
-import { headerSize, mask, MaskKeys, Opcode, putHeader } from './frame.js'
+import { Opcode } from './frame.js'
+import { FrameWriter, type Masking } from './frame-writer.js'
 import { CLOSE_TIMEOUT_MS, MESSAGE_BYTES } from './limits.js'
 import { type FrameHandler, FrameParser } from './parser.js'
-
-/** Smaller writes are copied behind their header into memory shared by all streams: the socket copies them again. */
-const SMALL_BYTES = 16 * 1024
-const scratch = Buffer.allocUnsafeSlow(HEADROOM + SMALL_BYTES)
 
 /** Queued bytes above which pings are not answered: the peer is not reading. */
 const MAX_QUEUED_FOR_PONG_BYTES = 64 * 1024
 
 const nothing = Buffer.alloc(0)
-const noKey = new Uint8Array(4)
-
-/** How this end masks: a server never does, a client with `zeros` or with `keys`. */
-export type Masking = 'none' | 'zeros' | 'keys'
 
 /** The byte stream of an open WebSocket. {@link duplex} is the same stream as a Node `Duplex`. */
 export class WsStream implements FacedStream, RawReader, FrameHandler {
@@ -39,8 +31,7 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
   readonly #socket: Socket
   readonly #lower: RawStream
   readonly #parser: FrameParser
-  readonly #keys: MaskKeys | undefined
-  readonly #masking: Masking
+  readonly #frames: FrameWriter
   #reader: RawReader | undefined
   #reading = false
   #handing = false
@@ -63,12 +54,11 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
    */
   constructor(socket: Socket, head: Buffer, masking: Masking, pingInterval: number) {
     this.#socket = socket
-    this.#masking = masking
-    this.#keys = masking === 'keys' ? new MaskKeys() : undefined
     this.#parser = new FrameParser(this, masking === 'none')
     this.duplex = new RawFace(this)
     socket.setTimeout(0)
     this.#lower = rawOf(socket)
+    this.#frames = new FrameWriter(this.#lower, masking)
     this.#lower.unread(head)
     this.#lower.onWritable = () => {
       if (this.onWritable === undefined) this.duplex.written()
@@ -84,7 +74,7 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
    */
   readonly #ping = (): void => {
     if (this.#closeSent || this.#error !== undefined || this.#socket.writableLength > 0) return
-    this.#send(Opcode.ping, nothing, 0, 0, true)
+    this.#frames.write(Opcode.ping, nothing, 0, 0, true)
   }
 
   // Reading
@@ -198,38 +188,22 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
     for (let at = start; at < end; at += MESSAGE_BYTES) {
       const to = Math.min(end, at + MESSAGE_BYTES)
       // The memory in front of a later part is the previous part, which may not be sent yet.
-      through = this.#send(Opcode.binary, buffer, at, to, shared || at > start)
+      through = this.#frames.write(Opcode.binary, buffer, at, to, shared || at > start)
     }
     return through
-  }
-
-  #send(opcode: number, buffer: Buffer, start: number, end: number, shared: boolean): boolean {
-    const length = end - start
-    const key = this.#masking === 'none' ? undefined : (this.#keys?.next() ?? noKey)
-    const size = headerSize(length, key !== undefined)
-    if (length > SMALL_BYTES && !shared && this.#keys === undefined && start >= size) {
-      putHeader(buffer, start, opcode, length, key)
-      return this.#lower.write(buffer, start - size, end, false)
-    }
-    const small = length <= SMALL_BYTES
-    const copy = small ? scratch : Buffer.allocUnsafe(HEADROOM + length)
-    buffer.copy(copy, HEADROOM, start, end)
-    if (this.#keys !== undefined && key !== undefined) mask(copy, HEADROOM, HEADROOM + length, key)
-    putHeader(copy, HEADROOM, opcode, length, key)
-    return this.#lower.write(copy, HEADROOM - size, HEADROOM + length, small)
   }
 
   end(): void {
     if (this.#ending || this.#error !== undefined) return
     this.#ending = true
     // An empty message ends the direction: WebSocket has no half-close.
-    this.#send(Opcode.binary, nothing, 0, 0, true)
+    this.#frames.write(Opcode.binary, nothing, 0, 0, true)
     this.#progressed()
   }
 
   onPing(payload: Buffer): void {
     if (this.#closeSent || this.#socket.writableLength > MAX_QUEUED_FOR_PONG_BYTES) return
-    this.#send(Opcode.pong, payload, 0, payload.length, true)
+    this.#frames.write(Opcode.pong, payload, 0, payload.length, true)
   }
 
   // The end
@@ -260,7 +234,7 @@ export class WsStream implements FacedStream, RawReader, FrameHandler {
     this.#closeSent = true
     const payload = Buffer.alloc(2)
     payload.writeUInt16BE(code)
-    this.#send(Opcode.close, payload, 0, 2, true)
+    this.#frames.write(Opcode.close, payload, 0, 2, true)
     this.#lower.end()
     if (!this.#handing) this.#lower.resume()
     let firstTick = true
