@@ -43,6 +43,7 @@ export class RpcSession {
   #connection: Connection | undefined
   #incoming: Incoming | undefined
   readonly #greetings: (() => void)[] = []
+  readonly #welcome = (): void => this.#greetings.splice(0).forEach((resolve) => void resolve())
   #closed = false
 
   constructor(options: RpcSessionOptions) {
@@ -220,10 +221,6 @@ export class RpcSession {
   greeted(): Promise<void> {
     if (this.#closed || this.#connection?.greeted === true) return Promise.resolve()
     return new Promise((resolve) => this.#greetings.push(resolve))
-  }
-
-  #welcome(): void {
-    for (const resolve of this.#greetings.splice(0)) resolve()
   }
 
   #credit(connection: Connection): void {
