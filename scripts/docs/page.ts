@@ -2,6 +2,8 @@
 export interface Page {
   /** Relative to the root. */
   readonly file: string
+  /** Whether only a part of the file is generated, between marks. @default false */
+  readonly partly?: boolean
   /** The whole text; without the line that says that it is generated, unless the page has one of its own. */
   text(): Promise<string> | string
 }

@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import commands from '../src/commands/index.js'
-import { RystraCommand } from '../src/command.js'
+import commands from '../../cli/src/commands/index.js'
+import type { Page } from './page.js'
 
 interface Flag {
   readonly char?: string
@@ -27,10 +27,7 @@ interface Command {
   readonly args?: Readonly<Record<string, Arg>>
 }
 
-export const all = commands as unknown as Readonly<Record<string, Command>>
-
-/** Flags that every command has. */
-export const common = ['json', ...Object.keys(RystraCommand.baseFlags)]
+const all = commands as unknown as Readonly<Record<string, Command>>
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 
@@ -68,21 +65,21 @@ const section = (id: string, { description = '', examples, flags, args = {} }: C
   ].join('\n\n')
 }
 
-const readme = fileURLToPath(new URL('../README.md', import.meta.url))
+const readme = fileURLToPath(new URL('../../cli/README.md', import.meta.url))
 const marks = /(<!-- commands -->)[\s\S]*(<!-- \/commands -->)/
 
-/** The README as it is, and as the commands would have it. */
-export const reference = (): { present: string; wanted: string } => {
-  const present = readFileSync(readme, 'utf8')
-  const text = Object.keys(all)
-    .sort()
-    .map((id) => section(id, all[id] as Command))
-    .join('\n\n')
-  return {
-    present,
-    wanted: present.replace(marks, (_, open: string, close: string) => `${open}\n\n${text}\n\n${close}`)
+/** The commands in the README of the package, between two marks; the rest is written by hand. */
+export default {
+  file: 'cli/README.md',
+  partly: true,
+  text: () => {
+    const text = Object.keys(all)
+      .sort()
+      .map((id) => section(id, all[id] as Command))
+      .join('\n\n')
+    return readFileSync(readme, 'utf8').replace(
+      marks,
+      (_, open: string, close: string) => `${open}\n\n${text}\n\n${close}`
+    )
   }
-}
-
-// `node --conditions=rystra-source --import tsx cli/test/reference.ts` writes it.
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(readme, reference().wanted)
+} satisfies Page
