@@ -126,7 +126,7 @@ for (const each of packages) {
         if (each.group === 'extensions') expect(manifest.keywords).to.include('rystra-extension')
       })
 
-      it('exports its sources to the checkout, and types and code to everybody', () => {
+      it('exports its sources to the checkout, and types and code to all others', () => {
         // Order counts: the first condition that holds is taken.
         expect(Object.entries(manifest.exports['.'])).to.deep.equal([
           ['rystra-source', './src/index.ts'],

@@ -14,7 +14,7 @@ import { root } from './workspaces.js'
 
 const all = pages()
 const blocks = all.flatMap((page) => page.blocks)
-/** The decisions tell how things were; nobody follows them word by word. */
+/** Decisions record how things were: their blocks are not run. */
 const instructions = blocks.filter(({ page }) => !page.startsWith('docs/adr/'))
 const where = ({ page, line }: Block): string => `${page}:${line}`
 

@@ -30,7 +30,7 @@ export const compileErrors = (blocks: readonly Block[]): string[] => {
   delete compilerOptions.tsBuildInfoFile
   const host = ts.createCompilerHost(compilerOptions)
   const { fileExists, readFile, getSourceFile } = host
-  // What a block imports by a relative path is the reader's own: there is something, and nobody knows what.
+  // What a block imports by a relative path is the reader's own: its types are unknown.
   host.resolveModuleNameLiterals = (literals, from, redirected, settings, source) =>
     literals.map((literal) =>
       files.has(path.normalize(from)) && literal.text.startsWith('.')

@@ -23,6 +23,15 @@ describe('the words of the glossary', () => {
     expect(found('a.md', 'What nobody\nreads.')).deep.equal(['1 nobody'])
   })
 
+  it('are found where a sentence is broken over lines', () => {
+    expect(found('a.ts', '/**\n * The path is\n * none at all.\n */')).deep.equal(['2 is none'])
+    expect(found('a.ts', '// The path is\n// none at all.')).deep.equal(['1 is none'])
+    expect(found('a.ts', "deny('the path is ' +\n  'none')")).deep.equal(['1 is none'])
+    expect(found('a.md', 'The path is\nnone at all.')).deep.equal(['1 is none'])
+    expect(found('a.md', 'It is\n\nNone of these')).deep.equal([])
+    expect(found('a.ts', '// That is.\n// None of these.\nconst is = 1\nconst none = 2')).deep.equal([])
+  })
+
   it('do not match within other words, nor over the end of a sentence', () => {
     expect(
       found('a.ts', '// impulsed, vainly, is nonetheless; the reason is: none\nconst pulsed = isNonEmpty')

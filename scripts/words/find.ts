@@ -28,13 +28,26 @@ const wordsOf = (line: string): string =>
     .replaceAll(/([.:;,!?])/g, ' $1 ')
     .replaceAll(/ +/g, ' ')} `
 
-const inLines = (source: string, banned: ReadonlyMap<string, string>): Finding[] =>
-  source.split('\n').flatMap((line, index) => {
-    const words = wordsOf(line)
+/** Whether a sentence may go on from one line to the next: in a comment, a paragraph, or a string in parts. */
+const goesOn = (file: string, line: string, next: string): boolean => {
+  if (file.endsWith('.md')) return line.trim() !== '' && next.trim() !== ''
+  if (/['"`] \+$/.test(line)) return /^\s*['"`]/.test(next)
+  const comment = /^\s*(\/\*\*?|\*(?!\/)|\/\/)/
+  return comment.test(line) && !line.includes('*/') && comment.test(next)
+}
+
+const inLines = (file: string, source: string, banned: ReadonlyMap<string, string>): Finding[] => {
+  const lines = source.split('\n')
+  const words = lines.map(wordsOf)
+  const holds = (text: string, word: string): boolean => text.includes(` ${word} `)
+  return lines.flatMap((line, index) => {
+    const [here, below] = [words[index] as string, words[index + 1] ?? ' ']
+    const broken = goesOn(file, line, lines[index + 1] ?? '') ? `${here.trimEnd()} ${below.trimStart()}` : here
     return [...banned]
-      .filter(([word]) => words.includes(` ${word} `))
+      .filter(([word]) => holds(here, word) || (holds(broken, word) && !holds(below, word)))
       .map(([word, instead]) => ({ line: index + 1, word, instead }))
   })
+}
 
 const startsOf = (source: string, banned: ReadonlyMap<string, string>): Finding[] =>
   source.split('\n').flatMap((line, index) =>
@@ -48,8 +61,8 @@ const startsOf = (source: string, banned: ReadonlyMap<string, string>): Finding[
 
 /** Every use of a banned word in a file, by line. Names are looked for in code only, not in pages. */
 export const findBanned = (file: string, source: string, banned: Banned): Finding[] => {
-  const names = /\.[cm]?[jt]s$/.test(file) ? inLines(withoutTexts(source), banned.names) : []
-  return [...inLines(source, banned.anywhere), ...names, ...startsOf(source, banned.starts)].sort(
+  const names = /\.[cm]?[jt]s$/.test(file) ? inLines(file, withoutTexts(source), banned.names) : []
+  return [...inLines(file, source, banned.anywhere), ...names, ...startsOf(source, banned.starts)].sort(
     (a, b) => a.line - b.line
   )
 }

@@ -11,7 +11,7 @@ export const loopback = '127.0.0.1'
 export const show = ({ host, port }: Address): string => `${host}:${port}`
 
 /**
- * A port that is free now, for programs that cannot choose one themselves. Somebody else may take it before they do: their start fails
+ * A port that is free now, for programs that cannot choose one themselves. Another program may take it before they do: their start fails
  * then, and says so.
  */
 export const freePort = async (): Promise<number> => {
@@ -40,13 +40,13 @@ const echoes = (address: Address, timeout: number): Promise<boolean> =>
     socket.once('close', () => done(false))
   })
 
-/** Waits until a byte comes back through the whole route; throws when none has after `patience` milliseconds. */
-export const untilEchoes = async (address: Address, signal: AbortSignal, patience = 15_000): Promise<void> => {
-  const end = performance.now() + patience
+/** Waits until a byte comes back through the whole route; throws when none has after `timeout` milliseconds. */
+export const untilEchoes = async (address: Address, signal: AbortSignal, timeout = 15_000): Promise<void> => {
+  const end = performance.now() + timeout
   while (performance.now() < end) {
     signal.throwIfAborted()
     if (await echoes(address, 2000)) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  throw new Error(`nothing came back through ${show(address)} within ${patience / 1000} s`)
+  throw new Error(`nothing came back through ${show(address)} within ${timeout / 1000} s`)
 }

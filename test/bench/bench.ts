@@ -14,19 +14,19 @@ import type { Scratch } from './scratch.js'
 import { series } from './statistics.js'
 import { descriptorLimit } from './usage.js'
 
-/** Tells whoever waits what goes on. */
+/** Reports progress. */
 export type Progress = (text: string) => void
 
 const wanted = (options: BenchOptions, { baseline, own, others }: Field): { peers: Peer[]; absent: Absent[] } => {
   const among = (names: readonly string[], name: string): boolean =>
     names.length === 0 || names.some((part) => (part.startsWith('=') ? name === part.slice(1) : name.includes(part)))
-  const asked = [baseline, ...own, ...others.filter(({ name }) => among(options.peers, name))].filter(({ name }) =>
+  const chosen = [baseline, ...own, ...others.filter(({ name }) => among(options.peers, name))].filter(({ name }) =>
     among(options.only, name)
   )
   const missing = ({ programs }: Peer): string[] => programs.filter((program) => which(program) === undefined)
   return {
-    peers: asked.filter((peer) => missing(peer).length === 0),
-    absent: asked
+    peers: chosen.filter((peer) => missing(peer).length === 0),
+    absent: chosen
       .filter((peer) => missing(peer).length > 0)
       .map((peer) => ({ name: peer.name, why: `${missing(peer).join(' and ')} not found on PATH` }))
   }
@@ -133,7 +133,7 @@ export class Bench {
 
   async #memory(ways: readonly Way[], signal: AbortSignal): Promise<void> {
     const { measures, streams, clients } = this.#options
-    // The server of mux-direct has two descriptors for each stream, and everybody a few of its own.
+    // The server of mux-direct has two descriptors for each stream, and every program a few of its own.
     const most = Math.floor((descriptorLimit() - 500) / 2)
     const many = Math.min(streams, most)
     if (measures.has('streams')) {

@@ -80,7 +80,7 @@ const offsetFigure = ({ name, ms, goal = {}, ...line }: OffsetCase, seeds: numbe
   const wrong: number[] = []
   const bounds: number[] = []
   let beyond = 0
-  const look = (world: ClockWorld): void => {
+  const record = (world: ClockWorld): void => {
     wrong.push(world.wrong)
     bounds.push(world.clock.error)
     if (world.wrong > world.clock.error) beyond++
@@ -89,10 +89,10 @@ const offsetFigure = ({ name, ms, goal = {}, ...line }: OffsetCase, seeds: numbe
     const world = new ClockWorld({ ...line, seed })
     if (ms > BURST_MS) world.run(ms / 2)
     // Of a long run its second half counts, once a second.
-    if (ms > BURST_MS) world.run(ms / 2, () => look(world), 1000)
+    if (ms > BURST_MS) world.run(ms / 2, () => record(world), 1000)
     else {
       world.run(ms)
-      look(world)
+      record(world)
     }
   }
   return { name, p50: quantile(wrong, 0.5), p95: quantile(wrong, 0.95), bound: quantile(bounds, 0.5), beyond, goal }

@@ -35,13 +35,14 @@ const words = ({ least, most }: Bound): string => (least === undefined ? `≤ ${
 /** Aims of the project, each as a ratio within this run. */
 export const goals = ({ routes, registry, clock }: Pick<Report, 'routes' | 'registry' | 'clock'>): Goal[] => {
   const ratio = (name: string, key: MetricKey, peers: readonly string[], bound: Bound): Goal => {
-    const theirs = peers.map((peer) => medianOf(routes, peer, key))
+    const measured = peers.map((peer) => medianOf(routes, peer, key))
     // Against several, the best of those that are there counts; with none of them there is nothing to say.
-    const known = theirs.filter((value) => Number.isFinite(value))
+    const known = measured.filter((value) => Number.isFinite(value))
     const best = known.length === 0 ? Number.NaN : Math.max(...known)
-    const among = peers.filter((_, index) => Number.isFinite(theirs[index]))
-    const whom = peers.length === 1 ? peers[0] : `best of ${among.length === 0 ? peers.join(', ') : among.join(', ')}`
-    return judge(`${name} ${key} ${words(bound)} × ${whom}`, medianOf(routes, name, key) / best, bound)
+    const among = peers.filter((_, index) => Number.isFinite(measured[index]))
+    const reference =
+      peers.length === 1 ? peers[0] : `best of ${among.length === 0 ? peers.join(', ') : among.join(', ')}`
+    return judge(`${name} ${key} ${words(bound)} × ${reference}`, medianOf(routes, name, key) / best, bound)
   }
   const idle = (name: string, end: 'server' | 'client'): Goal => {
     const value = routes.find((route) => route.name === name)?.streams?.[end] ?? Number.NaN
@@ -92,8 +93,8 @@ export const goals = ({ routes, registry, clock }: Pick<Report, 'routes' | 'regi
   ]
 }
 
-/** Nanoseconds. Some look-ups into memory that the processor has not at hand, and a fraction of what a request takes. */
-const LOOK_UP = 3000
+/** Some lookups into memory that the processor has not at hand, and a fraction of what a request takes. */
+const LOOKUP_NS = 3000
 
 /** The goals of the clock and of the jitter buffer. */
 const clocks = ({ offsets, buffers }: ClockResult): Goal[] => [
@@ -114,20 +115,20 @@ const clocks = ({ offsets, buffers }: ClockResult): Goal[] => [
 
 /** What they take does not depend on how many there are; requests are compared with those among a tenth. */
 const lookups = (registry: RegistryResult | undefined): Goal[] => {
-  const { lookups: looked, requests: asked } = registry ?? {}
-  const hosts = (looked?.at(-1)?.hosts ?? 10_000).toLocaleString('en')
-  const few = (asked?.at(-2)?.hosts ?? 1000).toLocaleString('en')
+  const { lookups: times, requests } = registry ?? {}
+  const hosts = (times?.at(-1)?.hosts ?? 10_000).toLocaleString('en')
+  const few = (requests?.at(-2)?.hosts ?? 1000).toLocaleString('en')
   return [
     ...(['exact', 'wildcard', 'path', 'claim'] as const).map((form) =>
       judge(
-        `look-up (${form}) among ${hosts} hosts ≤ 3 µs`,
-        looked?.at(-1)?.[form] ?? Number.NaN,
-        { most: LOOK_UP },
+        `lookup (${form}) among ${hosts} hosts ≤ 3 µs`,
+        times?.at(-1)?.[form] ?? Number.NaN,
+        { most: LOOKUP_NS },
         'ns'
       )
     ),
     ...(['exact', 'wildcard', 'path'] as const).map((form) => {
-      const grown = (asked?.at(-1)?.[form] ?? Number.NaN) / (asked?.at(-2)?.[form] ?? Number.NaN)
+      const grown = (requests?.at(-1)?.[form] ?? Number.NaN) / (requests?.at(-2)?.[form] ?? Number.NaN)
       return judge(`request (${form}) among ${hosts} hosts ≤ 1.3 × among ${few}`, grown, { most: 1.3 })
     })
   ]

@@ -1,6 +1,6 @@
 import type { Way } from './field.js'
 import { benchHost } from './host.js'
-import type { Asked, AskTask } from './load/asker.js'
+import type { RequestRates, RequestTask } from './load/requester.js'
 import type { Load } from './load/index.js'
 import type { BenchOptions } from './options.js'
 import { which } from './peer.js'
@@ -11,8 +11,8 @@ import { cpuSeconds } from './usage.js'
 const VISITORS = 64
 
 /** What one measurement of requests gave; times in microseconds. */
-export interface Requests extends Asked {
-  /** CPU microseconds of the relaying processes for each request; NaN where nothing relays, or nobody knows. */
+export interface Requests extends RequestRates {
+  /** CPU microseconds of the relaying processes for each request; NaN where nothing relays, or where it is not known. */
   readonly cpu: number
 }
 
@@ -23,7 +23,7 @@ export const requestLoad = ({ ownLoad }: BenchOptions): 'wrk' | 'own' =>
 const units: Readonly<Record<string, number>> = { us: 1, ms: 1e3, s: 1e6, m: 60e6 }
 
 /** Reads what `wrk --latency` prints. Throws when some requests failed. */
-export const readWrk = (text: string): Asked => {
+export const readWrk = (text: string): RequestRates => {
   const failed = /Socket errors: (.*)|Non-2xx or 3xx responses: .*/.exec(text)
   if (failed !== null) throw new Error(`wrk: ${failed[0]}`)
   const share = (percent: number): number => {
@@ -35,7 +35,7 @@ export const readWrk = (text: string): Asked => {
   return { perSecond, p50: share(50), p99: share(99) }
 }
 
-const wrk = async (scratch: Scratch, { address, connections, milliseconds }: AskTask): Promise<Asked> => {
+const wrk = async (scratch: Scratch, { address, connections, milliseconds }: RequestTask): Promise<RequestRates> => {
   const time = `${Math.max(1, Math.round(milliseconds / 1000))}s`
   const url = `http://${address.host}:${address.port}/`
   const args = ['-t1', `-c${connections}`, `-d${time}`, '--latency', '-H', `Host: ${benchHost}`, url]
@@ -51,9 +51,9 @@ export const measureRequests = async (
   options: BenchOptions,
   scratch: Scratch
 ): Promise<Requests> => {
-  const ask = (milliseconds: number): Promise<Asked> => {
-    const task: AskTask = { address, places: [`${benchHost}/`], connections: VISITORS, milliseconds }
-    return requestLoad(options) === 'wrk' ? wrk(scratch, task) : load.asker.call<Asked>('ask', task)
+  const ask = (milliseconds: number): Promise<RequestRates> => {
+    const task: RequestTask = { address, places: [`${benchHost}/`], connections: VISITORS, milliseconds }
+    return requestLoad(options) === 'wrk' ? wrk(scratch, task) : load.requester.call<RequestRates>('ask', task)
   }
   await ask(options.warmup)
   const before = cpuSeconds(pids)

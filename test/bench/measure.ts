@@ -9,7 +9,7 @@ import { cpuSeconds } from './usage.js'
 /** What one bulk measurement gave. */
 export interface Throughput {
   readonly gigabits: number
-  /** CPU seconds of the relaying processes per 10⁹ bytes; NaN where nothing relays, or nobody knows. */
+  /** CPU seconds of the relaying processes per 10⁹ bytes; NaN where nothing relays, or where it is not known. */
   readonly cpuPerGigabyte: number
 }
 

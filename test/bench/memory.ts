@@ -31,15 +31,15 @@ const sum = ({ heap, external }: Memory): number => heap + external
 /** Holds idle streams through a route and looks what they cost at its ends. */
 export const measureStreams = async (load: Load, way: Way, streams: number): Promise<StreamMemory> => {
   const { ends, pids, address } = way.route
-  const look = async () => ({
+  const measure = async () => ({
     server: ends === undefined ? undefined : sum(await ends.server()),
     client: ends === undefined ? undefined : sum(await ends.client()),
     resident: residentBytes(pids)
   })
-  const before = await look()
+  const before = await measure()
   try {
     await load.visitor.call('hold', { address, count: streams }, 120_000)
-    const after = await look()
+    const after = await measure()
     const lost = await load.visitor.call<number>('lost')
     if (lost > 0) throw new Error(`${lost} of ${streams} idle streams were closed`)
     const each = (late?: number, early?: number): number | undefined =>

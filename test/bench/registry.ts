@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { loopback } from './address.js'
-import type { Asked, AskTask } from './load/asker.js'
+import type { RequestRates, RequestTask } from './load/requester.js'
 import type { Load } from './load/index.js'
 import type { Lookups } from './load/lookups.js'
 import { type HostPlace, placesOf } from './load/places.js'
@@ -15,7 +15,7 @@ const CLIENTS = 10
 const VISITORS = 8
 
 /** What requests for random hosts take among so many; microseconds, the middle. */
-export interface AskedAmong {
+export interface RequestsAmong {
   readonly hosts: number
   readonly exact: number
   readonly wildcard: number
@@ -33,7 +33,7 @@ export interface RegistryResult {
   readonly server: number
   readonly client: number
   readonly lookups: readonly Lookups[]
-  readonly requests: readonly AskedAmong[]
+  readonly requests: readonly RequestsAmong[]
 }
 
 /** Requests, and windows at most, before any is measured. */
@@ -72,13 +72,13 @@ export const measureRegistry = async (
   const published = await client.remote.call<{ milliseconds: number; address: string }>('publish', { entries }, 120_000)
   const after = { server: sum(await server.memory()), client: sum(await client.memory()) }
   const address = { host: loopback, port: Number(/:(\d+)/.exec(published.address.slice(5))?.[1]) }
-  const warm = places.slice(0, 200).map((place) => `${place.asked}${place.askedPath}`)
-  const warming: AskTask = { address, places: warm, connections: VISITORS, milliseconds: window }
+  const warm = places.slice(0, 200).map((place) => `${place.requestHost}${place.requestPath}`)
+  const warming: RequestTask = { address, places: warm, connections: VISITORS, milliseconds: window }
   // Code that runs for the first time is slower by far, and the first size would pay for it.
-  for (let tried = 0, asked = 0; tried < WARM_UPS && asked < Math.min(WARM, window * 8); tried++) {
-    asked += ((await load.asker.call<Asked>('ask', warming)).perSecond * window) / 1000
+  for (let tried = 0, sent = 0; tried < WARM_UPS && sent < Math.min(WARM, window * 8); tried++) {
+    sent += ((await load.requester.call<RequestRates>('ask', warming)).perSecond * window) / 1000
   }
-  const requests: AskedAmong[] = []
+  const requests: RequestsAmong[] = []
   const lookups: Lookups[] = []
   let removed = 0
   let left = all
@@ -94,11 +94,11 @@ export const measureRegistry = async (
     left = size
     const middle = async (form: HostPlace['form']): Promise<number> => {
       const some = shuffled(places.slice(0, size).filter((place) => place.form === form)).slice(0, 200)
-      const asked = some.map((place) => `${place.asked}${place.askedPath}`)
-      const task: AskTask = { address, places: asked, connections: VISITORS, milliseconds: window }
+      const targets = some.map((place) => `${place.requestHost}${place.requestPath}`)
+      const task: RequestTask = { address, places: targets, connections: VISITORS, milliseconds: window }
       // The first round makes the connections to the service that the next ones use again.
-      await load.asker.call<Asked>('ask', { ...task, milliseconds: window / 2 })
-      return (await load.asker.call<Asked>('ask', task)).p50
+      await load.requester.call<RequestRates>('ask', { ...task, milliseconds: window / 2 })
+      return (await load.requester.call<RequestRates>('ask', task)).p50
     }
     const [exact, wildcard, path] = [await middle('exact'), await middle('wildcard'), await middle('path')]
     requests.unshift({ hosts: size, exact, wildcard, path })

@@ -73,26 +73,23 @@ export class Scratch {
 }
 
 /** Waits until a program has said what matches. Throws with what it said when it ends, or does not in time. */
-export const untilSays = (program: Program, pattern: RegExp, patience = 15_000): Promise<RegExpExecArray> =>
+export const untilSays = (program: Program, pattern: RegExp, timeout = 15_000): Promise<RegExpExecArray> =>
   new Promise((resolve, reject) => {
-    const look = (): void => {
+    const search = (): void => {
       const match = pattern.exec(program.said())
       if (match !== null) done(() => resolve(match))
     }
     const gone = (): void => done(() => reject(new Error(`it ended: ${program.said()}`)))
-    const late = setTimeout(
-      () => done(() => reject(new Error(`it never said ${pattern}: ${program.said()}`))),
-      patience
-    )
+    const late = setTimeout(() => done(() => reject(new Error(`it never said ${pattern}: ${program.said()}`))), timeout)
     const done = (then: () => void): void => {
       clearTimeout(late)
-      program.child.stdout?.off('data', look)
-      program.child.stderr?.off('data', look)
+      program.child.stdout?.off('data', search)
+      program.child.stderr?.off('data', search)
       program.child.off('exit', gone)
       then()
     }
-    program.child.stdout?.on('data', look)
-    program.child.stderr?.on('data', look)
+    program.child.stdout?.on('data', search)
+    program.child.stderr?.on('data', search)
     program.child.once('exit', gone)
-    look()
+    search()
   })

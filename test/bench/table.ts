@@ -42,26 +42,26 @@ const figures = (routes: readonly RouteResult[]): string => {
   ])
 }
 
-const ratios = (routes: readonly RouteResult[], ours: string): string => {
+const ratios = (routes: readonly RouteResult[], own: string): string => {
   const shown = columns(routes)
-  const others = routes.filter(({ name }) => name !== ours)
+  const others = routes.filter(({ name }) => name !== own)
   if (shown.length === 0 || others.length === 0) return ''
-  const ratio = (name: string, key: MetricKey): number => medianOf(routes, ours, key) / medianOf(routes, name, key)
+  const ratio = (name: string, key: MetricKey): number => medianOf(routes, own, key) / medianOf(routes, name, key)
   return grid([
-    [`${ours} ÷`, ...shown.map(({ title }) => title.replace(' Gbit/s', ''))],
+    [`${own} ÷`, ...shown.map(({ title }) => title.replace(' Gbit/s', ''))],
     ...others.map(({ name }) => [name, ...shown.map(({ key }) => number(ratio(name, key), 2))])
   ])
 }
 
-/** All of ours against one that is not, or against the way without hooks. */
+/** All routes of Rystra against one that is not, or against the way without hooks. */
 const against = (routes: readonly RouteResult[], other: string): string => {
   const shown = columns(routes)
-  const ours = routes.filter(({ name }) => name !== other && /rystra|hooks|open/.test(name))
-  if (ours.length === 0 || !routes.some(({ name }) => name === other)) return ''
+  const own = routes.filter(({ name }) => name !== other && /rystra|hooks|open/.test(name))
+  if (own.length === 0 || !routes.some(({ name }) => name === other)) return ''
   const ratio = (name: string, key: MetricKey): number => medianOf(routes, name, key) / medianOf(routes, other, key)
   return grid([
     [`÷ ${other}`, ...shown.map(({ title }) => title.replace(' Gbit/s', ''))],
-    ...ours.map(({ name }) => [name, ...shown.map(({ key }) => number(ratio(name, key), 2))])
+    ...own.map(({ name }) => [name, ...shown.map(({ key }) => number(ratio(name, key), 2))])
   ])
 }
 
@@ -77,8 +77,8 @@ const field = (routes: readonly RouteResult[], name: FieldName): string[] => {
   const its = routes.filter((route) => route.field === name)
   if (its.length === 0) return []
   if (name !== 'streams') return [figures(its), ...references[name].map((other) => against(its, other))]
-  const ours = its.filter((route) => route.name.startsWith('rystra'))
-  return [figures(its), ...ours.map((route) => ratios(its, route.name)), memory(its)]
+  const own = its.filter((route) => route.name.startsWith('rystra'))
+  return [figures(its), ...own.map((route) => ratios(its, route.name)), memory(its)]
 }
 
 const hosts = (found: RegistryResult | string | undefined): string => {
@@ -86,12 +86,12 @@ const hosts = (found: RegistryResult | string | undefined): string => {
   const { lookups, requests } = found
   const seconds = (milliseconds: number): string => number(milliseconds / 1000, 2)
   const rows = lookups.map((one, index) => {
-    const asked = requests[index]
+    const request = requests[index]
     const times = [one.exact, one.wildcard, one.path, one.claim].map((time) => number(time, 0))
     return [
       `${number(one.hosts, 0)} hosts`,
       ...times,
-      ...[asked?.exact, asked?.wildcard, asked?.path].map((time) => number(time, 0))
+      ...[request?.exact, request?.wildcard, request?.path].map((time) => number(time, 0))
     ]
   })
   return [

@@ -101,7 +101,7 @@ describe('http: visitors who mean harm', () => {
     }
   })
 
-  it('notices whoever goes within a body, answered or not, and shows the service that the body is not whole', async () => {
+  it('notices a visitor that leaves within a body, answered or not, and shows the service that the body is not whole', async () => {
     const seen: Promise<string>[] = []
     const { port: local } = await startHttpService((request, response) => {
       request.once('data', () => (request.url === '/early' ? response.end('enough') : response.flushHeaders()))

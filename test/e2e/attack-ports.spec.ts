@@ -212,12 +212,12 @@ describe('ports of the server', () => {
   })
 
   it('of a client that asks for thousands of huge proxies are refused before they fill the memory', async () => {
-    let asked = 0
+    let calls = 0
     const slow = defineExtension({
       name: 'slow',
       setup({ hooks }) {
         hooks.onRegisterProxy.tapPromise({ timeout: 0 }, () => {
-          asked += 1
+          calls += 1
           return new Promise(() => {})
         })
       }
@@ -242,7 +242,7 @@ describe('ports of the server', () => {
     }
     const [, error] = await gone
     expect(error.code).to.equal('proxy.limit')
-    expect(asked).to.equal(1)
+    expect(calls).to.equal(1)
   })
 })
 

@@ -47,9 +47,9 @@ describe('a stop of the client', () => {
     client.on('connected', () => {
       connected += 1
     })
-    const asked = once(server, 'unpublished')
+    const unpublished = once(server, 'unpublished')
     const stopped = client.stop({ drain: 5000 })
-    await asked
+    await unpublished
     hop.cut()
     await stopped
     await until(() => server.sessions.length === 0)
@@ -106,7 +106,7 @@ describe('a stop of the client', () => {
     await server.stop({ drain: Number.POSITIVE_INFINITY })
   })
 
-  it('can come from whoever is told of its session', async () => {
+  it('can come from any code that is notified of its session', async () => {
     const server = await startServer()
     const client = await makeClient(portOf(server), [])
     client.once('connected', () => void client.stop({ drain: 0 }))

@@ -10,7 +10,7 @@ import {
   ask,
   cleanUp,
   echo,
-  knock,
+  endOfVisit,
   later,
   portOf,
   readAll,
@@ -103,14 +103,14 @@ describe('streams that come to nothing', () => {
       await until(() => open === 0)
     })
 
-    it(`of a service that takes everybody and closes at once end as they should (${muxer})`, async () => {
+    it(`of a service that accepts and closes at once end as they should (${muxer})`, async () => {
       const server = await startServer()
       const service = await startService((socket) => socket.end())
       const client = await startClient(portOf(server), [{ name: 'a', kind: 'tcp', local: service }], { muxer })
       for (let round = 0; round < 10; round += 1) {
         const socket = await visit(visitorPort(client, 'a'))
         const all = readAll(socket)
-        socket.end('for nobody')
+        socket.end('unread')
         expect(await all).to.have.length(0)
       }
       await until(() => server.streams === 0 && client.streams === 0)
@@ -202,8 +202,8 @@ describe('streams that come to nothing', () => {
       {},
       [odd() as never, thrower() as never]
     )
-    expect(await knock(visitorPort(client, 'a'))).to.equal('ECONNRESET')
-    expect(await knock(visitorPort(client, 'b'))).to.equal('ECONNRESET')
+    expect(await endOfVisit(visitorPort(client, 'a'))).to.equal('ECONNRESET')
+    expect(await endOfVisit(visitorPort(client, 'b'))).to.equal('ECONNRESET')
     expect(server.sessions).to.have.length(1)
     await until(() => server.streams === 0)
   })
@@ -241,7 +241,7 @@ describe('streams that come to nothing', () => {
 describe('a hostile client', () => {
   afterEach(cleanUp)
 
-  it('that opens streams towards the server, thousands of them, gets none and harms nobody', async () => {
+  it('that opens streams towards the server, thousands of them, gets none and harms no other client', async () => {
     const server = await startServer()
     const other = await startClient(portOf(server), [{ name: 'a', kind: 'tcp', local: await startService(echo) }])
     const rogue = await rogueClient(server)
@@ -256,7 +256,7 @@ describe('a hostile client', () => {
     expect(server.sessions).to.have.length(2)
   })
 
-  it('that dials links nobody asked for is held to some', async () => {
+  it('that dials data links without a request is held to some', async () => {
     const server = await startServer()
     const rogue = await rogueClient(server)
     let ended = 0
@@ -276,7 +276,7 @@ describe('a hostile client', () => {
 describe('a hostile server', () => {
   afterEach(cleanUp)
 
-  it('that opens streams for proxies it was not given, and sends garbage on others, harms nobody', async () => {
+  it('that opens streams for proxies it was not given, and sends garbage on others, harms no other client', async () => {
     const hostile = await rogueServer()
     const service = await startService(echo)
     const starting = startClient(hostile.port, [{ name: 'a', kind: 'tcp', local: service }], { muxer: 'direct' })

@@ -57,7 +57,7 @@ describe('a port that changes hands', () => {
       one.say({ type: 'UnregisterProxy', name: 'n' }, { type: 'RegisterProxy', request: round, spec: spec(port, 'n') })
       two.say({ type: 'RegisterProxy', request: round, spec: spec(port, 'n') }, { type: 'UnregisterProxy', name: 'n' })
       const [a, b] = await Promise.all([one.next('RegisterProxyAck'), two.next('RegisterProxyAck')])
-      // Whoever loses is told by a code, and never both are given it at once.
+      // The loser is refused with a code, and never both have it at once.
       for (const { error } of [a, b]) if (error !== undefined) expect(error.code).to.match(/^proxy\.(port|name)-taken$/)
       one.say({ type: 'UnregisterProxy', name: 'n' })
     }

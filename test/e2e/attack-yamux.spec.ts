@@ -126,7 +126,7 @@ describe('a server with a hostile client on yamux', () => {
     })
   }
 
-  it('that takes streams and never reads stops its visitors, and nobody else', async () => {
+  it('that takes streams and never reads stops its own visitors alone', async () => {
     const { server, works } = await tunnel()
     const socket = await rogue(server)
     const published = once(server, 'published')

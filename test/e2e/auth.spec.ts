@@ -146,20 +146,20 @@ describe('several ways to authenticate', () => {
     return client
   }
 
-  /** Starts a client that must not be let in: what it is told, and what the server knows. */
+  /** Starts a client that must not be let in: the error at the client, and the one at the server. */
   const isRefused = async (server: Server, connect: object, extensions: readonly ExtensionUse[]) => {
     const refusals: Refused[] = []
     const note = (refused: Refused): void => void refusals.push(refused)
     server.on('refused', note)
-    const client = await make(connect, extensions, 'stranger')
-    const told = await client.start().then(
+    const client = await make(connect, extensions, 'unknown')
+    const clientError = await client.start().then(
       () => {
         throw new Error('it was let in')
       },
       (error: RystraError) => error
     )
     server.off('refused', note)
-    return { told, known: refusals[0]?.error }
+    return { clientError, serverError: refusals[0]?.error }
   }
 
   it('lets each client in by what it has, and hooks see who it is and what it may do', async () => {
@@ -208,28 +208,28 @@ describe('several ways to authenticate', () => {
   it('says at the client what is missing, and sends no token without TLS', async () => {
     const server = await start()
     const bare = await isRefused(server, overTls(server), [authMtls()])
-    expect(bare.told).to.include({ code: 'auth.no-method', side: 'server', detail: 'offered: mtls' })
-    expect(bare.known).to.include({ code: 'auth.no-method' })
-    expect(bare.known?.detail).to.match(/mtls: no verified certificate on this link/)
+    expect(bare.clientError).to.include({ code: 'auth.no-method', side: 'server', detail: 'offered: mtls' })
+    expect(bare.serverError).to.include({ code: 'auth.no-method' })
+    expect(bare.serverError?.detail).to.match(/mtls: no verified certificate on this link/)
     const plain = await isRefused(server, overTcp(server), [authJwt({ token: jwt() }), authMtls()])
-    expect(plain.told).to.include({ code: 'auth.no-method', side: 'client' })
-    expect(plain.told.detail).to.match(/jwt: the link has no TLS.*mtls: the link has no TLS/)
-    expect(plain.told.message).not.to.include(jwt().split('.')[0])
+    expect(plain.clientError).to.include({ code: 'auth.no-method', side: 'client' })
+    expect(plain.clientError.detail).to.match(/jwt: the link has no TLS.*mtls: the link has no TLS/)
+    expect(plain.clientError.message).not.to.include(jwt().split('.')[0])
   })
 
   for (const [what, make, reason] of [
     ['an expired token', () => jwt({ exp: 1 }), /"exp" claim timestamp/],
     ['a token without a signature', () => jwt({}, { alg: 'none' }), /algorithm "none" is not allowed/],
-    ['a token that somebody else has signed', () => jwt({}, { key: 'another one' }), /signature verification failed/],
+    ['a token signed with another key', () => jwt({}, { key: 'another one' }), /signature verification failed/],
     ['a token for another algorithm', () => jwt({}, { alg: 'RS256' }), /algorithm "RS256" is not allowed/]
   ] as const) {
     it(`refuses ${what}: the client hears that, the server why, and others go on`, async () => {
       const server = await start()
       const good = await entered(server, 'laptop')
-      const { told, known } = await isRefused(server, overTls(server), [authJwt({ token: make() })])
-      expect(told).to.include({ code: 'auth.refused', side: 'server', detail: undefined })
-      expect(known?.code).to.equal('auth.refused')
-      expect(known?.detail).to.match(reason)
+      const { clientError, serverError } = await isRefused(server, overTls(server), [authJwt({ token: make() })])
+      expect(clientError).to.include({ code: 'auth.refused', side: 'server', detail: undefined })
+      expect(serverError?.code).to.equal('auth.refused')
+      expect(serverError?.detail).to.match(reason)
       await works(good)
     })
   }
@@ -247,9 +247,9 @@ describe('several ways to authenticate', () => {
     await write('crl.pem', await revoke(authority, [await readFile(join(dir, 'stolen.pem'), 'utf8')]))
     // files are looked at every two seconds
     ahead += 2_000
-    const { told, known } = await isRefused(server, overTls(server, 'stolen'), [authMtls()])
-    expect(told).to.include({ code: 'auth.refused', side: 'server', detail: undefined })
-    expect(known?.detail).to.match(/revoked by .*crl\.pem$/)
+    const { clientError, serverError } = await isRefused(server, overTls(server, 'stolen'), [authMtls()])
+    expect(clientError).to.include({ code: 'auth.refused', side: 'server', detail: undefined })
+    expect(serverError?.detail).to.match(/revoked by .*crl\.pem$/)
     await works(good)
     await works(stolen)
   })
@@ -265,10 +265,10 @@ describe('several ways to authenticate', () => {
     const other = await makeAuthority({ commonName: 'house', bits: 2048 })
     await keep('foreign', await issueClient(other, long))
     for (const name of ['old', 'foreign']) {
-      const { told, known } = await isRefused(server, overTls(server, name), [authMtls()])
-      expect(told).to.include({ code: 'auth.no-method', side: 'server', detail: 'offered: mtls' })
-      expect(told.hint).to.match(/the log of the server says why/)
-      expect(known?.detail).to.match(/mtls: no verified certificate on this link/)
+      const { clientError, serverError } = await isRefused(server, overTls(server, name), [authMtls()])
+      expect(clientError).to.include({ code: 'auth.no-method', side: 'server', detail: 'offered: mtls' })
+      expect(clientError.hint).to.match(/the log of the server says why/)
+      expect(serverError?.detail).to.match(/mtls: no verified certificate on this link/)
       const both = [authMtls(), authToken({ token })]
       expect((await enters(overTls(server, name), both))?.id, 'what else it has counts').to.equal('home')
     }
@@ -277,15 +277,15 @@ describe('several ways to authenticate', () => {
 
   it('refuses a certificate that no rule matches', async () => {
     const server = await start()
-    const { told, known } = await isRefused(server, overTls(server, 'guest'), [
+    const { clientError, serverError } = await isRefused(server, overTls(server, 'guest'), [
       authMtls(),
       authToken({ token: 'x'.repeat(20) })
     ])
-    expect(told).to.include({ code: 'auth.refused', detail: undefined })
-    expect(known?.detail).to.match(/no rule matches$/)
+    expect(clientError).to.include({ code: 'auth.refused', detail: undefined })
+    expect(serverError?.detail).to.match(/no rule matches$/)
   })
 
-  it('is not fooled by somebody in between whom the client trusts', async () => {
+  it('is not fooled by a relay in between that the client trusts', async () => {
     const server = await start()
     // A certificate of the same authority: the client cannot tell.
     const file = (name: string): Promise<Buffer> => readFile(join(dir, name))
@@ -314,10 +314,10 @@ describe('several ways to authenticate', () => {
       ['laptop', authMtls()]
     ] as const) {
       relayed = 0
-      const { told, known } = await isRefused(server, overTls(server, name, port), [use])
+      const { clientError, serverError } = await isRefused(server, overTls(server, name, port), [use])
       expect(relayed, 'bytes that were relayed').to.be.above(100)
-      expect(told.code).to.equal(name === undefined ? 'auth.refused' : 'auth.no-method')
-      expect(known?.code).to.equal(told.code)
+      expect(clientError.code).to.equal(name === undefined ? 'auth.refused' : 'auth.no-method')
+      expect(serverError?.code).to.equal(clientError.code)
     }
   })
 })

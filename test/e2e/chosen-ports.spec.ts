@@ -32,7 +32,7 @@ describe('ports that the server chose', () => {
     expect(names.map((name) => visitorPort(client, name))).to.deep.equal(before)
   })
 
-  it('are none that another proxy of the same client names, whatever the order', async () => {
+  it('are never ports that another proxy of the same client names, whatever the order', async () => {
     const server = await startServer()
     const local = await startService(echo)
     const [probe] = [await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local }], { id: 'probe' })]

@@ -12,7 +12,7 @@ import {
   echo,
   failure,
   freePort,
-  knock,
+  endOfVisit,
   later,
   makeClient,
   otherToken,
@@ -28,7 +28,7 @@ import {
 
 type Fields = Record<string, unknown>
 
-/** Tells its name to whoever comes, and ends. */
+/** Sends its name to each visitor, and ends. */
 const named = (name: string): Promise<number> => startService((socket) => void socket.end(name))
 
 const ask = async (port: number): Promise<string> => {
@@ -145,22 +145,22 @@ describe('a group', () => {
     expect(Object.keys(count(answers)).sort()).to.deep.equal(['keeper', 'passing'])
   })
 
-  it('sends visitors to whoever has the fewest', async () => {
+  it('sends visitors to the member with the fewest streams', async () => {
     const server = await startServer()
     const policy = { group: { name: 'web', policy: 'least-connections' } }
     const hold = async (id: string): Promise<number> => startService((socket) => void socket.write(id))
     const a = await member(server, 'a', policy, await hold('a'))
     await member(server, 'b', policy, await hold('b'))
     const port = visitorPort(a, 'web')
-    const open = async (): Promise<{ who: string; socket: net.Socket }> => {
+    const open = async (): Promise<{ id: string; socket: net.Socket }> => {
       const socket = await visit(port)
-      return { who: String((await once(socket, 'data'))[0]), socket }
+      return { id: String((await once(socket, 'data'))[0]), socket }
     }
     const first = await times(4, open)
-    expect(count(first.map(({ who }) => who))).to.deep.equal({ a: 2, b: 2 })
-    for (const { who, socket } of first) if (who === 'a') socket.resetAndDestroy()
+    expect(count(first.map(({ id }) => id))).to.deep.equal({ a: 2, b: 2 })
+    for (const { id, socket } of first) if (id === 'a') socket.resetAndDestroy()
     await until(() => server.streams === 2)
-    expect((await times(2, open)).map(({ who }) => who)).to.deep.equal(['a', 'a'])
+    expect((await times(2, open)).map(({ id }) => id)).to.deep.equal(['a', 'a'])
   })
 
   it('keeps an address with one member, and moves only those of a member that leaves', async () => {
@@ -222,18 +222,18 @@ describe('a group', () => {
     const server = await startServer()
     const port = await freePort()
     await member(server, 'a', { port })
-    const stranger = await makeClient(portOf(server), [], {
+    const office = await makeClient(portOf(server), [], {
       id: 'b',
       token: otherToken,
       reconnect: { min: 20, max: 50 }
     })
-    await stranger.start()
-    const refused = once(stranger, 'refused')
-    void stranger.publish({ name: 'web', kind: 'tcp', local: 1, group: 'web', port }).catch(() => {})
+    await office.start()
+    const refused = once(office, 'refused')
+    void office.publish({ name: 'web', kind: 'tcp', local: 1, group: 'web', port }).catch(() => {})
     expect((await refused)[0].error).to.include({ code: 'proxy.port-taken' })
     expect((await refused)[0].error.message).to.not.include('client a')
     // Without a port it gets one of its own.
-    const [own] = await stranger.publish({ name: 'own', kind: 'tcp', local: 1, group: 'web' })
+    const [own] = await office.publish({ name: 'own', kind: 'tcp', local: 1, group: 'web' })
     expect(own?.address).to.not.include(String(port))
 
     const other = await startClient(portOf(server), [], { id: 'c' })
@@ -255,7 +255,7 @@ describe('a group', () => {
     const check = { type: 'tcp', interval: '100ms', timeout: '100ms' }
     const client = await member(server, 'a', { healthCheck: check }, dead)
     const refused = once(server, 'refused')
-    expect(await knock(visitorPort(client, 'web'))).to.equal('ECONNRESET')
+    expect(await endOfVisit(visitorPort(client, 'web'))).to.equal('ECONNRESET')
     expect((await refused)[0]).to.deep.include({ what: 'stream' })
     expect((await refused)[0].error).to.include({ code: 'stream.no-member' })
   })
@@ -281,16 +281,16 @@ describe('a health check', () => {
     const one = await member(server, 'one', check({ type: 'http', path: '/health' }), local)
     await member(server, 'two')
     const port = visitorPort(one, 'web')
-    const whoAnswers = async (): Promise<string> => {
+    const answerOf = async (): Promise<string> => {
       const socket = await visit(port)
       socket.end('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
       return (await readAll(socket)).toString().split('\r\n').at(-1) ?? ''
     }
     const both = async (): Promise<void> => {
-      for (;;) if (new Set(await times(4, whoAnswers)).size === 2) return
+      for (;;) if (new Set(await times(4, answerOf)).size === 2) return
     }
     const onlyTwo = async (): Promise<void> => {
-      for (;;) if ((await times(4, whoAnswers)).every((answer) => answer === 'two')) return
+      for (;;) if ((await times(4, answerOf)).every((answer) => answer === 'two')) return
     }
     await both()
     mood = 'ill'
@@ -310,7 +310,7 @@ describe('a health check', () => {
       { name: 'x', kind: 'tcp', local: dead, ...check({}) } as ProxyEntry
     ])
     const port = visitorPort(client, 'x')
-    expect(await knock(port)).to.equal('ECONNRESET')
+    expect(await endOfVisit(port)).to.equal('ECONNRESET')
     const service = net.createServer((socket) => socket.on('error', () => {}).end('up')).listen(dead, '127.0.0.1')
     later(() => service.close())
     for (;;) if ((await ask(port).catch(() => '')) === 'up') return
@@ -330,20 +330,20 @@ describe('a health check', () => {
     ])
     await until(() => heads.length > 0)
     expect(heads[0]).to.match(/^PROXY UNKNOWN\r\n/)
-    let asked = ''
+    let requested = ''
     await client.expose({
       kind: 'tcp',
       name: 'y',
       ...check({ type: 'http', path: '/ready' }),
       handler: {
         fetch: (request) => {
-          asked = request.url
+          requested = request.url
           return new Response('yes')
         }
       }
     })
-    await until(() => asked !== '')
-    expect(asked).to.equal('http://localhost/ready')
+    await until(() => requested !== '')
+    expect(requested).to.equal('http://localhost/ready')
     for (;;) {
       const socket = await visit(visitorPort(client, 'y')).catch(() => undefined)
       socket?.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
@@ -389,7 +389,7 @@ describe('common fields of a proxy', () => {
     const port = visitorPort(client, 'x')
     const [first] = [await visit(port), await visit(port)]
     await until(() => server.streams === 2)
-    expect(await knock(port)).to.equal('ECONNRESET')
+    expect(await endOfVisit(port)).to.equal('ECONNRESET')
     first?.resetAndDestroy()
     await until(() => server.streams === 1)
     const next = await visit(port)
@@ -430,7 +430,7 @@ describe('common fields of a proxy', () => {
     busy.on('close', () => (lost = true))
     busy.resume()
     const refused = once(server, 'streamClose')
-    expect(await knock(port)).to.equal('ECONNRESET')
+    expect(await endOfVisit(port)).to.equal('ECONNRESET')
     expect((await refused)[0].error).to.include({ code: 'stream.idle' })
     expect(lost).to.equal(false)
   })
@@ -471,7 +471,7 @@ describe('common fields of a proxy', () => {
     expect((await readAll(visitor)).length).to.equal(200_000)
   })
 
-  it('idleTimeout is no shorter than a configuration may have it, whoever asks', async () => {
+  it('idleTimeout keeps the lower limit of a configuration, when a hook sets it too', async () => {
     const short = defineExtension({
       name: 'short',
       setup: ({ hooks }) => hooks.onRegisterProxy.tap((spec) => ({ ...spec, idleTimeout: 999 }))
@@ -509,7 +509,7 @@ describe('common fields of a proxy', () => {
     const server = await startServer({}, [relay])
     const local = await startService(echo)
     const client = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local, idleTimeout: '1s' }])
-    expect(await knock(visitorPort(client, 'x'))).to.equal('ECONNRESET')
+    expect(await endOfVisit(visitorPort(client, 'x'))).to.equal('ECONNRESET')
     expect(joined).to.equal(1)
   })
 
@@ -540,18 +540,18 @@ describe('common fields of a proxy', () => {
     const open = await visit(port)
     open.write('a')
     await once(open, 'data')
-    const told: string[] = []
-    client.on('unpublished', ({ name }) => told.push(name))
+    const unpublished: string[] = []
+    client.on('unpublished', ({ name }) => unpublished.push(name))
     const [changed] = await client.update({ name: 'x', kind: 'tcp', local: await named('second') })
     expect(changed?.address).to.include(`:${port}`)
     expect(await ask(port)).to.equal('second')
     open.end('still open')
     expect((await readAll(open)).toString()).to.equal('still open')
-    expect(told).to.deep.equal(['x'])
+    expect(unpublished).to.deep.equal(['x'])
 
     // The same again changes nothing; what is refused leaves what was there.
     await client.update({ ...(changed?.spec as ProxyEntry) })
-    expect(told).to.deep.equal(['x'])
+    expect(unpublished).to.deep.equal(['x'])
     expect(await failure(client.update({ name: 'x', kind: 'tcp', local: 1, port: 80 }))).to.include({
       code: 'proxy.port-not-allowed'
     })

@@ -5,7 +5,7 @@ import { later } from './tunnel.js'
 /** A hop in front of a server, to lose the network with. */
 export interface Cuttable {
   readonly port: number
-  /** Bytes vanish from now on, nobody is told, and nobody gets through: what a dead network looks like. */
+  /** Bytes vanish from now on, without an error, and new connections get no answer: a dead network. */
   swallow(): void
   /** Resets every connection, and goes on with new ones. */
   cut(): void

@@ -57,7 +57,7 @@ describe('a client that looks for its server', () => {
     const server = await startServer()
     const other = await createServer(
       {
-        extensions: [authToken({ tokens: [{ identity: 'home', token: 'a-token-that-is-none-of-ours' }] })],
+        extensions: [authToken({ tokens: [{ identity: 'home', token: 'a-token-of-another-server' }] })],
         server: { listen: [{ transport: 'tcp', host: '127.0.0.1', port: 0 }] }
       },
       { preset }
@@ -96,7 +96,7 @@ describe('a client that looks for its server', () => {
     expect(dialed).equal(0)
   })
 
-  it('says that there is none, with the last error, and tries again', async () => {
+  it('says that no server was found, with the last error, and tries again', async () => {
     const client = await makeClient(0, [], { connect, reconnect: { attempts: 1, min: 1, max: 1 } }, [
       finds({ port: await rude() })
     ])

@@ -10,7 +10,7 @@ import {
   clientConfig,
   echo,
   failure,
-  knock,
+  endOfVisit,
   later,
   portOf,
   readAll,
@@ -179,13 +179,13 @@ describe('a service within the process', () => {
     const error = (...words: unknown[]): void => void errors.push(words)
     const log: Logger = { trace: say, debug: say, info: say, warn: say, error, child: () => log }
     const client = await startClient(portOf(await startServer()), [], {}, [], { log })
-    let asked = 0
+    let calls = 0
     const port = portOfFirst(
       await client.expose({
         kind: 'tcp',
         handler: {
           fetch: () => {
-            asked += 1
+            calls += 1
             return new Response('well')
           }
         }
@@ -200,7 +200,7 @@ describe('a service within the process', () => {
       visitor.write(`${head}\r\n\r\n`)
       expect((await readAll(visitor)).toString(), head).to.match(/^HTTP\/1\.1 400 /)
     }
-    expect(asked).to.equal(0)
+    expect(calls).to.equal(0)
     expect(errors).to.deep.equal([])
     expect((await get(port)).text).to.equal('well')
   })
@@ -217,18 +217,18 @@ describe('a service within the process', () => {
 
   it('aborts the request of a visitor who goes while nothing was answered', async () => {
     const client = await started()
-    let asked = false
+    let called = false
     let gone = false
     const port = portOfFirst(
       await client.expose({
         kind: 'tcp',
         handler: {
           fetch: (request) => {
-            asked = true
+            called = true
             return new Promise((_, reject) => {
               request.signal.addEventListener('abort', () => {
                 gone = true
-                reject(new Error('nobody waits'))
+                reject(new Error('no response is expected'))
               })
             })
           }
@@ -237,7 +237,7 @@ describe('a service within the process', () => {
     )
     const request = http.get({ host: '127.0.0.1', port, agent: false })
     request.on('error', () => {})
-    await until(() => asked)
+    await until(() => called)
     request.destroy()
     await until(() => gone)
     await until(() => client.streams === 0)
@@ -254,7 +254,7 @@ describe('a service within the process', () => {
     }
     for (const [name, handler] of Object.entries(handlers)) {
       const port = portOfFirst(await client.expose({ kind: 'tcp', name, handler }))
-      expect(await knock(port), name).to.equal('ECONNRESET')
+      expect(await endOfVisit(port), name).to.equal('ECONNRESET')
       await until(() => client.streams === 0)
     }
   })

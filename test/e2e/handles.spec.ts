@@ -92,11 +92,11 @@ describe('extensions of both ends', () => {
   it('may take a proxy back, and end a session', async () => {
     const { client, server, ends } = await world()
     const [atServer] = ends as [Runtime]
-    const told: unknown[] = []
-    client.on('unpublished', (_proxy, error) => told.push(error?.code))
+    const codes: unknown[] = []
+    client.on('unpublished', (_proxy, error) => codes.push(error?.code))
     for (const proxy of [...atServer.proxies()]) proxy.close()
-    await until(() => told.length > 0, 'the client is told')
-    expect([told, server.proxies.length]).to.deep.equal([['proxy.refused'], 0])
+    await until(() => codes.length > 0, 'the client is codes')
+    expect([codes, server.proxies.length]).to.deep.equal([['proxy.refused'], 0])
     const before = client.session?.id
     const again = once(client, 'connected')
     for (const session of [...atServer.sessions()]) session.close(new RystraError('session.limit', { side: 'server' }))

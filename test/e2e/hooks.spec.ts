@@ -8,7 +8,7 @@ import {
   cleanUp,
   echo,
   endOf,
-  knock,
+  endOfVisit,
   makeClient,
   portOf,
   readAll,
@@ -140,7 +140,7 @@ describe('hooks of a running tunnel', () => {
       })
       const { server, port } = await tunnel(closed())
       const refused = once(server, 'refused')
-      expect(await knock(port)).to.equal('ECONNRESET')
+      expect(await endOfVisit(port)).to.equal('ECONNRESET')
       const [{ what, error }] = await refused
       expect([what, error.code, error.side, error.detail]).to.deep.equal([
         'stream',
@@ -229,7 +229,7 @@ describe('hooks of a running tunnel', () => {
           })
       })
       const { port } = await tunnel(picky())
-      await ask(port, 'nobody looks')
+      await ask(port, 'unseen')
       expect(seen).to.equal(0)
     })
   }
@@ -242,7 +242,7 @@ describe('hooks of a running tunnel', () => {
     const server = await startServer({}, [hanging()])
     const client = await startClient(portOf(server), [svc(await startService(echo))])
     const refused = once(server, 'refused')
-    expect(await knock(visitorPort(client, 'svc'))).to.equal('ECONNRESET')
+    expect(await endOfVisit(visitorPort(client, 'svc'))).to.equal('ECONNRESET')
     const [{ error }] = await refused
     expect(error.message).to.include('hanging')
   })
@@ -252,12 +252,12 @@ describe('hooks of a running tunnel', () => {
     const gate = new Promise<void>((resolve) => {
       go = resolve
     })
-    const asked = { times: 0 }
+    const tapped = { times: 0 }
     const slow = defineExtension({
       name: 'slow',
       setup: ({ hooks }) =>
         hooks.onOpenStream.tapPromise({ timeout: 0 }, () => {
-          asked.times += 1
+          tapped.times += 1
           return gate
         })
     })
@@ -265,9 +265,9 @@ describe('hooks of a running tunnel', () => {
     const client = await startClient(portOf(server), [svc(await startService(echo))])
     const port = visitorPort(client, 'svc')
     const waiting = await Promise.all([visit(port), visit(port), visit(port)])
-    await until(() => asked.times === 3)
-    expect(await knock(port)).to.equal('ECONNRESET')
-    expect(asked.times).to.equal(3)
+    await until(() => tapped.times === 3)
+    expect(await endOfVisit(port)).to.equal('ECONNRESET')
+    expect(tapped.times).to.equal(3)
     const answers = waiting.slice(0, 2).map((socket) => readAll(socket))
     // The control stream is one of the three.
     const last = endOf(waiting[2] as net.Socket)

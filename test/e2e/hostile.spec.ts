@@ -37,7 +37,7 @@ const hello = (): ClientHandshake =>
 const frame = (type: number, length: number): Buffer =>
   Buffer.from([type, length >> 16, (length >> 8) & 255, length & 255])
 
-describe('a server among strangers', () => {
+describe('a server and unauthenticated peers', () => {
   afterEach(cleanUp)
 
   /** A tunnel that must not notice any of it. */
@@ -58,7 +58,7 @@ describe('a server among strangers', () => {
     return { server, client, works }
   }
 
-  it('tells HTTP and TLS that they are wrong, and says nothing to somebody who speaks something else', async () => {
+  it('tells HTTP and TLS that they are wrong, and says nothing to other protocols', async () => {
     const { server, works } = await tunnel()
     const web = await send(server, Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'))
     expect(web.toString()).to.match(/^HTTP\/1\.1 400 /)
@@ -85,7 +85,7 @@ describe('a server among strangers', () => {
     ['a body that claims a billion entries', [frame(0x01, 5), Buffer.from('df3b9aca00', 'hex')]],
     ['Auth before Hello', [encode({ type: 'Auth', proof: new Uint8Array(8) })]]
   ] as const) {
-    it(`refuses ${what} with a code, before anybody is authenticated`, async () => {
+    it(`refuses ${what} with a code, before any peer is authenticated`, async () => {
       const { server, works } = await tunnel()
       const answer = await send(server, preface, ...bytes)
       expect(answer.toString('latin1')).to.match(/protocol\.(too-large|malformed|unexpected)/)
@@ -217,7 +217,7 @@ describe('a server with a client that misbehaves', () => {
     ['garbage', randomBytes(5000)],
     ['an oversized frame', frame(0x12, 0xffffff)],
     ['a message that is not for a server', encode({ type: 'StreamReady' })],
-    ['an ack that nobody asked for', encode({ type: 'RegisterProxyAck', request: 7, address: 'x' })]
+    ['an ack without a request', encode({ type: 'RegisterProxyAck', request: 7, address: 'x' })]
   ] as const) {
     it(`ends its session after ${what}, and no other`, async () => {
       const server = await startServer()

@@ -22,7 +22,7 @@ const HEAD = 'Host: app.localhost\r\n'
 type Options = Parameters<typeof startHttpServer>[0]
 
 /** A service under `app`, beside one that always works. */
-const beside = async (
+const publishBoth = async (
   local: number | string,
   options: Options = {},
   spec: object = {},
@@ -46,7 +46,7 @@ describe('http: bad input', () => {
 
   it('names what failed, in HTML for browsers and in plain text for others', async () => {
     const gone = await startRawService(() => {})
-    const { port, rest } = await beside(gone)
+    const { port, rest } = await publishBoth(gone)
     const plain = await ask(port, 'none.localhost', '/x')
     expect([plain.status, plain.headers['content-type'], plain.headers['cache-control']]).to.deep.equal([
       404,
@@ -63,10 +63,10 @@ describe('http: bad input', () => {
     await rest()
   })
 
-  it('answers 502 for a service that is absent, and 404 once nobody publishes', async () => {
+  it('answers 502 for a service that is absent, and 404 once it is not published any more', async () => {
     const { port: free, server: closing } = await startHttpService(() => {})
     closing.close()
-    const { port, rest, client, server } = await beside(free)
+    const { port, rest, client, server } = await publishBoth(free)
     const { status, headers, body } = await ask(port, 'app.localhost')
     expect([status, headers['x-rystra-error']]).to.deep.equal([502, 'stream.service-unreachable'])
     expect(body).to.include('the service behind it cannot be reached')
@@ -88,12 +88,12 @@ describe('http: bad input', () => {
       'a bare LF': (socket) => socket.write('HTTP/1.1 200 OK\nX: y\r\n\r\n'),
       'a large head': (socket) => socket.write(`HTTP/1.1 200 OK\r\nX: ${'y'.repeat(1_000_000)}\r\n\r\n`),
       'many fields': (socket) => socket.write(`HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(3000)}\r\n`),
-      'an upgrade nobody asked for': (socket) =>
+      'an upgrade without a request': (socket) =>
         socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
     }
     let answer: (socket: Socket) => void = () => {}
     const local = await startRawService((socket) => socket.once('data', () => answer(socket)))
-    const { port, rest } = await beside(local)
+    const { port, rest } = await publishBoth(local)
     for (const [name, act] of Object.entries(answers)) {
       answer = act
       const { status, headers } = await ask(port, 'app.localhost', '/', { method: 'POST' })
@@ -110,7 +110,7 @@ describe('http: bad input', () => {
         socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n5\r\nhello\r\n`, () => socket.resetAndDestroy())
       })
     )
-    const { port, rest } = await beside(local)
+    const { port, rest } = await publishBoth(local)
     for (const field of heads) {
       head = field
       const error = await ask(port, 'app.localhost', '/').catch((thrown: NodeJS.ErrnoException) => thrown)
@@ -131,7 +131,7 @@ describe('http: bad input', () => {
         )
       )
     })
-    const { port } = await beside(local)
+    const { port } = await publishBoth(local)
     for (let index = 0; index < 4; index += 1) {
       const { body } = await ask(port, 'app.localhost').catch(() => ({ body: '' }))
       expect(body).to.not.include('evil')
@@ -145,7 +145,7 @@ describe('http: bad input', () => {
         if (String(chunk).startsWith('GET /half')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf')
       })
     )
-    const { port, rest } = await beside(local, { answerTimeout: 100, bodyTimeout: 100 })
+    const { port, rest } = await publishBoth(local, { answerTimeout: 100, bodyTimeout: 100 })
     const { status, headers, body } = await ask(port, 'app.localhost')
     expect([status, headers['x-rystra-error']]).to.deep.equal([504, 'stream.timeout'])
     expect(body).to.include('did not answer in time')
@@ -155,14 +155,14 @@ describe('http: bad input', () => {
   })
 
   it('refuses heads that are too large, have too many fields, or come too slowly', async () => {
-    const { port, rest } = await beside(1, { headTimeout: 300, maxHeadSize: 16_384, maxHeaders: 64 })
+    const { port, rest } = await publishBoth(1, { headTimeout: 300, maxHeadSize: 16_384, maxHeaders: 64 })
     const large = await sendRaw(port, `GET / HTTP/1.1\r\n${HEAD}X: ${'y'.repeat(1_000_000)}`)
     expect(statusesOf(large)).to.deep.equal([431])
     const many = await sendRaw(port, `GET / HTTP/1.1\r\n${HEAD}${'X: y\r\n'.repeat(64)}\r\n`)
     expect(statusesOf(many)).to.deep.equal([431])
     const slow = await sendRaw(port, 'GET / HTTP/1.1\r\nHost: app.loc')
     expect(statusesOf(slow)).to.deep.equal([408])
-    // Who says nothing at all, or not enough to tell the version, is let go without a word.
+    // A visitor that sends nothing, or too little to tell the version, is closed without a response.
     expect(await sendRaw(port, 'PRI * HTTP/2.0\r\n')).to.equal('')
     expect(await sendRaw(port, '')).to.equal('')
     await rest()
@@ -176,7 +176,7 @@ describe('http: bad input', () => {
         closed += 1
       })
     })
-    const { port, rest } = await beside(local, { answerTimeout: 100 })
+    const { port, rest } = await publishBoth(local, { answerTimeout: 100 })
     const text = await sendRaw(port, `POST / HTTP/1.1\r\n${HEAD}Content-Length: 10\r\n\r\nhalf`)
     expect(statusesOf(text)).to.deep.equal([408])
     await until(() => closed === 1)
@@ -196,7 +196,7 @@ describe('http: bad input', () => {
         closed += 1
       })
     })
-    const { port, rest } = await beside(local, { bodyTimeout: 200 })
+    const { port, rest } = await publishBoth(local, { bodyTimeout: 200 })
     const socket = await visit(port)
     socket.pause()
     socket.write(`GET / HTTP/1.1\r\n${HEAD}\r\n`)
@@ -213,7 +213,7 @@ describe('http: bad input', () => {
         open -= 1
       })
     })
-    const { port, rest } = await beside(local)
+    const { port, rest } = await publishBoth(local)
     for (const path of ['/', '/begun']) {
       const socket = await visit(port)
       socket.write(`GET ${path} HTTP/1.1\r\n${HEAD}\r\n`)
@@ -232,12 +232,12 @@ describe('http: bad input', () => {
     await rest()
   })
 
-  it('answers 503 when a service has as many requests as it may', async () => {
+  it('answers 503 at the limit of requests of a service', async () => {
     const { port: local } = await startHttpService((request, response) => {
       if (request.url !== '/wait') response.end('ok')
       else response.write('x')
     })
-    const { port, rest } = await beside(local, {}, { maxConnections: 1 })
+    const { port, rest } = await publishBoth(local, {}, { maxConnections: 1 })
     const waiting = http.get({ port, host: '127.0.0.1', path: '/wait', headers: { host: 'app.localhost' } })
     later(() => waiting.destroy())
     const [held] = (await once(waiting, 'response')) as [http.IncomingMessage]
@@ -258,7 +258,7 @@ describe('http: bad input', () => {
         response.end('ok')
       })
     })
-    const { port } = await beside(local)
+    const { port } = await publishBoth(local)
     const text = await sendRaw(
       port,
       `${`GET / HTTP/1.1\r\n${HEAD}\r\n`.repeat(200)}GET / HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`
@@ -269,7 +269,7 @@ describe('http: bad input', () => {
 
   it('ends an HTTP/2 connection that takes requests back as fast as it makes them', async () => {
     const { port: local } = await startHttpService(() => {})
-    const { port, rest } = await beside(local)
+    const { port, rest } = await publishBoth(local)
     const session = http2.connect(`http://127.0.0.1:${port}`)
     later(() => session.destroy())
     session.on('error', () => {})
@@ -315,7 +315,7 @@ describe('http: bad input', () => {
       }
     })
     const { port: local } = await startHttpService((request, response) => void mirror(request, response))
-    const { port, rest } = await beside(local, {}, {}, [hook()])
+    const { port, rest } = await publishBoth(local, {}, {}, [hook()])
     for (const path of [
       '/throw',
       '/hang',
@@ -341,7 +341,7 @@ describe('http: bad input', () => {
     const { port: free, server: closing } = await startHttpService(() => {})
     closing.close()
     const options = { errorPages: { '4xx': '<p>server {{status}} {{text}}' } }
-    const { port } = await beside(free, options, { errorPages: { '502': '<p>proxy {{code}}' } })
+    const { port } = await publishBoth(free, options, { errorPages: { '502': '<p>proxy {{code}}' } })
     const headers = { accept: 'text/html' }
     expect((await ask(port, 'app.localhost', '/', { headers })).body).to.equal('<p>proxy stream.service-unreachable')
     expect((await ask(port, 'none.localhost', '/', { headers })).body).to.match(/^<p>server 404 There is nothing/)
@@ -349,7 +349,7 @@ describe('http: bad input', () => {
   })
 
   it('takes no more connections than it may', async () => {
-    const { port } = await beside(1, { maxConnections: 2 })
+    const { port } = await publishBoth(1, { maxConnections: 2 })
     const first = await visit(port)
     const second = await visit(port)
     const refused = await sendRaw(port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)

@@ -118,7 +118,7 @@ describe('http: smuggling', () => {
       const statuses = statusesOf(text)
       expect(statuses.length, text).to.equal(1)
       expect(statuses[0], text).to.be.oneOf([400, 501, 505])
-      // A service may have seen the head of a body that turned out to be none; never a whole request of it.
+      // A service may have seen the head of a body that turned out to be invalid; never a whole request of it.
       const { body } = await ask(port, 'app.localhost', '/after')
       expect(JSON.parse(body).target).to.equal('/after')
     })

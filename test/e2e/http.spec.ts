@@ -61,7 +61,7 @@ describe('http: routes', () => {
     ] as const) {
       expect((await ask(port, host, path)).body, `${host}${path}`).to.equal(expected)
     }
-    for (const host of ['example.org', 'tunnel.test', 'nobody.tunnel.test', 'example.org.evil.test', '127.0.0.1']) {
+    for (const host of ['example.org', 'tunnel.test', 'absent.tunnel.test', 'example.org.evil.test', '127.0.0.1']) {
       expect((await ask(port, host)).status, host).to.equal(404)
     }
     expect(client.proxies.find(({ name }) => name === 'deep')?.address).to.equal(`http://app.example.org:${port}/a/b`)
@@ -75,7 +75,7 @@ describe('http: routes', () => {
       { ...proxy({ host: '*.wild.test' }), name: 'two' },
       { ...proxy({ host: 'deep.below.test' }), name: 'three' }
     ])
-    const stranger = await startHttpClient(server, [], { id: 'stranger', token: otherToken })
+    const office = await startHttpClient(server, [], { id: 'office', token: otherToken })
     for (const spec of [
       { host: 'app.test' },
       { host: 'app.test', path: '/longer' },
@@ -85,15 +85,15 @@ describe('http: routes', () => {
       { host: ['free.test', 'app.test'] }
     ]) {
       // Asked for again by itself, since it may come free: so it is an event, not a failure.
-      const told = once(stranger, 'refused')
-      await stranger.publish(proxy(spec))
-      const [{ error }] = (await told) as [{ error: { code: string } }]
-      stranger.unpublish('web')
+      const refusal = once(office, 'refused')
+      await office.publish(proxy(spec))
+      const [{ error }] = (await refusal) as [{ error: { code: string } }]
+      office.unpublish('web')
       expect(error.code, JSON.stringify(spec)).to.equal('proxy.claimed')
     }
   })
 
-  it('lets nobody cover all subdomains with a wildcard, unless the server says who may', async () => {
+  it('refuses a wildcard over all subdomains, unless the server allows it to the identity', async () => {
     const refusal = async (options: object, host: string): Promise<string> => {
       const server = await startHttpServer({ baseDomain: 'base.test', ...options })
       const client = await startHttpClient(server, [])
@@ -228,24 +228,24 @@ describe('http: heads', () => {
     expect(rawHeaders.map((one) => one.toLowerCase())).to.not.include('x-gone')
     expect(answer.headers['x-frame-options']).to.equal('DENY')
     expect(answer.headers['x-powered-by']).to.equal(undefined)
-    for (const [asked, got] of [
+    for (const [requested, got] of [
       ['/app', '/'],
       ['/app?q', '/?q'],
       ['/app/', '/'],
       ['/app//x', '//x']
     ] as const) {
-      expect((await mirrored(port, 'changed.localhost', asked)).target, asked).to.equal(got)
+      expect((await mirrored(port, 'changed.localhost', requested)).target, requested).to.equal(got)
     }
   })
 
   it('passes on every field but those about the connection, in order and case', async () => {
     const text = await sendRaw(
       port,
-      'GET / HTTP/1.1\r\nhost: plain.localhost\r\nX-b: 1\r\nx-A: 2\r\nX-b: 3\r\nTE: trailers\r\nConnection: close, X-Mine\r\nX-Mine: 1\r\nProxy-Connection: x\r\nUpgrade: h2c\r\n\r\n'
+      'GET / HTTP/1.1\r\nhost: plain.localhost\r\nX-b: 1\r\nx-A: 2\r\nX-b: 3\r\nTE: trailers\r\nConnection: close, X-Own\r\nX-Own: 1\r\nProxy-Connection: x\r\nUpgrade: h2c\r\n\r\n'
     )
     const { rawHeaders } = JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1)) as Mirrored
     expect(rawHeaders.slice(2, 8)).to.deep.equal(['X-b', '1', 'x-A', '2', 'X-b', '3'])
-    expect(rawHeaders.join(' ')).to.not.match(/x-mine|proxy-connection|h2c/i)
+    expect(rawHeaders.join(' ')).to.not.match(/x-own|proxy-connection|h2c/i)
     const { headers, rawHeaders: back } = await ask(port, 'plain.localhost')
     expect(headers['set-cookie']).to.deep.equal(['a=1', 'b=2'])
     expect(back).to.include('X-Powered-By')
@@ -418,7 +418,7 @@ describe('http: bodies', () => {
     const upload = Buffer.alloc(5_000_000, 'upload')
     const { body: digest } = await ask(port, 'app.localhost', '/', { method: 'POST', body: upload })
     expect(digest).to.equal(createHash('sha256').update(upload).digest('hex'))
-    // Nobody reads an endless one: the service is stopped when what lies between is full.
+    // The visitor does not read an endless one: the service is stopped when the buffers between are full.
     const slow = http.get({ port, host: '127.0.0.1', path: '/endless', headers: { host: 'app.localhost' } })
     later(() => slow.destroy())
     slow.on('error', () => {})
@@ -757,21 +757,21 @@ describe('http: hooks', () => {
   })
 
   it('shares no connection among visitors when hooks look at who visits', async () => {
-    const asked: number[] = []
+    const ports: number[] = []
     const hook = defineExtension({
       name: 'guard',
       setup: ({ hooks, role }) => {
-        if (role === 'server') hooks.onOpenStream.tap(({ visitor }) => void asked.push(visitor.port))
+        if (role === 'server') hooks.onOpenStream.tap(({ visitor }) => void ports.push(visitor.port))
       }
     })
     const { port: local } = await startHttpService((_, response) => response.end('ok'))
     const client = await startHttpClient(await startHttpServer({}, [hook()]), [{ name: 'app', kind: 'http', local }])
     const port = frontPort(client)
     for (let index = 0; index < 3; index += 1) await ask(port, 'app.localhost')
-    expect(new Set(asked).size, 'each visitor was looked at').to.equal(3)
+    expect(new Set(ports).size, 'each visitor was looked at').to.equal(3)
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
     later(() => agent.destroy())
     for (let index = 0; index < 3; index += 1) await ask(port, 'app.localhost', '/', { agent })
-    expect(asked.length, 'one visitor uses its own again').to.equal(4)
+    expect(ports.length, 'one visitor uses its own again').to.equal(4)
   })
 })

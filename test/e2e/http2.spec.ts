@@ -60,8 +60,8 @@ for (const transport of ['h2c', 'http2']) {
 
     it('lets a service answer after its visitor has ended', async () => {
       const { port } = await tunnel(transport, async (socket) => {
-        const asked = await readAll(socket)
-        socket.end(`${asked} ${asked.length}`)
+        const request = await readAll(socket)
+        socket.end(`${request} ${request.length}`)
       })
       const visitor = await visit(port)
       visitor.end('a question')

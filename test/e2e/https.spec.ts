@@ -88,7 +88,7 @@ interface Seen {
 /** Asks by https, for `host` with the same name in the ClientHello unless that is given. */
 const askTls = (port: number, host: string, { body, ...options }: https.RequestOptions & Asking = {}): Promise<Seen> =>
   new Promise((resolve, reject) => {
-    const asked = https.request(
+    const request = https.request(
       { host: '127.0.0.1', port, servername: host, ca: ca.cert, agent: false, ...options, headers: { host } },
       (response) => {
         const { serialNumber: serial } = (response.socket as tls.TLSSocket).getPeerCertificate()
@@ -105,8 +105,8 @@ const askTls = (port: number, host: string, { body, ...options }: https.RequestO
         )
       }
     )
-    asked.on('error', reject)
-    asked.end(body)
+    request.on('error', reject)
+    request.end(body)
   })
 
 const failureOf = (promise: Promise<unknown>): Promise<string> =>
@@ -194,7 +194,7 @@ describe('https that passes through', () => {
     expect((await once(stream, 'data'))[0]).to.equal('by HTTP/2')
   })
 
-  it('belongs to one tenant, and to nobody when its client is gone', async () => {
+  it('belongs to one tenant, and is free when its client is gone', async () => {
     const server = await serve()
     const client = await join(server, [own(await startOwn('own'))])
     const port = Number(addressOf(client, 'own').port)
@@ -215,12 +215,12 @@ describe('https that passes through', () => {
     expect((await askTls(port, 'own.example.org')).body).to.match(/^heir /)
   })
 
-  it('belongs to one tenant by http and https together: nobody takes the visitors of the other', async () => {
+  it('belongs to one tenant by http and https together: no other tenant takes the visitors of either', async () => {
     const server = await serve({ redirect: true })
     const local = await startMirror()
     const web = (host: string) => ({ name: `web-${host.replaceAll(/[^a-z]/g, '-')}`, kind: 'http', local, host })
-    const mine = ['shop.test', '*.wild.test', 'deep.below.test']
-    const client = await join(server, mine.map(web))
+    const hosts = ['shop.test', '*.wild.test', 'deep.below.test']
+    const client = await join(server, hosts.map(web))
     const refused: string[] = []
     server.on('refused', ({ error }) => refused.push(error.code))
     const thief = await join(server, [own(1, { name: 'theirs', host: 'theirs.test' })], {
@@ -241,7 +241,7 @@ describe('https that passes through', () => {
     expect(both?.address).to.match(/^https:\/\/shop\.test:/)
   })
 
-  it('is a reset for whom the service is not there, and no harm to others', async () => {
+  it('is reset when the service is not there, without harm to other hosts', async () => {
     const server = await serve()
     const gone = net.createServer().listen(0, '127.0.0.1')
     await once(gone, 'listening')
@@ -319,9 +319,9 @@ describe('https that ends at the server', () => {
       const { status, body, serial } = await askTls(port, host, { method: 'POST', path: '/a?b', body: 'some text' })
       expect(status).to.equal(200)
       expect(serial).to.equal(serialIn(here))
-      const asked = JSON.parse(body) as Mirrored
-      expect(asked).to.include({ method: 'POST', target: '/a?b', body: 'some text' })
-      expect(asked.headers).to.include({ 'x-forwarded-proto': 'https', 'x-forwarded-for': '127.0.0.1', host })
+      const mirrored = JSON.parse(body) as Mirrored
+      expect(mirrored).to.include({ method: 'POST', target: '/a?b', body: 'some text' })
+      expect(mirrored.headers).to.include({ 'x-forwarded-proto': 'https', 'x-forwarded-for': '127.0.0.1', host })
     }
     const session = http2.connect(`https://app.example.org:${port}`, {
       ca: ca.cert,
@@ -369,7 +369,7 @@ describe('https that ends at the server', () => {
     expect((await askTls(port, 'app.example.org')).headers['strict-transport-security']).to.equal('max-age=60')
   })
 
-  it('asks nobody for a password before it has sent them here', async () => {
+  it('redirects to https before it asks for a password', async () => {
     const server = await serve({ redirect: true, certificates: [{ ...write(here) }] })
     const local = await startMirror()
     const client = await join(server, [

@@ -18,7 +18,7 @@ import {
   cleanUp,
   echo,
   endOf,
-  knock,
+  endOfVisit,
   portOf,
   readAll,
   startClient,
@@ -79,7 +79,7 @@ for (const { transport, muxer, uses, secure, native } of pairs) {
     let connect: { transport: string; host: string; port: number; muxer?: string }
     let proxies: ProxyEntry[]
     /** The connection that came last to the service that answers when the test says so. */
-    let asked: Promise<[net.Socket, string]>
+    let lateRequest: Promise<[net.Socket, string]>
 
     const join = (): Promise<Client> => startClient(connect.port, proxies, { connect }, extensions)
 
@@ -88,8 +88,8 @@ for (const { transport, muxer, uses, secure, native } of pairs) {
       const at = { transport, host: '127.0.0.1' }
       server = await startServer({ listen: [{ ...at, port: 0, ...(secure && { cert, key }) }] }, extensions)
       connect = { ...at, port: portOf(server), ...(native ? {} : { muxer }), ...(secure && { fingerprint }) }
-      let came: (question: [net.Socket, string]) => void = () => {}
-      asked = new Promise((resolve) => {
+      let came: (request: [net.Socket, string]) => void = () => {}
+      lateRequest = new Promise((resolve) => {
         came = resolve
       })
       const services = {
@@ -129,8 +129,8 @@ for (const { transport, muxer, uses, secure, native } of pairs) {
       const visitor = await visit(visitorPort(client, 'late'))
       const answer = readAll(visitor)
       visitor.end('a question')
-      const [service, question] = await asked
-      expect(question).to.equal('a question')
+      const [service, request] = await lateRequest
+      expect(request).to.equal('a question')
       // others come and go meanwhile
       const other = await visit(visitorPort(client, 'echo'))
       other.end('x')
@@ -163,7 +163,7 @@ for (const { transport, muxer, uses, secure, native } of pairs) {
       visitor.write('before')
       expect(String((await once(visitor, 'data'))[0])).to.equal('before')
       const stopped = server.stop({ drain: 8_000 })
-      expect(await knock(port)).to.be.oneOf(['ECONNREFUSED', 'ECONNRESET'])
+      expect(await endOfVisit(port)).to.be.oneOf(['ECONNREFUSED', 'ECONNRESET'])
       visitor.write('meanwhile')
       expect(String((await once(visitor, 'data'))[0])).to.equal('meanwhile')
       const end = once(visitor, 'end')

@@ -56,7 +56,7 @@ describe('a transport that multiplexes by itself', () => {
     expect(String(bytes)).to.equal('still there')
   })
 
-  it('keeps no link of a stranger who was refused and stays', async () => {
+  it('keeps no link of a refused peer that stays', async () => {
     const server = await startServer(listen, [transport])
     const link = await network.dial({ ...at, port: portOf(server) }, new AbortController().signal)
     later(() => link.destroy())
@@ -65,7 +65,7 @@ describe('a transport that multiplexes by itself', () => {
     const refused = once(server, 'refused')
     const stream = await link.open()
     stream.on('error', () => {})
-    stream.write('nobody you know')
+    stream.write('unauthenticated')
     await refused
     await until(() => closes === 1)
   })

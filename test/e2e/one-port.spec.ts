@@ -34,12 +34,12 @@ const linkOf = (socket: net.Socket) => ({
 })
 
 /** A transport that begins with a word, and takes connections that begin with the word of its entry. */
-const knocking = defineExtension({
-  name: 'knocking',
+const prefixing = defineExtension({
+  name: 'prefixing',
   setup({ registries }) {
     const word = { word: Type.String() }
     registries.transports.add({
-      name: 'knock',
+      name: 'prefixed',
       listenOptions: Type.Object(word),
       dialOptions: Type.Object(word),
       listen: (entry, onLink, signal, host) => {
@@ -79,9 +79,9 @@ const knocking = defineExtension({
   }
 })
 
-const knock = (port: number, word: string, muxer = 'yamux') => ({
+const withPrefix = (port: number, word: string, muxer = 'yamux') => ({
   id: word,
-  connect: { transport: 'knock', host: '127.0.0.1', port, word, muxer }
+  connect: { transport: 'prefixed', host: '127.0.0.1', port, word, muxer }
 })
 
 /** A port that is free, and that the first entry of a server can then have by number. */
@@ -94,7 +94,7 @@ const freePort = async (): Promise<number> => {
 
 const entries = (port: number, ...words: string[]) => [
   { transport: 'tcp', host: '127.0.0.1', port },
-  ...words.map((word) => ({ transport: 'knock', host: '127.0.0.1', port, word }))
+  ...words.map((word) => ({ transport: 'prefixed', host: '127.0.0.1', port, word }))
 ]
 
 describe('one port for several transports', () => {
@@ -103,15 +103,17 @@ describe('one port for several transports', () => {
   it('takes the clients of each, and their data links', async () => {
     const port = await freePort()
     const service = await startService(echo)
-    const server = await startServer({ listen: entries(port, 'open sesame') }, [knocking])
+    const server = await startServer({ listen: entries(port, 'open sesame') }, [prefixing])
     expect(server.listening.map(({ transport, port }) => [transport, port])).to.deep.equal([
       ['tcp', port],
-      ['knock', port]
+      ['prefixed', port]
     ])
     const svc = (name: string) => [{ name, kind: 'tcp', local: `127.0.0.1:${service}` }]
     for (const muxer of ['yamux', 'direct']) {
       const plain = await startClient(port, svc(`plain-${muxer}`), { id: `plain-${muxer}`, muxer })
-      const other = await startClient(port, svc(`other-${muxer}`), { ...knock(port, 'open sesame', muxer) }, [knocking])
+      const other = await startClient(port, svc(`other-${muxer}`), { ...withPrefix(port, 'open sesame', muxer) }, [
+        prefixing
+      ])
       const text = 'x'.repeat(300_000)
       expect(await ask(visitorPort(plain, `plain-${muxer}`), text)).to.equal(text)
       expect(await ask(visitorPort(other, `other-${muxer}`), text)).to.equal(text)
@@ -123,14 +125,14 @@ describe('one port for several transports', () => {
   it('goes on while one of its entries is changed, added or removed', async () => {
     const port = await freePort()
     const service = await startService(echo)
-    const server = await startServer({ listen: entries(port, 'one') }, [knocking])
+    const server = await startServer({ listen: entries(port, 'one') }, [prefixing])
     const svc = (name: string) => [{ name, kind: 'tcp', local: `127.0.0.1:${service}` }]
     const plain = await startClient(port, svc('plain'), { id: 'plain' })
-    const first = await startClient(port, svc('first'), knock(port, 'one'), [knocking])
+    const first = await startClient(port, svc('first'), withPrefix(port, 'one'), [prefixing])
 
-    const changed = await server.reload(serverConfig({ listen: entries(port, 'two') }, [knocking]))
+    const changed = await server.reload(serverConfig({ listen: entries(port, 'two') }, [prefixing]))
     expect(changed).to.be.an('object')
-    const second = await startClient(port, svc('second'), knock(port, 'two'), [knocking])
+    const second = await startClient(port, svc('second'), withPrefix(port, 'two'), [prefixing])
     for (const [client, name] of [
       [plain, 'plain'],
       [first, 'first'],
@@ -138,18 +140,18 @@ describe('one port for several transports', () => {
     ] as const)
       expect(await ask(visitorPort(client, name), name)).to.equal(name)
 
-    await server.reload(serverConfig({ listen: entries(port, 'two', 'three').slice(1) }, [knocking])).then(
+    await server.reload(serverConfig({ listen: entries(port, 'two', 'three').slice(1) }, [prefixing])).then(
       () => expect.fail('the same transport twice on one address'),
       (error: { code: string; message: string }) => {
         expect(error.code).to.equal('config.invalid')
         expect(error.message).to.contain('server.listen[1]').and.contain('an address that no other entry has')
       }
     )
-    await server.reload(serverConfig({ listen: entries(port) }, [knocking]))
+    await server.reload(serverConfig({ listen: entries(port) }, [prefixing]))
     expect(server.listening.map(({ transport }) => transport)).to.deep.equal(['tcp'])
     expect(await ask(visitorPort(plain, 'plain'), 'still')).to.equal('still')
-    await server.reload(serverConfig({ listen: entries(port, 'four').slice(1) }, [knocking]))
-    await startClient(port, svc('fourth'), knock(port, 'four'), [knocking])
+    await server.reload(serverConfig({ listen: entries(port, 'four').slice(1) }, [prefixing]))
+    await startClient(port, svc('fourth'), withPrefix(port, 'four'), [prefixing])
   })
 
   it('presents the certificate of each, with keys of two types', async () => {
@@ -189,7 +191,7 @@ describe('one port for several transports', () => {
 
   it('is free when the server has stopped', async () => {
     const port = await freePort()
-    const server = await startServer({ listen: entries(port, 'one') }, [knocking])
+    const server = await startServer({ listen: entries(port, 'one') }, [prefixing])
     await server.stop({ drain: 0 })
     await startServer({ listen: entries(port) })
   })
@@ -202,7 +204,7 @@ describe('a browser or a scanner', () => {
     const where = shared ? 'a port that several transports share' : 'a port of one transport'
     const start = async (): Promise<number> => {
       const port = await freePort()
-      await startServer({ listen: shared ? entries(port, 'one') : entries(port) }, [knocking])
+      await startServer({ listen: shared ? entries(port, 'one') : entries(port) }, [prefixing])
       return port
     }
 
@@ -246,7 +248,7 @@ describe('a client of plain TCP at the wrong port', () => {
 
   it('is told that it is a TLS port, or a web server', async () => {
     const tlsPort = await startService((socket) => {
-      // What a TLS server says to bytes that are none of TLS's.
+      // What a TLS server says to bytes that are not TLS.
       socket.once('data', () => socket.end(Buffer.from([0x15, 3, 1, 0, 2, 2, 0x46])))
     })
     const webPort = await startService((socket) => {

@@ -36,18 +36,18 @@ describe('a session that is closed in good order', () => {
           const local = await startService(echo)
           const proxies = [{ name: 'x', kind: 'tcp', local }]
           const client = await startClient(0, proxies, { connect } as never, more)
-          const told: (string | undefined)[] = []
-          server.on('disconnected', (_session, error) => told.push(error?.code))
-          client.on('disconnected', (_session, error) => told.push(error?.code))
+          const errors: (string | undefined)[] = []
+          server.on('disconnected', (_session, error) => errors.push(error?.code))
+          client.on('disconnected', (_session, error) => errors.push(error?.code))
           if (busy) {
             const visitor = await visit(visitorPort(client, 'x'))
             visitor.write('a')
             await new Promise((resolve) => visitor.once('data', resolve))
           }
           await (stops === 'client' ? client : server).stop({ drain: 0 })
-          await until(() => told.length === 2, 'both ends have told it')
+          await until(() => errors.length === 2, 'both ends have errors it')
           // A server that stops says so.
-          expect(told.filter((code) => code !== undefined && code !== 'session.closing')).to.deep.equal([])
+          expect(errors.filter((code) => code !== undefined && code !== 'session.closing')).to.deep.equal([])
         })
       }
     }

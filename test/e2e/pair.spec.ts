@@ -49,7 +49,7 @@ describe('a server and a client in one process', () => {
   })
 
   it('leave nothing running when the client is refused', async () => {
-    const clientExtensions = [authToken({ token: 'a token that nobody knows' })]
+    const clientExtensions = [authToken({ token: 'a token that is not known' })]
     const error = await createPair({ ...config, clientExtensions }).then(
       () => undefined,
       (thrown: Error) => thrown

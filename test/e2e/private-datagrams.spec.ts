@@ -51,9 +51,9 @@ const echoService = async (): Promise<number> => {
   return service.address().port
 }
 
-const ask = async (guest: Client, datagram: Buffer | string): Promise<Buffer> => {
+const ask = async (forwarder: Client, datagram: Buffer | string): Promise<Buffer> => {
   const socket = await bound()
-  socket.send(datagram, wayIn(guest), '127.0.0.1')
+  socket.send(datagram, wayIn(forwarder), '127.0.0.1')
   return (await once(socket, 'message'))[0] as Buffer
 }
 
@@ -72,34 +72,38 @@ const udp = { protocol: 'udp' }
 describe('a private proxy of UDP', () => {
   afterEach(cleanUp)
 
-  for (const [owners, guests] of [
+  for (const [ownerLink, forwarderLink] of [
     ['datagrams', 'datagrams'],
     ['datagrams', 'bytes'],
     ['bytes', 'datagrams'],
     ['bytes', 'bytes']
   ] as const) {
-    it(`reaches an owner over ${owners} from a visitor over ${guests}`, async () => {
+    it(`reaches an owner over ${ownerLink} from a visitor over ${forwarderLink}`, async () => {
       const world = await startWorld()
-      await join(world, owners, { id: 'owner', proxies: [db(await echoService(), udp)] })
-      const guest = await join(world, guests, { id: 'guest', forwards: [toDb(udp)] })
-      expect(String(await ask(guest, 'small'))).to.equal('small')
+      await join(world, ownerLink, { id: 'owner', proxies: [db(await echoService(), udp)] })
+      const forwarder = await join(world, forwarderLink, { id: 'forwarder', forwards: [toDb(udp)] })
+      expect(String(await ask(forwarder, 'small'))).to.equal('small')
       const large = Buffer.alloc(40_000, 'x')
-      expect((await ask(guest, large)).equals(large)).to.equal(true)
+      expect((await ask(forwarder, large)).equals(large)).to.equal(true)
     })
   }
 
-  for (const where of ['server', 'owner', 'guest'] as const) {
+  for (const where of ['server', 'owner', 'forwarder'] as const) {
     it(`shows every datagram to the hooks of the ${where}`, async () => {
       const seen = { bytes: 0 }
-      const more = (who: string): Uses => (who === where ? [tapped(seen)] : [])
+      const more = (end: string): Uses => (end === where ? [tapped(seen)] : [])
       const world = await startWorld(more('server'))
       await join(world, 'datagrams', {
         id: 'owner',
         proxies: [db(await echoService(), udp)],
         more: more('owner')
       })
-      const guest = await join(world, 'datagrams', { id: 'guest', forwards: [toDb(udp)], more: more('guest') })
-      for (let count = 0; count < 10; count += 1) await ask(guest, Buffer.alloc(100))
+      const forwarder = await join(world, 'datagrams', {
+        id: 'forwarder',
+        forwards: [toDb(udp)],
+        more: more('forwarder')
+      })
+      for (let count = 0; count < 10; count += 1) await ask(forwarder, Buffer.alloc(100))
       expect(seen.bytes).to.be.at.least(2 * 10 * 100)
     })
   }
@@ -113,10 +117,10 @@ describe('a private proxy of UDP', () => {
       id: 'owner',
       proxies: [db(service.address().port, { ...udp, bandwidth: '1kB' })]
     })
-    const guest = await join(world, 'datagrams', { id: 'guest', forwards: [toDb(udp)] })
+    const forwarder = await join(world, 'datagrams', { id: 'forwarder', forwards: [toDb(udp)] })
     const socket = await bound()
     const send = async (): Promise<void> => {
-      await new Promise((resolve) => socket.send(Buffer.alloc(1000), wayIn(guest), '127.0.0.1', resolve))
+      await new Promise((resolve) => socket.send(Buffer.alloc(1000), wayIn(forwarder), '127.0.0.1', resolve))
       await new Promise((resolve) => setImmediate(resolve))
     }
     await send()
@@ -132,10 +136,10 @@ describe('a private proxy of UDP', () => {
     const closed: CloseStreamContext[] = []
     world.server.on('streamClose', (stream) => closed.push(stream))
     const owner = await join(world, 'datagrams', { id: 'owner', proxies: [db(await echoService(), udp)] })
-    const guest = await join(world, 'datagrams', { id: 'guest', forwards: [toDb(udp)] })
-    for (const client of [owner, guest]) client.on('streamClose', (stream) => closed.push(stream))
-    for (let count = 0; count < 10; count += 1) await ask(guest, Buffer.alloc(100))
-    await guest.stop({ drain: 0 })
+    const forwarder = await join(world, 'datagrams', { id: 'forwarder', forwards: [toDb(udp)] })
+    for (const client of [owner, forwarder]) client.on('streamClose', (stream) => closed.push(stream))
+    for (let count = 0; count < 10; count += 1) await ask(forwarder, Buffer.alloc(100))
+    await forwarder.stop({ drain: 0 })
     await until(() => closed.length === 3)
     for (const { side, bytesToService, bytesToVisitor } of closed) {
       expect(bytesToService, side).to.be.at.least(1000)

@@ -9,7 +9,7 @@ import {
   clientConfig,
   cleanUp,
   echo,
-  knock,
+  endOfVisit,
   later,
   otherToken,
   portOf,
@@ -75,52 +75,52 @@ describe('entries of private proxies and their visitors', () => {
       id: 'owner',
       proxies: [db(services[0] as number), db(services[1] as number, { name: 'x', of: 'db', port: 5432 })]
     })
-    const guest = await join(carrier, server, {
-      id: 'guest',
+    const forwarder = await join(carrier, server, {
+      id: 'forwarder',
       forwards: [toDb(), toDb({ name: 'port', port: 5432 }), toDb({ name: 'other', port: 5433 })]
     })
-    expect(String(await readAll(await visit(wayIn(guest))))).to.equal('none')
-    expect(String(await readAll(await visit(wayIn(guest, 'port'))))).to.equal('port')
-    expect(await knock(wayIn(guest, 'other'))).to.equal('ECONNRESET')
+    expect(String(await readAll(await visit(wayIn(forwarder))))).to.equal('none')
+    expect(String(await readAll(await visit(wayIn(forwarder, 'port'))))).to.equal('port')
+    expect(await endOfVisit(wayIn(forwarder, 'other'))).to.equal('ECONNRESET')
   })
 
-  it('let in whom the owner allows, and go to whom the visitor wants', async () => {
+  it('let in the identities that the owner allows, and go to the owner that the visitor names', async () => {
     const server = await serve(carrier)
     const service = await startService(echo)
-    await join(carrier, server, { id: 'owner', proxies: [db(service, { allow: ['str*', 'nobody'] })] })
+    await join(carrier, server, { id: 'owner', proxies: [db(service, { allow: ['off*', 'absent'] })] })
     const friend = await join(carrier, server, {
       id: 'friend',
       token: otherToken,
-      forwards: [toDb(), toDb({ name: 'right', from: 'home' }), toDb({ name: 'squatted', from: 'stranger' })]
+      forwards: [toDb(), toDb({ name: 'right', from: 'home' }), toDb({ name: 'squatted', from: 'office' })]
     })
     expect(await ask(wayIn(friend), 'hello')).to.equal('hello')
     expect(await ask(wayIn(friend, 'right'), 'hello')).to.equal('hello')
-    expect(await knock(wayIn(friend, 'squatted'))).to.equal('ECONNRESET')
+    expect(await endOfVisit(wayIn(friend, 'squatted'))).to.equal('ECONNRESET')
     // The owner's own identity is not in the list.
     const own = await join(carrier, server, { id: 'own', forwards: [toDb()] })
-    expect(await knock(wayIn(own))).to.equal('ECONNRESET')
+    expect(await endOfVisit(wayIn(own))).to.equal('ECONNRESET')
   })
 
   it('refuse a name that another client has, and leave that one alone', async () => {
     const server = await serve(carrier)
     const service = await startService(echo)
     await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-    const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
+    const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb()] })
     for (const [id, token] of [
       ['same', undefined],
       ['other', otherToken]
     ] as const) {
       const late = await make(carrier, server, { id, proxies: [db(service)], ...(token && { token }) })
-      const told = once(late, 'refused') as Promise<[{ error: RystraError; retryIn?: number }]>
+      const refusal = once(late, 'refused') as Promise<[{ error: RystraError; retryIn?: number }]>
       await late.start()
-      const [{ error, retryIn }] = await told
+      const [{ error, retryIn }] = await refusal
       expect(error.code).to.equal('proxy.claimed')
       expect(retryIn).to.be.above(0)
       expect(error.message).to.include('db')
-      // Whose it is, is nobody else's business.
+      // Another identity is not told which client holds it.
       expect(error.message.includes('owner')).to.equal(token === undefined)
     }
-    expect(await ask(wayIn(guest), 'unharmed')).to.equal('unharmed')
+    expect(await ask(wayIn(forwarder), 'unharmed')).to.equal('unharmed')
   })
 
   it('fail the start of a client whose visiting port is taken, or whose secret cannot be read', async () => {
@@ -142,7 +142,7 @@ describe('entries of private proxies and their visitors', () => {
     expect(server.sessions).to.deep.equal([])
   })
 
-  it('refuse a proxy that everybody could visit by mistake', async () => {
+  it('refuse a proxy that would be open to all clients by mistake', async () => {
     const server = await serve(carrier)
     for (const wrong of [
       { secret: undefined },
@@ -160,32 +160,32 @@ describe('entries of private proxies and their visitors', () => {
     const server = await serve(carrier)
     const service = await startService(echo)
     await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-    const guest = await join(carrier, server, { id: 'guest', forwards: [toDb(), toDb({ name: 'same' })] })
-    const [before, same] = [wayIn(guest), wayIn(guest, 'same')]
+    const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb(), toDb({ name: 'same' })] })
+    const [before, same] = [wayIn(forwarder), wayIn(forwarder, 'same')]
     const open = await visit(before)
     open.write('x')
     await once(open, 'data')
     const bind = await somePort()
     const taken = await somePort(true)
     const visitors = [toDb({ bind }), toDb({ name: 'same' }), toDb({ name: 'taken', bind: taken })]
-    const session = guest.session?.id
-    const told = once(guest, 'refused') as Promise<
+    const session = forwarder.session?.id
+    const refusal = once(forwarder, 'refused') as Promise<
       [{ what: string; name: string; error: RystraError; retryIn?: number }]
     >
     const connect = { host: '127.0.0.1', port: portOf(server), ...carrier.connect }
-    await guest.reload(
-      clientConfig(portOf(server), [], { id: 'guest', forwards: visitors as never, connect }, carrier.uses)
+    await forwarder.reload(
+      clientConfig(portOf(server), [], { id: 'forwarder', forwards: visitors as never, connect }, carrier.uses)
     )
-    const [refused] = await told
+    const [refused] = await refusal
     expect(refused).to.include({ what: 'forward', name: 'taken' })
     expect(refused.error.code).to.equal('listen.in-use')
     expect(refused.retryIn).to.be.above(0)
-    expect(guest.session?.id).to.equal(session)
-    expect(wayIn(guest)).to.equal(bind)
-    expect(wayIn(guest, 'same')).to.equal(same)
+    expect(forwarder.session?.id).to.equal(session)
+    expect(wayIn(forwarder)).to.equal(bind)
+    expect(wayIn(forwarder, 'same')).to.equal(same)
     expect(await ask(bind, 'moved')).to.equal('moved')
     expect(await ask(same, 'stayed')).to.equal('stayed')
-    expect(await knock(before)).to.equal('ECONNREFUSED')
+    expect(await endOfVisit(before)).to.equal('ECONNREFUSED')
     open.end('y')
     expect(String(await readAll(open))).to.equal('y')
   })
@@ -194,18 +194,18 @@ describe('entries of private proxies and their visitors', () => {
     const server = await startServer()
     const service = await startService(echo)
     const owner = await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-    const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
+    const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb()] })
     expect(owner.proxies).to.deep.equal([])
-    expect(await knock(wayIn(guest))).to.equal('ECONNRESET')
+    expect(await endOfVisit(wayIn(forwarder))).to.equal('ECONNRESET')
     const sessions = server.sessions.map(({ id }) => id)
     await server.reload(serverConfig({}, [proxyPrivate()]))
     await owner.publish(db(service, { name: 'again', of: 'db' }) as never)
-    expect(await ask(wayIn(guest), 'now')).to.equal('now')
+    expect(await ask(wayIn(forwarder), 'now')).to.equal('now')
     expect(server.sessions.map(({ id }) => id)).to.deep.equal(sessions)
     // And no longer, when the kind goes.
     await server.reload(serverConfig())
     await until(() => server.proxies.length === 0)
-    expect(await knock(wayIn(guest))).to.equal('ECONNRESET')
+    expect(await endOfVisit(wayIn(forwarder))).to.equal('ECONNRESET')
   })
 
   it('carry on over a server that was away', async () => {
@@ -213,57 +213,57 @@ describe('entries of private proxies and their visitors', () => {
     const port = portOf(first)
     const service = await startService(echo)
     const owner = await join(carrier, port, { id: 'owner', proxies: [db(service)] })
-    const guest = await join(carrier, port, { id: 'guest', forwards: [toDb()] })
+    const forwarder = await join(carrier, port, { id: 'forwarder', forwards: [toDb()] })
     await first.stop({ drain: 0 })
-    await until(() => guest.session === undefined && owner.session === undefined)
+    await until(() => forwarder.session === undefined && owner.session === undefined)
     // Waits for a session, as long as a reconnect takes.
-    const early = net.connect({ host: '127.0.0.1', port: wayIn(guest), allowHalfOpen: true })
+    const early = net.connect({ host: '127.0.0.1', port: wayIn(forwarder), allowHalfOpen: true })
     later(() => early.destroy())
     early.on('error', () => {})
     await once(early, 'connect')
     await serve(carrier, { listen: [{ transport: 'tcp', host: '127.0.0.1', port }] })
-    await until(() => guest.session !== undefined && owner.proxies.length === 1)
-    expect(await ask(wayIn(guest), 'back')).to.equal('back')
+    await until(() => forwarder.session !== undefined && owner.proxies.length === 1)
+    expect(await ask(wayIn(forwarder), 'back')).to.equal('back')
   })
 
   it('are opened and closed by code, checked as those of a configuration, and left alone by a reload', async () => {
     const server = await serve(carrier)
     const service = await startService((socket) => void socket.end('db'))
     await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-    const guest = await join(carrier, server, { id: 'guest', forwards: [toDb({ name: 'configured' })] })
+    const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb({ name: 'configured' })] })
     const code = (promise: Promise<unknown>): Promise<unknown> =>
       promise.then(
         () => 'done',
         (error: Error) => error
       )
     const entry = { ...toDb(), name: 'coded' }
-    expect((await guest.visit(entry)).name).to.equal('coded')
+    expect((await forwarder.visit(entry)).name).to.equal('coded')
     for (const wrong of [{ bnid: 1 }, { bind: 'nowhere' }, { of: '' }, { secret: 7 }]) {
-      const error = (await code(guest.visit({ ...entry, name: 'wrong', ...wrong }))) as Error
+      const error = (await code(forwarder.visit({ ...entry, name: 'wrong', ...wrong }))) as Error
       expect(error, JSON.stringify(wrong)).to.include({ code: 'proxy.invalid', side: 'client' })
       expect(error.message).to.include(Object.keys(wrong)[0])
     }
-    expect(await code(guest.visit({ name: 'no', kind: 'tcp' }))).to.include({ code: 'proxy.unknown-kind' })
-    expect(await code(guest.visit(entry))).to.include({ code: 'proxy.name-taken' })
+    expect(await code(forwarder.visit({ name: 'no', kind: 'tcp' }))).to.include({ code: 'proxy.unknown-kind' })
+    expect(await code(forwarder.visit(entry))).to.include({ code: 'proxy.name-taken' })
 
     const config = (visitors: readonly object[]) =>
       clientConfig(
         portOf(server),
         [],
         {
-          id: 'guest',
+          id: 'forwarder',
           forwards: visitors as never,
           connect: { host: '127.0.0.1', port: portOf(server), ...carrier.connect }
         },
         [...carrier.uses]
       )
-    expect(await code(guest.reload(config([entry])))).to.include({ code: 'proxy.name-taken' })
-    const port = wayIn(guest, 'coded')
-    await guest.reload(config([]))
-    expect(guest.forwards.map(({ name }) => name)).to.deep.equal(['coded'])
+    expect(await code(forwarder.reload(config([entry])))).to.include({ code: 'proxy.name-taken' })
+    const port = wayIn(forwarder, 'coded')
+    await forwarder.reload(config([]))
+    expect(forwarder.forwards.map(({ name }) => name)).to.deep.equal(['coded'])
     expect(String(await readAll(await visit(port)))).to.equal('db')
-    await guest.unvisit('coded')
-    expect(guest.forwards).to.deep.equal([])
+    await forwarder.unvisit('coded')
+    expect(forwarder.forwards).to.deep.equal([])
   })
 
   it('carry datagrams as datagrams', async () => {
@@ -275,19 +275,19 @@ describe('entries of private proxies and their visitors', () => {
     for (const one of carriers()) {
       const server = await serve(one)
       await join(one, server, { id: 'owner', proxies: [db(service.address().port, { protocol: 'udp' })] })
-      const guest = await join(one, server, {
-        id: 'guest',
+      const forwarder = await join(one, server, {
+        id: 'forwarder',
         forwards: [toDb({ protocol: 'udp' }), toDb({ name: 'tcp' })]
       })
       const sockets = ['one', 'two'].map((name) => {
         const socket = dgram.createSocket('udp4')
         later(() => socket.close())
-        socket.send(name, wayIn(guest), '127.0.0.1')
+        socket.send(name, wayIn(forwarder), '127.0.0.1')
         return once(socket, 'message')
       })
       expect((await Promise.all(sockets)).map(([message]) => String(message))).to.deep.equal(['one!', 'two!'])
       // The same name for TCP is another service.
-      expect(await knock(wayIn(guest, 'tcp'))).to.equal('ECONNRESET')
+      expect(await endOfVisit(wayIn(forwarder, 'tcp'))).to.equal('ECONNRESET')
       await server.stop({ drain: 0 })
     }
     expect(secret).to.be.a('string')

@@ -59,21 +59,21 @@ for (const [index, { title }] of carriers().entries()) {
       })
     }
 
-    it('that opens thousands of streams and says nothing, or garbage, or names nobody has, harms nobody', async function () {
+    it('that opens thousands of streams and says nothing, or garbage, or names that do not exist, harms no other client', async function () {
       this.timeout(30_000)
       const server = await serve(carrier)
       await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo))] })
-      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
+      const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb()] })
       const rogue = await rogueVisitor(carrier, server)
       // Each is a connection with mux-direct: fewer, so that this process has descriptors for both ends.
       const count = carrier.connect.muxer === 'direct' ? 500 : 2000
       const wrong = { nonce: 'n'.repeat(22), mac: 'm'.repeat(43) }
-      const said = [undefined, heads['bytes that are no frame'], visitHead('nobody'), visitHead('db', wrong)]
+      const said = [undefined, heads['bytes that are no frame'], visitHead('absent'), visitHead('db', wrong)]
       const opening = Array.from({ length: count }, (_, one) => say(rogue, said[one % said.length]))
-      const socket = await visit(wayIn(guest))
+      const socket = await visit(wayIn(forwarder))
       socket.end('unharmed')
       expect(String(await readAll(socket))).to.equal('unharmed')
-      expect(server.sessions.map(({ client }) => client.id)).to.include.members(['owner', 'guest'])
+      expect(server.sessions.map(({ client }) => client.id)).to.include.members(['owner', 'forwarder'])
       rogue.close()
       for (const stream of await Promise.all(opening)) stream?.destroy()
       await until(() => server.streams === 0)

@@ -105,7 +105,7 @@ export const listening = (): { readonly log: Logger; readonly lines: string[] } 
   return { log, lines }
 }
 
-/** A port on which nobody listens; taken, if asked for, until the test is over. */
+/** A free port; taken, if asked for, until the test is over. */
 export const somePort = async (taken = false): Promise<number> => {
   const server = net.createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -6,7 +6,18 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type net from 'node:net'
 import { type Carrier, carriers, db, join, listening, make, serve, toDb, wayIn } from './private-tunnel.js'
-import { cleanUp, echo, endOf, knock, otherToken, readAll, startServer, startService, until, visit } from './tunnel.js'
+import {
+  cleanUp,
+  echo,
+  endOf,
+  endOfVisit,
+  otherToken,
+  readAll,
+  startServer,
+  startService,
+  until,
+  visit
+} from './tunnel.js'
 
 const ask = async (client: Client, text: string): Promise<string> => {
   const socket = await visit(wayIn(client))
@@ -14,11 +25,11 @@ const ask = async (client: Client, text: string): Promise<string> => {
   return String(await readAll(socket))
 }
 
-/** What becomes of one who comes to a way in, and what its client says of it. */
+/** How a visit of a forward ends, and the refusal that its client reports. */
 const refused = async (client: Client): Promise<{ end: string; code: string; message: string }> => {
-  const told = once(client, 'refused') as Promise<[{ error: RystraError }]>
-  const end = await knock(wayIn(client))
-  const [{ error }] = await told
+  const refusal = once(client, 'refused') as Promise<[{ error: RystraError }]>
+  const end = await endOfVisit(wayIn(client))
+  const [{ error }] = await refusal
   return { end, code: error.code, message: error.message }
 }
 
@@ -35,9 +46,9 @@ for (const [index, { title }] of carriers().entries()) {
     it('carries bytes both ways, and ends as ends', async () => {
       const server = await serve(carrier)
       await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo))] })
-      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
+      const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb()] })
       const bytes = randomBytes(3_000_000)
-      const socket = await visit(wayIn(guest))
+      const socket = await visit(wayIn(forwarder))
       const back = readAll(socket)
       socket.end(bytes)
       expect((await back).equals(bytes)).to.equal(true)
@@ -54,14 +65,14 @@ for (const [index, { title }] of carriers().entries()) {
         socket.resume()
       })
       await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
-      const socket = await visit(wayIn(guest))
+      const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb()] })
+      const socket = await visit(wayIn(forwarder))
       const [first] = await once(socket, 'data')
       expect(String(first)).to.equal('welcome')
       const all = readAll(socket)
       socket.end('done')
       await until(() => finish.name === 'finish')
-      const other = await visit(wayIn(guest))
+      const other = await visit(wayIn(forwarder))
       await once(other, 'data')
       expect(socket.readableEnded).to.equal(false)
       finish()
@@ -76,40 +87,40 @@ for (const [index, { title }] of carriers().entries()) {
         socket.write('x')
       })
       await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
-      const one = await visit(wayIn(guest))
+      const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb()] })
+      const one = await visit(wayIn(forwarder))
       await once(one, 'data')
       const end = endOf(one)
       services[0]?.resetAndDestroy()
       expect(await end).to.equal('ECONNRESET')
-      const two = await visit(wayIn(guest))
+      const two = await visit(wayIn(forwarder))
       await once(two, 'data')
       const seen = endOf(services[1] as net.Socket)
       two.resetAndDestroy()
       expect(await seen).to.equal('ECONNRESET')
-      await until(() => server.streams === 0 && guest.streams === 0)
+      await until(() => server.streams === 0 && forwarder.streams === 0)
     })
 
     it('takes 500 visits at once, each of which gets its own answer', async function () {
       this.timeout(60_000)
       const server = await serve(carrier)
       await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo))] })
-      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
+      const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb()] })
       const words = Array.from({ length: 500 }, (_, number) => `number ${number}`)
-      expect(await Promise.all(words.map((word) => ask(guest, word)))).to.deep.equal(words)
-      await until(() => server.streams === 0 && guest.streams === 0)
+      expect(await Promise.all(words.map((word) => ask(forwarder, word)))).to.deep.equal(words)
+      await until(() => server.streams === 0 && forwarder.streams === 0)
     })
 
     it('counts a visit at the visiting client, at the server twice, and at the owner', async () => {
       const server = await serve(carrier)
       const owner = await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo))] })
-      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
-      const socket = await visit(wayIn(guest))
+      const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb()] })
+      const socket = await visit(wayIn(forwarder))
       socket.write('x')
       await once(socket, 'data')
-      expect([guest.streams, server.streams, owner.streams]).to.deep.equal([1, 2, 1])
+      expect([forwarder.streams, server.streams, owner.streams]).to.deep.equal([1, 2, 1])
       socket.destroy()
-      await until(() => server.streams === 0 && guest.streams === 0 && owner.streams === 0)
+      await until(() => server.streams === 0 && forwarder.streams === 0 && owner.streams === 0)
     })
 
     it('asks onOpenStream at all three ends, and each of them can refuse', async () => {
@@ -131,26 +142,30 @@ for (const [index, { title }] of carriers().entries()) {
         proxies: [db(await startService(echo))],
         more: [watcher('owner')]
       })
-      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()], more: [watcher('guest')] })
-      expect(await ask(guest, 'hello')).to.equal('hello')
-      expect(seen.map(([place]) => place)).to.deep.equal(['guest', 'server', 'owner'])
+      const forwarder = await join(carrier, server, {
+        id: 'forwarder',
+        forwards: [toDb()],
+        more: [watcher('forwarder')]
+      })
+      expect(await ask(forwarder, 'hello')).to.equal('hello')
+      expect(seen.map(([place]) => place)).to.deep.equal(['forwarder', 'server', 'owner'])
       for (const [, { proxy, visitor }] of seen) {
         expect(proxy).to.include({ name: 'db', kind: 'private' })
         expect(visitor.host).to.equal('127.0.0.1')
-        expect(visitor.to.port).to.equal(wayIn(guest))
+        expect(visitor.to.port).to.equal(wayIn(forwarder))
       }
-      expect(seen[1]?.[1].visitor.through?.client.id).to.equal('guest')
+      expect(seen[1]?.[1].visitor.through?.client.id).to.equal('forwarder')
       // What the server knows of the owner's entry.
       expect(seen[1]?.[1].proxy).to.not.have.any.keys('secret', 'local')
-      for (const place of ['guest', 'server', 'owner']) {
+      for (const place of ['forwarder', 'server', 'owner']) {
         closed = place
-        const { end, code, message } = await refused(guest)
+        const { end, code, message } = await refused(forwarder)
         expect(end).to.equal('ECONNRESET')
         expect(code).to.equal('stream.refused')
         expect(message).to.include(`closed at the ${place}`)
       }
       closed = ''
-      expect(await ask(guest, 'open again')).to.equal('open again')
+      expect(await ask(forwarder, 'open again')).to.equal('open again')
     })
 
     it('refuses a wrong secret, an unknown name and another identity in one way; the logs say which', async () => {
@@ -162,16 +177,16 @@ for (const [index, { title }] of carriers().entries()) {
       )
       const service = await startService(echo)
       await join(carrier, server, { id: 'owner', proxies: [db(service)], log: said.owner.log })
-      const guests = await Promise.all([
+      const forwarders = await Promise.all([
         join(carrier, server, { id: 'wrong', forwards: [toDb({ secret: 'another secret of some length' })] }),
         join(carrier, server, { id: 'none', forwards: [toDb({ secret: undefined })] }),
         join(carrier, server, { id: 'other', forwards: [toDb()], token: otherToken })
       ])
-      const nobody = await join(carrier, server, { id: 'nobody', forwards: [toDb({ of: 'dc' })] })
-      const outcomes = await Promise.all(guests.map(refused))
+      const unaware = await join(carrier, server, { id: 'unaware', forwards: [toDb({ of: 'dc' })] })
+      const outcomes = await Promise.all(forwarders.map(refused))
       for (const outcome of outcomes) expect(outcome).to.deep.equal(outcomes[0])
       expect(outcomes[0]).to.include({ end: 'ECONNRESET', code: 'stream.no-visits' })
-      const unknown = await refused(nobody)
+      const unknown = await refused(unaware)
       expect(unknown.message.replace('dc', 'db')).to.equal(outcomes[0]?.message)
       const has = (lines: string[], text: string): boolean => lines.some((line) => line.includes(text))
       expect(has(said.owner.lines, 'wrong secret'), 'wrong secret').to.equal(true)
@@ -180,8 +195,8 @@ for (const [index, { title }] of carriers().entries()) {
       for (const { lines } of Object.values(said)) {
         expect(has(lines, 'a secret of some length'), 'a secret in a log').to.equal(false)
       }
-      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
-      expect(await ask(guest, 'unharmed')).to.equal('unharmed')
+      const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb()] })
+      expect(await ask(forwarder, 'unharmed')).to.equal('unharmed')
     })
 
     it('says that the service is absent, and goes on when it is there', async () => {
@@ -191,12 +206,12 @@ for (const [index, { title }] of carriers().entries()) {
         id: 'owner',
         proxies: [db('unix:/nonexistent/socket'), { ...db(port), name: 'there' }]
       })
-      const guest = await join(carrier, server, {
-        id: 'guest',
+      const forwarder = await join(carrier, server, {
+        id: 'forwarder',
         forwards: [toDb(), toDb({ name: 'other', of: 'there' })]
       })
-      expect(await refused(guest)).to.include({ end: 'ECONNRESET', code: 'stream.service-unreachable' })
-      const socket = await visit(wayIn(guest, 'other'))
+      expect(await refused(forwarder)).to.include({ end: 'ECONNRESET', code: 'stream.service-unreachable' })
+      const socket = await visit(wayIn(forwarder, 'other'))
       socket.end('here')
       expect(String(await readAll(socket))).to.equal('here')
     })
@@ -205,30 +220,30 @@ for (const [index, { title }] of carriers().entries()) {
       const server = await serve(carrier)
       const service = await startService(echo)
       const owner = await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
-      const socket = await visit(wayIn(guest))
+      const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb()] })
+      const socket = await visit(wayIn(forwarder))
       socket.write('x')
       await once(socket, 'data')
       const end = endOf(socket)
       await owner.stop({ drain: 0 })
       expect(await end).to.equal('ECONNRESET')
       await until(() => server.proxies.length === 0)
-      expect(await refused(guest)).to.include({ code: 'stream.no-visits' })
+      expect(await refused(forwarder)).to.include({ code: 'stream.no-visits' })
       await join(carrier, server, { id: 'owner', proxies: [db(service)] })
-      expect(await ask(guest, 'back')).to.equal('back')
+      expect(await ask(forwarder, 'back')).to.equal('back')
     })
 
     it('has visitors wait for a session that is to come', async () => {
       const server = await serve(carrier)
       await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo))] })
-      const guest = await make(carrier, server, { id: 'guest', forwards: [toDb()] })
+      const forwarder = await make(carrier, server, { id: 'forwarder', forwards: [toDb()] })
       let answer: Promise<string> | undefined
       // The way in is open before there is a session.
-      guest.once('visiting', () => {
-        expect(guest.session).to.equal(undefined)
-        answer = new Promise((resolve) => setImmediate(() => resolve(ask(guest, 'early'))))
+      forwarder.once('visiting', () => {
+        expect(forwarder.session).to.equal(undefined)
+        answer = new Promise((resolve) => setImmediate(() => resolve(ask(forwarder, 'early'))))
       })
-      await guest.start()
+      await forwarder.start()
       expect(await answer).to.equal('early')
     })
 
@@ -236,24 +251,24 @@ for (const [index, { title }] of carriers().entries()) {
       const server = await serve(carrier)
       const service = await startService(echo)
       await join(carrier, server, { id: 'owner', proxies: [db(service, { maxConnections: 2 })] })
-      const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
-      const sockets = await Promise.all([visit(wayIn(guest)), visit(wayIn(guest))])
+      const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb()] })
+      const sockets = await Promise.all([visit(wayIn(forwarder)), visit(wayIn(forwarder))])
       for (const socket of sockets) {
         socket.write('x')
         await once(socket, 'data')
       }
-      expect(await refused(guest)).to.include({ end: 'ECONNRESET', code: 'stream.limit' })
+      expect(await refused(forwarder)).to.include({ end: 'ECONNRESET', code: 'stream.limit' })
       sockets[0]?.destroy()
       await until(() => server.streams === 2)
-      expect(await ask(guest, 'room')).to.equal('room')
+      expect(await ask(forwarder, 'room')).to.equal('room')
     })
 
-    it('keeps a client to the streams of one session, whoever opens them', async () => {
+    it('keeps a client to the streams of one session, whichever end opens them', async () => {
       const server = await serve(carrier, { limits: { streamsPerSession: 5 } })
       const service = await startService(echo)
       for (const id of ['one', 'two']) await join(carrier, server, { id, proxies: [{ ...db(service), name: id }] })
-      const guest = await join(carrier, server, {
-        id: 'guest',
+      const forwarder = await join(carrier, server, {
+        id: 'forwarder',
         forwards: [toDb({ of: 'one' }), toDb({ name: 'two', of: 'two' })]
       })
       for (const [name, count] of [
@@ -261,12 +276,12 @@ for (const [index, { title }] of carriers().entries()) {
         ['two', 2]
       ] as const) {
         for (let turn = 0; turn < count; turn += 1) {
-          const socket = await visit(wayIn(guest, name))
+          const socket = await visit(wayIn(forwarder, name))
           socket.write('x')
           await once(socket, 'data')
         }
       }
-      expect(await refused(guest)).to.include({ end: 'ECONNRESET', code: 'stream.limit' })
+      expect(await refused(forwarder)).to.include({ end: 'ECONNRESET', code: 'stream.limit' })
     })
   })
 }
@@ -282,8 +297,8 @@ describe('the limits of a private proxy', () => {
       id: 'owner',
       proxies: [db(service, { bandwidth: 200_000, idleTimeout: '1s' })]
     })
-    const guest = await join(carrier, server, { id: 'guest', forwards: [toDb()] })
-    const socket = await visit(wayIn(guest))
+    const forwarder = await join(carrier, server, { id: 'forwarder', forwards: [toDb()] })
+    const socket = await visit(wayIn(forwarder))
     const since = performance.now()
     socket.write(Buffer.alloc(150_000))
     let bytes = 0

@@ -33,7 +33,7 @@ const answers = async (client: Client, name: string): Promise<string> => {
 describe('publishing on a live session', () => {
   afterEach(cleanUp)
 
-  it('of what somebody else has resolves to nothing, says so, and is done as soon as it is free', async () => {
+  it('of what another client has resolves to nothing, says so, and is done as soon as it is free', async () => {
     const server = await startServer()
     const local = await startService(echo)
     const holder = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local }], { token: otherToken })
@@ -121,19 +121,19 @@ const waiting = () => {
 describe('a proxy whose session ends while it is published', () => {
   afterEach(cleanUp)
 
-  it('is told to be refused, and not to be taken back as well', async () => {
+  it('is reported as refused, and not as taken back as well', async () => {
     const { use, gates } = waiting()
-    const told: string[] = []
+    const reported: string[] = []
     const teller = defineExtension({
       name: 'teller',
       setup: ({ hooks }) => {
-        hooks.onPublished.tap(() => void told.push('published'))
-        hooks.onUnregisterProxy.tap(() => void told.push('unregistered'))
-        hooks.onRefused.tap(({ what }) => void told.push(`refused ${what}`))
+        hooks.onPublished.tap(() => void reported.push('published'))
+        hooks.onUnregisterProxy.tap(() => void reported.push('unregistered'))
+        hooks.onRefused.tap(({ what }) => void reported.push(`refused ${what}`))
       }
     })()
     const server: Server = await startServer({}, [use, teller])
-    server.on('unpublished', () => told.push('unpublished'))
+    server.on('unpublished', () => reported.push('unpublished'))
     const client = await makeClient(portOf(server), [{ name: 'x', kind: 'waiting' }], {}, [use])
     void client.start().catch(() => {})
     await until(() => gates.length === 1)
@@ -141,9 +141,9 @@ describe('a proxy whose session ends while it is published', () => {
     await client.stop({ drain: 0 })
     await gone
     gates[0]?.()
-    await until(() => told.length > 0)
+    await until(() => reported.length > 0)
     for (let count = 0; count < 10; count += 1) await turn()
-    expect(told).to.deep.equal(['refused proxy'])
+    expect(reported).to.deep.equal(['refused proxy'])
     expect(server.proxies).to.deep.equal([])
   })
 })
@@ -202,8 +202,8 @@ describe('a proxy that the server takes back', () => {
   it('while it is being published, is refused once and asked for once', async () => {
     const first = waiting()
     const server = await startServer({}, [first.use])
-    const mine = waiting()
-    const client = await makeClient(portOf(server), [{ name: 'x', kind: 'waiting' }], {}, [mine.use])
+    const clientSide = waiting()
+    const client = await makeClient(portOf(server), [{ name: 'x', kind: 'waiting' }], {}, [clientSide.use])
     const refused: RystraError[] = []
     client.on('refused', ({ error }) => refused.push(error))
     const starting = client.start()

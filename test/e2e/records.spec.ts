@@ -23,7 +23,7 @@ import {
   cleanUp,
   echo,
   endOf,
-  knock,
+  endOfVisit,
   later,
   makeClient,
   otherToken,
@@ -86,8 +86,8 @@ describe('the audit of a tunnel', () => {
       }
     })
     const server = await startServer({}, [audit, bouncer()])
-    const stranger = await makeClient(portOf(server), [], { id: 'stranger', token: 'a-token-that-nobody-knows' })
-    await stranger.start().catch(() => undefined)
+    const office = await makeClient(portOf(server), [], { id: 'office', token: 'a-token-that-is-not-known' })
+    await office.start().catch(() => undefined)
     const service = await startService(echo)
     const client = await makeClient(portOf(server), [svc(service), svc(service, 'closed'), svc(service, 'forbidden')])
     const refused = once(client, 'refused')
@@ -97,7 +97,7 @@ describe('the audit of a tunnel', () => {
     const closed = once(server, 'streamClose')
     expect(await ask(visitorPort(client, 'svc'), 'twelve bytes')).to.equal('twelve bytes')
     await closed
-    expect(await knock(visitorPort(client, 'closed'))).to.equal('ECONNRESET')
+    expect(await endOfVisit(visitorPort(client, 'closed'))).to.equal('ECONNRESET')
     const gone = once(server, 'disconnected')
     await client.stop({ drain: 0 })
     await gone
@@ -128,10 +128,10 @@ describe('the audit of a tunnel', () => {
     expect(of('session.close')).to.have.length(1)
     expect([all[0]?.['type'], all.at(-1)?.['type']]).to.deep.equal(['audit.start', 'audit.stop'])
     const text = readFileSync(file, 'utf8')
-    for (const secret of [token, otherToken, 'a-token-that-nobody-knows']) expect(text).to.not.include(secret)
+    for (const secret of [token, otherToken, 'a-token-that-is-not-known']) expect(text).to.not.include(secret)
   })
 
-  it('is one line for each record, whatever somebody says', async () => {
+  it('is one line for each record, whatever a hook or a client says', async () => {
     const { audit, records, file } = auditFile()
     const deny = 'a\n{"type":"forged"}\u001b[31m\u2028\u0085\u202e'
     const bouncer = defineExtension({ name: 'bouncer', setup: ({ hooks }) => hooks.onHello.tap(() => ({ deny })) })
@@ -223,7 +223,7 @@ describe('hooks on one stream', () => {
   })
 
   it('leave alone the streams that they do not concern: no tap, no transform, the fast path', async () => {
-    const asked: string[] = []
+    const joined: string[] = []
     const joiner = defineExtension({
       name: 'joiner',
       setup({ hooks, registries }) {
@@ -234,7 +234,7 @@ describe('hooks on one stream', () => {
         registries.relays.add({
           name: 'joiner',
           accepts: (_visitor, service) => {
-            asked.push(`${present}: ${service instanceof FilteredStream ? 'filtered' : 'as it is'}`)
+            joined.push(`${present}: ${service instanceof FilteredStream ? 'filtered' : 'as it is'}`)
             return false
           },
           join: () => undefined
@@ -250,9 +250,9 @@ describe('hooks on one stream', () => {
     })
     expect(await ask(port('svc'), 'banana')).to.equal('banana')
     expect(concerned).to.equal(undefined)
-    expect(asked).to.deep.equal(['svc: as it is'])
+    expect(joined).to.deep.equal(['svc: as it is'])
     expect(await ask(port('changed'), 'banana')).to.equal('bbnbnb')
-    expect(asked).to.deep.equal(['svc: as it is', 'changed: filtered'])
+    expect(joined).to.deep.equal(['svc: as it is', 'changed: filtered'])
   })
 
   it('change a megabyte of any bytes across all borders, both ways', async () => {
@@ -351,7 +351,7 @@ describe('hooks on one stream', () => {
       const client = await makeClient(portOf(server), [svc(await startService(echo))])
       const refused = once(server, 'refused')
       await client.start().catch(() => undefined)
-      if (hook === 'onOpenStream') expect(await knock(visitorPort(client, 'svc'))).to.equal('ECONNRESET')
+      if (hook === 'onOpenStream') expect(await endOfVisit(visitorPort(client, 'svc'))).to.equal('ECONNRESET')
       await refused
       await client.stop({ drain: 0 })
       await server.stop({ drain: 0 })
@@ -386,7 +386,7 @@ describe('hooks on one stream', () => {
     expect(stream).to.include({ reason: 'error', code: 'hook.failed' })
   })
 
-  it('rewrite the heads of requests and responses, and an evil expression hangs nobody', async () => {
+  it('rewrite the heads of requests and responses, and an evil expression hangs no request', async () => {
     const server = await startHttpServer({}, [
       hookRewrite({
         rules: [
@@ -405,7 +405,7 @@ describe('hooks on one stream', () => {
         ]
       })
     ])
-    const service = await startHttpService((asked, answer) => void mirror(asked, answer))
+    const service = await startHttpService((request, response) => void mirror(request, response))
     const client = await startHttpClient(server, [
       { name: 'web', kind: 'http', host: 'app.example.org', local: `127.0.0.1:${service.port}` }
     ])

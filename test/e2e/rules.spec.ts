@@ -13,7 +13,7 @@ import {
   ask,
   cleanUp,
   echo,
-  knock,
+  endOfVisit,
   makeClient,
   otherToken,
   portOf,
@@ -49,7 +49,7 @@ const failure = async (client: Client): Promise<string> => {
   return 'it started'
 }
 
-const mine = { tokens: [{ identity: 'home', token: 'a-token-for-tests-0123456789' }] }
+const settings = { tokens: [{ identity: 'home', token: 'a-token-for-tests-0123456789' }] }
 
 describe('onRefused', () => {
   afterEach(cleanUp)
@@ -69,7 +69,7 @@ describe('onRefused', () => {
       'auth.refused'
     )
     const client = await startClient(portOf(server), [svc(1), svc(1, 'bad')], {}, [there.use])
-    expect(await knock(visitorPort(client, 'svc'))).equal('ECONNRESET')
+    expect(await endOfVisit(visitorPort(client, 'svc'))).equal('ECONNRESET')
 
     expect(here.refused.map(({ what, error, side }) => `${side} ${what} ${error.code}`)).deep.equal([
       'server session auth.refused',
@@ -97,7 +97,7 @@ describe('hook-rate in a tunnel', () => {
     const service = await startService(echo)
     const client = await startClient(portOf(server), [svc(service, 'few'), svc(service, 'many')])
     expect(await ask(visitorPort(client, 'few'), 'first')).equal('first')
-    expect(await knock(visitorPort(client, 'few'))).equal('ECONNRESET')
+    expect(await endOfVisit(visitorPort(client, 'few'))).equal('ECONNRESET')
     expect(refused.map(({ error }) => error.code)).deep.equal(['stream.limit'])
     expect(await ask(visitorPort(client, 'many'), 'other')).equal('other')
   })
@@ -121,7 +121,7 @@ describe('hook-rate in a tunnel', () => {
     const port = visitorPort(client, 'svc')
     expect(await ask(port, 'one')).equal('one')
     await server.reload(serverConfig({ drain: 1 }, [first]))
-    expect(await knock(port)).equal('ECONNRESET')
+    expect(await endOfVisit(port)).equal('ECONNRESET')
     await server.reload(serverConfig({}, [rate('1s')]))
     expect(await ask(port, 'two')).equal('two')
   })
@@ -167,13 +167,13 @@ describe('hook-rate in a tunnel', () => {
       portOf(server),
       ['throws', 'hangs', 'well'].map((name) => svc(service, name))
     )
-    expect(await knock(visitorPort(client, 'throws'))).equal('ECONNRESET')
-    expect(await knock(visitorPort(client, 'hangs'))).equal('ECONNRESET')
+    expect(await endOfVisit(visitorPort(client, 'throws'))).equal('ECONNRESET')
+    expect(await endOfVisit(visitorPort(client, 'hangs'))).equal('ECONNRESET')
     expect(refused.map(({ error }) => error.code)).deep.equal(['stream.refused', 'stream.refused'])
     // What never got to hook-rate cost nothing.
     expect(await ask(visitorPort(client, 'well'), 'a')).equal('a')
     expect(await ask(visitorPort(client, 'well'), 'b')).equal('b')
-    expect(await knock(visitorPort(client, 'well'))).equal('ECONNRESET')
+    expect(await endOfVisit(visitorPort(client, 'well'))).equal('ECONNRESET')
   })
 })
 
@@ -237,7 +237,7 @@ describe('hook-acl in a tunnel', () => {
     const acl = hookAcl({
       rules: [
         { identities: ['home'], ports: [own] },
-        { identities: ['stranger'], ports: [foreign] }
+        { identities: ['office'], ports: [foreign] }
       ]
     } as never)
     const server = await startServer({}, [acl])
@@ -254,7 +254,7 @@ describe('hook-acl in a tunnel', () => {
     const acl = hookAcl({
       rules: [
         { identities: ['home'], ports: [own], names: ['svc', 'x', 'db'] },
-        { identities: ['stranger'], ports: [own, `${reserved}-${reserved + 1}`], names: ['p*', 'x', 'd*'] },
+        { identities: ['office'], ports: [own, `${reserved}-${reserved + 1}`], names: ['p*', 'x', 'd*'] },
         { identities: ['third'], ports: [reserved] }
       ]
     } as never)
@@ -294,13 +294,13 @@ describe('hook-acl in a tunnel', () => {
     const port = visitorPort(client, 'svc')
     expect(await ask(port, 'in')).equal('in')
     await server.reload(serverConfig({}, [rules(['10.0.0.0/8']), use]))
-    expect(await knock(port)).equal('ECONNRESET')
+    expect(await endOfVisit(port)).equal('ECONNRESET')
     expect(refused.at(-1)?.error.detail).match(/network/)
   })
 
   it('counts proxies over reloads, and lets a client come back within its quota', async () => {
     const acl = (proxies: number, deny = false) =>
-      hookAcl({ rules: [{ identities: ['nobody'], deny }, { quotas: { proxies } }] } as never)
+      hookAcl({ rules: [{ identities: ['absent'], deny }, { quotas: { proxies } }] } as never)
     const server = await startServer({}, [acl(1)])
     const service = await startService(echo)
     const client = await startClient(portOf(server), [svc(service)])
@@ -323,7 +323,7 @@ describe('hook-acl in a tunnel', () => {
     socket.write(Buffer.alloc(200_000))
     const [{ error }] = (await closed) as [{ error?: { code: string } }]
     expect(error?.code).equal('stream.limit')
-    expect(await knock(visitorPort(client, 'svc'))).equal('ECONNRESET')
+    expect(await endOfVisit(visitorPort(client, 'svc'))).equal('ECONNRESET')
   })
 
   it('goes by the rights of an authenticator', async () => {
@@ -331,7 +331,7 @@ describe('hook-acl in a tunnel', () => {
     const tokens = (rights: object) =>
       ({
         ...serverConfig({}, [acl]),
-        extensions: [authToken({ tokens: [{ ...mine.tokens[0], rights }] } as never), acl]
+        extensions: [authToken({ tokens: [{ ...settings.tokens[0], rights }] } as never), acl]
       }) as ReturnType<typeof serverConfig>
     const server = await startServer({}, [acl])
     await server.reload(tokens({ role: 'publisher' }))
@@ -345,21 +345,21 @@ describe('hook-acl in a tunnel', () => {
   it('tells a tenant nothing of the private proxies of another', async () => {
     const [carrier] = carriers()
     if (carrier === undefined) throw new Error('there is nothing to carry it')
-    const acl = hookAcl({ tenants: { a: ['home'], b: ['stranger'] }, rules: [{}] } as never)
+    const acl = hookAcl({ tenants: { a: ['home'], b: ['office'] }, rules: [{}] } as never)
     const { refused, use } = witness()
     const server = await serve(carrier, {}, [acl, use])
     await join(carrier, server, { id: 'owner', proxies: [db(await startService(echo), { allow: ['*'] })] })
     const friend = await join(carrier, server, { id: 'friend', forwards: [toDb()] })
     expect(await ask(wayIn(friend), 'hello')).equal('hello')
-    const stranger = { id: 'stranger', token: otherToken }
-    const told = async (client: Client): Promise<string> => {
+    const office = { id: 'office', token: otherToken }
+    const refusalOf = async (client: Client): Promise<string> => {
       const refusal = once(client, 'refused') as Promise<[{ error: { message: string } }]>
-      await knock(wayIn(client))
+      await endOfVisit(wayIn(client))
       return (await refusal)[0].error.message
     }
-    const there = await told(await join(carrier, server, { ...stranger, forwards: [toDb()] }))
-    const nowhere = await told(
-      await join(carrier, server, { ...stranger, id: 'other', forwards: [toDb({ of: 'nowhere' })] })
+    const there = await refusalOf(await join(carrier, server, { ...office, forwards: [toDb()] }))
+    const nowhere = await refusalOf(
+      await join(carrier, server, { ...office, id: 'other', forwards: [toDb({ of: 'nowhere' })] })
     )
     expect(there).equal(nowhere.replace('nowhere', 'db'))
     expect(refused[0]?.error.detail, 'for the log of the server').match(/another tenant/)

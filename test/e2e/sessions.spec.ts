@@ -197,7 +197,7 @@ describe('a client that loses its session', () => {
 describe('two clients under one id', () => {
   afterEach(cleanUp)
 
-  it('the newcomer takes over, the other says so and stops for good', async () => {
+  it('the second takes over, the first says so and stops for good', async () => {
     const server = await startServer()
     const service = await startService(echo)
     const port = await freePort()
@@ -214,15 +214,15 @@ describe('two clients under one id', () => {
     const server = await startServer()
     const first = await startClient(portOf(server), [], { id: 'same' })
     await startClient(portOf(server), [], { id: 'same', token: otherToken })
-    expect(server.sessions.map(({ identity }) => identity.id)).to.have.members(['home', 'stranger'])
+    expect(server.sessions.map(({ identity }) => identity.id)).to.have.members(['home', 'office'])
     expect(first.session).not.to.equal(undefined)
   })
 })
 
-describe('a port that somebody has', () => {
+describe('a port that another client has', () => {
   afterEach(cleanUp)
 
-  it('stays with a holder who answers, and the newcomer is told who it is', async () => {
+  it('stays with a holder that answers, and the second client is told which it is', async () => {
     const server = await startServer()
     const service = await startService(echo)
     const port = await freePort()
@@ -238,7 +238,7 @@ describe('a port that somebody has', () => {
     expect(server.sessions).to.have.length(2)
   })
 
-  it('goes to the newcomer when the holder does not answer', async () => {
+  it('goes to the second client when the holder does not answer', async () => {
     const server = await startServer({ takeoverTimeout: 150 })
     const hop = await cuttable(portOf(server))
     const service = await startService(echo)
@@ -299,7 +299,7 @@ describe('proxies', () => {
       svc(service, undefined, 'free'),
       svc(service, 22, 'privileged'),
       svc(service, 40000, 'outside'),
-      { ...svc(service, undefined, 'elsewhere'), host: '0.0.0.0' }
+      { ...svc(service, undefined, 'wide'), host: '0.0.0.0' }
     ])
     const codes = new Map<string, string>()
     client.on('refused', ({ name, error }) => codes.set(name, error.code))
@@ -309,7 +309,7 @@ describe('proxies', () => {
     expect(Object.fromEntries(codes)).to.deep.equal({
       privileged: 'proxy.port-not-allowed',
       outside: 'proxy.port-not-allowed',
-      elsewhere: 'proxy.refused'
+      wide: 'proxy.refused'
     })
   })
 
@@ -428,7 +428,7 @@ describe('a stop', () => {
   afterEach(cleanUp)
 
   for (const muxer of ['yamux', 'direct']) {
-    it(`of the server lets open streams finish, and lets nobody in (${muxer})`, async () => {
+    it(`of the server lets open streams finish, and refuses new visitors (${muxer})`, async () => {
       const server = await startServer()
       const service = await startService(echo)
       const client = await startClient(portOf(server), [svc(service)], { muxer })

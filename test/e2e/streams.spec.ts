@@ -9,7 +9,7 @@ import {
   cleanUp,
   echo,
   endOf,
-  knock,
+  endOfVisit,
   later,
   portOf,
   readAll,
@@ -56,11 +56,11 @@ for (const muxer of ['yamux', 'direct']) {
     it('carries a half-close, and the answer that comes after it', async () => {
       const answer = randomBytes(1024 * 1024)
       const service = await startService((socket) => {
-        let asked = ''
+        let request = ''
         socket.on('data', (chunk) => {
-          asked += chunk.toString()
+          request += chunk.toString()
         })
-        socket.on('end', () => setImmediate(() => socket.end(asked === 'question' ? answer : 'wrong')))
+        socket.on('end', () => setImmediate(() => socket.end(request === 'question' ? answer : 'wrong')))
       })
       const socket = await visit(await tunnelTo(service))
       socket.end('question')
@@ -69,16 +69,16 @@ for (const muxer of ['yamux', 'direct']) {
 
     it("carries the service's half-close, and what the visitor sends after it", async () => {
       let heard = ''
-      let told: (value: unknown) => void = () => {}
+      let ended: (value: unknown) => void = () => {}
       const done = new Promise((resolve) => {
-        told = resolve
+        ended = resolve
       })
       const service = await startService((socket) => {
         socket.end('hello')
         socket.on('data', (chunk) => {
           heard += chunk.toString()
         })
-        socket.on('end', told)
+        socket.on('end', ended)
       })
       const socket = await visit(await tunnelTo(service))
       expect((await readAll(socket)).toString()).to.equal('hello')
@@ -130,8 +130,8 @@ for (const muxer of ['yamux', 'direct']) {
 
     it('does not let one visitor who never reads hold up another', async () => {
       const service = await startService((socket) => {
-        socket.once('data', (asked) => {
-          if (asked.toString() === 'flood') socket.write(Buffer.alloc(64 * 1024 * 1024))
+        socket.once('data', (request) => {
+          if (request.toString() === 'flood') socket.write(Buffer.alloc(64 * 1024 * 1024))
           else socket.end('quick')
         })
       })
@@ -169,7 +169,7 @@ for (const muxer of ['yamux', 'direct']) {
       })
       const atClient = once(client, 'refused')
       const atServer = once(server, 'refused')
-      expect(await knock(visitorPort(client, 'gone'))).to.equal('ECONNRESET')
+      expect(await endOfVisit(visitorPort(client, 'gone'))).to.equal('ECONNRESET')
       const [here] = await atClient
       const [there] = await atServer
       expect(here).to.deep.include({ what: 'stream', name: 'gone' })

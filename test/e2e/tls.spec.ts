@@ -47,7 +47,7 @@ interface Made {
   readonly renewed: KeyPair
   readonly relay: KeyPair
   readonly expired: KeyPair
-  readonly elsewhere: KeyPair
+  readonly otherName: KeyPair
   readonly alone: KeyPair
   readonly client: KeyPair
   readonly revoked: KeyPair
@@ -124,18 +124,18 @@ describe('a tunnel over TLS', function () {
     const ca = await makeAuthority({ commonName: 'e2e', bits: 2048, notBefore: new Date(Date.now() - 2 * year) })
     const names = ['localhost', '127.0.0.1']
     const old = { notBefore: new Date(Date.now() - year), days: 10 }
-    const [server, renewed, relay, expired, elsewhere, alone, client, revoked] = await Promise.all([
+    const [server, renewed, relay, expired, otherName, alone, client, revoked] = await Promise.all([
       issueServer(ca, { commonName: 'localhost', names }),
       issueServer(ca, { commonName: 'localhost', names }),
       issueServer(ca, { commonName: 'localhost', names }),
       issueServer(ca, { commonName: 'localhost', names, ...old }),
-      issueServer(ca, { commonName: 'elsewhere.example' }),
+      issueServer(ca, { commonName: 'other.example' }),
       selfSigned({ commonName: 'localhost', names }),
       issueClient(ca, { commonName: 'client' }),
       issueClient(ca, { commonName: 'client that was' })
     ])
     const crl = await revoke(ca, [revoked.cert])
-    made = { ca, server, renewed, relay, expired, elsewhere, alone, client, revoked, crl }
+    made = { ca, server, renewed, relay, expired, otherName, alone, client, revoked, crl }
     write('ca.pem', ca.cert)
   })
 
@@ -255,9 +255,9 @@ describe('a tunnel over TLS', function () {
   describe('is refused', () => {
     const onClient: [string, keyof Made, Record<string, unknown>, string][] = [
       ['where the certificate has expired', 'expired', { ca: 'ca.pem' }, 'tls.expired'],
-      ['where the certificate is for another host', 'elsewhere', { ca: 'ca.pem' }, 'tls.wrong-host'],
+      ['where the certificate is for another host', 'otherName', { ca: 'ca.pem' }, 'tls.wrong-host'],
       ['where the certificate is self-signed and not pinned', 'alone', {}, 'tls.untrusted'],
-      ['where nobody knows the authority', 'server', {}, 'tls.untrusted'],
+      ['where no peer knows the authority', 'server', {}, 'tls.untrusted'],
       ['where another certificate is pinned', 'server', { fingerprint: 'ab'.repeat(32) }, 'tls.wrong-fingerprint']
     ]
     for (const [what, which, dial, code] of onClient) {
@@ -269,7 +269,7 @@ describe('a tunnel over TLS', function () {
       })
     }
 
-    it('by the server without a certificate of the client, or with one that was revoked, and the client is told', async () => {
+    it('by the server without a certificate of the client, or with one that was revoked, and the client is refusal', async () => {
       write('crl.pem', made.crl)
       const server = await serve({
         ...pair('server', made.server),
@@ -303,7 +303,7 @@ describe('a tunnel over TLS', function () {
     })
   })
 
-  it('lets nobody in between relay a proof, were they trusted by the same authority', async () => {
+  it('lets no relay in between pass on a proof, even with a certificate of the same authority', async () => {
     const server = await serve(pair('server', made.server))
     let relayed = 0
     const relay = tls.createServer({ ...made.relay, ALPNProtocols: ['rystra/1'] }, (near) => {
@@ -329,8 +329,8 @@ describe('a tunnel over TLS', function () {
     const error = await refusal(port, { ca: 'ca.pem' })
     expect(error.code).to.equal('auth.refused')
     expect(relayed, 'the handshake went through the relay').to.be.above(100)
-    const [told] = (await refused) as [{ error: RystraError }]
-    expect(told.error.code).to.equal('auth.refused')
+    const [reported] = (await refused) as [{ error: RystraError }]
+    expect(reported.error.code).to.equal('auth.refused')
     expect(server.sessions).to.have.length(0)
     // It is the relay and nothing else: without it, all is well.
     await join(portOf(server), { ca: 'ca.pem' }, await startService(echo))
@@ -370,18 +370,18 @@ describe('a tunnel over TLS', function () {
     }
   }
 
-  it('lets nobody use a data link of a session that is not theirs', async () => {
+  it('refuses a data link for a session of another peer', async () => {
     const server = await serve(pair('server', made.server))
     const client = await join(portOf(server), { ca: 'ca.pem' }, await startService(echo), 'direct')
     const [session] = server.sessions
-    const stranger = tls.connect({ port: portOf(server), ca: made.ca.cert, ALPNProtocols: ['rystra/1'] })
-    stranger.on('error', () => {})
-    later(() => stranger.destroy())
-    await once(stranger, 'secureConnect')
+    const intruder = tls.connect({ port: portOf(server), ca: made.ca.cert, ALPNProtocols: ['rystra/1'] })
+    intruder.on('error', () => {})
+    later(() => intruder.destroy())
+    await once(intruder, 'secureConnect')
     const refused = once(server, 'refused')
-    stranger.write(dataLinkOpening(randomBytes(32), session?.id ?? '', 0))
-    const [told] = (await refused) as [{ error: RystraError }]
-    expect(told.error.code).to.equal('auth.refused')
+    intruder.write(dataLinkOpening(randomBytes(32), session?.id ?? '', 0))
+    const [reported] = (await refused) as [{ error: RystraError }]
+    expect(reported.error.code).to.equal('auth.refused')
     const visitor = await visit(visitorPort(client, 'echo'))
     visitor.write('hi')
     expect(String((await once(visitor, 'data'))[0])).to.equal('hi')

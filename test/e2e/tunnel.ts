@@ -47,7 +47,7 @@ export const serverConfig = (
     authToken({
       tokens: [
         { identity: 'home', token },
-        { identity: 'stranger', token: otherToken }
+        { identity: 'office', token: otherToken }
       ]
     }),
     ...extensions
@@ -165,8 +165,8 @@ export const endOf = (socket: net.Socket): Promise<string> =>
     socket.resume()
   })
 
-/** Connects, says nothing, and waits: what becomes of a visitor who is not wanted. */
-export const knock = (port: number): Promise<string> => {
+/** Connects, says nothing, and waits: how the connection of an unwanted visitor ends. */
+export const endOfVisit = (port: number): Promise<string> => {
   const socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true })
   later(() => socket.destroy())
   return endOf(socket)
@@ -187,7 +187,7 @@ export const failure = (promise: Promise<unknown>): Promise<RystraError> =>
     (error: RystraError) => error
   )
 
-/** Whether anybody listens at a port of loopback. */
+/** Whether a port has a listener: of loopback. */
 export const listens = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = net.connect({ host: '127.0.0.1', port })
@@ -198,7 +198,7 @@ export const listens = (port: number): Promise<boolean> =>
     })
   })
 
-/** A port of loopback at which nobody listens. */
+/** A free port of loopback. */
 export const freePort = async (): Promise<number> => {
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -198,9 +198,9 @@ describe('UDP through a tunnel', () => {
     const visitor = await bound()
     expect(String(await ask(visitor, port, 'first'))).to.equal('first')
     await until(() => over.length === 1)
-    const { reason, bytesToService, bytesToVisitor, visitor: who } = over[0] as CloseStreamContext
+    const { reason, bytesToService, bytesToVisitor, visitor: source } = over[0] as CloseStreamContext
     expect([reason, bytesToService, bytesToVisitor]).to.deep.equal(['end', 5, 5])
-    expect(who.port).to.equal((visitor.address() as AddressInfo).port)
+    expect(source.port).to.equal((visitor.address() as AddressInfo).port)
     expect(String(await ask(visitor, port, 'again'))).to.equal('again')
     await until(() => over.length === 2)
     expect(new Set(ports).size, 'ports from which the service was asked').to.equal(2)
@@ -230,9 +230,9 @@ describe('UDP through a tunnel', () => {
       setup: ({ hooks }) => hooks.onOpenStream.tap(({ through }) => through({ toService: new PassThrough() }))
     })
     const { server, port } = await startTunnel('yamux', { local: await echoService() }, { server: [shaping()] })
-    const told = once(server, 'refused')
+    const refusal = once(server, 'refused')
     ;(await bound()).send('x', port, '127.0.0.1')
-    const [{ error }] = (await told) as [{ error: RystraError }]
+    const [{ error }] = (await refusal) as [{ error: RystraError }]
     expect(error.code).to.equal('stream.refused')
     expect(error.detail).to.include('concerns')
   })

@@ -10,7 +10,7 @@ export const stepsOf = (seed: number, { messages }: Face): Step[] => {
   const random = new Random(seed)
   const pick = (): Buffer => messages[random.below(messages.length)] as Buffer
   const count = 1 + random.below(10)
-  // Most begin as they should: what is said to nobody finds nothing.
+  // Most begin with a valid opening: messages without a session find nothing.
   const parts = [random.below(8) === 0 ? pick() : (messages[0] as Buffer)]
   for (let index = 1; index < count; index++) parts.push(pick())
   const bytes = Buffer.concat(parts)

@@ -98,10 +98,10 @@ class Player {
       const again = await this.play(part)
       if (again !== undefined) return this.narrow(part, again)
     }
-    const told = cases.map(
+    const descriptions = cases.map(
       ({ face, seed }) => `--face ${face.name} --seed ${seed}: ${describeSteps(stepsOf(seed, face))}`
     )
-    return new Error(`${String(found)}\n${told.join('\n')}`, { cause: found })
+    return new Error(`${String(found)}\n${descriptions.join('\n')}`, { cause: found })
   }
 
   get #connections(): number {

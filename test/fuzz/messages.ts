@@ -83,7 +83,7 @@ export const h2Messages = (host: string, side: 'client' | 'server'): Messages =>
     ])
     return [frame(4, 0, 0), frame(4, 0, 0), ...answers, ...answers, ...of(1), ...of(3), ...shared]
   }
-  const asked = [1, 3, 5].flatMap((id) => [
+  const requests = [1, 3, 5].flatMap((id) => [
     request(id, true),
     request(id, false),
     request(id, false, ['content-length', '4']),
@@ -113,7 +113,7 @@ export const h2Messages = (host: string, side: 'client' | 'server'): Messages =>
     verb(id, 'offer', String(id)),
     heads(id, [[':method', 'GET']], true)
   ])
-  return [preface, ...asked, ...asked, ...of(1), ...of(3), ...shared]
+  return [preface, ...requests, ...requests, ...of(1), ...of(3), ...shared]
 }
 
 const lines = (...text: string[]): Buffer => Buffer.from(`${text.join('\r\n')}\r\n\r\n`)

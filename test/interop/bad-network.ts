@@ -51,9 +51,9 @@ const linePort = 7999
 
 /** Both ways have the delay of half a round trip, and the loss. */
 const shape = (line: ChildProcess, delay: number, loss: number): Promise<unknown> => {
-  const shaped = once(line, 'message')
+  const applied = once(line, 'message')
   line.send({ delay: delay / 2, loss: loss / 100 })
-  return shaped
+  return applied
 }
 
 const setUp = async (scratch: Scratch): Promise<ChildProcess> => {

@@ -21,7 +21,7 @@ import type { Trial } from './visitors/trial.js'
 
 const trials: readonly Trial[] = [browser, load, curlHttp, curlTls, udp, privateServices, smuggling]
 
-/** Nobody else's traffic and ports are in the way in a namespace of one's own. */
+/** A namespace of its own is free of other traffic and ports. */
 const inNamespace = (): number | undefined => {
   if (process.env['RYSTRA_INTEROP_ALONE'] !== undefined || process.getuid?.() !== 0) return undefined
   if (which('unshare') === undefined || which('ip') === undefined) return undefined

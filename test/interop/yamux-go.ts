@@ -61,7 +61,7 @@ class Peer {
 const rate = (bytes: number, started: number): string =>
   `${(bytes / 1e6 / ((performance.now() - started) / 1000)).toFixed(0)} MB/s`
 
-const asked = (length: number): Buffer => {
+const lengthBytes = (length: number): Buffer => {
   const bytes = Buffer.alloc(8)
   bytes.writeBigUInt64BE(BigInt(length))
   return bytes
@@ -85,7 +85,7 @@ const inRole = async (program: string, role: Side, size: number): Promise<number
   await table.case(`${gib} in one stream, opened by us, from Go`, async () => {
     const started = performance.now()
     const stream = await peer.open('G')
-    stream.write(asked(size))
+    stream.write(lengthBytes(size))
     const raw = rawOf(stream)
     const { length, tail, sum } = await drain(raw, size)
     raw.end()

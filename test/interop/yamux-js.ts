@@ -14,8 +14,8 @@ const MIB = 1024 * 1024
 type Foreign = yamuxJs.Client & Duplex
 
 interface World {
-  readonly ours: YamuxSession
-  readonly theirs: Foreign
+  readonly own: YamuxSession
+  readonly foreign: Foreign
 }
 
 /** Both ends in this process, on a socket of loopback. */
@@ -24,22 +24,22 @@ const together = async (
   body: (world: World) => Promise<string>,
   options: Partial<YamuxOptions> = {}
 ): Promise<string> => {
-  const theirs = new yamuxJs.Client({ enableKeepAlive: false, logger: () => {} }) as Foreign
+  const foreign = new yamuxJs.Client({ enableKeepAlive: false, logger: () => {} }) as Foreign
   let near: net.Socket | undefined
   const far = await oneConnection((port) => {
     near = net.connect(port, '127.0.0.1')
   })
-  near?.pipe(theirs as Duplex).pipe(near)
-  for (const stream of [near, theirs]) stream?.on('error', () => {})
-  const ours = session(far, 'server', options)
-  ours.onStream = (stream) => {
+  near?.pipe(foreign as Duplex).pipe(near)
+  for (const stream of [near, foreign]) stream?.on('error', () => {})
+  const own = session(far, 'server', options)
+  own.onStream = (stream) => {
     stream.on('error', () => {})
     onStream(stream)
   }
   try {
-    return await body({ ours, theirs })
+    return await body({ own, foreign })
   } finally {
-    ours.destroy()
+    own.destroy()
     near?.destroy()
   }
 }
@@ -58,8 +58,8 @@ const works = async (table: Table): Promise<void> => {
   await table.case('it opens a stream: 100 bytes there and back', () =>
     together(
       (stream) => stream.pipe(stream),
-      async ({ theirs }) => {
-        const stream = theirs.open() as unknown as Duplex
+      async ({ foreign }) => {
+        const stream = foreign.open() as unknown as Duplex
         stream.write(Buffer.alloc(100, 7))
         assert.equal(await received(stream, 100, 5), 100)
         return 'whole'
@@ -69,11 +69,11 @@ const works = async (table: Table): Promise<void> => {
   await table.case('we open a stream: 100 bytes there', () =>
     together(
       () => {},
-      async ({ ours, theirs }) => {
+      async ({ own, foreign }) => {
         const came = new Promise<Duplex>((resolve) => {
-          ;(theirs as unknown as { onStream(stream: Duplex): void }).onStream = resolve
+          ;(foreign as unknown as { onStream(stream: Duplex): void }).onStream = resolve
         })
-        const stream = await ours.open()
+        const stream = await own.open()
         stream.on('error', () => {})
         await pause(20)
         stream.write(Buffer.alloc(100, 7))
@@ -88,9 +88,9 @@ const works = async (table: Table): Promise<void> => {
       (stream) => {
         taken = received(stream, 3 * MIB, 20)
       },
-      async ({ theirs }) => {
+      async ({ foreign }) => {
         const started = performance.now()
-        const stream = theirs.open() as unknown as Duplex
+        const stream = foreign.open() as unknown as Duplex
         stream.write(Buffer.alloc(3 * MIB))
         while (taken === undefined) await pause(1)
         assert.equal(await taken, 3 * MIB)
@@ -105,11 +105,11 @@ const cannot = async (table: Table): Promise<void> => {
   await table.fact('3 MiB from us to it', () =>
     together(
       () => {},
-      async ({ ours, theirs }) => {
+      async ({ own, foreign }) => {
         const came = new Promise<Duplex>((resolve) => {
-          ;(theirs as unknown as { onStream(stream: Duplex): void }).onStream = resolve
+          ;(foreign as unknown as { onStream(stream: Duplex): void }).onStream = resolve
         })
-        const stream = await ours.open()
+        const stream = await own.open()
         stream.on('error', () => {})
         stream.write(Buffer.alloc(3 * MIB))
         return `${await received(await came, 3 * MIB, 3)} of ${3 * MIB} bytes came within 3 s`
@@ -119,14 +119,14 @@ const cannot = async (table: Table): Promise<void> => {
   for (const size of [1, 7, 12, 20]) {
     await table.fact(`100 bytes in one frame that is read in pieces of ${size}`, async () => {
       let length = 0
-      const theirs = new yamuxJs.Server((stream) => stream.on('data', (chunk: Buffer) => (length += chunk.length)), {
+      const foreign = new yamuxJs.Server((stream) => stream.on('data', (chunk: Buffer) => (length += chunk.length)), {
         enableKeepAlive: false,
         logger: () => {}
       }) as Duplex
-      theirs.on('error', () => {})
-      theirs.write(Buffer.from([0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0]))
+      foreign.on('error', () => {})
+      foreign.write(Buffer.from([0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0]))
       const frame = Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 100]), Buffer.alloc(100)])
-      for (let at = 0; at < frame.length; at += size) theirs.write(frame.subarray(at, at + size))
+      for (let at = 0; at < frame.length; at += size) foreign.write(frame.subarray(at, at + size))
       await pause(20)
       return `${length} of 100 bytes came`
     })
@@ -134,11 +134,11 @@ const cannot = async (table: Table): Promise<void> => {
   await table.fact('the end of our stream', () =>
     together(
       () => {},
-      async ({ ours, theirs }) => {
+      async ({ own, foreign }) => {
         const came = new Promise<Duplex>((resolve) => {
-          ;(theirs as unknown as { onStream(stream: Duplex): void }).onStream = resolve
+          ;(foreign as unknown as { onStream(stream: Duplex): void }).onStream = resolve
         })
-        const stream = await ours.open()
+        const stream = await own.open()
         stream.on('error', () => {})
         stream.end()
         const ended = once((await came).resume(), 'end').then(() => 'is seen')
@@ -149,11 +149,11 @@ const cannot = async (table: Table): Promise<void> => {
   await table.fact('300 streams, one after the other, each closed by us', () => {
     return together(
       () => {},
-      async ({ ours, theirs }) => {
-        ;(theirs as unknown as { onStream(stream: Duplex): void }).onStream = (stream) => stream.on('error', () => {})
+      async ({ own, foreign }) => {
+        ;(foreign as unknown as { onStream(stream: Duplex): void }).onStream = (stream) => stream.on('error', () => {})
         let resets = 0
         for (let index = 0; index < 300; index++) {
-          const stream = await ours.open()
+          const stream = await own.open()
           stream.on('error', () => {
             resets += 1
           })
@@ -169,7 +169,7 @@ const cannot = async (table: Table): Promise<void> => {
   })
   await table.fact('a reader that does not read', async () => {
     let kept = 0
-    const theirs = new yamuxJs.Server(
+    const foreign = new yamuxJs.Server(
       (stream) => {
         setInterval(() => {
           kept = stream.readableLength
@@ -177,10 +177,10 @@ const cannot = async (table: Table): Promise<void> => {
       },
       { enableKeepAlive: false, logger: () => {} }
     ) as Duplex
-    theirs.on('error', () => {}).resume()
-    theirs.write(Buffer.from([0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0]))
+    foreign.on('error', () => {}).resume()
+    foreign.write(Buffer.from([0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0]))
     const frame = Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 0, 0, 1, 0, 4, 0, 0]), Buffer.alloc(256 * 1024)])
-    for (let index = 0; index < 200; index++) theirs.write(frame)
+    for (let index = 0; index < 200; index++) foreign.write(frame)
     await pause(200)
     return `${(kept / MIB).toFixed(0)} MiB are kept of 50 MiB sent: credit is given on receipt`
   })

@@ -76,11 +76,11 @@ export const take = async (stream: Duplex, count: number): Promise<Buffer> => {
     if (have >= count || stream.readableEnded || stream.destroyed) return Buffer.concat(chunks)
     if (chunk === undefined) {
       await new Promise<void>((resolve) => {
-        const look = (): void => {
-          for (const event of ['readable', 'end', 'close']) stream.off(event, look)
+        const check = (): void => {
+          for (const event of ['readable', 'end', 'close']) stream.off(event, check)
           resolve()
         }
-        for (const event of ['readable', 'end', 'close']) stream.on(event, look)
+        for (const event of ['readable', 'end', 'close']) stream.on(event, check)
       })
     }
   }

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 
 const load = (name) => import(name)
 const root = new URL('../../../', import.meta.url)
-const ours = (path) => import(new URL(path, root).href)
+const built = (path) => import(new URL(path, root).href)
 let events = 0
 let bytes = 0
 export const counts = () => ({ events, bytes })
@@ -18,7 +18,7 @@ const listening = async (server) => {
 }
 
 const rystraServer = async (transport, muxer) => {
-  const { RpcServer } = await ours('framework/rpc/dist/index.js')
+  const { RpcServer } = await built('framework/rpc/dist/index.js')
   const server = await RpcServer.builder()
     .bind(`${transport}://127.0.0.1:0`)
     .tokens([{ identity: 'bench', token: 'a-token-of-the-bench' }])
@@ -37,7 +37,7 @@ const rystraServer = async (transport, muxer) => {
 }
 
 const rystraClient = async (transport, muxer, { port, join }) => {
-  const { RpcClient } = await ours('framework/rpc/dist/index.js')
+  const { RpcClient } = await built('framework/rpc/dist/index.js')
   const client = await RpcClient.builder()
     .extension(`@rystra/mux-${muxer}`)
     .to(`${transport}://127.0.0.1:${port}`, { token: 'a-token-of-the-bench', id: 'bench', dial: { ...join } })

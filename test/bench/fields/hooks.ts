@@ -7,7 +7,7 @@ const rate = '@rystra/hook-rate'
 /** Far above what the machine can do. */
 const plenty = '1000GB'
 
-/** Nobody has anything to say about the proxy. */
+/** No tap concerns the proxy. */
 const none = hooked('none', 'no hook', 'direct', () => [])
 
 /** One stream of bytes through proxy-tcp, with hooks on the server that have nothing, little or much to do with it. */

@@ -21,7 +21,7 @@ export const requests: Field = {
     for (;;) {
       signal.throwIfAborted()
       try {
-        await load.asker.call('ask', task)
+        await load.requester.call('ask', task)
         return
       } catch (error) {
         if (performance.now() > end) {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import net from 'node:net'
 import type { Address } from '../address.js'
 
-/** Bytes that have come so far, and when that was, on the clock of whoever counted. */
+/** Bytes that have come so far, and when that was, on the clock of the process that counted. */
 export interface Count {
   readonly bytes: number
   /** Milliseconds. */

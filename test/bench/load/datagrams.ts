@@ -39,7 +39,7 @@ export interface Passed {
 const VISITORS = 8
 
 /** Milliseconds after which what has not come is lost. */
-const PATIENCE = 300
+const LOSS_TIMEOUT_MS = 300
 
 const room = 4 * 1024 * 1024
 
@@ -157,7 +157,7 @@ const flow = (task: DatagramTask): Promise<Passed> =>
     }
     for (let visitor = 0; visitor < VISITORS; visitor++) fill(visitor)
     const watch = setInterval(() => {
-      const late = performance.now() - PATIENCE
+      const late = performance.now() - LOSS_TIMEOUT_MS
       for (let visitor = 0; visitor < VISITORS; visitor++) if ((heard[visitor] as number) < late) fill(visitor)
     }, 20)
     try {
@@ -168,7 +168,7 @@ const flow = (task: DatagramTask): Promise<Passed> =>
       while (came === before && performance.now() - begin < 5000)
       const perSecond = ((came - before) * 1000) / (performance.now() - begin)
       stopped = true
-      await pause(PATIENCE)
+      await pause(LOSS_TIMEOUT_MS)
       return { perSecond, count: came, lost: (sent - came) / sent }
     } finally {
       clearInterval(watch)
@@ -188,7 +188,7 @@ const paced = (task: PacedTask): Promise<Passed> =>
     let passed = 0
     while (passed < milliseconds) {
       const due = Math.floor((passed * perSecond * 2) / 1000)
-      // Who was kept from the processor does not make up for it in one burst.
+      // A sender that was kept from the processor does not make up for it in one burst.
       for (let count = Math.min(due - sent, 64); count > 0; count--) {
         const visitor = (sent >> 1) % VISITORS
         if (sent++ % 2 === 0) pairs.there(visitor, datagram)
@@ -197,7 +197,7 @@ const paced = (task: PacedTask): Promise<Passed> =>
       await pause(1)
       passed = performance.now() - begin
     }
-    await pause(PATIENCE)
+    await pause(LOSS_TIMEOUT_MS)
     return { perSecond: (came * 1000) / passed, count: came, lost: sent === 0 ? Number.NaN : (sent - came) / sent }
   })
 

@@ -8,7 +8,7 @@ export class Held {
   readonly #sockets: net.Socket[] = []
   #lost = 0
 
-  /** Those that were closed although nobody asked for it. */
+  /** Those that were closed without being asked to. */
   get lost(): number {
     return this.#lost
   }

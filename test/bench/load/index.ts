@@ -41,8 +41,8 @@ export class Load {
   }
 
   /** Visitors that ask by HTTP. */
-  get asker(): Remote {
-    return this.#worker('asker')
+  get requester(): Remote {
+    return this.#worker('requester')
   }
 
   /** Both ends of datagrams. */

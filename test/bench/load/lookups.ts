@@ -19,7 +19,7 @@ const visitor = { host: '192.0.2.1', port: 1, to: { host: '192.0.2.2', port: 80 
 /** The best of some runs: what else the machine does only makes them longer. */
 const time = (
   places: readonly (readonly [string, string])[],
-  look: (host: string, path: string) => unknown
+  find: (host: string, path: string) => unknown
 ): number => {
   const rounds = 60
   const each = 100_000
@@ -30,7 +30,7 @@ const time = (
     for (let index = 0; index < each; index++) {
       // A stride that is prime to any size that is asked for, so that the next one is not the neighbour of the last.
       const [host, path] = places[(index * 7919) % places.length] as readonly [string, string]
-      if (look(host, path) !== undefined) found++
+      if (find(host, path) !== undefined) found++
     }
     best = Math.min(best, Number(process.hrtime.bigint() - begin) / each)
   }
@@ -50,7 +50,9 @@ const lookups = async (hosts: number): Promise<Lookups> => {
     table.add(host, path, 'bench', claim)
   }
   const of = (form: 'exact' | 'wildcard' | 'path') =>
-    places.filter((place) => place.form === form).map(({ asked, askedPath }) => [asked, askedPath] as const)
+    places
+      .filter((place) => place.form === form)
+      .map(({ requestHost, requestPath }) => [requestHost, requestPath] as const)
   const find = (host: string, path: string): unknown => table.find(host, path, visitor)?.proxy
   const keys = places.map(({ host, path }) => [`http ${host} ${path}`, ''] as const)
   return {

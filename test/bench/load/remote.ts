@@ -50,14 +50,14 @@ export class Remote {
     })
   }
 
-  /** Rejects when the worker does, when it ends, and when `patience` milliseconds have passed. */
-  async call<Value>(method: string, value?: unknown, patience = 60_000): Promise<Value> {
+  /** Rejects when the worker does, when it ends, and when `timeout` milliseconds have passed. */
+  async call<Value>(method: string, value?: unknown, timeout = 60_000): Promise<Value> {
     const id = this.#next++
     let late: NodeJS.Timeout | undefined
     try {
       return await new Promise<Value>((resolve, reject) => {
         this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
-        late = setTimeout(() => reject(new Error(`${method} took longer than ${patience / 1000} s`)), patience)
+        late = setTimeout(() => reject(new Error(`${method} took longer than ${timeout / 1000} s`)), timeout)
         if (!this.#child.connected) return reject(new Error('a process of the bench ended'))
         this.#child.send({ id, method, value } satisfies Call)
       })

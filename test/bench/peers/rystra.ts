@@ -40,7 +40,7 @@ export interface Way {
 /** An extension, with its options if it needs any. */
 export type Use = string | { readonly use: string; readonly options: object }
 
-/** What is published through a tunnel of ours, and what the ends need for it besides. */
+/** What is published through a tunnel of Rystra, and the packages that its ends need for it. */
 interface Published {
   /** `client.proxies`, without the name and the service. */
   readonly proxy: Readonly<Record<string, unknown>>
@@ -59,10 +59,14 @@ const rystra = (name: string, title: string, way: Way, published: Published): Pe
     const client = startEnd(scratch)
     const { transport, muxer } = way
     const on = { token, transport, dir: scratch.dir }
-    const theirs = [way.package, ...(published.server?.(scratch.dir) ?? [])]
-    const { port, join } = await server.remote.call<Served>('server', { ...on, sessions: 100, packages: theirs })
-    const ours = [way.package, ...(published.client ?? [])]
-    const task = { ...on, port, join, muxer, service: show(service), count: 1, name: 'bench', packages: ours }
+    const serverPackages = [way.package, ...(published.server?.(scratch.dir) ?? [])]
+    const { port, join } = await server.remote.call<Served>('server', {
+      ...on,
+      sessions: 100,
+      packages: serverPackages
+    })
+    const clientPackages = [way.package, ...(published.client ?? [])]
+    const task = { ...on, port, join, muxer, service: show(service), count: 1, name: 'bench', packages: clientPackages }
     const address = await client.remote.call<string>('clients', { ...task, proxy: published.proxy })
     return {
       address: { host: loopback, port: Number(address.slice(address.lastIndexOf(':') + 1)) },

@@ -8,7 +8,7 @@ import { untilSays } from '../scratch.js'
 
 /**
  * As root, sshd wants a folder that only the service of the system makes. Where it is not there, sshd gets a /run of its own, which
- * nobody else sees and which is gone with it.
+ * no other process sees and which is gone with it.
  */
 export const withRun = (file: string, args: readonly string[]): [string, string[]] => {
   if (os.userInfo().uid !== 0 || existsSync('/run/sshd')) return [file, [...args]]
@@ -50,8 +50,8 @@ AllowTcpForwarding remote
       `UserKnownHostsFile=${dir}/ssh-hosts`
     ].flatMap((option) => ['-o', option])
     const forward = ['-N', '-R', `${loopback}:0:${show(service)}`]
-    const who = ['-i', `${dir}/ssh-user`, '-p', String(port), `${username}@${loopback}`]
-    const client = scratch.start(needed('ssh'), ['-F', 'none', ...options, ...forward, ...who])
+    const login = ['-i', `${dir}/ssh-user`, '-p', String(port), `${username}@${loopback}`]
+    const client = scratch.start(needed('ssh'), ['-F', 'none', ...options, ...forward, ...login])
     const match = await untilSays(client, /Allocated port (\d+)/)
     return { address: { host: loopback, port: Number(match[1]) }, pids: [server.pid, client.pid] }
   }

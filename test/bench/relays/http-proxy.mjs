@@ -1,6 +1,6 @@
 /**
  * A plain reverse proxy, as one would write it with Node alone: `node:http` both ways, connections to the service kept, bodies piped,
- * fields about the connection left out, the visitor told to the service. No tunnel. Sends its port to whoever forked it.
+ * fields about the connection left out, the visitor named to the service. No tunnel. Sends its port to the process that forked it.
  */
 import http from 'node:http'
 
@@ -30,21 +30,21 @@ const agent = new http.Agent({ keepAlive: true, scheduling: 'lifo' })
 const server = http.createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
   const headers = passed(request.rawHeaders)
   headers.push('X-Forwarded-For', request.socket.remoteAddress, 'X-Forwarded-Proto', 'http')
-  const asked = http.request({ agent, host, port, method: request.method, path: request.url, headers })
-  asked.on('response', (answer) => {
+  const upstream = http.request({ agent, host, port, method: request.method, path: request.url, headers })
+  upstream.on('response', (answer) => {
     response.writeHead(answer.statusCode, answer.statusMessage, passed(answer.rawHeaders))
     answer.pipe(response)
   })
-  asked.on('error', () => {
+  upstream.on('error', () => {
     if (response.headersSent) response.destroy()
     else response.writeHead(502).end()
   })
   response.on('close', () => {
-    if (!response.writableFinished) asked.destroy()
+    if (!response.writableFinished) upstream.destroy()
   })
   const { 'content-length': length, 'transfer-encoding': coding } = request.headers
-  if (coding !== undefined || (length !== undefined && length !== '0')) request.pipe(asked)
-  else asked.end()
+  if (coding !== undefined || (length !== undefined && length !== '0')) request.pipe(upstream)
+  else upstream.end()
 })
 
 server.listen(0, '127.0.0.1', () => process.send(server.address().port))

@@ -1,6 +1,6 @@
 /**
  * A plain relay of datagrams, as one would write it with Node alone: a socket for each visitor, connected to the service. No tunnel.
- * Sends its port to whoever forked it.
+ * Sends its port to the process that forked it.
  */
 import dgram from 'node:dgram'
 

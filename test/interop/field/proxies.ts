@@ -114,9 +114,9 @@ const posts = async (port: number, pauses: readonly number[]): Promise<string> =
     }
   }
   await Promise.all(pauses.map(lane))
-  const told = [...found].map(([status, count]) => `${status} ${count} times`).join(', ')
-  must([...found.keys()].join() === '200', told)
-  return `POST after POST around the end of idle connections: ${told}`
+  const summary = [...found].map(([status, count]) => `${status} ${count} times`).join(', ')
+  must([...found.keys()].join() === '200', summary)
+  return `POST after POST around the end of idle connections: ${summary}`
 }
 
 export const proxies: Trial = {
@@ -157,9 +157,9 @@ export const proxies: Trial = {
         await startNginx(scratch, 'front', to, upstream),
         await startHaproxy(scratch, 'front', 'http', web, 1)
       ]
-      const told: string[] = []
-      for (const port of ports) told.push(await posts(port, [900, 990, 1000, 1010]))
-      return told.join('; ')
+      const summaries: string[] = []
+      for (const port of ports) summaries.push(await posts(port, [900, 990, 1000, 1010]))
+      return summaries.join('; ')
     })
   }
 }

@@ -18,12 +18,12 @@ interface Loaded {
 
 /** The page, with everything in it, and again from the cache of the browser. */
 const loads = async (tab: Tab, url: string, site: Site): Promise<string> => {
-  site.asked.length = 0
+  site.requests.length = 0
   const since = performance.now()
   await tab.open(url)
   const { images, fonts, loaded } = await tab.evaluate<Loaded>('import("/app.js").then(() => app.everything())')
   const took = performance.now() - since
-  const missing = site.files.filter((file) => !site.asked.includes(file))
+  const missing = site.files.filter((file) => !site.requests.includes(file))
   must(missing.length === 0, `the service was never asked for ${missing.join(', ')}`)
   must(site.files.length >= 60, `only ${site.files.length} files`)
   must(tab.errors.length === 0, tab.errors.join('\n'))
@@ -34,12 +34,12 @@ const loads = async (tab: Tab, url: string, site: Site): Promise<string> => {
 }
 
 const again = async (tab: Tab, site: Site): Promise<string> => {
-  site.asked.length = 0
+  site.requests.length = 0
   const before = tab.answers.length
   await tab.open(`${await tab.evaluate<string>('location.origin')}/`)
   await tab.evaluate('import("/app.js").then(() => app.everything())')
   must(tab.errors.length === 0, tab.errors.join('\n'))
-  return `${site.asked.length} requests at the service, ${tab.answers.length - before} answers, no error`
+  return `${site.requests.length} requests at the service, ${tab.answers.length - before} answers, no error`
 }
 
 const talks = async (tab: Tab, site: Site): Promise<string> => {

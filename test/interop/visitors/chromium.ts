@@ -150,7 +150,7 @@ export class Tab {
       if ((entry as { level: string }).level === 'error') this.errors.push(text(entry))
     })
     browser.on('Network.loadingFailed', (params) => {
-      // Who closes an EventSource cancels its request.
+      // A page that closes an EventSource cancels its request.
       if (params['canceled'] !== true) this.errors.push(text(params))
     })
     browser.on('Network.responseReceived', ({ response }) => {

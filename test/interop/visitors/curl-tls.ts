@@ -38,13 +38,13 @@ const endsHere = async ({ tls, web, redirecting }: Ports, ca: string, cases: Cas
     }
     return '308 to the same path on https, from the port of http and from one of its own; curl -L arrives'
   })
-  await report.check('a name that nobody answers for', async () => {
+  await report.check('a name that is not published', async () => {
     const { code, stderr } = await curl(
       '--cacert',
       ca,
       '--resolve',
-      `nobody.example.org:${tls}:${loopback}`,
-      `https://nobody.example.org:${tls}/`
+      `absent.example.org:${tls}:${loopback}`,
+      `https://absent.example.org:${tls}/`
     )
     must(code === 35 && /unrecognized name/i.test(stderr), `${code}: ${stderr}`)
     return 'the alert unrecognized_name'

@@ -8,15 +8,15 @@ import { Cases, letters } from './cases.js'
 import { must, outcome, type Report, type Trial } from './trial.js'
 import { Tunnel } from './tunnel.js'
 
-/** An answer as curl tells of it with --include: heads of all answers, and what is behind the last. */
-export interface Told {
+/** A response as curl prints it with --include: heads of all answers, and what is behind the last. */
+export interface CurlResult {
   readonly code: number
   readonly text: string
   readonly statuses: readonly string[]
   readonly stderr: string
 }
 
-export const curl = async (...args: string[]): Promise<Told> => {
+export const curl = async (...args: string[]): Promise<CurlResult> => {
   const { code, stdout, stderr } = await outcome('curl', ['-sS', '-i', '--max-time', '40', ...args])
   return {
     code,
@@ -139,7 +139,7 @@ const small = async (url: string, port: number, cases: Cases, report: Report): P
   await report.check('--http2 without TLS: an offer of h2c', async () => {
     const { text, statuses } = await curl('--http2', `${url}/offer`)
     must(statuses.join() === '200' && text.endsWith(letters), text.slice(0, 400))
-    must(cases.last('/offer').headers.upgrade === undefined, 'the offer went on to the service')
+    must(cases.last('/offer').headers.upgrade === undefined, 'the offer was passed on to the service')
     return 'ignored, and answered by HTTP/1.1'
   })
   await report.check('HEAD, 204, 103', async () => {
@@ -160,21 +160,21 @@ const small = async (url: string, port: number, cases: Cases, report: Report): P
     return '206 with these 100 bytes, 416 beyond the end'
   })
   await report.check('--resolve: hosts by name', async () => {
-    const ask = (host: string): Promise<Told> =>
+    const ask = (host: string): Promise<CurlResult> =>
       curl('--resolve', `${host}:${port}:${loopback}`, `http://${host}:${port}/named`)
     const [named, wild, unknown] = await Promise.all(
-      ['shop.example.org', 'a.b.wild.example.org', 'nobody.example.org'].map(ask)
+      ['shop.example.org', 'a.b.wild.example.org', 'absent.example.org'].map(ask)
     )
     must(named?.statuses.join() === '200' && wild?.statuses.join() === '200', `${named?.text.slice(0, 300)}`)
     must(
-      unknown?.statuses.join() === '404' && /nothing here under nobody\.example\.org/.test(unknown.text),
+      unknown?.statuses.join() === '404' && /nothing here under absent\.example\.org/.test(unknown.text),
       String(unknown?.text)
     )
     must(
       cases.seen.some(({ headers }) => headers.host === `shop.example.org:${port}`),
       'Host is another'
     )
-    return 'an exact one, one below a wildcard, and 404 that names one that nobody has'
+    return 'an exact one, one below a wildcard, and 404 that names one that is not published'
   })
   await report.check('the handshake of a WebSocket', async () => {
     const upgrade = [

@@ -6,7 +6,7 @@ import { must } from './trial.js'
 
 /** The largest of IPv4. */
 const largest = 65_507
-/** On the way at once: less than what a socket holds, so that nothing is lost where nobody is at fault. */
+/** On the way at once: less than what a socket holds, so that a loss is a fault. */
 const windowBytes = 100_000
 const bytes = randomBytes(largest)
 

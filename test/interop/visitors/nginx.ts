@@ -1,3 +1,4 @@
+import os from 'node:os'
 import { loopback } from '../../bench/address.js'
 import { freePort } from './free-port.js'
 import { needed } from '../../bench/peer.js'
@@ -20,7 +21,7 @@ export const startNginx = async (
   const file = scratch.write(
     `${name}.conf`,
     `daemon off;
-user ${process.getuid?.() === 0 ? 'root' : 'nobody'};
+user ${os.userInfo().username};
 worker_processes 1;
 pid ${dir}/${name}.pid;
 error_log ${dir}/${name}-error.log;

@@ -49,8 +49,8 @@ const postgresPrograms = (): string | undefined => {
   }
 }
 
-/** PostgreSQL does not run as root: then it is somebody else. */
-const nobody = (): { uid: number; gid: number } | undefined => {
+/** PostgreSQL does not run as root: then the user postgres runs it. */
+const account = (): { uid: number; gid: number } | undefined => {
   if (process.getuid?.() !== 0) return undefined
   const of = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
   return { uid: of('-u'), gid: of('-g') }
@@ -58,11 +58,11 @@ const nobody = (): { uid: number; gid: number } | undefined => {
 
 /** A server with a database of its own; its data is gone with `close`. */
 const postgresServer = async (scratch: Scratch, programs: string): Promise<{ port: number; close(): void }> => {
-  const who = nobody()
+  const user = account()
   const dir = mkdtempSync(path.join(os.tmpdir(), 'rystra-postgres-'))
-  if (who !== undefined) chownSync(dir, who.uid, who.gid)
+  if (user !== undefined) chownSync(dir, user.uid, user.gid)
   const data = path.join(dir, 'data')
-  const options = { cwd: dir, ...who }
+  const options = { cwd: dir, ...user }
   execFileSync(`${programs}/initdb`, ['-D', data, '-U', 'visitor', '-A', 'trust', '--no-sync'], {
     ...options,
     stdio: 'ignore'
@@ -123,7 +123,7 @@ const withRedis = async (scratch: Scratch, tunnel: Tunnel, service: number, repo
   await untilSays(visitor, /"event":"visiting"/)
   await report.check('redis-cli, `rystra visit`', () => useRedis(port))
   await report.check('a wrong secret', () => refused(scratch, tunnel, 'cache', 'not-the-secret-that-it-has'))
-  await report.check('a name that nobody has', () => refused(scratch, tunnel, 'nothing', secret))
+  await report.check('a name that is not published', () => refused(scratch, tunnel, 'nothing', secret))
   await report.check('redis-cli after that', () => useRedis(port))
   await report.check('redis-benchmark, no tunnel', () => benchmark(service))
   await report.check('redis-benchmark, 50 visitors', () => benchmark(port))

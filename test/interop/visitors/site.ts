@@ -141,8 +141,8 @@ const bodyOf = async (request: IncomingMessage): Promise<Buffer> => {
 /** An application as one finds them, on a port of this machine. */
 export interface Site {
   readonly port: number
-  /** Paths in the order in which they were asked for. */
-  readonly asked: string[]
+  /** Paths in the order of the requests. */
+  readonly requests: string[]
   /** Files of the page. */
   readonly files: readonly string[]
   readonly echoed: Echoed
@@ -151,11 +151,11 @@ export interface Site {
 
 export const startSite = async (): Promise<Site> => {
   const files = makeFiles()
-  const asked: string[] = []
+  const requests: string[] = []
   const echoed: Echoed = { messages: 0, returned: 0 }
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname } = new URL(request.url ?? '/', 'http://site')
-    asked.push(pathname)
+    requests.push(pathname)
     const file = files.get(pathname)
     if (pathname === '/download') return download(response)
     if (pathname === '/upload') {
@@ -187,7 +187,7 @@ export const startSite = async (): Promise<Site> => {
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
-    asked,
+    requests,
     files: [...files.keys()],
     echoed,
     close: () => {

@@ -13,7 +13,7 @@ import { Tunnel } from './tunnel.js'
 const silence = 400
 
 /** Sends bytes as they are; everything that comes back until the connection ends or is silent after it said something. */
-const exchange = (port: number, bytes: string | Buffer, patience = 3000): Promise<Buffer> =>
+const exchange = (port: number, bytes: string | Buffer, timeout = 3000): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const said: Buffer[] = []
     const socket = net.connect(port, loopback)
@@ -22,7 +22,7 @@ const exchange = (port: number, bytes: string | Buffer, patience = 3000): Promis
       socket.destroy()
       resolve(Buffer.concat(said))
     }
-    let timer = setTimeout(over, patience)
+    let timer = setTimeout(over, timeout)
     socket.on('data', (chunk: Buffer) => {
       said.push(chunk)
       clearTimeout(timer)
@@ -41,11 +41,11 @@ const statuses = (bytes: Buffer): string[] =>
 /** Three other visitors in a row: each has to get the answer to its own question. */
 const canaries = async (port: number, name: string): Promise<void> => {
   for (let count = 0; count < 3; count += 1) {
-    const asked = `/canary-${name}-${count}`
+    const target = `/canary-${name}-${count}`
     const answer = String(
-      await exchange(port, `GET ${asked} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, 10_000)
+      await exchange(port, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, 10_000)
     )
-    must(answer.startsWith('HTTP/1.1 200') && answer.endsWith(`you asked for ${asked}\n`), `${asked} got ${answer}`)
+    must(answer.startsWith('HTTP/1.1 200') && answer.endsWith(`you asked for ${target}\n`), `${target} got ${answer}`)
   }
 }
 
@@ -62,8 +62,8 @@ const family = async (
     outcomes.set(how, (outcomes.get(how) ?? 0) + 1)
     await canaries(port, `${name.replaceAll(/\W/g, '')}-${index}`)
   }
-  const told = [...outcomes].map(([how, count]) => `${how} ${count} times`).join(', ')
-  return `${attacks.length} attacks (${told}), never two answers; each visitor behind them got its own`
+  const summary = [...outcomes].map(([how, count]) => `${how} ${count} times`).join(', ')
+  return `${attacks.length} attacks (${summary}), never two answers; each visitor behind them got its own`
 }
 
 const h1Answers = (bytes: Buffer): { answers: number; how: string } => {

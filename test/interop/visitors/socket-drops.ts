@@ -23,7 +23,7 @@ export interface Place {
 /** Datagrams that sockets of this namespace had no room for while something is done, by whose they are. Linux only. */
 export const watchDrops = (places: readonly Place[]): (() => string) => {
   const most = new Map<string, { name: string; drops: number }>()
-  const look = (): void => {
+  const read = (): void => {
     for (const line of readFileSync('/proc/net/udp', 'utf8').split('\n').slice(1)) {
       const [, local, remote, , , , , , , inode = '', , , drops = '0'] = line.trim().split(/\s+/)
       if (Number(drops) === 0) continue
@@ -35,13 +35,13 @@ export const watchDrops = (places: readonly Place[]): (() => string) => {
       most.set(inode, { name: place?.name ?? 'another', drops: Number(drops) })
     }
   }
-  look()
+  read()
   const before = new Map([...most].map(([inode, { drops }]) => [inode, drops]))
   // Sockets that are closed are not there to be asked.
-  const timer = setInterval(look, 50)
+  const timer = setInterval(read, 50)
   return () => {
     clearInterval(timer)
-    look()
+    read()
     const sums = new Map<string, number>()
     for (const [inode, { name, drops }] of most) {
       const more = drops - (before.get(inode) ?? 0)

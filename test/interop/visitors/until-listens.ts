@@ -9,8 +9,8 @@ const accepts = (port: number): Promise<boolean> =>
   })
 
 /** Waits for a program that does not say when it listens. */
-export const untilListens = async (port: number, patience = 15_000): Promise<void> => {
-  for (const end = performance.now() + patience; !(await accepts(port)); ) {
+export const untilListens = async (port: number, timeout = 15_000): Promise<void> => {
+  for (const end = performance.now() + timeout; !(await accepts(port)); ) {
     if (performance.now() > end) throw new Error(`nothing listens on ${port}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }

@@ -4,7 +4,7 @@ import type { Address } from '../address.js'
 import { serve } from './remote.js'
 
 /** What is to be asked. */
-export interface AskTask {
+export interface RequestTask {
   readonly address: Address
   /** Hosts with paths, `app.example.org/docs`; each request takes another. */
   readonly places: readonly string[]
@@ -13,7 +13,7 @@ export interface AskTask {
 }
 
 /** What came of it; times in microseconds. */
-export interface Asked {
+export interface RequestRates {
   readonly perSecond: number
   readonly p50: number
   readonly p99: number
@@ -33,7 +33,7 @@ const lengthOf = (bytes: Buffer): number => {
   return bytes.length < whole ? 0 : whole
 }
 
-const ask = ({ address, places, connections, milliseconds }: AskTask): Promise<Asked> =>
+const ask = ({ address, places, connections, milliseconds }: RequestTask): Promise<RequestRates> =>
   new Promise((resolve, reject) => {
     const requests = places.map((place) => {
       const slash = place.indexOf('/')

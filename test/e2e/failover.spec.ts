@@ -76,7 +76,7 @@ const pair = async (well: number, more: Fields = {}, only: { dead?: Fields; well
   return { port: frontPort(dead), closed, refused, server }
 }
 
-const who = ({ request }: CloseRequestContext): string => request.session.client.id
+const clientOf = ({ request }: CloseRequestContext): string => request.session.client.id
 
 describe('http: another member of a group', () => {
   afterEach(cleanUp)
@@ -85,21 +85,21 @@ describe('http: another member of a group', () => {
     const { port: well } = await startHttpService(mirror)
     const { port, closed, refused } = await pair(well, { requestHeaders: { add: { 'X-Once': 'once' } } })
     const body = 'b'.repeat(200_000)
-    const asked = await Promise.all([
+    const responses = await Promise.all([
       ask(port, 'web.localhost', '/a'),
       ask(port, 'web.localhost', '/b'),
       ask(port, 'web.localhost', '/c', { method: 'POST', body }),
       ask(port, 'web.localhost', '/d', { method: 'POST', body, headers: { 'Transfer-Encoding': 'chunked' } })
     ])
-    for (const { status, body: text } of asked) {
+    for (const { status, body: text } of responses) {
       expect(status, text).to.equal(200)
       const { target, body: came, rawHeaders } = JSON.parse(text) as Mirrored
       expect(came === (/[cd]$/.test(target) ? body : ''), `the body of ${target}`).to.equal(true)
       expect(rawHeaders.filter((name) => name === 'X-Once')).to.have.length(1)
     }
-    // One request each to hooks, by who served it; that a stream was refused is told besides.
+    // Hooks see one request each, with the client that served it, and the refused stream as well.
     await until(() => closed.length === 4)
-    expect(closed.map(who)).to.deep.equal(['well', 'well', 'well', 'well'])
+    expect(closed.map(clientOf)).to.deep.equal(['well', 'well', 'well', 'well'])
     expect(closed.map(({ status, error }) => [status, error])).to.deep.equal(Array(4).fill([200, undefined]))
     expect(refused.map(({ error }) => error.code)).to.include('stream.service-unreachable')
   })
@@ -164,7 +164,7 @@ describe('http: another member of a group', () => {
       statuses.push((await ask(port, 'web.localhost', '/', { method: 'POST', body: 'pay' })).status)
     expect(statuses.sort()).to.deep.equal([200, 200, 502, 502])
     await until(() => closed.length === 8)
-    expect(closed.filter(({ status }) => status === 502).map(who)).to.deep.equal(['breaking', 'breaking'])
+    expect(closed.filter(({ status }) => status === 502).map(clientOf)).to.deep.equal(['breaking', 'breaking'])
   })
 
   it('is not asked when it would be asked for something else, or lets others in', async () => {
@@ -178,7 +178,7 @@ describe('http: another member of a group', () => {
     }
   })
 
-  it('is not asked for a visitor whom a hook refused', async () => {
+  it('is not asked for a visitor that a hook refused', async () => {
     const { port: well } = await startHttpService((_, response) => response.end('well'))
     const refuses = defineExtension({
       name: 'refuses',
@@ -237,36 +237,36 @@ describe('private: another member of a group', () => {
   const secret = 'a secret of some length, for tests'
   const db = (local: number, more: Fields = {}): Fields => ({ name: 'db', kind: 'private', local, secret, ...more })
 
-  const guestOf = (server: Server): Promise<Client> =>
+  const forwarderOf = (server: Server): Promise<Client> =>
     startClient(
       portOf(server),
       [],
-      { id: 'guest', forwards: [{ name: 'way', of: 'db', secret, bind: 0 }] as never },
+      { id: 'forwarder', forwards: [{ name: 'way', of: 'db', secret, bind: 0 }] as never },
       [],
       { preset }
     )
-  const wayIn = (guest: Client): number => Number(guest.forwards[0]?.address.split(':').at(-1))
+  const wayIn = (forwarder: Client): number => Number(forwarder.forwards[0]?.address.split(':').at(-1))
 
   it('is asked when the service of one cannot be reached, and the visitor sees none of it', async () => {
     const server = await serve()
     await join(server, 'dead', db(await somePort()))
     await join(server, 'well', db(await startService((socket) => void socket.pipe(socket))))
-    const guest = await guestOf(server)
+    const forwarder = await forwarderOf(server)
     for (let count = 0; count < 4; count += 1) {
-      const visitor = await visit(wayIn(guest))
+      const visitor = await visit(wayIn(forwarder))
       visitor.end('asked early')
       expect(String(await readAll(visitor))).to.equal('asked early')
     }
   })
 
-  it('is not asked by who does not know the secret of the one that was chosen', async () => {
+  it('is not asked by a visitor without the secret of the chosen member', async () => {
     const { refused, extension } = witness()
     const server = await serve([extension])
     const service = await startService((socket) => void socket.end('in'))
     await join(server, 'other', db(service, { secret: 'another secret of some length' }))
     await join(server, 'well', db(service))
-    const guest = await guestOf(server)
-    const ends = [await endOf(await visit(wayIn(guest))), await endOf(await visit(wayIn(guest)))]
+    const forwarder = await forwarderOf(server)
+    const ends = [await endOf(await visit(wayIn(forwarder))), await endOf(await visit(wayIn(forwarder)))]
     expect(ends.sort()).to.deep.equal(['ECONNRESET', 'end'])
     await until(() => refused.length === 1)
     expect(refused[0]?.error.code).to.equal('stream.no-visits')
@@ -277,15 +277,15 @@ describe('private: another member of a group', () => {
     const server = await serve([extension])
     await join(server, 'dead', db(await somePort()))
     await join(server, 'gone', db(await somePort()))
-    const guest = await guestOf(server)
-    const told = once(guest, 'refused')
-    expect(await endOf(await visit(wayIn(guest)))).to.equal('ECONNRESET')
-    expect((await told)[0].error.code).to.equal('stream.service-unreachable')
+    const forwarder = await forwarderOf(server)
+    const refusal = once(forwarder, 'refused')
+    expect(await endOf(await visit(wayIn(forwarder)))).to.equal('ECONNRESET')
+    expect((await refusal)[0].error.code).to.equal('stream.service-unreachable')
     expect(refused.map(({ stream }) => stream?.session.client.id).sort()).to.deep.equal(['dead', 'gone'])
-    const impatient = await visit(wayIn(guest))
+    const impatient = await visit(wayIn(forwarder))
     await until(() => server.streams > 0)
     impatient.resetAndDestroy()
-    await until(() => server.streams === 0 && guest.streams === 0)
+    await until(() => server.streams === 0 && forwarder.streams === 0)
   })
 })
 
