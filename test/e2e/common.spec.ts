@@ -7,6 +7,7 @@ import type { ProxyEntry } from '@rystra/config'
 import { defineExtension } from '@rystra/plugin'
 import type { Server } from '@rystra/server'
 import { cuttable } from './cuttable.js'
+import { rogueClient } from './rogue.js'
 import {
   cleanUp,
   echo,
@@ -380,6 +381,40 @@ describe('common fields of a proxy', () => {
     }
     const [published] = await client.publish({ ...base, bandwidth: '10MB', expiresIn: '90d', idleTimeout: '30s' })
     expect(published?.spec).to.include({ bandwidth: 10_000_000, expiresIn: 90 * 86_400_000, idleTimeout: 30_000 })
+  })
+
+  it('are refused alike when a client sends them without a check of its own', async () => {
+    const server = await startServer()
+    const client = await startClient(portOf(server), [])
+    const rogue = await rogueClient(server)
+    for (const [request, wrong] of [
+      { bandwidth: 0 },
+      { bandwidth: 1e300 },
+      { maxConnections: 0 },
+      { maxConnections: 1.5 },
+      { expiresIn: 0.5 },
+      { expiresIn: 1e300 },
+      { idleTimeout: 999 },
+      { idleTimeout: 2 ** 31 },
+      { group: '' },
+      { group: { name: 'g', policy: 'fastest' } },
+      { group: { name: 'g\u0000' } },
+      { group: { name: 'g', size: 1 } },
+      { healthCheck: { type: 'ping' } },
+      { port: 65_536 },
+      { badnwidth: 1 }
+    ].entries()) {
+      const field = Object.keys(wrong)[0] as string
+      const here = await failure(client.publish({ name: 'x', kind: 'tcp', local: 1, ...wrong }))
+      rogue.say({ type: 'RegisterProxy', request, spec: { name: 'x', kind: 'tcp', ...wrong } as never })
+      const { error } = await rogue.next('RegisterProxyAck')
+      expect([here.code, error?.code], JSON.stringify(wrong)).to.deep.equal(['proxy.invalid', 'proxy.invalid'])
+      expect(
+        [here.message, error?.detail].every((text) => text?.includes(field)),
+        JSON.stringify(wrong)
+      ).to.equal(true)
+    }
+    expect(server.proxies).to.deep.equal([])
   })
 
   it('maxConnections refuses one too many, and lets the next in when one leaves', async () => {

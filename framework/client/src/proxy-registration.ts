@@ -1,14 +1,12 @@
 import { type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type { ProxyHandle, TrafficStats } from '@rystra/plugin'
+import { localFieldsOf } from '@rystra/config'
 import { Backoff, StreamTable } from '@rystra/session'
 import type { PublishedHere } from './events.js'
 import type { StreamHandler } from './stream-handler.js'
 import { HealthCheck, type HealthOptions } from './health-check.js'
 import { publicAddress } from './public-address.js'
 import type { ClientState, ServedProxy } from './state.js'
-
-/** Fields of every kind that are the client's own business. */
-const ownFields = ['proxyProtocol', 'healthCheck']
 
 /** The session that is asked. */
 export interface RegistrySession {
@@ -151,9 +149,9 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
   #sent(): ProxySpec {
     const { kernel, clock } = this.#state
     const { spec } = this
-    const own = new Set([...ownFields, ...(kernel.current.registries.proxies.get(spec.kind).localFields ?? [])])
+    const local = localFieldsOf(kernel.current.registries.proxies.get(spec.kind))
     const sent: Record<string, unknown> = Object.fromEntries(
-      Object.entries(spec).filter(([field, value]) => !own.has(field) && value !== undefined)
+      Object.entries(spec).filter(([field, value]) => !local.has(field) && value !== undefined)
     )
     if (spec['healthCheck'] !== undefined) sent['healthCheck'] = true
     if (this.#expiresAt !== undefined) {

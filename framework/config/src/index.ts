@@ -1,6 +1,6 @@
 /** Finds, reads, substitutes, validates and diffs the configuration. */
 export { type Changes, type ConfigDiff, diffConfig } from './diff.js'
-export { bytesSchema, parseBytes } from './bytes.js'
+export { bytesSchema } from './bytes.js'
 export { durationSchema, maxDuration, parseDuration } from './duration.js'
 export type { ExtensionEntry } from '@rystra/plugin'
 export { extensionSchema } from './entry.js'
@@ -14,6 +14,7 @@ export {
   loadConfig,
   searchPlaces
 } from './load.js'
+export { checkSent, localFieldsOf } from './sent.js'
 export { maxFileSize } from './text-file.js'
 export { ConfigError, formatProblem, type Problem } from './problem.js'
 export { inspectWith, type Registered, resolveProxy, resolveForward, validateWith } from './registered.js'

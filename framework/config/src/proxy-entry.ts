@@ -1,41 +1,40 @@
 import { Type } from '@sinclair/typebox'
 import { bytesSchema } from './bytes.js'
+import { check } from './check.js'
 import { durationSchema } from './duration.js'
+import type { Problem } from './problem.js'
 import { defaulted, open, resolved } from './schema.js'
 import { word } from './words.js'
 
-/** Ten years: who means longer means for ever. */
-const longest = 3650 * 86_400_000
+/** Ten years. */
+export const MAX_EXPIRY_MS = 3650 * 86_400_000
 
 type Policy = (typeof policies)[number]
 const policies = ['round-robin', 'least-connections', 'random', 'sticky'] as const
+
+const groupName = word('Name of the group, unique within the identity.')
+const finalGroup = Type.Object(
+  {
+    name: groupName,
+    policy: defaulted(Type.Union(policies.map((policy) => Type.Literal(policy))), 'round-robin')
+  },
+  { additionalProperties: false }
+)
 
 const groupSchema = resolved<string | { name: string; policy?: Policy }, { name: string; policy: Policy }>(
   `a name, or { name, policy } with a policy of ${policies.join(', ')}`,
   {
     description:
       'Clients of one identity whose proxies name the same group share its port, host or name. With the policy `sticky` a visitor address always gets the same member. Default: no group.',
-    anyOf: [
-      { type: 'string', minLength: 1, maxLength: 128 },
-      {
-        type: 'object',
-        properties: { name: { type: 'string', minLength: 1, maxLength: 128 }, policy: { enum: [...policies] } },
-        required: ['name'],
-        additionalProperties: false
-      }
-    ]
+    anyOf: [groupName, finalGroup]
   },
   (value) => {
-    const {
-      name,
-      policy = 'round-robin',
-      ...others
-    } = typeof value === 'string' ? { name: value } : ((value ?? {}) as Record<string, unknown>)
-    const named = typeof name === 'string' && name.length > 0 && name.length <= 128
-    if (named && policies.includes(policy as 'random') && Object.keys(others).length === 0)
-      return { name, policy: policy as Policy }
+    const problems: Problem[] = []
+    const group = check(finalGroup, typeof value === 'string' ? { name: value } : value, '', problems)
+    if (problems.length === 0) return group as { name: string; policy: Policy }
     throw new RangeError('expected a name, or { name, policy }')
-  }
+  },
+  finalGroup
 )
 
 const healthCheckSchema = Type.Object(
@@ -79,7 +78,7 @@ export const proxySchema = open(
     name: word('Name of the proxy, unique within the client.'),
     kind: word('Name of a registered kind: `tcp`.'),
     expiresIn: Type.Optional(
-      durationSchema(1000, 'Time after which the proxy is unpublished. Default: never.', longest)
+      durationSchema(1000, 'Time after which the proxy is unpublished. Default: never.', MAX_EXPIRY_MS)
     ),
     idleTimeout: Type.Optional(
       durationSchema(1000, 'Time without data in either direction after which a stream is reset. Default: never.')

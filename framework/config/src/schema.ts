@@ -2,6 +2,8 @@ import { type Kind, type Static, type TObject, type TOptional, type TSchema, Typ
 
 /** On a schema: makes the final value of what was written; throws an Error that says what is wrong. */
 export const resolveKey = Symbol.for('rystra.config.resolve')
+/** On a schema: the schema of the final value, as it is sent to the other end. */
+export const finalKey = Symbol.for('rystra.config.final')
 /** On a schema: what is expected, in words. */
 export const expectedKey = Symbol.for('rystra.config.expected')
 declare const openMark: unique symbol
@@ -60,16 +62,22 @@ export type Resolved<Schema> =
         ? readonly Resolved<Item>[]
         : StaticOf<Schema>
 
-/** A schema of a value that has to be turned into another. `json` is what JSON Schema says of it. */
+/**
+ * A schema of a value that has to be turned into another. `json` is what JSON Schema says of it.
+ * @param final schema of the final value, for fields that are sent
+ */
 export const resolved = <Value, Final>(
   expected: string,
   json: Record<string, unknown>,
-  resolve: (value: unknown) => Final
+  resolve: (value: unknown) => Final,
+  final?: TSchema
 ): TResolved<Value, Final> =>
-  Type.Unsafe<Value>({ ...json, [resolveKey]: resolve, [expectedKey]: expected } as object) as unknown as TResolved<
-    Value,
-    Final
-  >
+  Type.Unsafe<Value>({
+    ...json,
+    [resolveKey]: resolve,
+    [expectedKey]: expected,
+    [finalKey]: final
+  } as object) as unknown as TResolved<Value, Final>
 
 /** A schema, and what it expects in better words than its keywords make. */
 export const said = <Schema extends TSchema>(schema: Schema, expected: string): Schema => ({

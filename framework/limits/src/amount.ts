@@ -14,7 +14,7 @@ const byteUnits = {
 const timeUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 /** Bytes, for the `pattern` of an option: `500kB`, `1.5GiB`, `10MB/s`. */
-export const bytesPattern = '^(0|[1-9][0-9]{0,11})(\\.[0-9]{1,3})?([kKMGT]i?)?B?(/s)?$'
+export const bytesPattern = '^(0|[1-9][0-9]{0,11})(\\.[0-9]{1,3})?([kKmMgGtT]i?)?[bB]?(/s)?$'
 
 /** A duration, for the `pattern` of an option: `250ms`, `30s`, `15m`, `2h`, `1d`. */
 export const durationPattern = '^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,3})?(ms|s|m|h|d)$'

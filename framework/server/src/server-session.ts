@@ -21,6 +21,7 @@ import {
   type StreamHead,
   StreamTable
 } from '@rystra/session'
+import { checkSent } from '@rystra/config'
 import { lastPortKey } from './last-ports.js'
 import type { ProxyOwner } from './owner.js'
 import { Notices } from './notices.js'
@@ -29,7 +30,6 @@ import { RequestQueue } from './request-queue.js'
 import type { ServerLink } from './server-link.js'
 import type { ServerState } from './state.js'
 import { publicError } from './public-error.js'
-import { checkSpec } from './validate-spec.js'
 import { Visits } from './visits.js'
 
 /** Refused registrations of one session; more end it, since a client backs off. */
@@ -209,16 +209,16 @@ export class ServerSession implements ProxyOwner, SessionHandle {
       throw new RystraError('proxy.limit', { side: 'server', detail: `at most ${config.limits.proxiesPerSession}` })
     }
     const { calls, registries } = kernel.current
-    const spec = await calls.registerProxy(sent, this.info)
+    const wanted = await calls.registerProxy(sent, this.info)
     if (this.#over) throw new RystraError('session.lost')
-    if (!registries.proxies.has(spec.kind)) {
+    if (!registries.proxies.has(wanted.kind)) {
       throw new RystraError('proxy.unknown-kind', {
         side: 'server',
-        detail: `${spec.kind}; registered: ${registries.proxies.list().join(', ')}`
+        detail: `${wanted.kind}; registered: ${registries.proxies.list().join(', ')}`
       })
     }
-    const kind = registries.proxies.get(spec.kind)
-    checkSpec(kind, spec)
+    const kind = registries.proxies.get(wanted.kind)
+    const spec = checkSent(kind, wanted)
     if (this.proxies.has(spec.name)) {
       throw new RystraError('proxy.name-taken', { side: 'server', detail: spec.name })
     }
