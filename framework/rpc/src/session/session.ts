@@ -214,10 +214,7 @@ export class RpcSession {
     return connection
   }
 
-  /**
-   * @internal Resolves when the other side knows this session, or will not: a stream of its own may overtake the one that
-   * the session begins with.
-   */
+  /** @internal Resolves when the other side knows this session, or will not: a later stream may overtake its first. */
   greeted(): Promise<void> {
     if (this.#closed || this.#connection?.greeted === true) return Promise.resolve()
     return new Promise((resolve) => this.#greetings.push(resolve))
