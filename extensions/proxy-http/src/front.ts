@@ -1,4 +1,4 @@
-import { plainAddress } from '@rystra/address'
+import { visitorOf } from '@rystra/address'
 import type { HandedOver } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -27,13 +27,7 @@ export class Front {
 
   /** A connection that has just come in. */
   accept(socket: Socket): void {
-    const { remoteAddress = 'unknown', remotePort = 0, localAddress = 'unknown', localPort = 0 } = socket
-    const visitor = {
-      host: plainAddress(remoteAddress),
-      port: remotePort,
-      to: { host: plainAddress(localAddress), port: localPort }
-    }
-    this.#begin(socket, { visitor, secure: false, serverName: undefined })
+    this.#begin(socket, { visitor: visitorOf(socket), secure: false, serverName: undefined })
   }
 
   /** A connection that another kind has prepared. */

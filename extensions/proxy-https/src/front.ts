@@ -1,3 +1,4 @@
+import { visitorOf } from '@rystra/address'
 import type { ClientHello, HostTable } from '@rystra/net'
 import {
   type Claim,
@@ -56,13 +57,6 @@ const notTls: Readonly<Record<'http' | 'garbage', Refusal>> = {
   http: { answer: plainHttpAnswer, code: 'tls.not-tls', detail: 'plain HTTP was received' },
   garbage: { answer: alert(UNEXPECTED_MESSAGE), code: 'tls.not-tls', detail: 'not a ClientHello' }
 }
-
-/** The addresses of a visitor. */
-export const visitorOf = (socket: Socket): VisitorInfo => ({
-  host: socket.remoteAddress ?? 'unknown',
-  port: socket.remotePort ?? 0,
-  to: { host: socket.localAddress ?? 'unknown', port: socket.localPort ?? 0 }
-})
 
 /** Passes a visitor to another member of a group that has not been tried. `false`: no other is left. */
 const failoverOf = (visitor: Socket, info: VisitorInfo, claim: Claim<PassOn>, first: PassOn): (() => boolean) => {

@@ -1,3 +1,4 @@
+import { asciiHostPattern, visitorOf } from '@rystra/address'
 import { HostTable } from '@rystra/net'
 import {
   defineExtension,
@@ -12,8 +13,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { Certificates } from './certificates.js'
 import { complete } from './expand.js'
-import { Front, type PassOn, visitorOf } from './front.js'
-import { asciiHostPattern } from '@rystra/address'
+import { Front, type PassOn } from './front.js'
 import { HttpsOptions } from './options.js'
 import { Policy } from './policy.js'
 import { publish, type World } from './publish.js'

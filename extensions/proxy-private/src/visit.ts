@@ -1,4 +1,5 @@
-import { type Details, RystraError, type SessionInfo, type VisitHost, type VisitorInfo } from '@rystra/plugin'
+import { visitorOf } from '@rystra/address'
+import { type Details, RystraError, type SessionInfo, type VisitHost } from '@rystra/plugin'
 import type net from 'node:net'
 import { makeProof } from './proof.js'
 import type { Secret } from './secret.js'
@@ -10,12 +11,6 @@ const SESSION_TIMEOUT_MS = 5000
 
 /** Maximum of waiting visitors. */
 const MAX_WAITING = 1024
-
-const infoOf = ({ remoteAddress, remotePort, localAddress, localPort }: net.Socket): VisitorInfo => ({
-  host: remoteAddress ?? 'unknown',
-  port: remotePort ?? 0,
-  to: { host: localAddress ?? 'unknown', port: localPort ?? 0 }
-})
 
 /** The details of a visit for the server and the owner. */
 export const detailsOf = ({ from, ...entry }: ForwardSpec, key: Buffer | undefined, session: SessionInfo): Details => {
@@ -29,7 +24,7 @@ export const visitByTcp = (entry: ForwardSpec, secret: Secret | undefined, host:
   let waiting = 0
 
   const go = (visitor: net.Socket, key: Buffer | undefined, session: SessionInfo): void =>
-    host.relay(visitor, name, infoOf(visitor), detailsOf(entry, key, session))
+    host.relay(visitor, name, visitorOf(visitor), detailsOf(entry, key, session))
 
   const later = async (visitor: net.Socket): Promise<void> => {
     visitor.on('error', () => {})

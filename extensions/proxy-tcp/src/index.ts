@@ -16,12 +16,7 @@ const tcp: ProxyKind<TcpSpec> = {
     }
     const bound = await host.listen(
       { port: spec.port ?? 0, ...(spec.host === undefined ? {} : { host: spec.host }) },
-      (visitor) =>
-        host.relay(visitor, {
-          host: visitor.remoteAddress ?? 'unknown',
-          port: visitor.remotePort ?? 0,
-          to: { host: visitor.localAddress ?? 'unknown', port: visitor.localPort ?? 0 }
-        })
+      (visitor, info) => host.relay(visitor, info)
     )
     return { address: hostPort(bound.host, bound.port) }
   },

@@ -1,5 +1,5 @@
 import { hostPort } from '@rystra/address'
-import { asError, closeWithSession, dialTcp } from '@rystra/net'
+import { asError, closeWithSession, dialTcp, peerOf } from '@rystra/net'
 import { type Clock, type DialOptions, isErrorCode, RystraError, type StreamLink, type TlsFacts } from '@rystra/plugin'
 import { type ClientTlsOptions, connectTls, type TlsDialer, tlsFacts } from '@rystra/tls'
 import { randomBytes } from 'node:crypto'
@@ -64,11 +64,7 @@ const ask = (
     const authority = to.authority ?? name
     const path = to.path ?? DEFAULT_PATH
     const where = `${tls === undefined ? 'h2c' : 'http2'} ${name}`
-    const peer = {
-      address: socket.remoteAddress ?? 'unknown',
-      port: socket.remotePort ?? 0,
-      ...(tls === undefined ? {} : { tls })
-    }
+    const peer = peerOf(socket, tls)
     const pipe = new Pipe(socket)
     // A server begins with a SETTINGS frame, RFC 9113 section 3.4. Of anything else nghttp2 says nothing but good-bye.
     socket.once('data', (first: Buffer) => {

@@ -1,5 +1,5 @@
-import { readClientHello } from '@rystra/net'
-import type { Link, Listener, ListenHost, ListenOptions, PeerInfo, TlsFacts } from '@rystra/plugin'
+import { peerOf, readClientHello } from '@rystra/net'
+import type { Link, Listener, ListenHost, ListenOptions } from '@rystra/plugin'
 import { openServerTls, type ServerTlsOptions, TlsAcceptor, type TlsHost } from '@rystra/tls'
 import type { Socket } from 'node:net'
 import { Connection, type Listening } from './connection.js'
@@ -19,12 +19,6 @@ export interface ListenParts {
   readonly ports: ListenHost
   readonly onLink: (link: Link) => void
 }
-
-const peerOf = (socket: Socket, tls?: TlsFacts): PeerInfo => ({
-  address: socket.remoteAddress ?? 'unknown',
-  port: socket.remotePort ?? 0,
-  ...(tls === undefined ? {} : { tls })
-})
 
 const listening = ({ to, options, host, onLink }: ListenParts): Listening => ({
   path: to.path ?? DEFAULT_PATH,

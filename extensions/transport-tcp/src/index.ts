@@ -1,16 +1,11 @@
-import { dialFields, dialTcp, tcpFields } from '@rystra/net'
+import { dialFields, dialTcp, peerOf, tcpFields } from '@rystra/net'
 import { type ByteLink, defineExtension, Type } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 
 /** The first bytes of every link, whatever the version: see framework/protocol/SPEC.md. */
 const MAGIC = Buffer.from('RYS')
 
-/** Reads the peer now: a closed socket has no address. */
-const linkOf = (socket: Socket): ByteLink => ({
-  kind: 'bytes',
-  duplex: socket,
-  peer: { address: socket.remoteAddress ?? 'unknown', port: socket.remotePort ?? 0 }
-})
+const linkOf = (socket: Socket): ByteLink => ({ kind: 'bytes', duplex: socket, peer: peerOf(socket) })
 
 /** Links over plain TCP, RFC 9293. Nothing is encrypted: use a TLS transport on untrusted networks. */
 export default defineExtension({

@@ -134,7 +134,7 @@ export interface PublishHost {
    * Binds a TCP port within the policy of the server, or joins the group that has it. Rejects with
    * `proxy.port-not-allowed`, `proxy.port-privileged`, `proxy.port-taken` or `proxy.no-free-port`. Closed with the proxy.
    */
-  listen(address: PublishAddress, onVisitor: (visitor: Socket) => void): Promise<Address>
+  listen(address: PublishAddress, onVisitor: (visitor: Socket, info: VisitorInfo) => void): Promise<Address>
   /** Binds a UDP port, as {@link listen} does. */
   listenUdp(address: PublishAddress): Promise<UdpPort>
   /**

@@ -20,7 +20,6 @@ import type {
   UdpPort
 } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
-import type { Socket } from 'node:net'
 import { openDuplex, StreamLifecycle, StreamTable } from '@rystra/session'
 import { type Admitting, admitVisitor } from './admission.js'
 import { Failures } from './failures.js'
@@ -29,7 +28,7 @@ import { groupOf } from './group.js'
 import { watchIdle } from './idle.js'
 import type { Group, ProxyOwner } from './owner.js'
 import { type Admit, MEMBER_TIMEOUT_MS, type ProxyStreamOptions, visitKey } from './visitable.js'
-import { type PortHolder, PublishPorts } from './publish-ports.js'
+import { type OnVisitor, type PortHolder, PublishPorts } from './publish-ports.js'
 import type { ServerState } from './state.js'
 
 /** One published proxy, and what its kind gets to publish it with. */
@@ -148,10 +147,10 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     }
   }
 
-  listen(address: PublishAddress, onVisitor: (visitor: Socket) => void): Promise<Address> {
-    return this.#ports.listen(address, (visitor) => {
+  listen(address: PublishAddress, onVisitor: OnVisitor): Promise<Address> {
+    return this.#ports.listen(address, (visitor, info) => {
       if (this.signal.aborted) visitor.destroy()
-      else onVisitor(visitor)
+      else onVisitor(visitor, info)
     })
   }
 

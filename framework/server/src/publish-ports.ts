@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type PortRange, portAllowed } from '@rystra/address'
+import { type PortRange, portAllowed, visitorOf } from '@rystra/address'
 import type { ResolvedServer } from '@rystra/config'
 import { type Address, type Logger, RystraError, type VisitorInfo } from '@rystra/model'
 import type { PublishAddress, UdpPort } from '@rystra/plugin'
@@ -15,7 +15,7 @@ import type { ServerState } from './state.js'
 const FREE_TRIES = 1000
 
 type Protocol = 'tcp' | 'udp'
-type OnVisitor = (visitor: Socket) => void
+export type OnVisitor = (visitor: Socket, info: VisitorInfo) => void
 
 /** A port that was bound for the members of a claim. */
 interface Shared {
@@ -173,7 +173,7 @@ export class PublishPorts {
       if (onVisitor === undefined) this.#noMember(visitor, info, held)
       else {
         if (held.size > 1) this.#state.failover.set(visitor, failover(visitor, info, held, onVisitor))
-        onVisitor(visitor)
+        onVisitor(visitor, info)
       }
     })
   }
@@ -205,7 +205,7 @@ const failover = (visitor: Socket, info: VisitorInfo, held: Held<OnVisitor>, fir
     const next = visitor.destroyed ? undefined : held.pick(info, tried)
     if (next === undefined) return false
     tried.add(next)
-    next(visitor)
+    next(visitor, info)
     return true
   }
 }
@@ -239,9 +239,3 @@ const bindUdpPort = async (address: Address): Promise<Shared> => {
 }
 
 const keyOf = (protocol: Protocol, port: number): string => `${protocol} ${port}`
-
-const visitorOf = (visitor: Socket): VisitorInfo => ({
-  host: visitor.remoteAddress ?? 'unknown',
-  port: visitor.remotePort ?? 0,
-  to: { host: visitor.localAddress ?? 'unknown', port: visitor.localPort ?? 0 }
-})

@@ -1,3 +1,4 @@
+import { plainAddress } from '@rystra/address'
 import {
   type Address,
   type Admission,
@@ -112,7 +113,7 @@ export class UdpVisitors {
     const { admit, address } = this.#options
     if (admit === undefined) return
     try {
-      const answer = admit({ host: session.of.host, port: session.port, to: address })
+      const answer = admit({ host: plainAddress(session.of.host), port: session.port, to: address })
       if (!('then' in answer)) {
         session.admission = answer
         return

@@ -1,3 +1,4 @@
+import { visitorOf } from '@rystra/address'
 import {
   type Address,
   type Admission,
@@ -256,13 +257,13 @@ export class ProxyWorld {
 
   async #listen(
     address: { port?: number; host?: string },
-    onVisitor: (socket: Socket) => void,
+    onVisitor: (socket: Socket, info: VisitorInfo) => void,
     servers: Server[] = []
   ): Promise<Address> {
     const sockets = new Set<Socket>()
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       sockets.add(socket)
-      onVisitor(socket)
+      onVisitor(socket, visitorOf(socket))
     })
     servers.push(server)
     this.scope.defer(() => {
