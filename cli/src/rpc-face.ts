@@ -1,6 +1,6 @@
 import type { Kernel } from '@rystra/kernel'
 import { RystraError } from '@rystra/model'
-import type { Rpc, RpcSession } from '@rystra/rpc'
+import type { ClientOptions, Rpc, RpcSession } from '@rystra/rpc'
 
 /** RPC of a client whose configuration has the extension `@rystra/rpc`. */
 export interface WithClientRpc {
@@ -10,8 +10,11 @@ export interface WithClientRpc {
 
 /** RPC of a server whose configuration has the extension `@rystra/rpc`. */
 export interface WithServerRpc {
-  /** The session with a client, by its id. Throws `rpc.unavailable` without the extension or without that client. */
-  rpc(client: string): RpcSession
+  /**
+   * The session with a client, by its id. Throws `rpc.unavailable` without the extension or without that client, and where
+   * clients of several identities have the id and none is named.
+   */
+  rpc(client: string, options?: ClientOptions): RpcSession
 }
 
 /** The RPC of what is loaded now: a reload may have replaced it. */
@@ -22,7 +25,9 @@ const rpcOf = ({ current }: Kernel): Rpc => {
 }
 
 export const serverRpc = <Server extends { readonly kernel: Kernel }>(server: Server): Server & WithServerRpc =>
-  Object.assign(server, { rpc: (client: string) => rpcOf(server.kernel).client(client) })
+  Object.assign(server, {
+    rpc: (client: string, options?: ClientOptions) => rpcOf(server.kernel).client(client, options)
+  })
 
 export const clientRpc = <Client extends { readonly kernel: Kernel }>(client: Client): Client & WithClientRpc =>
   Object.defineProperty(client, 'rpc', { get: () => rpcOf(client.kernel).server }) as Client & WithClientRpc

@@ -33,6 +33,9 @@ The program is named by its client.id; \`server\` is the server itself. Both nee
       description: 'A field that the transport adds to client.connect: fingerprint=sha256:…, ca=ca.pem.',
       helpValue: '<field=value>'
     }),
+    identity: Flags.string({
+      description: 'Identity of the called client, when several clients have its id. [default: any]'
+    }),
     deadline: Flags.integer({ default: 30_000, min: 1, description: 'Milliseconds the answer may take.' })
   }
 

@@ -16,6 +16,7 @@ export interface CallOptions {
   readonly to?: string | undefined
   readonly token?: string | undefined
   readonly dial: readonly string[]
+  readonly identity?: string | undefined
   readonly deadline: number
   readonly debug: boolean
 }
@@ -31,7 +32,7 @@ export const call = async (options: CallOptions): Promise<unknown> => {
   const client = await createClient({ ...base, extensions: [...(base.extensions ?? []), rpc.extension] }, { dir, log })
   try {
     await client.start()
-    const session = program === 'server' ? rpc.server : rpc.peer(program)
+    const session = program === 'server' ? rpc.server : rpc.peer(program, { identity: options.identity })
     return await session.request(name, data, { deadline })
   } catch (error) {
     throw commandError(error)

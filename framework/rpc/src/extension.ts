@@ -41,6 +41,7 @@ const options = Type.Object({
       identity: patternOf("the calling client's identity"),
       from: patternOf("the calling client's id"),
       to: patternOf("the called client's id"),
+      toIdentity: patternOf("the called client's identity"),
       allow: Type.Optional(Type.Boolean({ description: 'Default: true.' }))
     }),
     { default: [], description: 'Server: which client may call which other one. Default: none.' }

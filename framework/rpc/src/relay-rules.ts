@@ -9,6 +9,8 @@ export interface RelayRule {
   readonly from?: string
   /** Pattern of the called client's id. */
   readonly to?: string
+  /** Pattern of the called client's identity. */
+  readonly toIdentity?: string
   /** @default true */
   readonly allow?: boolean
 }
@@ -16,8 +18,11 @@ export interface RelayRule {
 /** Whether a client may reach another one: the first rule that matches applies, without one it may not. */
 export const mayRelay = (rules: readonly RelayRule[], caller: SessionInfo, called: SessionInfo): boolean => {
   const rule = rules.find(
-    ({ identity = '*', from = '*', to = '*' }) =>
-      pattern(identity)(caller.identity.id) && pattern(from)(caller.client.id) && pattern(to)(called.client.id)
+    ({ identity = '*', from = '*', to = '*', toIdentity = '*' }) =>
+      pattern(identity)(caller.identity.id) &&
+      pattern(from)(caller.client.id) &&
+      pattern(to)(called.client.id) &&
+      pattern(toIdentity)(called.identity.id)
   )
   return rule !== undefined && rule.allow !== false
 }

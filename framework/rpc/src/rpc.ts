@@ -3,21 +3,21 @@ import {
   type Channel,
   type ChannelHandler,
   type ChannelInfo,
-  type ChannelOpener as SessionChannels,
   type ExtensionContext,
   type ExtensionUse,
   defineExtension
 } from '@rystra/plugin'
-import { headOf, openerOf, originOf, peerOf, RPC_CHANNEL } from './channel-head.js'
+import { headOf, isSamePeer, openerOf, originOf, peerOf, relayedPeer, RPC_CHANNEL, targetOf } from './channel-head.js'
 import { comeBack } from './come-back.js'
 import { State } from './context/state.js'
 import { rpcError } from './error.js'
+import { type ClientOptions, type Link, Links } from './links.js'
 import { type AccessRule, access } from './middleware/access.js'
 import { mayRelay, type RelayRule } from './relay-rules.js'
 import { Registrar } from './registrar.js'
 import { RpcEndpoint } from './session/endpoint.js'
 import type { RpcPeer } from './session/peer.js'
-import type { ChannelHead, ChannelOpener } from './session/port.js'
+import type { ChannelHead, ChannelOpener, ChannelTarget } from './session/port.js'
 import type { RpcSession } from './session/session.js'
 import { type RpcOptions, settingsOf } from './session/settings.js'
 import { relayChannel } from './relay.js'
@@ -36,19 +36,13 @@ export interface RpcNodeOptions extends RpcOptions {
   readonly onDisconnect?: (session: RpcSession, error: Error | undefined) => void
 }
 
-/** A session of the tunnel that is up. */
-interface Link {
-  readonly info: SessionInfo
-  readonly channels: SessionChannels
-}
-
 /** RPC on the sessions of one server or client. Give its {@link extension} to `createServer` or `createClient`. */
 export class Rpc extends Registrar implements ChannelHandler {
   readonly name = RPC_CHANNEL
   readonly context = new State()
   readonly #options: RpcNodeOptions
   readonly #endpoint: RpcEndpoint
-  readonly #links = new Map<string, Link>()
+  readonly #links = new Links()
   readonly #peers = new Map<string, RpcSession>()
   /** Sessions that wait until a client opens its channel, by the session of the tunnel. */
   readonly #awaited = new Map<string, RpcSession>()
@@ -107,18 +101,22 @@ export class Rpc extends Registrar implements ChannelHandler {
   }
 
   /** Client: the session with another client, through the server. */
-  peer(id: string): RpcSession {
-    const found = this.#peers.get(id)
+  peer(id: string, { identity }: ClientOptions = {}): RpcSession {
+    const key = JSON.stringify([id, identity])
+    const found = this.#peers.get(key)
     if (found !== undefined && !found.closed) return found
-    const session = this.#create({ id, side: 'client', address: { address: 'relayed', port: 0 }, relayed: true }, id)
-    this.#peers.set(id, session)
-    session.on('close', () => this.#peers.delete(id))
+    const session = this.#create(relayedPeer(id, identity), { to: id, ...(identity === undefined ? {} : { identity }) })
+    this.#peers.set(key, session)
+    session.on('close', () => this.#peers.delete(key))
     return session
   }
 
-  /** Server: the session with a client, by its id, or by that of its session. */
-  client(id: string): RpcSession {
-    const link = this.#linkOf(id)
+  /**
+   * Server: the session with a client, by its id, or by that of its session. Throws `rpc.unavailable` without such a client,
+   * and where clients of several identities have the id and none is named.
+   */
+  client(id: string, options: ClientOptions = {}): RpcSession {
+    const link = this.#links.find(id, options)
     const accepted = link && this.#endpoint.sessionOf(link.info.id)
     if (accepted !== undefined) return accepted
     if (link === undefined) throw rpcError('rpc.unavailable', `no client ${id}`)
@@ -143,18 +141,9 @@ export class Rpc extends Registrar implements ChannelHandler {
     return session
   }
 
-  /** The last that is of this session or of this client. */
-  #linkOf(id: string): Link | undefined {
-    return this.#links.get(id) ?? [...this.#links.values()].filter(({ info }) => info.client.id === id).at(-1)
-  }
-
-  #lastLink(): Link | undefined {
-    return [...this.#links.values()].at(-1)
-  }
-
-  #create(peer: RpcPeer, to?: string): RpcSession {
+  #create(peer: RpcPeer, target: ChannelTarget = {}): RpcSession {
     const opener = (): ChannelOpener | undefined => {
-      const link = this.#lastLink()
+      const link = this.#links.last
       return link && openerOf(link.channels)
     }
     let connecting = false
@@ -163,7 +152,7 @@ export class Rpc extends Registrar implements ChannelHandler {
       if (connecting || channels === undefined || session.closed) return
       connecting = true
       this.#endpoint
-        .connect(session, channels, to)
+        .connect(session, channels, target)
         .catch((error) => session.unavailable(rpcError('rpc.unavailable', (error as Error).message, error)))
         .finally(() => {
           connecting = false
@@ -171,8 +160,8 @@ export class Rpc extends Registrar implements ChannelHandler {
     }
     const session = this.#endpoint.create(peer, opener, true, {
       wanted: connect,
-      report: () => this.#lastLink()?.channels.reportCall,
-      ...(to === undefined ? { peers: (id) => this.peer(id) } : { to })
+      report: () => this.#links.last?.channels.reportCall,
+      ...(target.to === undefined ? { peers: (id, options) => this.peer(id, options) } : { target })
     })
     this.#watch(session)
     comeBack(session, connect)
@@ -198,7 +187,7 @@ export class Rpc extends Registrar implements ChannelHandler {
   }
 
   #connected(link: Link): void {
-    this.#links.set(link.info.id, link)
+    this.#links.add(link)
     if (this.#role === 'server') return
     // Connects at once, so that the server can call as soon as the client is there.
     if (this.#server === undefined) void this.server
@@ -232,10 +221,18 @@ export class Rpc extends Registrar implements ChannelHandler {
       return this.#options.access === undefined ? 'no access rule allows calls of other clients' : undefined
     }
     if (this.#role !== 'server') return 'relayed to a client'
-    const target = this.#linkOf(head.to)
-    if (target === undefined || !mayRelay(this.#options.relay ?? [], session, target.info))
-      return `no way to ${head.to}`
-    return undefined
+    const target = this.#target(head, session)
+    return typeof target === 'string' ? target : undefined
+  }
+
+  /** The client that a channel is for, or why it does not get there. */
+  #target({ to = '', identity }: ChannelTarget, caller: SessionInfo): Link | string {
+    const rules = this.#options.relay ?? []
+    try {
+      return this.#links.find(to, { identity }, (called) => mayRelay(rules, caller, called)) ?? `no way to ${to}`
+    } catch (error) {
+      return (error as Error).message
+    }
   }
 
   onChannel(channel: Channel): void {
@@ -248,10 +245,10 @@ export class Rpc extends Registrar implements ChannelHandler {
     const link = this.#links.get(info.session.id)
     const from = this.#role === 'client' ? originOf(info.details) : undefined
     const peer = from?.peer ?? peerOf(info.session, this.#role === 'client')
-    const back = from === undefined ? undefined : { to: from.peer.id }
+    const back = from === undefined ? {} : targetOf(from.peer)
     try {
       if (link === undefined) throw rpcError('rpc.lost')
-      if (head.kind === 'stream' && this.#acceptOwn(head, channel)) return
+      if (head.kind === 'stream' && this.#acceptOwn(head, channel, from?.peer)) return
       this.#endpoint.accept(head, channel, {
         peer,
         scope: from?.scope ?? info.session.id,
@@ -266,19 +263,21 @@ export class Rpc extends Registrar implements ChannelHandler {
     }
   }
 
-  /** A stream of a session that this end opened. */
-  #acceptOwn({ session: id }: ChannelHead, channel: Channel): boolean {
+  /** A stream of a session that this end opened: from the program that it is with, and from no other. */
+  #acceptOwn({ session: id }: ChannelHead, channel: Channel, from: RpcPeer | undefined): boolean {
     const own = [this.#server, ...this.#peers.values()].find((session) => session?.id === id)
-    own?.acceptStream(channel)
-    return own !== undefined
+    if (own === undefined) return false
+    if (!isSamePeer(own, from)) throw rpcError('rpc.denied', 'a stream of the session of another program')
+    own.acceptStream(channel)
+    return true
   }
 
   /** Joins a channel with one to another client: no frame of it is looked at. */
-  #relay(channel: Channel, { to, ...head }: ChannelHead): void {
-    const target = this.#linkOf(to as string)
+  #relay(channel: Channel, head: ChannelHead): void {
     const { session } = channel.info
+    const target = this.#target(head, session)
     const from = { client: session.client.id, identity: session.identity.id, session: session.id }
-    if (target === undefined) channel.close(new RystraError('channel.refused', { detail: `no way to ${to}` }))
-    else relayChannel(channel, target.channels, { ...head, from })
+    if (typeof target === 'string') channel.close(new RystraError('channel.refused', { detail: target }))
+    else relayChannel(channel, target.channels, { kind: head.kind, session: head.session, from })
   }
 }

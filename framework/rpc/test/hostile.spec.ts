@@ -149,17 +149,73 @@ describe('bad input', () => {
     expect(session.closed).to.equal(false)
   })
 
-  it('a peer that does not read its answers is closed before they take all memory', async () => {
-    const { router, far, over } = victim({ maxQueueBytes: 200_000 })
-    router.handler({ name: 'a', fn: () => Buffer.alloc(10_000) })
+  it('a peer that does not read its answers is refused further ones before they take all memory', async () => {
+    const { router, far, session, answers } = victim({ maxQueueBytes: 200_000 })
+    let [ran, settled] = [0, 0]
+    router.handler({
+      name: 'now',
+      fn: () => {
+        ran += 1
+        return Buffer.alloc(10_000)
+      }
+    })
+    router.handler({
+      name: 'later',
+      fn: async () => {
+        await new Promise(setImmediate)
+        settled += 1
+        return Buffer.alloc(10_000)
+      }
+    })
     far.pause()
-    far.write(
-      Buffer.concat([
-        hello,
-        ...Array.from({ length: 500 }, (_, id) => frame(FrameType.request, `00${name('a')}`, { id: id + 1 }))
-      ])
-    )
-    expect(await over).to.equal('rpc.busy')
+    const ask = (called: string, from: number): Buffer[] =>
+      Array.from({ length: 500 }, (_, id) => frame(FrameType.request, `00${name(called)}`, { id: from + id }))
+    far.write(Buffer.concat([hello, ...ask('later', 1)]))
+    while (settled < 500) await new Promise(setImmediate)
+    far.write(Buffer.concat(ask('now', 1000)))
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+    expect([ran, session.closed]).to.deep.equal([0, false])
+    far.resume()
+    const busy = (): number => Buffer.concat(answers).toString('latin1').split('rpc.busy').length - 1
+    while (session.busy || busy() < 950) await new Promise(setImmediate)
+    expect(busy()).to.be.within(950, 985)
+  })
+
+  const floods: Record<string, (id: number) => Buffer> = {
+    Pings: (id) => frame(FrameType.ping, '0000000000000000', { id }),
+    'giants that are refused': (id) => frame(FrameType.request, `03${name('a')}ffffffff`, { flags: Flag.more, id }),
+    'calls that are refused': (id) => frame(FrameType.request, `00${name('nothing')}`, { id })
+  }
+  for (const [what, make] of Object.entries(floods)) {
+    it(`a peer that floods with ${what} and reads nothing is closed before the answers take all memory`, async () => {
+      const { far, over, session } = victim({ maxQueueBytes: 20_000 })
+      far.pause()
+      far.write(hello)
+      for (let id = 1; id < 10_000 && !session.closed; id += 100) {
+        far.write(Buffer.concat(Array.from({ length: 100 }, (_, index) => make(id + index))))
+        await new Promise(setImmediate)
+      }
+      expect(await over).to.equal('rpc.busy')
+    })
+  }
+
+  it('a peer that opens a session and says no Hello is closed after some time', async () =>
+    expect(await victim({ openTimeout: 5 }).over).to.equal('rpc.protocol'))
+
+  it('an id of a call that was given up may be used again while its handler still runs', async () => {
+    const { router, far, session } = victim()
+    let running = 0
+    router.handler({
+      name: 'a',
+      fn: () => {
+        running += 1
+        return new Promise(() => {})
+      }
+    })
+    const call = frame(FrameType.request, `00${name('a')}`)
+    far.write(Buffer.concat([hello, call, frame(FrameType.cancel), call]))
+    while (running < 2) await new Promise(setImmediate)
+    expect(session.closed).to.equal(false)
   })
 
   it('a peer that cancels everything costs nothing that stays', async () => {

@@ -109,4 +109,26 @@ describe('limit', () => {
     answer(8)
     expect(await again).to.equal(8)
   })
+
+  it('takes back the place of a call whose connection is gone, though its handler never settles', async () => {
+    const { left, right, cut, rejoin } = await pair({
+      one: { middleware: [limit({ atOnce: 1 })] },
+      reconnects: true
+    })
+    let ran = 0
+    left.router.handler({
+      name: 'hang',
+      fn: () => {
+        ran += 1
+        return ran === 1 ? new Promise(() => {}) : 'answered'
+      }
+    })
+    const lost = codeOf(right.request('hang'))
+    while (ran === 0) await new Promise(setImmediate)
+    expect(await codeOf(right.request('hang'))).to.equal('rpc.busy')
+    cut()
+    expect(await lost).to.equal('rpc.lost')
+    const again = await rejoin()
+    expect(await again.request('hang')).to.equal('answered')
+  })
 })

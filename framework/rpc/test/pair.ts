@@ -71,18 +71,18 @@ export const pair = async (options: PairOptions = {}) => {
   const toServer: ChannelOpener = {
     open: async (head: ChannelHead, datagrams = false) => {
       if (!up) throw new Error('down')
-      const [mine, other] = channelPair(datagrams, options)
-      channels.push(mine)
-      far.accept(head, other, { peer: client, scope: 'laptop', opener: toClient })
-      return mine
+      const [near, farther] = channelPair(datagrams, options)
+      channels.push(near)
+      far.accept(head, farther, { peer: client, scope: 'laptop', opener: toClient })
+      return near
     }
   }
   const left = near.create(server, () => (up ? toServer : undefined), reconnects)
   const toClient: ChannelOpener = {
     open: async (_head: ChannelHead, datagrams = false) => {
-      const [mine, other] = channelPair(datagrams, options)
-      left.acceptStream(other)
-      return mine
+      const [local, remote] = channelPair(datagrams, options)
+      left.acceptStream(remote)
+      return local
     }
   }
   await near.connect(left, toServer)
@@ -93,6 +93,8 @@ export const pair = async (options: PairOptions = {}) => {
     near,
     far,
     channels,
+    /** Opens a channel to `right` without a frame on it. */
+    openStream: () => toServer.open({ kind: 'stream', session: left.id }),
     /** Cuts every channel, and joins the two again. */
     cut: () => {
       up = false

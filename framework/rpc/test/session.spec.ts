@@ -20,7 +20,7 @@ describe('a session', () => {
     expect(await right.request('later', 'yes')).to.equal('yes!')
   })
 
-  it('answers a name that nobody handles with rpc.unknown, and a handler that throws with rpc.handler', async () => {
+  it('answers a name without a handler with rpc.unknown, and a handler that throws with rpc.handler', async () => {
     const { left, right } = await pair()
     right.router.handler({
       name: 'throws',

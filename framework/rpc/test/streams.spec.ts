@@ -1,8 +1,10 @@
 import { expect } from 'chai'
 import { RpcError } from '../src/error.js'
 import { duplexOf, webStreams } from '../src/session/stream-forms.js'
-import type { ChannelOpener } from '../src/session/port.js'
+import { Flag, FrameType } from '../src/frame/types.js'
+import type { ChannelOpener, RpcChannel } from '../src/session/port.js'
 import type { RpcStream } from '../src/session/rpc-stream.js'
+import { frame } from './frames.js'
 import { channelPair, pair } from './pair.js'
 
 const all = async (stream: RpcStream): Promise<unknown[]> => {
@@ -79,19 +81,19 @@ describe('a stream', () => {
   })
 
   it('waits until the other side knows the session, whose first channel it may overtake', async () => {
-    const { near, far, left } = await pair()
+    const { near: local, far, left } = await pair()
     let late = (): void => {}
     const opener: ChannelOpener = {
       open: async (head) => {
-        const [mine, other] = channelPair(false, {})
-        const accept = (): void => far.accept(head, other, { peer: left.remote, scope: 'late', opener })
+        const [near, farther] = channelPair(false, {})
+        const accept = (): void => far.accept(head, farther, { peer: left.remote, scope: 'late', opener })
         if (head.kind === 'calls') late = accept
         else accept()
-        return mine
+        return near
       }
     }
-    const session = near.create(left.remote, () => opener, false)
-    await near.connect(session, opener)
+    const session = local.create(left.remote, () => opener, false)
+    await local.connect(session, opener)
     const stream = session.createStream('nothing')
     await new Promise((resolve) => setImmediate(resolve))
     late()
@@ -118,7 +120,7 @@ describe('a stream', () => {
 
   it('tells the other side when a reader leaves early', async () => {
     const { left, right } = await pair()
-    const told = new Promise<string>((resolve) =>
+    const received = new Promise<string>((resolve) =>
       right.router.streamHandler({
         name: 'endless',
         fn: async (_session, stream) => {
@@ -131,8 +133,94 @@ describe('a stream', () => {
       })
     )
     for await (const _message of left.createStream('endless')) break
-    expect(await told).to.be.oneOf(['rpc.cancelled', 'rpc.lost'])
+    expect(await received).to.be.oneOf(['rpc.cancelled', 'rpc.lost'])
   })
+})
+
+/** What comes on a channel, as text, until it is reset or ended. */
+const textOn = ({ stream }: RpcChannel): Promise<string> =>
+  new Promise((resolve) => {
+    let text = ''
+    stream.onClose = () => resolve(text)
+    stream.read({
+      onBytes: (buffer, start, end) => {
+        text += buffer.toString('latin1', start, end)
+        return true
+      },
+      onEnd: () => resolve(text)
+    })
+  })
+
+const put = ({ stream }: RpcChannel, ...frames: Buffer[]): void => {
+  const bytes = Buffer.concat(frames)
+  stream.write(bytes, 0, bytes.length, true)
+}
+
+describe('a stream of a hostile peer', () => {
+  const open = frame(FrameType.open, `0005${Buffer.from('video').toString('hex')}`, { id: 5 })
+
+  it('that is opened without an Open is given up after some time', async () => {
+    const { openStream, right } = await pair({ other: { openTimeout: 5 } })
+    expect(await textOn(await openStream())).to.include('rpc.protocol')
+    expect(right.streams).to.equal(0)
+  })
+
+  it('is refused when it is one too many, and everything behind its Open is ignored', async () => {
+    const { openStream, right } = await pair({ other: { maxStreams: 3 } })
+    right.router.streamHandler({ name: 'video', fn: () => {} })
+    for (let count = 0; count < 3; count++) put(await openStream(), open)
+    const fourth = await openStream()
+    put(fourth, open, open, open)
+    expect(await textOn(fourth)).to.include('rpc.busy')
+    expect(right.streams).to.equal(3)
+  })
+
+  it('holds no more of long messages that never end than a bound for all streams', async () => {
+    const { openStream, right } = await pair({ other: { maxMessageBytes: 100_000 } })
+    right.router.streamHandler({ name: 'video', fn: () => {} })
+    // 100,000 bytes are to come, of which there is one.
+    const long = frame(FrameType.stream, '03000186a000', { flags: Flag.more, id: 5 })
+    const channels = await Promise.all(Array.from({ length: 17 }, openStream))
+    for (const channel of channels) put(channel, open, long)
+    expect(await textOn(channels[16] as RpcChannel)).to.include('rpc.busy')
+    // One that is given up makes room.
+    channels[0]?.stream.reset()
+    while (right.streams > 15) await new Promise(setImmediate)
+    const next = await openStream()
+    put(next, open, long)
+    while (right.streams < 16) await new Promise(setImmediate)
+    const refused = await openStream()
+    put(refused, open, long)
+    expect(await textOn(refused)).to.include('rpc.busy')
+  })
+
+  const broken: Record<string, Buffer[]> = {
+    'another frame first': [frame(FrameType.stream, '00', { id: 5 })],
+    'an Open without a name': [frame(FrameType.open, '0000', { id: 5 })],
+    'an unknown mode': [frame(FrameType.open, '8001ff', { id: 5 })],
+    'a second Open': [open, open],
+    'a part of no message': [open, frame(FrameType.data, '00', { id: 5 })],
+    'a message within another': [
+      open,
+      frame(FrameType.stream, '03000000ff00', { flags: Flag.more, id: 5 }),
+      frame(FrameType.stream, '0300', { id: 5 })
+    ],
+    'a number above 2^53': [open, frame(FrameType.stream, '00ffffffffffffffff', { flags: Flag.seq, id: 5 })],
+    'a time that is not a number': [open, frame(FrameType.stream, '007ff8000000000000', { flags: Flag.time, id: 5 })],
+    'a frame of calls': [open, frame(FrameType.ping, '0000000000000000', { id: 5 })]
+  }
+  for (const [what, frames] of Object.entries(broken)) {
+    it(`with ${what} is reset with rpc.protocol, and the session goes on`, async () => {
+      const { openStream, left, right } = await pair()
+      right.router.streamHandler({ name: 'video', fn: () => {} })
+      right.router.handler({ name: 'a', fn: () => 'here' })
+      const channel = await openStream()
+      put(channel, ...frames)
+      expect(await textOn(channel)).to.include('rpc.protocol')
+      expect(await left.request('a')).to.equal('here')
+      expect(right.streams).to.equal(0)
+    })
+  }
 })
 
 describe('a stream in another form', () => {

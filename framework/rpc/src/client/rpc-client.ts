@@ -4,11 +4,13 @@ import { hostname } from 'node:os'
 import { extensionsFor, RpcBuilder } from '../builder.js'
 import { rpcError } from '../error.js'
 import type { Metadata } from '../frame/metadata.js'
+import type { ClientOptions } from '../links.js'
 import type { Rpc } from '../rpc.js'
 import type { Members, Service } from '../service/define.js'
 import type { ServiceView } from '../service/use.js'
 import type { RequestOptions } from '../session/outgoing-calls.js'
-import type { RpcStream, StreamOptions } from '../session/rpc-stream.js'
+import type { RpcStream } from '../session/rpc-stream.js'
+import type { StreamOptions } from '../session/stream-options.js'
 import type { RpcSession } from '../session/session.js'
 
 /** How {@link RpcClient.connect} connects. */
@@ -99,8 +101,8 @@ export class RpcClient {
   }
 
   /** The session with another client, through the server. */
-  peer(id: string): RpcSession {
-    return this.#rpc.peer(id)
+  peer(id: string, options: ClientOptions = {}): RpcSession {
+    return this.#rpc.peer(id, options)
   }
 
   /** Ends the session: what is queued is sent. */

@@ -2,6 +2,7 @@ import { parseEndpoint } from '@rystra/address'
 import type { Server } from '@rystra/server'
 import { extensionsFor, RpcBuilder } from '../builder.js'
 import { rpcError } from '../error.js'
+import type { ClientOptions } from '../links.js'
 import type { RelayRule } from '../relay-rules.js'
 import type { Rpc } from '../rpc.js'
 import type { RpcSession } from '../session/session.js'
@@ -94,9 +95,9 @@ export class RpcServer {
     return [...this.#parts.rpc.sessions()]
   }
 
-  /** The session with a client, by its id. Throws `rpc.unavailable`. */
-  client(id: string): RpcSession {
-    return this.#parts.rpc.client(id)
+  /** The session with a client, by its id. Throws `rpc.unavailable`; also where several identities have the id. */
+  client(id: string, options: ClientOptions = {}): RpcSession {
+    return this.#parts.rpc.client(id, options)
   }
 
   /** Where it listens; ports 0 are resolved. */

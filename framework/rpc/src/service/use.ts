@@ -1,6 +1,6 @@
 import { RpcError } from '../error.js'
 import type { RequestOptions } from '../session/outgoing-calls.js'
-import type { StreamOptions } from '../session/rpc-stream.js'
+import type { StreamOptions } from '../session/stream-options.js'
 import type { RpcSession } from '../session/session.js'
 import { checkOf } from './check.js'
 import type {

@@ -15,6 +15,9 @@ import { encoded, FrameSender } from './sender.js'
 import type { RpcSettings } from './settings.js'
 import { FrameWriter } from './writer.js'
 
+/** Frames that make this side write something. */
+const ANSWERED: ReadonlySet<number> = new Set([FrameType.request, FrameType.event, FrameType.data, FrameType.ping])
+
 /** What happens on a {@link Connection}. */
 export interface ConnectionEvents {
   onRequest(received: Received): void
@@ -62,6 +65,7 @@ export class Connection {
   #owed = 0
   #greeted = false
   #closed = false
+  #timer: NodeJS.Timeout | undefined
 
   constructor(stream: RawStream, settings: RpcSettings, events: ConnectionEvents) {
     this.#stream = stream
@@ -92,6 +96,10 @@ export class Connection {
         onFailed: (error) => this.fail(error)
       })
     )
+    if (this.#greeted || this.#closed) return
+    const late = (): void => this.fail(rpcError('rpc.protocol', 'no Hello in time'))
+    this.#timer = setTimeout(late, this.#settings.openTimeout)
+    this.#timer.unref()
   }
 
   /** Whether the other side has said Hello. */
@@ -103,8 +111,9 @@ export class Connection {
     return this.#closed
   }
 
-  get maxCalls(): number {
-    return this.peer.maxCalls
+  /** Whether so much waits for the peer to read that its calls are refused. */
+  get full(): boolean {
+    return this.writer.queued > this.#settings.maxQueueBytes
   }
 
   #frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
@@ -114,6 +123,7 @@ export class Connection {
       this.#hello(type, flags, head)
       return
     }
+    if (ANSWERED.has(type)) this.#checkUnread()
     switch (type) {
       case FrameType.request:
       case FrameType.event:
@@ -154,9 +164,16 @@ export class Connection {
     }
   }
 
+  /** Small answers have no other bound: a peer that sends what is answered and reads nothing is given up. */
+  #checkUnread(): void {
+    if (this.writer.queuedFrames > 2 * this.#settings.maxQueueBytes)
+      throw rpcError('rpc.busy', 'the peer does not read its answers')
+  }
+
   #hello(type: number, flags: number, head: HeadReader): void {
     if (type !== FrameType.hello) throw rpcError('rpc.protocol', 'the first frame is no Hello')
     this.#greeted = true
+    clearTimeout(this.#timer)
     const version = head.u8()
     if (version !== RPC_VERSION) throw rpcError('rpc.protocol', `version ${version}, expected ${RPC_VERSION}`)
     const [capabilities, maxMessageBytes, maxCalls, eventCredit] = [head.u32(), head.u32(), head.u32(), head.u32()]
@@ -194,7 +211,6 @@ export class Connection {
 
   #deliver(type: number, received: Received, cost: number): void {
     if (type === FrameType.event) this.#events.onEvent(received, cost)
-    else if (this.writer.queued > this.#settings.maxQueueBytes) throw rpcError('rpc.busy', 'the peer does not read')
     else this.#events.onRequest(received)
   }
 
@@ -265,6 +281,7 @@ export class Connection {
   #over(error?: Error): void {
     if (this.#closed) return
     this.#closed = true
+    clearTimeout(this.#timer)
     if (error !== undefined) this.writer.stop()
     this.#events.onClose(error)
   }

@@ -4,7 +4,7 @@ import type { State } from '../context/state.js'
 import { rpcError } from '../error.js'
 import type { Router } from '../router/router.js'
 import type { RpcPeer } from './peer.js'
-import type { ChannelHead, ChannelOpener, RpcChannel } from './port.js'
+import type { ChannelHead, ChannelOpener, ChannelTarget, RpcChannel } from './port.js'
 import { RpcSession } from './session.js'
 import type { RpcSessionOptions } from './session-options.js'
 import type { RpcSettings } from './settings.js'
@@ -87,14 +87,14 @@ export class RpcEndpoint {
     peer: RpcPeer,
     opener: () => ChannelOpener | undefined,
     reconnects: boolean,
-    more: Pick<RpcSessionOptions, 'to' | 'wanted' | 'report' | 'peers'> = {}
+    more: Pick<RpcSessionOptions, 'target' | 'wanted' | 'report' | 'peers'> = {}
   ): RpcSession {
     return this.#make(randomBytes(9).toString('base64url'), peer, opener, reconnects, more)
   }
 
   /** Opens the channel of calls. */
-  async connect(session: RpcSession, opener: ChannelOpener, to?: string): Promise<void> {
-    const head = { kind: 'calls', session: session.id, ...(to === undefined ? {} : { to }) } as const
+  async connect(session: RpcSession, opener: ChannelOpener, target: ChannelTarget = {}): Promise<void> {
+    const head = { kind: 'calls', session: session.id, ...target } as const
     const channel = await opener.open(head)
     if (session.closed) channel.stream.reset()
     else session.attach(channel.stream)
@@ -105,7 +105,7 @@ export class RpcEndpoint {
     peer: RpcPeer,
     opener: () => ChannelOpener | undefined,
     reconnects: boolean,
-    more: Pick<RpcSessionOptions, 'to' | 'wanted' | 'report' | 'peers'>
+    more: Pick<RpcSessionOptions, 'target' | 'wanted' | 'report' | 'peers'>
   ): RpcSession {
     const { settings, router, context } = this.#options
     return new RpcSession({ id, remote: peer, settings, router, context, opener, reconnects, ...more })

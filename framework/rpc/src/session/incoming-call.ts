@@ -16,6 +16,7 @@ export class IncomingCall {
   #abort: AbortController | undefined
   #timer: NodeJS.Timeout | undefined
   #over = false
+  #reported = false
   #reason: Error | undefined
 
   constructor(id: number, name: string, session: RpcSession, metadata: Metadata | undefined, left: number) {
@@ -27,9 +28,13 @@ export class IncomingCall {
     this.#left = left
   }
 
-  /** Milliseconds that are left to the caller; `undefined` when it waits for as long as it takes. Pass it on to further calls. */
+  /**
+   * Milliseconds that are left to the caller, at least 1; `undefined` when it waits for as long as it takes. Pass it on to
+   * further calls, with {@link signal}.
+   */
   get deadline(): number | undefined {
-    return this.#left === 0 ? undefined : Math.max(0, this.since + this.#left - performance.now())
+    // Never 0, which would let a further call take as long as it likes.
+    return this.#left === 0 ? undefined : Math.max(1, this.since + this.#left - performance.now())
   }
 
   /** Aborted when the caller gives up, its deadline passes, or the session is lost. The reason is an {@link RpcError}. */
@@ -59,9 +64,16 @@ export class IncomingCall {
     this.#abort?.abort(reason)
   }
 
-  /** @internal It was answered. */
+  /** @internal It was answered, or no caller waits for it. */
   finish(): void {
     this.#over = true
     if (this.#timer !== undefined) clearTimeout(this.#timer)
+  }
+
+  /** @internal Whether it was reported as over: once, by the first that asks. */
+  report(): boolean {
+    if (this.#reported) return false
+    this.#reported = true
+    return true
   }
 }

@@ -12,9 +12,13 @@ export class Incoming {
   readonly #session: RpcSession
   readonly #connection: Connection
   readonly #settings: RpcSettings
+  /** Calls whose caller waits. */
   readonly #calls = new Map<number, IncomingCall>()
+  /** Calls whose handler has not settled, those included that were given up. */
+  readonly #running = new Set<IncomingCall>()
   /** Made once: a flood of them costs no stack traces. */
   readonly #busy: RpcError
+  readonly #unread = rpcError('rpc.busy', 'earlier answers are not read')
   #closing = false
 
   constructor(session: RpcSession, connection: Connection, settings: RpcSettings) {
@@ -24,9 +28,9 @@ export class Incoming {
     this.#busy = rpcError('rpc.busy', `${settings.maxCalls} calls at once`)
   }
 
-  /** Requests that are not answered yet. */
+  /** Requests whose handlers run. */
   get size(): number {
-    return this.#calls.size
+    return this.#running.size
   }
 
   /** New requests are refused from now on. */
@@ -42,14 +46,19 @@ export class Incoming {
       send.error(id, rpcError('rpc.closing'))
       return
     }
-    if (this.#calls.size >= this.#settings.maxCalls) {
+    if (this.#running.size >= this.#settings.maxCalls) {
       send.error(id, this.#busy)
+      return
+    }
+    if (this.#connection.full) {
+      send.error(id, this.#unread)
       return
     }
     const call = new IncomingCall(id, name, this.#session, received.metadata, received.deadline)
     try {
       const data = received.decode()
       this.#calls.set(id, call)
+      this.#running.add(call)
       if (this.#settings.inbound.length === 0) this.#handle(call, data)
       else this.#pass(call, data, received.bytes)
     } catch (error) {
@@ -121,9 +130,12 @@ export class Incoming {
 
   #respond(call: IncomingCall, value: unknown, metadata?: RpcMessage['metadata']): void {
     const { open } = call
-    if (!this.#over(call, 'ok') || !open) return
+    // Handlers that ran at once may answer with more than the peer reads.
+    const refused = open && this.#connection.full
+    if (!this.#over(call, refused ? this.#unread.code : 'ok') || !open) return
     try {
-      this.#connection.send.response(call.id, value, metadata)
+      if (refused) this.#connection.send.error(call.id, this.#unread)
+      else this.#connection.send.response(call.id, value, metadata)
     } catch (error) {
       this.#settings.log.warn({ err: error, call: call.name }, 'an answer cannot be sent')
       this.#connection.send.error(call.id, toRpcError(error))
@@ -160,10 +172,15 @@ export class Incoming {
 
   /** Answers whether the connection is still there to be answered on. */
   #over(call: IncomingCall, code: string): boolean {
+    this.#running.delete(call)
     if (this.#calls.get(call.id) === call) this.#calls.delete(call.id)
     call.finish()
-    this.#session.observe('request', 'in', call.name, call.since, code, call)
+    this.#report(call, code)
     return !this.#connection.closed
+  }
+
+  #report(call: IncomingCall, code: string): void {
+    if (call.report()) this.#session.observe('request', 'in', call.name, call.since, code, call)
   }
 
   event(received: Received, cost: number): void {
@@ -222,11 +239,19 @@ export class Incoming {
 
   /** The caller gave a request up. */
   cancel(id: number): void {
-    this.#calls.get(id)?.cancel(rpcError('rpc.cancelled'))
+    const call = this.#calls.get(id)
+    // Its id is the caller's again; it counts as running until its handler has settled.
+    this.#calls.delete(id)
+    call?.cancel(rpcError('rpc.cancelled'))
   }
 
-  /** The connection is gone: no answer is expected. */
+  /** The connection is gone: no answer is expected, and a handler that never settles holds no place of the next one. */
   end(): void {
-    for (const call of this.#calls.values()) call.cancel(rpcError('rpc.lost'))
+    for (const call of this.#running) {
+      call.cancel(rpcError('rpc.lost'))
+      this.#report(call, 'rpc.lost')
+    }
+    this.#running.clear()
+    this.#calls.clear()
   }
 }

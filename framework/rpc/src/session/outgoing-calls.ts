@@ -20,6 +20,8 @@ export const DEFAULT_DEADLINE_MS = 30_000
 /** Calls that wait until there is a session, or until one in flight is answered. One more is refused. */
 const MAX_WAITING = 10_000
 
+const MAX_ID = 0xffff_ffff
+
 /** One call of this side, until it is answered. */
 export interface OutgoingCall {
   readonly id: number
@@ -48,31 +50,46 @@ export interface CallSender {
 export class OutgoingCalls {
   readonly #calls = new Map<number, OutgoingCall>()
   readonly #onOver: (call: OutgoingCall, code: string) => void
-  #waiting: OutgoingCall[] = []
+  /** In the order of their turns. */
+  #waiting = new Set<OutgoingCall>()
   #inFlight = 0
   #nextId = 1
+  readonly #lastId: number
+  /** Ids began again at 1: each of them was taken once. */
+  #wrapped = false
   #sender: CallSender | undefined
   #accepting = false
 
-  /** @param onOver sees each call that is over, with `ok` or the code of its error */
-  constructor(onOver: (call: OutgoingCall, code: string) => void) {
+  /**
+   * @param onOver sees each call that is over, with `ok` or the code of its error
+   * @param lastId the id after which they begin again at 1
+   */
+  constructor(onOver: (call: OutgoingCall, code: string) => void, lastId = MAX_ID) {
     this.#onOver = onOver
+    this.#lastId = lastId
   }
 
   get size(): number {
     return this.#calls.size
   }
 
-  /** A number for a request or an event. */
+  /** A number for a request or an event: none that a call in flight has. */
   takeId(): number {
-    const id = this.#nextId
-    this.#nextId = id >= 0xffff_ffff ? 1 : id + 1
+    let id = this.#nextId
+    while (this.#calls.has(id)) id = this.#after(id)
+    this.#nextId = this.#after(id)
     return id
+  }
+
+  #after(id: number): number {
+    if (id < this.#lastId) return id + 1
+    this.#wrapped = true
+    return 1
   }
 
   /** Whether a call of this number was ever made. */
   wasTaken(id: number): boolean {
-    return id !== 0 && id < this.#nextId
+    return id !== 0 && (this.#wrapped || id < this.#nextId)
   }
 
   get(id: number): OutgoingCall | undefined {
@@ -111,8 +128,8 @@ export class OutgoingCalls {
 
   #start(call: OutgoingCall): void {
     const sender = this.#sender
-    if (this.#room(sender) && this.#waiting.length === 0) this.#send(call, sender)
-    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(call)
+    if (this.#room(sender) && this.#waiting.size === 0) this.#send(call, sender)
+    else if (this.#waiting.size < MAX_WAITING) this.#waiting.add(call)
     else this.#refuse(call, rpcError('rpc.busy', `${MAX_WAITING} calls are waiting`))
   }
 
@@ -137,21 +154,22 @@ export class OutgoingCalls {
 
   #close(call: OutgoingCall, code: string): void {
     if (call.state === 'sent') this.#inFlight -= 1
+    else this.#waiting.delete(call)
     call.state = 'over'
     this.#calls.delete(call.id)
     clearTimeout(call.timer)
     if (call.onAbort !== undefined) call.options.signal?.removeEventListener('abort', call.onAbort)
     this.#onOver(call, code)
-    if (this.#waiting.length > 0) this.#next()
+    if (this.#waiting.size > 0) this.#next()
   }
 
   /** Sends those that wait, as far as there is room. */
   #next(): void {
-    const sender = this.#sender
-    while (this.#room(sender)) {
-      const call = this.#waiting.shift()
-      if (call === undefined) return
-      if (call.state === 'waiting') this.#send(call, sender)
+    for (const call of this.#waiting) {
+      const sender = this.#sender
+      if (!this.#room(sender)) return
+      this.#waiting.delete(call)
+      this.#send(call, sender)
     }
   }
 
@@ -206,18 +224,17 @@ export class OutgoingCalls {
         retried.push(call)
       } else this.#refuse(call, error)
     }
-    this.#waiting = [...retried, ...this.#waiting]
+    this.#waiting = new Set([...retried, ...this.#waiting])
   }
 
   /** Rejects what waits for a connection. */
   refuseWaiting(error: Error): void {
-    for (const call of this.#waiting.splice(0)) this.fail(call, error)
+    for (const call of [...this.#waiting]) this.fail(call, error)
   }
 
   /** There will be no connection any more. */
   end(error: Error): void {
     this.#sender = undefined
-    this.#waiting = []
     for (const call of [...this.#calls.values()]) this.#refuse(call, error)
   }
 }

@@ -3,27 +3,30 @@ import type { Metadata } from '../frame/metadata.js'
 import { FrameType } from '../frame/types.js'
 import { type RpcMessage, runSteps } from '../middleware/middleware.js'
 import type { Connection } from './connection.js'
+import type { OutgoingEvents } from './outgoing-events.js'
 import type { CallSender, OutgoingCall, OutgoingCalls } from './outgoing-calls.js'
 import type { Received } from './received.js'
 import type { RpcSession } from './session.js'
 import type { RpcSettings } from './settings.js'
 
-/** Sends requests of one session and settles them by their answers, both through the middleware. */
+/** Sends requests and events of one session and settles them by their answers, both through the middleware. */
 export class OutgoingMessages {
   readonly #session: RpcSession
   readonly #calls: OutgoingCalls
+  readonly #events: OutgoingEvents
   readonly #settings: RpcSettings
 
-  constructor(session: RpcSession, calls: OutgoingCalls, settings: RpcSettings) {
+  constructor(session: RpcSession, calls: OutgoingCalls, events: OutgoingEvents, settings: RpcSettings) {
     this.#session = session
     this.#calls = calls
+    this.#events = events
     this.#settings = settings
   }
 
   sender(connection: Connection): CallSender {
     const { outbound } = this.#settings
     const send = (call: OutgoingCall, data: unknown, metadata: Metadata | undefined): void => {
-      const left = call.until === 0 ? 0 : Math.max(1, Math.round(call.until - performance.now()))
+      const left = call.until === 0 ? 0 : Math.min(Math.max(1, Math.round(call.until - performance.now())), 0xffff_ffff)
       connection.send.call(FrameType.request, call.id, call.name, left, data, metadata)
     }
     return {
@@ -45,6 +48,17 @@ export class OutgoingMessages {
         else go(passed)
       }
     }
+  }
+
+  /** See `RpcSession.emit`. */
+  emit(connection: Connection, name: string, data: unknown, metadata: Metadata | undefined): Promise<void> | undefined {
+    const { outbound } = this.#settings
+    if (outbound.length === 0) return this.#events.send(connection, this.#calls.takeId(), name, data, metadata)
+    const message: RpcMessage = { kind: 'event', id: 0, name, metadata: metadata ?? {}, data, bytes: 0 }
+    const passed = runSteps(outbound, message, this.#session)
+    const send = (late: RpcMessage | undefined): Promise<void> | undefined =>
+      late && this.#events.send(connection, this.#calls.takeId(), late.name, late.data, late.metadata)
+    return passed instanceof Promise ? passed.then(send) : send(passed)
   }
 
   waitsFor(id: number): boolean {

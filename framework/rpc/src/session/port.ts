@@ -3,14 +3,19 @@ import type { Channel, ChannelDatagrams } from '@rystra/plugin'
 /** Datagrams of one channel. */
 export type Datagrams = ChannelDatagrams
 
+/** The client that a channel is for, when the server is not. */
+export interface ChannelTarget {
+  readonly to?: string
+  /** Its identity, where clients of several identities have the id. */
+  readonly identity?: string
+}
+
 /** What both ends are told of a channel before its first byte. */
-export interface ChannelHead {
+export interface ChannelHead extends ChannelTarget {
   /** `calls` carries requests and events, `stream` one stream. */
   readonly kind: 'calls' | 'stream'
   /** Chosen by the end that opened the channel of calls; a stream names it. */
   readonly session: string
-  /** The client that it is for, when the server is not. */
-  readonly to?: string
 }
 
 /** A channel that is open: that of a session, or an end of a pair in memory. */

@@ -8,41 +8,30 @@ import { writeError } from '../frame/write.js'
 import type { Aligned } from '../stream/aligned-receiver.js'
 import type { JitterBufferOptions, StreamStats } from '../stream/jitter-buffer.js'
 import type { Check } from '../router/router.js'
+import type { ByteBudget } from './byte-budget.js'
 import type { RpcChannel } from './port.js'
 import { errorOf } from './received.js'
 import type { RpcSettings } from './settings.js'
 import { MessageReader, type StreamMessage, writeMessage } from './stream-frames.js'
 import { StreamInbox } from './stream-inbox.js'
+import type { StreamMode, StreamOptions } from './stream-options.js'
 import { UnreliableSender } from './unreliable-sender.js'
 import { UnreliableReader } from './unreliable-reader.js'
 import type { FrameWriter } from './writer.js'
-
-/** How a stream is opened. */
-export interface StreamOptions {
-  /**
-   * Messages may be lost, and come in any order: datagrams where the session has them, otherwise a stream that keeps the
-   * newest, see {@link RpcStream.mode}. @default false
-   */
-  readonly unreliable?: boolean
-  /** Cuts unreliable messages that are larger than a datagram. Without it they are refused. @default false */
-  readonly fragment?: boolean
-  readonly metadata?: Metadata
-}
-
-/** How the messages of a stream travel. */
-export type StreamMode = 'opening' | 'reliable' | 'datagrams' | 'newest'
 
 /** Bytes that wait on a side before the other is held back. */
 const QUEUE_BYTES = 262_144
 
 /** Milliseconds a peer has to read why a stream is reset. */
-const LINGER_MS = 1000
+export const LINGER_MS = 1000
 
 const sent = Promise.resolve()
 
 /** What a stream needs of its session. */
 export interface StreamHost {
   readonly settings: RpcSettings
+  /** For long messages of all its streams that have not come whole. */
+  readonly incoming: ByteBudget
   /** Synchronised from the first use. */
   readonly clock: SessionClock
   onOver(stream: RpcStream, error: RpcError | undefined): void
@@ -56,6 +45,7 @@ export class RpcStream implements AsyncIterable<unknown> {
   readonly #host: StreamHost
   readonly #options: StreamOptions
   readonly #inbox: StreamInbox
+  readonly #messages: MessageReader
   readonly #drained: (() => void)[] = []
   #channel: RpcChannel | undefined
   #writer: FrameWriter | undefined
@@ -76,6 +66,7 @@ export class RpcStream implements AsyncIterable<unknown> {
     this.metadata = options.metadata ?? {}
     this.#host = host
     this.#options = options
+    this.#messages = new MessageReader(host.settings, host.incoming)
     this.#inbox = new StreamInbox(options.unreliable === true, QUEUE_BYTES, {
       onRoom: () => this.#resume(),
       onInvalid: (error) => this.reset(toRpcError(error))
@@ -131,15 +122,14 @@ export class RpcStream implements AsyncIterable<unknown> {
   /** @internal */
   get frames(): FrameEvents {
     const frames = new HeadReader()
-    const messages = new MessageReader(this.#host.settings)
     return {
       onFrame: (type, flags, _id, bytes, start, end) => {
         switch (type) {
           case FrameType.stream:
-            this.#take(messages.first(flags, frames.start(bytes, start, end)))
+            this.#take(this.#messages.first(flags, frames.start(bytes, start, end)))
             break
           case FrameType.data:
-            this.#take(messages.next(flags, bytes, start, end))
+            this.#take(this.#messages.next(flags, bytes, start, end))
             break
           case FrameType.end:
             this.#ended()
@@ -292,6 +282,7 @@ export class RpcStream implements AsyncIterable<unknown> {
     this.#over = true
     this.#error = error
     this.#unreliable?.stop()
+    this.#messages.stop()
     this.#inbox.end(error)
     for (const resolve of this.#drained.splice(0)) resolve()
     this.#host.onOver(this, error)

@@ -1,9 +1,10 @@
 import type { ChannelOpener as SessionChannels } from '@rystra/plugin'
 import type { State } from '../context/state.js'
 import type { RpcError } from '../error.js'
+import type { ClientOptions } from '../links.js'
 import type { Router } from '../router/router.js'
 import type { RpcPeer } from './peer.js'
-import type { ChannelOpener } from './port.js'
+import type { ChannelOpener, ChannelTarget } from './port.js'
 import type { RpcSession } from './session.js'
 import type { RpcSettings } from './settings.js'
 
@@ -35,9 +36,9 @@ export interface RpcSessionOptions {
   /** What the hooks of this end are told of calls with; nothing without taps. */
   readonly report?: () => SessionChannels['reportCall']
   /** Client: sessions with other clients, through the server that this one is with. */
-  readonly peers?: (id: string) => RpcSession
+  readonly peers?: (id: string, options: ClientOptions) => RpcSession
   /** A call waits for a connection: there should be one. */
   readonly wanted?: () => void
   /** The client that it is with, when a server is in between. */
-  readonly to?: string
+  readonly target?: ChannelTarget
 }

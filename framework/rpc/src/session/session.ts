@@ -4,13 +4,15 @@ import { EventEmitter } from 'node:events'
 import { State, type StateKey } from '../context/state.js'
 import { type RpcError, rpcError } from '../error.js'
 import type { Metadata } from '../frame/metadata.js'
-import { type CallRecord, type RpcMessage, runSteps } from '../middleware/middleware.js'
+import type { ClientOptions } from '../links.js'
+import type { CallRecord } from '../middleware/middleware.js'
 import type { Members, Service } from '../service/define.js'
 import { type ServiceView, use } from '../service/use.js'
 import { type Listener, Router } from '../router/router.js'
 import { Connection, refusalOf } from './connection.js'
 import type { SessionClock } from '../clock/session-clock.js'
 import { ClockPings } from './clock-pings.js'
+import { Gate } from './gate.js'
 import { Incoming } from './incoming.js'
 import type { IncomingCall } from './incoming-call.js'
 import { OutgoingCalls, type RequestOptions } from './outgoing-calls.js'
@@ -18,7 +20,8 @@ import { OutgoingMessages } from './outgoing-messages.js'
 import { OutgoingEvents } from './outgoing-events.js'
 import type { RpcPeer } from './peer.js'
 import type { RpcChannel } from './port.js'
-import type { RpcStream, StreamOptions } from './rpc-stream.js'
+import type { RpcStream } from './rpc-stream.js'
+import type { StreamOptions } from './stream-options.js'
 import type { RpcSessionEvents, RpcSessionOptions } from './session-options.js'
 import type { RpcSettings } from './settings.js'
 import { Streams } from './streams.js'
@@ -42,8 +45,7 @@ export class RpcSession {
   #reconnects: boolean
   #connection: Connection | undefined
   #incoming: Incoming | undefined
-  readonly #greetings: (() => void)[] = []
-  readonly #welcome = (): void => this.#greetings.splice(0).forEach((resolve) => void resolve())
+  readonly #greeting = new Gate()
   #closed = false
 
   constructor(options: RpcSessionOptions) {
@@ -56,7 +58,7 @@ export class RpcSession {
     this.#options = options
     this.#streams = new Streams(this, options.settings)
     this.#calls = new OutgoingCalls((call, code) => this.observe('request', 'out', call.name, call.since, code))
-    this.#messages = new OutgoingMessages(this, this.#calls, options.settings)
+    this.#messages = new OutgoingMessages(this, this.#calls, this.#events, options.settings)
   }
 
   /** Told to the other side with each channel. */
@@ -98,16 +100,16 @@ export class RpcSession {
    * `rpc.unknown`, `rpc.denied`, `rpc.busy`, `rpc.lost` or an error of the handler.
    */
   createStream(name: string, options: StreamOptions = {}): RpcStream {
-    const { opener, to } = this.#options
-    const head = { kind: 'stream', session: this.#id, ...(to === undefined ? {} : { to }) } as const
+    const { opener, target } = this.#options
+    const head = { kind: 'stream', session: this.#id, ...target } as const
     return this.#streams.create(this.#calls.takeId(), name, options, this.#closed ? undefined : opener(), head)
   }
 
   /** Client: the session with another client, through the server. Throws `rpc.unavailable` elsewhere. */
-  peer(id: string): RpcSession {
+  peer(id: string, options: ClientOptions = {}): RpcSession {
     const { peers } = this.#options
     if (peers === undefined) throw rpcError('rpc.unavailable', 'only the session of a client with its server has peers')
-    return peers(id)
+    return peers(id, options)
   }
 
   /** A service of the other side, as functions. On a server: `session.use(reverse(Chat))`. */
@@ -159,15 +161,7 @@ export class RpcSession {
    * promise: it waits until listeners there are done with earlier ones. Throws `rpc.busy` when too many wait already.
    */
   emit(name: string, data?: unknown, metadata?: Metadata): Promise<void> | undefined {
-    const connection = this.#connection
-    if (connection === undefined) return undefined
-    const { outbound } = this.#settings
-    if (outbound.length === 0) return this.#events.send(connection, this.#calls.takeId(), name, data, metadata)
-    const message: RpcMessage = { kind: 'event', id: 0, name, metadata: metadata ?? {}, data, bytes: 0 }
-    const passed = runSteps(outbound, message, this)
-    const send = (late: RpcMessage | undefined): Promise<void> | undefined =>
-      late && this.#events.send(connection, this.#calls.takeId(), late.name, late.data, late.metadata)
-    return passed instanceof Promise ? passed.then(send) : send(passed)
+    return this.#connection && this.#messages.emit(this.#connection, name, data, metadata)
   }
 
   /** Listens to what becomes of the session itself. The answer stops it. */
@@ -216,13 +210,12 @@ export class RpcSession {
 
   /** @internal Resolves when the other side knows this session, or will not: a later stream may overtake its first. */
   greeted(): Promise<void> {
-    if (this.#closed || this.#connection?.greeted === true) return Promise.resolve()
-    return new Promise((resolve) => this.#greetings.push(resolve))
+    return this.#closed || this.#connection?.greeted === true ? Promise.resolve() : this.#greeting.wait()
   }
 
   #credit(connection: Connection): void {
     if (connection !== this.#connection) return
-    this.#welcome()
+    this.#greeting.release()
     this.#events.flush(connection)
     this.#calls.resume()
   }
@@ -233,7 +226,7 @@ export class RpcSession {
     this.#connection = undefined
     this.#incoming = undefined
     this.#events.end()
-    this.#welcome()
+    this.#greeting.release()
     if (this.#closed) return
     const refusal = refusalOf(connection, error)
     const again = this.#reconnects && refusal?.retryable !== false
@@ -269,7 +262,7 @@ export class RpcSession {
   /** @internal There is no connection to be had now: calls that wait are rejected. */
   unavailable(error: RpcError): void {
     this.#calls.refuseWaiting(error)
-    this.#welcome()
+    this.#greeting.release()
   }
 
   /** Tells the other side to make no new calls; those in flight go on. */
@@ -288,7 +281,7 @@ export class RpcSession {
     if (this.#closed) return
     this.#closed = true
     this.#pings.stop()
-    this.#welcome()
+    this.#greeting.release()
     this.#events.end()
     this.#streams.end(rpcError('rpc.lost', error?.message))
     this.#calls.end(rpcError('rpc.lost', error?.message))

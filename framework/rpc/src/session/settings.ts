@@ -17,8 +17,13 @@ export interface RpcOptions {
   readonly eventCredit?: number
   /** Streams of one peer at once. @default 1024 */
   readonly maxStreams?: number
-  /** Bytes that may wait for a peer that does not read; with more, its session is closed. @default 16777216 */
+  /**
+   * Bytes that may wait for a peer to read: with more, its calls are refused with `rpc.busy`; with twice as many in small
+   * answers, its session is closed. @default four of the largest messages
+   */
   readonly maxQueueBytes?: number
+  /** Milliseconds in which a peer has to begin a session or stream that it opened. @default 10000 */
+  readonly openTimeout?: number
   /** For bodies that are no bytes. @default msgpack */
   readonly codec?: BodyCodec
   /** Further codecs that the other side may use. */
@@ -36,6 +41,7 @@ export interface RpcSettings {
   readonly eventCredit: number
   readonly maxStreams: number
   readonly maxQueueBytes: number
+  readonly openTimeout: number
   readonly codec: BodyCodec
   readonly codecs: Codecs
   readonly metadata: Metadata
@@ -59,12 +65,14 @@ export const settingsOf = (options: RpcOptions = {}): RpcSettings => {
       }
     }
   }
+  const maxMessageBytes = options.maxMessageBytes ?? MAX_MESSAGE_BYTES
   return {
-    maxMessageBytes: options.maxMessageBytes ?? MAX_MESSAGE_BYTES,
+    maxMessageBytes,
     maxCalls: options.maxCalls ?? MAX_CALLS,
     eventCredit: options.eventCredit ?? EVENT_CREDIT_BYTES,
     maxStreams: options.maxStreams ?? 1024,
-    maxQueueBytes: options.maxQueueBytes ?? 4 * MAX_MESSAGE_BYTES,
+    maxQueueBytes: options.maxQueueBytes ?? 4 * maxMessageBytes,
+    openTimeout: options.openTimeout ?? 10_000,
     codec,
     codecs: codecsOf(own),
     metadata: options.metadata ?? {},

@@ -4,6 +4,7 @@ import type { HeadReader } from '../frame/head.js'
 import { Flag, FrameType } from '../frame/types.js'
 import type { FrameSink } from '../frame/write.js'
 import { MAX_FRAME_BYTES } from '../limits.js'
+import type { ByteBudget } from './byte-budget.js'
 import type { RpcSettings } from './settings.js'
 
 /** One message of a stream. */
@@ -75,13 +76,22 @@ interface Long {
 /** Puts the frames of one stream together to messages. */
 export class MessageReader {
   readonly #settings: Pick<RpcSettings, 'codecs' | 'maxMessageBytes'>
+  readonly #budget: ByteBudget | undefined
   #long: Long | undefined
 
-  constructor(settings: Pick<RpcSettings, 'codecs' | 'maxMessageBytes'>) {
+  /** @param budget for long messages that have not come whole; without one there is no bound but that of each */
+  constructor(settings: Pick<RpcSettings, 'codecs' | 'maxMessageBytes'>, budget?: ByteBudget) {
     this.#settings = settings
+    this.#budget = budget
   }
 
-  /** A Stream frame. Answers with its message when it is whole. Throws `rpc.protocol`, `rpc.invalid` and `rpc.too-large`. */
+  /** Gives up what has not come whole. */
+  stop(): void {
+    this.#budget?.give(this.#long?.body.length ?? 0)
+    this.#long = undefined
+  }
+
+  /** A Stream frame. Answers with its message when it is whole. Throws `rpc.protocol`, `rpc.invalid`, `rpc.too-large`, `rpc.busy`. */
   first(flags: number, head: HeadReader): StreamMessage | undefined {
     if (this.#long !== undefined) throw rpcError('rpc.protocol', 'a message within another')
     const codec = head.u8()
@@ -95,6 +105,7 @@ export class MessageReader {
     const { maxMessageBytes } = this.#settings
     if (total > maxMessageBytes) throw rpcError('rpc.too-large', `${total} of ${maxMessageBytes} bytes`)
     if (rest.length >= total) throw rpcError('rpc.protocol', 'a message that ended too early')
+    if (this.#budget?.take(total) === false) throw rpcError('rpc.busy', 'too many long messages at once')
     const body = Buffer.allocUnsafeSlow(total)
     this.#long = { codec, seq, time, body, have: rest.copy(body) }
     return undefined
@@ -111,7 +122,7 @@ export class MessageReader {
     }
     long.have += bytes.copy(long.body, long.have, start, end)
     if (more) return undefined
-    this.#long = undefined
+    this.stop()
     const { codec, seq, time, body } = long
     return { data: decodeBody(this.#settings.codecs, codec, body, true), seq, time, bytes: body.length }
   }

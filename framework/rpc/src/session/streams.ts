@@ -6,9 +6,11 @@ import { FrameReader } from '../frame/reader.js'
 import { Flag, FrameType } from '../frame/types.js'
 import { nameBytes, writeError } from '../frame/write.js'
 import { type RpcMessage, runSteps } from '../middleware/middleware.js'
+import { ByteBudget } from './byte-budget.js'
 import { IncomingCall } from './incoming-call.js'
 import type { ChannelHead, ChannelOpener, RpcChannel } from './port.js'
-import { RpcStream, type StreamHost, type StreamOptions } from './rpc-stream.js'
+import { LINGER_MS, RpcStream, type StreamHost } from './rpc-stream.js'
+import type { StreamOptions } from './stream-options.js'
 import { encoded } from './sender.js'
 import type { RpcSession } from './session.js'
 import type { RpcSettings } from './settings.js'
@@ -17,18 +19,23 @@ import { FrameWriter } from './writer.js'
 /** Bits of the mode in an Open frame. */
 const UNRELIABLE = 0x01
 
+/** Largest messages that may be coming in on all streams of a session. */
+const MAX_LONG_MESSAGES = 16
+
 /** Datagrams kept until the Open frame has come. */
 const MAX_EARLY = 64
 
 /** The streams of one session, each on a channel of its own. */
 export class Streams implements StreamHost {
   readonly settings: RpcSettings
+  readonly incoming: ByteBudget
   readonly #session: RpcSession
   readonly #open = new Map<RpcStream, { since: number; direction: 'in' | 'out' }>()
 
   constructor(session: RpcSession, settings: RpcSettings) {
     this.#session = session
     this.settings = settings
+    this.incoming = new ByteBudget(MAX_LONG_MESSAGES * settings.maxMessageBytes)
   }
 
   get size(): number {
@@ -100,13 +107,23 @@ export class Streams implements StreamHost {
   accept(channel: RpcChannel): void {
     const early = keepEarly(channel)
     const writer = new FrameWriter(channel.stream)
+    let refused = false
     const refuse = (error: RpcError): void => {
+      if (refused) return
+      refused = true
+      clearTimeout(timer)
       writeError(writer, FrameType.reset, 0, error)
       writer.end()
       channel.stream.read({ onBytes: () => true, onEnd: () => {} })
+      setTimeout(() => channel.stream.reset(), LINGER_MS).unref()
     }
+    const late = (): void => refuse(rpcError('rpc.protocol', 'no Open in time'))
+    const timer = setTimeout(late, this.settings.openTimeout)
+    timer.unref()
+    channel.stream.onClose = () => clearTimeout(timer)
     const reader: FrameReader = new FrameReader({
       onFrame: (type, flags, id, bytes, start, end) => {
+        if (refused) return
         if (events !== undefined) {
           events.onFrame(type, flags, id, bytes, start, end)
           return
@@ -116,6 +133,7 @@ export class Streams implements StreamHost {
           refuse(rpcError('rpc.busy', `${this.settings.maxStreams} streams at once`))
           return
         }
+        clearTimeout(timer)
         const stream = this.#add(id, name, 'in', { unreliable: (mode & UNRELIABLE) !== 0, metadata })
         events = stream.frames
         stream.attach(channel, writer, reader, early)

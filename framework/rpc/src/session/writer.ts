@@ -56,7 +56,12 @@ export class FrameWriter {
   get queued(): number {
     let parts = 0
     for (const each of this.#parts) parts += each.bytes
-    return this.#queued + this.#lentBytes + parts
+    return this.queuedFrames + parts
+  }
+
+  /** The same without what is left of long messages. */
+  get queuedFrames(): number {
+    return this.#queued + this.#lentBytes
   }
 
   /** Whether the stream takes no more for now. */

@@ -1,0 +1,62 @@
+import type { SessionInfo } from '@rystra/model'
+import type { ChannelOpener as SessionChannels } from '@rystra/plugin'
+import { rpcError } from './error.js'
+
+/** A session of the tunnel that is up. */
+export interface Link {
+  readonly info: SessionInfo
+  readonly channels: SessionChannels
+}
+
+/** Which of several clients with one id. */
+export interface ClientOptions {
+  /** Name that an authenticator gave the client. Needed where clients of several identities have the id. @default any */
+  readonly identity?: string | undefined
+}
+
+/** The sessions of the tunnel that are up at one end. */
+export class Links {
+  readonly #links = new Map<string, Link>()
+
+  add(link: Link): void {
+    this.#links.set(link.info.id, link)
+  }
+
+  delete(session: string): void {
+    this.#links.delete(session)
+  }
+
+  /** By the id of its session. */
+  get(session: string): Link | undefined {
+    return this.#links.get(session)
+  }
+
+  /** The newest: on a client the one there is. */
+  get last(): Link | undefined {
+    return [...this.#links.values()].at(-1)
+  }
+
+  /**
+   * The session with a client, by its id or by that of its session: the newest of one identity. Throws `rpc.unavailable`
+   * where clients of several identities have the id, since any identity may choose any id.
+   *
+   * @param allowed leaves out clients that the caller may not reach
+   */
+  find(
+    id: string,
+    { identity }: ClientOptions = {},
+    allowed: (info: SessionInfo) => boolean = () => true
+  ): Link | undefined {
+    const own = this.#links.get(id)
+    const candidates = (own === undefined ? [...this.#links.values()] : [own]).filter(
+      ({ info }) =>
+        (own !== undefined || info.client.id === id) &&
+        (identity === undefined || info.identity.id === identity) &&
+        allowed(info)
+    )
+    const last = candidates.at(-1)
+    if (candidates.some(({ info }) => info.identity.id !== last?.info.identity.id))
+      throw rpcError('rpc.unavailable', `several identities have a client ${id}: name the identity`)
+    return last
+  }
+}
