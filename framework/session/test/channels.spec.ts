@@ -25,7 +25,15 @@ const echo: ChannelHandler = {
 }
 
 /** Two ends whose streams are joined in memory. */
-const ends = ({ calls = {}, limit = 4096 }: { calls?: Partial<HookCalls>; limit?: number } = {}) => {
+const ends = ({
+  calls = {},
+  limit = 4096,
+  clientLimit = limit
+}: {
+  calls?: Partial<HookCalls>
+  limit?: number
+  clientLimit?: number
+} = {}) => {
   const closed: CloseChannelContext[] = []
   const there = generation(
     { closeChannel: (context) => void closed.push(context), ...calls },
@@ -40,7 +48,7 @@ const ends = ({ calls = {}, limit = 4096 }: { calls?: Partial<HookCalls>; limit?
       clock,
       log: silentLog,
       flows: undefined,
-      limit,
+      limit: side === 'client' ? clientLimit : limit,
       open: async (head) =>
         new OutgoingStream(openRaw(), {
           side: side === 'client' ? 'server' : 'client',
@@ -135,6 +143,22 @@ describe('channels', () => {
     say(first, 'x')
     await over
     await client.openChannel('echo')
+  })
+
+  it('from a client that opens thousands are refused beyond the limit, and all are given back', async () => {
+    const { client, server, held } = ends({ limit: 500, clientLimit: 20_000 })
+    const channels = await Promise.all(Array.from({ length: 2000 }, () => client.openChannel('echo')))
+    let refused = 0
+    for (const { stream } of channels)
+      stream.onClose = (error) => {
+        if ((error as RystraError).code === 'channel.limit') refused += 1
+      }
+    for (const { stream } of channels) stream.read({ onBytes: () => true, onEnd: () => {} })
+    while (refused < 1500 || client.size > 500) await new Promise(setImmediate)
+    expect([server.size, refused]).to.deep.equal([500, 1500])
+    for (const channel of channels) channel.close()
+    while (server.size > 0) await new Promise(setImmediate)
+    expect([client.size, held()]).to.deep.equal([0, 0])
   })
 
   it('that are closed by their user tell the hook why', async () => {

@@ -4,7 +4,7 @@ import type { BodyCodec, Codecs } from '../codec/codec.js'
 import { codecsOf } from '../codec/codecs.js'
 import { msgpack } from '../codec/msgpack.js'
 import type { Metadata } from '../frame/metadata.js'
-import { EVENT_CREDIT_BYTES, MAX_CALLS, MAX_MESSAGE_BYTES } from '../limits.js'
+import { EVENT_CREDIT_BYTES, MAX_CALLS, MAX_MESSAGE_BYTES, OPEN_TIMEOUT_MS } from '../limits.js'
 import type { CallRecord, Middleware, Step } from '../middleware/middleware.js'
 
 /** What both ends of RPC can be told. */
@@ -72,7 +72,7 @@ export const settingsOf = (options: RpcOptions = {}): RpcSettings => {
     eventCredit: options.eventCredit ?? EVENT_CREDIT_BYTES,
     maxStreams: options.maxStreams ?? 1024,
     maxQueueBytes: options.maxQueueBytes ?? 4 * maxMessageBytes,
-    openTimeout: options.openTimeout ?? 10_000,
+    openTimeout: options.openTimeout ?? OPEN_TIMEOUT_MS,
     codec,
     codecs: codecsOf(own),
     metadata: options.metadata ?? {},
