@@ -44,7 +44,7 @@ const frameOf = (samples: Int16Array, place: number): Uint8Array => {
   return new Uint8Array(frame.buffer)
 }
 
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)))
 
 /** Says everything, a frame each 20 ms, with the time at which it was recorded. */
 const speak = async (stream: RpcStream, samples: Int16Array, now: () => number): Promise<void> => {

@@ -15,7 +15,7 @@ export interface Played {
   readonly voice: number
 }
 
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)))
 
 /** Runs a server over `transport`, two players, and so many turns at 60 Hz. */
 export const play = async (transport: string, turns: number): Promise<Played[]> => {

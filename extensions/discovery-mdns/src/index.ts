@@ -11,7 +11,7 @@ export default defineExtension({
   setup({ registries, options, role, clock, log }) {
     const discovery = new MdnsDiscovery(options, clock, log)
     registries.discoveries.add(discovery)
-    if (role === 'client' || options.announce.length === 0) return undefined
+    if (role === 'client') return undefined
     const stop = new AbortController()
     return {
       async start() {

@@ -3,9 +3,9 @@ import type { Clock } from '@rystra/plugin'
 /** The longest time `setTimeout` takes, about 24.8 days; it fires at once when given more. */
 const longest = 2 ** 31 - 1
 
-/** Longer times are waited for in parts. */
+/** Longer times are waited for in parts; a time in the past is now, which `setTimeout` warns of from Node 24 on. */
 const wait = (ms: number, fn: () => void, set: (timer: NodeJS.Timeout) => void): void => {
-  const timer = ms > longest ? setTimeout(() => wait(ms - longest, fn, set), longest) : setTimeout(fn, ms)
+  const timer = ms > longest ? setTimeout(() => wait(ms - longest, fn, set), longest) : setTimeout(fn, Math.max(0, ms))
   set(timer.unref())
 }
 

@@ -19,6 +19,15 @@ describe('the clock of this machine', () => {
     expect(called).equal(false)
   })
 
+  it('takes a time that has passed for now: Node 24 warns of a negative one', async () => {
+    const set = mock.method(globalThis, 'setTimeout')
+    const called = new Promise<void>((resolve) => void systemClock.after(-5, resolve))
+    const [, ms] = set.mock.calls[0]?.arguments ?? []
+    set.mock.restore()
+    await called
+    expect(ms).equal(0)
+  })
+
   it('does not call at once what is due in months', async () => {
     let called = false
     const cancel = systemClock.after(2 ** 40, () => {

@@ -1,5 +1,6 @@
 import { parseEndpoint } from '@rystra/address'
 import type { Client } from '@rystra/client'
+import type { ExtensionEntry } from '@rystra/plugin'
 import { hostname } from 'node:os'
 import { extensionsFor, RpcBuilder } from '../builder.js'
 import { rpcError } from '../error.js'
@@ -12,6 +13,7 @@ import type { RequestOptions } from '../session/outgoing-calls.js'
 import type { RpcStream } from '../session/rpc-stream.js'
 import type { StreamOptions } from '../session/stream-options.js'
 import type { RpcSession } from '../session/session.js'
+import { firstThatConnects } from './discover.js'
 
 /** How {@link RpcClient.connect} connects. */
 export interface RpcClientOptions {
@@ -24,10 +26,23 @@ export interface RpcClientOptions {
   readonly reconnect?: Readonly<Record<string, unknown>>
 }
 
+/** How {@link RpcClient.discover} finds its server, and connects. */
+export interface RpcDiscoverOptions extends RpcClientOptions {
+  /** Only servers with this transport. @default any */
+  readonly transport?: string
+  /** Milliseconds in which one has to be found and to prove itself. @default 10000 */
+  readonly timeout?: number
+  /** The extension that finds. @default `@rystra/discovery-mdns` */
+  readonly discovery?: ExtensionEntry
+}
+
+const DISCOVER_TIMEOUT_MS = 10_000
+
 /** Makes an {@link RpcClient}. */
 export class RpcClientBuilder extends RpcBuilder {
   #to: string | undefined
-  #settings: RpcClientOptions = {}
+  #name: string | undefined
+  #settings: RpcDiscoverOptions = {}
 
   /** The server: `transport://host:port`. */
   to(url: string, options: RpcClientOptions = {}): this {
@@ -36,17 +51,42 @@ export class RpcClientBuilder extends RpcBuilder {
     return this
   }
 
-  /** Resolves when the session is up. Rejects with `connect.*`, `auth.*`, `tls.*` and others. */
+  /** The server that announces itself on the local network under this name, see {@link RpcClient.discover}. */
+  discover(name: string, options: RpcDiscoverOptions = {}): this {
+    this.#name = name
+    this.#settings = { ...this.#settings, ...options }
+    return this
+  }
+
+  /** Resolves when the session is up. Rejects with `connect.*`, `auth.*`, `tls.*`, `discovery.not-found` and others. */
   async connect(): Promise<RpcClient> {
-    if (this.#to === undefined) throw rpcError('rpc.invalid', 'no server: call to()')
+    const { transport, discovery = '@rystra/discovery-mdns', timeout = DISCOVER_TIMEOUT_MS } = this.#settings
+    if (this.#name !== undefined) {
+      const discover = this.#name
+      const open = (scheme: string, signal?: AbortSignal) =>
+        this.#open({ transport: scheme, discover }, [discovery], signal)
+      const { log } = this
+      const attempt = (scheme: string, signal: AbortSignal) =>
+        transport === undefined || transport === scheme ? open(scheme, signal) : Promise.reject(new Error(scheme))
+      return firstThatConnects({ name: discover, discovery, timeout, log }, attempt)
+    }
+    if (this.#to === undefined) throw rpcError('rpc.invalid', 'no server: call to() or discover()')
     const forms = { scheme: true } as const
     const { scheme = 'tcp', host, port } = parseEndpoint(this.#to, forms, { name: 'the server', code: 'usage.invalid' })
+    return this.#open({ transport: scheme, host, port }, [])
+  }
+
+  async #open(
+    server: { readonly transport: string } & Readonly<Record<string, unknown>>,
+    more: readonly ExtensionEntry[],
+    signal?: AbortSignal
+  ): Promise<RpcClient> {
     const { id = `${hostname()}-${process.pid}`, token, dial, reconnect } = this.#settings
     const auth = token === undefined ? [] : [{ use: '@rystra/auth-token', options: { token } }]
-    const extensions = extensionsFor([scheme], [...auth, ...this.extensions])
+    const extensions = extensionsFor([server.transport], [...auth, ...more, ...this.extensions])
     const rpc = this.makeRpc()
     const { createClient } = await import('@rystra/client')
-    const connect = { transport: scheme, host, port, ...dial } as never
+    const connect = { ...server, ...dial } as never
     const client = await createClient(
       {
         extensions: [...extensions, rpc.extension],
@@ -54,7 +94,11 @@ export class RpcClientBuilder extends RpcBuilder {
       },
       this.log === undefined ? {} : { log: this.log }
     )
+    const abort = (): void => void client.stop({ drain: 0 })
+    signal?.addEventListener('abort', abort)
+    if (signal?.aborted) abort()
     await client.start()
+    signal?.removeEventListener('abort', abort)
     for (const fn of this.started) await fn()
     return new RpcClient(client, rpc, [...this.stopping])
   }
@@ -82,6 +126,15 @@ export class RpcClient {
 
   static connect(url: string, options: RpcClientOptions = {}): Promise<RpcClient> {
     return new RpcClientBuilder().to(url, options).connect()
+  }
+
+  /**
+   * Connects to the first server that announces itself on the local network under this name and proves itself: any host
+   * can answer, so it has to know the token, and be pinned or trusted by `dial` where the transport asks for it. It is
+   * looked for again whenever the session is lost. Rejects with `discovery.not-found` and `discovery.unavailable`.
+   */
+  static discover(name: string, options: RpcDiscoverOptions = {}): Promise<RpcClient> {
+    return new RpcClientBuilder().discover(name, options).connect()
   }
 
   request(name: string, data?: unknown, options?: RequestOptions): Promise<unknown> {

@@ -1,4 +1,5 @@
 import { parseEndpoint } from '@rystra/address'
+import type { ExtensionEntry } from '@rystra/plugin'
 import type { Server } from '@rystra/server'
 import { extensionsFor, RpcBuilder } from '../builder.js'
 import { rpcError } from '../error.js'
@@ -6,6 +7,7 @@ import type { ClientOptions } from '../links.js'
 import type { RelayRule } from '../relay-rules.js'
 import type { Rpc } from '../rpc.js'
 import type { RpcSession } from '../session/session.js'
+import { announce } from './announce.js'
 
 /** Where an {@link RpcServer} listens. */
 export interface BoundAddress {
@@ -22,6 +24,8 @@ const source = { name: 'bind', code: 'usage.invalid' } as const
 interface Parts {
   readonly rpc: Rpc
   readonly make: () => Promise<Server>
+  /** Under which it is announced. */
+  readonly names: readonly string[]
   readonly started: readonly (() => unknown)[]
   readonly stopping: readonly (() => unknown)[]
 }
@@ -29,6 +33,7 @@ interface Parts {
 /** Makes an {@link RpcServer}. */
 export class RpcServerBuilder extends RpcBuilder {
   readonly #listen: Record<string, unknown>[] = []
+  readonly #names: string[] = []
 
   /**
    * Listens at `transport://host:port`, port 0 for a free one. `fields` are those of the transport in `server.listen`, such
@@ -43,6 +48,16 @@ export class RpcServerBuilder extends RpcBuilder {
   /** Lets clients in by a token each. */
   tokens(tokens: readonly { readonly identity: string; readonly token: string }[]): this {
     return this.extension({ use: '@rystra/auth-token', options: { tokens } })
+  }
+
+  /**
+   * Announces the server under a name on the local network, for `RpcClient.discover(name)` and `connect: { discover }`.
+   *
+   * @param discovery the extension that announces
+   */
+  enableDiscovery(name: string, discovery: ExtensionEntry = '@rystra/discovery-mdns'): this {
+    this.#names.push(name)
+    return this.extension(discovery)
   }
 
   /** Which client may call which other one through this server. @default none may */
@@ -67,7 +82,13 @@ export class RpcServerBuilder extends RpcBuilder {
         log === undefined ? {} : { log }
       )
     }
-    return new RpcServer({ rpc, make, started: [...this.started], stopping: [...this.stopping] })
+    return new RpcServer({
+      rpc,
+      make,
+      names: [...this.#names],
+      started: [...this.started],
+      stopping: [...this.stopping]
+    })
   }
 }
 
@@ -76,6 +97,7 @@ export class RpcServer {
   readonly #parts: Parts
   #server: Server | undefined
   #stopping: Promise<void> | undefined
+  readonly #announced = new AbortController()
   #tellStopped: () => void = () => {}
   readonly #stopped = new Promise<void>((resolve) => {
     this.#tellStopped = resolve
@@ -105,12 +127,22 @@ export class RpcServer {
     return this.#server?.listening ?? []
   }
 
-  /** Resolves when it listens. Rejects with `listen.*`, `extension.*` or `config.*`. */
+  /**
+   * Resolves when it listens, and is announced where that was asked for. Rejects with `listen.*`, `extension.*`,
+   * `config.*`, `discovery.*`, and what `onStart` throws: then it was stopped again.
+   */
   async start(): Promise<this> {
     if (this.#server !== undefined) throw rpcError('rpc.invalid', 'a server is started once')
-    this.#server = await this.#parts.make()
-    await this.#server.start()
-    for (const fn of this.#parts.started) await fn()
+    const server = await this.#parts.make()
+    this.#server = server
+    try {
+      await server.start()
+      for (const name of this.#parts.names) await announce(server, name, this.#announced.signal)
+      for (const fn of this.#parts.started) await fn()
+    } catch (error) {
+      await this.stop(0)
+      throw error
+    }
     return this
   }
 
@@ -127,6 +159,7 @@ export class RpcServer {
   }
 
   async #stop(drain: number): Promise<void> {
+    this.#announced.abort()
     for (const fn of this.#parts.stopping) await fn()
     await this.#parts.rpc.drain(drain)
     await this.#server?.stop({ drain: 0 })

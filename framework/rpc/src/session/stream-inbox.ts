@@ -7,6 +7,9 @@ import { SequenceTracker } from '../stream/sequence.js'
 import type { StreamMessage } from './stream-frames.js'
 import { StreamQueue } from './stream-queue.js'
 
+/** The longest time that a timer takes; it serves again then. */
+const MAX_TIMER_MS = 0x7fff_ffff
+
 /** What a {@link StreamInbox} tells its stream. */
 export interface InboxEvents {
   /** There is room again, after {@link StreamInbox.take} answered `false`. */
@@ -52,7 +55,7 @@ export class StreamInbox {
   /** What waits already goes through the jitter buffer too. */
   align(clock: SessionClock, options: JitterBufferOptions): void {
     const after = (ms: number, fn: () => void): (() => void) => {
-      const timer = setTimeout(fn, ms)
+      const timer = setTimeout(fn, Math.min(Math.max(0, ms), MAX_TIMER_MS))
       return () => clearTimeout(timer)
     }
     this.#aligned = new AlignedReceiver({ ...options, clock, after })
