@@ -5,7 +5,8 @@ import { expect } from 'chai'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { until } from '@rystra/testkit'
-import { cleanUp, echo, portOf, startClient, startServer, startService, visit, visitorPort } from './tunnel.js'
+import muxDirect from '@rystra/mux-direct'
+import { cleanUp, echo, portOf, startClient, startServer, startService, turns, visit, visitorPort } from './tunnel.js'
 
 /** An extension that looks at what runs at its end. */
 const watcher = (seen: Map<string, Runtime>) =>
@@ -85,6 +86,54 @@ describe('extensions of both ends', () => {
         expect(closed).to.deep.equal(['stream.limit'])
         other.write('still here')
         await once(other, 'data')
+      })
+    }
+  }
+
+  /** Both ends, the service and the visitors are in this process. */
+  const sockets = (): number => process.getActiveResourcesInfo().filter((one) => one === 'TCPSocketWrap').length
+
+  for (const muxer of ['yamux', 'direct']) {
+    for (const asked of ['server', 'client']) {
+      it(`may close streams about which hooks of the ${asked} are still asked, and none keeps a socket (${muxer})`, async () => {
+        const seen = new Map<string, Runtime>()
+        let waiting = 0
+        let go = (): void => {}
+        const held = new Promise<void>((resolve) => {
+          go = resolve
+        })
+        const slow = defineExtension({
+          name: 'slow',
+          setup: ({ role, hooks }) => {
+            if (role !== asked) return
+            hooks.onOpenStream.tapPromise(async () => {
+              waiting += 1
+              await held
+            })
+          }
+        })()
+        const server = await startServer({}, [watcher(seen), slow, muxDirect({ ready: 2, maxReady: 4 })])
+        const proxies = [{ name: 'x', kind: 'tcp', local: await startService(echo) }]
+        const client = await startClient(portOf(server), proxies, { muxer }, [watcher(seen), slow])
+        const port = visitorPort(client, 'x')
+        await until(() => sockets() >= (muxer === 'direct' ? 6 : 2), 'the links are ready')
+        const before = sockets()
+        const visitors = await Promise.all(Array.from({ length: 20 }, () => visit(port)))
+        for (const visitor of visitors) visitor.write('hello')
+        await until(() => waiting === 20, 'all are asked about')
+        const cut = visitors.slice(10).map(gone)
+        for (const visitor of visitors.slice(0, 10)) visitor.resetAndDestroy()
+        const leaving = new Set(visitors.slice(10).map(({ localPort }) => localPort))
+        for (const stream of [...(seen.get(asked) as Runtime).streams()])
+          if (leaving.has(stream.info.visitor.port)) stream.close()
+        await Promise.all(cut)
+        for (const end of seen.values()) await until(() => [...end.streams()].length === 0, 'no stream is left')
+        // The pool of links may have grown, to twice its size.
+        const spare = muxer === 'direct' ? 4 : 0
+        await until(() => sockets() <= before + spare, 'the sockets are closed')
+        go()
+        await turns(10)
+        await until(() => sockets() <= before + spare, 'none is left by what was opened too late')
       })
     }
   }

@@ -30,6 +30,8 @@ export class DirectServer extends DirectLink {
   #requested = 0
   #requestTimer: NodeJS.Timeout | undefined
   #filling = false
+  /** A stream found no idle link. */
+  #ranDry = false
   #away = false
 
   constructor(link: ByteLink, host: MuxHost, options: DirectOptions) {
@@ -54,7 +56,7 @@ export class DirectServer extends DirectLink {
       return Promise.resolve(this.adopt(link))
     }
     this.#spare = 0
-    this.#target = Math.min(this.#max, Math.max(1, this.#target * 2))
+    this.#ranDry = true
     const opened = this.#waiting.wait((taken) => this.adopt(taken), signal)
     this.#fill()
     return opened
@@ -111,6 +113,9 @@ export class DirectServer extends DirectLink {
     setImmediate(() => {
       this.#filling = false
       if (this.closed || this.#away) return
+      // Once for all streams of the turn: each of them has a link requested besides.
+      if (this.#ranDry) this.#target = Math.min(this.#max, Math.max(1, this.#target * 2))
+      this.#ranDry = false
       const missing = this.#waiting.size + this.#target - this.#ready.size - this.#requested
       // A few links are not worth a message while others are idle.
       if (missing <= 0 || (this.#waiting.size === 0 && missing < this.#target / 4)) return

@@ -1,4 +1,4 @@
-import { rawOf } from '@rystra/bytes'
+import { type RawStream, rawOf } from '@rystra/bytes'
 import {
   type Logger,
   type ProxySpec,
@@ -165,7 +165,7 @@ export class Forwards {
       relay: (visitor, of, from, details) => {
         const raw = rawOf(visitor)
         const visit = { spec, of, from, details, log }
-        this.#openVisit(visit).then(
+        this.#openVisit(visit, raw).then(
           (stream) => stream.join(raw),
           () => raw.reset()
         )
@@ -223,9 +223,11 @@ export class Forwards {
     })
   }
 
-  async #openVisit(visit: Visit): Promise<StreamLifecycle> {
+  async #openVisit(visit: Visit, visitor: RawStream): Promise<StreamLifecycle> {
     const { stream, session } = this.#streamFor(visit)
-    await this.#carry(stream, session, visit, {})
+    const opening = this.#carry(stream, session, visit, {})
+    stream.follow(visitor)
+    await opening
     return stream
   }
 

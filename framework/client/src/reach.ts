@@ -98,7 +98,10 @@ const open = (
   const datagrams = flow === undefined ? undefined : session.flows?.open(flow)
   if (datagrams !== undefined) lifecycle.attachDatagrams(datagrams, 'toVisitor')
   state.events.emit('streamOpen', info)
+  let refused = false
   const refuse = (cause: unknown): void => {
+    if (refused) return
+    refused = true
     const error = toRystraError(cause, 'internal', { side: 'client' })
     state.log.warn({ err: error, proxy }, 'a stream was refused')
     refuseStream(raw, error, state.clock)
@@ -111,7 +114,12 @@ const open = (
   }
   // Before hooks are asked: the stream may be over by the time they answer.
   const host = new Reach(raw, lifecycle, datagrams, served.handler, state.log)
+  lifecycle.onGivenUp = (error) => {
+    host.over()
+    refuse(error)
+  }
   const go = (): void => {
+    if (refused) return
     const { proxies } = generation.registries
     if (!proxies.has(spec.kind)) {
       refuse(new RystraError('proxy.unknown-kind', { side: 'client', detail: spec.kind }))

@@ -8,6 +8,12 @@ const SETTLED_MS = 1000
 /** Refusals in a row from which on the token is likely to be an old one, so that trying often does not help. */
 const REFUSALS = 3
 
+/** Longest delay right after the loss of a session that served: most outages are restarts of the server. */
+const SHORT_MS = 1000
+
+/** Later the longest delay is this part of the outage, so that it is prolonged by no more, up to the configured one. */
+const OUTAGE_PART = 1 / 20
+
 /** Longest delay after such refusals, in longest delays of {@link Backoff}. */
 const REFUSED_FACTOR = 10
 
@@ -20,6 +26,8 @@ export class Reconnect {
   #refusals = 0
   #since = 0
   #atOnce = false
+  /** When the last session was lost that had served. */
+  #lostAt: number | undefined
   /** Whether there has been a session. */
   proven = false
 
@@ -41,6 +49,7 @@ export class Reconnect {
     if (!served && this.#state.clock.now() - this.#since < SETTLED_MS) return
     this.#backoff.reset()
     this.#atOnce = true
+    this.#lostAt = this.#state.clock.now()
   }
 
   /**
@@ -57,8 +66,14 @@ export class Reconnect {
     return this.isFinal(error) || this.#backoff.attempts >= this.#state.config.reconnect.attempts
   }
 
+  /** Longest delay as long as the outage is young. */
+  get #limit(): number {
+    if (this.#lostAt === undefined) return Number.POSITIVE_INFINITY
+    return Math.max(SHORT_MS, (this.#state.clock.now() - this.#lostAt) * OUTAGE_PART)
+  }
+
   #delayAfter({ code }: RystraError): number {
-    const delay = this.#atOnce ? this.#backoff.skip() : this.#backoff.next()
+    const delay = this.#atOnce ? this.#backoff.skip() : this.#backoff.next(this.#limit)
     this.#atOnce = false
     this.#refusals = code === 'auth.refused' ? this.#refusals + 1 : 0
     if (this.#refusals < REFUSALS) return delay

@@ -179,7 +179,11 @@ export const clientSchema = Type.Object({
         250,
         'First delay, before jitter. Short, so that a restart of the server is bridged.'
       ),
-      max: defaulted(durationSchema(1), 30_000, 'Longest delay, before jitter.'),
+      max: defaulted(
+        durationSchema(1),
+        30_000,
+        'Longest delay, before jitter. After the loss of a session that served it is 1 s, and later a twentieth of the outage.'
+      ),
       attempts: defaulted(forever, 'forever', 'Number of failed attempts in a row after which the client gives up.')
     }),
     {},

@@ -225,9 +225,11 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   /** Opens a stream for a visitor: hooks, limits, header. Rejects with what refuses it, after hooks and listeners were told. */
   async open(visitor: VisitorInfo, options: ProxyStreamOptions = {}): Promise<StreamLifecycle> {
-    const { full } = this
+    const [{ full }, { follows }] = [this, options]
     const stream = this.#streamFor(visitor, options)
-    await this.#open(stream, full, options)
+    const opening = this.#open(stream, full, options)
+    if (follows !== undefined) stream.follow(follows)
+    await opening
     return stream
   }
 
@@ -250,13 +252,15 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     const raw = rawOf(visitor)
     const next = failover ?? this.#state.failover.get(visitor)
     this.#relay(raw, info, next !== undefined, details).catch((error: RystraError) => {
+      if (raw.closed) return
       if (next === undefined || error.code === 'stream.refused' || !next()) raw.reset()
     })
   }
 
   /** The visitor's bytes do not wait for the service, unless another member may have to serve them. */
   async #relay(visitor: RawStream, info: VisitorInfo, waits: boolean, details?: Details): Promise<void> {
-    const stream = await this.open(info, { details, ...(waits ? { timeout: MEMBER_TIMEOUT_MS } : {}) })
+    const timeout = waits ? MEMBER_TIMEOUT_MS : undefined
+    const stream = await this.open(info, { details, follows: visitor, timeout })
     if (waits) await stream.readyFor(visitor)
     stream.join(visitor)
   }

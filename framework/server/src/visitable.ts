@@ -1,3 +1,4 @@
+import type { RawStream } from '@rystra/bytes'
 import type { Details, Visit } from '@rystra/plugin'
 import type { OpenOptions } from '@rystra/session'
 
@@ -15,4 +16,6 @@ export interface ProxyStreamOptions extends OpenOptions {
   readonly details?: Details | undefined
   /** See `OpenStreamOptions.carrier`. */
   readonly carrier?: boolean | undefined
+  /** What it is to be joined with: when that closes before, it is given up. */
+  readonly follows?: RawStream | undefined
 }

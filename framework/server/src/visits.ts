@@ -147,6 +147,7 @@ export class Visits {
     const stream = await proxy.open(from, {
       details,
       datagrams: flow !== undefined,
+      follows: raw,
       ...(several ? { timeout: MEMBER_TIMEOUT_MS } : {})
     })
     const here = flow === undefined ? undefined : this.#session.flows?.open(flow)

@@ -24,9 +24,9 @@ export class Backoff {
     this.#random = random
   }
 
-  /** Milliseconds to wait before the next try. */
-  next(): number {
-    const limit = Math.min(this.#max, this.#min * 2 ** Math.min(this.attempts, 30))
+  /** Milliseconds to wait before the next try. @param longest a limit for this one delay */
+  next(longest = Number.POSITIVE_INFINITY): number {
+    const limit = Math.min(longest, this.#max, this.#min * 2 ** Math.min(this.attempts, 30))
     this.attempts += 1
     return Math.round(this.#random() * limit)
   }

@@ -7,14 +7,15 @@ import type {
   Deny,
   Direction,
   Pacer,
-  Registry,
   Relay,
   StreamHandle,
   StreamStats
 } from '@rystra/plugin'
 import type { CountedFlow } from './datagram-flows.js'
 import type { OutgoingStream } from './outgoing-stream.js'
+import { relayFor } from './relay-for.js'
 import { reasonOf, refusedBy } from './refusals.js'
+import { StreamBytes } from './stream-bytes.js'
 import type { StreamHost } from './stream-host.js'
 import { StreamPath } from './stream-path.js'
 
@@ -29,19 +30,21 @@ export class StreamLifecycle implements StreamHandle {
   readonly #openedAt: number
   readonly #path: StreamPath
   #readyAt: number | undefined
+  readonly #bytes: StreamBytes
   #raw: CountedStream | undefined
   #opened: OutgoingStream | undefined
   #pump: Pump | undefined
-  /** A relay of an extension counts by itself. */
-  #counts: Pump | undefined
-  #flow: CountedFlow | undefined
-  #flowGoes: Direction = 'toService'
   #closing: RystraError | undefined
+  /** The other side left before it was opened. */
+  #left = false
+  /** Called when it is closed before there is a stream. */
+  onGivenUp: ((error: RystraError) => void) | undefined
   #over = false
 
   constructor(info: StreamInfo, writes: Direction, host: StreamHost) {
     this.info = info
     this.#writes = writes
+    this.#bytes = new StreamBytes(writes)
     this.#host = host
     this.#hooked = host.hooked ?? true
     this.#release = host.generation.hold()
@@ -53,8 +56,8 @@ export class StreamLifecycle implements StreamHandle {
   stats(): StreamStats {
     const connectTime = this.#readyAt === undefined ? {} : { connectTime: this.#readyAt - this.#openedAt }
     return {
-      bytesToService: this.#bytes('toService'),
-      bytesToVisitor: this.#bytes('toVisitor'),
+      bytesToService: this.#bytes.total('toService'),
+      bytesToVisitor: this.#bytes.total('toVisitor'),
       openedAt: this.#openedAt,
       paused: this.#raw?.paused === true || this.#pump?.paused === true,
       ...connectTime
@@ -64,15 +67,10 @@ export class StreamLifecycle implements StreamHandle {
   close(error: RystraError = new RystraError('stream.reset', { side: this.info.side })): void {
     if (this.#pump !== undefined) this.#pump.reset(error)
     else if (this.#raw !== undefined) this.#raw.fail(error)
-    else this.#closing ??= error
-  }
-
-  #bytes(direction: Direction): number {
-    const datagrams = this.datagramBytes(direction)
-    if (this.#counts !== undefined)
-      return datagrams + (direction === 'toService' ? this.#counts.aToB : this.#counts.bToA)
-    if (this.#raw === undefined) return datagrams
-    return datagrams + (direction === this.#writes ? this.#raw.written : this.#raw.received)
+    else if (this.#closing === undefined) {
+      this.#closing = error
+      this.onGivenUp?.(error)
+    }
   }
 
   /** Asks onOpenStream. `undefined` at once when no tap concerns the stream. */
@@ -102,51 +100,51 @@ export class StreamLifecycle implements StreamHandle {
 
   /** Datagrams beside it count as its bytes. @param goes where those go that are sent into the flow */
   attachDatagrams(flow: CountedFlow, goes: Direction): void {
-    this.#flow = flow
-    this.#flowGoes = goes
-  }
-
-  /** Bytes of the datagrams beside it so far. */
-  datagramBytes(direction: Direction): number {
-    const flow = this.#flow
-    if (flow === undefined) return 0
-    return direction === this.#flowGoes ? flow.sent : flow.received
+    this.#bytes.attach(flow, goes)
   }
 
   /**
    * Asks the hooks, then opens. Whether hooks have had a say is the answer. Rejects with what refuses it: a deny, what
-   * `open` throws, or an end meanwhile.
+   * `open` throws, or at once with an end meanwhile; what is opened later is reset.
    *
    * @param limit how many streams of the session hooks may be asked about at a time
    */
-  async open(open: () => Promise<OutgoingStream>, limit = Number.POSITIVE_INFINITY): Promise<boolean> {
-    try {
-      const hooked = await this.#admitted(limit)
-      if (this.#closing !== undefined) throw this.#closing
-      const opened = await open()
-      this.#opened = opened
-      if (opened.flow !== undefined) this.attachDatagrams(opened.flow, this.#writes)
-      if (this.#closing !== undefined) {
-        opened.reset()
-        throw this.#closing
-      }
-      this.#carry(this.filtered ? this.#filter(opened) : opened)
-      opened.ready().then(
-        () => {
-          this.#readyAt = this.#host.clock.now()
-          this.#host.ready?.()
-        },
-        (error: RystraError) => {
-          if (!opened.abandoned) this.#host.refused?.(error)
+  open(open: () => Promise<OutgoingStream>, limit = Number.POSITIVE_INFINITY): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const failed = (cause: unknown): void => {
+        const error = toRystraError(cause, 'stream.reset')
+        if (!this.#over) {
+          this.report(this.#left ? 'reset' : 'refused', 0, 0, error)
+          if (!this.#left) this.#host.refused?.(error)
         }
-      )
-      return hooked
-    } catch (cause) {
-      const error = toRystraError(cause, 'stream.reset')
-      this.refuse(error)
-      this.#host.refused?.(error)
-      throw error
+        reject(error)
+      }
+      this.onGivenUp = failed
+      this.#open(open, limit).then(resolve, failed)
+    })
+  }
+
+  async #open(open: () => Promise<OutgoingStream>, limit: number): Promise<boolean> {
+    const hooked = await this.#admitted(limit)
+    if (this.#closing !== undefined) throw this.#closing
+    const opened = await open()
+    if (this.#closing !== undefined) {
+      opened.reset()
+      throw this.#closing
     }
+    this.#opened = opened
+    if (opened.flow !== undefined) this.attachDatagrams(opened.flow, this.#writes)
+    this.#carry(this.filtered ? this.#filter(opened) : opened)
+    opened.ready().then(
+      () => {
+        this.#readyAt = this.#host.clock.now()
+        this.#host.ready?.()
+      },
+      (error: RystraError) => {
+        if (!opened.abandoned) this.#host.refused?.(error)
+      }
+    )
+    return hooked
   }
 
   async #admitted(limit: number): Promise<boolean> {
@@ -184,7 +182,7 @@ export class StreamLifecycle implements StreamHandle {
   }
 
   #carry(raw: CountedStream): void {
-    this.#raw = raw
+    this.#raw = this.#bytes.raw = raw
     raw.onOver = (error) => {
       if (this.#pump === undefined) this.#end(error)
     }
@@ -201,11 +199,19 @@ export class StreamLifecycle implements StreamHandle {
     return this.#opened?.ready() ?? Promise.resolve()
   }
 
-  /** Waits for {@link ready} on behalf of the other side that is to be joined; gives up when that closes. */
-  async readyFor(other: RawStream): Promise<void> {
-    const gone = (): void => this.close()
+  /** Gives it up when the other side, which is to be joined, closes before. */
+  follow(other: RawStream): void {
+    const gone = (): void => {
+      this.#left = true
+      this.close(new RystraError('stream.reset', { side: this.info.side, detail: 'the visitor has left' }))
+    }
     other.onClose = gone
     if (other.closed) gone()
+  }
+
+  /** Waits for {@link ready} on behalf of the other side that is to be joined; gives up when that closes. */
+  async readyFor(other: RawStream): Promise<void> {
+    this.follow(other)
     await this.ready()
     other.onClose = undefined
   }
@@ -246,14 +252,14 @@ export class StreamLifecycle implements StreamHandle {
 
   #joinBy(relay: Relay, a: RawStream, b: RawStream, over: (aToB: number, bToA: number, error?: Error) => void): void {
     try {
-      this.#counts = relay.join(a, b, over)
+      this.#bytes.counts = relay.join(a, b, over)
     } catch (cause) {
       const error = toRystraError(cause, 'internal', { detail: `relay ${relay.name}` })
       this.report('error', 0, 0, error)
       a.reset()
       b.reset()
     }
-    this.#pump = this.#counts ?? pump(a, b, over)
+    this.#pump = this.#bytes.counts ?? pump(a, b, over)
   }
 
   /** Reports a stream that came to nothing. */
@@ -263,13 +269,8 @@ export class StreamLifecycle implements StreamHandle {
 
   #end(cause: Error | undefined): void {
     const error = cause === undefined ? undefined : toRystraError(cause, 'stream.reset')
-    const streamBytes = (direction: Direction): number => this.#bytes(direction) - this.datagramBytes(direction)
-    this.report(
-      error === undefined ? 'end' : reasonOf(error),
-      streamBytes('toService'),
-      streamBytes('toVisitor'),
-      error
-    )
+    const reason = error === undefined ? 'end' : reasonOf(error)
+    this.report(reason, this.#bytes.stream('toService'), this.#bytes.stream('toVisitor'), error)
   }
 
   /** Reports the end of the stream; once. Transforms that were put into its path are reset, used or not. */
@@ -277,10 +278,10 @@ export class StreamLifecycle implements StreamHandle {
     if (this.#over) return
     this.#over = true
     this.#path.reset()
-    this.#flow?.close()
+    this.#bytes.close()
     const duration = this.#host.clock.now() - this.#openedAt
-    const bytesToService = toService + this.datagramBytes('toService')
-    const bytesToVisitor = toVisitor + this.datagramBytes('toVisitor')
+    const bytesToService = toService + this.#bytes.datagrams('toService')
+    const bytesToVisitor = toVisitor + this.#bytes.datagrams('toVisitor')
     for (const table of this.#host.tables) table.delete(this, bytesToService, bytesToVisitor)
     const ended = { ...this.info, bytesToService, bytesToVisitor, duration, reason }
     const context: CloseStreamContext = error === undefined ? ended : { ...ended, error }
@@ -291,10 +292,4 @@ export class StreamLifecycle implements StreamHandle {
       this.#release()
     }
   }
-}
-
-const relayFor = (relays: Registry<Relay>, visitor: RawStream, service: RawStream): Relay | undefined => {
-  const names = relays.list()
-  if (names.length === 0) return undefined
-  return names.map((name) => relays.get(name)).find((relay) => relay.accepts(visitor, service))
 }

@@ -199,6 +199,50 @@ describe('a stream at one end', () => {
     joined.run.close()
   })
 
+  it('is given up at once while hooks are asked or the link makes room, and resets what is opened for it later', async () => {
+    for (const phase of ['hooks', 'link'] as const) {
+      let go = (): void => {}
+      const held = new Promise<undefined>((resolve) => {
+        go = () => resolve(undefined)
+      })
+      const begun = begin(phase === 'hooks' ? { openStream: () => held } : {})
+      const [visitor, inner] = [new FakeRaw(), new FakeRaw()]
+      let opened = 0
+      const opening = begun.run.open(async () => {
+        opened += 1
+        await held
+        const parts = {
+          side: 'client' as const,
+          head: Buffer.alloc(0),
+          flow: undefined,
+          clock: begun.clock,
+          timeout: 1
+        }
+        return new OutgoingStream(inner, parts)
+      })
+      begun.run.follow(visitor)
+      await turns(1)
+      visitor.reset()
+      expect((await failure(opening)).code).to.equal('stream.reset')
+      expect(reportedOnce(begun).reason).to.equal('reset')
+      expect(begun.refusals, 'a visitor that left was refused nothing').to.deep.equal([])
+      go()
+      await turns(2)
+      expect([opened, inner.closed]).to.deep.equal(phase === 'hooks' ? [0, false] : [1, true])
+      reportedOnce(begun)
+    }
+  })
+
+  it('is given up when the other side was closed before', async () => {
+    const begun = begin({ openStream: () => new Promise(() => {}) })
+    const visitor = new FakeRaw()
+    visitor.reset()
+    const opening = begun.run.open(() => Promise.reject(new Error('never')))
+    begun.run.follow(visitor)
+    expect((await failure(opening)).code).to.equal('stream.reset')
+    reportedOnce(begun)
+  })
+
   describe('and a registered relay', () => {
     const relay = (join: Relay['join'], accepts = true): Relay => ({ name: 'fast', accepts: () => accepts, join })
     const joinedBy = async (relays: Record<string, Relay>, calls: Partial<HookCalls> = {}) => {

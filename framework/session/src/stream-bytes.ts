@@ -1,0 +1,45 @@
+import type { CountedStream, Pump } from '@rystra/bytes'
+import type { Direction } from '@rystra/plugin'
+import type { CountedFlow } from './datagram-flows.js'
+
+/** What one stream has carried, with the datagrams beside it. */
+export class StreamBytes {
+  raw: CountedStream | undefined
+  /** A relay of an extension counts by itself. */
+  counts: Pump | undefined
+  /** Which way bytes go that are written into the stream. */
+  readonly #writes: Direction
+  #flow: CountedFlow | undefined
+  #flowGoes: Direction = 'toService'
+
+  constructor(writes: Direction) {
+    this.#writes = writes
+  }
+
+  /** @param goes where datagrams go that are sent into the flow */
+  attach(flow: CountedFlow, goes: Direction): void {
+    this.#flow = flow
+    this.#flowGoes = goes
+  }
+
+  datagrams(direction: Direction): number {
+    const flow = this.#flow
+    if (flow === undefined) return 0
+    return direction === this.#flowGoes ? flow.sent : flow.received
+  }
+
+  /** Without datagrams. */
+  stream(direction: Direction): number {
+    if (this.counts !== undefined) return direction === 'toService' ? this.counts.aToB : this.counts.bToA
+    if (this.raw === undefined) return 0
+    return direction === this.#writes ? this.raw.written : this.raw.received
+  }
+
+  total(direction: Direction): number {
+    return this.stream(direction) + this.datagrams(direction)
+  }
+
+  close(): void {
+    this.#flow?.close()
+  }
+}
