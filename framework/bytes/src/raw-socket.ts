@@ -3,14 +3,11 @@ import { cutOff } from './cut-off.js'
 import { deliverBeforeError, descriptorOf, readInto } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
 import { resetSeen, watchHalfClosed } from './reset-seen.js'
-import { CROWDED_READ, SMALL_READ, SMALL_READS, WRITE_LIMIT } from './socket-limits.js'
+import { CROWDED_READ, SMALL_READ, SMALL_READS, WATCH_LIMIT, WRITE_LIMIT } from './socket-limits.js'
 import { keepSweeping, MAX_SWEEPS, promoted, type Sweepable } from './slab-sweep.js'
 import { forgetSlab, holdSlab, mayHoldSlab, releaseSlab, SLAB_SIZE, takeSlab } from './slab.js'
 
-/**
- * Every socket that is quiet reads into this one: what is read is copied or used up before the call returns. A read that
- * fills it shows a stream in full flow, and gets that socket a slab of its own.
- */
+/** Quiet sockets read into this one, copied or used up before the call returns. A read that fills it gets the socket a slab. */
 const common = Buffer.allocUnsafeSlow(64 * 1024)
 
 const empty = Buffer.alloc(0)
@@ -19,6 +16,7 @@ const empty = Buffer.alloc(0)
 export class RawSocket implements RawStream, Sweepable {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
+  closed = false
 
   readonly #socket: net.Socket
   #reader: RawReader | undefined
@@ -30,6 +28,8 @@ export class RawSocket implements RawStream, Sweepable {
   #stalled = false
   #paused = false
   #fresh = false
+  /** Bytes that may still be read ahead while there is no reader, or a paused one. */
+  #ahead = 0
   #quiet = 0
   #sweeps = 1
   #flushing = 0
@@ -38,7 +38,6 @@ export class RawSocket implements RawStream, Sweepable {
   #back: Buffer[] | undefined
   #error: Error | undefined
   #detached = false
-  #closed = false
 
   constructor(socket: net.Socket) {
     this.#socket = socket
@@ -46,10 +45,6 @@ export class RawSocket implements RawStream, Sweepable {
     deliverBeforeError(socket, (rest, bytes) => this.#takeRest(rest, bytes))
     socket.once('close', this.#onClosed)
     if (socket.closed) setImmediate(this.#onClosed)
-  }
-
-  get closed(): boolean {
-    return this.#closed
   }
 
   read(reader: RawReader): void {
@@ -60,14 +55,22 @@ export class RawSocket implements RawStream, Sweepable {
     else this.#deliverBack()
   }
 
+  watch(): void {
+    if (this.closed || this.#slab !== undefined) return
+    this.#ahead = WATCH_LIMIT
+    if (this.#reader === undefined) this.#socket.read(0)
+    else if (this.#paused) this.#socket.resume()
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#back = [...(this.#back ?? []), bytes]
+  }
+
   #start(): void {
     const socket = this.#socket
     socket.on('end', this.#onEnd)
     // What came before us is in the socket's own queue, and so may be the end.
-    for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read()) {
-      this.#back ??= []
-      this.#back.push(chunk)
-    }
+    for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read()) this.#keep(chunk)
     if (socket.readableEnded) this.#onEnd()
     else if (!socket.destroyed) readInto(socket, common, this.#onRead, this.#nextBuffer)
     this.#deliverBack()
@@ -75,6 +78,7 @@ export class RawSocket implements RawStream, Sweepable {
 
   /** Bytes put back, or read before the take-over, go first; then the end, if it came already; then reading. */
   #deliverBack(): void {
+    this.#ahead = 0
     this.#held = false
     this.#stall(false)
     while (this.#back !== undefined && this.#reader !== undefined && !this.#paused) {
@@ -83,21 +87,18 @@ export class RawSocket implements RawStream, Sweepable {
       if (bytes === undefined || bytes.length === 0) continue
       if (this.#reader.onBytes(bytes, 0, bytes.length, false) === false) this.#paused = true
     }
-    if (this.#paused) {
-      this.#socket.pause()
-      return
-    }
-    if (this.#ended) this.#reportEnd()
+    if (this.#paused) this.#socket.pause()
+    else if (this.#ended) this.#reportEnd()
     else if (!this.#socket.destroyed) this.#socket.resume()
   }
 
   readonly #onRead = (bytes: number): boolean => {
     const reader = this.#reader as RawReader
     if (this.#paused) {
-      // TLS hands over what it has decrypted already, asked or not. It never fills the common buffer, so has no slab.
-      this.#back ??= []
-      this.#back.push(Buffer.from(this.#view.subarray(0, bytes)))
-      return false
+      // Read ahead; or TLS, which hands over what it has decrypted, asked or not, and never fills the common buffer.
+      this.#keep(Buffer.from(this.#view.subarray(0, bytes)))
+      this.#ahead -= bytes
+      return this.#ahead > 0
     }
     this.#fresh = true
     const slab = this.#slab
@@ -155,7 +156,7 @@ export class RawSocket implements RawStream, Sweepable {
   }
 
   #promote(): void {
-    if (this.#closed) return
+    if (this.closed) return
     const slab = takeSlab()
     if (slab === undefined) return
     this.#slab = slab
@@ -194,9 +195,7 @@ export class RawSocket implements RawStream, Sweepable {
   }
 
   unread(bytes: Buffer): void {
-    if (bytes.length === 0) return
-    this.#back ??= []
-    this.#back.unshift(bytes)
+    if (bytes.length > 0) this.#back = [bytes, ...(this.#back ?? [])]
   }
 
   resume(): void {
@@ -283,8 +282,8 @@ export class RawSocket implements RawStream, Sweepable {
   }
 
   readonly #onClosed = (): void => {
-    if (this.#closed) return
-    this.#closed = true
+    if (this.closed) return
+    this.closed = true
     this.#stall(false)
     if (this.#slab !== undefined) {
       if (this.#held) forgetSlab(this.#slab)

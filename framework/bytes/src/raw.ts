@@ -73,6 +73,11 @@ export interface RawStream {
   /** Stops reading after the present chunk. */
   pause(): void
 
+  /**
+   * Notices a reset although there is no reader yet, by reading some of it ahead. Absent where a reset is noticed anyway.
+   */
+  watch?(): void
+
   /** Gives the stream up both ways at once: the other side sees a reset (RST), never a clean end. */
   reset(): void
 

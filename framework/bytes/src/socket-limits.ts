@@ -7,3 +7,6 @@ export const CROWDED_READ = 256 * 1024
 
 /** Copies waiting to be sent, in bytes, at which a writer has to wait: as much as fits one read of a quiet socket. */
 export const WRITE_LIMIT = 64 * 1024
+
+/** What may be read ahead to notice a reset, in bytes. */
+export const WATCH_LIMIT = 64 * 1024

@@ -14,10 +14,14 @@ describe('reading without buffers of our own', function () {
     expect(onreadWorks, 'this Node can read into buffers of ours').to.equal(true)
     const mocha = path.join(path.dirname(require.resolve('mocha/package.json')), 'bin/mocha.js')
     const specs = ['raw-socket', 'pump'].map((name) => path.join(import.meta.dirname, `${name}.spec.ts`))
-    const child = spawn(process.execPath, [...process.execArgv, mocha, '--reporter=dot', '--no-config', ...specs], {
-      env: { ...process.env, RYSTRA_NO_ONREAD: '1' },
-      stdio: ['ignore', 'pipe', 'pipe']
-    })
+    const child = spawn(
+      process.execPath,
+      [...process.execArgv, mocha, '--reporter=dot', '--no-config', '--timeout=30000', ...specs],
+      {
+        env: { ...process.env, RYSTRA_NO_ONREAD: '1' },
+        stdio: ['ignore', 'pipe', 'pipe']
+      }
+    )
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += String(text)))
     const code = await new Promise((resolve) => child.once('close', resolve))

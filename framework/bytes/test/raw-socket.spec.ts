@@ -295,6 +295,40 @@ describe('a reset of a TCP socket', () => {
       expect(await seen).to.be.oneOf(['ECONNRESET', 'EPIPE'])
     })
 
+    it(`is noticed by one that is watched while its reader is paused, and nothing that came is lost, ${end}`, async function () {
+      if (!onreadWorks) this.skip()
+      for (const last of ['reset', 'end'] as const) {
+        const joined = await tcpPair()
+        const [near, far] = [joined[end], joined[other[end]]]
+        const raw = rawOf(near)
+        const reader = new Recorder()
+        reader.answer = () => false
+        raw.onClose = (error) => {
+          reader.closed = { error }
+        }
+        raw.read(reader)
+        far.write('first')
+        await until(() => reader.length === 5, 'the first bytes came')
+        raw.watch?.()
+        if (last === 'reset') {
+          far.write('second')
+          far.resetAndDestroy()
+          await until(() => reader.closed !== undefined, 'the reset is noticed')
+          expect(reader.length, 'the reader was left alone').to.equal(5)
+        } else {
+          far.write(pattern(200_000))
+          await until(() => near.bytesRead > 60_000, 'it is read ahead')
+          await turns(5)
+          expect([near.bytesRead < 200_000, reader.length], 'of the rest a bounded part').to.deep.equal([true, 5])
+          far.end()
+          reader.answer = () => true
+          raw.resume()
+          await until(() => reader.ends === 1, 'the end came')
+          expect(reader.bytes.subarray(5).equals(pattern(200_000))).to.equal(true)
+        }
+      }
+    })
+
     it(`shows as a reset right behind bytes, where Node itself shows an end, ${end}`, async () => {
       const joined = await tcpPair()
       const far = new Recorder(rawOf(joined[other[end]]))

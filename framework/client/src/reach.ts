@@ -4,6 +4,7 @@ import type { DatagramFlow, ReachHost } from '@rystra/plugin'
 import { encode, errorFrom, type OpenStream, streamReadyFrame } from '@rystra/protocol'
 import {
   type Channels,
+  type CountedFlow,
   type DatagramFlows,
   readMessage,
   refusedBy,
@@ -76,6 +77,13 @@ const open = (
     refuseStream(raw, new RystraError('stream.unknown-proxy', { side: 'client', detail: proxy }), state.clock)
     return
   }
+  let datagrams: CountedFlow | undefined
+  try {
+    datagrams = flow === undefined ? undefined : session.flows?.accept(flow)
+  } catch (error) {
+    refuseStream(raw, error, state.clock)
+    return
+  }
   const { spec } = served
   const info: StreamInfo = {
     id,
@@ -95,7 +103,6 @@ const open = (
       state.events.emit('streamClose', context)
     }
   })
-  const datagrams = flow === undefined ? undefined : session.flows?.open(flow)
   if (datagrams !== undefined) lifecycle.attachDatagrams(datagrams, 'toVisitor')
   state.events.emit('streamOpen', info)
   let refused = false
@@ -114,6 +121,14 @@ const open = (
   }
   // Before hooks are asked: the stream may be over by the time they answer.
   const host = new Reach(raw, lifecycle, datagrams, served.handler, state.log)
+  const left = (): void => {
+    host.over()
+    if (refused) return
+    refused = true
+    lifecycle.report('reset', 0, 0, new RystraError('stream.reset', { side: 'server', detail: 'the visitor has left' }))
+  }
+  raw.onClose = left
+  if (raw.closed) left()
   lifecycle.onGivenUp = (error) => {
     host.over()
     refuse(error)
@@ -136,7 +151,10 @@ const open = (
   }
   const admitted = lifecycle.admit()
   if (admitted === undefined) go()
-  else admitted.then((denied) => (denied === undefined ? go() : refuse(refusedBy(denied, 'client'))), refuse)
+  else {
+    raw.watch?.()
+    admitted.then((denied) => (denied === undefined ? go() : refuse(refusedBy(denied, 'client'))), refuse)
+  }
 }
 
 /** What a kind gets to join one stream to its service with. */
@@ -165,8 +183,6 @@ class Reach implements ReachHost, Interest {
     this.log = log
     this.#handler = handler
     this.#datagrams = datagrams
-    this.gone = raw.closed
-    raw.onClose = () => this.over()
   }
 
   /** The stream is over. */

@@ -49,7 +49,8 @@ export class MemoryClaims implements Claims {
     // The key may be claimed again while this waits, so each turn of the loop looks anew.
     for (let held = this.#held.get(key); held !== undefined; held = this.#held.get(key)) {
       if (held.leaving !== undefined) {
-        await held.leaving
+        // Why it failed is told to the member that left.
+        await held.leaving.catch(() => {})
       } else if (joins(held, member)) {
         agree(held, member, shown)
         held.members.push(member)
@@ -90,9 +91,12 @@ export class MemoryClaims implements Claims {
       return
     }
     held.leaving = (async () => {
-      await held.shared?.close()
-      held.members.length = 0
-      this.#delete(held, proxy)
+      try {
+        await held.shared?.close()
+      } finally {
+        held.members.length = 0
+        this.#delete(held, proxy)
+      }
     })()
     await held.leaving
   }

@@ -97,7 +97,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     return this.#state.kernel.current.calls
   }
 
-  /** Whether it may have as many streams as there are, and no more. */
+  /** Whether it has as many streams as it may have. */
   get full(): boolean {
     return this.streams.open.size >= this.#maxConnections
   }
@@ -225,10 +225,10 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   /** Opens a stream for a visitor: hooks, limits, header. Rejects with what refuses it, after hooks and listeners were told. */
   async open(visitor: VisitorInfo, options: ProxyStreamOptions = {}): Promise<StreamLifecycle> {
-    const [{ full }, { follows }] = [this, options]
+    const { full } = this
     const stream = this.#streamFor(visitor, options)
     const opening = this.#open(stream, full, options)
-    if (follows !== undefined) stream.follow(follows)
+    if (options.follows !== undefined) stream.follow(options.follows)
     await opening
     return stream
   }
@@ -251,9 +251,8 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   relay(visitor: Duplex, info: VisitorInfo, { details, failover }: RelayOptions = {}): void {
     const raw = rawOf(visitor)
     const next = failover ?? this.#state.failover.get(visitor)
-    this.#relay(raw, info, next !== undefined, details).catch((error: RystraError) => {
-      if (raw.closed) return
-      if (next === undefined || error.code === 'stream.refused' || !next()) raw.reset()
+    this.#relay(raw, info, next !== undefined, details).catch(({ code }: RystraError) => {
+      if (!raw.closed && (next === undefined || code === 'stream.refused' || !next())) raw.reset()
     })
   }
 
@@ -284,8 +283,9 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     if (this.signal.aborted) return
     this.#gone.abort(error)
     this.cancelExpiry?.()
-    await this.#ports.close()
-    await Promise.all(this.#claims.splice(0).map((key) => this.#state.claims.drop(key, this)))
+    const left = [this.#ports.close(), ...this.#claims.splice(0).map((key) => this.#state.claims.drop(key, this))]
+    const failed = (await Promise.allSettled(left)).flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
+    if (failed.length > 0) this.log.warn({ err: failed[0] }, 'a claim was not given back')
     await this.#closeKind()
   }
 

@@ -15,6 +15,12 @@ export class RequestQueue {
   #queued = 0
   #bytes = 0
   #handled = 0
+  readonly #failed: (error: unknown) => void
+
+  /** @param failed is given what a request throws; the next is carried out all the same */
+  constructor(failed: (error: unknown) => void) {
+    this.#failed = failed
+  }
 
   /** Throws `proxy.limit` when too many wait. */
   push(bytes: number, work: () => Promise<void>): void {
@@ -23,12 +29,13 @@ export class RequestQueue {
     }
     this.#queued += 1
     this.#bytes += bytes
-    this.#last = this.#last.then(async () => {
+    const handle = async (): Promise<void> => {
       this.#queued -= 1
       this.#bytes -= bytes
       this.#handled += 1
       if (this.#handled % REQUESTS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
       await work()
-    })
+    }
+    this.#last = this.#last.then(handle).catch(this.#failed)
   }
 }

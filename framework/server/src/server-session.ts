@@ -56,7 +56,7 @@ export class ServerSession implements ProxyOwner, SessionHandle {
   /** Resolves when it is over. */
   readonly over: Promise<void>
   #tellOver!: () => void
-  readonly #queue = new RequestQueue()
+  readonly #queue = new RequestQueue((err) => this.log.error({ err }, 'a request of the client failed'))
   readonly #refusals: TokenBucket
   readonly #notices: Notices
   #over = false

@@ -9,7 +9,7 @@ import {
 } from '@rystra/model'
 import { encode, streamReadyFrame, type Visit as VisitMessage } from '@rystra/protocol'
 import type { DatagramFlow, Details, StreamLink } from '@rystra/plugin'
-import { type Channels, type DatagramFlows, readMessage, refuseStream } from '@rystra/session'
+import { type Channels, type DatagramFlows, readMessage, refuseStream, type StreamLifecycle } from '@rystra/session'
 import type { Duplex } from 'node:stream'
 import type { ServerProxy } from './proxy.js'
 import { type Admit, MEMBER_TIMEOUT_MS, visitKey } from './visitable.js'
@@ -49,7 +49,7 @@ interface To {
 }
 
 /** What is about the visitor: another member would not be asked anything else. */
-const decided: ReadonlySet<string> = new Set<ErrorCode>(['stream.refused', 'stream.no-visits'])
+const decided: ReadonlySet<string> = new Set<ErrorCode>(['stream.refused', 'stream.no-visits', 'protocol.unexpected'])
 
 /** Takes the streams that one client opens: a visit to a proxy of another client, or a channel. */
 export class Visits {
@@ -144,15 +144,16 @@ export class Visits {
 
   /** Rejects with what refuses the visit; nothing was taken from the stream then. */
   async #relay(raw: RawStream, from: VisitorInfo, proxy: ServerProxy, { details, flow, several }: To): Promise<void> {
-    const stream = await proxy.open(from, {
-      details,
-      datagrams: flow !== undefined,
-      follows: raw,
-      ...(several ? { timeout: MEMBER_TIMEOUT_MS } : {})
-    })
-    const here = flow === undefined ? undefined : this.#session.flows?.open(flow)
+    const here = flow === undefined ? undefined : this.#session.flows?.accept(flow)
     const close = (): void => here?.close()
+    let stream: StreamLifecycle
     try {
+      stream = await proxy.open(from, {
+        details,
+        datagrams: flow !== undefined,
+        follows: raw,
+        ...(several ? { timeout: MEMBER_TIMEOUT_MS } : {})
+      })
       if (here !== undefined && stream.flow !== undefined) passDatagrams(here, stream.flow)
       await stream.readyFor(raw)
     } catch (error) {

@@ -93,7 +93,7 @@ export class Channels implements ChannelOpener {
       if (reason !== undefined) throw new RystraError('channel.refused', { side, detail: reason })
       await lifecycle.admit()
       if (raw.closed) throw new RystraError('stream.reset')
-      this.#start(handler, lifecycle, raw, flow === undefined ? undefined : flows?.open(flow))
+      this.#start(handler, lifecycle, raw, flow === undefined ? undefined : flows?.accept(flow))
     } catch (cause) {
       const error = toRystraError(cause)
       this.#host.log.debug({ err: error, channel: name }, 'a channel was refused')

@@ -1,13 +1,18 @@
+import { RystraError, type Side } from '@rystra/model'
 import type { DatagramChannel, DatagramFlow } from '@rystra/plugin'
 
 /** A flow that knows how much went through it, in bytes. */
 export interface CountedFlow extends DatagramFlow {
+  readonly id: number
   readonly sent: number
   readonly received: number
 }
 
 /** In front of each datagram: the flow it belongs to, big-endian. */
 const PREFIX = 4
+
+/** Numbers of flows are as many. */
+const NUMBERS = 0x1_0000_0000
 
 /** The datagrams of one session, told apart by the stream they go beside. See the protocol, 10. */
 export class DatagramFlows {
@@ -16,13 +21,35 @@ export class DatagramFlows {
   /** One message on its way out, with its prefix: the channel is done with it when `send` returns. */
   #out = Buffer.alloc(2048)
 
-  constructor(channel: DatagramChannel) {
+  readonly #side: Side
+  #last: number
+
+  constructor(channel: DatagramChannel, side: Side) {
     this.#channel = channel
+    this.#side = side
+    this.#last = side === 'server' ? 0 : 1
     channel.onMessage = (message) => this.#arrived(message)
   }
 
-  /** A second call with the same `id` makes a new flow; the first receives nothing any more. */
-  open(id: number): CountedFlow {
+  /** A new flow, with a number of this end: even ones are the server's. */
+  open(): CountedFlow {
+    do this.#last = (this.#last + 2) % NUMBERS
+    while (this.#flows.has(this.#last))
+    return this.#add(this.#last)
+  }
+
+  /** The flow that the other end has named. Throws `protocol.unexpected` for a number of this end, and for one in use. */
+  accept(id: number): CountedFlow {
+    const own = (id % 2 === 0) === (this.#side === 'server')
+    if (own || this.#flows.has(id)) {
+      const side = this.#side === 'server' ? 'client' : 'server'
+      const detail = `flow ${id} ${own ? `is one of the ${this.#side}` : 'is in use'}`
+      throw new RystraError('protocol.unexpected', { side, detail })
+    }
+    return this.#add(id)
+  }
+
+  #add(id: number): CountedFlow {
     const flow = new Flow(this, id)
     this.#flows.set(id, flow)
     return flow
@@ -65,13 +92,13 @@ class Flow implements CountedFlow {
   sent = 0
   received = 0
   onMessage: ((message: Buffer) => void) | undefined
+  readonly id: number
   readonly #flows: DatagramFlows
-  readonly #id: number
   #closed = false
 
   constructor(flows: DatagramFlows, id: number) {
     this.#flows = flows
-    this.#id = id
+    this.id = id
   }
 
   get maxSize(): number {
@@ -79,7 +106,7 @@ class Flow implements CountedFlow {
   }
 
   send(message: Uint8Array): boolean {
-    if (this.#closed || !this.#flows.send(this.#id, message)) return false
+    if (this.#closed || !this.#flows.send(this.id, message)) return false
     this.sent += message.length
     return true
   }
@@ -94,6 +121,6 @@ class Flow implements CountedFlow {
   close(): void {
     this.#closed = true
     this.onMessage = undefined
-    this.#flows.drop(this.#id, this)
+    this.#flows.drop(this.id, this)
   }
 }

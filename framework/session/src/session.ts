@@ -3,7 +3,7 @@ import type { Clock, DataLinks, StreamLink } from '@rystra/plugin'
 import { encode, errorField, errorFrom, MAX_MILLISECONDS, type Message } from '@rystra/protocol'
 import { rawOf } from '@rystra/bytes'
 import type { Duplex } from 'node:stream'
-import { type CountedFlow, DatagramFlows } from './datagram-flows.js'
+import { DatagramFlows } from './datagram-flows.js'
 import { type DialDataLink, SessionLinks } from './session-links.js'
 import { FrameChannel } from './frame-channel.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
@@ -57,14 +57,11 @@ export class Session {
   #cancelClose: (() => void) | undefined
   #goingAway = false
   #error: RystraError | undefined
-  #lastFlow: number
 
   constructor(options: SessionOptions, events: SessionEvents) {
     this.info = options.info
     this.links = new SessionLinks(options.dial, (count) => this.send({ type: 'RequestLinks', count }))
     this.link = options.wrap(this.links)
-    // Even numbers are the server's.
-    this.#lastFlow = options.side === 'server' ? 0 : 1
     this.#options = options
     this.#events = events
     this.#accepts = events.onStream !== undefined
@@ -74,7 +71,8 @@ export class Session {
       (seq, time) => this.send({ type: 'Heartbeat', seq, time }),
       () => this.destroy(new RystraError('session.timeout', { side: otherSide(options.side) }))
     )
-    this.flows = this.link.datagrams === undefined ? undefined : new DatagramFlows(this.link.datagrams)
+    const { datagrams } = this.link
+    this.flows = datagrams === undefined ? undefined : new DatagramFlows(datagrams, options.side)
     this.link.onStream = (stream) => this.#stream(stream)
     this.link.onClose = (error) =>
       this.#over(error === undefined ? undefined : new RystraError('session.lost', { cause: error }))
@@ -166,22 +164,16 @@ export class Session {
   async open(head: (flow: number | undefined) => Message, options: OpenOptions = {}): Promise<OutgoingStream> {
     const { signal, datagrams = false, timeout } = options
     const { side, clock } = this.#options
-    const flow = datagrams ? this.#openFlow() : undefined
+    const flow = datagrams ? this.flows?.open() : undefined
     try {
       // Before a stream is opened: what cannot be said needs none.
       const bytes = Buffer.from(encode(head(flow?.id)))
       const inner = rawOf(await this.link.open(signal))
-      return new OutgoingStream(inner, { side: otherSide(side), head: bytes, flow: flow?.flow, clock, timeout })
+      return new OutgoingStream(inner, { side: otherSide(side), head: bytes, flow, clock, timeout })
     } catch (error) {
-      flow?.flow.close()
+      flow?.close()
       throw error
     }
-  }
-
-  #openFlow(): { readonly id: number; readonly flow: CountedFlow } | undefined {
-    if (this.flows === undefined) return undefined
-    this.#lastFlow = (this.#lastFlow + 2) % 0x1_0000_0000
-    return { id: this.#lastFlow, flow: this.flows.open(this.#lastFlow) }
   }
 
   /** Sends a message on the control stream. */

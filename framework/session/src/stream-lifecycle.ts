@@ -39,6 +39,8 @@ export class StreamLifecycle implements StreamHandle {
   #left = false
   /** Called when it is closed before there is a stream. */
   onGivenUp: ((error: RystraError) => void) | undefined
+  /** Hooks are asked. */
+  #asking = false
   #over = false
 
   constructor(info: StreamInfo, writes: Direction, host: StreamHost) {
@@ -157,12 +159,14 @@ export class StreamLifecycle implements StreamHandle {
     }
     const pending = this.admit()
     if (pending === undefined) return false
+    this.#asking = true
     if (table !== undefined) table.asking += 1
     try {
       const denied = await pending
       if (denied !== undefined) throw refusedBy(denied, this.info.side)
       return true
     } finally {
+      this.#asking = false
       if (table !== undefined) table.asking -= 1
     }
   }
@@ -207,6 +211,7 @@ export class StreamLifecycle implements StreamHandle {
     }
     other.onClose = gone
     if (other.closed) gone()
+    else if (this.#asking) other.watch?.()
   }
 
   /** Waits for {@link ready} on behalf of the other side that is to be joined; gives up when that closes. */
