@@ -97,7 +97,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     return this.#state.kernel.current.calls
   }
 
-  /** Whether it has as many streams as it may have. */
+  /** Whether its limit of streams is reached. */
   get full(): boolean {
     return this.streams.open.size >= this.#maxConnections
   }
