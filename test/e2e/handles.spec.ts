@@ -94,8 +94,8 @@ describe('extensions of both ends', () => {
   const sockets = (): number => process.getActiveResourcesInfo().filter((one) => one === 'TCPSocketWrap').length
 
   for (const muxer of ['yamux', 'direct']) {
-    for (const asked of ['server', 'client']) {
-      it(`may close streams about which hooks of the ${asked} are still asked, and none keeps a socket (${muxer})`, async () => {
+    for (const at of ['server', 'client']) {
+      it(`may close streams about which hooks of the ${at} are pending, and none keeps a socket (${muxer})`, async () => {
         const seen = new Map<string, Runtime>()
         let waiting = 0
         let go = (): void => {}
@@ -105,7 +105,7 @@ describe('extensions of both ends', () => {
         const slow = defineExtension({
           name: 'slow',
           setup: ({ role, hooks }) => {
-            if (role !== asked) return
+            if (role !== at) return
             hooks.onOpenStream.tapPromise(async () => {
               waiting += 1
               await held
@@ -120,11 +120,11 @@ describe('extensions of both ends', () => {
         const before = sockets()
         const visitors = await Promise.all(Array.from({ length: 20 }, () => visit(port)))
         for (const visitor of visitors) visitor.write('hello')
-        await until(() => waiting === 20, 'all are asked about')
+        await until(() => waiting === 20, 'hooks are pending for all')
         const cut = visitors.slice(10).map(gone)
         for (const visitor of visitors.slice(0, 10)) visitor.resetAndDestroy()
         const leaving = new Set(visitors.slice(10).map(({ localPort }) => localPort))
-        for (const stream of [...(seen.get(asked) as Runtime).streams()])
+        for (const stream of [...(seen.get(at) as Runtime).streams()])
           if (leaving.has(stream.info.visitor.port)) stream.close()
         await Promise.all(cut)
         for (const end of seen.values()) await until(() => [...end.streams()].length === 0, 'no stream is left')
