@@ -7,7 +7,7 @@ import { report } from './report.js'
 export const configFlag = {
   config: Flags.string({
     char: 'c',
-    description: 'Configuration file. Without it, rystra.config.* and its like are looked for in this folder.',
+    description: 'Configuration file. [default: rystra.config.* and similar names in this folder]',
     helpValue: '<file>'
   })
 }
@@ -16,7 +16,7 @@ export const configFlag = {
 export abstract class RystraCommand extends Command {
   static override enableJsonFlag = true
   static override baseFlags = {
-    debug: Flags.boolean({ description: 'Show stack traces, and log everything.', helpGroup: 'GLOBAL' })
+    debug: Flags.boolean({ description: 'Print stack traces and log at the level trace.', helpGroup: 'GLOBAL' })
   }
 
   /** Writes events, one line each, instead of one result. */

@@ -5,14 +5,14 @@ import { RystraCommand } from './command.js'
 /** Flags of a {@link QuickCommand}. `extra` is what `--set` adds, with examples. */
 export const quickFlags = (extra: string) => ({
   join: Flags.string({
-    description: 'The server, as the join string that `rystra serve` prints.',
+    description: 'Join string of the server, as `rystra serve` prints it: address, certificate and token in one word.',
     helpValue: '<join string>'
   }),
   to: Flags.string({
-    description: 'The server. [default: RYSTRA_SERVER, then the project in this folder]',
+    description: 'Address of the server. [default: RYSTRA_SERVER, then the configuration in this folder]',
     helpValue: '[transport://]host[:port]'
   }),
-  token: Flags.string({ description: 'The token of the server; also RYSTRA_TOKEN.' }),
+  token: Flags.string({ description: 'Token that the server accepts. [default: RYSTRA_TOKEN]' }),
   set: Flags.string({
     multiple: true,
     multipleNonGreedy: true,
@@ -26,10 +26,14 @@ export const quickFlags = (extra: string) => ({
   dial: Flags.string({
     multiple: true,
     multipleNonGreedy: true,
-    description: 'A field that the transport adds to client.connect: fingerprint=sha256:…, ca=ca.pem.',
+    description: 'Field of client.connect that the transport adds: fingerprint=sha256:… or ca=ca.pem. May be repeated.',
     helpValue: '<field=value>'
   }),
-  retry: Flags.boolean({ allowNo: true, default: true, description: 'Dial again when the server cannot be reached.' })
+  retry: Flags.boolean({
+    allowNo: true,
+    default: true,
+    description: 'Whether to dial again when the server cannot be reached; --no-retry exits.'
+  })
 })
 
 /** A command that does one thing of a client at once, without a configuration. */

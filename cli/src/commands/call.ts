@@ -5,9 +5,10 @@ import type { Side } from '@rystra/model'
 
 export default class Call extends RystraCommand {
   static override side: Side = 'client'
-  static override description = `Asks a program that is connected to the server, and prints its answer as JSON.
+  static override description =
+    `Sends a request to a program that is connected to the server, and prints the response as JSON.
 
-The program is named by its client.id; \`server\` is the server itself. Both need the extension @rystra/rpc. A call of another client goes through the server, whose option \`relay\` has to allow it, and the client's option \`access\` too.`
+The program is named by its client.id; \`server\` is the server itself. Both need the extension @rystra/rpc. A request to another client goes through the server, and must be allowed by the server's option \`relay\` and that client's option \`access\`.`
 
   static override examples = [
     `<%= config.bin %> <%= command.id %> home-nas disk.usage '{"path":"/"}'`,
@@ -15,28 +16,32 @@ The program is named by its client.id; \`server\` is the server itself. Both nee
   ]
 
   static override args = {
-    program: Args.string({ description: 'The client.id of a client, or `server`.', required: true }),
+    program: Args.string({
+      description: 'Program that handles the request: the client.id of a client, or `server`.',
+      required: true
+    }),
     name: Args.string({ description: 'Name of the request.', required: true }),
-    data: Args.string({ description: 'What is sent, as JSON. [default: nothing]' })
+    data: Args.string({ description: 'Data of the request, as JSON. [default: none]' })
   }
 
   static override flags = {
     ...configFlag,
     to: Flags.string({
-      description: 'The server, in place of a configuration.',
+      description: 'Address of the server, instead of a configuration.',
       helpValue: '[transport://]host[:port]'
     }),
-    token: Flags.string({ description: 'The token of the server; also RYSTRA_TOKEN.' }),
+    token: Flags.string({ description: 'Token that the server accepts. [default: RYSTRA_TOKEN]' }),
     dial: Flags.string({
       multiple: true,
       multipleNonGreedy: true,
-      description: 'A field that the transport adds to client.connect: fingerprint=sha256:…, ca=ca.pem.',
+      description:
+        'Field of client.connect that the transport adds: fingerprint=sha256:… or ca=ca.pem. May be repeated.',
       helpValue: '<field=value>'
     }),
     identity: Flags.string({
       description: 'Identity of the called client, when several clients have its id. [default: any]'
     }),
-    deadline: Flags.integer({ default: 30_000, min: 1, description: 'Milliseconds the answer may take.' })
+    deadline: Flags.integer({ default: 30_000, min: 1, description: 'Time to wait for the response, in milliseconds.' })
   }
 
   async run(): Promise<unknown> {

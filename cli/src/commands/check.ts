@@ -4,7 +4,7 @@ import { configFlag, RystraCommand } from '../command.js'
 export default class Check extends RystraCommand {
   static override description = `Checks the configuration and sets up every extension, without starting anything.
 
-Tells everything that is wrong at once: path, value, what was expected. Warns of certificates that end within 30 days. Exits 2 when the configuration or a certificate is wrong, 3 when an extension is.`
+Reports all problems at once, each with path, value and what was expected. Warns of certificates that expire within 30 days. Exit code 2: the configuration or a certificate is wrong; 3: an extension is.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

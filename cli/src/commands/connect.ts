@@ -5,9 +5,9 @@ export default class Connect extends RystraCommand {
   static override streams = true
   static override side = 'client' as const
 
-  static override description = `Runs the client of a configuration, beside the services.
+  static override description = `Runs the client of a configuration.
 
-A server that cannot be reached is tried again for as long as the configuration says, forever by default, and each time that is told. What cannot pass by itself, a wrong token for example, ends it.
+An unreachable server is dialed again as client.reconnect says, forever by default, with a message each time. The command fails for errors that do not pass by themselves, such as a wrong token.
 
 With --json, events are on stdout, one object per line: "connected", "published", "unpublished", "visiting", "refused", "reconnecting", "waiting" (for a server that does not answer), "disconnected", "streamOpen", "streamClose", "reloaded", "reloadFailed", "stopping", "stopped", and "lost" with the number of lines that could not be written. The log is on stderr.`
 
@@ -24,7 +24,11 @@ With --json, events are on stdout, one object per line: "connected", "published"
         'The server, as the join string that `rystra serve` prints, in place of `client.connect` and the token.',
       helpValue: '<join string>'
     }),
-    retry: Flags.boolean({ allowNo: true, default: true, description: 'Dial again when the server cannot be reached.' })
+    retry: Flags.boolean({
+      allowNo: true,
+      default: true,
+      description: 'Whether to dial again when the server cannot be reached; --no-retry exits.'
+    })
   }
 
   async run(): Promise<void> {

@@ -3,11 +3,11 @@ import * as Flags from '@oclif/core/flags'
 import { QuickCommand, quickFlags } from '../quick.js'
 
 export default class Expose extends QuickCommand {
-  static override description = `Publishes one service at once, without a configuration.
+  static override description = `Publishes one service, without a configuration.
 
-Prints the public address first, then each connection with its bytes and duration, or, of http, each request with its status. Of http the address is a name; those under localhost need no DNS. A server that cannot be reached is tried again until Ctrl-C, and each time that is told; a wrong token or a port that is refused ends it.
+Prints the public address first, then each connection with its bytes and duration; for http, each request with its status. The address of an http proxy has a host name; names under localhost need no DNS. An unreachable server is dialed again until Ctrl-C, with a message each time; the command fails for a wrong token or a refused port.
 
-With --json, events are on stdout, one object per line, as of \`connect\`.`
+With --json, events are on stdout, one object per line, as for \`connect\`.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> tcp 3000 --to tcp://tunnel.example.org:7000 --token "$TOKEN"',
@@ -20,23 +20,31 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
   ]
 
   static override args = {
-    kind: Args.string({ description: 'Kind of proxy: tcp, or that of an installed extension.', required: true }),
-    service: Args.string({ description: 'The service: [host:]port, or unix:/path.', required: true })
+    kind: Args.string({
+      description: 'Kind of proxy: http, tcp, udp, private, or a kind of an installed extension.',
+      required: true
+    }),
+    service: Args.string({ description: 'Address of the service: [host:]port, or unix:/path.', required: true })
   }
 
   static override flags = {
-    port: Flags.integer({ min: 0, max: 65535, description: 'The public port. [default: any free one]' }),
-    host: Flags.string({ description: 'http: the host it answers for; tcp and udp: the address that is bound.' }),
-    subdomain: Flags.string({ description: 'http: the name below the domain of the server. [default: the name]' }),
-    path: Flags.string({ description: 'http: only requests at this path and below. [default: /]' }),
-    name: Flags.string({ description: 'Name of the proxy. [default: kind and port]' }),
+    port: Flags.integer({ min: 0, max: 65535, description: 'Public port at the server. [default: any free port]' }),
+    host: Flags.string({
+      description:
+        'http: host name of the proxy; tcp and udp: address to bind at the server. [default: decided by the server]'
+    }),
+    subdomain: Flags.string({
+      description: 'http: label below the domain of the server. [default: the name of the proxy]'
+    }),
+    path: Flags.string({ description: 'http: path prefix of the requests to forward. [default: /]' }),
+    name: Flags.string({ description: 'Name of the proxy, unique within the client. [default: kind and port]' }),
     allow: Flags.string({
       multiple: true,
       multipleNonGreedy: true,
-      description: 'Identity that may visit a private proxy. [default: that of this client]',
+      description: 'private: identity that may visit. May be repeated. [default: the identity of this client]',
       helpValue: '<identity>'
     }),
-    secret: Flags.string({ description: 'What visitors of a private proxy have to know; also RYSTRA_SECRET.' }),
+    secret: Flags.string({ description: 'private: secret that visitors must present. [default: RYSTRA_SECRET]' }),
     ...quickFlags('A further field of the entry in client.proxies: bandwidth=1MB, allow=[home, office].')
   }
 

@@ -4,9 +4,9 @@ import { RystraCommand } from '../command.js'
 
 export default class Init extends RystraCommand {
   static override description =
-    `Makes a project: configuration with comments, package.json, a fresh token in .env, README.
+    `Makes a project: configuration with comments, package.json, a new token in .env, README.
 
-Asks on a terminal for what is not said with flags; without one, or with --yes, it takes the usual. Overwrites nothing unless --force is given, and keeps a copy then.`
+On a terminal it asks for values that no flag gives; otherwise, or with --yes, it uses defaults. Existing files stay, unless --force is given: then a copy is kept.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> my-tunnel --yes',
@@ -15,33 +15,36 @@ Asks on a terminal for what is not said with flags; without one, or with --yes, 
   ]
 
   static override args = {
-    dir: Args.string({ description: 'Folder of the project; it is made when it is not there.', default: '.' })
+    dir: Args.string({ description: 'Folder of the project; created if absent.', default: '.' })
   }
 
   static override flags = {
-    role: Flags.string({ options: ['server', 'client', 'both'], description: 'What it is for. [default: both]' }),
+    role: Flags.string({
+      options: ['server', 'client', 'both'],
+      description: 'End that the configuration is for. [default: both]'
+    }),
     format: Flags.string({
       options: ['yaml', 'json', 'toml', 'ts'],
       description: 'Format of the configuration. [default: yaml]'
     }),
     to: Flags.string({
-      description: 'The server, for a client: as `serve` prints it.',
+      description: 'client: address of the server, as `rystra serve` prints it.',
       helpValue: '[transport://]host[:port]'
     }),
     join: Flags.string({
-      description: 'The server and its token, for a client: the join string that `rystra serve` prints.',
+      description: 'client: join string of the server, as `rystra serve` prints it.',
       helpValue: '<join string>'
     }),
     token: Flags.string({
-      description: 'The token of the server, for a client. [default: a new one]',
+      description: 'client: token that the server accepts. [default: a new one]',
       helpValue: '<token>'
     }),
     service: Flags.string({
-      description: 'What a client publishes. [default: 127.0.0.1:3000]',
+      description: 'client: address of the service to publish. [default: 127.0.0.1:3000]',
       helpValue: '[host:]port'
     }),
-    yes: Flags.boolean({ char: 'y', description: 'Ask nothing.' }),
-    force: Flags.boolean({ description: 'Replace a configuration that is there. A copy is kept.' })
+    yes: Flags.boolean({ char: 'y', description: 'Use defaults without asking.' }),
+    force: Flags.boolean({ description: 'Replace an existing configuration; a copy is kept.' })
   }
 
   async run(): Promise<unknown> {

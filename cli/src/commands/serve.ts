@@ -5,13 +5,13 @@ export default class Serve extends RystraCommand {
   static override streams = true
   static override side = 'server' as const
 
-  static override description = `Runs the server, where the public can reach it.
+  static override description = `Runs the server.
 
-With a configuration in this folder (or --config) it runs that. Without one it runs at once, over TLS: it makes a token and a certificate, keeps both in ~/.local/state/rystra (or RYSTRA_STATE), and prints a join string: one word with its address, the fingerprint of the certificate and the token, which the other side gives as --join. Visitors' ports may be any from 1024 up, and web visitors come in on one port for all services, by the name of each. When it listens on all addresses, the join string has the best guess of this machine's address.
+Uses the configuration in this folder, or --config. Without a configuration it starts over TLS with a new token and certificate, keeps both in ~/.local/state/rystra (or RYSTRA_STATE), and prints a join string: address, fingerprint of the certificate and token in one word, for --join at the client. Clients may then publish on any port from 1024 up; web services share one port, by host name. When the server listens on all addresses, the join string has an address of this machine that is probably reachable.
 
-With --json, events are on stdout, one object per line: first "listening" (one for each address), then, without a configuration, "join" with the join string and the arguments that \`expose\` needs, and "web" with the port of web visitors; then "connected", "disconnected", "published", "unpublished", "refused", "streamOpen", "streamClose", "reloaded", "reloadFailed", "stopping", "stopped", and "lost" with the number of lines that could not be written. The log is on stderr. It stops when the reader of the events has gone.
+With --json, events are on stdout, one object per line: first "listening" (one for each address), then, without a configuration, "join" with the join string and the arguments that \`expose\` needs, and "web" with the port of web visitors; then "connected", "disconnected", "published", "unpublished", "refused", "streamOpen", "streamClose", "reloaded", "reloadFailed", "stopping", "stopped", and "lost" with the number of lines that could not be written. The log is on stderr. The command stops when the reader of the events closes the pipe.
 
-Ctrl-C stops it in good order: open connections may finish. A second one ends it at once. SIGHUP reads the configuration again.`
+Ctrl-C or SIGTERM stops the server after open connections have finished; a second one stops it at once. SIGHUP reloads the configuration.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -25,10 +25,15 @@ Ctrl-C stops it in good order: open connections may finish. A second one ends it
 
   static override flags = {
     ...configFlag,
-    host: Flags.string({ description: 'Address to listen on. [default: 0.0.0.0]' }),
-    port: Flags.integer({ min: 0, max: 65535, description: 'Port to listen on; 0 for any free one. [default: 7000]' }),
+    host: Flags.string({ description: 'Address to bind for clients. [default: 0.0.0.0, all IPv4 addresses]' }),
+    port: Flags.integer({
+      min: 0,
+      max: 65535,
+      description: 'Port to bind for clients; 0 for any free port. [default: 7000]'
+    }),
     transport: Flags.string({
-      description: 'Transport to listen with; tcp is not encrypted. [default: tls without a configuration]'
+      description:
+        'Transport that clients connect with; tcp is not encrypted. [default: tls, unless a configuration says]'
     }),
     'http-port': Flags.integer({
       min: 0,
@@ -37,13 +42,14 @@ Ctrl-C stops it in good order: open connections may finish. A second one ends it
         'Port of web visitors, without a configuration; 0 for any free one. [default: 8080, or any when that is taken]'
     }),
     domain: Flags.string({
-      description: 'What names of web services end with, without a configuration. [default: localhost]'
+      description: 'Domain below which web services get their hosts, without a configuration. [default: localhost]'
     }),
     token: Flags.string({
-      description: 'Token of clients, without a configuration; also RYSTRA_TOKEN. [default: a new one, kept]'
+      description:
+        'Token that clients present, without a configuration. [default: RYSTRA_TOKEN, or a new one that is kept]'
     }),
     once: Flags.boolean({
-      description: 'A token for one client, which is not kept: the first client that presents it.'
+      description: 'Accept a single client: the token is bound to the first client that presents it, and not kept.'
     }),
     'public-host': Flags.string({
       description: 'Host in the join string, which clients dial. [default: an address of this machine]'

@@ -6,9 +6,9 @@ export default class Visit extends QuickCommand {
   static override description =
     `Opens a port of this machine to a private service of another client, without a configuration.
 
-Prints the port first, then each connection with its bytes and duration. A wrong secret and a name that is not published reset the connection; the port stays open. A port that is taken ends it.
+Prints the port first, then each connection with its bytes and duration. A connection is reset when the secret is wrong or the name is not published; the port stays open. The command fails when the port is in use.
 
-With --json, events are on stdout, one object per line, as of \`connect\`.`
+With --json, events are on stdout, one object per line, as for \`connect\`.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> db --bind 127.0.0.1:3306 --to tunnel.example.org --secret "$SECRET"',
@@ -16,16 +16,16 @@ With --json, events are on stdout, one object per line, as of \`connect\`.`
   ]
 
   static override args = {
-    name: Args.string({ description: 'The name under which the service is visited.', required: true })
+    name: Args.string({ description: 'Name of the private proxy.', required: true })
   }
 
   static override flags = {
     bind: Flags.string({
       default: '127.0.0.1:0',
-      description: 'Where programs of this machine connect to; port 0 is any free one.',
+      description: 'Local address that programs of this machine connect to; port 0 for any free port.',
       helpValue: '[host:]port'
     }),
-    secret: Flags.string({ description: 'The secret of the service; also RYSTRA_SECRET.' }),
+    secret: Flags.string({ description: 'Secret of the private proxy. [default: RYSTRA_SECRET]' }),
     ...quickFlags('A further field of the entry in client.forwards: protocol=udp, from=home.')
   }
 

@@ -3,9 +3,9 @@ import { RystraCommand } from '../../command.js'
 import { makeFlags } from './flags.js'
 
 export default class CertCa extends RystraCommand {
-  static override description = `Makes an authority, which signs certificates for servers and clients.
+  static override description = `Makes a certificate authority that signs certificates for servers and clients.
 
-Writes ca.pem, which is public, and ca-key.pem, which stays where certificates are made and nowhere else.`
+Writes ca.pem, which is public, and ca-key.pem, which is secret: keep it only where certificates are made.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -13,8 +13,8 @@ Writes ca.pem, which is public, and ca-key.pem, which stays where certificates a
   ]
 
   static override flags = {
-    name: Flags.string({ default: 'Rystra CA', description: 'Its name.' }),
-    out: Flags.string({ default: 'ca', description: 'Folder; it is made when it is not there.', helpValue: '<dir>' }),
+    name: Flags.string({ default: 'Rystra CA', description: 'Common name of the authority.' }),
+    out: Flags.string({ default: 'ca', description: 'Folder for the files; created if absent.', helpValue: '<dir>' }),
     ...makeFlags(3650, 3072)
   }
 

@@ -6,7 +6,7 @@ import { caFlag, makeFlags } from './flags.js'
 export default class CertClient extends RystraCommand {
   static override description = `Makes a certificate for a client.
 
-The identity is its common name. Writes <identity>.pem and <identity>-key.pem.`
+The identity becomes the common name. Writes <identity>.pem and <identity>-key.pem.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> home',
@@ -23,10 +23,10 @@ The identity is its common name. Writes <identity>.pem and <identity>-key.pem.`
     names: Flags.string({
       multiple: true,
       multipleNonGreedy: true,
-      description: 'More names: email:…, uri:…, a DNS name or an IP address.',
+      description: 'Subject alternative name: email:…, uri:…, a DNS name or an IP address. May be repeated.',
       helpValue: '<name>'
     }),
-    out: Flags.string({ default: '.', description: 'Folder for the files.', helpValue: '<dir>' }),
+    out: Flags.string({ default: '.', description: 'Folder for the files; created if absent.', helpValue: '<dir>' }),
     ...makeFlags(397, 2048)
   }
 

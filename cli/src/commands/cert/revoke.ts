@@ -8,7 +8,7 @@ const reasons = ['keyCompromise', 'affiliationChanged', 'superseded', 'cessation
 export default class CertRevoke extends RystraCommand {
   static override description = `Puts a certificate on the revocation list of its authority.
 
-Writes crl.pem into the folder of the authority; whatever was revoked before stays so. Without a certificate it renews the list, or makes an empty one, so that servers can name it from the first day on.`
+Writes crl.pem into the folder of the authority; earlier revocations stay. Without a certificate the list is renewed, or an empty one is made, so that servers can be configured with it from the start.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> home.pem --ca ca',
@@ -16,11 +16,13 @@ Writes crl.pem into the folder of the authority; whatever was revoked before sta
     '<%= config.bin %> <%= command.id %> --ca ca'
   ]
 
-  static override args = { cert: Args.string({ description: 'The certificate (PEM).' }) }
+  static override args = {
+    cert: Args.string({ description: 'File of the certificate (PEM). [default: none; the list is only renewed]' })
+  }
 
   static override flags = {
     ...caFlag,
-    reason: Flags.string({ options: reasons, description: 'Why. [default: nothing is said]' })
+    reason: Flags.string({ options: reasons, description: 'Reason in the revocation list, RFC 5280. [default: none]' })
   }
 
   async run(): Promise<unknown> {

@@ -6,7 +6,7 @@ import { caFlag, makeFlags } from './flags.js'
 export default class CertServer extends RystraCommand {
   static override description = `Makes a certificate for a server.
 
-Names are all that clients dial it by: DNS names, *.example.org, IP addresses. None is added that is not given. Writes server.pem, with the authority behind it, and server-key.pem.`
+Name everything that clients dial: DNS names, *.example.org, IP addresses; no other name is added. Writes server.pem, with the certificate of the authority appended, and server-key.pem.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> tunnel.example.org 203.0.113.7',
@@ -15,12 +15,12 @@ Names are all that clients dial it by: DNS names, *.example.org, IP addresses. N
   ]
 
   static override args = {
-    name: Args.string({ description: 'DNS names and IP addresses.', required: true, multiple: true })
+    name: Args.string({ description: 'DNS names and IP addresses of the server.', required: true, multiple: true })
   }
 
   static override flags = {
     ...caFlag,
-    out: Flags.string({ default: '.', description: 'Folder for the files.', helpValue: '<dir>' }),
+    out: Flags.string({ default: '.', description: 'Folder for the files; created if absent.', helpValue: '<dir>' }),
     ...makeFlags(397, 2048)
   }
 

@@ -3,9 +3,10 @@ import * as Flags from '@oclif/core/flags'
 import { RystraCommand } from '../../command.js'
 
 export default class CertShow extends RystraCommand {
-  static override description = `Shows what is in a file with certificates, or what a server presents.
+  static override description =
+    `Shows the certificates, keys and revocation lists of a file, or the certificates that a server presents.
 
-Of a server it trusts nothing and sends nothing: compare the fingerprint with that on the machine of the server. Keys are never printed.`
+The certificate of a server is not verified, and nothing is sent: compare the fingerprint with the one on the machine of the server. Keys are never printed.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> server.pem',
@@ -14,12 +15,17 @@ Of a server it trusts nothing and sends nothing: compare the fingerprint with th
   ]
 
   static override args = {
-    what: Args.string({ description: 'A PEM file, or host:port of a server with TLS over TCP.', required: true })
+    what: Args.string({ description: 'PEM file, or host:port of a server that speaks TLS over TCP.', required: true })
   }
 
   static override flags = {
-    'server-name': Flags.string({ description: 'Name to ask the server for. [default: its host]' }),
-    timeout: Flags.integer({ min: 1, max: 300, default: 10, description: 'Seconds for connection and handshake.' })
+    'server-name': Flags.string({ description: 'Server name to send (SNI). [default: the host]' }),
+    timeout: Flags.integer({
+      min: 1,
+      max: 300,
+      default: 10,
+      description: 'Time for connection and handshake, in seconds.'
+    })
   }
 
   async run(): Promise<unknown> {

@@ -21,11 +21,15 @@ It needs no build: the test and the tunnel load the TypeScript as it is.`
 
   static override flags = {
     kind: Flags.option({
-      description: 'What it is for: hook, auth (authenticator), transport, muxer or proxy (kind of proxy).',
+      description:
+        'Contract that it implements: hook, auth (authenticator), transport, muxer or proxy (kind of proxy).',
       options: extensionKinds,
       default: 'hook' as const
     })(),
-    dir: Flags.string({ description: 'Folder to write it into. [default: the name]', helpValue: '<folder>' })
+    dir: Flags.string({
+      description: 'Folder of the package; created if absent. [default: the name]',
+      helpValue: '<folder>'
+    })
   }
 
   async run(): Promise<unknown> {

@@ -5,9 +5,9 @@ import { configFlag, RystraCommand } from '../../command.js'
 export default class PluginsAdd extends RystraCommand {
   static override description = `Installs an extension and writes it into the configuration.
 
-The package is looked at before it is installed, installed without running its install scripts, loaded in a process of its own, and set up together with everything else, without starting. Then it is written into the configuration, if that is YAML or JSON; comments in the file stay. For TOML and code the lines to add are printed. When any of this fails, or is interrupted, project and configuration are as they were.
+The package is inspected, installed without its install scripts, loaded in a separate process, and set up together with all other extensions, without starting them. Then it is written into the configuration, if that is YAML or JSON; comments in the file stay. For TOML and code the lines to add are printed. After a failure or an interrupt, project and configuration are as before.
 
-A name is looked for in the checkout this command runs from, then in the registry.`
+A name is searched in the checkout that this command runs from, then in the npm registry.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> @rystra/transport-tls',
@@ -17,14 +17,14 @@ A name is looked for in the checkout this command runs from, then in the registr
   ]
 
   static override args = {
-    package: Args.string({ description: 'Name (with @version, if you like), folder or tarball.', required: true })
+    package: Args.string({ description: 'Package: name, name@version, folder or tarball.', required: true })
   }
 
   static override flags = {
     ...configFlag,
-    'dry-run': Flags.boolean({ description: 'Do everything, tell the outcome, and put everything back.' }),
+    'dry-run': Flags.boolean({ description: 'Install and check it, then undo all changes.' }),
     options: Flags.string({ description: 'Options of the extension, as JSON.', helpValue: '<json>' }),
-    'allow-scripts': Flags.boolean({ description: 'Let npm run the install scripts of the package and what it needs.' })
+    'allow-scripts': Flags.boolean({ description: 'Let npm run install scripts of the package and its dependencies.' })
   }
 
   async run(): Promise<unknown> {

@@ -3,9 +3,9 @@ import { configFlag, RystraCommand } from '../../command.js'
 
 export default class PluginsInspect extends RystraCommand {
   static override description =
-    `Shows who taps what in which order, who registers what, and every option with its default.
+    `Shows the taps of each hook in their order, what each extension registers, and every option with its default.
 
-Everything is set up for that, and nothing is started. Secrets are left out.`
+All extensions are set up, and none is started. Secrets are left out.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -14,7 +14,7 @@ Everything is set up for that, and nothing is started. Secrets are left out.`
   ]
 
   static override args = {
-    extension: Args.string({ description: 'One of them: its name, package or path. All, when left out.' })
+    extension: Args.string({ description: 'Name, package or path of an extension. [default: all]' })
   }
 
   static override flags = { ...configFlag }

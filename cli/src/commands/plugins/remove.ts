@@ -3,9 +3,9 @@ import * as Flags from '@oclif/core/flags'
 import { configFlag, RystraCommand } from '../../command.js'
 
 export default class PluginsRemove extends RystraCommand {
-  static override description = `Takes an extension out of the configuration, and uninstalls its package.
+  static override description = `Removes an extension from the configuration, and uninstalls its package.
 
-Everything is set up without it first; when something needs it, nothing is changed. Comments in the file stay. Of configurations in TOML or code it says what to do by hand.`
+The other extensions are set up without it first; if one of them requires it, nothing is changed. Comments in the file stay. For configurations in TOML or code the lines to remove are printed.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> @rystra/transport-tls',
@@ -14,12 +14,12 @@ Everything is set up without it first; when something needs it, nothing is chang
   ]
 
   static override args = {
-    extension: Args.string({ description: 'Package, path, or the name the extension gives itself.', required: true })
+    extension: Args.string({ description: 'Package, path or name of the extension.', required: true })
   }
 
   static override flags = {
     ...configFlag,
-    'dry-run': Flags.boolean({ description: 'Do everything, tell the outcome, and put everything back.' })
+    'dry-run': Flags.boolean({ description: 'Remove and check it, then undo all changes.' })
   }
 
   async run(): Promise<unknown> {

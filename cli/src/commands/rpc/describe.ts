@@ -3,9 +3,9 @@ import * as Flags from '@oclif/core/flags'
 import { RystraCommand } from '../../command.js'
 
 export default class RpcDescribe extends RystraCommand {
-  static override description = `Prints the contracts that a file exports: what defineService made.
+  static override description = `Prints the services that a file exports: the values of defineService.
 
-As a table of Markdown, or with --json as JSON Schema.`
+The output is a Markdown table, or JSON Schema with --json.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> ./chat.ts',
@@ -13,11 +13,11 @@ As a table of Markdown, or with --json as JSON Schema.`
   ]
 
   static override args = {
-    file: Args.string({ description: 'A module in JavaScript or TypeScript.', required: true })
+    file: Args.string({ description: 'Module that exports services: JavaScript or TypeScript.', required: true })
   }
 
   static override flags = {
-    service: Flags.string({ description: 'Only the service of this name. [default: all]' })
+    service: Flags.string({ description: 'Name of the service to describe. [default: all of the module]' })
   }
 
   async run(): Promise<unknown> {
