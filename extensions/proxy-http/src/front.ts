@@ -1,5 +1,5 @@
 import { visitorOf } from '@rystra/address'
-import type { HandedOver } from '@rystra/plugin'
+import type { HandedOver } from '@rystra/net'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ConnectionInfo } from './connection-info.js'

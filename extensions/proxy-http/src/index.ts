@@ -1,4 +1,5 @@
-import { defineExtension, type Listener, type ProxyKind, RystraError } from '@rystra/plugin'
+import { type HostKind, hostKind } from '@rystra/net'
+import { defineExtension, type Listener, RystraError } from '@rystra/plugin'
 import { beginsRequest } from './begins-request.js'
 import { complete } from './expand.js'
 import { TrustedProxies } from '@rystra/address'
@@ -9,7 +10,7 @@ import { publish } from './publish.js'
 import { formOf, leave, type Place, placeOf, type Serving } from './serving.js'
 import { HttpSpec } from './spec.js'
 
-const kindAt = (place: Place | undefined, dir: string): ProxyKind<HttpSpec> => ({
+const kindAt = (place: Place | undefined, dir: string): HostKind<HttpSpec> => ({
   kind: 'http',
   spec: HttpSpec,
   localFields: ['local'],
@@ -82,10 +83,8 @@ export default defineExtension({
           )
         }
         before = place.serving
-        const checkOtherKind = (name: string, identity: string): void => {
-          const { proxies } = registries
-          if (proxies.has('https')) proxies.get('https').checkHost?.(name, identity)
-        }
+        const checkOtherKind = (name: string, identity: string): void =>
+          hostKind(registries, 'https')?.checkHost(name, identity)
         serving = { form, kind, options, front: made, portShown, checkOtherKind }
         place.serving = serving
         for (const { address } of listeners) log.info({ address }, 'visitors of http are taken')

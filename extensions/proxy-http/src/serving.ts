@@ -1,5 +1,4 @@
-import { HostTable } from '@rystra/net'
-import type { ProxyKind } from '@rystra/plugin'
+import { type HostKind, HostTable } from '@rystra/net'
 import type { Front } from './front.js'
 import type { HttpOptions } from './options.js'
 import type { HttpProxy } from './proxy.js'
@@ -9,7 +8,7 @@ import type { HttpSpec } from './spec.js'
 export interface Serving {
   /** See {@link formOf}. */
   readonly form: string | undefined
-  readonly kind: ProxyKind<HttpSpec>
+  readonly kind: HostKind<HttpSpec>
   readonly options: HttpOptions
   readonly front: Front
   /** The port behind the host in reported addresses. */

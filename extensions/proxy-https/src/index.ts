@@ -1,14 +1,6 @@
 import { asciiHostPattern, visitorOf } from '@rystra/address'
-import { HostTable } from '@rystra/net'
-import {
-  defineExtension,
-  GUARD,
-  type Listener,
-  OBSERVE,
-  type ProxyKind,
-  RystraError,
-  type TlsFacts
-} from '@rystra/plugin'
+import { type HostKind, hostKind, HostTable } from '@rystra/net'
+import { defineExtension, GUARD, type Listener, OBSERVE, RystraError, type TlsFacts } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { Certificates } from './certificates.js'
@@ -32,7 +24,7 @@ export default defineExtension({
     let listeners: Listener[] = []
     let world: World | undefined
 
-    const https: ProxyKind<HttpsSpec> = {
+    const https: HostKind<HttpsSpec> = {
       kind: 'https',
       spec: HttpsSpec,
       localFields: ['local'],
@@ -70,8 +62,8 @@ export default defineExtension({
 
     const onSecure = (socket: TLSSocket, { alpn, serverName }: TlsFacts, tcp: Socket): void => {
       socket.on('error', () => {})
-      const http = registries.proxies.get('http')
-      if (!front.admit(tcp) || http.handOver === undefined) {
+      const http = hostKind(registries, 'http')
+      if (!front.admit(tcp) || http?.handOver === undefined) {
         socket.destroy()
         return
       }
@@ -85,7 +77,7 @@ export default defineExtension({
 
     return {
       async start() {
-        if (options.certificates.length > 0 && registries.proxies.get('http').handOver === undefined) {
+        if (options.certificates.length > 0 && hostKind(registries, 'http')?.handOver === undefined) {
           throw new RystraError('extension.requires', {
             side: 'server',
             detail: 'proxy-https: the kind http that is loaded takes no connections of other kinds'
@@ -95,10 +87,8 @@ export default defineExtension({
         front.certificates = certificates
         closing.signal.addEventListener('abort', () => certificates.close(), { once: true })
         const { baseDomain } = options
-        const checkOtherKind = (name: string, identity: string): void => {
-          const { proxies } = registries
-          if (proxies.has('http')) proxies.get('http').checkHost?.(name, identity)
-        }
+        const checkOtherKind = (name: string, identity: string): void =>
+          hostKind(registries, 'http')?.checkHost(name, identity)
         const policy = new Policy(options)
         world = { routes, policy, certificates, baseDomain: baseDomain.toLowerCase(), port, checkOtherKind }
         for (const address of options.listen) {

@@ -1,7 +1,7 @@
+import type { HandedOver } from '@rystra/net'
 import {
   defineExtension,
   type ExtensionUse,
-  type HandedOver,
   type ProxyKind,
   type ProxySpec,
   type Published,
@@ -76,6 +76,7 @@ export class World {
   use(options: Options): ExtensionUse {
     const http = {
       kind: 'http',
+      checkHost: () => {},
       handOver: (socket: Stream, from: HandedOver) => {
         this.later(() => socket.destroy())
         this.handed.push({ socket, from })

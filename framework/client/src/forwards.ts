@@ -8,7 +8,7 @@ import {
   toRystraError,
   type VisitorInfo
 } from '@rystra/model'
-import type { Details, ProxyKind, Visiting, VisitHost } from '@rystra/plugin'
+import type { Details, ProxyKind, Published, VisitHost } from '@rystra/plugin'
 import { Backoff, openDuplex, type OpenOptions, StreamLifecycle } from '@rystra/session'
 import type { ClientSession } from './client-session.js'
 import type { ForwardHere } from './events.js'
@@ -23,7 +23,7 @@ interface Entry {
   readonly waiting: Set<() => void>
   readonly backoff: Backoff
   kind: ProxyKind | undefined
-  visiting: Visiting | undefined
+  visiting: Published | undefined
   opening: Promise<void>
   cancelRetry: (() => void) | undefined
 }

@@ -168,9 +168,9 @@ export interface PublishHost {
   tell(notice: Details): void
 }
 
-/** A proxy that visitors can reach. */
+/** An open proxy at the server, or an open forward at a client. */
 export interface Published {
-  /** What is told to the client and shown to people: `203.0.113.7:20022`, for example. */
+  /** Where visitors connect, as it is shown: `203.0.113.7:20022`, `https://app.example.org`, `127.0.0.1:3306`. */
   readonly address: string
   /** Takes it back; streams that are open go on. */
   close?(): Promise<void> | void
@@ -216,25 +216,6 @@ export interface VisitHost {
   openStream(of: string, info: VisitorInfo, options?: OpenStreamOptions): Promise<OpenedStream>
 }
 
-/** A way in, at a visiting client. */
-export interface Visiting {
-  /** Where: `127.0.0.1:3306`, for example. */
-  readonly address: string
-  /** Takes it back; streams that are open go on. */
-  close?(): Promise<void> | void
-}
-
-/** A visitor's connection that another kind has prepared: TLS taken off, for example. */
-export interface HandedOver {
-  readonly visitor: VisitorInfo
-  /** Whether it was encrypted on its way here. */
-  readonly secure: boolean
-  /** The name that was asked for by SNI, RFC 6066. */
-  readonly serverName?: string
-  /** What was agreed on by ALPN, RFC 7301. */
-  readonly alpn?: string
-}
-
 /** A way to publish a service. `registries.proxies` */
 export interface ProxyKind<Spec extends ProxySpec = ProxySpec, Entry extends ProxySpec = ProxySpec> {
   /** `tcp`, for example. */
@@ -252,7 +233,7 @@ export interface ProxyKind<Spec extends ProxySpec = ProxySpec, Entry extends Pro
   /** The fields of a `client.forwards` entry beside `name` and `kind`. */
   readonly forward?: TSchema
   /** Visiting half: opens a way in at this client. Throws `listen.*`. Outlives sessions. */
-  visit?(entry: Entry, host: VisitHost): Promise<Visiting>
+  visit?(entry: Entry, host: VisitHost): Promise<Published>
   /** How a service within the client's process is served, see `client.expose`. @default by its streams */
   readonly exposed?: {
     /** What a bare function is given: each stream, or each request that comes on one. */
@@ -260,11 +241,4 @@ export interface ProxyKind<Spec extends ProxySpec = ProxySpec, Entry extends Pro
     /** Fields of the entry, unless it has them. */
     readonly fields?: Details
   }
-  /**
-   * Server: throws `proxy.claimed` when this host, or what a wildcard covers, is another identity's in this kind. For kinds
-   * whose visitors go by the same names, as those of http and https do: each asks the other.
-   */
-  checkHost?(host: string, identity: string): void
-  /** Server: takes a connection that another kind has prepared, through `registries.proxies.get('http')`. */
-  handOver?(connection: Duplex, from: HandedOver): void
 }
