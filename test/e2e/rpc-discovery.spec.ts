@@ -70,7 +70,7 @@ describe('RPC by the name of a service on the network', () => {
     expect(await client.request('play')).to.equal('playing')
   })
 
-  it('says when there is none in time', async () => {
+  it('says that none was found in time', async () => {
     const { use } = network({ transport: 'carrier-pigeon' })
     const error = await failure(RpcClient.discover('AudioService', { token, discovery: use, timeout: 50 }))
     expect(error.code).to.equal('discovery.not-found')

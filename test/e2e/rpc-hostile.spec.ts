@@ -51,7 +51,7 @@ describe('RPC and hostile programs', () => {
     await join('nas', otherToken, whoami('false'))
     expect(() => onServer.client('nas')).to.throw(/several identities have a client nas/)
     expect(await onServer.client('nas', { identity: 'home' }).request('whoami')).to.equal('real')
-    expect(await onServer.client('nas', { identity: 'stranger' }).request('whoami')).to.equal('false')
+    expect(await onServer.client('nas', { identity: 'office' }).request('whoami')).to.equal('false')
     expect(() => onServer.client('nas', { identity: 'third' })).to.throw(/no client nas/)
     expect(await codeOf(laptop.peer('nas').request('whoami'))).to.equal('rpc.denied')
     expect(await laptop.peer('nas', { identity: 'home' }).request('whoami')).to.equal('real')
@@ -63,7 +63,7 @@ describe('RPC and hostile programs', () => {
     await join('nas', otherToken, whoami('false'))
     const { rpc: laptop } = await join('laptop')
     expect(await laptop.peer('nas').request('whoami')).to.equal('real')
-    expect(await codeOf(laptop.peer('nas', { identity: 'stranger' }).request('whoami'))).to.equal('rpc.denied')
+    expect(await codeOf(laptop.peer('nas', { identity: 'office' }).request('whoami'))).to.equal('rpc.denied')
   })
 
   it('a stream that names the session of another program is not taken for one of that program', async () => {
@@ -117,14 +117,14 @@ describe('RPC and hostile programs', () => {
   it('a client that is gone while its channel is being admitted leaves nothing behind', async () => {
     let admit = (): void => {}
     const gate = new Promise<void>((resolve) => (admit = resolve))
-    let asked = 0
+    let calls = 0
     const closed: string[] = []
     const guard = defineExtension({
       name: 'slow-guard',
       setup: ({ hooks }) => {
         hooks.onOpenChannel.tapPromise(async ({ session }) => {
           if (session.client.id === 'gone') {
-            asked += 1
+            calls += 1
             await gate
           }
         })
@@ -134,7 +134,7 @@ describe('RPC and hostile programs', () => {
     const { onServer, server, join } = await world({}, [guard()])
     const hop = await cuttable(portOf(server))
     await startClient(hop.port, [], { id: 'gone', reconnect: { attempts: 0 } as never }, [new Rpc().extension])
-    await until(() => asked === 1)
+    await until(() => calls === 1)
     hop.cut()
     await until(() => server.sessions.length === 0)
     admit()
