@@ -2,6 +2,7 @@
  * One end of Rystra, or many clients, as a process of its own: plain JavaScript on the built packages, as a user would run it.
  * Started by peers/rystra.ts with --expose-gc, and asked over IPC; see load/remote.ts for the form.
  */
+import inspector from 'node:inspector'
 import { setUpExtension } from '@rystra/testkit'
 import { createClient, createServer } from 'rystra'
 
@@ -18,7 +19,69 @@ const start = async (end) => {
   return end
 }
 
+/** @type {inspector.Session | undefined} */
+let inspected
+
+const inspect = (method, options) =>
+  new Promise((resolve, reject) =>
+    inspected.post(method, options, (error, result) => (error ? reject(new Error(error.message)) : resolve(result)))
+  )
+
+const placeOf = ({ functionName, url, lineNumber }) => {
+  const file = url.replace(/^.*\/(?=[^/]+\/(?:dist|src)\/)/, '').replace('/dist/src/', '/').replace('/dist/', '/')
+  return `${functionName || '(anonymous)'} ${file}${url === '' ? '' : `:${lineNumber + 1}`}`
+}
+
+const most = (sums) =>
+  [...sums]
+    .map(([place, value]) => ({ place, value }))
+    .sort((a, b) => b.value - a.value)
+    .slice(0, 40)
+
 const methods = {
+  /** Begins to sample where time goes, or what is allocated. */
+  async sample({ what }) {
+    inspected = new inspector.Session()
+    inspected.connect()
+    if (what === 'time') {
+      await inspect('Profiler.enable')
+      await inspect('Profiler.setSamplingInterval', { interval: 200 })
+      await inspect('Profiler.start')
+    } else {
+      await inspect('HeapProfiler.startSampling', {
+        samplingInterval: 4096,
+        includeObjectsCollectedByMajorGC: true,
+        includeObjectsCollectedByMinorGC: true
+      })
+    }
+  },
+
+  /** Ends it. Answers with the functions that took most: shares of the time, or bytes; and with the sum of the bytes. */
+  async sampled({ what }) {
+    const sums = new Map()
+    let total = 0
+    const add = (frame, value) => {
+      total += value
+      sums.set(placeOf(frame), (sums.get(placeOf(frame)) ?? 0) + value)
+    }
+    if (what === 'time') {
+      const { profile } = await inspect('Profiler.stop')
+      const idle = profile.nodes.filter(({ callFrame }) => callFrame.functionName === '(idle)').map(({ id }) => id)
+      const nodes = new Map(profile.nodes.map((node) => [node.id, node]))
+      for (const id of profile.samples) if (!idle.includes(id)) add(nodes.get(id).callFrame, 1)
+      for (const [place, value] of sums) sums.set(place, value / total)
+    } else {
+      const { profile } = await inspect('HeapProfiler.stopSampling')
+      const walk = ({ callFrame, selfSize, children }) => {
+        add(callFrame, selfSize)
+        children.forEach(walk)
+      }
+      walk(profile.head)
+    }
+    inspected.disconnect()
+    return { total, most: most(sums) }
+  },
+
   /** A server on any free port of loopback. Answers with the port, and with what clients need besides. */
   async server({ token, sessions, transport = 'tcp', packages = [], dir, limits = {} }) {
     const server = await createServer(

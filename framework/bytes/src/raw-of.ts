@@ -1,5 +1,7 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+import { GatheredStream } from './gathered-stream.js'
 import { canReadInto } from './onread.js'
 import { type HasRaw, hasRaw, type RawStream, raw } from './raw.js'
 import { RawDuplex } from './raw-duplex.js'
@@ -11,7 +13,13 @@ import { RawSocket } from './raw-socket.js'
  */
 export const rawOf = (stream: Duplex): RawStream => {
   if (hasRaw(stream)) return stream[raw]
-  const made = stream instanceof net.Socket && canReadInto(stream) ? new RawSocket(stream) : new RawDuplex(stream)
+  const made = stream instanceof net.Socket && canReadInto(stream) ? rawOfSocket(stream) : new RawDuplex(stream)
   Object.defineProperty(stream, raw, { value: made })
   return (stream as Duplex & HasRaw)[raw]
+}
+
+const rawOfSocket = (socket: net.Socket): RawStream => {
+  const made = new RawSocket(socket)
+  // A record at a time.
+  return socket instanceof TLSSocket ? new GatheredStream(made) : made
 }

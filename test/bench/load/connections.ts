@@ -22,13 +22,22 @@ const once = (address: Address): Promise<void> =>
     socket.once('close', () => (echoed ? resolve() : reject(new Error('a new connection was closed before its echo'))))
   })
 
-/** New connections per second: connect, one byte there and back, close both ways; {@link at} at a time. */
-export const measureConnections = async (address: Address, milliseconds: number): Promise<number> => {
+/**
+ * New connections per second: connect, one byte there and back, close both ways; {@link at} at a time, for so many
+ * milliseconds or until so many were made.
+ */
+export const measureConnections = async (
+  address: Address,
+  milliseconds: number,
+  count = Number.POSITIVE_INFINITY
+): Promise<number> => {
   const start = performance.now()
   const end = start + milliseconds
+  let begun = 0
   let made = 0
   const worker = async (): Promise<void> => {
-    while (performance.now() < end) {
+    while (performance.now() < end && begun < count) {
+      begun++
       await once(address)
       made++
     }

@@ -17,8 +17,8 @@ serve({
   count: () => bulk.count,
   stop: () => bulk.stop(),
   trips: ({ address, trips }: { address: Address; trips: number }) => measureTrips(address, trips),
-  connections: (task: { address: Address; milliseconds: number }) =>
-    measureConnections(task.address, task.milliseconds),
+  connections: (task: { address: Address; milliseconds: number; count?: number }) =>
+    measureConnections(task.address, task.milliseconds, task.count),
   hold: ({ address, count }: { address: Address; count: number }) => held.open(address, count),
   lost: () => held.lost,
   release: () => held.release()

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { loopback, show } from '../address.js'
+import { type Address, loopback, show } from '../address.js'
 import { benchHost } from '../host.js'
 import { Remote } from '../load/remote.js'
 import type { LinksTask, Memory, Peer } from '../peer.js'
@@ -22,9 +22,12 @@ export interface Served {
   readonly join: Readonly<Record<string, string>>
 }
 
-/** A process that can be a server or clients; built packages, no loader, as a user would run it. */
-export const startEnd = (scratch: Scratch): End => {
-  const child = fork(script, [], { execArgv: ['--expose-gc'], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+/**
+ * A process that can be a server or clients; built packages, no loader, as a user would run it.
+ * @param file rystra-end.mjs of another checkout, to measure that one
+ */
+export const startEnd = (scratch: Scratch, file = script): End => {
+  const child = fork(file, [], { execArgv: ['--expose-gc'], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
   const { pid } = scratch.adopt(child, 'node')
   const remote = new Remote(child)
   return { pid, remote, memory: () => remote.call<Memory>('memory') }
@@ -41,11 +44,46 @@ export interface Way {
 export type Use = string | { readonly use: string; readonly options: object }
 
 /** What is published through a tunnel of Rystra, and the packages that its ends need for it. */
-interface Published {
+export interface Published {
   /** `client.proxies`, without the name and the service. */
   readonly proxy: Readonly<Record<string, unknown>>
   readonly server?: (dir: string) => readonly Use[]
   readonly client?: readonly Use[]
+}
+
+/** Both ends of a tunnel of Rystra, and where visitors connect to it. */
+export interface Tunnel {
+  readonly server: End
+  readonly client: End
+  readonly address: Address
+  /** Where clients connect to its server, and what they need for it. */
+  readonly served: Served
+}
+
+/** Brings a tunnel up. @param file see {@link startEnd} */
+export const startTunnel = async (
+  way: Way,
+  published: Published,
+  service: Address,
+  scratch: Scratch,
+  file = script
+): Promise<Tunnel> => {
+  const token = randomBytes(24).toString('base64url')
+  const server = startEnd(scratch, file)
+  const client = startEnd(scratch, file)
+  const { transport, muxer } = way
+  const on = { token, transport, dir: scratch.dir }
+  const serverPackages = [way.package, ...(published.server?.(scratch.dir) ?? [])]
+  const served = await server.remote.call<Served>('server', { ...on, sessions: 100, packages: serverPackages })
+  const clientPackages = [way.package, ...(published.client ?? [])]
+  const task = { ...on, ...served, muxer, service: show(service), count: 1, name: 'bench', packages: clientPackages }
+  const address = await client.remote.call<string>('clients', { ...task, proxy: published.proxy })
+  return {
+    server,
+    client,
+    served,
+    address: { host: loopback, port: Number(address.slice(address.lastIndexOf(':') + 1)) }
+  }
 }
 
 const rystra = (name: string, title: string, way: Way, published: Published): Peer => ({
@@ -54,26 +92,14 @@ const rystra = (name: string, title: string, way: Way, published: Published): Pe
   programs: [],
   ...(way.muxer === undefined ? {} : { muxer: way.muxer }),
   async start(service, scratch) {
-    const token = randomBytes(24).toString('base64url')
-    const server = startEnd(scratch)
-    const client = startEnd(scratch)
-    const { transport, muxer } = way
-    const on = { token, transport, dir: scratch.dir }
-    const serverPackages = [way.package, ...(published.server?.(scratch.dir) ?? [])]
-    const { port, join } = await server.remote.call<Served>('server', {
-      ...on,
-      sessions: 100,
-      packages: serverPackages
-    })
-    const clientPackages = [way.package, ...(published.client ?? [])]
-    const task = { ...on, port, join, muxer, service: show(service), count: 1, name: 'bench', packages: clientPackages }
-    const address = await client.remote.call<string>('clients', { ...task, proxy: published.proxy })
+    const { server, client, address, served } = await startTunnel(way, published, service, scratch)
+    const { transport } = way
     return {
-      address: { host: loopback, port: Number(address.slice(address.lastIndexOf(':') + 1)) },
+      address,
       pids: [server.pid, client.pid],
       ends: { server: server.memory, client: client.memory },
       links: (task: LinksTask) =>
-        client.remote.call<number>('links', { port, join, transport, package: way.package, ...task }, 60_000)
+        client.remote.call<number>('links', { ...served, transport, package: way.package, ...task }, 60_000)
     }
   }
 })
