@@ -28,7 +28,10 @@ const inspect = (method, options) =>
   )
 
 const placeOf = ({ functionName, url, lineNumber }) => {
-  const file = url.replace(/^.*\/(?=[^/]+\/(?:dist|src)\/)/, '').replace('/dist/src/', '/').replace('/dist/', '/')
+  const file = url
+    .replace(/^.*\/(?=[^/]+\/(?:dist|src)\/)/, '')
+    .replace('/dist/src/', '/')
+    .replace('/dist/', '/')
   return `${functionName || '(anonymous)'} ${file}${url === '' ? '' : `:${lineNumber + 1}`}`
 }
 

@@ -1,4 +1,4 @@
-import { type RawStream, SLAB_SIZE } from '@rystra/bytes'
+import { HEADROOM, type RawStream, SLAB_SIZE } from '@rystra/bytes'
 import { performance } from 'node:perf_hooks'
 import { HEADER, putHeader, Type } from './frame.js'
 
@@ -54,8 +54,8 @@ export class Outgoing {
   /** Frames without payload that wait for the link. */
   #control: Buffer | undefined
   #controlUsed = 0
-  /** Bytes overwritten by a header during a write, and their position. */
-  readonly #saved = new Uint8Array(HEADER)
+  /** Bytes overwritten by headers during a write, and their position. */
+  readonly #saved = new Uint8Array(HEADROOM)
   #savedIn: Buffer | undefined
   #savedAt = 0
   /** Streams with data and window. */
@@ -108,21 +108,22 @@ export class Outgoing {
   }
 
   /**
-   * Sends lent bytes as a data frame with its header in the 12 bytes in front of them, which `restore` preserves.
-   * Returns false when blocked. If the link is blocked afterwards, the bytes are in use until `written`.
+   * Sends lent bytes as a data frame with its header, and that of the link, in the `HEADROOM` bytes in front of them,
+   * which `restore` preserves. Returns false when blocked. If the link is blocked afterwards, the bytes are in use until
+   * `written`.
    */
   inPlace(sender: FrameSource, buffer: Buffer, start: number, end: number, restore: boolean): boolean {
     this.#flush()
     if (this.blocked || this.#closed) return false
-    const head = start - HEADER
+    const room = start - HEADROOM
     if (restore) {
-      this.#saved.set(buffer.subarray(head, start))
+      this.#saved.set(buffer.subarray(room, start))
       this.#savedIn = buffer
-      this.#savedAt = head
+      this.#savedAt = room
     }
-    putHeader(buffer, head, Type.data, 0, sender.id, end - start)
-    // The view begins at the header: the link may not use the bytes in front of it.
-    if (this.#write(buffer.subarray(head, end))) this.#restore()
+    putHeader(buffer, start - HEADER, Type.data, 0, sender.id, end - start)
+    // The view begins where the link may begin to write.
+    if (this.#write(buffer.subarray(room, end), HEADROOM - HEADER)) this.#restore()
     else this.#sender = sender
     return true
   }
@@ -208,8 +209,8 @@ export class Outgoing {
     }
   }
 
-  #write(bytes: Buffer): boolean {
-    if (this.#link.write(bytes, 0, bytes.length, false)) return true
+  #write(bytes: Buffer, start = 0): boolean {
+    if (this.#link.write(bytes, start, bytes.length, false)) return true
     this.blocked = true
     this.#blockedAt = performance.now()
     return false

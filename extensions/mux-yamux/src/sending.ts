@@ -1,5 +1,5 @@
 import { HEADROOM, SLAB_SIZE } from '@rystra/bytes'
-import { HEADER, INITIAL_WINDOW, MAX_U32 } from './frame.js'
+import { INITIAL_WINDOW, MAX_U32 } from './frame.js'
 import type { FrameSource, Outgoing } from './outgoing.js'
 
 /** Smaller chunks are copied and gathered; larger ones are sent in place. */
@@ -141,7 +141,7 @@ export class Sending implements FrameSource {
     let at = start
     while (at < stop && !this.#out.blocked) {
       let bytes = stop - at
-      if (!shared && bytes > COPY_MAX_BYTES && at >= HEADER && origin >= HEADER) {
+      if (!shared && bytes > COPY_MAX_BYTES && origin >= HEADROOM) {
         if (!this.#out.inPlace(this, buffer, at, stop, at > origin)) break
         this.#inFlight = this.#out.blocked
       } else bytes = this.#out.copy(this.#owner.id, buffer, at, stop)

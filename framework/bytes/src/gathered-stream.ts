@@ -102,7 +102,9 @@ export class GatheredStream implements RawStream, RawReader {
       if (this.#slab === undefined) return this.#pass(buffer, start, end, shared)
       this.#turn = setImmediate(this.#flow)
     }
-    buffer.copy(this.#slab, this.#end, start, end)
+    // Without a view of the piece, which would cost as much as its copy.
+    if (bytes === buffer.length) this.#slab.set(buffer, this.#end)
+    else buffer.copy(this.#slab, this.#end, start, end)
     this.#end += bytes
     const limit = HEADROOM + (mayHoldSlab() ? GATHER_BYTES : CROWDED_READ)
     if (bytes < FLOW_PIECE_BYTES || this.#end + bytes > limit) this.#flow()

@@ -2,14 +2,18 @@ import type net from 'node:net'
 import { cutOff } from './cut-off.js'
 import { deliverBeforeError, descriptorOf, readInto } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
+import { common, quietViewOf } from './quiet-view.js'
 import { resetSeen, watchHalfClosed } from './reset-seen.js'
 import { CROWDED_READ, SMALL_READ, SMALL_READS, WATCH_LIMIT, WRITE_LIMIT } from './socket-limits.js'
 import { keepSweeping, MAX_SWEEPS, promoted, type Sweepable } from './slab-sweep.js'
 import { forgetSlab, holdSlab, mayHoldSlab, releaseSlab, SLAB_SIZE, takeSlab } from './slab.js'
 
+<<<<<<< HEAD
 /** Quiet sockets read into this one, copied or used up before the call returns. A read that fills it gets the socket a slab. */
 const common = Buffer.allocUnsafeSlow(64 * 1024)
 
+=======
+>>>>>>> 8f82b83 (Headers of muxer and transport in front of lent memory; TLS records are copied without a view of each)
 const empty = Buffer.alloc(0)
 
 /** The fast {@link RawStream} of a `net.Socket`: reads without allocation, writes without a queue. */
@@ -21,7 +25,8 @@ export class RawSocket implements RawStream, Sweepable {
   readonly #socket: net.Socket
   #reader: RawReader | undefined
   #slab: Buffer | undefined
-  #view: Buffer = common
+  readonly #quietView: Buffer
+  #view: Buffer
   #next: Buffer | undefined
   #small = 0
   #held = false
@@ -41,6 +46,8 @@ export class RawSocket implements RawStream, Sweepable {
 
   constructor(socket: net.Socket) {
     this.#socket = socket
+    this.#quietView = quietViewOf(socket)
+    this.#view = this.#quietView
     socket.on('error', this.#onError)
     deliverBeforeError(socket, (rest, bytes) => this.#takeRest(rest, bytes))
     socket.once('close', this.#onClosed)
@@ -72,7 +79,7 @@ export class RawSocket implements RawStream, Sweepable {
     // What came before us is in the socket's own queue, and so may be the end.
     for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read()) this.#keep(chunk)
     if (socket.readableEnded) this.#onEnd()
-    else if (!socket.destroyed) readInto(socket, common, this.#onRead, this.#nextBuffer)
+    else if (!socket.destroyed) readInto(socket, this.#view, this.#onRead, this.#nextBuffer)
     this.#deliverBack()
   }
 
@@ -103,8 +110,9 @@ export class RawSocket implements RawStream, Sweepable {
     this.#fresh = true
     const slab = this.#slab
     if (slab === undefined) {
+      const view = this.#view
       if (bytes === common.length) this.#promote()
-      const verdict = reader.onBytes(common, 0, bytes, true)
+      const verdict = reader.onBytes(view, 0, bytes, true)
       if (verdict !== false) return !this.#paused
       this.#paused = true
       return false
@@ -119,7 +127,7 @@ export class RawSocket implements RawStream, Sweepable {
       if (this.#slab === slab) {
         this.#drop()
         this.#promote()
-        if (this.#slab === undefined) this.#use(common)
+        if (this.#slab === undefined) this.#use(this.#quietView)
       }
       return !this.#paused
     }
@@ -175,7 +183,7 @@ export class RawSocket implements RawStream, Sweepable {
     if (this.#slab === undefined || this.#held) return
     releaseSlab(this.#slab)
     this.#drop()
-    this.#use(common)
+    this.#use(this.#quietView)
   }
 
   /** Called by the sweep: gives back the slab of a socket that has gone quiet. */

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 
-/** Bytes that are left free in front of lent memory where that costs nothing. */
-export const HEADROOM = 16
+/** Bytes that are left free in front of lent memory where that costs nothing: the headers of a muxer and a transport. */
+export const HEADROOM = 32
 
 /** The answer of a reader that keeps the memory lent to it. */
 export const KEEP = 'keep'

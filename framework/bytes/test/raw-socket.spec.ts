@@ -1,7 +1,17 @@
 import { expect } from 'chai'
 import type net from 'node:net'
 import { Duplex } from 'node:stream'
-import { GatheredStream, HEADROOM, KEEP, onreadWorks, rawOf, releaseSlab, SLAB_SIZE, slabsTaken, takeSlab } from '../src/index.js'
+import {
+  GatheredStream,
+  HEADROOM,
+  KEEP,
+  onreadWorks,
+  rawOf,
+  releaseSlab,
+  SLAB_SIZE,
+  slabsTaken,
+  takeSlab
+} from '../src/index.js'
 import { RawDuplex } from '../src/raw-duplex.js'
 import { RawSocket } from '../src/raw-socket.js'
 import { pattern, Recorder, turns, until } from './reading.js'

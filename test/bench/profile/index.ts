@@ -106,7 +106,10 @@ class Bench {
 
   async calls(step: Step): Promise<void> {
     await this.with(step, undefined, async ({ server, client }, run) => {
-      for (const [name, { pid }] of [['server', server], ['client', client]] as const) {
+      for (const [name, { pid }] of [
+        ['server', server],
+        ['client', client]
+      ] as const) {
         const tracer = await trace(pid, this.#scratch)
         if (tracer === undefined) throw new Error('strace is not installed, or may not attach')
         // From the first byte on: what sets the load up is little beside it.

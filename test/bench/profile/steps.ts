@@ -112,7 +112,10 @@ const requests: Run = async ({ address, load }, share, { begin, end }) => {
   const milliseconds = 2000 * share
   const { perSecond, p50 } = await ask(milliseconds)
   end()
-  return { units: (perSecond * milliseconds) / 1000, seen: `${perSecond.toFixed(0)} a second, p50 ${p50.toFixed(0)} µs` }
+  return {
+    units: (perSecond * milliseconds) / 1000,
+    seen: `${perSecond.toFixed(0)} a second, p50 ${p50.toFixed(0)} µs`
+  }
 }
 
 const tcpPort: Published = { proxy: { kind: 'tcp' } }
