@@ -2,7 +2,7 @@ import type { Address } from '../address.js'
 import { benchHost } from '../host.js'
 import type { Count, Direction } from '../load/bulk.js'
 import type { Load } from '../load/index.js'
-import type { Asked } from '../load/asker.js'
+import type { RequestRates } from '../load/requester.js'
 import type { Latency } from '../load/trips.js'
 import { settle } from '../measure.js'
 import type { Published, Way } from '../peers/rystra.js'
@@ -105,8 +105,8 @@ const trips: Run = async ({ address, port, load }, share, { begin, end }) => {
 }
 
 const requests: Run = async ({ address, load }, share, { begin, end }) => {
-  const ask = (milliseconds: number): Promise<Asked> =>
-    load.asker.call<Asked>('ask', { address, places: [`${benchHost}/`], connections: 16, milliseconds })
+  const ask = (milliseconds: number): Promise<RequestRates> =>
+    load.requester.call<RequestRates>('ask', { address, places: [`${benchHost}/`], connections: 16, milliseconds })
   await ask(1500 * share)
   begin()
   const milliseconds = 2000 * share
