@@ -79,6 +79,10 @@ export class GatheredStream implements RawStream, RawReader {
     if (!this.#paused && this.#reader !== undefined && !this.#ended && !this.closed) this.#inner.resume()
   }
 
+  watch(): void {
+    this.#inner.watch?.()
+  }
+
   reset(): void {
     this.#paused = true
     this.#drop()

@@ -8,12 +8,6 @@ import { CROWDED_READ, SMALL_READ, SMALL_READS, WATCH_LIMIT, WRITE_LIMIT } from 
 import { keepSweeping, MAX_SWEEPS, promoted, type Sweepable } from './slab-sweep.js'
 import { forgetSlab, holdSlab, mayHoldSlab, releaseSlab, SLAB_SIZE, takeSlab } from './slab.js'
 
-<<<<<<< HEAD
-/** Quiet sockets read into this one, copied or used up before the call returns. A read that fills it gets the socket a slab. */
-const common = Buffer.allocUnsafeSlow(64 * 1024)
-
-=======
->>>>>>> 8f82b83 (Headers of muxer and transport in front of lent memory; TLS records are copied without a view of each)
 const empty = Buffer.alloc(0)
 
 /** The fast {@link RawStream} of a `net.Socket`: reads without allocation, writes without a queue. */
@@ -110,9 +104,8 @@ export class RawSocket implements RawStream, Sweepable {
     this.#fresh = true
     const slab = this.#slab
     if (slab === undefined) {
-      const view = this.#view
       if (bytes === common.length) this.#promote()
-      const verdict = reader.onBytes(view, 0, bytes, true)
+      const verdict = reader.onBytes(this.#quietView, 0, bytes, true)
       if (verdict !== false) return !this.#paused
       this.#paused = true
       return false
