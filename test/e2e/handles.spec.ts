@@ -56,7 +56,8 @@ describe('extensions of both ends', () => {
       expect(published?.info.spec.name).to.equal('x')
       expect(published?.info.address).to.include(String(visitorPort(client, 'x')))
       const carried = { streams: 1, opened: 1, bytesToService: 5, bytesToVisitor: 5 }
-      expect(published?.stats()).to.deep.equal(carried)
+      expect(published?.stats()).to.include(carried)
+      expect(published?.stats().connectTimes.count).to.equal(1)
       const [of] = [...end.sessions()]
       expect(of?.info.id).to.equal(client.session?.id)
       expect(of?.stats()).to.include({ ...carried, proxies: 1 })
@@ -66,7 +67,7 @@ describe('extensions of both ends', () => {
     for (const end of ends) {
       await until(() => [...end.streams()].length === 0, 'the stream is over')
       const [published] = [...end.proxies()]
-      expect(published?.stats()).to.deep.equal({ streams: 0, opened: 1, bytesToService: 5, bytesToVisitor: 5 })
+      expect(published?.stats()).to.include({ streams: 0, opened: 1, bytesToService: 5, bytesToVisitor: 5 })
     }
   })
 

@@ -53,7 +53,7 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
   /** Resolves when it is over. */
   readonly over: Promise<void>
   #tellOver!: () => void
-  readonly streams = new StreamTable()
+  readonly streams: StreamTable
   /** Streams that no visitor opened. */
   readonly channels: Channels
   #announced = false
@@ -63,6 +63,7 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
     const { clock, log } = state
     const release = generation.hold()
     this.info = info
+    this.streams = new StreamTable(state.totals)
     this.#state = state
     this.over = new Promise((resolve) => {
       this.#tellOver = resolve
@@ -166,10 +167,14 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
     this.#state.kernel.current.calls.connect({ session: this.info, side: 'client', channels: this.channels })
   }
 
+  get id(): string {
+    return this.info.id
+  }
+
   stats(): SessionStats {
     const { rtt } = this
     const proxies = this.#state.proxies.published().filter(({ info }) => info.session === this.info).length
-    return { ...this.streams.stats(), proxies, ...(rtt === undefined ? {} : { rtt }) }
+    return { ...this.streams.stats(), proxies, channels: this.channels.size, ...(rtt === undefined ? {} : { rtt }) }
   }
 
   /** Round trip of the last heartbeat, in milliseconds. */

@@ -1,8 +1,10 @@
 import type { RystraConfig } from '@rystra/config'
-import { Kernel } from '@rystra/kernel'
+import { EventLog } from '@rystra/control'
+import { Kernel, systemClock } from '@rystra/kernel'
+import { silentLog } from '@rystra/model'
 import { Client } from './client.js'
 import { ClientRuntime } from './runtime.js'
-import { baseOf, type ClientOptions, clientHalf, usesOf } from './options.js'
+import { baseOf, type ClientOptions, checkedWith, usesOf } from './options.js'
 
 /**
  * Makes a client: checks the configuration, loads the extensions and sets them up. Nothing is dialed before
@@ -11,18 +13,19 @@ import { baseOf, type ClientOptions, clientHalf, usesOf } from './options.js'
 export const createClient = async (config: RystraConfig, options: ClientOptions = {}): Promise<Client> => {
   const base = baseOf(config, options)
   const uses = await usesOf(config, options)
-  const runtime = new ClientRuntime()
+  const { log = silentLog, clock = systemClock } = options
+  const runtime = new ClientRuntime(new EventLog(clock, log), clock.now())
   const kernel = new Kernel({
     side: 'client',
     runtime,
+    log,
+    clock,
     ...(options.dir === undefined ? {} : { dir: options.dir }),
-    ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
-    ...(options.log === undefined ? {} : { log: options.log }),
-    ...(options.clock === undefined ? {} : { clock: options.clock })
+    ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir })
   })
   await kernel.provision(uses)
   try {
-    return new Client(clientHalf(base, kernel.current), kernel, runtime, options)
+    return new Client(checkedWith(base, kernel.current), kernel, runtime, options)
   } catch (error) {
     await kernel.stop()
     throw error

@@ -1,11 +1,12 @@
 import type { GenerationRef } from '@rystra/kernel'
 import { type ResolvedClient, type ResolvedConfig, type RystraConfig, validateBase, validateWith } from '@rystra/config'
+import type { ControlOptions } from '@rystra/control'
 import { type KernelUse, loadWithPreset } from '@rystra/kernel'
 import { type Logger, RystraError } from '@rystra/model'
 import type { Clock, Extension } from '@rystra/plugin'
 
 /** How a client is made. */
-export interface ClientOptions {
+export interface ClientOptions extends ControlOptions {
   /** Relative paths in the configuration start here. @default the working directory */
   readonly dir?: string
   /** Where extensions keep what has to outlast the process. @default `.rystra` in `dir` */
@@ -31,9 +32,12 @@ export const baseOf = (config: RystraConfig, { dir }: ClientOptions): ResolvedCo
   throw new RystraError('config.invalid', { side: 'client', detail: 'client: expected, got nothing' })
 }
 
-/** The half that a client needs, checked against what is registered. */
-export const clientHalf = (base: ResolvedConfig, { registries }: GenerationRef): ResolvedClient =>
-  validateWith(base, registries, 'client').client as ResolvedClient
+/** A whole configuration with the half of a client. */
+export type ClientSide = ResolvedConfig & { readonly client: ResolvedClient }
+
+/** With the half that a client needs checked against what is registered. Throws `config.invalid`. */
+export const checkedWith = (base: ResolvedConfig, { registries }: GenerationRef): ClientSide =>
+  validateWith(base, registries, 'client') as ClientSide
 
 /** The extensions that a configuration names, and those of the preset. */
 export const usesOf = (

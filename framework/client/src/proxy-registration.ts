@@ -1,5 +1,5 @@
 import { type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
-import type { ProxyHandle, TrafficStats } from '@rystra/plugin'
+import type { ProxyHandle, ProxyInfo, ProxyState, TrafficStats } from '@rystra/plugin'
 import { localFieldsOf } from '@rystra/config'
 import { Backoff, StreamTable } from '@rystra/session'
 import type { PublishedHere } from './events.js'
@@ -42,6 +42,15 @@ type Standing =
   | { readonly at: 'removed' }
 
 const idle: Standing = { at: 'idle' }
+
+const states: Readonly<Record<Standing['at'], ProxyState>> = {
+  idle: 'idle',
+  requested: 'publishing',
+  published: 'published',
+  waiting: 'waiting',
+  refused: 'refused',
+  removed: 'idle'
+}
 
 /** One proxy that this client wants published, over all sessions. */
 export class ProxyRegistration implements ProxyHandle, ServedProxy {
@@ -98,10 +107,23 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
     return { ...this.origin, expiresAt: this.#expiresAt }
   }
 
-  get info(): ProxyHandle['info'] {
-    if (this.#standing.at !== 'published') throw new RystraError('proxy.refused', { detail: 'it is not published' })
-    const { session, proxy } = this.#standing
-    return { spec: this.spec, session: session.info, address: proxy.address, healthy: this.#healthy }
+  /** Unique within this client. */
+  get id(): string {
+    return this.spec.name
+  }
+
+  get info(): ProxyInfo {
+    const { spec, error } = this
+    const standing = this.#standing
+    return {
+      spec,
+      state: states[standing.at],
+      ...('session' in standing ? { session: standing.session.info } : {}),
+      ...(standing.at === 'published' ? { address: standing.proxy.address } : {}),
+      healthy: this.#healthy,
+      ...(error === undefined ? {} : { error }),
+      origin: this.origin.configured ? 'configuration' : 'program'
+    }
   }
 
   stats(): TrafficStats {

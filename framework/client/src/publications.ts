@@ -25,6 +25,11 @@ export class Publications {
     return this.#all.get(name)
   }
 
+  /** Also those that are refused, or have no session. */
+  all(): ProxyRegistration[] {
+    return [...this.#all.values()]
+  }
+
   /** Those that visitors can reach now. */
   published(): ProxyRegistration[] {
     return [...this.#all.values()].filter(({ published }) => published !== undefined)

@@ -1,10 +1,10 @@
-import type { EventEmitter } from 'node:events'
 import type { ResolvedClient } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
 import type { Logger, ProxySpec } from '@rystra/model'
 import type { Clock, ProxyHandle, RefusedContext } from '@rystra/plugin'
-import type { StreamTable } from '@rystra/session'
-import type { ClientEvents, RefusedHere } from './events.js'
+import type { StreamTable, TrafficTotals } from '@rystra/session'
+import type { RefusedHere } from './events.js'
+import type { ClientFeed } from './feed.js'
 import type { StreamHandler } from './stream-handler.js'
 
 /** A proxy of this client, as its streams need it. */
@@ -29,7 +29,9 @@ export interface ClientState {
   readonly kernel: Kernel
   readonly clock: Clock
   readonly log: Logger
-  readonly events: EventEmitter<ClientEvents>
+  readonly events: ClientFeed
+  /** Of all sessions, those that are over included. */
+  readonly totals: TrafficTotals
   /** Tells hooks and listeners. */
   readonly refused: (refused: RefusedHere, more: Omit<RefusedContext, 'what' | 'side' | 'error'>) => void
   /** For a stream that this client opens, unique within it: the server's have no such letter in front. */
@@ -42,7 +44,8 @@ export const stateOf = (
   config: ResolvedClient,
   kernel: Kernel,
   log: Logger,
-  events: EventEmitter<ClientEvents>,
+  events: ClientFeed,
+  totals: TrafficTotals,
   proxies: ServedProxies
 ): ClientState => {
   let streams = 0
@@ -52,10 +55,12 @@ export const stateOf = (
     clock: kernel.clock,
     log,
     events,
+    totals,
     proxies,
     refused: (refused, more) => {
       const { what, error } = refused
       kernel.current.calls.refused({ what, side: 'client', error, ...more })
+      events.refused({ what, error, ...more })
       events.emit('refused', refused)
     },
     nextStreamId: () => {

@@ -31,6 +31,8 @@ export interface ConfigDiff {
   readonly forwards: Changes
   /** Paths of everything else that changed: `log.level`, `server.drain`. */
   readonly settings: readonly string[]
+  /** Paths that differ within what changed, by section and name: `proxies web` → `['local']`. */
+  readonly details: Readonly<Record<string, readonly string[]>>
   /** Whether nothing changed at all. */
   readonly same: boolean
 }
@@ -38,19 +40,28 @@ export interface ConfigDiff {
 /** What a reload from one configuration to another would change. Give both in the same state of validation. */
 export const diffConfig = (before: ResolvedConfig, after: ResolvedConfig): ConfigDiff => {
   const [old, now] = [byKey(before.extensions, nameOf), byKey(after.extensions, nameOf)]
-  const extensions = changes(old, now)
+  const details: Record<string, readonly string[]> = {}
+  const changes = (section: string, one: ReadonlyMap<string, unknown>, other: ReadonlyMap<string, unknown>): Changes =>
+    changesOf(section, one, other, details)
+  const extensions = changes('extensions', old, now)
   const common = (of: ReadonlyMap<string, unknown>, other: ReadonlyMap<string, unknown>): string[] =>
     [...of.keys()].filter((key) => other.has(key))
   const reordered = !isDeepStrictEqual(common(old, now), common(now, old))
-  const listen = changes(byKey(before.server?.listen ?? [], addressOf), byKey(after.server?.listen ?? [], addressOf))
+  const listen = changes(
+    'listen',
+    byKey(before.server?.listen ?? [], addressOf),
+    byKey(after.server?.listen ?? [], addressOf)
+  )
   const publish = !isDeepStrictEqual(before.server?.publish, after.server?.publish)
   const dialing = ({ client }: ResolvedConfig): unknown => [client?.id, client?.connect]
   const connect = !isDeepStrictEqual(dialing(before), dialing(after))
   const proxies = changes(
+    'proxies',
     byKey(before.client?.proxies ?? [], (p) => p.name),
     byKey(after.client?.proxies ?? [], (p) => p.name)
   )
   const forwards = changes(
+    'forwards',
     byKey(before.client?.forwards ?? [], (v) => v.name),
     byKey(after.client?.forwards ?? [], (v) => v.name)
   )
@@ -59,7 +70,7 @@ export const diffConfig = (before: ResolvedConfig, after: ResolvedConfig): Confi
     (c) => c.added.length + c.changed.length + c.removed.length === 0
   )
   const same = lists && !reordered && !publish && !connect && settings.length === 0
-  return { extensions, reordered, listen, publish, connect, proxies, forwards, settings, same }
+  return { extensions, reordered, listen, publish, connect, proxies, forwards, settings, details, same }
 }
 
 const nameOf = (entry: ExtensionEntry): string => {
@@ -93,11 +104,18 @@ const normal = (item: unknown): unknown => {
   return 'use' in item ? { ...item, options: item.options ?? {} } : item
 }
 
-const changes = (before: ReadonlyMap<string, unknown>, after: ReadonlyMap<string, unknown>): Changes => {
+const changesOf = (
+  section: string,
+  before: ReadonlyMap<string, unknown>,
+  after: ReadonlyMap<string, unknown>,
+  details: Record<string, readonly string[]>
+): Changes => {
   const both = [...after.keys()].filter((key) => before.has(key))
+  const changed = both.filter((key) => !isDeepStrictEqual(before.get(key), after.get(key)))
+  for (const key of changed) details[`${section} ${key}`] = differences(before.get(key), after.get(key), '')
   return {
     added: [...after.keys()].filter((key) => !before.has(key)),
-    changed: both.filter((key) => !isDeepStrictEqual(before.get(key), after.get(key))),
+    changed,
     removed: [...before.keys()].filter((key) => !after.has(key)),
     kept: both.filter((key) => isDeepStrictEqual(before.get(key), after.get(key)))
   }
@@ -115,7 +133,21 @@ const rest = ({ log, server, client }: ResolvedConfig): Record<string, unknown> 
 }
 
 const differences = (before: unknown, after: unknown, path: string): string[] => {
+  if (Array.isArray(before) && Array.isArray(after)) return listDifferences(before, after, path)
   if (!isPlain(before) || !isPlain(after)) return isDeepStrictEqual(before, after) ? [] : [path]
   const keys = new Set([...Object.keys(before), ...Object.keys(after)])
   return [...keys].flatMap((key) => differences(before[key], after[key], at(path, key)))
+}
+
+/** Entries that name themselves are compared by their name: a token that was removed changes no other one. */
+const listDifferences = (before: readonly unknown[], after: readonly unknown[], path: string): string[] => {
+  const named = (list: readonly unknown[]): Map<string, unknown> | undefined => {
+    const names = list.map((item) => (isPlain(item) ? (item['name'] ?? item['identity'] ?? item['id']) : undefined))
+    const known = names.every((name) => typeof name === 'string') && new Set(names).size === names.length
+    return known ? new Map(names.map((name, i) => [name as string, list[i]])) : undefined
+  }
+  const [old, now] = [named(before), named(after)]
+  if (old === undefined || now === undefined) return isDeepStrictEqual(before, after) ? [] : [path]
+  const names = new Set([...old.keys(), ...now.keys()])
+  return [...names].flatMap((name) => differences(old.get(name), now.get(name), `${path}[${name}]`))
 }

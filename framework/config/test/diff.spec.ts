@@ -31,6 +31,7 @@ describe('the difference of two configurations', () => {
       proxies: none,
       forwards: none,
       settings: [],
+      details: {},
       same: true
     })
   })
@@ -41,6 +42,7 @@ describe('the difference of two configurations', () => {
     })
     const found = diff(of(['a', 1], ['b', 2], ['c', 3]), of(['c', 3], ['d', 4], ['b', 5]))
     expect(found.proxies).to.deep.equal({ added: ['d'], changed: ['b'], removed: ['a'], kept: ['c'] })
+    expect(found.details).to.deep.equal({ 'proxies b': ['port'] })
     expect([found.same, found.connect]).to.deep.equal([false, false])
   })
 

@@ -22,6 +22,8 @@ export interface ExtensionInspection {
   readonly name: string
   /** Its package, if it came from one. */
   readonly package?: PackageInfo
+  /** The file that defines it, if the stack named one. */
+  readonly file?: string
   /** Secrets are left out. */
   readonly options: unknown
   /** What it registered: `transport:tcp`. */
@@ -59,6 +61,7 @@ const inspectTap = (tap: Tap): TapInspection => ({
 const inspectInstance = (instance: Instance): ExtensionInspection => ({
   name: instance.name,
   ...(instance.package === undefined ? {} : { package: instance.package }),
+  ...(instance.extension.file === undefined ? {} : { file: instance.extension.file }),
   options: redact(instance.options),
   registers: instance.record.registrations.map(({ registry, name }) => capabilityOf(registry, name)),
   requires: instance.requires,

@@ -2,7 +2,7 @@ import type { GenerationRef, Generations } from './hook-calls.js'
 import path from 'node:path'
 import {
   type Clock,
-  type ListenHost,
+  emptyRuntime,
   type Metrics,
   type ReloadContext,
   RystraError,
@@ -12,17 +12,14 @@ import {
 import { type Blame, blame } from './blame.js'
 import { checkRequires } from './capabilities.js'
 import { systemClock } from './clock.js'
+import { difference } from './difference.js'
 import { Draft, Generation } from './generation.js'
 import { type Inspection, inspectGeneration } from './inspect.js'
 import { Instance, type InstanceHost, type InstancePlan } from './instance.js'
 import { MetricStore } from './metrics.js'
 import type { KernelOptions, KernelState } from './kernel-options.js'
+import { noPorts } from './named-ports.js'
 import { type KernelUse, planUses } from './plan.js'
-
-const noPorts: ListenHost = {
-  listenTcp: ({ host, port }) =>
-    Promise.reject(new RystraError('listen.unavailable', { detail: `tcp ${host}:${port}, extensions bind none here` }))
-}
 
 /**
  * Owns the extensions of one end: sets them up, starts and stops them, and gives their hooks and registries to the
@@ -59,7 +56,7 @@ export class Kernel implements Generations {
       clock,
       metrics,
       ports: options.ports ?? noPorts,
-      runtime: options.runtime ?? { side, sessions: () => [], proxies: () => [], streams: () => [] },
+      runtime: options.runtime ?? emptyRuntime(side),
       startTimeout: options.startTimeout ?? 30_000,
       stopTimeout: options.stopTimeout ?? 10_000
     })
@@ -144,10 +141,29 @@ export class Kernel implements Generations {
       }
       this.#swap(next)
       this.#release(draft.kept)
-      const context = this.#difference(before, next, draft)
+      const context = difference(this.side, before, next, draft)
       if (this.#state === 'running') await next.calls.reload(context)
       before.retire(this.#host.clock, this.#drain, () => this.#free(before))
       return context
+    })
+  }
+
+  /**
+   * Does what {@link reload} does before it starts anything, and takes it back: sets up what is new, calls `inspect` with
+   * the generation that would be next, and answers with the difference. Rejects as {@link provision} does, and with what
+   * `inspect` throws.
+   */
+  rehearse(uses: readonly KernelUse[], inspect: (next: GenerationRef) => void): Promise<ReloadContext> {
+    return this.#queue(async () => {
+      this.#expect('rehearse', 'provisioned', 'running')
+      const draft = await this.#draft(uses)
+      try {
+        const next = new Generation(this.#ids + 1, draft.instances, draft.registries, this.#host)
+        inspect(next)
+        return difference(this.side, this.#present(), next, draft)
+      } finally {
+        await this.#giveUp(draft)
+      }
     })
   }
 
@@ -168,10 +184,11 @@ export class Kernel implements Generations {
 
   /** The extension whose code threw an error, by its stack, among those that are loaded. */
   blame(error: unknown): Blame | undefined {
-    const instances = [...this.#alive].flatMap((generation) => generation.instances)
     return blame(
       error,
-      instances.map(({ name, extension, package: of }) => ({ name, file: extension.file, packaged: of !== undefined }))
+      [...this.#alive]
+        .flatMap(({ instances }) => instances)
+        .map(({ name, extension, package: of }) => ({ name, file: extension.file, packaged: of !== undefined }))
     )
   }
 
@@ -246,20 +263,9 @@ export class Kernel implements Generations {
     this.#stops.add(stop)
   }
 
-  async #startOne(instance: Instance): Promise<void> {
+  #startOne(instance: Instance): Promise<void> {
     this.#goOn('start')
-    await instance.start()
-  }
-
-  #difference(before: Generation, next: Generation, draft: Draft): ReloadContext {
-    const stays = new Set(next.instances)
-    const names = (instances: readonly Instance[]) => Object.freeze(instances.map(({ name }) => name))
-    return Object.freeze({
-      side: this.side,
-      kept: names(next.instances.filter((instance) => !draft.added.includes(instance))),
-      added: names(draft.added),
-      removed: names(before.instances.filter((instance) => !stays.has(instance)))
-    })
+    return instance.start()
   }
 
   #moment(): { readonly side: Side } {

@@ -1,4 +1,4 @@
-import type { ListenHost } from '@rystra/plugin'
+import { type ListenHost, RystraError } from '@rystra/plugin'
 
 const named = new WeakMap<ListenHost, Map<string, ListenHost>>()
 
@@ -11,4 +11,10 @@ export const portsOf = (ports: ListenHost, extension: string): ListenHost => {
   }
   byName.set(extension, made)
   return made
+}
+
+/** For an end that binds none. */
+export const noPorts: ListenHost = {
+  listenTcp: ({ host, port }) =>
+    Promise.reject(new RystraError('listen.unavailable', { detail: `tcp ${host}:${port}, extensions bind none here` }))
 }

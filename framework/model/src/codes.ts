@@ -110,6 +110,12 @@ export const errorTable = {
   'proxy.changed': row('the proxy must be registered again', 'stream', true, 6, 'none needed: the client registers it again'),
   'proxy.expired': row('the proxy has expired', 'stream', false, 6, 'register it again'),
 
+  'proxy.not-accepted': row('the client does not accept this proxy from its server', 'stream', false, 6, 'add it to `client.accept` at the client'),
+
+  'control.unavailable': row('this end cannot do that', 'stream', false, 6, 'see the detail'),
+  'control.conflict': row('the configuration has changed meanwhile', 'stream', true, 6, 'read it again, and repeat the change'),
+  'control.not-found': row('no session, stream or proxy has this id', 'stream', false, 6, 'list them again: it may be gone'),
+
   'stream.refused': row('the stream was refused', 'stream', false, 6, 'see the reason'),
   'stream.service-unreachable': row('the service cannot be reached', 'stream', true, 6, 'check that the service runs where `local` points to'),
   'stream.reset': row('the stream was reset', 'stream', true, 1, 'the other end reset it'),

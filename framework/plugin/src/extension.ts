@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import type { Logger, Side } from '@rystra/model'
-import type { Runtime } from './handles.js'
+import type { Runtime } from './runtime.js'
 import type { Hooks } from './hook-table.js'
 import type { Registries } from './registries.js'
 import type { ListenHost } from './transport.js'
@@ -52,7 +52,7 @@ export interface ExtensionContext<Options> {
    * `listen.unavailable`.
    */
   readonly ports: ListenHost
-  /** Sessions, proxies and streams of this end, for `start()`, hooks and timers. The same in each generation. */
+  /** What runs at this end, its events and its control, for `start()`, hooks and timers. The same in each generation. */
   readonly runtime: Runtime
 }
 

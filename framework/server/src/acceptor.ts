@@ -6,6 +6,7 @@ import type { ListenEntry } from '@rystra/config'
 import { RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type { Link, Listener, ListenHost, ListenOptions, StreamLink } from '@rystra/plugin'
 import { type Admitted, authenticateClient, type DataLinkOffered } from '@rystra/session'
+import type { LinkCounts } from './link-counts.js'
 import { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
 import { agent } from './version.js'
@@ -37,10 +38,11 @@ export class Acceptor {
     setMaxListeners(0, this.#closing.signal)
   }
 
-  listen(entry: ListenEntry, generation: GenerationRef): Promise<Listener> {
+  /** @param counts Counts what comes in at this listener. */
+  listen(entry: ListenEntry, generation: GenerationRef, counts: LinkCounts): Promise<Listener> {
     const options = entry as ListenOptions
     const transport = generation.registries.transports.get(options.transport)
-    return transport.listen(options, (link) => this.#arrived(link, transport.name), this.#closing.signal, {
+    return transport.listen(options, (link) => this.#arrived(link, transport.name, counts), this.#closing.signal, {
       listenTcp: (listening, signal) =>
         this.#ports.listenTcp({ owner: `transport ${transport.name}`, ...listening }, signal)
     })
@@ -52,8 +54,9 @@ export class Acceptor {
     for (const handshake of this.#pending) handshake.abort(new RystraError('session.closing', { side: 'server' }))
   }
 
-  #arrived(link: Link, transport: string): void {
+  #arrived(link: Link, transport: string, counts: LinkCounts): void {
     const { config, clock } = this.#state
+    const closed = counts.arrived(link)
     // Evict the oldest handshake at the limit: honest clients authenticate within one or two round trips.
     if (this.#pending.size >= config.limits.handshakes) {
       const [oldest] = this.#pending
@@ -64,11 +67,18 @@ export class Acceptor {
     const cancel = clock.after(config.handshakeTimeout, () =>
       handshake.abort(new RystraError('protocol.timeout', { side: 'client' }))
     )
-    this.#admit(link, transport, handshake.signal)
-      .catch((error: unknown) => {
+    this.#admit(link, transport, handshake.signal, closed)
+      .catch((cause: unknown) => {
+        const error = toRystraError(cause)
+        counts.refuse(error.code)
         // Its stream is closed, which for a link of bytes is all there is.
-        if (link.kind === 'streams') clock.after(CLOSE_TIMEOUT_MS, () => link.destroy())
-        this.#refused(link, transport, toRystraError(error))
+        if (link.kind === 'streams') {
+          clock.after(CLOSE_TIMEOUT_MS, () => {
+            link.destroy()
+            closed()
+          })
+        }
+        this.#refused(link, transport, error)
       })
       .finally(() => {
         cancel()
@@ -85,17 +95,24 @@ export class Acceptor {
     refused({ what: 'session', error, subject: address, peer })
   }
 
-  async #admit(link: Link, transport: string, signal: AbortSignal): Promise<void> {
+  async #admit(link: Link, transport: string, signal: AbortSignal, closed: () => void): Promise<void> {
     const generation = this.#state.kernel.current
     const release = generation.hold()
     try {
-      await this.#shake(link, transport, generation, signal)
+      const session = await this.#shake(link, transport, generation, signal)
+      if (session !== undefined) void session.over.then(closed)
     } finally {
       release()
     }
   }
 
-  async #shake(link: Link, transport: string, generation: GenerationRef, signal: AbortSignal): Promise<void> {
+  /** The session, or nothing for a further link of one. */
+  async #shake(
+    link: Link,
+    transport: string,
+    generation: GenerationRef,
+    signal: AbortSignal
+  ): Promise<ServerSession | undefined> {
     const stream = link.kind === 'bytes' ? link.duplex : await firstStream(link, signal)
     // Whatever happens to it, it happens to this link alone.
     stream.on('error', () => {})
@@ -107,14 +124,29 @@ export class Acceptor {
       muxers: link.kind === 'bytes' ? generation.registries.muxers.list() : [NATIVE],
       signal
     })
-    if (outcome.type === 'data') return this.#addLink(link, outcome)
+    if (outcome.type === 'data') {
+      this.#addLink(link, outcome)
+      return undefined
+    }
+    const error = this.#limitFor(outcome)
+    if (error !== undefined) {
+      outcome.refuse(error)
+      throw error
+    }
     try {
-      this.#welcome(link, stream, transport, outcome, generation)
+      return this.#welcome(link, stream, transport, outcome, generation)
     } catch (error) {
       // An identity that does not fit into a message, or a muxer that throws: without this the link stays open.
       stream.destroy()
       throw error
     }
+  }
+
+  /** A client that replaces its predecessor adds no session. */
+  #limitFor({ accepted, client }: Admitted): RystraError | undefined {
+    const { sessions } = this.#state.config.limits
+    if (this.sessions.size < sessions || this.#clients.has(clientKey(accepted.identity.id, client.id))) return undefined
+    return new RystraError('session.limit', { side: 'server', detail: `${sessions}` })
   }
 
   #addLink(link: Link, { hello, take, refuse }: DataLinkOffered): void {
@@ -126,17 +158,15 @@ export class Acceptor {
     throw session === undefined ? new RystraError('session.lost', { side: 'client', detail: error.detail }) : error
   }
 
-  #welcome(link: Link, stream: Duplex, transport: string, admitted: Admitted, generation: GenerationRef): void {
+  #welcome(
+    link: Link,
+    stream: Duplex,
+    transport: string,
+    admitted: Admitted,
+    generation: GenerationRef
+  ): ServerSession {
     const { config, kernel, events } = this.#state
     const { accepted, client, muxer } = admitted
-    const key = JSON.stringify([accepted.identity.id, client.id])
-    // A client that replaces its predecessor adds no session.
-    if (this.sessions.size >= config.limits.sessions && !this.#clients.has(key)) {
-      const error = new RystraError('session.limit', { side: 'server', detail: `${config.limits.sessions}` })
-      admitted.refuse(error)
-      this.#refused(link, transport, error)
-      return
-    }
     const info: SessionInfo = {
       id: randomBytes(12).toString('base64url'),
       identity: accepted.identity,
@@ -162,11 +192,12 @@ export class Acceptor {
       control: link.kind === 'bytes' ? undefined : stream,
       ended: () => sessions.delete(info.id)
     })
-    this.#replace(key, session)
+    this.#replace(clientKey(accepted.identity.id, client.id), session)
     sessions.set(info.id, session)
     session.log.info({ peer: `${link.peer.address}:${link.peer.port}`, transport, muxer }, 'connected')
     kernel.current.calls.connect({ session: info, side: 'server', channels: session.channels })
     events.emit('connected', info)
+    return session
   }
 
   /** A client that comes back takes the place of its predecessor, whatever became of that. */
@@ -183,6 +214,8 @@ export class Acceptor {
     this.#state.clock.after(CLOSE_TIMEOUT_MS, () => before.destroy(error))
   }
 }
+
+const clientKey = (identity: string, client: string): string => JSON.stringify([identity, client])
 
 const firstStream = (link: StreamLink, signal: AbortSignal): Promise<Duplex> =>
   new Promise((resolve, reject) => {

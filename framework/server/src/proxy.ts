@@ -10,6 +10,7 @@ import type {
   OpenStreamOptions,
   Pacer,
   ProxyHandle,
+  ProxyInfo,
   ProxyKind,
   PublishAddress,
   Published,
@@ -20,19 +21,20 @@ import type {
   UdpPort
 } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
-import { openDuplex, StreamLifecycle, StreamTable } from '@rystra/session'
+import { openDuplex, type StreamLifecycle, StreamTable } from '@rystra/session'
 import { type Admitting, admitVisitor } from './admission.js'
 import { Failures } from './failures.js'
 import { FairPace } from './fair-pace.js'
+import { proxyId } from './feed.js'
 import { groupOf } from './group.js'
-import { watchIdle } from './idle.js'
 import type { Group, ProxyOwner } from './owner.js'
+import { proxyStream, type StreamProxy } from './proxy-stream.js'
 import { type Admit, MEMBER_TIMEOUT_MS, type ProxyStreamOptions, visitKey } from './visitable.js'
 import { type OnVisitor, type PortHolder, PublishPorts } from './publish-ports.js'
 import type { ServerState } from './state.js'
 
 /** One published proxy, and what its kind gets to publish it with. */
-export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitting {
+export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitting, StreamProxy {
   readonly spec: ProxySpec
   readonly log: Logger
   readonly owner: ProxyOwner
@@ -41,7 +43,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   readonly streams = new StreamTable()
   /** As the health checks of its client say; until they have said something, it is not. */
   healthy: boolean
-  readonly #failures: Failures
+  readonly failures: Failures
   readonly #state: ServerState
   readonly #kind: ProxyKind
   readonly #gone = new AbortController()
@@ -61,7 +63,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     this.group = groupOf(spec)
     this.healthy = spec['healthCheck'] !== true
     this.owner = owner
-    this.#failures = new Failures(owner, state)
+    this.failures = new Failures(owner, state)
     this.#kind = kind
     this.#state = state
     this.#ports = new PublishPorts(this, state)
@@ -72,9 +74,14 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     this.log = owner.log.child({ proxy: spec.name })
   }
 
-  get info(): ProxyHandle['info'] {
-    const { spec, session, address, healthy } = this
-    return { spec, session, address, healthy }
+  get id(): string {
+    return proxyId(this.session, this.spec.name)
+  }
+
+  get info(): ProxyInfo {
+    const { spec, session, address, healthy, announced } = this
+    const state = announced ? 'published' : 'publishing'
+    return { spec, state, session, ...(announced ? { address } : {}), healthy }
   }
 
   stats(): TrafficStats {
@@ -109,7 +116,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   /** Whether a stream of it failed a moment ago, so that others of its group should be asked first. */
   get recentlyFailed(): boolean {
-    return this.#failures.recent
+    return this.failures.recent
   }
 
   /** What slows one more stream down, together with the others. */
@@ -190,43 +197,10 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     return [this.owner.streams, this.streams]
   }
 
-  /** A stream that is not open yet; see {@link open}. */
-  #streamFor(visitor: VisitorInfo, { details, carrier = false }: ProxyStreamOptions): StreamLifecycle {
-    const { clock, events, kernel, refused } = this.#state
-    const info = this.infoOf(visitor, details)
-    let cancelIdle: (() => void) | undefined
-    const stream = new StreamLifecycle(info, 'toService', {
-      generation: kernel.current,
-      clock,
-      tables: carrier ? [] : this.tables,
-      hooked: !carrier,
-      ready: () => this.#failures.count(),
-      refused: (error) => {
-        this.#failures.count(error)
-        this.log.info({ visitor: visitor.host, err: error }, 'a stream was refused')
-        refused({
-          what: 'stream',
-          error,
-          subject: `${visitor.host}:${visitor.port}`,
-          session: info.session,
-          stream: info
-        })
-      },
-      closed: (context) => {
-        cancelIdle?.()
-        if (!carrier) events.emit('streamClose', context)
-      }
-    })
-    if (carrier) return stream
-    events.emit('streamOpen', info)
-    if (this.idleTimeout !== undefined) cancelIdle = watchIdle(stream, this.idleTimeout, clock)
-    return stream
-  }
-
   /** Opens a stream for a visitor: hooks, limits, header. Rejects with what refuses it, after hooks and listeners were told. */
   async open(visitor: VisitorInfo, options: ProxyStreamOptions = {}): Promise<StreamLifecycle> {
     const { full } = this
-    const stream = this.#streamFor(visitor, options)
+    const stream = proxyStream(this, this.#state, visitor, options)
     const opening = this.#open(stream, full, options)
     if (options.follows !== undefined) stream.follow(options.follows)
     await opening
@@ -266,7 +240,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
     const { full } = this
-    const stream = this.#streamFor(info, options)
+    const stream = proxyStream(this, this.#state, info, options)
     return openDuplex(stream, () => this.#open(stream, full, options), options.signal)
   }
 

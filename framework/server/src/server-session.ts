@@ -1,15 +1,7 @@
 import type { GenerationRef } from '@rystra/kernel'
 import { TokenBucket } from '@rystra/limits'
 import { type Logger, type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
-import type {
-  ByteLink,
-  Details,
-  Registries,
-  SessionHandle,
-  SessionStats,
-  StreamLink,
-  UnregisterProxyContext
-} from '@rystra/plugin'
+import type { ByteLink, Details, SessionHandle, SessionStats, StreamLink, UnregisterProxyContext } from '@rystra/plugin'
 import { type DataHello, errorField, type Message, ReplayWindow, verifyDataLink } from '@rystra/protocol'
 import {
   Channels,
@@ -48,7 +40,7 @@ export class ServerSession implements ProxyOwner, SessionHandle {
   readonly #release: () => void
   readonly #ended: () => void
   readonly #cancelStart: () => void
-  readonly streams = new StreamTable()
+  readonly streams: StreamTable
   /** Streams that no visitor opened. */
   readonly channels: Channels
   /** Streams that are asked for and not open yet. */
@@ -69,6 +61,7 @@ export class ServerSession implements ProxyOwner, SessionHandle {
     { wrap, control, ended }: ServerLink
   ) {
     this.info = info
+    this.streams = new StreamTable(state.totals)
     this.#secret = secret
     this.#ended = ended
     this.#state = state
@@ -117,7 +110,7 @@ export class ServerSession implements ProxyOwner, SessionHandle {
   }
 
   /** Its client may open streams where a kind can be visited or channels have a handler, and nowhere else. */
-  reviewVisits({ proxies, channels }: Registries): void {
+  reviewVisits({ proxies, channels }: GenerationRef['registries']): void {
     const visits = proxies.list().some((kind) => proxies.get(kind).visit !== undefined)
     this.#session.acceptStreams(visits || channels.list().length > 0)
   }
@@ -126,9 +119,14 @@ export class ServerSession implements ProxyOwner, SessionHandle {
     return this.#session.link
   }
 
+  get id(): string {
+    return this.info.id
+  }
+
   stats(): SessionStats {
     const { rtt } = this.#session
-    return { ...this.streams.stats(), proxies: this.proxies.size, ...(rtt === undefined ? {} : { rtt }) }
+    const counts = { proxies: this.proxies.size, channels: this.channels.size }
+    return { ...this.streams.stats(), ...counts, ...(rtt === undefined ? {} : { rtt }) }
   }
 
   /** Flows of datagrams that its client numbered. */

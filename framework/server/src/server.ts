@@ -1,77 +1,68 @@
-import type { GenerationRef } from '@rystra/kernel'
 import { EventEmitter } from 'node:events'
-import { type ResolvedConfig, type ResolvedServer, type RystraConfig, validateBase, validateWith } from '@rystra/config'
-import { Kernel, type KernelUse, loadWithPreset } from '@rystra/kernel'
-import { type Logger, RystraError, type SessionInfo, silentLog } from '@rystra/model'
-import { SharedPorts } from '@rystra/net'
-import type { Clock, Extension, Listener, ReloadContext } from '@rystra/plugin'
-import { drained, orElse } from '@rystra/session'
+import { EndControl } from '@rystra/control'
+import type { RystraConfig } from '@rystra/config'
+import type { Kernel } from '@rystra/kernel'
+import { RystraError, type SessionInfo, silentLog } from '@rystra/model'
+import type { SharedPorts } from '@rystra/net'
+import type { ReloadReport, Runtime } from '@rystra/plugin'
+import { orElse } from '@rystra/session'
 import { Acceptor } from './acceptor.js'
-import { MemoryClaims } from './memory-claims.js'
 import type { Listening, PublishedProxy, ServerEvents } from './events.js'
+import { ServerFeed } from './feed.js'
 import { lastPorts } from './last-ports.js'
-import { ServerRuntime } from './runtime.js'
+import { Listeners } from './listeners.js'
+import { MemoryClaims } from './memory-claims.js'
+import type { ServerOptions, ServerSide } from './options.js'
+import type { ServerRuntime } from './runtime.js'
+import { ServerEnd } from './server-end.js'
 import type { ServerState } from './state.js'
 
-/** How a server is made. */
-export interface ServerOptions {
-  /** Relative paths in the configuration start here. @default the working directory */
-  readonly dir?: string
-  /** Where extensions keep what has to outlast the process. @default `.rystra` in `dir` */
-  readonly stateDir?: string
-  /** @default says nothing */
-  readonly log?: Logger
-  /** @default the clock of the machine */
-  readonly clock?: Clock
-  /** Loaded too, each unless the configuration has an extension of the same name. @default none */
-  readonly preset?: readonly Extension[]
-  /** Where to find a package before it is looked for in `node_modules`. */
-  readonly resolve?: (name: string) => string | undefined
-}
-
-interface Listed {
-  readonly key: string
-  readonly listener: Listener
-  readonly listening: Listening
+/** What {@link Server} is made of. */
+export interface ServerParts {
+  readonly config: ServerSide
+  readonly kernel: Kernel
+  readonly ports: SharedPorts
+  readonly runtime: ServerRuntime
+  readonly options: ServerOptions
+  /** Whether it was made with `server` in its configuration. */
+  readonly hasServer: boolean
 }
 
 /** The public end. Make one with {@link createServer}. */
 export class Server extends EventEmitter<ServerEvents> {
   readonly kernel: Kernel
-  readonly #options: ServerOptions
+  /** What runs here, its events and its control. */
+  readonly runtime: Runtime
+  /** Resolves when it was stopped, by a call of `stop` or through its control. */
+  readonly closed: Promise<void>
   readonly #state: ServerState
   readonly #acceptor: Acceptor
-  #listeners: Listed[] = []
+  readonly #listeners: Listeners
+  readonly #end: ServerEnd
   #starting = false
-  /** The last of the reloads, which are done one at a time. */
-  #reloads: Promise<unknown> = Promise.resolve()
   #stopping: Promise<void> | undefined
-  /** Whether it was made with `server` in its configuration. */
-  readonly #hasServer: boolean
+  #tellClosed!: () => void
 
   /** @internal */
-  constructor(
-    config: ResolvedServer,
-    kernel: Kernel,
-    ports: SharedPorts,
-    runtime: ServerRuntime,
-    options: ServerOptions,
-    hasServer: boolean
-  ) {
+  constructor({ config, kernel, ports, runtime, options, hasServer }: ServerParts) {
     super()
-    this.#hasServer = hasServer
     this.kernel = kernel
-    this.#options = options
+    this.runtime = runtime
+    this.closed = new Promise((resolve) => {
+      this.#tellClosed = resolve
+    })
     let streams = 0
     this.#state = {
-      config,
+      config: config.server,
       kernel,
       clock: kernel.clock,
       log: options.log ?? silentLog,
-      events: this,
+      events: new ServerFeed(this, runtime),
+      totals: runtime.totals,
       refused: (refused) => {
+        runtime.countRefusal(refused)
         kernel.current.calls.refused({ ...refused, side: 'server' })
-        this.emit('refused', refused)
+        this.#state.events.emit('refused', refused)
       },
       accepted: ports.accepted,
       claims: new MemoryClaims(() => this.#state.config.takeoverTimeout),
@@ -83,11 +74,22 @@ export class Server extends EventEmitter<ServerEvents> {
       }
     }
     this.#acceptor = new Acceptor(this.#state, ports, runtime.byId)
+    this.#listeners = new Listeners(this.#acceptor, this.#state.clock, this.#state.log)
+    this.#end = new ServerEnd(config, {
+      state: this.#state,
+      acceptor: this.#acceptor,
+      listeners: this.#listeners,
+      options,
+      hasServer,
+      stop: () => this.stop()
+    })
+    const control = new EndControl(this.#end, runtime.events, options)
+    runtime.attach({ kernel, control, listeners: () => this.#listeners.list() })
   }
 
   /** Where it listens; ports 0 are resolved. */
   get listening(): readonly Listening[] {
-    return this.#listeners.map(({ listening }) => listening)
+    return this.#listeners.list().map(({ listening }) => listening)
   }
 
   get sessions(): readonly SessionInfo[] {
@@ -109,10 +111,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** Streams that are open now. */
   get streams(): number {
-    let streams = 0
-    // A channel is open for as long as its session: a stop must not wait for it.
-    for (const { link, channels } of this.#acceptor.sessions.values()) streams += link.streams - channels.size
-    return streams
+    return this.#end.streams
   }
 
   /** Starts the extensions and listens. Rejects with `extension.start-failed` or `listen.*`; nothing is left running then. */
@@ -121,89 +120,26 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#starting = true
     try {
       await this.kernel.start()
-      this.#listeners = await this.#listen(this.#state.config, this.kernel.current, [])
+      const opened = await this.#listeners.open(this.#state.config, this.kernel.current)
       if (this.#stopping !== undefined) {
-        await Promise.all(this.#listeners.splice(0).map(({ listener }) => listener.close()))
+        await this.#listeners.close(opened)
         throw new RystraError('session.closing', { side: 'server', detail: 'it was stopped while it started' })
       }
+      await this.#listeners.use(opened)
     } catch (error) {
       await this.stop({ drain: 0 })
       throw error
     }
-    for (const { listening } of this.#listeners) this.emit('listening', listening)
-  }
-
-  /** Opens what `config` lists and `present` does not have. Closes what it opened when one fails. */
-  async #listen(config: ResolvedServer, generation: GenerationRef, present: readonly Listed[]): Promise<Listed[]> {
-    const listed: Listed[] = []
-    try {
-      for (const entry of config.listen) {
-        const key = JSON.stringify(entry)
-        const kept = present.find((other) => other.key === key && !listed.includes(other))
-        if (kept !== undefined) {
-          listed.push(kept)
-          continue
-        }
-        const listener = await this.#acceptor.listen(entry, generation)
-        const { address, join } = listener
-        const listening = { transport: entry.transport, ...address, ...(join === undefined ? {} : { join }) }
-        listed.push({ key, listener, listening })
-        this.#state.log.info({ transport: entry.transport, ...listener.address }, 'listening')
-      }
-      return listed
-    } catch (error) {
-      await Promise.all(listed.filter((one) => !present.includes(one)).map(({ listener }) => listener.close()))
-      throw error
-    }
+    for (const listening of this.listening) this.#state.events.emit('listening', listening)
   }
 
   /**
    * Puts another configuration in place of the present one: checked as a whole first. On any error everything stays as
-   * it was. What did not change keeps its listeners, sessions and streams.
+   * it was. What did not change keeps its listeners, sessions and streams. Without a configuration the source of the
+   * options is read again.
    */
-  reload(config: RystraConfig): Promise<ReloadContext> {
-    const done = this.#reloads.then(() => this.#reload(config))
-    this.#reloads = done.catch(() => {})
-    return done
-  }
-
-  async #reload(config: RystraConfig): Promise<ReloadContext> {
-    // Half a configuration would silently be all defaults: other listeners, other limits, no extension.
-    if (this.#hasServer && config.server === undefined) {
-      const detail = 'server: expected the whole configuration, as createServer takes it, got nothing'
-      throw new RystraError('config.invalid', { detail })
-    }
-    const base = baseOf(config, this.#options)
-    const uses = await usesOf(config, this.#options)
-    let opened: Listed[] = []
-    const present = this.#listeners
-    const report = await this.kernel.reload(uses, async (generation) => {
-      const next = serverHalf(base, generation)
-      opened = await this.#listen(next, generation, present)
-      // Nothing can fail any more: a caller that sees the new generation sees its configuration as well.
-      this.#state.config = next
-    })
-    if (this.#stopping !== undefined) {
-      // The stop has closed those before, and has not seen these.
-      await Promise.all(opened.map(({ listener }) => listener.close()))
-      return report
-    }
-    this.#listeners = opened
-    await Promise.all(present.filter((one) => !opened.includes(one)).map(({ listener }) => listener.close()))
-    this.#reviewProxies()
-    for (const one of opened) if (!present.includes(one)) this.emit('listening', one.listening)
-    return report
-  }
-
-  /** After a reload: takes back what is no longer allowed, or has another kind or place now. The client asks again. */
-  #reviewProxies(): void {
-    for (const session of this.#acceptor.sessions.values()) {
-      session.reviewVisits(this.kernel.current.registries)
-      for (const proxy of [...session.proxies.values()]) {
-        const error = proxy.review(this.kernel.current.registries.proxies, this.#state.config.publish)
-        if (error !== undefined) session.takeBack(proxy.spec.name, 'reload', error)
-      }
-    }
+  reload(config?: RystraConfig): Promise<ReloadReport> {
+    return this.runtime.control.reload(config)
   }
 
   /**
@@ -216,62 +152,17 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   async #stop(drain: number): Promise<void> {
-    const { clock, log } = this.#state
-    const { sessions } = this.#acceptor
-    this.#acceptor.close()
-    await Promise.all(this.#listeners.splice(0).map(({ listener }) => listener.close()))
-    const error = new RystraError('session.closing', { side: 'server' })
-    await Promise.all([...sessions.values()].map((session) => session.retire(drain, 'shutdown', error)))
-    if (this.streams > 0 && drain > 0) log.info({ streams: this.streams, deadline: drain }, 'waiting for open streams')
-    await drained(() => this.streams, drain, clock)
+    await this.#end.drain(drain)
     await Promise.all(
-      [...sessions.values()].map((session) => {
+      [...this.#acceptor.sessions.values()].map((session) => {
         session.close()
-        return orElse(session.over, CLOSE_TIMEOUT_MS, () => session.destroy(), clock)
+        return orElse(session.over, CLOSE_TIMEOUT_MS, () => session.destroy(), this.#state.clock)
       })
     )
     await this.kernel.stop()
+    this.#tellClosed()
   }
 }
 
 /** Milliseconds a client has to take the end of its session in good order. */
 const CLOSE_TIMEOUT_MS = 500
-
-const baseOf = (config: RystraConfig, { dir }: ServerOptions): ResolvedConfig =>
-  validateBase({ ...config, server: config.server ?? {} }, dir === undefined ? {} : { dir })
-
-/** The half that a server needs, checked against what is registered. */
-const serverHalf = (base: ResolvedConfig, { registries }: GenerationRef): ResolvedServer =>
-  validateWith(base, registries, 'server').server as ResolvedServer
-
-const usesOf = (
-  { extensions = [] }: RystraConfig,
-  { dir = process.cwd(), resolve, preset }: ServerOptions
-): Promise<KernelUse[]> => loadWithPreset(extensions, resolve === undefined ? { dir } : { dir, resolve }, preset)
-
-/**
- * Makes a server: checks the configuration, loads the extensions and sets them up. Nothing listens before
- * {@link Server.start}. Rejects with `config.*`, `extension.*` or `registry.*`.
- */
-export const createServer = async (config: RystraConfig, options: ServerOptions = {}): Promise<Server> => {
-  const base = baseOf(config, options)
-  const uses = await usesOf(config, options)
-  const ports = new SharedPorts(options.log === undefined ? {} : { log: options.log })
-  const runtime = new ServerRuntime()
-  const kernel = new Kernel({
-    side: 'server',
-    ports,
-    runtime,
-    ...(options.dir === undefined ? {} : { dir: options.dir }),
-    ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
-    ...(options.log === undefined ? {} : { log: options.log }),
-    ...(options.clock === undefined ? {} : { clock: options.clock })
-  })
-  await kernel.provision(uses)
-  try {
-    return new Server(serverHalf(base, kernel.current), kernel, ports, runtime, options, config.server !== undefined)
-  } catch (error) {
-    await kernel.stop()
-    throw error
-  }
-}

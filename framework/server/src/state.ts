@@ -1,12 +1,13 @@
-import type { EventEmitter } from 'node:events'
 import type { ResolvedServer } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
 import type { Logger } from '@rystra/model'
 import type { AcceptedSockets } from '@rystra/net'
 import type { Clock } from '@rystra/plugin'
+import type { TrafficTotals } from '@rystra/session'
 import type { Duplex } from 'node:stream'
 import type { Claims } from './claims.js'
-import type { Refused, ServerEvents } from './events.js'
+import type { Refused } from './events.js'
+import type { ServerFeed } from './feed.js'
 import type { LastPorts } from './last-ports.js'
 
 /** What the parts of one server share. */
@@ -16,7 +17,9 @@ export interface ServerState {
   readonly kernel: Kernel
   readonly clock: Clock
   readonly log: Logger
-  readonly events: EventEmitter<ServerEvents>
+  readonly events: ServerFeed
+  /** Of all sessions, those that are over included. */
+  readonly totals: TrafficTotals
   /** Tells hooks and listeners. */
   readonly refused: (refused: Refused) => void
   /** Unique within this server. */

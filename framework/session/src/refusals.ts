@@ -1,4 +1,4 @@
-import { RystraError } from '@rystra/model'
+import { RystraError, type StreamInfo } from '@rystra/model'
 import type { CloseReason, Deny } from '@rystra/plugin'
 
 /** How a stream ended that ended with this error. */
@@ -12,3 +12,10 @@ export const refusedBy = ({ deny, retryAfter, hidden }: Deny, side: 'server' | '
   const code = hidden === true ? 'stream.no-visits' : retryAfter === undefined ? 'stream.refused' : 'stream.limit'
   return new RystraError(code, { side, detail: deny })
 }
+
+/** Whether a stream that ended so was refused, by a hook that failed for example. */
+export const isRefusal = (reason: CloseReason): boolean => reason === 'refused' || reason === 'error'
+
+/** There are as many streams of this client as it may have, or hooks are asked about as many. */
+export const limitReached = ({ side, session }: StreamInfo): RystraError =>
+  new RystraError('stream.limit', { side, detail: `client ${session.client.id}` })

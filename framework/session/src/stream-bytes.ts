@@ -1,8 +1,8 @@
 import type { CountedStream, Pump } from '@rystra/bytes'
-import type { Direction } from '@rystra/plugin'
+import type { Direction, StreamStats } from '@rystra/plugin'
 import type { CountedFlow } from './datagram-flows.js'
 
-/** What one stream has carried, with the datagrams beside it. */
+/** What one stream has carried, with the datagrams beside it, and when. */
 export class StreamBytes {
   raw: CountedStream | undefined
   /** A relay of an extension counts by itself. */
@@ -11,9 +11,28 @@ export class StreamBytes {
   readonly #writes: Direction
   #flow: CountedFlow | undefined
   #flowGoes: Direction = 'toService'
+  /** Milliseconds since the epoch. */
+  readonly openedAt: number
+  #connectTime: number | undefined
 
-  constructor(writes: Direction) {
+  constructor(writes: Direction, openedAt: number) {
     this.#writes = writes
+    this.openedAt = openedAt
+  }
+
+  /** The service was reached now. Answers with how long that took. */
+  reached(now: number): number {
+    this.#connectTime = now - this.openedAt
+    return this.#connectTime
+  }
+
+  stats(): Omit<StreamStats, 'paused'> {
+    return {
+      bytesToService: this.total('toService'),
+      bytesToVisitor: this.total('toVisitor'),
+      openedAt: this.openedAt,
+      ...(this.#connectTime === undefined ? {} : { connectTime: this.#connectTime })
+    }
   }
 
   /** @param goes where datagrams go that are sent into the flow */

@@ -14,7 +14,7 @@ import type {
 import type { CountedFlow } from './datagram-flows.js'
 import type { OutgoingStream } from './outgoing-stream.js'
 import { relayFor } from './relay-for.js'
-import { reasonOf, refusedBy } from './refusals.js'
+import { isRefusal, limitReached, reasonOf, refusedBy } from './refusals.js'
 import { StreamBytes } from './stream-bytes.js'
 import type { StreamHost } from './stream-host.js'
 import { StreamPath } from './stream-path.js'
@@ -27,9 +27,7 @@ export class StreamLifecycle implements StreamHandle {
   readonly #writes: Direction
   readonly #hooked: boolean
   readonly #release: () => void
-  readonly #openedAt: number
   readonly #path: StreamPath
-  #readyAt: number | undefined
   readonly #bytes: StreamBytes
   #raw: CountedStream | undefined
   #opened: OutgoingStream | undefined
@@ -46,24 +44,20 @@ export class StreamLifecycle implements StreamHandle {
   constructor(info: StreamInfo, writes: Direction, host: StreamHost) {
     this.info = info
     this.#writes = writes
-    this.#bytes = new StreamBytes(writes)
+    this.#bytes = new StreamBytes(writes, host.clock.now())
     this.#host = host
     this.#hooked = host.hooked ?? true
     this.#release = host.generation.hold()
-    this.#openedAt = host.clock.now()
     this.#path = new StreamPath(info, this.#hooked ? host.generation : undefined)
     for (const table of host.tables) table.add(this)
   }
 
+  get id(): string {
+    return `${this.info.session.id}.${this.info.id}`
+  }
+
   stats(): StreamStats {
-    const connectTime = this.#readyAt === undefined ? {} : { connectTime: this.#readyAt - this.#openedAt }
-    return {
-      bytesToService: this.#bytes.total('toService'),
-      bytesToVisitor: this.#bytes.total('toVisitor'),
-      openedAt: this.#openedAt,
-      paused: this.#raw?.paused === true || this.#pump?.paused === true,
-      ...connectTime
-    }
+    return { ...this.#bytes.stats(), paused: this.#raw?.paused === true || this.#pump?.paused === true }
   }
 
   close(error: RystraError = new RystraError('stream.reset', { side: this.info.side })): void {
@@ -139,7 +133,7 @@ export class StreamLifecycle implements StreamHandle {
     this.#carry(this.filtered ? this.#filter(opened) : opened)
     opened.ready().then(
       () => {
-        this.#readyAt = this.#host.clock.now()
+        this.#reached()
         this.#host.ready?.()
       },
       (error: RystraError) => {
@@ -151,33 +145,31 @@ export class StreamLifecycle implements StreamHandle {
 
   async #admitted(limit: number): Promise<boolean> {
     const [table] = this.#host.tables
-    if (table !== undefined && table.asking >= limit) {
-      throw new RystraError('stream.limit', {
-        side: this.info.side,
-        detail: `client ${this.info.session.client.id}`
-      })
-    }
+    if (table !== undefined && table.asking >= limit) throw limitReached(this.info)
     const pending = this.admit()
     if (pending === undefined) return false
     this.#asking = true
-    if (table !== undefined) table.asking += 1
     try {
-      const denied = await pending
+      const denied = await (table?.counting(pending) ?? pending)
       if (denied !== undefined) throw refusedBy(denied, this.info.side)
       return true
     } finally {
       this.#asking = false
-      if (table !== undefined) table.asking -= 1
     }
   }
 
   /** Takes a stream over that the other end has opened, and whose service is reached. `head` says so. */
   accept(raw: RawStream, head: { readonly bytes: Buffer; readonly wait: number }): void {
-    this.#readyAt = this.#host.clock.now()
+    this.#reached()
     const counted = this.filtered ? this.#filter(raw) : new CountedStream(raw)
     counted.sendHead(head)
     this.#carry(counted)
     if (this.#closing !== undefined) counted.fail(this.#closing)
+  }
+
+  #reached(): void {
+    const connectTime = this.#bytes.reached(this.#host.clock.now())
+    for (const table of this.#host.tables) table.reached(connectTime)
   }
 
   #filter(raw: RawStream): FilteredStream {
@@ -284,10 +276,11 @@ export class StreamLifecycle implements StreamHandle {
     this.#over = true
     this.#path.reset()
     this.#bytes.close()
-    const duration = this.#host.clock.now() - this.#openedAt
+    const duration = this.#host.clock.now() - this.#bytes.openedAt
     const bytesToService = toService + this.#bytes.datagrams('toService')
     const bytesToVisitor = toVisitor + this.#bytes.datagrams('toVisitor')
-    for (const table of this.#host.tables) table.delete(this, bytesToService, bytesToVisitor)
+    const code = isRefusal(reason) ? error?.code : undefined
+    for (const table of this.#host.tables) table.delete(this, bytesToService, bytesToVisitor, code)
     const ended = { ...this.info, bytesToService, bytesToVisitor, duration, reason }
     const context: CloseStreamContext = error === undefined ? ended : { ...ended, error }
     try {

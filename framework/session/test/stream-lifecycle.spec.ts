@@ -166,7 +166,7 @@ describe('a stream at one end', () => {
   it('is listed while it runs, with what it has carried, and counted when it is over', async () => {
     const begun = begin()
     const { table, run, clock } = begun
-    expect([...table.open]).to.deep.equal([run])
+    expect([...table.open.values()]).to.deep.equal([run])
     clock.pass(5)
     const service = await begun.open()
     const bytes = Buffer.from('abc')
@@ -175,10 +175,30 @@ describe('a stream at one end', () => {
     service.reader?.onBytes(bytes, 0, 2, true)
     const now = { bytesToService: 3, bytesToVisitor: 2, openedAt: clock.now() - 5, connectTime: 5, paused: false }
     expect(run.stats()).to.deep.equal(now)
-    expect(table.stats()).to.deep.equal({ streams: 1, opened: 1, bytesToService: 3, bytesToVisitor: 2 })
+    const carried = { opened: 1, carriers: 0, bytesToService: 3, bytesToVisitor: 2 }
+    const connectTimes = { count: 1, sum: 5, last: 5 }
+    expect(table.stats()).to.deep.equal({ ...carried, streams: 1, connectTimes, refused: {} })
     run.close(new RystraError('stream.idle'))
     expect(reportedOnce(begun)).to.include({ reason: 'refused', bytesToService: 3, bytesToVisitor: 2 })
-    expect(table.stats()).to.deep.equal({ streams: 0, opened: 1, bytesToService: 3, bytesToVisitor: 2 })
+    expect(table.stats()).to.deep.equal({ ...carried, streams: 0, connectTimes, refused: { 'stream.idle': 1 } })
+  })
+
+  it('that is closed while it is being opened ends at once, and what arrives too late is reset', async () => {
+    const { run, clock, reports } = begin()
+    const raw = new FakeRaw()
+    const parts = { side: 'client' as const, head: Buffer.alloc(0), flow: undefined, clock, timeout: undefined }
+    let arrive = (): void => {}
+    const arrived = new Promise<OutgoingStream>((resolve) => {
+      arrive = () => resolve(new OutgoingStream(raw, parts))
+    })
+    const opening = run.open(() => arrived)
+    await turns(1)
+    run.close(new RystraError('stream.limit'))
+    expect((await failure(opening)).code).to.equal('stream.limit')
+    expect([reports.length, raw.closed]).to.deep.equal([1, false])
+    arrive()
+    await turns(2)
+    expect(raw.closed).to.equal(true)
   })
 
   it('may be closed in each of its states', async () => {

@@ -5,6 +5,7 @@ import {
   type ExtensionUse,
   type HookName,
   hookNames,
+  emptyRuntime,
   type Hooks,
   type Lifecycle,
   type Logger,
@@ -169,7 +170,7 @@ export const setUpExtension = (use: ExtensionUse, role: Side, options: HarnessOp
     clock,
     metrics: { counter: () => ({ add: () => {} }), gauge: () => ({ set: () => {} }) },
     ports: new SharedPorts(),
-    runtime: { side: role, sessions: () => [], proxies: () => [], streams: () => [] }
+    runtime: emptyRuntime(role)
   }
   const answer = use.extension.definition.setup(context)
   late = true

@@ -1,0 +1,130 @@
+import type { ResolvedClient, ResolvedConfig, RystraConfig } from '@rystra/config'
+import type { ControlledEnd, Rehearsal } from '@rystra/control'
+import type { GenerationRef, Kernel } from '@rystra/kernel'
+import { type ProxySpec, RystraError } from '@rystra/model'
+import type { Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
+import { type Expanded, expand } from './expand.js'
+import type { Forwards } from './forwards.js'
+import { baseOf, type ClientOptions, type ClientSide, checkedWith, sameServer, usesOf } from './options.js'
+import type { Publications } from './publications.js'
+import type { ClientState } from './state.js'
+
+/** What of a client its end works with. */
+export interface ClientEndParts {
+  readonly state: ClientState
+  readonly publications: Publications
+  readonly forwards: Forwards
+  readonly options: ClientOptions
+  readonly streams: () => number
+  /** Ids of the sessions that are up, and of no server any more when `client.connect` changes. */
+  readonly sessions: () => number
+  /** Dials anew: the configuration means another server, or another client of it. */
+  redial(): void
+  drain(timeout: number): Promise<void>
+  publish(entry: ProxySpec): Promise<unknown>
+  stop(): Promise<void>
+}
+
+/** Changes and drains a running client. */
+export class ClientEnd implements ControlledEnd {
+  readonly side = 'client'
+  readonly #parts: ClientEndParts
+  #config: ClientSide
+
+  constructor(config: ClientSide, parts: ClientEndParts) {
+    this.#config = config
+    this.#parts = parts
+  }
+
+  get kernel(): Kernel {
+    return this.#parts.state.kernel
+  }
+
+  get clock(): Clock {
+    return this.#parts.state.clock
+  }
+
+  get config(): ResolvedConfig {
+    return this.#config
+  }
+
+  get drainTime(): number {
+    return this.#config.client.drain
+  }
+
+  get streams(): number {
+    return this.#parts.streams()
+  }
+
+  /** What the configuration comes to in a generation. Throws what is wrong with it. */
+  #checked(base: ResolvedConfig, generation: GenerationRef): { next: ClientSide; expanded: readonly Expanded[] } {
+    const { publications, forwards } = this.#parts
+    const next = checkedWith(base, generation)
+    const expanded = expand(next.client.proxies as readonly ProxySpec[], generation.registries)
+    publications.check(expanded)
+    forwards.check(next.client.forwards)
+    return { next, expanded }
+  }
+
+  async rehearse(config: RystraConfig): Promise<Rehearsal> {
+    const { options } = this.#parts
+    const base = baseOf(config, options)
+    let next = this.#config
+    await this.kernel.rehearse(await usesOf(config, options), (generation) => {
+      next = this.#checked(base, generation).next
+    })
+    return { config: next, touched: this.#touchedBy(next.client) }
+  }
+
+  /** Streams of the session that is left go on until they are done, or the drain time is over. */
+  #touchedBy(next: ResolvedClient): readonly PlanItem[] {
+    if (sameServer(this.#config.client, next)) return []
+    const { sessions } = this.#parts
+    const detail = 'the session is dialed anew; open streams of the present one have the drain time to finish'
+    return [{ action: 'change', subject: 'session', name: 'client.connect', detail, sessions: sessions() }]
+  }
+
+  async apply(config: RystraConfig): Promise<ReloadContext> {
+    const { state, publications, forwards, options, redial } = this.#parts
+    const base = baseOf(config, options)
+    const before = this.#config
+    let expanded: readonly Expanded[] = []
+    const report = await this.kernel.reload(await usesOf(config, options), (generation) => {
+      const checked = this.#checked(base, generation)
+      expanded = checked.expanded
+      this.#config = checked.next
+      state.config = checked.next.client
+      return Promise.resolve()
+    })
+    publications.replace(expanded)
+    await forwards.replace(this.#config.client.forwards as readonly ProxySpec[])
+    if (!sameServer(before.client, this.#config.client)) redial()
+    return report
+  }
+
+  drain(timeout: number): Promise<void> {
+    return this.#parts.drain(timeout)
+  }
+
+  stop(): Promise<void> {
+    return this.#parts.stop()
+  }
+
+  async addProxy(spec: ProxySpec, session: string | undefined): Promise<ProxyHandle> {
+    if (session !== undefined) {
+      throw new RystraError('control.unavailable', { side: 'client', detail: 'a client has proxies of its own only' })
+    }
+    await this.#parts.publish(spec)
+    const handle = this.#parts.publications.find(spec.name)
+    if (handle === undefined) throw new RystraError('proxy.refused', { side: 'client', detail: spec.name })
+    return handle
+  }
+
+  async removeProxy(id: string): Promise<void> {
+    const { publications } = this.#parts
+    if (publications.find(id) === undefined) {
+      throw new RystraError('control.not-found', { side: 'client', detail: `proxy ${id}` })
+    }
+    publications.remove(id)
+  }
+}

@@ -1,0 +1,67 @@
+import type { EventEmitter } from 'node:events'
+import { eventError } from '@rystra/control'
+import type { SessionInfo } from '@rystra/model'
+import type { RefusedContext } from '@rystra/plugin'
+import type { ClientEvents, PublishedHere } from './events.js'
+import type { ClientRuntime } from './runtime.js'
+
+const published = ({ name, spec, address }: PublishedHere, session: SessionInfo | undefined) => ({
+  id: name,
+  spec,
+  address,
+  ...(session === undefined ? {} : { session })
+})
+
+type Recorders = {
+  readonly [Name in keyof ClientEvents]?: (runtime: ClientRuntime, ...args: ClientEvents[Name]) => void
+}
+
+/** Refusals other than those of forwards are recorded where more is known of them. */
+const record: Recorders = {
+  connected: (runtime, session) => {
+    runtime.sessionsOpened += 1
+    runtime.events.emit('session.opened', { session })
+  },
+  disconnected: ({ events }, session, error) =>
+    events.emit('session.closed', error === undefined ? { session } : { session, error: eventError(error) }),
+  published: (runtime, proxy) => runtime.events.emit('proxy.published', published(proxy, runtime.present)),
+  unpublished: (runtime, proxy, error) => {
+    const gone = published(proxy, runtime.present)
+    runtime.events.emit('proxy.gone', error === undefined ? gone : { ...gone, error: eventError(error) })
+  },
+  refused: ({ events }, { what, name, error }) => {
+    if (what === 'forward') events.refused({ what, subject: name, error: eventError(error) })
+  },
+  streamOpen: ({ events }, stream) => events.stream('stream.opened', stream),
+  streamClose: ({ events }, stream) => events.stream('stream.closed', stream)
+}
+
+/** What happens on a client: recorded for readers of `Runtime.events`, then told to the listeners of the client. */
+export class ClientFeed {
+  readonly #emitter: EventEmitter<ClientEvents>
+  readonly #runtime: ClientRuntime
+
+  constructor(emitter: EventEmitter<ClientEvents>, runtime: ClientRuntime) {
+    this.#emitter = emitter
+    this.#runtime = runtime
+  }
+
+  /** Something was refused, with more than the listeners of the client are told. */
+  refused({ what, error, subject, session, proxy, stream }: Omit<RefusedContext, 'side'>): void {
+    this.#runtime.countRefusal(what, error, session)
+    const of = proxy ?? stream?.proxy
+    this.#runtime.events.refused({
+      what,
+      subject,
+      error: eventError(error),
+      ...(session === undefined ? {} : { session }),
+      ...(of === undefined ? {} : { proxy: of })
+    })
+  }
+
+  emit<Name extends keyof ClientEvents>(name: Name, ...args: ClientEvents[Name]): void {
+    const recorder = record[name] as ((runtime: ClientRuntime, ...args: ClientEvents[Name]) => void) | undefined
+    recorder?.(this.#runtime, ...args)
+    this.#emitter.emit(name, ...(args as never))
+  }
+}

@@ -1,0 +1,188 @@
+import type { ResolvedConfig, RystraConfig } from '@rystra/config'
+import type { Kernel } from '@rystra/kernel'
+import { RystraError, type Side, toRystraError } from '@rystra/model'
+import {
+  type AddProxyOptions,
+  type Clock,
+  type DrainOptions,
+  type ExtensionInfo,
+  logLevels,
+  type LogLevel,
+  type Plan,
+  type PlanItem,
+  type ProxyHandle,
+  type ProxySpec,
+  type ReloadContext,
+  type ReloadOptions,
+  type ReloadReport,
+  type RuntimeControl
+} from '@rystra/plugin'
+import { CodeFiles } from './code-files.js'
+import { eventError, type EventLog } from './event-log.js'
+import { mergeItems, planItems } from './plan-items.js'
+import { problemsOf } from './problems.js'
+import { publicConfig } from './public-config.js'
+import { revisionOf } from './revision.js'
+import type { ControlOptions } from './source.js'
+
+/** What a configuration would do to an end. */
+export interface Rehearsal {
+  /** Every default filled in. */
+  readonly config: ResolvedConfig
+  /** What of that which runs would be touched. */
+  readonly touched: readonly PlanItem[]
+}
+
+/** An end, as its control sees it. */
+export interface ControlledEnd {
+  readonly side: Side
+  readonly kernel: Kernel
+  readonly clock: Clock
+  /** The configuration in force. */
+  readonly config: ResolvedConfig
+  /** Open streams of visitors. */
+  readonly streams: number
+  /** `drain` of the configuration, in milliseconds. */
+  readonly drainTime: number
+  /** Checks a configuration as a whole, and changes nothing. Rejects with what is wrong. */
+  rehearse(config: RystraConfig): Promise<Rehearsal>
+  /** Puts it in place of the one in force. Rejects with what is wrong; nothing has changed then. */
+  apply(config: RystraConfig): Promise<ReloadContext>
+  /** Takes no more sessions and visitors; resolves when open streams are over, or after so many milliseconds. */
+  drain(timeout: number): Promise<void>
+  stop(): Promise<void>
+  addProxy(spec: ProxySpec, session: string | undefined, options: AddProxyOptions): Promise<ProxyHandle>
+  removeProxy(id: string): Promise<void>
+}
+
+/** The control of one end: the same for a server and a client. */
+export class EndControl implements RuntimeControl {
+  readonly #end: ControlledEnd
+  readonly #events: EventLog
+  readonly #options: ControlOptions
+  readonly #code: CodeFiles
+  /** The last of the calls, which are done one at a time. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(end: ControlledEnd, events: EventLog, options: ControlOptions) {
+    this.#end = end
+    this.#events = events
+    this.#options = options
+    this.#code = new CodeFiles(end.kernel)
+    // Taken now: what changes from here on is new code.
+    void this.#code.check()
+  }
+
+  /** The loaded extensions, with what was counted of their taps. */
+  extensions(): readonly ExtensionInfo[] {
+    const { changed } = this.#code
+    const { extensions } = this.#end.kernel.inspect()
+    return extensions.map((one) => (changed.has(one.name) ? { ...one, codeChanged: true } : one))
+  }
+
+  get revision(): string {
+    return revisionOf(this.#end.config)
+  }
+
+  config(): object {
+    return publicConfig(this.#end.config)
+  }
+
+  plan(config?: object): Promise<Plan> {
+    return this.#queue(async () => {
+      const codeChanged = await this.#code.check()
+      const revision = this.revision
+      const none = { revision, items: [], streams: 0, sessions: 0, same: false, codeChanged }
+      let rehearsal: Rehearsal
+      try {
+        rehearsal = await this.#end.rehearse(await this.#wanted(config))
+      } catch (error) {
+        if (toRystraError(error).code === 'control.unavailable') throw error
+        return { ...none, problems: problemsOf(error) }
+      }
+      const items = mergeItems(planItems(this.#end.config, rehearsal.config), rehearsal.touched)
+      const sum = (of: 'streams' | 'sessions'): number => items.reduce((total, item) => total + (item[of] ?? 0), 0)
+      const same = items.every(({ action }) => action === 'keep')
+      return { ...none, items, streams: sum('streams'), sessions: sum('sessions'), same, problems: [] }
+    })
+  }
+
+  reload(config?: object, { revision }: ReloadOptions = {}): Promise<ReloadReport> {
+    return this.#queue(async () => {
+      const { clock, side } = this.#end
+      const begun = clock.now()
+      if (revision !== undefined && revision !== this.revision) {
+        throw new RystraError('control.conflict', { side, detail: `revision ${this.revision} is in force` })
+      }
+      try {
+        const before = this.#end.config
+        const context = await this.#end.apply(await this.#wanted(config))
+        const after = this.#end.config
+        const items = planItems(before, after).filter(({ action }) => action !== 'keep')
+        if (before.log.level !== after.log.level) this.#follow(after.log.level)
+        const codeChanged = await this.#code.check()
+        const duration = clock.now() - begun
+        const report = { ...context, revision: this.revision, items, codeChanged, duration }
+        this.#events.emit('reload.done', { report })
+        return report
+      } catch (error) {
+        this.#events.emit('reload.failed', { error: eventError(toRystraError(error)) })
+        throw error
+      }
+    })
+  }
+
+  async #wanted(config: object | undefined): Promise<RystraConfig> {
+    if (config !== undefined) return config as RystraConfig
+    const { source } = this.#options
+    if (source !== undefined) return source.read()
+    const detail = 'it was made without a source of its configuration, so one has to be given'
+    throw new RystraError('control.unavailable', { side: this.#end.side, detail })
+  }
+
+  async drain({ timeout = this.#end.drainTime, stop = false }: DrainOptions = {}): Promise<{ streams: number }> {
+    this.#events.emit('drain.started', { timeout, streams: this.#end.streams })
+    await this.#end.drain(timeout)
+    const { streams } = this.#end
+    this.#events.emit('drain.done', { streams })
+    if (stop) void this.#end.stop()
+    return { streams }
+  }
+
+  get logLevel(): LogLevel | undefined {
+    return this.#options.logLevel?.level
+  }
+
+  setLogLevel(level: LogLevel): void {
+    const { side } = this.#end
+    if (!logLevels.includes(level)) {
+      const detail = `log level ${JSON.stringify(level)}: expected one of ${logLevels.join(', ')}`
+      throw new RystraError('usage.invalid', { side, detail })
+    }
+    if (this.#options.logLevel === undefined) {
+      const detail = 'the program that embeds it keeps the level of its log'
+      throw new RystraError('control.unavailable', { side, detail })
+    }
+    this.#follow(level)
+  }
+
+  #follow(level: LogLevel): void {
+    if (this.#options.logLevel === undefined || this.#options.logLevel.level === level) return
+    this.#options.logLevel.level = level
+    this.#events.emit('log.level', { level })
+  }
+
+  addProxy(spec: ProxySpec, session?: string, options: AddProxyOptions = {}): Promise<ProxyHandle> {
+    return this.#end.addProxy(spec, session, options)
+  }
+
+  removeProxy(id: string): Promise<void> {
+    return this.#end.removeProxy(id)
+  }
+
+  #queue<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => {})
+    return done
+  }
+}

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto'
+import type { Logger, RystraError } from '@rystra/model'
+import type {
+  Clock,
+  EventError,
+  RuntimeEvent,
+  RuntimeEventFields,
+  RuntimeEvents,
+  RuntimeEventType,
+  SubscribeOptions
+} from '@rystra/plugin'
+
+/** Events kept for readers that come back: some minutes of a busy server, in less than a megabyte. */
+const KEPT = 1024
+
+/** Refusals that make an event in one second; the others are counted. A flood must not push everything else out. */
+const REFUSALS_PER_SECOND = 50
+
+type Listener = (event: RuntimeEvent) => void
+type StreamType = 'stream.opened' | 'stream.closed'
+
+/** What happened at one end, numbered, for readers of `Runtime.events`. */
+export class EventLog implements RuntimeEvents {
+  readonly run = randomBytes(9).toString('base64url')
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #ring: RuntimeEvent[] = []
+  readonly #listeners = new Set<Listener>()
+  readonly #streamListeners = new Set<Listener>()
+  #last = 0
+  #second = 0
+  #refusals = 0
+  #uncounted = 0
+
+  constructor(clock: Clock, log: Logger) {
+    this.#clock = clock
+    this.#log = log
+  }
+
+  get sequence(): number {
+    return this.#last
+  }
+
+  since(sequence: number): readonly RuntimeEvent[] | undefined {
+    if (!Number.isInteger(sequence) || sequence < 0 || sequence > this.#last) return undefined
+    const missing = this.#last - sequence
+    if (missing > this.#ring.length) return undefined
+    const first = this.#last % KEPT
+    const ordered = this.#ring.length < KEPT ? this.#ring : [...this.#ring.slice(first), ...this.#ring.slice(0, first)]
+    return ordered.slice(ordered.length - missing)
+  }
+
+  subscribe(listener: Listener, { streams = false }: SubscribeOptions = {}): () => void {
+    // Of its own, so that one function may subscribe twice.
+    const own: Listener = (event) => listener(event)
+    this.#listeners.add(own)
+    if (streams) this.#streamListeners.add(own)
+    return () => {
+      this.#listeners.delete(own)
+      this.#streamListeners.delete(own)
+    }
+  }
+
+  emit<Type extends Exclude<RuntimeEventType, StreamType>>(type: Type, fields: RuntimeEventFields[Type]): void {
+    this.#last += 1
+    const event = { type, sequence: this.#last, time: this.#clock.now(), ...fields } as unknown as RuntimeEvent
+    this.#ring[(this.#last - 1) % KEPT] = event
+    this.#tell(this.#listeners, event)
+  }
+
+  /** A refusal: at most 50 events in a second, the next one says how many there were besides. */
+  refused(fields: RuntimeEventFields['refused']): void {
+    const second = Math.floor(this.#clock.now() / 1000)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#refusals = 0
+    }
+    this.#refusals += 1
+    if (this.#refusals > REFUSALS_PER_SECOND) {
+      this.#uncounted += 1
+      return
+    }
+    const more = this.#uncounted
+    this.#uncounted = 0
+    this.emit('refused', more === 0 ? fields : { ...fields, more })
+  }
+
+  /** Makes no object unless a subscriber asks for streams. */
+  stream<Type extends StreamType>(type: Type, stream: RuntimeEventFields[Type]['stream']): void {
+    if (this.#streamListeners.size === 0) return
+    const event = { type, sequence: this.#last, time: this.#clock.now(), stream } as unknown as RuntimeEvent
+    this.#tell(this.#streamListeners, event)
+  }
+
+  #tell(listeners: ReadonlySet<Listener>, event: RuntimeEvent): void {
+    for (const listener of listeners) {
+      try {
+        listener(event)
+      } catch (error) {
+        this.#log.error({ err: error, event: event.type }, 'a subscriber of events threw')
+      }
+    }
+  }
+}
+
+/** An error as events tell it. */
+export const eventError = ({ code, message, retryable }: RystraError): EventError => ({ code, message, retryable })

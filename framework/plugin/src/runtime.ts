@@ -1,0 +1,29 @@
+import type { Side } from '@rystra/model'
+import type { RuntimeControl } from './control.js'
+import type { RuntimeEvents } from './events.js'
+import type { EndStats, ExtensionInfo, ListenerHandle, ProxyHandle, SessionHandle, StreamHandle } from './handles.js'
+
+/**
+ * What runs at one end now, what happens there, and what can be done about it. The same object over reloads. Extensions
+ * have it as `context.runtime`, programs as `server.runtime` and `client.runtime`.
+ */
+export interface Runtime {
+  readonly side: Side
+  sessions(): Iterable<SessionHandle>
+  /** Also those that are being published, or refused: see `info.state`. */
+  proxies(): Iterable<ProxyHandle>
+  streams(): Iterable<StreamHandle>
+  /** Where clients are accepted; a client has none. */
+  listeners(): Iterable<ListenerHandle>
+  /** In the order of the configuration. */
+  extensions(): Iterable<ExtensionInfo>
+  /** By its id, at once. */
+  session(id: string): SessionHandle | undefined
+  /** By the id of its handle, at once. */
+  proxy(id: string): ProxyHandle | undefined
+  /** By the id of its handle, at once. */
+  stream(id: string): StreamHandle | undefined
+  stats(): EndStats
+  readonly events: RuntimeEvents
+  readonly control: RuntimeControl
+}

@@ -1,0 +1,37 @@
+import type { RystraConfig } from '@rystra/config'
+import { EventLog } from '@rystra/control'
+import { Kernel, systemClock } from '@rystra/kernel'
+import { silentLog } from '@rystra/model'
+import { SharedPorts } from '@rystra/net'
+import { baseOf, checkedWith, type ServerOptions, usesOf } from './options.js'
+import { ServerRuntime } from './runtime.js'
+import { Server } from './server.js'
+
+/**
+ * Makes a server: checks the configuration, loads the extensions and sets them up. Nothing listens before
+ * {@link Server.start}. Rejects with `config.*`, `extension.*` or `registry.*`.
+ */
+export const createServer = async (config: RystraConfig, options: ServerOptions = {}): Promise<Server> => {
+  const base = baseOf(config, options)
+  const uses = await usesOf(config, options)
+  const { log = silentLog, clock = systemClock } = options
+  const ports = new SharedPorts({ log })
+  const runtime = new ServerRuntime(new EventLog(clock, log), clock.now())
+  const kernel = new Kernel({
+    side: 'server',
+    ports,
+    runtime,
+    log,
+    clock,
+    ...(options.dir === undefined ? {} : { dir: options.dir }),
+    ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir })
+  })
+  await kernel.provision(uses)
+  try {
+    const checked = checkedWith(base, kernel.current)
+    return new Server({ config: checked, kernel, ports, runtime, options, hasServer: config.server !== undefined })
+  } catch (error) {
+    await kernel.stop()
+    throw error
+  }
+}

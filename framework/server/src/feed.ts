@@ -1,0 +1,64 @@
+import type { EventEmitter } from 'node:events'
+import { eventError } from '@rystra/control'
+import type { SessionInfo } from '@rystra/model'
+import type { ListenerInfo } from '@rystra/plugin'
+import type { PublishedProxy, ServerEvents } from './events.js'
+import type { ServerRuntime } from './runtime.js'
+
+/** Names a proxy over all sessions of a server. */
+export const proxyId = ({ id }: SessionInfo, name: string): string => `${id}.${name}`
+
+const published = ({ spec, address, session }: PublishedProxy) => ({
+  id: proxyId(session, spec.name),
+  spec,
+  address,
+  session
+})
+
+type Recorders = {
+  readonly [Name in keyof ServerEvents]: (runtime: ServerRuntime, ...args: ServerEvents[Name]) => void
+}
+
+const record: Recorders = {
+  listening: ({ events: log }, { transport, host, port }) =>
+    log.emit('listener.opened', { listener: { transport, host, port, since: Date.now() } }),
+  connected: (runtime, session) => {
+    runtime.sessionsOpened += 1
+    runtime.events.emit('session.opened', { session })
+  },
+  disconnected: ({ events: log }, session, error) =>
+    log.emit('session.closed', error === undefined ? { session } : { session, error: eventError(error) }),
+  published: ({ events: log }, proxy) => log.emit('proxy.published', published(proxy)),
+  unpublished: ({ events: log }, proxy, reason) => log.emit('proxy.gone', { ...published(proxy), reason }),
+  refused: ({ events: log }, { what, subject, error, session, proxy, stream }) =>
+    log.refused({
+      what,
+      subject,
+      error: eventError(error),
+      ...(session === undefined ? {} : { session }),
+      ...(proxy === undefined && stream === undefined ? {} : { proxy: proxy ?? stream?.proxy })
+    }),
+  streamOpen: ({ events: log }, stream) => log.stream('stream.opened', stream),
+  streamClose: ({ events: log }, stream) => log.stream('stream.closed', stream)
+}
+
+/** What happens on a server: recorded for readers of `Runtime.events`, then told to the listeners of the server. */
+export class ServerFeed {
+  readonly #emitter: EventEmitter<ServerEvents>
+  readonly #runtime: ServerRuntime
+
+  constructor(emitter: EventEmitter<ServerEvents>, runtime: ServerRuntime) {
+    this.#emitter = emitter
+    this.#runtime = runtime
+  }
+
+  listenerClosed(listener: ListenerInfo): void {
+    this.#runtime.events.emit('listener.closed', { listener })
+  }
+
+  emit<Name extends keyof ServerEvents>(name: Name, ...args: ServerEvents[Name]): void {
+    const recorder = record[name] as (runtime: ServerRuntime, ...args: ServerEvents[Name]) => void
+    recorder(this.#runtime, ...args)
+    this.#emitter.emit(name, ...(args as never))
+  }
+}

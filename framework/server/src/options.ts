@@ -1,0 +1,45 @@
+import { type ResolvedConfig, type RystraConfig, validateBase, validateWith } from '@rystra/config'
+import type { ControlOptions } from '@rystra/control'
+import { type GenerationRef, type KernelUse, loadWithPreset } from '@rystra/kernel'
+import { type Logger, RystraError } from '@rystra/model'
+import type { Clock, Extension } from '@rystra/plugin'
+
+/** How a server is made. */
+export interface ServerOptions extends ControlOptions {
+  /** Relative paths in the configuration start here. @default the working directory */
+  readonly dir?: string
+  /** Where extensions keep what has to outlast the process. @default `.rystra` in `dir` */
+  readonly stateDir?: string
+  /** @default says nothing */
+  readonly log?: Logger
+  /** @default the clock of the machine */
+  readonly clock?: Clock
+  /** Loaded too, each unless the configuration has an extension of the same name. @default none */
+  readonly preset?: readonly Extension[]
+  /** Where to find a package before it is looked for in `node_modules`. */
+  readonly resolve?: (name: string) => string | undefined
+}
+
+/** A whole configuration with the half of a server. */
+export type ServerSide = ResolvedConfig & { readonly server: NonNullable<ResolvedConfig['server']> }
+
+/** The configuration by itself. Throws `config.*`. */
+export const baseOf = (config: RystraConfig, { dir }: ServerOptions): ResolvedConfig =>
+  validateBase({ ...config, server: config.server ?? {} }, dir === undefined ? {} : { dir })
+
+/** With the half that a server needs checked against what is registered. Throws `config.invalid`. */
+export const checkedWith = (base: ResolvedConfig, { registries }: GenerationRef): ServerSide =>
+  validateWith(base, registries, 'server') as ServerSide
+
+/** The extensions that a configuration names, and those of the preset. */
+export const usesOf = (
+  { extensions = [] }: RystraConfig,
+  { dir = process.cwd(), resolve, preset }: ServerOptions
+): Promise<KernelUse[]> => loadWithPreset(extensions, resolve === undefined ? { dir } : { dir, resolve }, preset)
+
+/** Half a configuration would silently be all defaults: other listeners, other limits, no extension. */
+export const throwIfHalf = (config: RystraConfig): void => {
+  if (config.server !== undefined) return
+  const detail = 'server: expected the whole configuration, as createServer takes it, got nothing'
+  throw new RystraError('config.invalid', { detail })
+}

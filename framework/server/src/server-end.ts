@@ -1,0 +1,153 @@
+import type { RystraConfig } from '@rystra/config'
+import type { ControlledEnd, Rehearsal } from '@rystra/control'
+import type { Kernel } from '@rystra/kernel'
+import { type ProxySpec, RystraError } from '@rystra/model'
+import type { Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
+import { drained } from '@rystra/session'
+import type { Acceptor } from './acceptor.js'
+import type { Listeners, OpenListener } from './listeners.js'
+import { baseOf, checkedWith, type ServerOptions, type ServerSide, throwIfHalf, usesOf } from './options.js'
+import type { ServerState } from './state.js'
+
+/** What of a server its end works with. */
+export interface ServerEndParts {
+  readonly state: ServerState
+  readonly acceptor: Acceptor
+  readonly listeners: Listeners
+  readonly options: ServerOptions
+  /** Whether it was made with `server` in its configuration. */
+  readonly hasServer: boolean
+  /** Ends the whole. */
+  stop(): Promise<void>
+}
+
+/** Changes and drains a running server. */
+export class ServerEnd implements ControlledEnd {
+  readonly side = 'server'
+  readonly #parts: ServerEndParts
+  #config: ServerSide
+  #drained: Promise<void> | undefined
+
+  constructor(config: ServerSide, parts: ServerEndParts) {
+    this.#config = config
+    this.#parts = parts
+  }
+
+  get kernel(): Kernel {
+    return this.#parts.state.kernel
+  }
+
+  get clock(): Clock {
+    return this.#parts.state.clock
+  }
+
+  get config(): ServerSide {
+    return this.#config
+  }
+
+  get drainTime(): number {
+    return this.#config.server.drain
+  }
+
+  /** A channel is open for as long as its session: a stop must not wait for it. */
+  get streams(): number {
+    let streams = 0
+    for (const { link, channels } of this.#parts.acceptor.sessions.values()) streams += link.streams - channels.size
+    return streams
+  }
+
+  async rehearse(config: RystraConfig): Promise<Rehearsal> {
+    if (this.#parts.hasServer) throwIfHalf(config)
+    const base = baseOf(config, this.#parts.options)
+    let next = this.#config
+    let touched: readonly PlanItem[] = []
+    await this.kernel.rehearse(await usesOf(config, this.#parts.options), (generation) => {
+      next = checkedWith(base, generation)
+      touched = this.#touchedBy(next, generation.registries)
+    })
+    return { config: next, touched }
+  }
+
+  async apply(config: RystraConfig): Promise<ReloadContext> {
+    const { state, listeners, options, hasServer } = this.#parts
+    if (hasServer) throwIfHalf(config)
+    const base = baseOf(config, options)
+    const uses = await usesOf(config, options)
+    let opened: readonly OpenListener[] = []
+    const report = await this.kernel.reload(uses, async (generation) => {
+      const next = checkedWith(base, generation)
+      opened = await listeners.open(next.server, generation)
+      // Nothing can fail any more: a caller that sees the new generation sees its configuration as well.
+      this.#config = next
+      state.config = next.server
+    })
+    if (this.#drained !== undefined) {
+      // What drains has closed the listeners before, and has not seen these.
+      await listeners.close(opened)
+      return report
+    }
+    const { fresh, gone } = await listeners.use(opened)
+    this.#reviewProxies()
+    for (const one of gone) state.events.listenerClosed(one.info)
+    for (const { listening } of fresh) state.events.emit('listening', listening)
+    return report
+  }
+
+  #touchedBy({ server }: ServerSide, { proxies: kinds }: ServerState['kernel']['current']['registries']): PlanItem[] {
+    const items: PlanItem[] = []
+    for (const { info, proxies } of this.#parts.acceptor.sessions.values()) {
+      for (const proxy of proxies.values()) {
+        const error = proxy.review(kinds, server.publish)
+        const name = `${info.client.id}/${proxy.spec.name}`
+        if (error === undefined) items.push({ action: 'keep', subject: 'proxy', name })
+        else {
+          const action = error.code === 'proxy.changed' ? 'change' : 'remove'
+          items.push({ action, subject: 'proxy', name, detail: error.message })
+        }
+      }
+    }
+    return items
+  }
+
+  /** Takes back what is no longer allowed, or has another kind or place now. The client asks again. */
+  #reviewProxies(): void {
+    const { acceptor, state } = this.#parts
+    const { registries } = this.kernel.current
+    for (const session of acceptor.sessions.values()) {
+      session.reviewVisits(registries)
+      for (const proxy of [...session.proxies.values()]) {
+        const error = proxy.review(registries.proxies, state.config.publish)
+        if (error !== undefined) session.takeBack(proxy.spec.name, 'reload', error)
+      }
+    }
+  }
+
+  drain(timeout: number): Promise<void> {
+    this.#drained ??= this.#drain(timeout)
+    return this.#drained
+  }
+
+  async #drain(timeout: number): Promise<void> {
+    const { acceptor, listeners, state } = this.#parts
+    const { clock, log } = state
+    acceptor.close()
+    await listeners.use([])
+    const error = new RystraError('session.closing', { side: 'server' })
+    await Promise.all([...acceptor.sessions.values()].map((session) => session.retire(timeout, 'shutdown', error)))
+    if (this.streams > 0 && timeout > 0) log.info({ streams: this.streams, deadline: timeout }, 'waiting for streams')
+    await drained(() => this.streams, timeout, clock)
+  }
+
+  stop(): Promise<void> {
+    return this.#parts.stop()
+  }
+
+  addProxy(_spec: ProxySpec, _session: string | undefined): Promise<ProxyHandle> {
+    const detail = 'proxies are added by clients'
+    return Promise.reject(new RystraError('control.unavailable', { side: 'server', detail }))
+  }
+
+  removeProxy(id: string): Promise<void> {
+    return Promise.reject(new RystraError('control.not-found', { side: 'server', detail: `proxy ${id}` }))
+  }
+}
