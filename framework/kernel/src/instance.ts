@@ -104,6 +104,11 @@ export class Instance {
     }
   }
 
+  /** Where its code is. */
+  get source(): { readonly name: string; readonly file: string | undefined; readonly packaged: boolean } {
+    return { name: this.name, file: this.extension.file, packaged: this.package !== undefined }
+  }
+
   /** What it provides: what it says, and what it registered. */
   get provides(): Capability[] {
     const registered = this.record.registrations.map(({ registry, name }) => capabilityOf(registry, name))

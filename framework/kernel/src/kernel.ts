@@ -184,12 +184,8 @@ export class Kernel implements Generations {
 
   /** The extension whose code threw an error, by its stack, among those that are loaded. */
   blame(error: unknown): Blame | undefined {
-    return blame(
-      error,
-      [...this.#alive]
-        .flatMap(({ instances }) => instances)
-        .map(({ name, extension, package: of }) => ({ name, file: extension.file, packaged: of !== undefined }))
-    )
+    const sources = [...this.#alive].flatMap(({ instances }) => instances.map(({ source }) => source))
+    return blame(error, sources)
   }
 
   async #stop(): Promise<void> {
