@@ -119,33 +119,33 @@ describe('the runtime of both ends', () => {
   it('tells of streams to those that ask for them, and to no others', async () => {
     const { client, ends } = await world()
     for (const { events } of ends) {
-      const told: string[][] = [[], []]
+      const received: string[][] = [[], []]
       const end = [{}, { streams: true }].map((options, n) =>
-        events.subscribe(({ type }) => void told[n]?.push(type), options)
+        events.subscribe(({ type }) => void received[n]?.push(type), options)
       )
       const before = events.sequence
       const visitor = await opened(visitorPort(client, 'x'))
       visitor.destroy()
-      await until(() => told[1]?.includes('stream.closed') === true, 'the end of the stream is told')
-      expect(told).to.deep.equal([[], ['stream.opened', 'stream.closed']])
+      await until(() => received[1]?.includes('stream.closed') === true, 'the end of the stream is received')
+      expect(received).to.deep.equal([[], ['stream.opened', 'stream.closed']])
       expect(events.sequence, 'streams have no numbers').to.equal(before)
       for (const stop of end) stop()
       const other = await opened(visitorPort(client, 'x'))
-      expect(told[1]).to.have.length(2)
+      expect(received[1]).to.have.length(2)
       other.destroy()
     }
   })
 
   it('goes on when a subscriber throws', async () => {
     const { client, ends } = await world()
-    const told: string[] = []
+    const received: string[] = []
     ends[0].events.subscribe(() => {
       throw new Error('on purpose')
     })
-    ends[0].events.subscribe(({ type }) => void told.push(type))
+    ends[0].events.subscribe(({ type }) => void received.push(type))
     client.unpublish('x')
-    await until(() => told.length > 0, 'the other one is told')
-    expect(told).to.deep.equal(['proxy.gone'])
+    await until(() => received.length > 0, 'the other one is received')
+    expect(received).to.deep.equal(['proxy.gone'])
   })
 
   it('refuses what an end cannot do, with a code', async () => {

@@ -53,25 +53,25 @@ describe('an event log', () => {
 
   it('tells of streams as long as a subscriber asks for them', () => {
     const { events } = made()
-    const told: string[] = []
-    const stop = events.subscribe(({ type, sequence }) => void told.push(`${type} ${sequence}`), { streams: true })
+    const received: string[] = []
+    const stop = events.subscribe(({ type, sequence }) => void received.push(`${type} ${sequence}`), { streams: true })
     level(events, 1)
     events.stream('stream.opened', {} as StreamInfo)
     stop()
     events.stream('stream.opened', {} as StreamInfo)
-    expect(told).to.deep.equal(['log.level 1', 'stream.opened 1'])
+    expect(received).to.deep.equal(['log.level 1', 'stream.opened 1'])
     expect(events.since(0)).to.have.length(1)
   })
 
   it('logs what a subscriber throws, and tells the others', () => {
     const logged: unknown[] = []
     const { events } = made({ ...silentLog, error: (...args: unknown[]) => void logged.push(args[1]) })
-    const told: string[] = []
+    const received: string[] = []
     events.subscribe(() => {
       throw new Error('on purpose')
     })
-    events.subscribe(({ type }) => void told.push(type))
+    events.subscribe(({ type }) => void received.push(type))
     level(events, 1)
-    expect([told, logged]).to.deep.equal([['log.level'], ['a subscriber of events threw']])
+    expect([received, logged]).to.deep.equal([['log.level'], ['a subscriber of events threw']])
   })
 })

@@ -16,6 +16,6 @@ export const refusedBy = ({ deny, retryAfter, hidden }: Deny, side: 'server' | '
 /** Whether a stream that ended so was refused, by a hook that failed for example. */
 export const isRefusal = (reason: CloseReason): boolean => reason === 'refused' || reason === 'error'
 
-/** There are as many streams of this client as it may have, or hooks are asked about as many. */
+/** The client has reached its limit of streams, open or waiting for hooks. */
 export const limitReached = ({ side, session }: StreamInfo): RystraError =>
   new RystraError('stream.limit', { side, detail: `client ${session.client.id}` })
