@@ -8,7 +8,7 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   cert: ['ca', 'server', 'client', 'revoke', 'show']
 }
 
-const commands = ['init', 'call', 'serve', 'connect', 'expose', 'visit', 'check', 'help']
+const commands = ['init', 'import', 'call', 'serve', 'connect', 'expose', 'visit', 'check', 'help']
 
 /** A port alone, or with a host: `3000`, `192.168.1.5:3000`, `[::1]:3000`. */
 const service = /^(?:\d{1,5}|\S*[^:\s]:\d{1,5})$/

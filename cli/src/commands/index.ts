@@ -8,6 +8,7 @@ import Check from './check.js'
 import Connect from './connect.js'
 import Expose from './expose.js'
 import ExtensionCreate from './extension/create.js'
+import Import from './import.js'
 import Init from './init.js'
 import PluginsAdd from './plugins/add.js'
 import PluginsInspect from './plugins/inspect.js'
@@ -29,6 +30,7 @@ export default {
   connect: Connect,
   expose: Expose,
   'extension:create': ExtensionCreate,
+  import: Import,
   init: Init,
   'plugins:add': PluginsAdd,
   'plugins:inspect': PluginsInspect,

@@ -6,7 +6,7 @@ import { parseEnv } from 'node:util'
 import { backupFolder } from '../plugins/transaction.js'
 import { type PackageJson, readPackage } from '../project/checkout.js'
 import { dependencyOn } from './dependency.js'
-import type { Format, Plan } from './plan.js'
+import type { Format, Plan, Role } from './plan.js'
 import { readmeOf } from './readme.js'
 import { jsonConfig, tsConfig } from './script.js'
 import { freshToken } from './token.js'
@@ -18,6 +18,19 @@ const configOf: Readonly<Record<Format, (plan: Plan) => string>> = {
   json: jsonConfig,
   toml: tomlConfig,
   ts: tsConfig
+}
+
+/** What a new project consists of. */
+export interface Project {
+  readonly role: Role
+  /** File name of the configuration, and its text. */
+  readonly config: string
+  readonly text: string
+  /** Extensions beside those of the preset. */
+  readonly packages: readonly string[]
+  /** The text of `.env`, of what is there; undefined to leave it as it is. */
+  env(before: string | undefined): string | undefined
+  readme(name: string): string
 }
 
 /** What was done. */
@@ -43,17 +56,34 @@ const present = async (dir: string): Promise<string[]> => {
 }
 
 /**
- * Writes a project. Overwrites nothing unless `force` is set, and keeps a copy then, with `.bak` after its name. Files
- * of the project that are there already only get what they lack.
- *
+ * Writes the project of a plan, as {@link writeFiles} does.
  * @param token Put into `.env`, unless one is there.
- * @throws usage.invalid when there is a configuration already
  */
-export const writeProject = async (
+export const writeProject = (
   target: string,
   plan: Plan,
   options: { token?: string | undefined; force: boolean }
 ): Promise<Written> => {
+  const config = `rystra.config.${plan.format}`
+  const project: Project = {
+    role: plan.role,
+    config,
+    text: configOf[plan.format](plan),
+    packages: plan.packages,
+    env: (before) => envOf(before, options.token),
+    readme: (name) => readmeOf(plan, name, config)
+  }
+  return writeFiles(target, project, options.force)
+}
+
+/**
+ * Writes a project. Overwrites nothing unless `force` is set, and keeps a copy then, with `.bak` after its name. Files
+ * of the project that are there already only get what they lack.
+ *
+ * @throws usage.invalid when there is a configuration already
+ */
+export const writeFiles = async (target: string, project: Project, force: boolean): Promise<Written> => {
+  const { config } = project
   await mkdir(target, { recursive: true }).catch((cause: unknown) => {
     throw new RystraError('usage.invalid', {
       detail: `${target} cannot be made a folder`,
@@ -62,9 +92,8 @@ export const writeProject = async (
     })
   })
   const dir = await realpath(target)
-  const config = `rystra.config.${plan.format}`
   const there = await present(dir)
-  if (there.includes('package.json') || (there.length > 0 && !options.force)) {
+  if (there.includes('package.json') || (there.length > 0 && !force)) {
     throw new RystraError('usage.invalid', {
       detail: `${dir} has a configuration already: ${there.join(', ')}`,
       hint: there.includes('package.json')
@@ -96,11 +125,11 @@ export const writeProject = async (
   await put('.gitignore', (before) =>
     withLines(before ?? '', ['node_modules/', '.env', '.rystra/', `${backupFolder}/`])
   )
-  await put('.env', (before) => envOf(before, options.token), 0o600)
-  await put(config, () => configOf[plan.format](plan))
-  const dependencies = await dependenciesOf(dir, plan.packages)
-  await put('package.json', (before) => packageOf(before, basename(dir), plan, dependencies))
-  await put('README.md', (before) => before ?? readmeOf(plan, basename(dir), config))
+  await put('.env', (before) => project.env(before), 0o600)
+  await put(config, () => project.text)
+  const dependencies = await dependenciesOf(dir, project.packages)
+  await put('package.json', (before) => packageOf(before, basename(dir), project.role, dependencies))
+  await put('README.md', (before) => before ?? project.readme(basename(dir)))
   return { dir, config, ...done }
 }
 
@@ -129,7 +158,7 @@ const dependenciesOf = async (dir: string, packages: readonly string[]): Promise
 const packageOf = (
   before: string | undefined,
   folder: string,
-  { role }: Plan,
+  role: Role,
   dependencies: Record<string, string>
 ): string | undefined => {
   if (before !== undefined) {

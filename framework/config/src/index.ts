@@ -15,7 +15,7 @@ export {
   searchPlaces
 } from './load.js'
 export { checkSent, localFieldsOf } from './sent.js'
-export { maxFileSize } from './text-file.js'
+export { maxFileSize, readText } from './text-file.js'
 export { ConfigError, formatProblem, type Problem } from './problem.js'
 export { inspectWith, type Registered, resolveProxy, resolveForward, validateWith } from './registered.js'
 export * from './types.js'
