@@ -2,7 +2,7 @@ import type { Address } from './address.js'
 import type { Load } from './load/index.js'
 import type { BenchOptions, Measure } from './options.js'
 import type { Peer, Route } from './peer.js'
-import type { FieldName, MetricKey } from './result.js'
+import type { FieldName, MetricKey } from './metric.js'
 import type { Scratch } from './scratch.js'
 
 /** A route and where on the service it ends. */

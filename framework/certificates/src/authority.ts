@@ -1,9 +1,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { type Asn1, bytesOf, decode, extensionsOf, partsOf } from './der.js'
 import { invalid } from './invalid.js'
-import type { KeyPair } from './issue.js'
 import { oids } from './oids.js'
-import { certificatesOf } from './pem.js'
+import { certificatesOf, type KeyPair } from './pem.js'
 
 /** An authority that is about to sign. */
 export interface Authority {

@@ -4,13 +4,7 @@ import { assemble, subjectOf, usages } from './assemble.js'
 import { type Authority, openAuthority } from './authority.js'
 import { invalid, shown } from './invalid.js'
 import { commonName, generalNames } from './names.js'
-import { toPem } from './pem.js'
-
-/** A certificate and its private key, PEM both (PKCS#8). The certificate may be followed by its issuers. */
-export interface KeyPair {
-  readonly cert: string
-  readonly key: string
-}
+import { type KeyPair, toPem } from './pem.js'
 
 /** What a certificate is to say. */
 export interface CertificateOptions {

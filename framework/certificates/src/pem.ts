@@ -1,3 +1,9 @@
+/** A certificate and its private key, PEM both (PKCS#8). The certificate may be followed by its issuers. */
+export interface KeyPair {
+  readonly cert: string
+  readonly key: string
+}
+
 const block = (label: string): RegExp => new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----`, 'g')
 
 /** Blocks of one file that are read; the rest is ignored. */

@@ -14,7 +14,7 @@ import {
   time
 } from './der.js'
 import { invalid } from './invalid.js'
-import type { KeyPair } from './issue.js'
+import type { KeyPair } from './pem.js'
 import { oids } from './oids.js'
 import { certificatesOf, crlsOf, derOf, toPem } from './pem.js'
 import { signed } from './sign.js'
