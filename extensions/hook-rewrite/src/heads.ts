@@ -1,26 +1,10 @@
+import { hopByHopHeaders } from '@rystra/net'
 import { pattern } from '@rystra/address'
 import { type HeaderField, type RequestContext, type ResponseContext, RystraError } from '@rystra/plugin'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { compileChange } from './change.js'
 import { invalid } from './invalid.js'
 import type { HeadRule } from './options.js'
-
-/** Headers of framing and connection: changing them enables request smuggling. */
-const framing = new Set([
-  'connection',
-  'content-length',
-  'expect',
-  'http2-settings',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade'
-])
 
 /** A valid request target. */
 const targetPattern = /^(\/[\x21-\x7e]*|\*)$/
@@ -34,7 +18,7 @@ const checkName = (name: string, path: string): void => {
   } catch (error) {
     throw invalid(path, `invalid header name ${JSON.stringify(name)}`, error)
   }
-  if (framing.has(name.toLowerCase()))
+  if (hopByHopHeaders.has(name.toLowerCase()))
     throw invalid(path, `${name} is a framing or connection header and cannot be changed`)
 }
 
@@ -58,7 +42,7 @@ const removing = (names: readonly string[], path: string): HeadersChange => {
       headers,
       headers.filter(([name]) => {
         const lower = name.toLowerCase()
-        return framing.has(lower) || !gone.some((matches) => matches(lower))
+        return hopByHopHeaders.has(lower) || !gone.some((matches) => matches(lower))
       })
     )
   }

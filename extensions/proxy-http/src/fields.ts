@@ -1,30 +1,16 @@
+import { hopByHopHeaders } from '@rystra/net'
 import type { HeaderField } from '@rystra/plugin'
 import type { HeaderChanges } from './spec.js'
 
-/** Fields about one connection, RFC 9110 §7.6.1, and those that frame a message: the proxy writes its own. */
-const hopByHopHeaders = new Set([
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'http2-settings',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade'
-])
+/** Fields that the proxy writes itself. */
+const ownFields = new Set([...hopByHopHeaders, 'host'])
 
 /** Whether a field, its name in lower case, is written by the proxy alone. */
-export const isReserved = (name: string): boolean => hopByHopHeaders.has(name)
+export const isReserved = (name: string): boolean => ownFields.has(name)
 
 /** Fields that a message may not have behind its body, RFC 9110 §6.5.1. */
 const notTrailers = new Set([
-  ...hopByHopHeaders,
+  ...ownFields,
   'authorization',
   'cache-control',
   'content-encoding',
@@ -72,7 +58,7 @@ export const passedOn = (
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index] as string
     const lower = name.toLowerCase()
-    if (hopByHopHeaders.has(lower) || named.has(lower) || lower.charCodeAt(0) === 58 || drop(lower)) continue
+    if (ownFields.has(lower) || named.has(lower) || lower.charCodeAt(0) === 58 || drop(lower)) continue
     fields.push([name, raw[index + 1] as string])
   }
   return fields

@@ -1,8 +1,8 @@
 import { endpointField, localForms } from '@rystra/address'
+import { hostFields } from '@rystra/net'
 import { type ProxySpec, type Static, Type } from '@rystra/plugin'
 import { pageKey, timeLimits } from './options.js'
 
-const HOST = '^(\\*\\.)?[^\\s/:*@?#\\[\\]]{1,253}$'
 const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$"
 /** Visible characters, blanks and tabs: nothing that could end a field. */
 const VALUE = '^[\\t\\x20-\\x7e\\x80-\\xff]{0,4096}$'
@@ -41,22 +41,7 @@ export const HttpSpec = Type.Object({
     localForms,
     'The service: `host:port`, a port of this machine, `unix:/path`, or `handler:name`.'
   ),
-  host: Type.Optional(
-    Type.Union(
-      [Type.String({ pattern: HOST }), Type.Array(Type.String({ pattern: HOST }), { minItems: 1, maxItems: 64 })],
-      {
-        description:
-          'Host, or list of hosts, of the proxy: `app.example.org`, or `*.example.org` for all hosts below it. Default: the one of `subdomain`.'
-      }
-    )
-  ),
-  subdomain: Type.Optional(
-    Type.String({
-      pattern: '^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$',
-      description:
-        'Label prepended to `baseDomain` of the server. Default: the name of the proxy, if `host` is not set.'
-    })
-  ),
+  ...hostFields,
   path: Type.Optional(
     Type.String({
       pattern: '^/[\\x21\\x22\\x24-\\x3e\\x40-\\x7e]*$',

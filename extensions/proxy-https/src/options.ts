@@ -1,5 +1,5 @@
 import { type Static, Type } from '@rystra/plugin'
-import { hostPattern } from './spec.js'
+import { hostPattern } from '@rystra/net'
 
 const address = (port: number) =>
   Type.Object(

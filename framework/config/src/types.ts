@@ -231,12 +231,6 @@ export type ProxyEntry = Written<typeof proxySchema>
 /** An entry of `client.forwards`, as written. */
 export type ForwardEntry = Written<typeof forwardSchema>
 
-/** An entry of `server.listen`, every default filled in. */
-export type ResolvedListen = Resolved<typeof listenSchema>
-/** `client.connect`, every default filled in; `muxer` is, once extensions are known. */
-export type ResolvedConnect = Resolved<typeof connectSchema>
-/** An entry of `client.proxies`, durations in milliseconds. */
-export type ResolvedProxy = Resolved<typeof proxySchema>
 /** A configuration that was validated: every default is filled in. It is a {@link RystraConfig} too. */
 export type ResolvedConfig = Omit<Resolved<typeof configSchema>, 'client'> & { readonly client?: ResolvedClient }
 /** `server`, every default filled in. */

@@ -1,4 +1,4 @@
-import type { ProxyKind, ProxySpec, Registries, VisitorInfo } from '@rystra/plugin'
+import { type ProxyKind, type ProxySpec, type Registries, Type, type VisitorInfo } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 
 /** A visitor's connection that another kind has prepared, for example with TLS terminated. */
@@ -10,6 +10,27 @@ export interface HandedOver {
   readonly serverName?: string
   /** The protocol that was negotiated by ALPN, RFC 7301. */
   readonly alpn?: string
+}
+
+/** A host in any script, or a wildcard. */
+export const hostPattern = '^(\\*\\.)?[^\\s/:*@?#\\[\\]]{1,253}$'
+const host = Type.String({ pattern: hostPattern })
+
+/** Fields of every kind whose visitors are told apart by host: spread them into its `spec`. */
+export const hostFields = {
+  host: Type.Optional(
+    Type.Union([host, Type.Array(host, { minItems: 1, maxItems: 64 })], {
+      description:
+        'Host, or list of hosts, of the proxy: `app.example.org`, or `*.example.org` for all hosts below it. Default: the one of `subdomain`.'
+    })
+  ),
+  subdomain: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$',
+      description:
+        'Label prepended to `baseDomain` of the server. Default: the name of the proxy, if `host` is not set.'
+    })
+  )
 }
 
 /** A kind whose visitors are told apart by host. Kinds of this contract share the hosts of a server: each asks the other. */
