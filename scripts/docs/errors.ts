@@ -17,6 +17,7 @@ const sections: Record<string, string> = {
   proxy: 'Proxies',
   stream: 'Streams',
   mux: 'Muxers',
+  admin: 'Admin API',
   internal: 'Anything else'
 }
 

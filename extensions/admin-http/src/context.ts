@@ -1,0 +1,45 @@
+import type { AdminCaller, AdminRoutes, Clock, Logger, Runtime } from '@rystra/plugin'
+import type { FastifyInstance, FastifyTypeProvider } from 'fastify'
+import type { Static, TSchema } from '@rystra/plugin'
+import type { EventHub } from './event-hub.js'
+import type { Gate } from './gate.js'
+
+/** Infers the types of requests and responses from their TypeBox schemas. */
+export interface TypeBoxProvider extends FastifyTypeProvider {
+  readonly validator: this['schema'] extends TSchema ? Static<this['schema']> : unknown
+  readonly serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The authenticated caller. */
+    caller: AdminCaller
+  }
+  interface FastifyContextConfig {
+    /** What the caller needs; `public`: no token. */
+    scope?: AdminCaller['scope'] | 'public'
+  }
+}
+
+/** The API, with types by TypeBox. */
+export type Api = FastifyInstance<
+  import('node:http').Server,
+  import('node:http').IncomingMessage,
+  import('node:http').ServerResponse,
+  import('fastify').FastifyBaseLogger,
+  TypeBoxProvider
+>
+
+/** What routes work with. It outlives the instances of the API. */
+export interface ApiContext {
+  readonly runtime: Runtime
+  readonly gate: Gate
+  readonly hub: EventHub
+  readonly clock: Clock
+  readonly log: Logger
+  readonly version: string
+  /** Whether this end drains. */
+  readonly draining: () => boolean
+  /** Routes of extensions, as registered now. */
+  readonly extensionRoutes: () => readonly AdminRoutes[]
+}

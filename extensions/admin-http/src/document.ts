@@ -1,0 +1,27 @@
+import { emptyRuntime, silentLog } from '@rystra/plugin'
+import { createApi } from './app.js'
+import { EventHub } from './event-hub.js'
+import { Gate } from './gate.js'
+import { Tokens } from './tokens.js'
+import { version } from './version.js'
+
+/** The OpenAPI document of an API without routes of extensions. */
+export const makeDocument = async (): Promise<object> => {
+  const runtime = emptyRuntime('server')
+  const clock = { now: Date.now, after: () => () => {} }
+  const api = await createApi({
+    runtime,
+    clock,
+    log: silentLog,
+    version,
+    hub: new EventHub(runtime, silentLog, clock, 1),
+    gate: new Gate({ tokens: new Tokens([]), hosts: [], now: clock.now }),
+    draining: () => false,
+    extensionRoutes: () => []
+  })
+  try {
+    return api.swagger()
+  } finally {
+    await api.close()
+  }
+}

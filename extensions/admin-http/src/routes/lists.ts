@@ -1,0 +1,152 @@
+import { RystraError, type TSchema, Type } from '@rystra/plugin'
+import type { Api, ApiContext } from '../context.js'
+import { contains, pageOf } from '../pages.js'
+import { ExtensionView, filters, ListenerView, listQuery, SessionView, StreamView } from '../schemas.js'
+import { extensionView, listenerView, sessionView, streamView } from '../views.js'
+
+/** The schema of one page. */
+export const pageSchema = <Item extends TSchema>(item: Item) =>
+  Type.Object({
+    items: Type.Array(item),
+    total: Type.Integer({ description: 'Items that fit the filters, of all pages.' }),
+    next: Type.Optional(Type.String({ description: '`cursor` of the next page; absent on the last.' }))
+  })
+
+/** The parameter of routes of one thing. */
+export const idParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 512 }) })
+
+/** `control.not-found`, for ids that are gone. */
+export const notFound = (what: string, id: string): RystraError =>
+  new RystraError('control.not-found', { detail: `${what} ${id}` })
+
+const equals = (wanted: string | undefined, value: string): boolean => wanted === undefined || wanted === value
+
+const addSessions = (api: Api, { runtime }: ApiContext): void => {
+  const { session: _session, proxy: _proxy, kind: _kind, state: _state, ...ofSessions } = filters
+  api.get(
+    '/sessions',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'sessions',
+        summary: 'Sessions: the clients of a server, the servers of a client. Oldest first.',
+        querystring: Type.Object({ ...listQuery, ...ofSessions }, { additionalProperties: false }),
+        response: { 200: pageSchema(SessionView) }
+      }
+    },
+    ({ query: { limit, cursor, q, client, identity } }) =>
+      pageOf({
+        items: runtime.sessions(),
+        position: ({ info }) => [info.since, info.id],
+        fits: ({ info }) =>
+          equals(client, info.client.id) &&
+          equals(identity, info.identity.id) &&
+          contains(q, info.id, info.client.id, info.identity.id, info.peer.address),
+        view: (handle) => sessionView({ info: handle.info, stats: handle.stats() }),
+        limit,
+        cursor
+      })
+  )
+  api.get(
+    '/sessions/:id',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'session',
+        summary: 'One session.',
+        params: idParams,
+        response: { 200: SessionView }
+      }
+    },
+    ({ params: { id } }) => {
+      const handle = runtime.session(id)
+      if (handle === undefined) throw notFound('session', id)
+      return sessionView({ info: handle.info, stats: handle.stats() })
+    }
+  )
+}
+
+const addStreams = (api: Api, { runtime }: ApiContext): void => {
+  const { state: _state, ...ofStreams } = filters
+  api.get(
+    '/streams',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'streams',
+        summary: 'Open streams, oldest first.',
+        querystring: Type.Object({ ...listQuery, ...ofStreams }, { additionalProperties: false }),
+        response: { 200: pageSchema(StreamView) }
+      }
+    },
+    ({ query: { limit, cursor, q, session, client, identity, proxy, kind } }) =>
+      pageOf({
+        items: runtime.streams(),
+        position: (handle) => [handle.stats().openedAt, handle.id],
+        fits: ({ id, info }) =>
+          equals(session, info.session.id) &&
+          equals(client, info.session.client.id) &&
+          equals(identity, info.session.identity.id) &&
+          equals(proxy, info.proxy.name) &&
+          equals(kind, info.proxy.kind) &&
+          contains(q, id, info.proxy.name, info.visitor.host, info.session.client.id, info.session.identity.id),
+        view: streamView,
+        limit,
+        cursor
+      })
+  )
+  api.get(
+    '/streams/:id',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'stream',
+        summary: 'One open stream.',
+        params: idParams,
+        response: { 200: StreamView }
+      }
+    },
+    ({ params: { id } }) => {
+      const handle = runtime.stream(id)
+      if (handle === undefined) throw notFound('stream', id)
+      return streamView(handle)
+    }
+  )
+}
+
+/** Lists of what runs. */
+export const addLists = (api: Api, context: ApiContext): void => {
+  const { runtime } = context
+  addSessions(api, context)
+  addStreams(api, context)
+  api.get(
+    '/listeners',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'listeners',
+        summary: 'Addresses at which a server accepts clients.',
+        response: { 200: pageSchema(ListenerView) }
+      }
+    },
+    () => {
+      const items = [...runtime.listeners()].map(listenerView)
+      return { items, total: items.length }
+    }
+  )
+  api.get(
+    '/extensions',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'extensions',
+        summary: 'Loaded extensions with their taps, in the order of the configuration.',
+        response: { 200: pageSchema(ExtensionView) }
+      }
+    },
+    () => {
+      const items = [...runtime.extensions()].map(extensionView)
+      return { items, total: items.length }
+    }
+  )
+}

@@ -1,0 +1,122 @@
+import { isRystraError, type ProxySpec, RystraError, Type } from '@rystra/plugin'
+import type { Api, ApiContext } from '../context.js'
+import { contains, pageOf } from '../pages.js'
+import { filters, listQuery, ProxyView } from '../schemas.js'
+import { proxyView } from '../views.js'
+import { idParams, notFound, pageSchema } from './lists.js'
+
+const AddProxy = Type.Object(
+  {
+    spec: Type.Object(
+      {
+        name: Type.String({ minLength: 1, maxLength: 128, description: 'Name of the proxy.' }),
+        kind: Type.String({ minLength: 1, maxLength: 64, description: 'Kind of the proxy.' })
+      },
+      { additionalProperties: true, description: 'Fields of the kind, as in `client.proxies`.' }
+    ),
+    session: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 512,
+        description: 'On a server: id of the session, or of the client, that is to have it. Left out on a client.'
+      })
+    ),
+    persist: Type.Boolean({
+      default: false,
+      description: 'Whether it survives reconnects and restarts. Default: false.'
+    })
+  },
+  { additionalProperties: false }
+)
+
+const equals = (wanted: string | undefined, value: string | undefined): boolean =>
+  wanted === undefined || wanted === value
+
+/** Proxies: listed, added and taken back. */
+export const addProxies = (api: Api, { runtime }: ApiContext): void => {
+  const { proxy: _proxy, ...ofProxies } = filters
+  api.get(
+    '/proxies',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'proxies',
+        summary: 'Proxies, by age of their session and name.',
+        querystring: Type.Object({ ...listQuery, ...ofProxies }, { additionalProperties: false }),
+        response: { 200: pageSchema(ProxyView) }
+      }
+    },
+    ({ query: { limit, cursor, q, session, client, identity, kind, state } }) =>
+      pageOf({
+        items: runtime.proxies(),
+        position: ({ id, info }) => [info.session?.since ?? 0, id],
+        fits: ({ info }) =>
+          equals(session, info.session?.id) &&
+          equals(client, info.session?.client.id) &&
+          equals(identity, info.session?.identity.id) &&
+          equals(kind, info.spec.kind) &&
+          equals(state, info.state) &&
+          contains(q, info.spec.name, info.spec.kind, info.address, info.session?.client.id, info.session?.identity.id),
+        view: proxyView,
+        limit,
+        cursor
+      })
+  )
+  api.get(
+    '/proxies/:id',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'proxy',
+        summary: 'One proxy.',
+        params: idParams,
+        response: { 200: ProxyView }
+      }
+    },
+    ({ params: { id } }) => {
+      const handle = runtime.proxy(id)
+      if (handle === undefined) throw notFound('proxy', id)
+      return proxyView(handle)
+    }
+  )
+  api.post(
+    '/proxies',
+    {
+      schema: {
+        tags: ['control'],
+        operationId: 'addProxy',
+        summary: 'Adds a proxy: to a client of this server, as far as it accepts it, or to this client.',
+        body: AddProxy,
+        response: { 201: ProxyView }
+      }
+    },
+    async ({ body: { spec, session, persist } }, reply) => {
+      const handle = await runtime.control.addProxy(spec as ProxySpec, session, { persist })
+      return reply.code(201).send(proxyView(handle))
+    }
+  )
+  api.delete(
+    '/proxies/:id',
+    {
+      schema: {
+        tags: ['control'],
+        operationId: 'removeProxy',
+        summary: 'Takes a proxy back; its open streams go on. One that was added here is forgotten.',
+        params: idParams,
+        response: { 204: Type.Null() }
+      }
+    },
+    async ({ params: { id }, caller }, reply) => {
+      const handle = runtime.proxy(id)
+      try {
+        await runtime.control.removeProxy(id)
+      } catch (error) {
+        // Not one that was added: it is of the configuration, or of the client.
+        const known = isRystraError(error) && /^control\.(not-found|unavailable)$/.test(error.code)
+        if (!known || handle === undefined) throw known ? notFound('proxy', id) : error
+        handle.close(new RystraError('proxy.refused', { detail: `taken back by an administrator (${caller.name})` }))
+      }
+      return reply.code(204).send(null)
+    }
+  )
+}

@@ -1,0 +1,124 @@
+import { hostPort } from '@rystra/address'
+import {
+  type ExtensionInfo,
+  isRystraError,
+  type ListenerHandle,
+  type ProxyHandle,
+  type ProxySpec,
+  redact,
+  type RuntimeEvent,
+  type SessionHandle,
+  type SessionInfo,
+  type StreamHandle,
+  type StreamInfo
+} from '@rystra/plugin'
+import type { ExtensionView, ListenerView, ProxyView, SessionView, StreamView } from './schemas.js'
+
+const addressOf = ({ address, port }: SessionInfo['peer']): string => (port === 0 ? address : hostPort(address, port))
+
+const sessionFields = (info: SessionInfo) => ({
+  id: info.id,
+  client: info.client.id,
+  identity: info.identity.id,
+  agent: info.client.agent,
+  peer: addressOf(info.peer),
+  transport: info.transport,
+  muxer: info.muxer,
+  ...(info.peer.tls === undefined ? {} : { tls: info.peer.tls.version }),
+  since: info.since
+})
+
+const streamFields = ({ proxy, session, visitor }: StreamInfo) => ({
+  proxy: proxy.name,
+  kind: proxy.kind,
+  session: session.id,
+  client: session.client.id,
+  identity: session.identity.id,
+  visitor: hostPort(visitor.host, visitor.port),
+  to: hostPort(visitor.to.host, visitor.to.port)
+})
+
+const ownerFields = (session: SessionInfo | undefined) =>
+  session === undefined ? {} : { session: session.id, client: session.client.id, identity: session.identity.id }
+
+export const sessionView = ({
+  info,
+  stats
+}: {
+  info: SessionInfo
+  stats: ReturnType<SessionHandle['stats']>
+}): SessionView => {
+  const { muxer, ...numbers } = stats
+  return { ...sessionFields(info), ...numbers, ...(muxer === undefined ? {} : { queue: muxer }) }
+}
+
+export const proxyView = (handle: ProxyHandle): ProxyView => {
+  const { spec, state, session, address, healthy, error, origin } = handle.info
+  return {
+    id: handle.id,
+    name: spec.name,
+    kind: spec.kind,
+    state,
+    ...(address === undefined ? {} : { address }),
+    healthy,
+    ...ownerFields(session),
+    ...(origin === undefined ? {} : { origin }),
+    ...(error === undefined ? {} : { error: errorView(error) }),
+    spec: redact(spec),
+    ...handle.stats()
+  }
+}
+
+export const streamView = (handle: StreamHandle): StreamView => ({
+  id: handle.id,
+  ...streamFields(handle.info),
+  ...handle.stats()
+})
+
+export const listenerView = (handle: ListenerHandle): ListenerView => ({
+  id: handle.id,
+  transport: handle.info.transport,
+  host: handle.info.host,
+  port: handle.info.port,
+  since: handle.info.since,
+  ...handle.stats()
+})
+
+/** `options` are redacted already. */
+export const extensionView = ({ file: _file, taps, ...info }: ExtensionInfo): ExtensionView => ({
+  ...info,
+  registers: [...info.registers],
+  requires: [...info.requires],
+  provides: [...info.provides],
+  taps: taps.map(({ extension: _extension, ...tap }) => tap)
+})
+
+const errorView = (error: unknown) =>
+  isRystraError(error)
+    ? { code: error.code, message: error.message, retryable: error.retryable }
+    : { code: 'internal', message: 'internal error', retryable: false }
+
+const specView = (spec: ProxySpec): unknown => redact(spec)
+
+/** An event as JSON: no bytes of certificates, no secrets of specs. */
+export const eventView = (event: RuntimeEvent): Record<string, unknown> => {
+  const view: Record<string, unknown> = { ...event }
+  if ('session' in event && event.session !== undefined) view['session'] = sessionFields(event.session)
+  if ('spec' in event) view['spec'] = specView(event.spec)
+  if ('proxy' in event && event.proxy !== undefined) view['proxy'] = specView(event.proxy)
+  if (event.type === 'stream.opened')
+    view['stream'] = { id: `${event.stream.session.id}.${event.stream.id}`, ...streamFields(event.stream) }
+  if (event.type === 'stream.closed') {
+    const { id, bytesToService, bytesToVisitor, duration, reason, error } = event.stream
+    view['stream'] = {
+      id: `${event.stream.session.id}.${id}`,
+      ...streamFields(event.stream),
+      bytesToService,
+      bytesToVisitor,
+      duration,
+      reason,
+      ...(error === undefined ? {} : { error: errorView(error) })
+    }
+  }
+  return view
+}

@@ -1,0 +1,139 @@
+import { expect } from 'chai'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { FakeRuntime, withWorld, World } from './world.js'
+
+const onlyUnix = (stateDir?: string, more = {}): World =>
+  new World(new FakeRuntime(), { listen: [], ...more }, stateDir)
+
+const code = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'none',
+    (error: { code: string }) => error.code
+  )
+
+describe('admin-http, the unix socket', () => {
+  it(
+    'is for the owner alone, in a folder that no other user enters, and gone after the stop',
+    withWorld(async (world) => {
+      expect(statSync(world.socket).mode & 0o777).equal(0o600)
+      expect(statSync(path.dirname(world.socket)).mode & 0o777).equal(0o700)
+      expect((await world.call('/v1/status', { unix: true })).json.caller).deep.equal({ name: 'local', scope: 'admin' })
+      await world.server.stop()
+      expect(existsSync(world.socket)).equal(false)
+    }, onlyUnix)
+  )
+
+  it(
+    'takes a folder that is open to others from them',
+    withWorld(
+      async (world) => {
+        expect(statSync(path.dirname(world.socket)).mode & 0o777).equal(0o700)
+      },
+      () => {
+        const world = onlyUnix()
+        mkdirSync(path.dirname(world.socket), { recursive: true })
+        chmodSync(path.dirname(world.socket), 0o777)
+        return world
+      }
+    )
+  )
+
+  it(
+    'replaces a socket that a crash left behind',
+    withWorld(
+      async (world) => expect((await world.call('/v1/status', { unix: true })).status).equal(200) as never,
+      () => {
+        const world = onlyUnix()
+        mkdirSync(path.dirname(world.socket), { recursive: true, mode: 0o700 })
+        const script = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`
+        expect(() => execFileSync(process.execPath, ['-e', script, world.socket], { stdio: 'ignore' })).throw()
+        expect(statSync(world.socket).isSocket()).equal(true)
+        return world
+      }
+    )
+  )
+
+  it('leaves a live one to its process, and goes on without, unless it is required', async () => {
+    const world = onlyUnix()
+    mkdirSync(path.dirname(world.socket), { recursive: true, mode: 0o700 })
+    const other = net.createServer((socket) => socket.on('error', () => {}).end('live'))
+    await new Promise<void>((resolve) => other.listen(world.socket, resolve))
+    const strict = new World(new FakeRuntime(), { listen: [], requireSocket: true }, world.state)
+    try {
+      await world.start()
+      expect(world.lines.find(({ level }) => level === 'warn')?.message).match(/no admin socket/)
+      expect(await code(strict.start())).equal('listen.in-use')
+      expect(existsSync(world.socket)).equal(true)
+    } finally {
+      await strict.stop()
+      await world.stop()
+      await new Promise((resolve) => other.close(resolve))
+    }
+  })
+
+  it('touches no file that is no socket, and goes on where the state folder cannot be made', async () => {
+    const world = onlyUnix()
+    mkdirSync(path.dirname(world.socket), { recursive: true })
+    writeFileSync(world.socket, 'precious')
+    const strict = new World(new FakeRuntime(), { listen: [], requireSocket: true }, world.state)
+    const file = path.join(world.folder, 'file')
+    writeFileSync(file, '')
+    const inFile = new World(new FakeRuntime(), { listen: [], requireSocket: true }, path.join(file, 'state'))
+    const lenient = new World(new FakeRuntime(), { listen: [] }, path.join(file, 'state'))
+    try {
+      expect(await code(strict.start())).equal('listen.failed')
+      expect(readFileSync(world.socket, 'utf8')).equal('precious')
+      expect(await code(inFile.start())).equal('listen.failed')
+      await lenient.start()
+      expect(lenient.lines.some(({ level }) => level === 'warn')).equal(true)
+    } finally {
+      for (const one of [strict, inFile, lenient, world]) await one.stop()
+    }
+  })
+
+  it(
+    'has a short path where the state folder has a long one',
+    withWorld(
+      async (world) => {
+        expect(world.socket.length).lessThan(104)
+        expect((await world.call('/v1/status', { unix: true })).status).equal(200)
+      },
+      () => onlyUnix(path.join(onlyUnix().folder, 'x'.repeat(150)))
+    )
+  )
+
+  it('is handed to the successor while a reload is under way', async () => {
+    const first = onlyUnix()
+    const second = new World(new FakeRuntime(), { listen: [], requireSocket: true }, first.state)
+    second.runtime.addSession('s2')
+    try {
+      await first.start()
+      await second.start()
+      expect((await second.call('/v1/status', { unix: true })).json.sessions).equal(2)
+      await first.server.stop()
+      expect((await second.call('/v1/status', { unix: true })).json.sessions).equal(2)
+      await second.server.stop()
+      expect(existsSync(second.socket)).equal(false)
+    } finally {
+      await second.stop()
+      await first.stop()
+    }
+  })
+
+  it('makes a token for TCP, keeps it for the owner alone, and serves with it', async () => {
+    const world = new World(new FakeRuntime(), { tokens: [] })
+    try {
+      await world.start()
+      const file = path.join(world.state, 'admin', 'token')
+      expect(statSync(file).mode & 0o777).equal(0o600)
+      const token = readFileSync(file, 'utf8').trim()
+      expect((await world.call('/v1/status', { token })).json.caller).deep.equal({ name: 'kept', scope: 'admin' })
+      expect(JSON.stringify(world.lines)).not.include(token)
+    } finally {
+      await world.stop()
+    }
+  })
+})
