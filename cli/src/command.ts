@@ -12,6 +12,15 @@ export const configFlag = {
   })
 }
 
+/** Whether a process can be found by other commands. */
+export const socketFlag = {
+  admin: Flags.boolean({
+    allowNo: true,
+    default: true,
+    description: 'Open the unix socket in the state folder by which `status` and other commands find this process.'
+  })
+}
+
 /** What every command has: --json, --help, --debug, and errors told in one way. */
 export abstract class RystraCommand extends Command {
   static override enableJsonFlag = true

@@ -36,6 +36,11 @@ export const loadPreset = async (): Promise<readonly Extension[]> => {
   return modules.map((module) => module.default as Extension)
 }
 
+/** What `serve` and `connect` load too: the socket by which `rystra status` and other commands find the process. */
+export const loadAdmin = async (): Promise<readonly Extension[]> => [
+  (await import('@rystra/admin-http')).default as Extension
+]
+
 /** Packages of things that are not named as their package is; everything else is found by its name. */
 export const otherPackages: Readonly<Record<string, string>> = Object.freeze({
   'transport:wss': '@rystra/transport-ws',
@@ -45,6 +50,7 @@ export const otherPackages: Readonly<Record<string, string>> = Object.freeze({
 /** Every extension there is of ours. Nothing else is proposed to be installed: a made-up name could be another's package. */
 export const knownPackages: readonly string[] = Object.freeze([
   ...presetPackages,
+  '@rystra/admin-http',
   '@rystra/transport-tls',
   '@rystra/transport-quic',
   '@rystra/transport-ws',

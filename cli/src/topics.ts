@@ -2,13 +2,33 @@ import { RystraError } from '@rystra/model'
 
 /** Commands of a topic, so that `plugins add` is understood as `plugins:add`. */
 const topics: Readonly<Record<string, readonly string[]>> = {
+  proxies: ['add', 'remove'],
   plugins: ['add', 'remove', 'list', 'inspect'],
   extension: ['create'],
   rpc: ['describe'],
   cert: ['ca', 'server', 'client', 'revoke', 'show']
 }
 
-const commands = ['init', 'import', 'call', 'serve', 'connect', 'expose', 'visit', 'check', 'help']
+const commands = [
+  'init',
+  'import',
+  'call',
+  'serve',
+  'connect',
+  'expose',
+  'visit',
+  'check',
+  'status',
+  'top',
+  'clients',
+  'proxies',
+  'kick',
+  'reload',
+  'drain',
+  'log-level',
+  'logs',
+  'help'
+]
 
 /** A port alone, or with a host: `3000`, `192.168.1.5:3000`, `[::1]:3000`. */
 const service = /^(?:\d{1,5}|\S*[^:\s]:\d{1,5})$/

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags'
-import { configFlag, RystraCommand } from '../command.js'
+import { configFlag, RystraCommand, socketFlag } from '../command.js'
 
 export default class Connect extends RystraCommand {
   static override streams = true
@@ -24,6 +24,7 @@ With --json, events are on stdout, one object per line: "connected", "published"
         'The server, as the join string that `rystra serve` prints, in place of `client.connect` and the token.',
       helpValue: '<join string>'
     }),
+    ...socketFlag,
     retry: Flags.boolean({
       allowNo: true,
       default: true,

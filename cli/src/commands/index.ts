@@ -5,17 +5,28 @@ import CertRevoke from './cert/revoke.js'
 import CertServer from './cert/server.js'
 import CertShow from './cert/show.js'
 import Check from './check.js'
+import Clients from './clients.js'
 import Connect from './connect.js'
+import Drain from './drain.js'
 import Expose from './expose.js'
 import ExtensionCreate from './extension/create.js'
 import Import from './import.js'
 import Init from './init.js'
+import Kick from './kick.js'
+import LogLevel from './log-level.js'
+import Logs from './logs.js'
 import PluginsAdd from './plugins/add.js'
 import PluginsInspect from './plugins/inspect.js'
 import PluginsList from './plugins/list.js'
 import PluginsRemove from './plugins/remove.js'
+import Proxies from './proxies/index.js'
+import ProxiesAdd from './proxies/add.js'
+import ProxiesRemove from './proxies/remove.js'
+import Reload from './reload.js'
 import RpcDescribe from './rpc/describe.js'
 import Serve from './serve.js'
+import Status from './status.js'
+import Top from './top.js'
 import Visit from './visit.js'
 
 /** Every command, by its name. They import what they work with only when they run. */
@@ -27,16 +38,27 @@ export default {
   'cert:server': CertServer,
   'cert:show': CertShow,
   check: Check,
+  clients: Clients,
   connect: Connect,
+  drain: Drain,
   expose: Expose,
   'extension:create': ExtensionCreate,
   import: Import,
   init: Init,
+  kick: Kick,
+  'log-level': LogLevel,
+  logs: Logs,
   'plugins:add': PluginsAdd,
   'plugins:inspect': PluginsInspect,
   'plugins:list': PluginsList,
   'plugins:remove': PluginsRemove,
+  proxies: Proxies,
+  'proxies:add': ProxiesAdd,
+  'proxies:remove': ProxiesRemove,
+  reload: Reload,
   'rpc:describe': RpcDescribe,
   serve: Serve,
+  status: Status,
+  top: Top,
   visit: Visit
 }

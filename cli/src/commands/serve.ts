@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags'
-import { configFlag, RystraCommand } from '../command.js'
+import { configFlag, RystraCommand, socketFlag } from '../command.js'
 
 export default class Serve extends RystraCommand {
   static override streams = true
@@ -25,6 +25,7 @@ Ctrl-C or SIGTERM stops the server after open connections have finished; a secon
 
   static override flags = {
     ...configFlag,
+    ...socketFlag,
     host: Flags.string({ description: 'Address to bind for clients. [default: 0.0.0.0, all IPv4 addresses]' }),
     port: Flags.integer({
       min: 0,

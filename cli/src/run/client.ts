@@ -3,6 +3,7 @@ import type { RystraError } from '@rystra/model'
 import { formatServer } from '../address.js'
 import { createClient } from '../index.js'
 import { createLog, reportedOnTerminal } from '../log.js'
+import { loadAdmin } from '../preset.js'
 import { feedClient } from './events.js'
 import { Feed } from './feed.js'
 import { shareOnTerminal } from './share.js'
@@ -18,6 +19,8 @@ export interface RunClientOptions {
   readonly path?: string
   readonly json: boolean
   readonly debug: boolean
+  /** Whether commands can find it. */
+  readonly admin: boolean
   /** Of the configuration. */
   readonly warnings?: readonly string[]
   /** Whether a client of which nothing is published goes on, because some of it may be later. */
@@ -44,7 +47,8 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
     reported: !json && !brief
   })
   const stateDir = stateFolder(configured)
-  const client = await createClient(base, { dir, log, ...(stateDir === undefined ? {} : { stateDir }) })
+  const preset = options.admin ? await loadAdmin() : []
+  const client = await createClient(base, { dir, log, preset, ...(stateDir === undefined ? {} : { stateDir }) })
   const { transport = 'tcp', host = '', port = 0 } = base.client?.connect ?? {}
   const feed = new Feed({ json, brief, streams: !configured })
   for (const warning of options.warnings ?? []) feed.warn(log, warning)

@@ -18,12 +18,22 @@ export interface ConnectOptions {
   readonly config?: string | undefined
   readonly retry: boolean
   readonly join?: string | undefined
+  /** Whether commands can find it. */
+  readonly admin: boolean
   readonly json: boolean
   readonly debug: boolean
 }
 
 /** Runs the client of a configuration until it is told to stop. */
-export const connect = async ({ cwd, config: file, retry, join, json, debug }: ConnectOptions): Promise<void> => {
+export const connect = async ({
+  cwd,
+  config: file,
+  retry,
+  join,
+  admin,
+  json,
+  debug
+}: ConnectOptions): Promise<void> => {
   const signals = new StopSignals()
   const read = async (named: string | undefined): Promise<LoadedConfig> => {
     const options = { cwd, ...(named === undefined ? {} : { file: named }) }
@@ -37,6 +47,7 @@ export const connect = async ({ cwd, config: file, retry, join, json, debug }: C
     json,
     debug,
     warnings,
+    admin,
     patient: retry,
     signals,
     reload: async () => clientOf((await read(path)).config, path, retry)

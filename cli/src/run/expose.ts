@@ -41,7 +41,7 @@ export const expose = async (options: ExposeOptions): Promise<void> => {
   }
   const { config, dir } = await adHocConfig(options, `kind:${kind}`, { proxies: [entry] })
   const visitLine = kind === 'private' ? visitLineOf(options, entry.name, local) : undefined
-  await runClient({ config, dir, json, debug, patient: false, signals, visitLine })
+  await runClient({ config, dir, json, debug, admin: false, patient: false, signals, visitLine })
 }
 
 const quoted = (word: string): string =>

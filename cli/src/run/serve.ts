@@ -6,7 +6,7 @@ import { createServer } from '../index.js'
 import { freshToken } from '../init/token.js'
 import { encodeJoin, type Join } from '../join/join-string.js'
 import { createLog, reportedOnTerminal } from '../log.js'
-import { quickTransport, tokenPackage } from '../preset.js'
+import { loadAdmin, quickTransport, tokenPackage } from '../preset.js'
 import { packagesFor } from './convention.js'
 import { dialable } from './dialable.js'
 import { feedServer } from './events.js'
@@ -33,6 +33,8 @@ export interface ServeOptions {
   /** Port of web visitors, without a configuration. */
   readonly 'http-port'?: number | undefined
   readonly domain?: string | undefined
+  /** Whether commands can find it. */
+  readonly admin: boolean
   readonly json: boolean
   readonly debug: boolean
 }
@@ -195,7 +197,8 @@ export const serve = async (options: ServeOptions): Promise<void> => {
   const level = loaded === undefined ? 'warn' : undefined
   const log = await createLog({ config: config.log, level, debug, reported: !json && !brief })
   const stateDir = stateFolder(loaded !== undefined)
-  const server = await createServer(config, { dir, log, ...(stateDir === undefined ? {} : { stateDir }) })
+  const preset = options.admin ? await loadAdmin() : []
+  const server = await createServer(config, { dir, log, preset, ...(stateDir === undefined ? {} : { stateDir }) })
   const feed = new Feed({ json, brief, streams: loaded === undefined })
   for (const warning of [...(loaded?.warnings ?? []), ...(prepared.quick?.warnings ?? [])]) feed.warn(log, warning)
   feedServer(feed, server)

@@ -22,5 +22,5 @@ export const visit = async (options: VisitOptions): Promise<void> => {
   const fields = fieldPairs(set, '--set', 'visitor', ['name', 'kind', 'of', 'bind', 'secret'])
   const entry = { name, kind: 'private', of: name, bind, ...secretField(secret), ...fields }
   const { config, dir } = await adHocConfig(options, 'kind:private', { forwards: [entry] })
-  await runClient({ config, dir, json, debug, patient: false, signals })
+  await runClient({ config, dir, json, debug, admin: false, patient: false, signals })
 }

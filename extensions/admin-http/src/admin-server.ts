@@ -1,6 +1,6 @@
 import { hostPort } from '@rystra/address'
 import { SharedPorts } from '@rystra/net'
-import type { AdminRoutes, ExtensionContext } from '@rystra/plugin'
+import { type AdminRoutes, type ExtensionContext, isRystraError } from '@rystra/plugin'
 import { openServerTls, type ServerTls } from '@rystra/tls'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Api, ApiContext } from './context.js'
@@ -101,7 +101,9 @@ export class AdminServer {
       log.debug({ file }, 'admin API')
     } catch (error) {
       if (options.requireSocket) throw error
-      log.warn({ err: error }, 'there is no admin socket: commands such as `rystra status` cannot find this process')
+      const inUse = isRystraError(error) && error.code === 'listen.in-use'
+      const text = 'there is no admin socket: commands such as `rystra status` cannot find this process'
+      log[inUse ? 'info' : 'warn']({ err: error }, text)
     }
   }
 

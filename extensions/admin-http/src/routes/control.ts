@@ -1,5 +1,4 @@
 import { RystraError, Type } from '@rystra/plugin'
-import { createHash } from 'node:crypto'
 import type { Api, ApiContext } from '../context.js'
 import { allows } from '../gate.js'
 import { HttpError } from '../problem.js'
@@ -22,8 +21,7 @@ const configBody = Type.Object(
 )
 
 /** The entity tag of a revision. */
-const tagOf = (revision: string): string =>
-  `"${createHash('sha256').update(revision).digest('base64url').slice(0, 22)}"`
+const tagOf = (revision: string): string => `"${revision}"`
 
 const ifMatch = Type.Object({ 'if-match': Type.Optional(Type.String({ maxLength: 256 })) })
 
@@ -32,7 +30,7 @@ const checkMatch = (header: string | undefined, revision: string): void => {
   if (header === undefined || header.trim() === '*') return
   const tags = header.split(',').map((tag) => tag.trim())
   if (!tags.includes(tagOf(revision)))
-    throw new HttpError(412, 'control.conflict', 'If-Match is not the ETag of /v1/config')
+    throw new HttpError(412, 'control.conflict', `the revision in force is ${revision}`)
 }
 
 const addConfiguration = (api: Api, { runtime: { control } }: ApiContext): void => {

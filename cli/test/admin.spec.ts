@@ -1,0 +1,193 @@
+import { expect } from 'chai'
+import { once } from 'node:events'
+import { existsSync, mkdirSync } from 'node:fs'
+import net from 'node:net'
+import { join } from 'node:path'
+import { AdminApi } from '../src/admin/admin-api.js'
+import { findPlace } from '../src/admin/find.js'
+import { theSessions } from '../src/admin/lookup.js'
+import { screenOf } from '../src/admin/top.js'
+import { rated, sorted } from '../src/admin/top-rows.js'
+import { bytesText, refusedText, timeText } from '../src/admin/text.js'
+import { eventText } from '../src/admin/event-text.js'
+import { rystra, Running } from './command.js'
+import { Folders } from './folder.js'
+
+const folders = new Folders()
+const running: Running[] = []
+
+const config = (port: number): string => `extensions:
+  - use: '@rystra/auth-token'
+    options: { token: a-token-of-the-test }
+server:
+  listen: [{ transport: tcp, host: 127.0.0.1, port: ${port} }]
+  publish: { host: 127.0.0.1, ports: ['1024-65535'] }
+client:
+  id: office
+  connect: { transport: tcp, host: 127.0.0.1, port: ${port} }
+  proxies: [{ name: web, kind: tcp, local: '127.0.0.1:9' }]
+`
+
+const start = (args: string[], cwd: string): Running => {
+  const one = new Running(args, { cwd })
+  running.push(one)
+  return one
+}
+
+const freePort = async (): Promise<number> => {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+const json = async (args: string[], cwd: string) => {
+  const { code, out, err } = await rystra([...args, '--json'], { cwd, env: { XDG_STATE_HOME: cwd } })
+  return { code, err, result: JSON.parse(out) }
+}
+
+describe('rystra, a running process', function () {
+  this.timeout(120_000)
+
+  after(async () => {
+    for (const one of running) {
+      one.child.kill('SIGKILL')
+      await one.done
+    }
+    folders.clean()
+  })
+
+  it('is found by its folder, seen and changed', async () => {
+    const cwd = folders.make({ 'rystra.config.yaml': config(await freePort()) })
+    const server = start(['serve', '--json'], cwd)
+    await server.event('listening')
+    const client = start(['connect', '--json'], cwd)
+    await client.event('published')
+    const both = await rystra(['status'], { cwd })
+    expect(both.code).equal(2)
+    expect(both.err).include('--side server')
+
+    const logs = start(['logs', '--side', 'server', '--json', '--type', 'session.closed'], cwd)
+    const at = ['--side', 'server']
+    const status = await json(['status', ...at], cwd)
+    expect(status.result).deep.include({ side: 'server', state: 'running', sessions: 1, proxies: 1 })
+    expect(status.result.process.pid).equal(server.child.pid)
+    const api = new AdminApi(await findPlace(cwd, { side: 'server' }))
+    const [clients, proxies] = await Promise.all([api.list('/v1/sessions'), api.list('/v1/proxies')])
+    expect(clients[0]).deep.include({ client: 'office', identity: 'default' })
+    expect(proxies[0]).deep.include({ name: 'web', state: 'published', client: 'office' })
+
+    const added = await json(['proxies:add', 'tcp', '9', '--name', 'more', '--side', 'client'], cwd)
+    expect(added.result).deep.include({ name: 'more', state: 'published' })
+    const removed = await rystra(['proxies', 'remove', 'more', '--side', 'client'], { cwd })
+    expect(removed.out).equal('more was taken back.\n')
+    await client.event('unpublished', ({ name }) => name === 'more')
+
+    const kicked = await rystra(['kick', 'office', ...at], { cwd })
+    expect(kicked.out).match(/^The session of office \(127\.0\.0\.1:\d+\) was ended\.\n$/)
+    await client.event('disconnected')
+    expect(JSON.parse(await logs.line(/session.closed/)).session.client).equal('office')
+    const none = await theSessions(api, 'absent', false).catch((error: { code: string }) => error)
+    expect(none).include({ code: 'control.not-found' })
+    await server.signal('SIGTERM')
+    expect(existsSync(join(cwd, '.rystra', 'admin', 'server.sock'))).equal(false)
+  })
+
+  it('is not found where none runs, or where it was not to be found', async () => {
+    const cwd = folders.make()
+    mkdirSync(join(cwd, '.rystra'))
+    const [missing, wrong, refused] = await Promise.all([
+      json(['status'], cwd),
+      json(['status', '--admin', 'ftp://x'], cwd),
+      json(['clients', '--admin', '127.0.0.1:9'], cwd)
+    ])
+    expect(missing.code).equal(4)
+    expect(missing.result.error).include({ code: 'admin.not-running' })
+    expect(missing.result.error.message).include('.rystra')
+    expect(missing.result.error.hint).include('rystra serve')
+    expect(wrong.result.error.code).equal('usage.invalid')
+    expect(refused.result.error.code).equal('admin.not-running')
+  })
+})
+
+describe('rystra top', () => {
+  const row = (id: string, bytes: number, streams = 1) => ({
+    id,
+    name: id,
+    detail: '127.0.0.1:1',
+    streams,
+    bytesToService: bytes,
+    bytesToVisitor: 0,
+    since: 0
+  })
+
+  it('sorts by what was carried since the picture before', () => {
+    const rows = rated([row('a', 100), row('b', 900), row('c', 50)], [row('a', 0), row('b', 890)], 2)
+    expect(sorted(rows, 'rate').map(({ id, rateIn }) => [id, rateIn])).deep.equal([
+      ['a', 50],
+      ['b', 5],
+      ['c', 0]
+    ])
+    expect(sorted(rows, 'bytes').map(({ id }) => id)).deep.equal(['b', 'a', 'c'])
+    expect(sorted(rows, 'name').map(({ id }) => id)).deep.equal(['a', 'b', 'c'])
+  })
+
+  it('fits a terminal of 80×24, and smaller ones, whatever is shown', () => {
+    const rows = rated(
+      Array.from({ length: 100 }, (_, index) => row(`${index}-${'x'.repeat(200)}`, index * 1e12)),
+      [],
+      1
+    )
+    const status = {
+      side: 'server',
+      state: 'running',
+      refused: Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`code-${index}`, index])),
+      process: { uptime: 1e6, pid: 1, rss: 1e9 },
+      now: 1
+    }
+    for (const [columns, lines] of [
+      [80, 24],
+      [40, 8],
+      [200, 60]
+    ] as const) {
+      const picture = { status, view: 'streams', rows, total: 100 } as never
+      const screen = screenOf({
+        picture,
+        rows,
+        rateIn: 0,
+        rateOut: 0,
+        sort: 'rate',
+        paused: false,
+        offset: 0,
+        columns,
+        lines
+      })
+      expect(screen).length(lines)
+      for (const line of screen) expect(line.length).at.most(columns)
+      expect(screen.at(-1)).include('1 clients')
+    }
+  })
+
+  it('writes numbers and events in plain words', () => {
+    expect([0, 999, 1000, 1_500_000, 99_960_000, 999_999].map(bytesText)).deep.equal([
+      '0 B',
+      '999 B',
+      '1.0 kB',
+      '1.5 MB',
+      '100 MB',
+      '1.0 MB'
+    ])
+    expect([5000, 65_000, 3_600_000, 200_000_000].map(timeText)).deep.equal([
+      '5 s',
+      '1 min 5 s',
+      '1 h 0 min',
+      '2 d 7 h'
+    ])
+    expect(refusedText({ a: 1, b: 3 })).equal('4 (b 3, a 1)')
+    const refused = { time: 0, what: 'session', subject: 'x\u001b[2J', error: { message: 'no' } }
+    expect(eventText('refused', refused)).match(/^\d\d:\d\d:\d\d {2}refused a session of x\ufffd\[2J: no$/)
+    expect(eventText('hasOwnProperty', {})).match(/hasOwnProperty$/)
+  })
+})
