@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint'
 
 /** Two rules only, those that need types and matter in a network program; everything else is Biome's. See docs/adr/0014. */
 export default defineConfig(
-  { ignores: ['**/dist/', '**/node_modules/', '**/*.js', '**/*.mjs', '**/*.cjs'] },
+  { ignores: ['**/dist/', '**/node_modules/', '**/*.js', '**/*.mjs', '**/*.cjs', 'extensions/*/src/page/'] },
   {
     files: ['**/*.ts'],
     languageOptions: {

@@ -1,0 +1,80 @@
+import { el } from './dom.js'
+import { clock, whole } from './format.js'
+import type { Tab, View, ViewHost } from './view.js'
+
+const MAX_SHOWN = 200
+
+class Refusals implements View {
+  readonly element = el('div', { className: 'charts' })
+  readonly #host: ViewHost
+
+  constructor(host: ViewHost) {
+    this.#host = host
+    this.update('event')
+  }
+
+  update(what: 'sample' | 'event'): void {
+    if (what !== 'event') return
+    const { refusals, status } = this.#host.state
+    const codes = Object.entries(status.refused).sort(([, a], [, b]) => b - a)
+    this.element.replaceChildren(
+      el(
+        'section',
+        { className: 'panel', 'aria-label': 'Recent refusals' },
+        el('h2', {}, 'Recent refusals'),
+        refusals.length === 0
+          ? el('p', { className: 'empty' }, 'Nothing was refused lately.')
+          : el(
+              'div',
+              { className: 'scroll' },
+              el(
+                'table',
+                {},
+                head('Time', 'What', 'Of', 'Why'),
+                el(
+                  'tbody',
+                  {},
+                  ...refusals
+                    .slice(0, MAX_SHOWN)
+                    .map(({ time, what: kind, subject, message, code, more }) =>
+                      el(
+                        'tr',
+                        {},
+                        el('td', {}, clock(time)),
+                        el('td', {}, kind),
+                        el('td', {}, subject),
+                        el('td', { title: code }, more === 0 ? message : `${message} (and ${whole(more)} more)`)
+                      )
+                    )
+                )
+              )
+            )
+      ),
+      el(
+        'section',
+        { className: 'panel', 'aria-label': 'Refusals by code' },
+        el('h2', {}, 'By code, since the start'),
+        codes.length === 0
+          ? el('p', { className: 'empty' }, 'None.')
+          : el(
+              'table',
+              {},
+              head('Code', 'Count'),
+              el(
+                'tbody',
+                {},
+                ...codes.map(([code, count]) => el('tr', {}, el('td', {}, code), el('td', {}, whole(count))))
+              )
+            )
+      )
+    )
+  }
+
+  close(): void {}
+}
+
+/** The heading of a table. */
+export const head = (...titles: readonly string[]): HTMLElement =>
+  el('thead', {}, el('tr', {}, ...titles.map((title) => el('th', { scope: 'col' }, title))))
+
+export const refusals: Tab = { id: 'refusals', title: 'Refusals', open: (host) => new Refusals(host) }
