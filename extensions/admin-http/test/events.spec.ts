@@ -79,9 +79,9 @@ describe('admin-http, events', () => {
   )
 
   it(
-    'tells opened and closed streams to the readers that asked for them',
+    'tells opened and closed streams to the readers that subscriber for them',
     withWorld(async (world) => {
-      const asked = await world.open('/v1/events?streams=true', { token: tokens.read })
+      const subscriber = await world.open('/v1/events?streams=true', { token: tokens.read })
       const others = await world.open('/v1/events', { token: tokens.read })
       await until(() => world.runtime.subscribers.size === 2)
       world.runtime.addStreams(session('s2'), 1)
@@ -93,10 +93,10 @@ describe('admin-http, events', () => {
         stream: { ...closed, error: new RystraError('stream.idle') }
       } as never)
       world.runtime.happen(refused('z'))
-      const told = (await frames(asked, 4)).slice(1)
-      expect(told.map(({ event }) => event)).deep.equal(['stream.opened', 'stream.closed', 'refused'])
-      expect(told[1]?.data.stream).deep.include({ id: 's2.0', proxy: 'web', reason: 'reset', bytesToVisitor: 2 })
-      expect(told[1]?.data.stream.error.code).equal('stream.idle')
+      const sent = (await frames(subscriber, 4)).slice(1)
+      expect(sent.map(({ event }) => event)).deep.equal(['stream.opened', 'stream.closed', 'refused'])
+      expect(sent[1]?.data.stream).deep.include({ id: 's2.0', proxy: 'web', reason: 'reset', bytesToVisitor: 2 })
+      expect(sent[1]?.data.stream.error.code).equal('stream.idle')
       expect((await frames(others, 2)).map(({ event }) => event)).deep.equal(['reset', 'refused'])
     })
   )
@@ -124,7 +124,7 @@ describe('admin-http, events', () => {
   )
 
   it(
-    'has a limit of readers: one more is told so, and may come when another has gone',
+    'has a limit of readers: one more is sent so, and may come when another has gone',
     withWorld(
       async (world) => {
         const readers = [

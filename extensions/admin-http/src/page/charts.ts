@@ -103,6 +103,7 @@ export class Chart {
           label,
           stroke: resolved(name),
           width: 2,
+          points: { show: false },
           // Told apart without color, too.
           ...(index === 0 ? {} : { dash: [6, 4] })
         }))

@@ -116,7 +116,7 @@ class Configuration implements View {
             el(
               'table',
               {},
-              head('What', 'Which', 'Why'),
+              head(['What', 'Which', 'Why']),
               el(
                 'tbody',
                 {},

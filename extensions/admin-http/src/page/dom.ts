@@ -39,12 +39,12 @@ export const toast = (text: string, isError = false): void => {
 }
 
 /** Asks before something is done. Resolves to whether it is wanted. */
-export const confirmed = (question: string, action: string): Promise<boolean> =>
+export const confirmed = (prompt: string, action: string): Promise<boolean> =>
   new Promise((resolve) => {
     const dialog = el(
       'dialog',
-      { 'aria-label': question },
-      el('h2', {}, question),
+      { 'aria-label': prompt },
+      el('h2', {}, prompt),
       el(
         'div',
         { className: 'buttons' },

@@ -14,7 +14,7 @@ const taps = (extension: ExtensionView): HTMLElement | undefined =>
         el(
           'table',
           {},
-          head('Hook', 'Stage', 'Calls', 'Mean time', 'Errors'),
+          head(['Hook', 'Stage', 'Calls', 'Mean time', 'Errors'], ['Calls', 'Mean time', 'Errors']),
           el(
             'tbody',
             {},

@@ -166,14 +166,14 @@ export const clients: Tab = {
           ? [
               {
                 title: 'End session',
-                question: `End the session of ${client}? Its streams are reset; it dials again.`,
+                prompt: `End the session of ${client}? Its streams are reset; it dials again.`,
                 method: 'DELETE',
                 path: path('sessions', id),
                 done: `The session of ${client} was ended.`
               },
               {
                 title: 'End for good',
-                question: `End the session of ${client} for good? Its streams are reset; it gives up.`,
+                prompt: `End the session of ${client} for good? Its streams are reset; it gives up.`,
                 method: 'DELETE',
                 path: `${path('sessions', id)}?final=true`,
                 done: `The session of ${client} was ended for good.`
@@ -217,7 +217,7 @@ export const proxies: Tab = {
           ? [
               {
                 title: 'Take back',
-                question: `Take ${name} back? Visitors cannot reach it any more; open streams go on.`,
+                prompt: `Take ${name} back? Visitors cannot reach it any more; open streams go on.`,
                 method: 'DELETE',
                 path: path('proxies', id),
                 done: `${name} was taken back.`
@@ -269,7 +269,7 @@ export const streams: Tab = {
           ? [
               {
                 title: 'Reset',
-                question: `Reset the stream ${id}?`,
+                prompt: `Reset the stream ${id}?`,
                 method: 'DELETE',
                 path: path('streams', id),
                 done: `The stream ${id} was reset.`

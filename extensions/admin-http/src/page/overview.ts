@@ -48,7 +48,7 @@ class Overview implements View {
     this.#host = host
     this.element = el(
       'div',
-      { className: 'cards-and-charts' },
+      { className: 'stack' },
       el('h2', { className: 'hidden' }, 'Overview'),
       el('dl', { className: 'cards' }, ...Object.values(this.#cards).map(({ element }) => element)),
       el('div', { className: 'charts' }, ...this.#charts.map(({ element }) => element))

@@ -5,7 +5,7 @@ import type { Tab, View, ViewHost } from './view.js'
 const MAX_SHOWN = 200
 
 class Refusals implements View {
-  readonly element = el('div', { className: 'charts' })
+  readonly element = el('div', { className: 'split' })
   readonly #host: ViewHost
 
   constructor(host: ViewHost) {
@@ -30,7 +30,7 @@ class Refusals implements View {
               el(
                 'table',
                 {},
-                head('Time', 'What', 'Of', 'Why'),
+                head(['Time', 'What', 'Of', 'Why']),
                 el(
                   'tbody',
                   {},
@@ -59,11 +59,13 @@ class Refusals implements View {
           : el(
               'table',
               {},
-              head('Code', 'Count'),
+              head(['Code', 'Count'], ['Count']),
               el(
                 'tbody',
                 {},
-                ...codes.map(([code, count]) => el('tr', {}, el('td', {}, code), el('td', {}, whole(count))))
+                ...codes.map(([code, count]) =>
+                  el('tr', {}, el('td', {}, code), el('td', { className: 'number' }, whole(count)))
+                )
               )
             )
       )
@@ -73,8 +75,18 @@ class Refusals implements View {
   close(): void {}
 }
 
-/** The heading of a table. */
-export const head = (...titles: readonly string[]): HTMLElement =>
-  el('thead', {}, el('tr', {}, ...titles.map((title) => el('th', { scope: 'col' }, title))))
+/** The heading of a table; titles in `numbers` stand at the right. */
+export const head = (titles: readonly string[], numbers: readonly string[] = []): HTMLElement =>
+  el(
+    'thead',
+    {},
+    el(
+      'tr',
+      {},
+      ...titles.map((title) =>
+        el('th', { scope: 'col', className: numbers.includes(title) ? 'number' : undefined }, title)
+      )
+    )
+  )
 
 export const refusals: Tab = { id: 'refusals', title: 'Refusals', open: (host) => new Refusals(host) }
