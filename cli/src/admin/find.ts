@@ -30,9 +30,9 @@ const isLive = (file: string): Promise<boolean> =>
 const folders = (cwd: string, config: string | undefined): string[] => {
   const said = stateFolder(true)
   if (said !== undefined) return [said]
-  const beside = path.join(config === undefined ? cwd : path.dirname(path.resolve(cwd, config)), '.rystra')
+  const local = path.join(config === undefined ? cwd : path.dirname(path.resolve(cwd, config)), '.rystra')
   // A server without a configuration keeps its state with the user's programs.
-  return config === undefined ? [beside, stateFolder(false) as string] : [beside]
+  return config === undefined ? [local, stateFolder(false) as string] : [local]
 }
 
 const parseAddress = ({ admin = '', token }: AdminTarget): Place => {

@@ -6,7 +6,7 @@ import path from 'node:path'
 /** Where the token is kept that is made for a listener without configured tokens. */
 export const keptTokenFile = (stateDir: string): string => path.join(stateDir, 'admin', 'token')
 
-/** The kept token; made and written, readable by the owner alone, when there is none. Rejects with `file.failed`. */
+/** The kept token; made and written, readable by the owner alone, when it does not exist. Rejects with `file.failed`. */
 export const keptToken = async (stateDir: string): Promise<string> => {
   const file = keptTokenFile(stateDir)
   try {
