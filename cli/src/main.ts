@@ -1,7 +1,7 @@
 import { flushed } from './line-output.js'
 import { packageRoot } from './package-root.js'
 import { report } from './report.js'
-import { exit } from './terminal.js'
+import { exit, startedOnTerminal } from './terminal.js'
 import { joinTopic, notFound } from './topics.js'
 
 /** Runs the command line, and ends the process: what an extension left running does not keep it up. */
@@ -13,8 +13,9 @@ export const main = async (argv: readonly string[]): Promise<void> => {
   let failure: NodeJS.ErrnoException | undefined
   process.stderr.on('error', () => {})
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // A reader that goes (`rystra check --schema | head -1`) has read what it wanted.
-    if (error.code !== 'EPIPE') failure ??= error
+    // A reader that goes (`rystra check --schema | head -1`) has read what it wanted; a terminal that goes shows EIO.
+    const gone = error.code === 'EPIPE' || (error.code === 'EIO' && startedOnTerminal)
+    if (!gone) failure ??= error
   })
   const args = joinTopic(argv)
   try {

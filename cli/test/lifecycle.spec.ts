@@ -118,6 +118,27 @@ describe('what happens around a command', function () {
     expect(out).to.include('"stopping"').and.include('the npm that started it is gone').and.include('"stopped"')
   })
 
+  it('the end of its terminal ends it in good order', async function () {
+    const cwd = folders.make({
+      'exit.cjs': "process.on('exit', (code) => require('node:fs').writeFileSync('exit.tmp', String(code)))"
+    })
+    const flags = ['--host', '127.0.0.1', '--port', '0', '--http-port', '0']
+    const command = [process.execPath, `--require=${cwd}/exit.cjs`, ...nodeArgs, bin, 'serve', ...flags]
+    const words = command.map((word) => `'${word}'`).join(' ')
+    const terminal = spawn('script', ['-qec', `exec ${words}`, '/dev/null'], { cwd, env: cleanEnv() })
+    let out = ''
+    terminal.stdout.on('data', (chunk) => {
+      out += String(chunk)
+      if (out.includes('--join')) terminal.kill('SIGKILL')
+    })
+    const [error] = await Promise.race([once(terminal, 'error'), once(terminal, 'close').then(() => [])])
+    if (error !== undefined) this.skip()
+    const [file, watcher] = [join(cwd, 'exit.tmp'), watch(cwd)]
+    while (!existsSync(file) || readFileSync(file, 'utf8') === '') await once(watcher, 'change')
+    watcher.close()
+    expect(readFileSync(file, 'utf8')).to.equal('0')
+  })
+
   it('the line of the guide keeps it running, and SIGTERM ends it in good order', async () => {
     const page = readFileSync(fileURLToPath(new URL('../../docs/guide/getting-started.md', import.meta.url)), 'utf8')
     const line = /^nohup .*&$/m.exec(page)?.[0] ?? ''
