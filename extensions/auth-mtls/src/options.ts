@@ -28,6 +28,7 @@ export const ruleSchema = Type.Object(
     subject: Type.Optional(subject),
     san: Type.Optional(
       Type.String({
+        title: 'email:, dns: or uri: with a name, such as dns:*.example.org',
         pattern: '^(email|dns|uri):.+$',
         maxLength: 512,
         description:
@@ -36,6 +37,7 @@ export const ruleSchema = Type.Object(
     ),
     fingerprint: Type.Optional(
       Type.String({
+        title: 'a SHA-256 fingerprint, 64 hexadecimal digits such as sha256:9f86…0a08',
         pattern: '^(sha256:)?([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$',
         description: 'SHA-256 fingerprint of the certificate. Default: any.'
       })
@@ -57,9 +59,15 @@ export const mtlsOptions = Type.Object(
       })
     ),
     revoked: Type.Optional(
-      Type.Array(Type.String({ pattern: '^(sha256:|serial:)?[0-9a-fA-F:]{1,95}$' }), {
-        description: 'Server: SHA-256 fingerprints or serial numbers of revoked certificates. Default: none.'
-      })
+      Type.Array(
+        Type.String({
+          title: 'sha256: or serial: with hexadecimal digits, such as serial:4F3A',
+          pattern: '^(sha256:|serial:)?[0-9a-fA-F:]{1,95}$'
+        }),
+        {
+          description: 'Server: SHA-256 fingerprints or serial numbers of revoked certificates. Default: none.'
+        }
+      )
     ),
     crl: Type.Optional(
       Type.Array(file, {

@@ -23,6 +23,7 @@ export const mdnsOptions = Type.Object({
   ),
   interface: Type.Optional(
     Type.String({
+      title: 'an IPv4 address such as 192.168.1.10',
       pattern: '^\\d{1,3}(\\.\\d{1,3}){3}$',
       description: 'IPv4 address of the one network interface to use. Default: all interfaces.'
     })

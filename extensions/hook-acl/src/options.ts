@@ -8,7 +8,10 @@ const texts = (description: string) =>
 const ports = (description: string) =>
   Type.Optional(
     Type.Array(
-      Type.Union([Type.Integer({ minimum: 1, maximum: 65_535 }), Type.String({ pattern: portRangePattern })]),
+      Type.Union([
+        Type.Integer({ minimum: 1, maximum: 65_535 }),
+        Type.String({ title: "a port, or a range such as '8000-8999'", pattern: portRangePattern })
+      ]),
       {
         description
       }
@@ -23,12 +26,14 @@ const quotaOptions = Type.Object(
     ),
     bandwidth: Type.Optional(
       Type.String({
+        title: "bytes such as '500kB', '10MB'",
         pattern: bytesPattern,
         description: 'Bytes per second in each direction, all proxies together: `10MB`. Default: no limit.'
       })
     ),
     bytesPerDay: Type.Optional(
       Type.String({
+        title: "bytes such as '500kB', '10MB'",
         pattern: bytesPattern,
         description: 'Bytes per day (UTC) in both directions, all proxies together. Default: no limit.'
       })

@@ -18,6 +18,7 @@ const fileSchema = Type.Object(
     }),
     maxSize: Type.String({
       default: '100MB',
+      title: "a size such as '500kB', '8MB', '1GB'",
       pattern: sizePattern,
       description: 'Size at which the file is rotated: a number with kB, MB or GB, units of 1000. Default: 100MB.'
     }),
@@ -57,6 +58,7 @@ export const auditOptions = Type.Object({
   }),
   queue: Type.String({
     default: '8MB',
+    title: "a size such as '500kB', '8MB', '1GB'",
     pattern: sizePattern,
     description: 'Maximum size of records that wait for the disk; further ones are dropped and counted. Default: 8MB.'
   })

@@ -4,6 +4,7 @@ import { type Static, Type } from '@rystra/plugin'
 const rate = (description: string) =>
   Type.Optional(
     Type.String({
+      title: "a rate such as '20/s', '600/m'",
       pattern: ratePattern,
       description: `${description}, such as \`20/s\`; 0 allows none. Default: no limit.`
     })
@@ -12,6 +13,7 @@ const rate = (description: string) =>
 const bytes = (description: string) =>
   Type.Optional(
     Type.String({
+      title: "bytes such as '500kB', '10MB'",
       pattern: bytesPattern,
       description: `${description}, such as \`10MB\`; 0 allows none. Default: no limit.`
     })
@@ -47,6 +49,7 @@ const ruleOptions = Type.Object(
     handshakes: rate('Handshakes of clients'),
     burst: Type.Optional(
       Type.String({
+        title: "a duration such as '250ms', '30s', '15m'",
         pattern: durationPattern,
         default: defaults.burst,
         description:
@@ -69,6 +72,7 @@ const failureOptions = Type.Object(
     ),
     delay: Type.Optional(
       Type.String({
+        title: "a duration such as '250ms', '30s', '15m'",
         pattern: durationPattern,
         default: defaults.delay,
         description: 'Delay of the next handshake, doubled with each failure up to 4 s; 0 for none. Default: 500ms.'
@@ -84,6 +88,7 @@ const failureOptions = Type.Object(
     ),
     shutOutFor: Type.Optional(
       Type.String({
+        title: "a duration such as '250ms', '30s', '15m'",
         pattern: durationPattern,
         default: defaults.shutOutFor,
         description: 'Duration of a block, and time in which that many failures decay. Default: 15m.'

@@ -32,6 +32,7 @@ export const HttpOptions = Type.Object({
   ),
   baseDomain: Type.String({
     default: 'localhost',
+    title: 'a domain such as tunnel.example.org',
     pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$',
     description:
       'Domain to which `subdomain` of a proxy is prepended. Names under `localhost` need no DNS. Default: localhost.'
@@ -134,6 +135,7 @@ export const HttpOptions = Type.Object({
     description: 'Maximum number of requests in flight on one HTTP/2 connection. Default: 128.'
   }),
   errorPages: Type.Record(Type.String({ pattern: pageKey }), Type.String(), {
+    title: 'statuses such as 502, or 5xx',
     additionalProperties: false,
     default: {},
     description:

@@ -4,12 +4,19 @@ import { type ProxySpec, type Static, Type } from '@rystra/plugin'
 import { pageKey, timeLimits } from './options.js'
 
 const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$"
+const FIELD_NAME = 'a header name such as X-Request-Id'
+
 /** Visible characters, blanks and tabs: nothing that could end a field. */
 const VALUE = '^[\\t\\x20-\\x7e\\x80-\\xff]{0,4096}$'
 
-const fields = Type.Record(Type.String({ pattern: TOKEN }), Type.String({ pattern: VALUE }), {
-  additionalProperties: false
-})
+const fields = Type.Record(
+  Type.String({ pattern: TOKEN }),
+  Type.String({ title: 'a header value of printable characters', pattern: VALUE }),
+  {
+    title: 'header names such as X-Request-Id',
+    additionalProperties: false
+  }
+)
 
 const changes = (of: string) =>
   Type.Optional(
@@ -17,7 +24,7 @@ const changes = (of: string) =>
       {
         set: Type.Optional(fields),
         add: Type.Optional(fields),
-        remove: Type.Optional(Type.Array(Type.String({ pattern: TOKEN }), { maxItems: 64 }))
+        remove: Type.Optional(Type.Array(Type.String({ title: FIELD_NAME, pattern: TOKEN }), { maxItems: 64 }))
       },
       {
         additionalProperties: false,
@@ -28,9 +35,12 @@ const changes = (of: string) =>
 
 const account = Type.Object(
   {
-    user: Type.String({ pattern: '^[^:\\x00-\\x1f\\x7f]{1,256}$' }),
+    user: Type.String({
+      title: 'a user name of 1 to 256 characters without a colon',
+      pattern: '^[^:\\x00-\\x1f\\x7f]{1,256}$'
+    }),
     password: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
-    hash: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }))
+    hash: Type.Optional(Type.String({ title: 'a hash of 43 characters of base64url', pattern: '^[A-Za-z0-9_-]{43}$' }))
   },
   { additionalProperties: false }
 )
@@ -44,6 +54,7 @@ export const HttpSpec = Type.Object({
   ...hostFields,
   path: Type.Optional(
     Type.String({
+      title: 'a path that begins with /, without ? and #, such as /api',
       pattern: '^/[\\x21\\x22\\x24-\\x3e\\x40-\\x7e]*$',
       maxLength: 1024,
       description:
@@ -55,6 +66,7 @@ export const HttpSpec = Type.Object({
   ),
   hostHeader: Type.Optional(
     Type.String({
+      title: 'a host, with or without a port, such as localhost:3000',
       pattern: '^[A-Za-z0-9._:\\[\\]-]{1,255}$',
       description: 'Host header of requests to the service. Default: the one that the visitor sent.'
     })
@@ -69,6 +81,7 @@ export const HttpSpec = Type.Object({
   ),
   errorPages: Type.Optional(
     Type.Record(Type.String({ pattern: pageKey }), Type.String({ maxLength: 16_384 }), {
+      title: 'statuses such as 502, or 5xx',
       additionalProperties: false,
       description:
         'HTML of error pages by status, `502` or `5xx`: the text itself, or the path of a file on the client. Default: the pages of the server.'

@@ -12,7 +12,12 @@ const address = (port: number) =>
 
 const certificate = Type.Object(
   {
-    hosts: Type.Optional(Type.Array(Type.String({ pattern: hostPattern }), { minItems: 1, maxItems: 1024 })),
+    hosts: Type.Optional(
+      Type.Array(Type.String({ title: 'a host such as app.example.org or *.example.org', pattern: hostPattern }), {
+        minItems: 1,
+        maxItems: 1024
+      })
+    ),
     cert: Type.Optional(Type.String({ minLength: 1 })),
     key: Type.Optional(Type.String({ minLength: 1 }))
   },
@@ -57,6 +62,7 @@ export const HttpsOptions = Type.Object({
   ),
   baseDomain: Type.String({
     default: 'localhost',
+    title: 'a domain such as tunnel.example.org',
     pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$',
     description:
       'Domain to which `subdomain` of a proxy is prepended. Names under `localhost` need no DNS. Default: localhost.'
@@ -87,6 +93,7 @@ export const HttpsOptions = Type.Object({
   hsts: Type.Optional(hsts),
   defaultHost: Type.Optional(
     Type.String({
+      title: 'a host such as app.example.org',
       pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}$',
       description: 'Host used for connections without SNI. Default: such connections are rejected.'
     })

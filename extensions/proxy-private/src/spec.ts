@@ -8,6 +8,8 @@ import { limitFields } from '@rystra/udp'
  */
 export const NAME = '^[^\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069:/]{1,117}$'
 
+const NAME_FORM = 'a name of 1 to 117 characters without : and /'
+
 const port = (description: string) => Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description }))
 const protocol = (description: string) =>
   Type.Optional(Type.Union([Type.Literal('tcp'), Type.Literal('udp')], { description }))
@@ -25,7 +27,11 @@ const identities = (description: string) => Type.String({ minLength: 1, maxLengt
 export const PrivateSpec = Type.Object({
   local: endpointField(localForms, 'The service: `host:port`, a port of this machine, or `unix:/path`.'),
   of: Type.Optional(
-    Type.String({ pattern: NAME, description: 'Name under which it is visited. Default: `name` of the proxy.' })
+    Type.String({
+      title: NAME_FORM,
+      pattern: NAME,
+      description: 'Name under which it is visited. Default: `name` of the proxy.'
+    })
   ),
   port: port('Distinguishes services of one name; not bound. Default: none.'),
   protocol: protocol('Protocol of the service. Default: tcp.'),
@@ -47,7 +53,7 @@ export type PrivateSpec = ProxySpec & Static<typeof PrivateSpec>
 
 /** The fields of an entry of `client.forwards` beside those common to all kinds. */
 export const ForwardSpec = Type.Object({
-  of: Type.String({ pattern: NAME, description: 'The name under which the service is visited.' }),
+  of: Type.String({ title: NAME_FORM, pattern: NAME, description: 'The name under which the service is visited.' }),
   port: port('`port` of the proxy. Default: none.'),
   protocol: protocol('`protocol` of the proxy. Default: tcp.'),
   secret: secret('Secret of the proxy. Default: none.'),

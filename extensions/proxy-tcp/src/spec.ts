@@ -8,9 +8,15 @@ export const TcpSpec = Type.Object({
     'The service: `host:port`, a port of this machine, or `unix:/path`. With a range of ports, `host:first-last`.'
   ),
   port: Type.Optional(
-    Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.String({ pattern: '^\\d{1,5}-\\d{1,5}$' })], {
-      description: 'Public port, or a range `first-last` of them. Default: 0, any free port.'
-    })
+    Type.Union(
+      [
+        Type.Integer({ minimum: 0, maximum: 65535 }),
+        Type.String({ title: "a range such as '8000-8010'", pattern: '^\\d{1,5}-\\d{1,5}$' })
+      ],
+      {
+        description: 'Public port, or a range `first-last` of them. Default: 0, any free port.'
+      }
+    )
   ),
   host: Type.Optional(
     Type.String({

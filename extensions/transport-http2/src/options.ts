@@ -54,6 +54,7 @@ export type Http2Options = Static<typeof Http2Options>
 
 const path = Type.Optional(
   Type.String({
+    title: 'a path that begins with /, such as /rystra',
     pattern: '^/[!-~]*$',
     maxLength: 1024,
     default: '/rystra',
@@ -72,6 +73,7 @@ export const requestFields = {
   ),
   headers: Type.Optional(
     Type.Record(Type.String({ pattern: "^[a-z0-9!#$%&'*+.^_`|~-]+$" }), Type.String(), {
+      title: 'header names in lower case, such as x-token',
       description:
         'Additional header fields of all requests, for proxies in between; names in lower case. Default: none.'
     })

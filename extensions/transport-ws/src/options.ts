@@ -18,6 +18,7 @@ const terminated = (description: string) => Type.Boolean({ default: false, descr
 const listenFields = {
   path: Type.String({
     default: DEFAULT_PATH,
+    title: 'a path that begins with /, without ? and #, such as /rystra',
     pattern: '^/[!"$-;=@-~]*$',
     description: `Request path of links. Default: ${DEFAULT_PATH}.`
   }),
@@ -28,6 +29,7 @@ const listenFields = {
   }),
   fallback: Type.Optional(
     Type.String({
+      title: 'host:port, http://host:port or unix:/path',
       pattern: `^(${address.replace('https?', 'http')}|unix:.+)$`,
       description:
         'HTTP server for all other requests on the port: `127.0.0.1:8080`, `http://127.0.0.1:8080` or `unix:/run/app.sock`. Default: they get 404.'
@@ -38,14 +40,20 @@ const listenFields = {
 const dialWsFields = {
   path: Type.String({
     default: DEFAULT_PATH,
+    title: 'a path that begins with /, without #, such as /rystra',
     pattern: '^/[!"$-~]*$',
     description: `Request path, which may have a query. Default: ${DEFAULT_PATH}.`
   }),
   headers: Type.Optional(
     Type.Record(
       Type.String({ pattern: headerName }),
-      Type.String({ pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$', maxLength: 8192 }),
+      Type.String({
+        title: 'a header value of printable characters',
+        pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$',
+        maxLength: 8192
+      }),
       {
+        title: 'header names that the handshake does not set itself, such as X-Token',
         additionalProperties: false,
         description: 'Additional request headers: credentials of a gateway, `Host`, `Origin`. Default: none.'
       }

@@ -18,7 +18,7 @@ const patternOf = ({ unix, handler, range, defaultHost }: EndpointForms): string
 export const endpointField = (forms: EndpointForms, description: string): TUnion<[TString, TInteger]> =>
   Type.Union(
     [
-      Type.String({ pattern: patternOf(forms) }),
+      Type.String({ title: 'host:port', pattern: patternOf(forms) }),
       Type.Integer({ minimum: forms.anyPort === true ? 0 : 1, maximum: 65535 })
     ],
     {

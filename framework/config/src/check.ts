@@ -134,7 +134,7 @@ const checkRecord = (schema: TSchema, value: Record<string, unknown>, path: stri
       problems.push({
         path: at(path, key),
         value: unknownKey,
-        expected: `keys like ${patterns.map(([p]) => p).join(', ')}`
+        expected: schema.title ?? schema.description ?? 'keys of another form'
       })
   }
   return result

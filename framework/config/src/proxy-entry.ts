@@ -44,7 +44,11 @@ const healthCheckSchema = Type.Object(
       'tcp',
       '`tcp`: the service accepts a connection. `http`: a GET of `path` has a status from 200 to 399.'
     ),
-    path: defaulted(Type.String({ pattern: '^/[\\x21-\\x7e]*$' }), '/', 'Request path of the type `http`.'),
+    path: defaulted(
+      Type.String({ title: 'a path that begins with /, such as /health', pattern: '^/[\\x21-\\x7e]*$' }),
+      '/',
+      'Request path of the type `http`.'
+    ),
     interval: defaulted(durationSchema(100), 10_000, 'Time between two checks.'),
     timeout: defaulted(durationSchema(50), 3000, 'Time after which a check has failed.'),
     failures: defaulted(

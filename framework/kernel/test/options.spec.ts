@@ -48,6 +48,24 @@ describe('options', () => {
     expect(wrong(days, 'abc')).deep.equal(['options is a string, expected an object with days'])
   })
 
+  it('are expected in words: a regular expression is never shown', () => {
+    const code = '^[a-z]{3}$'
+    const expected = (schema: TSchema): string => {
+      const found = validateOptions('x', Type.Object({ code: schema }), { code: 'A' })
+      return 'problems' in found ? (found.problems[0]?.expected ?? '') : ''
+    }
+    const title = 'three letters such as abc'
+    const description = 'Three letters. Default: none.'
+    expect(expected(Type.String({ pattern: code, title }))).to.equal(title)
+    expect(expected(Type.String({ pattern: code, description }))).to.equal(`text: ${description}`)
+    expect(expected(Type.String({ pattern: code }))).to.equal('text of another form')
+    expect(expected(Type.Union([Type.Integer(), Type.String({ pattern: code, title })]))).to.equal(
+      `a whole number or ${title}`
+    )
+    expect(expected(Type.Union([Type.Integer(), Type.String({ pattern: code })], { title }))).to.equal(title)
+    expect(expected(Type.Array(Type.String({ pattern: code, title })))).to.equal(`a list, each ${title}`)
+  })
+
   it('may not have unknown keys, though their author did not say so', () => {
     expect(wrong(hours, { form: 9 })).deep.equal([
       'options.form is not known, expected one of from, to; did you mean "from"?'

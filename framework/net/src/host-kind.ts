@@ -14,7 +14,7 @@ export interface HandedOver {
 
 /** A host in any script, or a wildcard. */
 export const hostPattern = '^(\\*\\.)?[^\\s/:*@?#\\[\\]]{1,253}$'
-const host = Type.String({ pattern: hostPattern })
+const host = Type.String({ title: 'a host such as app.example.org or *.example.org', pattern: hostPattern })
 
 /** Fields of every kind whose visitors are told apart by host: spread them into its `spec`. */
 export const hostFields = {
@@ -26,6 +26,7 @@ export const hostFields = {
   ),
   subdomain: Type.Optional(
     Type.String({
+      title: 'one label of letters, digits and hyphens, such as app',
       pattern: '^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$',
       description:
         'Label prepended to `baseDomain` of the server. Default: the name of the proxy, if `host` is not set.'

@@ -35,6 +35,7 @@ export const clientTlsFields = {
   ca: file('PEM file with the authorities trusted to sign the certificate of the server. Default: those of Node.'),
   fingerprint: Type.Optional(
     Type.String({
+      title: 'a SHA-256 fingerprint, 64 hexadecimal digits such as sha256:9f86…0a08',
       pattern: '^(sha256:)?([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$',
       description:
         'SHA-256 fingerprint of the certificate of the server: only this certificate is trusted, whatever its issuer. Default: none.'

@@ -27,10 +27,16 @@ export const defaultLimits: UdpLimits = Object.freeze({
 /** The limits as fields of a spec, all optional: see {@link defaultLimits}. */
 export const limitFields = {
   sessionTimeout: Type.Optional(
-    Type.Union([Type.Integer({ minimum: 100, maximum: 86_400_000 }), Type.String({ pattern: durationPattern })], {
-      description:
-        "Time without a datagram in either direction after which a session ends: milliseconds, or text such as '30s', '5m'. Default: 60s."
-    })
+    Type.Union(
+      [
+        Type.Integer({ minimum: 100, maximum: 86_400_000 }),
+        Type.String({ title: "a duration such as '250ms', '30s', '5m'", pattern: durationPattern })
+      ],
+      {
+        description:
+          "Time without a datagram in either direction after which a session ends: milliseconds, or text such as '30s', '5m'. Default: 60s."
+      }
+    )
   ),
   maxSessions: Type.Optional(
     Type.Integer({

@@ -16,10 +16,15 @@ const listed = (words: readonly string[]): string => {
 }
 
 const text = (schema: TSchema): string => {
-  const { title, format, pattern } = schema as { title?: string; format?: string; pattern?: string }
+  const { title, format, pattern, description } = schema as {
+    [key in 'title' | 'format' | 'pattern' | 'description']?: string
+  }
   if (pattern !== undefined && title !== undefined) return title
   const form = format === undefined ? '' : ` of the form ${format}`
-  return `text${form}${bounds(schema, 'minLength', 'maxLength', ' characters')}${pattern === undefined ? '' : ` matching ${pattern}`}`
+  const size = bounds(schema, 'minLength', 'maxLength', ' characters')
+  // A regular expression is for machines.
+  if (pattern === undefined) return `text${form}${size}`
+  return description === undefined ? `text of another form${size}` : `text${size}: ${description}`
 }
 
 const number = (schema: TSchema, word: string): string => {
@@ -47,6 +52,7 @@ export const describe = (schema: TSchema, depth = 0): string => {
   if ('const' in schema) return JSON.stringify(schema.const)
   if (Array.isArray(schema.enum)) return listed(schema.enum.map((value) => JSON.stringify(value)))
   const choices = schema.anyOf ?? schema.oneOf
+  if (Array.isArray(choices) && typeof schema.title === 'string') return schema.title
   if (Array.isArray(choices)) return listed(choices.map((choice) => describe(choice, depth + 1)))
   if (Array.isArray(schema.allOf)) return object(Object.assign({}, ...schema.allOf.map((part) => part.properties)))
   switch (schema.type) {
