@@ -43,7 +43,9 @@ class Checker {
     this.#now = now
   }
 
-  async entry(side: Side, path: string, entry: Entry): Promise<void> {
+  /** @param entry is undefined where it is wrong by itself */
+  async entry(side: Side, path: string, entry: Entry | undefined): Promise<void> {
+    if (entry === undefined) return
     const add = (field: string, { problems, warnings }: Findings): void => {
       const where = `${fileOf(entry, field)}: `
       const finding = (text: string): CertificateFinding => ({ side, path: `${path}.${field}`, text: where + text })

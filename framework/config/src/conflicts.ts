@@ -2,8 +2,9 @@ import { type Problem, at, show } from './problem.js'
 import type { ResolvedConfig } from './types.js'
 
 type Entry = Readonly<Record<string, unknown>>
+type Listen = { readonly transport: string; readonly host: string; readonly port: number }
 
-/** What each field may be by itself, and cannot be beside another. */
+/** What each field may be by itself, and cannot be beside another. Fields that are wrong are undefined, and skipped. */
 export const conflictsOf = ({ server, client }: ResolvedConfig): Problem[] => {
   const problems: Problem[] = []
   const { interval = 0, timeout = 1 } = server?.heartbeat ?? {}
@@ -21,23 +22,26 @@ export const conflictsOf = ({ server, client }: ResolvedConfig): Problem[] => {
       expected: `no less than the minimum of ${min} ms`
     })
   const { host, discover } = client?.connect ?? {}
-  if (client !== undefined && (host === undefined) === (discover === undefined))
+  if (client?.connect !== undefined && (host === undefined) === (discover === undefined))
     problems.push({
       path: 'client.connect.host',
       value: host === undefined ? 'nothing' : show(host, 'client.connect.host'),
       expected: host === undefined ? 'a host name or an address, or `discover`' : 'no host beside `discover`'
     })
-  sameListen(server?.listen ?? [], problems)
-  const { proxies = [], forwards = [] } = client ?? {}
-  once(proxies, 'client.proxies', 'name', 'a name that no other proxy has', ({ name }) => name, problems)
-  once(forwards, 'client.forwards', 'name', 'a name that no other has', ({ name }) => name, problems)
+  const listen: readonly (Listen | undefined)[] = server?.listen ?? []
+  const proxies: readonly (Entry | undefined)[] = client?.proxies ?? []
+  const forwards: readonly (Entry | undefined)[] = client?.forwards ?? []
+  sameListen(listen, problems)
+  once(proxies, 'client.proxies', 'name', 'a name that no other proxy has', nameOf, problems)
+  once(forwards, 'client.forwards', 'name', 'a name that no other has', nameOf, problems)
   once(forwards, 'client.forwards', 'bind', 'an address that no other binds', bindOf, problems)
   samePort(proxies, problems)
+  if (isThisMachine(host)) oneMachine(listen, server?.publish?.host, proxies, forwards, problems)
   return problems
 }
 
 const once = <Item>(
-  items: readonly Item[],
+  items: readonly (Item | undefined)[],
   path: string,
   field: string,
   expected: string,
@@ -46,12 +50,14 @@ const once = <Item>(
 ): void => {
   const seen = new Set<string>()
   for (const [i, item] of items.entries()) {
-    const key = keyOf(item)
+    const key = item === undefined ? undefined : keyOf(item)
     const where = at(at(path, i), field)
     if (key !== undefined && seen.has(key)) problems.push({ path: where, value: show(key, where), expected })
     if (key !== undefined) seen.add(key)
   }
 }
+
+const nameOf = ({ name }: Entry): string | undefined => name as string | undefined
 
 const bindOf = ({ bind, protocol = 'tcp' }: Entry): string | undefined =>
   typeof bind === 'string' && !/(^|:)0$/.test(bind) ? `${bind} (${String(protocol)})` : undefined
@@ -61,16 +67,18 @@ const isWildcard = (host: unknown): boolean => ['0.0.0.0', '::', '*', '', undefi
 const overlap = (one: unknown, other: unknown): boolean => one === other || isWildcard(one) || isWildcard(other)
 
 /** Several transports share one address; one transport twice, or an address and all addresses, do not. */
-const sameListen = (
-  listen: readonly { transport: string; host: string; port: number }[],
-  problems: Problem[]
-): void => {
-  for (const [i, { transport, host, port }] of listen.entries()) {
-    const other = listen.slice(0, i).find((one) => {
-      if (port === 0 || one.port !== port || !overlap(one.host.toLowerCase(), host.toLowerCase())) return false
-      if (one.host.toLowerCase() === host.toLowerCase()) return one.transport === transport
-      return (one.transport === 'quic') === (transport === 'quic')
-    })
+const sameListen = (listen: readonly (Listen | undefined)[], problems: Problem[]): void => {
+  for (const [i, entry] of listen.entries()) {
+    if (!isWhole(entry)) continue
+    const { transport, host, port } = entry
+    const other = listen
+      .slice(0, i)
+      .filter(isWhole)
+      .find((one) => {
+        if (port === 0 || one.port !== port || !overlap(one.host.toLowerCase(), host.toLowerCase())) return false
+        if (one.host.toLowerCase() === host.toLowerCase()) return one.transport === transport
+        return (one.transport === 'quic') === (transport === 'quic')
+      })
     if (other === undefined) continue
     problems.push({
       path: at('server.listen', i),
@@ -80,8 +88,12 @@ const sameListen = (
   }
 }
 
-/** The public ports that an entry names: one, or a range. */
-const portsOf = ({ port }: Entry): [first: number, last: number] | undefined => {
+const isWhole = (entry: Listen | undefined): entry is Listen =>
+  typeof entry?.transport === 'string' && typeof entry.host === 'string' && typeof entry.port === 'number'
+
+/** The public ports that an entry of a kind that binds them names: one, or a range. */
+const portsOf = ({ kind, port }: Entry): [first: number, last: number] | undefined => {
+  if (kind !== 'tcp' && kind !== 'udp') return undefined
   const [, first, last = first] = /^([1-9]\d{0,4})(?:-(\d{1,5}))?$/.exec(String(port)) ?? []
   return first === undefined ? undefined : [Number(first), Number(last)]
 }
@@ -89,13 +101,14 @@ const portsOf = ({ port }: Entry): [first: number, last: number] | undefined => 
 /** Members of one group share a port. */
 const groupOf = ({ group }: Entry): unknown => (group as { name?: unknown } | undefined)?.name
 
-const samePort = (proxies: readonly Entry[], problems: Problem[]): void => {
+const samePort = (proxies: readonly (Entry | undefined)[], problems: Problem[]): void => {
   for (const [i, proxy] of proxies.entries()) {
-    const ports = portsOf(proxy)
-    if (ports === undefined) continue
+    const ports = proxy && portsOf(proxy)
+    if (proxy === undefined || ports === undefined) continue
     const other = proxies.slice(0, i).find((one) => {
-      const taken = portsOf(one)
-      if (taken === undefined || one.kind !== proxy.kind || !overlap(one.host, proxy.host)) return false
+      const taken = one && portsOf(one)
+      if (one === undefined || taken === undefined || one.kind !== proxy.kind || !overlap(one.host, proxy.host))
+        return false
       if (groupOf(one) !== undefined && groupOf(one) === groupOf(proxy)) return false
       return taken[0] <= ports[1] && ports[0] <= taken[1]
     })
@@ -105,5 +118,45 @@ const samePort = (proxies: readonly Entry[], problems: Problem[]): void => {
       value: ports[0] === ports[1] ? String(ports[0]) : `${ports[0]}-${ports[1]}`,
       expected: `a port that no other proxy of kind ${String(proxy.kind)} has: ${String(other.name)} has it`
     })
+  }
+}
+
+const isThisMachine = (host: unknown): boolean =>
+  typeof host === 'string' && /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host)
+
+/** Both ends of one configuration on one machine: what the client publishes and binds, and where the server listens. */
+const oneMachine = (
+  listen: readonly (Listen | undefined)[],
+  publishHost: string | undefined,
+  proxies: readonly (Entry | undefined)[],
+  forwards: readonly (Entry | undefined)[],
+  problems: Problem[]
+): void => {
+  const taken = listen.filter(isWhole).map(({ transport, host, port }) => ({
+    protocol: transport === 'quic' ? 'udp' : 'tcp',
+    host,
+    ports: [port, port] as readonly [number, number],
+    what: `server.listen has ${transport} ${host}:${port}`
+  }))
+  const claim = (path: string, protocol: unknown, host: unknown, [first, last]: readonly [number, number]): void => {
+    const other = taken.find(
+      (one) => one.protocol === protocol && overlap(one.host, host) && one.ports[0] <= last && first <= one.ports[1]
+    )
+    const value = first === last ? String(first) : `${first}-${last}`
+    if (other !== undefined && first > 0)
+      problems.push({ path, value, expected: `a port that is free on this machine: ${other.what}` })
+  }
+  const published = [...proxies.entries()].flatMap(([i, proxy]) => {
+    const ports = proxy && portsOf(proxy)
+    const [protocol, host] = [String(proxy?.kind), String(proxy?.host ?? publishHost ?? '0.0.0.0')]
+    return ports === undefined ? [] : [{ i, protocol, host, ports, what: `client.proxies[${i}] publishes it` }]
+  })
+  for (const { i, protocol, host, ports } of published)
+    claim(at(at('client.proxies', i), 'port'), protocol, host, ports)
+  taken.push(...published)
+  for (const [i, forward] of forwards.entries()) {
+    const [, host = '127.0.0.1', port] = /^(?:(.*):)?(\d{1,5})$/.exec(String(forward?.bind)) ?? []
+    if (port !== undefined)
+      claim(at(at('client.forwards', i), 'bind'), forward?.protocol ?? 'tcp', host, [Number(port), Number(port)])
   }
 }

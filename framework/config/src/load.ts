@@ -134,9 +134,9 @@ const isPackage = (path: string): boolean => basename(path) === 'package.json'
 const formatAt = (path: string): ConfigFormat => formatOf[extname(path) || 'noExt'] ?? 'yaml'
 
 /** Whether there is something that is no folder. */
-const exists = async (path: string): Promise<boolean> => {
+const exists = async (path: string, folders = false): Promise<boolean> => {
   try {
-    return !(await stat(path)).isDirectory()
+    return folders || !(await stat(path)).isDirectory()
   } catch (error) {
     // A file in a folder without rights is there, and reading it tells what is wrong.
     return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
@@ -177,13 +177,25 @@ const load = async (path: string, env: Environment): Promise<Found | undefined> 
   }
 }
 
+/** The line of a quote that nothing closes: Node takes it as a part of the value. */
+const unclosedQuote = (text: string): number | undefined => {
+  const values = /^[ \t]*(?:export[ \t]+)?[\w.-]+[ \t]*=[ \t]*(?:"[^"]*".*|'[^']*'.*|`[^`]*`.*|(["'`]).*|.*)$/gm
+  for (const found of text.matchAll(values)) {
+    if (found[1] !== undefined) return text.slice(0, found.index).split('\n').length
+  }
+  return undefined
+}
+
 /** The environment, and below it what a `.env` beside the configuration says. */
 const variablesFor = async (dir: string, env: Environment): Promise<Variables> => {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
   const path = join(dir, '.env')
-  if (!(await exists(path))) return { variables: set, warnings: [] }
+  if (!(await exists(path, true))) return { variables: set, warnings: [] }
   try {
-    return { variables: { ...(parseEnv(await readText(path)) as Environment), ...set }, warnings: [] }
+    const text = await readText(path)
+    const open = unclosedQuote(text)
+    const warnings = open === undefined ? [] : [`${path}: line ${open} has an unclosed quote`]
+    return { variables: { ...(parseEnv(text) as Environment), ...set }, warnings }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     return { variables: set, warnings: [error.detail ?? error.message] }

@@ -40,7 +40,9 @@ export const inspectBase = (raw: unknown, origin: ConfigOrigin = {}): Inspected 
   if (problems.length > 0) return { config: undefined, problems }
   const config = check(configSchema, renamed(plain), '', problems) as ResolvedConfig | undefined
   if (config === undefined) return { config, problems }
-  if (problems.length === 0) problems.push(...conflictsOf(config))
+  // Not where a field is wrong by itself.
+  const wrong = new Set(problems.map(({ path }) => path))
+  problems.push(...conflictsOf(config).filter(({ path }) => !wrong.has(path)))
   if (config.client === undefined) return { config, problems }
   const id = config.client.id ?? defaultClientId(origin.dir)
   return { config: { ...config, client: { ...config.client, id } }, problems }

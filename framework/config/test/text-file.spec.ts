@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { chmod, open, truncate, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, open, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadConfig } from '../src/index.js'
 import { folderWith, removeFolders } from './folder.js'
@@ -71,6 +71,24 @@ describe('text files as editors write them', () => {
     expect(loaded.warnings).to.deep.equal([`${join(dir, '.env')}: it is UTF-16; save it as UTF-8`])
     const { message } = await refusal('config.missing-variable', () => loadConfig({ cwd: dir, env }))
     expect(message).to.include('ID, for client.id').and.include('.env: it is UTF-16')
+  })
+
+  it('a .env that is a folder, or has a quote that is not closed, is named', async () => {
+    const config = texts['rystra.config.yaml'] ?? ''
+    const folder = await folderWith({ 'rystra.config.yaml': config })
+    await mkdir(join(folder, '.env'))
+    const { warnings } = await loadConfig({ cwd: folder, env: { ID: 'two' } })
+    expect(warnings).to.deep.equal([`${join(folder, '.env')}: expected a file, got a folder`])
+    for (const [text, line] of [
+      [`A=1\nB="abc\nID=one`, 2],
+      [`ID=one\nexport B='x`, 2],
+      ['ID=one\nB="x" # "y\nC="a\nb"\nD=it\'s\n# "\nE=', 0]
+    ] as const) {
+      const dir = await folderWith({ 'rystra.config.yaml': config, '.env': text })
+      const found = (await loadConfig({ cwd: dir, env: { ID: 'two' } })).warnings
+      const problem = `${join(dir, '.env')}: line ${line} has an unclosed quote`
+      expect(found, text).to.deep.equal(line === 0 ? [] : [problem])
+    }
   })
 
   it('without rights: says so, with the path', async function () {

@@ -7,6 +7,40 @@ const client = (more: object): unknown => ({ client: { connect: { host: 'h' }, .
 const proxy = (more: object): unknown => client({ proxies: [{ name: 'a', kind: 'tcp', ...more }] })
 
 describe('validation without extensions', () => {
+  it('finds ports that cannot be had together also where something else is wrong', async () => {
+    const tcp = (name: string, port: unknown) => ({ name, kind: 'tcp', port })
+    const raw = {
+      server: { listen: [{ port: 7000 }, { port: 7000 }, 12] },
+      client: {
+        connect: { host: '127.0.0.1', port: 7000 },
+        proxies: [tcp('a', 7000), tcp('b', '8000-8010'), tcp('c', 8005), { ...tcp('d', 8005), kind: 'udp' }, 'no'],
+        forwards: [
+          { name: 'x', kind: 'private', of: 'a', bind: 7000 },
+          { name: 'y', kind: 'private', of: 'a', bind: '127.0.0.1:8010' },
+          { name: 'z', kind: 'private', of: 'a', bind: '127.0.0.1:9000' }
+        ]
+      }
+    }
+    const { problems } = await refusal('config.invalid', () => validateBase(raw))
+    expect(problems.map(({ path, expected }) => `${path}: ${expected.split(', expiresIn')[0]}`)).to.have.members([
+      'server.listen[2]: an object with transport, host, port',
+      'server.listen[1]: an address that no other entry has: there is tcp 0.0.0.0:7000',
+      'client.proxies[4]: an object with name, kind',
+      'client.proxies[0].port: a port that is free on this machine: server.listen has tcp 0.0.0.0:7000',
+      'client.proxies[2].port: a port that no other proxy of kind tcp has: b has it',
+      'client.forwards[0].bind: a port that is free on this machine: server.listen has tcp 0.0.0.0:7000',
+      'client.forwards[1].bind: a port that is free on this machine: client.proxies[1] publishes it'
+    ])
+    const elsewhere = { ...raw.client, connect: { host: 'tunnel.example.org' } }
+    const others = await refusal('config.invalid', () => validateBase({ ...raw, client: elsewhere }))
+    expect(others.problems.filter(({ expected }) => expected.includes('this machine'))).to.deep.equal([])
+  })
+
+  it('lets entries of a kind that binds no port name the same one', () => {
+    const visited = (name: string) => ({ name, kind: 'private', port: 22 })
+    validateBase(client({ proxies: [visited('a'), visited('b')] }))
+  })
+
   it('fills in every default of a server', () => {
     expect(validateBase({ server: {} })).to.deep.equal({
       extensions: [],
