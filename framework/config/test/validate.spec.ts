@@ -31,8 +31,8 @@ describe('validation without extensions', () => {
       'client.forwards[0].bind: a port that is free on this machine: server.listen has tcp 0.0.0.0:7000',
       'client.forwards[1].bind: a port that is free on this machine: client.proxies[1] publishes it'
     ])
-    const elsewhere = { ...raw.client, connect: { host: 'tunnel.example.org' } }
-    const others = await refusal('config.invalid', () => validateBase({ ...raw, client: elsewhere }))
+    const remote = { ...raw.client, connect: { host: 'tunnel.example.org' } }
+    const others = await refusal('config.invalid', () => validateBase({ ...raw, client: remote }))
     expect(others.problems.filter(({ expected }) => expected.includes('this machine'))).to.deep.equal([])
   })
 
