@@ -18,7 +18,9 @@ export class KeepAlive {
   readonly #timeout: number
   readonly #onDead: (why: string) => void
   #timer: NodeJS.Timeout | undefined
-  #pinged = false
+  /** Milliseconds without a byte of the peer, as of the last check. */
+  #quiet = 0
+  #waited = 0
   #heard = false
   #pending: number | undefined
   #next = 0
@@ -77,23 +79,21 @@ export class KeepAlive {
   }
 
   #wait(ms: number): void {
+    this.#waited = ms
     clearTimeout(this.#timer)
     this.#timer = setTimeout(this.#check, ms).unref()
   }
 
+  /** Pings at each interval, also while data arrives: a link that falls silent after a check would be silent for two. */
   readonly #check = (): void => {
-    if (this.#out.blockedFor() > this.#interval + this.#timeout) {
-      this.#onDead('peer does not read')
-    } else if (this.#heard) {
-      this.#heard = false
-      this.#pinged = false
-      this.#wait(this.#interval)
-    } else if (this.#pinged) {
-      this.#onDead('peer does not answer')
-    } else {
-      this.#pinged = true
+    const limit = this.#interval + this.#timeout
+    this.#quiet = this.#heard ? 0 : this.#quiet + this.#waited
+    this.#heard = false
+    if (this.#out.blockedFor() > limit) this.#onDead('peer does not read')
+    else if (this.#quiet >= limit) this.#onDead('peer does not answer')
+    else {
       this.ping()
-      this.#wait(this.#timeout)
+      this.#wait(Math.min(this.#interval, limit - this.#quiet))
     }
   }
 }

@@ -28,8 +28,7 @@ export const YamuxOptions = Type.Object({
   keepAliveInterval: Type.Integer({
     default: 15_000,
     minimum: 0,
-    description:
-      'Milliseconds of silence after which the peer is pinged; 0 for no pings. Default: 15000, below the 20 s of strict middleboxes.'
+    description: 'Milliseconds between two pings; 0 for no pings. Default: 15000, below the 20 s of strict middleboxes.'
   }),
   keepAliveTimeout: Type.Integer({
     default: 20_000,

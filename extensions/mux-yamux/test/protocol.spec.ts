@@ -368,6 +368,19 @@ describe('the protocol', () => {
       expect(closed.times).to.equal(0)
     })
 
+    it('pings at each interval also while it hears data, as the line may fall silent right after a check', async () => {
+      const { peer, closed } = withPeer('server', { keepAliveInterval: 20, keepAliveTimeout: 20 })
+      let answered = 0
+      const talking = setInterval(() => {
+        for (const ping of peer.of(PING).slice(answered)) peer.write(frame(PING, ACK, 0, ping.length))
+        answered = peer.of(PING).length
+        peer.write(frame(UPDATE, 0, 99, 1))
+      }, 5)
+      await until(() => answered >= 5, 'pings')
+      clearInterval(talking)
+      expect(closed.times).to.equal(0)
+    })
+
     it('ends when the other side talks and does not read', async () => {
       const [near, far] = duplexPair()
       const mux = session(near, 'server', { keepAliveInterval: 20, keepAliveTimeout: 20 })
