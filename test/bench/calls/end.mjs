@@ -71,12 +71,92 @@ const upload = async (link, { ms }) => {
   return { count: sent, rate: sent / (performance.now() - since) / 1000, cpu: cpu() - before }
 }
 
-const work = { calls, emit, upload }
+/** Round trips of small calls, one after the other with a pause, while something else may run. */
+const smallCalls = async (link, until) => {
+  const trips = []
+  while (!until()) {
+    const since = performance.now()
+    await link.call(bodies.small)
+    trips.push(performance.now() - since)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  trips.sort((a, b) => a - b)
+  return { count: trips.length, p50: percentile(trips, 0.5), p99: percentile(trips, 0.99) }
+}
+
+const within = (ms) => {
+  const until = performance.now() + ms
+  return () => performance.now() > until
+}
+
+/** Small calls alone, then beside eight streams of 16 KiB chunks and one message of 100 MB on the same session. */
+const beside = async (link, { ms }) => {
+  const alone = await smallCalls(link, within(ms))
+  const chunk = Buffer.alloc(16_384, 'x')
+  let [sent, over] = [0, false]
+  const since = performance.now()
+  const bulk = async () => {
+    const send = link.stream()
+    for (let count = 0; !over; count++) {
+      await send(chunk)
+      sent += chunk.length
+      if (count % 64 === 0) await new Promise(setImmediate)
+    }
+  }
+  const streams = Array.from({ length: 8 }, bulk)
+  const big = link.big(Buffer.alloc(100_000_000, 'x'))
+  let whole
+  big.then(
+    () => {
+      whole = performance.now() - since
+    },
+    () => {}
+  )
+  const crowded = await smallCalls(link, within(ms))
+  over = true
+  const rate = sent / (performance.now() - since) / 1000
+  void Promise.allSettled(streams)
+  return { alone, crowded, rate, whole }
+}
+
+/** Chunks into a stream that is not read, for so long: what the sender keeps, and what small calls take meanwhile. */
+const stalled = async (link, { ms }) => {
+  globalThis.gc?.()
+  const before = process.memoryUsage.rss()
+  const chunk = Buffer.alloc(16_384, 'x')
+  let sent = 0
+  const send = link.stalledStream()
+  const over = within(ms)
+  const writing = (async () => {
+    while (!over()) {
+      await send(chunk)
+      sent += chunk.length
+    }
+  })()
+  const small = await smallCalls(link, over)
+  void writing
+  return { sent, memory: process.memoryUsage.rss() - before, ...small }
+}
+
+/** Sessions that do nothing: what each costs this process, and by the other one's `cpu` that one. */
+const idle = async (_link, { count, to }) => {
+  globalThis.gc?.()
+  const before = process.memoryUsage.rss()
+  for (let made = 0; made < count; made += 20)
+    await Promise.all(Array.from({ length: 20 }, (_, index) => peer.connect({ ...to, id: `idle-${made + index}` })))
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  globalThis.gc?.()
+  return { bytes: (process.memoryUsage.rss() - before) / count }
+}
+
+const work = { calls, emit, upload, beside, stalled, idle }
 let link
 process.on('message', async ({ id, what, options }) => {
   try {
-    if (what === 'cpu') process.send({ id, answer: { cpu: cpu(), rss: process.memoryUsage.rss(), ...counts() } })
-    else if (what === 'connect') {
+    if (what === 'cpu') {
+      if (options?.collect) globalThis.gc?.()
+      process.send({ id, answer: { cpu: cpu(), rss: process.memoryUsage.rss(), ...counts() } })
+    } else if (what === 'connect') {
       link = await peer.connect(options)
       process.send({ id, answer: Object.keys(link) })
     } else process.send({ id, answer: await work[what](link, options) })

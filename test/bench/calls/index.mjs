@@ -3,6 +3,7 @@ import { fork } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { openLine } from './line.mjs'
 import { peers } from './peers.mjs'
 
 const { values } = parseArgs({
@@ -11,6 +12,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     window: { type: 'string', default: '1000' },
+    sessions: { type: 'string', default: '1000' },
     json: { type: 'boolean', default: false }
   }
 })
@@ -25,7 +27,10 @@ const ms = Number(values.window)
 
 /** A process, and a way to ask it. */
 const end = async (side, name) => {
-  const child = fork(`${here}end.mjs`, [side, name], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(`${here}end.mjs`, [side, name], {
+    execArgv: ['--expose-gc'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc']
+  })
   const waiting = new Map()
   let id = 0
   const first = new Promise((resolve) => waiting.set(0, { resolve }))
@@ -82,11 +87,50 @@ for (let round = 0; round < rounds; round++) {
   }
 }
 
+/** Measured once for each peer that has it: small calls beside bulk, also over a line; readers that stop; idle sessions. */
+const LINE = { rate: 50e6 / 8, delay: 20 }
+const places = ['loopback', '50 Mbit/s, 40 ms']
+const extra = {}
+for (const name of names) {
+  for (const where of places) {
+    const server = await end('serve', name)
+    const client = await end('connect', name)
+    const { port, ...rest } = server.started
+    const line = where === 'loopback' ? undefined : await openLine(peers[name].udp === true, port, LINE)
+    const entry = (extra[name] ??= {})
+    try {
+      const can = await client.ask('connect', { ...rest, port: line?.port ?? port })
+      if (can.includes('big')) {
+        await client.ask('calls', { flight: 1, ms: 200, body: 'small' })
+        entry[where] = await client.ask('beside', { ms: 2 * ms })
+      }
+      if (line === undefined && can.includes('stalledStream')) {
+        const fresh = await end('connect', name)
+        await fresh.ask('connect', server.started)
+        await fresh.ask('calls', { flight: 1, ms: 200, body: 'small' })
+        entry.stalled = await fresh.ask('stalled', { ms: 3 * ms })
+        const count = Math.ceil(Number(values.sessions) / 20) * 20
+        const before = await server.ask('cpu', { collect: true })
+        const { bytes } = await fresh.ask('idle', { count, to: server.started })
+        const after = await server.ask('cpu', { collect: true })
+        entry.idle = { client: bytes, server: (after.rss - before.rss) / count }
+        fresh.stop()
+      }
+    } catch (error) {
+      console.error(String(error))
+    }
+    client.stop()
+    server.stop()
+    line?.close()
+  }
+  console.error(`· once: ${name}`)
+}
+
 const of = (name, key, field) => {
   const entries = results[name]?.[key]
   return entries === undefined ? undefined : median(entries.map((entry) => entry[field]))
 }
-if (values.json) console.log(JSON.stringify(results))
+if (values.json) console.log(JSON.stringify({ results, extra }))
 else {
   for (const { key, what } of loads) {
     const unit = what === 'upload' ? 'MB/s' : '/s'
@@ -105,4 +149,32 @@ else {
       )
     }
   }
+
+  const row = (first, ...cells) => console.log(first.padEnd(14) + cells.map((cell) => cell.padStart(16)).join(''))
+  const text = (value, digits = 2) => (value === undefined ? '–' : value.toFixed(digits))
+  const rows = (key) => Object.entries(extra).flatMap(([name, { [key]: found }]) => (found ? [[name, found]] : []))
+  for (const where of places) {
+    console.log(`\nsmall calls beside eight streams and a message of 100 MB: ${where}`)
+    row(
+      'peer',
+      'alone p50 ms',
+      'alone p99 ms',
+      'beside p50 ms',
+      'beside p99 ms',
+      'p99 ÷ alone',
+      'streams MB/s',
+      '100 MB took s'
+    )
+    for (const [name, { alone, crowded, rate, whole }] of rows(where)) {
+      const figures = [alone.p50, alone.p99, crowded.p50, crowded.p99, crowded.p99 / alone.p99, rate]
+      row(name, ...figures.map((each) => text(each)), whole === undefined ? 'longer' : text(whole / 1000))
+    }
+  }
+  console.log('\na reader that stops')
+  row('peer', 'sent KiB', 'memory KiB', 'calls p99 ms')
+  for (const [name, { sent, memory, p99 }] of rows('stalled'))
+    row(name, text(sent / 1024, 0), text(memory / 1024, 0), text(p99))
+  console.log(`\n${values.sessions} idle sessions`)
+  row('peer', 'client KiB each', 'server KiB each')
+  for (const [name, { client, server }] of rows('idle')) row(name, text(client / 1024, 1), text(server / 1024, 1))
 }

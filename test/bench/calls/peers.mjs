@@ -30,17 +30,21 @@ const rystraServer = async (transport, muxer) => {
     .streamHandler('upload', async (_session, stream) => {
       for await (const chunk of stream) bytes += chunk.length
     })
+    .streamHandler('stalled', () => {})
+    .handler('big', (_session, data) => data.length)
+    .options({ maxMessageBytes: 2 ** 27 })
     .build()
     .start()
   const { port, join } = server.addresses[0]
   return { port, join }
 }
 
-const rystraClient = async (transport, muxer, { port, join }) => {
+const rystraClient = async (transport, muxer, { port, join, id = 'bench' }) => {
   const { RpcClient } = await built('framework/rpc/dist/index.js')
   const client = await RpcClient.builder()
     .extension(`@rystra/mux-${muxer}`)
-    .to(`${transport}://127.0.0.1:${port}`, { token: 'a-token-of-the-bench', id: 'bench', dial: { ...join } })
+    .to(`${transport}://127.0.0.1:${port}`, { token: 'a-token-of-the-bench', id, dial: { ...join } })
+    .options({ maxMessageBytes: 2 ** 27 })
     .connect()
   let stream
   return {
@@ -49,11 +53,21 @@ const rystraClient = async (transport, muxer, { port, join }) => {
     upload: (chunk) => {
       stream ??= client.createStream('upload')
       return stream.send(chunk)
-    }
+    },
+    stream: () => {
+      const own = client.createStream('upload')
+      return (chunk) => own.send(chunk)
+    },
+    stalledStream: () => {
+      const own = client.createStream('stalled')
+      return (chunk) => own.send(chunk)
+    },
+    big: (body) => client.request('big', body, { deadline: 0 })
   }
 }
 
 const rystra = (transport, muxer = 'yamux') => ({
+  udp: transport === 'quic',
   serve: () => rystraServer(transport, muxer),
   connect: (to) => rystraClient(transport, muxer, to)
 })
@@ -248,6 +262,45 @@ const grpc = {
   }
 }
 
+/** The same contract in Protobuf, described by the program: what `buf generate` would write. */
+const connectService = async () => {
+  const { create, createFileRegistry } = await load('@bufbuild/protobuf')
+  const { FileDescriptorProtoSchema, FileDescriptorSetSchema, StructSchema, file_google_protobuf_struct } =
+    await load('@bufbuild/protobuf/wkt')
+  const type = '.google.protobuf.Struct'
+  const file = create(FileDescriptorProtoSchema, {
+    name: 'bench.proto',
+    package: 'bench',
+    syntax: 'proto3',
+    dependency: ['google/protobuf/struct.proto'],
+    service: [{ name: 'Bench', method: [{ name: 'Echo', inputType: type, outputType: type }] }]
+  })
+  const set = create(FileDescriptorSetSchema, { file: [file_google_protobuf_struct.proto, file] })
+  return { service: createFileRegistry(set).getService('bench.Bench'), StructSchema }
+}
+
+const connect = {
+  serve: async () => {
+    const { connectNodeAdapter } = await load('@connectrpc/connect-node')
+    const { service } = await connectService()
+    const routes = (router) => router.service(service, { echo: (body) => body })
+    const server = (await import('node:http2')).createServer(connectNodeAdapter({ routes })).listen(0, '127.0.0.1')
+    return { port: await listening(server) }
+  },
+  connect: async ({ port }) => {
+    const { createClient } = await load('@connectrpc/connect')
+    const { createConnectTransport } = await load('@connectrpc/connect-node')
+    const { service } = await connectService()
+    const transport = createConnectTransport({
+      baseUrl: `http://127.0.0.1:${port}`,
+      httpVersion: '2',
+      useBinaryFormat: true
+    })
+    const client = createClient(service, transport)
+    return { call: (body) => client.echo(body) }
+  }
+}
+
 const trpc = {
   serve: async () => {
     const { WebSocketServer } = await load('ws')
@@ -301,6 +354,7 @@ export const peers = {
   'rystra-quic': rystra('quic'),
   ws,
   grpc,
+  connect,
   socketio,
   birpc,
   trpc,
