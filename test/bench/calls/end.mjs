@@ -90,7 +90,7 @@ const within = (ms) => {
 }
 
 /** Small calls alone, then beside eight streams of 16 KiB chunks and one message of 100 MB on the same session. */
-const beside = async (link, { ms }) => {
+const contended = async (link, { ms }) => {
   const alone = await smallCalls(link, within(ms))
   const chunk = Buffer.alloc(16_384, 'x')
   let [sent, over] = [0, false]
@@ -149,7 +149,7 @@ const idle = async (_link, { count, to }) => {
   return { bytes: (process.memoryUsage.rss() - before) / count }
 }
 
-const work = { calls, emit, upload, beside, stalled, idle }
+const work = { calls, emit, upload, contended, stalled, idle }
 let link
 process.on('message', async ({ id, what, options }) => {
   try {

@@ -97,12 +97,13 @@ for (const name of names) {
     const client = await end('connect', name)
     const { port, ...rest } = server.started
     const line = where === 'loopback' ? undefined : await openLine(peers[name].udp === true, port, LINE)
-    const entry = (extra[name] ??= {})
+    extra[name] ??= {}
+    const entry = extra[name]
     try {
       const can = await client.ask('connect', { ...rest, port: line?.port ?? port })
       if (can.includes('big')) {
         await client.ask('calls', { flight: 1, ms: 200, body: 'small' })
-        entry[where] = await client.ask('beside', { ms: 2 * ms })
+        entry[where] = await client.ask('contended', { ms: 2 * ms })
       }
       if (line === undefined && can.includes('stalledStream')) {
         const fresh = await end('connect', name)
