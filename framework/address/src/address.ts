@@ -1,6 +1,6 @@
 import { RystraError } from '@rystra/model'
 import ipaddr from 'ipaddr.js'
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, isIPv4 } from 'node:net'
 
 type Parsed = ipaddr.IPv4 | ipaddr.IPv6
 
@@ -37,6 +37,8 @@ export const addressOfBytes = (bytes: Uint8Array): string => ipaddr.fromByteArra
  * RFC 5952 writes it, without a zone. Other text stays as it is, in lower case.
  */
 export const plainAddress = (address: string): string => {
+  // `isIPv4` takes no form but the plain one; most visitors come through here.
+  if (isIPv4(address)) return address
   const parsed = parse(address)
   return parsed === undefined ? withoutZone(address).toLowerCase() : unmapped(parsed).toString()
 }

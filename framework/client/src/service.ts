@@ -31,6 +31,19 @@ const loopback: net.LookupFunction = (_host, _options, done) =>
     { address: '::1', family: 6 }
   ])
 
+/** Services whose address was parsed: each visitor comes through here. */
+const MAX_PARSED = 1024
+const parsed = new Map<string, net.NetConnectOpts>()
+
+const optionsOf = (local: string): net.NetConnectOpts => {
+  const known = parsed.get(local)
+  if (known !== undefined) return known
+  const options = { ...connectOptions(parseService(local)), allowHalfOpen: true, noDelay: true }
+  if (parsed.size >= MAX_PARSED) parsed.clear()
+  parsed.set(local, options)
+  return options
+}
+
 /** How a service is connected to, for `net.connect`. */
 export const connectOptions = (address: Endpoint | UnixEndpoint): net.NetConnectOpts =>
   ({
@@ -39,9 +52,9 @@ export const connectOptions = (address: Endpoint | UnixEndpoint): net.NetConnect
     ...('host' in address && address.host === 'localhost' ? { lookup: loopback } : {})
   }) as net.NetConnectOpts
 
-const connectOnce = (address: Endpoint | UnixEndpoint, interest: Interest): Promise<net.Socket> =>
+const connectOnce = (options: net.NetConnectOpts, interest: Interest): Promise<net.Socket> =>
   new Promise((resolve, reject) => {
-    const socket = net.connect({ ...connectOptions(address), allowHalfOpen: true, noDelay: true })
+    const socket = net.connect({ ...options })
     const fail = (error: Error): void => {
       clearTimeout(timer)
       interest.onGone = undefined
@@ -53,7 +66,7 @@ const connectOnce = (address: Endpoint | UnixEndpoint, interest: Interest): Prom
       interest.onGone = undefined
       // A service that has accepted it already sees a reset: an end would say that the visitor had nothing to send. The
       // timer goes on, for one that has not.
-      if ('path' in address) socket.destroy()
+      if ('path' in options) socket.destroy()
       else socket.resetAndDestroy()
       reject(visitorGone())
     }
@@ -84,13 +97,13 @@ const pause = (ms: number, interest: Interest): Promise<void> =>
  * connection is not wanted any more.
  */
 export const connectService = async (local: string, proxy: string, interest: Interest): Promise<net.Socket> => {
-  const address = parseService(local)
+  const options = optionsOf(local)
   let cause: unknown
   for (let tried = 0, delay = FIRST_DELAY; tried < TRIES && !interest.gone; tried += 1, delay *= 2) {
     if (tried > 0) await pause(delay, interest)
     if (interest.gone) break
     try {
-      return await connectOnce(address, interest)
+      return await connectOnce(options, interest)
     } catch (error) {
       cause = error
     }

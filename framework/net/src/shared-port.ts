@@ -1,6 +1,7 @@
 import type { TcpListening } from '@rystra/plugin'
 import net from 'node:net'
 import { hostPort } from '@rystra/address'
+import { setAcceptedOptions } from './accepted-options.js'
 import type { AcceptedSockets } from './accepted-sockets.js'
 import { ProtocolSniffer } from './protocol-sniffer.js'
 
@@ -43,13 +44,11 @@ export class SharedPort {
     this.#accepted = accepted
     this.#onFree = onFree
     this.#keepAlive = keepAlive
-    this.#server = net.createServer(
-      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAlive },
-      this.#onConnection
-    )
+    this.#server = net.createServer({ allowHalfOpen: true }, this.#onConnection)
     this.bound = new Promise((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen({ host: address, port, backlog }, () => {
+        setAcceptedOptions(this.#server, keepAlive)
         this.#isBound = true
         const bound = this.#server.address() as net.AddressInfo
         this.#address = hostPort(bound.address, bound.port)

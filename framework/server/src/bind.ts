@@ -1,5 +1,5 @@
 import { type Address, type ErrorCode, RystraError } from '@rystra/model'
-import type { AcceptedSockets } from '@rystra/net'
+import { type AcceptedSockets, setAcceptedOptions } from '@rystra/net'
 import { hostPort } from '@rystra/address'
 import net from 'node:net'
 
@@ -40,13 +40,13 @@ export const bindPort = (
   new Promise((resolve, reject) => {
     const { host, port } = address
     // Paused: the relay reads into memory of its own from the first byte on.
-    const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
     let name = ''
-    const server = net.createServer({ ...options, pauseOnConnect: true }, (visitor) => {
+    const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (visitor) => {
       if (accepted.admit(visitor, name)) accepted.handOver(visitor, { address: name, extension }, onVisitor)
     })
     server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)))
     server.listen({ host, port, exclusive: true, backlog: BACKLOG }, () => {
+      setAcceptedOptions(server, KEEP_ALIVE_MS)
       // One accept that failed; the next may succeed.
       server.removeAllListeners('error').on('error', (error) => accepted.failed(name, error))
       const { address: at, port: bound } = server.address() as net.AddressInfo

@@ -113,7 +113,8 @@ export class OutgoingStream extends CountedStream {
 
   protected override over(error: Error | undefined): void {
     if (this.closed) return
-    this.#end(toRystraError(error ?? new RystraError('stream.reset'), 'stream.reset'))
+    // An error costs more than the rest of an end.
+    if (this.#answer === 'awaited') this.#end(toRystraError(error ?? new RystraError('stream.reset'), 'stream.reset'))
     this.flow?.close()
     super.over(error)
   }
