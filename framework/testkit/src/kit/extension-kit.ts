@@ -4,6 +4,7 @@ import { Value } from '@sinclair/typebox/value'
 import assert from 'node:assert/strict'
 import { resolveOptions, type SetUp, setUpExtension } from './harness.js'
 import { caseMaker, defineKit, type Kit } from './kit.js'
+import { grownResources, processListeners, resources, untilFreed } from './resources.js'
 import { type Scope, turns } from './scope.js'
 
 /** An extension under test. */
@@ -44,36 +45,6 @@ class World {
 }
 
 const it = caseMaker<ExtensionSubject, World>((subject, scope) => new World(subject, scope))
-
-type Counts = ReadonlyMap<string, number>
-
-/** What keeps the process busy, counted by kind. */
-const resources = (): Counts => {
-  const counts = new Map<string, number>()
-  for (const name of process.getActiveResourcesInfo()) {
-    if (name !== 'Immediate') counts.set(name, (counts.get(name) ?? 0) + 1)
-  }
-  return counts
-}
-
-/** What there is more of than before; what others left to go may go meanwhile. */
-const more = (before: Counts): string[] =>
-  [...resources()].filter(([name, count]) => count > (before.get(name) ?? 0)).map(([name]) => name)
-
-/** Waits until what was opened is closed: handles go a few turns late. */
-const back = async (scope: Scope, before: Counts, what: string): Promise<void> => {
-  const begin = performance.now()
-  await turns(5)
-  while (more(before).length > 0 && performance.now() - begin < scope.timeout) await turns(5)
-  assert.deepEqual(more(before), [], what)
-}
-
-const listeners = (): string =>
-  process
-    .eventNames()
-    .map((event) => `${String(event)} ${process.listenerCount(event)}`)
-    .sort()
-    .join(', ')
 
 const AsyncFunction = (async () => {}).constructor
 
@@ -193,11 +164,11 @@ const cases = [
     'opens nothing while it is set up',
     (world) =>
       world.each(async (role) => {
-        const [before, heard] = [resources(), listeners()]
+        const [before, heard] = [resources(), processListeners()]
         world.setUp(role)
         await turns(3)
-        assert.deepEqual(more(before), [], `setup() opened something as ${role}`)
-        assert.equal(listeners(), heard, `setup() listens to the process as ${role}`)
+        assert.deepEqual(grownResources(before), [], `setup() opened something as ${role}`)
+        assert.equal(processListeners(), heard, `setup() listens to the process as ${role}`)
       }),
     { alone: true }
   ),
@@ -212,12 +183,12 @@ const cases = [
     'closes all it opened when it is stopped',
     (world) =>
       world.each(async (role) => {
-        const [before, heard] = [resources(), listeners()]
+        const [before, heard] = [resources(), processListeners()]
         const setUp = setUpExtension(world.subject.use, role)
         await setUp.start()
         await setUp.stop()
-        await back(world.scope, before, `stop() left something open as ${role}`)
-        assert.equal(listeners(), heard, `stop() left a listener on the process as ${role}`)
+        await untilFreed(world.scope, before, `stop() left something open as ${role}`)
+        assert.equal(processListeners(), heard, `stop() left a listener on the process as ${role}`)
       }),
     { alone: true }
   ),
@@ -245,7 +216,7 @@ const cases = [
         )
         failed ||= error !== undefined
         await setUp.stop()
-        await back(world.scope, before, `stop() left something open after a failed start as ${role}`)
+        await untilFreed(world.scope, before, `stop() left something open after a failed start as ${role}`)
       }
       assert.ok(failed, 'the start that had to fail did not, under no role')
     },

@@ -1,28 +1,24 @@
-import { visitorOf } from '@rystra/address'
 import {
-  type Address,
   type Admission,
   type Details,
   type OpenedStream,
   type ProxyKind,
   type ProxySpec,
   type Published,
-  type PublishAddress,
   type PublishHost,
   type ReachHost,
   RystraError,
   type StreamInfo,
   silentLog,
-  type UdpPort,
   type VisitorInfo
 } from '@rystra/plugin'
 import assert from 'node:assert/strict'
-import { createSocket, type Socket as UdpSocket } from 'node:dgram'
-import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import type { Socket as UdpSocket } from 'node:dgram'
+import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { duplexPair } from '../pair.js'
-import { addressOf, connectTo, join } from './proxy-ends.js'
+import { connectTo, join } from './proxy-ends.js'
+import { connectTcp, listenTcp, listenUdp } from './proxy-sockets.js'
 import type { ProxyKindSubject } from './proxy-subject.js'
 import { type ServedVisitor, session, type ReachObserver, type Visit } from './proxy-visit.js'
 import { type Scope, turn } from './scope.js'
@@ -54,7 +50,7 @@ export class ProxyWorld {
   /** A service on a free port of this machine. */
   async service(onVisitor: (stream: Duplex) => void): Promise<string> {
     const { serve = (socket: Socket) => socket } = this.subject
-    const { host, port } = await this.#listen({}, (socket) => {
+    const { host, port } = await listenTcp(this.scope, {}, (socket) => {
       Promise.resolve(serve(quiet(socket))).then(onVisitor, () => socket.destroy())
     })
     return `${host}:${port}`
@@ -63,7 +59,7 @@ export class ProxyWorld {
   /** Where no service is. */
   async nowhere(): Promise<string> {
     const servers: Server[] = []
-    const { host, port } = await this.#listen({}, () => {}, servers)
+    const { host, port } = await listenTcp(this.scope, {}, () => {}, servers)
     for (const server of servers) server.close()
     await turn()
     return `${host}:${port}`
@@ -97,9 +93,9 @@ export class ProxyWorld {
       log: silentLog,
       signal: over.signal,
       hooks: { request: () => undefined, response: () => undefined, closeRequest: () => {} },
-      listen: (address, onVisitor) => this.#listen(address, onVisitor, servers),
+      listen: (address, onVisitor) => listenTcp(this.scope, address, onVisitor, servers),
       relay: (visitor, info, { details } = {}) => void join(quiet(visitor), this.#reach(spec, info, details)),
-      listenUdp: async (address) => this.#listenUdp(address, sockets),
+      listenUdp: (address) => listenUdp(address, sockets),
       claim: async (key, value) => ({ key, size: 1, pick: (_, tried) => (tried?.has(value) ? undefined : value) }),
       acceptVisits: async (name, admit) => void this.#visitable.set(name, { spec, admit }),
       tell: () => {},
@@ -191,7 +187,7 @@ export class ProxyWorld {
       stream,
       log: silentLog,
       signal: gone.signal,
-      connect: (local) => this.#connect(local),
+      connect: (local) => connectTcp(this.scope, local),
       relay: (service) => {
         observer?.reached()
         return join(far, quiet(service))
@@ -232,51 +228,5 @@ export class ProxyWorld {
         entry.over = { toService, toVisitor }
       }
     }
-  }
-
-  async #listenUdp({ port = 0, host = '127.0.0.1' }: PublishAddress, sockets: UdpSocket[]): Promise<UdpPort> {
-    const socket = createSocket('udp4')
-    sockets.push(socket)
-    socket.bind(port, host)
-    await once(socket, 'listening')
-    const bound = socket.address()
-    return { address: { host: bound.address, port: bound.port }, socket }
-  }
-
-  async #connect(local: string): Promise<Socket> {
-    const { host, port } = addressOf(local)
-    const socket = quiet(connect({ host, port, allowHalfOpen: true }))
-    this.scope.defer(() => socket.destroy())
-    try {
-      await once(socket, 'connect')
-    } catch (cause) {
-      throw new RystraError('stream.service-unreachable', { side: 'client', detail: local, cause })
-    }
-    return socket
-  }
-
-  async #listen(
-    address: { port?: number; host?: string },
-    onVisitor: (socket: Socket, info: VisitorInfo) => void,
-    servers: Server[] = []
-  ): Promise<Address> {
-    const sockets = new Set<Socket>()
-    const server = createServer({ allowHalfOpen: true }, (socket) => {
-      sockets.add(socket)
-      onVisitor(socket, visitorOf(socket))
-    })
-    servers.push(server)
-    this.scope.defer(() => {
-      for (const socket of sockets) socket.destroy()
-      server.close()
-    })
-    server.listen(address.port ?? 0, address.host ?? '127.0.0.1')
-    try {
-      await once(server, 'listening')
-    } catch (cause) {
-      throw new RystraError('proxy.port-taken', { detail: String(address.port), cause })
-    }
-    const { address: host, port } = server.address() as { address: string; port: number }
-    return { host, port }
   }
 }

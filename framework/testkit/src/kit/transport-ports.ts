@@ -2,6 +2,7 @@ import { SharedPorts } from '@rystra/net'
 import { isRystraError } from '@rystra/plugin'
 import assert from 'node:assert/strict'
 import { LinkEnd, openStream } from './link-end.js'
+import { resources } from './resources.js'
 import { turn, turns } from './scope.js'
 import { carriesWhole } from './stream-checks.js'
 import { manners, connectRawPeers } from './raw-peers.js'
@@ -175,7 +176,7 @@ const dialing = [
   it(
     'leaves nothing open when all is over',
     async (world, scope) => {
-      const before = held()
+      const before = resources()
       const stop = new AbortController()
       const listening = await world.listen(0, stop.signal)
       const { address } = listening.listener
@@ -195,12 +196,12 @@ const dialing = [
       for (const end of listening.links) end.drop()
       stop.abort()
       await scope.wait(listening.listener.close(), 'close()')
-      let now = held()
+      let now = resources()
       const grown = (): string[] =>
         [...now].filter(([type, count]) => count > (before.get(type) ?? 0)).map(([type]) => type)
       await scope
         .until(() => {
-          now = held()
+          now = resources()
           return grown().length === 0
         }, 'what was opened to be closed')
         .catch((error: Error) => assert.fail(`${error.message}: ${grown()} are left`))
@@ -234,16 +235,6 @@ const dialing = [
     { alone: true }
   )
 ]
-
-/** What keeps the process alive, by type. */
-const held = (): Map<string, number> => {
-  const counts = new Map<string, number>()
-  // a turn of the loop is what the kit itself waits with
-  for (const type of process.getActiveResourcesInfo()) {
-    if (type !== 'Immediate') counts.set(type, (counts.get(type) ?? 0) + 1)
-  }
-  return counts
-}
 
 const rawPeers = (Object.keys(manners) as (keyof typeof manners)[]).map((manner) =>
   it(`is not disturbed by raw peers that ${manner}`, async (world, scope) => {
