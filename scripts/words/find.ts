@@ -54,7 +54,7 @@ const startsOf = (source: string, banned: ReadonlyMap<string, string>): Finding[
     [...banned]
       .filter(([word]) => {
         const first = `${word.charAt(0).toUpperCase()}${word.slice(1)}`
-        return new RegExp(`(?:^[\\s*/#|>-]*|[.:] |["'\`])${first}\\b`).test(line)
+        return new RegExp(`(?:^[\\s*/#|>-]*|[.:;?!)] |["'\`])${first}\\b`).test(line)
       })
       .map(([word, instead]) => ({ line: index + 1, word, instead }))
   )
