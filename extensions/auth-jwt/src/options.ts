@@ -19,7 +19,8 @@ export const algorithms = [
 ] as const
 export type Algorithm = (typeof algorithms)[number]
 
-const text = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
+const text = (description: string, secret?: boolean) =>
+  Type.Optional(Type.String({ minLength: 1, description, ...(secret === undefined ? {} : { secret }) }))
 const milliseconds = (description: string, byDefault: number, maximum: number) =>
   Type.Optional(Type.Integer({ minimum: 0, maximum, default: byDefault, description }))
 /** A claim by name or JSON pointer (RFC 6901). */
@@ -65,9 +66,15 @@ const issuerSchema = Type.Object(
         description: 'Whether tokens for other services are accepted. Default: false.'
       })
     ),
-    secret: text('Shared secret for HMAC, at least 32 bytes. ${NAME} takes it from the environment. Default: none.'),
-    secretFile: text('File with the secret; a trailing line break is ignored. Default: none.'),
-    publicKey: text('PEM file with the public key or certificate of the issuer: RSA, EC or Ed25519. Default: none.'),
+    secret: text(
+      'Shared secret for HMAC, at least 32 bytes. ${NAME} takes it from the environment. Default: none.',
+      true
+    ),
+    secretFile: text('File with the secret; a trailing line break is ignored. Default: none.', false),
+    publicKey: text(
+      'PEM file with the public key or certificate of the issuer: RSA, EC or Ed25519. Default: none.',
+      false
+    ),
     jwks: text('JSON Web Key Set of the issuer: a file, or its https: URL. Default: none.'),
     jwksCache: Type.Optional(cache),
     algorithms: Type.Optional(
@@ -117,7 +124,7 @@ const issuerSchema = Type.Object(
 /** Options of both ends. */
 export const jwtOptions = Type.Object(
   {
-    token: text('Client: the token. ${NAME} takes it from the environment. Default: none.'),
+    token: text('Client: the token. ${NAME} takes it from the environment. Default: none.', true),
     file: text('Client: file with the token, read for each session. Default: none.'),
     allowPlain: Type.Boolean({
       default: false,

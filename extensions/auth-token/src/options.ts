@@ -3,6 +3,7 @@ import { type Static, Type } from '@rystra/plugin'
 const token = Type.String({
   minLength: 1,
   maxLength: 1024,
+  secret: true,
   description: 'The token. ${NAME} takes it from the environment. Default: none.'
 })
 const file = Type.String({

@@ -57,6 +57,23 @@ export class BucketTable {
     return left >= 0 ? 0 : inTime(-left, (this.#limits[column] as Limit).rate)
   }
 
+  /**
+   * Takes over what the buckets of another table have left.
+   *
+   * @param columns for each column of this table that of the other one, -1 for a limit that it has not
+   */
+  takeOver(before: BucketTable, columns: readonly number[], now: number): void {
+    this.#now = now
+    for (const [key, from] of before.#slots.entries()) {
+      const slot = this.#slots.take(key, this.#fill)
+      for (const [column, old] of columns.entries()) {
+        if (old < 0) continue
+        const { burst } = this.#limits[column] as Limit
+        this.#tokens[slot * this.#limits.length + column] = Math.min(burst, before.#refill(from, old, now))
+      }
+    }
+  }
+
   #refill(slot: number, column: number, now: number): number {
     const at = slot * this.#limits.length + column
     const { rate, burst } = this.#limits[column] as Limit

@@ -45,6 +45,16 @@ export class Failures {
     )
   }
 
+  /** Continues with the scores and blocks of an instance before a reload. */
+  takeOver(before: Failures): void {
+    for (const [network, from] of before.#slots.entries()) {
+      const slot = this.#slots.take(network, this.#clear)
+      this.#scores[slot] = before.#scores[from] as number
+      this.#since[slot] = before.#since[from] as number
+      this.#until[slot] = before.#until[from] as number
+    }
+  }
+
   get size(): number {
     return this.#slots.size
   }

@@ -47,7 +47,11 @@ const refuse = (where: string, problem: string): never => {
 /** A rule with its buckets. */
 export class Rule {
   readonly per: RuleOptions['per']
-  readonly #table: BucketTable
+  /** What it counts, without its limits. */
+  readonly #subject: string
+  /** Everything that its buckets depend on. */
+  readonly #shape: string
+  #table: BucketTable
   /** The column of a limit; -1 where nothing is allowed. */
   readonly #columns = new Map<Counted, number>()
   readonly #proxies: (value: string) => boolean
@@ -78,6 +82,23 @@ export class Rule {
     }
     if (this.#columns.size === 0) refuse(where, `no limit given: expected one of ${counted.join(', ')}`)
     this.#table = new BucketTable(limits, per === 'total' ? 1 : capacity)
+    this.#subject = JSON.stringify([per, proxies, kinds, identities])
+    this.#shape = JSON.stringify([[...this.#columns], limits, capacity])
+  }
+
+  /**
+   * Continues with the buckets of a rule that counted the same before a reload: shared with it where the limits are the
+   * same, since its streams go on, and copied otherwise.
+   */
+  takeOver(previous: readonly Rule[], now: number): void {
+    const before = previous.find((rule) => rule.#subject === this.#subject)
+    if (before === undefined) return
+    if (before.#shape === this.#shape) this.#table = before.#table
+    else {
+      const columns = [...this.#columns].filter(([, column]) => column >= 0)
+      const old = columns.map(([what]) => before.#columns.get(what) ?? -1)
+      this.#table.takeOver(before.#table, old, now)
+    }
   }
 
   /** Keys it remembers. */

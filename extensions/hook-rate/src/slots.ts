@@ -70,6 +70,13 @@ export class Slots {
     return free
   }
 
+  /** Keys with their slots, the least recently used first. */
+  *entries(): Generator<[key: string, slot: number]> {
+    for (let slot = this.#oldest; slot !== NONE; slot = this.#after[slot] as number) {
+      yield [this.#keys[slot] as string, slot]
+    }
+  }
+
   #add(): number {
     const slot = this.#keys.length
     if (slot === this.#before.length) {

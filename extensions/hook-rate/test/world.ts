@@ -43,9 +43,14 @@ export class World {
   readonly clock: FakeClock
   readonly #setUp: SetUp
 
-  constructor(use: ExtensionUse, side: Side = 'server', clock = new FakeClock()) {
+  constructor(use: ExtensionUse, side: Side = 'server', clock = new FakeClock(), previous?: unknown) {
     this.clock = clock
-    this.#setUp = setUpExtension(use, side, { clock })
+    this.#setUp = setUpExtension(use, side, { clock, previous })
+  }
+
+  /** The next instance after a reload with other options. */
+  reload(use: ExtensionUse, side: Side = 'server'): World {
+    return new World(use, side, this.clock, this.#setUp.handover())
   }
 
   #tap(hook: string): SetUp['taps'][number] | undefined {

@@ -5,6 +5,18 @@ import type { Duplex } from 'node:stream'
 /** Time for the peer to end its half of the control stream before the link is reset. */
 const LINGER_MS = 250
 
+/** Interval at which streams of a closed session are checked: those that made no progress in it are reset. */
+const SETTLE_MS = 3000
+
+/** Checks after which they are reset anyway. */
+const MAX_CHECKS = 10
+
+/** Changes when bytes are read or sent. */
+const progressOf = (stream: Duplex): string => {
+  const { bytesRead = 0 } = stream as { bytesRead?: number }
+  return `${bytesRead}/${stream.readableLength}/${stream.writableLength}`
+}
+
 /** Common part of both sides: the first link carries control messages, every other one is a stream. */
 export abstract class DirectLink implements StreamLink {
   readonly kind = 'streams'
@@ -16,6 +28,7 @@ export abstract class DirectLink implements StreamLink {
   protected closed = false
   readonly #active = new Set<Duplex>()
   #error: Error | undefined
+  #settling: NodeJS.Timeout | undefined
 
   constructor(link: ByteLink) {
     this.peer = link.peer
@@ -24,8 +37,8 @@ export abstract class DirectLink implements StreamLink {
       this.#error ??= error
     })
     link.duplex.once('close', () => this.#over())
-    // An orderly close by the peer.
-    link.duplex.once('end', () => this.close())
+    // An orderly close by the peer, which ends or resets the streams by itself.
+    link.duplex.once('end', () => this.#endControl())
     // A link that is closed already emits no event.
     if (link.duplex.closed) setImmediate(() => this.#over())
   }
@@ -43,11 +56,19 @@ export abstract class DirectLink implements StreamLink {
   protected adopt(stream: Duplex): Duplex {
     if (stream.closed) return stream
     this.#active.add(stream)
-    stream.once('close', () => this.#active.delete(stream))
+    stream.once('close', () => {
+      this.#active.delete(stream)
+      if (this.#settling !== undefined && this.#active.size === 0) this.#finish()
+    })
     return stream
   }
 
   close(): void {
+    for (const stream of this.#active) if (!stream.writableEnded) cutOff(stream)
+    this.#endControl()
+  }
+
+  #endControl(): void {
     this.goAway()
     const { control } = this
     if (control.destroyed) return
@@ -64,12 +85,34 @@ export abstract class DirectLink implements StreamLink {
   destroy(error?: Error): void {
     this.#error ??= error
     this.control.destroy()
+    if (this.#settling !== undefined) this.#finish()
   }
 
   #over(): void {
     if (this.closed) return
     this.closed = true
     this.dropIdle()
+    if (this.#error === undefined && this.#active.size > 0) this.#settle()
+    else this.#finish()
+  }
+
+  /** After an orderly close: what is queued on streams is sent and read. */
+  #settle(): void {
+    const before = new Map<Duplex, string>()
+    let checks = 0
+    this.#settling = setInterval(() => {
+      checks++
+      for (const stream of this.#active) {
+        const progress = progressOf(stream)
+        if (checks === MAX_CHECKS || before.get(stream) === progress) cutOff(stream)
+        before.set(stream, progress)
+      }
+    }, SETTLE_MS).unref()
+  }
+
+  #finish(): void {
+    clearInterval(this.#settling)
+    this.#settling = undefined
     for (const stream of this.#active) cutOff(stream)
     this.#active.clear()
     this.onClose?.(this.#error)

@@ -51,6 +51,11 @@ export class Sending implements FrameSource {
     return this.#buffer !== undefined && this.#window > 0
   }
 
+  /** No more is written. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
   get #busy(): boolean {
     return this.#buffer !== undefined || this.#inFlight
   }

@@ -5,15 +5,13 @@ import { Flag, type FrameHandler, FrameParser, INITIAL_WINDOW, MAX_U32, Reason, 
 import { Memory, Source } from './memory.js'
 import type { YamuxOptions } from './options.js'
 import { Outgoing } from './outgoing.js'
+import { Closing } from './closing.js'
 import { KeepAlive } from './keep-alive.js'
 import { enforceLimit, type StreamHost, YamuxStream } from './stream.js'
 import { PendingStreams } from './pending-streams.js'
 
 /** The id of the control stream: the client opens it first. */
 const CONTROL_ID = 1
-
-/** Time to send the last frames when the session ends. */
-const LINGER_MS = 3000
 
 /** Multiplexes one link by the yamux protocol. The client opens odd ids, the server even ones. */
 export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawReader {
@@ -46,7 +44,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   /** The session has ended: no more frames in either direction. */
   #ended = false
   #error: Error | undefined
-  #linger: NodeJS.Timeout | undefined
+  readonly #closing: Closing
 
   constructor(link: ByteLink, side: Side, options: YamuxOptions, log: Logger, firstId = side === 'client' ? 1 : 2) {
     this.peer = link.peer
@@ -66,6 +64,8 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
       this.#die(new RystraError('session.timeout', { detail }))
     )
     this.#pending = new PendingStreams(options)
+    const sent = () => this.#leave(Reason.normal, undefined)
+    this.#closing = new Closing(this.#streams, sent, () => this.#link.reset())
     this.#link.onClose = (error) => this.#closed(error)
     // The caller of `wrap` sets `onStream` within this turn.
     setImmediate(() => this.#start())
@@ -90,7 +90,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   }
 
   #refusal(signal?: AbortSignal): Error | undefined {
-    if (this.#ended) return new RystraError('mux.closed', { cause: this.#error })
+    if (this.#ended || this.#closing.active) return new RystraError('mux.closed', { cause: this.#error })
     if (this.#peerAway) return new RystraError('mux.closed', { detail: 'peer accepts no more streams' })
     if (signal?.aborted === true) return new RystraError('stream.reset', { detail: 'aborted' })
     if (this.#streams.size + this.#pending.waiters >= this.#options.maxStreams) return new RystraError('stream.limit')
@@ -119,10 +119,10 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   }
 
   close(): void {
-    if (this.#ended) return
+    if (this.#ended || this.#closing.active) return
     this.#pending.refuse(new RystraError('mux.closed'))
-    for (const stream of this.#streams.values()) stream.reset(new RystraError('mux.closed'))
-    this.#leave(Reason.normal, undefined)
+    this.goAway()
+    this.#closing.begin()
   }
 
   destroy(error?: Error): void {
@@ -133,14 +133,10 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   #leave(reason: number, error: Error | undefined): void {
     if (this.#ended) return
     if (reason !== Reason.normal || !this.#away) this.out.frame(Type.goAway, 0, 0, reason)
-    this.#stop(error)
-    this.#finish()
-  }
-
-  /** Ends the link when all data is sent, and resets it if the peer does not end it in time. */
-  #finish(): void {
+    this.#stop(error, error === undefined)
+    // The link ends when all data is sent, and is reset if the peer does not end it in time.
     this.out.finish()
-    this.#linger = setTimeout(() => this.#link.reset(), LINGER_MS).unref()
+    this.#closing.wait()
   }
 
   /** Resets the link. */
@@ -150,7 +146,8 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.#link.reset()
   }
 
-  #stop(error: Error | undefined): void {
+  /** @param orderly what the peer has sent and ended is still read */
+  #stop(error: Error | undefined, orderly = false): void {
     if (this.#ended) return
     this.#ended = true
     this.#error = error
@@ -160,7 +157,9 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.#current = undefined
     const why = new RystraError('mux.closed', { cause: error })
     this.#pending.refuse(why)
-    for (const stream of this.#streams.values()) stream.cut(why)
+    for (const stream of [...this.#streams.values()]) {
+      stream[orderly ? 'leave' : 'cut'](why)
+    }
     this.#streams.clear()
   }
 
@@ -170,7 +169,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.onClose = undefined
     this.#stop(error === undefined ? undefined : new RystraError('mux.closed', { detail: error.message, cause: error }))
     this.out.close()
-    clearTimeout(this.#linger)
+    this.#closing.stop()
     tell?.(this.#error)
   }
 
@@ -199,8 +198,9 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
       return
     }
     const clean = this.#parser.clean && (this.#streams.size === 0 || this.#peerAway)
-    this.#stop(clean ? undefined : new RystraError('mux.closed', { detail: 'peer ended the link' }))
-    this.#finish()
+    this.#stop(clean ? undefined : new RystraError('mux.closed', { detail: 'peer ended the link' }), clean)
+    this.out.finish()
+    this.#closing.wait()
   }
 
   // FrameHandler
@@ -230,6 +230,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.#pending.acknowledged(stream)
     if (type === Type.windowUpdate) {
       stream.sending.grant(length)
+      this.#closing.progress()
       if ((flags & Flag.fin) !== 0) stream.ended()
       return
     }
@@ -287,12 +288,13 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
 
   // StreamHost
 
-  halfClosed(stream: YamuxStream): void {
-    this.#pending.halfClosed(stream)
+  sent(stream: YamuxStream): void {
+    if (!stream.receiving.ended) this.#pending.halfClosed(stream)
+    this.#closing.later()
   }
-
   over(stream: YamuxStream): void {
     this.#streams.delete(stream.id)
     this.#pending.over(stream)
+    this.#closing.later()
   }
 }

@@ -14,8 +14,8 @@ export interface StreamHost {
   readonly keepAlive: KeepAlive
   readonly memory: Memory
   readonly maxWindow: number
-  /** This side has ended the stream, the peer has not. */
-  halfClosed(stream: YamuxStream): void
+  /** This side has sent all data and the end of the stream. */
+  sent(stream: YamuxStream): void
   /** The stream is closed: its id is free. */
   over(stream: YamuxStream): void
 }
@@ -36,6 +36,8 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
   readonly #host: StreamHost
   #over = false
   #finSent = false
+  /** Why the session has ended before this side had ended the stream; reported once all data is read. */
+  #lost: Error | undefined
 
   constructor(id: number, host: StreamHost) {
     this.id = id
@@ -96,6 +98,29 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
     this.#finish(error, false)
   }
 
+  /** The session has ended in good order: what the peer has sent and ended is still read. */
+  leave(error: Error): void {
+    if (this.#over || !this.receiving.ended) {
+      this.cut(error)
+      return
+    }
+    if (!this.#finSent) this.#lost = error
+    this.#finSent = true
+    this.sending.clear()
+    this.#host.over(this)
+    this.progressed()
+  }
+
+  /** This side has ended the stream; some of its data may still be queued. */
+  get endedHere(): boolean {
+    return this.sending.ended || this.duplex.writableEnded
+  }
+
+  /** All data and the end were sent. */
+  get sent(): boolean {
+    return this.#finSent
+  }
+
   // What the halves tell
 
   get memory(): Memory {
@@ -125,13 +150,13 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
     if (this.#over || this.#finSent) return
     this.#finSent = true
     this.#host.out.frame(Type.windowUpdate, Flag.fin, this.id, 0)
-    if (!this.receiving.ended) this.#host.halfClosed(this)
+    this.#host.sent(this)
     this.progressed()
   }
 
   progressed(): void {
     const { ended, endReported, unread } = this.receiving
-    if (this.#finSent && ended && endReported && unread === 0) this.#finish(undefined, true)
+    if (this.#finSent && ended && endReported && unread === 0) this.#finish(this.#lost, true)
   }
 
   #finish(error: Error | undefined, later: boolean): void {
@@ -145,7 +170,9 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
     this.receiving.clear()
     this.#host.over(this)
     // The caller of `reset` is not called back synchronously.
-    if (later) queueMicrotask(() => this.#report(error))
+    // An error must not overtake the end that the reader was given.
+    if (later && this.#lost !== undefined) setImmediate(() => this.#report(error))
+    else if (later) queueMicrotask(() => this.#report(error))
     else this.#report(error)
   }
 

@@ -1,5 +1,5 @@
 import type { Claim } from '@rystra/plugin'
-import { isRystraError, RystraError, type VisitorInfo } from '@rystra/plugin'
+import { isRefusal, isRystraError, RystraError, type VisitorInfo } from '@rystra/plugin'
 import { Problem } from './problem.js'
 import type { HttpProxy } from './proxy.js'
 import type {
@@ -106,7 +106,7 @@ export class Failover {
     if (this.#done) return
     const { claim, visitor, requestFor } = this.#options
     // What a hook refused stays refused.
-    const refused = isRystraError(failure.error) && failure.error.code === 'stream.refused'
+    const refused = isRystraError(failure.error) && isRefusal(failure.error.code)
     let next = refused ? undefined : claim.pick(visitor, this.#tried)
     while (next !== undefined && next.form !== this.#proxy.form) {
       this.#tried.add(next)

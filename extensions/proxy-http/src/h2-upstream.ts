@@ -1,5 +1,5 @@
 import { closeWithSession } from '@rystra/net'
-import { isRystraError, type PublishHost, RystraError } from '@rystra/plugin'
+import { isRefusal, isRystraError, type PublishHost, RystraError } from '@rystra/plugin'
 import { once } from 'node:events'
 import http2, { type ClientHttp2Session } from 'node:http2'
 import { sendH2 } from './h2-request.js'
@@ -64,7 +64,7 @@ export class H2Upstream implements Upstream {
         await this.#connecting
       } catch (error) {
         // A refusal concerns one visitor; other errors concern all of them.
-        if (!isRystraError(error) || error.code !== 'stream.refused') throw error
+        if (!isRystraError(error) || !isRefusal(error.code)) throw error
       }
     }
     const connecting = this.#connect(options, own)

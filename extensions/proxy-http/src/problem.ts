@@ -1,4 +1,12 @@
-import { type Deny, type ErrorCode, isRystraError, RystraError, type Side, toRystraError } from '@rystra/plugin'
+import {
+  type Deny,
+  type ErrorCode,
+  isRefusal,
+  isRystraError,
+  RystraError,
+  type Side,
+  toRystraError
+} from '@rystra/plugin'
 
 /** Why a request is not answered by its service. */
 export class Problem extends Error {
@@ -45,7 +53,8 @@ const statuses: Partial<Record<ErrorCode, [status: number, text: string]>> = {
 export const problemOf = (cause: unknown, code: ErrorCode = 'stream.reset', side: Side = 'client'): Problem => {
   if (cause instanceof Problem) return cause
   const error = toRystraError(cause, code, { side })
-  const [status, text] = statuses[error.code] ?? [502, 'the service cannot be reached through the tunnel']
+  const own = isRefusal(error.code) ? ([403, error.entry.message] as const) : undefined
+  const [status, text] = statuses[error.code] ?? own ?? [502, 'the service cannot be reached through the tunnel']
   return new Problem(status, text, error, status === 503 ? 1 : undefined)
 }
 

@@ -39,8 +39,10 @@ const account = Type.Object(
       title: 'a user name of 1 to 256 characters without a colon',
       pattern: '^[^:\\x00-\\x1f\\x7f]{1,256}$'
     }),
-    password: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
-    hash: Type.Optional(Type.String({ title: 'a hash of 43 characters of base64url', pattern: '^[A-Za-z0-9_-]{43}$' }))
+    password: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, secret: true })),
+    hash: Type.Optional(
+      Type.String({ title: 'a hash of 43 characters of base64url', pattern: '^[A-Za-z0-9_-]{43}$', secret: true })
+    )
   },
   { additionalProperties: false }
 )

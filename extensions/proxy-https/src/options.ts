@@ -19,7 +19,7 @@ const certificate = Type.Object(
       })
     ),
     cert: Type.Optional(Type.String({ minLength: 1 })),
-    key: Type.Optional(Type.String({ minLength: 1 }))
+    key: Type.Optional(Type.String({ minLength: 1, secret: false }))
   },
   { additionalProperties: false }
 )

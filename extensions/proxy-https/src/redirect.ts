@@ -49,7 +49,10 @@ export class Redirect {
   }
 
   /** Ports on which nothing else is served. */
-  listen(ports: readonly HttpsOptions['redirectFrom'][number][], through: ListenHost): Required<Lifecycle> {
+  listen(
+    ports: readonly HttpsOptions['redirectFrom'][number][],
+    through: ListenHost
+  ): Required<Pick<Lifecycle, 'start' | 'stop'>> {
     const connections = new Set<Duplex>()
     const listeners: Listener[] = []
     const closing = new AbortController()

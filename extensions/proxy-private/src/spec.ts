@@ -13,10 +13,12 @@ const NAME_FORM = 'a name of 1 to 117 characters without : and /'
 const port = (description: string) => Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description }))
 const protocol = (description: string) =>
   Type.Optional(Type.Union([Type.Literal('tcp'), Type.Literal('udp')], { description }))
-const secret = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 1024, description }))
+const secret = (description: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 1024, secret: true, description }))
 const secretFile = Type.Optional(
   Type.String({
     minLength: 1,
+    secret: false,
     description:
       'File with the secret, relative to the configuration; surrounding white space is ignored. Default: none.'
   })

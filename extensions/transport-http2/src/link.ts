@@ -7,8 +7,11 @@ import type { Pipe } from './pipe.js'
 import { Say, Service } from './service.js'
 import type { Http2Stream, StreamHost } from './stream.js'
 
-/** Milliseconds the last frames have to get out when a link ends. */
-const LINGER = 3000
+/** Time without progress after which a closing link gives up. */
+const LINGER_MS = 3000
+
+/** Maximum duration of a close, so that a peer that reads a byte now and then cannot hold the link. */
+const MAX_CLOSE_MS = 30_000
 
 /** The connection below a link. */
 export interface Carrier {
@@ -52,7 +55,10 @@ export abstract class Http2Link implements StreamLink, StreamHost {
   #closing = false
   #over = false
   #error: Error | undefined
+  /** The other side has sent all and ended the link. */
+  #endedByPeer = false
   #cancelLinger: (() => void) | undefined
+  #cancelClose: (() => void) | undefined
 
   constructor({ peer, options, clock, carrier, service }: LinkParts) {
     this.peer = peer
@@ -151,6 +157,7 @@ export abstract class Http2Link implements StreamLink, StreamHost {
     if (this.#control === stream) this.#control = undefined
     this.#held.delete(stream)
     this.freed(stream)
+    if (this.#endedByPeer && !this.#over && this.#streams.size === 0) this.service.end()
   }
 
   /** A stream, or an offer, is over. */
@@ -191,16 +198,26 @@ export abstract class Http2Link implements StreamLink, StreamHost {
 
   #endedThere(): void {
     if (this.#over) return
-    const first = !this.#closing
-    if (first) this.#begin()
-    for (const stream of [...this.#streams.values()]) stream.cut(new RystraError('mux.closed'))
-    this.service.end()
+    if (!this.#closing) this.#begin()
+    this.#endedByPeer = true
+    for (const stream of [...this.#streams.values()]) stream.leave(new RystraError('mux.closed'))
+    if (this.#streams.size === 0) this.service.end()
   }
 
   #begin(): void {
     this.#closing = true
     this.stop(new RystraError('mux.closed'))
-    this.#cancelLinger = this.clock.after(LINGER, () => this.#finish(false))
+    this.#cancelClose = this.clock.after(MAX_CLOSE_MS, () => this.#finish(false))
+    this.#linger()
+  }
+
+  #linger(): void {
+    this.#cancelLinger?.()
+    this.#cancelLinger = this.clock.after(LINGER_MS, () => this.#finish(false))
+  }
+
+  progressed(): void {
+    if (this.#closing && !this.#over) this.#linger()
   }
 
   destroy(error?: Error): void {
@@ -213,6 +230,7 @@ export abstract class Http2Link implements StreamLink, StreamHost {
     if (this.#over) return
     this.#over = true
     this.#cancelLinger?.()
+    this.#cancelClose?.()
     const error = this.#error
     this.stop(error ?? new RystraError('mux.closed'))
     for (const stream of [...this.#streams.values()]) {

@@ -18,7 +18,9 @@ export interface StreamHost {
   grew(): void
   /** Has the other end reset it, by whatever means. */
   cancel(stream: Http2Stream): void
-  /** The stream is over. */
+  /** Bytes were sent. */
+  progressed(): void
+  /** The stream is over, or needs the link no more. */
   streamOver(stream: Http2Stream): void
 }
 
@@ -51,6 +53,10 @@ export class Http2Stream implements FacedStream {
   readonly #held: Buffer[] = []
   #over = false
   #gone = false
+  /** The link ends, for this reason. */
+  #leaving: Error | undefined
+  /** Why the link has ended before this side had ended the stream; reported once all is read. */
+  #lost: Error | undefined
 
   constructor(h2: http2.Http2Stream, number: number, host: StreamHost) {
     this.number = number
@@ -121,6 +127,7 @@ export class Http2Stream implements FacedStream {
     this.#ended = true
     if (this.#parked) this.reset()
     else this.#flow()
+    if (this.#leaving !== undefined) this.leave(this.#leaving)
   }
 
   #flow(): void {
@@ -187,6 +194,7 @@ export class Http2Stream implements FacedStream {
 
   #wrote(bytes: number): void {
     this.#writing -= bytes
+    this.#host.progressed()
     if (this.#writing > 0 || this.#over) return
     if (this.onWritable !== undefined) this.onWritable()
     else this.#duplex?.written()
@@ -215,6 +223,17 @@ export class Http2Stream implements FacedStream {
     this.#finish(error ?? new RystraError('stream.reset', { detail: 'by this side' }), true)
   }
 
+  /** The link ends in good order: what the other side has sent is still read. Called again when more has come. */
+  leave(error: Error): void {
+    this.#leaving = error
+    if (this.#over || !this.#ended) return
+    this.#lost = this.endedHere ? undefined : error
+    if (!this.endedHere) this.rst()
+    this.#gone = true
+    this.#host.streamOver(this)
+    this.#progressed()
+  }
+
   /** Sends the frame. */
   rst(): void {
     if (!this.#h2.closed) this.#h2.close(NGHTTP2_CANCEL)
@@ -231,15 +250,16 @@ export class Http2Stream implements FacedStream {
   }
 
   #h2Closed(): void {
+    const left = this.#gone
     this.#gone = true
-    if (this.#over) return
+    if (this.#over || left) return
     const { rstCode } = this.#h2
     if (rstCode === NGHTTP2_NO_ERROR && this.#ended && this.#endedHere) this.#progressed()
     else this.cut(new RystraError('stream.reset', { detail: `by the other side, HTTP/2 code ${rstCode}` }))
   }
 
   #progressed(): void {
-    if (this.#gone && this.#endReported) this.#finish(undefined, true)
+    if (this.#gone && this.#endReported) this.#finish(this.#lost, true)
   }
 
   #finish(error: Error | undefined, later: boolean): void {
@@ -253,7 +273,9 @@ export class Http2Stream implements FacedStream {
     this.#held.length = 0
     this.#host.streamOver(this)
     // The caller of `reset` is not called back before that returns.
-    if (later) queueMicrotask(() => this.#report(error))
+    // An error must not overtake the end that the reader was given.
+    if (later && this.#lost !== undefined) setImmediate(() => this.#report(error))
+    else if (later) queueMicrotask(() => this.#report(error))
     else this.#report(error)
   }
 

@@ -26,7 +26,7 @@ export const check = (
   options: CheckOptions = {}
 ): unknown => {
   const wrong = (expected = expectedOf(schema), hint?: string): unknown => {
-    problems.push({ path, value: show(value, path), expected, ...(hint === undefined ? {} : { hint }) })
+    problems.push({ path, value: show(value, path, schema.secret), expected, ...(hint === undefined ? {} : { hint }) })
     return undefined
   }
   const resolve = (schema as { [resolveKey]?: Resolve })[resolveKey]
@@ -194,7 +194,7 @@ const checkUnion = (
   const guess = typeof value === 'string' ? nearest(value, words) : undefined
   problems.push({
     path,
-    value: show(value, path),
+    value: show(value, path, schema.secret),
     expected: expectedOf(schema),
     ...(guess === undefined ? {} : { hint: `did you mean ${guess}?` })
   })

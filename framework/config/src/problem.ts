@@ -44,11 +44,11 @@ export class ConfigError extends RystraError {
   }
 }
 
-const secret = /token|secret|passw|passphrase|credential|private|apikey|api_key|^(key|keys|auth|pin|psk)$/i
+const secretName = /token|secret|passw|passphrase|credential|private|apikey|api_key|^(key|keys|auth|pin|psk)$/i
 const shownLength = 60
 
 /** Whether something under this path should not be shown. */
-const isSecretPath = (path: string): boolean => path.split(/[.[\]]+/).some((part) => secret.test(part))
+const isSecretPath = (path: string): boolean => path.split(/[.[\]]+/).some((part) => secretName.test(part))
 
 /** The part of a URL before the last `@` is a user and a password, also where the rest is misspelt. */
 const withoutCredentials = (text: string): string => {
@@ -59,14 +59,14 @@ const withoutCredentials = (text: string): string => {
   return isSecret ? `${scheme}[redacted]${text.slice(end)}` : text
 }
 
-/** A value with secrets redacted, by its path. */
-export const show = (value: unknown, path: string): string => {
+/** A value with secrets redacted, by the `secret` of its schema, or else by its path. */
+export const show = (value: unknown, path: string, secret?: unknown): string => {
   if (value === undefined) return nothing
   if (value === null) return 'null'
   if (Array.isArray(value)) return `a list of ${value.length}`
   if (typeof value === 'object') return 'an object'
   if (typeof value === 'function') return 'a function'
-  if (isSecretPath(path)) return '[redacted]'
+  if (secret === true || (secret !== false && isSecretPath(path))) return '[redacted]'
   const text = typeof value === 'string' ? JSON.stringify(withoutCredentials(value)) : String(value)
   return text.length > shownLength ? `${text.slice(0, shownLength)}…` : text
 }

@@ -1,4 +1,4 @@
-import { type Capability, type FailurePolicy, type HookName, hookNames, redact, type Side } from '@rystra/plugin'
+import { type Capability, type FailurePolicy, type HookName, hookNames, redactBy, type Side } from '@rystra/plugin'
 import { capabilityOf } from './capabilities.js'
 import type { Generation } from './generation.js'
 import type { Instance, PackageInfo } from './instance.js'
@@ -62,7 +62,7 @@ const inspectInstance = (instance: Instance): ExtensionInspection => ({
   name: instance.name,
   ...(instance.package === undefined ? {} : { package: instance.package }),
   ...(instance.extension.file === undefined ? {} : { file: instance.extension.file }),
-  options: redact(instance.options),
+  options: redactBy(instance.extension.definition.options, instance.options),
   registers: instance.record.registrations.map(({ registry, name }) => capabilityOf(registry, name)),
   requires: instance.requires,
   provides: instance.provides,

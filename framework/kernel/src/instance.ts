@@ -2,6 +2,7 @@ import { isDeepStrictEqual, types } from 'node:util'
 import {
   type Capability,
   type Clock,
+  errorMaker,
   type Extension,
   type Lifecycle,
   type ListenHost,
@@ -18,6 +19,8 @@ import { clone } from './options/validate.js'
 import { placeOf } from './place.js'
 import { SetupRecord } from './record.js'
 import type { GenerationRegistries } from './registry.js'
+import { secretLog } from './secret-log.js'
+import { stateFolder } from './state-folder.js'
 
 /** Where an extension was loaded from, if from a package. */
 export interface PackageInfo {
@@ -64,8 +67,11 @@ export class Instance {
   readonly #lifecycle: Lifecycle
   #stopped: Promise<void> | undefined
 
-  /** Sets the extension up. Throws `extension.setup-failed`, or what is more telling. */
-  constructor(plan: InstancePlan, host: InstanceHost, draft: GenerationRegistries) {
+  /**
+   * Sets the extension up. Throws `extension.setup-failed`, or what is more telling.
+   * @param previous what the instance that it replaces has handed over
+   */
+  constructor(plan: InstancePlan, host: InstanceHost, draft: GenerationRegistries, previous: unknown) {
     const { definition } = plan.extension
     this.name = plan.name
     this.extension = plan.extension
@@ -80,13 +86,17 @@ export class Instance {
       ])
       const lifecycle = definition.setup(
         Object.freeze({
+          name: plan.name,
           hooks: this.record.hooks,
           registries: this.record.registries,
           options: clone(plan.options) as never,
-          log: host.log.child({ extension: plan.name }),
+          error: errorMaker(definition.name),
+          log: secretLog(host.log.child({ extension: plan.name }), definition.options, plan.options),
           role: host.side,
           dir: host.dir,
           stateDir: host.stateDir,
+          state: stateFolder(host.stateDir, plan.name),
+          previous,
           clock: host.clock,
           metrics: host.metrics,
           ports: portsOf(host.ports, plan.name),
@@ -138,6 +148,28 @@ export class Instance {
     }
   }
 
+  /** Whether an instance of this plan takes its place. */
+  precedes(plan: InstancePlan): boolean {
+    return plan.name === this.name && plan.extension.definition.name === this.extension.definition.name
+  }
+
+  /** What it gives to the instance that takes its place. Never throws: a failure is logged. */
+  handOver(): unknown {
+    try {
+      const state = this.#lifecycle.handover?.()
+      if (!types.isPromise(state)) return state
+      state.catch(() => {})
+      throw new TypeError('handover() returned a promise; it has to be synchronous')
+    } catch (err) {
+      const { log } = this.#host
+      log.error(
+        { err, extension: this.name },
+        'an extension failed to hand over its state: its successor begins without'
+      )
+      return undefined
+    }
+  }
+
   /** Stops it, once, whatever became of its start. Never rejects: a failure is logged. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
@@ -164,7 +196,7 @@ const checkLifecycle = (returned: unknown): Lifecycle => {
   }
   if (typeof returned !== 'object')
     throw new TypeError(`setup() returned a ${typeof returned}; expected { start, stop } or nothing`)
-  for (const member of ['start', 'stop'] as const) {
+  for (const member of ['start', 'stop', 'handover'] as const) {
     const value = (returned as Members)[member]
     if (value !== undefined && typeof value !== 'function')
       throw new TypeError(`setup() returned a ${member} that is not a function`)

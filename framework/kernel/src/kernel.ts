@@ -209,7 +209,8 @@ export class Kernel implements Generations {
     try {
       for (const plan of plans) {
         const kept = this.#find(plan)
-        if (kept === undefined) draft.add(new Instance(plan, this.#host, draft.registries))
+        const before = kept === undefined ? this.#current?.instances.find((one) => one.precedes(plan)) : undefined
+        if (kept === undefined) draft.add(new Instance(plan, this.#host, draft.registries, before?.handOver()))
         else draft.keep(kept)
       }
       checkRequires(draft.instances)

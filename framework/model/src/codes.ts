@@ -47,6 +47,7 @@ export const errorTable = {
   'extension.start-failed': row('an extension could not start', 'process', false, 3, 'see the cause'),
   'extension.too-late': row('an extension tapped or registered after its set-up', 'process', false, 3, 'move the call into setup()'),
   'extension.async-tap': row('an async function was given to a synchronous tap', 'process', false, 3, 'use tapPromise, or make the function synchronous'),
+  'extension.state': row('an extension cannot read or write its state', 'process', true, 3, 'check the free space on the disk and the permissions of the folder named'),
   'extension.add-failed': row('the extension was not added, and nothing was changed', 'process', false, 3, 'see the cause'),
   'kernel.state': row('the kernel cannot do this now', 'process', false, 1, 'provision, start, reload and stop in this order; see the detail'),
   'registry.unknown': row('nothing is registered under this name', 'process', false, 3, 'check the spelling, or add the extension that registers it'),
@@ -162,8 +163,12 @@ export const errorTable = {
   internal: row('internal error', 'process', false, 1, 'report it with the log at level debug')
 } as const satisfies Record<string, ErrorEntry>
 
-/** The name of an error. */
-export type ErrorCode = keyof typeof errorTable
+/** Codes of extensions, for authors who want them checked: `interface ExtensionErrors { 'office-hours.closed': true }`. */
+// biome-ignore lint/suspicious/noEmptyInterface: extensions add to it by declaration merging
+export interface ExtensionErrors {}
+
+/** The name of an error: of this table, or of an extension. */
+export type ErrorCode = keyof typeof errorTable | keyof ExtensionErrors
 
 /** Whether a string, from the wire for example, is an error code. */
-export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorTable, code)
+export const isErrorCode = (code: string): code is keyof typeof errorTable => Object.hasOwn(errorTable, code)

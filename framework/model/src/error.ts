@@ -1,4 +1,5 @@
-import { type ErrorCode, type ErrorScope, errorTable, isErrorCode } from './codes.js'
+import { type ErrorCode, type ErrorEntry, type ErrorScope, errorTable, isErrorCode } from './codes.js'
+import { type ExtensionError, extensionEntry, isExtensionCode } from './extension-errors.js'
 
 const brand = Symbol.for('rystra.error')
 
@@ -12,10 +13,12 @@ export interface ErrorDetails {
   readonly hint?: string
   /** Which side failed. Defaults to nothing said. */
   readonly side?: 'server' | 'client'
+  /** Text and retryability of a code that no extension registered in this process, as they came from the other side. */
+  readonly sent?: Partial<Pick<ExtensionError, 'text' | 'retryable'>>
 }
 
 /**
- * The one error class. Only {@link code} and {@link detail} cross the wire.
+ * The one error class. Only {@link code} and {@link detail} cross the wire, and for a code of an extension its text.
  * Recognise it with {@link isRystraError}, never with `instanceof`: several copies of this package may be installed.
  */
 export class RystraError extends Error {
@@ -23,29 +26,33 @@ export class RystraError extends Error {
   readonly detail: string | undefined
   readonly hint: string
   readonly side: 'server' | 'client' | undefined
+  /** What is known of the code. */
+  declare readonly entry: ErrorEntry
 
   constructor(code: ErrorCode, details: ErrorDetails = {}) {
-    const { message, hint } = errorTable[code]
+    const entry = isErrorCode(code) ? errorTable[code] : extensionEntry(code, details.sent)
+    const { message, hint } = entry
     const where = details.side === undefined ? '' : `${details.side}: `
     super(`${where}${message}${details.detail === undefined ? '' : `: ${details.detail}`}`, { cause: details.cause })
     this.name = 'RystraError'
     this.code = code
     this.detail = details.detail
     this.hint = details.hint ?? hint
+    Object.defineProperty(this, 'entry', { value: entry })
     this.side = details.side
     Object.defineProperty(this, brand, { value: true })
   }
 
   get scope(): ErrorScope {
-    return errorTable[this.code].scope
+    return this.entry.scope
   }
 
   get retryable(): boolean {
-    return errorTable[this.code].retryable
+    return this.entry.retryable
   }
 
   get exitCode(): number {
-    return errorTable[this.code].exitCode
+    return this.entry.exitCode
   }
 }
 
@@ -63,19 +70,32 @@ export const toRystraError = (value: unknown, code: ErrorCode = 'internal', deta
 export interface WireError {
   readonly code: string
   readonly detail?: string
+  /** Of a code of an extension: what happened, in words. */
+  readonly text?: string
+  /** Of a code of an extension: whether the same thing may succeed later. @default false */
+  readonly retryable?: boolean
 }
 
 /** Leaves out everything that the other side must not see. Foreign errors become `internal` without a detail. */
-export const toWireError = (error: unknown): WireError =>
-  isRystraError(error)
-    ? { code: error.code, ...(error.detail === undefined ? {} : { detail: error.detail }) }
-    : { code: 'internal' }
+export const toWireError = (error: unknown): WireError => {
+  if (!isRystraError(error)) return { code: 'internal' }
+  const { code, detail, entry } = error
+  return {
+    code,
+    ...(detail === undefined ? {} : { detail }),
+    // The other side may not have the extension.
+    ...(isErrorCode(code) || entry === undefined ? {} : { text: entry.message }),
+    ...(!isErrorCode(code) && entry?.retryable ? { retryable: true } : {})
+  }
+}
 
-/** An error that the other side sent. A code that this side does not know becomes `internal`, with the code in the detail. */
-export const fromWireError = (wire: WireError, side: 'server' | 'client'): RystraError =>
-  isErrorCode(wire.code)
-    ? new RystraError(wire.code, { side, detail: wire.detail })
-    : new RystraError('internal', {
-        side,
-        detail: `${wire.code}${wire.detail === undefined ? '' : `: ${wire.detail}`}`
-      })
+/**
+ * An error that the other side sent. A code that this side does not know is kept where it has the form of an extension's,
+ * with its text; another becomes `internal`, with the code in the detail.
+ */
+export const fromWireError = (wire: WireError, side: 'server' | 'client'): RystraError => {
+  const { code, detail, text, retryable } = wire
+  if (isErrorCode(code) || isExtensionCode(code))
+    return new RystraError(code as ErrorCode, { side, detail, sent: { text, retryable } })
+  return new RystraError('internal', { side, detail: `${code}${detail === undefined ? '' : `: ${detail}`}` })
+}

@@ -4,7 +4,10 @@ import {
   errorTable,
   fromWireError,
   isErrorCode,
+  isExtensionCode,
+  isRefusal,
   isRystraError,
+  registerErrors,
   RystraError,
   toRystraError,
   toWireError
@@ -82,9 +85,41 @@ describe('an error on the wire', () => {
     expect(back).to.include({ code: 'proxy.limit', detail: '256', side: 'server' })
   })
 
-  it('becomes `internal`, and keeps the code for people, when this side does not know it', () => {
-    const back = fromWireError({ code: 'quantum.entangled', detail: 'twice' }, 'client')
-    expect(back).to.include({ code: 'internal', detail: 'quantum.entangled: twice' })
+  it('becomes `internal`, and keeps the code for people, when it has the form of no code', () => {
+    const codes = ['quantum', 'Quantum.Entangled', 'a.b.c', 'a..b', '.b', 'a.', 'a.b\u202e', `${'a'.repeat(33)}.b`]
+    for (const code of codes) {
+      const back = fromWireError({ code, detail: 'twice' }, 'client')
+      expect(back, code).to.include({ code: 'internal', detail: `${code}: twice` })
+    }
+  })
+
+  it('keeps a code of an extension, with the text that came with it', () => {
+    const back = fromWireError(
+      { code: 'quantum.entangled', detail: 'twice', text: 'it is elsewhere', retryable: true },
+      'client'
+    )
+    expect(back).to.include({ code: 'quantum.entangled', detail: 'twice', scope: 'stream', retryable: true })
+    expect(back.message).to.equal('client: it is elsewhere: twice')
+    expect(fromWireError({ code: 'quantum.gone' }, 'client').message).to.equal(
+      'client: error quantum.gone of an extension'
+    )
+    expect(toWireError(back)).to.deep.equal({
+      code: 'quantum.entangled',
+      detail: 'twice',
+      text: 'it is elsewhere',
+      retryable: true
+    })
+  })
+
+  it('has text and hint of an extension that is loaded here', () => {
+    registerErrors('office-hours', { closed: { text: 'the office is closed', hint: 'come back at 9:00' } })
+    const error = fromWireError({ code: 'office-hours.closed', text: 'something else', retryable: true }, 'server')
+    expect(error.message).to.equal('server: the office is closed')
+    expect(error).to.include({ hint: 'come back at 9:00', retryable: false })
+    expect(isRefusal(error.code)).to.equal(true)
+    expect(['stream.refused', 'stream.reset', 'internal'].map(isRefusal)).to.deep.equal([true, false, false])
+    expect(() => registerErrors('Mine', { x: { text: 'x' } })).to.throw(TypeError, /not an error code/)
+    expect(() => registerErrors('guard', { x: { text: '' } })).to.throw(TypeError, /guard\.x needs a text/)
   })
 
   it('cannot name a property of Object as its code', () => {
@@ -95,7 +130,7 @@ describe('an error on the wire', () => {
     fc.assert(
       fc.property(fc.string(), fc.option(fc.string(), { nil: undefined }), (code, detail) => {
         const error = fromWireError({ code, ...(detail === undefined ? {} : { detail }) }, 'server')
-        expect(error.code).to.equal(isErrorCode(code) ? code : 'internal')
+        expect(error.code).to.equal(isErrorCode(code) || isExtensionCode(code) ? code : 'internal')
       })
     )
   })

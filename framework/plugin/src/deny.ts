@@ -14,8 +14,8 @@ export interface Deny {
    */
   readonly hidden?: boolean
   /**
-   * In `onRegisterProxy`: the error code of the refusal. With `proxy.claimed` and `proxy.port-taken` the client is told
-   * what it is told when another client has the host, name or port; the reason is in the log only. @default 'proxy.refused'
+   * In `onRegisterProxy` and `onOpenStream`: the error code of the refusal, of the table or of an extension. With `proxy.claimed` and `proxy.port-taken` the client is told
+   * what it is told when another client has the host, name or port; the reason is in the log only. @default 'proxy.refused', 'stream.refused'
    */
   readonly code?: ErrorCode
 }

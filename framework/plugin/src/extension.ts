@@ -1,8 +1,17 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import type { Logger, Side } from '@rystra/model'
+import {
+  type ErrorCode,
+  type ErrorDetails,
+  type ExtensionError,
+  type Logger,
+  registerErrors,
+  RystraError,
+  type Side
+} from '@rystra/model'
 import type { Runtime } from './runtime.js'
 import type { Hooks } from './hook-table.js'
 import type { Registries } from './registries.js'
+import type { StateFolder } from './state-folder.js'
 import type { ListenHost } from './transport.js'
 import { fileURLToPath } from 'node:url'
 
@@ -26,7 +35,9 @@ export interface Metrics {
 }
 
 /** What an extension gets. */
-export interface ExtensionContext<Options> {
+export interface ExtensionContext<Options, Codes extends string = never> {
+  /** Unique name of this instance: that of the extension, unless the configuration gives it another. */
+  readonly name: string
   /** Tap them here. */
   readonly hooks: Hooks
   /** Register here. */
@@ -40,10 +51,22 @@ export interface ExtensionContext<Options> {
   /** Relative paths in the options start at this folder: that of the configuration. */
   readonly dir: string
   /**
-   * Folder for what has to outlast the process, a certificate that was made here for example. The first
-   * writer makes it, readable by its owner alone.
+   * Folder of this end that all extensions share, for what several of them need: a certificate that was made here, for
+   * example. The first writer makes it, readable by its owner alone. Files of one extension belong into {@link state}.
    */
   readonly stateDir: string
+  /** Files of this instance that outlast the process. */
+  readonly state: StateFolder
+  /**
+   * What the instance that this one replaces has handed over, see {@link Lifecycle.handover}; `undefined` at the first
+   * start. It may be of another version of the extension: check it.
+   */
+  readonly previous: unknown
+  /**
+   * Makes an error with one of the codes in `errors` of the definition, to be thrown or rejected with: its code is
+   * `<extension>.<code>`. Code, text and detail cross the wire; the other side need not have the extension.
+   */
+  error(code: Codes, details?: ErrorDetails): RystraError
   readonly clock: Clock
   readonly metrics: Metrics
   /**
@@ -62,13 +85,21 @@ export interface Lifecycle {
   start?(): Promise<void> | void
   /** Called once, also after a start that failed, and after a set-up that was never started. */
   stop?(): Promise<void> | void
+  /**
+   * What a reload that replaces this instance gives to its successor, which has the same name, as `context.previous`:
+   * counters, caches, connections. Kept in memory only. Called before the set-up of the successor, and this instance goes on
+   * until its last stream is over, or for good when the reload fails: give objects that both may use, and change nothing.
+   * Synchronous; a throw is logged, and the successor begins without.
+   * @default nothing
+   */
+  handover?(): unknown
 }
 
 /** Something one extension offers and another needs: `transport:tls`, `muxer:yamux`, `authenticator:token`, `kind:http`, or a word of their own. */
 export type Capability = string
 
 /** What {@link defineExtension} takes. */
-export interface ExtensionDefinition<Schema extends TSchema> {
+export interface ExtensionDefinition<Schema extends TSchema, Codes extends string = never> {
   /** Unique among the loaded: `transport-tcp`. Its taps carry it. */
   readonly name: string
   /** TypeBox schema of the options. Unknown keys are refused. @default no options */
@@ -77,9 +108,11 @@ export interface ExtensionDefinition<Schema extends TSchema> {
   readonly requires?: readonly Capability[] | ((options: Static<Schema>) => readonly Capability[])
   /** What it provides besides what it registers. */
   readonly provides?: readonly Capability[]
+  /** Errors of its own, by the second part of their code: `closed` for `office-hours.closed`. @default none */
+  readonly errors?: Readonly<Record<Codes, ExtensionError>>
   /** Taps and registers, and nothing else: it must be possible to set up, and never start. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a set-up that returns nothing is the usual one
-  setup(context: ExtensionContext<Static<Schema>>): Lifecycle | undefined | void
+  setup(context: ExtensionContext<Static<Schema>, Codes>): Lifecycle | undefined | void
 }
 
 /** An extension with the options it is to be used with. */
@@ -130,9 +163,10 @@ const callerFile = ({ stack = '' }: Error): string | undefined => {
  *   }
  * })
  */
-export const defineExtension = <Schema extends TSchema = typeof noOptions>(
-  definition: ExtensionDefinition<Schema>
+export const defineExtension = <Schema extends TSchema = typeof noOptions, Codes extends string = never>(
+  definition: ExtensionDefinition<Schema, Codes>
 ): Extension<Written<Schema>> => {
+  if (definition.errors !== undefined) registerErrors(definition.name, definition.errors)
   const extension = ((options?: unknown) => ({ extension, options: options ?? {} })) as unknown as Extension<
     Written<Schema>
   >
@@ -144,6 +178,12 @@ export const defineExtension = <Schema extends TSchema = typeof noOptions>(
     [brand]: { value: true }
   })
 }
+
+/** What `context.error` of an extension is. */
+export const errorMaker =
+  (extension: string) =>
+  (code: string, details?: ErrorDetails): RystraError =>
+    new RystraError(`${extension}.${code}` as ErrorCode, details)
 
 /** Whether a value was made by {@link defineExtension}, also by another installed copy of this package. */
 export const isExtension = (value: unknown): value is Extension =>

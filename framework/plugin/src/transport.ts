@@ -67,7 +67,10 @@ export interface StreamLink {
   readonly datagrams?: DatagramChannel
   /** The other side may open no more streams; those that are open go on. */
   goAway(): void
-  /** Sends what is queued, then closes. Open streams are reset. */
+  /**
+   * Sends what is queued on streams that this end has ended, then closes; all others are reset. A peer that makes no
+   * progress in 3 seconds is not waited for. The other end reads what was sent to it, if need be after `onClose`.
+   */
   close(): void
   /** Closes at once; open streams are reset. */
   destroy(error?: Error): void

@@ -27,7 +27,9 @@ export const endpoint = Type.Tuple([Type.String({ maxLength: limits.MAX_HOST, pa
 /** An error inside another message. */
 export const wireError = Type.Object({
   code: token,
-  detail: Type.Optional(Type.String({ maxLength: limits.MAX_DETAIL }))
+  detail: Type.Optional(Type.String({ maxLength: limits.MAX_DETAIL })),
+  text: Type.Optional(Type.String({ maxLength: limits.MAX_ERROR_TEXT })),
+  retryable: Type.Optional(Type.Boolean())
 })
 
 /** What a proxy is: the kind adds its fields, which only the kind can check. Plain values: no bytes. */

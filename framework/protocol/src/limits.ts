@@ -35,6 +35,9 @@ export const MAX_FEATURES = 32
 export const MAX_HOST = 255
 export const MAX_ADDRESS = 1024
 export const MAX_DETAIL = 1024
+
+/** Characters of the text of an error code of an extension. */
+export const MAX_ERROR_TEXT = 256
 /**
  * As much as HTTP servers take in their headers (16 KiB in Node): a token that an identity provider makes for them, with
  * the groups of its bearer in it, fits here too.

@@ -24,7 +24,12 @@ const endpoint = fc.tuple(text(limits.MAX_HOST), port)
 const milliseconds = fc.integer({ min: 0, max: limits.MAX_MILLISECONDS })
 const minor = fc.integer({ min: 0, max: 65535 })
 const wireError = fc.record(
-  { code: token, detail: fc.string({ unit: 'binary', maxLength: 200 }).map(fits(limits.MAX_DETAIL)) },
+  {
+    code: token,
+    detail: fc.string({ unit: 'binary', maxLength: 200 }).map(fits(limits.MAX_DETAIL)),
+    text: fc.string({ unit: 'binary', maxLength: 200 }).map(fits(limits.MAX_ERROR_TEXT)),
+    retryable: fc.boolean()
+  },
   { requiredKeys: ['code'] }
 )
 const heartbeat = fc.record({

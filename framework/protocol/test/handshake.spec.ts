@@ -370,11 +370,14 @@ describe('the client in the handshake', () => {
     ).to.equal('session.limit')
   })
 
-  it('makes a code that it does not know an internal error, and lets no control characters through', () => {
-    const frame = encode({ type: 'Error', code: 'new.code', detail: 'wipe \u001b[2J\nthe screen' })
-    expect(() => started().push(frame))
-      .to.throw('server: internal error: new.code: wipe [2J the screen')
+  it('lets no control characters through, whatever the code', () => {
+    const detail = 'wipe \u001b[2J\nthe \u202escreen'
+    expect(() => started().push(encode({ type: 'Error', code: 'newCode', detail })))
+      .to.throw('server: internal error: newCode: wipe [2J the screen')
       .with.property('code', 'internal')
+    expect(() => started().push(encode({ type: 'Error', code: 'new.code', detail, text: 'a \u2066new\n code' })))
+      .to.throw('server: a new code: wipe [2J the screen')
+      .with.property('code', 'new.code')
   })
 
   it('knows a server that speaks something else', () => {

@@ -48,7 +48,12 @@ const types: Record<string, (size: number) => object> = {
   }),
   error: () => ({
     type: 'object',
-    properties: { code: named(64), detail: { type: 'string', maxLength: 1024 } },
+    properties: {
+      code: named(64),
+      detail: { type: 'string', maxLength: 1024 },
+      text: { type: 'string', maxLength: 256 },
+      retryable: { type: 'boolean' }
+    },
     required: ['code']
   }),
   spec: () => ({

@@ -1,6 +1,6 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
 import type { Address, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
-import { RystraError } from '@rystra/model'
+import { isRefusal, RystraError } from '@rystra/model'
 import type { ResolvedServer } from '@rystra/config'
 import type {
   Admission,
@@ -226,7 +226,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     const raw = rawOf(visitor)
     const next = failover ?? this.#state.failover.get(visitor)
     this.#relay(raw, info, next !== undefined, details).catch(({ code }: RystraError) => {
-      if (!raw.closed && (next === undefined || code === 'stream.refused' || !next())) raw.reset()
+      if (!raw.closed && (next === undefined || isRefusal(code) || !next())) raw.reset()
     })
   }
 

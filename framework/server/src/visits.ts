@@ -1,12 +1,5 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
-import {
-  type ErrorCode,
-  type Logger,
-  RystraError,
-  type SessionInfo,
-  type VisitorInfo,
-  toRystraError
-} from '@rystra/model'
+import { isRefusal, type Logger, RystraError, type SessionInfo, type VisitorInfo, toRystraError } from '@rystra/model'
 import { encode, streamReadyFrame, type Visit as VisitMessage } from '@rystra/protocol'
 import type { DatagramFlow, Details, StreamLink } from '@rystra/plugin'
 import { type Channels, type DatagramFlows, readMessage, refuseStream, type StreamLifecycle } from '@rystra/session'
@@ -49,7 +42,8 @@ interface To {
 }
 
 /** What is about the visitor: another member would not be asked anything else. */
-const decided: ReadonlySet<string> = new Set<ErrorCode>(['stream.refused', 'stream.no-visits', 'protocol.unexpected'])
+const isDecided = (code: string): boolean =>
+  isRefusal(code) || code === 'stream.no-visits' || code === 'protocol.unexpected'
 
 /** Takes the streams that one client opens: a visit to a proxy of another client, or a channel. */
 export class Visits {
@@ -127,7 +121,7 @@ export class Visits {
       raw.onClose = undefined
       await this.#relay(raw, from, found.proxy, { details: admitted, flow, several: (held?.size ?? 0) > 1 }).catch(
         (error: RystraError) => {
-          const last = decided.has(error.code) || held?.pick(from, tried) === undefined
+          const last = isDecided(error.code) || held?.pick(from, tried) === undefined
           if (last || raw.closed) refuse(error)
           else ask().catch(failed)
         }

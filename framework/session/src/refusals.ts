@@ -8,9 +8,10 @@ export const reasonOf = (error: RystraError): CloseReason => {
 }
 
 /** The refusal that a deny of onOpenStream is: one that will not last is a limit, one that is hidden is no place at all. */
-export const refusedBy = ({ deny, retryAfter, hidden }: Deny, side: 'server' | 'client'): RystraError => {
-  const code = hidden === true ? 'stream.no-visits' : retryAfter === undefined ? 'stream.refused' : 'stream.limit'
-  return new RystraError(code, { side, detail: deny })
+export const refusedBy = ({ deny, retryAfter, hidden, code }: Deny, side: 'server' | 'client'): RystraError => {
+  if (hidden === true) return new RystraError('stream.no-visits', { side, detail: deny })
+  const refused = code ?? (retryAfter === undefined ? 'stream.refused' : 'stream.limit')
+  return new RystraError(refused, { side, detail: deny })
 }
 
 /** Whether a stream that ended so was refused, by a hook that failed for example. */

@@ -27,6 +27,12 @@ export interface SessionOptions {
 /** Milliseconds the other side has to end its control stream. */
 const CLOSE_TIMEOUT_MS = 500
 
+/** Time for the streams that are open when the other side closes: it sends what it has queued, and resets the rest. */
+const PEER_CLOSE_TIMEOUT_MS = 10_000
+
+/** Interval at which they are counted. */
+const PEER_CLOSE_CHECK_MS = 100
+
 /** What happens in a {@link Session}. */
 export interface SessionEvents {
   /** A message, of so many bytes, other than those that the session answers itself. A throw ends the session. */
@@ -111,10 +117,8 @@ export class Session {
       onMessage: (message, bytes) => this.#message(message, bytes),
       onClose: (error) => {
         if (error !== undefined && !this.#closing) this.destroy(error)
-        else {
-          this.close()
-          this.link.close()
-        }
+        else if (this.#closing) this.link.close()
+        else this.#closeAfterPeer()
       }
     })
     this.acceptStreams(this.#accepts)
@@ -215,6 +219,21 @@ export class Session {
       this.#channel.end()
       this.#cancelClose = this.#options.clock.after(CLOSE_TIMEOUT_MS, () => this.link.close())
     }
+  }
+
+  /** The other side has ended its control stream. Closing the link here would reset what it still sends. */
+  #closeAfterPeer(): void {
+    this.#closing = true
+    this.#channel?.end()
+    this.#heartbeat.stop()
+    const { clock } = this.#options
+    const deadline = clock.now() + PEER_CLOSE_TIMEOUT_MS
+    const check = (): void => {
+      if (this.#closed) return
+      if (this.link.streams === 0 || clock.now() >= deadline) this.link.close()
+      else this.#cancelClose = clock.after(PEER_CLOSE_CHECK_MS, check)
+    }
+    check()
   }
 
   /** Ends at once. */

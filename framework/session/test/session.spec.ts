@@ -177,6 +177,26 @@ describe('a session', () => {
     expect(link.calls).to.deep.equal(['close'])
   })
 
+  it('leaves the link to a closing side that still sends on streams, for a limited time', async () => {
+    const { far, seen, link, clock } = open()
+    link.streams = 1
+    far.end()
+    await until(() => far.readableEnded, 'it ended its control stream as well')
+    clock.pass(1000)
+    expect(link.calls).to.deep.equal([])
+    link.streams = 0
+    clock.pass(200)
+    expect(link.calls).to.deep.equal(['close'])
+    expect(seen.closes).to.deep.equal([undefined])
+
+    const stuck = open()
+    stuck.link.streams = 1
+    stuck.far.end()
+    await until(() => stuck.far.readableEnded, 'it ended its control stream as well')
+    for (let step = 0; step < 101; step++) stuck.clock.pass(100)
+    expect(stuck.link.calls).to.deep.equal(['close'])
+  })
+
   it('ends with what was wrong when the other side talks nonsense, or what its owner throws', async () => {
     const garbage = open()
     garbage.far.write('GET / HTTP/1.1\r\n\r\n')

@@ -5,6 +5,8 @@ import { memoryTransport } from './transport-memory.js'
 /** What {@link createPair} needs of a server, and of a client. */
 interface Runs {
   start(): Promise<unknown>
+  // biome-ignore lint/suspicious/noExplicitAny: the configuration is the business of the packages that make them
+  reload(config: any): Promise<unknown>
   stop(options?: { drain?: number }): Promise<unknown>
 }
 
@@ -40,11 +42,21 @@ export interface PairConfig<Server extends Runs, Client extends Runs> extends Ma
   readonly transport?: string
 }
 
+/** What {@link Pair.reload} may replace. Services stay as they are. */
+export type PairChanges = Partial<
+  Pick<PairConfig<Runs, Runs>, 'extensions' | 'serverExtensions' | 'clientExtensions' | 'server' | 'client' | 'connect'>
+>
+
 /** A server and a client that are joined. */
 export interface Pair<Server extends Runs, Client extends Runs> {
   readonly server: Server
   readonly client: Client
   readonly services: MemoryServices
+  /**
+   * Gives both ends another configuration: the one of {@link createPair} with these fields replaced. Resolves when both run
+   * with it; rejects with what the one that failed says, and then that end runs as before.
+   */
+  reload(changes: PairChanges): Promise<void>
   /** Comes to a service as a visitor. */
   visit: MemoryServices['visit']
   /** Stops both, the client first. @param drain milliseconds for open streams. @default 0 */
@@ -62,35 +74,44 @@ export interface Pair<Server extends Runs, Client extends Runs> {
 export const createPair = async <Server extends Runs, Client extends Runs>(
   config: PairConfig<Server, Client>
 ): Promise<Pair<Server, Client>> => {
-  const { extensions, serverExtensions = [], clientExtensions = [], transport = 'memory' } = config
+  const { transport = 'memory' } = config
   const services = new MemoryServices()
   for (const [name, serve] of Object.entries(config.services ?? {})) services.serve(name, serve)
   const proxies = Object.keys(config.services ?? {}).map((name) => ({ name, kind: 'memory', local: name }))
-  const both = [memoryTransport(), services.extension, ...extensions]
+  const own = [memoryTransport(), services.extension]
   const address = { transport, host: '127.0.0.1' }
   const options: MakeOptions = { log: config.log, clock: config.clock }
+  const forServer = ({ extensions, serverExtensions = [], server }: PairConfig<Server, Client>): object => ({
+    extensions: [...own, ...extensions, ...serverExtensions],
+    server: { ...server, listen: [{ ...address, port: 0 }] }
+  })
+  const forClient = (
+    { extensions, clientExtensions = [], client, connect }: PairConfig<Server, Client>,
+    port: number | undefined
+  ): object => ({
+    extensions: [...own, ...extensions, ...clientExtensions],
+    client: { ...client, connect: { ...connect, ...address, port }, proxies }
+  })
 
-  const server = await config.createServer(
-    { extensions: [...both, ...serverExtensions], server: { ...config.server, listen: [{ ...address, port: 0 }] } },
-    options
-  )
+  const server = await config.createServer(forServer(config), options)
   let client: Client | undefined
   try {
     await server.start()
     const port = (server as Partial<{ listening: readonly { port: number }[] }>).listening?.[0]?.port
-    client = await config.createClient(
-      {
-        extensions: [...both, ...clientExtensions],
-        client: { ...config.client, connect: { ...config.connect, ...address, port }, proxies }
-      },
-      options
-    )
+    client = await config.createClient(forClient(config, port), options)
     await client.start()
     const [started, joined] = [server, client]
+    let current = config
     return {
       server,
       client,
       services,
+      reload: async (changes) => {
+        const next = { ...current, ...changes }
+        await started.reload(forServer(next))
+        await joined.reload(forClient(next, port))
+        current = next
+      },
       visit: (proxy) => services.visit(proxy),
       stop: async (drain = 0) => {
         await joined.stop({ drain })

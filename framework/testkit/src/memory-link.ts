@@ -3,6 +3,9 @@ import type { Duplex } from 'node:stream'
 import type { MemoryDatagrams } from './memory-datagrams.js'
 import { duplexPair, type PairOptions, resetError } from './pair.js'
 
+/** Time for what was ended at a closing end to be read and ended at the other. */
+const LINGER_MS = 3000
+
 /** One end of a link of streams within the process. Each stream is a pair of joined streams of its own. */
 export class MemoryStreamLink implements StreamLink {
   readonly kind = 'streams'
@@ -79,7 +82,13 @@ export class MemoryStreamLink implements StreamLink {
     this.#shut = true
     for (const stream of this.#open) {
       // what was written to its end is still sent
-      if (!stream.writableEnded || !stream.readableEnded) stream.destroy(resetError())
+      if (!stream.writableEnded) stream.destroy(resetError())
+    }
+    if (this.#open.size > 0) {
+      const linger = setTimeout(() => {
+        for (const stream of this.#open) stream.destroy(resetError())
+      }, LINGER_MS).unref()
+      this.whenGone(() => clearTimeout(linger))
     }
     this.#finish()
   }

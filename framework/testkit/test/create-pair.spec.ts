@@ -18,6 +18,10 @@ class End {
     if (this.fails) throw new Error(`${this.name} cannot start`)
   }
 
+  async reload(config: { server?: unknown; client?: unknown }): Promise<void> {
+    this.log.push(`${this.name} reloads ${JSON.stringify(config.server ?? config.client)}`)
+  }
+
   async stop({ drain = -1 } = {}): Promise<void> {
     this.log.push(`${this.name} stops in ${drain} ms`)
   }

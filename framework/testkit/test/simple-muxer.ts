@@ -29,6 +29,7 @@ export type MuxFlaw =
   | 'going-ignored-server'
   | 'ignores-signal'
   | 'closes-at-once'
+  | 'closes-half'
   | 'ends-on-close'
   | 'lazy-destroy'
   | 'tells-twice'
@@ -200,7 +201,11 @@ class SimpleLink implements StreamLink {
     this.#away = true
     for (const stream of this.#streams.values()) {
       if (this.flaw === 'ends-on-close') stream.end().endCame()
-      else if (!stream.writableEnded || !stream.ended || this.flaw === 'closes-at-once')
+      else if (
+        !stream.writableEnded ||
+        this.flaw === 'closes-at-once' ||
+        (this.flaw === 'closes-half' && !stream.ended)
+      )
         stream.destroy(resetBy('close'))
     }
     if (this.#streams.size === 0) this.#finish()

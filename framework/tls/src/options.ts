@@ -4,6 +4,14 @@ import type { SecureContextOptions } from 'node:tls'
 
 const file = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
 
+const keyFile = Type.Optional(
+  Type.String({
+    minLength: 1,
+    secret: false,
+    description: 'PEM file with the private key of `cert`. Default: none.'
+  })
+)
+
 const minVersion = Type.Optional(
   Type.Union([Type.Literal('1.2'), Type.Literal('1.3')], {
     default: '1.3',
@@ -16,7 +24,7 @@ export const serverTlsFields = {
   cert: file(
     'PEM file with the certificate and its issuers. Default: a self-signed certificate, which is created once and kept.'
   ),
-  key: file('PEM file with the private key of `cert`. Default: none.'),
+  key: keyFile,
   clientCa: file('PEM file with the authorities whose client certificates are accepted. Default: none.'),
   clientCert: Type.Optional(
     Type.Union([Type.Literal('none'), Type.Literal('optional'), Type.Literal('required')], {
@@ -48,7 +56,7 @@ export const clientTlsFields = {
     })
   ),
   cert: file('PEM file with the certificate of this client and its issuers. Default: none.'),
-  key: file('PEM file with the private key of `cert`. Default: none.'),
+  key: keyFile,
   minVersion
 }
 const ClientTlsOptions = Type.Object(clientTlsFields)

@@ -2,7 +2,8 @@ import {
   type AuthAnswer,
   type Deny,
   type ErrorCode,
-  errorTable,
+  isErrorCode,
+  isExtensionCode,
   isPlain,
   type ProxySpec,
   type Respond
@@ -45,14 +46,14 @@ const denyOf = (answer: object): Deny | undefined => {
   const { deny, retryAfter, hidden, code } = answer as Readonly<Record<string, unknown>>
   if (deny === undefined) return undefined
   if (typeof deny !== 'string' || deny === '') throw new TypeError('it answered a deny that is not a text')
-  if (code !== undefined && !(typeof code === 'string' && Object.hasOwn(errorTable, code)))
+  if (code !== undefined && !(typeof code === 'string' && (isErrorCode(code) || isExtensionCode(code))))
     throw new TypeError('it answered a code that is not an error code')
-  if (code !== undefined) return { deny, code: code as ErrorCode }
-  if (hidden === true) return { deny, hidden }
-  if (retryAfter === undefined) return { deny }
+  const coded = code === undefined ? {} : { code: code as ErrorCode }
+  if (hidden === true) return { deny, hidden, ...coded }
+  if (retryAfter === undefined) return { deny, ...coded }
   if (typeof retryAfter !== 'number' || !(retryAfter >= 0))
     throw new TypeError('it answered a retryAfter that is no number of seconds')
-  return { deny, retryAfter }
+  return { deny, retryAfter, ...coded }
 }
 
 /** Nothing, or `{ deny }`. */

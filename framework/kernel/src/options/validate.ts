@@ -1,4 +1,4 @@
-import { isPlain, isSecretName, redacted, RystraError, type TSchema } from '@rystra/plugin'
+import { isPlain, isSecretAt, redacted, RystraError, type TSchema } from '@rystra/plugin'
 import { Value, type ValueError, ValueErrorType } from '@sinclair/typebox/value'
 import { describe } from './describe.js'
 import { strict } from './strict.js'
@@ -49,26 +49,31 @@ const pathOf = (segments: readonly string[]): string =>
   }, 'options')
 
 /** A value fit to be shown. At the root a text may be a secret in the wrong place; so may one under an unknown key. */
-const show = (value: unknown, segments: readonly string[]): string => {
+const show = (value: unknown, segments: readonly string[], schema: TSchema): string => {
   if (value === undefined) return 'missing'
   if (value === null) return 'null'
   if (Array.isArray(value)) return `a list of ${value.length}`
   if (typeof value === 'object') return 'an object'
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'boolean') return String(value)
-  if (segments.some(isSecretName)) return redacted
+  if (isSecretAt(schema, segments)) return redacted
   if (segments.length === 0) return `a ${typeof value}`
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return text.length > 80 ? `${text.slice(0, 77)}…` : text
 }
 
-const problemOf = (extension: string, error: ValueError): OptionProblem => {
+const problemOf = (extension: string, error: ValueError, schema: TSchema): OptionProblem => {
   const segments = segmentsOf(error.path)
   const unknownKey =
     error.type === ValueErrorType.ObjectAdditionalProperties ||
     error.type === ValueErrorType.IntersectUnevaluatedProperties
   if (!unknownKey) {
-    return { extension, path: pathOf(segments), value: show(error.value, segments), expected: describe(error.schema) }
+    return {
+      extension,
+      path: pathOf(segments),
+      value: show(error.value, segments, schema),
+      expected: describe(error.schema)
+    }
   }
   const known = knownKeys(error.schema)
   const expected = known.length === 0 ? 'no options here' : `one of ${known.join(', ')}`
@@ -93,7 +98,7 @@ export const validateOptions = (extension: string, schema: TSchema, written: unk
   const problems = new Map<string, OptionProblem>()
   for (const error of flatten(Value.Errors(closed, options))) {
     // A missing option is reported twice by TypeBox: that it is missing, and that nothing is not what it should be.
-    if (!problems.has(error.path)) problems.set(error.path, problemOf(extension, ofMissing(error)))
+    if (!problems.has(error.path)) problems.set(error.path, problemOf(extension, ofMissing(error), closed))
   }
   return { problems: [...problems.values()] }
 }

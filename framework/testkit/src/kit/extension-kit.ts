@@ -1,4 +1,4 @@
-import { apiVersion, type ExtensionUse, isExtension, isRystraError, type Side } from '@rystra/plugin'
+import { apiVersion, type ExtensionUse, isExtension, isRystraError, isSecretName, type Side } from '@rystra/plugin'
 import { Kind, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import assert from 'node:assert/strict'
@@ -87,6 +87,12 @@ const cases = [
   it('describes every option in words', ({ schema }) => {
     for (const [path, field] of fieldsOf(schema, {})) {
       assert.ok(typeof field.description === 'string' && field.description !== '', `${path} has no description`)
+    }
+  }),
+  it('says of every option whose name sounds like a secret whether it is one', ({ schema }) => {
+    for (const [path, field] of fieldsOf(schema, {})) {
+      const sounds = field.type === 'string' && isSecretName(path.split('/').at(-1) ?? '')
+      assert.ok(!sounds || typeof field.secret === 'boolean', `${path} says neither secret: true nor secret: false`)
     }
   }),
   it('refuses options that it does not know', ({ schema, subject: { use } }) => {
@@ -222,6 +228,26 @@ const cases = [
     },
     { alone: true }
   ),
+  it('takes what its predecessor hands over on a reload, and ignores what another version did', (world) =>
+    world.each(async (role) => {
+      const { use } = world.subject
+      const before = world.setUp(role)
+      await world.scope.wait(before.start(), 'start()')
+      const state = before.handover()
+      assert.ok(!(state instanceof Promise), 'handover() returned a promise')
+      for (const previous of [state, {}, [], 'of another version', 1]) {
+        let successor: SetUp | undefined
+        try {
+          successor = setUpExtension(use, role, { previous })
+          await world.scope.wait(successor.start(), 'start() of the successor')
+        } catch (error) {
+          assert.fail(`a successor that was handed ${JSON.stringify(previous)} failed: ${error}`)
+        } finally {
+          await successor?.stop()
+        }
+      }
+      await world.scope.wait(before.stop(), 'stop() of the predecessor after its successor')
+    })),
   it('can be there twice', (world) =>
     world.each(async (role) => {
       const [one, two] = [world.setUp(role), world.setUp(role)]

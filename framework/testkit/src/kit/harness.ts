@@ -1,6 +1,7 @@
 import { SharedPorts } from '@rystra/net'
 import {
   type Clock,
+  errorMaker,
   type ExtensionContext,
   type ExtensionUse,
   type HookName,
@@ -21,6 +22,7 @@ import {
 import { Value } from '@sinclair/typebox/value'
 import path from 'node:path'
 import { FakeClock } from '../clock.js'
+import { MemoryState } from './memory-state.js'
 
 /** A tap that an extension made. */
 export interface RecordedTap {
@@ -47,6 +49,8 @@ export interface HarnessOptions {
   readonly dir?: string
   /** @default `.rystra` in `dir` */
   readonly stateDir?: string
+  /** What a predecessor hands over. @default nothing */
+  readonly previous?: unknown
 }
 
 /** An extension that was set up on its own: what it tapped, registered and logged. */
@@ -58,6 +62,8 @@ export interface SetUp {
   registered<Name extends RegistryName>(name: Name): ReturnType<Registries[Name]['get']>[]
   start(): Promise<void>
   stop(): Promise<void>
+  /** What it gives to a successor. */
+  handover(): unknown
   /** What it was given. */
   readonly options: unknown
   /** What the setup returned, also when it is a promise by mistake. */
@@ -159,7 +165,10 @@ export const setUpExtension = (use: ExtensionUse, role: Side, options: HarnessOp
     error: say('error'),
     child: () => log
   }
+  const { name } = use.extension.definition
   const context: ExtensionContext<unknown> = {
+    name,
+    error: errorMaker(name),
     hooks: Object.freeze(hooks),
     registries: Object.freeze(registries),
     options: frozen ? freeze(resolveOptions(use)) : resolveOptions(use),
@@ -167,6 +176,8 @@ export const setUpExtension = (use: ExtensionUse, role: Side, options: HarnessOp
     role,
     dir,
     stateDir,
+    state: new MemoryState(path.join(stateDir, 'extensions', name)),
+    previous: options.previous,
     clock,
     metrics: { counter: () => ({ add: () => {} }), gauge: () => ({ set: () => {} }) },
     ports: new SharedPorts(),
@@ -184,6 +195,7 @@ export const setUpExtension = (use: ExtensionUse, role: Side, options: HarnessOp
     registered: (name) =>
       registries[name].list().map((key) => registries[name].get(key)) as ReturnType<Registries[typeof name]['get']>[],
     start: async () => lifecycle.start?.(),
-    stop: async () => lifecycle.stop?.()
+    stop: async () => lifecycle.stop?.(),
+    handover: () => lifecycle.handover?.()
   }
 }

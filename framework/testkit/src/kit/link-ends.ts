@@ -1,9 +1,13 @@
 import { isRystraError } from '@rystra/plugin'
 import assert from 'node:assert/strict'
 import { bothReported, countsNone, linkCheck as check, muxed, other, sides } from './linked.js'
+import { pattern } from './pattern.js'
 import { type Scope, turns } from './scope.js'
 import { answersLate, carriesWhole, closesCleanly, showsReset } from './stream-checks.js'
 import { Inbox, quiet, send } from './streams.js'
+
+/** More than any window or buffer that a stream begins with. */
+const QUEUED_BYTES = 1_000_000
 
 const failsWith = async (
   scope: Scope,
@@ -112,6 +116,29 @@ const closing = [
       [undefined, undefined],
       'a close in good order gave an error'
     )
+  }),
+  check('sends what waits for the peer before it closes', async (linked, scope) => {
+    const [near, far] = await linked.open()
+    const [atNear, box] = [new Inbox(near, 0), new Inbox(far, 0, { reading: false })]
+    far.end()
+    await atNear.cameWhole(scope, 0, 'the near end')
+    near.end(pattern(0, QUEUED_BYTES))
+    muxed(linked.server).close()
+    await turns(20)
+    await box.read().cameWhole(scope, QUEUED_BYTES, 'the far end')
+    await bothReported(linked)
+    for (const side of sides) assert.equal(linked.end(side).error, undefined, 'a close in good order gave an error')
+  }),
+  check('sends what waits on a stream that its peer has not ended before it closes', async (linked, scope) => {
+    const [near, far] = await linked.open()
+    const [atNear, box] = [new Inbox(near, 0), new Inbox(far, 0, { reading: false })]
+    near.end(pattern(0, QUEUED_BYTES))
+    muxed(linked.server).close()
+    await turns(20)
+    await box.read().cameWhole(scope, QUEUED_BYTES, 'the far end')
+    far.end()
+    await bothReported(linked)
+    await scope.until(() => atNear.closed, 'the stream to close at the end that closed the link')
   }),
   check('resets open streams when it closes', async (linked, scope) => {
     const [near, far] = (await linked.open()).map((stream) => new Inbox(stream, 0)) as [Inbox, Inbox]

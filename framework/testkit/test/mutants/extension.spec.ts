@@ -85,6 +85,9 @@ killsMutants('extension', extensionKit, [() => subject(good())], {
   'describes every option in words': mutant(/\/number has no description/, {
     options: Type.Object({ number: Type.Integer() })
   }),
+  'says of every option whose name sounds like a secret whether it is one': mutant(/\/apiToken says neither/, {
+    options: Type.Object({ apiToken: Type.String({ default: '', description: 'A token' }) })
+  }),
   'refuses options that it does not know': mutant(/an unknown option was taken/, {
     options: Type.Object({ number: option }, { additionalProperties: true })
   }),
@@ -146,6 +149,17 @@ killsMutants('extension', extensionKit, [() => subject(good())], {
       }
     }
   }),
+  'takes what its predecessor hands over on a reload, and ignores what another version did': mutant(
+    /handed \{\} failed/,
+    {
+      setup: ({ hooks, previous }) => {
+        const counts =
+          previous === undefined ? new Map() : new Map([...(previous as { counts: Map<string, 1> }).counts])
+        hooks.onConnect.tap(() => {})
+        return { handover: () => ({ counts }) }
+      }
+    }
+  ),
   'can be stopped after a start that failed, and leaves nothing open': mutant(
     /left something open after a failed start/,
     {},

@@ -100,6 +100,11 @@ export const linkMutants: Readonly<Record<string, LinkMutant>> = {
   'opens nothing on a link that was closed': plainError,
   'opens nothing when the signal is aborted already': mutant('ignores-signal', /continued with a signal/),
   'sends what is queued before it closes': mutant('closes-at-once', /saw no end|got \d+ bytes/),
+  'sends what waits for the peer before it closes': mutant('closes-at-once', /saw no end|got \d+ bytes/),
+  'sends what waits on a stream that its peer has not ended before it closes': mutant(
+    'closes-half',
+    /saw no end|got \d+ bytes/
+  ),
   'resets open streams when it closes': mutant('ends-on-close', /took a reset for a clean end/),
   'resets open streams at once when it is destroyed': mutant('lazy-destroy', /waiting for the reset/),
   'resets all streams and says so once when its link is cut': mutant('tells-twice', /onClose has to be called once/),
