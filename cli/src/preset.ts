@@ -64,6 +64,8 @@ export const knownPackages: readonly string[] = Object.freeze([
   '@rystra/discovery-mdns',
   '@rystra/hook-acl',
   '@rystra/hook-audit',
+  '@rystra/hook-notify',
   '@rystra/hook-rate',
-  '@rystra/hook-rewrite'
+  '@rystra/hook-rewrite',
+  '@rystra/observe-prometheus'
 ])

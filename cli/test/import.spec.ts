@@ -49,7 +49,9 @@ const refused = async (act: () => Promise<unknown> | unknown, code: string, word
   expect.fail('it was imported')
 }
 
-describe('import', () => {
+describe('import', function () {
+  // The first check loads the sources of many extensions.
+  this.timeout(90_000)
   afterEach(() => folders.clean())
 
   it('frpc.toml: proxies, visitors, TLS and secrets, in a configuration that is valid', async () => {
@@ -157,6 +159,7 @@ describe('import', () => {
       listen: [{ host: '0.0.0.0', port: 80 }]
     })
     expect(options('@rystra/proxy-https')).to.deep.include({ listen: [{ host: '0.0.0.0', port: 443 }] })
+    expect(options('@rystra/observe-prometheus')).to.deep.equal({ listen: { host: '127.0.0.1', port: 7500 } })
     const reported = new Set(imported.draft.notes.map(({ line }) => line))
     for (const line of entryLines(frps)) expect(reported.has(line), frps.split('\n')[line - 1]).to.equal(true)
     expect(noteOf(imported, 'kcpBindPort')?.outcome).to.equal('none')

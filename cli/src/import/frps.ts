@@ -9,7 +9,7 @@ const reasons: Readonly<Record<string, string>> = {
   tcpmuxHTTPConnectPort: 'no HTTP CONNECT multiplexer',
   tcpmuxPassthrough: 'no HTTP CONNECT multiplexer',
   sshTunnelGateway: 'no SSH gateway: clients run rystra',
-  webServer: 'status and metrics are extensions: see @rystra/observe-prometheus',
+  webServer: 'the admin API and its dashboard are an extension: see @rystra/admin-http',
   httpPlugins: 'write a hook: `rystra extension:create --kind hook`',
   natholeAnalysisDataReserveHours: 'no peer-to-peer connections',
   detailedErrorsToClient: 'clients get the code and reason of each refusal',
@@ -103,6 +103,15 @@ const authenticate = (table: Table, draft: Draft): void => {
   draft.extension('@rystra/auth-token', { token }, ['frps had no token; the one in .env is new, and clients need it.'])
 }
 
+const metrics = (table: Table, draft: Draft): void => {
+  if (table.boolean('enablePrometheus') !== true) return
+  // At frps the path /metrics is on the port of its web server.
+  const host = table.text('webServer.addr') ?? '127.0.0.1'
+  const port = table.number('webServer.port')
+  draft.extension('@rystra/observe-prometheus', { listen: { host, ...(port === undefined ? {} : { port }) } })
+  table.same('enablePrometheus', 'listen of @rystra/observe-prometheus')
+}
+
 /** Reads a configuration of frps. */
 export const importFrps = (table: Table, draft: Draft): void => {
   importLog(table, draft)
@@ -125,6 +134,7 @@ export const importFrps = (table: Table, draft: Draft): void => {
     table.same('maxPortsPerClient', 'server.limits.proxiesPerSession')
   } else table.note('maxPortsPerClient', 'changed', 'server.limits.proxiesPerSession is 256 by default')
   web(table, draft)
+  metrics(table, draft)
   draft.extension('@rystra/proxy-udp', {}, ['For proxies of kind udp; take it out if unused.'])
   draft.extension('@rystra/proxy-private', {}, ['For stcp and sudp; take it out if unused.'])
   draft.server = server

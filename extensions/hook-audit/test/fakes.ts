@@ -34,6 +34,10 @@ export class Counted implements Metrics {
     return { set: () => undefined }
   }
 
+  snapshot(): ReturnType<Metrics['snapshot']> {
+    return []
+  }
+
   of(name: string): number {
     return this.values.get(name) ?? 0
   }

@@ -7,7 +7,7 @@ export type { ExtensionInspection, Inspection, TapInspection } from './inspect.j
 export type { PackageInfo } from './instance.js'
 export type { KernelOptions, KernelState } from './kernel-options.js'
 export { Kernel } from './kernel.js'
-export { type MetricSnapshot, MetricStore, type MetricValue } from './metrics.js'
+export { MetricStore } from './metrics.js'
 export { describe } from './options/describe.js'
 export { type OptionProblem, OptionsError, type Validated, validateOptions } from './options/validate.js'
 export type { KernelUse } from './plan.js'

@@ -1,20 +1,6 @@
-import type { Metrics } from '@rystra/plugin'
+import type { MetricSnapshot, Metrics } from '@rystra/plugin'
 
 type Labels = Readonly<Record<string, string>>
-
-/** One number of one metric. */
-export interface MetricValue {
-  readonly labels: Labels
-  readonly value: number
-}
-
-/** One metric with all its numbers. */
-export interface MetricSnapshot {
-  readonly name: string
-  readonly type: 'counter' | 'gauge'
-  readonly help: string
-  readonly values: readonly MetricValue[]
-}
 
 interface Metric {
   readonly type: 'counter' | 'gauge'
@@ -59,7 +45,6 @@ export class MetricStore implements Metrics {
     }
   }
 
-  /** A copy of all numbers, in the order in which the metrics were made. */
   snapshot(): MetricSnapshot[] {
     return [...this.#metrics].map(([name, { type, help, values }]) => ({
       name,

@@ -10,6 +10,7 @@ import {
 } from '@rystra/model'
 import type { Runtime } from './runtime.js'
 import type { Hooks } from './hook-table.js'
+import type { Metrics } from './metrics.js'
 import type { Registries } from './registries.js'
 import type { StateFolder } from './state-folder.js'
 import type { ListenHost } from './transport.js'
@@ -26,12 +27,6 @@ export interface Clock {
   now(): number
   /** Calls `fn` once, after `ms` milliseconds, unless the returned function is called first. Does not keep the process up. */
   after(ms: number, fn: () => void): () => void
-}
-
-/** Counters and gauges for monitoring. Names as Prometheus wants them: `rystra_audit_lost_total`. */
-export interface Metrics {
-  counter(name: string, help: string): { add(count?: number, labels?: Readonly<Record<string, string>>): void }
-  gauge(name: string, help: string): { set(value: number, labels?: Readonly<Record<string, string>>): void }
 }
 
 /** What an extension gets. */

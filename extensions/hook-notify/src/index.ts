@@ -1,0 +1,113 @@
+import { adminRoute, defineExtension, type Lifecycle, RystraError, type RuntimeEvent } from '@rystra/plugin'
+import { certificatesIn, expiringIn } from './certificates.js'
+import { Command } from './command.js'
+import { Delivery, type Target } from './delivery.js'
+import { makeNotification, type Notification, notificationOf } from './notification.js'
+import { type NotificationType, notifyOptions, withDefaults } from './options.js'
+import { RefusalWindow } from './refusals.js'
+import { Webhook } from './webhook.js'
+
+export type { Notification } from './notification.js'
+export type { NotificationType, NotifyOptions } from './options.js'
+export { signatureOf } from './webhook.js'
+
+const DAY_MS = 24 * 60 * 60 * 1000
+/** Time that notifications get to be delivered at a stop. */
+const STOP_TIMEOUT_MS = 2000
+
+const targetOf = (options: ReturnType<typeof withDefaults>, dir: string): Target => {
+  if ('command' in options) return new Command(options, dir)
+  try {
+    return new Webhook(options)
+  } catch (cause) {
+    throw new RystraError('extension.options', { detail: 'hook-notify: a webhook is not a valid URL', cause })
+  }
+}
+
+interface Route {
+  readonly name: string
+  /** Notifications so far, by outcome. */
+  readonly counts: Record<'sent' | 'failed' | 'lost', number>
+  readonly events: ReadonlySet<NotificationType> | undefined
+  readonly delivery: Delivery
+}
+
+/** Tells webhooks and commands what happens at this end. */
+export default defineExtension({
+  name: 'hook-notify',
+  options: notifyOptions,
+  setup({ options, registries, runtime, role, dir, log, clock, metrics }): Lifecycle {
+    const counter = metrics.counter('rystra_notify_total', 'Notifications by target and outcome.')
+    const routes = options.targets.map((written): Route => {
+      const settings = withDefaults(written)
+      const target = targetOf(settings, dir)
+      const { attempts, queue, events } = settings
+      const counts = { sent: 0, failed: 0, lost: 0 }
+      const counted = (outcome: keyof typeof counts): void => {
+        counts[outcome]++
+        counter.add(1, { target: target.name, outcome })
+      }
+      const delivery = new Delivery({ target, attempts, queue, clock, log, counted })
+      return { name: target.name, counts, events: events === undefined ? undefined : new Set(events), delivery }
+    })
+    registries.adminRoutes.add({
+      name: 'notify',
+      routes: [
+        adminRoute({
+          method: 'GET',
+          path: '/targets',
+          summary: 'Targets of notifications, with what was sent, failed, lost, and waits.',
+          handle: () => routes.map(({ name, counts, delivery }) => ({ name, ...counts, waiting: delivery.size }))
+        })
+      ]
+    })
+    const notify = (notification: Notification): void => {
+      for (const { events, delivery } of routes) if (events?.has(notification.type) ?? true) delivery.add(notification)
+    }
+    const wanted = (type: NotificationType): boolean => routes.some(({ events }) => events?.has(type) ?? true)
+
+    const refusals = new RefusalWindow(options.refusals)
+    const onEvent = (event: RuntimeEvent): void => {
+      if (event.type === 'refused') {
+        const exceeded = refusals.add(event.error.code, 1 + (event.more ?? 0), event.time)
+        if (exceeded === undefined) return
+        notify(
+          makeNotification({ type: 'refusals.exceeded', subject: 'refusals', data: { ...exceeded } }, role, event.time)
+        )
+        return
+      }
+      const notification = notificationOf(event, role)
+      if (notification !== undefined) notify(notification)
+    }
+
+    let cancel = (): void => {}
+    let unsubscribe = (): void => {}
+    let stopped = false
+    const { before, files } = options.certificates
+    const watch = async (): Promise<void> => {
+      const all = [...files, ...certificatesIn(runtime.control.config())]
+      for (const expiring of await expiringIn(all, dir, before, clock.now())) {
+        const content = {
+          type: 'certificate.expiring',
+          subject: `certificate ${expiring.file}`,
+          data: { ...expiring }
+        } as const
+        notify(makeNotification(content, role, clock.now()))
+      }
+      if (!stopped) cancel = clock.after(DAY_MS, () => void watch())
+    }
+
+    return {
+      start() {
+        unsubscribe = runtime.events.subscribe(onEvent)
+        if (wanted('certificate.expiring')) void watch()
+      },
+      async stop() {
+        stopped = true
+        cancel()
+        unsubscribe()
+        await Promise.all(routes.map(({ delivery }) => delivery.stop(STOP_TIMEOUT_MS)))
+      }
+    }
+  }
+})
