@@ -6,23 +6,36 @@ import { once } from 'node:events'
 /** Bytes that a router keeps for a direction: with more, TCP is made to wait and UDP loses packets. */
 const QUEUE_BYTES = 262_144
 
+/** Calls in order, each at its time: two timers of different lengths may fire in either order. */
+const schedule = () => {
+  const due = []
+  const turn = () => {
+    while (due.length > 0 && due[0].at <= performance.now()) due.shift().fn()
+    if (due.length > 0) setTimeout(turn, Math.max(1, due[0].at - performance.now()))
+  }
+  return (at, fn) => {
+    due.push({ at, fn })
+    if (due.length === 1) setTimeout(turn, Math.max(0, at - performance.now()))
+  }
+}
+
 /** One direction: bytes leave one after the other at the rate, and arrive after the delay. */
 const direction = ({ rate, delay }) => {
+  const [leave, arrive] = [schedule(), schedule()]
   let free = 0
   let queued = 0
   return {
     get full() {
       return queued > QUEUE_BYTES
     },
-    send: (bytes, arrive, sent = () => {}) => {
-      const now = performance.now()
-      free = Math.max(free, now) + (bytes.length / rate) * 1000
+    send: (bytes, arrived, sent = () => {}) => {
+      free = Math.max(free, performance.now()) + (bytes.length / rate) * 1000
       queued += bytes.length
-      setTimeout(() => {
+      leave(free, () => {
         queued -= bytes.length
         sent()
-      }, free - now)
-      setTimeout(arrive, free - now + delay, bytes)
+      })
+      arrive(free + delay, arrived)
     }
   }
 }

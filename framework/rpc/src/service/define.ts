@@ -15,7 +15,7 @@ export interface RequestTerms {
   readonly errors?: Readonly<Record<string, TSchema>>
   /** May be asked again, within its deadline, when the session is lost meanwhile. @default false */
   readonly idempotent?: boolean
-  /** May be sent in early data, which an attacker can send a second time. @default false */
+  /** May be sent in early data, which an attacker can send a second time. Not used yet: no call is sent there. @default false */
   readonly replaySafe?: boolean
   /** Milliseconds. @default 30000 */
   readonly deadline?: number
