@@ -8,6 +8,7 @@
  */
 import { author } from './field/author.js'
 import { clock } from './field/clock.js'
+import { comingBack } from './field/coming-back.js'
 import { fullDisk } from './field/full-disk.js'
 import { grpcCalls } from './field/grpc.js'
 import { http2Frames } from './field/http2-frames.js'
@@ -15,4 +16,4 @@ import { proxies } from './field/proxies.js'
 import { supervision } from './field/supervision.js'
 import { runTrials } from './visitors/run-trials.js'
 
-process.exit(await runTrials([grpcCalls, http2Frames, proxies, supervision, clock, fullDisk, author]))
+process.exit(await runTrials([grpcCalls, http2Frames, proxies, supervision, comingBack, clock, fullDisk, author]))
