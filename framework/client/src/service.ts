@@ -1,4 +1,5 @@
 import { type Endpoint, localForms, parseEndpoint, type UnixEndpoint } from '@rystra/address'
+import { resetAtExit } from '@rystra/bytes'
 import net from 'node:net'
 import { RystraError } from '@rystra/model'
 
@@ -77,6 +78,7 @@ const connectOnce = (options: net.NetConnectOpts, interest: Interest): Promise<n
       socket.removeListener('error', fail)
       // A reset before the relay begins must not end the process.
       socket.on('error', () => {})
+      resetAtExit(socket)
       resolve(socket)
     })
   })

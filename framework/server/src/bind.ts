@@ -1,4 +1,5 @@
 import { type Address, type ErrorCode, RystraError } from '@rystra/model'
+import { resetAtExit } from '@rystra/bytes'
 import { type AcceptedSockets, setAcceptedOptions } from '@rystra/net'
 import { hostPort } from '@rystra/address'
 import net from 'node:net'
@@ -42,7 +43,9 @@ export const bindPort = (
     // Paused: the relay reads into memory of its own from the first byte on.
     let name = ''
     const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (visitor) => {
-      if (accepted.admit(visitor, name)) accepted.handOver(visitor, { address: name, extension }, onVisitor)
+      if (!accepted.admit(visitor, name)) return
+      resetAtExit(visitor)
+      accepted.handOver(visitor, { address: name, extension }, onVisitor)
     })
     server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)))
     server.listen({ host, port, exclusive: true, backlog: BACKLOG }, () => {

@@ -1,7 +1,11 @@
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { stringify } from 'yaml'
-import { type Client, createClient } from '../../../cli/src/index.js'
+import authToken from '@rystra/auth-token'
+import { type Client, createClient } from '@rystra/client'
+import muxYamux from '@rystra/mux-yamux'
+import proxyTcp from '@rystra/proxy-tcp'
+import transportTls from '@rystra/transport-tls'
 import { loopback } from '../../bench/address.js'
 import { type Program, untilSays } from '../../bench/scratch.js'
 import { freePort } from '../visitors/free-port.js'
@@ -10,6 +14,7 @@ import { cli, makeCertificates } from '../visitors/tunnel.js'
 
 const CLIENTS = 1000
 const OUTAGES_MS = [1000, 4000, 20_000]
+const preset = [transportTls, muxYamux, authToken, proxyTcp] as const
 const token = 'coming-back-token-0123456789'
 
 /** A server that is killed with 1,000 clients over TLS, each with one proxy; the clients are in this process. */
@@ -40,11 +45,11 @@ export const comingBack: Trial = {
     const connect = { transport: 'tls', host: loopback, port, ca, serverName: 'localhost' }
     try {
       for (let i = 0; i < CLIENTS; i += 1) {
-        const client = await createClient({
-          extensions: [{ use: '@rystra/auth-token', options: { token } }, { use: '@rystra/transport-tls' }],
-          log: { level: 'silent' },
-          client: { id: `c${i}`, connect, proxies: [{ name: `p${i}`, kind: 'tcp', local: 9 }] }
-        })
+        const proxies = [{ name: `p${i}`, kind: 'tcp', local: 9 }]
+        const client = await createClient(
+          { extensions: [authToken({ token })], client: { id: `c${i}`, connect, proxies } },
+          { preset }
+        )
         clients.push(client)
       }
       for (let at = 0; at < CLIENTS; at += 50) await Promise.all(clients.slice(at, at + 50).map((one) => one.start()))

@@ -1,0 +1,20 @@
+import type net from 'node:net'
+
+const open = new Set<net.Socket>()
+let watched = false
+
+const resetAll = (): void => {
+  for (const socket of open) if (!socket.writableFinished && socket.remotePort !== undefined) socket.resetAndDestroy()
+}
+
+/**
+ * Resets a TCP connection that the end of this process cuts: the kernel would close it with a FIN, as if all had been
+ * sent. Works for `process.exit` and for exceptions that end the process, not for SIGKILL.
+ */
+export const resetAtExit = (socket: net.Socket): void => {
+  if (socket.destroyed) return
+  if (!watched) process.once('exit', resetAll)
+  watched = true
+  open.add(socket)
+  socket.once('close', () => open.delete(socket))
+}
