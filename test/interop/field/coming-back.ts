@@ -37,7 +37,7 @@ export const comingBack: Trial = {
     const file = scratch.write('coming-back.yaml', stringify(config))
     const serve = async (): Promise<Program> => {
       const program = scratch.start(process.execPath, [cli, 'serve', '--config', file], { cwd: scratch.dir })
-      await untilSays(program, /listening/)
+      await untilSays(program, /listening/, 60_000)
       return program
     }
     let server = await serve()
