@@ -54,10 +54,21 @@ export class Rewriter extends Transform {
       this.#more = () => this.#goThrough(chunk, at, done)
       return
     }
-    if (this.#search.held > 0 && this.#hold > 0) {
-      this.#cancelHold = this.#clock.after(this.#hold, () => this.push(this.#search.release()))
-    }
+    if (this.#search.held > 0 && this.#hold > 0) this.#waitForMore()
     done()
+  }
+
+  /**
+   * Releases the held-back bytes after the hold. Not while output waits to be read: then back-pressure keeps the next
+   * chunk away; nor when the timer is late, as the chunk may be due as well.
+   */
+  #waitForMore(): void {
+    const due = this.#clock.now() + this.#hold
+    this.#cancelHold = this.#clock.after(this.#hold, () => {
+      const isLate = this.#clock.now() - due > this.#hold / 4
+      if (isLate || this.readableLength > 0 || this.readableFlowing === false) this.#waitForMore()
+      else this.push(this.#search.release())
+    })
   }
 
   override _read(size: number): void {

@@ -69,6 +69,25 @@ describe('rewriting bytes', () => {
     stream.destroy()
   })
 
+  it('is not given up while output waits for its reader, as the rest of it may be held up behind that', async () => {
+    const { stream, clock } = streamOf(toService('ab', 'x'), { hold: 250 })
+    const parts: string[] = []
+    stream.write('1a')
+    await once(stream, 'readable')
+    clock.advance(1000)
+    stream.write('b2')
+    stream.on('data', (part: Buffer) => parts.push(part.toString()))
+    stream.write('a')
+    await new Promise((resolve) => setImmediate(resolve))
+    stream.pause()
+    clock.advance(1000)
+    stream.write('b3')
+    stream.end()
+    stream.resume()
+    await once(stream, 'end')
+    expect(parts.join('')).to.equal('1x2x3')
+  })
+
   it('may hold it until the end', async () => {
     const { stream, clock } = streamOf(toService('ab', 'x'), { hold: 0 })
     stream.write('a')
