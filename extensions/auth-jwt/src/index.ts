@@ -74,3 +74,9 @@ export default defineExtension({
   options: jwtOptions,
   setup: (context): Lifecycle | undefined => (context.role === 'client' ? setUpClient(context) : setUpServer(context))
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/auth-jwt': Partial<JwtOptions>
+  }
+}

@@ -45,3 +45,9 @@ export default defineExtension({
     return { start: () => revocation.load() }
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/auth-mtls': Partial<import('./options.js').MtlsOptions>
+  }
+}

@@ -49,3 +49,9 @@ export default defineExtension({
     return { start: () => keyring.load() }
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/auth-token': Partial<import('./options.js').TokenOptions>
+  }
+}

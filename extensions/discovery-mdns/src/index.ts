@@ -28,3 +28,9 @@ export default defineExtension({
     }
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/discovery-mdns': Partial<import('./options.js').MdnsOptions>
+  }
+}

@@ -47,3 +47,9 @@ export default defineExtension({
       hooks.onRequest.tap({ stage: GUARD }, (request) => guard.request(request))
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/hook-acl': Partial<import('./options.js').AclOptions>
+  }
+}

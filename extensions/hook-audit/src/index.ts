@@ -64,3 +64,9 @@ export default defineExtension({
     }
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/hook-audit': Partial<import('./options.js').AuditOptions>
+  }
+}

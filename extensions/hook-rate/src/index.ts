@@ -53,3 +53,9 @@ export default defineExtension({
     return { stop: () => handshakes.stop(), handover: () => new Counts(time, rules, failures) }
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/hook-rate': Partial<import('./options.js').RateOptions>
+  }
+}

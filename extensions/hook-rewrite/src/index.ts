@@ -67,3 +67,9 @@ export default defineExtension({
     })
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/hook-rewrite': Partial<import('./options.js').RewriteOptions>
+  }
+}

@@ -18,3 +18,9 @@ export default defineExtension({
     })
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/mux-direct': Partial<DirectOptions>
+  }
+}

@@ -16,3 +16,9 @@ export default defineExtension({
     })
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/mux-yamux': Partial<YamuxOptions>
+  }
+}

@@ -101,3 +101,9 @@ export default defineExtension({
     }
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/proxy-http': Partial<HttpOptions>
+  }
+}

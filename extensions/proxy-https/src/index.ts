@@ -128,3 +128,9 @@ const check = ({ certificates }: HttpsOptions): void => {
     }
   }
 }
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/proxy-https': Partial<HttpsOptions>
+  }
+}

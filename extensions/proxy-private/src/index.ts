@@ -51,3 +51,9 @@ export default defineExtension({
     registries.proxies.add(kind)
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/proxy-private': Record<never, never>
+  }
+}

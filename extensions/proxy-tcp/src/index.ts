@@ -33,3 +33,9 @@ export default defineExtension({
     registries.proxies.add(tcp)
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/proxy-tcp': Record<never, never>
+  }
+}

@@ -58,3 +58,9 @@ export default defineExtension({
     registries.proxies.add(udp(clock))
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/proxy-udp': Record<never, never>
+  }
+}

@@ -34,3 +34,9 @@ export default defineExtension({
     })
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/transport-http2': Partial<Http2Options>
+  }
+}

@@ -24,3 +24,9 @@ export default defineExtension({
     })
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/transport-quic': Partial<QuicOptions>
+  }
+}

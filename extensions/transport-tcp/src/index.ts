@@ -1,5 +1,5 @@
 import { dialFields, dialTcp, peerOf, tcpFields } from '@rystra/net'
-import { type ByteLink, defineExtension, Type } from '@rystra/plugin'
+import { type ByteLink, defineExtension, type Static, Type } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 
 /** The first bytes of every link, whatever the version: see framework/protocol/SPEC.md. */
@@ -7,10 +7,12 @@ const MAGIC = Buffer.from('RYS')
 
 const linkOf = (socket: Socket): ByteLink => ({ kind: 'bytes', duplex: socket, peer: peerOf(socket) })
 
+const tcpOptions = Type.Object(tcpFields)
+
 /** Links over plain TCP, RFC 9293. Nothing is encrypted: use a TLS transport on untrusted networks. */
 export default defineExtension({
   name: 'transport-tcp',
-  options: Type.Object(tcpFields),
+  options: tcpOptions,
   setup({ registries, options }) {
     registries.transports.add({
       name: 'tcp',
@@ -34,3 +36,9 @@ export default defineExtension({
     })
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/transport-tcp': Partial<Static<typeof tcpOptions>>
+  }
+}

@@ -22,3 +22,9 @@ export default defineExtension({
     })
   }
 })
+
+declare module '@rystra/plugin' {
+  interface ExtensionOptions {
+    '@rystra/transport-tls': Partial<TlsTransportOptions>
+  }
+}

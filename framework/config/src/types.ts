@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import type { ExtensionOptions } from '@rystra/plugin'
 import { durationSchema } from './duration.js'
 import { extensionSchema } from './entry.js'
 import { portsSchema } from './ports.js'
@@ -238,9 +239,27 @@ export type ResolvedServer = Resolved<typeof serverSchema>
 /** `client`, every default filled in. */
 export type ResolvedClient = Omit<Resolved<typeof clientSchema>, 'id'> & { readonly id: string }
 
-/** Returns what it is given, typed: for configurations in TypeScript. */
+/** `never` for an option that the extension does not have. */
+type KnownOptions<Given, Known> = { [Key in keyof Given]: Key extends keyof Known ? Known[Key] : never }
+
+type CheckedEntry<Entry> = Entry extends {
+  readonly use: infer Use extends keyof ExtensionOptions
+  readonly options: infer Given
+}
+  ? { readonly use: Use; readonly options: KnownOptions<Given, ExtensionOptions[Use]> }
+  : unknown
+
+/** What a configuration must fit besides, where the options of extensions are known by name. */
+export type CheckedExtensions<Config> = Config extends { readonly extensions: readonly (infer Entry)[] }
+  ? { readonly extensions: readonly CheckedEntry<Entry>[] }
+  : unknown
+
+/**
+ * Returns what it is given, typed: for configurations in TypeScript. Options of `use: 'name'` are checked where the
+ * extension is known, as those of the preset are.
+ */
 export const defineConfig = <
-  Config extends RystraConfig | ((env: NodeJS.ProcessEnv) => RystraConfig | Promise<RystraConfig>)
+  const Config extends RystraConfig | ((env: NodeJS.ProcessEnv) => RystraConfig | Promise<RystraConfig>)
 >(
-  config: Config
+  config: Config & CheckedExtensions<Config>
 ): Config => config

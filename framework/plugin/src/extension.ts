@@ -127,6 +127,14 @@ export interface Extension<Options = never> {
 }
 
 /**
+ * Options of extensions by the name under which a configuration uses them, so that a misspelt option of `use: 'name'` is
+ * an error of the compiler. An extension adds its own:
+ * `declare module '@rystra/plugin' { interface ExtensionOptions { 'rystra-office-hours': Partial<Options> } }`
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: extensions add to it by declaration merging
+export interface ExtensionOptions {}
+
+/**
  * An extension as a configuration names it: a package, a path relative to the configuration, or, in code, the extension
  * itself, with or without options. `name` tells two uses of one extension apart.
  */
