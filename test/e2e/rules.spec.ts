@@ -113,8 +113,8 @@ describe('hook-rate in a tunnel', () => {
     expect(performance.now() - begin).greaterThan(90)
   })
 
-  it('keeps its buckets over a reload that does not change its options, and not over another', async () => {
-    const rate = (burst: string) => hookRate({ rules: [{ per: 'visitor', streams: '1/h', burst }] })
+  it('keeps its buckets over a reload, also with other options, and gives a rule for another subject new ones', async () => {
+    const rate = (burst: string, more = {}) => hookRate({ rules: [{ per: 'visitor', streams: '1/h', burst, ...more }] })
     const first = rate('0s')
     const server = await startServer({}, [first])
     const client = await startClient(portOf(server), [svc(await startService(echo))])
@@ -123,6 +123,8 @@ describe('hook-rate in a tunnel', () => {
     await server.reload(serverConfig({ drain: 1 }, [first]))
     expect(await endOfVisit(port)).equal('ECONNRESET')
     await server.reload(serverConfig({}, [rate('1s')]))
+    expect(await endOfVisit(port)).equal('ECONNRESET')
+    await server.reload(serverConfig({}, [rate('1s', { kinds: ['tcp'] })]))
     expect(await ask(port, 'two')).equal('two')
   })
 
