@@ -1,7 +1,9 @@
 import type { RystraConfig } from '@rystra/config'
 import { type Logger, silentLog } from '@rystra/model'
+import type { LogLevel } from '@rystra/plugin'
 import { pino } from 'pino'
 import { LineOutput } from './line-output.js'
+import { type LevelLog, levelLog } from './log-level.js'
 
 /** How the command logs. */
 export interface LogOptions {
@@ -49,7 +51,7 @@ const errorFields =
  * Logs go to stderr: JSON lines, or coloured ones on a terminal. What is called a secret is redacted. Logging never
  * throws: lines that cannot be written are counted, and the count is logged later.
  */
-export const createLog = async ({ config, level, debug = false, reported = false }: LogOptions): Promise<Logger> => {
+export const createLog = async ({ config, level, debug = false, reported = false }: LogOptions): Promise<LevelLog> => {
   const pretty = config?.pretty ?? process.stderr.isTTY === true
   const format = pretty ? await prettyFormat() : (line: string): string => line
   const output = new LineOutput(process.stderr, {
@@ -59,13 +61,14 @@ export const createLog = async ({ config, level, debug = false, reported = false
       )
   })
   const options = {
-    level: debug ? 'trace' : (level ?? config?.level ?? 'info'),
+    level: 'trace',
     base: null,
     serializers: { err: errorFields(debug) },
     redact: { paths: redactPaths, censor: '[redacted]' }
   }
   const log = pino(options, { write: (line: string) => output.write(format(line)) }) as unknown as Logger
-  return reported && !debug ? extensionsOnly(log) : log
+  const wanted = debug ? 'trace' : (level ?? config?.level ?? 'info')
+  return levelLog(reported && !debug ? extensionsOnly(log) : log, wanted as LogLevel)
 }
 
 const prettyFormat = async (): Promise<(line: string) => string> => {

@@ -10,8 +10,10 @@ import { screenOf } from '../src/admin/top.js'
 import { rated, sorted } from '../src/admin/top-rows.js'
 import { bytesText, refusedText, timeText } from '../src/admin/text.js'
 import { eventText } from '../src/admin/event-text.js'
+import type { Logger } from '@rystra/model'
+import { levelLog } from '../src/log-level.js'
 import { rystra, Running } from './command.js'
-import { Folders } from './folder.js'
+import { Folders, write } from './folder.js'
 
 const folders = new Folders()
 const running: Running[] = []
@@ -60,18 +62,22 @@ describe('rystra, a running process', function () {
   })
 
   it('is found by its folder, seen and changed', async () => {
-    const cwd = folders.make({ 'rystra.config.yaml': config(await freePort()) })
+    const port = await freePort()
+    const cwd = folders.make({ 'rystra.config.yaml': config(port) })
     const server = start(['serve', '--json'], cwd)
     await server.event('listening')
     const client = start(['connect', '--json'], cwd)
     await client.event('published')
-    const both = await rystra(['status'], { cwd })
+    const at = ['--side', 'server']
+    const [both, status, level] = await Promise.all([
+      rystra(['status'], { cwd }),
+      json(['status', ...at], cwd),
+      rystra(['log-level', 'debug', ...at], { cwd })
+    ])
     expect(both.code).equal(2)
     expect(both.err).include('--side server')
 
     const logs = start(['logs', '--side', 'server', '--json', '--type', 'session.closed'], cwd)
-    const at = ['--side', 'server']
-    const status = await json(['status', ...at], cwd)
     expect(status.result).deep.include({ side: 'server', state: 'running', sessions: 1, proxies: 1 })
     expect(status.result.process.pid).equal(server.child.pid)
     const api = new AdminApi(await findPlace(cwd, { side: 'server' }))
@@ -91,7 +97,23 @@ describe('rystra, a running process', function () {
     expect(JSON.parse(await logs.line(/session.closed/)).session.client).equal('office')
     const none = await theSessions(api, 'absent', false).catch((error: { code: string }) => error)
     expect(none).include({ code: 'control.not-found' })
-    await server.signal('SIGTERM')
+
+    expect(level.out).equal('The level of the log is debug.\n')
+    const before = await api.request<{ revision: string }>('/v1/status')
+    write(cwd, { 'rystra.config.yaml': `${config(port)}log: { level: warn }\n` })
+    await api.request('/v1/reload', { method: 'POST' })
+    await server.event('reloaded')
+    const changed = await api.request<{ revision: string; logLevel: string }>('/v1/status')
+    expect(changed.logLevel).equal('warn')
+    expect(changed.revision).not.equal(before.revision)
+    write(cwd, { 'rystra.config.yaml': 'server: [' })
+    const broken = await api.request('/v1/reload', { method: 'POST' }).catch((error: { code: string }) => error)
+    expect(broken).include({ code: 'config.syntax' })
+    await server.event('reloadFailed')
+
+    const drained = await rystra(['drain', '--stop', '--timeout', '1s', ...at], { cwd })
+    expect(drained.out).equal('Drained: no stream is left.\n')
+    expect((await server.done).code).equal(0)
     expect(existsSync(join(cwd, '.rystra', 'admin', 'server.sock'))).equal(false)
   })
 
@@ -109,6 +131,24 @@ describe('rystra, a running process', function () {
     expect(missing.result.error.hint).include('rystra serve')
     expect(wrong.result.error.code).equal('usage.invalid')
     expect(refused.result.error.code).equal('admin.not-running')
+  })
+})
+
+describe('the level of the log', () => {
+  it('applies to logs that were made before it was changed', () => {
+    const lines: string[] = []
+    const line = (...args: unknown[]): void => void lines.push(String(args.at(-1)))
+    const plain: Logger = { trace: line, debug: line, info: line, warn: line, error: line, child: () => plain }
+    const log = levelLog(plain, 'warn')
+    const child = log.child({ extension: 'a' })
+    child.info('one')
+    child.error('two')
+    log.level = 'debug'
+    child.debug({ field: 1 }, 'three')
+    child.trace('four')
+    log.level = 'silent'
+    child.error('five')
+    expect(lines).deep.equal(['two', 'three'])
   })
 })
 

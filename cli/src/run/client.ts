@@ -48,7 +48,15 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
   })
   const stateDir = stateFolder(configured)
   const preset = options.admin ? await loadAdmin() : []
-  const client = await createClient(base, { dir, log, preset, ...(stateDir === undefined ? {} : { stateDir }) })
+  const client = await createClient(base, {
+    dir,
+    log,
+    preset,
+    logLevel: log,
+    onStop: () => signals.stop('SIGTERM', 'drained'),
+    ...(reload === undefined ? {} : { source: { read: reload } }),
+    ...(stateDir === undefined ? {} : { stateDir })
+  })
   const { transport = 'tcp', host = '', port = 0 } = base.client?.connect ?? {}
   const feed = new Feed({ json, brief, streams: !configured })
   for (const warning of options.warnings ?? []) feed.warn(log, warning)
@@ -77,7 +85,7 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
       if (first !== undefined && client.proxies.length === 0 && hopeless) throw first.error
     },
     ended: client.closed,
-    reload: reload === undefined ? undefined : async () => client.reload(await reload())
+    reload: reload === undefined ? undefined : () => client.reload()
   })
   await running.finally(() => closeKeys?.())
 }

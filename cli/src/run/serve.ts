@@ -198,7 +198,19 @@ export const serve = async (options: ServeOptions): Promise<void> => {
   const log = await createLog({ config: config.log, level, debug, reported: !json && !brief })
   const stateDir = stateFolder(loaded !== undefined)
   const preset = options.admin ? await loadAdmin() : []
-  const server = await createServer(config, { dir, log, preset, ...(stateDir === undefined ? {} : { stateDir }) })
+  const source =
+    loaded === undefined
+      ? undefined
+      : { read: async () => configured(await loadConfig({ file: loaded.path }), options).config }
+  const server = await createServer(config, {
+    dir,
+    log,
+    preset,
+    logLevel: log,
+    onStop: () => signals.stop('SIGTERM', 'drained'),
+    ...(source === undefined ? {} : { source }),
+    ...(stateDir === undefined ? {} : { stateDir })
+  })
   const feed = new Feed({ json, brief, streams: loaded === undefined })
   for (const warning of [...(loaded?.warnings ?? []), ...(prepared.quick?.warnings ?? [])]) feed.warn(log, warning)
   feedServer(feed, server)
@@ -207,9 +219,6 @@ export const serve = async (options: ServeOptions): Promise<void> => {
     log,
     signals,
     started: () => tellStarted(feed, server, prepared),
-    reload:
-      loaded === undefined
-        ? undefined
-        : async () => server.reload(configured(await loadConfig({ file: loaded.path }), options).config)
+    reload: source === undefined ? undefined : () => server.reload()
   })
 }

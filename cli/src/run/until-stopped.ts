@@ -1,6 +1,6 @@
-import { isRystraError, type Logger, toRystraError } from '@rystra/model'
+import { isRystraError, type Logger } from '@rystra/model'
 import { containExceptions } from '@rystra/net'
-import { errorJson } from '../report.js'
+import type { Runtime } from '@rystra/plugin'
 import type { Feed } from './feed.js'
 import type { StopSignals } from './stop-signals.js'
 
@@ -8,6 +8,7 @@ import type { StopSignals } from './stop-signals.js'
 export interface Running {
   readonly streams: number
   /** Knows whose code threw. */
+  readonly runtime: Pick<Runtime, 'events'>
   readonly kernel: NonNullable<Parameters<typeof containExceptions>[1]>
   start(): Promise<void>
   stop(options?: { drain?: number }): Promise<void>
@@ -46,8 +47,10 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
       )
       void running.stop(up ? {} : { drain: 0 }).then(stopped, failed)
     },
-    reload: reload === undefined ? undefined : () => void tellReload(feed, log, reload)
+    // What becomes of it is an event.
+    reload: reload === undefined ? undefined : () => void reload().catch(() => {})
   })
+  const endReloads = reportReloads(running, feed, log)
   feed.onGone = () => signals.stop('SIGTERM', 'the reader of --json is gone')
   // Node ends a process in which only promises are left to settle, with code 13 and without a word.
   const removeFence = containExceptions(log, { blame: (error) => running.kernel.blame?.(error) })
@@ -68,24 +71,26 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
     throw error
   } finally {
     clearInterval(alive)
+    endReloads()
     removeFence()
   }
   feed.event('stopped', {})
 }
 
-const tellReload = async (feed: Feed, log: Logger, reload: () => Promise<unknown>): Promise<void> => {
-  try {
-    await reload()
-    feed.event('reloaded', {})
-    log.info('configuration reloaded')
-    feed.logged('configuration reloaded')
-  } catch (error) {
-    const { code, message } = errorJson(toRystraError(error))
-    feed.event('reloadFailed', { code, message })
-    log.warn({ err: error }, 'the configuration was not reloaded, the present one stays in effect')
-    feed.logged(`the configuration was not reloaded, the present one stays in effect: ${message}`)
-  }
-}
+/** Tells each reload, also those of the admin API. */
+const reportReloads = ({ runtime }: Running, feed: Feed, log: Logger): (() => void) =>
+  runtime.events.subscribe((event) => {
+    if (event.type === 'reload.done') {
+      feed.event('reloaded', {})
+      log.info('configuration reloaded')
+      feed.logged('configuration reloaded')
+    } else if (event.type === 'reload.failed') {
+      const { code, message } = event.error
+      feed.event('reloadFailed', { code, message })
+      log.warn({ code, reason: message }, 'the configuration was not reloaded, the present one stays in effect')
+      feed.logged(`the configuration was not reloaded, the present one stays in effect: ${message}`)
+    }
+  })
 
 const deferred = (): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } => {
   let resolve: () => void = () => {}

@@ -145,7 +145,7 @@ export class EndControl implements RuntimeControl {
     await this.#end.drain(timeout)
     const { streams } = this.#end
     this.#events.emit('drain.done', { streams })
-    if (stop) void this.#end.stop()
+    if (stop) (this.#options.onStop ?? (() => void this.#end.stop()))()
     return { streams }
   }
 

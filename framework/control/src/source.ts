@@ -13,4 +13,6 @@ export interface ControlOptions {
   readonly source?: ConfigSource
   /** Read and written by `control.logLevel`. A `log.level` that a reload changes is written to it too. @default none */
   readonly logLevel?: { level: LogLevel }
+  /** Stops the program after a drain that is to stop it. @default only the end is stopped */
+  readonly onStop?: () => void
 }
