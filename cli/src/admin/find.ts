@@ -1,4 +1,4 @@
-import { adminSocketPath } from '@rystra/admin-http'
+import { adminSocketPath } from '@rystra/admin-http/socket'
 import { RystraError, type Side } from '@rystra/model'
 import { existsSync } from 'node:fs'
 import net from 'node:net'

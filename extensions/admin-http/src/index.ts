@@ -7,7 +7,6 @@ export type { AdminOptions, ListenEntry, TokenEntry } from './options.js'
 export type * from './schemas.js'
 export type { Problem } from './problem.js'
 export { keptTokenFile } from './kept-token.js'
-export { adminSocketPath } from './socket-path.js'
 
 /** The OpenAPI document of the API, without routes of extensions. */
 export const openApiDocument = async (): Promise<object> => (await import('./document.js')).makeDocument()

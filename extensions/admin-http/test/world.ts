@@ -17,7 +17,8 @@ import http, { type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { AdminServer } from '../src/admin-server.js'
-import adminHttp, { adminSocketPath, type AdminOptions } from '../src/index.js'
+import adminHttp, { type AdminOptions } from '../src/index.js'
+import { adminSocketPath } from '../src/socket-path.js'
 
 export const session = (id: string, client = id): SessionInfo => ({
   id,
