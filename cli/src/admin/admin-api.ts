@@ -96,7 +96,7 @@ export class AdminApi {
     const items: Item[] = []
     let cursor: string | undefined
     do {
-      const given = Object.entries({ ...query, limit: '1000', cursor }).filter(([, value]) => value !== undefined)
+      const given = Object.entries({ ...query, limit: '10000', cursor }).filter(([, value]) => value !== undefined)
       const page = await this.request<ListPage<Item>>(`${path}?${new URLSearchParams(given as [string, string][])}`)
       items.push(...page.items)
       cursor = page.next

@@ -26,10 +26,10 @@ export interface Picture {
   readonly total: number
 }
 
-/** Takes a picture: at most 1000 rows, the oldest first. */
+/** Takes a picture: at most 10,000 rows, the oldest first. */
 export const pictureOf = async (api: AdminApi, view: TopView): Promise<Picture> => {
   const status = await api.request<StatusView>('/v1/status')
-  const page = await api.request<ListPage<never>>(`${paths[view]}?limit=1000`)
+  const page = await api.request<ListPage<never>>(`${paths[view]}?limit=10000`)
   return { status, view, rows: page.items.map(rowOf[view] as (item: never) => TopRow), total: page.total }
 }
 

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import { HttpError } from './problem.js'
 import type { Page } from './schemas.js'
 
@@ -16,6 +18,9 @@ const decode = (cursor: string): Position => {
   throw new HttpError(400, 'admin.invalid', 'cursor: not one of this list', { hint: 'take `next` of the page before' })
 }
 
+/** Items that are written in one turn of the event loop: a millisecond or two. */
+const CHUNK = 500
+
 /** How {@link pageOf} makes a page. */
 export interface PageOptions<Item, View> {
   readonly items: Iterable<Item>
@@ -28,7 +33,7 @@ export interface PageOptions<Item, View> {
 
 /**
  * One page of a list. Pages hold positions and no state: what comes and goes between two pages makes nothing else be
- * missed or repeated. Only the items of the page are viewed.
+ * missed or repeated. Only the items of the page are viewed. A long page is a stream of JSON.
  */
 export const pageOf = <Item, View>(options: PageOptions<Item, View>): Page<View> => {
   const { items, position, fits = () => true, view, limit, cursor } = options
@@ -44,11 +49,25 @@ export const pageOf = <Item, View>(options: PageOptions<Item, View>): Page<View>
   found.sort((a, b) => (before(a.at, b.at) ? -1 : 1))
   const page = found.slice(0, limit)
   const last = page.at(-1)
-  return {
-    items: page.map(({ item }) => view(item)),
-    total,
-    ...(found.length > limit && last !== undefined ? { next: encode(last.at) } : {})
+  const rest = { total, ...(found.length > limit && last !== undefined ? { next: encode(last.at) } : {}) }
+  if (page.length <= CHUNK) return { items: page.map(({ item }) => view(item)), ...rest }
+  // A stream is sent as it is.
+  return Readable.from(chunks(page, view, rest)) as unknown as Page<View>
+}
+
+/** The JSON of a long page, in pieces with a turn of the event loop between them: streams go on meanwhile. */
+async function* chunks<Item, View>(
+  page: readonly { readonly item: Item }[],
+  view: (item: Item) => View,
+  rest: object
+): AsyncGenerator<string> {
+  yield '{"items":['
+  for (let from = 0; from < page.length; from += CHUNK) {
+    const rows = page.slice(from, from + CHUNK).map(({ item }) => JSON.stringify(view(item)))
+    yield `${from === 0 ? '' : ','}${rows.join(',')}`
+    await setImmediate()
   }
+  yield `],${JSON.stringify(rest).slice(1)}`
 }
 
 /** Whether one of the texts contains `q`, without case. */

@@ -210,7 +210,7 @@ export type SampleView = Static<typeof SampleView>
 
 /** Query of every list. */
 export const listQuery = {
-  limit: Type.Integer({ default: 100, minimum: 1, maximum: 1000, description: 'Maximum of items of one page.' }),
+  limit: Type.Integer({ default: 100, minimum: 1, maximum: 10_000, description: 'Maximum of items of one page.' }),
   cursor: optional(Type.String({ maxLength: 1024, description: '`next` of the page before.' })),
   q: optional(Type.String({ maxLength: 256, description: 'Text that one of the fields contains, without case.' }))
 }

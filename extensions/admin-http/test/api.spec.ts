@@ -76,8 +76,23 @@ describe('admin-http, the API', () => {
       const filtered = await world.call('/v1/streams?proxy=ssh&limit=1000&q=203.0.113', { token })
       expect(filtered.json.total).equal(99)
       expect((await world.call('/v1/streams?cursor=nonsense', { token })).json.code).equal('admin.invalid')
-      expect((await world.call('/v1/streams?limit=5000', { token })).json.code).equal('admin.invalid')
+      expect((await world.call('/v1/streams?limit=50000', { token })).json.code).equal('admin.invalid')
       expect((await world.call('/v1/streams?porxy=ssh', { token })).json.code).equal('admin.invalid')
+    })
+  )
+
+  it(
+    'writes long pages in pieces, as the same JSON',
+    withWorld(async (world) => {
+      world.runtime.addStreams(world.runtime.addSession('s2'), 1700)
+      const first = await world.call('/v1/streams?limit=1200', { token })
+      expect(first.headers['content-type']).match(/^application\/json/)
+      expect(first.json.items).length(1200)
+      expect(first.json.total).equal(1700)
+      const second = await world.call(`/v1/streams?limit=10000&cursor=${first.json.next}`, { token })
+      expect(second.json).not.have.property('next')
+      const ids = [...first.json.items, ...second.json.items].map(({ id }: { id: string }) => id)
+      expect(new Set(ids).size).equal(1700)
     })
   )
 

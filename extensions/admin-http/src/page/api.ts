@@ -58,7 +58,7 @@ export const list = async <Item>(path: string, q = '', most = 10_000): Promise<P
   let cursor: string | undefined
   do {
     const query = new URLSearchParams({
-      limit: '1000',
+      limit: '10000',
       ...(q === '' ? {} : { q }),
       ...(cursor === undefined ? {} : { cursor })
     })

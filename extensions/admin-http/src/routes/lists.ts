@@ -34,18 +34,20 @@ const addSessions = (api: Api, { runtime }: ApiContext): void => {
         response: { 200: pageSchema(SessionView) }
       }
     },
-    ({ query: { limit, cursor, q, client, identity } }) =>
-      pageOf({
-        items: runtime.sessions(),
-        position: ({ info }) => [info.since, info.id],
-        fits: ({ info }) =>
-          equals(client, info.client.id) &&
-          equals(identity, info.identity.id) &&
-          contains(q, info.id, info.client.id, info.identity.id, info.peer.address),
-        view: (handle) => sessionView({ info: handle.info, stats: handle.stats() }),
-        limit,
-        cursor
-      })
+    async ({ query: { limit, cursor, q, client, identity } }, reply) =>
+      reply.type('application/json; charset=utf-8').send(
+        pageOf({
+          items: runtime.sessions(),
+          position: ({ info }) => [info.since, info.id],
+          fits: ({ info }) =>
+            equals(client, info.client.id) &&
+            equals(identity, info.identity.id) &&
+            contains(q, info.id, info.client.id, info.identity.id, info.peer.address),
+          view: (handle) => sessionView({ info: handle.info, stats: handle.stats() }),
+          limit,
+          cursor
+        })
+      )
   )
   api.get(
     '/sessions/:id',
@@ -79,21 +81,23 @@ const addStreams = (api: Api, { runtime }: ApiContext): void => {
         response: { 200: pageSchema(StreamView) }
       }
     },
-    ({ query: { limit, cursor, q, session, client, identity, proxy, kind } }) =>
-      pageOf({
-        items: runtime.streams(),
-        position: (handle) => [handle.stats().openedAt, handle.id],
-        fits: ({ id, info }) =>
-          equals(session, info.session.id) &&
-          equals(client, info.session.client.id) &&
-          equals(identity, info.session.identity.id) &&
-          equals(proxy, info.proxy.name) &&
-          equals(kind, info.proxy.kind) &&
-          contains(q, id, info.proxy.name, info.visitor.host, info.session.client.id, info.session.identity.id),
-        view: streamView,
-        limit,
-        cursor
-      })
+    async ({ query: { limit, cursor, q, session, client, identity, proxy, kind } }, reply) =>
+      reply.type('application/json; charset=utf-8').send(
+        pageOf({
+          items: runtime.streams(),
+          position: (handle) => [handle.stats().openedAt, handle.id],
+          fits: ({ id, info }) =>
+            equals(session, info.session.id) &&
+            equals(client, info.session.client.id) &&
+            equals(identity, info.session.identity.id) &&
+            equals(proxy, info.proxy.name) &&
+            equals(kind, info.proxy.kind) &&
+            contains(q, id, info.proxy.name, info.visitor.host, info.session.client.id, info.session.identity.id),
+          view: streamView,
+          limit,
+          cursor
+        })
+      )
   )
   api.get(
     '/streams/:id',

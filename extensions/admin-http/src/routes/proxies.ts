@@ -46,21 +46,30 @@ export const addProxies = (api: Api, { runtime }: ApiContext): void => {
         response: { 200: pageSchema(ProxyView) }
       }
     },
-    ({ query: { limit, cursor, q, session, client, identity, kind, state } }) =>
-      pageOf({
-        items: runtime.proxies(),
-        position: ({ id, info }) => [info.session?.since ?? 0, id],
-        fits: ({ info }) =>
-          equals(session, info.session?.id) &&
-          equals(client, info.session?.client.id) &&
-          equals(identity, info.session?.identity.id) &&
-          equals(kind, info.spec.kind) &&
-          equals(state, info.state) &&
-          contains(q, info.spec.name, info.spec.kind, info.address, info.session?.client.id, info.session?.identity.id),
-        view: proxyView,
-        limit,
-        cursor
-      })
+    async ({ query: { limit, cursor, q, session, client, identity, kind, state } }, reply) =>
+      reply.type('application/json; charset=utf-8').send(
+        pageOf({
+          items: runtime.proxies(),
+          position: ({ id, info }) => [info.session?.since ?? 0, id],
+          fits: ({ info }) =>
+            equals(session, info.session?.id) &&
+            equals(client, info.session?.client.id) &&
+            equals(identity, info.session?.identity.id) &&
+            equals(kind, info.spec.kind) &&
+            equals(state, info.state) &&
+            contains(
+              q,
+              info.spec.name,
+              info.spec.kind,
+              info.address,
+              info.session?.client.id,
+              info.session?.identity.id
+            ),
+          view: proxyView,
+          limit,
+          cursor
+        })
+      )
   )
   api.get(
     '/proxies/:id',
