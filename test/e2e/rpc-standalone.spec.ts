@@ -15,7 +15,7 @@ import { expect } from 'chai'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { cleanUp, later, portOf, startClient, startServer, token, until } from './tunnel.js'
+import { cleanUp, failure, later, portOf, startClient, startServer, token, until } from './tunnel.js'
 import { Rpc } from '@rystra/rpc'
 import rpcExtension from '@rystra/rpc'
 
@@ -118,6 +118,34 @@ describe('RPC by itself', () => {
     answer('done')
     expect(await slow).to.equal('done')
     await stopped
+  })
+})
+
+describe('an RPC server that cannot start', () => {
+  afterEach(cleanUp)
+
+  it('says why, and leaves nothing behind', async () => {
+    const { server } = await start('tcp://127.0.0.1:0')
+    const { port } = server.addresses[0] as BoundAddress
+    const stopped: string[] = []
+    const second = RpcServer.builder().bind(`tcp://127.0.0.1:${port}`).tokens(tokens)
+    const taken = await failure(
+      second
+        .onShutdown(() => stopped.push('second'))
+        .build()
+        .start()
+    )
+    expect(taken.code).to.match(/^listen\./)
+    const third = RpcServer.builder()
+      .bind('tcp://127.0.0.1:0')
+      .tokens(tokens)
+      .onStart(() => {
+        throw new Error('not today')
+      })
+      .build()
+    expect((await failure(third.start())).message).to.equal('not today')
+    expect(third.addresses).to.deep.equal([])
+    expect(stopped).to.deep.equal(['second'])
   })
 })
 
