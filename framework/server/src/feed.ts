@@ -1,9 +1,8 @@
 import type { EventEmitter } from 'node:events'
-import { eventError } from '@rystra/control'
+import { type EventLog, eventError } from '@rystra/control'
 import type { SessionInfo } from '@rystra/model'
 import type { ListenerInfo } from '@rystra/plugin'
 import type { PublishedProxy, ServerEvents } from './events.js'
-import type { ServerRuntime } from './runtime.js'
 
 /** Names a proxy over all sessions of a server. */
 export const proxyId = ({ id }: SessionInfo, name: string): string => `${id}.${name}`
@@ -15,8 +14,14 @@ const published = ({ spec, address, session }: PublishedProxy) => ({
   session
 })
 
+/** Where events of a server are recorded. */
+interface EventRecord {
+  readonly events: EventLog
+  sessionsOpened: number
+}
+
 type Recorders = {
-  readonly [Name in keyof ServerEvents]: (runtime: ServerRuntime, ...args: ServerEvents[Name]) => void
+  readonly [Name in keyof ServerEvents]: (runtime: EventRecord, ...args: ServerEvents[Name]) => void
 }
 
 const record: Recorders = {
@@ -45,9 +50,9 @@ const record: Recorders = {
 /** What happens on a server: recorded for readers of `Runtime.events`, then told to the listeners of the server. */
 export class ServerFeed {
   readonly #emitter: EventEmitter<ServerEvents>
-  readonly #runtime: ServerRuntime
+  readonly #runtime: EventRecord
 
-  constructor(emitter: EventEmitter<ServerEvents>, runtime: ServerRuntime) {
+  constructor(emitter: EventEmitter<ServerEvents>, runtime: EventRecord) {
     this.#emitter = emitter
     this.#runtime = runtime
   }
@@ -57,7 +62,7 @@ export class ServerFeed {
   }
 
   emit<Name extends keyof ServerEvents>(name: Name, ...args: ServerEvents[Name]): void {
-    const recorder = record[name] as (runtime: ServerRuntime, ...args: ServerEvents[Name]) => void
+    const recorder = record[name] as (runtime: EventRecord, ...args: ServerEvents[Name]) => void
     recorder(this.#runtime, ...args)
     this.#emitter.emit(name, ...(args as never))
   }
