@@ -23,6 +23,7 @@ const commands = [
   'clients',
   'proxies',
   'kick',
+  'plan',
   'reload',
   'drain',
   'log-level',

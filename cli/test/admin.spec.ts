@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { AdminApi } from '../src/admin/admin-api.js'
 import { findPlace } from '../src/admin/find.js'
 import { theSessions } from '../src/admin/lookup.js'
+import { planText } from '../src/admin/plan.js'
 import { screenOf } from '../src/admin/top.js'
 import { rated, sorted } from '../src/admin/top-rows.js'
 import { bytesText, refusedText, timeText } from '../src/admin/text.js'
@@ -107,6 +108,9 @@ describe('rystra, a running process', function () {
     expect(changed.logLevel).equal('warn')
     expect(changed.revision).not.equal(before.revision)
     write(cwd, { 'rystra.config.yaml': 'server: [' })
+    const plan = await rystra(['plan', ...at], { cwd })
+    expect(plan.code).equal(2)
+    expect(plan.out).match(/^A reload would fail, and change nothing:\n {2}\S/)
     const broken = await api.request('/v1/reload', { method: 'POST' }).catch((error: { code: string }) => error)
     expect(broken).include({ code: 'config.syntax' })
     await server.event('reloadFailed')
@@ -131,6 +135,25 @@ describe('rystra, a running process', function () {
     expect(missing.result.error.hint).include('rystra serve')
     expect(wrong.result.error.code).equal('usage.invalid')
     expect(refused.result.error.code).equal('admin.not-running')
+  })
+})
+
+describe('rystra plan', () => {
+  it('writes what would become of each thing, and what would end', () => {
+    const base = { revision: 'r', streams: 0, sessions: 0, same: false, problems: [], codeChanged: [] }
+    expect(planText({ ...base, same: true, items: [] })).equal('A reload would change nothing.')
+    const items = [
+      { action: 'keep', subject: 'proxy', name: 'ssh' },
+      { action: 'add', subject: 'listener', name: 'tls 0.0.0.0:7000' },
+      { action: 'remove', subject: 'proxy', name: 'web', detail: 'not allowed', streams: 2 }
+    ] as const
+    expect(planText({ ...base, items, streams: 2, codeChanged: ['hook-acl'] })).equal(
+      `A reload would do this:
+  + listener tls 0.0.0.0:7000
+  - proxy web: not allowed  (ends 2 streams and 0 sessions)
+It would end 2 open streams and 0 sessions.
+The code of hook-acl has changed: it is loaded with the next start.`
+    )
   })
 })
 

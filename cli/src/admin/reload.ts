@@ -1,18 +1,11 @@
-import type { PlanItem, ReloadReport } from '@rystra/plugin'
+import type { ReloadReport } from '@rystra/plugin'
 import type { AdminApi } from './admin-api.js'
+import { itemText } from './plan-item.js'
 
 /** Reloads, only at a revision if one is given. Rejects with `control.conflict` at another. */
 export const reload = async (api: AdminApi, revision: string | undefined): Promise<ReloadReport> => {
   const headers: Record<string, string> = revision === undefined ? {} : { 'if-match': `"${revision}"` }
   return api.request<ReloadReport>('/v1/reload', { method: 'POST', headers })
-}
-
-const signs: Readonly<Record<PlanItem['action'], string>> = {
-  add: '+',
-  change: '~',
-  remove: '-',
-  keep: ' ',
-  restart: '!'
 }
 
 /** What a reload did, for people. */
@@ -21,9 +14,6 @@ export const reloadText = ({ items, codeChanged, duration, revision }: ReloadRep
     items.length === 0
       ? 'Reloaded; nothing had changed.'
       : `Reloaded in ${Math.round(duration)} ms, revision ${revision}:`,
-    ...items.map(
-      ({ action, subject, name, detail }) =>
-        `  ${signs[action]} ${subject} ${name}${detail === undefined ? '' : `: ${detail}`}`
-    ),
+    ...items.map(itemText),
     ...codeChanged.map((name) => `The code of ${name} has changed: it is loaded with the next start.`)
   ].join('\n')

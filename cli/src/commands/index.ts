@@ -15,6 +15,7 @@ import Init from './init.js'
 import Kick from './kick.js'
 import LogLevel from './log-level.js'
 import Logs from './logs.js'
+import Plan from './plan.js'
 import PluginsAdd from './plugins/add.js'
 import PluginsInspect from './plugins/inspect.js'
 import PluginsList from './plugins/list.js'
@@ -48,6 +49,7 @@ export default {
   kick: Kick,
   'log-level': LogLevel,
   logs: Logs,
+  plan: Plan,
   'plugins:add': PluginsAdd,
   'plugins:inspect': PluginsInspect,
   'plugins:list': PluginsList,
