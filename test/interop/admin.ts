@@ -85,6 +85,7 @@ const makeWorld = (): World => {
   })
   for (let index = 0; index < 40; index += 1) {
     const info = runtime.addSession(`client-${index}`)
+    Object.assign(info, { since: Date.now() - index * 7_654_321 })
     runtime.addProxy(info, `web-${index}`)
   }
   runtime.addStreams(session('client-1'), STREAMS)
@@ -106,7 +107,15 @@ const makeWorld = (): World => {
 const live = (world: World): (() => void) => {
   let carried = 0
   const { stats } = world.runtime
-  world.runtime.stats = () => ({ ...stats(), streams: STREAMS, bytesToService: carried, bytesToVisitor: carried * 4 })
+  const since = world.clock.now() - 90_061_000
+  world.runtime.stats = () => ({
+    ...stats(),
+    since,
+    proxies: 40,
+    streams: STREAMS,
+    bytesToService: carried,
+    bytesToVisitor: carried * 4
+  })
   let beats = 0
   const timer = setInterval(() => {
     beats += 1

@@ -1,16 +1,23 @@
 import { el } from './dom.js'
 import { clock, whole } from './format.js'
-import type { Tab, View, ViewHost } from './view.js'
+import { poll, type Tab, type View, type ViewHost } from './view.js'
 
 const MAX_SHOWN = 200
 
 class Refusals implements View {
   readonly element = el('div', { className: 'split' })
   readonly #host: ViewHost
+  readonly #stop: () => void
 
   constructor(host: ViewHost) {
     this.#host = host
     this.update('event')
+    // Counts come with the state; the line of the connection tells when it cannot be read.
+    this.#stop = poll(
+      () => host.state.refresh(),
+      5000,
+      () => {}
+    )
   }
 
   update(what: 'sample' | 'event'): void {
@@ -72,7 +79,9 @@ class Refusals implements View {
     )
   }
 
-  close(): void {}
+  close(): void {
+    this.#stop()
+  }
 }
 
 /** The heading of a table; titles in `numbers` stand at the right. */
