@@ -193,7 +193,9 @@ const all = async (world: World, browser: Chromium): Promise<void> => {
   })
   await check('by keyboard', async () => {
     await show(tab, 'clients')
-    await tab.evaluate(`document.querySelector('.grid .body .row[tabindex="0"]').focus()`)
+    const first = `document.querySelector('.grid .body .row[tabindex="0"]')`
+    await within(tab, `${first} !== null`, 'rows')
+    await tab.evaluate(`${first}.focus()`)
     await key(tab, 'ArrowDown', 40)
     await key(tab, 'ArrowDown', 40)
     const index = await tab.evaluate<string>(`document.activeElement.getAttribute('aria-rowindex')`)

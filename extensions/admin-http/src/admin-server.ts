@@ -16,7 +16,7 @@ import { version } from './version.js'
 
 type Context = Pick<
   ExtensionContext<AdminOptions>,
-  'options' | 'log' | 'role' | 'dir' | 'stateDir' | 'clock' | 'runtime' | 'registries'
+  'options' | 'log' | 'role' | 'dir' | 'stateDir' | 'clock' | 'metrics' | 'runtime' | 'registries'
 >
 
 /** TCP listeners of this process: an instance and its successor hold one address while a reload is under way. */
@@ -149,13 +149,14 @@ export class AdminServer {
   }
 
   #apiContext(): ApiContext {
-    const { runtime, clock, log } = this.#context
+    const { runtime, clock, log, metrics } = this.#context
     return {
       runtime,
       gate: this.#gate as Gate,
       hub: this.#hub,
       clock,
       log,
+      metrics,
       version,
       draining: () => this.#draining,
       extensionRoutes: () => this.#routes

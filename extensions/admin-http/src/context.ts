@@ -1,4 +1,4 @@
-import type { AdminCaller, AdminRoutes, Clock, Logger, Runtime } from '@rystra/plugin'
+import type { AdminCaller, AdminRoutes, Clock, Logger, Metrics, Runtime } from '@rystra/plugin'
 import type { FastifyInstance, FastifyTypeProvider } from 'fastify'
 import type { Static, TSchema } from '@rystra/plugin'
 import type { EventHub } from './event-hub.js'
@@ -36,6 +36,7 @@ export interface ApiContext {
   readonly gate: Gate
   readonly hub: EventHub
   readonly clock: Clock
+  readonly metrics: Pick<Metrics, 'snapshot'>
   readonly log: Logger
   readonly version: string
   /** Whether this end drains. */

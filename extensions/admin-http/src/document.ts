@@ -12,6 +12,7 @@ export const makeDocument = async (): Promise<object> => {
   const api = await createApi({
     runtime,
     clock,
+    metrics: { snapshot: () => [] },
     log: silentLog,
     version,
     hub: new EventHub(runtime, silentLog, clock, 1),

@@ -175,6 +175,18 @@ export const ProcessView = Type.Object(
 )
 export type ProcessView = Static<typeof ProcessView>
 
+/** A metric of an extension. */
+export const MetricView = Type.Object(
+  {
+    name: text('Name, as Prometheus has it.'),
+    type: Type.Union([Type.Literal('counter'), Type.Literal('gauge')]),
+    help: text('What is counted.'),
+    values: Type.Array(Type.Object({ labels: Type.Record(Type.String(), Type.String()), value: Type.Number() }))
+  },
+  { $id: 'Metric' }
+)
+export type MetricView = Static<typeof MetricView>
+
 /** The state of one end. */
 export const StatusView = Type.Object(
   {

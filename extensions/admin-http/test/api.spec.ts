@@ -48,6 +48,9 @@ describe('admin-http, the API', () => {
       expect((await world.call('/v1/proxies?kind=http', { token })).json.items).deep.equal([])
       expect((await world.call('/v1/proxies/s2.web', { token })).json.name).equal('web')
       expect((await world.call('/v1/proxies/s2.nothing', { token })).json.code).equal('control.not-found')
+      const { metrics, totals } = (await world.call('/v1/metrics', { token })).json
+      expect(metrics[0]).deep.include({ name: 'a_total', values: [{ labels: { b: 'c' }, value: 1 }] })
+      expect(totals.sessions).equal(2)
       expect((await world.call('/v1/listeners', { token })).json.items[0].refused).deep.equal({ 'auth.refused': 2 })
     })
   )

@@ -2,6 +2,7 @@ import {
   type AdminRoutes,
   emptyRuntime,
   type Logger,
+  type Metrics,
   type ProxyHandle,
   type Runtime,
   type RuntimeControl,
@@ -204,6 +205,10 @@ export class World {
       dir: this.folder,
       stateDir: this.state,
       clock: this.clock,
+      metrics: {
+        ...({} as Metrics),
+        snapshot: () => [{ name: 'a_total', type: 'counter', help: 'A', values: [{ labels: { b: 'c' }, value: 1 }] }]
+      },
       runtime,
       registries: {
         adminRoutes: {

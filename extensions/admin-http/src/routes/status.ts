@@ -1,7 +1,7 @@
 import { Type } from '@rystra/plugin'
 import { performance } from 'node:perf_hooks'
 import type { Api, ApiContext } from '../context.js'
-import { ProcessView, StatusView } from '../schemas.js'
+import { MetricView, ProcessView, StatusView } from '../schemas.js'
 
 const processView = (): ProcessView => {
   const { rss, heapUsed, heapTotal } = process.memoryUsage()
@@ -67,11 +67,18 @@ export const addStatus = (api: Api, context: ApiContext): void => {
       schema: {
         tags: ['state'],
         operationId: 'metrics',
-        summary: 'Totals of this end and of its process. The extension observe-prometheus has them for Prometheus.',
-        response: { 200: Type.Object({ totals: Type.Unknown(), process: ProcessView }) }
+        summary:
+          'Totals of this end, numbers of its process, and metrics of extensions. The extension observe-prometheus has them for Prometheus.',
+        response: {
+          200: Type.Object({ totals: Type.Unknown(), process: ProcessView, metrics: Type.Array(MetricView) })
+        }
       }
     },
-    () => ({ totals: context.runtime.stats(), process: processView() })
+    () => ({
+      totals: context.runtime.stats(),
+      process: processView(),
+      metrics: context.metrics.snapshot() as MetricView[]
+    })
   )
   api.get(
     '/health',
