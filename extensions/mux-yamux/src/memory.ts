@@ -1,7 +1,8 @@
 import { forgetSlab, HEADROOM, holdSlab, KEEP, mayHoldSlab, releaseSlab, SLAB_SIZE, type Verdict } from '@rystra/bytes'
+import { HEADER } from './frame.js'
 
-/** Smaller payload is passed as shared, so that a few bytes never pin a whole slab. */
-const MIN_LENT_BYTES = SLAB_SIZE / 16
+/** Smaller payload is passed as shared, so that a few bytes never pin a whole slab; a frame of 64 KiB is no smaller. */
+const MIN_LENT_BYTES = SLAB_SIZE / 16 - HEADER
 
 const nothing = Buffer.alloc(0)
 

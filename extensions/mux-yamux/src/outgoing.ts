@@ -148,7 +148,7 @@ export class Outgoing {
       if (this.#first === undefined) this.#last = undefined
       sender.next = undefined
       sender.queued = false
-      sender.serve(this.#first === undefined ? MAX_FRAME_BYTES : this.#frameSize)
+      sender.serve(this.#first === undefined ? MAX_FRAME_BYTES : this.#frameSize - HEADER)
       if (sender.ready) this.enqueue(sender)
     }
     this.#serving = false
