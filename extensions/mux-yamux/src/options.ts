@@ -57,7 +57,8 @@ export const YamuxOptions = Type.Object({
     default: 64 * KiB,
     minimum: 4 * KiB,
     maximum: MiB,
-    description: 'Bytes a stream sends per turn while others wait. Default: 65536; smaller is fairer, larger cheaper.'
+    description:
+      'Bytes a stream sends per turn while others wait, its header included. Default: 65536; smaller is fairer, larger cheaper.'
   })
 })
 export type YamuxOptions = Static<typeof YamuxOptions>

@@ -5,6 +5,7 @@ import type { YamuxOptions } from '../src/options.js'
 import type { YamuxSession } from '../src/session.js'
 import { cleanUp, session, turns } from './ends.js'
 import { DATA, data, FIN, frame, SYN, UPDATE } from './wire.js'
+import { HEADER } from '../src/frame.js'
 
 interface Written {
   readonly type: number
@@ -127,7 +128,7 @@ describe('the link', () => {
   })
 
   it('gets streams in turns when several wait, and large frames of one that is alone', async () => {
-    const { link, mux } = await start('client', { frameSize: 10_000 })
+    const { link, mux } = await start('client', { frameSize: 10_000 + HEADER })
     const streams = [await mux.open(), await mux.open(), await mux.open()].map((stream) => rawOf(stream))
     await turns(2)
     link.takes = false
