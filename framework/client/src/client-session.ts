@@ -15,7 +15,7 @@ import {
   type StreamHead,
   StreamTable
 } from '@rystra/session'
-import type { RegistrySession } from './proxy-registration.js'
+import type { RegisterOptions, RegistrySession } from './registry-session.js'
 import { type ReachSession, takeStream } from './reach.js'
 import { Requests } from './requests.js'
 import type { ClientState } from './state.js'
@@ -28,6 +28,8 @@ const CONNECT_TIMEOUT_MS = 15_000
 export interface ClientSessionEvents {
   /** The server took a proxy back. */
   onUnregistered(session: ClientSession, name: string, error: RystraError | undefined): void
+  /** The server has published a proxy again under another address. */
+  onMoved(session: ClientSession, name: string, address: string): void
   /** The server wants to close; a new session should be dialed. */
   onGoAway(session: ClientSession, error: RystraError | undefined): void
   /** It is over; also called for one that ended before {@link ClientSession.connect} resolved to it. */
@@ -189,9 +191,9 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
   }
 
   /** Asks for a proxy. Resolves to its public address; rejects with what the server says. */
-  register(spec: ProxySpec, lastPort: number | undefined): Promise<string> {
-    const had = lastPort === undefined ? {} : { lastPort }
-    return this.#requests.ask((request) => this.#session.send({ type: 'RegisterProxy', request, spec, ...had }))
+  register(spec: ProxySpec, { lastPort, replace }: RegisterOptions): Promise<string> {
+    const options = { ...(lastPort === undefined ? {} : { lastPort }), ...(replace === true ? { replace } : {}) }
+    return this.#requests.ask((request) => this.#session.send({ type: 'RegisterProxy', request, spec, ...options }))
   }
 
   get flows(): DatagramFlows | undefined {
@@ -231,6 +233,8 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
     } else if (message.type === 'UnregisterProxy') {
       const { name, error } = message
       events.onUnregistered(this, name, error === undefined ? undefined : errorFrom(error, 'server'))
+    } else if (message.type === 'ProxyAddress') {
+      events.onMoved(this, message.name, message.address)
     } else if (message.type === 'Notice') {
       const proxy = this.#state.proxies.find(message.proxy)?.spec
       if (proxy !== undefined) this.#state.events.emit('notice', { proxy, notice: message.notice })

@@ -8,6 +8,8 @@ export interface PublishedHere {
   /** What visitors connect to. A server that binds every address is shown under the name it was dialed by. */
   readonly address: string
   readonly spec: ProxySpec
+  /** It was published before, and has another spec or address now. @default false */
+  readonly changed?: boolean
 }
 
 /** Something that the server, or this client, would not do. */

@@ -24,7 +24,10 @@ const record: Recorders = {
   },
   disconnected: ({ events }, session, error) =>
     events.emit('session.closed', error === undefined ? { session } : { session, error: eventError(error) }),
-  published: (runtime, proxy) => runtime.events.emit('proxy.published', published(proxy, runtime.present)),
+  published: (runtime, proxy) => {
+    const type = proxy.changed === true ? 'proxy.changed' : 'proxy.published'
+    runtime.events.emit(type, published(proxy, runtime.present))
+  },
   unpublished: (runtime, proxy, error) => {
     const gone = published(proxy, runtime.present)
     runtime.events.emit('proxy.gone', error === undefined ? gone : { ...gone, error: eventError(error) })

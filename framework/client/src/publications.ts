@@ -3,10 +3,10 @@ import type { PublishedHere } from './events.js'
 import { type Expanded, expand } from './expand.js'
 import { HANDLER } from './handlers.js'
 import type { StreamHandler } from './stream-handler.js'
-import { type Origin, ProxyRegistration, type RegistrySession } from './proxy-registration.js'
+import { ProxyRegistration } from './proxy-registration.js'
+import type { Origin } from './registration-standing.js'
+import type { RegistrySession } from './registry-session.js'
 import type { ClientState } from './state.js'
-
-const isSame = (spec: ProxySpec, other: ProxySpec): boolean => JSON.stringify(spec) === JSON.stringify(other)
 
 const isRefused = ({ error }: ProxyRegistration): boolean => error !== undefined && !error.retryable
 
@@ -80,24 +80,40 @@ export class Publications {
     this.#throwIfStopped()
     const next = this.#expand(entry)
     const before = this.#of(entry.name)
-    const gone = before.filter((one) => one.handler !== handler || !next.some((spec) => isSame(spec, one.spec)))
-    const fresh = next.filter((spec) => before.every((one) => gone.includes(one) || !isSame(spec, one.spec)))
+    const origin: Origin = { entry: entry.name, configured: before[0]?.origin.configured ?? false, handler }
+    const isKept = (one: ProxyRegistration): boolean =>
+      one.handler === handler && next.some((spec) => one.spec.name === spec.name && one.wants(spec))
+    const present = before.filter((one) => !isKept(one))
+    const changes = present.flatMap((one) => {
+      const spec = next.find(({ name }) => name === one.spec.name)
+      return spec !== undefined && one.mayBecome(spec)
+        ? [{ one, spec, was: { spec: one.spec, origin: one.again } }]
+        : []
+    })
+    const gone = present.filter((one) => !changes.some((change) => change.one === one))
+    const fresh = next.filter(({ name }) => before.every((one) => gone.includes(one) || one.spec.name !== name))
     const taken = fresh.find(({ name }) => !before.some(({ spec }) => spec.name === name) && this.#all.has(name))
     if (taken !== undefined) throw new RystraError('proxy.name-taken', { side: 'client', detail: taken.name })
     for (const { spec } of gone) this.#drop(spec.name)
     const restore = async (): Promise<void> => {
+      for (const { one, was } of changes) if (this.#all.get(was.spec.name) === one) one.change(was.spec, was.origin)
       const missing = gone.filter(({ spec }) => !this.#all.has(spec.name))
       await this.#ask(missing.map(({ spec, again }) => this.#want(spec, again)))
+      await Promise.all(changes.map(({ one }) => one.answered))
     }
-    const configured = before[0]?.origin.configured ?? false
     let added: ProxyRegistration[]
     try {
-      added = this.#wantAll(fresh, { entry: entry.name, configured, handler })
+      added = this.#wantAll(fresh, origin)
     } catch (error) {
       await restore()
       throw error
     }
-    await this.#settle(added, restore)
+    for (const { one, spec } of changes) one.change(spec, origin)
+    await this.#settle(
+      added,
+      restore,
+      changes.map(({ one }) => one)
+    )
     return this.#of(entry.name).flatMap(({ published }) => published ?? [])
   }
 
@@ -108,13 +124,18 @@ export class Publications {
     await Promise.all(registrations.map(({ answered }) => answered))
   }
 
-  async #settle(added: readonly ProxyRegistration[], restore: () => unknown): Promise<PublishedHere[]> {
-    await this.#ask(added)
-    const failed = added.find(isRefused)
+  async #settle(
+    added: readonly ProxyRegistration[],
+    restore: () => unknown,
+    changed: readonly ProxyRegistration[] = []
+  ): Promise<PublishedHere[]> {
+    await Promise.all([this.#ask(added), ...changed.map(({ answered }) => answered)])
+    const failed = [...added, ...changed].find(isRefused)
     if (failed === undefined) return added.flatMap(({ published }) => published ?? [])
     for (const one of added) if (this.#all.get(one.spec.name) === one) this.#drop(one.spec.name)
+    const { error } = failed
     await restore()
-    throw failed.error
+    throw error
   }
 
   #of(name: string): ProxyRegistration[] {
@@ -137,10 +158,12 @@ export class Publications {
    * code has added.
    */
   replace(expanded: readonly Expanded[]): void {
-    const next = new Map(expanded.map(({ spec }) => [spec.name, spec]))
-    for (const [name, { spec, origin }] of [...this.#all]) {
-      const same = next.get(name)
-      if (origin.configured && (same === undefined || !isSame(same, spec))) this.#drop(name)
+    const next = new Map(expanded.map((one) => [one.spec.name, one]))
+    for (const [name, one] of [...this.#all]) {
+      const wanted = next.get(name)
+      if (!one.origin.configured || (wanted !== undefined && one.wants(wanted.spec))) continue
+      if (wanted === undefined || !one.mayBecome(wanted.spec)) this.#drop(name)
+      else one.change(wanted.spec, { entry: wanted.entry, configured: true, handler: undefined })
     }
     const fresh = expanded.filter(({ spec }) => !this.#all.has(spec.name))
     void this.#ask(fresh.map(({ spec, entry }) => this.#want(spec, { entry, configured: true, handler: undefined })))

@@ -95,6 +95,9 @@ export class Sessions {
       // While an answer is on its way this means the one before.
       if (session === this.#session && registration?.requested === false) registration.takenBack(error)
     },
+    onMoved: (session, name, address) => {
+      if (session === this.#session) this.#users.publications.find(name)?.moved(address)
+    },
     onGoAway: (session, error) => {
       if (session === this.#session) this.#depart(session, error)
     },

@@ -135,6 +135,8 @@ export interface PublishedContext extends ProxyContext {
   readonly proxy: ProxySpec
   /** What visitors connect to: `203.0.113.7:20022`, for example. */
   readonly address: string
+  /** It took the place of the one of the same name, without a gap. @default false */
+  readonly changed?: boolean
 }
 
 /** A proxy that is gone. */

@@ -48,7 +48,8 @@ const heartbeat = Type.Object({ seq: field.uint, time: field.moment })
 const registerProxy = Type.Object({
   request: field.uint,
   spec: field.proxySpec,
-  lastPort: Type.Optional(field.uint)
+  lastPort: Type.Optional(field.uint),
+  replace: Type.Optional(Type.Boolean())
 })
 
 const registerProxyAck = Type.Object({
@@ -97,6 +98,8 @@ const streamReady = Type.Object({ flow: Type.Optional(Type.Boolean()) })
 
 const notice = Type.Object({ proxy: field.name(limits.MAX_NAME), notice: field.details })
 
+const proxyAddress = Type.Object({ name: field.name(limits.MAX_NAME), address: field.name(limits.MAX_ADDRESS) })
+
 /** What a schema cannot say of details. */
 const plainDetails = ({ details }: { details?: unknown }): string | undefined =>
   details === undefined || field.isPlain(details) ? undefined : '/details: expected plain values'
@@ -141,7 +144,8 @@ export const definitions = Object.freeze({
   OpenChannel: define(0x23, openChannel, plainDetails),
   Notice: define(0x90, notice, (message) =>
     field.isPlain(message.notice) ? undefined : '/notice: expected plain values'
-  )
+  ),
+  ProxyAddress: define(0x91, proxyAddress)
 })
 
 export type MessageName = keyof typeof definitions
@@ -173,6 +177,7 @@ export type StreamReady = MessageOf<'StreamReady'>
 export type Visit = MessageOf<'Visit'>
 export type OpenChannel = MessageOf<'OpenChannel'>
 export type Notice = MessageOf<'Notice'>
+export type ProxyAddress = MessageOf<'ProxyAddress'>
 export type ProxyHealth = MessageOf<'ProxyHealth'>
 
 /** Names of all messages, in the order of their numbers. */

@@ -89,7 +89,10 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
   ),
   Heartbeat: heartbeat,
   HeartbeatAck: heartbeat,
-  RegisterProxy: fc.record({ request: uint, spec, lastPort: uint }, { requiredKeys: ['request', 'spec'] }),
+  RegisterProxy: fc.record(
+    { request: uint, spec, lastPort: uint, replace: fc.boolean() },
+    { requiredKeys: ['request', 'spec'] }
+  ),
   RegisterProxyAck: fc.oneof(
     fc.record({ request: uint, address: name(limits.MAX_ADDRESS) }),
     fc.record({ request: uint, error: wireError })
@@ -108,7 +111,8 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
     { requiredKeys: ['kind', 'of', 'visitor', 'to'] }
   ),
   OpenChannel: fc.record({ id: name(limits.MAX_ID), name: token, flow, details }, { requiredKeys: ['id', 'name'] }),
-  Notice: fc.record({ proxy: name(limits.MAX_NAME), notice: details })
+  Notice: fc.record({ proxy: name(limits.MAX_NAME), notice: details }),
+  ProxyAddress: fc.record({ name: name(limits.MAX_NAME), address: name(limits.MAX_ADDRESS) })
 }
 
 /** Any message that may be sent. */

@@ -12,7 +12,7 @@ export interface Member<Value> {
 /** A key with those who hold it. */
 export class Held<Value> implements Claim<Value> {
   readonly key: string
-  readonly group: Group | undefined
+  group: Group | undefined
   readonly members: Member<Value>[] = []
   /** What the members share, a bound port say; closed when the last is gone. */
   shared: { close(): Promise<void> } | undefined
@@ -50,7 +50,10 @@ export interface Claims {
   find<Value>(key: string): Promise<Held<Value> | undefined>
   /** A key that begins so and that the group of this proxy has. */
   keyOfGroup(beginning: string, proxy: Holder): Promise<string | undefined>
-  /** Takes `key`, from a dead holder of the same identity if need be, or joins the group that has it. */
+  /**
+   * Takes `key`: from the predecessor of the proxy, in one step, or from a dead holder of the same identity if need be, or
+   * joins the group that has it.
+   */
   take<Value>(key: string, member: Member<Value>, shown: Shown): Promise<Held<Value>>
   /** Gives `key` back, if `proxy` holds it. What the members shared is closed with the last. */
   drop(key: string, proxy: Holder): Promise<void>

@@ -14,6 +14,8 @@ export interface PublishedProxy {
   readonly session: SessionInfo
   /** What visitors connect to: `203.0.113.7:20022`, for example. */
   readonly address: string
+  /** It took the place of the one of the same name, without a gap. @default false */
+  readonly changed?: boolean
 }
 
 /** Something that a server would not do. */

@@ -45,13 +45,21 @@ class Lane {
 /** Keeps the streams of a proxy below a bandwidth together, each way. */
 export class FairPace {
   readonly #clock: Clock
-  readonly #lanes: Readonly<Record<Direction, Lane>>
+  #bandwidth = 0
+  #lanes!: Readonly<Record<Direction, Lane>>
 
   /** @param bandwidth bytes a second; a quarter of a second, or 64 KiB, at once */
   constructor(bandwidth: number, clock: Clock) {
-    const burst = Math.max(64 * 1024, bandwidth / 4)
-    const now = clock.now()
     this.#clock = clock
+    this.setBandwidth(bandwidth)
+  }
+
+  /** Open streams have their share of it from now on. */
+  setBandwidth(bandwidth: number): void {
+    if (bandwidth === this.#bandwidth) return
+    this.#bandwidth = bandwidth
+    const burst = Math.max(64 * 1024, bandwidth / 4)
+    const now = this.#clock.now()
     this.#lanes = { toService: new Lane(bandwidth, burst, now), toVisitor: new Lane(bandwidth, burst, now) }
   }
 

@@ -33,7 +33,8 @@ const record: Recorders = {
   },
   disconnected: ({ events: log }, session, error) =>
     log.emit('session.closed', error === undefined ? { session } : { session, error: eventError(error) }),
-  published: ({ events: log }, proxy) => log.emit('proxy.published', published(proxy)),
+  published: ({ events: log }, proxy) =>
+    log.emit(proxy.changed === true ? 'proxy.changed' : 'proxy.published', published(proxy)),
   unpublished: ({ events: log }, proxy, reason) => log.emit('proxy.gone', { ...published(proxy), reason }),
   refused: ({ events: log }, { what, subject, error, session, proxy, stream }) =>
     log.refused({

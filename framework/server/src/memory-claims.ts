@@ -51,6 +51,8 @@ export class MemoryClaims implements Claims {
       if (held.leaving !== undefined) {
         // Why it failed is told to the member that left.
         await held.leaving.catch(() => {})
+      } else if (this.#succeeds(held, member)) {
+        return held as Held<Value>
       } else if (joins(held, member)) {
         agree(held, member, shown)
         held.members.push(member)
@@ -61,6 +63,23 @@ export class MemoryClaims implements Claims {
     held.members.push(member)
     this.#add(held as Held<unknown>, member.proxy)
     return held
+  }
+
+  /** Puts a member in the place of the proxy that it replaces, or of itself. Says whether that held the key. */
+  #succeeds(held: Held<unknown>, member: Member<unknown>): boolean {
+    const { members, group } = held
+    const { proxy } = member
+    const index = members.findIndex((one) => one.proxy === proxy.predecessor || one.proxy === proxy)
+    if (index === -1) return false
+    if (group?.name !== proxy.group?.name || group?.policy !== proxy.group?.policy) {
+      // Of a group of several it cannot take the key along.
+      if (members.length > 1) return false
+      this.#delete(held, (members[index] as Member<unknown>).proxy)
+      held.group = proxy.group
+      this.#add(held, proxy)
+    }
+    members[index] = member
+    return true
   }
 
   async #dislodge(held: Held<unknown>, proxy: Holder, { code, what }: Shown): Promise<void> {

@@ -35,4 +35,6 @@ export interface Holder {
   /** Whether a stream of it failed a moment ago, so that others of its group are asked first. */
   readonly recentlyFailed: boolean
   readonly streams: StreamTable
+  /** The proxy that it is about to replace: what that one holds, it gets without a gap. */
+  readonly predecessor: Holder | undefined
 }

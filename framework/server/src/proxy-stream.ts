@@ -1,6 +1,6 @@
-import type { Logger, StreamInfo, VisitorInfo } from '@rystra/model'
-import type { Details } from '@rystra/plugin'
-import { StreamLifecycle, type StreamTable } from '@rystra/session'
+import { type Logger, type ProxySpec, RystraError, type StreamInfo, type VisitorInfo } from '@rystra/model'
+import type { Details, Pacer } from '@rystra/plugin'
+import { StreamLifecycle, type StreamOwner, type StreamTable } from '@rystra/session'
 import type { Failures } from './failures.js'
 import { watchIdle } from './idle.js'
 import type { ProxyStreamOptions } from './visitable.js'
@@ -8,12 +8,18 @@ import type { ServerState } from './state.js'
 
 /** The proxy of a stream. */
 export interface StreamProxy {
+  readonly spec: ProxySpec
+  readonly owner: StreamOwner
+  /** Of its session: about so many streams hooks may be asked at a time. */
+  readonly streamLimit: number
   readonly log: Logger
   readonly failures: Failures
   /** Milliseconds without a byte after which a stream is reset, if any. */
   readonly idleTimeout: number | undefined
   /** Where streams of visitors are listed. */
   readonly tables: readonly StreamTable[]
+  /** What slows one more stream down, together with the others. */
+  newPacer(): Pacer | undefined
   infoOf(visitor: VisitorInfo, details?: Details): StreamInfo
 }
 
@@ -59,4 +65,28 @@ export const proxyStream = (
   events.emit('streamOpen', info)
   if (idleTimeout !== undefined) cancelIdle = watchIdle(stream, idleTimeout, clock)
   return stream
+}
+
+/**
+ * Opens it, within the limits of its proxy. Whether hooks had a say is the answer.
+ *
+ * @param full Whether the proxy had reached its limit of streams before this one
+ */
+export const openProxyStream = (
+  stream: StreamLifecycle,
+  proxy: StreamProxy,
+  full: boolean,
+  { carrier = false, datagrams = false, signal, timeout }: ProxyStreamOptions
+): Promise<boolean> => {
+  const { id, visitor, details } = stream.info
+  const { name } = proxy.spec
+  return stream.open(() => {
+    if (!carrier) {
+      if (full) throw new RystraError('stream.limit', { side: 'server', detail: `proxy ${name}` })
+      const pacer = proxy.newPacer()
+      if (pacer !== undefined) stream.pace(pacer)
+    }
+    const head = { id, proxy: name, visitor, details }
+    return proxy.owner.open(head, { datagrams: datagrams && !stream.filtered, signal, timeout })
+  }, proxy.streamLimit)
 }

@@ -1,6 +1,5 @@
-import { type RawStream, rawOf } from '@rystra/bytes'
 import type { Address, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
-import { isRefusal, RystraError } from '@rystra/model'
+import { RystraError, toRystraError } from '@rystra/model'
 import type { ResolvedServer } from '@rystra/config'
 import type {
   Admission,
@@ -21,6 +20,7 @@ import type {
   UdpPort
 } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
+import { isDeepStrictEqual } from 'node:util'
 import { openDuplex, type StreamLifecycle, StreamTable } from '@rystra/session'
 import { type Admitting, admitVisitor } from './admission.js'
 import { Failures } from './failures.js'
@@ -28,27 +28,39 @@ import { FairPace } from './fair-pace.js'
 import { proxyId } from './feed.js'
 import { groupOf } from './group.js'
 import type { Group, ProxyOwner } from './owner.js'
-import { proxyStream, type StreamProxy } from './proxy-stream.js'
-import { type Admit, MEMBER_TIMEOUT_MS, type ProxyStreamOptions, visitKey } from './visitable.js'
+import { ProxyClaims } from './proxy-claims.js'
+import { openProxyStream, proxyStream, type StreamProxy } from './proxy-stream.js'
+import { relayVisitor } from './relay-visitor.js'
+import { type Admit, type ProxyStreamOptions, visitKey } from './visitable.js'
 import { type OnVisitor, type PortHolder, PublishPorts } from './publish-ports.js'
 import type { ServerState } from './state.js'
+
+/** What a {@link ServerProxy} is made of; `sent` as its client sent it. */
+export type ProxyParts = Pick<ServerProxy, 'spec' | 'sent' | 'owner'> & {
+  readonly kind: ProxyKind
+  readonly before?: ServerProxy | undefined
+}
 
 /** One published proxy, and what its kind gets to publish it with. */
 export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitting, StreamProxy {
   readonly spec: ProxySpec
+  /** As its client sent it, before hooks had a say. */
+  readonly sent: ProxySpec
   readonly log: Logger
   readonly owner: ProxyOwner
   readonly group: Group | undefined
   address = ''
-  readonly streams = new StreamTable()
+  readonly streams: StreamTable
+  /** The proxy that it is about to replace, or that has failed to replace it. */
+  predecessor: ServerProxy | undefined
   /** As the health checks of its client say; until they have said something, it is not. */
   healthy: boolean
   readonly failures: Failures
   readonly #state: ServerState
   readonly #kind: ProxyKind
   readonly #gone = new AbortController()
-  readonly #ports: PublishPorts
-  readonly #claims: string[] = []
+  readonly ports: PublishPorts
+  readonly #claims: ProxyClaims
   readonly #maxConnections: number
   readonly #pace: FairPace | undefined
   /** Milliseconds without a byte after which a stream is reset, if any. */
@@ -58,18 +70,26 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   /** Whether `published` was reported, so that `unpublished` is to be reported. */
   announced = false
 
-  constructor(spec: ProxySpec, kind: ProxyKind, owner: ProxyOwner, state: ServerState) {
+  /** @param before It is to replace this one, which serves until then; open streams are counted on */
+  constructor({ spec, sent, kind, owner, before }: ProxyParts, state: ServerState) {
     this.spec = spec
+    this.sent = sent
+    this.predecessor = before
+    this.streams = before?.streams ?? new StreamTable()
     this.group = groupOf(spec)
-    this.healthy = spec['healthCheck'] !== true
+    const checked = spec['healthCheck'] === true
+    this.healthy = checked && before?.spec['healthCheck'] === true ? before.healthy : !checked
     this.owner = owner
     this.failures = new Failures(owner, state)
     this.#kind = kind
     this.#state = state
-    this.#ports = new PublishPorts(this, state)
+    this.#claims = new ProxyClaims(this, state.claims)
+    this.ports = new PublishPorts(this, state, before?.ports)
     this.#maxConnections = (spec['maxConnections'] as number | undefined) ?? Number.POSITIVE_INFINITY
     const bandwidth = spec['bandwidth'] as number | undefined
-    this.#pace = bandwidth === undefined ? undefined : new FairPace(bandwidth, state.clock)
+    // Streams that are open share the bandwidth as it is now.
+    this.#pace =
+      bandwidth === undefined ? undefined : (before?.paceAt(bandwidth) ?? new FairPace(bandwidth, state.clock))
     this.idleTimeout = spec['idleTimeout'] as number | undefined
     this.log = owner.log.child({ proxy: spec.name })
   }
@@ -114,9 +134,14 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     return this.healthy && !this.full && !this.signal.aborted
   }
 
-  /** Whether a stream of it failed a moment ago, so that others of its group should be asked first. */
   get recentlyFailed(): boolean {
     return this.failures.recent
+  }
+
+  /** What slows its streams down, set to another bandwidth. */
+  paceAt(bandwidth: number): FairPace | undefined {
+    this.#pace?.setBandwidth(bandwidth)
+    return this.#pace
   }
 
   /** What slows one more stream down, together with the others. */
@@ -124,21 +149,29 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     return this.#pace?.pacer()
   }
 
-  /** Throws when it was taken back: what is being made for it would have no owner. */
+  /** Throws when it was taken back. */
   throwIfClosed(): void {
     if (this.signal.aborted) throw this.signal.reason
+  }
+
+  /** Whether it is what publishing this would come to. */
+  same(spec: ProxySpec, kind: ProxyKind, publish: ResolvedServer['publish']): boolean {
+    return kind === this.#kind && isDeepStrictEqual(spec, this.spec) && this.ports.review(publish) === undefined
   }
 
   /** What speaks against it after a reload: it is not allowed any more, or would be published differently now. */
   review(kinds: Registry<ProxyKind>, publish: ResolvedServer['publish']): RystraError | undefined {
     const { kind } = this.spec
     if (!kinds.has(kind)) return new RystraError('proxy.unknown-kind', { side: 'server', detail: kind })
-    const problem = this.#ports.review(publish)
+    const problem = this.ports.review(publish)
     if (problem !== undefined) return problem
     return kinds.get(kind) === this.#kind ? undefined : new RystraError('proxy.changed', { side: 'server' })
   }
 
-  /** Makes it reachable. Throws what is to be told to the client; nothing is left behind then. */
+  /**
+   * Makes it reachable; from then on the one before it is not. Throws what is to be told to the client; nothing is left
+   * behind then, and the one before serves on.
+   */
   async publish(): Promise<void> {
     try {
       this.#published = await this.#kind.publish(this.spec, this)
@@ -149,30 +182,46 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
       }
       this.address = this.#published.address
     } catch (error) {
+      await this.predecessor?.restore(this)
       await this.withdraw()
       throw error
+    }
+    this.predecessor = undefined
+    this.ports.settle()
+  }
+
+  /** Takes back what a successor had got before it failed. */
+  async restore(successor: ServerProxy): Promise<void> {
+    if (this.signal.aborted) return
+    this.predecessor = successor
+    try {
+      await this.ports.restore()
+      await this.#claims.restore()
+    } catch (error) {
+      this.log.error({ err: error }, 'a proxy could not be restored')
+      this.owner.takeBack(this.spec.name, 'reload', toRystraError(error))
+    } finally {
+      this.predecessor = undefined
     }
   }
 
   listen(address: PublishAddress, onVisitor: OnVisitor): Promise<Address> {
-    return this.#ports.listen(address, (visitor, info) => {
+    return this.ports.listen(address, (visitor, info) => {
       if (this.signal.aborted) visitor.destroy()
       else onVisitor(visitor, info)
     })
   }
 
   listenUdp(address: PublishAddress): Promise<UdpPort> {
-    return this.#ports.listenUdp(address)
+    return this.ports.listenUdp(address)
   }
 
   async claim<Value>(key: string, value: Value, shown = key): Promise<Claim<Value>> {
-    const { claims } = this.#state
-    const held = await claims.take(key, { proxy: this, value }, { code: 'proxy.claimed', what: shown })
+    const held = await this.#claims.take(key, value, shown)
     if (this.signal.aborted) {
-      await claims.drop(key, this)
+      await this.#claims.drop(key)
       this.throwIfClosed()
     }
-    this.#claims.push(key)
     return held
   }
 
@@ -192,6 +241,11 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     }
   }
 
+  /** Of its session: about so many streams hooks may be asked at a time. */
+  get streamLimit(): number {
+    return this.#state.config.limits.streamsPerSession
+  }
+
   /** Where streams of visitors are listed. */
   get tables(): readonly StreamTable[] {
     return [this.owner.streams, this.streams]
@@ -201,47 +255,20 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   async open(visitor: VisitorInfo, options: ProxyStreamOptions = {}): Promise<StreamLifecycle> {
     const { full } = this
     const stream = proxyStream(this, this.#state, visitor, options)
-    const opening = this.#open(stream, full, options)
+    const opening = openProxyStream(stream, this, full, options)
     if (options.follows !== undefined) stream.follow(options.follows)
     await opening
     return stream
   }
 
-  /** Whether hooks had a say is the answer. */
-  #open(stream: StreamLifecycle, full: boolean, options: ProxyStreamOptions): Promise<boolean> {
-    const { carrier = false, datagrams = false, signal, timeout } = options
-    const { id, visitor, details } = stream.info
-    return stream.open(() => {
-      if (!carrier) {
-        if (full) throw new RystraError('stream.limit', { side: 'server', detail: `proxy ${this.spec.name}` })
-        const pacer = this.newPacer()
-        if (pacer !== undefined) stream.pace(pacer)
-      }
-      const head = { id, proxy: this.spec.name, visitor, details }
-      return this.owner.open(head, { datagrams: datagrams && !stream.filtered, signal, timeout })
-    }, this.#state.config.limits.streamsPerSession)
-  }
-
-  relay(visitor: Duplex, info: VisitorInfo, { details, failover }: RelayOptions = {}): void {
-    const raw = rawOf(visitor)
-    const next = failover ?? this.#state.failover.get(visitor)
-    this.#relay(raw, info, next !== undefined, details).catch(({ code }: RystraError) => {
-      if (!raw.closed && (next === undefined || isRefusal(code) || !next())) raw.reset()
-    })
-  }
-
-  /** The visitor's bytes do not wait for the service, unless another member may have to serve them. */
-  async #relay(visitor: RawStream, info: VisitorInfo, waits: boolean, details?: Details): Promise<void> {
-    const timeout = waits ? MEMBER_TIMEOUT_MS : undefined
-    const stream = await this.open(info, { details, follows: visitor, timeout })
-    if (waits) await stream.readyFor(visitor)
-    stream.join(visitor)
+  relay(visitor: Duplex, info: VisitorInfo, options: RelayOptions = {}): void {
+    relayVisitor(this, visitor, info, { failover: this.#state.failover.get(visitor), ...options })
   }
 
   openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
     const { full } = this
     const stream = proxyStream(this, this.#state, info, options)
-    return openDuplex(stream, () => this.#open(stream, full, options), options.signal)
+    return openDuplex(stream, () => openProxyStream(stream, this, full, options), options.signal)
   }
 
   admit(info: VisitorInfo): Admission | Promise<Admission> {
@@ -257,7 +284,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     if (this.signal.aborted) return
     this.#gone.abort(error)
     this.cancelExpiry?.()
-    const left = [this.#ports.close(), ...this.#claims.splice(0).map((key) => this.#state.claims.drop(key, this))]
+    const left = [this.ports.close(), ...this.#claims.dropAll()]
     const failed = (await Promise.allSettled(left)).flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
     if (failed.length > 0) this.log.warn({ err: failed[0] }, 'a claim was not given back')
     await this.#closeKind()

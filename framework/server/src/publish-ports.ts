@@ -24,6 +24,14 @@ interface Shared {
   close(): Promise<void>
 }
 
+/** A port that was taken for a proxy: with what it is taken back after another one has failed to replace it. */
+interface BoundPort {
+  readonly key: string
+  readonly protocol: Protocol
+  readonly address: Address
+  readonly onVisitor: OnVisitor
+}
+
 /** The proxy whose ports they are. */
 export interface PortHolder extends Holder {
   readonly log: Logger
@@ -36,14 +44,23 @@ export class PublishPorts {
   readonly #proxy: PortHolder
   readonly #state: ServerState
   readonly #addresses: Address[] = []
-  readonly #keys: string[] = []
+  readonly #bound: BoundPort[] = []
   /** The hosts its kind asked for; undefined is what the server publishes on. */
   readonly #hosts: (string | undefined)[] = []
   #publishHost = ''
 
-  constructor(proxy: PortHolder, state: ServerState) {
+  /** Those of the proxy that is being replaced. */
+  #before: PublishPorts | undefined
+
+  constructor(proxy: PortHolder, state: ServerState, before?: PublishPorts) {
     this.#proxy = proxy
     this.#state = state
+    this.#before = before
+  }
+
+  /** The proxy has replaced the one before. */
+  settle(): void {
+    this.#before = undefined
   }
 
   /** What speaks against them after a reload. */
@@ -93,7 +110,7 @@ export class PublishPorts {
       lastPorts.set(lastKey, joined.address.port)
       return joined
     }
-    const last = lastPorts.get(lastKey)
+    const last = this.#before?.portOf(protocol) ?? lastPorts.get(lastKey)
     // Visitors know it: worth waiting for a predecessor that has not let go of it yet.
     if (last !== undefined && portAllowed(ports, last)) {
       const again = await this.#bindIfFree(protocol, { host: at, port: last }, onVisitor)
@@ -151,17 +168,33 @@ export class PublishPorts {
       { proxy: this.#proxy, value: onVisitor },
       { code: 'proxy.port-taken', what: String(address.port) }
     )
-    this.#keys.push(key)
+    const bound = { key, protocol, address, onVisitor }
+    this.#bound.push(bound)
     try {
       this.#proxy.throwIfClosed()
+      const there = held.shared as Later | undefined
+      // Of a predecessor. A socket for datagrams is read by the kind that asked for it.
+      if (there !== undefined && held.size === 1 && (protocol === 'udp' || there.host !== address.host)) {
+        held.shared = undefined
+        await there.close()
+      }
       // A member that joins while the first one binds waits for it.
-      held.shared ??= shareLater(protocol === 'tcp' ? this.#bindTcp(address, held) : bindUdpPort(address))
-      const shared = await (held.shared as Later).bound
+      held.shared ??= shareLater(protocol === 'tcp' ? this.#bindTcp(address, held) : bindUdpPort(address), address.host)
+      const later = held.shared as Later
+      later.bound.catch(() => {
+        // The next to take it binds anew.
+        if (held.shared === later) held.shared = undefined
+      })
+      const shared = await later.bound
       this.#proxy.throwIfClosed()
       this.#addresses.push(shared.address)
       return shared
     } catch (error) {
-      await claims.drop(key, this.#proxy)
+      // What came from a predecessor goes back to it.
+      if (this.#before?.has(key) !== true) {
+        this.#bound.splice(this.#bound.indexOf(bound), 1)
+        await claims.drop(key, this.#proxy)
+      }
       throw error
     }
   }
@@ -192,9 +225,27 @@ export class PublishPorts {
     })
   }
 
+  /** Takes back what a successor had got, which failed. */
+  async restore(): Promise<void> {
+    this.#addresses.length = 0
+    for (const { protocol, address, onVisitor } of this.#bound.splice(0)) {
+      await this.#bind(protocol, address, onVisitor)
+    }
+  }
+
+  has(key: string): boolean {
+    return this.#bound.some((one) => one.key === key)
+  }
+
+  /** The port that it has, to be kept by a successor that takes any. */
+  portOf(protocol: Protocol): number | undefined {
+    const [first] = this.#bound.filter((one) => one.protocol === protocol)
+    return first?.address.port
+  }
+
   /** Gives all of them back. */
   async close(): Promise<void> {
-    await Promise.all(this.#keys.splice(0).map((key) => this.#state.claims.drop(key, this.#proxy)))
+    await Promise.all(this.#bound.splice(0).map(({ key }) => this.#state.claims.drop(key, this.#proxy)))
   }
 }
 
@@ -217,11 +268,14 @@ const isTaken = (error: unknown): boolean =>
 /** A port that is being bound. */
 interface Later {
   readonly bound: Promise<Shared>
+  /** As it was asked for. */
+  readonly host: string
   close(): Promise<void>
 }
 
-const shareLater = (bound: Promise<Shared>): Later => ({
+const shareLater = (bound: Promise<Shared>, host: string): Later => ({
   bound,
+  host,
   close: () =>
     bound.then(
       (shared) => shared.close(),

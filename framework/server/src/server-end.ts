@@ -7,6 +7,7 @@ import { drained } from '@rystra/session'
 import type { Acceptor } from './acceptor.js'
 import type { Listeners, OpenListener } from './listeners.js'
 import { baseOf, checkedWith, type ServerOptions, type ServerSide, throwIfHalf, usesOf } from './options.js'
+import type { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
 
 /** What of a server its end works with. */
@@ -87,7 +88,7 @@ export class ServerEnd implements ControlledEnd {
       return report
     }
     const { fresh, gone } = await listeners.use(opened)
-    this.#reviewProxies()
+    await this.#renewProxies(report.added.length + report.removed.length > 0)
     for (const one of gone) state.events.listenerClosed(one.info)
     for (const { listening } of fresh) state.events.emit('listening', listening)
     return report
@@ -109,17 +110,29 @@ export class ServerEnd implements ControlledEnd {
     return items
   }
 
-  /** Takes back what is no longer allowed, or has another kind or place now. The client asks again. */
-  #reviewProxies(): void {
-    const { acceptor, state } = this.#parts
+  /** Proxies are published by the kinds, and with the rights, that there are now. Their clients need not ask again. */
+  async #renewProxies(asks: boolean): Promise<void> {
     const { registries } = this.kernel.current
-    for (const session of acceptor.sessions.values()) {
-      session.reviewVisits(registries)
-      for (const proxy of [...session.proxies.values()]) {
-        const error = proxy.review(registries.proxies, state.config.publish)
-        if (error !== undefined) session.takeBack(proxy.spec.name, 'reload', error)
+    const sessions = [...this.#parts.acceptor.sessions.values()]
+    for (const session of sessions) session.reviewVisits(registries)
+    const renew = async (session: ServerSession): Promise<void> => {
+      try {
+        await session.renew(asks)
+      } catch (error) {
+        // One client that floods keeps no other from its new configuration.
+        session.log.error({ err: error }, 'its proxies could not be renewed')
       }
     }
+    // A kind that takes its time to publish must not hold up the reload.
+    const { clock, config } = this.#parts.state
+    const renewed = Promise.all(sessions.map(renew))
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(config.takeoverTimeout, resolve)
+      void renewed.then(() => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   drain(timeout: number): Promise<void> {

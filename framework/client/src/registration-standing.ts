@@ -1,0 +1,54 @@
+import type { ProxySpec } from '@rystra/model'
+import type { ProxyState } from '@rystra/plugin'
+import type { PublishedHere } from './events.js'
+import type { RegistrySession } from './registry-session.js'
+import type { StreamHandler } from './stream-handler.js'
+
+/** Where a proxy comes from. */
+export interface Origin {
+  /** Name of the entry: a range of ports is several proxies. */
+  readonly entry: string
+  /** From the configuration, which may come to have it no longer. */
+  readonly configured: boolean
+  /** The service, if it is within this process. */
+  readonly handler: StreamHandler | undefined
+  /** In milliseconds since the epoch. @default its `expiresIn` from now on */
+  readonly expiresAt?: number | undefined
+}
+
+/** Where a registration stands. */
+export type Standing =
+  /** There is no session, or the server took it back for good. */
+  | { readonly at: 'idle' }
+  | { readonly at: 'requested'; readonly session: RegistrySession }
+  | { readonly at: 'published'; readonly session: RegistrySession; readonly proxy: PublishedHere }
+  /** Refused for now: asked again after a while. */
+  | { readonly at: 'waiting'; readonly cancel: () => void }
+  | { readonly at: 'refused' }
+  | { readonly at: 'removed' }
+
+/** A change of a published proxy that the server has not made yet. */
+export interface Change {
+  readonly spec: ProxySpec
+  readonly origin: Origin
+  /** Refused for now: asked again after a while. */
+  cancel: (() => void) | undefined
+}
+
+export const idle: Standing = { at: 'idle' }
+
+/** In the words of `ProxyInfo`. */
+export const states: Readonly<Record<Standing['at'], ProxyState>> = {
+  idle: 'idle',
+  requested: 'publishing',
+  published: 'published',
+  waiting: 'waiting',
+  refused: 'refused',
+  removed: 'idle'
+}
+
+/** When a proxy expires, in milliseconds since the epoch, if it does. */
+export const expiryOf = (spec: ProxySpec, { expiresAt }: Origin, now: number): number | undefined => {
+  const expiresIn = spec['expiresIn'] as number | undefined
+  return expiresAt ?? (expiresIn === undefined ? undefined : now + expiresIn)
+}

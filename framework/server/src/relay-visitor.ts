@@ -1,0 +1,38 @@
+import { type RawStream, rawOf } from '@rystra/bytes'
+import { isRefusal, type RystraError, type VisitorInfo } from '@rystra/model'
+import type { RelayOptions } from '@rystra/plugin'
+import type { StreamLifecycle } from '@rystra/session'
+import type { Duplex } from 'node:stream'
+import { MEMBER_TIMEOUT_MS, type ProxyStreamOptions } from './visitable.js'
+
+/** The proxy that a visitor came to. */
+export interface RelayingProxy {
+  open(visitor: VisitorInfo, options: ProxyStreamOptions): Promise<StreamLifecycle>
+}
+
+/** How a visitor is relayed. */
+interface Relaying extends Omit<RelayOptions, 'failover'> {
+  readonly failover?: RelayOptions['failover'] | undefined
+}
+
+/** Opens a stream for a visitor and relays it until both are done; see `PublishHost.relay`. */
+export const relayVisitor = (proxy: RelayingProxy, visitor: Duplex, info: VisitorInfo, options: Relaying): void => {
+  const raw = rawOf(visitor)
+  const { failover } = options
+  relay(proxy, raw, info, options).catch(({ code }: RystraError) => {
+    if (!raw.closed && (failover === undefined || isRefusal(code) || !failover())) raw.reset()
+  })
+}
+
+/** The visitor's bytes do not wait for the service, unless another member may have to serve them. */
+const relay = async (
+  proxy: RelayingProxy,
+  visitor: RawStream,
+  info: VisitorInfo,
+  { details, failover }: Relaying
+): Promise<void> => {
+  const waits = failover !== undefined
+  const stream = await proxy.open(info, { details, follows: visitor, timeout: waits ? MEMBER_TIMEOUT_MS : undefined })
+  if (waits) await stream.readyFor(visitor)
+  stream.join(visitor)
+}

@@ -1,0 +1,251 @@
+import proxyHttp from '@rystra/proxy-http'
+import proxyHttps from '@rystra/proxy-https'
+import type { RystraError } from '@rystra/model'
+import type { Client } from '@rystra/client'
+import { defineExtension } from '@rystra/plugin'
+import type { Server } from '@rystra/server'
+import { until } from '@rystra/testkit'
+import { expect } from 'chai'
+import http from 'node:http'
+import net from 'node:net'
+import { once } from 'node:events'
+import {
+  cleanUp,
+  clientConfig,
+  echo,
+  later,
+  portOf,
+  preset,
+  serverConfig,
+  startClient,
+  startServer,
+  startService,
+  visit,
+  visitorPort
+} from './tunnel.js'
+
+const codeOf = async (doing: Promise<unknown>): Promise<string | undefined> => {
+  try {
+    await doing
+  } catch (error) {
+    return (error as RystraError).code
+  }
+  return undefined
+}
+
+/** One visitor after the other, each asking `ask`, until the returned function is called; it answers with what came. */
+const visitors = (ask: () => Promise<string>): (() => Promise<Map<string, number>>) => {
+  const came = new Map<string, number>()
+  let over = false
+  const run = (async () => {
+    while (!over) {
+      const answer = await ask().catch((error: NodeJS.ErrnoException) => error.code ?? error.message)
+      came.set(answer, (came.get(answer) ?? 0) + 1)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  })()
+  return async () => {
+    over = true
+    await run
+    return came
+  }
+}
+
+const says = async (port: number): Promise<string> => {
+  const socket = net.connect(port, '127.0.0.1')
+  const [bytes] = (await once(socket, 'data')) as [Buffer]
+  socket.destroy()
+  return String(bytes)
+}
+
+/** A service that says its name and then echoes. */
+const named = (name: string): Promise<number> =>
+  startService((socket) => {
+    socket.write(name)
+    echo(socket)
+  })
+
+describe('a proxy that is changed', () => {
+  afterEach(cleanUp)
+
+  const world = async (extensions: Parameters<typeof startServer>[1] = []) => {
+    const server = await startServer({}, extensions)
+    const [one, two] = [await named('one'), await named('two')]
+    const client = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local: one }])
+    return { server, client, one, two, port: visitorPort(client, 'x') }
+  }
+
+  const opened = async (port: number): Promise<net.Socket> => {
+    const visitor = await visit(port)
+    await once(visitor, 'data')
+    return visitor
+  }
+
+  const isOpen = async (visitor: net.Socket): Promise<void> => {
+    visitor.write('still here')
+    const [bytes] = (await once(visitor, 'data')) as [Buffer]
+    expect(String(bytes)).to.equal('still here')
+  }
+
+  it('by its client keeps the port that the server chose, refuses no visitor, and cuts none', async () => {
+    const { client, server, two, port } = await world()
+    const visitor = await opened(port)
+    const stop = visitors(() => says(port))
+    for (let n = 1; n <= 20; n += 1) {
+      const [changed] = await client.update({ name: 'x', kind: 'tcp', local: two, maxConnections: 1000 + n })
+      expect(changed?.address.endsWith(`:${port}`)).to.equal(true)
+      expect(server.proxies.map(({ spec }) => spec['maxConnections'])).to.deep.equal([1000 + n])
+    }
+    const came = await stop()
+    expect([...came.keys()].filter((answer) => answer !== 'one' && answer !== 'two')).to.deep.equal([])
+    expect(await says(port)).to.equal('two')
+    await isOpen(visitor)
+    const [proxy] = [...server.runtime.proxies()]
+    expect(proxy?.stats().streams, 'open streams are counted on').to.equal(1)
+  })
+
+  it('in what the server does not see is changed without asking it', async () => {
+    const { client, server, two, port } = await world()
+    const before = server.runtime.events.sequence
+    await client.update({ name: 'x', kind: 'tcp', local: two })
+    expect(await says(port)).to.equal('two')
+    expect(server.runtime.events.sequence).to.equal(before)
+  })
+
+  it('by a reload of its client likewise, and other proxies are not touched', async () => {
+    const { client, server, one, two, port } = await world()
+    const visitor = await opened(port)
+    const stop = visitors(() => says(port))
+    const proxies = [
+      { name: 'x', kind: 'tcp', local: two, maxConnections: 7 },
+      { name: 'y', kind: 'tcp', local: one }
+    ]
+    await client.reload(clientConfig(portOf(server), proxies))
+    await until(() => client.proxies.length === 2, 'both are published')
+    await until(() => server.proxies.some(({ spec }) => spec['maxConnections'] === 7), 'it is changed')
+    expect(visitorPort(client, 'x')).to.equal(port)
+    const came = await stop()
+    expect([...came.keys()].filter((answer) => answer !== 'one' && answer !== 'two')).to.deep.equal([])
+    await isOpen(visitor)
+  })
+
+  it('moves to another port, and back to any, and the port before is free', async () => {
+    const { client, server, one, port } = await world()
+    const free = await startService(echo)
+    const visitor = await opened(port)
+    const other = port === 40_000 ? 40_001 : 40_000
+    await client.update({ name: 'x', kind: 'tcp', local: one, port: free })
+    expect(client.runtime.proxy('x')?.info.error?.code).to.equal('proxy.port-taken')
+    expect(await says(port), 'it is as it was').to.equal('one')
+    expect(server.proxies.length).to.equal(1)
+    await client.update({ name: 'x', kind: 'tcp', local: one, port: other })
+    expect(await says(other)).to.equal('one')
+    expect(await codeOf(says(port))).to.equal('ECONNREFUSED')
+    await client.update({ name: 'x', kind: 'tcp', local: one })
+    expect(visitorPort(client, 'x'), 'any port: the one that it has').to.equal(other)
+    await isOpen(visitor)
+  })
+
+  it('into what the server refuses stays as it was, at both ends', async () => {
+    const deny = defineExtension({
+      name: 'deny',
+      setup: ({ hooks }) => hooks.onRegisterProxy.tap((spec) => (spec['maxConnections'] === 13 ? { deny: 'no' } : spec))
+    })
+    const { client, server, one, two, port } = await world([deny()])
+    const wrong = { name: 'x', kind: 'tcp', local: two, maxConnections: 13 }
+    expect(await codeOf(client.update(wrong))).to.equal('proxy.refused')
+    expect([await says(port), client.proxies[0]?.spec['local'], server.proxies.length]).to.deep.equal(['one', one, 1])
+    const refused: string[] = []
+    client.on('refused', ({ error }) => void refused.push(error.code))
+    await client.reload(clientConfig(portOf(server), [wrong]))
+    await until(() => refused.length > 0, 'the reload is answered')
+    expect([refused, await says(port)]).to.deep.equal([['proxy.refused'], 'one'])
+    expect(client.runtime.proxy('x')?.info.error?.code).to.equal('proxy.refused')
+    await client.reload(clientConfig(portOf(server), [{ ...wrong, maxConnections: 12 }]))
+    await until(() => server.proxies[0]?.spec['maxConnections'] === 12, 'the next reload tries again')
+    expect(await says(port)).to.equal('two')
+  })
+
+  it('is taken back by a reload that forbids it, and hooks are request about what is there', async () => {
+    const { client, server, port } = await world()
+    const visitor = await opened(port)
+    const deny = defineExtension({
+      name: 'deny',
+      setup: ({ hooks }) => hooks.onRegisterProxy.tap(() => ({ deny: 'not any more' }))
+    })
+    const received: (string | undefined)[] = []
+    client.on('unpublished', (_proxy, error) => void received.push(error?.code))
+    await server.reload(serverConfig({}, [deny()]))
+    await until(() => received.length > 0, 'the client hears of it')
+    expect(received).to.deep.equal(['proxy.refused'])
+    await isOpen(visitor)
+  })
+})
+
+describe('options of web kinds that are changed by a reload of the server', () => {
+  afterEach(cleanUp)
+
+  const freePort = async (): Promise<number> => {
+    const probe = net.createServer().listen(0, '127.0.0.1')
+    await once(probe, 'listening')
+    const { port } = probe.address() as net.AddressInfo
+    probe.close()
+    await once(probe, 'close')
+    return port
+  }
+
+  const webConfig = (kind: 'http' | 'https', port: number, options: object) => {
+    const listen = [{ host: '127.0.0.1', port }]
+    const web =
+      kind === 'http' ? proxyHttp({ listen, ...options }) : proxyHttps({ listen, redirectFrom: [], ...options })
+    return serverConfig({}, [web])
+  }
+
+  const get = (port: number, host: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const request = http.get({ host: '127.0.0.1', port, agent: false, headers: { host } }, (answer) => {
+        answer.resume().on('end', () => resolve(`${answer.statusCode}`))
+      })
+      request.on('error', reject)
+    })
+
+  it('http: hosts, base domain and listeners, without a moment of 404', async () => {
+    const [port, other] = [await freePort(), await freePort()]
+    const web = http.createServer((_request, response) => void response.end('hello')).listen(0, '127.0.0.1')
+    await once(web, 'listening')
+    later(() => web.closeAllConnections())
+    later(() => web.close())
+    const { createServer } = await import('@rystra/server')
+    const { createClient } = await import('@rystra/client')
+    const server: Server = await createServer(webConfig('http', port, { baseDomain: 'one.test' }), { preset })
+    await server.start()
+    later(() => server.stop({ drain: 0 }))
+    const local = (web.address() as net.AddressInfo).port
+    const config = clientConfig(portOf(server), [
+      { name: 'app', kind: 'http', subdomain: 'app', host: 'app.test', local }
+    ])
+    const client: Client = await createClient(config, { preset: [...preset, proxyHttp] })
+    await client.start()
+    later(() => client.stop({ drain: 0 }))
+    expect(client.proxies.map(({ address }) => address)).to.deep.equal([`http://app.test:${port}`])
+    const stop = visitors(() => get(port, 'app.test'))
+    for (const options of [
+      { baseDomain: 'two.test' },
+      { baseDomain: 'two.test', hosts: [{ identity: '*', hosts: ['*.test', 'app.two.test'] }] },
+      { baseDomain: 'two.test', maxHeadSize: 20_000 }
+    ]) {
+      await server.reload(webConfig('http', port, options))
+      expect(await get(port, 'app.two.test')).to.equal('200')
+    }
+    expect([...(await stop()).keys()]).to.deep.equal(['200'])
+    expect(await get(port, 'app.one.test')).to.equal('404')
+    await server.reload(webConfig('http', other, { baseDomain: 'three.test' }))
+    expect(await get(other, 'app.three.test')).to.equal('200')
+    await until(() => client.proxies[0]?.address === `http://app.test:${other}`, 'the client hears of its new address')
+    const { problems, items } = await server.runtime.control.plan(
+      webConfig('http', other, { baseDomain: 'three.test', hosts: [{ identity: 'other', hosts: ['x.test'] }] })
+    )
+    expect(problems).to.deep.equal([])
+    expect(items.some(({ subject, name }) => subject === 'proxy' && name === 'test/app')).to.equal(true)
+  })
+})
