@@ -21,6 +21,14 @@ export const socketFlag = {
   })
 }
 
+/** Whether a running process follows its configuration. */
+export const watchFlag = {
+  watch: Flags.boolean({
+    description:
+      'Read the configuration again whenever its file changes, for development. [default: on SIGHUP and `rystra reload` only]'
+  })
+}
+
 /** What every command has: --json, --help, --debug, and errors told in one way. */
 export abstract class RystraCommand extends Command {
   static override enableJsonFlag = true

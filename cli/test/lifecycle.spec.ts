@@ -1,11 +1,11 @@
 import { expect } from 'chai'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync, readFileSync, watch, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, statSync, watch, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { bin, cleanEnv, nodeArgs, Running } from './command.js'
+import { bin, cleanEnv, nodeArgs, Running, rystra } from './command.js'
 import { Folders } from './folder.js'
 
 const project = `extensions:
@@ -101,6 +101,34 @@ describe('what happens around a command', function () {
     await disturb(port)
     await server.event('refused')
     expect((await server.signal('SIGTERM')).code).to.equal(0)
+  })
+
+  it('--watch follows the file, `reload` reads it, and --resume starts with the last good one when it is broken', async () => {
+    const cwd = folders.make({ 'rystra.config.yaml': project })
+    const file = join(cwd, 'rystra.config.yaml')
+    const server = serve(cwd, ['--watch'])
+    await server.event('listening')
+    writeFileSync(file, project.replace('server:', 'log: { level: warn }\nserver:'))
+    await server.event('reloaded')
+    const { code, out } = await rystra(['reload', '--json'], { cwd })
+    expect([code, JSON.parse(out).items]).to.deep.equal([0, []])
+    writeFileSync(file, `${project}bad: [\n`)
+    expect(await server.event('reloadFailed')).to.include({ code: 'config.syntax' })
+    expect((await server.signal('SIGTERM')).code).to.equal(0)
+    const kept = join(cwd, '.rystra', 'last-good.json')
+    expect([statSync(kept).mode & 0o777, JSON.parse(readFileSync(kept, 'utf8')).config.log.level]).to.deep.equal([
+      0o600,
+      'warn'
+    ])
+    const resumed = serve(cwd, ['--resume'])
+    await resumed.event('listening')
+    resumed.child.kill('SIGHUP')
+    expect(await resumed.event('reloadFailed')).to.include({ code: 'config.syntax' })
+    writeFileSync(file, project)
+    resumed.child.kill('SIGHUP')
+    await resumed.event('reloaded')
+    const { err } = await resumed.signal('SIGTERM')
+    expect(err).to.include('started with the last good one')
   })
 
   it('the end of the npm that started it ends it in good order', async () => {

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags'
-import { configFlag, RystraCommand, socketFlag } from '../command.js'
+import { configFlag, RystraCommand, socketFlag, watchFlag } from '../command.js'
 
 export default class Connect extends RystraCommand {
   static override streams = true
@@ -25,6 +25,7 @@ With --json, events are on stdout, one object per line: "connected", "published"
       helpValue: '<join string>'
     }),
     ...socketFlag,
+    ...watchFlag,
     retry: Flags.boolean({
       allowNo: true,
       default: true,

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags'
-import { configFlag, RystraCommand, socketFlag } from '../command.js'
+import { configFlag, RystraCommand, socketFlag, watchFlag } from '../command.js'
 
 export default class Serve extends RystraCommand {
   static override streams = true
@@ -26,6 +26,11 @@ Ctrl-C or SIGTERM stops the server after open connections have finished; a secon
   static override flags = {
     ...configFlag,
     ...socketFlag,
+    ...watchFlag,
+    resume: Flags.boolean({
+      description:
+        'Start with the last good configuration, kept in the state folder, when the file is broken, and say so. [default: fail]'
+    }),
     host: Flags.string({ description: 'Address to bind for clients. [default: 0.0.0.0, all IPv4 addresses]' }),
     port: Flags.integer({
       min: 0,

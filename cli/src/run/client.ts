@@ -28,6 +28,8 @@ export interface RunClientOptions {
   readonly signals: StopSignals
   /** Told to people when a proxy is published: how it is visited. */
   readonly visitLine?: string | undefined
+  /** Whether it reloads when the file of the configuration changes. @default false */
+  readonly watch?: boolean
   /** Reads the configuration again. */
   readonly reload?: () => Promise<RystraConfig>
 }
@@ -85,6 +87,7 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
       if (first !== undefined && client.proxies.length === 0 && hopeless) throw first.error
     },
     ended: client.closed,
+    watched: options.watch === true ? path : undefined,
     reload: reload === undefined ? undefined : () => client.reload()
   })
   await running.finally(() => closeKeys?.())

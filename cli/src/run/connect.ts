@@ -20,6 +20,8 @@ export interface ConnectOptions {
   readonly join?: string | undefined
   /** Whether commands can find it. */
   readonly admin: boolean
+  /** Whether it reloads when the file of the configuration changes. */
+  readonly watch: boolean
   readonly json: boolean
   readonly debug: boolean
 }
@@ -31,6 +33,7 @@ export const connect = async ({
   retry,
   join,
   admin,
+  watch,
   json,
   debug
 }: ConnectOptions): Promise<void> => {
@@ -48,6 +51,7 @@ export const connect = async ({
     debug,
     warnings,
     admin,
+    watch,
     patient: retry,
     signals,
     reload: async () => clientOf((await read(path)).config, path, retry)

@@ -12,6 +12,7 @@ import { dialable } from './dialable.js'
 import { feedServer } from './events.js'
 import { Feed } from './feed.js'
 import { keptToken } from './kept-token.js'
+import { keepLastGood, startable } from './last-good.js'
 import { quickKinds, type Web } from './quick-kinds.js'
 import { StopSignals } from './stop-signals.js'
 import { stateFolder } from './state.js'
@@ -35,6 +36,10 @@ export interface ServeOptions {
   readonly domain?: string | undefined
   /** Whether commands can find it. */
   readonly admin: boolean
+  /** Whether it reloads when the file of the configuration changes. */
+  readonly watch: boolean
+  /** Whether it starts with the last good configuration when the file is broken. */
+  readonly resume: boolean
   readonly json: boolean
   readonly debug: boolean
 }
@@ -190,7 +195,7 @@ const tellStarted = (feed: Feed, server: Server, { quick, web }: Prepared): void
 export const serve = async (options: ServeOptions): Promise<void> => {
   const { json, debug } = options
   const signals = new StopSignals()
-  const loaded = await find(options)
+  const loaded = await startable(options, () => find(options))
   const prepared = loaded === undefined ? await quick(options) : configured(loaded, options)
   const { config, dir } = prepared
   const brief = loaded !== undefined && !reportedOnTerminal(config.log)
@@ -211,6 +216,7 @@ export const serve = async (options: ServeOptions): Promise<void> => {
     ...(source === undefined ? {} : { source }),
     ...(stateDir === undefined ? {} : { stateDir })
   })
+  if (source !== undefined) keepLastGood(server.runtime, { dir, config, stateDir, log, read: source.read })
   const feed = new Feed({ json, brief, streams: loaded === undefined })
   for (const warning of [...(loaded?.warnings ?? []), ...(prepared.quick?.warnings ?? [])]) feed.warn(log, warning)
   feedServer(feed, server)
@@ -219,6 +225,7 @@ export const serve = async (options: ServeOptions): Promise<void> => {
     log,
     signals,
     started: () => tellStarted(feed, server, prepared),
+    watched: options.watch ? loaded?.path : undefined,
     reload: source === undefined ? undefined : () => server.reload()
   })
 }

@@ -3,6 +3,7 @@ import { containExceptions } from '@rystra/net'
 import type { Runtime } from '@rystra/plugin'
 import type { Feed } from './feed.js'
 import type { StopSignals } from './stop-signals.js'
+import { watchFile } from './watch-file.js'
 
 /** A server or a client. */
 export interface Running {
@@ -25,6 +26,8 @@ export interface RunOptions {
   readonly ended?: Promise<void>
   /** Reads the configuration again. @default not possible */
   readonly reload?: (() => Promise<unknown>) | undefined
+  /** The file that is read again when it changes. @default none */
+  readonly watched?: string | undefined
 }
 
 /**
@@ -32,10 +35,11 @@ export interface RunOptions {
  * second ends the process at once. Rejects with what a start failed with, or what ended it.
  */
 export const untilStopped = async (running: Running, options: RunOptions): Promise<void> => {
-  const { feed, log, signals, started, ended = new Promise<void>(() => {}), reload } = options
+  const { feed, log, signals, started, ended = new Promise<void>(() => {}), reload, watched } = options
   const { promise: done, resolve: stopped, reject: failed } = deferred()
   let up = false
   let stopping = false
+  let unwatch = (): void => {}
   signals.attach({
     stop: (reason) => {
       stopping = true
@@ -65,11 +69,16 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
       throw error
     }
     if (!stopping) started()
+    if (!stopping && watched !== undefined && reload !== undefined) {
+      const failed = (err: Error): void => log.warn({ err }, 'the configuration is no longer watched')
+      unwatch = watchFile(watched, () => void reload().catch(() => {}), failed)
+    }
     await Promise.race([done, ended.then(() => (stopping ? done : undefined))])
   } catch (error) {
     await running.stop({ drain: 0 })
     throw error
   } finally {
+    unwatch()
     clearInterval(alive)
     endReloads()
     removeFence()
