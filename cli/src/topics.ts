@@ -6,6 +6,7 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   plugins: ['add', 'remove', 'list', 'inspect'],
   extension: ['create'],
   rpc: ['describe'],
+  service: ['install', 'status', 'uninstall'],
   cert: ['ca', 'server', 'client', 'revoke', 'show']
 }
 

@@ -26,6 +26,9 @@ import ProxiesRemove from './proxies/remove.js'
 import Reload from './reload.js'
 import RpcDescribe from './rpc/describe.js'
 import Serve from './serve.js'
+import ServiceInstall from './service/install.js'
+import ServiceStatus from './service/status.js'
+import ServiceUninstall from './service/uninstall.js'
 import Status from './status.js'
 import Top from './top.js'
 import Visit from './visit.js'
@@ -60,6 +63,9 @@ export default {
   reload: Reload,
   'rpc:describe': RpcDescribe,
   serve: Serve,
+  'service:install': ServiceInstall,
+  'service:status': ServiceStatus,
+  'service:uninstall': ServiceUninstall,
   status: Status,
   top: Top,
   visit: Visit

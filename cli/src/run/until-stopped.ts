@@ -1,6 +1,7 @@
 import { isRystraError, type Logger } from '@rystra/model'
 import { containExceptions } from '@rystra/net'
 import type { Runtime } from '@rystra/plugin'
+import { ServiceNotifier } from '../service/notify.js'
 import type { Feed } from './feed.js'
 import type { StopSignals } from './stop-signals.js'
 import { watchFile } from './watch-file.js'
@@ -37,12 +38,14 @@ export interface RunOptions {
 export const untilStopped = async (running: Running, options: RunOptions): Promise<void> => {
   const { feed, log, signals, started, ended = new Promise<void>(() => {}), reload, watched } = options
   const { promise: done, resolve: stopped, reject: failed } = deferred()
+  const service = new ServiceNotifier()
   let up = false
   let stopping = false
   let unwatch = (): void => {}
   signals.attach({
     stop: (reason) => {
       stopping = true
+      void service.stopping()
       const { streams } = running
       const wait = streams === 0 ? '' : `; ${streams} open ${streams === 1 ? 'connection' : 'connections'} may finish`
       feed.event('stopping', { streams, ...(reason === undefined ? {} : { reason }) })
@@ -52,9 +55,15 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
       void running.stop(up ? {} : { drain: 0 }).then(stopped, failed)
     },
     // What becomes of it is an event.
-    reload: reload === undefined ? undefined : () => void reload().catch(() => {})
+    reload:
+      reload === undefined
+        ? undefined
+        : () => {
+            service.reloading()
+            void reload().catch(() => {})
+          }
   })
-  const endReloads = reportReloads(running, feed, log)
+  const endReloads = reportReloads(running, feed, log, service)
   feed.onGone = () => signals.stop('SIGTERM', 'the reader of --json is gone')
   // Node ends a process in which only promises are left to settle, with code 13 and without a word.
   const removeFence = containExceptions(log, { blame: (error) => running.kernel.blame?.(error) })
@@ -68,7 +77,10 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
       if (stopping && isRystraError(error)) return await done
       throw error
     }
-    if (!stopping) started()
+    if (!stopping) {
+      started()
+      service.ready('running')
+    }
     if (!stopping && watched !== undefined && reload !== undefined) {
       const failed = (err: Error): void => log.warn({ err }, 'the configuration is no longer watched')
       unwatch = watchFile(watched, () => void reload().catch(() => {}), failed)
@@ -87,14 +99,16 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
 }
 
 /** Tells each reload, also those of the admin API. */
-const reportReloads = ({ runtime }: Running, feed: Feed, log: Logger): (() => void) =>
+const reportReloads = ({ runtime }: Running, feed: Feed, log: Logger, service: ServiceNotifier): (() => void) =>
   runtime.events.subscribe((event) => {
     if (event.type === 'reload.done') {
+      service.reloaded('running')
       feed.event('reloaded', {})
       log.info('configuration reloaded')
       feed.logged('configuration reloaded')
     } else if (event.type === 'reload.failed') {
       const { code, message } = event.error
+      service.reloaded(`running; the last reload failed: ${code}`)
       feed.event('reloadFailed', { code, message })
       log.warn({ code, reason: message }, 'the configuration was not reloaded, the present one stays in effect')
       feed.logged(`the configuration was not reloaded, the present one stays in effect: ${message}`)

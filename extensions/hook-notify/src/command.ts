@@ -51,7 +51,8 @@ export class Command implements Target {
         detached: true,
         windowsHide: true,
         stdio: ['pipe', 'ignore', 'pipe'],
-        env: { ...process.env, ...variablesOf(notification) }
+        // A command does not speak to systemd for this process.
+        env: { ...process.env, NOTIFY_SOCKET: undefined, ...variablesOf(notification) }
       })
       const end = (why: string): void => {
         reason = why
