@@ -6,6 +6,7 @@ import CertServer from './cert/server.js'
 import CertShow from './cert/show.js'
 import Check from './check.js'
 import Clients from './clients.js'
+import Completion from './completion.js'
 import Connect from './connect.js'
 import Drain from './drain.js'
 import Expose from './expose.js'
@@ -43,6 +44,7 @@ export default {
   'cert:show': CertShow,
   check: Check,
   clients: Clients,
+  completion: Completion,
   connect: Connect,
   drain: Drain,
   expose: Expose,
