@@ -133,10 +133,11 @@ const mustLoad = async (path: string, env: Environment): Promise<Found> => {
 const isPackage = (path: string): boolean => basename(path) === 'package.json'
 const formatAt = (path: string): ConfigFormat => formatOf[extname(path) || 'noExt'] ?? 'yaml'
 
-/** Whether there is something that is no folder. */
+/** Whether there is a file, or with `folders` anything. */
 const exists = async (path: string, folders = false): Promise<boolean> => {
   try {
-    return folders || !(await stat(path)).isDirectory()
+    const found = await stat(path)
+    return folders || !found.isDirectory()
   } catch (error) {
     // A file in a folder without rights is there, and reading it tells what is wrong.
     return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')

@@ -77,6 +77,8 @@ describe('text files as editors write them', () => {
     const config = texts['rystra.config.yaml'] ?? ''
     const folder = await folderWith({ 'rystra.config.yaml': config })
     await mkdir(join(folder, '.env'))
+    const none = await folderWith({ 'rystra.config.yaml': config })
+    expect((await loadConfig({ cwd: none, env: { ID: 'two' } })).warnings).to.deep.equal([])
     const { warnings } = await loadConfig({ cwd: folder, env: { ID: 'two' } })
     expect(warnings).to.deep.equal([`${join(folder, '.env')}: expected a file, got a folder`])
     for (const [text, line] of [

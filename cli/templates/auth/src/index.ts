@@ -5,7 +5,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 export default defineExtension({
   name: 'my-extension',
   options: Type.Object({
-    secret: Type.String({ minLength: 16, description: 'Secret of both ends, 16 characters or more.' }),
+    secret: Type.String({ minLength: 16, secret: true, description: 'Secret of both ends, 16 characters or more.' }),
     identity: Type.String({ default: 'default', description: 'Identity of clients that know the secret.' })
   }),
   setup({ registries, options: { secret, identity } }) {
