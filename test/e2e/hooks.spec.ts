@@ -345,18 +345,18 @@ describe('a reload', () => {
     expect(error.code).to.equal('proxy.port-not-allowed')
   })
 
-  it('closes public ports on addresses that are no longer published on, and the client asks again', async () => {
+  it('moves public ports off addresses that are no longer published on, and the client is sent the new address', async () => {
     const server = await startServer({ publish: { host: '0.0.0.0' } })
     const client = await startClient(portOf(server), [svc(await startService(echo))])
     expect(server.proxies[0]?.address).to.match(/^0\.0\.0\.0:/)
-    const gone = once(client, 'unpublished')
-    const back = once(client, 'published')
+    const port = visitorPort(client, 'svc')
+    const moved = once(client, 'published')
     await server.reload(serverConfig({ publish: { host: '127.0.0.1' } }))
-    const [, error] = await gone
-    expect(error.code).to.equal('proxy.changed')
-    await back
-    expect(server.proxies[0]?.address).to.match(/^127\.0\.0\.1:/)
-    expect(await ask(visitorPort(client, 'svc'), 'here')).to.equal('here')
+    const [proxy] = await moved
+    expect(proxy).to.include({ name: 'svc', changed: true })
+    expect(server.proxies[0]?.address).to.equal(`127.0.0.1:${port}`)
+    expect(visitorPort(client, 'svc')).to.equal(port)
+    expect(await ask(port, 'here')).to.equal('here')
   })
 
   it('of the client keeps the session and the proxies that did not change', async () => {

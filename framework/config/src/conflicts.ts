@@ -57,10 +57,13 @@ const once = <Item>(
   }
 }
 
-const nameOf = ({ name }: Entry): string | undefined => name as string | undefined
+/** A value that may be of any type, as it is shown. */
+const word = (value: unknown): string => (typeof value === 'string' ? value : show(value, ''))
+
+const nameOf = ({ name }: Entry): string | undefined => (typeof name === 'string' ? name : undefined)
 
 const bindOf = ({ bind, protocol = 'tcp' }: Entry): string | undefined =>
-  typeof bind === 'string' && !/(^|:)0$/.test(bind) ? `${bind} (${String(protocol)})` : undefined
+  typeof bind === 'string' && !/(^|:)0$/.test(bind) ? `${bind} (${word(protocol)})` : undefined
 
 const isWildcard = (host: unknown): boolean => ['0.0.0.0', '::', '*', '', undefined].includes(host as string)
 
@@ -94,6 +97,7 @@ const isWhole = (entry: Listen | undefined): entry is Listen =>
 /** The public ports that an entry of a kind that binds them names: one, or a range. */
 const portsOf = ({ kind, port }: Entry): [first: number, last: number] | undefined => {
   if (kind !== 'tcp' && kind !== 'udp') return undefined
+  if (typeof port !== 'number' && typeof port !== 'string') return undefined
   const [, first, last = first] = /^([1-9]\d{0,4})(?:-(\d{1,5}))?$/.exec(String(port)) ?? []
   return first === undefined ? undefined : [Number(first), Number(last)]
 }
@@ -116,7 +120,7 @@ const samePort = (proxies: readonly (Entry | undefined)[], problems: Problem[]):
     problems.push({
       path: at(at('client.proxies', i), 'port'),
       value: ports[0] === ports[1] ? String(ports[0]) : `${ports[0]}-${ports[1]}`,
-      expected: `a port that no other proxy of kind ${String(proxy.kind)} has: ${String(other.name)} has it`
+      expected: `a port that no other proxy of kind ${word(proxy.kind)} has: ${word(other.name)} has it`
     })
   }
 }
@@ -148,14 +152,16 @@ const oneMachine = (
   }
   const published = [...proxies.entries()].flatMap(([i, proxy]) => {
     const ports = proxy && portsOf(proxy)
-    const [protocol, host] = [String(proxy?.kind), String(proxy?.host ?? publishHost ?? '0.0.0.0')]
-    return ports === undefined ? [] : [{ i, protocol, host, ports, what: `client.proxies[${i}] publishes it` }]
+    const { kind: protocol, host = publishHost ?? '0.0.0.0' } = proxy ?? {}
+    return ports === undefined || typeof host !== 'string' || typeof protocol !== 'string'
+      ? []
+      : [{ i, protocol, host, ports, what: `client.proxies[${i}] publishes it` }]
   })
   for (const { i, protocol, host, ports } of published)
     claim(at(at('client.proxies', i), 'port'), protocol, host, ports)
   taken.push(...published)
   for (const [i, forward] of forwards.entries()) {
-    const [, host = '127.0.0.1', port] = /^(?:(.*):)?(\d{1,5})$/.exec(String(forward?.bind)) ?? []
+    const [, host = '127.0.0.1', port] = /^(?:(.*):)?(\d{1,5})$/.exec(word(forward?.bind)) ?? []
     if (port !== undefined)
       claim(at(at('client.forwards', i), 'bind'), forward?.protocol ?? 'tcp', host, [Number(port), Number(port)])
   }

@@ -45,7 +45,7 @@ export const answersLate = async (scope: Scope, [near, far]: Ends): Promise<void
     `the requester was closed before the answer${atNear.error ? `: ${atNear.error.message}` : ''}`
   )
   send(far, 3, 200 * KIB)
-  await atNear.cameWhole(scope, 200 * KIB, 'who asked')
+  await atNear.cameWhole(scope, 200 * KIB, 'the requester')
 }
 
 /** Both ends say that they are done: no error, and the streams close. */
