@@ -1,6 +1,6 @@
 import { hostPort } from '@rystra/address'
 import { SharedPorts } from '@rystra/net'
-import { type AdminRoutes, type ExtensionContext, isRystraError } from '@rystra/plugin'
+import { type AdminRoutes, type ExtensionContext, isRystraError, type Runtime } from '@rystra/plugin'
 import { openServerTls, type ServerTls } from '@rystra/tls'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Api, ApiContext } from './context.js'
@@ -19,8 +19,14 @@ type Context = Pick<
   'options' | 'log' | 'role' | 'dir' | 'stateDir' | 'clock' | 'metrics' | 'runtime' | 'registries'
 >
 
-/** TCP listeners of this process: an instance and its successor hold one address while a reload is under way. */
-const ports = new SharedPorts()
+/** TCP listeners of each end: an instance and its successor hold one address while a reload is under way. */
+const portsByEnd = new WeakMap<Runtime, SharedPorts>()
+
+const portsOf = (runtime: Runtime): SharedPorts => {
+  const ports = portsByEnd.get(runtime) ?? new SharedPorts()
+  portsByEnd.set(runtime, ports)
+  return ports
+}
 
 /** The listeners of the API. The API itself is made with the first request. */
 export class AdminServer {
@@ -32,23 +38,30 @@ export class AdminServer {
   #routes: readonly AdminRoutes[] = []
   #gate: Gate | undefined
   #draining = false
+  #serves = false
+  #stopping: Promise<void> | undefined
 
   constructor(context: Context) {
     this.#context = context
-    const { runtime, log, clock, options } = context
-    this.#hub = new EventHub(runtime, log, clock, options.readers)
+    const { runtime, log, clock, options, registries } = context
+    this.#hub = new EventHub(runtime, log, clock, options.readers, registries.proxies)
   }
 
   /** Rejects with `listen.*`, `tls.files` or `file.failed`. */
   async start(): Promise<void> {
     const { options, clock, runtime } = this.#context
     const { listen, hosts, socket } = options
+    this.#serves = true
     const tokens = new Tokens(await this.#tokens())
     const names = [...hosts, ...listen.map(({ host }) => host)]
     this.#gate = new Gate({ tokens, hosts: names, now: () => clock.now() })
     this.#closers.push(
-      runtime.events.subscribe(({ type }) => {
-        if (type === 'drain.started') this.drain()
+      runtime.events.subscribe((event) => {
+        if (event.type === 'drain.started') this.drain()
+        if (event.type !== 'reload.done') return
+        const { added, removed } = event.report
+        // Gone without a successor.
+        if (removed.includes('admin-http') && !added.includes('admin-http')) void this.stop().catch(() => {})
       })
     )
     for (const entry of listen) await this.#listenTcp(entry)
@@ -60,7 +73,21 @@ export class AdminServer {
     this.#draining = true
   }
 
-  async stop(): Promise<void> {
+  /** Starts again, if it has stopped. Rejects as {@link start} does. */
+  async resume(): Promise<void> {
+    await this.#stopping
+    if (!this.#serves) await this.start()
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#end().finally(() => {
+      this.#stopping = undefined
+    })
+    return this.#stopping
+  }
+
+  async #end(): Promise<void> {
+    this.#serves = false
     this.#hub.close()
     const closers = this.#closers.splice(0).reverse()
     for (const close of closers) await close()
@@ -78,11 +105,11 @@ export class AdminServer {
   }
 
   async #listenTcp({ host, port, tls: fields }: ListenEntry): Promise<void> {
-    const { dir, stateDir, log, clock } = this.#context
+    const { dir, stateDir, log, clock, runtime } = this.#context
     const tls = fields === undefined ? undefined : await openServerTls(fields, { dir, stateDir, log, clock })
     if (tls !== undefined) this.#closers.push(() => tls.close())
     const front = this.#front('tcp', tls)
-    const listener = await ports.listenTcp(
+    const listener = await portsOf(runtime).listenTcp(
       { host, port, owner: 'admin-http', recognises: () => true, onSocket: (socket) => front.accept(socket) },
       new AbortController().signal
     )
@@ -93,11 +120,11 @@ export class AdminServer {
   }
 
   async #listenUnix(): Promise<void> {
-    const { options, stateDir, role, log } = this.#context
+    const { options, stateDir, role, log, runtime } = this.#context
     const front = this.#front('unix', undefined)
     const file = adminSocketPath(stateDir, role)
     try {
-      this.#closers.push(await listenUnix(file, (socket) => front.accept(socket)))
+      this.#closers.push(await listenUnix(runtime, file, (socket) => front.accept(socket)))
       log.debug({ file }, 'admin API')
     } catch (error) {
       if (options.requireSocket) throw error
@@ -134,7 +161,7 @@ export class AdminServer {
     const same = routes.length === this.#routes.length && routes.every((one, index) => one === this.#routes[index])
     if (this.#api !== undefined && same) return this.#api
     this.#routes = routes
-    const made = import('./app.js').then(({ createApi }) => createApi(this.#apiContext()))
+    const made = this.#make(routes)
     made.catch(() => {
       // The next request tries again.
       if (this.#api === made) this.#api = undefined
@@ -143,23 +170,45 @@ export class AdminServer {
     return made
   }
 
+  /** An extension whose routes are invalid goes without them; all else is served. */
+  async #make(routes: readonly AdminRoutes[]): Promise<Api> {
+    const { createApi } = await import('./app.js')
+    try {
+      return await createApi(this.#apiContext(routes))
+    } catch (error) {
+      if (routes.length === 0) throw error
+    }
+    const valid: AdminRoutes[] = []
+    for (const one of routes) {
+      try {
+        const tried = await createApi(this.#apiContext([...valid, one]))
+        await tried.close()
+        valid.push(one)
+      } catch (err) {
+        this.#context.log.error({ err, routes: one.name }, 'the admin API goes without the routes of an extension')
+      }
+    }
+    return createApi(this.#apiContext(valid))
+  }
+
   #extensionRoutes(): readonly AdminRoutes[] {
     const { adminRoutes } = this.#context.registries
     return adminRoutes.list().map((name) => adminRoutes.get(name))
   }
 
-  #apiContext(): ApiContext {
+  #apiContext(routes: readonly AdminRoutes[]): ApiContext {
     const { runtime, clock, log, metrics } = this.#context
     return {
       runtime,
       gate: this.#gate as Gate,
       hub: this.#hub,
+      kinds: this.#context.registries.proxies,
       clock,
       log,
       metrics,
       version,
       draining: () => this.#draining,
-      extensionRoutes: () => this.#routes
+      extensionRoutes: () => routes
     }
   }
 }

@@ -35,7 +35,13 @@ export const createApi = async (context: ApiContext): Promise<Api> => {
       addProxies(api, context)
       addControl(api, context)
       addEvents(api, context)
-      addExtensionRoutes(api, context)
+      try {
+        addExtensionRoutes(api, context)
+      } catch (error) {
+        // A throw from here would end the process.
+        done(error as Error)
+        return
+      }
       api.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
       done()
     },

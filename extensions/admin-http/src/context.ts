@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyTypeProvider } from 'fastify'
 import type { Static, TSchema } from '@rystra/plugin'
 import type { EventHub } from './event-hub.js'
 import type { Gate } from './gate.js'
+import type { Kinds } from './views.js'
 
 /** Infers the types of requests and responses from their TypeBox schemas. */
 export interface TypeBoxProvider extends FastifyTypeProvider {
@@ -35,6 +36,7 @@ export interface ApiContext {
   readonly runtime: Runtime
   readonly gate: Gate
   readonly hub: EventHub
+  readonly kinds: Kinds
   readonly clock: Clock
   readonly metrics: Pick<Metrics, 'snapshot'>
   readonly log: Logger

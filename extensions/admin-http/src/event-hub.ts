@@ -2,13 +2,15 @@ import type { Clock, Logger, Runtime, RuntimeEvent } from '@rystra/plugin'
 import type { ServerResponse } from 'node:http'
 import { HttpError } from './problem.js'
 import { sampleOf } from './sample.js'
-import { eventView } from './views.js'
+import { eventView, type Kinds } from './views.js'
 
-/** Bytes that may wait for one reader: hundreds of events. A reader beyond that does not read. */
+/** Bytes that may wait for one reader: hundreds of events. Beyond that it is sent no more for {@link BEHIND_MS}. */
 const MAX_QUEUED_BYTES = 512 * 1024
 /** Interval of comments that keep connections open through middleboxes, and find readers that are gone. */
 const KEEP_ALIVE_MS = 15_000
 const SAMPLE_INTERVAL_MS = 1000
+/** Time for a reader to read what waits for it; one that is still behind then does not read, and is dropped. */
+const BEHIND_MS = 1000
 
 /** What a reader wants. */
 export interface ReaderOptions {
@@ -24,6 +26,8 @@ export interface ReaderOptions {
 
 interface Reader extends ReaderOptions {
   readonly response: ServerResponse
+  /** Ends the wait of a reader that is behind, and is sent nothing meanwhile. */
+  cancelWait?: (() => void) | undefined
 }
 
 /** Sends what happens to its readers as server-sent events. Works only while there are readers. */
@@ -32,17 +36,19 @@ export class EventHub {
   readonly #log: Logger
   readonly #clock: Clock
   readonly #max: number
+  readonly #kinds: Kinds
   readonly #readers = new Set<Reader>()
   #unsubscribe: (() => void) | undefined
   #withStreams = false
   #cancelSamples: (() => void) | undefined
   #cancelKeepAlive: (() => void) | undefined
 
-  constructor(runtime: Runtime, log: Logger, clock: Clock, max: number) {
+  constructor(runtime: Runtime, log: Logger, clock: Clock, max: number, kinds: Kinds) {
     this.#runtime = runtime
     this.#log = log
     this.#clock = clock
     this.#max = max
+    this.#kinds = kinds
   }
 
   get readers(): number {
@@ -63,16 +69,11 @@ export class EventHub {
     const reader: Reader = { ...options, response }
     this.#readers.add(reader)
     response.once('close', () => this.#remove(reader))
-    const { events } = this.#runtime
     // Subscribed before what has happened is read, in one turn: nothing is missed between.
     this.#subscribe()
     const missed = this.#missed(options.after)
     if (missed === undefined) {
-      const reason = options.after === undefined ? 'begin' : 'gone'
-      this.#send(
-        reader,
-        frame('reset', { run: events.run, sequence: events.sequence, reason }, this.#idOf(events.sequence))
-      )
+      this.#reset(reader, options.after === undefined ? 'begin' : 'gone')
     } else for (const event of missed) this.#send(reader, this.#frameOf(event))
     if (options.samples) this.#send(reader, this.#sample())
     this.#schedule()
@@ -80,7 +81,10 @@ export class EventHub {
 
   /** Ends all readers. */
   close(): void {
-    for (const { response } of this.#readers) response.end()
+    for (const { response, cancelWait } of this.#readers) {
+      cancelWait?.()
+      response.end()
+    }
     this.#readers.clear()
     this.#subscribe()
     this.#schedule()
@@ -95,6 +99,7 @@ export class EventHub {
   }
 
   #remove(reader: Reader): void {
+    reader.cancelWait?.()
     if (!this.#readers.delete(reader)) return
     this.#subscribe()
     this.#schedule()
@@ -119,7 +124,7 @@ export class EventHub {
   }
 
   #frameOf(event: RuntimeEvent): string {
-    return frame(event.type, eventView(event), this.#idOf(event.sequence))
+    return frame(event.type, eventView(event, this.#kinds), this.#idOf(event.sequence))
   }
 
   #idOf(sequence: number): string {
@@ -131,14 +136,29 @@ export class EventHub {
   }
 
   #send(reader: Reader, text: string): void {
+    if (reader.cancelWait !== undefined) return
+    if (reader.response.writableLength > MAX_QUEUED_BYTES)
+      reader.cancelWait = this.#clock.after(BEHIND_MS, () => this.#afterWait(reader))
+    else reader.response.write(text)
+  }
+
+  /** A burst was too much for it: it goes on with a new snapshot, if it has read. */
+  #afterWait(reader: Reader): void {
     const { response, caller } = reader
-    if (response.writableLength > MAX_QUEUED_BYTES) {
-      this.#log.warn({ caller, queued: response.writableLength }, 'a reader of events that does not read was dropped')
-      this.#remove(reader)
-      response.destroy()
+    reader.cancelWait = undefined
+    if (response.writableLength <= MAX_QUEUED_BYTES) {
+      this.#reset(reader, 'gone')
       return
     }
-    response.write(text)
+    this.#log.warn({ caller, queued: response.writableLength }, 'a reader of events that does not read was dropped')
+    this.#remove(reader)
+    response.destroy()
+  }
+
+  /** Tells a reader to take a new snapshot, and go on from the last event. */
+  #reset(reader: Reader, reason: 'begin' | 'gone'): void {
+    const { run, sequence } = this.#runtime.events
+    this.#send(reader, frame('reset', { run, sequence, reason }, this.#idOf(sequence)))
   }
 
   /** Timers run only while there is a reader that needs them. */

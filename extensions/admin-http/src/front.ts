@@ -53,9 +53,13 @@ export class Front {
     }
     const listener = (request: IncomingMessage, response: ServerResponse): void => {
       fronts.set(request, this.info)
-      if (this.#closing) response.shouldKeepAlive = false
       // A caller that goes must not end the process.
       response.on('error', () => {})
+      if (this.#closing) {
+        // What decides about requests may be out of date.
+        response.writeHead(503, { connection: 'close', 'content-length': '0' }).end()
+        return
+      }
       handle(request, response as ServerResponse & { req: IncomingMessage })
     }
     if (tls === undefined) this.#server = http.createServer(options, listener)

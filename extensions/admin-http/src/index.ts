@@ -1,6 +1,7 @@
 import { defineExtension, type Lifecycle, RystraError } from '@rystra/plugin'
 import { AdminServer } from './admin-server.js'
 import { isLoopback } from './gate.js'
+import { Lineage } from './lineage.js'
 import { type AdminOptions, adminOptions } from './options.js'
 
 export type { AdminOptions, ListenEntry, TokenEntry } from './options.js'
@@ -32,6 +33,18 @@ export default defineExtension({
     check(context.options)
     const server = new AdminServer(context)
     context.hooks.onShutdown.tap(() => server.drain())
-    return { start: () => server.start(), stop: () => server.stop() }
+    const lineage = context.previous instanceof Lineage ? context.previous : new Lineage()
+    context.hooks.onReload.tap(() => lineage.takeOver(server))
+    return {
+      start: () => {
+        lineage.add(server)
+        return server.start()
+      },
+      stop: () => {
+        lineage.delete(server)
+        return server.stop()
+      },
+      handover: () => lineage
+    }
   }
 })

@@ -1,4 +1,4 @@
-import { RystraError } from '@rystra/plugin'
+import { RystraError, type Runtime } from '@rystra/plugin'
 import { chmod, lstat, mkdir, unlink } from 'node:fs/promises'
 import net, { type Server, type Socket } from 'node:net'
 import path from 'node:path'
@@ -14,8 +14,8 @@ interface SharedSocket {
   readonly owners: OnSocket[]
 }
 
-/** Sockets of this process: an instance and its successor hold one while a reload is under way. */
-const shared = new Map<string, SharedSocket>()
+/** Sockets of each end: an instance and its successor hold one while a reload is under way. */
+const sharedByEnd = new WeakMap<Runtime, Map<string, SharedSocket>>()
 
 const failed = (file: string, reason: string, cause?: unknown, hint?: string): RystraError =>
   new RystraError('listen.failed', {
@@ -59,8 +59,8 @@ const removeLeftOver = async (file: string): Promise<void> => {
   if (!found.isSocket()) throw failed(file, 'a file that is no socket is there')
   if (await isLive(file))
     throw new RystraError('listen.in-use', {
-      detail: `admin-http: unix:${file}: another process with this state folder listens there`,
-      hint: 'give each process a state folder of its own with RYSTRA_STATE, or set `socket: false`'
+      detail: `admin-http: unix:${file}: another process or end with this state folder listens there`,
+      hint: 'give each a state folder of its own with RYSTRA_STATE, or set `socket: false`'
     })
   await unlink(file)
 }
@@ -100,10 +100,13 @@ const open = async (file: string): Promise<SharedSocket> => {
 }
 
 /**
- * Listens on a unix socket that the owner of this process alone can use; the newest caller gets the connections. A socket
+ * Listens on a unix socket that the owner of this process alone can use; the newest caller of an
+ * end gets the connections. A socket
  * that a crash left behind is replaced. Resolves with what closes it. Rejects with `listen.in-use` or `listen.failed`.
  */
-export const listenUnix = async (file: string, onSocket: OnSocket): Promise<() => Promise<void>> => {
+export const listenUnix = async (end: Runtime, file: string, onSocket: OnSocket): Promise<() => Promise<void>> => {
+  const shared = sharedByEnd.get(end) ?? new Map<string, SharedSocket>()
+  sharedByEnd.set(end, shared)
   const there = shared.get(file) ?? (await open(file))
   shared.set(file, there)
   there.owners.push(onSocket)

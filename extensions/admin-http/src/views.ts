@@ -4,8 +4,9 @@ import {
   isRystraError,
   type ListenerHandle,
   type ProxyHandle,
+  type ProxyKind,
   type ProxySpec,
-  redact,
+  redactBy,
   type RuntimeEvent,
   type SessionHandle,
   type SessionInfo,
@@ -52,7 +53,13 @@ export const sessionView = ({
   return { ...sessionFields(info), ...numbers, ...(muxer === undefined ? {} : { queue: muxer }) }
 }
 
-export const proxyView = (handle: ProxyHandle): ProxyView => {
+/** The kinds of proxies, whose schemas say which fields of a spec are secret. */
+export interface Kinds {
+  get(kind: string): Pick<ProxyKind, 'spec'>
+  has(kind: string): boolean
+}
+
+export const proxyView = (handle: ProxyHandle, kinds: Kinds): ProxyView => {
   const { spec, state, session, address, healthy, error, origin } = handle.info
   return {
     id: handle.id,
@@ -64,7 +71,7 @@ export const proxyView = (handle: ProxyHandle): ProxyView => {
     ...ownerFields(session),
     ...(origin === undefined ? {} : { origin }),
     ...(error === undefined ? {} : { error: errorView(error) }),
-    spec: redact(spec),
+    spec: specView(spec, kinds),
     ...handle.stats()
   }
 }
@@ -98,14 +105,15 @@ const errorView = (error: unknown) =>
     ? { code: error.code, message: error.message, retryable: error.retryable }
     : { code: 'internal', message: 'internal error', retryable: false }
 
-const specView = (spec: ProxySpec): unknown => redact(spec)
+const specView = (spec: ProxySpec, kinds: Kinds): unknown =>
+  redactBy(kinds.has(spec.kind) ? kinds.get(spec.kind).spec : undefined, spec)
 
 /** An event as JSON: no bytes of certificates, no secrets of specs. */
-export const eventView = (event: RuntimeEvent): Record<string, unknown> => {
+export const eventView = (event: RuntimeEvent, kinds: Kinds): Record<string, unknown> => {
   const view: Record<string, unknown> = { ...event }
   if ('session' in event && event.session !== undefined) view['session'] = sessionFields(event.session)
-  if ('spec' in event) view['spec'] = specView(event.spec)
-  if ('proxy' in event && event.proxy !== undefined) view['proxy'] = specView(event.proxy)
+  if ('spec' in event) view['spec'] = specView(event.spec, kinds)
+  if ('proxy' in event && event.proxy !== undefined) view['proxy'] = specView(event.proxy, kinds)
   if (event.type === 'stream.opened')
     view['stream'] = { id: `${event.stream.session.id}.${event.stream.id}`, ...streamFields(event.stream) }
   if (event.type === 'stream.closed') {

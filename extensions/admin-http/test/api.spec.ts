@@ -217,6 +217,23 @@ describe('admin-http, the API', () => {
   )
 
   it(
+    'goes without the routes of an extension that are invalid, and says so once',
+    withWorld(async (world) => {
+      const route = (path: string) =>
+        adminRoute({ method: 'GET', path, summary: 'One.', handle: () => ({ served: true }) })
+      world.routes = [
+        { name: 'broken', routes: [route('/a'), route('/a')] },
+        { name: 'office', routes: [route('/a')] }
+      ]
+      expect((await world.call('/v1/status', { token })).status).equal(200)
+      expect((await world.call('/v1/extensions/office/a', { token })).json).deep.equal({ served: true })
+      expect((await world.call('/v1/extensions/broken/a', { token })).status).equal(404)
+      const told = world.lines.filter(({ level }) => level === 'error')
+      expect(told.map(({ fields }) => fields['routes'])).deep.equal(['broken'])
+    })
+  )
+
+  it(
     'has the routes of extensions, those of a later generation too, in the document as well',
     withWorld(async (world) => {
       world.routes = [

@@ -13,8 +13,7 @@ interface Frame {
 }
 
 /** Reads server-sent events until there are `count`. */
-const frames = async (response: IncomingMessage, count: number): Promise<Frame[]> => {
-  const found: Frame[] = []
+const frames = async (response: IncomingMessage, count: number, found: Frame[] = []): Promise<Frame[]> => {
   let text = ''
   response.setEncoding('utf8')
   for await (const chunk of response) {
@@ -57,6 +56,19 @@ describe('admin-http, events', () => {
       expect(opened?.data.session).deep.include({ id: 's9', tls: 'TLSv1.3' })
       expect(JSON.stringify(opened)).not.include('certificate')
       expect(next?.event).equal('sample')
+    })
+  )
+
+  it(
+    'leaves out what the schema of a kind marks as secret, whatever its name',
+    withWorld(async (world) => {
+      const response = await world.open('/v1/events', { token: tokens.read })
+      await until(() => world.runtime.subscribers.size === 2)
+      const proxy = { name: 'web', kind: 'tcp', basicAuth: [{ user: 'a', hash: 'hidden' }] }
+      world.runtime.happen({ type: 'proxy.published', session: session('s1'), proxy, spec: proxy } as never)
+      const [, published] = await frames(response, 2)
+      const shown = { ...proxy, basicAuth: [{ user: 'a', hash: '[redacted]' }] }
+      expect(published?.data).deep.include({ proxy: shown, spec: shown })
     })
   )
 
@@ -113,6 +125,7 @@ describe('admin-http, events', () => {
       for (let index = 0; index < 40_000 && !dropped(); index += 1) {
         world.runtime.happen(refused('x'.repeat(1000)))
         if (index % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
+        if (index % 1000 === 999) world.clock.advance(1000)
       }
       expect(dropped()).equal(true)
       expect(world.lines.find(({ message }) => /does not read/.test(message))?.fields['caller']).equal('reader')
@@ -120,6 +133,28 @@ describe('admin-http, events', () => {
       // Nothing is made any more while there is no reader.
       await until(() => world.runtime.subscribers.size === 1)
       stuck.destroy()
+    })
+  )
+
+  it(
+    'keeps a reader that a burst was too much for, and asks for a new snapshot',
+    withWorld(async (world) => {
+      const response = await world.open('/v1/events', { token: tokens.read })
+      await until(() => world.runtime.subscribers.size === 2)
+      const found: Frame[] = []
+      for (let index = 0; index < 3000; index += 1) world.runtime.happen(refused('x'.repeat(1000)))
+      const read = frames(response, Number.POSITIVE_INFINITY, found)
+      await until(() => found.length > 400)
+      const before = found.length
+      // All that was sent has been read when the other end answers something else.
+      await world.call('/v1/status', { token: tokens.read })
+      world.clock.advance(1000)
+      await until(() => found.length > before && found.at(-1)?.event === 'reset')
+      expect(found.at(-1)).deep.include({ id: 'run1.3003', data: { run: 'run1', sequence: 3003, reason: 'gone' } })
+      world.runtime.happen(refused('after'))
+      await until(() => found.at(-1)?.data.subject === 'after')
+      await world.server.stop()
+      await read
     })
   )
 

@@ -1,8 +1,9 @@
 import { expect } from 'chai'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
+import { keptToken, keptTokenFile } from '../src/kept-token.js'
 import { FakeRuntime, withWorld, World } from './world.js'
 
 const onlyUnix = (stateDir?: string, more = {}): World =>
@@ -107,20 +108,47 @@ describe('admin-http, the unix socket', () => {
 
   it('is handed to the successor while a reload is under way', async () => {
     const first = onlyUnix()
-    const second = new World(new FakeRuntime(), { listen: [], requireSocket: true }, first.state)
-    second.runtime.addSession('s2')
+    const second = new World(first.runtime, { listen: [], requireSocket: true }, first.state)
+    second.server.drain()
+    const other = new World(new FakeRuntime(), { listen: [], requireSocket: true }, first.state)
     try {
       await first.start()
+      expect(await code(other.start())).equal('listen.in-use')
       await second.start()
-      expect((await second.call('/v1/status', { unix: true })).json.sessions).equal(2)
+      expect((await second.call('/v1/status', { unix: true })).json.state).equal('draining')
       await first.server.stop()
-      expect((await second.call('/v1/status', { unix: true })).json.sessions).equal(2)
+      expect((await second.call('/v1/status', { unix: true })).json.state).equal('draining')
       await second.server.stop()
       expect(existsSync(second.socket)).equal(false)
     } finally {
+      await other.stop()
       await second.stop()
       await first.stop()
     }
+  })
+
+  it('refuses a TCP port that another end of this process has', async () => {
+    const first = new World()
+    try {
+      await first.start()
+      const other = new World(new FakeRuntime(), { listen: [{ host: '127.0.0.1', port: first.port }], socket: false })
+      expect(await code(other.start())).equal('listen.in-use')
+      await other.stop()
+    } finally {
+      await first.stop()
+    }
+  })
+
+  it('makes one token for processes that start at once, and closes a file that others can read', async () => {
+    const { folder } = onlyUnix()
+    const made = await Promise.all(Array.from({ length: 8 }, () => keptToken(folder)))
+    expect(new Set(made).size).equal(1)
+    chmodSync(keptTokenFile(folder), 0o644)
+    expect(await keptToken(folder)).equal(made[0])
+    expect(statSync(keptTokenFile(folder)).mode & 0o777).equal(0o600)
+    expect(readdirSync(path.dirname(keptTokenFile(folder)))).deep.equal(['token'])
+    writeFileSync(keptTokenFile(folder), '')
+    expect((await keptToken(folder)).length).greaterThan(16)
   })
 
   it('makes a token for TCP, keeps it for the owner alone, and serves with it', async () => {

@@ -10,7 +10,8 @@ import {
   type RystraError,
   type SessionHandle,
   type SessionInfo,
-  type StreamHandle
+  type StreamHandle,
+  Type
 } from '@rystra/plugin'
 import { FakeClock, resolveOptions } from '@rystra/testkit'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -64,7 +65,7 @@ export class FakeRuntime implements Runtime {
 
   addProxy(info: SessionInfo, name: string): void {
     const id = `${info.id}.${name}`
-    const spec = { name, kind: 'tcp', local: '127.0.0.1:80', basicAuth: { user: 'a', password: 'hidden' } }
+    const spec = { name, kind: 'tcp', local: '127.0.0.1:80', basicAuth: [{ user: 'a', hash: 'hidden' }] }
     const close = (error?: RystraError): void => void this.closed.push({ id, error })
     this.list.proxies.push({
       id,
@@ -211,6 +212,12 @@ export class World {
       },
       runtime,
       registries: {
+        proxies: {
+          has: (kind: string) => kind === 'tcp',
+          get: () => ({
+            spec: Type.Object({ basicAuth: Type.Array(Type.Object({ hash: Type.String({ secret: true }) })) })
+          })
+        },
         adminRoutes: {
           list: () => this.routes.map(({ name }) => name),
           get: (name: string) => this.routes.find((one) => one.name === name),

@@ -85,7 +85,8 @@ export class EndControl implements RuntimeControl {
   }
 
   config(): object {
-    return publicConfig(this.#end.config)
+    const { kernel, config } = this.#end
+    return publicConfig(config, kernel.current)
   }
 
   plan(config?: object): Promise<Plan> {

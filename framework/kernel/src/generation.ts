@@ -1,9 +1,20 @@
 import type { GenerationRef } from './hook-calls.js'
-import type { Clock, Registries } from '@rystra/plugin'
+import type { Clock, Registries, TSchema } from '@rystra/plugin'
 import { Calls } from './hooks/calls.js'
 import type { GuardHost } from './hooks/guard.js'
 import type { Instance } from './instance.js'
 import { createRegistries, type GenerationRegistries } from './registry.js'
+
+/** By what a configuration may call the extensions. */
+const schemasOf = (instances: readonly Instance[]): ReadonlyMap<string, TSchema> => {
+  const found = new Map<string, TSchema>()
+  for (const { name, package: from, extension } of instances) {
+    const { options } = extension.definition
+    if (options === undefined) continue
+    for (const key of [name, from?.name, extension.file]) if (key !== undefined) found.set(key, options)
+  }
+  return found
+}
 
 /** One immutable set of extensions, with their taps compiled and their registrations in place. */
 export class Generation implements GenerationRef {
@@ -11,6 +22,7 @@ export class Generation implements GenerationRef {
   readonly calls: Calls
   readonly registries: Registries
   readonly instances: readonly Instance[]
+  readonly optionSchemas: ReadonlyMap<string, TSchema>
   readonly #all: GenerationRegistries
   #holds = 0
   #state: 'present' | 'retired' | 'free' = 'present'
@@ -25,6 +37,7 @@ export class Generation implements GenerationRef {
       instances.flatMap((instance) => instance.record.taps),
       host
     )
+    this.optionSchemas = schemasOf(instances)
     this.#all = registries
     for (const registry of Object.values(registries)) registry.freeze()
     this.registries = registries

@@ -15,7 +15,8 @@ import type {
   SessionInfo,
   Side,
   StreamInfo,
-  SyncHook
+  SyncHook,
+  TSchema
 } from '@rystra/plugin'
 
 /** A compiled chain of `onData` taps for one stream and one direction. Throws what a tap of policy `closed` threw. */
@@ -65,6 +66,8 @@ export interface GenerationRef {
   readonly id: number
   readonly calls: HookCalls
   readonly registries: Registries
+  /** Schemas of the options of its extensions, by name, package and file. */
+  readonly optionSchemas: ReadonlyMap<string, TSchema>
   /** Keeps this generation's extensions running until the returned function is called. */
   hold(): () => void
 }

@@ -107,6 +107,7 @@ export const generation = (
   const closed: CloseStreamContext[] = []
   const made: FakeGeneration = {
     id: 1,
+    optionSchemas: new Map(),
     held: 0,
     closed,
     hold: () => {

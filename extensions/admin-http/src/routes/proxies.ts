@@ -33,7 +33,7 @@ const equals = (wanted: string | undefined, value: string | undefined): boolean 
   wanted === undefined || wanted === value
 
 /** Proxies: listed, added and taken back. */
-export const addProxies = (api: Api, { runtime }: ApiContext): void => {
+export const addProxies = (api: Api, { runtime, kinds }: ApiContext): void => {
   const { proxy: _proxy, ...ofProxies } = filters
   api.get(
     '/proxies',
@@ -65,7 +65,7 @@ export const addProxies = (api: Api, { runtime }: ApiContext): void => {
               info.session?.client.id,
               info.session?.identity.id
             ),
-          view: proxyView,
+          view: (handle) => proxyView(handle, kinds),
           limit,
           cursor
         })
@@ -85,7 +85,7 @@ export const addProxies = (api: Api, { runtime }: ApiContext): void => {
     ({ params: { id } }) => {
       const handle = runtime.proxy(id)
       if (handle === undefined) throw notFound('proxy', id)
-      return proxyView(handle)
+      return proxyView(handle, kinds)
     }
   )
   api.post(
@@ -101,7 +101,7 @@ export const addProxies = (api: Api, { runtime }: ApiContext): void => {
     },
     async ({ body: { spec, session, persist } }, reply) => {
       const handle = await runtime.control.addProxy(spec as ProxySpec, session, { persist })
-      return reply.code(201).send(proxyView(handle))
+      return reply.code(201).send(proxyView(handle, kinds))
     }
   )
   api.delete(
