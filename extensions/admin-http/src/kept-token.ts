@@ -6,7 +6,7 @@ import path from 'node:path'
 /** Where the token is kept that is made for a listener without configured tokens. */
 export const keptTokenFile = (stateDir: string): string => path.join(stateDir, 'admin', 'token')
 
-/** The kept token; `undefined` when there is none yet. What others could read is closed to them. */
+/** The kept token; `undefined` when it does not exist yet. What others could read is closed to them. */
 const present = async (file: string): Promise<string | undefined> => {
   try {
     const { mode } = await stat(file)

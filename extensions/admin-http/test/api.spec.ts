@@ -228,8 +228,8 @@ describe('admin-http, the API', () => {
       expect((await world.call('/v1/status', { token })).status).equal(200)
       expect((await world.call('/v1/extensions/office/a', { token })).json).deep.equal({ served: true })
       expect((await world.call('/v1/extensions/broken/a', { token })).status).equal(404)
-      const told = world.lines.filter(({ level }) => level === 'error')
-      expect(told.map(({ fields }) => fields['routes'])).deep.equal(['broken'])
+      const logged = world.lines.filter(({ level }) => level === 'error')
+      expect(logged.map(({ fields }) => fields['routes'])).deep.equal(['broken'])
     })
   )
 
