@@ -18,11 +18,15 @@ describe('notifications of both ends', () => {
 
   it('tell a webhook what came and went, in order', async () => {
     const received: Received[] = []
-    const receiver = http.createServer(async (request, response) => {
+    const receiver = http.createServer((request, response) => {
       let body = ''
-      for await (const chunk of request) body += String(chunk)
-      received.push(JSON.parse(body))
-      response.end()
+      request.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk
+      })
+      request.on('end', () => {
+        received.push(JSON.parse(body))
+        response.end()
+      })
     })
     await once(receiver.listen(0, '127.0.0.1'), 'listening')
     later(() => {
