@@ -45,15 +45,22 @@ export class Command implements Target {
       let tail = ''
       let reason: string | undefined
       const failed = (text: string): void => resolve({ ok: false, retry: true, reason: text })
-      const child = spawn(file, args, {
-        cwd: this.#dir,
-        shell: false,
-        detached: true,
-        windowsHide: true,
-        stdio: ['pipe', 'ignore', 'pipe'],
-        // A command does not speak to systemd for this process.
-        env: { ...process.env, NOTIFY_SOCKET: undefined, ...variablesOf(notification) }
-      })
+      let child: ChildProcess
+      try {
+        child = spawn(file, args, {
+          cwd: this.#dir,
+          shell: false,
+          detached: true,
+          windowsHide: true,
+          stdio: ['pipe', 'ignore', 'pipe'],
+          // A command does not speak to systemd for this process.
+          env: { ...process.env, NOTIFY_SOCKET: undefined, ...variablesOf(notification) }
+        })
+      } catch (error) {
+        // Arguments that no program can have, or too many of them.
+        failed((error as Error).message)
+        return
+      }
       const end = (why: string): void => {
         reason = why
         kill(child)
@@ -64,21 +71,22 @@ export class Command implements Target {
       const over = (): void => {
         clearTimeout(timer)
         signal.removeEventListener('abort', aborted)
+        child.stderr?.destroy()
       }
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        tail = (tail + text).slice(-TAIL_CHARS)
-      })
-      // A program that does not read its input closes it: that is no failure.
-      child.stdin.on('error', () => {})
-      child.stdin.end(`${JSON.stringify(lost === 0 ? notification : { ...notification, lost })}\n`)
       child.once('error', (error) => {
         over()
         failed(error.message)
       })
+      // Without a descriptor left there are no streams; `error` follows.
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        tail = (tail + text).slice(-TAIL_CHARS)
+      })
+      // A program that does not read its input closes it: that is no failure.
+      child.stdin?.on('error', () => {})
+      child.stdin?.end(`${JSON.stringify(lost === 0 ? notification : { ...notification, lost })}\n`)
       // Not `close`: a child of the program may keep its standard error open.
       child.once('exit', (code, name) => {
         over()
-        child.stderr.destroy()
         if (code === 0) resolve({ ok: true })
         else failed(reason ?? `exit ${code ?? name}${tail === '' ? '' : `: ${tail.trim()}`}`)
       })

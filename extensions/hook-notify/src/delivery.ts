@@ -10,7 +10,7 @@ export type Attempt =
 export interface Target {
   /** For logs: without secrets. */
   readonly name: string
-  /** Must not reject, and must end when `signal` is aborted. `lost`: how many notifications before this one were dropped. */
+  /** Must end when `signal` is aborted. `lost`: how many notifications before this one were dropped. */
   send(notification: Notification, lost: number, signal: AbortSignal): Promise<Attempt>
 }
 
@@ -147,7 +147,9 @@ export class Delivery {
     const { target, attempts, log, counted } = this.#options
     const lost = this.#lost
     waiting.attempt++
-    const result = await target.send(waiting.notification, lost, this.#abort.signal)
+    const result = await target
+      .send(waiting.notification, lost, this.#abort.signal)
+      .catch((error: unknown): Attempt => ({ ok: false, retry: true, reason: String(error) }))
     this.#sending--
     // What was left at the stop has been counted there.
     if (this.#abort.signal.aborted) return

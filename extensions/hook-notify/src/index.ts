@@ -1,4 +1,11 @@
-import { adminRoute, defineExtension, type Lifecycle, RystraError, type RuntimeEvent } from '@rystra/plugin'
+import {
+  adminRoute,
+  defineExtension,
+  type Lifecycle,
+  RystraError,
+  type Runtime,
+  type RuntimeEvent
+} from '@rystra/plugin'
 import { certificatesIn, expiringIn } from './certificates.js'
 import { Command } from './command.js'
 import { Delivery, type Target } from './delivery.js'
@@ -24,6 +31,15 @@ const targetOf = (options: ReturnType<typeof withDefaults>, dir: string): Target
   }
 }
 
+/** Of the instances that notify: what ends it, by name. A reload leaves the old one beside its successor until it is drained. */
+const active = new WeakMap<Runtime, Map<string, () => void>>()
+
+const activeOf = (runtime: Runtime): Map<string, () => void> => {
+  const there = active.get(runtime) ?? new Map<string, () => void>()
+  active.set(runtime, there)
+  return there
+}
+
 interface Route {
   readonly name: string
   /** Notifications so far, by outcome. */
@@ -36,7 +52,7 @@ interface Route {
 export default defineExtension({
   name: 'hook-notify',
   options: notifyOptions,
-  setup({ options, registries, runtime, role, dir, log, clock, metrics }): Lifecycle {
+  setup({ name, hooks, options, registries, runtime, role, dir, log, clock, metrics }): Lifecycle {
     const counter = metrics.counter('rystra_notify_total', 'Notifications by target and outcome.')
     const routes = options.targets.map((written): Route => {
       const settings = withDefaults(written)
@@ -57,7 +73,7 @@ export default defineExtension({
           method: 'GET',
           path: '/targets',
           summary: 'Targets of notifications, with what was sent, failed, lost, and waits.',
-          handle: () => routes.map(({ name, counts, delivery }) => ({ name, ...counts, waiting: delivery.size }))
+          handle: () => routes.map((route) => ({ name: route.name, ...route.counts, waiting: route.delivery.size }))
         })
       ]
     })
@@ -97,15 +113,29 @@ export default defineExtension({
       if (!stopped) cancel = clock.after(DAY_MS, () => void watch())
     }
 
+    const instances = activeOf(runtime)
+    const retire = (): void => {
+      stopped = true
+      cancel()
+      unsubscribe()
+      if (instances.get(name) === retire) instances.delete(name)
+    }
+    const takeOver = (): void => {
+      if (stopped || instances.get(name) === retire) return
+      instances.get(name)?.()
+      instances.set(name, retire)
+      unsubscribe = runtime.events.subscribe(onEvent)
+      if (wanted('certificate.expiring')) void watch()
+    }
+    // Not before: the predecessor goes on when the reload fails.
+    hooks.onReload.tap(takeOver)
+
     return {
       start() {
-        unsubscribe = runtime.events.subscribe(onEvent)
-        if (wanted('certificate.expiring')) void watch()
+        if (!instances.has(name)) takeOver()
       },
       async stop() {
-        stopped = true
-        cancel()
-        unsubscribe()
+        retire()
         await Promise.all(routes.map(({ delivery }) => delivery.stop(STOP_TIMEOUT_MS)))
       }
     }

@@ -40,11 +40,13 @@ const webhook = Type.Object(
     webhook: Type.String({
       pattern: '^https?://',
       maxLength: 2048,
+      secret: true,
       description: 'URL that notifications are posted to.'
     }),
     secret: Type.Optional(
       Type.String({
         minLength: 16,
+        secret: true,
         description:
           'Secret of the signature (Standard Webhooks), as text or `whsec_` with base64. Default: not signed.'
       })
@@ -52,7 +54,7 @@ const webhook = Type.Object(
     headers: Type.Optional(
       Type.Record(
         Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" }),
-        Type.String({ pattern: '^[\\t\\x20-\\x7e]*$' }),
+        Type.String({ pattern: '^[\\t\\x20-\\x7e]*$', secret: true }),
         {
           description: 'Additional request headers.'
         }

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import type { Attempt, Target } from './delivery.js'
 import type { Notification } from './notification.js'
 import type { WebhookOptions } from './options.js'
@@ -20,10 +20,10 @@ const retryAfter = (header: string | null, now: number): number => {
   return Number.isFinite(ms) ? Math.max(0, ms) : 0
 }
 
-/** Scheme, host and path of a URL: its query and credentials may be secrets. */
+/** Scheme and host of a URL, and a hash that tells it from others: all the rest may be a secret, as the path is of chat services. */
 const nameOf = (url: string): string => {
-  const { protocol, host, pathname } = new URL(url)
-  return `${protocol}//${host}${pathname}`
+  const { protocol, host } = new URL(url)
+  return `${protocol}//${host}#${createHash('sha256').update(url).digest('hex').slice(0, 8)}`
 }
 
 const reasonOf = (error: unknown, signal: AbortSignal): string => {

@@ -83,6 +83,19 @@ describe('the delivery of notifications', () => {
     expect(outcomes).to.deep.equal(['failed', 'failed'])
   })
 
+  it('takes a target that rejects for a failed attempt', async () => {
+    const { target, clock, delivery, outcomes } = world()
+    target.send = () => Promise.reject(new Error('broken'))
+    for (let n = 0; n < 5; n++) delivery.add(about(`subject ${n}`, n))
+    await turn()
+    Reflect.deleteProperty(target, 'send')
+    target.reply = ok
+    clock.advance(2000)
+    await turn()
+    await turn()
+    expect(outcomes).to.deep.equal(Array(5).fill('sent'))
+  })
+
   it('has at most four attempts at once', () => {
     const { target, delivery } = world()
     for (let n = 0; n < 10; n++) delivery.add(about(`subject ${n}`, n))

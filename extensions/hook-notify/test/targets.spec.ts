@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { spawnSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -68,7 +69,8 @@ describe('a webhook', () => {
     expect(headers.authorization).to.equal(`Basic ${Buffer.from('ann:p@ss').toString('base64')}`)
     const signed = `${notification.id}.${headers['webhook-timestamp']}.${first?.body}`
     expect(headers['webhook-signature']).to.equal(`v1,${createHmac('sha256', secret).update(signed).digest('base64')}`)
-    expect(target.name).not.to.include('ann').and.not.to.include('key')
+    expect(target.name).to.match(new RegExp(`^http://${url}#[0-9a-f]{8}$`))
+    expect(target.name).not.to.equal(webhook(`http://ann:p%40ss@${url}/hook?key=2`).name)
   })
 
   it('signs as Standard Webhooks does, with a key in base64', () => {
@@ -165,6 +167,32 @@ describe('a command', () => {
       retry: true,
       reason: 'killed: not done in time'
     })
+  })
+
+  it('that cannot be given its arguments is a failure like others', async () => {
+    expect(await command('', 'a\0b').send(notification, 0, open))
+      .to.include({ ok: false, retry: true })
+      .and.have.property('reason')
+      .that.includes('null bytes')
+  })
+
+  it('fails, and the process goes on, when no descriptor is left', () => {
+    const script = `
+      import { closeSync, openSync } from 'node:fs'
+      const { Command } = await import(${JSON.stringify(new URL('../src/command.ts', import.meta.url).href)})
+      const target = new Command({ command: ['true'], timeout: 10_000 }, '/')
+      const files = []
+      try { for (;;) files.push(openSync('/dev/null')) } catch {}
+      const sent = target.send(${JSON.stringify(notification)}, 0, new AbortController().signal)
+      for (const file of files) closeSync(file)
+      console.log(JSON.stringify([await sent, await target.send(${JSON.stringify(notification)}, 0, new AbortController().signal)]))`
+    const args = ['--conditions=rystra-source', '--import=tsx', '--input-type=module', '-e', script]
+    const limited = ['-c', 'ulimit -n 128; exec "$0" "$@"', process.execPath, ...args]
+    const { stdout, stderr } = spawnSync('sh', limited, { encoding: 'utf8', timeout: 20_000 })
+    expect(stderr).to.equal('')
+    const [first, second] = JSON.parse(stdout)
+    expect(first).to.deep.equal({ ok: false, retry: true, reason: 'spawn true EMFILE' })
+    expect(second).to.deep.equal({ ok: true })
   })
 
   it('may leave its input unread', async () => {

@@ -1,4 +1,5 @@
-import { adminRoute, defineExtension, type Lifecycle } from '@rystra/plugin'
+import { SharedPorts } from '@rystra/net'
+import { adminRoute, defineExtension, type Lifecycle, type Runtime } from '@rystra/plugin'
 import net from 'node:net'
 import { contentType } from './exposition.js'
 import { MetricsListener } from './listener.js'
@@ -10,6 +11,15 @@ export type { PrometheusOptions } from './options.js'
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (net.isIPv4(host) && host.startsWith('127.'))
 
+/** By end: an instance and its successor hold one port together while a reload is under way. */
+const shared = new WeakMap<Runtime, SharedPorts>()
+
+const portsOf = (runtime: Runtime): SharedPorts => {
+  const there = shared.get(runtime) ?? new SharedPorts()
+  shared.set(runtime, there)
+  return there
+}
+
 /** Metrics in the exposition format of Prometheus: on a listener of its own, and in the admin API. */
 export default defineExtension({
   name: 'observe-prometheus',
@@ -17,7 +27,7 @@ export default defineExtension({
   setup({ options, runtime, metrics, registries, log }): Lifecycle {
     const registry = new MetricsRegistry(runtime, metrics, options)
     const { listen } = options
-    const listener = listen === undefined ? undefined : new MetricsListener(listen, registry, log)
+    const listener = listen === undefined ? undefined : new MetricsListener(listen, registry, log, portsOf(runtime))
     registries.adminRoutes.add({
       name: 'prometheus',
       routes: [
@@ -35,8 +45,8 @@ export default defineExtension({
         await listener?.start()
         registry.start()
         if (listen === undefined) return
-        const { address = listen.host, port = listen.port } = listener?.address ?? {}
-        log.info({ host: address, port, path: listen.path }, 'metrics are served')
+        const { host, port } = listener?.address ?? listen
+        log.info({ host, port, path: listen.path }, 'metrics are served')
         if (!isLoopback(listen.host) && listen.token === undefined)
           log.warn(
             { host: listen.host },

@@ -1,4 +1,5 @@
-import { type Logger, RystraError } from '@rystra/plugin'
+import type { SharedPorts } from '@rystra/net'
+import type { Address, Listener, Logger } from '@rystra/plugin'
 import { createHash, timingSafeEqual } from 'node:crypto'
 import http from 'node:http'
 import net from 'node:net'
@@ -20,12 +21,6 @@ const REQUEST_TIMEOUT_MS = 10_000
 /** A scraper that does not read its response is disconnected. Prometheus gives up after 10 s by default. */
 const IDLE_TIMEOUT_MS = 30_000
 
-const codes: Readonly<Record<string, 'listen.in-use' | 'listen.denied' | 'listen.unavailable'>> = {
-  EADDRINUSE: 'listen.in-use',
-  EACCES: 'listen.denied',
-  EADDRNOTAVAIL: 'listen.unavailable'
-}
-
 /** The host of a Host header, without its port and brackets. */
 const hostOf = (header: string): string =>
   header
@@ -40,13 +35,19 @@ export class MetricsListener {
   readonly #settings: ListenSettings
   readonly #registry: MetricsRegistry
   readonly #log: Logger
+  readonly #ports: SharedPorts
   readonly #server: http.Server
+  readonly #sockets = new Set<net.Socket>()
   readonly #proof: Buffer | undefined
+  #listener: Listener | undefined
+  #stopped = false
 
-  constructor(settings: ListenSettings, registry: MetricsRegistry, log: Logger) {
+  /** @param ports of the end, so that the successor of a reload can listen on the same port */
+  constructor(settings: ListenSettings, registry: MetricsRegistry, log: Logger, ports: SharedPorts) {
     this.#settings = settings
     this.#registry = registry
     this.#log = log
+    this.#ports = ports
     this.#proof = settings.token === undefined ? undefined : digest(`Bearer ${settings.token}`)
     this.#server = http.createServer(
       {
@@ -63,41 +64,45 @@ export class MetricsListener {
         })
       }
     )
-    this.#server.maxConnections = MAX_CONNECTIONS
     this.#server.timeout = IDLE_TIMEOUT_MS
     // Malformed requests hurt their sender alone; Node closes the connection.
     this.#server.on('clientError', (_, socket) => socket.destroy())
+    // Node checks timeouts on servers that listen; this one is given its connections.
+    this.#server.emit('listening')
   }
 
   /** Where it listens, while it does. */
-  get address(): net.AddressInfo | undefined {
-    const address = this.#server.address()
-    return typeof address === 'object' && address !== null ? address : undefined
+  get address(): Address | undefined {
+    return this.#listener?.address
   }
 
   /** Rejects with `listen.*`. */
-  start(): Promise<void> {
+  async start(): Promise<void> {
     const { host, port } = this.#settings
-    return new Promise((resolve, reject) => {
-      const failed = (cause: NodeJS.ErrnoException): void => {
-        const detail = `metrics on ${host}:${port}: ${cause.message}`
-        reject(new RystraError(codes[cause.code ?? ''] ?? 'listen.failed', { detail, cause }))
-      }
-      this.#server.once('error', failed)
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', failed)
-        this.#server.on('error', (error) => this.#log.error({ error }, 'the listener for metrics failed'))
-        this.#server.unref()
-        resolve()
-      })
-    })
+    this.#listener = await this.#ports.listenTcp(
+      { host, port, owner: 'observe-prometheus', recognises: () => true, onSocket: (socket) => this.#accept(socket) },
+      new AbortController().signal
+    )
   }
 
-  stop(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve())
-      this.#server.closeAllConnections()
-    })
+  async stop(): Promise<void> {
+    this.#stopped = true
+    const listener = this.#listener
+    this.#listener = undefined
+    await listener?.close()
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #accept(socket: net.Socket): void {
+    if (this.#stopped || this.#sockets.size >= MAX_CONNECTIONS) {
+      socket.destroy()
+      return
+    }
+    this.#sockets.add(socket)
+    socket.on('error', () => {})
+    socket.once('close', () => this.#sockets.delete(socket))
+    this.#server.emit('connection', socket)
   }
 
   /** A name that points at this address could be of any web page (DNS rebinding): names have to be configured. */

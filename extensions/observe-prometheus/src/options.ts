@@ -22,7 +22,11 @@ export const prometheusOptions = Type.Object({
           description: 'Request path. Default: /metrics.'
         }),
         token: Type.Optional(
-          Type.String({ minLength: 16, description: 'Bearer token that scrapers must present. Default: no token.' })
+          Type.String({
+            minLength: 16,
+            secret: true,
+            description: 'Bearer token that scrapers must present. Default: no token.'
+          })
         ),
         hosts: Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
           default: [],

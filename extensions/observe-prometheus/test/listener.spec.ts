@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { isRystraError, silentLog } from '@rystra/plugin'
+import { SharedPorts } from '@rystra/net'
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
@@ -11,7 +12,11 @@ import { parseExposition } from './parse.js'
 const token = 'a token of 16 or more'
 const running: MetricsListener[] = []
 
-const listen = async (settings: Partial<ListenSettings> = {}, proxies = 1): Promise<number> => {
+const listen = async (
+  settings: Partial<ListenSettings> = {},
+  proxies = 1,
+  ports = new SharedPorts()
+): Promise<number> => {
   const handles = Array.from({ length: proxies }, (_, i) => proxyHandle(String(i)))
   const registry = new MetricsRegistry(runtimeWith({ proxies: () => handles }), metricsWith([]), {
     ...defaults,
@@ -20,7 +25,8 @@ const listen = async (settings: Partial<ListenSettings> = {}, proxies = 1): Prom
   const listener = new MetricsListener(
     { host: '127.0.0.1', port: 0, path: '/metrics', hosts: [], ...settings },
     registry,
-    silentLog
+    silentLog,
+    ports
   )
   await listener.start()
   running.push(listener)
@@ -100,10 +106,21 @@ describe('the listener for metrics', () => {
     expect((await get(port)).status).to.equal(200)
   })
 
+  it('shares its port with its successor, which answers', async () => {
+    const ports = new SharedPorts()
+    const port = await listen({}, 1, ports)
+    expect((await get(port, { path: '/new' })).status).to.equal(404)
+    await listen({ port, path: '/new' }, 1, ports)
+    expect((await get(port, { path: '/new' })).status).to.equal(200)
+    await running.shift()?.stop()
+    expect((await get(port, { path: '/new' })).status).to.equal(200)
+  })
+
   it('says which address it cannot have', async () => {
     const port = await listen()
     const registry = new MetricsRegistry(runtimeWith({}), metricsWith([]), defaults)
-    const second = new MetricsListener({ host: '127.0.0.1', port, path: '/metrics', hosts: [] }, registry, silentLog)
+    const settings = { host: '127.0.0.1', port, path: '/metrics', hosts: [] }
+    const second = new MetricsListener(settings, registry, silentLog, new SharedPorts())
     const error = await second.start().then(
       () => undefined,
       (reason: unknown) => reason
