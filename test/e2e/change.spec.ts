@@ -2,7 +2,7 @@ import proxyHttp from '@rystra/proxy-http'
 import proxyHttps from '@rystra/proxy-https'
 import type { RystraError } from '@rystra/model'
 import type { Client } from '@rystra/client'
-import { defineExtension } from '@rystra/plugin'
+import { defineExtension, Type } from '@rystra/plugin'
 import type { Server } from '@rystra/server'
 import { until } from '@rystra/testkit'
 import { expect } from 'chai'
@@ -179,6 +179,62 @@ describe('a proxy that is changed', () => {
     await until(() => received.length > 0, 'the client hears of it')
     expect(received).to.deep.equal(['proxy.refused'])
     await isOpen(visitor)
+  })
+
+  it('and taken back while its predecessor is closed is announced before it is gone, and no timer of it stays', async () => {
+    let closing = (): void => {}
+    let close = (): void => {}
+    const closed = new Promise<void>((resolve) => {
+      closing = resolve
+    })
+    const gate = new Promise<void>((resolve) => {
+      close = resolve
+    })
+    const slow = defineExtension({
+      name: 'slow',
+      setup: ({ registries }) =>
+        registries.proxies.add({
+          kind: 'slow',
+          spec: Type.Object({ step: Type.Number() }),
+          reach: () => Promise.resolve(),
+          publish: (spec) =>
+            Promise.resolve({
+              address: `${spec['step']}`,
+              close: () => {
+                if (spec['step'] !== 1) return Promise.resolve()
+                closing()
+                return gate
+              }
+            })
+        })
+    })
+    const timers = new Set<number>()
+    const clock = {
+      now: () => Date.now(),
+      after: (ms: number, fn: () => void) => {
+        const timer = setTimeout(fn, ms)
+        timers.add(ms)
+        return () => {
+          clearTimeout(timer)
+          timers.delete(ms)
+        }
+      }
+    }
+    const server = await startServer({}, [slow()], { clock })
+    const entry = (step: number) => ({ name: 'x', kind: 'slow', step, expiresIn: 1_000_000 + step })
+    const client = await startClient(portOf(server), [entry(1)], {}, [slow()])
+    const events: string[] = []
+    server.on('published', ({ address }) => void events.push(`published ${address}`))
+    server.on('unpublished', ({ address }) => void events.push(`unpublished ${address}`))
+    const updated = codeOf(client.update(entry(2)))
+    await closed
+    const [proxy] = [...server.runtime.proxies()]
+    proxy?.close()
+    close()
+    expect(await updated).to.equal('proxy.refused')
+    expect(events).to.deep.equal(['published 2', 'unpublished 2'])
+    expect([...timers].filter((ms) => ms >= 1_000_000 && ms < 1_000_010)).to.deep.equal([])
+    expect(server.proxies).to.deep.equal([])
   })
 })
 

@@ -197,4 +197,51 @@ describe('the runtime of both ends', () => {
     expect(await draining).to.deep.equal({ streams: 0 })
     await server.closed
   })
+
+  for (const at of ['server', 'client'] as const) {
+    it(`drains the ${at} no longer than the last call says`, async () => {
+      const both = await world()
+      const end = both[at]
+      await opened(visitorPort(both.client, 'x'))
+      const draining = end.runtime.control.drain({ timeout: 86_400_000 })
+      const stopping = end.stop({ drain: 86_400_000 })
+      await until(() => both.server.proxies.length === 0, 'nothing is published')
+      expect(end.streams).to.equal(1)
+      await end.stop({ drain: 0 })
+      await stopping
+      expect(await draining).to.deep.equal({ streams: 0 })
+    })
+  }
+
+  it('adds to a client what a kind makes several of, and removes it by its name', async () => {
+    const { client, ends } = await world()
+    const { control } = ends[1]
+    const range = { name: 'r', kind: 'tcp', local: '127.0.0.1:4000-4001' }
+    expect((await control.addProxy(range)).info.spec.name).to.equal('r:4000')
+    expect(client.proxies.map(({ name }) => name)).to.have.members(['x', 'r:4000', 'r:4001'])
+    await control.removeProxy('r')
+    expect(client.proxies.map(({ name }) => name)).to.deep.equal(['x'])
+  })
+
+  it('keeps no proxy of a client for its next start, and says so', async () => {
+    const { client, ends } = await world()
+    const adding = ends[1].control.addProxy({ name: 'y', kind: 'tcp', local: 1 }, undefined, { persist: true })
+    expect(await codeOf(adding)).to.equal('control.unavailable')
+    expect(client.proxies.map(({ name }) => name)).to.deep.equal(['x'])
+  })
+
+  it('finishes what its listeners are told of when one throws', async () => {
+    const { server, client } = await world()
+    for (const name of ['unpublished', 'disconnected'] as const) {
+      server.on(name, () => {
+        throw new Error('on purpose')
+      })
+    }
+    await client.stop({ drain: 0 })
+    await until(() => server.runtime.stats().sessions === 0, 'the session is over')
+    const again = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local: 1 }])
+    again.unpublish('x')
+    await until(() => server.proxies.length === 0, 'it is taken back')
+    await server.stop({ drain: 0 })
+  })
 })

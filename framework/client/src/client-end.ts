@@ -2,7 +2,7 @@ import type { ResolvedClient, ResolvedConfig, RystraConfig } from '@rystra/confi
 import type { ControlledEnd, Rehearsal } from '@rystra/control'
 import type { GenerationRef, Kernel } from '@rystra/kernel'
 import { type ProxySpec, RystraError } from '@rystra/model'
-import type { Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
+import type { AddProxyOptions, Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
 import { type Expanded, expand } from './expand.js'
 import type { Forwards } from './forwards.js'
 import { baseOf, type ClientOptions, type ClientSide, checkedWith, sameServer, usesOf } from './options.js'
@@ -110,19 +110,28 @@ export class ClientEnd implements ControlledEnd {
     return this.#parts.stop()
   }
 
-  async addProxy(spec: ProxySpec, session: string | undefined): Promise<ProxyHandle> {
+  async addProxy(
+    spec: ProxySpec,
+    session: string | undefined,
+    { persist = false }: AddProxyOptions
+  ): Promise<ProxyHandle> {
     if (session !== undefined) {
       throw new RystraError('control.unavailable', { side: 'client', detail: 'a client has proxies of its own only' })
     }
+    if (persist) {
+      const detail = 'proxies of a client are kept in its configuration'
+      throw new RystraError('control.unavailable', { side: 'client', detail })
+    }
     await this.#parts.publish(spec)
-    const handle = this.#parts.publications.find(spec.name)
+    // The first, if its kind makes several of it.
+    const [handle] = this.#parts.publications.of(spec.name)
     if (handle === undefined) throw new RystraError('proxy.refused', { side: 'client', detail: spec.name })
     return handle
   }
 
   async removeProxy(id: string): Promise<void> {
     const { publications } = this.#parts
-    if (publications.find(id) === undefined) {
+    if (publications.of(id).length === 0) {
       throw new RystraError('control.not-found', { side: 'client', detail: `proxy ${id}` })
     }
     publications.remove(id)

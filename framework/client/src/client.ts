@@ -35,8 +35,9 @@ export class Client extends EventEmitter<ClientEvents> {
   #starting = false
   /** A client that waits to try again has no socket that would keep the process up. */
   #alive: NodeJS.Timeout | undefined
-  #drained: Promise<void> | undefined
-  #stopping: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+  #stopping = false
+  #stopped: Promise<void> | undefined
 
   /** @internal */
   constructor(config: ClientSide, kernel: Kernel, runtime: ClientRuntime, options: ClientOptions) {
@@ -44,7 +45,7 @@ export class Client extends EventEmitter<ClientEvents> {
     this.kernel = kernel
     this.runtime = runtime
     const { log = silentLog } = options
-    this.#state = stateOf(config.client, kernel, log, new ClientFeed(this, runtime), runtime.totals, {
+    this.#state = stateOf(config.client, kernel, log, new ClientFeed(this, runtime, log), runtime.totals, {
       find: (name) => this.#publications.find(name),
       published: () => this.#publications.published()
     })
@@ -104,7 +105,7 @@ export class Client extends EventEmitter<ClientEvents> {
    * again for as long as the configuration says, and rejects with the first error that cannot pass by itself.
    */
   async start(): Promise<void> {
-    if (this.#starting || this.#stopping !== undefined) {
+    if (this.#starting || this.#stopping) {
       throw new RystraError('kernel.state', { side: 'client', detail: 'a client is started once' })
     }
     this.#starting = true
@@ -191,30 +192,34 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /**
    * Tells the server that no more streams are wanted, waits until those that are open are done or `drain` milliseconds
-   * are over (default `client.drain`), then stops the extensions. Safe to call more than once.
+   * are over (default `client.drain`), then stops the extensions. Safe to call more than once: the first
+   * `drain` that is over ends the wait of all.
    */
-  stop({ drain = this.#state.config.drain }: { drain?: number } = {}): Promise<void> {
-    this.#stopping ??= this.#stopAll(drain)
-    return this.#stopping
+  async stop({ drain = this.#state.config.drain }: { drain?: number } = {}): Promise<void> {
+    this.#stopping = true
+    await this.#drain(drain)
+    this.#stopped ??= this.#stopAll()
+    await this.#stopped
   }
 
-  #drain(drain: number): Promise<void> {
-    this.#drained ??= this.#drainAll(drain)
-    return this.#drained
+  /** Closed once; every call waits for as long as it says itself. */
+  async #drain(drain: number): Promise<void> {
+    this.#closing ??= this.#close(drain)
+    await drained(() => this.streams, drain, this.#state.clock)
+    await this.#closing
   }
 
-  async #drainAll(drain: number): Promise<void> {
+  /** @param drain Milliseconds that the server is told */
+  async #close(drain: number): Promise<void> {
     // First: a session that is lost from now on is not dialed again, and one that is being dialed is given up.
     this.#stop.abort(new RystraError('session.closing', { side: 'client' }))
     this.#publications.stop()
     const closing = this.#forwards.stop()
     this.#sessions.present?.goAway(drain)
-    await drained(() => this.streams, drain, this.#state.clock)
     await closing
   }
 
-  async #stopAll(drain: number): Promise<void> {
-    await this.#drain(drain)
+  async #stopAll(): Promise<void> {
     await Promise.all(
       this.#sessions.all.map((one) => {
         one.close()

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { eventError } from '@rystra/control'
-import type { SessionInfo } from '@rystra/model'
+import type { Logger, SessionInfo } from '@rystra/model'
 import type { RefusedContext } from '@rystra/plugin'
 import type { ClientEvents, PublishedHere } from './events.js'
 import type { ClientRuntime } from './runtime.js'
@@ -43,10 +43,12 @@ const record: Recorders = {
 export class ClientFeed {
   readonly #emitter: EventEmitter<ClientEvents>
   readonly #runtime: ClientRuntime
+  readonly #log: Logger
 
-  constructor(emitter: EventEmitter<ClientEvents>, runtime: ClientRuntime) {
+  constructor(emitter: EventEmitter<ClientEvents>, runtime: ClientRuntime, log: Logger) {
     this.#emitter = emitter
     this.#runtime = runtime
+    this.#log = log
   }
 
   /** Something was refused, with more than the listeners of the client are told. */
@@ -62,9 +64,14 @@ export class ClientFeed {
     })
   }
 
+  /** A listener that throws is logged: it must not end what it was told of half-way. */
   emit<Name extends keyof ClientEvents>(name: Name, ...args: ClientEvents[Name]): void {
     const recorder = record[name] as ((runtime: ClientRuntime, ...args: ClientEvents[Name]) => void) | undefined
     recorder?.(this.#runtime, ...args)
-    this.#emitter.emit(name, ...(args as never))
+    try {
+      this.#emitter.emit(name, ...(args as never))
+    } catch (err) {
+      this.#log.error({ err, event: name }, 'a listener failed')
+    }
   }
 }

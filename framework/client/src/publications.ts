@@ -79,7 +79,7 @@ export class Publications {
   async update(entry: ProxySpec, handler?: StreamHandler): Promise<PublishedHere[]> {
     this.#throwIfStopped()
     const next = this.#expand(entry)
-    const before = this.#of(entry.name)
+    const before = this.of(entry.name)
     const origin: Origin = { entry: entry.name, configured: before[0]?.origin.configured ?? false, handler }
     const isKept = (one: ProxyRegistration): boolean =>
       one.handler === handler && next.some((spec) => one.spec.name === spec.name && one.wants(spec))
@@ -114,7 +114,7 @@ export class Publications {
       restore,
       changes.map(({ one }) => one)
     )
-    return this.#of(entry.name).flatMap(({ published }) => published ?? [])
+    return this.of(entry.name).flatMap(({ published }) => published ?? [])
   }
 
   async #ask(registrations: readonly ProxyRegistration[]): Promise<void> {
@@ -138,13 +138,14 @@ export class Publications {
     throw error
   }
 
-  #of(name: string): ProxyRegistration[] {
+  /** Those of an entry, by its name, or the one of that name. */
+  of(name: string): ProxyRegistration[] {
     return [...this.#all.values()].filter(({ origin, spec }) => origin.entry === name || spec.name === name)
   }
 
   /** By the name of the entry, or of one of the several that were made of it. */
   remove(name: string): void {
-    for (const { spec } of this.#of(name)) this.#drop(spec.name)
+    for (const { spec } of this.of(name)) this.#drop(spec.name)
   }
 
   #drop(name: string): void {

@@ -77,7 +77,10 @@ export interface ReloadOptions {
 
 /** How {@link RuntimeControl.addProxy} adds. */
 export interface AddProxyOptions {
-  /** Whether it survives reconnects of the client and restarts of both ends. @default false */
+  /**
+   * Whether it survives reconnects of the client and restarts of both ends. On a client `control.unavailable`: its
+   * proxies are kept in its configuration. @default false
+   */
   readonly persist?: boolean
 }
 

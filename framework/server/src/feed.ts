@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { type EventLog, eventError } from '@rystra/control'
-import type { SessionInfo } from '@rystra/model'
+import type { Logger, SessionInfo } from '@rystra/model'
 import type { ListenerInfo } from '@rystra/plugin'
 import type { PublishedProxy, ServerEvents } from './events.js'
 
@@ -52,19 +52,26 @@ const record: Recorders = {
 export class ServerFeed {
   readonly #emitter: EventEmitter<ServerEvents>
   readonly #runtime: EventRecord
+  readonly #log: Logger
 
-  constructor(emitter: EventEmitter<ServerEvents>, runtime: EventRecord) {
+  constructor(emitter: EventEmitter<ServerEvents>, runtime: EventRecord, log: Logger) {
     this.#emitter = emitter
     this.#runtime = runtime
+    this.#log = log
   }
 
   listenerClosed(listener: ListenerInfo): void {
     this.#runtime.events.emit('listener.closed', { listener })
   }
 
+  /** A listener that throws is logged: it must not end what it was told of half-way. */
   emit<Name extends keyof ServerEvents>(name: Name, ...args: ServerEvents[Name]): void {
     const recorder = record[name] as (runtime: EventRecord, ...args: ServerEvents[Name]) => void
     recorder(this.#runtime, ...args)
-    this.#emitter.emit(name, ...(args as never))
+    try {
+      this.#emitter.emit(name, ...(args as never))
+    } catch (err) {
+      this.#log.error({ err, event: name }, 'a listener failed')
+    }
   }
 }

@@ -108,8 +108,8 @@ export class Registrations {
       await proxy.withdraw()
       throw error
     }
+    // In one turn: from here on it is there for whatever takes it back.
     this.proxies.set(spec.name, proxy)
-    await before?.withdraw()
     if (typeof spec.expiresIn === 'number') {
       proxy.cancelExpiry = clock.after(spec.expiresIn, () => {
         this.takeBack(spec.name, 'expired', new RystraError('proxy.expired', { side: 'server' }))
@@ -121,6 +121,8 @@ export class Registrations {
     this.#log.info({ proxy: spec.name, kind: spec.kind, address, ...changed }, 'published')
     kernel.current.calls.published({ session, proxy: spec, address, ...changed })
     events.emit('published', { spec, session, address, ...changed })
+    await before?.withdraw()
+    proxy.throwIfClosed()
     return proxy
   }
 

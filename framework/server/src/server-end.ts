@@ -27,7 +27,7 @@ export class ServerEnd implements ControlledEnd {
   readonly side = 'server'
   readonly #parts: ServerEndParts
   #config: ServerSide
-  #drained: Promise<void> | undefined
+  #closing: Promise<void> | undefined
 
   constructor(config: ServerSide, parts: ServerEndParts) {
     this.#config = config
@@ -82,7 +82,7 @@ export class ServerEnd implements ControlledEnd {
       this.#config = next
       state.config = next.server
     })
-    if (this.#drained !== undefined) {
+    if (this.#closing !== undefined) {
       // What drains has closed the listeners before, and has not seen these.
       await listeners.close(opened)
       return report
@@ -135,20 +135,23 @@ export class ServerEnd implements ControlledEnd {
     })
   }
 
-  drain(timeout: number): Promise<void> {
-    this.#drained ??= this.#drain(timeout)
-    return this.#drained
+  /** Closed once; every call waits for as long as it says itself. */
+  async drain(timeout: number): Promise<void> {
+    this.#closing ??= this.#close(timeout)
+    await this.#closing
+    const { streams, clock } = this
+    const { log } = this.#parts.state
+    if (streams > 0 && timeout > 0) log.info({ streams, deadline: timeout }, 'waiting for streams')
+    await drained(() => this.streams, timeout, clock)
   }
 
-  async #drain(timeout: number): Promise<void> {
-    const { acceptor, listeners, state } = this.#parts
-    const { clock, log } = state
+  /** @param drain Milliseconds that clients are told */
+  async #close(drain: number): Promise<void> {
+    const { acceptor, listeners } = this.#parts
     acceptor.close()
     await listeners.use([])
     const error = new RystraError('session.closing', { side: 'server' })
-    await Promise.all([...acceptor.sessions.values()].map((session) => session.retire(timeout, 'shutdown', error)))
-    if (this.streams > 0 && timeout > 0) log.info({ streams: this.streams, deadline: timeout }, 'waiting for streams')
-    await drained(() => this.streams, timeout, clock)
+    await Promise.all([...acceptor.sessions.values()].map((session) => session.retire(drain, 'shutdown', error)))
   }
 
   stop(): Promise<void> {

@@ -40,7 +40,8 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #listeners: Listeners
   readonly #end: ServerEnd
   #starting = false
-  #stopping: Promise<void> | undefined
+  #stopping = false
+  #stopped: Promise<void> | undefined
   #tellClosed!: () => void
 
   /** @internal */
@@ -57,7 +58,7 @@ export class Server extends EventEmitter<ServerEvents> {
       kernel,
       clock: kernel.clock,
       log: options.log ?? silentLog,
-      events: new ServerFeed(this, runtime),
+      events: new ServerFeed(this, runtime, options.log ?? silentLog),
       totals: runtime.totals,
       refused: (refused) => {
         runtime.countRefusal(refused)
@@ -121,7 +122,7 @@ export class Server extends EventEmitter<ServerEvents> {
     try {
       await this.kernel.start()
       const opened = await this.#listeners.open(this.#state.config, this.kernel.current)
-      if (this.#stopping !== undefined) {
+      if (this.#stopping) {
         await this.#listeners.close(opened)
         throw new RystraError('session.closing', { side: 'server', detail: 'it was stopped while it started' })
       }
@@ -144,15 +145,17 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /**
    * Stops accepting, tells the clients, waits until open streams are done or `drain` milliseconds are over (default
-   * `server.drain`), then stops the extensions. Safe to call more than once.
+   * `server.drain`), then stops the extensions. Safe to call more than once: the first `drain` that is over ends
+   * the wait of all.
    */
-  stop({ drain = this.#state.config.drain }: { drain?: number } = {}): Promise<void> {
-    this.#stopping ??= this.#stop(drain)
-    return this.#stopping
+  async stop({ drain = this.#state.config.drain }: { drain?: number } = {}): Promise<void> {
+    this.#stopping = true
+    await this.#end.drain(drain)
+    this.#stopped ??= this.#stop()
+    await this.#stopped
   }
 
-  async #stop(drain: number): Promise<void> {
-    await this.#end.drain(drain)
+  async #stop(): Promise<void> {
     await Promise.all(
       [...this.#acceptor.sessions.values()].map((session) => {
         session.close()

@@ -21,7 +21,16 @@ export const addProxyDialog = (side: string, onDone: () => void): void => {
     field('local', 'Service, as the client reaches it', { required: true, placeholder: '127.0.0.1:3000' }),
     field('port', 'Public port (none: any free one)', { type: 'number', min: '0', max: '65535' }),
     field('more', 'Further fields, as JSON', { placeholder: '{"subdomain": "app"}' }),
-    el('label', { className: 'check' }, el('input', { type: 'checkbox', name: 'persist' }), 'Keep it over restarts'),
+    ...(side === 'server'
+      ? [
+          el(
+            'label',
+            { className: 'check' },
+            el('input', { type: 'checkbox', name: 'persist' }),
+            'Keep it over restarts'
+          )
+        ]
+      : []),
     problem,
     el(
       'div',

@@ -23,7 +23,8 @@ const AddProxy = Type.Object(
     ),
     persist: Type.Boolean({
       default: false,
-      description: 'Whether it survives reconnects and restarts. Default: false.'
+      description:
+        'Whether it survives reconnects and restarts. On a client `control.unavailable`: write it into `client.proxies`. Default: false.'
     })
   },
   { additionalProperties: false }
