@@ -13,6 +13,7 @@ import {
   cleanUp,
   clientConfig,
   echo,
+  freePort,
   later,
   portOf,
   preset,
@@ -133,7 +134,7 @@ describe('a proxy that is changed', () => {
     const { client, server, one, port } = await world()
     const free = await startService(echo)
     const visitor = await opened(port)
-    const other = port === 40_000 ? 40_001 : 40_000
+    const other = await freePort()
     await client.update({ name: 'x', kind: 'tcp', local: one, port: free })
     expect(client.runtime.proxy('x')?.info.error?.code).to.equal('proxy.port-taken')
     expect(await says(port), 'it is as it was').to.equal('one')
