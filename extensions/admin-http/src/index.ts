@@ -34,7 +34,7 @@ export default defineExtension({
     const server = new AdminServer(context)
     context.hooks.onShutdown.tap(() => server.drain())
     const lineage = context.previous instanceof Lineage ? context.previous : new Lineage()
-    context.hooks.onReload.tap(() => lineage.takeOver(server))
+    context.hooks.onReload.tapPromise(() => lineage.takeOver(server))
     return {
       start: () => {
         lineage.add(server)
