@@ -3,6 +3,9 @@ import type { Duplex } from 'node:stream'
 import { away, close, credit, data, end, headerBytes, largestBody, open, reset } from './frame.ts'
 import { connectionReset, type FrameHost, FrameStream } from './stream.ts'
 
+/** Milliseconds for the other end to take what was queued when the link is closed. */
+const lingerTimeout = 10_000
+
 /** The streams of one link. */
 export class FrameLink implements StreamLink, FrameHost {
   readonly kind = 'streams'
@@ -56,11 +59,14 @@ export class FrameLink implements StreamLink, FrameHost {
   close(): void {
     if (this.#closing) return
     this.#closing = true
-    for (const stream of [...this.#streams.values()]) {
-      // What both ends have ended is sent first: bytes of it may wait for credit.
-      if (!stream.ended) stream.destroy(connectionReset('this end'))
-    }
+    // What this end has ended is sent first: bytes of it may wait for credit.
+    this.#resetAll((stream) => !stream.writableEnded)
     if (this.#streams.size === 0) this.#finish()
+    else setTimeout(() => this.#resetAll(() => true), lingerTimeout).unref()
+  }
+
+  #resetAll(which: (stream: FrameStream) => boolean): void {
+    for (const stream of [...this.#streams.values()]) if (which(stream)) stream.destroy(connectionReset('this end'))
   }
 
   destroy(error?: Error): void {

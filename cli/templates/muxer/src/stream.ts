@@ -33,11 +33,6 @@ export class FrameStream extends Duplex {
     this.id = id
   }
 
-  /** Whether both ends have said all they will: bytes of this one may still wait. */
-  get ended(): boolean {
-    return this.#ended && this.writableEnded
-  }
-
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
     const size = Math.min(chunk.length, this.#credit, largestBody)
     if (size === 0 && chunk.length > 0) {
