@@ -53,16 +53,20 @@ describe('a link of quic', () => {
     const seen: string[] = []
     streams.get('1')?.on('data', () => seen.push('one'))
     streams.get('2')?.on('data', () => seen.push('two'))
-    let lost = 0
-    relay.passes = (_packet, way) => {
-      if (way === 'down' || lost > 0) return true
-      lost += 1
-      return false
+    // A process that is held up sends the lost packet again before it writes to the other stream: then once more.
+    for (let tries = 0; tries < 8 && seen[0] !== 'two'; tries += 1) {
+      seen.length = 0
+      let lost = 0
+      relay.passes = (_packet, way) => {
+        if (way === 'down' || lost > 0) return true
+        lost += 1
+        return false
+      }
+      one.write('lost the first time')
+      await until(() => lost === 1, 'the loss')
+      two.write('on its way')
+      await until(() => seen.length === 2, 'both')
     }
-    one.write('lost the first time')
-    await until(() => lost === 1, 'the loss')
-    two.write('on its way')
-    await until(() => seen.length === 2, 'both')
     expect(seen).to.deep.equal(['two', 'one'])
   })
 
