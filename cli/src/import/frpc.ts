@@ -57,7 +57,7 @@ const trust = (table: Table, draft: Draft, connect: Record<string, unknown>): vo
   if (connect['ca'] !== undefined) return
   const lines = [
     'Rystra always verifies the server. This is the fingerprint that `rystra serve` prints at its start;',
-    'without the field the certificate has to be of a public authority.'
+    'without the field, only a certificate of a public authority is accepted.'
   ]
   const variable = draft.unknown(
     'RYSTRA_FINGERPRINT',

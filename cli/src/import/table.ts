@@ -14,7 +14,7 @@ const isTable = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
 
 /**
- * A table of a peer's configuration. Each entry that is read has to be noted; {@link finish} notes all others as entries
+ * A table of a peer's configuration. Callers note each entry that they read; {@link finish} notes all others as entries
  * without an equivalent, so that none is lost in silence.
  */
 export class Table {

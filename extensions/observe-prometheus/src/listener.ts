@@ -105,7 +105,7 @@ export class MetricsListener {
     this.#server.emit('connection', socket)
   }
 
-  /** A name that points at this address could be of any web page (DNS rebinding): names have to be configured. */
+  /** A name that points at this address could be of any web page (DNS rebinding): only configured names are accepted. */
   #isKnownHost(header: string | undefined): boolean {
     const host = hostOf(header ?? '')
     if (net.isIP(host) !== 0 || host === 'localhost') return true

@@ -23,7 +23,7 @@ export interface ConfigDiff {
   readonly listen: Changes
   /** Whether `server.publish` changed. */
   readonly publish: boolean
-  /** Whether `client.connect` or `client.id` changed: the session has to be dialed anew. */
+  /** Whether `client.connect` or `client.id` changed: the client dials a new session. */
   readonly connect: boolean
   /** By name. */
   readonly proxies: Changes

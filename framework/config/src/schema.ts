@@ -63,7 +63,7 @@ export type Resolved<Schema> =
         : StaticOf<Schema>
 
 /**
- * A schema of a value that has to be turned into another. `json` is what JSON Schema says of it.
+ * A schema of a value that is converted to another type. `json` is what JSON Schema says of it.
  * @param final schema of the final value, for fields that are sent
  */
 export const resolved = <Value, Final>(

@@ -137,7 +137,7 @@ export class EndControl implements RuntimeControl {
     if (config !== undefined) return config as RystraConfig
     const { source } = this.#options
     if (source !== undefined) return source.read()
-    const detail = 'it was made without a source of its configuration, so one has to be given'
+    const detail = 'expected a configuration: this process was made without a source of one'
     throw new RystraError('control.unavailable', { side: this.#end.side, detail })
   }
 

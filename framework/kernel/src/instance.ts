@@ -159,7 +159,7 @@ export class Instance {
       const state = this.#lifecycle.handover?.()
       if (!types.isPromise(state)) return state
       state.catch(() => {})
-      throw new TypeError('handover() returned a promise; it has to be synchronous')
+      throw new TypeError('handover() returned a promise: expected a synchronous function')
     } catch (err) {
       const { log } = this.#host
       log.error(
@@ -192,7 +192,9 @@ const checkLifecycle = (returned: unknown): Lifecycle => {
   if (returned === undefined || returned === null) return {}
   if (types.isPromise(returned) || typeof (returned as { then?: unknown }).then === 'function') {
     Promise.resolve(returned).catch(() => {})
-    throw new TypeError('setup() returned a promise; it has to be synchronous: what has to wait belongs into start()')
+    throw new TypeError(
+      'setup() returned a promise: expected a synchronous function; asynchronous work belongs in start()'
+    )
   }
   if (typeof returned !== 'object')
     throw new TypeError(`setup() returned a ${typeof returned}; expected { start, stop } or nothing`)

@@ -19,7 +19,7 @@ export const MAX_CALLS = 1024
 /** Default of the event bytes that a peer may send before listeners are done with earlier ones. */
 export const EVENT_CREDIT_BYTES = 1_048_576
 
-/** Default of the time in which a peer has to begin a session or stream that it opened. */
+/** Default time limit for a peer to begin a session or stream that it opened. */
 export const OPEN_TIMEOUT_MS = 10_000
 
 /** Longest name of a request, event or stream, in bytes of UTF-8. */

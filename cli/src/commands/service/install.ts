@@ -5,7 +5,7 @@ import { checkName, unitFlags } from '../../service/flags.js'
 export default class ServiceInstall extends RystraCommand {
   static override description = `Makes a service of systemd that runs the server or the client of a configuration.
 
-The unit runs as a user that systemd makes (DynamicUser) or as --as, with read-only access to the system, and restarts it when it fails. It tells systemd when it is ready, feeds its watchdog, and reloads with \`systemctl reload\`. The state is in /var/lib/<name>. The configuration has to be readable by that user. Run it again after Node or the configuration moved.`
+The unit runs as a temporary user of systemd (DynamicUser), or as the user of --as, and sees the system read-only. It is restarted when it fails. It tells systemd when it is ready, feeds its watchdog, and reloads with \`systemctl reload\`. The state is in /var/lib/<name>. That user must be able to read the configuration. Run the command again after Node or the configuration moved.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> --config /etc/rystra/rystra.config.yaml',

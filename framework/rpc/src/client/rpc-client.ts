@@ -30,7 +30,7 @@ export interface RpcClientOptions {
 export interface RpcDiscoverOptions extends RpcClientOptions {
   /** Only servers with this transport. @default any */
   readonly transport?: string
-  /** Milliseconds in which one has to be found and to prove itself. @default 10000 */
+  /** Time to find a server and to authenticate with it, in milliseconds. @default 10000 */
   readonly timeout?: number
   /** The extension that finds. @default `@rystra/discovery-mdns` */
   readonly discovery?: ExtensionEntry

@@ -22,7 +22,7 @@ export interface RpcOptions {
    * answers, its session is closed. @default four of the largest messages
    */
   readonly maxQueueBytes?: number
-  /** Milliseconds in which a peer has to begin a session or stream that it opened. @default 10000 */
+  /** Time limit for a peer to begin a session or stream that it opened, in milliseconds. @default 10000 */
   readonly openTimeout?: number
   /** For bodies that are no bytes. @default msgpack */
   readonly codec?: BodyCodec
