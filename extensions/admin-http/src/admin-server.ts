@@ -128,9 +128,9 @@ export class AdminServer {
       log.debug({ file }, 'admin API')
     } catch (error) {
       if (options.requireSocket) throw error
-      const inUse = isRystraError(error) && error.code === 'listen.in-use'
-      const text = 'there is no admin socket: commands such as `rystra status` cannot find this process'
-      log[inUse ? 'info' : 'warn']({ err: error }, text)
+      const isInUse = isRystraError(error) && error.code === 'listen.in-use'
+      const found = isInUse ? 'find another process with this state folder' : 'cannot find this process'
+      log.warn({ err: error }, `there is no admin socket: commands such as \`rystra status\` ${found}`)
     }
   }
 

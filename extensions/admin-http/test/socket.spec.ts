@@ -65,7 +65,7 @@ describe('admin-http, the unix socket', () => {
     const strict = new World(new FakeRuntime(), { listen: [], requireSocket: true }, world.state)
     try {
       await world.start()
-      expect(world.lines.find(({ level }) => level === 'info')?.message).match(/no admin socket/)
+      expect(world.lines.find(({ level }) => level === 'warn')?.message).match(/find another process/)
       expect(await code(strict.start())).equal('listen.in-use')
       expect(existsSync(world.socket)).equal(true)
     } finally {

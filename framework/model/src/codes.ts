@@ -113,7 +113,7 @@ export const errorTable = {
 
   'proxy.not-accepted': row('the client does not accept this proxy from its server', 'stream', false, 6, 'add it to `client.accept` at the client'),
 
-  'control.unavailable': row('this end cannot do that', 'stream', false, 6, 'see the detail'),
+  'control.unavailable': row('this end cannot do that', 'stream', false, 6, 'make the change in a configuration, and start or reload the process with it'),
   'control.conflict': row('the configuration has changed meanwhile', 'stream', true, 6, 'read it again, and repeat the change'),
   'control.not-found': row('no session, stream or proxy has this id', 'stream', false, 6, 'list them again: it may be gone'),
 
