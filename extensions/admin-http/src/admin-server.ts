@@ -151,7 +151,8 @@ export class AdminServer {
       api.routing(request, response)
     } catch (error) {
       this.#context.log.error({ err: error }, 'the admin API cannot be made')
-      response.writeHead(500).end()
+      if (response.headersSent) response.destroy()
+      else response.writeHead(500).end()
     }
   }
 

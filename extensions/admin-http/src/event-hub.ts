@@ -51,10 +51,6 @@ export class EventHub {
     this.#kinds = kinds
   }
 
-  get readers(): number {
-    return this.#readers.size
-  }
-
   /** Throws `admin.busy` when there are too many readers. */
   checkRoom(): void {
     if (this.#readers.size >= this.#max)
@@ -66,6 +62,8 @@ export class EventHub {
 
   /** Sends events to a response, whose head has been written, until it closes. */
   add(response: ServerResponse, options: ReaderOptions): void {
+    // Gone before the API was made: `close` comes no more.
+    if (response.destroyed) return
     const reader: Reader = { ...options, response }
     this.#readers.add(reader)
     response.once('close', () => this.#remove(reader))

@@ -35,14 +35,13 @@ export interface FrontOptions {
 
 /** HTTP on connections that are given to it. */
 export class Front {
-  readonly info: FrontInfo
   readonly #server: http.Server
   readonly #sockets = new Set<Socket>()
   readonly #max: number
   #closing = false
 
   constructor({ kind, tls, connections, handle }: FrontOptions) {
-    this.info = Object.freeze({ kind, secure: tls !== undefined })
+    const info: FrontInfo = Object.freeze({ kind, secure: tls !== undefined })
     this.#max = connections
     const options: http.ServerOptions = {
       headersTimeout: HEAD_TIMEOUT_MS,
@@ -52,7 +51,7 @@ export class Front {
       connectionsCheckingInterval: 5000
     }
     const listener = (request: IncomingMessage, response: ServerResponse): void => {
-      fronts.set(request, this.info)
+      fronts.set(request, info)
       // A caller that goes must not end the process.
       response.on('error', () => {})
       if (this.#closing) {
@@ -77,11 +76,6 @@ export class Front {
     })
     // Node checks timeouts on servers that listen; this one is given its connections.
     this.#server.emit('listening')
-  }
-
-  /** Connections that are open. */
-  get connections(): number {
-    return this.#sockets.size
   }
 
   accept(socket: Socket): void {

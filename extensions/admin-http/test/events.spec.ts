@@ -179,6 +179,19 @@ describe('admin-http, events', () => {
   )
 
   it(
+    'forgets a reader that is gone before the API is made',
+    withWorld(async (world) => {
+      const early = net.connect(world.port, '127.0.0.1')
+      early.write(`GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${tokens.read}\r\n\r\n`, () =>
+        early.destroy()
+      )
+      await new Promise((resolve) => early.once('close', resolve))
+      expect((await world.call('/v1/status', { token: tokens.read })).status).equal(200)
+      await until(() => world.runtime.subscribers.size === 1)
+    })
+  )
+
+  it(
     'ends its readers when it stops',
     withWorld(async (world) => {
       const response = await world.open('/v1/events', { token: tokens.read })

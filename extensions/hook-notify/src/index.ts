@@ -31,7 +31,7 @@ const targetOf = (options: ReturnType<typeof withDefaults>, dir: string): Target
   }
 }
 
-/** Of the instances that notify: what ends it, by name. A reload leaves the old one beside its successor until it is drained. */
+/** Of the instances that notify: what pauses it, by name. A reload leaves the old one beside its successor until it is drained. */
 const active = new WeakMap<Runtime, Map<string, () => void>>()
 
 const activeOf = (runtime: Runtime): Map<string, () => void> => {
@@ -110,20 +110,22 @@ export default defineExtension({
         } as const
         notify(makeNotification(content, role, clock.now()))
       }
-      if (!stopped) cancel = clock.after(DAY_MS, () => void watch())
+      if (instances.get(name) !== pause) return
+      cancel()
+      cancel = clock.after(DAY_MS, () => void watch())
     }
 
     const instances = activeOf(runtime)
-    const retire = (): void => {
-      stopped = true
+    const pause = (): void => {
       cancel()
       unsubscribe()
-      if (instances.get(name) === retire) instances.delete(name)
+      if (instances.get(name) === pause) instances.delete(name)
     }
+    // Also of an instance that was replaced before, when the change is taken back.
     const takeOver = (): void => {
-      if (stopped || instances.get(name) === retire) return
+      if (stopped || instances.get(name) === pause) return
       instances.get(name)?.()
-      instances.set(name, retire)
+      instances.set(name, pause)
       unsubscribe = runtime.events.subscribe(onEvent)
       if (wanted('certificate.expiring')) void watch()
     }
@@ -135,7 +137,8 @@ export default defineExtension({
         if (!instances.has(name)) takeOver()
       },
       async stop() {
-        retire()
+        stopped = true
+        pause()
         await Promise.all(routes.map(({ delivery }) => delivery.stop(STOP_TIMEOUT_MS)))
       }
     }

@@ -61,6 +61,23 @@ describe('a reload with other targets', () => {
     expect(subscribers).to.have.length(0)
   })
 
+  it('lets the old instance, which is still there, go on when the change is taken back', async () => {
+    const { subscribers, instance } = world()
+    const [old, next] = [instance(), instance()]
+    await old.start()
+    await next.start()
+    next.reloaded()
+    const [second] = subscribers
+    old.reloaded()
+    expect(subscribers).to.have.length(1)
+    expect(subscribers[0]).not.to.equal(second)
+    await next.stop()
+    expect(subscribers).to.have.length(1)
+    await old.stop()
+    old.reloaded()
+    expect(subscribers).to.have.length(0)
+  })
+
   it('leaves the old instance as it was when it fails', async () => {
     const { subscribers, instance } = world()
     const [old, next] = [instance(), instance()]

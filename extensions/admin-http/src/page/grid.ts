@@ -25,6 +25,7 @@ export class Grid<Row extends { readonly id: string }> {
   readonly #body = el('div', { className: 'body', role: 'rowgroup' })
   readonly #empty = el('p', { className: 'empty', hidden: true })
   readonly #heads: HTMLElement[]
+  readonly #closing = new AbortController()
   #rows: readonly Row[] = []
   #sort: { column: Column<Row>; down: boolean }
   /** The row with the focus. */
@@ -53,11 +54,18 @@ export class Grid<Row extends { readonly id: string }> {
       const shown = narrow.matches ? columns.filter(({ wide }) => wide !== true) : columns
       this.element.style.setProperty('--columns', shown.map(({ width }) => width).join(' '))
     }
-    narrow.addEventListener('change', setColumns)
+    narrow.addEventListener('change', setColumns, { signal: this.#closing.signal })
     setColumns()
     this.element.addEventListener('scroll', () => this.#draw(), { passive: true })
     this.#body.addEventListener('keydown', (event) => this.#onKey(event))
-    new ResizeObserver(() => this.#draw()).observe(this.element)
+    const resize = new ResizeObserver(() => this.#draw())
+    resize.observe(this.element)
+    this.#closing.signal.addEventListener('abort', () => resize.disconnect())
+  }
+
+  /** The window knows it no more: it would keep its rows otherwise. */
+  close(): void {
+    this.#closing.abort()
   }
 
   /** Shows these rows; scroll position, sort order and focus stay. */

@@ -66,6 +66,7 @@ class ListView<Row extends { readonly id: string }> implements View {
 
   close(): void {
     this.#stop()
+    this.#grid.close()
     clearTimeout(this.#searchTimer)
     clearTimeout(this.#soon)
   }

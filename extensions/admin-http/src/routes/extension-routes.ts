@@ -5,7 +5,8 @@ import type { Api, ApiContext } from '../context.js'
 
 const send = async (route: AdminRoute, request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
   const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
+  if (reply.raw.destroyed) gone.abort()
+  else reply.raw.once('close', () => gone.abort())
   const { params, query, body, caller } = request
   const answer = await route.handle({ params, query, body, caller, signal: gone.signal })
   if (answer === undefined) return reply.code(204).send()

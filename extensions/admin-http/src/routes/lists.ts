@@ -19,7 +19,9 @@ export const idParams = Type.Object({ id: Type.String({ minLength: 1, maxLength:
 export const notFound = (what: string, id: string): RystraError =>
   new RystraError('control.not-found', { detail: `${what} ${id}` })
 
-const equals = (wanted: string | undefined, value: string): boolean => wanted === undefined || wanted === value
+/** Whether a filter is not set, or fits. */
+export const equals = (wanted: string | undefined, value: string | undefined): boolean =>
+  wanted === undefined || wanted === value
 
 const addSessions = (api: Api, { runtime }: ApiContext): void => {
   const { session: _session, proxy: _proxy, kind: _kind, state: _state, ...ofSessions } = filters

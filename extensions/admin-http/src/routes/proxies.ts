@@ -3,7 +3,7 @@ import type { Api, ApiContext } from '../context.js'
 import { contains, pageOf } from '../pages.js'
 import { filters, listQuery, ProxyView } from '../schemas.js'
 import { proxyView } from '../views.js'
-import { idParams, notFound, pageSchema } from './lists.js'
+import { equals, idParams, notFound, pageSchema } from './lists.js'
 
 const AddProxy = Type.Object(
   {
@@ -29,9 +29,6 @@ const AddProxy = Type.Object(
   },
   { additionalProperties: false }
 )
-
-const equals = (wanted: string | undefined, value: string | undefined): boolean =>
-  wanted === undefined || wanted === value
 
 /** Proxies: listed, added and taken back. */
 export const addProxies = (api: Api, { runtime, kinds }: ApiContext): void => {
