@@ -1,7 +1,7 @@
 import type { ResolvedClient, ResolvedConfig, RystraConfig } from '@rystra/config'
 import type { ControlledEnd, Rehearsal } from '@rystra/control'
 import type { GenerationRef, Kernel } from '@rystra/kernel'
-import { type ProxySpec, RystraError } from '@rystra/model'
+import { type Logger, type ProxySpec, RystraError } from '@rystra/model'
 import type { AddProxyOptions, Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
 import { type Expanded, expand } from './expand.js'
 import type { Forwards } from './forwards.js'
@@ -16,7 +16,7 @@ export interface ClientEndParts {
   readonly forwards: Forwards
   readonly options: ClientOptions
   readonly streams: () => number
-  /** Ids of the sessions that are up, and of no server any more when `client.connect` changes. */
+  /** How many are up, those that are being left included. */
   readonly sessions: () => number
   /** Dials anew: the configuration means another server, or another client of it. */
   redial(): void
@@ -42,6 +42,10 @@ export class ClientEnd implements ControlledEnd {
 
   get clock(): Clock {
     return this.#parts.state.clock
+  }
+
+  get log(): Logger {
+    return this.#parts.state.log
   }
 
   get config(): ResolvedConfig {

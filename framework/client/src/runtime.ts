@@ -106,7 +106,7 @@ export class ClientRuntime implements Runtime {
       sessions: tables.length,
       sessionsOpened: this.sessionsOpened,
       proxies: proxies().length,
-      generation: kernel.inspect().generation
+      generation: kernel.current.id
     }
   }
 }

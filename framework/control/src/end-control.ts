@@ -1,6 +1,6 @@
 import type { ResolvedConfig, RystraConfig } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
-import { RystraError, type Side, toRystraError } from '@rystra/model'
+import { type Logger, RystraError, type Side, toRystraError } from '@rystra/model'
 import {
   type AddProxyOptions,
   type Clock,
@@ -38,6 +38,7 @@ export interface ControlledEnd {
   readonly side: Side
   readonly kernel: Kernel
   readonly clock: Clock
+  readonly log: Logger
   /** The configuration in force. */
   readonly config: ResolvedConfig
   /** Open streams of visitors. */
@@ -146,8 +147,13 @@ export class EndControl implements RuntimeControl {
     await this.#end.drain(timeout)
     const { streams } = this.#end
     this.#events.emit('drain.done', { streams })
-    if (stop) (this.#options.onStop ?? (() => void this.#end.stop()))()
+    if (stop) (this.#options.onStop ?? (() => this.#stop()))()
     return { streams }
+  }
+
+  #stop(): void {
+    const { log } = this.#end
+    this.#end.stop().catch((error: unknown) => log.error({ err: error }, 'the stop after a drain failed'))
   }
 
   get logLevel(): LogLevel | undefined {

@@ -1,3 +1,4 @@
+import { isPlain } from '@rystra/plugin'
 import { createHmac, randomBytes } from 'node:crypto'
 
 /** New for each process: the revision of a configuration that holds a token must not be a way to guess it. */
@@ -11,11 +12,6 @@ const idOf = (code: object): string => {
   const id = codeIds.get(code) ?? ++codes
   codeIds.set(code, id)
   return `code ${id}`
-}
-
-const isPlain = (value: object): boolean => {
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === null || prototype === Object.prototype
 }
 
 const sorted = (value: unknown): unknown => {

@@ -6,7 +6,10 @@ export interface Traffic {
   readonly bytesToVisitor: number
 }
 
-/** How often each error code was given as the reason of a refusal. Bounded: codes come from the table of error codes. */
+/**
+ * How often each error code was given as the reason of a refusal. Bounded: those of the table of error codes and 64 of
+ * extensions; further ones count as `internal`.
+ */
 export type RefusalCounts = Readonly<Record<string, number>>
 
 /** What is known of a running stream. Counted by plain numbers, summed on read. */

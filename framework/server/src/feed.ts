@@ -3,6 +3,7 @@ import { type EventLog, eventError } from '@rystra/control'
 import type { Logger, SessionInfo } from '@rystra/model'
 import type { ListenerInfo } from '@rystra/plugin'
 import type { PublishedProxy, ServerEvents } from './events.js'
+import type { OpenListener } from './listeners.js'
 
 /** Names a proxy over all sessions of a server. */
 export const proxyId = ({ id }: SessionInfo, name: string): string => `${id}.${name}`
@@ -21,12 +22,10 @@ interface EventRecord {
 }
 
 type Recorders = {
-  readonly [Name in keyof ServerEvents]: (runtime: EventRecord, ...args: ServerEvents[Name]) => void
+  readonly [Name in keyof ServerEvents]?: (runtime: EventRecord, ...args: ServerEvents[Name]) => void
 }
 
 const record: Recorders = {
-  listening: ({ events: log }, { transport, host, port }) =>
-    log.emit('listener.opened', { listener: { transport, host, port, since: Date.now() } }),
   connected: (runtime, session) => {
     runtime.sessionsOpened += 1
     runtime.events.emit('session.opened', { session })
@@ -60,14 +59,19 @@ export class ServerFeed {
     this.#log = log
   }
 
+  listenerOpened({ info, listening }: OpenListener): void {
+    this.#runtime.events.emit('listener.opened', { listener: info })
+    this.emit('listening', listening)
+  }
+
   listenerClosed(listener: ListenerInfo): void {
     this.#runtime.events.emit('listener.closed', { listener })
   }
 
   /** A listener that throws is logged: it must not end what it was told of half-way. */
   emit<Name extends keyof ServerEvents>(name: Name, ...args: ServerEvents[Name]): void {
-    const recorder = record[name] as (runtime: EventRecord, ...args: ServerEvents[Name]) => void
-    recorder(this.#runtime, ...args)
+    const recorder = record[name] as ((runtime: EventRecord, ...args: ServerEvents[Name]) => void) | undefined
+    recorder?.(this.#runtime, ...args)
     try {
       this.#emitter.emit(name, ...(args as never))
     } catch (err) {

@@ -94,7 +94,15 @@ export class Listeners {
     return { fresh: next.filter((one) => !before.includes(one)), gone }
   }
 
+  /** Never rejects: one that fails is logged, and keeps nothing else from being closed. */
   async close(listeners: readonly OpenListener[]): Promise<void> {
-    await Promise.all(listeners.map((one) => one.close()))
+    const closing = listeners.map(async (one) => {
+      try {
+        await one.close()
+      } catch (error) {
+        this.#log.error({ err: error, listener: one.id }, 'a listener could not be closed')
+      }
+    })
+    await Promise.all(closing)
   }
 }

@@ -1,5 +1,5 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
-import { isRefusal, type RystraError, type VisitorInfo } from '@rystra/model'
+import { isRefusal, type Logger, type RystraError, type VisitorInfo } from '@rystra/model'
 import type { RelayOptions } from '@rystra/plugin'
 import type { StreamLifecycle } from '@rystra/session'
 import type { Duplex } from 'node:stream'
@@ -7,6 +7,7 @@ import { MEMBER_TIMEOUT_MS, type ProxyStreamOptions } from './visitable.js'
 
 /** The proxy that a visitor came to. */
 export interface RelayingProxy {
+  readonly log: Logger
   open(visitor: VisitorInfo, options: ProxyStreamOptions): Promise<StreamLifecycle>
 }
 
@@ -19,9 +20,15 @@ interface Relaying extends Omit<RelayOptions, 'failover'> {
 export const relayVisitor = (proxy: RelayingProxy, visitor: Duplex, info: VisitorInfo, options: Relaying): void => {
   const raw = rawOf(visitor)
   const { failover } = options
-  relay(proxy, raw, info, options).catch(({ code }: RystraError) => {
-    if (!raw.closed && (failover === undefined || isRefusal(code) || !failover())) raw.reset()
-  })
+  relay(proxy, raw, info, options)
+    .catch(({ code }: RystraError) => {
+      if (!raw.closed && (failover === undefined || isRefusal(code) || !failover())) raw.reset()
+    })
+    // The kind of the other member is code of an extension.
+    .catch((error: unknown) => {
+      proxy.log.error({ err: error }, 'a visitor could not be given to another member')
+      raw.reset()
+    })
 }
 
 /** The visitor's bytes do not wait for the service, unless another member may have to serve them. */

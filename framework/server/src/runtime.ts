@@ -92,7 +92,7 @@ export class ServerRuntime implements Runtime {
       sessions: sessions.length,
       sessionsOpened: this.sessionsOpened,
       proxies: sessions.reduce((sum, { proxies }) => sum + proxies.size, 0),
-      generation: this.#attached.kernel.inspect().generation
+      generation: this.#attached.kernel.current.id
     }
   }
 }

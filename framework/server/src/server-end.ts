@@ -1,7 +1,7 @@
 import type { RystraConfig } from '@rystra/config'
 import type { ControlledEnd, Rehearsal } from '@rystra/control'
 import type { Kernel } from '@rystra/kernel'
-import { type ProxySpec, RystraError } from '@rystra/model'
+import { type Logger, type ProxySpec, RystraError } from '@rystra/model'
 import type { Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
 import { drained } from '@rystra/session'
 import type { Acceptor } from './acceptor.js'
@@ -40,6 +40,10 @@ export class ServerEnd implements ControlledEnd {
 
   get clock(): Clock {
     return this.#parts.state.clock
+  }
+
+  get log(): Logger {
+    return this.#parts.state.log
   }
 
   get config(): ServerSide {
@@ -90,7 +94,7 @@ export class ServerEnd implements ControlledEnd {
     const { fresh, gone } = await listeners.use(opened)
     await this.#renewProxies(report.added.length + report.removed.length > 0)
     for (const one of gone) state.events.listenerClosed(one.info)
-    for (const { listening } of fresh) state.events.emit('listening', listening)
+    for (const one of fresh) state.events.listenerOpened(one)
     return report
   }
 

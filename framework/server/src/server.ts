@@ -131,7 +131,7 @@ export class Server extends EventEmitter<ServerEvents> {
       await this.stop({ drain: 0 })
       throw error
     }
-    for (const listening of this.listening) this.#state.events.emit('listening', listening)
+    for (const one of this.#listeners.list()) this.#state.events.listenerOpened(one)
   }
 
   /**

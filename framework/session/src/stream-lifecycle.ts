@@ -22,6 +22,7 @@ import { StreamPath } from './stream-path.js'
 /** One stream at one end: onOpenStream, its bytes, onCloseStream, all in the generation it began in. */
 export class StreamLifecycle implements StreamHandle {
   readonly info: StreamInfo
+  readonly id: string
   readonly #host: StreamHost
   /** Which way bytes go that are written into it. */
   readonly #writes: Direction
@@ -43,6 +44,7 @@ export class StreamLifecycle implements StreamHandle {
 
   constructor(info: StreamInfo, writes: Direction, host: StreamHost) {
     this.info = info
+    this.id = `${info.session.id}.${info.id}`
     this.#writes = writes
     this.#bytes = new StreamBytes(writes, host.clock.now())
     this.#host = host
@@ -50,10 +52,6 @@ export class StreamLifecycle implements StreamHandle {
     this.#release = host.generation.hold()
     this.#path = new StreamPath(info, this.#hooked ? host.generation : undefined)
     for (const table of host.tables) table.add(this)
-  }
-
-  get id(): string {
-    return `${this.info.session.id}.${this.info.id}`
   }
 
   stats(): StreamStats {

@@ -1,4 +1,8 @@
+import { isErrorCode } from '@rystra/model'
 import type { ConnectTimes, RefusalCounts } from '@rystra/plugin'
+
+/** Codes of extensions that are told apart: the other side may send any. */
+const MAX_EXTENSION_CODES = 64
 
 /** What many streams have come to: plain numbers, which cost nothing while they are not read. */
 export class TrafficTotals {
@@ -11,6 +15,7 @@ export class TrafficTotals {
   #lastMs = 0
   /** Made with the first refusal: most proxies have none. */
   #refused: Map<string, number> | undefined
+  #extensionCodes = 0
 
   /** A service was reached after so many milliseconds. */
   reached(ms: number): void {
@@ -19,10 +24,17 @@ export class TrafficTotals {
     this.#lastMs = ms
   }
 
-  /** Bounded, as codes are those of the table of error codes. */
+  /** Bounded: codes of extensions beyond the first 64 are counted as `internal`. */
   refuse(code: string): void {
     this.#refused ??= new Map()
-    this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1)
+    const counted = this.#isCounted(code, this.#refused) ? code : 'internal'
+    this.#refused.set(counted, (this.#refused.get(counted) ?? 0) + 1)
+  }
+
+  #isCounted(code: string, refused: ReadonlyMap<string, number>): boolean {
+    if (isErrorCode(code) || refused.has(code)) return true
+    this.#extensionCodes += 1
+    return this.#extensionCodes <= MAX_EXTENSION_CODES
   }
 
   get connectTimes(): ConnectTimes {
