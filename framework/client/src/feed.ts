@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { eventError } from '@rystra/control'
+import { eventError, listenerThrew } from '@rystra/control'
 import type { Logger, SessionInfo } from '@rystra/model'
 import type { RefusedContext } from '@rystra/plugin'
 import type { ClientEvents, PublishedHere } from './events.js'
@@ -71,7 +71,7 @@ export class ClientFeed {
     try {
       this.#emitter.emit(name, ...(args as never))
     } catch (err) {
-      this.#log.error({ err, event: name }, 'a listener failed')
+      listenerThrew(this.#log, err, name, 'a listener failed')
     }
   }
 }

@@ -9,6 +9,7 @@ import type {
   RuntimeEventType,
   SubscribeOptions
 } from '@rystra/plugin'
+import { listenerThrew } from './listener-threw.js'
 
 /** Events kept for readers that come back: some minutes of a busy server, in less than a megabyte. */
 const KEPT = 1024
@@ -97,7 +98,7 @@ export class EventLog implements RuntimeEvents {
       try {
         listener(event)
       } catch (error) {
-        this.#log.error({ err: error, event: event.type }, 'a subscriber of events threw')
+        listenerThrew(this.#log, error, event.type, 'a subscriber of events threw')
       }
     }
   }

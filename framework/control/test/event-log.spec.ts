@@ -74,4 +74,21 @@ describe('an event log', () => {
     level(events, 1)
     expect([received, logged]).to.deep.equal([['log.level'], ['a subscriber of events threw']])
   })
+
+  it('warns once of what a subscriber throws where no log was given', () => {
+    const { events } = made()
+    const { emitWarning } = process
+    const warnings: string[] = []
+    process.emitWarning = (warning: string | Error) => void warnings.push(String(warning))
+    try {
+      events.subscribe(() => {
+        throw new Error('on purpose')
+      })
+      level(events, 2)
+    } finally {
+      process.emitWarning = emitWarning
+    }
+    expect(warnings).to.have.length(1)
+    expect(warnings[0]).to.match(/subscriber of events threw \(log\.level\): Error: on purpose/)
+  })
 })

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { type EventLog, eventError } from '@rystra/control'
+import { type EventLog, eventError, listenerThrew } from '@rystra/control'
 import type { Logger, SessionInfo } from '@rystra/model'
 import type { ListenerInfo } from '@rystra/plugin'
 import type { PublishedProxy, ServerEvents } from './events.js'
@@ -75,7 +75,7 @@ export class ServerFeed {
     try {
       this.#emitter.emit(name, ...(args as never))
     } catch (err) {
-      this.#log.error({ err, event: name }, 'a listener failed')
+      listenerThrew(this.#log, err, name, 'a listener failed')
     }
   }
 }

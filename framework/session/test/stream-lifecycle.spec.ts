@@ -317,13 +317,15 @@ describe('a stream at one end', () => {
     })
 
     it('is no way for a fault of it to leave streams open', async () => {
-      const thrower = relay(() => {
+      const thrower = (): never => {
         throw new TypeError('a bug')
-      })
-      const begun = await joinedBy({ thrower })
-      expect([begun.visitor.closed, begun.service.closed]).to.deep.equal([true, true])
-      expect(reportedOnce(begun)).to.include({ reason: 'error' })
-      expect(begun.reports[0]?.error?.code).to.equal('internal')
+      }
+      for (const faulty of [relay(thrower), { ...relay(() => undefined), accepts: thrower }]) {
+        const begun = await joinedBy({ faulty })
+        expect([begun.visitor.closed, begun.service.closed]).to.deep.equal([true, true])
+        expect(reportedOnce(begun)).to.include({ reason: 'error' })
+        expect(begun.reports[0]?.error?.code).to.equal('internal')
+      }
     })
   })
 })
