@@ -14,7 +14,7 @@ describe('a visitor whose service is not reached', () => {
     relayVisitor(
       proxy,
       visitor,
-      { host: '192.0.2.1', port: 1 },
+      { host: '192.0.2.1', port: 1, to: { host: '192.0.2.2', port: 2 } },
       {
         failover: () => {
           throw new Error('on purpose')
