@@ -5,7 +5,7 @@ import { loadPreset, presetPackages } from './preset.js'
 import { readPackage } from './project/checkout.js'
 import { packageResolver } from './project/resolver.js'
 
-/** An extension that would be loaded, and who asked for it. */
+/** An extension that would be loaded, and what names it. */
 export interface PlannedUse extends KernelUse {
   readonly from: 'config' | 'preset'
   /** As the configuration writes it. */

@@ -35,7 +35,7 @@ describe('expose udp', function () {
     folders.clean()
   })
 
-  it('brings datagrams of visitors to a service, each as it was, and answers to who asked', async () => {
+  it('brings datagrams of visitors to a service, each as it was, and its answers to the visitor that sent them', async () => {
     const service = await bound()
     service.on('message', (message, { port, address }) => service.send(`for ${message}`, port, address))
     const { args } = await start('serve', '--host', '127.0.0.1', '--port', '0', '--json').event('join')

@@ -167,7 +167,7 @@ describe('a proxy that is changed', () => {
     expect(await says(port)).to.equal('two')
   })
 
-  it('is taken back by a reload that forbids it, and hooks are request about what is there', async () => {
+  it('is taken back by a reload that forbids it: new hooks decide on published proxies too', async () => {
     const { client, server, port } = await world()
     const visitor = await opened(port)
     const deny = defineExtension({

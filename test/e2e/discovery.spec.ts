@@ -52,7 +52,7 @@ const rude = (): Promise<number> => startService((socket) => socket.destroy())
 describe('a client that looks for its server', () => {
   afterEach(cleanUp)
 
-  it('passes over those that do not prove themselves, and serves through the one that does', async () => {
+  it('passes over servers that fail to authenticate, and serves through the one that does', async () => {
     const service = await startService(echo)
     const server = await startServer()
     const other = await createServer(

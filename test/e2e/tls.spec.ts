@@ -269,7 +269,7 @@ describe('a tunnel over TLS', function () {
       })
     }
 
-    it('by the server without a certificate of the client, or with one that was revoked, and the client is refusal', async () => {
+    it('by the server without a certificate of the client, or with one that was revoked, and the client says so', async () => {
       write('crl.pem', made.crl)
       const server = await serve({
         ...pair('server', made.server),

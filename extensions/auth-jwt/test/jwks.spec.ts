@@ -239,7 +239,7 @@ describe('key sets of auth-jwt', () => {
     afterEach(() => rm(dir, { recursive: true }))
     const byFile = (more: object) => ready({ issuers: [{ issuer, audience, ...more }] }, { dir })
 
-    it('count from the next inspect on when they change, and break without harm', async () => {
+    it('count from the next check on when they change, and break without harm', async () => {
       await write('keys.json', setOf(first))
       const server = byFile({ jwks: 'keys.json' })
       await server.start()

@@ -192,7 +192,7 @@ describe('auth-jwt', () => {
     }
   })
 
-  it('insists on the claims that are requested for', async () => {
+  it('requires the claims that the configuration names', async () => {
     const token = await tokenOf(key, hs, { repository: 'acme/web', groups: ['x', 'tunnels'], mfa: true, level: 3 })
     for (const [claims, reason] of [
       [{ repository: 'acme/*', groups: 'tunnels', mfa: true, level: 3 }, /^nas$/],

@@ -78,7 +78,7 @@ describe('revocation lists of auth-mtls', () => {
     expect(await outcome(server, certificate(second, { serial: '0b' }))).to.match(/revoked/)
   })
 
-  it('count from the next inspect on when they change', async () => {
+  it('count from the next check on when they change', async () => {
     await write('crl.pem', pem(crl(ca)))
     const server = await serverWith(ca)
     await server.start()

@@ -61,7 +61,7 @@ describe('rules of auth-mtls', () => {
     }
   })
 
-  it('are requested in their order, and the first decides', async () => {
+  it('are tried in their order, and the first decides', async () => {
     const rules = [
       { subject: { CN: 'other' }, id: 'one' },
       { subject: { L: '*' }, id: 'two' },

@@ -78,7 +78,7 @@ export class World {
     }
   }
 
-  /** Whether the extension wants to be requested about such a stream at all. */
+  /** Whether the extension taps the hook for such a stream at all. */
   concerned(about?: About): boolean {
     const tap = this.#tap('onOpenStream')
     const { concerns } = (tap?.options ?? {}) as { concerns?: (stream: StreamInfo) => boolean }

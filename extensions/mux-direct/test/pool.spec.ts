@@ -49,7 +49,7 @@ const muxerWith = (options: Partial<DirectOptions>): Muxer => {
 
 interface World {
   readonly link: StreamLink
-  /** What it requested for, one number per message. */
+  /** What it requested, one number per message. */
   readonly requested: number[]
   readonly control: { near: net.Socket; far: net.Socket }
   /** Dials a link as a client does; its far end. */

@@ -268,7 +268,7 @@ describe('a stream as a socket', () => {
   it('serves HTTP, with an agent that keeps streams alive', async () => {
     const pair = await socketPair()
     const server = http.createServer((request, response) => {
-      response.end(`you requested for ${request.url}`)
+      response.end(`you requested ${request.url}`)
     })
     pair.server.onStream = (stream) => server.emit('connection', stream)
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
@@ -290,9 +290,9 @@ describe('a stream as a socket', () => {
           })
           .on('error', reject)
       })
-    expect(await get('/one')).to.equal('you requested for /one')
+    expect(await get('/one')).to.equal('you requested /one')
     await turns(3)
-    expect(await get('/two')).to.equal('you requested for /two')
+    expect(await get('/two')).to.equal('you requested /two')
     expect(used).to.equal(1)
     agent.destroy()
   })

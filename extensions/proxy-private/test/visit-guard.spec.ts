@@ -52,7 +52,7 @@ describe('a admission', () => {
     expect(admission.refuses(key, visit, makeProof(other, visit))).to.equal('wrong secret')
   })
 
-  it('does not inspect at what a session says that was wrong ten times, for a while', async () => {
+  it('does not check the proof of a session that was wrong ten times, for a while', async () => {
     const clock = new FakeClock()
     const admission = new VisitGuard(clock)
     for (let turn = 0; turn < 10; turn += 1) {

@@ -123,7 +123,7 @@ describe('a tcp proxy', () => {
     }
   })
 
-  it('is never published on another port than it requested for', async () => {
+  it('is never published on another port than it requested', async () => {
     const requested: unknown[] = []
     const host = {
       listen: (address: unknown) => {

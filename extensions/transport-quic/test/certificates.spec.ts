@@ -112,7 +112,7 @@ describe('certificates over quic', () => {
       expect(links[0]?.peer.tls?.certificate).to.have.length.above(100)
     })
 
-    it('are requested for', async () => {
+    it('are requested', async () => {
       const { port, dir, links } = await serve(await server(), required)
       expect(await endOf(port, { ca: 'ca.pem' }, dir)).to.include({ code: 'tls.certificate-required' })
       expect(links).to.have.length(0)

@@ -206,7 +206,7 @@ describe('unauthenticated peers', () => {
     link.destroy()
   })
 
-  it('are always requested for their address where the configuration wants it so', async () => {
+  it('always have to prove their address where the configuration says so', async () => {
     const { port, dir, trust, links } = await startListening({ retryAbove: 0 })
     const link = await dialTo(transport('client', dir), port, trust)
     await until(() => links.length === 1, 'the link')

@@ -3,7 +3,7 @@ import type { ConnectConfig } from '@rystra/config'
 import { RystraError } from '@rystra/model'
 import type { Clock, DialOptions, FoundServer } from '@rystra/plugin'
 
-/** Milliseconds in which servers are looked for, and in which one that was found has to prove itself. */
+/** Milliseconds in which servers are looked for, and in which one that was found has to authenticate. */
 const DISCOVER_TIMEOUT_MS = 5000
 const PROVE_TIMEOUT_MS = 5000
 
@@ -33,7 +33,7 @@ const fits = ({ transport, fingerprint: pin }: ConnectConfig, server: FoundServe
 }
 
 /**
- * Connects to the configured server, or to the first of those discovery finds that proves itself. Any host can answer a
+ * Connects to the configured server, or to the first that discovery finds and that authenticates. Any host can answer a
  * search, so a server that was found and fails is passed over, whatever its error: what is thrown then is
  * `discovery.not-found`, which can pass by itself.
  */

@@ -17,7 +17,7 @@ export {
 export { checkSent, localFieldsOf } from './sent.js'
 export { maxFileSize, readText } from './text-file.js'
 export { ConfigError, formatProblem, type Problem } from './problem.js'
-export { redact, type RedactionSchemas } from './redact.js'
+export { redactConfig, type RedactionSchemas } from './redact.js'
 export { inspectWith, type Registered, resolveProxy, resolveForward, validateWith } from './registered.js'
 export * from './types.js'
 export { type ConfigOrigin, defaultClientId, validateBase } from './validate.js'

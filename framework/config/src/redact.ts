@@ -33,7 +33,7 @@ const redactEntry = (entry: unknown, schemas: ReadonlyMap<string, TSchema> | und
   const known = [name, use].map((key) => (typeof key === 'string' ? schemas?.get(key) : undefined)).find(Boolean)
   return {
     use: made === undefined ? redactBy(undefined, use) : made.definition.name,
-    ...(name === undefined ? {} : { name }),
+    ...(name === undefined ? {} : { name: redactBy(undefined, name) }),
     ...(options === undefined ? {} : { options: redactBy(made?.definition.options ?? known, options) }),
     ...(redactBy(undefined, rest) as object)
   }
@@ -73,7 +73,7 @@ const redactClient = (client: unknown, registries: Registered | undefined): unkn
  * secret unless marked with `secret: false`, and without user and password in URLs. Never throws; the configuration is
  * not changed.
  */
-export const redact = (config: unknown, { extensions, registries }: RedactionSchemas = {}): unknown => {
+export const redactConfig = (config: unknown, { extensions, registries }: RedactionSchemas = {}): unknown => {
   if (!isPlain(config)) return redactBy(undefined, config)
   const { extensions: entries, server, client, ...rest } = config
   return {

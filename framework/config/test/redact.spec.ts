@@ -1,6 +1,6 @@
 import { defineExtension, type Registries, Type } from '@rystra/plugin'
 import { expect } from 'chai'
-import { redact } from '../src/index.js'
+import { redactConfig } from '../src/index.js'
 
 const options = Type.Object({ phrase: Type.String({ secret: true, default: '', description: 'A phrase' }) })
 const guard = defineExtension({ name: 'guard', options, setup: () => {} })
@@ -20,7 +20,7 @@ const registries = {
 describe('a configuration for people to see', () => {
   it('has no secrets: neither of extensions, nor of transports and kinds, nor by their names', () => {
     const field = { pin: '1234', key: '/etc/key', token: 'unknown to the schema' }
-    const seen = redact(
+    const seen = redactConfig(
       {
         extensions: [guard({ phrase: 'sesame' }), { use: 'guard', options: { phrase: 'sesame' } }, './mine.ts', guard],
         server: {
@@ -65,6 +65,6 @@ describe('a configuration for people to see', () => {
 
   it('is shown whatever it is, without a throw', () => {
     for (const odd of [undefined, null, 1, [], { extensions: 1, server: [], client: 'x' }, { server: { listen: {} } }])
-      expect(() => redact(odd)).not.throw()
+      expect(() => redactConfig(odd)).not.throw()
   })
 })

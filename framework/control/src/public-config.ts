@@ -1,16 +1,6 @@
-import { redact, type ResolvedConfig } from '@rystra/config'
+import { redactConfig, type ResolvedConfig } from '@rystra/config'
 import type { GenerationRef } from '@rystra/kernel'
 import type { TSchema } from '@rystra/plugin'
-
-/** The part of a URL before the last `@` is a user and a password. */
-const credentials = /^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i
-
-const withoutCredentials = (value: unknown): unknown => {
-  if (typeof value === 'string') return value.replace(credentials, '$1[redacted]@')
-  if (Array.isArray(value)) return value.map(withoutCredentials)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutCredentials(item)]))
-}
 
 /** The schemas, also by the paths of files as the configuration has them. */
 const withPaths = (config: ResolvedConfig, schemas: ReadonlyMap<string, TSchema>): ReadonlyMap<string, TSchema> => {
@@ -29,4 +19,4 @@ const withPaths = (config: ResolvedConfig, schemas: ReadonlyMap<string, TSchema>
 export const publicConfig = (
   config: ResolvedConfig,
   { optionSchemas, registries }: Pick<GenerationRef, 'optionSchemas' | 'registries'>
-): object => withoutCredentials(redact(config, { extensions: withPaths(config, optionSchemas), registries })) as object
+): object => redactConfig(config, { extensions: withPaths(config, optionSchemas), registries }) as object

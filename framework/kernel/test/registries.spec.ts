@@ -106,19 +106,19 @@ describe('registries', () => {
     expect(kernel.current.registries.transports.list()).deep.equal([])
   })
 
-  it('let an extension inspectAll up what others registered: earlier ones at set-up, all later, and after a reload the new ones', async () => {
+  it('let an extension look up what others registered: earlier ones at set-up, all later, and after a reload the new ones', async () => {
     const seen: string[][] = []
-    let inspectAll = (): readonly string[] => []
+    let listNames = (): readonly string[] => []
     const a = extension('a', ({ registries }) => {
-      inspectAll = () => registries.transports.list()
-      seen.push([...inspectAll()])
+      listNames = () => registries.transports.list()
+      seen.push([...listNames()])
     })()
     const kernel = new Kernel({ side: 'server' })
     const first = brings('first', 'tcp')
     await kernel.provision([first, a, brings('second', 'tls')])
-    seen.push([...inspectAll()])
+    seen.push([...listNames()])
     await kernel.reload([first, a, brings('third', 'quic')])
-    seen.push([...inspectAll()])
+    seen.push([...listNames()])
     expect(seen).deep.equal([['tcp'], ['tcp', 'tls'], ['tcp', 'quic']])
     await failure(
       kernel.reload([
@@ -129,7 +129,7 @@ describe('registries', () => {
       ]),
       'extension.setup-failed'
     )
-    expect(inspectAll()).deep.equal(['tcp', 'quic'])
+    expect(listNames()).deep.equal(['tcp', 'quic'])
   })
 })
 

@@ -205,7 +205,7 @@ describe('asynchronous functions in synchronous taps', () => {
 
 describe('the facade', () => {
   it('is frozen, and has tap and tapPromise only', async () => {
-    const inspectAll = extension('look', ({ hooks, registries }) => {
+    const checking = extension('look', ({ hooks, registries }) => {
       expect(Object.isFrozen(hooks)).equal(true)
       expect(Object.keys(hooks)).deep.equal([...hookNames])
       for (const name of hookNames) {
@@ -214,7 +214,7 @@ describe('the facade', () => {
       }
       expect(Object.isFrozen(registries)).equal(true)
     })
-    await provisioned([inspectAll()])
+    await provisioned([checking()])
   })
 
   it('refuses taps after the set-up, and says so', async () => {

@@ -1,8 +1,8 @@
 /** Names of options whose values are secret. */
 const secretName = /token|secret|password|passphrase|passwd|credential|authorization|cookie|key/i
 
-/** User and password in a URL. */
-const credentials = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#\s]*@/i
+/** User and password in a URL: the part before the last `@`. */
+const credentials = /^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i
 
 /** What stands in the place of a secret. */
 export const redacted = '[redacted]'
@@ -11,7 +11,7 @@ export const redacted = '[redacted]'
 export const isSecretName = (name: string): boolean => secretName.test(name)
 
 /**
- * A copy for people to see. Strings and numbers under a name that smells of a secret are left out, at any depth below
+ * A copy for people to see. Strings and numbers under a name that sounds like a secret are left out, at any depth below
  * it; what is neither plain data nor a list is shown by its kind alone.
  */
 export const redact = (value: unknown, secret = false, depth = 0): unknown => {

@@ -54,7 +54,7 @@ export interface ProxyOptions {
 
 export interface TestProxy {
   readonly port: number
-  /** Targets it was requested for, `host:port`, as they came. */
+  /** Targets of its requests, `host:port`, in their order. */
   readonly targets: string[]
   /** Ends all connections through it. */
   cut(): void

@@ -348,7 +348,7 @@ describe('dialing through a proxy', () => {
       ])
     })
 
-    it('inspections names up here for socks5://, if it can, and never for socks5h://', async () => {
+    it('looks names up here for socks5://, if it can, and never for socks5h://', async () => {
       const proxy = await socksProxy({ names: ['known.example', 'unknown.example'] })
       const port = await echo()
       const requested: string[] = []

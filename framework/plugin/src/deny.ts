@@ -14,8 +14,9 @@ export interface Deny {
    */
   readonly hidden?: boolean
   /**
-   * In `onRegisterProxy` and `onOpenStream`: the error code of the refusal, of the table or of an extension. With `proxy.claimed` and `proxy.port-taken` the client is told
-   * what it is told when another client has the host, name or port; the reason is in the log only. @default 'proxy.refused', 'stream.refused'
+   * In `onRegisterProxy` and `onOpenStream`: the error code of the refusal, of the table or of an extension. With
+   * `proxy.claimed` and `proxy.port-taken` the client gets the same error as when another client has the host, name or
+   * port; the reason is in the log only. @default 'proxy.refused', 'stream.refused'
    */
   readonly code?: ErrorCode
 }

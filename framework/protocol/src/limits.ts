@@ -37,7 +37,8 @@ export const MAX_ADDRESS = 1024
 export const MAX_DETAIL = 1024
 
 /** Characters of the text of an error code of an extension. */
-export const MAX_ERROR_TEXT = 256
+export { MAX_ERROR_TEXT } from '@rystra/model'
+
 /**
  * As much as HTTP servers take in their headers (16 KiB in Node): a token that an identity provider makes for them, with
  * the groups of its bearer in it, fits here too.

@@ -17,9 +17,7 @@ const tidy = (text: string, max = MAX_DETAIL): string => {
 }
 
 /** The `error` field of a message: only what may be seen by the other side, and in a form that fits. */
-export const errorField = (error: unknown): WireError => {
-  return tidied(toWireError(error))
-}
+export const errorField = (error: unknown): WireError => tidied(toWireError(error))
 
 const tidied = ({ code, detail, text, retryable }: WireError): WireError => ({
   code,

@@ -223,7 +223,7 @@ describe('a server of TLS', function () {
     })
   })
 
-  describe('that inspections at certificates of clients', () => {
+  describe('that checks certificates of clients', () => {
     const requested = async (clientCert: 'optional' | 'required', crl?: string) => {
       const refusals: RystraError[] = []
       const options = { ...world.pair('server', made.good), clientCa: 'ca.pem', clientCert }

@@ -164,7 +164,7 @@ describe('the identity of a listener', function () {
       }
       return tls
     }
-    /** The next inspect at the files, until it is done: then the clock has a timer for the one after. */
+    /** The next check of the files, until it is done: then the clock has a timer for the one after. */
     const inspect = async (): Promise<void> => {
       const before = world.clock.pending
       world.clock.advance(5000)

@@ -40,7 +40,7 @@ describe('what a client trusts', function () {
     expect(came[0]?.facts).to.not.have.property('certificate')
   })
 
-  it('is a certificate for its address, or for a name that is requested for instead', async () => {
+  it('is a certificate for its address, or for a name that is given instead', async () => {
     const { port, came } = await world.serve(world.pair('server', made.good))
     const byAddress = await world.dial(port, { ca: 'ca.pem' }, { to: '127.0.0.1' })
     expect(tlsFacts(byAddress)).to.not.have.property('serverName')

@@ -180,7 +180,7 @@ describe('visitors over UDP', () => {
     expect(errors.map(({ code }) => code)).to.deep.equal(['stream.limit'])
   })
 
-  it('are requested about once, and not heard when they may not come', async () => {
+  it('are admitted or refused once, and not heard when refused', async () => {
     const service = await echoService()
     let requested = 0
     const admit = (): Promise<Admission> => {
@@ -203,7 +203,7 @@ describe('visitors over UDP', () => {
     await until(() => requested === 2)
   })
 
-  it('wait while it is requested, in order and not without end', async () => {
+  it('wait for the decision, in order and not without end', async () => {
     const service = await echoService()
     let let_: (admission: Admission) => void = () => {}
     const { admit } = admitting()

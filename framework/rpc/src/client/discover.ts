@@ -8,6 +8,8 @@ const MAX_TRANSPORTS = 16
 /** Which servers are looked for, and for how long. */
 export interface DiscoverSearch {
   readonly name: string
+  /** Only servers with this transport. */
+  readonly transport: string | undefined
   /** The extension that finds. */
   readonly discovery: ExtensionEntry
   /** Milliseconds. */
@@ -17,11 +19,11 @@ export interface DiscoverSearch {
 
 /**
  * Calls `attempt` once for each transport that servers of a name announce, all at the same time: an answer of a host that
- * is no server holds up none of the others. Resolves to the first that succeeds, and aborts the rest. Rejects with
- * `discovery.not-found` when the time is over.
+ * is no server holds up none of the others. Resolves to the first that succeeds, aborts the rest, and closes those that
+ * succeed all the same. Rejects with `discovery.not-found` when the time is over.
  */
-export const firstThatConnects = async <Client>(
-  { name, discovery, timeout, log }: DiscoverSearch,
+export const firstThatConnects = async <Client extends { close(): Promise<void> }>(
+  { name, transport: only, discovery, timeout, log }: DiscoverSearch,
   attempt: (transport: string, signal: AbortSignal) => Promise<Client>
 ): Promise<Client> => {
   const over = new AbortController()
@@ -29,21 +31,23 @@ export const firstThatConnects = async <Client>(
   let cause: unknown
   let found: Client | undefined
   const begin = (transport: string): void => {
-    const attempted = attempt(transport, over.signal).then(
-      (client) => {
+    const attempted = attempt(transport, over.signal)
+      .then((client) => {
+        if (found !== undefined) return client.close()
         found = client
         over.abort()
-      },
-      (error) => {
+        return undefined
+      })
+      .catch((error) => {
         cause = error
-      }
-    )
+      })
     attempts.set(transport, attempted)
   }
   const timer = setTimeout(() => over.abort(), timeout)
   try {
     for await (const { transport } of serversOf(name, discovery, log, over.signal))
-      if (!attempts.has(transport) && attempts.size < MAX_TRANSPORTS) begin(transport)
+      if ((only ?? transport) === transport && !attempts.has(transport) && attempts.size < MAX_TRANSPORTS)
+        begin(transport)
     await Promise.all(attempts.values())
   } finally {
     clearTimeout(timer)

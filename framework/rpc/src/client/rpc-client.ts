@@ -63,12 +63,9 @@ export class RpcClientBuilder extends RpcBuilder {
     const { transport, discovery = '@rystra/discovery-mdns', timeout = DISCOVER_TIMEOUT_MS } = this.#settings
     if (this.#name !== undefined) {
       const discover = this.#name
-      const open = (scheme: string, signal?: AbortSignal) =>
+      return firstThatConnects({ name: discover, transport, discovery, timeout, log: this.log }, (scheme, signal) =>
         this.#open({ transport: scheme, discover }, [discovery], signal)
-      const { log } = this
-      const attempt = (scheme: string, signal: AbortSignal) =>
-        transport === undefined || transport === scheme ? open(scheme, signal) : Promise.reject(new Error(scheme))
-      return firstThatConnects({ name: discover, discovery, timeout, log }, attempt)
+      )
     }
     if (this.#to === undefined) throw rpcError('rpc.invalid', 'no server: call to() or discover()')
     const forms = { scheme: true } as const
@@ -129,9 +126,9 @@ export class RpcClient {
   }
 
   /**
-   * Connects to the first server that announces itself on the local network under this name and proves itself: any host
-   * can answer, so it has to know the token, and be pinned or trusted by `dial` where the transport asks for it. It is
-   * looked for again whenever the session is lost. Rejects with `discovery.not-found` and `discovery.unavailable`.
+   * Connects to the first server that announces this name on the local network and authenticates. Any host can answer, so
+   * the server must know the token, and its certificate must be trusted or pinned by `dial` where the transport has one.
+   * The client looks for it again whenever the session is lost. Rejects with `discovery.not-found` and `discovery.unavailable`.
    */
   static discover(name: string, options: RpcDiscoverOptions = {}): Promise<RpcClient> {
     return new RpcClientBuilder().discover(name, options).connect()

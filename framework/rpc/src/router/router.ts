@@ -17,7 +17,7 @@ export interface Route<Fn> {
   readonly name: string
   readonly fn: Fn
   readonly check?: Check | undefined
-  /** May run in early data, which an attacker can send a second time. @default false */
+  /** May run in early data, which an attacker can send a second time. Not used yet: no call is sent there. @default false */
   readonly replaySafe?: boolean | undefined
 }
 

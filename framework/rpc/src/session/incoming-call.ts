@@ -1,5 +1,6 @@
 import { rpcError } from '../error.js'
 import type { Metadata } from '../frame/metadata.js'
+import { MAX_TIMER_MS } from './max-timer.js'
 import type { RpcSession } from './session.js'
 
 const none: Metadata = Object.freeze(Object.create(null))
@@ -44,7 +45,7 @@ export class IncomingCall {
       const left = this.deadline
       if (this.#over) this.#abort.abort(this.#reason ?? rpcError('rpc.cancelled', 'the call is over'))
       else if (left !== undefined) {
-        this.#timer = setTimeout(() => this.#abort?.abort(rpcError('rpc.deadline')), Math.min(left, 0x7fff_ffff))
+        this.#timer = setTimeout(() => this.#abort?.abort(rpcError('rpc.deadline')), Math.min(left, MAX_TIMER_MS))
         this.#timer.unref()
       }
     }
@@ -70,7 +71,7 @@ export class IncomingCall {
     if (this.#timer !== undefined) clearTimeout(this.#timer)
   }
 
-  /** @internal Whether it was reported as over: once, by the first that asks. */
+  /** @internal `true` the first time, so that a call is reported as over once. */
   report(): boolean {
     if (this.#reported) return false
     this.#reported = true

@@ -1,5 +1,6 @@
 import { RpcError, rpcError } from '../error.js'
 import type { Metadata } from '../frame/metadata.js'
+import { MAX_TIMER_MS } from './max-timer.js'
 
 /** How a request is made. */
 export interface RequestOptions {
@@ -116,7 +117,7 @@ export class OutgoingCalls {
       if (signal?.aborted) return this.#refuse(call, cancelled(signal))
       this.#calls.set(call.id, call)
       if (deadline > 0) {
-        call.timer = setTimeout(expire, Math.min(deadline, 0x7fff_ffff), this, call)
+        call.timer = setTimeout(expire, Math.min(deadline, MAX_TIMER_MS), this, call)
       }
       if (signal !== undefined) {
         call.onAbort = () => this.#giveUp(call, cancelled(signal))

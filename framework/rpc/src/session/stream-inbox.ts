@@ -4,11 +4,9 @@ import type { Check } from '../router/router.js'
 import { type Aligned, AlignedReceiver } from '../stream/aligned-receiver.js'
 import type { JitterBufferOptions, StreamStats } from '../stream/jitter-buffer.js'
 import { SequenceTracker } from '../stream/sequence.js'
+import { MAX_TIMER_MS } from './max-timer.js'
 import type { StreamMessage } from './stream-frames.js'
 import { StreamQueue } from './stream-queue.js'
-
-/** The longest time that a timer takes; it serves again then. */
-const MAX_TIMER_MS = 0x7fff_ffff
 
 /** What a {@link StreamInbox} tells its stream. */
 export interface InboxEvents {
