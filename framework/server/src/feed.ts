@@ -3,7 +3,7 @@ import { type EventLog, eventError, listenerThrew } from '@rystra/control'
 import type { Logger, SessionInfo } from '@rystra/model'
 import type { ListenerInfo } from '@rystra/plugin'
 import type { PublishedProxy, ServerEvents } from './events.js'
-import type { OpenListener } from './listeners.js'
+import type { OpenListener } from './open-listener.js'
 
 /** Names a proxy over all sessions of a server. */
 export const proxyId = ({ id }: SessionInfo, name: string): string => `${id}.${name}`

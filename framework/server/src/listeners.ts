@@ -1,44 +1,10 @@
 import type { GenerationRef } from '@rystra/kernel'
 import type { ResolvedServer } from '@rystra/config'
-import type { Clock, Listener, ListenerHandle, ListenerInfo, ListenerStats } from '@rystra/plugin'
+import type { Clock } from '@rystra/plugin'
 import type { Logger } from '@rystra/model'
-import { hostPort } from '@rystra/address'
 import type { Acceptor } from './acceptor.js'
-import type { Listening } from './events.js'
 import { LinkCounts } from './link-counts.js'
-
-/** One address on which clients are accepted. */
-export class OpenListener implements ListenerHandle {
-  readonly info: ListenerInfo
-  readonly listening: Listening
-  /** The entry it was made of. */
-  readonly key: string
-  readonly #listener: Listener
-  readonly #counts: LinkCounts
-
-  constructor(key: string, listening: Listening, listener: Listener, counts: LinkCounts, since: number) {
-    const { transport, host, port } = listening
-    this.key = key
-    this.listening = listening
-    this.info = { transport, host, port, since }
-    this.#listener = listener
-    this.#counts = counts
-  }
-
-  get id(): string {
-    const { transport, host, port } = this.info
-    return `${transport}://${hostPort(host, port)}`
-  }
-
-  stats(): ListenerStats {
-    return this.#counts.stats()
-  }
-
-  /** Links that are up go on. */
-  close(): Promise<void> {
-    return this.#listener.close()
-  }
-}
+import { OpenListener } from './open-listener.js'
 
 /** The addresses on which a server accepts clients. */
 export class Listeners {

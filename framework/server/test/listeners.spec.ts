@@ -2,7 +2,8 @@ import { type Logger, silentLog } from '@rystra/model'
 import { FakeClock } from '@rystra/testkit'
 import { expect } from 'chai'
 import { LinkCounts } from '../src/link-counts.js'
-import { Listeners, OpenListener } from '../src/listeners.js'
+import { Listeners } from '../src/listeners.js'
+import { OpenListener } from '../src/open-listener.js'
 
 describe('the listeners of a server', () => {
   it('are all closed, also where the transport of one fails to', async () => {
