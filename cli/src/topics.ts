@@ -29,6 +29,7 @@ const commands = [
   'drain',
   'log-level',
   'logs',
+  'why',
   'completion',
   'help'
 ]

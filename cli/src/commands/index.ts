@@ -33,6 +33,7 @@ import ServiceUninstall from './service/uninstall.js'
 import Status from './status.js'
 import Top from './top.js'
 import Visit from './visit.js'
+import Why from './why.js'
 
 /** Every command, by its name. They import what they work with only when they run. */
 export default {
@@ -70,5 +71,6 @@ export default {
   'service:uninstall': ServiceUninstall,
   status: Status,
   top: Top,
-  visit: Visit
+  visit: Visit,
+  why: Why
 }

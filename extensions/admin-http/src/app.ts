@@ -9,6 +9,7 @@ import { addExtensionRoutes } from './routes/extension-routes.js'
 import { addLists } from './routes/lists.js'
 import { addProxies } from './routes/proxies.js'
 import { addStatus } from './routes/status.js'
+import { addWhy } from './routes/why.js'
 import { addDashboard } from './dashboard.js'
 import { openApiInfo } from './open-api.js'
 
@@ -35,6 +36,7 @@ export const createApi = async (context: ApiContext): Promise<Api> => {
       addProxies(api, context)
       addControl(api, context)
       addEvents(api, context)
+      addWhy(api, context)
       try {
         addExtensionRoutes(api, context)
       } catch (error) {

@@ -28,6 +28,25 @@ describe('admin-http, the API', () => {
   )
 
   it(
+    'asks why a visitor is served or not; a connection to the service needs the scope operate',
+    withWorld(async (world) => {
+      const at = '/v1/why?target=https%3A%2F%2Fa.test%2Fx&from=203.0.113.9'
+      // The runtime of values has nothing that could be explained.
+      expect((await world.call(at, { token: tokens.read })).json.code).equal('control.unavailable')
+      expect((await world.call(`${at}&probe=true`, { token: tokens.operate })).json.code).equal('control.unavailable')
+      expect(world.runtime.explained).deep.equal([
+        { target: 'https://a.test/x', options: { probe: false, from: '203.0.113.9' } },
+        { target: 'https://a.test/x', options: { probe: true, from: '203.0.113.9' } }
+      ])
+      expect((await world.call(`${at}&probe=true`, { token: tokens.read })).json.code).equal('admin.forbidden')
+      expect((await world.call('/v1/why', { token })).json.code).equal('admin.invalid')
+      expect((await world.call('/v1/why?target=a&other=b', { token })).json.code).equal('admin.invalid')
+      expect((await world.call(at)).status).equal(401)
+      expect(world.runtime.explained).length(2)
+    })
+  )
+
+  it(
     'lists sessions and proxies without bytes of certificates and secrets of specs',
     withWorld(async (world) => {
       world.runtime.addProxy(world.runtime.addSession('s2'), 'web')

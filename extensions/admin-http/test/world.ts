@@ -1,6 +1,8 @@
 import {
   type AdminRoutes,
   emptyRuntime,
+  type ExplainOptions,
+  type Explanation,
   type Logger,
   type Metrics,
   type ProxyHandle,
@@ -45,6 +47,7 @@ export class FakeRuntime implements Runtime {
   readonly list = { sessions: [] as SessionHandle[], proxies: [] as ProxyHandle[], streams: [] as StreamHandle[] }
   readonly closed: { id: string; error: RystraError | undefined }[] = []
   readonly kept: RuntimeEvent[] = []
+  readonly explained: { target: string; options: ExplainOptions }[] = []
   readonly subscribers = new Set<(event: RuntimeEvent) => void>()
   /** Events before the first kept one are gone. */
   readonly firstKept = 3
@@ -121,6 +124,11 @@ export class FakeRuntime implements Runtime {
     generation: 1,
     refused: { 'auth.refused': 2 }
   })
+
+  explain = (target: string, options: ExplainOptions = {}): Promise<Explanation> => {
+    this.explained.push({ target, options })
+    return this.#empty.explain(target, options)
+  }
 
   readonly events: Runtime['events'] = {
     run: 'run1',

@@ -104,15 +104,22 @@ export class Guard {
     return 'deny' in this.#verdict(proxy, session)
   }
 
-  open(stream: OpenStreamContext): Deny | undefined {
-    const { proxy, session, visitor } = stream
-    const { rule, party } = this.#account(session)
+  /** What the rules say about a visitor; quotas and their counts are another matter. */
+  #judge({ proxy, session, visitor }: StreamInfo): Deny | undefined {
+    const { rule } = this.#account(session)
     // The policy may have changed since the proxy was published.
     const verdict = this.#verdict(proxy, session)
     if ('deny' in verdict) return { deny: verdict.deny, hidden: true }
     if (visitor.through !== undefined && !this.#mayVisit(visitor.through, session))
       return { deny: `${visitor.through.identity.id} belongs to another tenant, or is denied everything`, hidden: true }
     if (!this.#mayCome(rule, visitor)) return { deny: 'visitors of this network are not allowed', hidden: true }
+    return undefined
+  }
+
+  open(stream: OpenStreamContext): Deny | undefined {
+    const denied = this.#judge(stream)
+    if (denied !== undefined) return denied
+    const { rule, party } = this.#account(stream.session)
     if (rule?.meters !== true) return undefined
     const now = this.#clock.now.bind(this.#clock)
     const over = this.#usage.open(party, streamKey(stream), rule.quotas, now())
@@ -120,6 +127,14 @@ export class Guard {
     const pacer = this.#usage.pacer(party, rule.quotas, now)
     if (pacer !== undefined) stream.pace(pacer)
     return undefined
+  }
+
+  /** What {@link open} would answer. Counts nothing. */
+  check(stream: StreamInfo): Deny | undefined {
+    const denied = this.#judge(stream)
+    const { rule, party } = this.#account(stream.session)
+    if (denied !== undefined || rule?.meters !== true) return denied
+    return this.#usage.exceeded(party, rule.quotas, this.#clock.now())
   }
 
   close(stream: StreamInfo): void {

@@ -21,13 +21,15 @@ const usageOf = (server: object): Usage => {
 export default defineExtension({
   name: 'hook-acl',
   options: aclOptions,
-  setup({ hooks, options, role, clock, log, ports }) {
+  setup({ hooks, registries, name, options, role, clock, log, ports }) {
     const policy = new Policy(options)
     if (role === 'client') {
       log.warn('no effect on a client: rules apply at the server')
       return
     }
     const guard = new Guard(policy, usageOf(ports), clock)
+
+    registries.visitChecks.add({ name, check: (visit) => guard.check(visit) })
 
     // Runs after taps that change a spec.
     hooks.onRegisterProxy.tap({ stage: OBSERVE }, (spec, context) => guard.register(spec, context))

@@ -104,12 +104,19 @@ export class Usage {
     if (proxies?.get(proxy)?.session === session) proxies.delete(proxy)
   }
 
-  /** Counts one more stream, or returns the refusal with seconds until a retry. */
-  open(name: string, stream: string, quotas: Quotas, now: number): { deny: string; retryAfter: number } | undefined {
+  /** The refusal of one more stream, with seconds until a retry; `undefined` while there is room. */
+  exceeded(name: string, quotas: Quotas, now: number): { deny: string; retryAfter: number } | undefined {
     const party = this.#of(name, now)
     if (party.bytes >= quotas.bytesPerDay)
       return { deny: 'daily byte quota reached', retryAfter: Math.ceil((DAY - (now % DAY)) / 1000) }
-    if (party.streams >= quotas.streams) return { deny: 'too many connections', retryAfter: 1 }
+    return party.streams >= quotas.streams ? { deny: 'too many connections', retryAfter: 1 } : undefined
+  }
+
+  /** Counts one more stream, or returns the refusal with seconds until a retry. */
+  open(name: string, stream: string, quotas: Quotas, now: number): { deny: string; retryAfter: number } | undefined {
+    const denied = this.exceeded(name, quotas, now)
+    if (denied !== undefined) return denied
+    const party = this.#of(name, now)
     // Another instance may have counted the stream.
     if (this.#streams.has(stream)) return undefined
     party.streams += 1

@@ -24,7 +24,7 @@ export type { FailureOptions, RateOptions, RuleOptions } from './options.js'
 export default defineExtension({
   name: 'hook-rate',
   options: rateOptions,
-  setup({ hooks, options, role, clock, metrics, previous }) {
+  setup({ hooks, registries, name, options, role, clock, metrics, previous }) {
     const { capacity } = options
     // Another version of this package begins anew.
     const before = previous instanceof Counts ? previous : undefined
@@ -36,6 +36,7 @@ export default defineExtension({
     const limited = new Set(counted.filter((what) => rules.some((rule) => rule.limits(what))))
     const bytes = limited.has('bytesToService') || limited.has('bytesToVisitor')
 
+    registries.visitChecks.add({ name, check: (visit, hook) => limiter.check(visit, hook) })
     if (limited.has('streams') || bytes) {
       const concerns = limiter.concerns.bind(limiter)
       hooks.onOpenStream.tap({ stage: GUARD, concerns }, (stream) => limiter.stream(stream))

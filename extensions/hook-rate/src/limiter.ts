@@ -89,6 +89,17 @@ export class Limiter {
     )
   }
 
+  /** What the hook would answer. Takes and counts nothing. */
+  check(visit: StreamInfo, hook: 'onOpenStream' | 'onRequest'): Deny | undefined {
+    const what = hook === 'onRequest' ? 'requests' : 'streams'
+    const now = this.#time()
+    for (const rule of this.#rules.filter((one) => one.limits(what) && one.concerns(visit))) {
+      const wait = rule.wait(what, rule.keyOf(visit), now)
+      if (wait > 0) return denial(what, rule, wait)
+    }
+    return undefined
+  }
+
   /** Takes one from each rule or from none: a refusal by one rule costs the others nothing. */
   #take(what: keyof typeof nouns & Counted, keyed: readonly (readonly [Rule, string])[]): Deny | undefined {
     const now = this.#time()
@@ -102,8 +113,12 @@ export class Limiter {
 
   #deny(what: keyof typeof nouns, rule: Rule, wait: number): Deny {
     this.#refused(what)
-    const which = scopes[rule.per]
-    if (wait === NEVER) return { deny: `no ${nouns[what]} are allowed ${which}` }
-    return { deny: `too many ${nouns[what]} ${which}`, retryAfter: Math.max(1, Math.ceil(wait / 1000)) }
+    return denial(what, rule, wait)
   }
+}
+
+const denial = (what: keyof typeof nouns, rule: Rule, wait: number): Deny => {
+  const which = scopes[rule.per]
+  if (wait === NEVER) return { deny: `no ${nouns[what]} are allowed ${which}` }
+  return { deny: `too many ${nouns[what]} ${which}`, retryAfter: Math.max(1, Math.ceil(wait / 1000)) }
 }

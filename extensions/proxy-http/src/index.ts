@@ -7,6 +7,7 @@ import { Front } from './front.js'
 import { HttpOptions } from './options.js'
 import { Pages } from './pages.js'
 import { publish } from './publish.js'
+import { routingOf } from './routing.js'
 import { formOf, leave, type Place, placeOf, type Serving } from './serving.js'
 import { HttpSpec } from './spec.js'
 
@@ -15,6 +16,7 @@ const kindAt = (place: Place | undefined, dir: string): HostKind<HttpSpec> => ({
   spec: HttpSpec,
   localFields: ['local'],
   exposed: { by: 'requests' },
+  ...(place === undefined ? {} : { routing: routingOf(place) }),
   expand: (spec) => [complete(spec, dir)],
   async publish(spec, host) {
     const serving = place?.serving
@@ -62,6 +64,8 @@ export default defineExtension({
       return port === undefined || port === (secure ? 443 : 80) ? '' : `:${port}`
     }
 
+    const addresses = () => listeners.flatMap(({ address }) => address ?? [])
+
     hooks.onReload.tap(() => {
       before?.front.retire()
       before = undefined
@@ -85,7 +89,7 @@ export default defineExtension({
         before = place.serving
         const checkOtherKind = (name: string, identity: string): void =>
           hostKind(registries, 'https')?.checkHost(name, identity)
-        serving = { form, kind, options, front: made, portShown, checkOtherKind }
+        serving = { form, kind, options, front: made, portShown, addresses, checkOtherKind }
         place.serving = serving
         for (const { address } of listeners) log.info({ address }, 'visitors of http are taken')
       },

@@ -4,6 +4,7 @@ import { type Published, type PublishHost, RystraError } from '@rystra/plugin'
 import { isIPv4 } from 'node:net'
 import { HttpProxy } from './proxy.js'
 import type { HttpOptions } from './options.js'
+import { tablePath } from './routing.js'
 import type { Serving } from './serving.js'
 import type { HttpSpec } from './spec.js'
 
@@ -49,7 +50,7 @@ export const publish = async (
       detail: `${spec.name}: neither \`host\` nor \`subdomain\``
     })
   }
-  const path = spec.path?.replace(/\/+$/, '') || '/'
+  const path = tablePath(spec)
   const proxy = new HttpProxy({ ...spec, path }, host, options.maxHeadSize)
   const leave: (() => void)[] = []
   const gone = (): void => {

@@ -2,6 +2,7 @@ import { type HostKind, HostTable } from '@rystra/net'
 import type { Front } from './front.js'
 import type { HttpOptions } from './options.js'
 import type { HttpProxy } from './proxy.js'
+import type { Address } from '@rystra/plugin'
 import type { HttpSpec } from './spec.js'
 
 /** One generation of the extension on a server. */
@@ -13,6 +14,8 @@ export interface Serving {
   readonly front: Front
   /** The port behind the host in reported addresses. */
   readonly portShown: () => string
+  /** Where visitors connect, ports 0 resolved. */
+  readonly addresses: () => readonly Address[]
   /** Throws `proxy.claimed` when a host is another identity's by https. */
   readonly checkOtherKind: (host: string, identity: string) => void
 }

@@ -103,6 +103,12 @@ export class Front {
     return this.#route(host) !== undefined
   }
 
+  /** Whether TLS of this host ends here, with a certificate. */
+  terminates(host: string): boolean {
+    const route = this.#route(host)
+    return route !== undefined && 'take' in route
+  }
+
   /** Where other listeners share the port: whether a connection that begins with these bytes is for this one. */
   recognises(head: Buffer): boolean | undefined {
     const message = parseFirst(head)

@@ -1,5 +1,5 @@
 import { asciiHostPattern, visitorOf } from '@rystra/address'
-import { type HostKind, hostKind, HostTable } from '@rystra/net'
+import { claimedHosts, type HostKind, hostKind, HostTable } from '@rystra/net'
 import { defineExtension, GUARD, type Listener, OBSERVE, RystraError, type TlsFacts } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -40,11 +40,23 @@ export default defineExtension({
         await to.relay(await to.connect(String(spec.local)))
       }
     }
-    registries.proxies.add(https)
-    if (role === 'client') return undefined
+    if (role === 'client') {
+      registries.proxies.add(https)
+      return undefined
+    }
     check(options)
 
     const front = new Front({ ...host, ...options, routes, defaultHost: options.defaultHost?.toLowerCase() })
+    registries.proxies.add({
+      ...https,
+      routing: {
+        listeners: () =>
+          listeners.flatMap(({ address }) => (address === undefined ? [] : { ...address, scheme: 'https' })),
+        find: (name) => (front.terminates(name) ? undefined : routes.locate(name, '/')),
+        handsOver: (name) => (front.terminates(name) ? 'http' : undefined),
+        claimed: (spec) => ({ hosts: claimedHosts(spec as HttpsSpec, options.baseDomain), path: '/' })
+      }
+    })
     const port = (): string => {
       const number = options.publicPort ?? listeners[0]?.address?.port
       return number === undefined || number === 443 ? '' : `:${number}`

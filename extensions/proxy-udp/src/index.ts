@@ -8,6 +8,7 @@ const udp = (clock: Clock): ProxyKind<UdpSpec> => ({
   kind: 'udp',
   spec: UdpSpec,
   localFields: ['local'],
+  connects: false,
 
   expand(spec) {
     checkSpec(spec)

@@ -10,6 +10,7 @@ import type { ClientEvents, PublishedHere, ForwardHere } from './events.js'
 import { ClientFeed } from './feed.js'
 import { entryOf, type ExposeSpec } from './handlers.js'
 import type { ClientOptions, ClientSide } from './options.js'
+import { probeService } from './probe-service.js'
 import { Publications } from './publications.js'
 import type { ClientRuntime } from './runtime.js'
 import { Sessions } from './sessions.js'
@@ -73,7 +74,8 @@ export class Client extends EventEmitter<ClientEvents> {
       control: new EndControl(end, runtime.events, options),
       sessions: () => this.#sessions.all,
       proxies: () => this.#publications.all(),
-      proxy: (name) => this.#publications.find(name)
+      proxy: (name) => this.#publications.find(name),
+      probe: probeService
     })
     this.closed = new Promise((resolve, reject) => {
       this.#end = { resolve, reject }

@@ -1,8 +1,10 @@
-import type { EndControl, EventLog } from '@rystra/control'
+import { type EndControl, type EventLog, type ExplainParts, explainVisit } from '@rystra/control'
 import type { Kernel } from '@rystra/kernel'
 import type { RystraError, SessionInfo } from '@rystra/model'
 import type {
   EndStats,
+  ExplainOptions,
+  Explanation,
   ExtensionInfo,
   ListenerHandle,
   ProxyHandle,
@@ -22,6 +24,7 @@ export interface RuntimeParts {
   readonly sessions: () => readonly Session[]
   readonly proxies: () => readonly ProxyHandle[]
   readonly proxy: (name: string) => ProxyHandle | undefined
+  readonly probe: ExplainParts['probe']
 }
 
 /** What runs on a client, for its extensions and for the program around it. */
@@ -95,6 +98,11 @@ export class ClientRuntime implements Runtime {
 
   stream(id: string): StreamHandle | undefined {
     return this.session(id.slice(0, id.indexOf('.')))?.streams.open.get(id)
+  }
+
+  explain(target: string, options: ExplainOptions = {}): Promise<Explanation> {
+    const { kernel, probe } = this.#attached
+    return explainVisit(target, options, { runtime: this, registries: kernel.current.registries, probe })
   }
 
   stats(): EndStats {

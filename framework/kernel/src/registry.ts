@@ -54,6 +54,13 @@ export const registryFacts: Readonly<Record<RegistryName, RegistryFacts>> = Obje
     functions: [],
     capability: 'admin',
     packagePrefix: 'admin'
+  },
+  visitChecks: {
+    noun: 'visit check',
+    key: 'name',
+    functions: ['check'],
+    capability: 'check',
+    packagePrefix: 'hook'
   }
 })
 

@@ -1,4 +1,6 @@
+import { asciiHostPattern } from '@rystra/address'
 import { type ProxyKind, type ProxySpec, type Registries, Type, type VisitorInfo } from '@rystra/plugin'
+import { isIPv4 } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /** A visitor's connection that another kind has prepared, for example with TLS terminated. */
@@ -32,6 +34,16 @@ export const hostFields = {
         'Label prepended to `baseDomain` of the server. Default: the name of the proxy, if `host` is not set.'
     })
   )
+}
+
+/** The hosts that a spec names, in the one form in which hosts are compared; text that is not a host is left out. */
+export const claimedHosts = (
+  { host, subdomain }: { readonly host?: string | readonly string[]; readonly subdomain?: string },
+  baseDomain: string
+): string[] => {
+  const written = host === undefined ? [] : [host].flat()
+  if (subdomain !== undefined) written.push(`${subdomain}.${baseDomain.toLowerCase()}`)
+  return [...new Set(written.flatMap((one) => (isIPv4(one) ? one : (asciiHostPattern(one) ?? []))))]
 }
 
 /** A kind whose visitors are told apart by host. Kinds of this contract share the hosts of a server: each asks the other. */

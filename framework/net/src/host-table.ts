@@ -102,6 +102,18 @@ export class HostTable<Proxy> {
     return claim === undefined ? undefined : { proxy: claim.pick(visitor), claim }
   }
 
+  /** The entry that {@link find} takes, as it was added. */
+  locate(host: string, path: string): { readonly host: string; readonly path: string } | undefined {
+    for (let name: string | undefined = host; name !== undefined; name = widerThan(name)) {
+      const site = this.#sites.get(keyOf(name))
+      const route = site === undefined ? undefined : routeAt(site, path)
+      if (route === undefined) continue
+      const [at = '/'] = [...(site as Site<Proxy>).paths].find(([, one]) => one === route) ?? []
+      return { host: name, path: at }
+    }
+    return undefined
+  }
+
   /** The claim of exactly this host or wildcard. */
   exact(host: string, path = '/'): Claim<Proxy> | undefined {
     const site = this.#sites.get(keyOf(host))
@@ -116,6 +128,12 @@ export class HostTable<Proxy> {
     }
     return undefined
   }
+}
+
+/** The next wildcard over a host or a wildcard. */
+const widerThan = (name: string): string | undefined => {
+  const dot = name.indexOf('.', name.startsWith('*.') ? 2 : 0)
+  return dot === -1 ? undefined : `*${name.slice(dot)}`
 }
 
 const keyOf = (host: string): string => (host.startsWith('*.') ? host.slice(1) : host)

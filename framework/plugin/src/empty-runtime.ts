@@ -45,6 +45,7 @@ export const emptyRuntime = (side: Side): Runtime => {
       connectTimes: { count: 0, sum: 0, last: 0 },
       refused: {}
     }),
+    explain: refuse,
     events: { run: '', sequence: 0, since: () => undefined, subscribe: () => () => {} },
     control
   }

@@ -4,6 +4,7 @@ import type { Socket as UdpSocket } from 'node:dgram'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Deny } from './deny.js'
+import type { VisitRouting } from './explain.js'
 import type { CloseRequestContext, Direction, Pacer, RequestContext, Respond, ResponseContext } from './hooks.js'
 
 /** What a proxy kind asks the server to listen on. */
@@ -234,6 +235,10 @@ export interface ProxyKind<Spec extends ProxySpec = ProxySpec, Entry extends Pro
   readonly forward?: TSchema
   /** Visiting half: opens a way in at this client. Throws `listen.*`. Outlives sessions. */
   visit?(entry: Entry, host: VisitHost): Promise<Published>
+  /** Server: how visitors are told apart by host. @default by port */
+  readonly routing?: VisitRouting
+  /** Whether a stream that was opened shows that the service answers. @default true */
+  readonly connects?: boolean
   /** How a service within the client's process is served, see `client.expose`. @default by its streams */
   readonly exposed?: {
     /** What a bare function is given: each stream, or each request that comes on one. */

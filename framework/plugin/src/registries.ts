@@ -2,6 +2,7 @@ import type { AdminRoutes } from './admin-routes.js'
 import type { Authenticator } from './authenticator.js'
 import type { ChannelHandler } from './channel.js'
 import type { Discovery } from './discovery.js'
+import type { VisitCheck } from './explain.js'
 import type { Muxer } from './muxer.js'
 import type { ProxyKind } from './proxy.js'
 import type { Relay } from './relay.js'
@@ -30,6 +31,8 @@ export interface Registries {
   readonly channels: Registry<ChannelHandler>
   /** Read by an extension that serves an admin API. */
   readonly adminRoutes: Registry<AdminRoutes>
+  /** Asked by `Runtime.explain`. */
+  readonly visitChecks: Registry<VisitCheck>
 }
 
 /** Names of all registries, frozen. */
@@ -41,7 +44,8 @@ export const registryNames = Object.freeze([
   'relays',
   'discoveries',
   'channels',
-  'adminRoutes'
+  'adminRoutes',
+  'visitChecks'
 ] as const) satisfies readonly (keyof Registries)[]
 
 export type RegistryName = (typeof registryNames)[number]

@@ -1,6 +1,7 @@
 import type { Side } from '@rystra/model'
 import type { RuntimeControl } from './control.js'
 import type { RuntimeEvents } from './events.js'
+import type { ExplainOptions, Explanation } from './explain.js'
 import type { EndStats, ExtensionInfo, ListenerHandle, ProxyHandle, SessionHandle, StreamHandle } from './handles.js'
 
 /**
@@ -24,6 +25,11 @@ export interface Runtime {
   /** By the id of its handle, at once. */
   stream(id: string): StreamHandle | undefined
   stats(): EndStats
+  /**
+   * Why a visitor of `https://host/path` or `host:port` is served, or is not: what it meets on its way. Changes nothing.
+   * Rejects with `usage.invalid`.
+   */
+  explain(target: string, options?: ExplainOptions): Promise<Explanation>
   readonly events: RuntimeEvents
   readonly control: RuntimeControl
 }

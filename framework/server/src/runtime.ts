@@ -1,6 +1,15 @@
-import type { EndControl, EventLog } from '@rystra/control'
+import { type EndControl, type EventLog, type ExplainParts, explainVisit } from '@rystra/control'
 import type { Kernel } from '@rystra/kernel'
-import type { EndStats, ExtensionInfo, ListenerHandle, ProxyHandle, Runtime, StreamHandle } from '@rystra/plugin'
+import type {
+  EndStats,
+  ExplainOptions,
+  Explanation,
+  ExtensionInfo,
+  ListenerHandle,
+  ProxyHandle,
+  Runtime,
+  StreamHandle
+} from '@rystra/plugin'
 import { sumTraffic, TrafficTotals } from '@rystra/session'
 import type { Refused } from './events.js'
 import type { ServerSession } from './server-session.js'
@@ -10,6 +19,7 @@ export interface RuntimeParts {
   readonly kernel: Kernel
   readonly control: EndControl
   readonly listeners: () => readonly ListenerHandle[]
+  readonly probe: ExplainParts['probe']
 }
 
 /** What runs on a server, for its extensions and for the program around it. */
@@ -81,6 +91,11 @@ export class ServerRuntime implements Runtime {
 
   stream(id: string): StreamHandle | undefined {
     return this.byId.get(id.slice(0, id.indexOf('.')))?.streams.open.get(id)
+  }
+
+  explain(target: string, options: ExplainOptions = {}): Promise<Explanation> {
+    const { kernel, probe } = this.#attached
+    return explainVisit(target, options, { runtime: this, registries: kernel.current.registries, probe })
   }
 
   stats(): EndStats {

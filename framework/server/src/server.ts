@@ -13,6 +13,7 @@ import { lastPorts } from './last-ports.js'
 import { Listeners } from './listeners.js'
 import { MemoryClaims } from './memory-claims.js'
 import type { ServerOptions, ServerSide } from './options.js'
+import { probeService } from './probe-service.js'
 import type { ServerRuntime } from './runtime.js'
 import { ServerEnd } from './server-end.js'
 import type { ServerState } from './state.js'
@@ -85,7 +86,7 @@ export class Server extends EventEmitter<ServerEvents> {
       stop: () => this.stop()
     })
     const control = new EndControl(this.#end, runtime.events, options)
-    runtime.attach({ kernel, control, listeners: () => this.#listeners.list() })
+    runtime.attach({ kernel, control, listeners: () => this.#listeners.list(), probe: probeService })
   }
 
   /** Where it listens; ports 0 are resolved. */

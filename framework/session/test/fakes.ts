@@ -154,6 +154,7 @@ export const generation = (
       relays: registryOf({}),
       discoveries: registryOf({}),
       adminRoutes: registryOf({}),
+      visitChecks: registryOf({}),
       channels: registryOf({}),
       ...registries
     }
