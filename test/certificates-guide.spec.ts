@@ -15,8 +15,7 @@ const commands = blocks
   .flatMap(commandsOf)
   .map(([program = '', ...args]) => ({ program, args }))
 
-describe('the guide to certificates', function () {
-  this.timeout(90_000)
+describe('the guide to certificates', () => {
   const cache = path.join(root, 'node_modules/.cache/rystra')
   let dir = ''
 

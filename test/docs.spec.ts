@@ -36,8 +36,7 @@ describe('the documentation', () => {
     expect(broken).to.deep.equal([])
   })
 
-  it('has TypeScript that compiles, unless it is marked `no-check`', function () {
-    this.timeout(60_000)
+  it('has TypeScript that compiles, unless it is marked `no-check`', () => {
     const checked = instructions.filter(({ language, mark }) => language === 'ts' && mark !== 'no-check')
     expect(checked.length).to.be.greaterThan(2)
     expect(compileErrors(checked)).to.deep.equal([])

@@ -15,8 +15,7 @@ const programs = blocks.flatMap((block, index) => {
   return block.language === 'ts' && next?.language === 'text' ? [{ program: block.text, output: next.text }] : []
 })
 
-describe('the guide to RPC', function () {
-  this.timeout(90_000)
+describe('the guide to RPC', () => {
   const cache = path.join(root, 'node_modules/.cache/rystra')
   let dir = ''
 

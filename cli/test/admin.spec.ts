@@ -51,9 +51,7 @@ const json = async (args: string[], cwd: string) => {
   return { code, err, result: JSON.parse(out) }
 }
 
-describe('rystra, a running process', function () {
-  this.timeout(120_000)
-
+describe('rystra, a running process', () => {
   after(async () => {
     for (const one of running) {
       one.child.kill('SIGKILL')

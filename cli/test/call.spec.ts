@@ -15,8 +15,7 @@ export default (rpc: { service: (...args: unknown[]) => void }): void => {
 }
 `
 
-describe('call, and rpc:describe', function () {
-  this.timeout(90_000)
+describe('call, and rpc:describe', () => {
   const folders = new Folders()
   const running: Running[] = []
 

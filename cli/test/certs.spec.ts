@@ -24,8 +24,7 @@ const refusal = (promise: Promise<unknown>): Promise<{ code?: string; message?: 
     (error: { code?: string; message?: string }) => error
   )
 
-describe('cert', function () {
-  this.timeout(60_000)
+describe('cert', () => {
   let cwd = ''
   const cert = (...args: string[]): Promise<Outcome> => rystra(args, { cwd })
   const at = (...parts: string[]): string => join(cwd, ...parts)

@@ -15,8 +15,7 @@ server: { listen: [{ transport: tls, port: 0${listen} }] }
 ${connect === '' ? '' : `client: { connect: { transport: tls, host: x.example, port: 7000${connect} } }`}
 `
 
-describe('check of certificates', function () {
-  this.timeout(30_000)
+describe('check of certificates', () => {
   const folders = new Folders()
   let dir = ''
   let authority: KeyPair

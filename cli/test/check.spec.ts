@@ -13,8 +13,7 @@ const valid = `extensions:
 server: { listen: [{ transport: tcp, port: 0 }] }
 `
 
-describe('check', function () {
-  this.timeout(30_000)
+describe('check', () => {
   const folders = new Folders()
   afterEach(() => folders.clean())
 

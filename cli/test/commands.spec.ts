@@ -23,8 +23,7 @@ const all = commands as unknown as Readonly<Record<string, Command>>
 /** Flags that every command has. */
 const common = ['json', ...Object.keys(RystraCommand.baseFlags)]
 
-describe('the command', function () {
-  this.timeout(30_000)
+describe('the command', () => {
   const folders = new Folders()
   afterEach(() => folders.clean())
 

@@ -23,8 +23,7 @@ export default defineExtension({
 })
 `
 
-describe('an extension that throws where nothing catches it', function () {
-  this.timeout(60_000)
+describe('an extension that throws where nothing catches it', () => {
   const folders = new Folders()
   after(() => folders.clean())
 

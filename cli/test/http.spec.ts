@@ -50,9 +50,7 @@ const notice = (fields: object): NoticeHere => ({
   notice: { method: 'GET', path: '/', status: 200, duration: 12, bytesToService: 0, bytesToVisitor: 1200, ...fields }
 })
 
-describe('expose http', function () {
-  this.timeout(60_000)
-
+describe('expose http', () => {
   afterEach(async () => {
     for (const one of running.splice(0).reverse()) {
       one.child.kill('SIGKILL')

@@ -49,9 +49,8 @@ const refused = async (act: () => Promise<unknown> | unknown, code: string, word
   expect.fail('it was imported')
 }
 
-describe('import', function () {
+describe('import', () => {
   // The first check loads the sources of many extensions.
-  this.timeout(90_000)
   afterEach(() => folders.clean())
 
   it('frpc.toml: proxies, visitors, TLS and secrets, in a configuration that is valid', async () => {

@@ -26,8 +26,7 @@ const disturb = async (port: unknown): Promise<void> => {
   await once(socket, 'close')
 }
 
-describe('what happens around a command', function () {
-  this.timeout(60_000)
+describe('what happens around a command', () => {
   const folders = new Folders()
   const running: Running[] = []
 

@@ -59,9 +59,7 @@ server:
   publish: { host: 127.0.0.1, ports: ['1024-65535'] }
 ${more}`
 
-describe('serve, connect and expose', function () {
-  this.timeout(60_000)
-
+describe('serve, connect and expose', () => {
   afterEach(async () => {
     for (const one of running.splice(0)) {
       one.child.kill('SIGKILL')

@@ -8,8 +8,7 @@ import { rystra } from './command.js'
 import { Folders, snapshot, write } from './folder.js'
 import { add, fixture, isInstalled, project, remove, usesIn } from './plugins-project.js'
 
-describe('plugins:add', function () {
-  this.timeout(60_000)
+describe('plugins:add', () => {
   const folders = new Folders()
   const packed = new Folders()
   let tarball = ''

@@ -9,8 +9,7 @@ import { add, manifest, project, remove, source, usesIn } from './plugins-projec
 
 const folders = new Folders()
 
-describe('plugins:remove', function () {
-  this.timeout(60_000)
+describe('plugins:remove', () => {
   afterEach(() => folders.clean())
 
   it('changes nothing when the rest needs it', async () => {
@@ -58,8 +57,7 @@ describe('plugins:remove', function () {
   })
 })
 
-describe('plugins:list and plugins:inspect', function () {
-  this.timeout(30_000)
+describe('plugins:list and plugins:inspect', () => {
   afterEach(() => folders.clean())
 
   it('show the preset where there is no configuration', async () => {

@@ -8,8 +8,7 @@ import { rystra, Running } from './command.js'
 import { Folders, snapshot } from './folder.js'
 import { add, fixture, manifest, project, source } from './plugins-project.js'
 
-describe('plugins:add leaves package.json, lock file, node_modules and configuration as they were, when', function () {
-  this.timeout(60_000)
+describe('plugins:add leaves package.json, lock file, node_modules and configuration as they were, when', () => {
   const folders = new Folders()
   afterEach(() => folders.clean())
 

@@ -16,8 +16,7 @@ const commandsOf = (page: string): [serve: string[], client: string[]] => {
   return [serve?.split(' ') ?? [], client?.split(' ') ?? []]
 }
 
-describe('the quick start', function () {
-  this.timeout(60_000)
+describe('the quick start', () => {
   const folders = new Folders()
   const running: Running[] = []
   const start = (args: string[]): Running => {

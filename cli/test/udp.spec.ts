@@ -23,9 +23,7 @@ const bound = async (): Promise<dgram.Socket> => {
   return socket
 }
 
-describe('expose udp', function () {
-  this.timeout(90_000)
-
+describe('expose udp', () => {
   afterEach(async () => {
     for (const one of running.splice(0).reverse()) {
       one.child.kill('SIGKILL')

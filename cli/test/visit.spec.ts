@@ -48,9 +48,7 @@ const ask = async (address: unknown, text: string): Promise<string> => {
   })
 }
 
-describe('visit, and expose private', function () {
-  this.timeout(90_000)
-
+describe('visit, and expose private', () => {
   afterEach(async () => {
     for (const one of running.splice(0)) {
       one.child.kill('SIGKILL')

@@ -172,7 +172,7 @@ describe('http: visitors who mean harm', () => {
     expect((await over).reason).to.equal('reset')
     await here
     expect(ends[0]).to.equal('end')
-  }).timeout(30_000)
+  })
 
   it('ends a connection that waits for the next request in good order', async () => {
     const ends: string[] = []

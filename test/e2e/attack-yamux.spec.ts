@@ -58,18 +58,26 @@ const rogue = async (server: Server): Promise<net.Socket> => {
   return socket
 }
 
-/** Writes the same again until the other side takes no more, or hangs up. */
-const flood = async (socket: net.Socket, chunk: Buffer, most: number): Promise<number> => {
+/** Another visitor is served so often while nothing of a full socket is taken: its reader has stopped. */
+const ROUNDS = 10
+/** Turns of the event loop between two of them, in which a reader that goes on makes room. */
+const TURNS = 100
+
+/** Writes the same again until the other side takes no more, though it serves others, or hangs up. */
+const flood = async (socket: net.Socket, chunk: Buffer, most: number, works: () => Promise<void>): Promise<number> => {
   let sent = 0
-  while (sent < most && !socket.destroyed) {
-    sent += chunk.length
-    if (socket.write(chunk)) continue
-    const drained = once(socket, 'drain').then(
-      () => true,
-      () => false
-    )
-    const late = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 300))
-    if (!(await Promise.race([drained, late, once(socket, 'close').then(() => false)]))) break
+  for (let round = 0; sent < most && !socket.destroyed && round < ROUNDS; ) {
+    if (!socket.writableNeedDrain) {
+      sent += chunk.length
+      socket.write(chunk)
+      round = 0
+    } else {
+      for (let turn = 0; turn < TURNS && socket.writableNeedDrain; turn += 1)
+        await new Promise((resolve) => setImmediate(resolve))
+      if (!socket.writableNeedDrain) continue
+      round += 1
+      await works()
+    }
   }
   return sent
 }
@@ -112,12 +120,11 @@ describe('a server with a hostile client on yamux', () => {
       )
     ]
   ] as const) {
-    it(`that floods it with ${what} and never reads takes neither its memory nor others' time`, async function () {
-      this.timeout(15_000)
+    it(`that floods it with ${what} and never reads takes neither its memory nor others' time`, async () => {
       const { server, works } = await tunnel()
       const before = process.memoryUsage().rss
       const socket = await rogue(server)
-      await flood(socket, chunk, 24 * 1024 * 1024)
+      await flood(socket, chunk, 24 * 1024 * 1024, works)
       await works()
       expect(process.memoryUsage().rss - before).to.be.lessThan(160 * 1024 * 1024)
       socket.destroy()
@@ -138,7 +145,7 @@ describe('a server with a hostile client on yamux', () => {
     socket.write(many(10, (i) => header(WINDOW as number, 0, 2 + 2 * i, 0xffffffff)))
     const before = process.memoryUsage().rss
     const sent = await Promise.all(
-      visitors.map((visitor) => flood(visitor, Buffer.alloc(256 * 1024), 64 * 1024 * 1024))
+      visitors.map((visitor) => flood(visitor, Buffer.alloc(256 * 1024), 64 * 1024 * 1024, works))
     )
     expect(Math.min(...sent)).to.be.lessThan(64 * 1024 * 1024)
     expect(process.memoryUsage().rss - before).to.be.lessThan(160 * 1024 * 1024)

@@ -202,7 +202,7 @@ describe('a group', () => {
     await member(server, 'well')
     const answers = await times(6, () => ask(visitorPort(broken, 'web')))
     expect(count(answers)).to.deep.equal({ well: 6 })
-  }).timeout(20_000)
+  })
 
   it('asks another member when one is cut off and does not know it', async () => {
     const server = await startServer({ takeoverTimeout: 200 })
@@ -217,7 +217,7 @@ describe('a group', () => {
     const answers = await Promise.all(Array.from({ length: 4 }, () => ask(port)))
     expect(count(answers)).to.deep.equal({ well: 4 })
     await until(() => server.sessions.length === 1)
-  }).timeout(20_000)
+  })
 
   it('takes no member of another identity, and none that has another policy', async () => {
     const server = await startServer()
@@ -302,7 +302,7 @@ describe('a health check', () => {
     await onlyTwo()
     mood = 'well'
     await both()
-  }).timeout(20_000)
+  })
 
   it('of a proxy without a group keeps visitors away from a service that is down', async () => {
     const server = await startServer()

@@ -141,7 +141,7 @@ describe('http: another member of a group', () => {
     const answers = await Promise.all([1, 2, 3, 4].map(() => ask(port, 'web.localhost')))
     expect(answers.map(({ status, headers }) => [status, headers['x-by']])).to.deep.equal(Array(4).fill([200, 'well']))
     await until(() => server.sessions.length === 1)
-  }).timeout(30_000)
+  })
 
   it('is asked when a service breaks off before it answers, if the request may be made twice', async () => {
     let came = 0

@@ -289,7 +289,7 @@ describe('http: bad input', () => {
     }
     await until(() => over)
     await rest()
-  }).timeout(30_000)
+  })
 
   it('answers for hooks that throw, hang, or make heads that cannot be', async () => {
     const hook = defineExtension({

@@ -430,7 +430,7 @@ describe('http: bodies', () => {
       same = sent === before ? same + 1 : 0
       before = sent
     }
-  }).timeout(30_000)
+  })
 
   it('uses few connections to the service, one after the other, and gives them up when they are idle', async () => {
     const sockets = new Set<unknown>()

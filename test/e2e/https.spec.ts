@@ -129,8 +129,7 @@ const startMirror = async (): Promise<number> => (await startHttpService((...arg
 
 /** What each of the groups below begins and ends with. */
 const fixture = (): void => {
-  before(async function () {
-    this.timeout(30_000)
+  before(async () => {
     ca = await makeAuthority({ commonName: 'tests', bits: 2048 })
     const names = ['app.example.org', '*.apps.example.org']
     ;[here, renewed, there] = await Promise.all([

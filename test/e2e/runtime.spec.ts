@@ -114,7 +114,7 @@ describe('the runtime of both ends', () => {
     expect(events.since(events.sequence - 1024)).to.have.length(1024)
     const kept = events.since(events.sequence - 1024)?.map(({ sequence }) => sequence) ?? []
     expect(kept).to.deep.equal(Array.from({ length: 1024 }, (_, n) => events.sequence - 1023 + n))
-  }).timeout(20_000)
+  })
 
   it('tells of streams to those that ask for them, and to no others', async () => {
     const { client, ends } = await world()

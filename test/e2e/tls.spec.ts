@@ -115,9 +115,7 @@ const recorder = async (target: number): Promise<{ port: number; seen: () => Buf
   return { port: (hop.address() as net.AddressInfo).port, seen: () => Buffer.concat(chunks) }
 }
 
-describe('a tunnel over TLS', function () {
-  this.timeout(20_000)
-
+describe('a tunnel over TLS', () => {
   before(async () => {
     dir = mkdtempSync(path.join(tmpdir(), 'rystra-e2e-tls-'))
     const year = 365 * 86_400_000

@@ -21,7 +21,7 @@ describe('a program with a tunnel inside', () => {
     expect(out).to.match(/^client: web is at 127\.0\.0\.1:2\d{4}$/m)
     expect(out).to.match(/^visitor: hello from inside$/m)
     expect(out).to.match(/^server: web sent [1-9]\d* bytes$/m)
-  }).timeout(20_000)
+  })
 
   it('gets errors with a code from either end', async () => {
     const lines: string[] = []

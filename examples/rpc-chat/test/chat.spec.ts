@@ -30,5 +30,5 @@ describe('the chat', () => {
     } finally {
       await server.stop(0)
     }
-  }).timeout(20_000)
+  })
 })

@@ -25,5 +25,5 @@ describe('a device behind NAT', () => {
       await server.stop()
       await rm(files, { recursive: true })
     }
-  }).timeout(20_000)
+  })
 })

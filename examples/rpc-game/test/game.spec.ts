@@ -13,6 +13,6 @@ describe('the game', () => {
         expect(states).to.be.greaterThan(10)
         expect(voice).to.be.greaterThan(80)
       }
-    }).timeout(20_000)
+    })
   }
 })

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { PassThrough, type Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { mock } from 'node:test'
 import tls from 'node:tls'
 import { cleanUp, memoryPair, type Pair, quiet, sink, socketPair, streamPair, turns, until } from './ends.js'
 
@@ -258,7 +259,7 @@ for (const [where, make] of [
         ),
         { numRuns: 25 }
       )
-    }).timeout(30_000)
+    })
   })
 }
 
@@ -325,17 +326,23 @@ describe('a stream as a socket', () => {
   it('emits timeout when it is silent for so long, and not while bytes pass', async () => {
     const [near, far] = await streamPair(memoryPair())
     far.pipe(far)
-    near.resume()
-    let timeouts = 0
+    let bytes = 0
+    near.on('data', ({ length }: Buffer) => {
+      bytes += length
+    })
     const socket = near as Duplex & { setTimeout(ms: number, listener?: () => void): unknown }
+    let timeouts = 0
+    const timer = mock.method(globalThis, 'setTimeout')
     socket.setTimeout(60, () => {
       timeouts += 1
     })
-    for (let index = 0; index < 6; index++) {
-      near.write('x')
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      expect(timeouts).to.equal(0)
-    }
+    const [call] = timer.mock.calls
+    timer.mock.restore()
+    expect(call?.arguments[1]).to.equal(60)
+    const begun = mock.method(call?.result as NodeJS.Timeout, 'refresh')
+    near.write('x')
+    await until(() => bytes === 1, 'the answer')
+    expect(begun.mock.callCount(), 'begun anew by what is written and by what is read').to.equal(2)
     await until(() => timeouts === 1, 'the timeout')
     socket.setTimeout(0)
   })

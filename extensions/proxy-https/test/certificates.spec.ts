@@ -33,8 +33,7 @@ const readAgain = (): Promise<void> =>
 
 /** What each of the groups below begins and ends with. */
 const fixture = (): void => {
-  before(async function () {
-    this.timeout(30_000)
+  before(async () => {
     ca = await makeAuthority({ commonName: 'tests', bits: 2048, notBefore: new Date(Date.now() - 3 * year) })
     ;[good, renewed, expired, other] = await Promise.all([
       issueServer(ca, { commonName: 'app.example.org', names }),
@@ -165,8 +164,7 @@ describe('a host with a certificate here', () => {
     expect(await world.failure({ ...to, ALPNProtocols: ['h2'] })).to.match(/NO_APPLICATION_PROTOCOL/)
   })
 
-  it('does without files for a name of this machine', async function () {
-    this.timeout(30_000)
+  it('does without files for a name of this machine', async () => {
     await world.start({ certificates: [{ hosts: ['*.localhost'] }] })
     await world.secure({ servername: 'app.localhost', rejectUnauthorized: false })
     await until(() => world.handed.length === 1)

@@ -101,8 +101,7 @@ describe('a link of quic', () => {
     await until(() => link.streams === 0 && listening.links[0]?.streams === 0, 'no stream to be left')
   })
 
-  it('finds out what size of packets gets through, and uses no other', async function () {
-    this.timeout(40_000)
+  it('finds out what size of packets gets through, and uses no other', async () => {
     const { link, server } = await linked({ maxPacket: 1350 }, (packet) => packet.length <= 1300)
     const ends = [link, server] as QuicLink[]
     await until(() => ends.every(({ mtu }) => mtu.size > 1200), 'the sizes', 35_000)

@@ -127,8 +127,7 @@ describe('dialing', () => {
       const clock = new FakeClock()
       const before = connected
       const dialing = failure(dial(transport, port, {}, { clock }))
-      await until(() => connected > before)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await until(() => connected > before && clock.pending > 0)
       clock.advance(10_000)
       const error = await dialing
       expect([error.code, /10 s/.test(error.message)], error.message).to.deep.equal(['connect.unreachable', true])

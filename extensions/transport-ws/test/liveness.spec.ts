@@ -6,7 +6,13 @@ import net from 'node:net'
 import transportWs from '../src/index.js'
 import { cleanUp, dir, later, never, served, trusted, until } from './setup.js'
 
-/** A proxy in between that resets a connection on which neither side has sent anything for `silence` milliseconds. */
+/** Length of a tick of the proxy. */
+const TICK_MS = 10
+
+/**
+ * A proxy in between that resets a connection on which neither side has sent anything for `silence` ticks. It counts ticks, of which a
+ * process that was held up misses as many as pings.
+ */
 const middlebox = async (target: number, silence: number) => {
   const chunks = { up: 0, down: 0 }
   const server = net.createServer((near) => {
@@ -15,20 +21,23 @@ const middlebox = async (target: number, silence: number) => {
       near.resetAndDestroy()
       far.resetAndDestroy()
     }
-    let timer = setTimeout(cut, silence)
+    let quiet = 0
+    const timer = setInterval(() => {
+      quiet += 1
+      if (quiet > silence) cut()
+    }, TICK_MS)
     for (const [from, to, way] of [
       [near, far, 'up'],
       [far, near, 'down']
     ] as const) {
       from.on('error', cut)
       from.on('close', () => {
-        clearTimeout(timer)
+        clearInterval(timer)
         to.destroy()
       })
       from.on('data', (chunk: Buffer) => {
         chunks[way] += 1
-        clearTimeout(timer)
-        timer = setTimeout(cut, silence)
+        quiet = 0
         to.write(chunk)
       })
     }
@@ -69,14 +78,14 @@ describe('a silent link behind a proxy that cuts silent connections', () => {
       ['server', { server: 10, client: 0 }]
     ] as const) {
       it(`is kept open over ${name} by pings of the ${side}, which are answered`, async () => {
-        const { near, far, box } = await link(name, intervals, 150)
+        const { near, far, box } = await link(name, intervals, 8)
         near.duplex.resume()
         let received = ''
         far.duplex.on('data', (chunk: Buffer) => {
           received += String(chunk)
         })
         const { up, down } = box.chunks
-        // Ten round trips of at least 20 ms take longer than the silence that the proxy allows.
+        // Ten pings take longer than the silence that the proxy allows.
         await until(() => box.chunks.up >= up + 10 && box.chunks.down >= down + 10)
         expect([near.duplex.destroyed, far.duplex.destroyed]).to.deep.equal([false, false])
         near.duplex.write('hello')
@@ -86,7 +95,7 @@ describe('a silent link behind a proxy that cuts silent connections', () => {
   }
 
   it('is pinged at each interval: what was received since the last ping postpones none', async () => {
-    const { near, far, box } = await link('ws', { server: 0, client: 20 }, 10_000)
+    const { near, far, box } = await link('ws', { server: 0, client: 20 }, 1000)
     for (const { duplex } of [near, far]) duplex.resume()
     const { up } = box.chunks
     let intervals = 0
@@ -100,7 +109,7 @@ describe('a silent link behind a proxy that cuts silent connections', () => {
   })
 
   it('is cut without pings', async () => {
-    const { near } = await link('ws', { server: 0, client: 0 }, 50)
+    const { near } = await link('ws', { server: 0, client: 0 }, 5)
     near.duplex.resume()
     await until(() => near.duplex.destroyed)
   })

@@ -6,9 +6,7 @@ import { onreadWorks } from '../src/index.js'
 
 const require = createRequire(import.meta.url)
 
-describe('reading without buffers of our own', function () {
-  this.timeout(120_000)
-
+describe('reading without buffers of our own', () => {
   it('passes the same tests', async function () {
     if (process.env['RYSTRA_NO_ONREAD'] !== undefined) this.skip()
     expect(onreadWorks, 'this Node can read into buffers of ours').to.equal(true)
@@ -16,7 +14,7 @@ describe('reading without buffers of our own', function () {
     const specs = ['raw-socket', 'pump'].map((name) => path.join(import.meta.dirname, `${name}.spec.ts`))
     const child = spawn(
       process.execPath,
-      [...process.execArgv, mocha, '--reporter=dot', '--no-config', '--timeout=30000', ...specs],
+      [...process.execArgv, mocha, '--reporter=dot', '--no-config', '--timeout=120000', ...specs],
       {
         env: { ...process.env, RYSTRA_NO_ONREAD: '1' },
         stdio: ['ignore', 'pipe', 'pipe']

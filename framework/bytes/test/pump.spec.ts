@@ -70,9 +70,7 @@ const ending = (socket: net.Socket): Promise<string> =>
 
 afterEach(tidy)
 
-describe('a pump', function () {
-  this.timeout(30_000)
-
+describe('a pump', () => {
   for (const [kind, pair] of Object.entries(kinds)) {
     it(`carries 8 MiB each way at once in chunks of all sizes, ${kind} to TCP`, async () => {
       const { visitor, service, done } = await relayed({}, pair)
@@ -331,9 +329,7 @@ describe('a tap', () => {
   })
 })
 
-describe('a transform in the path', function () {
-  this.timeout(30_000)
-
+describe('a transform in the path', () => {
   const delaying = (ms: number): Transform =>
     new Transform({
       transform(chunk, _encoding, done) {

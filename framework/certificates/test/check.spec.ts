@@ -19,8 +19,7 @@ import { authority } from './authority.js'
 
 const day = 86_400_000
 
-describe('certificates that are looked at', function () {
-  this.timeout(20_000)
+describe('certificates that are looked at', () => {
   let ca: KeyPair
   let pair: KeyPair
 

@@ -16,9 +16,7 @@ import { authority } from './authority.js'
 const day = 86_400_000
 const x509 = (pem: string): X509Certificate => new X509Certificate(pem)
 
-describe('certificates that are made', function () {
-  this.timeout(20_000)
-
+describe('certificates that are made', () => {
   it('an authority: critical CA:TRUE without authorities below it, ten years, and a PKCS#8 key that fits', async () => {
     const ca = await authority()
     const certificate = x509(ca.cert)

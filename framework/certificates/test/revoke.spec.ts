@@ -65,8 +65,7 @@ const openssl = (args: string[]): Promise<string | undefined> =>
     })
   })
 
-describe('certificates on the wire, and revocation', function () {
-  this.timeout(30_000)
+describe('certificates on the wire, and revocation', () => {
   let ca: KeyPair
   let server: KeyPair
   let home: KeyPair

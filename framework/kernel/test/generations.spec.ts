@@ -199,8 +199,7 @@ describe('a generation that is held', () => {
 })
 
 describe('1,000 reloads', () => {
-  it('leave nothing behind: generations, streams and removed extensions are collected', async function () {
-    this.timeout(20_000)
+  it('leave nothing behind: generations, streams and removed extensions are collected', async () => {
     setFlagsFromString('--expose-gc')
     const gc = runInNewContext('gc') as () => void
     const stay = marked([])

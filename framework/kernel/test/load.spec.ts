@@ -281,7 +281,6 @@ describe('loading an extension', () => {
   })
 
   it('works in plain Node, as it is published', function () {
-    this.timeout(20_000)
     const dir = make({ 'package.json': '{}', 'a.ts': typescript('a'), 'b.mjs': javascript('b') })
     const source = `
       const { Kernel, loadExtensions } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)})

@@ -19,5 +19,5 @@ describe('where code must not be generated from strings', () => {
       { cwd: import.meta.dirname }
     )
     expect(JSON.parse(stdout)).to.deep.equal(['OpenStream', 'protocol.malformed', 'EvalError'])
-  }).timeout(20_000)
+  })
 })

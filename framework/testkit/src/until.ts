@@ -14,7 +14,7 @@ export const nextCheck = (checks: number): Promise<void> =>
 export const until = async (
   holds: () => boolean | Promise<boolean>,
   what = 'a condition',
-  timeout = 25_000
+  timeout = 60_000
 ): Promise<void> => {
   const end = performance.now() + timeout
   for (let checks = 0; !(await holds()); checks++) {

@@ -32,9 +32,7 @@ const helloOf = async (port: number): Promise<Buffer> => {
   return Buffer.concat(chunks)
 }
 
-describe('a server of TLS', function () {
-  this.timeout(20_000)
-
+describe('a server of TLS', () => {
   before(async () => {
     made = await certificates()
   })

@@ -26,9 +26,7 @@ const open = async (options: ServerTlsOptions): Promise<ServerTls> => {
   return tls
 }
 
-describe('the identity of a listener', function () {
-  this.timeout(20_000)
-
+describe('the identity of a listener', () => {
   before(async () => {
     made = await certificates()
   })

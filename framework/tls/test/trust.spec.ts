@@ -12,9 +12,7 @@ let world: HandshakeWorld
 
 const derOf = (pem: string): Uint8Array => new Uint8Array(new X509Certificate(pem).raw)
 
-describe('what a client trusts', function () {
-  this.timeout(20_000)
-
+describe('what a client trusts', () => {
   before(async () => {
     made = await certificates()
   })
