@@ -12,7 +12,8 @@ export const TlsTransportOptions = Type.Object({
   handshakes: Type.Integer({
     default: 1024,
     minimum: 1,
-    description: 'Maximum of TLS handshakes in progress at each listener; one more evicts the oldest. Default: 1024.'
+    description:
+      'Maximum of TLS handshakes in progress at each listener; one more evicts the peer that has been silent for the longest. As many more may wait for their turn. Default: 1024.'
   })
 })
 export type TlsTransportOptions = Static<typeof TlsTransportOptions>

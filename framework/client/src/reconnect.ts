@@ -8,7 +8,7 @@ const SETTLED_MS = 1000
 /** Refusals in a row from which on the token is likely to be an old one, so that trying often does not help. */
 const REFUSALS = 3
 
-/** Longest delay right after the loss of a session that served: most outages are restarts of the server. */
+/** Longest delay right after the loss of a session: most outages are restarts of the server. */
 const SHORT_MS = 1000
 
 /** Later the longest delay is this part of the outage, so that it is prolonged by no more, up to the configured one. */
@@ -26,7 +26,7 @@ export class Reconnect {
   #refusals = 0
   #since = 0
   #atOnce = false
-  /** When the last session was lost that had served. */
+  /** When the outage began: with the loss of a session that had lasted, or of the first. */
   #lostAt: number | undefined
   /** Whether there has been a session. */
   proven = false
@@ -46,10 +46,15 @@ export class Reconnect {
 
   /** A session is over. After one that was of use the next is dialed at once. @param served whether streams came on it */
   lost(served: boolean): void {
-    if (!served && this.#state.clock.now() - this.#since < SETTLED_MS) return
+    const now = this.#state.clock.now()
+    if (!served && now - this.#since < SETTLED_MS) {
+      // The outage goes on: a server that is restarted twice in a row must not be waited for longer than one that was away.
+      this.#lostAt ??= now
+      return
+    }
     this.#backoff.reset()
     this.#atOnce = true
-    this.#lostAt = this.#state.clock.now()
+    this.#lostAt = now
   }
 
   /**

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { TurnQueue } from '@rystra/limits'
 import { RystraError, toRystraError } from '@rystra/model'
 import { drained } from '@rystra/session'
 import { ClientSession, type ClientSessionEvents } from './client-session.js'
@@ -8,6 +9,12 @@ import type { Publications } from './publications.js'
 import { Reconnect } from './reconnect.js'
 import { connectToServer } from './servers.js'
 import type { ClientState } from './state.js'
+
+/**
+ * Dials of all clients of a process that start in one turn of the event loop: of a thousand clients that lose their server
+ * the first are back while the last still wait, and none times out because of the others.
+ */
+const dials = new TurnQueue({ perTurn: 4 })
 
 /** What depends on the session that is up. */
 export interface SessionUsers {
@@ -63,6 +70,8 @@ export class Sessions {
       try {
         const { connect } = config
         const { clock, kernel } = this.#state
+        await new Promise<void>((resolve) => dials.add(resolve))
+        this.#stop.throwIfAborted()
         const session = await connectToServer(
           { connect, generation: kernel.current, clock, signal: this.#stop },
           (server, signal) => ClientSession.connect(server, this.#instance, this.#state, this.#events, signal)

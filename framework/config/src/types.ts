@@ -79,7 +79,7 @@ export const serverSchema = Type.Object({
   handshakeTimeout: defaulted(
     durationSchema(100),
     10_000,
-    'Time until the whole handshake of a client must be complete. Enough for a slow mobile link.'
+    'Time that a client has for the whole handshake; time in which it waits for a busy server is not counted. Enough for a slow mobile link.'
   ),
   takeoverTimeout: defaulted(
     durationSchema(100),
@@ -97,7 +97,7 @@ export const serverSchema = Type.Object({
       handshakes: defaulted(
         Type.Integer({ minimum: 1, maximum: 1_000_000 }),
         1024,
-        'Maximum number of peers that are not authenticated yet.'
+        'Maximum number of peers that are not authenticated yet and have to answer: one more evicts the one that has been silent for the longest. As many more may wait for their turn.'
       ),
       proxiesPerSession: defaulted(
         Type.Integer({ minimum: 1, maximum: 65_535 }),

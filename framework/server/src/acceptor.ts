@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { ListenEntry } from '@rystra/config'
+import type { Handshakes, PendingHandshake } from '@rystra/limits'
 import { RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type { Link, Listener, ListenHost, ListenOptions, StreamLink } from '@rystra/plugin'
 import { type Admitted, authenticateClient, type DataLinkOffered } from '@rystra/session'
+import { abortError, handshakesOf, turnOf } from './handshakes.js'
 import type { LinkCounts } from './link-counts.js'
 import { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
@@ -22,8 +24,7 @@ export class Acceptor {
   /** By session id. */
   readonly sessions: Map<string, ServerSession>
   readonly #state: ServerState
-  /** Handshakes under way, the oldest first. */
-  readonly #pending = new Set<AbortController>()
+  readonly #handshakes: Handshakes
   /** The session of each client, by identity and client id. */
   readonly #clients = new Map<string, ServerSession>()
   readonly #closing = new AbortController()
@@ -34,6 +35,7 @@ export class Acceptor {
     this.sessions = sessions
     this.#state = state
     this.#ports = ports
+    this.#handshakes = handshakesOf(state)
     // Each listener has one.
     setMaxListeners(0, this.#closing.signal)
   }
@@ -51,23 +53,15 @@ export class Acceptor {
   /** Accepts no further session, and ends the handshakes in flight. */
   close(): void {
     this.#closing.abort()
-    for (const handshake of this.#pending) handshake.abort(new RystraError('session.closing', { side: 'server' }))
+    this.#handshakes.close()
   }
 
   #arrived(link: Link, transport: string, counts: LinkCounts): void {
-    const { config, clock } = this.#state
+    const { clock } = this.#state
     const closed = counts.arrived(link)
-    // Evict the oldest handshake at the limit: honest clients authenticate within one or two round trips.
-    if (this.#pending.size >= config.limits.handshakes) {
-      const [oldest] = this.#pending
-      oldest?.abort(new RystraError('session.limit', { side: 'server', detail: 'too many handshakes' }))
-    }
-    const handshake = new AbortController()
-    this.#pending.add(handshake)
-    const cancel = clock.after(config.handshakeTimeout, () =>
-      handshake.abort(new RystraError('protocol.timeout', { side: 'client' }))
-    )
-    this.#admit(link, transport, handshake.signal, closed)
+    const aborted = new AbortController()
+    const handshake = this.#handshakes.begin((reason) => aborted.abort(abortError(reason)))
+    this.#admit(link, transport, handshake, aborted.signal, closed)
       .catch((cause: unknown) => {
         const error = toRystraError(cause)
         counts.refuse(error.code)
@@ -80,10 +74,7 @@ export class Acceptor {
         }
         this.#refused(link, transport, error)
       })
-      .finally(() => {
-        cancel()
-        this.#pending.delete(handshake)
-      })
+      .finally(() => handshake.settle())
   }
 
   #refused({ peer }: Link, transport: string, error: RystraError): void {
@@ -95,11 +86,17 @@ export class Acceptor {
     refused({ what: 'session', error, subject: address, peer })
   }
 
-  async #admit(link: Link, transport: string, signal: AbortSignal, closed: () => void): Promise<void> {
+  async #admit(
+    link: Link,
+    transport: string,
+    handshake: PendingHandshake,
+    signal: AbortSignal,
+    closed: () => void
+  ): Promise<void> {
     const generation = this.#state.kernel.current
     const release = generation.hold()
     try {
-      const session = await this.#shake(link, transport, generation, signal)
+      const session = await this.#shake(link, transport, generation, handshake, signal)
       if (session !== undefined) void session.over.then(closed)
     } finally {
       release()
@@ -111,11 +108,13 @@ export class Acceptor {
     link: Link,
     transport: string,
     generation: GenerationRef,
+    handshake: PendingHandshake,
     signal: AbortSignal
   ): Promise<ServerSession | undefined> {
     const stream = link.kind === 'bytes' ? link.duplex : await firstStream(link, signal)
     // Whatever happens to it, it happens to this link alone.
     stream.on('error', () => {})
+    await turnOf(handshake, signal)
     const outcome = await authenticateClient(stream, {
       generation,
       peer: link.peer,

@@ -1,3 +1,4 @@
+import { type HandshakeAbort, Handshakes, type PendingHandshake, TurnQueue } from '@rystra/limits'
 import { RystraError, type TlsFacts } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
@@ -12,16 +13,33 @@ import type { ServerTls } from './server-tls.js'
 /** Time a refused peer has to read the answer. */
 const CLOSE_TIMEOUT_MS = 1000
 
+/**
+ * Handshakes that all acceptors of a process start in one turn of the event loop: some 4 ms of it, so that streams that
+ * are open go on while a thousand clients come back.
+ */
+const queue = new TurnQueue({ perTurn: 4 })
+
+const reasons: Readonly<Record<HandshakeAbort, string>> = {
+  limit: 'too many handshakes in progress',
+  timeout: 'handshake timed out',
+  closed: 'listener closed'
+}
+
 /** Options of {@link TlsAcceptor}. */
 export interface TlsAcceptorOptions {
   readonly tls: ServerTls
   /** Served protocols. A client that offers only others is refused; one that offers none is accepted. */
   readonly alpn: readonly string[]
   readonly host: Pick<TlsHost, 'log' | 'clock'>
-  /** Milliseconds from the connection to the end of the handshake. @default 10000 */
+  /** Milliseconds that a peer has for the handshake; time in which it waits for this end is not counted. @default 10000 */
   readonly handshakeTimeout?: number
-  /** Maximum of handshakes in progress; one more evicts the oldest. @default 1024, some 100 MiB at worst */
+  /**
+   * Maximum of handshakes in progress: one more evicts the peer that has been silent for the longest. As many more may
+   * wait for their turn. @default 1024, some 100 MiB at worst
+   */
   readonly handshakes?: number
+  /** Where handshakes wait for their turn. @default one for the process */
+  readonly queue?: TurnQueue
   /**
    * A completed handshake; the client certificate is valid if one is required. `tcp` is the socket given to {@link
    * TlsAcceptor.accept}.
@@ -34,28 +52,34 @@ export interface TlsAcceptorOptions {
   onRefused?(socket: TLSSocket, error: RystraError): void
 }
 
-interface PendingHandshake {
+interface Connection {
   readonly socket: Socket
   readonly peer: string
   readonly key: string
-  readonly cancel: () => void
+  readonly handshake: PendingHandshake
 }
 
 /** Identifies a connection, also from the TLS socket on top of it. */
 const keyOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 
-/** The server side of TLS for accepted connections. Handshakes in progress are bounded in number and time. */
+/**
+ * The server side of TLS for accepted connections. Handshakes in progress are bounded in number and time, and start in the
+ * order in which their first bytes arrive.
+ */
 export class TlsAcceptor {
   readonly #options: TlsAcceptorOptions
   readonly #server: tls.Server
   readonly #log: HandshakeLog
-  /** The oldest first. */
-  readonly #pending = new Map<string, PendingHandshake>()
+  readonly #handshakes: Handshakes
+  readonly #pending = new Map<string, Connection>()
 
   constructor(options: TlsAcceptorOptions) {
     this.#options = options
-    this.#log = new HandshakeLog(options.host.log, options.host.clock)
+    const { host, handshakes: max = 1024, handshakeTimeout: timeout = 10_000 } = options
+    this.#log = new HandshakeLog(host.log, host.clock)
+    const limits = { max, timeout }
+    this.#handshakes = new Handshakes({ limits: () => limits, clock: host.clock, queue: options.queue ?? queue })
     this.#server = tls.createServer({
       ...options.tls.options,
       ALPNProtocols: [...options.alpn],
@@ -71,16 +95,10 @@ export class TlsAcceptor {
 
   /** Starts the handshake on a connection. Bytes that were read for sniffing are unshifted already. */
   take(socket: Socket): void {
-    const { handshakes = 1024, handshakeTimeout = 10_000, host } = this.#options
-    if (this.#pending.size >= handshakes) {
-      const [oldest] = this.#pending.values()
-      if (oldest !== undefined) this.#abort(oldest, 'too many handshakes in progress')
-    }
-    const key = keyOf(socket)
     const peer = `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`
-    const cancel = host.clock.after(handshakeTimeout, () => this.#abort(one, 'handshake timed out'))
-    const one: PendingHandshake = { socket, peer, key, cancel }
-    this.#pending.set(key, one)
+    const handshake = this.#handshakes.begin((reason) => this.#abort(one, reason))
+    const one: Connection = { socket, peer, key: keyOf(socket), handshake }
+    this.#pending.set(one.key, one)
     socket.on('error', () => {})
     socket.once('close', () => this.#settle(one))
     this.#sniff(one)
@@ -89,10 +107,10 @@ export class TlsAcceptor {
   /** Aborts handshakes in progress. Completed ones go on. */
   close(): void {
     this.#options.tls.onChange = undefined
-    for (const one of [...this.#pending.values()]) this.#abort(one, 'listener closed')
+    this.#handshakes.close()
   }
 
-  #sniff(one: PendingHandshake): void {
+  #sniff(one: Connection): void {
     const { socket } = one
     // Collected here: unshifting the bytes would make the socket readable again.
     let head: Buffer = Buffer.alloc(0)
@@ -103,13 +121,22 @@ export class TlsAcceptor {
       const kind = firstBytes(head)
       if (kind === undefined) return
       socket.removeListener('readable', read)
-      socket.removeListener('end', ended)
-      if (kind === 'tls') {
+      if (kind !== 'tls') {
+        socket.removeListener('end', ended)
+        this.#refuse(one, kind === 'http' ? plainHttpAnswer : plainAlert)
+        return
+      }
+      // More is not read until it is its turn, but a connection that ends is noticed.
+      const watch = (): void => void socket.read(0)
+      socket.on('readable', watch)
+      one.handshake.enqueue(() => {
+        socket.removeListener('readable', watch)
+        socket.removeListener('end', ended)
         // With half-open allowed Node would wait after an end within the handshake.
         socket.allowHalfOpen = false
         socket.unshift(head)
         this.#server.emit('connection', socket)
-      } else this.#refuse(one, kind === 'http' ? plainHttpAnswer : plainAlert)
+      })
     }
     const ended = (): void => void socket.destroy()
     socket.on('readable', read)
@@ -117,7 +144,7 @@ export class TlsAcceptor {
   }
 
   /** Keeps reading until the deadline: closing with unread bytes would reset the connection and lose the answer. */
-  #refuse(one: PendingHandshake, answer: string | Buffer): void {
+  #refuse(one: Connection, answer: string | Buffer): void {
     this.#settle(one)
     const { socket } = one
     const cancel = this.#options.host.clock.after(CLOSE_TIMEOUT_MS, () => socket.destroy())
@@ -127,15 +154,14 @@ export class TlsAcceptor {
     this.#log.failed(new RystraError('tls.not-tls', { side: 'server', detail: 'not TLS' }), one.peer)
   }
 
-  #abort(one: PendingHandshake, detail: string): void {
-    if (!this.#settle(one)) return
-    this.#log.failed(new RystraError('tls.handshake', { side: 'server', detail }), one.peer)
+  #abort(one: Connection, reason: HandshakeAbort): void {
+    this.#pending.delete(one.key)
+    this.#log.failed(new RystraError('tls.handshake', { side: 'server', detail: reasons[reason] }), one.peer)
     one.socket.destroy()
   }
 
-  #settle(one: PendingHandshake): boolean {
-    one.cancel()
-    return this.#pending.get(one.key) === one && this.#pending.delete(one.key)
+  #settle(one: Connection): void {
+    if (one.handshake.settle()) this.#pending.delete(one.key)
   }
 
   #failed(cause: Error, socket: TLSSocket): void {

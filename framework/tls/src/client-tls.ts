@@ -120,11 +120,15 @@ export interface ClientFiles {
   readonly keyPair: KeyPair | undefined
 }
 
-/** Rejects with `tls.files`. */
-export const readClientFiles = async (options: ClientTlsOptions, dir: string): Promise<ClientFiles> => {
+/** Rejects with `tls.files`. @param known What was read before: files that have not changed are not checked again. */
+export const readClientFiles = async (
+  options: ClientTlsOptions,
+  dir: string,
+  known?: ClientFiles
+): Promise<ClientFiles> => {
   const [ca, keyPair] = await Promise.all([
-    options.ca === undefined ? undefined : readAuthorities('ca', options.ca, dir),
-    readKeyPair(options, dir)
+    options.ca === undefined ? undefined : readAuthorities('ca', options.ca, dir, known?.pem.ca),
+    readKeyPair(options, dir, known?.keyPair)
   ])
   const shown = keyPair === undefined ? {} : { cert: keyPair.cert, key: keyPair.key }
   return { keyPair, pem: { ...(ca === undefined ? {} : { ca }), ...shown } }

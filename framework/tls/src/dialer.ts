@@ -1,6 +1,6 @@
 import { BoundedMap } from '@rystra/limits'
 import type { Clock, Logger } from '@rystra/plugin'
-import { type ClientTls, clientTlsOf, readClientFiles } from './client-tls.js'
+import { type ClientFiles, type ClientTls, clientTlsOf, readClientFiles } from './client-tls.js'
 import { expiryWarning } from './expiry.js'
 import { type ClientTlsOptions, clientTlsFields } from './options.js'
 
@@ -22,6 +22,7 @@ export interface TlsDialerHost {
 
 interface Entry {
   readonly tls: ClientTls
+  readonly files: ClientFiles
   readonly read: number
 }
 
@@ -44,11 +45,11 @@ export class TlsDialer {
     const before = this.#entries.get(key)
     const now = clock.now()
     if (before !== undefined && now - before.read < READ_INTERVAL_MS && now >= before.read) return before.tls
-    const files = await readClientFiles(options, dir)
+    const files = await readClientFiles(options, dir, before?.files)
     const present = this.#entries.get(key)?.tls
     const unchanged = present !== undefined && JSON.stringify(files.pem) === JSON.stringify(present.pem)
     const tls = unchanged ? present : clientTlsOf(options, to, files)
-    this.#entries.set(key, { tls, read: now })
+    this.#entries.set(key, { tls, files, read: now })
     this.#warn(tls, options, now)
     return tls
   }

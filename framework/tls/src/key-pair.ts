@@ -45,10 +45,14 @@ export const checkKeyPair = (cert: string, key: string, certAt: string, keyAt: s
   return { cert, key, leaf }
 }
 
-/** Reads `cert` and `key`, which are given both or neither. Rejects with `tls.files`. */
+/**
+ * Reads `cert` and `key`, which are given both or neither. Rejects with `tls.files`.
+ * @param known What was read before: the answer, if nothing has changed. Checks cost more than a TLS handshake.
+ */
 export const readKeyPair = async (
   { cert, key }: { readonly cert?: string; readonly key?: string },
-  dir: string
+  dir: string,
+  known?: KeyPair
 ): Promise<KeyPair | undefined> => {
   if (cert === undefined && key === undefined) return undefined
   if (cert === undefined) throw filesError('`key` is given without `cert`')
@@ -57,12 +61,14 @@ export const readKeyPair = async (
     readPem('cert', cert, dir, CERTIFICATE, 'certificate'),
     readPem('key', key, dir, PRIVATE_KEY, 'private key')
   ])
+  if (known?.cert === certText && known.key === keyText) return known
   return checkKeyPair(certText, keyText, `cert ${cert}`, `key ${key}`)
 }
 
-/** Reads a file of certificate authorities. Rejects with `tls.files`. */
-export const readAuthorities = async (field: string, file: string, dir: string): Promise<string> => {
+/** Reads a file of certificate authorities. Rejects with `tls.files`. @param known What was read before, and is valid. */
+export const readAuthorities = async (field: string, file: string, dir: string, known?: string): Promise<string> => {
   const text = await readPem(field, file, dir, CERTIFICATE, 'certificate')
+  if (text === known) return text
   leafOf(`${field} ${file}`, text)
   try {
     createSecureContext({ ca: text })

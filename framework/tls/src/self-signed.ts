@@ -84,7 +84,9 @@ const make = async (dir: string, file: string): Promise<void> => {
   const { cert, key } = await selfSigned({
     commonName: 'rystra',
     names: ['localhost', '127.0.0.1', '::1'],
-    days: VALID_DAYS
+    days: VALID_DAYS,
+    // Signing costs a server a tenth of what it costs with RSA, when all clients come back at once.
+    keyType: 'ec'
   })
   const temporary = `${file}.${randomBytes(6).toString('hex')}`
   try {

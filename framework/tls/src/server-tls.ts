@@ -59,11 +59,14 @@ const readAll = async (
   options: ServerTlsOptions,
   requested: boolean,
   host: TlsHost,
-  own?: KeyPair
+  own?: KeyPair,
+  known?: LoadedFiles
 ): Promise<LoadedFiles> => {
   const [keyPair, clientCa, crl] = await Promise.all([
-    own ?? readKeyPair(options, host.dir),
-    options.clientCa === undefined ? undefined : readAuthorities('clientCa', options.clientCa, host.dir),
+    own ?? readKeyPair(options, host.dir, known?.keyPair),
+    options.clientCa === undefined
+      ? undefined
+      : readAuthorities('clientCa', options.clientCa, host.dir, known?.pem.clientCa),
     options.crl === undefined ? undefined : readPem('crl', options.crl, host.dir, CRL, 'revocation list')
   ])
   if (keyPair === undefined) throw filesError('no certificate')
@@ -166,7 +169,7 @@ class WatchedServerTls implements ServerTls {
   async #reload(): Promise<void> {
     const { log } = this.host
     try {
-      const read = await readAll(this.fields, this.clientCert !== 'none', this.host, this.own)
+      const read = await readAll(this.fields, this.clientCert !== 'none', this.host, this.own, this.#read)
       const changed = !same(read.pem, this.#read.pem)
       if (changed) this.#checkTime(read.keyPair)
       this.#lastError = undefined

@@ -1,4 +1,5 @@
 import type { RystraError } from '@rystra/plugin'
+import { TurnQueue } from '@rystra/limits'
 import { expect } from 'chai'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
@@ -166,10 +167,12 @@ describe('a server of TLS', () => {
     it('ends each at its deadline, whatever arrives meanwhile', async () => {
       const { port, connections } = await world.serve(world.pair('server', made.good), { handshakeTimeout: 5000 })
       const hello = await helloOf(port)
-      const sockets = await Promise.all(
-        [Buffer.alloc(0), hello.subarray(0, 1), hello.subarray(0, 100), hello].map((bytes) => stall(port, bytes))
-      )
-      await until(() => connections.length === 4)
+      const sockets: Socket[] = []
+      for (const bytes of [Buffer.alloc(0), hello.subarray(0, 1), hello.subarray(0, 100), hello])
+        sockets.push(await stall(port, bytes))
+      // The last has begun its handshake, and those before it as well: only the time of peers counts.
+      await once(sockets[3] as Socket, 'data')
+      expect(connections).to.have.length(4)
       for (let second = 0; second < 4; second += 1) {
         world.clock.advance(1000)
         await new Promise(setImmediate)
@@ -184,7 +187,7 @@ describe('a server of TLS', () => {
       await until(() => world.clock.pending === 2)
     })
 
-    it('evicts the oldest at the limit, and honest clients complete', async () => {
+    it('evicts at the limit the peer that has been silent for the longest, and honest clients complete', async () => {
       const { port, connections, came } = await world.serve(world.pair('server', made.good), { handshakes: 5 })
       const hello = await helloOf(port)
       for (let count = 0; count < 20; count += 1) {
@@ -195,6 +198,37 @@ describe('a server of TLS', () => {
       expect(connections.slice(0, 15).every(({ destroyed }) => destroyed)).to.equal(true)
       await world.dial(port, { ca: 'ca.pem' })
       await until(() => came.length === 1)
+    })
+
+    it('starts them in the order of their first bytes, and forgets those that close before', async () => {
+      const turns: (() => void)[] = []
+      const queue = new TurnQueue({ perTurn: 1, nextTurn: (fn) => turns.push(fn) })
+      const { port, connections } = await world.serve(world.pair('server', made.good), { queue, handshakeTimeout: 5000 })
+      const hello = await helloOf(port)
+      const silent = await stall(port, Buffer.alloc(0))
+      const sockets: Socket[] = []
+      const answered: number[] = []
+      for (let count = 0; count < 4; count += 1) {
+        const socket = await stall(port, hello)
+        socket.once('data', () => answered.push(count))
+        sockets.push(socket)
+        await until(() => queue.size === count + 1)
+      }
+      world.clock.advance(4000)
+      sockets[1]?.end()
+      sockets[2]?.resetAndDestroy()
+      await until(() => queue.size === 2)
+      silent.write(hello)
+      await until(() => queue.size === 3)
+      world.clock.advance(60_000)
+      expect(connections.filter(({ destroyed }) => destroyed)).to.have.length(2)
+      for (const expected of [[0], [0, 3]]) {
+        turns.shift()?.()
+        await until(() => answered.length === expected.length)
+        expect(answered).to.deep.equal(expected)
+      }
+      turns.shift()?.()
+      await once(silent, 'data')
     })
 
     it('forgets connections that close by themselves', async () => {
