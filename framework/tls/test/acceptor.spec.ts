@@ -203,7 +203,10 @@ describe('a server of TLS', () => {
     it('starts them in the order of their first bytes, and forgets those that close before', async () => {
       const turns: (() => void)[] = []
       const queue = new TurnQueue({ perTurn: 1, nextTurn: (fn) => turns.push(fn) })
-      const { port, connections } = await world.serve(world.pair('server', made.good), { queue, handshakeTimeout: 5000 })
+      const { port, connections } = await world.serve(world.pair('server', made.good), {
+        queue,
+        handshakeTimeout: 5000
+      })
       const hello = await helloOf(port)
       const silent = await stall(port, Buffer.alloc(0))
       const sockets: Socket[] = []
