@@ -10,7 +10,7 @@ export interface TurnQueueOptions {
  * Starts tasks in the order of their arrival, a few in each turn of the event loop. What is under way gets the rest of
  * each turn: of a thousand peers that come at once the first are done while the last wait, where otherwise all would be
  * half done for as long as all take together, and miss their deadlines. A task holds no place while it waits for its peer,
- * so that silent peers delay nobody, and an idle process starts each at once.
+ * so that silent peers delay no other, and an idle process starts each at once.
  */
 export class TurnQueue {
   readonly #options: TurnQueueOptions

@@ -17,7 +17,7 @@ const SIZES = [100, 300, 1000]
 const OUTAGES_MS = [1000, 4000]
 /** Most that the last waits, where the CPU of this machine is enough for both ends in that time. */
 const LAST_MS = 5000
-/** Most CPU of both ends together for each client: more is work that was done in vain. */
+/** Most CPU of both ends together for each client: more is work without effect. */
 const CPU_MS = 15
 const preset = [transportTls, muxYamux, authToken, proxyTcp] as const
 const token = 'coming-back-token-0123456789'
