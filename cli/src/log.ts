@@ -4,6 +4,7 @@ import type { LogLevel } from '@rystra/plugin'
 import { pino } from 'pino'
 import { LineOutput } from './line-output.js'
 import { type LevelLog, levelLog } from './log-level.js'
+import type { RecentLines } from './recent-lines.js'
 
 /** How the command logs. */
 export interface LogOptions {
@@ -15,6 +16,8 @@ export interface LogOptions {
   readonly debug?: boolean
   /** Whether events are told to people elsewhere, so that the log repeats none. */
   readonly reported?: boolean
+  /** Keeps the last lines, for reports. @default they are not kept */
+  readonly recent?: RecentLines | undefined
 }
 
 /** Whether events are told as sentences instead of log lines: to people at a terminal who configured no log. */
@@ -51,7 +54,13 @@ const errorFields =
  * Logs go to stderr: JSON lines, or coloured ones on a terminal. What is called a secret is redacted. Logging never
  * throws: lines that cannot be written are counted, and the count is logged later.
  */
-export const createLog = async ({ config, level, debug = false, reported = false }: LogOptions): Promise<LevelLog> => {
+export const createLog = async ({
+  config,
+  level,
+  debug = false,
+  reported = false,
+  recent
+}: LogOptions): Promise<LevelLog> => {
   const pretty = config?.pretty ?? process.stderr.isTTY === true
   const format = pretty ? await prettyFormat() : (line: string): string => line
   const output = new LineOutput(process.stderr, {
@@ -66,7 +75,11 @@ export const createLog = async ({ config, level, debug = false, reported = false
     serializers: { err: errorFields(debug) },
     redact: { paths: redactPaths, censor: '[redacted]' }
   }
-  const log = pino(options, { write: (line: string) => output.write(format(line)) }) as unknown as Logger
+  const write = (line: string): void => {
+    recent?.add(line)
+    output.write(format(line))
+  }
+  const log = pino(options, { write }) as unknown as Logger
   const wanted = debug ? 'trace' : (level ?? config?.level ?? 'info')
   return levelLog(reported && !debug ? extensionsOnly(log) : log, wanted as LogLevel)
 }

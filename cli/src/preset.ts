@@ -1,4 +1,5 @@
 import type { Extension } from '@rystra/plugin'
+import type { RecentLines } from './recent-lines.js'
 
 /**
  * The preset: loaded unless the configuration lists an extension of the same name. The only place that names concrete
@@ -37,9 +38,11 @@ export const loadPreset = async (): Promise<readonly Extension[]> => {
 }
 
 /** What `serve` and `connect` load too: the socket by which `rystra status` and other commands find the process. */
-export const loadAdmin = async (): Promise<readonly Extension[]> => [
-  (await import('@rystra/admin-http')).default as Extension
-]
+export const loadAdmin = async (recent: RecentLines | undefined): Promise<readonly Extension[]> => {
+  if (recent === undefined) return []
+  const [admin, { recentLog }] = await Promise.all([import('@rystra/admin-http'), import('./recent-lines.js')])
+  return [admin.default as Extension, recentLog(recent)]
+}
 
 /** Packages of things that are not named as their package is; everything else is found by its name. */
 export const otherPackages: Readonly<Record<string, string>> = Object.freeze({

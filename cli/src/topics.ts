@@ -19,6 +19,7 @@ const commands = [
   'expose',
   'visit',
   'check',
+  'doctor',
   'status',
   'top',
   'clients',

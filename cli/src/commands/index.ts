@@ -8,6 +8,7 @@ import Check from './check.js'
 import Clients from './clients.js'
 import Completion from './completion.js'
 import Connect from './connect.js'
+import Doctor from './doctor.js'
 import Drain from './drain.js'
 import Expose from './expose.js'
 import ExtensionCreate from './extension/create.js'
@@ -47,6 +48,7 @@ export default {
   clients: Clients,
   completion: Completion,
   connect: Connect,
+  doctor: Doctor,
   drain: Drain,
   expose: Expose,
   'extension:create': ExtensionCreate,

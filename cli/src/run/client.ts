@@ -3,6 +3,7 @@ import type { RystraError } from '@rystra/model'
 import { formatServer } from '../address.js'
 import { createClient } from '../index.js'
 import { createLog, reportedOnTerminal } from '../log.js'
+import { RecentLines } from '../recent-lines.js'
 import { loadAdmin } from '../preset.js'
 import { feedClient } from './events.js'
 import { Feed } from './feed.js'
@@ -42,14 +43,16 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
   const configured = path !== undefined
   const terminal = reportedOnTerminal(base.log)
   const brief = configured && !terminal
+  const recent = options.admin ? new RecentLines() : undefined
   const log = await createLog({
     config: base.log,
     level: configured ? undefined : 'warn',
     debug,
-    reported: !json && !brief
+    reported: !json && !brief,
+    recent
   })
   const stateDir = stateFolder(configured)
-  const preset = options.admin ? await loadAdmin() : []
+  const preset = await loadAdmin(recent)
   const client = await createClient(base, {
     dir,
     log,

@@ -6,6 +6,7 @@ import { createServer } from '../index.js'
 import { freshToken } from '../init/token.js'
 import { encodeJoin, type Join } from '../join/join-string.js'
 import { createLog, reportedOnTerminal } from '../log.js'
+import { RecentLines } from '../recent-lines.js'
 import { loadAdmin, quickTransport, tokenPackage } from '../preset.js'
 import { packagesFor } from './convention.js'
 import { dialable } from './dialable.js'
@@ -200,9 +201,10 @@ export const serve = async (options: ServeOptions): Promise<void> => {
   const { config, dir } = prepared
   const brief = loaded !== undefined && !reportedOnTerminal(config.log)
   const level = loaded === undefined ? 'warn' : undefined
-  const log = await createLog({ config: config.log, level, debug, reported: !json && !brief })
+  const recent = options.admin ? new RecentLines() : undefined
+  const log = await createLog({ config: config.log, level, debug, reported: !json && !brief, recent })
   const stateDir = stateFolder(loaded !== undefined)
-  const preset = options.admin ? await loadAdmin() : []
+  const preset = await loadAdmin(recent)
   const source =
     loaded === undefined
       ? undefined

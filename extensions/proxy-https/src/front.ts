@@ -47,7 +47,7 @@ type Route = Claim<PassOn> | TlsAcceptor
 
 /** The answer to a connection that is rejected, and the reason for the log. */
 interface Refusal {
-  readonly answer: string | Buffer
+  readonly answer: Buffer | (() => string)
   readonly code: ErrorCode
   readonly detail: string
 }
@@ -184,7 +184,7 @@ export class Front {
     this.#report(socket, new RystraError(code, { side: 'client', detail }))
     const cancel = this.#host.clock.after(CLOSE_TIMEOUT_MS, () => socket.destroy())
     socket.once('close', cancel)
-    socket.end(answer)
+    socket.end(typeof answer === 'function' ? answer() : answer)
     socket.resume()
   }
 

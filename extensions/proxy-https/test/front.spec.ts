@@ -69,7 +69,7 @@ describe('a visitor of the TLS port', () => {
   it('is told in plain text that it speaks plain HTTP', async () => {
     await world.start()
     const { bytes, end } = await responseTo('GET / HTTP/1.1\r\nHost: app.example.org\r\n\r\n')
-    expect(String(bytes)).to.match(/^HTTP\/1\.1 400 Bad Request\r\nContent-Type: text\/plain/)
+    expect(String(bytes)).to.match(/^HTTP\/1\.1 400 Bad Request\r\nDate: [^\r]+ GMT\r\nContent-Type: text\/plain/)
     expect(end).to.equal('end')
     expect(world.codes()).to.deep.equal(['tls.not-tls'])
   })

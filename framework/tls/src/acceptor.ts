@@ -123,7 +123,7 @@ export class TlsAcceptor {
       socket.removeListener('readable', read)
       if (kind !== 'tls') {
         socket.removeListener('end', ended)
-        this.#refuse(one, kind === 'http' ? plainHttpAnswer : plainAlert)
+        this.#refuse(one, kind === 'http' ? plainHttpAnswer() : plainAlert)
         return
       }
       // More is not read until it is its turn, but a connection that ends is noticed.

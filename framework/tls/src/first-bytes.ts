@@ -19,15 +19,17 @@ export const firstBytes = (head: Buffer): FirstBytes => {
 
 const body = 'This is a TLS port of Rystra: plain HTTP is not served here.\n'
 
-/** The response to plain HTTP. */
-export const plainHttpAnswer = [
-  'HTTP/1.1 400 Bad Request',
-  'Content-Type: text/plain; charset=utf-8',
-  `Content-Length: ${body.length}`,
-  'Connection: close',
-  '',
-  body
-].join('\r\n')
+/** The response to plain HTTP. Its Date shows how far apart the clocks of two ends are. */
+export const plainHttpAnswer = (): string =>
+  [
+    'HTTP/1.1 400 Bad Request',
+    `Date: ${new Date().toUTCString()}`,
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${body.length}`,
+    'Connection: close',
+    '',
+    body
+  ].join('\r\n')
 
 /** A fatal alert in plain text, `unexpected_message` (RFC 8446 section 6): tells any other peer that this is TLS. */
 export const plainAlert = Buffer.from([0x15, 3, 3, 0, 2, 2, 10])
