@@ -20,12 +20,12 @@ module.exports = {
     {
       name: 'extension-imports-only-contracts',
       comment:
-        'An extension imports the contracts, address, limits, net, tls, udp and third parties; no other extension, no kernel.',
+        'An extension imports the contracts, address, limits, net, tls, udp, native and third parties; no other extension, no kernel.',
       severity: 'error',
       from: { path: '^extensions/([^/]+)/src/' },
       to: {
         path: '^(framework|extensions|cli|examples|test|scripts)/',
-        pathNot: ['^framework/(plugin|model|bytes|protocol|address|limits|net|tls|udp)/', '^extensions/$1/']
+        pathNot: ['^framework/(plugin|model|bytes|protocol|address|limits|net|tls|udp|native)/', '^extensions/$1/']
       }
     },
     {
@@ -36,7 +36,7 @@ module.exports = {
       to: {
         path: '^(framework|extensions|cli|examples|test|scripts)/',
         pathNot: [
-          '^framework/(plugin|model|bytes|protocol|address|limits|net|tls|udp|certificates|testkit)/',
+          '^framework/(plugin|model|bytes|protocol|address|limits|net|tls|udp|native|certificates|testkit)/',
           '^extensions/$1/'
         ]
       }

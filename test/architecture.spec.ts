@@ -7,7 +7,7 @@ import { root, sourceFiles, type Workspace, workspaces } from './workspaces.js'
 
 /** What each package of the framework may depend on; .dependency-cruiser.cjs holds each single import to the same table. */
 const layers: Record<string, string[]> = JSON.parse(readFileSync(path.join(root, 'scripts/layers.json'), 'utf8'))
-const contracts = ['model', 'bytes', 'protocol', 'address', 'limits', 'plugin', 'net', 'tls', 'udp']
+const contracts = ['model', 'bytes', 'protocol', 'address', 'limits', 'plugin', 'net', 'tls', 'udp', 'native']
 const forTests = ['testkit', 'certificates']
 
 const version: string = JSON.parse(readFileSync(path.join(root, 'lerna.json'), 'utf8')).version

@@ -1,10 +1,10 @@
 import { hostPort } from '@rystra/address'
-import { type Clock, defineExtension, type ProxyKind } from '@rystra/plugin'
+import { type Clock, defineExtension, type ProxyKind, type Static, Type } from '@rystra/plugin'
 import { limitsOf, UdpServices, UdpVisitors } from '@rystra/udp'
 import { checkSpec } from './check-spec.js'
 import { UdpSpec } from './spec.js'
 
-const udp = (clock: Clock): ProxyKind<UdpSpec> => ({
+const udp = (clock: Clock, { native }: UdpOptions): ProxyKind<UdpSpec> => ({
   kind: 'udp',
   spec: UdpSpec,
   localFields: ['local'],
@@ -24,6 +24,7 @@ const udp = (clock: Clock): ProxyKind<UdpSpec> => ({
       // One stream for all visitors: hooks are asked per sender instead.
       open: (signal) => host.openStream({ ...address, to: address }, { signal, datagrams: !reliable, carrier: true }),
       admit: (visitor) => host.admit(visitor),
+      native,
       clock,
       log: host.log
     })
@@ -44,6 +45,7 @@ const udp = (clock: Clock): ProxyKind<UdpSpec> => ({
       ...(datagrams === undefined ? {} : { datagrams }),
       local: String(spec.local),
       limits: limitsOf(spec),
+      native,
       clock,
       log
     })
@@ -52,16 +54,26 @@ const udp = (clock: Clock): ProxyKind<UdpSpec> => ({
   }
 })
 
+const UdpOptions = Type.Object({
+  native: Type.Boolean({
+    default: true,
+    description:
+      'Send and receive datagrams in batches by the native part (@rystra/native), where it has a binary for the platform. Default: true.'
+  })
+})
+type UdpOptions = Static<typeof UdpOptions>
+
 /** Services on UDP ports of the server. */
 export default defineExtension({
   name: 'proxy-udp',
-  setup({ registries, clock }) {
-    registries.proxies.add(udp(clock))
+  options: UdpOptions,
+  setup({ registries, clock, options }) {
+    registries.proxies.add(udp(clock, options))
   }
 })
 
 declare module '@rystra/plugin' {
   interface ExtensionOptions {
-    '@rystra/proxy-udp': Record<never, never>
+    '@rystra/proxy-udp': Partial<UdpOptions>
   }
 }

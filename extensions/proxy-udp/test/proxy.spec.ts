@@ -19,7 +19,7 @@ const clock = new FakeClock()
 const kind = ((): ProxyKind<UdpSpec> => {
   const added: ProxyKind<UdpSpec>[] = []
   const registries = { proxies: { add: (it: ProxyKind<UdpSpec>) => added.push(it) } }
-  proxyUdp.definition.setup({ registries, clock } as never)
+  proxyUdp.definition.setup({ options: { native: true }, registries, clock } as never)
   return added[0] as ProxyKind<UdpSpec>
 })()
 

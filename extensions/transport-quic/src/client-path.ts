@@ -78,10 +78,13 @@ export class ClientPath implements LinkHost {
     return new ClientPath(target, await ClientPath.#bind(target))
   }
 
-  static #bind({ address, port, options }: Target): Promise<Udp> {
+  static async #bind({ address, port, options, log }: Target): Promise<Udp> {
     const host = net.isIPv6(address) ? '::' : '0.0.0.0'
     const connect = { host: address, port }
-    return Udp.open({ host, port: 0, connect, maxPacket: options.maxPacket, buffer: options.socketBuffer })
+    const { maxPacket, socketBuffer: buffer, native } = options
+    const udp = await Udp.open({ host, port: 0, connect, maxPacket, buffer, native })
+    log.debug({ native: udp.native, port: udp.local.port }, 'quic: dialing')
+    return udp
   }
 
   /** The current local address. */
@@ -124,8 +127,8 @@ export class ClientPath implements LinkHost {
     if (!this.#udp.blocked) this.#turns.wake(link)
   }
 
-  slot(): Buffer {
-    return this.#udp.slot()
+  slot(size: number): Buffer {
+    return this.#udp.slot(size)
   }
 
   send(slot: Buffer, length: number, to: HostPort, watch: boolean): void {

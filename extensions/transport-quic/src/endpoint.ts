@@ -74,13 +74,13 @@ export class Endpoint implements LinkHost {
       existing.#adopt(serving)
       return existing
     }
-    const { maxPacket, socketBuffer } = serving.options
+    const { maxPacket, socketBuffer, native } = serving.options
     const { host, port } = address
-    const udp = await Udp.open({ host: host === '' ? '::' : host, port, maxPacket, buffer: socketBuffer }).catch(
-      (error: Error) => {
-        throw bindError(error, address)
-      }
-    )
+    const to = { host: host === '' ? '::' : host, port, maxPacket, buffer: socketBuffer, native }
+    const udp = await Udp.open(to).catch((error: Error) => {
+      throw bindError(error, address)
+    })
+    serving.log.debug({ native: udp.native, port: udp.local.port }, 'quic: listening')
     return new Endpoint(quiche, udp, serving)
   }
 
@@ -169,7 +169,7 @@ export class Endpoint implements LinkHost {
 
   #reply(packet: Buffer, host: string, port: number): void {
     if (this.#udp.blocked) return
-    const slot = this.#udp.slot()
+    const slot = this.#udp.slot(packet.length)
     packet.copy(slot)
     this.#udp.send(slot, packet.length, { host, port }, false)
   }
@@ -196,8 +196,8 @@ export class Endpoint implements LinkHost {
     else this.#turns.wake(link)
   }
 
-  slot(): Buffer {
-    return this.#udp.slot()
+  slot(size: number): Buffer {
+    return this.#udp.slot(size)
   }
 
   send(slot: Buffer, length: number, to: HostPort, watch: boolean): void {

@@ -14,6 +14,11 @@ export const QuicOptions = Type.Object({
     description:
       'Largest UDP payload in bytes, used once a probe of that size is acknowledged; until then 1200. Default: 1452, Ethernet with IPv6.'
   }),
+  native: Type.Boolean({
+    default: true,
+    description:
+      'Send and receive packets in batches by the native part (@rystra/native), where it has a binary for the platform. Default: true.'
+  }),
   idleTimeout: Type.Integer({
     default: 30_000,
     minimum: 1000,

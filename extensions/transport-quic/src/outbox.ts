@@ -15,8 +15,8 @@ const PROBE_RETRY_MS = 20
 export interface PacketSink {
   /** The kernel accepts no packets at the moment; the link is woken when it does again. */
   readonly blocked: boolean
-  /** Memory for one packet. */
-  slot(): Buffer
+  /** Memory for one packet, to be sent or given up before the next one. */
+  slot(size: number): Buffer
   /** Sends a packet in a slot. Failures are reported only with `watch`. */
   send(slot: Buffer, length: number, to: HostPort, watch: boolean): void
 }
@@ -47,8 +47,7 @@ export class Outbox {
   send(to: HostPort, watch: boolean): boolean {
     const { connection, mtu } = this.#of
     for (let count = 0; count < MAX_PACKETS_PER_TURN && !this.#sink.blocked; count++) {
-      const slot = this.#sink.slot()
-      const packet = slot.length === mtu.size ? slot : slot.subarray(0, mtu.size)
+      const packet = this.#sink.slot(mtu.size)
       const sent = connection.send(packet)
       if (sent === null) return false
       this.#sink.send(packet, sent[0], to, watch || count === 0)
@@ -61,7 +60,7 @@ export class Outbox {
     const { connection, mtu, datagrams } = this.#of
     const probe = mtu.probe()
     if (probe === undefined || this.#pausing) return
-    const packet = this.#sink.slot().subarray(0, probe.size)
+    const packet = this.#sink.slot(probe.size)
     let bytes = 0
     const left = datagrams.probe(probe, () => {
       const sent = connection.send(packet)

@@ -1,4 +1,5 @@
 import { RystraError } from '@rystra/plugin'
+import { BatchedUdp } from '@rystra/native'
 import { listenError } from '@rystra/net'
 import dgram from 'node:dgram'
 import net from 'node:net'
@@ -15,6 +16,8 @@ export interface UdpOptions extends HostPort {
   readonly maxPacket: number
   /** Kernel buffer per direction. */
   readonly buffer: number
+  /** Whether the native part is used where there is one. */
+  readonly native: boolean
 }
 
 /** A UDP socket with little cost per packet. */
@@ -25,14 +28,13 @@ export class Udp {
   onError: (error: NodeJS.ErrnoException) => void = () => {}
   /** Called when {@link blocked} ends. */
   onDrain: () => void = () => {}
-  /** The kernel accepts no more packets. */
-  blocked = false
-
   readonly #socket: dgram.Socket
   readonly #connected: boolean
   readonly #size: number
   readonly #zone: string
+  readonly #batched: BatchedUdp | undefined
   #slots: Buffer[]
+  #blocked = false
   #next = 0
   #closed: Promise<void> | undefined
 
@@ -40,7 +42,6 @@ export class Udp {
     this.#socket = socket
     this.#connected = options.connect !== undefined
     this.#size = options.maxPacket
-    this.#slots = slotsOf(this.#size)
     const { address, port } = socket.address()
     const [host = address, zone] = address.split('%')
     this.#zone = zone === undefined ? '' : `%${zone}`
@@ -52,11 +53,19 @@ export class Udp {
         // The kernel refuses the size.
       }
     }
-    socket.on('message', (packet, { address, port }) => {
+    const onDatagram = (packet: Buffer, address: string, port: number): void => {
       const cut = address.indexOf('%')
       this.onPacket(packet, cut < 0 ? address : address.slice(0, cut), port)
-    })
-    socket.on('error', (error) => this.onError(error))
+    }
+    const onError = (error: NodeJS.ErrnoException): void => this.onError(error)
+    socket.on('error', onError)
+    if (options.native) {
+      this.#batched = BatchedUdp.attach(socket, { onDatagram, onError, onDrain: () => this.onDrain() })
+    }
+    this.#slots = this.#batched === undefined ? slotsOf(this.#size) : []
+    if (this.#batched === undefined) {
+      socket.on('message', (packet, { address, port }) => onDatagram(packet, address, port))
+    }
   }
 
   /** Rejects with the system's error. */
@@ -80,36 +89,51 @@ export class Udp {
     return new Udp(socket, options)
   }
 
-  /** Memory for one packet, reused after {@link SLOTS} more calls. */
-  slot(): Buffer {
+  /** Whether packets are sent and received in batches by the native part. */
+  get native(): boolean {
+    return this.#batched !== undefined
+  }
+
+  /** The kernel accepts no more packets. */
+  get blocked(): boolean {
+    return this.#batched?.blocked ?? this.#blocked
+  }
+
+  /** Memory for one packet, to be sent or given up before the next one. */
+  slot(size: number): Buffer {
+    if (this.#batched !== undefined) return this.#batched.slot(size)
     if (this.#next === SLOTS) this.settle()
     const slot = this.#slots[this.#next] as Buffer
     this.#next += 1
-    return slot
+    return slot.length === size ? slot : slot.subarray(0, size)
   }
 
   /** Sends the packet in a slot. Failures are reported only with `watch`. */
   send(slot: Buffer, length: number, to: HostPort, watch: boolean): void {
     if (this.#closed !== undefined) return
     const done = watch ? this.#sent : undefined
-    if (this.#connected) this.#socket.send(slot, 0, length, done)
-    else {
-      const host = this.#zone !== '' || to.host.startsWith('fe80:') ? `${to.host}${this.#zone}` : to.host
-      this.#socket.send(slot, 0, length, to.port, host, done)
-    }
+    const port = this.#connected ? undefined : to.port
+    const host = this.#zone !== '' || to.host.startsWith('fe80:') ? `${to.host}${this.#zone}` : to.host
+    if (this.#batched !== undefined) this.#batched.send(length, port, host, watch)
+    else if (port === undefined) this.#socket.send(slot, 0, length, done)
+    else this.#socket.send(slot, 0, length, port, host, done)
   }
 
   readonly #sent = (error: Error | null): void => {
     if (error !== null) this.onError(error as NodeJS.ErrnoException)
   }
 
-  /** Allows the reuse of slots; those that libuv still holds are replaced. */
+  /** Sends what is gathered, and allows the reuse of slots; those that libuv still holds are replaced. */
   settle(): void {
+    if (this.#batched !== undefined) {
+      this.#batched.flush()
+      return
+    }
     this.#next = 0
     if (this.#closed !== undefined || this.#socket.getSendQueueCount() === 0) return
     this.#slots = slotsOf(this.#size)
-    if (this.blocked) return
-    this.blocked = true
+    if (this.#blocked) return
+    this.#blocked = true
     this.#wait()
   }
 
@@ -118,19 +142,18 @@ export class Udp {
       if (this.#closed !== undefined) return
       if (this.#socket.getSendQueueCount() > 0) this.#wait()
       else {
-        this.blocked = false
+        this.#blocked = false
         this.onDrain()
       }
     }, 1)
   }
 
   close(): Promise<void> {
-    this.#closed ??= new Promise((resolve) => this.#socket.close(() => resolve()))
+    this.#closed ??= new Promise((resolve) => {
+      this.#batched?.close()
+      this.#socket.close(() => resolve())
+    })
     return this.#closed
-  }
-
-  unref(): void {
-    this.#socket.unref()
   }
 }
 

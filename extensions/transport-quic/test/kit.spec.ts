@@ -17,6 +17,15 @@ before(async () => {
 
 after(() => rmSync(dir, { recursive: true, force: true }))
 
+const WITHOUT_NATIVE = [
+  'carries 8388608 bytes each way at once',
+  'refuses a dial to a port without a listener',
+  'frees its address when it is closed',
+  'leaves nothing open when all is over',
+  'is not disturbed by raw peers that send garbage',
+  'carries many streams at once, each its own bytes'
+]
+
 const subject = (options: Parameters<typeof transportQuic>[0]): TransportSubject => ({
   transport: (side: Side) =>
     setUpExtension(transportQuic(options), side, { dir, stateDir: dir }).registered('transports')[0] as Transport,
@@ -36,6 +45,12 @@ const options = { maxPacket: 16_000 }
 transportKit(subject(options), {
   title: 'transport-quic as a transport',
   only: transportKit.cases.map(({ name }) => name).filter((name) => !CUT_CASES.includes(name))
+})
+
+// The sockets of Node, where the native part is used otherwise: what carries, holds back, and ends.
+transportKit(subject({ ...options, native: false }), {
+  title: 'transport-quic as a transport, native part off',
+  only: WITHOUT_NATIVE
 })
 
 // A timeout this short also ends good links of a machine that is busy for as long, so nothing else is tested with it.

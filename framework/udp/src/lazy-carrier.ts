@@ -37,12 +37,12 @@ export class LazyCarrier {
     this.#log = log
   }
 
-  /** Sends a datagram, or holds it until the stream is open. Returns the reason of a drop. */
+  /** Sends a copy of a datagram, or holds it until the stream is open. Returns the reason of a drop. */
   send(session: number, datagram: Buffer): Drop | undefined {
     if (this.#carrier !== undefined) return this.#carrier.send(session, datagram) ? undefined : 'slow'
     if (!this.#opening && !this.#begin()) return 'closed'
     if (this.#held.length >= MAX_HELD || this.#heldBytes + datagram.length > MAX_HELD_BYTES) return 'slow'
-    this.#held.push({ session, datagram })
+    this.#held.push({ session, datagram: Buffer.from(datagram) })
     this.#heldBytes += datagram.length
     return undefined
   }

@@ -1,4 +1,5 @@
 import type { Address } from '@rystra/plugin'
+import type { BatchedUdp } from '@rystra/native'
 import type { Socket } from 'node:dgram'
 import net from 'node:net'
 import type { Drop } from './drop-counter.js'
@@ -18,6 +19,8 @@ export class Sender {
   readonly #largest: number
   #untilCheck = CHECK_INTERVAL
   #full = false
+  /** Sends instead of the socket. */
+  batched: BatchedUdp | undefined
 
   /** @param local the address that the socket is bound to */
   constructor(socket: Socket, { host }: Pick<Address, 'host'>) {
@@ -25,9 +28,11 @@ export class Sender {
     this.#largest = net.isIPv6(host) ? Number.POSITIVE_INFINITY : MAX_IPV4_BYTES
   }
 
-  /** Sends a datagram, without `port` to the connected peer. Returns the reason of a drop. */
+  /** Sends a datagram and takes over its memory, without `port` to the connected peer. Returns the reason of a drop. */
   send(datagram: Buffer, port?: number, host?: string): Drop | undefined {
     if (datagram.length > this.#largest) return 'size'
+    const { batched } = this
+    if (batched !== undefined) return batched.post(datagram, port, host) ? undefined : 'slow'
     try {
       this.#untilCheck -= 1
       if (this.#untilCheck === 0 || this.#full) {

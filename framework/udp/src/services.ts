@@ -22,6 +22,8 @@ export interface UdpServicesOptions extends CarrierStream {
   readonly log: Logger
   /** @default the system's */
   readonly lookup?: Lookup
+  /** Whether the native part is used where there is one. @default true */
+  readonly native?: boolean | undefined
 }
 
 /** The service side: connects a stream with a socket per session, connected to the service. */
@@ -90,7 +92,7 @@ export class UdpServices {
     const { clock, limits } = this.#options
     const { oldest } = this.#order
     if (oldest !== undefined && this.#sessions.size >= limits.maxSessions) this.#end(oldest)
-    const session = new ServiceSession(id, current, port, clock.now(), this)
+    const session = new ServiceSession(id, current, port, clock.now(), this, this.#options.native)
     this.#sessions.set(id, session)
     this.#order.add(session)
     this.#cancelExpiry ??= clock.after(limits.sessionTimeout * TIMEOUT_FACTOR, this.#expire)

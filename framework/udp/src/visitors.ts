@@ -1,4 +1,5 @@
 import { plainAddress } from '@rystra/address'
+import { BatchedUdp } from '@rystra/native'
 import {
   type Address,
   type Admission,
@@ -34,6 +35,8 @@ export interface UdpVisitorsOptions {
   readonly admit?: (visitor: VisitorInfo) => Admission | Promise<Admission>
   readonly clock: Clock
   readonly log: Logger
+  /** Whether the native part is used where there is one. @default true */
+  readonly native?: boolean | undefined
 }
 
 /** The visitor side: connects a bound socket with a stream, with a session per address and port. */
@@ -49,7 +52,7 @@ export class UdpVisitors {
   #closed = false
 
   constructor(options: UdpVisitorsOptions) {
-    const { socket, clock, log, limits } = options
+    const { socket, clock, log, limits, native = true } = options
     this.#options = options
     this.drops = new DropCounter(log, clock)
     this.#table = new SessionTable(limits, clock.now())
@@ -65,8 +68,18 @@ export class UdpVisitors {
       log
     )
     tuneUdp(socket)
-    socket.on('message', this.#onMessage)
     socket.on('error', this.#onError)
+    if (native) {
+      const onDatagram = (datagram: Buffer, host: string, port: number): void => this.#arrived(datagram, host, port)
+      this.#sender.batched = BatchedUdp.attach(socket, { onDatagram, onError: this.#onError })
+    }
+    if (!this.native) socket.on('message', this.#onMessage)
+    log.debug({ native: this.native, port: options.address.port }, 'udp: listening')
+  }
+
+  /** Whether datagrams are sent and received in batches by the native part. */
+  get native(): boolean {
+    return this.#sender.batched !== undefined
   }
 
   /** Current sessions. */
@@ -79,7 +92,11 @@ export class UdpVisitors {
     this.#options.log.debug({ err: error }, 'error of a UDP socket')
   }
 
-  readonly #onMessage = (datagram: Buffer, { address, port }: { address: string; port: number }): void => {
+  readonly #onMessage = (datagram: Buffer, { address, port }: { address: string; port: number }): void =>
+    this.#arrived(datagram, address, port)
+
+  /** `datagram` is lent. */
+  #arrived(datagram: Buffer, address: string, port: number): void {
     const now = this.#options.clock.now()
     let session = this.#last
     if (session === undefined || session.port !== port || session.of.host !== address) {
@@ -90,7 +107,8 @@ export class UdpVisitors {
     const { bucket } = session.of
     if (bucket !== undefined && !bucket.take(1, now)) this.#drop('rate')
     else if (session.state === 'open') this.#toService(session, datagram, now)
-    else if (session.state === 'pending' && (session.held as Buffer[]).length < MAX_HELD) session.held?.push(datagram)
+    else if (session.state === 'pending' && (session.held as Buffer[]).length < MAX_HELD)
+      session.held?.push(Buffer.from(datagram))
     else this.#drop('refused')
   }
 
@@ -185,7 +203,8 @@ export class UdpVisitors {
         pace(datagram.length, direction)
       }
       if (tap === undefined) return datagram
-      const passed = tap(datagram, direction)
+      // Taps may keep what they get; received datagrams of visitors are lent.
+      const passed = tap(direction === 'toService' ? Buffer.from(datagram) : datagram, direction)
       // An empty result drops the chunk, unless the datagram was empty.
       return passed.length === 0 && datagram.length > 0 ? undefined : passed
     } catch (error) {
@@ -235,6 +254,7 @@ export class UdpVisitors {
     this.#cancelExpiry?.()
     const { socket } = this.#options
     socket.off('message', this.#onMessage)
+    this.#sender.batched?.close()
     for (const session of this.#table.all()) this.#end(session, error)
     this.#link.close()
   }

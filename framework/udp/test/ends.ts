@@ -1,5 +1,6 @@
 import { duplexPair, FakeClock, joinDatagrams, type MemoryDatagramOptions } from '@rystra/testkit'
 import type { DatagramFlow, Logger, RystraError } from '@rystra/plugin'
+import { loadNative } from '@rystra/native'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -95,6 +96,21 @@ export const keptLog = (): { log: Logger; errors: RystraError[] } => {
   return { log, errors }
 }
 
+/** Whether the native part is used by {@link tunnel}. */
+let native = true
+
+/** The same specs with the native part, where it has a binary for this platform, and without. */
+export const bothWays = (title: string, specs: () => void): void => {
+  for (const used of loadNative() === undefined ? [false] : [true, false]) {
+    describe(`${title}, native part ${used ? 'on' : 'off'}`, () => {
+      before(() => {
+        native = used
+      })
+      specs()
+    })
+  }
+}
+
 /** Visitors at one end, services at the other. */
 export const tunnel = async (
   local: string | number,
@@ -117,7 +133,7 @@ export const tunnel = async (
   const socket = await bound(host)
   const port = portOf(socket)
   const opened: { near: CarrierStream; far: CarrierStream; services: UdpServices }[] = []
-  const at = { limits: limitsOf(limits), clock, log }
+  const at = { limits: limitsOf(limits), clock, log, native }
   const open = async (): Promise<CarrierStream> => {
     const [near, far] = ends(datagrams)
     opened.push({ near, far, services: new UdpServices({ ...far, local: String(local), ...at, ...services }) })

@@ -2,7 +2,7 @@ import { RystraError } from '@rystra/plugin'
 import { limitsOf, parseUdpService, UdpServices } from '@rystra/udp'
 import { expect } from 'chai'
 import { FakeClock } from '@rystra/testkit'
-import { ask, bound, cleanUp, echoService, ends, keptLog, portOf, tunnel, until } from './ends.js'
+import { ask, bothWays, bound, cleanUp, echoService, ends, keptLog, portOf, tunnel, until } from './ends.js'
 
 /** A port without a listener. */
 const nowhere = async (): Promise<number> => {
@@ -12,7 +12,7 @@ const nowhere = async (): Promise<number> => {
   return port
 }
 
-describe('services over UDP', () => {
+bothWays('services over UDP', () => {
   afterEach(cleanUp)
 
   it('that are not there are logged, and reached when they are there', async () => {

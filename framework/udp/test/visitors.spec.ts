@@ -2,7 +2,7 @@ import { type Admission, RystraError, type VisitorInfo } from '@rystra/plugin'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import { limitsOf } from '@rystra/udp'
-import { ask, bound, cleanUp, echoService, portOf, tunnel, turns, until } from './ends.js'
+import { ask, bothWays, bound, cleanUp, echoService, portOf, tunnel, turns, until } from './ends.js'
 
 /** Addresses of loopback, of which there are 16 million. */
 const address = (index: number): string => `127.1.${Math.floor(index / 200)}.${(index % 200) + 1}`
@@ -28,7 +28,7 @@ const admitting = (more: Partial<Admission> = {}) => {
   return { admit, requested, closed }
 }
 
-describe('visitors over UDP', () => {
+bothWays('visitors over UDP', () => {
   afterEach(cleanUp)
 
   it('reach the service and are answered, each by itself', async () => {

@@ -1,6 +1,7 @@
 import type { Address } from '../address.js'
 import { benchHost } from '../host.js'
 import type { Count, Direction } from '../load/bulk.js'
+import type { DatagramDirection, DatagramTask, Passed } from '../load/datagrams.js'
 import type { Load } from '../load/index.js'
 import type { RequestRates } from '../load/requester.js'
 import type { Latency } from '../load/trips.js'
@@ -42,7 +43,7 @@ export interface Step {
   readonly way: Way
   readonly published: Published
   /** Which service it ends at. */
-  readonly service: 'service' | 'web'
+  readonly service: 'service' | 'web' | 'datagrams'
   readonly run: Run
 }
 
@@ -118,6 +119,35 @@ const requests: Run = async ({ address, load }, share, { begin, end }) => {
   }
 }
 
+/** Datagrams on their way at a time, of eight visitors together. */
+const DATAGRAM_WINDOW = 256
+
+const datagrams =
+  (direction: DatagramDirection): Run =>
+  async ({ address, port, load }, share, { begin, end }) => {
+    const task: DatagramTask = {
+      address,
+      port,
+      direction,
+      size: 1200,
+      milliseconds: 1500 * share,
+      window: DATAGRAM_WINDOW
+    }
+    const flow = (milliseconds: number): Promise<Passed> =>
+      load.datagrams.call<Passed>('flow', { ...task, milliseconds }, LONGEST_MS)
+    await flow(500 * share)
+    begin()
+    const { count, perSecond } = await flow(1500 * share)
+    end()
+    return { units: count, seen: `${perSecond.toFixed(0)} a second` }
+  }
+
+const udpPort: Published = {
+  proxy: { kind: 'udp' },
+  server: () => ['@rystra/proxy-udp'],
+  client: ['@rystra/proxy-udp']
+}
+
 const tcpPort: Published = { proxy: { kind: 'tcp' } }
 const httpHost: Published = {
   proxy: { kind: 'http', host: benchHost },
@@ -168,6 +198,16 @@ export const steps: readonly Step[] = Object.entries(ways).flatMap(([name, over]
       published: tcpPort,
       service: 'service',
       run
+    })
+  ),
+  ...(['up', 'down'] as const).map(
+    (direction): Step => ({
+      name: `${name}-datagrams-${direction}`,
+      unit: 'datagram',
+      way: over,
+      published: udpPort,
+      service: 'datagrams',
+      run: datagrams(direction)
     })
   ),
   { name: `${name}-requests`, unit: 'request', way: over, published: httpHost, service: 'web', run: requests }
