@@ -29,6 +29,7 @@ client:
   id: office
   connect: { transport: tcp, host: 127.0.0.1, port: ${port} }
   proxies: [{ name: web, kind: tcp, local: '127.0.0.1:9' }]
+  accept: { hosts: [127.0.0.1], ports: [9], kinds: [tcp] }
 `
 
 const start = (args: string[], cwd: string): Running => {
@@ -84,9 +85,10 @@ describe('rystra, a running process', () => {
     expect(clients[0]).deep.include({ client: 'office', identity: 'default' })
     expect(proxies[0]).deep.include({ name: 'web', state: 'published', client: 'office' })
 
-    const added = await json(['proxies:add', 'tcp', '9', '--name', 'more', '--side', 'client'], cwd)
-    expect(added.result).deep.include({ name: 'more', state: 'published' })
-    const removed = await rystra(['proxies', 'remove', 'more', '--side', 'client'], { cwd })
+    const more = ['tcp', '9', '--name', 'more', '--client', 'office', '--persist']
+    const added = await json(['proxies:add', ...more, ...at], cwd)
+    expect(added.result).deep.include({ name: 'more', state: 'published', origin: 'server', by: 'local' })
+    const removed = await rystra(['proxies', 'remove', 'more', ...at], { cwd })
     expect(removed.out).equal('more was taken back.\n')
     await client.event('unpublished', ({ name }) => name === 'more')
 

@@ -62,14 +62,19 @@ const kernelOf = async (side: 'server' | 'client', options: Parameters<typeof au
 }
 
 /** A client that authenticated itself, and then does as it likes. */
-export const rogueClient = async (server: Server, id = 'rogue', token = homeToken): Promise<Rogue> => {
+export const rogueClient = async (
+  server: Server,
+  id = 'rogue',
+  token = homeToken,
+  features: readonly string[] = []
+): Promise<Rogue> => {
   const kernel = await kernelOf('client', { token })
   const socket = net.connect({ host: '127.0.0.1', port: portOf(server), noDelay: true })
   socket.on('error', () => {})
   later(() => socket.destroy())
   await once(socket, 'connect')
   const { ok, secret } = await authenticateToServer(socket, {
-    offer: { id, instance: 'r', agent: 'rogue', muxers: ['direct'] },
+    offer: { id, instance: 'r', agent: 'rogue', muxers: ['direct'], features },
     authenticators: kernel.current.registries.authenticators,
     peer: { address: '127.0.0.1', port: 0 },
     signal: new AbortController().signal
@@ -85,7 +90,7 @@ export interface RogueServer {
   session(): Promise<Rogue>
 }
 
-export const rogueServer = async (): Promise<RogueServer> => {
+export const rogueServer = async (features: readonly string[] = []): Promise<RogueServer> => {
   const kernel = await kernelOf('server', { tokens: [{ identity: 'home', token: homeToken }] })
   const links: net.Socket[] = []
   const sessions: Rogue[] = []
@@ -98,6 +103,7 @@ export const rogueServer = async (): Promise<RogueServer> => {
       transport: 'tcp',
       agent: 'rogue',
       muxers: ['direct'],
+      features,
       signal: new AbortController().signal
     }).then(
       (admitted) => {

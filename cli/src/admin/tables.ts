@@ -22,18 +22,34 @@ export const sessionTable = (sessions: readonly SessionView[]): string =>
   )
 
 /** Proxies for people. */
-export const proxyTable = (proxies: readonly ProxyView[]): string =>
-  table(
-    ['NAME', 'KIND', 'STATE', 'ADDRESS', 'CLIENT', 'STREAMS', 'TO SERVICE', 'TO VISITOR', 'ID'],
+export const proxyTable = (proxies: readonly ProxyView[]): string => {
+  const added = proxies.some(({ origin }) => origin === 'server')
+  return table(
+    [
+      'NAME',
+      'KIND',
+      'STATE',
+      'ADDRESS',
+      'CLIENT',
+      ...(added ? ['ADDED BY'] : []),
+      'STREAMS',
+      'TO SERVICE',
+      'TO VISITOR',
+      'ID'
+    ],
     proxies.map((one) => [
       plainText(one.name),
       one.kind,
       one.healthy ? one.state : `${one.state}, unhealthy`,
       plainText(one.address ?? one.error?.code ?? ''),
       plainText(one.client ?? ''),
+      ...(added ? [addedBy(one)] : []),
       String(one.streams),
       bytesText(one.bytesToService),
       bytesText(one.bytesToVisitor),
       one.id
     ])
   )
+}
+
+const addedBy = ({ origin, by }: ProxyView): string => (origin === 'server' ? plainText(by ?? 'the server') : '')

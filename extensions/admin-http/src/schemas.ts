@@ -76,7 +76,10 @@ export const ProxyView = Type.Object(
     session: optional(text('Id of its session.')),
     client: optional(text('`client.id` of its session.')),
     identity: optional(text('Identity of its session.')),
-    origin: optional(text('configuration, program or server; known on a client.')),
+    origin: optional(
+      text('configuration, program or server; on a server only server, of those that were added there.')
+    ),
+    by: optional(text('Which administrator of the server added it.')),
     error: optional(errorInfo),
     spec: Type.Unknown({ description: 'Its description, secrets redacted.' }),
     ...trafficStats

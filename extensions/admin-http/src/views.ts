@@ -4,6 +4,7 @@ import {
   isRystraError,
   type ListenerHandle,
   type ProxyHandle,
+  type ProxyInfo,
   type ProxyKind,
   type ProxySpec,
   redactBy,
@@ -39,8 +40,10 @@ const streamFields = ({ proxy, session, visitor }: StreamInfo) => ({
   to: hostPort(visitor.to.host, visitor.to.port)
 })
 
-const ownerFields = (session: SessionInfo | undefined) =>
-  session === undefined ? {} : { session: session.id, client: session.client.id, identity: session.identity.id }
+const ownerFields = ({ session, owner }: ProxyInfo) =>
+  session === undefined
+    ? (owner ?? {})
+    : { session: session.id, client: session.client.id, identity: session.identity.id }
 
 export const sessionView = ({
   info,
@@ -60,7 +63,7 @@ export interface Kinds {
 }
 
 export const proxyView = (handle: ProxyHandle, kinds: Kinds): ProxyView => {
-  const { spec, state, session, address, healthy, error, origin } = handle.info
+  const { spec, state, address, healthy, error, origin, by } = handle.info
   return {
     id: handle.id,
     name: spec.name,
@@ -68,8 +71,9 @@ export const proxyView = (handle: ProxyHandle, kinds: Kinds): ProxyView => {
     state,
     ...(address === undefined ? {} : { address }),
     healthy,
-    ...ownerFields(session),
+    ...ownerFields(handle.info),
     ...(origin === undefined ? {} : { origin }),
+    ...(by === undefined ? {} : { by }),
     ...(error === undefined ? {} : { error: errorView(error) }),
     spec: specView(spec, kinds),
     ...handle.stats()

@@ -7,12 +7,14 @@ import { type Expanded, expand } from './expand.js'
 import type { Forwards } from './forwards.js'
 import { baseOf, type ClientOptions, type ClientSide, checkedWith, sameServer, usesOf } from './options.js'
 import type { Publications } from './publications.js'
+import type { Pushes } from './pushes.js'
 import type { ClientState } from './state.js'
 
 /** What of a client its end works with. */
 export interface ClientEndParts {
   readonly state: ClientState
   readonly publications: Publications
+  readonly pushes: Pushes
   readonly forwards: Forwards
   readonly options: ClientOptions
   readonly streams: () => number
@@ -89,7 +91,7 @@ export class ClientEnd implements ControlledEnd {
   }
 
   async apply(config: RystraConfig): Promise<ReloadContext> {
-    const { state, publications, forwards, options, redial } = this.#parts
+    const { state, publications, pushes, forwards, options, redial } = this.#parts
     const base = baseOf(config, options)
     const before = this.#config
     let expanded: readonly Expanded[] = []
@@ -101,6 +103,7 @@ export class ClientEnd implements ControlledEnd {
       return Promise.resolve()
     })
     publications.replace(expanded)
+    pushes.review()
     await forwards.replace(this.#config.client.forwards as readonly ProxySpec[])
     if (!sameServer(before.client, this.#config.client)) redial()
     return report

@@ -1,13 +1,10 @@
 import type { GenerationRef } from '@rystra/kernel'
-import type { ConnectConfig } from '@rystra/config'
 import { type ProxySpec, RystraError, type SessionInfo } from '@rystra/model'
-import type { DialOptions, Link, SessionHandle, SessionStats } from '@rystra/plugin'
-import { dataLinkOpening, errorFrom, type Message } from '@rystra/protocol'
+import type { SessionHandle, SessionStats } from '@rystra/plugin'
+import { errorFrom, type Fields, type Message, PUSH, type PushProxy } from '@rystra/protocol'
 import {
   Channels,
-  authenticateToServer,
   type DatagramFlows,
-  type DialDataLink,
   type OpenOptions,
   type OutgoingStream,
   Session,
@@ -19,10 +16,9 @@ import type { RegisterOptions, RegistrySession } from './registry-session.js'
 import { type ReachSession, takeStream } from './reach.js'
 import { Requests } from './requests.js'
 import type { ClientState } from './state.js'
-import { agent } from './version.js'
 
-/** Milliseconds for dialing and the handshake together. */
-const CONNECT_TIMEOUT_MS = 15_000
+/** Pushes that may come before the session is in use: the handshake is one or two round trips. */
+const MAX_EARLY_PUSHES = 1024
 
 /** What happens in a {@link ClientSession}. */
 export interface ClientSessionEvents {
@@ -30,9 +26,11 @@ export interface ClientSessionEvents {
   onUnregistered(session: ClientSession, name: string, error: RystraError | undefined): void
   /** The server has published a proxy again under another address. */
   onMoved(session: ClientSession, name: string, address: string): void
+  /** The server adds a proxy. */
+  onPushed(session: ClientSession, push: PushProxy): void
   /** The server wants to close; a new session should be dialed. */
   onGoAway(session: ClientSession, error: RystraError | undefined): void
-  /** It is over; also called for one that ended before {@link ClientSession.connect} resolved to it. */
+  /** It is over; also called for one that ended before `connectSession` resolved to it. */
   onClose(session: ClientSession, error: RystraError | undefined): void
 }
 
@@ -42,8 +40,10 @@ export interface VisitHead extends StreamHead {
 }
 
 /** What a session is made of when it is authenticated. */
-type SessionParts = Pick<SessionOptions, 'info' | 'wrap' | 'control' | 'dial' | 'heartbeat'> & {
+export type SessionParts = Pick<SessionOptions, 'info' | 'wrap' | 'control' | 'dial' | 'heartbeat'> & {
   readonly generation: GenerationRef
+  /** What both ends can. */
+  readonly features: readonly string[]
 }
 
 /** One session, as the client sees it. */
@@ -59,9 +59,13 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
   /** Streams that no visitor opened. */
   readonly channels: Channels
   #announced = false
+  readonly #features: readonly string[]
+  /** Pushes that came before it was in use. */
+  #early: PushProxy[] | undefined = []
 
-  private constructor(made: SessionParts, state: ClientState, events: ClientSessionEvents) {
-    const { info, generation } = made
+  constructor(made: SessionParts, state: ClientState, events: ClientSessionEvents) {
+    const { info, generation, features } = made
+    this.#features = features
     const { clock, log } = state
     const release = generation.hold()
     this.info = info
@@ -94,73 +98,16 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
     })
   }
 
-  /** Dials, authenticates, and opens the control stream. */
-  static async connect(
-    server: DialOptions,
-    instance: string,
-    state: ClientState,
-    events: ClientSessionEvents,
-    stop: AbortSignal
-  ): Promise<ClientSession> {
-    const { config, clock, kernel, log } = state
-    const generation = kernel.current
-    const timeout = new AbortController()
-    const cancel = clock.after(CONNECT_TIMEOUT_MS, () =>
-      timeout.abort(new RystraError('protocol.timeout', { side: 'server' }))
-    )
-    const signal = AbortSignal.any([stop, timeout.signal])
-    let link: Link | undefined
-    try {
-      link = await dial(server, generation, signal)
-      const arrived = link
-      const stream = link.kind === 'bytes' ? link.duplex : await link.open(signal)
-      stream.on('error', () => {})
-      const { ack, ok, secret } = await authenticateToServer(stream, {
-        offer: {
-          id: config.id,
-          instance,
-          agent,
-          muxers: link.kind === 'bytes' ? offeredMuxers(config.connect, generation) : ['native']
-        },
-        authenticators: generation.registries.authenticators,
-        peer: link.peer,
-        signal
-      })
-      const info: SessionInfo = {
-        id: ok.session,
-        identity: { id: ok.identity },
-        client: { id: config.id, instance, agent },
-        peer: link.peer,
-        transport: server.transport,
-        muxer: ack.muxer,
-        since: clock.now()
-      }
-      const made = new ClientSession(
-        {
-          info,
-          generation,
-          wrap: (links) =>
-            arrived.kind === 'bytes'
-              ? generation.registries.muxers.get(ack.muxer).wrap(arrived, 'client', { log, links })
-              : arrived,
-          control: link.kind === 'bytes' ? undefined : stream,
-          // To the server of this session, whatever the configuration says by now.
-          dial: secret === undefined ? undefined : dialerOf(server, generation, secret, ok.session),
-          // The server's rhythm; three missed beats are one too many.
-          heartbeat: { interval: ok.heartbeat, timeout: 3 * ok.heartbeat }
-        },
-        state,
-        events
-      )
-      await made.#session.start(signal)
-      return made
-    } catch (error) {
-      if (link?.kind === 'bytes') link.duplex.destroy()
-      else link?.destroy()
-      throw error
-    } finally {
-      cancel()
-    }
+  /** Opens the control stream, unless the link has one. */
+  start(signal: AbortSignal): Promise<void> {
+    return this.#session.start(signal)
+  }
+
+  /** It is in use: what the server has added meanwhile, and adds from now on, can be published. */
+  takePushes(events: Pick<ClientSessionEvents, 'onPushed'>): void {
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const push of early) events.onPushed(this, push)
   }
 
   /** Tells the hooks that it is up. One that never was is not told to be over either. */
@@ -191,8 +138,12 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
   }
 
   /** Asks for a proxy. Resolves to its public address; rejects with what the server says. */
-  register(spec: ProxySpec, { lastPort, replace }: RegisterOptions): Promise<string> {
-    const options = { ...(lastPort === undefined ? {} : { lastPort }), ...(replace === true ? { replace } : {}) }
+  register(spec: ProxySpec, { lastPort, replace, push }: RegisterOptions): Promise<string> {
+    const options = {
+      ...(lastPort === undefined ? {} : { lastPort }),
+      ...(replace === true ? { replace } : {}),
+      ...(push === undefined ? {} : { push })
+    }
     return this.#requests.ask((request) => this.#session.send({ type: 'RegisterProxy', request, spec, ...options }))
   }
 
@@ -221,6 +172,10 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
     this.#session.send({ type: 'ProxyHealth', name, up })
   }
 
+  answerPush(answer: Fields<'PushProxyAck'>): void {
+    this.#session.send({ type: 'PushProxyAck', ...answer })
+  }
+
   unregister(name: string): void {
     this.#session.send({ type: 'UnregisterProxy', name })
   }
@@ -235,6 +190,9 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
       events.onUnregistered(this, name, error === undefined ? undefined : errorFrom(error, 'server'))
     } else if (message.type === 'ProxyAddress') {
       events.onMoved(this, message.name, message.address)
+    } else if (message.type === 'PushProxy' && this.#features.includes(PUSH)) {
+      if (this.#early === undefined) events.onPushed(this, message)
+      else holdPush(this.#early, message)
     } else if (message.type === 'Notice') {
       const proxy = this.#state.proxies.find(message.proxy)?.spec
       if (proxy !== undefined) this.#state.events.emit('notice', { proxy, notice: message.notice })
@@ -271,28 +229,9 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
   }
 }
 
-const dial = (server: DialOptions, { registries }: GenerationRef, signal: AbortSignal): Promise<Link> =>
-  registries.transports.get(server.transport).dial(server, signal)
-
-/** The one that is configured; the configuration names none only where none is registered. */
-const offeredMuxers = ({ muxer }: ConnectConfig, { registries }: GenerationRef): string[] => {
-  return muxer === undefined ? [] : [registries.muxers.get(muxer).name]
-}
-
-const dialerOf = (
-  server: DialOptions,
-  generation: GenerationRef,
-  secret: Uint8Array,
-  session: string
-): DialDataLink => {
-  let counter = 0
-  return async (signal, opens) => {
-    const link = await dial(server, generation, signal)
-    if (link.kind !== 'bytes') {
-      link.destroy()
-      throw new RystraError('internal', { detail: 'a transport that multiplexes has no data links' })
-    }
-    link.duplex.write(dataLinkOpening(secret, session, counter++, opens))
-    return link
+const holdPush = (early: PushProxy[], message: PushProxy): void => {
+  if (early.length >= MAX_EARLY_PUSHES) {
+    throw new RystraError('proxy.limit', { side: 'server', detail: `${MAX_EARLY_PUSHES} pushed at once` })
   }
+  early.push(message)
 }

@@ -12,6 +12,7 @@ import { entryOf, type ExposeSpec } from './handlers.js'
 import type { ClientOptions, ClientSide } from './options.js'
 import { probeService } from './probe-service.js'
 import { Publications } from './publications.js'
+import { Pushes } from './pushes.js'
 import type { ClientRuntime } from './runtime.js'
 import { Sessions } from './sessions.js'
 import { type ClientState, stateOf } from './state.js'
@@ -52,14 +53,17 @@ export class Client extends EventEmitter<ClientEvents> {
     })
     this.#publications = new Publications(this.#state)
     this.#forwards = new Forwards(this.#state)
+    const pushes = new Pushes(this.#state, this.#publications)
     this.#sessions = new Sessions(this.#state, this.#stop.signal, {
       publications: this.#publications,
+      pushes,
       forwards: this.#forwards,
       fail: (error) => void this.#fail(error)
     })
     const end = new ClientEnd(config, {
       state: this.#state,
       publications: this.#publications,
+      pushes,
       forwards: this.#forwards,
       options,
       streams: () => this.streams,

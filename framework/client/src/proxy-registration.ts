@@ -4,7 +4,7 @@ import { Backoff, StreamTable } from '@rystra/session'
 import { isDeepStrictEqual } from 'node:util'
 import type { PublishedHere } from './events.js'
 import { publicAddress } from './public-address.js'
-import { type Change, expiryOf, idle, type Origin, type Standing, states } from './registration-standing.js'
+import { type Change, expiryOf, idle, type Origin, originInfo, type Standing, states } from './registration-standing.js'
 import type { RegistrySession } from './registry-session.js'
 import { portOf, sentSpec } from './sent-spec.js'
 import { ServiceHealth } from './service-health.js'
@@ -60,6 +60,11 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
     return this.#standing.at === 'requested' || (this.#change !== undefined && this.#change.cancel === undefined)
   }
 
+  /** Whether the server has added it. */
+  get pushed(): boolean {
+    return this.#origin.pushed !== undefined
+  }
+
   get handler(): StreamHandler | undefined {
     return this.#origin.handler
   }
@@ -90,7 +95,7 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
       ...(standing.at === 'published' ? { address: standing.proxy.address } : {}),
       healthy: this.#health.up,
       ...(error === undefined ? {} : { error }),
-      origin: this.#origin.configured ? 'configuration' : 'program'
+      ...originInfo(this.#origin)
     }
   }
 
@@ -119,7 +124,7 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
   async #register(session: RegistrySession, isLast: () => boolean): Promise<void> {
     try {
       const sent = sentSpec(this.#spec, this.#expiresAt, this.#state)
-      const address = await session.register(sent, { lastPort: this.#lastPort })
+      const address = await session.register(sent, { lastPort: this.#lastPort, push: this.#origin.pushed?.request })
       if (isLast()) this.#reachable(session, address, false)
     } catch (cause) {
       if (isLast()) this.#refused(toRystraError(cause), session)
@@ -211,7 +216,8 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
   #tell(error: RystraError, session: RegistrySession, what: string): number | undefined {
     const { log, refused } = this.#state
     const { name } = this.#spec
-    const again = error.retryable ? { retryIn: this.#backoff.next() } : {}
+    // The server asks again for what it has added.
+    const again = error.retryable && !this.pushed ? { retryIn: this.#backoff.next() } : {}
     this.error = error
     log.warn({ err: error, proxy: name, ...again }, what)
     refused({ what: 'proxy', name, error, ...again }, { subject: name, proxy: this.#spec, session: session.info })
@@ -233,7 +239,8 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
     const { session } = this.#standing
     this.#settleChange()
     this.#unpublish(error)
-    if (error?.retryable === true) this.#refused(error, session)
+    if (this.pushed) this.#forget()
+    else if (error?.retryable === true) this.#refused(error, session)
     else if (error?.code === 'proxy.expired') this.#forget()
   }
 

@@ -4,7 +4,7 @@ import { type Expanded, expand } from './expand.js'
 import { HANDLER } from './handlers.js'
 import type { StreamHandler } from './stream-handler.js'
 import { ProxyRegistration } from './proxy-registration.js'
-import type { Origin } from './registration-standing.js'
+import type { Origin, Pushed } from './registration-standing.js'
 import type { RegistrySession } from './registry-session.js'
 import type { ClientState } from './state.js'
 
@@ -50,7 +50,10 @@ export class Publications {
 
   #wantAll(specs: readonly ProxySpec[], origin: Origin): ProxyRegistration[] {
     for (const { name, local } of specs) {
-      if (this.#all.has(name)) throw new RystraError('proxy.name-taken', { side: 'client', detail: name })
+      const present = this.#all.get(name)
+      // What this client wants by itself goes before what its server has added.
+      if (present?.pushed === true && origin.pushed === undefined) this.#drop(name)
+      else if (present !== undefined) throw new RystraError('proxy.name-taken', { side: 'client', detail: name })
       if (origin.handler === undefined && String(local).startsWith(HANDLER)) {
         throw new RystraError('proxy.invalid', { side: 'client', detail: `${name}: nothing is exposed as ${local}` })
       }
@@ -64,6 +67,34 @@ export class Publications {
     })
     this.#all.set(spec.name, registration)
     return registration
+  }
+
+  /** How many the server has added. */
+  get pushed(): number {
+    return this.#pushed().length
+  }
+
+  #pushed(): ProxyRegistration[] {
+    return this.all().filter(({ pushed }) => pushed)
+  }
+
+  /** Wants what the server has added. Rejects unless all of it is published; none of it is wanted then. */
+  async push(specs: readonly ProxySpec[], entry: string, pushed: Pushed): Promise<void> {
+    this.#throwIfStopped()
+    const added = this.#wantAll(specs, { entry, configured: false, handler: undefined, pushed })
+    await this.#ask(added)
+    const failed = added.find(({ published }) => published === undefined)
+    if (failed === undefined) return
+    for (const { spec, pushed: same } of added) if (same) this.#drop(spec.name)
+    throw failed.error ?? new RystraError('session.lost')
+  }
+
+  /** Takes back those that the server has added and of which `problemOf` says something. */
+  reviewPushed(problemOf: (one: ProxyRegistration) => RystraError | undefined): void {
+    for (const one of this.#pushed()) {
+      const error = problemOf(one)
+      if (error !== undefined) one.close(error)
+    }
   }
 
   /** Wants it, asks for it if a session is up, and resolves to what came of it. */
@@ -162,6 +193,7 @@ export class Publications {
     const next = new Map(expanded.map((one) => [one.spec.name, one]))
     for (const [name, one] of [...this.#all]) {
       const wanted = next.get(name)
+      if (one.pushed && wanted !== undefined) this.#drop(name)
       if (!one.origin.configured || (wanted !== undefined && one.wants(wanted.spec))) continue
       if (wanted === undefined || !one.mayBecome(wanted.spec)) this.#drop(name)
       else one.change(wanted.spec, { entry: wanted.entry, configured: true, handler: undefined })
@@ -172,7 +204,10 @@ export class Publications {
 
   /** Throws `proxy.name-taken` when the configuration may not have these, because code has. */
   check(expanded: readonly Expanded[]): void {
-    const taken = expanded.find(({ spec }) => this.#all.get(spec.name)?.origin.configured === false)
+    const taken = expanded.find(({ spec }) => {
+      const present = this.#all.get(spec.name)
+      return present !== undefined && !present.origin.configured && !present.pushed
+    })
     if (taken !== undefined) throw new RystraError('proxy.name-taken', { side: 'client', detail: taken.spec.name })
   }
 
@@ -191,7 +226,10 @@ export class Publications {
   /** The session is gone: nothing is published until there is another. */
   suspend(): void {
     this.#session = undefined
-    for (const registration of this.#all.values()) registration.suspend()
+    const all = this.all()
+    // The server adds them to the next session, if it still wants them.
+    for (const { spec } of this.#pushed()) this.#all.delete(spec.name)
+    for (const registration of all) registration.suspend()
   }
 
   /** Asks for nothing any more. */

@@ -13,12 +13,12 @@ import {
   type StreamTable
 } from '@rystra/session'
 import type { Duplex } from 'node:stream'
+import { acceptanceOf } from './acceptance.js'
 import { type ProxyProtocolVersion, proxyHeader } from './proxy-protocol.js'
 import { connectService, type Interest } from './service.js'
 import { HANDLER } from './handlers.js'
-import type { StreamHandler } from './stream-handler.js'
 import { serveHere } from './service-stream.js'
-import type { ClientState } from './state.js'
+import type { ClientState, ServedProxy } from './state.js'
 
 /** Milliseconds for the head of a stream: the server sends it with the first packet. */
 const HEAD_TIMEOUT_MS = 10_000
@@ -120,7 +120,7 @@ const open = (
     )
   }
   // Before hooks are asked: the stream may be over by the time they answer.
-  const host = new Reach(raw, lifecycle, datagrams, served.handler, state.log)
+  const host = new Reach(raw, lifecycle, datagrams, served, state)
   const left = (): void => {
     host.over()
     if (refused) return
@@ -162,7 +162,8 @@ class Reach implements ReachHost, Interest {
   readonly stream: StreamInfo
   readonly log: Logger
   readonly #datagrams: DatagramFlow | undefined
-  readonly #handler: StreamHandler | undefined
+  readonly #served: ServedProxy
+  readonly #state: ClientState
   readonly #raw: RawStream
   readonly #stream: StreamLifecycle
   gone = false
@@ -174,14 +175,15 @@ class Reach implements ReachHost, Interest {
     raw: RawStream,
     stream: StreamLifecycle,
     datagrams: DatagramFlow | undefined,
-    handler: StreamHandler | undefined,
-    log: Logger
+    served: ServedProxy,
+    state: ClientState
   ) {
     this.#raw = raw
     this.#stream = stream
     this.stream = stream.info
-    this.log = log
-    this.#handler = handler
+    this.log = state.log
+    this.#served = served
+    this.#state = state
     this.#datagrams = datagrams
   }
 
@@ -204,7 +206,8 @@ class Reach implements ReachHost, Interest {
     return this.#aborter.signal
   }
 
-  async connect(local: string): Promise<Duplex> {
+  async connect(wanted: string): Promise<Duplex> {
+    const local = this.#served.pushed ? acceptanceOf(this.#state.config).service(wanted) : wanted
     const service = local.startsWith(HANDLER)
       ? this.#handle()
       : await connectService(local, this.stream.proxy.name, this)
@@ -219,7 +222,7 @@ class Reach implements ReachHost, Interest {
 
   /** A service within this process: no socket is opened. */
   #handle(): Duplex {
-    const handler = this.#handler
+    const { handler } = this.#served
     const { proxy } = this.stream
     if (handler === undefined) {
       throw new RystraError('stream.service-unreachable', {

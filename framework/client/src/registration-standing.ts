@@ -1,8 +1,16 @@
 import type { ProxySpec } from '@rystra/model'
-import type { ProxyState } from '@rystra/plugin'
+import type { ProxyInfo, ProxyState } from '@rystra/plugin'
 import type { PublishedHere } from './events.js'
 import type { RegistrySession } from './registry-session.js'
 import type { StreamHandler } from './stream-handler.js'
+
+/** What the server says of a proxy that it adds. */
+export interface Pushed {
+  /** Of its PushProxy. */
+  readonly request: number
+  /** Which administrator; not verified. */
+  readonly by: string | undefined
+}
 
 /** Where a proxy comes from. */
 export interface Origin {
@@ -12,6 +20,8 @@ export interface Origin {
   readonly configured: boolean
   /** The service, if it is within this process. */
   readonly handler: StreamHandler | undefined
+  /** The server has added it, and has it forgotten with the session. @default it has not */
+  readonly pushed?: Pushed | undefined
   /** In milliseconds since the epoch. @default its `expiresIn` from now on */
   readonly expiresAt?: number | undefined
 }
@@ -45,6 +55,12 @@ export const states: Readonly<Record<Standing['at'], ProxyState>> = {
   waiting: 'waiting',
   refused: 'refused',
   removed: 'idle'
+}
+
+/** In the words of `ProxyInfo`. */
+export const originInfo = ({ configured, pushed }: Origin): Pick<ProxyInfo, 'origin' | 'by'> => {
+  if (pushed === undefined) return { origin: configured ? 'configuration' : 'program' }
+  return { origin: 'server', ...(pushed.by === undefined ? {} : { by: pushed.by }) }
 }
 
 /** When a proxy expires, in milliseconds since the epoch, if it does. */

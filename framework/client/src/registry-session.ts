@@ -6,6 +6,8 @@ export interface RegisterOptions {
   readonly lastPort?: number | undefined
   /** Whether it takes the place of the one of the same name, without a gap. */
   readonly replace?: boolean
+  /** The PushProxy that asked for it. */
+  readonly push?: number | undefined
 }
 
 /** The session that is asked for proxies. */

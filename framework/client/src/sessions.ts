@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { TurnQueue } from '@rystra/limits'
 import { RystraError, toRystraError } from '@rystra/model'
 import { drained } from '@rystra/session'
-import { ClientSession, type ClientSessionEvents } from './client-session.js'
+import type { ClientSession, ClientSessionEvents } from './client-session.js'
+import { connectSession } from './connect-session.js'
 import type { Forwards } from './forwards.js'
 import { sameServer } from './options.js'
 import type { Publications } from './publications.js'
+import type { Pushes } from './pushes.js'
 import { Reconnect } from './reconnect.js'
 import { connectToServer } from './servers.js'
 import type { ClientState } from './state.js'
@@ -19,6 +21,7 @@ const dials = new TurnQueue({ perTurn: 4 })
 /** What depends on the session that is up. */
 export interface SessionUsers {
   readonly publications: Publications
+  readonly pushes: Pushes
   readonly forwards: Forwards
   /** Called with what ends the client for good. */
   fail(error: RystraError): void
@@ -74,7 +77,7 @@ export class Sessions {
         this.#stop.throwIfAborted()
         const session = await connectToServer(
           { connect, generation: kernel.current, clock, signal: this.#stop },
-          (server, signal) => ClientSession.connect(server, this.#instance, this.#state, this.#events, signal)
+          (server, signal) => connectSession(server, this.#instance, this.#state, this.#events, signal)
         )
         if (this.#stop.aborted || !sameServer(config, this.#state.config)) {
           session.destroy()
@@ -88,6 +91,7 @@ export class Sessions {
         this.#state.events.emit('connected', session.info)
         this.#users.forwards.use(session)
         this.#users.publications.offer(session)
+        session.takePushes(this.#events)
         return
       } catch (cause) {
         if (this.#stop.aborted) throw new RystraError('session.closing', { side: 'client' })
@@ -106,6 +110,9 @@ export class Sessions {
     },
     onMoved: (session, name, address) => {
       if (session === this.#session) this.#users.publications.find(name)?.moved(address)
+    },
+    onPushed: (session, push) => {
+      if (session === this.#session) void this.#users.pushes.take(session, push)
     },
     onGoAway: (session, error) => {
       if (session === this.#session) this.#depart(session, error)

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import type { ExtensionOptions } from '@rystra/plugin'
+import { acceptSchema } from './accept.js'
 import { durationSchema } from './duration.js'
 import { extensionSchema } from './entry.js'
 import { portsSchema } from './ports.js'
@@ -172,6 +173,11 @@ export const clientSchema = Type.Object({
     Type.Array(forwardSchema, { maxItems: 65_535 }),
     [],
     'Local addresses that lead to private proxies of other clients. A kind adds its own fields to an entry.'
+  ),
+  accept: defaulted(
+    acceptSchema,
+    {},
+    'What proxies an administrator of the server may add to this client. Default: none.'
   ),
   reconnect: defaulted(
     Type.Object({

@@ -72,6 +72,7 @@ describe('validation without extensions', () => {
         connect: { transport: 'tcp', host: 'h', port: 7000 },
         proxies: [],
         forwards: [],
+        accept: { hosts: [], ports: [], kinds: [], max: 64 },
         reconnect: { min: 250, max: 30_000, attempts: Number.POSITIVE_INFINITY },
         drain: 10_000
       }

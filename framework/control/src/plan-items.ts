@@ -10,7 +10,10 @@ const permitting = /token|rule|allow|deny|secret|identit|password|ca\b|cert|key|
 const subjectOfOption = (path: string): PlanSubject =>
   limiting.test(path) ? 'limit' : permitting.test(path) ? 'right' : 'setting'
 
-const subjectOfSetting = (path: string): PlanSubject => (/\blimits\b|[Tt]imeout/.test(path) ? 'limit' : 'setting')
+const subjectOfSetting = (path: string): PlanSubject => {
+  if (path.startsWith('client.accept')) return 'right'
+  return /\blimits\b|[Tt]imeout/.test(path) ? 'limit' : 'setting'
+}
 
 /** What differs between two configurations, in the words of a plan; what is kept too. Holds paths and no values. */
 export const planItems = (before: ResolvedConfig, after: ResolvedConfig): PlanItem[] => {

@@ -6,17 +6,24 @@ import path from 'node:path'
 const filePattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
 
 /** The state folder of an instance. Touches nothing before it is used. */
-export const stateFolder = (stateDir: string, extension: string): StateFolder => {
+export const stateFolder = (stateDir: string, extension: string): StateFolder =>
   // A name may have slashes: `@acme/hooks`.
-  const folder = path.join(stateDir, 'extensions', encodeURIComponent(extension))
+  stateFiles(path.join(stateDir, 'extensions', encodeURIComponent(extension)), extension)
+
+/**
+ * Files in a folder that outlast the process. Touches nothing before it is used.
+ *
+ * @param owner whose they are, in errors
+ */
+export const stateFiles = (folder: string, owner: string): StateFolder => {
   const fail = (where: string, cause: unknown): never => {
     const { code, message } = cause as NodeJS.ErrnoException
-    throw new RystraError('extension.state', { detail: `${extension}: ${where}: ${code ?? message}`, cause })
+    throw new RystraError('extension.state', { detail: `${owner}: ${where}: ${code ?? message}`, cause })
   }
   const at = (file: string): string => {
     if (filePattern.test(file)) return path.join(folder, file)
     throw new RystraError('extension.state', {
-      detail: `${extension}: ${JSON.stringify(file)} is not a name for a file of state`,
+      detail: `${owner}: ${JSON.stringify(file)} is not a name for a file of state`,
       hint: 'a name has 1 to 128 letters, digits and . _ -, and begins with no dot'
     })
   }

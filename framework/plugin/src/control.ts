@@ -82,6 +82,8 @@ export interface AddProxyOptions {
    * proxies are kept in its configuration. @default false
    */
   readonly persist?: boolean
+  /** Which administrator adds it, for people; at most 128 printable characters. @default none */
+  readonly by?: string
 }
 
 /** How {@link RuntimeControl.drain} drains. */

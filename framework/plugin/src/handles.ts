@@ -57,7 +57,8 @@ export interface TrafficStats extends Traffic {
 
 /**
  * Where a proxy stands. `publishing`: asked for, not answered yet. `waiting`: refused for now, asked for again later.
- * `refused`: for good. `idle`: there is no session. A server has only the first two.
+ * `refused`: for good. `idle`: there is no session, or it was taken back. What clients register by themselves has only the first
+ * two on a server.
  */
 export type ProxyState = 'publishing' | 'published' | 'waiting' | 'refused' | 'idle'
 
@@ -76,8 +77,12 @@ export interface ProxyInfo {
   readonly healthy: boolean
   /** Why it is `waiting` or `refused`. */
   readonly error?: RystraError
-  /** Known on a client only. */
+  /** On a server, of one that waits for its client: whose it is. */
+  readonly owner?: { readonly identity: string; readonly client: string }
+  /** On a server only `server`: what the client registers by itself is not told apart. */
   readonly origin?: ProxyOrigin
+  /** Of the origin `server`: which administrator added it. A client has the word of its server for it. */
+  readonly by?: string
 }
 
 /** A proxy that is published or to be published. */

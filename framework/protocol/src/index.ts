@@ -3,6 +3,7 @@ export { type Acceptance, ServerHandshake, type ServerRequest } from './server-h
 export { ClientHandshake, type ClientRequest, type Offer } from './client-handshake.js'
 export { encode, streamReadyFrame } from './codec.js'
 export * from './data-link.js'
+export * from './features.js'
 export { FrameDecoder } from './decoder.js'
 export { type GuardRules, guard } from './guard.js'
 export * from './limits.js'

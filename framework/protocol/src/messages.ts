@@ -1,3 +1,4 @@
+import type { ProxySpec } from '@rystra/model'
 import { type Static, type TObject, Type } from '@sinclair/typebox'
 import * as field from './fields.js'
 import * as limits from './limits.js'
@@ -49,7 +50,8 @@ const registerProxy = Type.Object({
   request: field.uint,
   spec: field.proxySpec,
   lastPort: Type.Optional(field.uint),
-  replace: Type.Optional(Type.Boolean())
+  replace: Type.Optional(Type.Boolean()),
+  push: Type.Optional(field.uint)
 })
 
 const registerProxyAck = Type.Object({
@@ -68,6 +70,14 @@ const goAway = Type.Object({ error: Type.Optional(field.wireError), drain: field
 const requestLinks = Type.Object({ count: Type.Integer({ minimum: 1, maximum: limits.MAX_LINKS }) })
 
 const proxyHealth = Type.Object({ name: field.name(limits.MAX_NAME), up: Type.Boolean() })
+
+const pushProxy = Type.Object({
+  request: field.uint,
+  spec: field.proxySpec,
+  by: Type.Optional(field.name(limits.MAX_ID))
+})
+
+const pushProxyAck = Type.Object({ request: field.uint, error: Type.Optional(field.wireError) })
 
 const openStream = Type.Object({
   id: field.name(limits.MAX_ID),
@@ -104,6 +114,10 @@ const proxyAddress = Type.Object({ name: field.name(limits.MAX_NAME), address: f
 const plainDetails = ({ details }: { details?: unknown }): string | undefined =>
   details === undefined || field.isPlain(details) ? undefined : '/details: expected plain values'
 
+/** What a schema cannot say of specs. */
+const plainSpec = ({ spec }: { spec: ProxySpec }): string | undefined =>
+  field.isPlain(spec) ? undefined : '/spec: expected plain values'
+
 /** A message: its number on the wire, and its fields in the order in which they are sent. */
 export interface Definition<Body extends TObject = TObject> {
   readonly number: number
@@ -128,9 +142,7 @@ export const definitions = Object.freeze({
   DataHello: define(0x06, dataHello),
   Heartbeat: define(0x10, heartbeat),
   HeartbeatAck: define(0x11, heartbeat),
-  RegisterProxy: define(0x12, registerProxy, ({ spec }) =>
-    field.isPlain(spec) ? undefined : '/spec: expected plain values'
-  ),
+  RegisterProxy: define(0x12, registerProxy, plainSpec),
   RegisterProxyAck: define(0x13, registerProxyAck, ({ address, error }) =>
     (address === undefined) === (error === undefined) ? 'expected either address or error' : undefined
   ),
@@ -138,6 +150,8 @@ export const definitions = Object.freeze({
   GoAway: define(0x15, goAway),
   RequestLinks: define(0x16, requestLinks),
   ProxyHealth: define(0x17, proxyHealth),
+  PushProxy: define(0x18, pushProxy, plainSpec),
+  PushProxyAck: define(0x19, pushProxyAck),
   OpenStream: define(0x20, openStream, plainDetails),
   StreamReady: define(0x21, streamReady),
   Visit: define(0x22, visit, plainDetails),
@@ -179,6 +193,8 @@ export type OpenChannel = MessageOf<'OpenChannel'>
 export type Notice = MessageOf<'Notice'>
 export type ProxyAddress = MessageOf<'ProxyAddress'>
 export type ProxyHealth = MessageOf<'ProxyHealth'>
+export type PushProxy = MessageOf<'PushProxy'>
+export type PushProxyAck = MessageOf<'PushProxyAck'>
 
 /** Names of all messages, in the order of their numbers. */
 export const messageNames = Object.freeze(Object.keys(definitions) as MessageName[])

@@ -90,7 +90,7 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
   Heartbeat: heartbeat,
   HeartbeatAck: heartbeat,
   RegisterProxy: fc.record(
-    { request: uint, spec, lastPort: uint, replace: fc.boolean() },
+    { request: uint, spec, lastPort: uint, replace: fc.boolean(), push: uint },
     { requiredKeys: ['request', 'spec'] }
   ),
   RegisterProxyAck: fc.oneof(
@@ -101,6 +101,8 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
   GoAway: fc.record({ error: wireError, drain: milliseconds }, { requiredKeys: ['drain'] }),
   RequestLinks: fc.record({ count: fc.integer({ min: 1, max: limits.MAX_LINKS }) }),
   ProxyHealth: fc.record({ name: name(limits.MAX_NAME), up: fc.boolean() }),
+  PushProxy: fc.record({ request: uint, spec, by: name(limits.MAX_ID) }, { requiredKeys: ['request', 'spec'] }),
+  PushProxyAck: fc.record({ request: uint, error: wireError }, { requiredKeys: ['request'] }),
   OpenStream: fc.record(
     { id: name(limits.MAX_ID), proxy: name(limits.MAX_NAME), visitor: endpoint, to: endpoint, flow, details },
     { requiredKeys: ['id', 'proxy', 'visitor', 'to'] }

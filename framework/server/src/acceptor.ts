@@ -6,6 +6,7 @@ import type { ListenEntry } from '@rystra/config'
 import type { Handshakes, PendingHandshake } from '@rystra/limits'
 import { RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type { Link, Listener, ListenHost, ListenOptions, StreamLink } from '@rystra/plugin'
+import { PUSH } from '@rystra/protocol'
 import { type Admitted, authenticateClient, type DataLinkOffered } from '@rystra/session'
 import { abortError, handshakesOf, turnOf } from './handshakes.js'
 import type { LinkCounts } from './link-counts.js'
@@ -121,6 +122,7 @@ export class Acceptor {
       transport,
       agent,
       muxers: link.kind === 'bytes' ? generation.registries.muxers.list() : [NATIVE],
+      features: [PUSH],
       signal
     })
     if (outcome.type === 'data') {
@@ -189,6 +191,7 @@ export class Acceptor {
       wrap: (links, log) =>
         link.kind === 'bytes' ? generation.registries.muxers.get(muxer).wrap(link, 'server', { log, links }) : link,
       control: link.kind === 'bytes' ? undefined : stream,
+      features: admitted.features,
       ended: () => sessions.delete(info.id)
     })
     this.#replace(clientKey(accepted.identity.id, client.id), session)
@@ -196,6 +199,7 @@ export class Acceptor {
     session.log.info({ peer: `${link.peer.address}:${link.peer.port}`, transport, muxer }, 'connected')
     kernel.current.calls.connect({ session: info, side: 'server', channels: session.channels })
     events.emit('connected', info)
+    this.#state.pushes.connected(session)
     return session
   }
 

@@ -1,8 +1,9 @@
 import { type ResolvedConfig, type RystraConfig, validateBase, validateWith } from '@rystra/config'
 import type { ControlOptions } from '@rystra/control'
-import { type GenerationRef, type KernelUse, loadWithPreset } from '@rystra/kernel'
+import { type GenerationRef, type KernelUse, loadWithPreset, stateFiles } from '@rystra/kernel'
 import { type Logger, RystraError } from '@rystra/model'
-import type { Clock, Extension } from '@rystra/plugin'
+import type { Clock, Extension, StateFolder } from '@rystra/plugin'
+import path from 'node:path'
 
 /** How a server is made. */
 export interface ServerOptions extends ControlOptions {
@@ -19,6 +20,10 @@ export interface ServerOptions extends ControlOptions {
   /** Where to find a package before it is looked for in `node_modules`. */
   readonly resolve?: (name: string) => string | undefined
 }
+
+/** Files of the server itself that outlast the process, beside those of its extensions. */
+export const filesOf = ({ dir = '.', stateDir = path.join(dir, '.rystra') }: ServerOptions): StateFolder =>
+  stateFiles(path.resolve(stateDir, 'server'), 'server')
 
 /** A whole configuration with the half of a server. */
 export type ServerSide = ResolvedConfig & { readonly server: NonNullable<ResolvedConfig['server']> }

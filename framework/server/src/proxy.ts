@@ -28,6 +28,7 @@ import { FairPace } from './fair-pace.js'
 import { proxyId } from './feed.js'
 import { groupOf } from './group.js'
 import type { Group, ProxyOwner } from './owner.js'
+import type { PushOrigin } from './push-session.js'
 import { ProxyClaims } from './proxy-claims.js'
 import { openProxyStream, proxyStream, type StreamProxy } from './proxy-stream.js'
 import { relayVisitor } from './relay-visitor.js'
@@ -36,7 +37,7 @@ import { type OnVisitor, type PortHolder, PublishPorts } from './publish-ports.j
 import type { ServerState } from './state.js'
 
 /** What a {@link ServerProxy} is made of; `sent` as its client sent it. */
-export type ProxyParts = Pick<ServerProxy, 'spec' | 'sent' | 'owner'> & {
+export type ProxyParts = Pick<ServerProxy, 'spec' | 'sent' | 'owner' | 'pushed'> & {
   readonly kind: ProxyKind
   readonly before?: ServerProxy | undefined
 }
@@ -48,6 +49,8 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   readonly sent: ProxySpec
   readonly log: Logger
   readonly owner: ProxyOwner
+  /** What it was added by, if an administrator has added it. */
+  readonly pushed: PushOrigin | undefined
   readonly group: Group | undefined
   address = ''
   readonly streams: StreamTable
@@ -61,7 +64,6 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   readonly #gone = new AbortController()
   readonly ports: PublishPorts
   readonly #claims: ProxyClaims
-  readonly #maxConnections: number
   readonly #pace: FairPace | undefined
   /** Milliseconds without a byte after which a stream is reset, if any. */
   readonly idleTimeout: number | undefined
@@ -71,9 +73,10 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   announced = false
 
   /** @param before It is to replace this one, which serves until then; open streams are counted on */
-  constructor({ spec, sent, kind, owner, before }: ProxyParts, state: ServerState) {
+  constructor({ spec, sent, kind, owner, before, pushed }: ProxyParts, state: ServerState) {
     this.spec = spec
     this.sent = sent
+    this.pushed = pushed
     this.predecessor = before
     this.streams = before?.streams ?? new StreamTable()
     this.group = groupOf(spec)
@@ -85,12 +88,10 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     this.#state = state
     this.#claims = new ProxyClaims(this, state.claims)
     this.ports = new PublishPorts(this, state, before?.ports)
-    this.#maxConnections = (spec['maxConnections'] as number | undefined) ?? Number.POSITIVE_INFINITY
-    const bandwidth = spec['bandwidth'] as number | undefined
+    const { bandwidth, idleTimeout } = spec as { bandwidth?: number; idleTimeout?: number }
     // Streams that are open share the bandwidth as it is now.
-    this.#pace =
-      bandwidth === undefined ? undefined : (before?.paceAt(bandwidth) ?? new FairPace(bandwidth, state.clock))
-    this.idleTimeout = spec['idleTimeout'] as number | undefined
+    if (bandwidth !== undefined) this.#pace = before?.paceAt(bandwidth) ?? new FairPace(bandwidth, state.clock)
+    this.idleTimeout = idleTimeout
     this.log = owner.log.child({ proxy: spec.name })
   }
 
@@ -99,9 +100,9 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   }
 
   get info(): ProxyInfo {
-    const { spec, session, address, healthy, announced } = this
-    const state = announced ? 'published' : 'publishing'
-    return { spec, state, session, ...(announced ? { address } : {}), healthy }
+    const { spec, session, healthy, address } = this
+    const where = this.announced ? ({ state: 'published', address } as const) : ({ state: 'publishing' } as const)
+    return { spec, session, healthy, ...where, ...this.pushed?.origin }
   }
 
   stats(): TrafficStats {
@@ -126,7 +127,8 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   /** Whether its limit of streams is reached. */
   get full(): boolean {
-    return this.streams.open.size >= this.#maxConnections
+    const { maxConnections } = this.spec as { maxConnections?: number }
+    return maxConnections !== undefined && this.streams.open.size >= maxConnections
   }
 
   /** Whether a group may choose it. */
@@ -163,9 +165,8 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   review(kinds: Registry<ProxyKind>, publish: ResolvedServer['publish']): RystraError | undefined {
     const { kind } = this.spec
     if (!kinds.has(kind)) return new RystraError('proxy.unknown-kind', { side: 'server', detail: kind })
-    const problem = this.ports.review(publish)
-    if (problem !== undefined) return problem
-    return kinds.get(kind) === this.#kind ? undefined : new RystraError('proxy.changed', { side: 'server' })
+    const same = kinds.get(kind) === this.#kind
+    return this.ports.review(publish) ?? (same ? undefined : new RystraError('proxy.changed', { side: 'server' }))
   }
 
   /**
@@ -206,10 +207,9 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   }
 
   listen(address: PublishAddress, onVisitor: OnVisitor): Promise<Address> {
-    return this.ports.listen(address, (visitor, info) => {
-      if (this.signal.aborted) visitor.destroy()
-      else onVisitor(visitor, info)
-    })
+    return this.ports.listen(address, (visitor, info) =>
+      this.signal.aborted ? void visitor.destroy() : onVisitor(visitor, info)
+    )
   }
 
   listenUdp(address: PublishAddress): Promise<UdpPort> {
@@ -285,8 +285,8 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     this.#gone.abort(error)
     this.cancelExpiry?.()
     const left = [this.ports.close(), ...this.#claims.dropAll()]
-    const failed = (await Promise.allSettled(left)).flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
-    if (failed.length > 0) this.log.warn({ err: failed[0] }, 'a claim was not given back')
+    const failed = (await Promise.allSettled(left)).find((one) => one.status === 'rejected')
+    if (failed !== undefined) this.log.warn({ err: failed.reason }, 'a claim was not given back')
     await this.#closeKind()
   }
 

@@ -6,6 +6,7 @@ import { errorField, type Message, type RegisterProxy } from '@rystra/protocol'
 import { lastPortKey } from './last-ports.js'
 import type { ProxyOwner } from './owner.js'
 import { ServerProxy } from './proxy.js'
+import type { PushOrigin, PushSession } from './push-session.js'
 import { publicError } from './public-error.js'
 import { RequestQueue } from './request-queue.js'
 import type { ServerState } from './state.js'
@@ -14,11 +15,16 @@ import type { ServerState } from './state.js'
 const REFUSALS_PER_SECOND = 100
 const MAX_REFUSALS_AT_ONCE = 2048
 
+/** How a proxy is published. */
+interface PublishOptions {
+  /** It takes the place of the one of the same name, which serves until it does. */
+  readonly replace?: boolean | undefined
+  /** The administrator's wish that it fulfils. */
+  readonly pushed?: PushOrigin | undefined
+}
+
 /** The session whose proxies they are. */
-export interface RegisteringSession extends ProxyOwner {
-  /** Whether it has ended. */
-  readonly ended: boolean
-  send(message: Message): void
+export interface RegisteringSession extends ProxyOwner, PushSession {
   destroy(error: RystraError): void
 }
 
@@ -49,13 +55,14 @@ export class Registrations {
     })
   }
 
-  async #register({ request, spec: sent, lastPort, replace }: RegisterProxy): Promise<void> {
+  async #register({ request, spec: sent, lastPort, replace, push }: RegisterProxy): Promise<void> {
     try {
       // What this server remembers itself is newer.
       const { lastPorts } = this.#state
       const key = lastPortKey(this.#info, sent.name)
       if (lastPort !== undefined && lastPorts.get(key) === undefined) lastPorts.set(key, lastPort)
-      const proxy = await this.#publish(sent, replace)
+      const pushed = push === undefined ? undefined : this.#state.pushes.requested(this.#session, push)
+      const proxy = await this.#publish(sent, { replace, pushed })
       this.#session.send({ type: 'RegisterProxyAck', request, address: proxy.address })
     } catch (cause) {
       const error = toRystraError(cause, 'internal')
@@ -70,8 +77,7 @@ export class Registrations {
     }
   }
 
-  /** @param replace It takes the place of the one of the same name, which serves until it does */
-  async #publish(sent: ProxySpec, replace = false): Promise<ServerProxy> {
+  async #publish(sent: ProxySpec, { replace = false, pushed }: PublishOptions): Promise<ServerProxy> {
     const { kernel, config } = this.#state
     if (!replace) this.#throwIfFull()
     const { calls, registries } = kernel.current
@@ -83,7 +89,7 @@ export class Registrations {
     if (before === undefined) this.#throwIfFull()
     else if (!replace) throw new RystraError('proxy.name-taken', { side: 'server', detail: spec.name })
     else if (before.same(spec, kind, config.publish)) return before
-    return this.#put(new ServerProxy({ spec, sent, kind, owner: this.#session, before }, this.#state), before)
+    return this.#put(new ServerProxy({ spec, sent, kind, owner: this.#session, before, pushed }, this.#state), before)
   }
 
   #throwIfFull(): void {
@@ -113,6 +119,7 @@ export class Registrations {
     if (typeof spec.expiresIn === 'number') {
       proxy.cancelExpiry = clock.after(spec.expiresIn, () => {
         this.takeBack(spec.name, 'expired', new RystraError('proxy.expired', { side: 'server' }))
+        proxy.pushed?.close()
       })
     }
     proxy.announced = true
@@ -149,7 +156,7 @@ export class Registrations {
     if (problem === undefined && !asks) return
     try {
       if (problem !== undefined && problem.code !== 'proxy.changed') throw problem
-      const { address } = await this.#publish(proxy.sent, true)
+      const { address } = await this.#publish(proxy.sent, { replace: true, pushed: proxy.pushed })
       if (address !== proxy.address) this.#session.send({ type: 'ProxyAddress', name, address })
     } catch (cause) {
       const error = toRystraError(cause)

@@ -12,6 +12,7 @@ import type {
 } from '@rystra/plugin'
 import { sumTraffic, TrafficTotals } from '@rystra/session'
 import type { Refused } from './events.js'
+import type { Pushes } from './pushes.js'
 import type { ServerSession } from './server-session.js'
 
 /** The parts of a server that are made after its runtime. */
@@ -20,6 +21,7 @@ export interface RuntimeParts {
   readonly control: EndControl
   readonly listeners: () => readonly ListenerHandle[]
   readonly probe: ExplainParts['probe']
+  readonly pushes: Pushes
 }
 
 /** What runs on a server, for its extensions and for the program around it. */
@@ -66,6 +68,7 @@ export class ServerRuntime implements Runtime {
 
   *proxies(): Iterable<ProxyHandle> {
     for (const { proxies } of this.byId.values()) yield* proxies.values()
+    yield* this.#attached.pushes.waiting()
   }
 
   *streams(): Iterable<StreamHandle> {
@@ -86,7 +89,7 @@ export class ServerRuntime implements Runtime {
 
   proxy(id: string): ProxyHandle | undefined {
     const end = id.indexOf('.')
-    return this.byId.get(id.slice(0, end))?.proxies.get(id.slice(end + 1))
+    return this.byId.get(id.slice(0, end))?.proxies.get(id.slice(end + 1)) ?? this.#attached.pushes.find(id)
   }
 
   stream(id: string): StreamHandle | undefined {

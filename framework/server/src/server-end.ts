@@ -2,7 +2,7 @@ import type { RystraConfig } from '@rystra/config'
 import type { ControlledEnd, Rehearsal } from '@rystra/control'
 import type { Kernel } from '@rystra/kernel'
 import { type Logger, type ProxySpec, RystraError } from '@rystra/model'
-import type { Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
+import type { AddProxyOptions, Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
 import { drained } from '@rystra/session'
 import type { Acceptor } from './acceptor.js'
 import type { Listeners } from './listeners.js'
@@ -105,8 +105,10 @@ export class ServerEnd implements ControlledEnd {
       for (const proxy of proxies.values()) {
         const error = proxy.review(kinds, server.publish)
         const name = `${info.client.id}/${proxy.spec.name}`
-        if (error === undefined) items.push({ action: 'keep', subject: 'proxy', name })
-        else {
+        const by = proxy.pushed === undefined ? undefined : `added by ${proxy.pushed.origin.by ?? 'the server'}`
+        if (error === undefined) {
+          items.push({ action: 'keep', subject: 'proxy', name, ...(by === undefined ? {} : { detail: by }) })
+        } else {
           const action = error.code === 'proxy.changed' ? 'change' : 'remove'
           items.push({ action, subject: 'proxy', name, detail: error.message })
         }
@@ -120,6 +122,7 @@ export class ServerEnd implements ControlledEnd {
     const { registries } = this.kernel.current
     const sessions = [...this.#parts.acceptor.sessions.values()]
     for (const session of sessions) session.reviewVisits(registries)
+    this.#parts.state.pushes.renew()
     const renew = async (session: ServerSession): Promise<void> => {
       try {
         await session.renew(asks)
@@ -163,12 +166,29 @@ export class ServerEnd implements ControlledEnd {
     return this.#parts.stop()
   }
 
-  addProxy(_spec: ProxySpec, _session: string | undefined): Promise<ProxyHandle> {
-    const detail = 'proxies are added by clients'
-    return Promise.reject(new RystraError('control.unavailable', { side: 'server', detail }))
+  async addProxy(spec: ProxySpec, session: string | undefined, options: AddProxyOptions): Promise<ProxyHandle> {
+    if (this.#closing !== undefined) throw new RystraError('session.closing', { side: 'server' })
+    return this.#parts.state.pushes.add(this.#sessionOf(session), spec, options)
   }
 
-  removeProxy(id: string): Promise<void> {
-    return Promise.reject(new RystraError('control.not-found', { side: 'server', detail: `proxy ${id}` }))
+  /** By its id, or by that of its client where one client has that. */
+  #sessionOf(id: string | undefined): ServerSession {
+    const { sessions } = this.#parts.acceptor
+    const found = [...sessions.values()].filter(({ info }) => info.client.id === id)
+    const several = new Set(found.map(({ info }) => info.identity.id)).size > 1
+    // The newest: the one that it replaces is still there for a moment.
+    const session = found.at(-1) ?? sessions.get(id ?? '')
+    if (session !== undefined && !several) return session
+    const ambiguous = !several ? '' : ': clients of several identities have this id, name the session'
+    throw new RystraError('control.not-found', { side: 'server', detail: `client ${id ?? '(not named)'}${ambiguous}` })
+  }
+
+  async removeProxy(id: string): Promise<void> {
+    const { state, acceptor } = this.#parts
+    const end = id.indexOf('.')
+    const proxy = acceptor.sessions.get(id.slice(0, end))?.proxies.get(id.slice(end + 1))
+    const pushed = proxy?.pushed ?? state.pushes.find(id)
+    if (pushed === undefined) throw new RystraError('control.not-found', { side: 'server', detail: `proxy ${id}` })
+    await pushed.remove()
   }
 }

@@ -8,6 +8,8 @@ export interface ServerLink {
   readonly wrap: (links: DataLinks, log: Logger) => StreamLink
   /** The stream that authenticated it, where it carries streams by itself. */
   readonly control: Duplex | undefined
+  /** What both ends can beyond the minor version. */
+  readonly features: readonly string[]
   /** Called once, first of all, when the session is over. */
   readonly ended: () => void
 }

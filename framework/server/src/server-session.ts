@@ -14,13 +14,14 @@ import {
 } from '@rystra/session'
 import { Notices } from './notices.js'
 import type { ServerProxy } from './proxy.js'
+import type { PushSession } from './push-session.js'
 import { Registrations, type RegisteringSession } from './registrations.js'
 import type { ServerLink } from './server-link.js'
 import type { ServerState } from './state.js'
 import { Visits } from './visits.js'
 
 /** One session, as the server sees it: its proxies, and what its client asks for. */
-export class ServerSession implements RegisteringSession, SessionHandle {
+export class ServerSession implements RegisteringSession, PushSession, SessionHandle {
   readonly info: SessionInfo
   readonly log: Logger
   readonly #state: ServerState
@@ -30,11 +31,14 @@ export class ServerSession implements RegisteringSession, SessionHandle {
   readonly #release: () => void
   readonly #ended: () => void
   readonly #cancelStart: () => void
+  readonly features: readonly string[]
   readonly streams: StreamTable
   /** Streams that no visitor opened. */
   readonly channels: Channels
   /** Streams that are asked for and not open yet. */
   #opening = 0
+  /** Resolves when messages can be sent; not for one that ends before. */
+  readonly started: Promise<void>
   /** Resolves when it is over. */
   readonly over: Promise<void>
   #tellOver!: () => void
@@ -47,9 +51,10 @@ export class ServerSession implements RegisteringSession, SessionHandle {
     secret: Uint8Array,
     generation: GenerationRef,
     state: ServerState,
-    { wrap, control, ended }: ServerLink
+    { wrap, control, features, ended }: ServerLink
   ) {
     this.info = info
+    this.features = features
     this.streams = new StreamTable(state.totals)
     this.#secret = secret
     this.#ended = ended
@@ -81,6 +86,10 @@ export class ServerSession implements RegisteringSession, SessionHandle {
         onClose: (error) => this.#closed(error)
       }
     )
+    this.started = new Promise((resolve) => {
+      if (this.#session.started) resolve()
+      else this.#session.onStart = resolve
+    })
     this.channels = new Channels({
       info,
       side: 'server',
@@ -158,6 +167,10 @@ export class ServerSession implements RegisteringSession, SessionHandle {
       if (proxy !== undefined) proxy.healthy = message.up
       return
     }
+    if (message.type === 'PushProxyAck') {
+      this.#state.pushes.answered(this, message)
+      return
+    }
     if (message.type !== 'RegisterProxy' && message.type !== 'UnregisterProxy') {
       throw new RystraError('protocol.unexpected', { side: 'client', detail: message.type })
     }
@@ -212,6 +225,7 @@ export class ServerSession implements RegisteringSession, SessionHandle {
     this.#cancelStart()
     const { kernel, events } = this.#state
     this.#ended()
+    this.#state.pushes.closed(this)
     void this.#registrations.unregisterAll('session')
     this.log.info(error === undefined ? {} : { err: error }, 'disconnected')
     kernel.current.calls.disconnect({ session: this.info, side: 'server', ...(error === undefined ? {} : { error }) })

@@ -12,7 +12,8 @@ import { ServerFeed } from './feed.js'
 import { lastPorts } from './last-ports.js'
 import { Listeners } from './listeners.js'
 import { MemoryClaims } from './memory-claims.js'
-import type { ServerOptions, ServerSide } from './options.js'
+import { Pushes } from './pushes.js'
+import { filesOf, type ServerOptions, type ServerSide } from './options.js'
 import { probeService } from './probe-service.js'
 import type { ServerRuntime } from './runtime.js'
 import { ServerEnd } from './server-end.js'
@@ -69,6 +70,7 @@ export class Server extends EventEmitter<ServerEvents> {
       accepted: ports.accepted,
       claims: new MemoryClaims(() => this.#state.config.takeoverTimeout),
       lastPorts: lastPorts(),
+      pushes: new Pushes({ kernel, clock: kernel.clock, log: options.log ?? silentLog, files: filesOf(options) }),
       failover: new WeakMap(),
       nextStreamId: () => {
         streams += 1
@@ -86,7 +88,8 @@ export class Server extends EventEmitter<ServerEvents> {
       stop: () => this.stop()
     })
     const control = new EndControl(this.#end, runtime.events, options)
-    runtime.attach({ kernel, control, listeners: () => this.#listeners.list(), probe: probeService })
+    const { pushes } = this.#state
+    runtime.attach({ kernel, control, listeners: () => this.#listeners.list(), pushes, probe: probeService })
   }
 
   /** Where it listens; ports 0 are resolved. */
@@ -122,6 +125,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#starting = true
     try {
       await this.kernel.start()
+      await this.#state.pushes.start()
       const opened = await this.#listeners.open(this.#state.config, this.kernel.current)
       if (this.#stopping) {
         await this.#listeners.close(opened)

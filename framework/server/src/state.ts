@@ -9,6 +9,7 @@ import type { Claims } from './claims.js'
 import type { Refused } from './events.js'
 import type { ServerFeed } from './feed.js'
 import type { LastPorts } from './last-ports.js'
+import type { Pushes } from './pushes.js'
 
 /** What the parts of one server share. */
 export interface ServerState {
@@ -28,6 +29,8 @@ export interface ServerState {
   readonly claims: Claims
   /** Connections of visitors and clients, until they are closed. */
   readonly accepted: AcceptedSockets
+  /** Proxies that administrators have added for clients. */
+  readonly pushes: Pushes
   /** Ports that the server chose, by identity, client and proxy. */
   readonly lastPorts: LastPorts
   /** Visitors of groups: gives one to another member, if there is one, and says whether. */

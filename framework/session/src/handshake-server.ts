@@ -1,7 +1,15 @@
 import type { GenerationRef } from '@rystra/kernel'
 import { type ErrorCode, RystraError, toRystraError } from '@rystra/model'
 import { type Accepted, type ClientInfo, identityFault, type PeerInfo } from '@rystra/plugin'
-import { choose, type DataHello, type Fields, type Hello, ServerHandshake, type ServerRequest } from '@rystra/protocol'
+import {
+  choose,
+  common,
+  type DataHello,
+  type Fields,
+  type Hello,
+  ServerHandshake,
+  type ServerRequest
+} from '@rystra/protocol'
 import type { Duplex } from 'node:stream'
 import { fitting } from './methods.js'
 import { readUntil } from './read-until.js'
@@ -18,6 +26,8 @@ export interface ServerHandshakeOptions {
   readonly agent: string
   /** What a client may use on this link: names of muxers, or `native` alone. */
   readonly muxers: readonly string[]
+  /** What this server can beyond the minor version. @default none */
+  readonly features?: readonly string[]
   /** Gives up; its reason is sent to the peer and thrown. */
   readonly signal: AbortSignal
 }
@@ -27,6 +37,8 @@ export interface Admitted {
   readonly type: 'session'
   readonly client: ClientInfo
   readonly muxer: string
+  /** What both ends can. */
+  readonly features: readonly string[]
   readonly accepted: Accepted
   /** Sends AuthOk. From then on the link belongs to the muxer. */
   welcome(fields: Fields<'AuthOk'>): void
@@ -80,7 +92,7 @@ const admit = async (
   handshake: ServerHandshake,
   options: ServerHandshakeOptions
 ): Promise<Admitted | DataLinkOffered> => {
-  const { generation, peer, transport, signal } = options
+  const { generation, peer, transport, features = [], signal } = options
   const { calls, registries } = generation
   const first = await ask(stream, handshake, signal)
   if (first.type === 'data') {
@@ -112,7 +124,7 @@ const admit = async (
       'registry.unknown',
       `muxer; offered: ${first.hello.muxers.join(', ')}; here: ${options.muxers.join(', ')}`
     )
-  stream.write(handshake.accept({ muxer, method, agent: options.agent }))
+  stream.write(handshake.accept({ muxer, method, agent: options.agent, features }))
 
   const second = await ask(stream, handshake, signal)
   if (second.type !== 'auth') throw new RystraError('protocol.unexpected')
@@ -133,6 +145,7 @@ const admit = async (
     type: 'session',
     client,
     muxer,
+    features: common(features, first.hello.features),
     accepted: answer,
     welcome: (fields) => {
       stream.write(handshake.authenticated(fields))

@@ -56,6 +56,8 @@ export class Session {
   readonly #heartbeat: Heartbeat
   /** Present when the link has datagrams. */
   readonly flows: DatagramFlows | undefined
+  /** Called when the control stream is there, unless it was from the beginning. */
+  onStart: (() => void) | undefined
   #channel: FrameChannel | undefined
   #accepts: boolean
   #closed = false
@@ -123,6 +125,7 @@ export class Session {
     })
     this.acceptStreams(this.#accepts)
     this.#heartbeat.start()
+    this.onStart?.()
   }
 
   #stream(stream: Duplex): void {

@@ -51,8 +51,8 @@ export const addProxies = (api: Api, { runtime, kinds }: ApiContext): void => {
           position: ({ id, info }) => [info.session?.since ?? 0, id],
           fits: ({ info }) =>
             equals(session, info.session?.id) &&
-            equals(client, info.session?.client.id) &&
-            equals(identity, info.session?.identity.id) &&
+            equals(client, info.session?.client.id ?? info.owner?.client) &&
+            equals(identity, info.session?.identity.id ?? info.owner?.identity) &&
             equals(kind, info.spec.kind) &&
             equals(state, info.state) &&
             contains(
@@ -60,8 +60,8 @@ export const addProxies = (api: Api, { runtime, kinds }: ApiContext): void => {
               info.spec.name,
               info.spec.kind,
               info.address,
-              info.session?.client.id,
-              info.session?.identity.id
+              info.session?.client.id ?? info.owner?.client,
+              info.session?.identity.id ?? info.owner?.identity
             ),
           view: (handle) => proxyView(handle, kinds),
           limit,
@@ -97,8 +97,8 @@ export const addProxies = (api: Api, { runtime, kinds }: ApiContext): void => {
         response: { 201: ProxyView }
       }
     },
-    async ({ body: { spec, session, persist } }, reply) => {
-      const handle = await runtime.control.addProxy(spec as ProxySpec, session, { persist })
+    async ({ body: { spec, session, persist }, caller }, reply) => {
+      const handle = await runtime.control.addProxy(spec as ProxySpec, session, { persist, by: caller.name })
       return reply.code(201).send(proxyView(handle, kinds))
     }
   )

@@ -1,0 +1,109 @@
+import type { ConnectConfig } from '@rystra/config'
+import type { GenerationRef } from '@rystra/kernel'
+import { RystraError, type SessionInfo } from '@rystra/model'
+import type { DialOptions, Link } from '@rystra/plugin'
+import { dataLinkOpening, PUSH } from '@rystra/protocol'
+import { authenticateToServer, type DialDataLink } from '@rystra/session'
+import { ClientSession, type ClientSessionEvents } from './client-session.js'
+import type { ClientState } from './state.js'
+import { agent } from './version.js'
+
+/** Milliseconds for dialing and the handshake together. */
+const CONNECT_TIMEOUT_MS = 15_000
+
+/** Dials, authenticates, and opens the control stream. */
+export const connectSession = async (
+  server: DialOptions,
+  instance: string,
+  state: ClientState,
+  events: ClientSessionEvents,
+  stop: AbortSignal
+): Promise<ClientSession> => {
+  const { config, clock, kernel, log } = state
+  const generation = kernel.current
+  const timeout = new AbortController()
+  const cancel = clock.after(CONNECT_TIMEOUT_MS, () =>
+    timeout.abort(new RystraError('protocol.timeout', { side: 'server' }))
+  )
+  const signal = AbortSignal.any([stop, timeout.signal])
+  let link: Link | undefined
+  try {
+    link = await dial(server, generation, signal)
+    const arrived = link
+    const stream = link.kind === 'bytes' ? link.duplex : await link.open(signal)
+    stream.on('error', () => {})
+    const { ack, ok, secret } = await authenticateToServer(stream, {
+      offer: {
+        id: config.id,
+        instance,
+        agent,
+        muxers: link.kind === 'bytes' ? offeredMuxers(config.connect, generation) : ['native'],
+        features: [PUSH]
+      },
+      authenticators: generation.registries.authenticators,
+      peer: link.peer,
+      signal
+    })
+    const info: SessionInfo = {
+      id: ok.session,
+      identity: { id: ok.identity },
+      client: { id: config.id, instance, agent },
+      peer: link.peer,
+      transport: server.transport,
+      muxer: ack.muxer,
+      since: clock.now()
+    }
+    const made = new ClientSession(
+      {
+        info,
+        generation,
+        features: ack.features,
+        wrap: (links) =>
+          arrived.kind === 'bytes'
+            ? generation.registries.muxers.get(ack.muxer).wrap(arrived, 'client', { log, links })
+            : arrived,
+        control: link.kind === 'bytes' ? undefined : stream,
+        // To the server of this session, whatever the configuration says by now.
+        dial: secret === undefined ? undefined : dialerOf(server, generation, secret, ok.session),
+        // The server's rhythm; three missed beats are one too many.
+        heartbeat: { interval: ok.heartbeat, timeout: 3 * ok.heartbeat }
+      },
+      state,
+      events
+    )
+    await made.start(signal)
+    return made
+  } catch (error) {
+    if (link?.kind === 'bytes') link.duplex.destroy()
+    else link?.destroy()
+    throw error
+  } finally {
+    cancel()
+  }
+}
+
+const dial = (server: DialOptions, { registries }: GenerationRef, signal: AbortSignal): Promise<Link> =>
+  registries.transports.get(server.transport).dial(server, signal)
+
+/** The one that is configured; the configuration names none only where none is registered. */
+const offeredMuxers = ({ muxer }: ConnectConfig, { registries }: GenerationRef): string[] => {
+  return muxer === undefined ? [] : [registries.muxers.get(muxer).name]
+}
+
+const dialerOf = (
+  server: DialOptions,
+  generation: GenerationRef,
+  secret: Uint8Array,
+  session: string
+): DialDataLink => {
+  let counter = 0
+  return async (signal, opens) => {
+    const link = await dial(server, generation, signal)
+    if (link.kind !== 'bytes') {
+      link.destroy()
+      throw new RystraError('internal', { detail: 'a transport that multiplexes has no data links' })
+    }
+    link.duplex.write(dataLinkOpening(secret, session, counter++, opens))
+    return link
+  }
+}
