@@ -4,10 +4,10 @@
  * processes.
  */
 import { availableParallelism } from 'node:os'
-import { runBatch } from './test/batch.js'
 import { Report } from './test/report.js'
 import { readArguments } from './test/specs.js'
-import { batches, readTimes, writeTimes } from './test/times.js'
+import { TestProcess } from './test/test-process.js'
+import { readTimes, slowestFirst, writeTimes } from './test/times.js'
 
 // `npm test` has built everything: processes that tests start need not compile it again.
 process.env['RYSTRA_TEST_BUILT'] ??= '1'
@@ -15,43 +15,23 @@ process.env['RYSTRA_TEST_BUILT'] ??= '1'
 const { files, options, whole } = readArguments(process.argv.slice(2))
 const times = readTimes()
 const report = new Report(files.length)
-const queue = batches(files, times)
+const queue = slowestFirst(files, times)
 const abort = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort())
 
-/** Runs one batch after the other until none is left. */
+/** Runs one file after the other in a process until none is left. */
 const work = async (): Promise<void> => {
-  for (let batch = queue.shift(); batch !== undefined && !abort.signal.aborted; batch = queue.shift()) {
-    // Tests of a file come in a row: a file is done when the next one begins.
-    let file: string | undefined
-    let begin = 0
-    let last = 0
-    const done = (): void => {
-      if (file === undefined) return
-      times[file] = Math.round(last - begin)
-      report.file(file, last - begin)
-    }
-    const result = await runBatch(
-      batch,
-      options,
-      (test) => {
-        if (test.file !== file) {
-          done()
-          file = test.file
-          begin = last
-        }
-        last = test.at
-        report.add(test)
-      },
-      abort.signal
-    )
-    done()
-    report.batch(batch, result)
+  const tests = new TestProcess(options, abort.signal)
+  for (let file = queue.shift(); file !== undefined && !abort.signal.aborted; file = queue.shift()) {
+    const result = await tests.run(file, (test) => report.add(test))
+    times[file] = Math.round(result.ms)
+    report.file(file, result)
   }
+  report.rest(await tests.end())
 }
 
 const jobs = Number(process.env['RYSTRA_TEST_JOBS'] ?? availableParallelism() * 2)
-await Promise.all(Array.from({ length: jobs }, work))
+await Promise.all(Array.from({ length: Math.min(jobs, files.length) }, work))
 writeTimes(times)
 if (whole) report.complete()
 process.exitCode = report.end() === 0 ? 0 : 1

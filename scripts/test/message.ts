@@ -1,5 +1,10 @@
-/** What a process that runs tests sends to the one that started it. */
-export type Message = TestMessage | ProblemMessage
+/** What a process that runs spec files sends to the one that started it. */
+export type Message = ReadyMessage | TestMessage | ProblemMessage | DoneMessage
+
+/** The process takes spec files. */
+export interface ReadyMessage {
+  readonly kind: 'ready'
+}
 
 /** The outcome of one test, or of a hook that failed. */
 export interface TestMessage {
@@ -10,8 +15,6 @@ export interface TestMessage {
   readonly state: 'passed' | 'failed' | 'skipped'
   /** Milliseconds. */
   readonly duration: number
-  /** Milliseconds since the run of this process began. */
-  readonly at: number
   /** Stack and difference of a test that failed. */
   readonly error?: string
 }
@@ -21,3 +24,11 @@ export interface ProblemMessage {
   readonly kind: 'problem'
   readonly text: string
 }
+
+/** A spec file has run, and nothing of it is left open. */
+export interface DoneMessage {
+  readonly kind: 'done'
+}
+
+/** What a process is to do: run a spec file, or end by itself. */
+export type Order = { readonly kind: 'run'; readonly file: string } | { readonly kind: 'end' }

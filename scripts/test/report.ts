@@ -1,14 +1,10 @@
-import type { BatchResult } from './batch.js'
 import { missingTests } from './least.js'
 import type { TestMessage } from './message.js'
+import type { FileResult } from './test-process.js'
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 
-interface FileResult {
-  passed: number
-  failed: number
-  skipped: number
-}
+type Counts = Record<TestMessage['state'], number>
 
 /** Collects the results of all processes and prints them. */
 export class Report {
@@ -25,10 +21,10 @@ export class Report {
     this.#tests.push(test)
   }
 
-  /** Prints the line of a spec file that is done. */
-  file(file: string, ms: number): void {
+  /** Prints the line of a spec file that is done, what its process wrote, and its problems. */
+  file(file: string, { output, problems, ms }: FileResult): void {
     const tests = this.#tests.filter((test) => test.file === file)
-    const count: FileResult = { passed: 0, failed: 0, skipped: 0 }
+    const count: Counts = { passed: 0, failed: 0, skipped: 0 }
     for (const { state } of tests) count[state]++
     const extra = [
       count.failed > 0 ? `${count.failed} FAILED` : '',
@@ -36,16 +32,21 @@ export class Report {
     ]
     const numbers = [`${count.passed} passed`, ...extra.filter((text) => text !== ''), seconds(ms)].join(', ')
     const place = `[${String(++this.#files).padStart(String(this.#total).length)}/${this.#total}]`
-    console.log(`${place} ${count.failed > 0 ? '✖' : '✔'} ${file} (${numbers})`)
+    console.log(`${place} ${count.failed + problems.length > 0 ? '✖' : '✔'} ${file} (${numbers})`)
     for (const { title, state } of tests) if (state === 'failed') console.log(`    ✖ ${title}`)
+    this.#add(`${file}: `, output, problems)
   }
 
-  /** Prints what a process wrote, and keeps its problems. */
-  batch(files: readonly string[], { output, problems }: BatchResult): void {
-    if (output.trim() !== '') console.log(`output of ${files.join(', ')}:\n${output.trimEnd()}`)
+  /** Prints what a process wrote after its last spec file, and keeps its problems. */
+  rest({ output, problems }: FileResult): void {
+    this.#add('', output, problems)
+  }
+
+  #add(prefix: string, output: string, problems: readonly string[]): void {
+    if (output.trim() !== '') console.log(output.trimEnd().replace(/^/gm, '    │ '))
     for (const problem of problems) {
-      this.#problems.push(`${files.join(', ')}: ${problem}`)
-      console.log(`✖ ${problem}: ${files.join(', ')}`)
+      this.#problems.push(`${prefix}${problem}`)
+      console.log(`    ✖ ${problem}`)
     }
   }
 

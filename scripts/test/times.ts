@@ -20,22 +20,11 @@ export const writeTimes = (times: Times): void => {
   writeFileSync(FILE, JSON.stringify(times))
 }
 
-/** Time assumed for a spec file that did not run here yet. */
-const UNKNOWN_MS = 2500
-/** A process runs files up to this time: modules are loaded once for all of them, and no process ends long after the others. */
-const MAX_BATCH_MS = 15_000
+/** Time assumed for a spec file that did not run here yet. The slow ones start processes, most of them of the command. */
+const unknownMs = (file: string): number => (/^cli\/test\/e2e\//.test(file) ? 30_000 : /^cli\//.test(file) ? 5000 : 500)
 
-/** Spec files for one process each, neighbours together, the longest batch first. */
-export const batches = (files: readonly string[], times: Times): string[][] => {
-  const found: { files: string[]; ms: number }[] = []
-  for (const file of files) {
-    const ms = times[file] ?? UNKNOWN_MS
-    const last = found.at(-1)
-    if (last === undefined || last.ms + ms > MAX_BATCH_MS) found.push({ files: [file], ms })
-    else {
-      last.files.push(file)
-      last.ms += ms
-    }
-  }
-  return found.sort((a, b) => b.ms - a.ms).map((batch) => batch.files)
+/** Spec files, those that take longest first, so that all processes end at about the same time. */
+export const slowestFirst = (files: readonly string[], times: Times): string[] => {
+  const ms = (file: string): number => times[file] ?? unknownMs(file)
+  return files.toSorted((a, b) => ms(b) - ms(a))
 }

@@ -11,7 +11,8 @@ const here = path.resolve(import.meta.dirname, '..')
 
 describe('a program with a tunnel inside', () => {
   it('says what happens at both ends, is visited, and comes to an end by itself', async () => {
-    const program = spawn(process.execPath, ['--conditions=rystra-source', '--import=tsx', 'src/both.ts'], {
+    const source = process.env['RYSTRA_TEST_BUILT'] === '1' ? [] : ['--conditions=rystra-source']
+    const program = spawn(process.execPath, [...source, '--import=tsx', 'src/both.ts'], {
       cwd: here
     })
     const [out, errors, [code]] = await Promise.all([text(program.stdout), text(program.stderr), once(program, 'exit')])
