@@ -1,12 +1,10 @@
+import { execute } from './execute.js'
 import { flushed } from './line-output.js'
-import { packageRoot } from './package-root.js'
 import { report } from './report.js'
 import { exit, startedOnTerminal } from './terminal.js'
-import { joinTopic, notFound } from './topics.js'
 
 /** Runs the command line, and ends the process: what an extension left running does not keep it up. */
 export const main = async (argv: readonly string[]): Promise<void> => {
-  const { run } = await import('@oclif/core/run')
   await import('@oclif/core/command')
   // oclif throws what is no EPIPE, out of an event handler.
   process.stdout.removeAllListeners('error')
@@ -17,16 +15,7 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     const gone = error.code === 'EPIPE' || (error.code === 'EIO' && startedOnTerminal)
     if (!gone) failure ??= error
   })
-  const args = joinTopic(argv)
-  try {
-    await run(args, { root: packageRoot })
-  } catch (error) {
-    const json = args.includes('--json')
-    process.exitCode = await report((await notFound(error, args)) ?? error, {
-      format: json ? 'json' : 'text',
-      debug: args.includes('--debug') || process.env['DEBUG'] !== undefined
-    })
-  }
+  await execute(argv)
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
   if (failure !== undefined) process.exitCode = await report(failure, { format: 'text', debug: false })
   exit()

@@ -10,7 +10,8 @@ import { makeClient, makeServer } from '../src/certs/make.js'
 import { putFiles } from '../src/certs/put.js'
 import { revokeCertificate } from '../src/certs/revoke.js'
 import { showCertificates } from '../src/certs/show.js'
-import { type Outcome, rystra } from './command.js'
+import type { Outcome } from './command.js'
+import { rystraHere as rystra } from './in-process.js'
 import { Folders, snapshot } from './folder.js'
 
 const folders = new Folders()

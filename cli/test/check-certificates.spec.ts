@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkConfig } from '../src/check.js'
 import { checkCertificates } from '../src/certs/configured.js'
-import { rystra } from './command.js'
+import { rystraHere as rystra } from './in-process.js'
 import { Folders } from './folder.js'
 
 const config = (listen: string, connect = ''): string => `extensions:

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { schemaOf } from '../src/check.js'
 import { knownPackages } from '../src/preset.js'
-import { rystra } from './command.js'
+import { rystraHere as rystra } from './in-process.js'
 import { Folders } from './folder.js'
 
 const valid = `extensions:

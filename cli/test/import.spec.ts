@@ -8,7 +8,7 @@ import { checkConfig } from '../src/check.js'
 import { splitArguments } from '../src/import/arguments.js'
 import { importArguments, importFile, type Imported } from '../src/import/index.js'
 import { missingVariables, writeImported } from '../src/import/write.js'
-import { rystra } from './command.js'
+import { rystraHere as rystra } from './in-process.js'
 import { Folders, snapshot } from './folder.js'
 import { frpc, frps, rathole } from './fixtures/peers.js'
 

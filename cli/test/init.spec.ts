@@ -8,7 +8,7 @@ import { checkConfig } from '../src/check.js'
 import { assume, type Said } from '../src/init/ask.js'
 import { formats, roles } from '../src/init/plan.js'
 import { writeProject } from '../src/init/write.js'
-import { rystra } from './command.js'
+import { rystraHere as rystra } from './in-process.js'
 import { Folders, snapshot, write } from './folder.js'
 
 const init = (dir: string, said: Said = {}, force = false) => {

@@ -3,7 +3,7 @@ import { isRystraError } from '@rystra/model'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { listExtensions } from '../src/plugins/inspect.js'
-import { rystra } from './command.js'
+import { rystraHere as rystra } from './in-process.js'
 import { Folders, snapshot, write } from './folder.js'
 import { add, manifest, project, remove, source, usesIn } from './plugins-project.js'
 

@@ -1,0 +1,18 @@
+import { packageRoot } from './package-root.js'
+import { report } from './report.js'
+import { joinTopic, notFound } from './topics.js'
+
+/** Runs a command line. Reports what fails, and sets `process.exitCode`. */
+export const execute = async (argv: readonly string[]): Promise<void> => {
+  const { run } = await import('@oclif/core/run')
+  const args = joinTopic(argv)
+  try {
+    await run(args, { root: packageRoot })
+  } catch (error) {
+    const json = args.includes('--json')
+    process.exitCode = await report((await notFound(error, args)) ?? error, {
+      format: json ? 'json' : 'text',
+      debug: args.includes('--debug') || process.env['DEBUG'] !== undefined
+    })
+  }
+}
