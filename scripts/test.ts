@@ -33,5 +33,5 @@ const work = async (): Promise<void> => {
 const jobs = Number(process.env['RYSTRA_TEST_JOBS'] ?? availableParallelism() * 2)
 await Promise.all(Array.from({ length: Math.min(jobs, files.length) }, work))
 writeTimes(times)
-if (whole) report.complete()
+if (whole && !abort.signal.aborted) report.complete()
 process.exitCode = report.end() === 0 ? 0 : 1

@@ -13,7 +13,8 @@ import { bytesText, refusedText, timeText } from '../src/admin/text.js'
 import { eventText } from '../src/admin/event-text.js'
 import type { Logger } from '@rystra/model'
 import { levelLog } from '../src/log-level.js'
-import { rystra, Running } from './command.js'
+import { Running } from './command.js'
+import { rystraHere as rystra } from './in-process.js'
 import { Folders, write } from './folder.js'
 
 const folders = new Folders()

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { createClient, createServer } from 'rystra'
-import { rystra, Running } from './command.js'
+import { Running } from './command.js'
+import { rystraHere as rystra } from './in-process.js'
 import { Folders } from './folder.js'
 
 const services = `import { defineService, request } from '@rystra/rpc'

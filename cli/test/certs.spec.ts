@@ -221,8 +221,15 @@ describe('cert', () => {
     })
 
     it('one that says nothing, one that does not speak TLS, and none at all', async () => {
-      const silent = await listen(net.createServer((socket) => socket.on('error', () => {})))
-      const plain = await listen(net.createServer((socket) => socket.on('error', () => {}).end('hello there\r\n')))
+      const silent = await listen(net.createServer((socket) => socket.on('error', () => {}).resume()))
+      const plain = await listen(
+        net.createServer((socket) =>
+          socket
+            .on('error', () => {})
+            .resume()
+            .end('hello there\r\n')
+        )
+      )
       const free = net.createServer()
       const gone = await listen(free)
       free.close()

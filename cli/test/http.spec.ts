@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Feed } from '../src/run/feed.js'
 import { feedRequests, plainText, requestLine } from '../src/run/request-log.js'
-import { Running, rystra } from './command.js'
+import { Running } from './command.js'
+import { rystraHere as rystra } from './in-process.js'
 import { Folders, write } from './folder.js'
 
 const folders = new Folders()

@@ -1,39 +1,53 @@
+import { Writable } from 'node:stream'
 import { execute } from '../src/execute.js'
 import { cleanEnv, type Outcome, type SpawnOptions } from './command.js'
 
-/** Keeps what is written to a stream, instead of writing it, until it is given back. */
-const capture = (stream: NodeJS.WriteStream): (() => string) => {
-  const { write } = stream
-  let text = ''
-  stream.write = (chunk: string | Uint8Array, ...rest: unknown[]) => {
-    text += String(chunk)
-    const written = rest.at(-1)
-    if (typeof written === 'function') written()
-    return true
+/** Stands in for a stream of the process, and keeps what is written to it. */
+class Capture extends Writable {
+  text = ''
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.text += String(chunk)
+    done()
   }
+}
+
+/** What a command that serves changes in its process, and leaves to its end. */
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Puts another stream in the place of one of the process. The console keeps the first one it has seen: its writes are led there, too. */
+const replaced = (name: 'stdout' | 'stderr', value: Writable): (() => void) => {
+  const stream = process[name]
+  const { write } = stream
+  const outer = Object.getOwnPropertyDescriptor(process, name) as PropertyDescriptor
+  stream.write = value.write.bind(value) as typeof write
+  Object.defineProperty(process, name, { value, configurable: true })
   return () => {
+    Object.defineProperty(process, name, outer)
     stream.write = write
-    return text
   }
 }
 
 const runNow = async (args: readonly string[], { cwd, env }: SpawnOptions): Promise<Outcome> => {
   const outer = { cwd: process.cwd(), env: process.env, exitCode: process.exitCode }
+  const listeners = signals.map((signal) => process.listeners(signal))
+  const [out, err] = [new Capture(), new Capture()]
+  const restore = [replaced('stdout', out), replaced('stderr', err)]
   process.chdir(cwd)
   process.env = cleanEnv(env)
   process.exitCode = 0
-  const [out, err] = [capture(process.stdout), capture(process.stderr)]
-  let text: Pick<Outcome, 'out' | 'err'> | undefined
   try {
     await execute(args)
+    return { code: Number(process.exitCode), out: out.text, err: err.text }
   } finally {
-    text = { out: out(), err: err() }
     process.chdir(outer.cwd)
     process.env = outer.env
+    process.exitCode = outer.exitCode
+    for (const back of restore) back()
+    for (const [index, signal] of signals.entries())
+      for (const listener of process.listeners(signal))
+        if (listeners[index]?.includes(listener) !== true) process.off(signal, listener)
   }
-  const code = Number(process.exitCode)
-  process.exitCode = outer.exitCode
-  return { code, ...text }
 }
 
 let last: Promise<unknown> = Promise.resolve()

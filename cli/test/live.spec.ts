@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { type Event, rystra, Running } from './command.js'
+import { type Event, Running } from './command.js'
+import { rystraHere as rystra } from './in-process.js'
 import { Folders, write } from './folder.js'
 
 const folders = new Folders()
@@ -288,7 +289,7 @@ describe('serve, connect and expose', () => {
     const to = ['--to', `127.0.0.1:${port}`, '--token', 't']
     const client = start(['expose', 'tcp', '9', ...to, '--json'])
     // One that accepts and says nothing: its time-out is long, and what is waited for is told before.
-    const silent = net.createServer((socket) => socket.on('error', () => {}))
+    const silent = net.createServer((socket) => socket.on('error', () => {}).resume())
     servers.push(silent.listen(0, '127.0.0.1'))
     await once(silent, 'listening')
     const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspectExtensions } from '../src/plugins/inspect.js'
 import { npm, npmEnvironment } from '../src/plugins/npm.js'
-import { rystra } from './command.js'
+import { rystraHere as rystra } from './in-process.js'
 import { Folders, snapshot, write } from './folder.js'
 import { add, fixture, isInstalled, project, remove, usesIn } from './plugins-project.js'
 

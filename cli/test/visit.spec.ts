@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
-import { rystra, Running } from './command.js'
+import { Running } from './command.js'
+import { rystraHere as rystra } from './in-process.js'
 import { Folders } from './folder.js'
 
 const folders = new Folders()
