@@ -27,7 +27,7 @@ const options = { ...loadOptions(process.argv.slice(2)), forbidOnly: true, repor
 process.on('warning', ({ name, message, stack }) => {
   if (FATAL_WARNINGS.has(name)) send({ kind: 'problem', text: `${name}: ${stack ?? message}` })
 })
-// Mocha hands a rejection that nothing handles to the other listeners, and goes on where there are none.
+// Mocha hands a rejection that nothing handles to the other listeners; without one the rejection would be lost.
 process.on('unhandledRejection', (reason) => {
   if (process.listenerCount('unhandledRejection') === 1) throw reason
 })

@@ -261,7 +261,7 @@ describe('a hostile configuration', () => {
           isClean()
         }
       ),
-      { numRuns: 3000 }
+      { numRuns: 1000 }
     ))
 
   it('text in any format gives a configuration, or an error of the configuration', async () => {
