@@ -132,8 +132,8 @@ export const echo = (socket: net.Socket): void => {
   socket.pipe(socket)
 }
 
-export const visit = async (port: number): Promise<net.Socket> => {
-  const socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true })
+export const visit = async (port: number, host = '127.0.0.1'): Promise<net.Socket> => {
+  const socket = net.connect({ host, port, allowHalfOpen: true })
   socket.on('error', () => {})
   later(() => socket.destroy())
   await once(socket, 'connect')

@@ -24,6 +24,9 @@ import { signed } from './sign.js'
 /** Bits of keyUsage (RFC 5280 §4.2.1.3) that are needed here. */
 export const usages = { digitalSignature: 0x80, keyEncipherment: 0x20, keyCertSign: 0x04, crlSign: 0x02 } as const
 
+/** Ends of a TLS connection, RFC 5280 §4.2.1.12. */
+export type Purpose = 'serverAuth' | 'clientAuth'
+
 /** Everything that a certificate will say. */
 export interface Plan {
   readonly subject: Asn1
@@ -33,7 +36,7 @@ export interface Plan {
   readonly publicKey: KeyObject
   /** Bits of {@link usages}. */
   readonly usage: number
-  readonly purpose?: 'serverAuth' | 'clientAuth'
+  readonly purposes?: readonly Purpose[]
   readonly authority: boolean
   /** The authority that signs; not there for a self-signed certificate. */
   readonly issuer?: { readonly subject: Asn1; readonly keyIdentifier: Buffer | undefined }
@@ -59,14 +62,16 @@ const keyIdentifier = (spki: Asn1): Buffer => {
 const usageBits = (usage: number): Asn1 => bits(Uint8Array.of(usage), Math.clz32(usage & -usage) ^ 31)
 
 const extensions = (plan: Plan, own: Buffer): Asn1[] => {
-  const { names, usage, purpose, authority, issuer } = plan
+  const { names, usage, purposes = [], authority, issuer } = plan
   const signerId = issuer === undefined ? own : issuer.keyIdentifier
   const constraints = authority ? sequence(yes(), integer(Uint8Array.of(0))) : sequence()
   const alternatives = names.map(({ tag, bytes }) => taggedBytes(tag, bytes))
   return [
     extension(oids.basicConstraints, constraints, true),
     extension(oids.keyUsage, usageBits(usage), true),
-    ...(purpose === undefined ? [] : [extension(oids.extKeyUsage, sequence(oid(oids[purpose])))]),
+    ...(purposes.length === 0
+      ? []
+      : [extension(oids.extKeyUsage, sequence(...purposes.map((purpose) => oid(oids[purpose]))))]),
     extension(oids.subjectKeyIdentifier, octets(own)),
     ...(signerId === undefined ? [] : [extension(oids.authorityKeyIdentifier, sequence(taggedBytes(0, signerId)))]),
     ...(alternatives.length === 0 ? [] : [extension(oids.subjectAltName, sequence(...alternatives))])

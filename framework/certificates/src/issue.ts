@@ -1,6 +1,6 @@
 import { generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
-import { assemble, subjectOf, usages } from './assemble.js'
+import { assemble, type Purpose, subjectOf, usages } from './assemble.js'
 import { type Authority, openAuthority } from './authority.js'
 import { invalid, shown } from './invalid.js'
 import { commonName, generalNames } from './names.js'
@@ -39,7 +39,7 @@ interface Kind {
   readonly days: number
   readonly bits: number
   readonly usage: number
-  readonly purpose?: 'serverAuth' | 'clientAuth'
+  readonly purposes?: readonly Purpose[]
   readonly authority: boolean
 }
 
@@ -63,13 +63,13 @@ const validity = (options: CertificateOptions, kind: Kind, issuer: Authority | u
 
 const make = async (options: CertificateOptions, kind: Kind, issuer?: Authority): Promise<KeyPair> => {
   const subject = subjectOf(commonName(options.commonName))
-  const named = options.names ?? (kind.purpose === 'serverAuth' ? [options.commonName] : [])
+  const named = options.names ?? (kind.purposes?.includes('serverAuth') === true ? [options.commonName] : [])
   const names = generalNames(named)
   const [notBefore, notAfter] = validity(options, kind, issuer)
   const modulusLength = whole('bits', options.bits ?? kind.bits, 2048, 8192)
   const { publicKey, privateKey } =
     options.keyType === 'ec' ? await makeKeys('ec', { namedCurve: 'P-256' }) : await makeKeys('rsa', { modulusLength })
-  const { usage, purpose, authority } = kind
+  const { usage, purposes, authority } = kind
   const der = await assemble({
     subject,
     names,
@@ -77,7 +77,7 @@ const make = async (options: CertificateOptions, kind: Kind, issuer?: Authority)
     notAfter,
     publicKey,
     usage,
-    ...(purpose === undefined ? {} : { purpose }),
+    ...(purposes === undefined ? {} : { purposes }),
     authority,
     ...(issuer === undefined ? {} : { issuer }),
     signer: issuer?.key ?? privateKey
@@ -92,7 +92,7 @@ const server: Kind = {
   days: 397,
   bits: 2048,
   usage: digitalSignature | keyEncipherment,
-  purpose: 'serverAuth',
+  purposes: ['serverAuth'],
   authority: false
 }
 
@@ -108,9 +108,13 @@ export const issueServer = async (authority: KeyPair, options: CertificateOption
 export const issueClient = async (authority: KeyPair, options: CertificateOptions): Promise<KeyPair> =>
   make(
     options,
-    { days: 397, bits: 2048, usage: digitalSignature, purpose: 'clientAuth', authority: false },
+    { days: 397, bits: 2048, usage: digitalSignature, purposes: ['clientAuth'], authority: false },
     openAuthority(authority)
   )
+
+/** A certificate for a server that others dial and that dials others, followed by its issuers. Rejects with `cert.invalid`. */
+export const issuePeer = async (authority: KeyPair, options: CertificateOptions): Promise<KeyPair> =>
+  make(options, { ...server, purposes: ['serverAuth', 'clientAuth'] }, openAuthority(authority))
 
 /** A certificate for a server that clients know by its fingerprint. Rejects with `cert.invalid`. */
 export const selfSigned = (options: CertificateOptions): Promise<KeyPair> => make(options, { ...server, days: 3650 })

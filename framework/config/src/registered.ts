@@ -6,6 +6,7 @@ import { carryVariables, copyPlain } from './plain.js'
 import { ConfigError, type Problem, at, formatProblem, show } from './problem.js'
 import {
   type ResolvedClient,
+  type ResolvedCluster,
   type ResolvedConfig,
   connectSchema,
   listenSchema,
@@ -16,7 +17,7 @@ import type { ConfigOrigin, Inspected } from './validate.js'
 
 /** What of the registries the configuration refers to. */
 export type Registered = Pick<Registries, 'transports' | 'muxers' | 'proxies'> &
-  Partial<Pick<Registries, 'discoveries'>>
+  Partial<Pick<Registries, 'discoveries' | 'directories'>>
 
 /** Used when `client.connect.muxer` names none and it is registered. */
 export const usualMuxer = 'yamux'
@@ -80,8 +81,10 @@ const resolveEntry = (
   throw new RystraError('proxy.invalid', { side: 'client', detail: problems.map(formatProblem).join('; ') })
 }
 
-const checkServer = (config: ResolvedConfig, { transports }: Registered, problems: Problem[]): ResolvedConfig => {
+const checkServer = (config: ResolvedConfig, registered: Registered, problems: Problem[]): ResolvedConfig => {
+  const { transports } = registered
   if (config.server === undefined) return config
+  checkCluster(config.server.cluster, registered, problems)
   const listen = config.server.listen?.map((entry, i) => {
     const path = at('server.listen', i)
     if (entry?.transport === undefined) return entry
@@ -89,6 +92,19 @@ const checkServer = (config: ResolvedConfig, { transports }: Registered, problem
     return checkAdded(transports.get(entry.transport).listenOptions, listenSchema, entry, path, problems)
   })
   return { ...config, server: { ...config.server, listen } }
+}
+
+const checkCluster = (
+  cluster: ResolvedCluster | undefined,
+  { transports, directories }: Registered,
+  problems: Problem[]
+): void => {
+  if (cluster === undefined) return
+  const path = 'server.cluster'
+  const { transport, directory } = cluster
+  if (transport !== undefined) isRegistered(transports, transport, at(path, 'transport'), 'transport', problems)
+  if (directory !== undefined && directories !== undefined)
+    isRegistered(directories, directory, at(path, 'directory'), 'directory', problems)
 }
 
 const checkClient = (config: ResolvedConfig, registries: Registered, problems: Problem[]): ResolvedConfig => {

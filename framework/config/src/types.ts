@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import type { ExtensionOptions } from '@rystra/plugin'
 import { acceptSchema } from './accept.js'
+import { clusterSchema } from './cluster.js'
 import { durationSchema } from './duration.js'
 import { extensionSchema } from './entry.js'
 import { portsSchema } from './ports.js'
@@ -56,6 +57,19 @@ export const serverSchema = Type.Object({
         ['20000-29999'],
         'Ports that proxies may have; free ports are taken from them as well. Below the range that systems use for ' +
           'outgoing connections (from 32768 on Linux), which could hold such a port. An empty list allows none.'
+      ),
+      on: Type.Optional(
+        Type.Union(
+          [
+            Type.Literal('all'),
+            Type.Literal('any'),
+            Type.Array(word('Name of a server.'), { minItems: 1, maxItems: 1000 })
+          ],
+          {
+            description:
+              'In a cluster, the servers that bind the ports of proxies: `all`, `any` for the one that has the client, or a list of names. Default: all.'
+          }
+        )
       )
     }),
     {},
@@ -92,6 +106,10 @@ export const serverSchema = Type.Object({
     10_000,
     'Time that open streams get to finish at a stop; 0 closes them at once. Below the 30 s and 90 s after which Kubernetes and systemd kill a process; Docker kills after 10 s and needs a longer stop timeout.'
   ),
+  cluster: Type.Optional({
+    ...clusterSchema,
+    description: 'Makes this server one of several that act as one. Default: it stands alone.'
+  } as typeof clusterSchema),
   limits: defaulted(
     Type.Object({
       sessions: defaulted(Type.Integer({ minimum: 1, maximum: 1_000_000 }), 10_000, 'Maximum number of sessions.'),
@@ -242,6 +260,8 @@ export type ForwardEntry = Written<typeof forwardSchema>
 export type ResolvedConfig = Omit<Resolved<typeof configSchema>, 'client'> & { readonly client?: ResolvedClient }
 /** `server`, every default filled in. */
 export type ResolvedServer = Resolved<typeof serverSchema>
+/** `server.cluster`, every default filled in. */
+export type ResolvedCluster = Resolved<typeof clusterSchema>
 /** `client`, every default filled in. */
 export type ResolvedClient = Omit<Resolved<typeof clientSchema>, 'id'> & { readonly id: string }
 

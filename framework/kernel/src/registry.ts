@@ -41,6 +41,13 @@ export const registryFacts: Readonly<Record<RegistryName, RegistryFacts>> = Obje
   },
   relays: { noun: 'relay', key: 'name', functions: ['accepts', 'join'], capability: 'relay', packagePrefix: 'relay' },
   discoveries: { noun: 'discovery', key: 'name', functions: [], capability: 'discovery', packagePrefix: 'discovery' },
+  directories: {
+    noun: 'directory',
+    key: 'name',
+    functions: ['open'],
+    capability: 'directory',
+    packagePrefix: 'cluster'
+  },
   channels: {
     noun: 'channel handler',
     key: 'name',

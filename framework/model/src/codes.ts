@@ -149,6 +149,13 @@ export const errorTable = {
   'discovery.unavailable': row('discovery does not work on this network', 'session', true, 4, 'see the cause; allow multicast, or name the server with `connect.host`'),
   'discovery.not-found': row('no server announces this name', 'session', true, 4, 'check that the server runs and announces this name on the same network'),
 
+  'cluster.unavailable': row('the directory of the cluster does not answer', 'stream', true, 4, 'none needed: what is published goes on, and the request is repeated; check the engine of the directory if it lasts'),
+  'cluster.name-taken': row('another server of the cluster has this name', 'process', true, 3, 'give each server its own server.cluster.name; after a crash the name is free when its lease is over'),
+  'cluster.refused': row('a server of the cluster refused this one', 'session', true, 5, 'check server.cluster of both: name of the cluster, authority, and a certificate of `rystra cert:cluster` for each'),
+  'cluster.not-here': row('the server asked does not have the session any more', 'stream', true, 1, 'none needed: the directory reports the new place of the client within moments'),
+  'cluster.loop': row('a stream was to be forwarded more than once', 'stream', false, 1, 'update the servers of the cluster to one version; if that does not help, report it'),
+  'cluster.fenced': row('this server has lost its lease in the cluster', 'stream', true, 6, 'none needed: the client registers again'),
+
   'admin.unauthorized': row('the admin API needs a valid token', 'stream', false, 5, 'send `Authorization: Bearer <token>` with one of the tokens of admin-http; commands take --token or RYSTRA_ADMIN_TOKEN'),
   'admin.forbidden': row('the admin API refuses this request', 'stream', false, 5, 'see the detail'),
   'admin.invalid': row('invalid request to the admin API', 'stream', false, 2, 'see the detail, and /v1/openapi.json for what is expected'),

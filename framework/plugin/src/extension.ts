@@ -8,6 +8,7 @@ import {
   RystraError,
   type Side
 } from '@rystra/model'
+import type { Clock } from './clock.js'
 import type { Runtime } from './runtime.js'
 import type { Hooks } from './hook-table.js'
 import type { Metrics } from './metrics.js'
@@ -20,14 +21,6 @@ const brand = Symbol.for('rystra.extension')
 
 /** The version of the contracts in this package. An extension made for another major is refused. */
 export const apiVersion = 1
-
-/** Time, so that tests can put another in its place. */
-export interface Clock {
-  /** Milliseconds since the epoch. */
-  now(): number
-  /** Calls `fn` once, after `ms` milliseconds, unless the returned function is called first. Does not keep the process up. */
-  after(ms: number, fn: () => void): () => void
-}
 
 /** What an extension gets. */
 export interface ExtensionContext<Options, Codes extends string = never> {

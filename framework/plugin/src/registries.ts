@@ -1,6 +1,7 @@
 import type { AdminRoutes } from './admin-routes.js'
 import type { Authenticator } from './authenticator.js'
 import type { ChannelHandler } from './channel.js'
+import type { Directory } from './directory.js'
 import type { Discovery } from './discovery.js'
 import type { VisitCheck } from './explain.js'
 import type { Muxer } from './muxer.js'
@@ -28,6 +29,7 @@ export interface Registries {
   readonly authenticators: Registry<Authenticator>
   readonly relays: Registry<Relay>
   readonly discoveries: Registry<Discovery>
+  readonly directories: Registry<Directory>
   readonly channels: Registry<ChannelHandler>
   /** Read by an extension that serves an admin API. */
   readonly adminRoutes: Registry<AdminRoutes>
@@ -43,6 +45,7 @@ export const registryNames = Object.freeze([
   'authenticators',
   'relays',
   'discoveries',
+  'directories',
   'channels',
   'adminRoutes',
   'visitChecks'

@@ -17,7 +17,7 @@ import { agent } from './version.js'
 /** The muxer of links that carry streams by themselves. */
 const NATIVE = 'native'
 
-/** Milliseconds a client that is replaced or refused has to read why. */
+/** Milliseconds a client that is refused has to read why. */
 const CLOSE_TIMEOUT_MS = 1000
 
 /** Lets clients in: listens, shakes hands, and hands each link to its session. */
@@ -196,6 +196,7 @@ export class Acceptor {
     })
     this.#replace(clientKey(accepted.identity.id, client.id), session)
     sessions.set(info.id, session)
+    this.#state.cluster?.opened(info)
     session.log.info({ peer: `${link.peer.address}:${link.peer.port}`, transport, muxer }, 'connected')
     kernel.current.calls.connect({ session: info, side: 'server', channels: session.channels })
     events.emit('connected', info)
@@ -213,8 +214,7 @@ export class Acceptor {
     if (before === undefined) return
     const error = new RystraError('session.replaced', { side: 'server' })
     before.log.info({ by: session.info.peer.address }, 'replaced by another client of the same id')
-    void before.retire(0, 'taken-over', error).then(() => before.close(error))
-    this.#state.clock.after(CLOSE_TIMEOUT_MS, () => before.destroy(error))
+    before.replaced(error)
   }
 }
 

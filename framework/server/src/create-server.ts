@@ -29,7 +29,9 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
   await kernel.provision(uses)
   try {
     const checked = checkedWith(base, kernel.current)
-    return new Server({ config: checked, kernel, ports, runtime, options, hasServer: config.server !== undefined })
+    const { ClusterPart: Cluster } = checked.server.cluster === undefined ? {} : await import('./cluster-part.js')
+    const hasServer = config.server !== undefined
+    return new Server({ config: checked, kernel, ports, runtime, options, hasServer, Cluster })
   } catch (error) {
     await kernel.stop()
     throw error

@@ -85,6 +85,14 @@ export class MemoryClaims implements Claims {
   async #dislodge(held: Held<unknown>, proxy: Holder, { code, what }: Shown): Promise<void> {
     const [present] = held.members
     if (present === undefined) return
+    if (present.proxy.remote !== undefined || proxy.remote !== undefined) {
+      // What this server has was granted by the directory, and is newer than what it has heard of others.
+      const newer =
+        (proxy.remote?.fence ?? Number.POSITIVE_INFINITY) > (present.proxy.remote?.fence ?? Number.POSITIVE_INFINITY)
+      if (!newer) throw new RystraError(code, { side: 'server', detail: what })
+      await present.proxy.owner.evict(new RystraError('cluster.not-here', { side: 'server' }))
+      return
+    }
     const { session } = present.proxy
     // The holder is not disclosed to another identity.
     if (session.identity.id !== proxy.session.identity.id) throw new RystraError(code, { side: 'server', detail: what })

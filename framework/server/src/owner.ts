@@ -23,6 +23,14 @@ export interface Group {
   readonly policy: Policy
 }
 
+/** Of a proxy that another server of the cluster serves. */
+export interface Remote {
+  /** Of two that contend for a key the one with the larger number has it. */
+  readonly fence: number
+  /** Ports that its server has bound for it, in the order in which its kind asked for them. */
+  readonly ports: readonly number[]
+}
+
 /** What may hold a port, a host or a name: a proxy. */
 export interface Holder {
   readonly spec: ProxySpec
@@ -37,4 +45,6 @@ export interface Holder {
   readonly streams: StreamTable
   /** The proxy that it is about to replace: what that one holds, it gets without a gap. */
   readonly predecessor: Holder | undefined
+  /** Present when another server serves it. */
+  readonly remote?: Remote | undefined
 }

@@ -1,4 +1,5 @@
 import { formatPorts, parsePorts, type PortRange, portAllowed } from '@rystra/address'
+import type { ResolvedServer } from '@rystra/config'
 import { RystraError } from '@rystra/model'
 import net from 'node:net'
 
@@ -22,6 +23,16 @@ export const checkHost = (publish: string, host: string): void => {
   if (publish === '::' && family !== 0) return
   throw new RystraError('proxy.refused', { side: 'server', detail: `host ${host}: published on ${publish} only` })
 }
+
+/** Why a proxy of another server is not published here: its visitors come in elsewhere. */
+export const notBoundHere = new RystraError('proxy.port-not-allowed', { side: 'server', detail: 'server.publish.on' })
+
+/** Whether a server binds the ports of a proxy. @param remote Whether another server has its client */
+export const bindsPorts = (
+  on: ResolvedServer['publish']['on'] = 'all',
+  name: string | undefined,
+  remote: boolean
+): boolean => name === undefined || on === 'all' || (on === 'any' ? !remote : on.includes(name))
 
 /** The ports of a spec that the policy of the server allows. Throws `proxy.invalid` for malformed ranges. */
 export const portsOf = (allowed: readonly PortRange[], ports: unknown): readonly PortRange[] => {

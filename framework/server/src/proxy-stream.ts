@@ -28,7 +28,7 @@ export const proxyStream = (
   proxy: StreamProxy,
   state: ServerState,
   visitor: VisitorInfo,
-  { details, carrier = false }: ProxyStreamOptions
+  { details, carrier = false, forwarded = false }: ProxyStreamOptions
 ): StreamLifecycle => {
   const { clock, events, kernel, refused } = state
   const { tables, failures, idleTimeout } = proxy
@@ -38,7 +38,7 @@ export const proxyStream = (
     generation: kernel.current,
     clock,
     tables: carrier ? [] : tables,
-    hooked: !carrier,
+    hooked: !carrier && !forwarded,
     ready: () => failures.count(),
     refused: (error) => {
       failures.count(error)
@@ -55,14 +55,14 @@ export const proxyStream = (
     closed: (context) => {
       cancelIdle?.()
       if (carrier) for (const table of tables) table.carry(-1)
-      else events.emit('streamClose', context)
+      else if (!forwarded) events.emit('streamClose', context)
     }
   })
   if (carrier) {
     for (const table of tables) table.carry(1)
     return stream
   }
-  events.emit('streamOpen', info)
+  if (!forwarded) events.emit('streamOpen', info)
   if (idleTimeout !== undefined) cancelIdle = watchIdle(stream, idleTimeout, clock)
   return stream
 }
@@ -86,7 +86,7 @@ export const openProxyStream = (
       const pacer = proxy.newPacer()
       if (pacer !== undefined) stream.pace(pacer)
     }
-    const head = { id, proxy: name, visitor, details }
+    const head = { id, proxy: name, visitor, details, carrier }
     return proxy.owner.open(head, { datagrams: datagrams && !stream.filtered, signal, timeout })
   }, proxy.streamLimit)
 }

@@ -27,7 +27,7 @@ import { Failures } from './failures.js'
 import { FairPace } from './fair-pace.js'
 import { proxyId } from './feed.js'
 import { groupOf } from './group.js'
-import type { Group, ProxyOwner } from './owner.js'
+import type { Group, ProxyOwner, Remote } from './owner.js'
 import type { PushOrigin } from './push-session.js'
 import { ProxyClaims } from './proxy-claims.js'
 import { openProxyStream, proxyStream, type StreamProxy } from './proxy-stream.js'
@@ -38,6 +38,7 @@ import type { ServerState } from './state.js'
 
 /** What a {@link ServerProxy} is made of; `sent` as its client sent it. */
 export type ProxyParts = Pick<ServerProxy, 'spec' | 'sent' | 'owner' | 'pushed'> & {
+  readonly remote?: Remote | undefined
   readonly kind: ProxyKind
   readonly before?: ServerProxy | undefined
 }
@@ -45,12 +46,12 @@ export type ProxyParts = Pick<ServerProxy, 'spec' | 'sent' | 'owner' | 'pushed'>
 /** One published proxy, and what its kind gets to publish it with. */
 export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitting, StreamProxy {
   readonly spec: ProxySpec
-  /** As its client sent it, before hooks had a say. */
   readonly sent: ProxySpec
   readonly log: Logger
   readonly owner: ProxyOwner
   /** What it was added by, if an administrator has added it. */
   readonly pushed: PushOrigin | undefined
+  readonly remote: Remote | undefined
   readonly group: Group | undefined
   address = ''
   readonly streams: StreamTable
@@ -73,8 +74,9 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   announced = false
 
   /** @param before It is to replace this one, which serves until then; open streams are counted on */
-  constructor({ spec, sent, kind, owner, before, pushed }: ProxyParts, state: ServerState) {
+  constructor({ spec, sent, kind, owner, before, pushed, remote }: ProxyParts, state: ServerState) {
     this.spec = spec
+    this.remote = remote
     this.sent = sent
     this.pushed = pushed
     this.predecessor = before
@@ -131,7 +133,6 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     return maxConnections !== undefined && this.streams.open.size >= maxConnections
   }
 
-  /** Whether a group may choose it. */
   get available(): boolean {
     return this.healthy && !this.full && !this.signal.aborted
   }
@@ -231,6 +232,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   /** A stream of this proxy as it is known to hooks. */
   infoOf(visitor: VisitorInfo, details?: Details): StreamInfo {
+    this.#state.cluster?.throwIfFenced()
     return {
       id: this.#state.nextStreamId(),
       proxy: this.spec,
@@ -241,12 +243,10 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     }
   }
 
-  /** Of its session: about so many streams hooks may be asked at a time. */
   get streamLimit(): number {
     return this.#state.config.limits.streamsPerSession
   }
 
-  /** Where streams of visitors are listed. */
   get tables(): readonly StreamTable[] {
     return [this.owner.streams, this.streams]
   }
@@ -265,7 +265,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     relayVisitor(this, visitor, info, { failover: this.#state.failover.get(visitor), ...options })
   }
 
-  openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
+  async openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
     const { full } = this
     const stream = proxyStream(this, this.#state, info, options)
     return openDuplex(stream, () => openProxyStream(stream, this, full, options), options.signal)

@@ -4,25 +4,17 @@ import type { ResolvedServer } from '@rystra/config'
 import { type Address, type Logger, RystraError, type VisitorInfo } from '@rystra/model'
 import type { PublishAddress, UdpPort } from '@rystra/plugin'
 import { bindPort } from './bind.js'
-import { bindUdp, closeUdp } from './bind-udp.js'
 import type { Held } from './claims.js'
+import { bindUdpPort, type Later, notBound, type Protocol, type Shared, shareLater } from './claimed-port.js'
 import { lastPortKey } from './last-ports.js'
-import { checkHost, checkPort, freePorts, portsOf } from './ports.js'
+import { bindsPorts, checkHost, checkPort, freePorts, notBoundHere, portsOf } from './ports.js'
 import type { Holder } from './owner.js'
 import type { ServerState } from './state.js'
 
 /** Ports tried before "no port is free" is believed: a range of thousands that others hold must not block the server. */
 const FREE_TRIES = 1000
 
-type Protocol = 'tcp' | 'udp'
 export type OnVisitor = (visitor: Socket, info: VisitorInfo) => void
-
-/** A port that was bound for the members of a claim. */
-interface Shared {
-  readonly address: Address
-  readonly socket?: UdpPort['socket']
-  close(): Promise<void>
-}
 
 /** A port that was taken for a proxy: with what it is taken back after another one has failed to replace it. */
 interface BoundPort {
@@ -91,16 +83,26 @@ export class PublishPorts {
     return { address: bound, socket }
   }
 
+  /** Whether visitors come in at this server. */
+  get #binds(): boolean {
+    const { publish, cluster } = this.#state.config
+    return bindsPorts(publish.on, cluster?.name, this.#proxy.remote !== undefined)
+  }
+
   async #open(protocol: Protocol, { port = 0, host }: PublishAddress, onVisitor: OnVisitor): Promise<Shared> {
     const { publish } = this.#state.config
     if (host !== undefined) checkHost(publish.host, host)
     this.#hosts.push(host)
     this.#publishHost = publish.host
     const at = host ?? publish.host
+    const { remote } = this.#proxy
+    if (remote !== undefined && !this.#binds) throw notBoundHere
     const ports = portsOf(publish.ports, this.#proxy.spec['ports'])
-    if (port !== 0) {
-      checkPort(ports, port)
-      return this.#bind(protocol, { host: at, port }, onVisitor)
+    // The port that another server was given is the one here, too.
+    const wanted = remote?.ports[this.#bound.length] ?? port
+    if (wanted !== 0) {
+      checkPort(ports, wanted)
+      return this.#bind(protocol, { host: at, port: wanted }, onVisitor)
     }
     const { lastPorts, claims } = this.#state
     const { session, spec } = this.#proxy
@@ -179,7 +181,7 @@ export class PublishPorts {
         await there.close()
       }
       // A member that joins while the first one binds waits for it.
-      held.shared ??= shareLater(protocol === 'tcp' ? this.#bindTcp(address, held) : bindUdpPort(address), address.host)
+      held.shared ??= shareLater(this.#bindNow(protocol, address, held), address.host)
       const later = held.shared as Later
       later.bound.catch(() => {
         // The next to take it binds anew.
@@ -197,6 +199,11 @@ export class PublishPorts {
       }
       throw error
     }
+  }
+
+  #bindNow(protocol: Protocol, address: Address, held: Held<OnVisitor>): Promise<Shared> {
+    if (!this.#binds) return Promise.resolve(notBound(protocol, address))
+    return protocol === 'tcp' ? this.#bindTcp(address, held) : bindUdpPort(address)
   }
 
   async #bindTcp(address: Address, held: Held<OnVisitor>): Promise<Shared> {
@@ -243,6 +250,11 @@ export class PublishPorts {
     return first?.address.port
   }
 
+  /** Those that are bound, in the order in which they were asked for. */
+  get list(): number[] {
+    return this.#bound.map(({ address }) => address.port)
+  }
+
   /** Gives all of them back. */
   async close(): Promise<void> {
     await Promise.all(this.#bound.splice(0).map(({ key }) => this.#state.claims.drop(key, this.#proxy)))
@@ -264,32 +276,5 @@ const failover = (visitor: Socket, info: VisitorInfo, held: Held<OnVisitor>, fir
 /** Whether another port may be free. */
 const isTaken = (error: unknown): boolean =>
   (error as RystraError).code === 'proxy.port-taken' || (error as RystraError).code === 'proxy.port-privileged'
-
-/** A port that is being bound. */
-interface Later {
-  readonly bound: Promise<Shared>
-  /** As it was asked for. */
-  readonly host: string
-  close(): Promise<void>
-}
-
-const shareLater = (bound: Promise<Shared>, host: string): Later => ({
-  bound,
-  host,
-  close: () =>
-    bound.then(
-      (shared) => shared.close(),
-      () => {}
-    )
-})
-
-const bindUdpPort = async (address: Address): Promise<Shared> => {
-  const { address: bound, socket } = await bindUdp(address)
-  return {
-    address: bound,
-    socket,
-    close: () => closeUdp(socket)
-  }
-}
 
 const keyOf = (protocol: Protocol, port: number): string => `${protocol} ${port}`

@@ -109,9 +109,12 @@ export class Registrations {
       if (before !== undefined && this.proxies.get(spec.name) !== before) {
         throw new RystraError('proxy.refused', { side: 'server', detail: `${spec.name} was taken back meanwhile` })
       }
+      await this.#state.cluster?.list(proxy)
+      proxy.throwIfClosed()
     } catch (error) {
       if (before === undefined) this.proxies.delete(spec.name)
       await proxy.withdraw()
+      if (before === undefined) this.#state.cluster?.unlist(proxy.id)
       throw error
     }
     // In one turn: from here on it is there for whatever takes it back.
@@ -179,6 +182,7 @@ export class Registrations {
     if (proxy === undefined) return
     this.proxies.delete(name)
     await proxy.withdraw(error)
+    this.#state.cluster?.unlist(proxy.id)
     // One that is still being published is refused by that.
     if (!proxy.announced) return
     this.#log.info({ proxy: name, reason }, 'no longer published')

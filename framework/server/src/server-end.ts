@@ -59,7 +59,7 @@ export class ServerEnd implements ControlledEnd {
   get streams(): number {
     let streams = 0
     for (const { link, channels } of this.#parts.acceptor.sessions.values()) streams += link.streams - channels.size
-    return streams
+    return streams + (this.#parts.state.cluster?.streams ?? 0)
   }
 
   async rehearse(config: RystraConfig): Promise<Rehearsal> {
@@ -93,6 +93,7 @@ export class ServerEnd implements ControlledEnd {
       return report
     }
     const { fresh, gone } = await listeners.use(opened)
+    this.#parts.state.cluster?.renew()
     await this.#renewProxies(report.added.length + report.removed.length > 0)
     for (const one of gone) state.events.listenerClosed(one.info)
     for (const one of fresh) state.events.listenerOpened(one)
@@ -158,6 +159,7 @@ export class ServerEnd implements ControlledEnd {
     const { acceptor, listeners } = this.#parts
     acceptor.close()
     await listeners.use([])
+    this.#parts.state.cluster?.drain()
     const error = new RystraError('session.closing', { side: 'server' })
     await Promise.all([...acceptor.sessions.values()].map((session) => session.retire(drain, 'shutdown', error)))
   }

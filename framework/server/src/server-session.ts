@@ -20,6 +20,9 @@ import type { ServerLink } from './server-link.js'
 import type { ServerState } from './state.js'
 import { Visits } from './visits.js'
 
+/** Milliseconds a client that is replaced has to read why. */
+const CLOSE_TIMEOUT_MS = 1000
+
 /** One session, as the server sees it: its proxies, and what its client asks for. */
 export class ServerSession implements RegisteringSession, PushSession, SessionHandle {
   readonly info: SessionInfo
@@ -164,7 +167,9 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
     if (message.type === 'Notice') return
     if (message.type === 'ProxyHealth') {
       const proxy = this.proxies.get(message.name)
-      if (proxy !== undefined) proxy.healthy = message.up
+      if (proxy === undefined || proxy.healthy === message.up) return
+      proxy.healthy = message.up
+      if (proxy.announced) this.#state.cluster?.list(proxy).catch((err) => proxy.log.warn({ err }, 'health not shared'))
       return
     }
     if (message.type === 'PushProxyAck') {
@@ -210,6 +215,12 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
     this.#session.close(error)
   }
 
+  /** Another session of its client takes its place. */
+  replaced(error: RystraError): void {
+    void this.retire(0, 'taken-over', error).then(() => this.close(error))
+    this.#state.clock.after(CLOSE_TIMEOUT_MS, () => this.destroy(error))
+  }
+
   evict(error: RystraError): Promise<void> {
     this.#session.destroy(error)
     return this.over
@@ -226,6 +237,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
     const { kernel, events } = this.#state
     this.#ended()
     this.#state.pushes.closed(this)
+    this.#state.cluster?.closed(this.info)
     void this.#registrations.unregisterAll('session')
     this.log.info(error === undefined ? {} : { err: error }, 'disconnected')
     kernel.current.calls.disconnect({ session: this.info, side: 'server', ...(error === undefined ? {} : { error }) })

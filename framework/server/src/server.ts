@@ -9,6 +9,7 @@ import { orElse } from '@rystra/session'
 import { Acceptor } from './acceptor.js'
 import type { Listening, PublishedProxy, ServerEvents } from './events.js'
 import { ServerFeed } from './feed.js'
+import type { ClusterPart } from './cluster-part.js'
 import { lastPorts } from './last-ports.js'
 import { Listeners } from './listeners.js'
 import { MemoryClaims } from './memory-claims.js'
@@ -26,6 +27,8 @@ export interface ServerParts {
   readonly ports: SharedPorts
   readonly runtime: ServerRuntime
   readonly options: ServerOptions
+  /** Present when the configuration has `server.cluster`. */
+  readonly Cluster?: typeof ClusterPart | undefined
   /** Whether it was made with `server` in its configuration. */
   readonly hasServer: boolean
 }
@@ -47,7 +50,7 @@ export class Server extends EventEmitter<ServerEvents> {
   #tellClosed!: () => void
 
   /** @internal */
-  constructor({ config, kernel, ports, runtime, options, hasServer }: ServerParts) {
+  constructor({ config, kernel, ports, runtime, options, hasServer, Cluster }: ServerParts) {
     super()
     this.kernel = kernel
     this.runtime = runtime
@@ -55,6 +58,7 @@ export class Server extends EventEmitter<ServerEvents> {
       this.#tellClosed = resolve
     })
     let streams = 0
+    const memory = new MemoryClaims(() => this.#state.config.takeoverTimeout)
     this.#state = {
       config: config.server,
       kernel,
@@ -68,7 +72,8 @@ export class Server extends EventEmitter<ServerEvents> {
         this.#state.events.emit('refused', refused)
       },
       accepted: ports.accepted,
-      claims: new MemoryClaims(() => this.#state.config.takeoverTimeout),
+      claims: memory,
+      cluster: undefined,
       lastPorts: lastPorts(),
       pushes: new Pushes({ kernel, clock: kernel.clock, log: options.log ?? silentLog, files: filesOf(options) }),
       failover: new WeakMap(),
@@ -76,6 +81,11 @@ export class Server extends EventEmitter<ServerEvents> {
         streams += 1
         return streams.toString(36)
       }
+    }
+    if (Cluster !== undefined && config.server.cluster !== undefined) {
+      const parts = { config: config.server.cluster, state: this.#state, memory, ports, sessions: runtime.byId }
+      this.#state.cluster = new Cluster(parts)
+      this.#state.claims = this.#state.cluster.claims
     }
     this.#acceptor = new Acceptor(this.#state, ports, runtime.byId)
     this.#listeners = new Listeners(this.#acceptor, this.#state.clock, this.#state.log)
@@ -131,6 +141,7 @@ export class Server extends EventEmitter<ServerEvents> {
         await this.#listeners.close(opened)
         throw new RystraError('session.closing', { side: 'server', detail: 'it was stopped while it started' })
       }
+      await this.#state.cluster?.start()
       await this.#listeners.use(opened)
     } catch (error) {
       await this.stop({ drain: 0 })
@@ -167,6 +178,7 @@ export class Server extends EventEmitter<ServerEvents> {
         return orElse(session.over, CLOSE_TIMEOUT_MS, () => session.destroy(), this.#state.clock)
       })
     )
+    await this.#state.cluster?.stop()
     await this.kernel.stop()
     this.#tellClosed()
   }

@@ -6,6 +6,7 @@ import type { Clock } from '@rystra/plugin'
 import type { TrafficTotals } from '@rystra/session'
 import type { Duplex } from 'node:stream'
 import type { Claims } from './claims.js'
+import type { ServerCluster } from './cluster.js'
 import type { Refused } from './events.js'
 import type { ServerFeed } from './feed.js'
 import type { LastPorts } from './last-ports.js'
@@ -25,8 +26,10 @@ export interface ServerState {
   readonly refused: (refused: Refused) => void
   /** Unique within this server. */
   readonly nextStreamId: () => string
+  /** The other servers, if there are any. */
+  cluster: ServerCluster | undefined
   /** The claims of ports, hosts and names. */
-  readonly claims: Claims
+  claims: Claims
   /** Connections of visitors and clients, until they are closed. */
   readonly accepted: AcceptedSockets
   /** Proxies that administrators have added for clients. */

@@ -14,6 +14,8 @@ export const visitKey = (kind: string, name: string): string => `visit ${kind} $
 /** How a stream of a proxy is opened. */
 export interface ProxyStreamOptions extends OpenOptions {
   readonly details?: Details | undefined
+  /** Another server passes it on: hooks were asked there, and it is told there. */
+  readonly forwarded?: boolean | undefined
   /** See `OpenStreamOptions.carrier`. */
   readonly carrier?: boolean | undefined
   /** What it is to be joined with: when that closes before, it is given up. */

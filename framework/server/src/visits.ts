@@ -1,10 +1,11 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
 import { isRefusal, type Logger, RystraError, type SessionInfo, type VisitorInfo, toRystraError } from '@rystra/model'
-import { encode, streamReadyFrame, type Visit as VisitMessage } from '@rystra/protocol'
-import type { DatagramFlow, Details, StreamLink } from '@rystra/plugin'
-import { type Channels, type DatagramFlows, readMessage, refuseStream, type StreamLifecycle } from '@rystra/session'
+import type { Visit as VisitMessage } from '@rystra/protocol'
+import type { Details, StreamLink } from '@rystra/plugin'
+import { type Channels, type DatagramFlows, readMessage, refuseStream } from '@rystra/session'
 import type { Duplex } from 'node:stream'
 import type { ServerProxy } from './proxy.js'
+import { relayOpened } from './relay-opened.js'
 import { type Admit, MEMBER_TIMEOUT_MS, visitKey } from './visitable.js'
 import type { ServerState } from './state.js'
 
@@ -13,9 +14,6 @@ const HEAD_TIMEOUT = 10_000
 
 /** Streams of one client that have not said yet what they are for, at most. */
 const HEADS_LIMIT = 1024
-
-const ready = Buffer.from(streamReadyFrame)
-const readyWithFlow = Buffer.from(encode({ type: 'StreamReady', flow: true }))
 
 /** A proxy that accepts visits. */
 interface Visitable {
@@ -137,31 +135,9 @@ export class Visits {
   }
 
   /** Rejects with what refuses the visit; nothing was taken from the stream then. */
-  async #relay(raw: RawStream, from: VisitorInfo, proxy: ServerProxy, { details, flow, several }: To): Promise<void> {
-    const here = flow === undefined ? undefined : this.#session.flows?.accept(flow)
-    const close = (): void => here?.close()
-    let stream: StreamLifecycle
-    try {
-      stream = await proxy.open(from, {
-        details,
-        datagrams: flow !== undefined,
-        follows: raw,
-        ...(several ? { timeout: MEMBER_TIMEOUT_MS } : {})
-      })
-      if (here !== undefined && stream.flow !== undefined) passDatagrams(here, stream.flow)
-      await stream.readyFor(raw)
-    } catch (error) {
-      close()
-      throw error
-    }
-    const head = here !== undefined && stream.datagrams !== undefined ? readyWithFlow : ready
-    raw.write(head, 0, head.length, false)
-    stream.join(raw, close)
+  #relay(raw: RawStream, from: VisitorInfo, proxy: ServerProxy, { details, flow, several }: To): Promise<void> {
+    return relayOpened(raw, { number: flow, flows: this.#session.flows }, (datagrams) =>
+      proxy.open(from, { details, datagrams, follows: raw, ...(several ? { timeout: MEMBER_TIMEOUT_MS } : {}) })
+    )
   }
-}
-
-/** Passes datagrams beside the visitor's stream on to those beside that to the service, and back. */
-const passDatagrams = (visitor: DatagramFlow, service: DatagramFlow): void => {
-  visitor.onMessage = (message) => void service.send(message)
-  service.onMessage = (message) => void visitor.send(message)
 }

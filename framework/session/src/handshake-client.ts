@@ -9,7 +9,7 @@ import { readUntil } from './read-until.js'
 /** What a client needs to authenticate itself. */
 export interface ClientHandshakeOptions {
   readonly offer: Omit<Offer, 'auth'>
-  readonly authenticators: Registry<Authenticator>
+  readonly authenticators: Pick<Registry<Authenticator>, 'list' | 'get'>
   /** The other end of the link, and what TLS says of it. */
   readonly peer: PeerInfo
   /** Gives up; its reason is thrown. */

@@ -1,6 +1,13 @@
-import type { GenerationRef } from '@rystra/kernel'
+import type { HookCalls } from '@rystra/kernel'
 import { type ErrorCode, RystraError, toRystraError } from '@rystra/model'
-import { type Accepted, type ClientInfo, identityFault, type PeerInfo } from '@rystra/plugin'
+import {
+  type Accepted,
+  type Authenticator,
+  type ClientInfo,
+  identityFault,
+  type PeerInfo,
+  type Registry
+} from '@rystra/plugin'
 import {
   choose,
   common,
@@ -17,9 +24,15 @@ import { readUntil } from './read-until.js'
 /** Milliseconds a peer has to read the closing message, if its buffers are too full to send it at once. */
 const CLOSE_TIMEOUT_MS = 1000
 
+/** What decides about a client: hooks and authenticators, of a generation for example. */
+export interface HandshakeJudge {
+  readonly calls: Pick<HookCalls, 'hello' | 'auth'>
+  readonly registries: { readonly authenticators: Pick<Registry<Authenticator>, 'list' | 'get'> }
+}
+
 /** What a server needs to authenticate a client. */
 export interface ServerHandshakeOptions {
-  readonly generation: GenerationRef
+  readonly generation: HandshakeJudge
   readonly peer: PeerInfo
   readonly transport: string
   /** Software and version, `rystra/0.1.0`. */

@@ -9,7 +9,11 @@ export interface Fitting {
 }
 
 /** The methods of one half that fit a link. A method that throws when it is asked does not. */
-export const fitting = (authenticators: Registry<Authenticator>, half: 'prove' | 'verify', peer: PeerInfo): Fitting => {
+export const fitting = (
+  authenticators: Pick<Registry<Authenticator>, 'list' | 'get'>,
+  half: 'prove' | 'verify',
+  peer: PeerInfo
+): Fitting => {
   const methods: string[] = []
   const unfit: string[] = []
   for (const name of authenticators.list()) {

@@ -11,6 +11,8 @@ export interface StreamHead {
   readonly proxy: string
   readonly visitor: VisitorInfo
   readonly details?: Details | undefined
+  /** It carries many visitors; for an owner that is another server. @default false */
+  readonly carrier?: boolean | undefined
 }
 
 /** What serves a proxy: a session of this process. Between the two, so that another server or a worker can be it. */

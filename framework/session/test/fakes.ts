@@ -153,6 +153,7 @@ export const generation = (
       authenticators: registryOf({ word: word('open sesame') }),
       relays: registryOf({}),
       discoveries: registryOf({}),
+      directories: registryOf({}),
       adminRoutes: registryOf({}),
       visitChecks: registryOf({}),
       channels: registryOf({}),

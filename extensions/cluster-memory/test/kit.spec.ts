@@ -1,0 +1,4 @@
+import { directoryKit } from '@rystra/testkit'
+import { memorySubject } from './subject.js'
+
+directoryKit(memorySubject())

@@ -1,0 +1,266 @@
+import { type RawStream, rawOf } from '@rystra/bytes'
+import { type Logger, RystraError } from '@rystra/model'
+import type {
+  Directory,
+  DirectoryChange,
+  DirectoryClaim,
+  DirectoryGrant,
+  DirectoryMember,
+  DirectoryRow,
+  Link
+} from '@rystra/plugin'
+import { streamReadyFrame } from '@rystra/protocol'
+import {
+  type DatagramFlows,
+  type OpenOptions,
+  type OutgoingStream,
+  readMessage,
+  refuseStream,
+  type StreamHead
+} from '@rystra/session'
+import { type Forward, forwardMessage, forwardOf } from './forward-head.js'
+import { Membership, type MembershipState } from './membership.js'
+import { PeerAcceptor, type PeerStream } from './peer-acceptor.js'
+import type { PeerOptions } from './peer-options.js'
+import { Peers } from './peers.js'
+import { probeMessage, type ProbeRequest, probeOf } from './probe.js'
+import { addressOf } from './records.js'
+import { Replica } from './replica.js'
+
+/** Milliseconds for the head of a stream: the other server sends it with the first packet. */
+const HEAD_TIMEOUT_MS = 5000
+
+const ready = Buffer.from(streamReadyFrame)
+
+/** What a server does for its cluster. */
+export interface ClusterHost {
+  /** Another server has a row, or has it no more. A throw is logged. */
+  onRow(row: DirectoryRow): void
+  onGone(row: DirectoryRow): void
+  /** A row of this server is held by another now. */
+  onLost(claim: DirectoryClaim): void
+  onState(state: MembershipState): void
+  /** A stream of a visitor that came in at another server. */
+  onForward(raw: RawStream, forward: Forward, flows: DatagramFlows | undefined, log: Logger): void
+  /** Whether the client of a session answers. */
+  onProbe(request: ProbeRequest): Promise<boolean>
+  onRefused(error: RystraError, link: Link): void
+}
+
+/** Which session of which server a stream is for. */
+export interface ForwardTo {
+  readonly member: string
+  readonly session: string
+  /** See `specHash`. */
+  readonly spec: string
+}
+
+/** What is known of a server of the cluster. */
+export interface ClusterMember {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  /** Whether it is this one. */
+  readonly self: boolean
+}
+
+/** This server among others: its lease and its rows, what the others have, and the links to them. */
+export class Cluster {
+  readonly name: string
+  readonly #options: PeerOptions
+  readonly #host: ClusterHost
+  readonly #directory: Directory
+  readonly #peers: Peers
+  readonly #acceptor: PeerAcceptor
+  readonly #replica: Replica
+  #membership: Membership | undefined
+  #probes = 0
+
+  constructor(options: PeerOptions, directory: Directory, host: ClusterHost) {
+    const { config, clock } = options
+    this.name = config.name
+    this.#options = options
+    this.#host = host
+    this.#directory = directory
+    this.#peers = new Peers(options)
+    this.#acceptor = new PeerAcceptor(options, {
+      onStream: (stream) => this.#stream(stream),
+      onRefused: (error, link) => host.onRefused(error, link)
+    })
+    this.#replica = new Replica(
+      {
+        onRow: (row) => this.#isOwn(row) || host.onRow(row),
+        onGone: (row) => this.#isOwn(row) || host.onGone(row),
+        onMember: () => {},
+        onMemberGone: (member) => this.#forget(member)
+      },
+      clock,
+      config.lease
+    )
+  }
+
+  get state(): MembershipState {
+    return this.#membership?.state ?? 'joining'
+  }
+
+  /** See {@link Membership.valid}. */
+  get valid(): boolean {
+    return this.#membership?.valid ?? true
+  }
+
+  /** Streams of visitors of this server that others serve. */
+  get streams(): number {
+    return this.#peers.streams
+  }
+
+  /** Rows of other servers. */
+  *rows(): Iterable<DirectoryRow> {
+    for (const row of this.#replica.rows) if (!this.#isOwn(row)) yield row
+  }
+
+  /** The present members, as far as they say where they are. */
+  members(): ClusterMember[] {
+    return [...this.#replica.members.values()].flatMap((member) => {
+      try {
+        return [{ ...addressOf(member), self: member.instance === this.#options.instance }]
+      } catch {
+        return []
+      }
+    })
+  }
+
+  /** Listens, and joins as soon as the directory answers. Rejects with `listen.*` or `tls.files`. */
+  async start(): Promise<void> {
+    const { config, instance, clock, log } = this.#options
+    const { address } = await this.#acceptor.listen()
+    const { name, cluster, lease, grace } = config
+    log.info({ member: name, ...address }, 'listening for other servers of the cluster')
+    const value = { host: config.advertise ?? address.host, port: address.port }
+    const session = this.#directory.open({ cluster, name, instance, value, lease, grace, clock, log })
+    this.#membership = new Membership({
+      session,
+      watcher: {
+        snapshot: (snapshot) => this.#replica.snapshot(snapshot),
+        change: (change) => this.#changed(change)
+      },
+      lease,
+      grace,
+      clock,
+      log,
+      onLost: (claim) => this.#host.onLost(claim),
+      onState: (state) => this.#host.onState(state)
+    })
+    await this.#membership.start()
+  }
+
+  #changed(change: DirectoryChange): void {
+    this.#replica.change(change)
+    if (change.type === 'released') this.#membership?.released(change)
+  }
+
+  /** Accepts no more links of other servers; those that are up go on. */
+  drain(): void {
+    this.#acceptor.drain()
+  }
+
+  async stop(): Promise<void> {
+    this.#replica.stop()
+    await this.#membership?.stop()
+    this.#peers.close()
+    this.#acceptor.close()
+  }
+
+  /** Rejects with `cluster.unavailable`. */
+  claim(claim: DirectoryClaim): Promise<DirectoryGrant> {
+    if (this.#membership !== undefined) return this.#membership.claim(claim)
+    return Promise.reject(new RystraError('cluster.unavailable', { side: 'server', detail: 'it is starting' }))
+  }
+
+  /** Never rejects. */
+  async release(key: string, id: string): Promise<void> {
+    await this.#membership?.release(key, id)
+  }
+
+  /** Opens a stream to a session of another server. Rejects with `cluster.not-here` when that is not a member any more. */
+  async open(to: ForwardTo, head: StreamHead, options: OpenOptions = {}): Promise<OutgoingStream> {
+    const { timeout } = options
+    return this.#peers.open(
+      this.#addressOf(to.member),
+      (flow) => forwardMessage(head, { ...to, timeout }, flow),
+      options
+    )
+  }
+
+  /** Whether the client of a session of another server answers within `ms` milliseconds. */
+  async probe(member: string, session: string, ms: number): Promise<boolean> {
+    this.#probes += 1
+    const id = `p.${this.#probes.toString(36)}`
+    try {
+      const stream = await this.#peers.open(this.#addressOf(member), () => probeMessage(id, { session, ms }), {
+        timeout: ms
+      })
+      try {
+        await stream.ready()
+        return true
+      } finally {
+        stream.reset()
+      }
+    } catch (error) {
+      this.#options.log.debug({ err: error, member, session }, 'a client of another server did not answer')
+      return false
+    }
+  }
+
+  #addressOf(name: string) {
+    const member = this.#replica.members.get(name)
+    if (member !== undefined) return addressOf(member)
+    throw new RystraError('cluster.not-here', { side: 'server', detail: `${name} is no member` })
+  }
+
+  #isOwn({ instance }: DirectoryRow): boolean {
+    return instance === this.#options.instance
+  }
+
+  #forget(member: DirectoryMember): void {
+    this.#options.log.info({ member: member.name }, 'a server has left the cluster')
+    try {
+      this.#peers.forget(addressOf(member))
+    } catch {
+      // One that never said where it is was never dialed.
+    }
+  }
+
+  #stream({ stream, flows, log }: PeerStream): void {
+    const raw = rawOf(stream)
+    const { clock } = this.#options
+    const cancel = clock.after(HEAD_TIMEOUT_MS, () => raw.reset())
+    readMessage(raw, {
+      onMessage: (message) => {
+        cancel()
+        try {
+          if (message.type === 'OpenStream') this.#host.onForward(raw, forwardOf(message), flows, log)
+          else if (message.type === 'OpenChannel') void this.#answer(raw, probeOf(message))
+          else throw new RystraError('protocol.unexpected', { side: 'client', detail: message.type })
+        } catch (error) {
+          log.warn({ err: error }, 'a stream of another server was refused')
+          refuseStream(raw, error, clock)
+        }
+      },
+      onError: (error) => {
+        cancel()
+        log.debug({ err: error }, 'a stream of another server ended before it began')
+        raw.reset()
+      }
+    })
+  }
+
+  async #answer(raw: RawStream, request: ProbeRequest): Promise<void> {
+    const alive = await this.#host.onProbe(request).catch(() => false)
+    if (!alive) refuseStream(raw, new RystraError('cluster.not-here', { side: 'server' }), this.#options.clock)
+    else if (!raw.closed) {
+      raw.read({ onBytes: () => true, onEnd: () => {} })
+      raw.write(ready, 0, ready.length, false)
+      raw.end()
+    }
+  }
+}

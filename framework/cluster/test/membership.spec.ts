@@ -1,0 +1,148 @@
+import { type DirectoryClaim, type DirectoryGrant, type DirectorySession, RystraError, silentLog } from '@rystra/plugin'
+import { FakeClock } from '@rystra/testkit'
+import { expect } from 'chai'
+import { Membership } from '../src/index.js'
+
+/** A directory that does as it is told. */
+class Engine implements DirectorySession {
+  away = false
+  lost = false
+  joins = 0
+  fence = 0
+  readonly claims: string[] = []
+  readonly released: string[] = []
+  refuse: (claim: DirectoryClaim) => boolean = () => false
+
+  #reached(): void {
+    if (this.away) throw new RystraError('cluster.unavailable')
+  }
+
+  async join() {
+    this.#reached()
+    this.joins += 1
+    this.lost = false
+    return { fence: 1 }
+  }
+
+  async renew() {
+    this.#reached()
+    return !this.lost
+  }
+
+  async claim(claim: DirectoryClaim): Promise<DirectoryGrant> {
+    this.#reached()
+    this.claims.push(`${claim.key} ${claim.value}`)
+    this.fence += 1
+    return this.refuse(claim) ? { held: [] } : { fence: this.fence }
+  }
+
+  async release(key: string) {
+    this.#reached()
+    this.released.push(key)
+  }
+
+  async watch() {}
+  async count() {
+    return 0
+  }
+  async leave() {}
+}
+
+const claim = (key: string, value = 1): DirectoryClaim => ({ key, id: 'one', owner: 'home', value })
+
+describe('the membership of a server', () => {
+  const make = async () => {
+    const engine = new Engine()
+    const clock = new FakeClock()
+    const states: string[] = []
+    const lost: string[] = []
+    const membership = new Membership({
+      session: engine,
+      watcher: { snapshot: () => {}, change: () => {} },
+      lease: 3000,
+      grace: 6000,
+      clock,
+      log: silentLog,
+      onLost: ({ key }) => lost.push(key),
+      onState: (state) => states.push(state),
+      monotonic: () => clock.now()
+    })
+    await membership.start()
+    return { engine, clock, states, lost, membership }
+  }
+
+  it('claims everything again when the lease was lost, and tells what others have by now', async () => {
+    const { engine, clock, lost, membership } = await make()
+    for (const key of ['x', 'y', 'z']) await membership.claim(claim(key))
+    engine.lost = true
+    engine.refuse = ({ key }) => key === 'y'
+    await clock.pass(1000)
+    expect([engine.joins, engine.claims.slice(3), lost]).to.deep.equal([2, ['x 1', 'y 1', 'z 1'], ['y']])
+  })
+
+  it('goes on for lease and grace while the engine is away, then is fenced, and comes back by itself', async () => {
+    const { engine, clock, states, membership } = await make()
+    engine.away = true
+    await clock.pass(8999)
+    expect([membership.valid, states]).to.deep.equal([true, ['up', 'away']])
+    await clock.pass(1001)
+    expect([membership.valid, states]).to.deep.equal([false, ['up', 'away', 'fenced']])
+    engine.away = false
+    await clock.pass(1000)
+    expect([membership.valid, states]).to.deep.equal([true, ['up', 'away', 'fenced', 'up']])
+  })
+
+  it('is not valid in the first turn after it slept for too long', async () => {
+    const { clock, membership } = await make()
+    let slept = 0
+    const asleep = new Membership({
+      session: new Engine(),
+      watcher: { snapshot: () => {}, change: () => {} },
+      lease: 3000,
+      grace: 6000,
+      clock,
+      log: silentLog,
+      onLost: () => {},
+      onState: () => {},
+      monotonic: () => slept
+    })
+    await asleep.start()
+    expect([asleep.valid, membership.valid]).to.deep.equal([true, true])
+    slept = 9001
+    expect(asleep.valid).to.equal(false)
+  })
+
+  it('refuses new claims while the engine is away, and changes its own when it is back', async () => {
+    const { engine, clock, membership } = await make()
+    await membership.claim(claim('x'))
+    engine.away = true
+    await clock.pass(1000)
+    const error = await membership.claim(claim('y')).catch((cause: unknown) => cause)
+    expect((error as RystraError).code).to.equal('cluster.unavailable')
+    expect(await membership.claim(claim('x', 2))).to.deep.equal({ fence: 1 })
+    engine.away = false
+    await clock.pass(1000)
+    expect(engine.claims).to.deep.equal(['x 1', 'x 2'])
+  })
+
+  it('gives back later what the engine did not hear', async () => {
+    const { engine, clock, membership } = await make()
+    await membership.claim(claim('x'))
+    engine.away = true
+    await membership.release('x', 'one')
+    engine.away = false
+    await clock.pass(1000)
+    expect(engine.released).to.deep.equal(['x'])
+  })
+
+  it('tells a row that another took, and none that was given back', async () => {
+    const { lost, membership } = await make()
+    await membership.claim(claim('x'))
+    await membership.claim(claim('y'))
+    await membership.release('x', 'one')
+    membership.released({ key: 'x', id: 'one', fence: 1 })
+    membership.released({ key: 'y', id: 'one', fence: 1 })
+    membership.released({ key: 'y', id: 'one', fence: 2 })
+    expect(lost).to.deep.equal(['y'])
+  })
+})

@@ -1,0 +1,168 @@
+import {
+  claimRecordOf,
+  Cluster,
+  type ClusterHost,
+  clientKey,
+  type Forward,
+  isClaimKey,
+  isClientKey,
+  type MembershipState,
+  proxyKey,
+  type ProxyRecord,
+  type ProbeRequest,
+  sharedSession
+} from '@rystra/cluster'
+import type { RawStream } from '@rystra/bytes'
+import type { ResolvedCluster } from '@rystra/config'
+import { type Logger, RystraError, type SessionInfo } from '@rystra/model'
+import type { DirectoryClaim, DirectoryRow, Link, ListenHost } from '@rystra/plugin'
+import type { DatagramFlows } from '@rystra/session'
+import { randomBytes } from 'node:crypto'
+import type { ListedProxy, ServerCluster } from './cluster.js'
+import { ClusterClaims } from './cluster-claims.js'
+import { serveForward } from './forwards.js'
+import type { MemoryClaims } from './memory-claims.js'
+import type { ServerSession } from './server-session.js'
+import { Shadows } from './shadows.js'
+import type { ServerState } from './state.js'
+import { agent } from './version.js'
+
+/** What a {@link ClusterPart} works with. */
+export interface ClusterPartParts {
+  readonly config: ResolvedCluster
+  readonly state: ServerState
+  readonly memory: MemoryClaims
+  readonly ports: ListenHost
+  /** By id. */
+  readonly sessions: ReadonlyMap<string, ServerSession>
+}
+
+const fenced = (): RystraError => new RystraError('cluster.fenced', { side: 'server' })
+
+/** This server's part in a cluster. */
+export class ClusterPart implements ServerCluster, ClusterHost {
+  readonly claims: ClusterClaims
+  readonly #state: ServerState
+  readonly #sessions: ClusterPartParts['sessions']
+  readonly #cluster: Cluster
+  readonly #shadows: Shadows
+  readonly #log: Logger
+
+  constructor({ config, state, memory, ports, sessions }: ClusterPartParts) {
+    const { kernel, clock } = state
+    this.#state = state
+    this.#sessions = sessions
+    this.#log = state.log.child({ member: config.name })
+    this.#cluster = new Cluster(
+      {
+        config,
+        instance: randomBytes(12).toString('base64url'),
+        agent,
+        generations: kernel,
+        ports: { listenTcp: (options, signal) => ports.listenTcp({ owner: 'server.cluster', ...options }, signal) },
+        clock,
+        log: this.#log
+      },
+      kernel.current.registries.directories.get(config.directory),
+      this
+    )
+    this.claims = new ClusterClaims(memory, this.#cluster, () => state.config.takeoverTimeout)
+    this.#shadows = new Shadows(state, this.#cluster)
+  }
+
+  get streams(): number {
+    return this.#cluster.streams
+  }
+
+  throwIfFenced(): void {
+    if (!this.#cluster.valid) throw fenced()
+  }
+
+  start(): Promise<void> {
+    return this.#cluster.start()
+  }
+
+  drain(): void {
+    this.#cluster.drain()
+  }
+
+  async stop(): Promise<void> {
+    await this.#shadows.clear()
+    await this.#cluster.stop()
+  }
+
+  renew(): void {
+    this.#shadows.renew()
+  }
+
+  opened(session: SessionInfo): void {
+    this.#replace(session).catch((error: unknown) => {
+      this.#log.debug({ err: error, client: session.client.id }, 'other sessions of a client were not looked for')
+    })
+  }
+
+  async #replace(session: SessionInfo): Promise<void> {
+    const claim = { key: clientKey(session), id: session.id, owner: session.identity.id }
+    const grant = await this.#cluster.claim(claim)
+    if ('held' in grant) await this.#cluster.claim({ ...claim, replace: grant.held.map(({ fence }) => fence) })
+    // It may have ended meanwhile.
+    if (!this.#sessions.has(session.id)) this.closed(session)
+  }
+
+  closed(session: SessionInfo): void {
+    void this.#cluster.release(clientKey(session), session.id)
+  }
+
+  async list({ id, spec, session, address, healthy, ports }: ListedProxy): Promise<void> {
+    const value: ProxyRecord = { spec, session: sharedSession(session), address, healthy, ports: ports.list }
+    await this.#cluster.claim({ key: proxyKey(id), id, owner: session.identity.id, value })
+  }
+
+  unlist(id: string): void {
+    void this.#cluster.release(proxyKey(id), id)
+  }
+
+  onRow(row: DirectoryRow): void {
+    try {
+      this.#shadows.put(row)
+    } catch (error) {
+      this.#log.warn({ err: error, from: row.member }, 'a row of the directory is ignored')
+    }
+  }
+
+  onGone(row: DirectoryRow): void {
+    this.#shadows.remove(row)
+  }
+
+  onLost(claim: DirectoryClaim): void {
+    if (isClientKey(claim.key)) {
+      this.#sessions.get(claim.id)?.replaced(new RystraError('session.replaced', { side: 'server' }))
+    } else if (isClaimKey(claim.key)) {
+      const record = claimRecordOf(claim)
+      if (record !== undefined) this.#sessions.get(record.session)?.takeBack(record.proxy, 'taken-over', fenced())
+    }
+  }
+
+  onState(state: MembershipState): void {
+    if (state === 'fenced') {
+      this.#log.error('the directory did not answer for too long: nothing is served until it does')
+      for (const session of this.#sessions.values()) {
+        for (const name of [...session.proxies.keys()]) session.takeBack(name, 'closed', fenced())
+      }
+      void this.#shadows.clear()
+    } else if (state === 'up') for (const row of this.#cluster.rows()) this.onRow(row)
+  }
+
+  onForward(raw: RawStream, forward: Forward, flows: DatagramFlows | undefined, log: Logger): void {
+    const { clock } = this.#state
+    void serveForward({ raw, forward, flows, log }, this.#sessions.get(forward.session), clock)
+  }
+
+  async onProbe({ session, ms }: ProbeRequest): Promise<boolean> {
+    return (await this.#sessions.get(session)?.probe(ms)) === true
+  }
+
+  onRefused(error: RystraError, { peer }: Link): void {
+    this.#state.refused({ what: 'session', error, subject: `${peer.address}:${peer.port}`, peer })
+  }
+}

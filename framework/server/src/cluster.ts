@@ -1,0 +1,35 @@
+import type { ProxySpec, SessionInfo } from '@rystra/model'
+import type { Claims } from './claims.js'
+
+/** A proxy of this server, as it is listed for the others. */
+export interface ListedProxy {
+  readonly id: string
+  readonly spec: ProxySpec
+  readonly session: SessionInfo
+  readonly address: string
+  readonly healthy: boolean
+  readonly ports: { readonly list: readonly number[] }
+}
+
+/** The other servers of a cluster, as the parts of one server see them. */
+export interface ServerCluster {
+  readonly claims: Claims
+  /** Streams of visitors of this server that others serve. */
+  readonly streams: number
+  /** Throws `cluster.fenced` when others may have what this server holds. */
+  throwIfFenced(): void
+  /** A client is there: a session that it has on another server is replaced. */
+  opened(session: SessionInfo): void
+  closed(session: SessionInfo): void
+  /** A proxy is published, or has changed. Rejects with `cluster.unavailable`. */
+  list(proxy: ListedProxy): Promise<void>
+  /** A proxy is published no more. */
+  unlist(id: string): void
+  /** Publishes the proxies of others as the configuration says now. */
+  renew(): void
+  /** Listens, and joins. Rejects with `listen.*` or `tls.files`. */
+  start(): Promise<void>
+  /** Takes no more links of other servers. */
+  drain(): void
+  stop(): Promise<void>
+}
