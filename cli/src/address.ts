@@ -1,4 +1,5 @@
 import { formatEndpoint, hostPort, parseEndpoint } from '@rystra/address'
+import { RystraError } from '@rystra/model'
 
 /** Where a server is, and how it is reached. */
 export interface ServerAddress {
@@ -18,6 +19,36 @@ export const parseServerAddress = (text: string, flag = '--to'): ServerAddress =
   const forms = { scheme: true, defaultPort }
   const { scheme = defaultTransport, host, port } = parseEndpoint(text, forms, { name: flag, code: 'usage.invalid' })
   return { transport: scheme, host, port }
+}
+
+/** One transport, and the servers that are reached by it. */
+export interface ServerAddresses {
+  readonly transport: string
+  readonly servers: readonly Omit<ServerAddress, 'transport'>[]
+}
+
+/** Reads several, which have one transport. Throws `usage.invalid`. @param usual The transport where none is named */
+export const parseServerAddresses = (
+  texts: readonly string[],
+  flag = '--to',
+  usual = defaultTransport
+): ServerAddresses => {
+  const forms = { scheme: true, defaultPort }
+  const all = texts.map((text) => parseEndpoint(text, forms, { name: flag, code: 'usage.invalid' }))
+  const [transport = usual, ...others] = new Set(all.flatMap(({ scheme }) => scheme ?? []))
+  if (others.length > 0)
+    throw new RystraError('usage.invalid', {
+      side: 'client',
+      detail: `${flag}: expected one transport for all servers, got ${[transport, ...others].join(' and ')}`
+    })
+  return { transport, servers: all.map(({ host, port }) => ({ host, port })) }
+}
+
+/** The servers as fields of `client.connect`. */
+export const connectFields = ({ transport, servers }: ServerAddresses) => {
+  const [only, ...more] = servers
+  if (only === undefined) throw new RystraError('usage.invalid', { side: 'client', detail: 'no server' })
+  return more.length === 0 ? { transport, ...only } : { transport, servers: servers.map(formatAddress) }
 }
 
 /** Reads `[host:]port`, `[host:]first-last` or `unix:/path` into what `local` of a proxy takes. Throws `usage.invalid`. */

@@ -15,6 +15,7 @@ import { formatAddress } from './address.js'
 import { type CertificateFinding, checkCertificates, refuseBroken } from './certs/configured.js'
 import { Mistakes } from './mistakes.js'
 import { packageResolver } from './project/resolver.js'
+import { configuredName } from './run/server-name.js'
 import {
   type PlannedUse,
   planExtensions,
@@ -47,9 +48,8 @@ const summaryOf = ({ server, client }: ResolvedConfig, side: Side): string => {
     return `listens on ${listen?.join(', ')}`
   }
   const proxies = client?.proxies.length ?? 0
-  const { transport, host, port = 0, discover } = client?.connect ?? {}
-  const to = host === undefined ? `${transport} to ${discover}` : `${transport}://${formatAddress({ host, port })}`
-  return `${proxies} ${proxies === 1 ? 'proxy' : 'proxies'} over ${to}`
+  const over = client === undefined ? '' : ` over ${configuredName(client.connect)}`
+  return `${proxies} ${proxies === 1 ? 'proxy' : 'proxies'}${over}`
 }
 
 /**

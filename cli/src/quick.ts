@@ -9,7 +9,10 @@ export const quickFlags = (extra: string) => ({
     helpValue: '<join string>'
   }),
   to: Flags.string({
-    description: 'Address of the server. [default: RYSTRA_SERVER, then the configuration in this folder]',
+    multiple: true,
+    multipleNonGreedy: true,
+    description:
+      'Address of the server. May be repeated: the next server is dialed when one is lost. [default: RYSTRA_SERVER, then the configuration in this folder]',
     helpValue: '[transport://]host[:port]'
   }),
   token: Flags.string({ description: 'Token that the server accepts. [default: RYSTRA_TOKEN]' }),

@@ -11,6 +11,7 @@ const usual: Join = {
   transport: 'tls',
   host: '127.0.0.1',
   port: 7000,
+  more: [],
   token: 'abc',
   once: false,
   fields: { fingerprint }
@@ -35,6 +36,7 @@ describe('join strings', () => {
           transport: fc.constantFrom('tls', 'quic', 'wss'),
           host: fc.constantFrom('tunnel.example.org', '2001:db8::1', '203.0.113.7'),
           port: fc.integer({ min: 1, max: 65535 }),
+          more: fc.constantFrom([], ['b.example.org:7000'], ['[2001:db8::2]:443', '203.0.113.8:7001']),
           token: fc.string({ minLength: 1, maxLength: 1024, unit: 'grapheme' }),
           once: fc.boolean(),
           fields: fc.constantFrom<Record<string, string>>({}, { fingerprint }, { fingerprint, path: '/tunnel?a=b' })
@@ -57,6 +59,14 @@ describe('join strings', () => {
     for (const more of ['x', 'xy', '.', ' ', '\n']) refused(word + more, /damaged/)
     refused('tls://tunnel.example.org', /begins with rystra1_/)
     refused('rystra2_AAAA', /newer version/)
+  })
+
+  it('may name further servers, which readers that know one address skip', () => {
+    const word = encodeJoin({ ...usual, more: ['b.example.org:7000'] })
+    expect(decodeJoin(word).more).to.deep.equal(['b.example.org:7000'])
+    const more = Buffer.from(word.slice(8), 'base64url').subarray(0, -4).lastIndexOf('b.example.org:7000') - 3
+    expect(Buffer.from(word.slice(8), 'base64url')[more], 'a number that may be skipped').to.equal(128)
+    refused(encodeJoin({ ...usual, more: ['no port'] }), /invalid server/)
   })
 
   it('are documented as they are', () => {

@@ -9,7 +9,7 @@ export const sessionTable = (sessions: readonly SessionView[]): string =>
     sessions.map((one) => [
       plainText(one.client),
       plainText(one.identity),
-      one.peer,
+      one.server ?? one.peer,
       one.transport,
       timeText(Date.now() - one.since),
       one.rtt === undefined ? '' : `${Math.round(one.rtt)} ms`,
@@ -41,7 +41,7 @@ export const proxyTable = (proxies: readonly ProxyView[]): string => {
       plainText(one.name),
       one.kind,
       one.healthy ? one.state : `${one.state}, unhealthy`,
-      plainText(one.address ?? one.error?.code ?? ''),
+      plainText(one.published?.map(({ address }) => address).join(', ') ?? one.address ?? one.error?.code ?? ''),
       plainText(one.client ?? ''),
       ...(added ? [addedBy(one)] : []),
       String(one.streams),

@@ -14,6 +14,7 @@ With --json, events are on stdout, one object per line: "connected", "published"
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --config home.yaml --json',
+    '<%= config.bin %> <%= command.id %> --to a.example.net --to b.example.net:7001',
     '<%= config.bin %> <%= command.id %> --no-retry'
   ]
 
@@ -23,6 +24,14 @@ With --json, events are on stdout, one object per line: "connected", "published"
       description:
         'The server, as the join string that `rystra serve` prints, in place of `client.connect` and the token.',
       helpValue: '<join string>'
+    }),
+    to: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      exclusive: ['join'],
+      description:
+        'Address of the server, in place of that of `client.connect`. May be repeated: the next server is dialed when one is lost.',
+      helpValue: '<[transport://]host[:port]>'
     }),
     ...socketFlag,
     ...watchFlag,

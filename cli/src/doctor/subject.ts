@@ -1,3 +1,4 @@
+import { configuredServers } from '@rystra/client'
 import { inspectConfig, type ResolvedConfig } from '@rystra/config'
 import { isRystraError } from '@rystra/model'
 import type { DialOptions, Registries, Side } from '@rystra/plugin'
@@ -17,7 +18,7 @@ export interface Subject {
   readonly path: string | undefined
   readonly sides: readonly Side[]
   readonly stateDir: string
-  /** Where the client dials, if it names a host. */
+  /** Where the client dials, if it names a host: the first of several servers. */
   readonly server: DialOptions | undefined
   readonly env: NodeJS.ProcessEnv
 }
@@ -31,7 +32,7 @@ export const subjectOf = async (
   const loaded = await inspectConfig({ cwd, ...(file === undefined ? {} : { file }) }).catch(() => undefined)
   const { config, dir = cwd, path: found } = loaded ?? {}
   const said = stateFolder(found !== undefined, env)
-  const connect = config?.client?.connect as (DialOptions & { discover?: string }) | undefined
+  const connect = config?.client?.connect
   return {
     cwd,
     file,
@@ -39,7 +40,7 @@ export const subjectOf = async (
     path: found,
     sides: found === undefined || config === undefined ? [] : sidesOf(config),
     stateDir: said ?? path.join(dir, '.rystra'),
-    server: connect?.host === undefined ? undefined : connect,
+    server: connect === undefined ? undefined : configuredServers(connect)[0]?.options,
     env
   }
 }

@@ -1,3 +1,4 @@
+import { endpointProblem } from '@rystra/address'
 import { RystraError } from '@rystra/model'
 import { createHash } from 'node:crypto'
 
@@ -6,6 +7,8 @@ export interface Join {
   readonly transport: string
   readonly host: string
   readonly port: number
+  /** Further servers with the same certificate and token, as `host:port`. */
+  readonly more: readonly string[]
   readonly token: string
   /** The token is for one client: the first that presents it. */
   readonly once: boolean
@@ -19,7 +22,7 @@ const CHECKSUM_BYTES = 4
 const MAX_LENGTH = 8192
 
 /** Numbers of the fields. From 128 on, a reader skips one that it does not know. */
-const numbers = { transport: 1, host: 2, port: 3, fingerprint: 4, token: 5, once: 6, field: 7 } as const
+const numbers = { transport: 1, host: 2, port: 3, fingerprint: 4, token: 5, once: 6, field: 7, more: 128 } as const
 
 const checksum = (payload: Buffer): Buffer =>
   createHash('sha256').update(PREFIX).update(payload).digest().subarray(0, CHECKSUM_BYTES)
@@ -43,14 +46,16 @@ const fieldOf = ([name, value]: [string, string]): Buffer => {
 }
 
 /** One word with all of it; see docs/reference/join.md. */
-export const encodeJoin = ({ transport, host, port, token, once, fields }: Join): string => {
+export const encodeJoin = ({ transport, host, port, more, token, once, fields }: Join): string => {
   const payload = Buffer.concat([
     field(numbers.transport, transport),
     field(numbers.host, host),
     field(numbers.port, Buffer.from([port >> 8, port & 255])),
     ...Object.entries(fields).map(fieldOf),
     field(numbers.token, token),
-    ...(once ? [field(numbers.once, '')] : [])
+    ...(once ? [field(numbers.once, '')] : []),
+    // Skipped by readers that know one address only.
+    ...more.map((address) => field(numbers.more, address))
   ])
   return PREFIX + Buffer.concat([payload, checksum(payload)]).toString('base64url')
 }
@@ -61,6 +66,12 @@ const invalid = (name: string, problem: string): RystraError =>
     detail: `${name}: ${problem}`,
     hint: 'copy the whole word that `rystra serve` prints'
   })
+
+/** Bounded by the length of the word; read again as an entry of `client.connect.servers`. */
+const addressOf = (text: string, name: string): string => {
+  if (endpointProblem(text, {}) === undefined) return text
+  throw invalid(name, 'the join string names an invalid server')
+}
 
 /** Reads a join string. Throws `usage.invalid`. @param name how the error names it */
 export const decodeJoin = (text: string, name = '--join'): Join => {
@@ -78,6 +89,7 @@ export const decodeJoin = (text: string, name = '--join'): Join => {
     throw invalid(name, 'the join string is damaged: its checksum does not match')
   const found = new Map<number, Buffer>()
   const fields: Record<string, string> = {}
+  const more: string[] = []
   for (let at = 0; at < payload.length; ) {
     if (at + 3 > payload.length) throw invalid(name, 'the join string is cut')
     const number = payload.readUInt8(at)
@@ -87,6 +99,7 @@ export const decodeJoin = (text: string, name = '--join'): Join => {
       const [, key = '', content = ''] = /^([A-Za-z]\w*)=(.*)$/s.exec(value.toString()) ?? []
       if (key !== '') fields[key] = content
     } else if (number === numbers.fingerprint) fields['fingerprint'] = `sha256:${value.toString('hex')}`
+    else if (number === numbers.more) more.push(addressOf(value.toString(), name))
     else if (number < 128 && !Object.values(numbers).some((known) => known === number))
       throw invalid(name, 'made by a newer version of Rystra: update this one')
     else found.set(number, value)
@@ -97,6 +110,7 @@ export const decodeJoin = (text: string, name = '--join'): Join => {
     transport: textOf(numbers.transport),
     host: textOf(numbers.host),
     port: port?.length === 2 ? port.readUInt16BE() : 0,
+    more,
     token: textOf(numbers.token),
     once: found.has(numbers.once),
     fields

@@ -52,7 +52,7 @@ const parsed = (text: string | undefined): unknown => {
 
 /** The client of the configuration, or of the flags, for this one call: it publishes nothing and replaces no other. */
 const configOf = async ({ cwd, config: file, to, token, dial }: CallOptions): Promise<AdHoc> => {
-  if (to !== undefined) return adHocConfig({ cwd, to, token, dial, retry: false }, 'kind:tcp', { proxies: [] })
+  if (to !== undefined) return adHocConfig({ cwd, to: [to], token, dial, retry: false }, 'kind:tcp', { proxies: [] })
   const { config, dir, path } = await loadConfig({ cwd, ...(file === undefined ? {} : { file }) })
   const { client } = config
   if (client === undefined) {

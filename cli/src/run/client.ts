@@ -1,12 +1,12 @@
 import { type RystraConfig, validateBase } from '@rystra/config'
 import type { RystraError } from '@rystra/model'
-import { formatServer } from '../address.js'
 import { createClient } from '../index.js'
 import { createLog, reportedOnTerminal } from '../log.js'
 import { RecentLines } from '../recent-lines.js'
 import { loadAdmin } from '../preset.js'
 import { feedClient } from './events.js'
 import { Feed } from './feed.js'
+import { configuredName } from './server-name.js'
 import { shareOnTerminal } from './share.js'
 import { feedSilence } from './silence.js'
 import { stateFolder } from './state.js'
@@ -62,13 +62,13 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
     ...(reload === undefined ? {} : { source: { read: reload } }),
     ...(stateDir === undefined ? {} : { stateDir })
   })
-  const { transport = 'tcp', host = '', port = 0 } = base.client?.connect ?? {}
   const feed = new Feed({ json, brief, streams: !configured })
   for (const warning of options.warnings ?? []) feed.warn(log, warning)
-  const server = formatServer({ transport, host, port })
+  const { connect } = base.client ?? {}
+  const server = connect === undefined ? '' : configuredName(connect)
   feedClient(feed, client, server)
-  feedSilence(feed, client, server, transport)
-  const { muxer } = base.client?.connect ?? {}
+  feedSilence(feed, client, server, connect?.transport ?? 'tcp')
+  const muxer = connect?.muxer
   client.once('connected', (session) => {
     if (muxer !== undefined && session.muxer === 'native')
       feed.warn(log, `muxer ${muxer} has no effect: ${session.transport} carries streams by itself`)

@@ -4,10 +4,12 @@ import {
   inspectConfig,
   type LoadedConfig,
   loadConfig,
+  type ResolvedClient,
   type ResolvedConfig
 } from '@rystra/config'
 import { RystraError } from '@rystra/model'
 import { runClient } from './client.js'
+import { connectFields, parseServerAddresses } from '../address.js'
 import { packagesFor } from './convention.js'
 import { StopSignals } from './stop-signals.js'
 import { packageOf, targetOf, withToken } from './target.js'
@@ -18,6 +20,8 @@ export interface ConnectOptions {
   readonly config?: string | undefined
   readonly retry: boolean
   readonly join?: string | undefined
+  /** Servers in place of those of the configuration. */
+  readonly to?: readonly string[] | undefined
   /** Whether commands can find it. */
   readonly admin: boolean
   /** Whether it reloads when the file of the configuration changes. */
@@ -32,6 +36,7 @@ export const connect = async ({
   config: file,
   retry,
   join,
+  to,
   admin,
   watch,
   json,
@@ -40,7 +45,8 @@ export const connect = async ({
   const signals = new StopSignals()
   const read = async (named: string | undefined): Promise<LoadedConfig> => {
     const options = { cwd, ...(named === undefined ? {} : { file: named }) }
-    return join === undefined ? loadConfig(options) : joined(await inspectConfig(options), join)
+    if (join !== undefined) return joined(await inspectConfig(options), join)
+    return to === undefined ? loadConfig(options) : directed(await inspectConfig(options), to)
   }
   const { config, dir, path, warnings } = await read(file)
   await runClient({
@@ -70,12 +76,37 @@ const clientOf = (config: ResolvedConfig, path: string, retry: boolean): Resolve
   return retry ? config : { ...config, client: { ...client, reconnect: { ...client.reconnect, attempts: 0 } } }
 }
 
-/** The configuration with the server of a join string in place of its own, which may be missing. */
-const joined = async ({ errors, ...loaded }: InspectedConfig, join: string): Promise<LoadedConfig> => {
+/** What is wrong elsewhere than in the address, which is replaced. */
+const throwOthers = ({ errors, path: file }: InspectedConfig, replaced: RegExp): void => {
   for (const error of errors) {
-    const others = error.problems.filter(({ path }) => !/^client\.connect\b/.test(path))
-    if (others.length > 0 || error.problems.length === 0) throw new ConfigError(error.code, others, loaded.path)
+    const others = error.problems.filter(({ path }) => !replaced.test(path))
+    if (others.length > 0 || error.problems.length === 0) throw new ConfigError(error.code, others, file)
   }
+}
+
+/** The configuration with other servers; what else `client.connect` has of the transport stays. */
+const directed = async (inspected: InspectedConfig, to: readonly string[]): Promise<LoadedConfig> => {
+  throwOthers(inspected, /^client\.connect(\.(host|port|servers|srv|discover|transport)\b.*)?$/)
+  const { errors: _, ...loaded } = inspected
+  const present: Partial<ResolvedClient['connect']> = loaded.config.client?.connect ?? {}
+  const { host: _host, port: _port, servers: _servers, srv: _srv, discover: _discover, ...kept } = present
+  const addresses = parseServerAddresses(to, '--to', kept.transport)
+  const connect = { ...kept, ...connectFields(addresses) }
+  const packages = await packagesFor(loaded.dir, `transport:${addresses.transport}`)
+  const extensions = loaded.config.extensions ?? []
+  const listed = new Set(extensions.map(packageOf))
+  const config = {
+    ...loaded.config,
+    extensions: [...extensions, ...packages.filter((name) => !listed.has(name))],
+    client: { ...loaded.config.client, connect }
+  }
+  return { ...loaded, config: config as ResolvedConfig }
+}
+
+/** The configuration with the server of a join string in place of its own, which may be missing. */
+const joined = async (inspected: InspectedConfig, join: string): Promise<LoadedConfig> => {
+  throwOthers(inspected, /^client\.connect\b/)
+  const { errors: _, ...loaded } = inspected
   const { transport, connect, token } = await targetOf({ cwd: loaded.dir, join, dial: [] })
   const extensions = withToken(loaded.config.extensions, token)
   const listed = new Set(extensions.map(packageOf))

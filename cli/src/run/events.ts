@@ -5,6 +5,7 @@ import type { Server } from '@rystra/server'
 import { formatAddress } from '../address.js'
 import { type Feed, formatBytes, formatDuration } from './feed.js'
 import { feedRequests } from './request-log.js'
+import { serverOf } from './server-name.js'
 
 const peerOf = ({ peer }: SessionInfo): string => formatAddress({ host: peer.address, port: peer.port })
 
@@ -79,34 +80,41 @@ export const feedServer = (feed: Feed, server: Server): void => {
   server.on('streamClose', (stream) => closed(feed, stream))
 }
 
-/** Tells everything that a client tells. */
+/** Tells everything that a client tells. @param serverName Its servers, as they are configured */
 export const feedClient = (feed: Feed, client: Client, serverName: string): void => {
-  client.on('connected', ({ id, identity, transport, muxer }) => {
-    const fields = { server: serverName, identity: identity.id, transport, muxer, session: id }
-    feed.event('connected', fields)
-    feed.logged(`connected to ${serverName}`)
+  client.on('connected', (session) => {
+    const { id, identity, transport, muxer } = session
+    const server = serverOf(session)
+    feed.event('connected', { server, identity: identity.id, transport, muxer, session: id })
+    feed.logged(`connected to ${server}`)
   })
-  client.on('disconnected', ({ id }, error) => {
-    feed.event('disconnected', { server: serverName, session: id, ...errorOf(error) })
+  client.on('disconnected', (session, error) => {
+    feed.event('disconnected', { server: serverOf(session), session: session.id, ...errorOf(error) })
   })
-  client.on('reconnecting', ({ attempt, delay, error }) => {
-    feed.event('reconnecting', { server: serverName, attempt, delay, ...errorOf(error) })
+  client.on('reconnecting', ({ attempt, delay, error, sessions }) => {
+    feed.event('reconnecting', { server: serverName, attempt, delay, sessions, ...errorOf(error) })
+    // With another session up nothing is amiss for visitors.
+    if (sessions > 0) return
     feed.logged(`${error.message}; trying again in ${formatDuration(delay)} (Ctrl-C gives up)`)
     // Once for each loss, and not for one that the first attempt overcomes.
     if (attempt === 2) feed.logged(`  next: ${error.hint}`)
   })
-  client.on('published', ({ name, kind, address, spec }) => {
+  client.on('published', ({ name, kind, address, spec, session }) => {
     const { local } = spec as { local?: unknown }
     const to = local === undefined ? name : String(local)
     feed.event(
       'published',
-      { name, kind, address, ...(local === undefined ? {} : { local: to }) },
+      { name, kind, address, server: serverOf(session), ...(local === undefined ? {} : { local: to }) },
       `${address} → ${to}`
     )
   })
-  client.on('unpublished', ({ name, kind, address }, error) => {
+  client.on('unpublished', ({ name, kind, address, session }, error) => {
     const why = error === undefined ? '' : `: ${error.message}`
-    feed.event('unpublished', { name, kind, address, ...errorOf(error) }, `${address} is no longer published${why}`)
+    feed.event(
+      'unpublished',
+      { name, kind, address, server: serverOf(session), ...errorOf(error) },
+      `${address} is no longer published${why}`
+    )
   })
   client.on('visiting', ({ name, address }) => feed.event('visiting', { name, address }, `${address} → ${name}`))
   client.on('refused', ({ what, name, error, retryIn }) => {

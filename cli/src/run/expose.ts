@@ -49,8 +49,9 @@ const quoted = (word: string): string =>
 
 /** The command for the other side, with what was given here; what comes from the environment has to be there as well. */
 const visitLineOf = ({ join, to, token, secret, dial }: ExposeOptions, name: string, local: string): string => {
-  const flags = { join, to, token, secret }
-  const given = Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, value]))
+  const given = Object.entries({ join: [join], to: to ?? [], token: [token], secret: [secret] }).flatMap(
+    ([flag, values]) => values.flatMap((value) => (value === undefined ? [] : [`--${flag}`, value]))
+  )
   const port = /:(\d+)$/.exec(local)?.[1] ?? '0'
   const words = ['npx', 'rystra', 'visit', name, '--bind', `127.0.0.1:${port}`, ...given]
   return `\nOn a machine that visits it:\n\n  ${[...words, ...dial.flatMap((field) => ['--dial', field])].map(quoted).join(' ')}\n`

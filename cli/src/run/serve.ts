@@ -147,6 +147,7 @@ const joinOf = ({ transport, host, port, join = {} }: Listening, { token, once, 
   transport,
   host: publicHost ?? dialable(host),
   port,
+  more: [],
   token,
   once,
   fields: Object.fromEntries(Object.entries(join).map(([field, value]) => [field, String(value)]))

@@ -1,6 +1,6 @@
 import { type ExtensionEntry, type LoadedConfig, loadConfig, type RystraConfig } from '@rystra/config'
 import { isRystraError, RystraError } from '@rystra/model'
-import { parseServerAddress } from '../address.js'
+import { connectFields, formatAddress, parseServerAddresses } from '../address.js'
 import { tokenPackage } from '../preset.js'
 import { decodeJoin, isJoin } from '../join/join-string.js'
 import { fieldPairs } from './fields.js'
@@ -9,7 +9,8 @@ import { givenToken, tokenEntry } from './token.js'
 /** What names the server on the command line. */
 export interface TargetOptions {
   readonly cwd: string
-  readonly to?: string | undefined
+  /** Several servers, each tried when the one before is lost. */
+  readonly to?: readonly string[] | undefined
   readonly join?: string | undefined
   readonly token?: string | undefined
   /** Fields of the transport: `fingerprint=sha256:…`. */
@@ -29,20 +30,21 @@ export interface Target {
 
 /** The fields of the transport in `--dial`. Throws `usage.invalid`. */
 export const dialFields = (pairs: readonly string[]): Record<string, unknown> =>
-  fieldPairs(pairs, '--dial', 'transport', ['transport', 'host', 'port', 'muxer'])
+  fieldPairs(pairs, '--dial', 'transport', ['transport', 'host', 'port', 'servers', 'srv', 'discover', 'muxer'])
 
 const ofJoin = (text: string, name: string, flag: string | undefined): Target => {
-  const { transport, host, port, token, fields } = decodeJoin(text, name)
+  const { transport, host, port, more, token, fields } = decodeJoin(text, name)
+  const address = more.length === 0 ? { host, port } : { servers: [formatAddress({ host, port }), ...more] }
   return {
     transport,
     token: flag ?? token,
     extensions: [tokenEntry(flag ?? token)],
-    connect: { transport, host, port, ...fields }
+    connect: { transport, ...address, ...fields }
   }
 }
 
-const ofAddress = (text: string, name: string, flag: string | undefined): Target => {
-  const server = parseServerAddress(text, name)
+const ofAddresses = (texts: readonly string[], name: string, flag: string | undefined): Target => {
+  const connect = connectFields(parseServerAddresses(texts, name))
   const token = givenToken(flag)
   if (token === undefined) {
     throw new RystraError('usage.invalid', {
@@ -51,7 +53,19 @@ const ofAddress = (text: string, name: string, flag: string | undefined): Target
       hint: '`rystra serve` prints it; give it with --token, or in the environment as RYSTRA_TOKEN'
     })
   }
-  return { transport: server.transport, token, extensions: [tokenEntry(token)], connect: { ...server } }
+  return { transport: connect.transport, token, extensions: [tokenEntry(token)], connect }
+}
+
+/** A join string, or addresses. */
+const ofTexts = (texts: readonly string[], name: string, flag: string | undefined): Target => {
+  const [only, ...more] = texts
+  if (only !== undefined && more.length === 0 && isJoin(only)) return ofJoin(only, name, flag)
+  if (texts.some(isJoin))
+    throw new RystraError('usage.invalid', {
+      side: 'client',
+      detail: `${name}: a join string stands alone; it may name several servers itself`
+    })
+  return ofAddresses(texts, name, flag)
 }
 
 /** The client half of a configuration in this folder, if there is one. */
@@ -65,7 +79,7 @@ const projectIn = async (cwd: string): Promise<LoadedConfig | undefined> => {
 }
 
 /**
- * The server that is meant: `--join`, `--to`, RYSTRA_SERVER (a join string, or an address), or that of the project in
+ * The server that is meant: `--join`, `--to`, RYSTRA_SERVER (a join string, or addresses with commas between), or that of the project in
  * this folder, in this order. Throws `usage.invalid`, and `config.*` for a project that cannot be read.
  */
 export const targetOf = async ({ cwd, to, join, token, dial }: TargetOptions): Promise<Target> => {
@@ -74,14 +88,14 @@ export const targetOf = async ({ cwd, to, join, token, dial }: TargetOptions): P
       side: 'client',
       detail: '--join names the server already: leave out --to'
     })
-  const env = process.env['RYSTRA_SERVER'] || undefined
+  const env = (process.env['RYSTRA_SERVER'] ?? '').split(/[\s,]+/).filter((text) => text !== '')
   const target =
     join !== undefined
       ? ofJoin(join, '--join', token)
       : to !== undefined
-        ? (isJoin(to) ? ofJoin : ofAddress)(to, '--to', token)
-        : env !== undefined
-          ? (isJoin(env) ? ofJoin : ofAddress)(env, 'RYSTRA_SERVER', token)
+        ? ofTexts(to, '--to', token)
+        : env.length > 0
+          ? ofTexts(env, 'RYSTRA_SERVER', token)
           : await ofProject(cwd, token)
   return { ...target, connect: { ...target.connect, ...dialFields(dial) } }
 }

@@ -41,6 +41,7 @@ export const SessionView = Type.Object(
     identity: text('Authenticated identity.'),
     agent: text('Software and version of the client.'),
     peer: text('Address of the client, or of the server on a client.'),
+    server: optional(text('On a client: the server as `host:port`, as it was configured or found.')),
     transport: text('Transport of the link.'),
     muxer: text('Muxer of the link.'),
     tls: optional(text('Version of TLS.')),
@@ -72,6 +73,16 @@ export const ProxyView = Type.Object(
     kind: text('Kind of the proxy.'),
     state: text('publishing, published, waiting, refused or idle.'),
     address: optional(text('What visitors connect to.')),
+    published: optional(
+      Type.Array(
+        Type.Object({
+          session: text('Id of the session.'),
+          server: optional(text('The server as `host:port`.')),
+          address: text('What visitors connect to there.')
+        }),
+        { description: 'On a client with sessions at several servers: each that has the proxy. Absent with one.' }
+      )
+    ),
     healthy: Type.Boolean({ description: 'As its health checks say; true without them.' }),
     session: optional(text('Id of its session.')),
     client: optional(text('`client.id` of its session.')),

@@ -24,6 +24,7 @@ const sessionFields = (info: SessionInfo) => ({
   identity: info.identity.id,
   agent: info.client.agent,
   peer: addressOf(info.peer),
+  ...(info.server === undefined ? {} : { server: info.server }),
   transport: info.transport,
   muxer: info.muxer,
   ...(info.peer.tls === undefined ? {} : { tls: info.peer.tls.version }),
@@ -62,14 +63,21 @@ export interface Kinds {
   has(kind: string): boolean
 }
 
+const publishedView = ({ session, address }: NonNullable<ProxyHandle['info']['published']>[number]) => ({
+  session: session.id,
+  ...(session.server === undefined ? {} : { server: session.server }),
+  address
+})
+
 export const proxyView = (handle: ProxyHandle, kinds: Kinds): ProxyView => {
-  const { spec, state, address, healthy, error, origin, by } = handle.info
+  const { spec, state, address, published, healthy, error, origin, by } = handle.info
   return {
     id: handle.id,
     name: spec.name,
     kind: spec.kind,
     state,
     ...(address === undefined ? {} : { address }),
+    ...(published === undefined ? {} : { published: published.map(publishedView) }),
     healthy,
     ...ownerFields(handle.info),
     ...(origin === undefined ? {} : { origin }),

@@ -172,8 +172,9 @@ export class TunnelMetrics {
   }
 
   #sessionLabels({ info }: SessionHandle): Labels {
-    const { client, identity, transport, muxer } = info
-    return { client: client.id, identity: identity.id, transport, muxer }
+    const { client, identity, transport, muxer, server } = info
+    // On a client its id is the same everywhere: the servers tell its sessions apart.
+    return { client: client.id, identity: identity.id, transport, muxer, ...(server === undefined ? {} : { server }) }
   }
 
   async #sessions(out: Exposition): Promise<void> {

@@ -51,11 +51,13 @@ export const visitByUdp = async (
     open: async (signal) => {
       const key = await secret?.key
       await host.up(SESSION_TIMEOUT_MS)
-      // The proof must be for the session that carries it.
-      const { session } = host
-      if (session === undefined) throw new RystraError('session.lost', { side: 'client', detail: 'no session' })
-      const details = detailsOf(entry, key, session)
-      return host.openStream(fullName(entry), { ...address, to: address }, { signal, datagrams: true, details })
+      if (host.session === undefined) throw new RystraError('session.lost', { side: 'client', detail: 'no session' })
+      return host.openStream(
+        fullName(entry),
+        { ...address, to: address },
+        // The proof must be for the session that carries it.
+        { signal, datagrams: true, details: (session) => detailsOf(entry, key, session) }
+      )
     },
     clock,
     log: host.log

@@ -23,8 +23,9 @@ export const visitByTcp = (entry: ForwardSpec, secret: Secret | undefined, host:
   const name = fullName(entry)
   let waiting = 0
 
-  const go = (visitor: net.Socket, key: Buffer | undefined, session: SessionInfo): void =>
-    host.relay(visitor, name, visitorOf(visitor), detailsOf(entry, key, session))
+  // The proof must be for the session that carries it.
+  const go = (visitor: net.Socket, key: Buffer | undefined): void =>
+    host.relay(visitor, name, visitorOf(visitor), (session) => detailsOf(entry, key, session))
 
   const later = async (visitor: net.Socket): Promise<void> => {
     visitor.on('error', () => {})
@@ -32,10 +33,8 @@ export const visitByTcp = (entry: ForwardSpec, secret: Secret | undefined, host:
     try {
       const key = await secret?.key
       await host.up(SESSION_TIMEOUT_MS)
-      // The proof must be for the session that carries it.
-      const { session } = host
-      if (session === undefined) throw new RystraError('session.lost', { side: 'client', detail: 'no session' })
-      go(visitor, key, session)
+      if (host.session === undefined) throw new RystraError('session.lost', { side: 'client', detail: 'no session' })
+      go(visitor, key)
     } catch (error) {
       visitor.resetAndDestroy()
       host.log.warn({ err: error, of: name }, 'visitor reset')
@@ -46,8 +45,7 @@ export const visitByTcp = (entry: ForwardSpec, secret: Secret | undefined, host:
 
   return openLocalPort(entry.bind, (visitor) => {
     const key = secret?.key
-    const { session } = host
-    if (session !== undefined && !(key instanceof Promise)) go(visitor, key, session)
+    if (host.session !== undefined && !(key instanceof Promise)) go(visitor, key)
     else if (waiting < MAX_WAITING) void later(visitor)
     else visitor.resetAndDestroy()
   })

@@ -1,6 +1,6 @@
 import { dialFields } from '@rystra/net'
 import { defineExtension, Type } from '@rystra/plugin'
-import { clientTlsFields, serverTlsFields, TlsDialer } from '@rystra/tls'
+import { clientTlsFields, provesServer, serverTlsFields, TlsDialer } from '@rystra/tls'
 import { type DialParts, dialHttp2 } from './dial.js'
 import { type ListenParts, listenH2c, listenHttp2 } from './listen.js'
 import { Http2Options, listenFields, requestFields } from './options.js'
@@ -22,6 +22,7 @@ export default defineExtension({
       name: 'http2',
       listenOptions: Type.Object({ ...listenFields, ...serverTlsFields }),
       dialOptions: Type.Object({ ...dialFields, ...requestFields, ...clientTlsFields }),
+      provesServer,
       listen: (to, onLink, signal, ports) => listenHttp2({ to: to as At, options, host, ports, onLink }, signal),
       dial: (to, signal) => dialHttp2({ to: to as To, options, clock, dialer }, signal)
     })

@@ -1,5 +1,5 @@
 import { defineExtension, Type } from '@rystra/plugin'
-import { clientTlsFields, serverTlsFields } from '@rystra/tls'
+import { clientTlsFields, provesServer, serverTlsFields } from '@rystra/tls'
 import { dial } from './dial.js'
 import { listen } from './listen.js'
 import { QuicOptions } from './options.js'
@@ -19,6 +19,7 @@ export default defineExtension({
       name: 'quic',
       listenOptions: Type.Object(serverTlsFields),
       dialOptions: Type.Object(clientTlsFields),
+      provesServer,
       listen: (to, onLink, signal) => listen(to, onLink, signal, host),
       dial: (to, signal) => dial(to, signal, host, tickets)
     })

@@ -1,6 +1,13 @@
 import { defineExtension, type DialOptions, type ListenOptions, Type } from '@rystra/plugin'
 import { dialFields } from '@rystra/net'
-import { type ClientTlsOptions, clientTlsFields, type ServerTlsOptions, serverTlsFields, TlsDialer } from '@rystra/tls'
+import {
+  type ClientTlsOptions,
+  clientTlsFields,
+  provesServer,
+  type ServerTlsOptions,
+  serverTlsFields,
+  TlsDialer
+} from '@rystra/tls'
 import { dialTls } from './dial.js'
 import { listenTls } from './listen.js'
 import { TlsTransportOptions } from './options.js'
@@ -15,6 +22,7 @@ export default defineExtension({
       name: 'tls',
       listenOptions: Type.Object(serverTlsFields),
       dialOptions: Type.Object({ ...dialFields, ...clientTlsFields }),
+      provesServer,
       listen: (to, onLink, signal, ports) =>
         listenTls({ to: to as ListenOptions & ServerTlsOptions, options, host, ports, onLink }, signal),
       dial: (to, signal) =>

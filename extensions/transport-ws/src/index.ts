@@ -1,5 +1,5 @@
 import { defineExtension, type DialOptions } from '@rystra/plugin'
-import { TlsDialer } from '@rystra/tls'
+import { provesServer, TlsDialer } from '@rystra/tls'
 import { dialWs, dialWss } from './dial.js'
 import { listenWs, listenWss } from './listen.js'
 import * as fields from './options.js'
@@ -23,6 +23,7 @@ export default defineExtension({
       name: 'wss',
       listenOptions: fields.ListenWss,
       dialOptions: fields.DialWss,
+      provesServer,
       listen: (options, onLink, signal, ports) => listenWss(options, { onLink, signal, ports, host, pingInterval }),
       dial: (to, signal) => dialWss(to as DialOptions & fields.DialWss, signal, dialing, dialer)
     })

@@ -5,9 +5,10 @@ import { type Logger, type ProxySpec, RystraError } from '@rystra/model'
 import type { AddProxyOptions, Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
 import { type Expanded, expand } from './expand.js'
 import type { Forwards } from './forwards.js'
-import { baseOf, type ClientOptions, type ClientSide, checkedWith, sameServer, usesOf } from './options.js'
+import { baseOf, type ClientOptions, type ClientSide, checkedWith, usesOf } from './options.js'
 import type { Publications } from './publications.js'
 import type { Pushes } from './pushes.js'
+import type { Sessions } from './sessions.js'
 import type { ClientState } from './state.js'
 
 /** What of a client its end works with. */
@@ -18,10 +19,7 @@ export interface ClientEndParts {
   readonly forwards: Forwards
   readonly options: ClientOptions
   readonly streams: () => number
-  /** How many are up, those that are being left included. */
-  readonly sessions: () => number
-  /** Dials anew: the configuration means another server, or another client of it. */
-  redial(): void
+  readonly sessions: Pick<Sessions, 'redialed' | 'reconfigure'>
   drain(timeout: number): Promise<void>
   publish(entry: ProxySpec): Promise<unknown>
   stop(): Promise<void>
@@ -84,14 +82,14 @@ export class ClientEnd implements ControlledEnd {
 
   /** Streams of the session that is left go on until they are done, or the drain time is over. */
   #touchedBy(next: ResolvedClient): readonly PlanItem[] {
-    if (sameServer(this.#config.client, next)) return []
-    const { sessions } = this.#parts
+    const sessions = this.#parts.sessions.redialed(this.#config.client, next).length
+    if (sessions === 0) return []
     const detail = 'the session is dialed anew; open streams of the present one have the drain time to finish'
-    return [{ action: 'change', subject: 'session', name: 'client.connect', detail, sessions: sessions() }]
+    return [{ action: 'change', subject: 'session', name: 'client.connect', detail, sessions }]
   }
 
   async apply(config: RystraConfig): Promise<ReloadContext> {
-    const { state, publications, pushes, forwards, options, redial } = this.#parts
+    const { state, publications, pushes, forwards, options, sessions } = this.#parts
     const base = baseOf(config, options)
     const before = this.#config
     let expanded: readonly Expanded[] = []
@@ -105,7 +103,7 @@ export class ClientEnd implements ControlledEnd {
     publications.replace(expanded)
     pushes.review()
     await forwards.replace(this.#config.client.forwards as readonly ProxySpec[])
-    if (!sameServer(before.client, this.#config.client)) redial()
+    sessions.reconfigure(before.client)
     return report
   }
 

@@ -5,6 +5,7 @@ import { errorFrom, type Fields, type Message, PUSH, type PushProxy } from '@rys
 import {
   Channels,
   type DatagramFlows,
+  type GoAwayNotice,
   type OpenOptions,
   type OutgoingStream,
   Session,
@@ -12,6 +13,8 @@ import {
   type StreamHead,
   StreamTable
 } from '@rystra/session'
+import type { PublishedHere } from './events.js'
+import type { KnownServer } from './known-server.js'
 import type { RegisterOptions, RegistrySession } from './registry-session.js'
 import { type ReachSession, takeStream } from './reach.js'
 import { Requests } from './requests.js'
@@ -29,7 +32,7 @@ export interface ClientSessionEvents {
   /** The server adds a proxy. */
   onPushed(session: ClientSession, push: PushProxy): void
   /** The server wants to close; a new session should be dialed. */
-  onGoAway(session: ClientSession, error: RystraError | undefined): void
+  onGoAway(session: ClientSession, error: RystraError | undefined, notice: GoAwayNotice): void
   /** It is over; also called for one that ended before `connectSession` resolved to it. */
   onClose(session: ClientSession, error: RystraError | undefined): void
 }
@@ -41,6 +44,7 @@ export interface VisitHead extends StreamHead {
 
 /** What a session is made of when it is authenticated. */
 export type SessionParts = Pick<SessionOptions, 'info' | 'wrap' | 'control' | 'dial' | 'heartbeat'> & {
+  readonly server: KnownServer
   readonly generation: GenerationRef
   /** What both ends can. */
   readonly features: readonly string[]
@@ -49,6 +53,7 @@ export type SessionParts = Pick<SessionOptions, 'info' | 'wrap' | 'control' | 'd
 /** One session, as the client sees it. */
 export class ClientSession implements SessionHandle, RegistrySession, ReachSession {
   readonly info: SessionInfo
+  readonly server: KnownServer
   readonly #session: Session
   readonly #state: ClientState
   readonly #requests: Requests
@@ -64,11 +69,12 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
   #early: PushProxy[] | undefined = []
 
   constructor(made: SessionParts, state: ClientState, events: ClientSessionEvents) {
-    const { info, generation, features } = made
+    const { info, generation, server, features } = made
     this.#features = features
     const { clock, log } = state
     const release = generation.hold()
     this.info = info
+    this.server = server
     this.streams = new StreamTable(state.totals)
     this.#state = state
     this.over = new Promise((resolve) => {
@@ -80,7 +86,7 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
       {
         onMessage: (message) => this.#message(message, events),
         onStream: (stream) => takeStream(stream, this, state),
-        onGoAway: (error) => events.onGoAway(this, error),
+        onGoAway: (error, notice) => events.onGoAway(this, error, notice),
         onClose: (error) => {
           release()
           this.#closed(error, events)
@@ -116,13 +122,24 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
     this.#state.kernel.current.calls.connect({ session: this.info, side: 'client', channels: this.channels })
   }
 
+  /** The host that was dialed. */
+  get host(): string {
+    return this.server.options.host
+  }
+
+  /** Whether either end has said that it wants no more streams. */
+  get goingAway(): boolean {
+    return this.#session.goingAway
+  }
+
   get id(): string {
     return this.info.id
   }
 
   stats(): SessionStats {
     const { rtt } = this
-    const proxies = this.#state.proxies.published().filter(({ info }) => info.session === this.info).length
+    const isHere = ({ session }: PublishedHere): boolean => session === this.info
+    const proxies = this.#state.proxies.published().filter(({ published }) => published.some(isHere)).length
     return { ...this.streams.stats(), proxies, channels: this.channels.size, ...(rtt === undefined ? {} : { rtt }) }
   }
 

@@ -54,12 +54,17 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#publications = new Publications(this.#state)
     this.#forwards = new Forwards(this.#state)
     const pushes = new Pushes(this.#state, this.#publications)
-    this.#sessions = new Sessions(this.#state, this.#stop.signal, {
-      publications: this.#publications,
-      pushes,
-      forwards: this.#forwards,
-      fail: (error) => void this.#fail(error)
-    })
+    this.#sessions = new Sessions(
+      this.#state,
+      this.#stop.signal,
+      {
+        publications: this.#publications,
+        pushes,
+        forwards: this.#forwards,
+        fail: (error) => void this.#fail(error)
+      },
+      options.resolveSrv
+    )
     const end = new ClientEnd(config, {
       state: this.#state,
       publications: this.#publications,
@@ -67,8 +72,7 @@ export class Client extends EventEmitter<ClientEvents> {
       forwards: this.#forwards,
       options,
       streams: () => this.streams,
-      sessions: () => this.#sessions.all.length,
-      redial: () => this.#sessions.redial(),
+      sessions: this.#sessions,
       drain: (timeout) => this.#drain(timeout),
       publish: (entry) => this.publish(entry),
       stop: () => this.stop()
@@ -88,18 +92,23 @@ export class Client extends EventEmitter<ClientEvents> {
     this.closed.catch(() => {})
   }
 
-  /** The session that is up, if one is. */
+  /** The session that is up, if one is: the first of several. */
   get session(): SessionInfo | undefined {
-    return this.#sessions.present?.info
+    return this.#sessions.present[0]?.info
   }
 
-  /** Round trip to the server in milliseconds, as last measured. */
+  /** Those that are up: with `client.redundancy` several, each with another server. */
+  get sessions(): readonly SessionInfo[] {
+    return this.#sessions.present.map(({ info }) => info)
+  }
+
+  /** Round trip to the server of {@link session} in milliseconds, as last measured. */
   get rtt(): number | undefined {
-    return this.#sessions.present?.rtt
+    return this.#sessions.present[0]?.rtt
   }
 
   get proxies(): readonly PublishedHere[] {
-    return this.#publications.published().flatMap(({ published }) => published ?? [])
+    return this.#publications.published().flatMap(({ published }) => published)
   }
 
   get streams(): number {
@@ -221,7 +230,7 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#stop.abort(new RystraError('session.closing', { side: 'client' }))
     this.#publications.stop()
     const closing = this.#forwards.stop()
-    this.#sessions.present?.goAway(drain)
+    for (const session of this.#sessions.present) session.goAway(drain)
     await closing
   }
 

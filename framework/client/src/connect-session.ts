@@ -5,19 +5,29 @@ import type { DialOptions, Link } from '@rystra/plugin'
 import { dataLinkOpening, PUSH } from '@rystra/protocol'
 import { authenticateToServer, type DialDataLink } from '@rystra/session'
 import { ClientSession, type ClientSessionEvents } from './client-session.js'
+import type { KnownServer } from './known-server.js'
 import type { ClientState } from './state.js'
 import { agent } from './version.js'
 
 /** Milliseconds for dialing and the handshake together. */
 const CONNECT_TIMEOUT_MS = 15_000
 
+/** How a session is dialed. */
+export interface DialSession {
+  readonly server: KnownServer
+  /** Random, of this process. */
+  readonly instance: string
+  /** Gives up. */
+  readonly signal: AbortSignal
+  /** See `ClientHandshakeOptions.checkServer`; given the id of the server, if it tells one. */
+  readonly checkServer: (id: string | undefined) => void
+}
+
 /** Dials, authenticates, and opens the control stream. */
 export const connectSession = async (
-  server: DialOptions,
-  instance: string,
+  { server, instance, signal: stop, checkServer }: DialSession,
   state: ClientState,
-  events: ClientSessionEvents,
-  stop: AbortSignal
+  events: ClientSessionEvents
 ): Promise<ClientSession> => {
   const { config, clock, kernel, log } = state
   const generation = kernel.current
@@ -28,7 +38,7 @@ export const connectSession = async (
   const signal = AbortSignal.any([stop, timeout.signal])
   let link: Link | undefined
   try {
-    link = await dial(server, generation, signal)
+    link = await dial(server.options, generation, signal)
     const arrived = link
     const stream = link.kind === 'bytes' ? link.duplex : await link.open(signal)
     stream.on('error', () => {})
@@ -42,20 +52,23 @@ export const connectSession = async (
       },
       authenticators: generation.registries.authenticators,
       peer: link.peer,
-      signal
+      signal,
+      checkServer: (ack) => checkServer(ack.server)
     })
     const info: SessionInfo = {
       id: ok.session,
       identity: { id: ok.identity },
       client: { id: config.id, instance, agent },
       peer: link.peer,
-      transport: server.transport,
+      transport: server.options.transport,
       muxer: ack.muxer,
+      server: server.name,
       since: clock.now()
     }
     const made = new ClientSession(
       {
         info,
+        server,
         generation,
         features: ack.features,
         wrap: (links) =>
@@ -64,7 +77,7 @@ export const connectSession = async (
             : arrived,
         control: link.kind === 'bytes' ? undefined : stream,
         // To the server of this session, whatever the configuration says by now.
-        dial: secret === undefined ? undefined : dialerOf(server, generation, secret, ok.session),
+        dial: secret === undefined ? undefined : dialerOf(server.options, generation, secret, ok.session),
         // The server's rhythm; three missed beats are one too many.
         heartbeat: { interval: ok.heartbeat, timeout: 3 * ok.heartbeat }
       },

@@ -8,6 +8,8 @@ export interface PublishedHere {
   /** What visitors connect to. A server that binds every address is shown under the name it was dialed by. */
   readonly address: string
   readonly spec: ProxySpec
+  /** The session that has it: with `client.redundancy` each of several has it at an address of its own. */
+  readonly session: SessionInfo
   /** It was published before, and has another spec or address now. @default false */
   readonly changed?: boolean
 }
@@ -34,6 +36,8 @@ export interface Reconnecting {
   /** Milliseconds until then. */
   readonly delay: number
   readonly error: RystraError
+  /** Sessions with other servers that are up meanwhile, see `client.redundancy`. */
+  readonly sessions: number
 }
 
 /** A local address that leads to a proxy of another client. */

@@ -1,16 +1,11 @@
 import type { EventEmitter } from 'node:events'
 import { eventError, listenerThrew } from '@rystra/control'
-import type { Logger, SessionInfo } from '@rystra/model'
+import type { Logger } from '@rystra/model'
 import type { RefusedContext } from '@rystra/plugin'
 import type { ClientEvents, PublishedHere } from './events.js'
 import type { ClientRuntime } from './runtime.js'
 
-const published = ({ name, spec, address }: PublishedHere, session: SessionInfo | undefined) => ({
-  id: name,
-  spec,
-  address,
-  ...(session === undefined ? {} : { session })
-})
+const published = ({ name, spec, address, session }: PublishedHere) => ({ id: name, spec, address, session })
 
 type Recorders = {
   readonly [Name in keyof ClientEvents]?: (runtime: ClientRuntime, ...args: ClientEvents[Name]) => void
@@ -26,10 +21,10 @@ const record: Recorders = {
     events.emit('session.closed', error === undefined ? { session } : { session, error: eventError(error) }),
   published: (runtime, proxy) => {
     const type = proxy.changed === true ? 'proxy.changed' : 'proxy.published'
-    runtime.events.emit(type, published(proxy, runtime.present))
+    runtime.events.emit(type, published(proxy))
   },
   unpublished: (runtime, proxy, error) => {
-    const gone = published(proxy, runtime.present)
+    const gone = published(proxy)
     runtime.events.emit('proxy.gone', error === undefined ? gone : { ...gone, error: eventError(error) })
   },
   refused: ({ events }, { what, name, error }) => {

@@ -1,18 +1,11 @@
-import { type RawStream, rawOf } from '@rystra/bytes'
-import {
-  type Logger,
-  type ProxySpec,
-  RystraError,
-  type SessionInfo,
-  type StreamInfo,
-  toRystraError,
-  type VisitorInfo
-} from '@rystra/model'
-import type { Details, ProxyKind, Published, VisitHost } from '@rystra/plugin'
-import { Backoff, openDuplex, type OpenOptions, StreamLifecycle } from '@rystra/session'
+import { rawOf } from '@rystra/bytes'
+import { type ProxySpec, RystraError, toRystraError } from '@rystra/model'
+import type { ProxyKind, Published, VisitHost } from '@rystra/plugin'
+import { Backoff } from '@rystra/session'
 import type { ClientSession } from './client-session.js'
 import type { ForwardHere } from './events.js'
 import type { ClientState } from './state.js'
+import { VisitStreams } from './visit-streams.js'
 
 interface Entry {
   readonly spec: ProxySpec
@@ -32,18 +25,23 @@ interface Entry {
 export class Forwards {
   readonly #state: ClientState
   readonly #entries = new Map<string, Entry>()
-  #session: ClientSession | undefined
+  readonly #visits: VisitStreams
   #stopped = false
 
   constructor(state: ClientState) {
     this.#state = state
+    this.#visits = new VisitStreams(state)
   }
 
-  /** The session through which to visit from now on. */
-  use(session: ClientSession | undefined): void {
-    this.#session = session
-    if (session === undefined) return
+  /** A session is up: visits may go through it. */
+  attach(session: ClientSession): void {
+    this.#visits.sessions.add(session)
     for (const { waiting } of this.#entries.values()) for (const wake of [...waiting]) wake()
+  }
+
+  /** The session is gone; its streams end by themselves. */
+  detach(session: ClientSession): void {
+    this.#visits.sessions.delete(session)
   }
 
   list(): ForwardHere[] {
@@ -154,28 +152,23 @@ export class Forwards {
       throw new RystraError('proxy.unknown-kind', { side: 'client', detail: `${spec.kind} cannot be visited` })
     }
     const log = this.#state.log.child({ forward: spec.name })
-    const forwards = this
+    const visits = this.#visits
     const host: VisitHost = {
       log,
       signal: gone.signal,
       get session() {
-        return forwards.#session?.info
+        return visits.living[0]?.info
       },
       up: (ms) => this.#up(entry, ms),
       relay: (visitor, of, from, details) => {
         const raw = rawOf(visitor)
-        const visit = { spec, of, from, details, log }
-        this.#openVisit(visit, raw).then(
+        visits.open({ spec, of, from, details, log }, raw).then(
           (stream) => stream.join(raw),
           () => raw.reset()
         )
       },
-      openStream: async (of, from, options = {}) => {
-        const { details, signal, datagrams } = options
-        const visit = { spec, of, from, details, log }
-        const { stream, session } = this.#streamFor(visit)
-        return openDuplex(stream, () => this.#carry(stream, session, visit, { signal, datagrams }), signal)
-      }
+      openStream: (of, from, { details, ...options } = {}) =>
+        visits.openStream({ spec, of, from, details, log }, options)
     }
     entry.kind = kind
     const visiting = await kind.visit(spec, host)
@@ -211,7 +204,7 @@ export class Forwards {
 
   /** See `VisitHost.up`. */
   #up(entry: Entry, ms: number): Promise<void> {
-    if (this.#session !== undefined || entry.gone.signal.aborted) return Promise.resolve()
+    if (this.#visits.sessions.size > 0 || entry.gone.signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
       const wake = (): void => {
         cancel()
@@ -222,62 +215,4 @@ export class Forwards {
       entry.waiting.add(wake)
     })
   }
-
-  async #openVisit(visit: Visit, visitor: RawStream): Promise<StreamLifecycle> {
-    const { stream, session } = this.#streamFor(visit)
-    const opening = this.#carry(stream, session, visit, {})
-    stream.follow(visitor)
-    await opening
-    return stream
-  }
-
-  #carry(stream: StreamLifecycle, session: ClientSession, visit: Visit, options: OpenOptions): Promise<boolean> {
-    const { id, visitor } = stream.info
-    const head = { id, proxy: visit.of, kind: visit.spec.kind, visitor, details: visit.details }
-    return stream.open(() =>
-      session.open(head, { ...options, datagrams: options.datagrams === true && !stream.filtered })
-    )
-  }
-
-  /** Throws `session.lost` when there is no session. */
-  #streamFor(visit: Visit): { readonly stream: StreamLifecycle; readonly session: ClientSession } {
-    const { spec, of, from, log } = visit
-    const { clock, events, kernel } = this.#state
-    const session = this.#session
-    const refused = (error: RystraError, more: { session?: SessionInfo; stream?: StreamInfo }): void => {
-      log.warn({ err: error, of }, 'a visit was refused')
-      this.#state.refused({ what: 'stream', name: spec.name, error }, { subject: `${from.host}:${from.port}`, ...more })
-    }
-    if (session === undefined) {
-      const error = new RystraError('session.lost', { side: 'client', detail: 'there is no session now' })
-      refused(error, {})
-      throw error
-    }
-    const info: StreamInfo = {
-      id: this.#state.nextStreamId(),
-      proxy: { name: of, kind: spec.kind },
-      visitor: from,
-      session: session.info,
-      side: 'client'
-    }
-    const stream = new StreamLifecycle(info, 'toService', {
-      generation: kernel.current,
-      clock,
-      tables: [session.streams],
-      refused: (error) => refused(error, { session: session.info, stream: info }),
-      closed: (context) => events.emit('streamClose', context)
-    })
-    events.emit('streamOpen', info)
-    return { stream, session }
-  }
-}
-
-/** One visit to a proxy of another client. */
-interface Visit {
-  readonly spec: ProxySpec
-  /** The name under which the proxy accepts visits. */
-  readonly of: string
-  readonly from: VisitorInfo
-  readonly details: Details | undefined
-  readonly log: Logger
 }

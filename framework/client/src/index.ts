@@ -13,4 +13,7 @@ export type {
 export type { ExposeSpec, Handler } from './handlers.js'
 export type { StreamHandler } from './stream-handler.js'
 export type { RequestHandler } from './request-handler.js'
+export { configuredServers } from './configured-servers.js'
+export type { KnownServer } from './known-server.js'
+export type { ResolveSrv, SrvRecord } from './srv.js'
 export type { ClientOptions } from './options.js'

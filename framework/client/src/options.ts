@@ -4,6 +4,7 @@ import type { ControlOptions } from '@rystra/control'
 import { type KernelUse, loadWithPreset } from '@rystra/kernel'
 import { type Logger, RystraError } from '@rystra/model'
 import type { Clock, Extension } from '@rystra/plugin'
+import type { ResolveSrv } from './srv.js'
 
 /** How a client is made. */
 export interface ClientOptions extends ControlOptions {
@@ -19,6 +20,8 @@ export interface ClientOptions extends ControlOptions {
   readonly preset?: readonly Extension[]
   /** Where to find a package before it is looked for in `node_modules`. */
   readonly resolve?: (name: string) => string | undefined
+  /** Looks up `client.connect.srv`. @default that of `node:dns/promises` */
+  readonly resolveSrv?: ResolveSrv
 }
 
 /** Whether two configurations mean the same server, and the same client of it. */

@@ -1,34 +1,31 @@
 import { type ProxySpec, type RystraError, toRystraError } from '@rystra/model'
 import type { ProxyHandle, ProxyInfo, TrafficStats } from '@rystra/plugin'
-import { Backoff, StreamTable } from '@rystra/session'
+import { StreamTable } from '@rystra/session'
 import { isDeepStrictEqual } from 'node:util'
 import type { PublishedHere } from './events.js'
-import { publicAddress } from './public-address.js'
-import { type Change, expiryOf, idle, type Origin, originInfo, type Standing, states } from './registration-standing.js'
+import { type Change, expiryOf, type Origin, originInfo, precedence, states } from './registration-standing.js'
 import type { RegistrySession } from './registry-session.js'
-import { portOf, sentSpec } from './sent-spec.js'
+import { sentSpec } from './sent-spec.js'
 import { ServiceHealth } from './service-health.js'
+import { type RegisteredProxy, SessionRegistration } from './session-registration.js'
 import type { ClientState, ServedProxy } from './state.js'
 import type { StreamHandler } from './stream-handler.js'
 
-/** One proxy that this client wants published, over all sessions. */
-export class ProxyRegistration implements ProxyHandle, ServedProxy {
+/** One proxy that this client wants published, on every session. */
+export class ProxyRegistration implements ProxyHandle, ServedProxy, RegisteredProxy {
   readonly streams = new StreamTable()
-  /** Resolves when what was asked last is answered, one way or the other. */
-  answered: Promise<void> = Promise.resolve()
   /** Why it, or a change of it, was refused last; absent once that is published. */
   error: RystraError | undefined
+  lastPort: number | undefined
   readonly #state: ClientState
   readonly #forget: () => void
-  readonly #backoff = new Backoff({ min: 1000, max: 30_000 })
   readonly #health: ServiceHealth
+  readonly #on = new Map<RegistrySession, SessionRegistration>()
   #spec: ProxySpec
   #origin: Origin
   #expiresAt: number | undefined
-  #standing: Standing = idle
   #change: Change | undefined
-  /** The port that the server chose: another server, or one that was restarted, does not know it. */
-  #lastPort: number | undefined
+  #changing: Promise<void> = Promise.resolve()
 
   /** @param forget takes it off the list */
   constructor(spec: ProxySpec, origin: Origin, state: ClientState, forget: () => void) {
@@ -51,18 +48,23 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
     return this.#origin
   }
 
-  get published(): PublishedHere | undefined {
-    return this.#standing.at === 'published' ? this.#standing.proxy : undefined
-  }
-
-  /** Whether a registration is in flight, whose answer supersedes what came before. */
-  get requested(): boolean {
-    return this.#standing.at === 'requested' || (this.#change !== undefined && this.#change.cancel === undefined)
+  /** On each session that has it. */
+  get published(): readonly PublishedHere[] {
+    return [...this.#on.values()].flatMap(({ published }) => published ?? [])
   }
 
   /** Whether the server has added it. */
   get pushed(): boolean {
     return this.#origin.pushed !== undefined
+  }
+
+  /** Whether a session is to have it. */
+  isFor(session: RegistrySession): boolean {
+    return this.#origin.pushed === undefined || this.#origin.pushed.session === session
+  }
+
+  get push(): number | undefined {
+    return this.#origin.pushed?.request
   }
 
   get handler(): StreamHandler | undefined {
@@ -86,13 +88,15 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
   }
 
   get info(): ProxyInfo {
-    const { spec, error } = this
-    const standing = this.#standing
+    const { spec, error, published } = this
+    const [first] = [...this.#on.values()].toSorted((a, b) => precedence.indexOf(a.at) - precedence.indexOf(b.at))
+    const at = first?.at ?? 'idle'
     return {
       spec,
-      state: states[standing.at],
-      ...('session' in standing ? { session: standing.session.info } : {}),
-      ...(standing.at === 'published' ? { address: standing.proxy.address } : {}),
+      state: states[at],
+      ...(first !== undefined && (at === 'requested' || at === 'published') ? { session: first.session.info } : {}),
+      ...(first?.published === undefined ? {} : { address: first.published.address }),
+      ...(published.length > 1 ? { published: published.map(({ session, address }) => ({ session, address })) } : {}),
       healthy: this.#health.up,
       ...(error === undefined ? {} : { error }),
       ...originInfo(this.#origin)
@@ -108,6 +112,11 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
     return this.streams.stats()
   }
 
+  /** Resolves when what was asked last is answered by every session, one way or the other. */
+  async answered(): Promise<void> {
+    await Promise.all([this.#changing, ...[...this.#on.values()].map(({ answered }) => answered)])
+  }
+
   close(error?: RystraError): void {
     this.remove(error)
     this.#forget()
@@ -116,82 +125,99 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
   // What happens
 
   ask(session: RegistrySession): void {
-    const standing: Standing = { at: 'requested', session }
-    this.#standing = standing
-    this.answered = this.#register(session, () => this.#standing === standing)
+    const registration = this.#on.get(session) ?? new SessionRegistration(this, session, this.#state)
+    this.#on.set(session, registration)
+    registration.ask()
   }
 
-  async #register(session: RegistrySession, isLast: () => boolean): Promise<void> {
-    try {
-      const sent = sentSpec(this.#spec, this.#expiresAt, this.#state)
-      const address = await session.register(sent, { lastPort: this.#lastPort, push: this.#origin.pushed?.request })
-      if (isLast()) this.#reachable(session, address, false)
-    } catch (cause) {
-      if (isLast()) this.#refused(toRystraError(cause), session)
-    }
+  sent(): ProxySpec {
+    return sentSpec(this.#spec, this.#expiresAt, this.#state)
   }
 
-  #reachable(session: RegistrySession, address: string, changed: boolean): void {
-    const { log, events, config } = this.#state
-    const { name, kind } = this.#spec
+  onReachable(session: RegistrySession): void {
     this.error = undefined
-    this.#backoff.reset()
-    if (!this.hasFixedPort) this.#lastPort = portOf(address)
-    const shown = publicAddress(address, config.connect.host ?? session.info.peer.address)
-    const proxy = { name, kind, address: shown, spec: this.#spec, ...(changed ? { changed } : {}) }
-    this.#standing = { at: 'published', session, proxy }
-    log.info({ proxy: name, kind, address: shown, ...(changed ? { changed } : {}) }, 'published')
-    events.emit('published', proxy)
     this.#health.watch(this.#spec, this.handler, session)
   }
 
+  onRefused(error: RystraError): void {
+    // What another session publishes is no failure of the proxy.
+    if (this.published.length === 0) this.error = error
+    if (error.code === 'proxy.expired') this.#forget()
+  }
+
+  onGone(session: RegistrySession): void {
+    this.#health.unwatch(session)
+  }
+
   /** The server has published it again under another address, after a reload. */
-  moved(address: string): void {
-    if (this.#standing.at === 'published') this.#reachable(this.#standing.session, address, true)
+  moved(session: RegistrySession, address: string): void {
+    this.#on.get(session)?.moved(address)
+  }
+
+  /** The server took it back. While an answer of it is on its way, this means the registration before. */
+  takenBack(session: RegistrySession, error: RystraError | undefined): void {
+    const registration = this.#on.get(session)
+    const isChanging = this.#change !== undefined && this.#change.cancel === undefined
+    if (registration?.published === undefined || isChanging) return
+    if (this.published.length === 1) this.#settleChange()
+    registration.takenBack(error)
+    if (this.pushed || error?.code === 'proxy.expired') this.#forget()
   }
 
   /** Whether {@link change} can make it this. */
   mayBecome({ kind }: ProxySpec): boolean {
-    return this.#standing.at === 'published' && kind === this.#spec.kind
+    return this.published.length > 0 && kind === this.#spec.kind
   }
 
   /**
-   * Has the server put another spec in its place, without a gap; what the server does not see is changed at once. When it
-   * is refused, everything stays as it was, and {@link error} says why.
+   * Has each server put another spec in its place, without a gap; what servers do not see is changed at once. When all
+   * refuse it, everything stays as it was, and {@link error} says why; when some do, they lose it.
    */
   change(spec: ProxySpec, origin: Origin): void {
-    if (this.#standing.at !== 'published') return
-    const { session, proxy } = this.#standing
+    if (this.published.length === 0) return
     this.#change?.cancel?.()
     const change: Change = { spec, origin, cancel: undefined }
     this.#change = change
-    this.answered = this.#replace(session, change, proxy.address)
+    this.#changing = this.#replace(change)
   }
 
-  async #replace(session: RegistrySession, change: Change, present: string): Promise<void> {
-    const isLast = (): boolean => this.#change === change
+  async #replace(change: Change): Promise<void> {
     const { spec, origin } = change
     const expiresAt = expiryOf(spec, origin, this.#state.clock.now())
+    const all = [...this.#on.values()]
+    const present = all.flatMap((one) => (one.published === undefined ? [] : [{ one, at: one.published.address }]))
+    const [first] = present
+    const outcomes = await this.#outcomes(present, spec, expiresAt)
+    if (this.#change !== change) return
+    const refused = (outcome: string | RystraError | undefined): outcome is RystraError =>
+      typeof outcome === 'object' && !isUnableToReplace(outcome)
+    const failure = outcomes.find(refused)
+    if (failure !== undefined && first !== undefined && outcomes.every((one) => one === undefined || refused(one))) {
+      this.#unchanged(change, failure, first.one)
+      return
+    }
+    this.#adopt(change, expiresAt)
+    for (const [index, outcome] of outcomes.entries()) {
+      const { one } = present[index] as { one: SessionRegistration }
+      if (typeof outcome === 'string') one.reachable(outcome, true)
+      else if (outcome !== undefined) one.restart()
+    }
+    // Those that were not published before are asked for what is wanted now.
+    for (const one of all) if (one.at === 'waiting' || one.at === 'refused') one.ask()
+    await Promise.all(present.map(({ one }) => one.answered))
+  }
+
+  async #outcomes(
+    present: readonly { readonly one: SessionRegistration; readonly at: string }[],
+    spec: ProxySpec,
+    expiresAt: number | undefined
+  ): Promise<readonly (string | RystraError | undefined)[]> {
     try {
       const sent = sentSpec(spec, expiresAt, this.#state)
-      const before = sentSpec(this.#spec, this.#expiresAt, this.#state)
-      const address = isDeepStrictEqual(sent, before)
-        ? present
-        : await session.register(sent, { lastPort: this.#lastPort, replace: true })
-      if (!isLast()) return
-      this.#adopt(change, expiresAt)
-      this.#reachable(session, address, true)
+      if (isDeepStrictEqual(sent, this.sent())) return present.map(({ at }) => at)
+      return await Promise.all(present.map(({ one }) => one.replace(sent)))
     } catch (cause) {
-      if (!isLast()) return
-      const error = toRystraError(cause)
-      if (error.code === 'proxy.name-taken' && error.side === 'server') {
-        // A server that cannot replace: with a gap, then.
-        session.unregister(spec.name)
-        this.#adopt(change, expiresAt)
-        this.ask(session)
-        return this.answered
-      }
-      this.#unchanged(change, error, session)
+      return present.map(() => toRystraError(cause))
     }
   }
 
@@ -203,62 +229,21 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
   }
 
   /** Tells of a change that was refused, and asks again later when that may help. */
-  #unchanged(change: Change, error: RystraError, session: RegistrySession): void {
-    const retryIn = this.#tell(error, session, 'a change of a proxy was refused')
-    if (retryIn === undefined) {
-      this.#change = undefined
-      return
-    }
-    change.cancel = this.#state.clock.after(retryIn, () => this.change(change.spec, change.origin))
-  }
-
-  /** @returns milliseconds until it is asked again, if it is */
-  #tell(error: RystraError, session: RegistrySession, what: string): number | undefined {
-    const { log, refused } = this.#state
-    const { name } = this.#spec
-    // The server asks again for what it has added.
-    const again = error.retryable && !this.pushed ? { retryIn: this.#backoff.next() } : {}
+  #unchanged(change: Change, error: RystraError, on: SessionRegistration): void {
     this.error = error
-    log.warn({ err: error, proxy: name, ...again }, what)
-    refused({ what: 'proxy', name, error, ...again }, { subject: name, proxy: this.#spec, session: session.info })
-    return again.retryIn
+    const retryIn = on.tell(error, 'a change of a proxy was refused')
+    if (retryIn === undefined) this.#change = undefined
+    else change.cancel = this.#state.clock.after(retryIn, () => this.change(change.spec, change.origin))
   }
 
-  /** Tells of a refusal, and asks again later when that may help. */
-  #refused(error: RystraError, session: RegistrySession): void {
-    this.#standing = { at: 'refused' }
-    if (error.code === 'proxy.expired') this.#forget()
-    const retryIn = this.#tell(error, session, 'a proxy was refused')
-    if (retryIn === undefined) return
-    this.#standing = { at: 'waiting', cancel: this.#state.clock.after(retryIn, () => this.ask(session)) }
-  }
-
-  /** The server took it back. A server that repeats itself changes nothing. */
-  takenBack(error: RystraError | undefined): void {
-    if (this.#standing.at !== 'published') return
-    const { session } = this.#standing
-    this.#settleChange()
-    this.#unpublish(error)
-    if (this.pushed) this.#forget()
-    else if (error?.retryable === true) this.#refused(error, session)
-    else if (error?.code === 'proxy.expired') this.#forget()
-  }
-
-  #unpublish(error: RystraError | undefined): void {
-    if (this.#standing.at !== 'published') return
-    const { proxy } = this.#standing
-    this.#standing = idle
-    this.#health.stop()
-    this.#state.log.info({ proxy: proxy.name, ...(error === undefined ? {} : { err: error }) }, 'no longer published')
-    this.#state.events.emit('unpublished', proxy, error)
-  }
-
-  /** The session is gone: the next is asked for what is wanted, also where this one had not answered. */
-  suspend(): void {
-    if (this.#standing.at === 'waiting') this.#standing.cancel()
-    this.#settleChange()
-    this.#health.stop()
-    this.#standing = idle
+  /** A session is gone: the next is asked for what is wanted, also where this one had not answered. */
+  suspend(session: RegistrySession): void {
+    const registration = this.#on.get(session)
+    if (registration === undefined) return
+    this.#on.delete(session)
+    if (this.#on.size === 0) this.#settleChange()
+    this.#health.unwatch(session)
+    registration.over()
   }
 
   #settleChange(): void {
@@ -269,12 +254,12 @@ export class ProxyRegistration implements ProxyHandle, ServedProxy {
 
   /** It is not wanted any more. */
   remove(error?: RystraError): void {
-    const before = this.#standing
-    if (before.at === 'waiting') before.cancel()
     this.#change?.cancel?.()
     this.#change = undefined
-    if (before.at === 'requested' || before.at === 'published') before.session.unregister(this.#spec.name)
-    this.#unpublish(error)
-    this.#standing = { at: 'removed' }
+    for (const registration of this.#on.values()) registration.remove(error)
+    this.#on.clear()
   }
 }
+
+/** A server that does not know how to replace takes it for a second proxy of the name. */
+const isUnableToReplace = ({ code, side }: RystraError): boolean => code === 'proxy.name-taken' && side === 'server'

@@ -10,11 +10,11 @@ import type { ClientState } from './state.js'
 
 const isRefused = ({ error }: ProxyRegistration): boolean => error !== undefined && !error.retryable
 
-/** What this client wants published. Survives sessions: each new one is asked for all of it. */
+/** What this client wants published. Survives sessions: each one is asked for all of it. */
 export class Publications {
   readonly #state: ClientState
   readonly #all = new Map<string, ProxyRegistration>()
-  #session: RegistrySession | undefined
+  readonly #sessions = new Set<RegistrySession>()
   #stopped = false
 
   constructor(state: ClientState) {
@@ -32,7 +32,7 @@ export class Publications {
 
   /** Those that visitors can reach now. */
   published(): ProxyRegistration[] {
-    return [...this.#all.values()].filter(({ published }) => published !== undefined)
+    return [...this.#all.values()].filter(({ published }) => published.length > 0)
   }
 
   /** Wants what the configuration has, or the several that a kind makes of an entry. Throws `proxy.*`. */
@@ -69,7 +69,7 @@ export class Publications {
     return registration
   }
 
-  /** How many the server has added. */
+  /** How many the servers have added. */
   get pushed(): number {
     return this.#pushed().length
   }
@@ -78,12 +78,14 @@ export class Publications {
     return this.all().filter(({ pushed }) => pushed)
   }
 
-  /** Wants what the server has added. Rejects unless all of it is published; none of it is wanted then. */
+  /**
+   * Wants what a server has added, at that server alone. Rejects unless all of it is published; none of it is wanted then.
+   */
   async push(specs: readonly ProxySpec[], entry: string, pushed: Pushed): Promise<void> {
     this.#throwIfStopped()
     const added = this.#wantAll(specs, { entry, configured: false, handler: undefined, pushed })
     await this.#ask(added)
-    const failed = added.find(({ published }) => published === undefined)
+    const failed = added.find(({ published }) => published.length === 0)
     if (failed === undefined) return
     for (const { spec, pushed: same } of added) if (same) this.#drop(spec.name)
     throw failed.error ?? new RystraError('session.lost')
@@ -97,7 +99,7 @@ export class Publications {
     }
   }
 
-  /** Wants it, asks for it if a session is up, and resolves to what came of it. */
+  /** Wants it, asks for it where a session is up, and resolves to what came of it. */
   async add(entry: ProxySpec, handler?: StreamHandler): Promise<PublishedHere[]> {
     this.#throwIfStopped()
     return this.#settle(this.#wantAll(this.#expand(entry), { entry: entry.name, configured: false, handler }), () => {})
@@ -130,7 +132,7 @@ export class Publications {
       for (const { one, was } of changes) if (this.#all.get(was.spec.name) === one) one.change(was.spec, was.origin)
       const missing = gone.filter(({ spec }) => !this.#all.has(spec.name))
       await this.#ask(missing.map(({ spec, again }) => this.#want(spec, again)))
-      await Promise.all(changes.map(({ one }) => one.answered))
+      await Promise.all(changes.map(({ one }) => one.answered()))
     }
     let added: ProxyRegistration[]
     try {
@@ -145,14 +147,12 @@ export class Publications {
       restore,
       changes.map(({ one }) => one)
     )
-    return this.of(entry.name).flatMap(({ published }) => published ?? [])
+    return this.of(entry.name).flatMap(({ published }) => published)
   }
 
   async #ask(registrations: readonly ProxyRegistration[]): Promise<void> {
-    const session = this.#session
-    if (session === undefined) return
-    for (const one of registrations) one.ask(session)
-    await Promise.all(registrations.map(({ answered }) => answered))
+    for (const session of this.#sessions) for (const one of registrations) if (one.isFor(session)) one.ask(session)
+    await Promise.all(registrations.map((one) => one.answered()))
   }
 
   async #settle(
@@ -160,9 +160,9 @@ export class Publications {
     restore: () => unknown,
     changed: readonly ProxyRegistration[] = []
   ): Promise<PublishedHere[]> {
-    await Promise.all([this.#ask(added), ...changed.map(({ answered }) => answered)])
+    await Promise.all([this.#ask(added), ...changed.map((one) => one.answered())])
     const failed = [...added, ...changed].find(isRefused)
-    if (failed === undefined) return added.flatMap(({ published }) => published ?? [])
+    if (failed === undefined) return added.flatMap(({ published }) => published)
     for (const one of added) if (this.#all.get(one.spec.name) === one) this.#drop(one.spec.name)
     const { error } = failed
     await restore()
@@ -211,30 +211,31 @@ export class Publications {
     if (taken !== undefined) throw new RystraError('proxy.name-taken', { side: 'client', detail: taken.spec.name })
   }
 
-  /** A session is up: asks for all. */
+  /** A session is up: asks it for all. */
   offer(session: RegistrySession): void {
-    this.#session = session
-    const all = [...this.#all.values()]
-    for (const fixed of [true, false]) void this.#ask(all.filter(({ hasFixedPort }) => hasFixedPort === fixed))
+    this.#sessions.add(session)
+    const all = this.all().filter((one) => one.isFor(session))
+    for (const fixed of [true, false])
+      for (const one of all.filter(({ hasFixedPort }) => hasFixedPort === fixed)) one.ask(session)
   }
 
   /** Resolves when everything that was asked for is answered. */
   async answered(): Promise<void> {
-    await Promise.all([...this.#all.values()].map(({ answered }) => answered))
+    await Promise.all([...this.#all.values()].map((one) => one.answered()))
   }
 
-  /** The session is gone: nothing is published until there is another. */
-  suspend(): void {
-    this.#session = undefined
+  /** The session is gone, and what is published on it with it. */
+  suspend(session: RegistrySession): void {
+    this.#sessions.delete(session)
     const all = this.all()
     // The server adds them to the next session, if it still wants them.
-    for (const { spec } of this.#pushed()) this.#all.delete(spec.name)
-    for (const registration of all) registration.suspend()
+    for (const one of this.#pushed()) if (one.isFor(session)) this.#all.delete(one.spec.name)
+    for (const registration of all) registration.suspend(session)
   }
 
   /** Asks for nothing any more. */
   stop(): void {
     this.#stopped = true
-    this.suspend()
+    for (const session of this.#sessions) this.suspend(session)
   }
 }

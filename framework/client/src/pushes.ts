@@ -42,7 +42,7 @@ export class Pushes {
       const accepted = this.#accepted(spec)
       const { log } = this.#state
       log.info({ proxy: spec.name, kind: spec.kind, ...(by === undefined ? {} : { by }) }, 'added by the server')
-      await this.#publications.push(accepted, spec.name, { request, by })
+      await this.#publications.push(accepted, spec.name, { request, by, session })
       session.answerPush({ request })
     } catch (cause) {
       this.#refuse(session, request, spec, toRystraError(cause, 'internal', { side: 'client' }))

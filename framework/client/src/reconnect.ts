@@ -17,6 +17,13 @@ const OUTAGE_PART = 1 / 20
 /** Longest delay after such refusals, in longest delays of {@link Backoff}. */
 const REFUSED_FACTOR = 10
 
+/** What is known besides the error of a try. */
+export interface WaitOptions {
+  readonly refused?: boolean
+  /** Sessions with other servers that are up. @default 0 */
+  readonly sessions?: number
+}
+
 /** When a client dials again, and when it gives up. */
 export class Reconnect {
   readonly #state: ClientState
@@ -28,7 +35,7 @@ export class Reconnect {
   #atOnce = false
   /** When the outage began: with the loss of a session that had lasted, or of the first. */
   #lostAt: number | undefined
-  /** Whether there has been a session. */
+  /** Whether there has been a session, of this or of another slot. */
   proven = false
 
   constructor(state: ClientState, stop: AbortSignal) {
@@ -44,17 +51,22 @@ export class Reconnect {
     this.#since = this.#state.clock.now()
   }
 
-  /** A session is over. After one that was of use the next is dialed at once. @param served whether streams came on it */
-  lost(served: boolean): void {
+  /**
+   * A session is over. After one that was of use the next is dialed at once. Returns whether it was.
+   *
+   * @param served whether streams came on it
+   */
+  lost(served: boolean): boolean {
     const now = this.#state.clock.now()
     if (!served && now - this.#since < SETTLED_MS) {
       // The outage goes on: a server that is restarted twice in a row must not be waited for longer than one that was away.
       this.#lostAt ??= now
-      return
+      return false
     }
     this.#backoff.reset()
     this.#atOnce = true
     this.#lostAt = now
+    return true
   }
 
   /**
@@ -77,22 +89,30 @@ export class Reconnect {
     return Math.max(SHORT_MS, (this.#state.clock.now() - this.#lostAt) * OUTAGE_PART)
   }
 
-  #delayAfter({ code }: RystraError): number {
+  #delayAfter(refused: boolean): number {
     const delay = this.#atOnce ? this.#backoff.skip() : this.#backoff.next(this.#limit)
     this.#atOnce = false
-    this.#refusals = code === 'auth.refused' ? this.#refusals + 1 : 0
+    this.#refusals = refused ? this.#refusals + 1 : 0
     if (this.#refusals < REFUSALS) return delay
     const factor = Math.min(REFUSED_FACTOR, this.#refusals - REFUSALS + 1)
     return Math.round(this.#state.config.reconnect.max * factor * (0.5 + Math.random() / 2))
   }
 
-  /** Says so, and waits for the next try, or for the stop. */
-  wait(error: RystraError): Promise<void> {
+  /**
+   * Says so, and waits for the next try, or for the stop. One try is a round over all servers.
+   *
+   * @param refused whether a server refused the credentials. @default as the error says
+   */
+  wait(error: RystraError, { refused = error.code === 'auth.refused', sessions = 0 }: WaitOptions = {}): Promise<void> {
     const { log, clock, events } = this.#state
-    const delay = this.#delayAfter(error)
+    const delay = this.#delayAfter(refused)
     const attempt = this.#backoff.attempts
-    log.warn({ err: error, attempt, delay }, 'no session; trying again')
-    events.emit('reconnecting', { attempt, delay, error })
+    // A further session is a reserve: to look for its server is no trouble of the client.
+    if (error.code === 'session.duplicate') log.debug({ err: error, attempt, delay }, 'no further server')
+    else {
+      log.warn({ err: error, attempt, delay, sessions }, 'no session; trying again')
+      events.emit('reconnecting', { attempt, delay, error, sessions })
+    }
     return new Promise((resolve) => {
       const done = (): void => {
         cancel()

@@ -1,7 +1,6 @@
 import type { ProxySpec } from '@rystra/model'
 import type { ProxyInfo, ProxyState } from '@rystra/plugin'
 import type { PublishedHere } from './events.js'
-import type { RegistrySession } from './registry-session.js'
 import type { StreamHandler } from './stream-handler.js'
 
 /** What the server says of a proxy that it adds. */
@@ -10,6 +9,8 @@ export interface Pushed {
   readonly request: number
   /** Which administrator; not verified. */
   readonly by: string | undefined
+  /** The session of that server: no other one has it. */
+  readonly session: object
 }
 
 /** Where a proxy comes from. */
@@ -26,18 +27,17 @@ export interface Origin {
   readonly expiresAt?: number | undefined
 }
 
-/** Where a registration stands. */
+/** Where a registration on one session stands. */
 export type Standing =
-  /** There is no session, or the server took it back for good. */
+  /** Not asked for, or the server took it back for good. */
   | { readonly at: 'idle' }
-  | { readonly at: 'requested'; readonly session: RegistrySession }
-  | { readonly at: 'published'; readonly session: RegistrySession; readonly proxy: PublishedHere }
+  | { readonly at: 'requested' }
+  | { readonly at: 'published'; readonly proxy: PublishedHere }
   /** Refused for now: asked again after a while. */
   | { readonly at: 'waiting'; readonly cancel: () => void }
   | { readonly at: 'refused' }
-  | { readonly at: 'removed' }
 
-/** A change of a published proxy that the server has not made yet. */
+/** A change of a published proxy that no server has made yet. */
 export interface Change {
   readonly spec: ProxySpec
   readonly origin: Origin
@@ -53,9 +53,11 @@ export const states: Readonly<Record<Standing['at'], ProxyState>> = {
   requested: 'publishing',
   published: 'published',
   waiting: 'waiting',
-  refused: 'refused',
-  removed: 'idle'
+  refused: 'refused'
 }
+
+/** Of several registrations of one proxy, the one that says most of it comes first. */
+export const precedence: readonly Standing['at'][] = ['published', 'requested', 'waiting', 'refused', 'idle']
 
 /** In the words of `ProxyInfo`. */
 export const originInfo = ({ configured, pushed }: Origin): Pick<ProxyInfo, 'origin' | 'by'> => {

@@ -13,6 +13,8 @@ export interface RegisterOptions {
 /** The session that is asked for proxies. */
 export interface RegistrySession {
   readonly info: SessionInfo
+  /** The host that was dialed. */
+  readonly host?: string
   /** Resolves to the public address; rejects with what the server says. */
   register(sent: ProxySpec, options: RegisterOptions): Promise<string>
   unregister(name: string): void

@@ -63,11 +63,6 @@ export class ClientRuntime implements Runtime {
     return this.#attached.control
   }
 
-  /** The session on which new streams come. */
-  get present(): SessionInfo | undefined {
-    return this.#parts?.sessions()[0]?.info
-  }
-
   sessions(): Iterable<SessionHandle> {
     return this.#attached.sessions()
   }

@@ -1,24 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { TurnQueue } from '@rystra/limits'
-import { RystraError, toRystraError } from '@rystra/model'
-import { drained } from '@rystra/session'
-import type { ClientSession, ClientSessionEvents } from './client-session.js'
-import { connectSession } from './connect-session.js'
+import type { ResolvedClient } from '@rystra/config'
+import type { RystraError } from '@rystra/model'
+import type { PushProxy } from '@rystra/protocol'
+import type { ClientSession } from './client-session.js'
+import { staysWith } from './configured-servers.js'
 import type { Forwards } from './forwards.js'
-import { sameServer } from './options.js'
 import type { Publications } from './publications.js'
 import type { Pushes } from './pushes.js'
-import { Reconnect } from './reconnect.js'
-import { connectToServer } from './servers.js'
+import { ServerList } from './server-list.js'
+import { SessionSlot } from './session-slot.js'
+import type { OtherSlot, SlotHost } from './slot-host.js'
+import type { ResolveSrv } from './srv.js'
 import type { ClientState } from './state.js'
 
-/**
- * Dials of all clients of a process that start in one turn of the event loop: of a thousand clients that lose their server
- * the first are back while the last still wait, and none times out because of the others.
- */
-const dials = new TurnQueue({ perTurn: 4 })
-
-/** What depends on the session that is up. */
+/** What depends on the sessions that are up. */
 export interface SessionUsers {
   readonly publications: Publications
   readonly pushes: Pushes
@@ -27,136 +22,118 @@ export interface SessionUsers {
   fail(error: RystraError): void
 }
 
-/** Keeps one session of a client up; those before it finish their streams. */
-export class Sessions {
-  readonly #state: ClientState
-  readonly #stop: AbortSignal
+/** Keeps the sessions of a client up, each with another server; those before them finish their streams. */
+export class Sessions implements SlotHost {
+  readonly state: ClientState
+  readonly stop: AbortSignal
+  readonly servers: ServerList
+  readonly instance = randomBytes(8).toString('hex')
   readonly #users: SessionUsers
-  readonly #instance = randomBytes(8).toString('hex')
-  readonly #reconnect: Reconnect
-  #session: ClientSession | undefined
-  /** Sessions that are being closed, with the streams that are still open. */
-  readonly #leaving = new Set<ClientSession>()
+  #slots: SessionSlot[] = []
+  /** Slots that are not wanted any more, until their sessions are over. */
+  readonly #closing = new Set<SessionSlot>()
 
   /** @param stop Aborted when no session is wanted any more */
-  constructor(state: ClientState, stop: AbortSignal, users: SessionUsers) {
-    this.#state = state
-    this.#stop = stop
+  constructor(state: ClientState, stop: AbortSignal, users: SessionUsers, resolveSrv: ResolveSrv | undefined) {
+    this.state = state
+    this.stop = stop
     this.#users = users
-    this.#reconnect = new Reconnect(state, stop)
+    this.servers = new ServerList({ clock: state.clock, log: state.log, resolveSrv })
   }
 
-  /** The session that is up, if one is. */
-  get present(): ClientSession | undefined {
-    return this.#session
+  /** Those that are up, in the order of their slots. */
+  get present(): readonly ClientSession[] {
+    return this.#slots.flatMap(({ session }) => session ?? [])
   }
 
-  /** The newest first. */
+  /** Those that are up, and behind them those that finish their streams. */
   get all(): readonly ClientSession[] {
-    return [...(this.#session === undefined ? [] : [this.#session]), ...this.#leaving]
+    const leaving = [...this.#slots, ...this.#closing].flatMap((slot) => [...slot.leaving])
+    return [...this.present, ...leaving]
   }
 
   /** Whether there has been a session. */
   get proven(): boolean {
-    return this.#reconnect.proven
+    return this.#slots.some(({ reconnect }) => reconnect.proven)
   }
 
   get streams(): number {
     return this.all.reduce((sum, { openStreams }) => sum + openStreams, 0)
   }
 
-  /** Dials until a session is up. Throws what cannot pass by itself. */
-  async connect(): Promise<void> {
-    const { log } = this.#state
-    for (;;) {
-      const { config } = this.#state
-      try {
-        const { connect } = config
-        const { clock, kernel } = this.#state
-        await new Promise<void>((resolve) => dials.add(resolve))
-        this.#stop.throwIfAborted()
-        const session = await connectToServer(
-          { connect, generation: kernel.current, clock, signal: this.#stop },
-          (server, signal) => connectSession(server, this.#instance, this.#state, this.#events, signal)
-        )
-        if (this.#stop.aborted || !sameServer(config, this.#state.config)) {
-          session.destroy()
-          throw new RystraError('session.lost', { side: 'client', detail: 'another one is wanted by now' })
-        }
-        if (session.closed) throw new RystraError('session.lost')
-        this.#session = session
-        this.#reconnect.connected()
-        log.info({ session: session.info.id, muxer: session.info.muxer }, 'connected')
-        session.announce()
-        this.#state.events.emit('connected', session.info)
-        this.#users.forwards.use(session)
-        this.#users.publications.offer(session)
-        session.takePushes(this.#events)
-        return
-      } catch (cause) {
-        if (this.#stop.aborted) throw new RystraError('session.closing', { side: 'client' })
-        const error = toRystraError(cause, 'session.lost')
-        if (this.#reconnect.endsWith(error)) throw error
-        await this.#reconnect.wait(error)
+  /** Dials until a session is up; the further ones follow. Throws what cannot pass by itself. */
+  connect(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      for (const slot of this.#resize()) {
+        slot.connect().then(resolve, (error: RystraError) => {
+          reject(error)
+          if (this.proven) this.#users.fail(error)
+        })
       }
+    })
+  }
+
+  /** Makes as many slots as are configured. Answers with the new ones. */
+  #resize(): readonly SessionSlot[] {
+    const { redundancy } = this.state.config
+    for (const slot of this.#closing) if (slot.leaving.size === 0) this.#closing.delete(slot)
+    for (const slot of this.#slots.splice(redundancy)) {
+      this.#closing.add(slot)
+      slot.close()
     }
+    const fresh = Array.from({ length: redundancy - this.#slots.length }, () => new SessionSlot(this))
+    for (const slot of fresh) slot.reconnect.proven = this.proven
+    this.#slots.push(...fresh)
+    return fresh
   }
 
-  readonly #events: ClientSessionEvents = {
-    onUnregistered: (session, name, error) => {
-      const registration = this.#users.publications.find(name)
-      // While an answer is on its way this means the one before.
-      if (session === this.#session && registration?.requested === false) registration.takenBack(error)
-    },
-    onMoved: (session, name, address) => {
-      if (session === this.#session) this.#users.publications.find(name)?.moved(address)
-    },
-    onPushed: (session, push) => {
-      if (session === this.#session) void this.#users.pushes.take(session, push)
-    },
-    onGoAway: (session, error) => {
-      if (session === this.#session) this.#depart(session, error)
-    },
-    onClose: (session, error) => {
-      this.#leaving.delete(session)
-      if (session === this.#session) this.#leave(session, error)
-    }
+  others(slot: OtherSlot): readonly OtherSlot[] {
+    return this.#slots.filter((one) => one !== slot)
   }
 
-  /** Its open streams have the drain time to finish, while the next session is dialed. */
-  #depart(session: ClientSession, error: RystraError | undefined): void {
-    this.#leaving.add(session)
-    this.#leave(session, error)
-    const { config, clock } = this.#state
-    const left = (): number => (session.closed ? 0 : session.openStreams)
-    void drained(left, config.drain, clock).then(() => session.close())
+  onUp(session: ClientSession): void {
+    for (const { reconnect } of this.#slots) reconnect.proven = true
+    this.#users.forwards.attach(session)
+    this.#users.publications.offer(session)
   }
 
-  /** Another server, or another client of it, is configured. */
-  redial(): void {
-    const session = this.#session
-    if (session === undefined) return
-    session.goAway(this.#state.config.drain)
-    this.#depart(session, new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))
+  onDown(session: ClientSession, error: RystraError | undefined): void {
+    this.#users.forwards.detach(session)
+    this.#users.publications.suspend(session)
+    this.state.events.emit('disconnected', session.info, error)
   }
 
-  #leave(session: ClientSession, error: RystraError | undefined): void {
-    this.#session = undefined
-    this.#reconnect.lost(session.streams.stats().opened > 0)
-    this.#users.forwards.use(undefined)
-    this.#users.publications.suspend()
-    this.#state.events.emit('disconnected', session.info, error)
-    if (!this.#stop.aborted) this.#again(error ?? new RystraError('session.lost'))
+  onUnregistered(session: ClientSession, name: string, error: RystraError | undefined): void {
+    this.#users.publications.find(name)?.takenBack(session, error)
   }
 
-  #again(error: RystraError): void {
-    if (this.#reconnect.isFinal(error)) {
-      this.#users.fail(error)
-      return
-    }
-    this.#reconnect
-      .wait(error)
-      .then(() => this.connect())
-      .catch((failure: unknown) => this.#users.fail(toRystraError(failure)))
+  onMoved(session: ClientSession, name: string, address: string): void {
+    this.#users.publications.find(name)?.moved(session, address)
+  }
+
+  onPushed(session: ClientSession, push: PushProxy): void {
+    // One that drains adds nothing any more.
+    if (this.present.includes(session)) void this.#users.pushes.take(session, push)
+  }
+
+  answered(): Promise<void> {
+    return this.#users.publications.answered()
+  }
+
+  fail(error: RystraError): void {
+    this.#users.fail(error)
+  }
+
+  /** Those that another configuration would dial anew. */
+  redialed(before: ResolvedClient, next: ResolvedClient): readonly ClientSession[] {
+    return this.present.filter(({ server }) => !staysWith(server, before, next))
+  }
+
+  /** Another configuration is in force: its servers, and as many sessions as it says. */
+  reconfigure(before: ResolvedClient): void {
+    if (this.stop.aborted) return
+    const gone = new Set(this.redialed(before, this.state.config))
+    for (const slot of this.#slots) if (slot.session !== undefined && gone.has(slot.session)) slot.redial()
+    for (const slot of this.#resize()) slot.connect().catch((error: RystraError) => this.fail(error))
   }
 }

@@ -3,7 +3,7 @@ import type { Kernel } from '@rystra/kernel'
 import type { Logger, ProxySpec } from '@rystra/model'
 import type { Clock, ProxyHandle, RefusedContext } from '@rystra/plugin'
 import type { StreamTable, TrafficTotals } from '@rystra/session'
-import type { RefusedHere } from './events.js'
+import type { PublishedHere, RefusedHere } from './events.js'
 import type { ClientFeed } from './feed.js'
 import type { StreamHandler } from './stream-handler.js'
 
@@ -17,11 +17,14 @@ export interface ServedProxy {
   readonly streams: StreamTable
 }
 
+/** A proxy that visitors can reach. */
+export type PublishedProxy = ProxyHandle & { readonly published: readonly PublishedHere[] }
+
 /** The proxies of this client. */
 export interface ServedProxies {
   find(name: string): ServedProxy | undefined
   /** Those that visitors can reach now. */
-  published(): readonly ProxyHandle[]
+  published(): readonly PublishedProxy[]
 }
 
 /** What the parts of one client share. */

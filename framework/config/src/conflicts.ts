@@ -1,5 +1,6 @@
 import { type Problem, at, show } from './problem.js'
-import type { ResolvedConfig } from './types.js'
+import type { ResolvedServerEntry } from './server-entry.js'
+import type { ResolvedClient, ResolvedConfig } from './types.js'
 
 type Entry = Readonly<Record<string, unknown>>
 type Listen = { readonly transport: string; readonly host: string; readonly port: number }
@@ -21,13 +22,8 @@ export const conflictsOf = ({ server, client }: ResolvedConfig): Problem[] => {
       value: `${max} ms`,
       expected: `no less than the minimum of ${min} ms`
     })
-  const { host, discover } = client?.connect ?? {}
-  if (client?.connect !== undefined && (host === undefined) === (discover === undefined))
-    problems.push({
-      path: 'client.connect.host',
-      value: host === undefined ? 'nothing' : show(host, 'client.connect.host'),
-      expected: host === undefined ? 'a host name or an address, or `discover`' : 'no host beside `discover`'
-    })
+  const { host, servers = [] } = client?.connect ?? {}
+  whichServer(client?.connect, problems)
   const listen: readonly (Listen | undefined)[] = server?.listen ?? []
   const proxies: readonly (Entry | undefined)[] = client?.proxies ?? []
   const forwards: readonly (Entry | undefined)[] = client?.forwards ?? []
@@ -36,14 +32,38 @@ export const conflictsOf = ({ server, client }: ResolvedConfig): Problem[] => {
   once(forwards, 'client.forwards', 'name', 'a name that no other has', nameOf, problems)
   once(forwards, 'client.forwards', 'bind', 'an address that no other binds', bindOf, problems)
   samePort(proxies, problems)
-  if (isThisMachine(host)) oneMachine(listen, server?.publish?.host, proxies, forwards, problems)
+  if ([host, ...servers.map((one) => one?.host)].some(isThisMachine))
+    oneMachine(listen, server?.publish?.host, proxies, forwards, problems)
   return problems
+}
+
+/** Each says by itself where the servers are. */
+const ways = ['host', 'servers', 'srv', 'discover'] as const
+
+const whichServer = (connect: ResolvedClient['connect'] | undefined, problems: Problem[]): void => {
+  if (connect === undefined) return
+  // Also one that is wrong by itself: it was written.
+  const [first, second] = ways.filter((way) => way in connect)
+  const path = `client.connect.${first ?? 'host'}`
+  if (first === undefined)
+    problems.push({ path, value: 'nothing', expected: 'a host name or an address, or `servers`, `srv` or `discover`' })
+  else if (second !== undefined)
+    problems.push({ path, value: show(connect[first], path), expected: `no ${first} beside \`${second}\`` })
+  const address = ({ host, port = connect.port }: ResolvedServerEntry): string => `${host.toLowerCase()} ${port}`
+  once(
+    connect.servers ?? [],
+    'client.connect.servers',
+    undefined,
+    'a server that no other entry has',
+    address,
+    problems
+  )
 }
 
 const once = <Item>(
   items: readonly (Item | undefined)[],
   path: string,
-  field: string,
+  field: string | undefined,
   expected: string,
   keyOf: (item: Item) => string | undefined,
   problems: Problem[]
@@ -51,7 +71,7 @@ const once = <Item>(
   const seen = new Set<string>()
   for (const [i, item] of items.entries()) {
     const key = item === undefined ? undefined : keyOf(item)
-    const where = at(at(path, i), field)
+    const where = field === undefined ? at(path, i) : at(at(path, i), field)
     if (key !== undefined && seen.has(key)) problems.push({ path: where, value: show(key, where), expected })
     if (key !== undefined) seen.add(key)
   }

@@ -35,7 +35,7 @@ export const jsonSchema = (extensions: readonly Described[] = [], ...registries:
     const usual = visited.has('private') ? 'private' : undefined
     part(root, 'client', 'forwards').items = choice(forwardSchema, 'kind', usual, visited)
   }
-  Object.assign(connect, { oneOf: [{ required: ['host'] }, { required: ['discover'] }] })
+  Object.assign(connect, { oneOf: ['host', 'servers', 'srv', 'discover'].map((way) => ({ required: [way] })) })
   return { $schema: 'http://json-schema.org/draft-07/schema#', title: 'Rystra configuration', ...root }
 }
 

@@ -13,6 +13,7 @@ import {
   proxySchema,
   forwardSchema
 } from './types.js'
+import type { ResolvedServerEntry } from './server-entry.js'
 import type { ConfigOrigin, Inspected } from './validate.js'
 
 /** What of the registries the configuration refers to. */
@@ -144,8 +145,32 @@ const checkConnect = (
   const muxer = connect.muxer ?? (muxers.has(usualMuxer) ? usualMuxer : muxers.list()[0])
   if (connect.muxer !== undefined) isRegistered(muxers, connect.muxer, at(path, 'muxer'), 'muxer', problems)
   if (!isRegistered(transports, connect.transport, at(path, 'transport'), 'transport', problems)) return connect
-  const checked = checkAdded(transports.get(connect.transport).dialOptions, connectSchema, connect, path, problems)
-  return muxer === undefined ? checked : { ...checked, muxer }
+  const { dialOptions } = transports.get(connect.transport)
+  const checked = checkAdded(dialOptions, connectSchema, connect, path, problems)
+  const servers = connect.servers?.map((entry, i) => checkServerEntry(dialOptions, connect, entry, i, problems))
+  return {
+    ...checked,
+    ...(muxer === undefined ? {} : { muxer }),
+    ...(servers === undefined ? {} : { servers })
+  }
+}
+
+/** What an entry adds is checked with what holds for all; what is wrong with that was told before. */
+const checkServerEntry = (
+  dialOptions: TSchema | undefined,
+  { servers: _, ...common }: ResolvedClient['connect'],
+  entry: ResolvedServerEntry | undefined,
+  index: number,
+  problems: Problem[]
+): ResolvedServerEntry => {
+  if (entry === undefined) return entry as never
+  const path = at('client.connect.servers', index)
+  const found: Problem[] = []
+  const checked = checkAdded(dialOptions, connectSchema, { ...common, ...entry }, path, found)
+  const isOwn = (problem: Problem): boolean => Object.keys(entry).some((key) => problem.path.startsWith(at(path, key)))
+  const known = new Set(problems.map((problem) => problem.path.replace('client.connect', path)))
+  problems.push(...found.filter((problem) => isOwn(problem) || !known.has(problem.path)))
+  return Object.fromEntries(Object.keys(entry).map((key) => [key, checked[key]])) as unknown as ResolvedServerEntry
 }
 
 const isRegistered = (

@@ -6,6 +6,7 @@ import { durationSchema } from './duration.js'
 import { extensionSchema } from './entry.js'
 import { portsSchema } from './ports.js'
 import { proxySchema, forwardSchema } from './proxy-entry.js'
+import { serverEntrySchema } from './server-entry.js'
 import { type Resolved, type Written, defaulted, open, resolved } from './schema.js'
 import { text, word } from './words.js'
 
@@ -143,7 +144,9 @@ export const serverSchema = Type.Object({
 export const connectSchema = open(
   Type.Object({
     transport: defaulted(word('Name of a registered transport.'), 'tcp'),
-    host: Type.Optional(host('Host name or address of the server. Default: the one that `discover` finds.')),
+    host: Type.Optional(
+      host('Host name or address of the server; or one of `servers`, `srv` and `discover` in its place.')
+    ),
     discover: Type.Optional(
       text('1 to 63 bytes', {
         minLength: 1,
@@ -153,7 +156,29 @@ export const connectSchema = open(
           'discovery, such as @rystra/discovery-mdns. Default: no discovery.'
       })
     ),
-    port: defaulted(Type.Integer({ minimum: 1, maximum: 65535 }), 7000, "The server's port."),
+    servers: Type.Optional(
+      Type.Array(serverEntrySchema, {
+        minItems: 1,
+        maxItems: 64,
+        description:
+          'Servers in place of `host`: `host[:port]`, or an object with further fields of the transport for one of them. The client ' +
+          'stays with one, begins with a random one, and goes to the next at once when it is lost. Default: none.'
+      })
+    ),
+    srv: Type.Optional(
+      text('the name of SRV records, such as _rystra._tcp.example.net', {
+        maxLength: 253,
+        pattern: '^_[A-Za-z0-9-]{1,62}\\._(tcp|udp)(\\.[A-Za-z0-9_-]{1,63})+\\.?$',
+        description:
+          'Name of DNS SRV records that list the servers, in place of `host` and `port`; their priorities and weights apply. ' +
+          'Targets outside the domain of the name are used only with `fingerprint`, `ca` or `serverName`. Default: none.'
+      })
+    ),
+    port: defaulted(
+      Type.Integer({ minimum: 1, maximum: 65535 }),
+      7000,
+      'Port of the server, and of each entry of `servers` without one.'
+    ),
     muxer: Type.Optional(
       word('Name of a registered muxer. Default: yamux, or the first registered muxer if there is no yamux.')
     )
@@ -213,6 +238,12 @@ export const clientSchema = Type.Object({
     }),
     {},
     'Delays between attempts to dial the server again: exponential back-off with full jitter.'
+  ),
+  redundancy: defaulted(
+    Type.Integer({ minimum: 1, maximum: 8 }),
+    1,
+    'Number of servers with which the client has a session at the same time. Its proxies are published on each, so that the loss of ' +
+      'one server refuses no visitor of the others.'
   ),
   drain: defaulted(durationSchema(0), 10_000, 'Time that open streams get to finish at a stop; 0 closes them at once.')
 })

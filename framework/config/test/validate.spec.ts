@@ -74,6 +74,7 @@ describe('validation without extensions', () => {
         forwards: [],
         accept: { hosts: [], ports: [], kinds: [], max: 64 },
         reconnect: { min: 250, max: 30_000, attempts: Number.POSITIVE_INFINITY },
+        redundancy: 1,
         drain: 10_000
       }
     })

@@ -1,6 +1,6 @@
 import type { ResolvedConfig, RystraConfig } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
-import { type Logger, RystraError, type Side, toRystraError } from '@rystra/model'
+import { type Address, type Logger, RystraError, type Side, toRystraError } from '@rystra/model'
 import {
   type AddProxyOptions,
   type Clock,
@@ -49,8 +49,8 @@ export interface ControlledEnd {
   rehearse(config: RystraConfig): Promise<Rehearsal>
   /** Puts it in place of the one in force. Rejects with what is wrong; nothing has changed then. */
   apply(config: RystraConfig): Promise<ReloadContext>
-  /** Takes no more sessions and visitors; resolves when open streams are over, or after so many milliseconds. */
-  drain(timeout: number): Promise<void>
+  /** See `DrainOptions.alternatives`. Takes no more sessions and visitors; resolves when open streams are over, or after so many milliseconds. */
+  drain(timeout: number, alternatives?: readonly Address[]): Promise<void>
   stop(): Promise<void>
   addProxy(spec: ProxySpec, session: string | undefined, options: AddProxyOptions): Promise<ProxyHandle>
   removeProxy(id: string): Promise<void>
@@ -142,9 +142,13 @@ export class EndControl implements RuntimeControl {
     throw new RystraError('control.unavailable', { side: this.#end.side, detail })
   }
 
-  async drain({ timeout = this.#end.drainTime, stop = false }: DrainOptions = {}): Promise<{ streams: number }> {
+  async drain(options: DrainOptions = {}): Promise<{ streams: number }> {
+    const { timeout = this.#end.drainTime, stop = false, alternatives } = options
+    const { side } = this.#end
+    if (alternatives !== undefined && side === 'client')
+      throw new RystraError('control.unavailable', { side, detail: 'alternatives are of a server' })
     this.#events.emit('drain.started', { timeout, streams: this.#end.streams })
-    await this.#end.drain(timeout)
+    await this.#end.drain(timeout, alternatives)
     const { streams } = this.#end
     this.#events.emit('drain.done', { streams })
     if (stop) (this.#options.onStop ?? (() => this.#stop()))()

@@ -91,6 +91,7 @@ export const errorTable = {
   'session.timeout': row('no message from the other side within the timeout', 'session', true, 4, 'none needed: the client dials again'),
   'session.replaced': row('another client took over under the same id', 'session', false, 7, 'give each client its own client.id'),
   'session.closing': row('the other side is shutting down', 'session', true, 4, 'none needed: the client dials again'),
+  'session.duplicate': row('this client has a session with that server already', 'session', true, 4, 'name a further server in client.connect, or set client.redundancy to the number of servers'),
   'session.limit': row('session limit reached', 'session', true, 4, 'try again later, or raise server.limits.sessions or the rule of hook-rate for this address'),
 
   'listen.in-use': row('the address is in use', 'process', true, 8, 'stop the program that holds it, or choose another port'),

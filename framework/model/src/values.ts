@@ -59,6 +59,8 @@ export interface SessionInfo {
   readonly peer: PeerInfo
   readonly transport: string
   readonly muxer: string
+  /** Client: the server that was dialed, `host:port` as the configuration, a DNS record or another server names it. */
+  readonly server?: string
   /** Milliseconds since the epoch. */
   readonly since: number
 }

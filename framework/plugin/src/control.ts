@@ -1,4 +1,4 @@
-import type { ProxySpec } from '@rystra/model'
+import type { Address, ProxySpec } from '@rystra/model'
 import type { ProxyHandle } from './handles.js'
 import type { ReloadContext } from './hooks.js'
 
@@ -92,6 +92,12 @@ export interface DrainOptions {
   readonly timeout?: number
   /** Whether the end stops afterwards, as by SIGTERM. @default false */
   readonly stop?: boolean
+  /**
+   * Server: others to which its clients may go, the preferred ones first; 16 at most. Given, even if empty, proxies stay published
+   * until their client has a session elsewhere or the time is over, so that no visitor is refused. A client goes only to
+   * servers that its own configuration trusts. @default proxies are taken back at once
+   */
+  readonly alternatives?: readonly Address[]
 }
 
 /**

@@ -73,6 +73,8 @@ export interface ProxyInfo {
   readonly session?: SessionInfo
   /** What visitors connect to; absent until it is published. */
   readonly address?: string
+  /** On a client whose proxy several servers have at the same time: each session and address. */
+  readonly published?: readonly { readonly session: SessionInfo; readonly address: string }[]
   /** As its health checks say; true without them. */
   readonly healthy: boolean
   /** Why it is `waiting` or `refused`. */

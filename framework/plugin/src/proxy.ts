@@ -196,6 +196,14 @@ export interface ReachHost {
   accept(): Duplex
 }
 
+/** The details of a visit, or what makes them for the session that carries it. */
+export type VisitDetails = Details | ((session: SessionInfo) => Details)
+
+/** How {@link VisitHost.openStream} opens. */
+export interface VisitOptions extends Omit<OpenStreamOptions, 'details'> {
+  readonly details?: VisitDetails
+}
+
 /** What the client gives the visiting half of a kind, one for each entry of `client.forwards`. */
 export interface VisitHost {
   readonly log: Logger
@@ -210,11 +218,11 @@ export interface VisitHost {
   up(ms: number): Promise<void>
   /**
    * Opens a stream to the proxy that accepts visits under this name, and relays until both are done. A visitor who is
-   * refused is reset.
+   * refused is reset. A client with several sessions tries the next one when a server has no such proxy.
    */
-  relay(visitor: Duplex, of: string, info: VisitorInfo, details?: Details): void
+  relay(visitor: Duplex, of: string, info: VisitorInfo, details?: VisitDetails): void
   /** Opens a stream for kinds that do not relay byte by byte. Resolves when the service is reached; rejects with `stream.*`. */
-  openStream(of: string, info: VisitorInfo, options?: OpenStreamOptions): Promise<OpenedStream>
+  openStream(of: string, info: VisitorInfo, options?: VisitOptions): Promise<OpenedStream>
 }
 
 /** A way to publish a service. `registries.proxies` */

@@ -112,6 +112,12 @@ export interface Transport {
   /** Fields of `client.connect` beside `transport`, `host`, `port` and `muxer`. */
   readonly dialOptions?: TSchema
   /**
+   * Whether a dial with these fields proves by itself that the server is the expected one, whatever its address: by a pinned
+   * certificate, an authority of one's own, or a fixed server name. Only then a client goes to an address that its
+   * configuration does not name, but a server or a DNS record does. @default never
+   */
+  readonly provesServer?: (options: DialOptions) => boolean
+  /**
    * Resolves when bound. `signal` closes the listener. A transport over TCP binds through `host`, so that others may
    * share its port. Rejects with `listen.in-use`, `listen.denied`, `listen.unavailable`, `listen.failed` or `tls.files`.
    */

@@ -24,6 +24,9 @@ export const bytesUpTo = (size: number) => Type.Uint8Array({ maxByteLength: size
 /** `[host, port]`. The host is empty on a transport without hosts, such as a unix socket. */
 export const endpoint = Type.Tuple([Type.String({ maxLength: limits.MAX_HOST, pattern: printablePattern }), port])
 
+/** Addresses, the preferred ones first. */
+export const endpoints = (maxItems: number) => Type.Array(endpoint, { maxItems })
+
 /** An error inside another message. */
 export const wireError = Type.Object({
   code: token,

@@ -50,6 +50,8 @@ export const SECRET_SIZE = 32
 /** HMAC-SHA256. */
 export const DATA_PROOF_SIZE = 32
 export const MAX_LINKS = 64
+/** Servers that one GoAway may name: as many as a client can try while the streams of its session drain. */
+export const MAX_ALTERNATIVES = 16
 /** A day: longer is a mistake in a unit. */
 export const MAX_MILLISECONDS = 86_400_000
 /** Counters of data links that are remembered against replay. */

@@ -23,7 +23,8 @@ const helloAck = Type.Object({
   method: field.token,
   nonce: field.bytes(limits.NONCE_SIZE),
   features: field.features,
-  agent: field.name(limits.MAX_AGENT)
+  agent: field.name(limits.MAX_AGENT),
+  server: Type.Optional(field.name(limits.MAX_ID))
 })
 
 const auth = Type.Object({ proof: field.bytesUpTo(limits.MAX_PROOF) })
@@ -65,7 +66,11 @@ const unregisterProxy = Type.Object({
   error: Type.Optional(field.wireError)
 })
 
-const goAway = Type.Object({ error: Type.Optional(field.wireError), drain: field.milliseconds })
+const goAway = Type.Object({
+  error: Type.Optional(field.wireError),
+  drain: field.milliseconds,
+  alternatives: Type.Optional(field.endpoints(limits.MAX_ALTERNATIVES))
+})
 
 const requestLinks = Type.Object({ count: Type.Integer({ minimum: 1, maximum: limits.MAX_LINKS }) })
 

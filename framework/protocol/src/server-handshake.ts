@@ -27,6 +27,8 @@ export interface Acceptance {
   readonly method: string
   /** Software and version, `rystra/0.1.0`. */
   readonly agent: string
+  /** Id of this server, so that a client does not open a second session with it. @default none */
+  readonly server?: string | undefined
   /** What this server can; what the client offered as well is agreed on. @default none */
   readonly features?: readonly string[]
   /** For test vectors alone. @default 32 random bytes */
@@ -58,7 +60,7 @@ export class ServerHandshake extends Handshake<State, ServerRequest> {
   accept(acceptance: Acceptance): Uint8Array {
     const { hello, helloFrame } = this
     if (this.state !== 'deciding' || hello === undefined || helloFrame === undefined) throw this.misuse('accept')
-    const { muxer, method, agent, features = [], nonce = new Uint8Array(randomBytes(NONCE_SIZE)) } = acceptance
+    const { muxer, method, agent, server, features = [], nonce = new Uint8Array(randomBytes(NONCE_SIZE)) } = acceptance
     const frame = encode({
       type: 'HelloAck',
       minor: Math.min(MINOR, hello.minor),
@@ -66,7 +68,8 @@ export class ServerHandshake extends Handshake<State, ServerRequest> {
       method,
       nonce,
       features: common(features, hello.features),
-      agent
+      agent,
+      ...(server === undefined ? {} : { server })
     })
     this.digest = transcriptOf(helloFrame, frame)
     this.decoder.limit = PROOF_FRAME_LIMIT

@@ -62,14 +62,18 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
     nonce: bytes(limits.NONCE_SIZE),
     features: offers
   }),
-  HelloAck: fc.record({
-    minor,
-    muxer: token,
-    method: token,
-    nonce: bytes(limits.NONCE_SIZE),
-    features: offers,
-    agent: name(limits.MAX_AGENT)
-  }),
+  HelloAck: fc.record(
+    {
+      minor,
+      muxer: token,
+      method: token,
+      nonce: bytes(limits.NONCE_SIZE),
+      features: offers,
+      agent: name(limits.MAX_AGENT),
+      server: name(limits.MAX_ID)
+    },
+    { requiredKeys: ['minor', 'muxer', 'method', 'nonce', 'features', 'agent'] }
+  ),
   Auth: fc.record({ proof: bytesUpTo(limits.MAX_PROOF) }),
   AuthOk: fc.record(
     {
@@ -98,7 +102,14 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
     fc.record({ request: uint, error: wireError })
   ),
   UnregisterProxy: fc.record({ name: name(limits.MAX_NAME), error: wireError }, { requiredKeys: ['name'] }),
-  GoAway: fc.record({ error: wireError, drain: milliseconds }, { requiredKeys: ['drain'] }),
+  GoAway: fc.record(
+    {
+      error: wireError,
+      drain: milliseconds,
+      alternatives: fc.array(endpoint, { maxLength: limits.MAX_ALTERNATIVES })
+    },
+    { requiredKeys: ['drain'] }
+  ),
   RequestLinks: fc.record({ count: fc.integer({ min: 1, max: limits.MAX_LINKS }) }),
   ProxyHealth: fc.record({ name: name(limits.MAX_NAME), up: fc.boolean() }),
   PushProxy: fc.record({ request: uint, spec, by: name(limits.MAX_ID) }, { requiredKeys: ['request', 'spec'] }),

@@ -46,6 +46,7 @@ const types: Record<string, (size: number) => object> = {
     minItems: 2,
     maxItems: 2
   }),
+  endpoints: (maxItems) => ({ type: 'array', maxItems, items: types['endpoint']?.(0) }),
   error: () => ({
     type: 'object',
     properties: {

@@ -121,6 +121,7 @@ export class Acceptor {
       peer: link.peer,
       transport,
       agent,
+      server: this.#state.id,
       muxers: link.kind === 'bytes' ? generation.registries.muxers.list() : [NATIVE],
       features: [PUSH],
       signal

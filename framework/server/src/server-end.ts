@@ -1,9 +1,10 @@
+import { isHost } from '@rystra/address'
 import type { RystraConfig } from '@rystra/config'
 import type { ControlledEnd, Rehearsal } from '@rystra/control'
 import type { Kernel } from '@rystra/kernel'
-import { type Logger, type ProxySpec, RystraError } from '@rystra/model'
+import { type Address, type Logger, type ProxySpec, RystraError } from '@rystra/model'
 import type { AddProxyOptions, Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
-import { drained } from '@rystra/session'
+import { drained, orElse } from '@rystra/session'
 import type { Acceptor } from './acceptor.js'
 import type { Listeners } from './listeners.js'
 import type { OpenListener } from './open-listener.js'
@@ -29,6 +30,8 @@ export class ServerEnd implements ControlledEnd {
   readonly #parts: ServerEndParts
   #config: ServerSide
   #closing: Promise<void> | undefined
+  /** Aborted when clients have no more time to move. */
+  readonly #hurry = new AbortController()
 
   constructor(config: ServerSide, parts: ServerEndParts) {
     this.#config = config
@@ -145,23 +148,44 @@ export class ServerEnd implements ControlledEnd {
   }
 
   /** Closed once; every call waits for as long as it says itself. */
-  async drain(timeout: number): Promise<void> {
-    this.#closing ??= this.#close(timeout)
-    await this.#closing
-    const { streams, clock } = this
+  async drain(limit: number, alternatives?: readonly Address[]): Promise<void> {
+    const { clock } = this
+    const deadline = clock.now() + limit
+    for (const [index, { host, port }] of (alternatives ?? []).entries()) {
+      if (isHost(host) && Number.isInteger(port) && port >= 1 && port <= 65_535) continue
+      const detail = `alternatives[${index}]: expected a host and a port, got ${JSON.stringify({ host, port })}`
+      throw new RystraError('usage.invalid', { side: 'server', detail })
+    }
+    this.#closing ??= this.#close(limit, alternatives)
+    // A stop does not wait for clients that a drain before it has given more time to move.
+    await orElse(this.#closing, limit, () => this.#hurry.abort(), clock)
+    const timeout = Math.max(0, deadline - clock.now())
+    const { streams } = this
     const { log } = this.#parts.state
     if (streams > 0 && timeout > 0) log.info({ streams, deadline: timeout }, 'waiting for streams')
     await drained(() => this.streams, timeout, clock)
   }
 
   /** @param drain Milliseconds that clients are told */
-  async #close(drain: number): Promise<void> {
+  async #close(drain: number, alternatives: readonly Address[] | undefined): Promise<void> {
     const { acceptor, listeners } = this.#parts
     acceptor.close()
     await listeners.use([])
     this.#parts.state.cluster?.drain()
     const error = new RystraError('session.closing', { side: 'server' })
+    if (alternatives !== undefined) await this.#moveClients(drain, error, alternatives)
     await Promise.all([...acceptor.sessions.values()].map((session) => session.retire(drain, 'shutdown', error)))
+  }
+
+  /** Visitors are served until each client has left, which it does once its proxies are published elsewhere. */
+  async #moveClients(drain: number, error: RystraError, alternatives: readonly Address[]): Promise<void> {
+    const { acceptor, state } = this.#parts
+    const sessions = [...acceptor.sessions.values()]
+    const published = (): number =>
+      this.#hurry.signal.aborted ? 0 : sessions.reduce((sum, { ended, proxies }) => sum + (ended ? 0 : proxies.size), 0)
+    for (const session of sessions) session.offer(drain, error, alternatives)
+    await drained(published, drain, state.clock)
+    state.log.info({ sessions: sessions.length, proxies: published() }, 'clients have moved')
   }
 
   stop(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { GenerationRef } from '@rystra/kernel'
-import { type Logger, RystraError, type SessionInfo } from '@rystra/model'
+import { type Address, type Logger, RystraError, type SessionInfo } from '@rystra/model'
 import type { ByteLink, Details, SessionHandle, SessionStats, StreamLink, UnregisterProxyContext } from '@rystra/plugin'
 import { type DataHello, type Message, ReplayWindow, verifyDataLink } from '@rystra/protocol'
 import {
@@ -201,6 +201,11 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
 
   send(message: Message): void {
     this.#session.send(message)
+  }
+
+  /** Has the client go to another server; its proxies stay published meanwhile. */
+  offer(drain: number, error: RystraError, alternatives: readonly Address[]): void {
+    this.#session.goAway(drain, error, alternatives)
   }
 
   /** No more visitors for this session; it closes when its streams are done or `drain` milliseconds are over. */

@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { EndControl } from '@rystra/control'
 import type { RystraConfig } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
 import { RystraError, type SessionInfo, silentLog } from '@rystra/model'
 import type { SharedPorts } from '@rystra/net'
-import type { ReloadReport, Runtime } from '@rystra/plugin'
+import type { DrainOptions, ReloadReport, Runtime } from '@rystra/plugin'
 import { orElse } from '@rystra/session'
 import { Acceptor } from './acceptor.js'
 import type { Listening, PublishedProxy, ServerEvents } from './events.js'
@@ -60,6 +61,7 @@ export class Server extends EventEmitter<ServerEvents> {
     let streams = 0
     const memory = new MemoryClaims(() => this.#state.config.takeoverTimeout)
     this.#state = {
+      id: randomBytes(12).toString('base64url'),
       config: config.server,
       kernel,
       clock: kernel.clock,
@@ -157,6 +159,14 @@ export class Server extends EventEmitter<ServerEvents> {
    */
   reload(config?: RystraConfig): Promise<ReloadReport> {
     return this.runtime.control.reload(config)
+  }
+
+  /**
+   * Takes no more sessions and visitors, as {@link stop} does, and goes on running. With `alternatives` its clients go to other
+   * servers first. Resolves to the number of streams that were left.
+   */
+  drain(options: DrainOptions = {}): Promise<{ readonly streams: number }> {
+    return this.runtime.control.drain(options)
   }
 
   /**

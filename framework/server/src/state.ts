@@ -14,6 +14,8 @@ import type { Pushes } from './pushes.js'
 
 /** What the parts of one server share. */
 export interface ServerState {
+  /** Random, new for each start: by it a client knows that two addresses lead here. */
+  readonly id: string
   /** Another after a reload. */
   config: ResolvedServer
   readonly kernel: Kernel

@@ -14,6 +14,8 @@ export interface ClientHandshakeOptions {
   readonly peer: PeerInfo
   /** Gives up; its reason is thrown. */
   readonly signal: AbortSignal
+  /** Asked before the client proves anything: what it throws ends the handshake. @default nothing */
+  readonly checkServer?: (ack: HelloAck) => void
 }
 
 /** What came of it. */
@@ -34,7 +36,7 @@ const equal = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
  */
 export const authenticateToServer = async (
   stream: Duplex,
-  { offer, authenticators, peer, signal }: ClientHandshakeOptions
+  { offer, authenticators, peer, signal, checkServer }: ClientHandshakeOptions
 ): Promise<ClientAuthenticated> => {
   const { methods, unfit } = fitting(authenticators, 'prove', peer)
   if (methods.length === 0) {
@@ -61,6 +63,7 @@ export const authenticateToServer = async (
     })
   })
   if (challenge.type !== 'challenge') throw new RystraError('protocol.unexpected')
+  checkServer?.(challenge.ack)
   const { method } = challenge.ack
   const binding = peer.tls?.binding
   const { transcript } = challenge

@@ -37,6 +37,8 @@ export interface ServerHandshakeOptions {
   readonly transport: string
   /** Software and version, `rystra/0.1.0`. */
   readonly agent: string
+  /** Id of this server, told before authentication. @default none */
+  readonly server?: string
   /** What a client may use on this link: names of muxers, or `native` alone. */
   readonly muxers: readonly string[]
   /** What this server can beyond the minor version. @default none */
@@ -137,7 +139,7 @@ const admit = async (
       'registry.unknown',
       `muxer; offered: ${first.hello.muxers.join(', ')}; here: ${options.muxers.join(', ')}`
     )
-  stream.write(handshake.accept({ muxer, method, agent: options.agent, features }))
+  stream.write(handshake.accept({ muxer, method, agent: options.agent, server: options.server, features }))
 
   const second = await ask(stream, handshake, signal)
   if (second.type !== 'auth') throw new RystraError('protocol.unexpected')

@@ -1,6 +1,14 @@
-import { type Logger, RystraError, type SessionInfo, type Side } from '@rystra/model'
+import { type Address, type Logger, RystraError, type SessionInfo, type Side } from '@rystra/model'
 import type { Clock, DataLinks, StreamLink } from '@rystra/plugin'
-import { encode, errorField, errorFrom, MAX_MILLISECONDS, type Message } from '@rystra/protocol'
+import {
+  encode,
+  errorField,
+  errorFrom,
+  type GoAway,
+  MAX_ALTERNATIVES,
+  MAX_MILLISECONDS,
+  type Message
+} from '@rystra/protocol'
 import { rawOf } from '@rystra/bytes'
 import type { Duplex } from 'node:stream'
 import { DatagramFlows } from './datagram-flows.js'
@@ -33,6 +41,17 @@ const PEER_CLOSE_TIMEOUT_MS = 10_000
 /** Interval at which they are counted. */
 const PEER_CLOSE_CHECK_MS = 100
 
+/** What a GoAway says beside its error. */
+export interface GoAwayNotice {
+  /** Milliseconds until the other side closes the session. */
+  readonly drain: number
+  /**
+   * Servers that a client may go to, the preferred ones first. Where it is there, even if it is empty, the server keeps the
+   * proxies of the session published until the client has left, or `drain` is over.
+   */
+  readonly alternatives?: readonly Address[]
+}
+
 /** What happens in a {@link Session}. */
 export interface SessionEvents {
   /** A message, of so many bytes, other than those that the session answers itself. A throw ends the session. */
@@ -40,7 +59,7 @@ export interface SessionEvents {
   /** The other side opened a data stream. Left out: it may not. */
   readonly onStream?: (stream: Duplex) => void
   /** The other side wants no more streams, and closes when those that are open are done. */
-  onGoAway(error?: RystraError): void
+  onGoAway(error: RystraError | undefined, notice: GoAwayNotice): void
   /** Called once. `error` is absent when it was closed in good order. */
   onClose(error?: RystraError): void
 }
@@ -148,7 +167,8 @@ export class Session {
       case 'GoAway':
         this.#goingAway = true
         this.#events.onGoAway(
-          message.error === undefined ? undefined : errorFrom(message.error, otherSide(this.#options.side))
+          message.error === undefined ? undefined : errorFrom(message.error, otherSide(this.#options.side)),
+          noticeOf(message)
         )
         break
       default:
@@ -201,12 +221,21 @@ export class Session {
   /**
    * Tells the other side to open no more streams. `drain` milliseconds are left to those that are open; a number that the
    * protocol does not know becomes the nearest that it does.
+   *
+   * @param alternatives See {@link GoAwayNotice}; those behind the first 16 are left out
    */
-  goAway(drain: number, error?: RystraError): void {
+  goAway(drain: number, error?: RystraError, alternatives?: readonly Address[]): void {
     if (this.#closed) return
     this.#goingAway = true
     const left = Math.round(Math.min(Math.max(0, drain), MAX_MILLISECONDS)) || 0
-    this.send({ type: 'GoAway', drain: left, ...(error === undefined ? {} : { error: errorField(error) }) })
+    this.send({
+      type: 'GoAway',
+      ...(error === undefined ? {} : { error: errorField(error) }),
+      drain: left,
+      ...(alternatives === undefined
+        ? {}
+        : { alternatives: alternatives.slice(0, MAX_ALTERNATIVES).map(({ host, port }) => [host, port] as const) })
+    })
   }
 
   /**
@@ -254,5 +283,10 @@ export class Session {
     this.#events.onClose(this.#error ?? (this.#closing ? undefined : error))
   }
 }
+
+const noticeOf = ({ drain, alternatives }: GoAway): GoAwayNotice => ({
+  drain,
+  ...(alternatives === undefined ? {} : { alternatives: alternatives.map(([host, port]) => ({ host, port })) })
+})
 
 const otherSide = (side: Side): Side => (side === 'server' ? 'client' : 'server')

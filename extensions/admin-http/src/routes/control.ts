@@ -108,14 +108,38 @@ const addProcess = (api: Api, { runtime: { control } }: ApiContext): void => {
                 description: 'Milliseconds for open streams. Default: `drain` of the configuration.'
               })
             ),
-            stop: Type.Boolean({ default: false, description: 'Whether the process stops afterwards. Default: false.' })
+            stop: Type.Boolean({
+              default: false,
+              description: 'Whether the process stops afterwards. Default: false.'
+            }),
+            alternatives: Type.Optional(
+              Type.Array(
+                Type.Object(
+                  {
+                    host: Type.String({ minLength: 1, maxLength: 255, description: 'Host name or address.' }),
+                    port: Type.Integer({ minimum: 1, maximum: 65_535, description: 'Port.' })
+                  },
+                  { additionalProperties: false }
+                ),
+                {
+                  maxItems: 16,
+                  description:
+                    'Server: others for its clients, the preferred ones first. Given, even if empty, proxies stay published until their client has moved. Default: proxies are taken back at once.'
+                }
+              )
+            )
           },
           { additionalProperties: false }
         ),
         response: { 200: Type.Object({ streams: Type.Integer({ description: 'Streams that were left.' }) }) }
       }
     },
-    ({ body: { timeout, stop } }) => control.drain({ stop, ...(timeout === undefined ? {} : { timeout }) })
+    ({ body: { timeout, stop, alternatives } }) =>
+      control.drain({
+        stop,
+        ...(timeout === undefined ? {} : { timeout }),
+        ...(alternatives === undefined ? {} : { alternatives })
+      })
   )
   api.put(
     '/log-level',

@@ -10,6 +10,7 @@ import {
   RystraError,
   type StreamInfo,
   silentLog,
+  type VisitDetails,
   type VisitorInfo
 } from '@rystra/plugin'
 import assert from 'node:assert/strict'
@@ -27,6 +28,8 @@ import { make } from './subject.js'
 
 /** What a proxy that accepts visits does with them. */
 type Admit = Parameters<PublishHost['acceptVisits']>[1]
+
+const detailsFor = (details: VisitDetails): Details => (typeof details === 'function' ? details(session) : details)
 
 /** What the cases of the kit for kinds of proxy work with: a server's half and a client's half without a session between. */
 export class ProxyWorld {
@@ -137,13 +140,13 @@ export class ProxyWorld {
         session,
         up: () => Promise.resolve(),
         relay: (visitor, of, info, details = {}) => {
-          this.#found(of, info, details).then(
+          this.#found(of, info, detailsFor(details)).then(
             (found) => join(quiet(visitor), this.#reach(found.spec, info, found.details)),
             () => visitor.destroy()
           )
         },
         openStream: async (of, info, { details = {} } = {}) => {
-          const found = await this.#found(of, info, details)
+          const found = await this.#found(of, info, detailsFor(details))
           return this.#opened(found.spec, info, found.details)
         }
       }),

@@ -1,22 +1,27 @@
 import type { GenerationRef } from '@rystra/kernel'
 import type { ConnectConfig } from '@rystra/config'
 import { RystraError } from '@rystra/model'
-import type { Clock, DialOptions, FoundServer } from '@rystra/plugin'
+import type { Clock, FoundServer } from '@rystra/plugin'
+import { type KnownServer, knownServer } from './known-server.js'
 
 /** Milliseconds in which servers are looked for, and in which one that was found has to authenticate. */
 const DISCOVER_TIMEOUT_MS = 5000
 const PROVE_TIMEOUT_MS = 5000
 
-/** What the way to a server is made of. */
-interface Search {
+/** What a search for a server is made of. */
+export interface Search {
   readonly connect: ConnectConfig
   readonly generation: GenerationRef
   readonly clock: Clock
   readonly signal: AbortSignal
 }
 
-/** A signal that aborts after some time, or with another. */
-const within = <T>({ clock, signal }: Search, ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+/** Work with a signal that aborts after some time, or with another. */
+export const within = <T>(
+  { clock, signal }: Search,
+  ms: number,
+  work: (signal: AbortSignal) => Promise<T>
+): Promise<T> => {
   const timeout = new AbortController()
   const cancel = clock.after(ms, () => timeout.abort(new RystraError('protocol.timeout', { side: 'server' })))
   return work(AbortSignal.any([signal, timeout.signal])).finally(cancel)
@@ -33,29 +38,25 @@ const fits = ({ transport, fingerprint: pin }: ConnectConfig, server: FoundServe
 }
 
 /**
- * Connects to the configured server, or to the first that discovery finds and that authenticates. Any host can answer a
- * search, so a server that was found and fails is passed over, whatever its error: what is thrown then is
- * `discovery.not-found`, which can pass by itself.
+ * Connects to the first server that discovery finds and that authenticates. Any host can answer a search, so a server that
+ * was found and fails is passed over, whatever its error: what is thrown then is `discovery.not-found`, which can pass by
+ * itself.
  */
-export const connectToServer = async <Session>(
+export const connectToFound = async <Session>(
   search: Search,
-  attempt: (server: DialOptions, signal: AbortSignal) => Promise<Session>
+  name: string,
+  attempt: (server: KnownServer, signal: AbortSignal) => Promise<Session>
 ): Promise<Session> => {
   const { connect, generation, signal } = search
-  const { discover, ...rest } = connect
-  if (discover === undefined) return attempt(connect as DialOptions, signal)
   const { discoveries } = generation.registries
-  const [found] = discoveries.list().flatMap((name) => discoveries.get(name).find?.bind(discoveries.get(name)) ?? [])
+  const [found] = discoveries.list().flatMap((one) => discoveries.get(one).find?.bind(discoveries.get(one)) ?? [])
   if (found === undefined) throw new RystraError('registry.unknown', { detail: 'a discovery that can find' })
   return within(search, DISCOVER_TIMEOUT_MS, async (looking) => {
     let cause: unknown
-    for await (const server of found(discover, looking)) {
+    for await (const server of found(name, looking)) {
       if (!fits(connect, server)) continue
-      const { host, port } = server
       try {
-        return await within(search, PROVE_TIMEOUT_MS, (proving) =>
-          attempt({ ...rest, host, port } as DialOptions, proving)
-        )
+        return await within(search, PROVE_TIMEOUT_MS, (proving) => attempt(knownServer(connect, server), proving))
       } catch (error) {
         signal.throwIfAborted()
         cause = error
@@ -63,6 +64,6 @@ export const connectToServer = async <Session>(
     }
     signal.throwIfAborted()
     const last = cause instanceof Error ? `: the last that was found failed: ${cause.message}` : ''
-    throw new RystraError('discovery.not-found', { detail: `${discover}${last}`, cause })
+    throw new RystraError('discovery.not-found', { detail: `${name}${last}`, cause })
   })
 }

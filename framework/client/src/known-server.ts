@@ -1,0 +1,31 @@
+import { hostPort, plainAddress } from '@rystra/address'
+import type { ConnectConfig } from '@rystra/config'
+import type { Address } from '@rystra/model'
+import type { DialOptions } from '@rystra/plugin'
+
+/** A server that the client may dial. */
+export interface KnownServer {
+  /** `host:port`: the same for the same address. */
+  readonly name: string
+  readonly options: DialOptions
+  /** Lower ones are tried first. */
+  readonly priority: number
+}
+
+/** The fields of `client.connect` that every server gets. */
+export const commonOptions = ({ servers: _, srv: __, discover: ___, ...rest }: ConnectConfig): object => rest
+
+/** @param fields Those of the entry itself */
+export const knownServer = (
+  connect: ConnectConfig,
+  address: Address,
+  fields: object = {},
+  priority = 0
+): KnownServer => {
+  const { host, port } = address
+  const options = { ...commonOptions(connect), ...fields, host, port } as DialOptions
+  return { name: serverName(address), options, priority }
+}
+
+/** How a server is named in logs, events and messages. */
+export const serverName = ({ host, port }: Address): string => hostPort(plainAddress(host), port)

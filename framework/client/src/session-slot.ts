@@ -1,0 +1,300 @@
+import { TurnQueue } from '@rystra/limits'
+import { RystraError, toRystraError } from '@rystra/model'
+import type { PushProxy } from '@rystra/protocol'
+import { drained, type GoAwayNotice } from '@rystra/session'
+import type { ClientSession, ClientSessionEvents } from './client-session.js'
+import { alternativesOf, staysWith } from './configured-servers.js'
+import { connectSession } from './connect-session.js'
+import { connectToFound, within } from './discovered.js'
+import type { KnownServer } from './known-server.js'
+import { Reconnect } from './reconnect.js'
+import { type Failure, roundError } from './round-error.js'
+import type { OtherSlot, SlotHost } from './slot-host.js'
+
+/** Milliseconds for a server while there are others to try: enough for a slow handshake over a mobile link. */
+const NEXT_SERVER_MS = 5000
+/** Longest wait before a client leaves a draining server, so that not all of its clients arrive at the next together. */
+const MOVE_SPREAD_MS = 500
+/** Part of the drain time that this wait may take. */
+const MOVE_PART = 1 / 4
+/** Milliseconds in which the proxies have to be published elsewhere before a draining server is left. */
+const PUBLISH_TIMEOUT_MS = 5000
+
+/**
+ * Dials of all clients of a process that start in one turn of the event loop: of a thousand clients that lose their server
+ * the first are back while the last still wait, and none times out because of the others.
+ */
+const dials = new TurnQueue({ perTurn: 4 })
+
+/** Keeps one session up, with one server after the other. */
+export class SessionSlot implements ClientSessionEvents, OtherSlot {
+  readonly reconnect: Reconnect
+  readonly #host: SlotHost
+  readonly #closed = new AbortController()
+  readonly #signal: AbortSignal
+  #session: ClientSession | undefined
+  /** Sessions that are being closed, with the streams that are still open. */
+  readonly #leaving = new Set<ClientSession>()
+  /** Name and id of the server that is being dialed. */
+  #dialing: { readonly name: string; id?: string | undefined } | undefined
+  /** Ids of the servers of its sessions. */
+  readonly #ids = new WeakMap<ClientSession, string>()
+  /** Servers that were dialed since the last wait: each once in a round, also when its session is lost at once. */
+  readonly #tried = new Set<string>()
+  /** Whether a round is under way. */
+  #trying = false
+  #running: Promise<void> | undefined
+
+  constructor(host: SlotHost) {
+    this.#host = host
+    this.#signal = AbortSignal.any([host.stop, this.#closed.signal])
+    this.reconnect = new Reconnect(host.state, this.#signal)
+  }
+
+  /** The session that is up, if one is. */
+  get session(): ClientSession | undefined {
+    return this.#session
+  }
+
+  get leaving(): ReadonlySet<ClientSession> {
+    return this.#leaving
+  }
+
+  get hopeful(): boolean {
+    return this.#session !== undefined || this.#trying
+  }
+
+  isWith(name: string, id: string | undefined): boolean {
+    const present = this.#session
+    const has = (one: string | undefined, of: string | undefined): boolean =>
+      one !== undefined && (id === undefined || of === undefined ? one === name : of === id)
+    return has(this.#dialing?.name, this.#dialing?.id) || has(present?.server.name, present && this.#ids.get(present))
+  }
+
+  usesAddress(name: string): boolean {
+    return this.#dialing?.name === name || this.#session?.server.name === name
+  }
+
+  /**
+   * Dials until a session is up. Throws what cannot pass by itself.
+   *
+   * @param preferred Tried before the configured servers
+   * @param lost Why the session before is over: servers that are left of the round are tried before any wait
+   */
+  connect(preferred: readonly KnownServer[] = [], lost?: RystraError): Promise<void> {
+    this.#running ??= this.#connect(preferred, lost).finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  async #connect(preferred: readonly KnownServer[], lost: RystraError | undefined): Promise<void> {
+    for (let why = lost; ; why = undefined) {
+      const failures: Failure[] = []
+      try {
+        this.#trying = true
+        const session = await this.#round(preferred, failures, why)
+        this.#adopt(session)
+        return
+      } catch (cause) {
+        this.#trying = false
+        if (this.#closed.signal.aborted) return
+        if (this.#signal.aborted) throw new RystraError('session.closing', { side: 'client' })
+        const error = failures.length > 1 ? roundError(failures) : toRystraError(cause, 'session.lost')
+        const others = this.#host.others(this)
+        if (this.reconnect.endsWith(error) && !others.some(({ hopeful }) => hopeful)) throw error
+        const refused =
+          failures.length > 1 ? { refused: failures.some((one) => one.error.code === 'auth.refused') } : {}
+        await this.reconnect.wait(error, { ...refused, sessions: others.filter(({ session }) => session).length })
+        this.#tried.clear()
+      }
+    }
+  }
+
+  /** Tries each server once. Throws why the last one failed, or `lost` with none left; why each did is in `failures`. */
+  async #round(
+    preferred: readonly KnownServer[],
+    failures: Failure[],
+    lost: RystraError | undefined
+  ): Promise<ClientSession> {
+    const { state, servers } = this.#host
+    const { clock, kernel, config } = state
+    const { connect } = config
+    const search = { connect, generation: kernel.current, clock, signal: this.#signal }
+    if (connect.discover !== undefined && lost !== undefined) throw lost
+    if (connect.discover !== undefined && preferred.length === 0)
+      return connectToFound(search, connect.discover, (server, signal) => this.#dial(server, signal))
+    const known = connect.discover === undefined ? await servers.inOrder(connect, kernel.current.registries) : []
+    const all = [...preferred, ...known.filter(({ name }) => !preferred.some((one) => one.name === name))]
+    const left = all.filter(({ name }) => this.#isFree(name, all.length) && !this.#tried.has(name))
+    if (left.length === 0 && lost !== undefined) throw lost
+    for (const [index, server] of left.entries()) {
+      if (!this.#isFree(server.name, all.length)) continue
+      const isLast = index === left.length - 1
+      this.#tried.add(server.name)
+      try {
+        if (isLast) return await this.#dial(server, this.#signal)
+        return await within(search, NEXT_SERVER_MS, (signal) => this.#dial(server, signal))
+      } catch (cause) {
+        this.#signal.throwIfAborted()
+        const error = toRystraError(cause, 'session.lost')
+        servers.failed(server, error)
+        failures.push({ server, error })
+      }
+    }
+    throw (
+      failures.at(-1)?.error ?? new RystraError('session.duplicate', { side: 'client', detail: 'no further server' })
+    )
+  }
+
+  /** One address alone may lead to several servers: which one answers is known after Hello. */
+  #isFree(name: string, known: number): boolean {
+    if (known === 1) return true
+    return this.#session?.server.name !== name && !this.#host.others(this).some((slot) => slot.usesAddress(name))
+  }
+
+  async #dial(server: KnownServer, signal: AbortSignal): Promise<ClientSession> {
+    const { state, instance, servers } = this.#host
+    const { config } = state
+    const dialing: { readonly name: string; id?: string | undefined } = { name: server.name }
+    this.#dialing = dialing
+    await new Promise<void>((resolve) => dials.add(resolve))
+    const checkServer = (id: string | undefined): void => {
+      const present = this.#session
+      const isPresent = present !== undefined && id !== undefined && this.#ids.get(present) === id
+      if (isPresent || this.#host.others(this).some((slot) => slot.isWith(server.name, id)))
+        throw new RystraError('session.duplicate', { side: 'client', detail: server.name })
+      dialing.id = id
+    }
+    try {
+      signal.throwIfAborted()
+      const session = await connectSession({ server, instance, signal, checkServer }, state, this)
+      if (this.#signal.aborted || !staysWith(server, config, state.config)) {
+        session.destroy()
+        throw new RystraError('session.lost', { side: 'client', detail: 'another one is wanted by now' })
+      }
+      if (session.closed) throw new RystraError('session.lost')
+      if (dialing.id !== undefined) this.#ids.set(session, dialing.id)
+      servers.connected(server)
+      return session
+    } finally {
+      this.#dialing = undefined
+    }
+  }
+
+  #adopt(session: ClientSession): void {
+    const { state } = this.#host
+    const before = this.#session
+    this.#session = session
+    this.#trying = false
+    this.reconnect.connected()
+    const { id, muxer, server } = session.info
+    state.log.info({ session: id, muxer, server }, 'connected')
+    session.announce()
+    state.events.emit('connected', session.info)
+    this.#host.onUp(session)
+    session.takePushes(this)
+    if (before !== undefined) void this.#leaveBehind(before)
+  }
+
+  /** Make before break: the server that is left keeps the proxies until the next one has them. */
+  async #leaveBehind(session: ClientSession): Promise<void> {
+    const { clock, config } = this.#host.state
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(PUBLISH_TIMEOUT_MS, resolve)
+      void this.#host.answered().then(() => {
+        cancel()
+        resolve()
+      })
+    })
+    if (session.closed) return
+    session.goAway(config.drain)
+    this.#depart(session, new RystraError('session.closing', { side: 'server' }))
+  }
+
+  onUnregistered(session: ClientSession, name: string, error: RystraError | undefined): void {
+    this.#host.onUnregistered(session, name, error)
+  }
+
+  onPushed(session: ClientSession, push: PushProxy): void {
+    this.#host.onPushed(session, push)
+  }
+
+  onMoved(session: ClientSession, name: string, address: string): void {
+    this.#host.onMoved(session, name, address)
+  }
+
+  onGoAway(session: ClientSession, error: RystraError | undefined, { drain, alternatives }: GoAwayNotice): void {
+    if (session !== this.#session) return
+    this.#host.servers.failed(session.server, error ?? new RystraError('session.closing'))
+    if (alternatives === undefined || this.#host.stop.aborted) this.#depart(session, error)
+    else this.#move(error, drain, alternatives)
+  }
+
+  /** Looks for another server while this one still has the proxies. */
+  #move(error: RystraError | undefined, drain: number, addresses: NonNullable<GoAwayNotice['alternatives']>): void {
+    const { state } = this.#host
+    const { registries } = state.kernel.current
+    const alternatives = alternativesOf(addresses, state.config.connect, registries)
+    const refused = addresses.length - alternatives.length
+    state.log.info(
+      { err: error, alternatives: alternatives.map(({ name }) => name), ...(refused === 0 ? {} : { refused }) },
+      'the server drains; moving to another one'
+    )
+    this.#tried.clear()
+    const wait = Math.random() * Math.min(MOVE_SPREAD_MS, drain * MOVE_PART)
+    const go = (): void => {
+      if (!this.#signal.aborted) this.#run(() => this.connect(alternatives))
+    }
+    state.clock.after(wait, go)
+  }
+
+  onClose(session: ClientSession, error: RystraError | undefined): void {
+    if (!this.#leaving.delete(session)) this.#leave(session, error)
+  }
+
+  /** Its open streams have the drain time to finish. */
+  #depart(session: ClientSession, error: RystraError | undefined): void {
+    this.#leaving.add(session)
+    this.#leave(session, error)
+    const { config, clock } = this.#host.state
+    const left = (): number => (session.closed ? 0 : session.openStreams)
+    void drained(left, config.drain, clock).then(() => session.close())
+  }
+
+  #leave(session: ClientSession, error: RystraError | undefined): void {
+    const isPresent = session === this.#session
+    if (isPresent) {
+      this.#session = undefined
+      if (this.reconnect.lost(session.streams.stats().opened > 0)) this.#tried.clear()
+      this.#tried.add(session.server.name)
+    }
+    this.#host.onDown(session, error)
+    if (isPresent && !this.#signal.aborted) this.#again(error ?? new RystraError('session.lost'))
+  }
+
+  #again(error: RystraError): void {
+    if (this.reconnect.isFinal(error)) this.#host.fail(error)
+    else if (this.#running === undefined) this.#run(() => this.connect([], error))
+  }
+
+  #run(work: () => Promise<void>): void {
+    work().catch((failure: unknown) => {
+      if (!this.#closed.signal.aborted) this.#host.fail(toRystraError(failure))
+    })
+  }
+
+  /** Another client, or another server, is configured. */
+  redial(): void {
+    const session = this.#session
+    if (session === undefined) return
+    session.goAway(this.#host.state.config.drain)
+    this.#depart(session, new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))
+  }
+
+  /** It is not wanted any more; its streams have the drain time to finish. */
+  close(): void {
+    this.#closed.abort()
+    this.redial()
+  }
+}
