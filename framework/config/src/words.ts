@@ -7,3 +7,7 @@ export const text = (expected: string, options: StringOptions) => said(Type.Stri
 /** Ids and names are printed to terminals and logs. */
 export const word = (description: string) =>
   text('text of 1 to 128 characters', { minLength: 1, maxLength: 128, pattern: printablePattern, description })
+
+/** A place in the network, for the options that only name one. */
+export const host = (description = 'A host name or an address.') =>
+  text('a host name or an address', { minLength: 1, maxLength: 255, pattern: '^[^\\s/]+$', description })
