@@ -10,7 +10,7 @@ import {
 } from '@rystra/config'
 import { type ExtensionEntry, type Inspection, loadExtensions, validateOptions } from '@rystra/kernel'
 import { isRystraError, type Side } from '@rystra/model'
-import type { TSchema } from '@rystra/plugin'
+import type { ProxySpec, TSchema } from '@rystra/plugin'
 import { formatAddress } from './address.js'
 import { type CertificateFinding, checkCertificates, refuseBroken } from './certs/configured.js'
 import { Mistakes } from './mistakes.js'
@@ -87,8 +87,22 @@ export const checkConfig = async (cwd: string, file?: string): Promise<Checked> 
       extensions: namesOf(inspection),
       summary: summaryOf(config, side)
     })),
-    warnings: [...loaded.warnings.map((text) => ({ text })), ...certificates.warnings]
+    warnings: [...[...loaded.warnings, ...adviceOf(uses, config)].map((text) => ({ text })), ...certificates.warnings]
   }
+}
+
+/** What extensions say of a configuration that is valid. */
+const adviceOf = (uses: readonly PlannedUse[], { client }: ResolvedConfig): string[] => {
+  const extensions = uses.map(({ extension, options }) => {
+    const { name, options: schema } = extension.definition
+    const validated = validateOptions(name, schema as TSchema, options)
+    return { extension, name, options: 'options' in validated ? validated.options : undefined }
+  })
+  const config = {
+    extensions: extensions.map(({ name, options }) => ({ name, options })),
+    proxies: (client?.proxies ?? []) as readonly ProxySpec[]
+  }
+  return extensions.flatMap(({ extension, options }) => extension.definition.advise?.(options as never, config) ?? [])
 }
 
 /** The extensions that can be set up, with the preset; what is wrong with the others is added to `mistakes`. */

@@ -53,6 +53,7 @@ export const otherPackages: Readonly<Record<string, string>> = Object.freeze({
 /** Every extension there is of ours. Nothing else is proposed to be installed: a made-up name could be another's package. */
 export const knownPackages: readonly string[] = Object.freeze([
   ...presetPackages,
+  '@rystra/acme',
   '@rystra/admin-http',
   '@rystra/transport-tls',
   '@rystra/transport-quic',

@@ -28,6 +28,9 @@ const sentences: Readonly<Record<string, (data: Data) => string>> = {
   'drain.started': (data) => `drains ${at(data, 'streams')} streams`,
   'drain.done': (data) => `drained, ${at(data, 'streams')} streams were left`,
   'log.level': (data) => `the level of the log is ${at(data, 'level')}`,
+  'certificate.issued': (data) => `${at(data, 'host')} has a new certificate`,
+  'certificate.failed': (data) => `no certificate for ${at(data, 'host')}${why(data)}`,
+  'certificate.expiring': (data) => `the certificate of ${at(data, 'host')} ends in ${at(data, 'days')} days`,
   'stream.opened': (data) => `${at(data, 'stream', 'proxy')}  ${at(data, 'stream', 'visitor')}  connected`,
   'stream.closed': (data) =>
     `${at(data, 'stream', 'proxy')}  ${at(data, 'stream', 'visitor')}  ${at(data, 'stream', 'reason')}  ${bytesText(

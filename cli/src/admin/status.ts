@@ -1,21 +1,39 @@
-import type { ListenerView, StatusView } from '@rystra/admin-http'
+import type { CertificateView, ListenerView, StatusView } from '@rystra/admin-http'
 import type { AdminApi, ListPage } from './admin-api.js'
-import { bytesText, refusedText, timeText } from './text.js'
+import { bytesText, plainText, refusedText, timeText } from './text.js'
 
-/** The state of a process, with its listeners. */
-export type Status = StatusView & { readonly listeners: readonly ListenerView[] }
+/** Certificates that are listed for people. */
+const MAX_CERTIFICATES = 20
+
+/** The state of a process, with its listeners and certificates. */
+export type Status = StatusView & {
+  readonly listeners: readonly ListenerView[]
+  readonly certificates: readonly CertificateView[]
+}
 
 export const statusOf = async (api: AdminApi): Promise<Status> => {
   const status = await api.request<StatusView>('/v1/status')
   const { items } = await api.request<ListPage<ListenerView>>('/v1/listeners')
-  return { ...status, listeners: items }
+  const certificates = await api.request<ListPage<CertificateView>>('/v1/certificates?limit=1000')
+  return { ...status, listeners: items, certificates: certificates.items }
+}
+
+const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)
+
+const certificateText = ({ host, state, expires, error }: CertificateView): string => {
+  const use = expires === undefined ? 'no certificate yet' : `until ${dayOf(expires)}`
+  const why = error === undefined ? '' : `: ${plainText(error.message)}`
+  return `${plainText(host)} ${use}${state === 'valid' ? '' : `, ${state}`}${why}`
 }
 
 /** The state for people. */
 export const statusText = (status: Status): string => {
-  const { process: of, listeners } = status
+  const { process: of, listeners, certificates } = status
+  const more = certificates.length - MAX_CERTIFICATES
   const rows: [string, string][] = [
     ...listeners.map(({ id, open }): [string, string] => ['listens', `${id}, ${open} open`]),
+    ...certificates.slice(0, MAX_CERTIFICATES).map((one): [string, string] => ['host', certificateText(one)]),
+    ...(more > 0 ? [['', `and ${more} more hosts: --json`] as [string, string]] : []),
     ['sessions', `${status.sessions} (${status.sessionsOpened} so far)`],
     ['proxies', String(status.proxies)],
     ['streams', `${status.streams} (${status.opened} so far)`],

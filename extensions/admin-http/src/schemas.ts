@@ -164,6 +164,20 @@ export const ExtensionView = Type.Object(
 )
 export type ExtensionView = Static<typeof ExtensionView>
 
+/** The certificate of a host. */
+export const CertificateView = Type.Object(
+  {
+    host: text('Host.'),
+    source: text('Extension that it comes from.'),
+    state: text('waiting, ordering, valid, or failed when the last order failed.'),
+    expires: optional(count('End of the certificate in use, in milliseconds since the epoch; absent without one.')),
+    next: optional(Type.Number({ description: 'When it is ordered, or ordered again; milliseconds since the epoch.' })),
+    error: optional(errorInfo)
+  },
+  { $id: 'Certificate' }
+)
+export type CertificateView = Static<typeof CertificateView>
+
 /** Numbers of one end as a whole. */
 const endStats = {
   ...trafficStats,

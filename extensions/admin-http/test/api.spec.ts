@@ -70,6 +70,10 @@ describe('admin-http, the API', () => {
       const { metrics, totals } = (await world.call('/v1/metrics', { token })).json
       expect(metrics[0]).deep.include({ name: 'a_total', values: [{ labels: { b: 'c' }, value: 1 }] })
       expect(totals.sessions).equal(2)
+      const certificates = (await world.call('/v1/certificates?q=app', { token })).json
+      expect(certificates.items).deep.equal([
+        { host: 'app.example.org', source: 'acme', state: 'valid', expires: 2000, next: 1000 }
+      ])
       expect((await world.call('/v1/listeners', { token })).json.items[0].refused).deep.equal({ 'auth.refused': 2 })
     })
   )

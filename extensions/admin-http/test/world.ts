@@ -112,6 +112,9 @@ export class FakeRuntime implements Runtime {
     }
   ]
   extensions = (): ReturnType<Runtime['extensions']> => []
+  certificates = (): ReturnType<Runtime['certificates']> => [
+    { host: 'app.example.org', source: 'acme', state: 'valid', expires: 2000, next: 1000 }
+  ]
   session = (id: string): SessionHandle | undefined => this.list.sessions.find((one) => one.id === id)
   proxy = (id: string): ProxyHandle | undefined => this.list.proxies.find((one) => one.id === id)
   stream = (id: string): StreamHandle | undefined => this.list.streams.find((one) => one.id === id)
@@ -132,6 +135,7 @@ export class FakeRuntime implements Runtime {
 
   readonly events: Runtime['events'] = {
     run: 'run1',
+    report: () => {},
     sequence: 3,
     since: (sequence) =>
       sequence < this.firstKept ? undefined : this.kept.filter((event) => event.sequence > sequence),

@@ -64,6 +64,16 @@ const contentOf = (event: RuntimeEvent): Content | undefined => {
       const subject = `proxy ${clientOf(session)}/${spec.name}`
       return { type, subject, data: { ...ofProxy(spec, address, session), ...reason, ...error } }
     }
+    case 'certificate.expiring': {
+      const { host, expires, days } = event
+      const data = { host, expires: new Date(expires).toISOString(), days }
+      return { type: 'certificate.expiring', subject: `certificate ${host}`, data }
+    }
+    case 'certificate.failed': {
+      const { host, error, retryAt } = event
+      const data = { host, code: error.code, message: error.message, retryAt: new Date(retryAt).toISOString() }
+      return { type: 'certificate.failed', subject: `certificate ${host}`, data }
+    }
     case 'reload.done': {
       const { revision, added, kept, removed, items, duration } = event.report
       const changes = items.slice(0, MAX_ITEMS).map(({ action, subject, name }) => ({ action, subject, name }))

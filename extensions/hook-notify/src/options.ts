@@ -8,6 +8,7 @@ export const notificationTypes = [
   'proxy.gone',
   'refusals.exceeded',
   'certificate.expiring',
+  'certificate.failed',
   'reload.done',
   'reload.failed'
 ] as const

@@ -48,6 +48,27 @@ describe('notifications', () => {
     expect(text).not.to.include('hidden').and.not.to.include('of-the-rights')
   })
 
+  it('say which host has no certificate, and whose certificate ends', () => {
+    const of = { ...at, host: 'app.example.org', source: 'acme' }
+    const error = { code: 'acme.challenge', message: 'no answer', retryable: true }
+    expect(notificationOf({ ...of, type: 'certificate.failed', error, retryAt: 60_000 }, 'server')).to.deep.include({
+      type: 'certificate.failed',
+      subject: 'certificate app.example.org',
+      data: {
+        host: 'app.example.org',
+        code: 'acme.challenge',
+        message: 'no answer',
+        retryAt: '1970-01-01T00:01:00.000Z'
+      }
+    })
+    expect(notificationOf({ ...of, type: 'certificate.expiring', expires: 0, days: 3 }, 'server')).to.deep.include({
+      type: 'certificate.expiring',
+      data: { host: 'app.example.org', expires: '1970-01-01T00:00:00.000Z', days: 3 }
+    })
+    const issued = { ...of, type: 'certificate.issued', expires: 0, renewed: false } as const
+    expect(notificationOf(issued, 'server')).to.equal(undefined)
+  })
+
   it('leave out what is not notified', () => {
     expect(notificationOf({ ...at, type: 'log.level', level: 'debug' }, 'server')).to.equal(undefined)
   })

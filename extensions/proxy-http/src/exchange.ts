@@ -17,6 +17,7 @@ import { type Head, readHead } from './head.js'
 import { deniedBy, Problem, problemOf, serviceProblem } from './problem.js'
 import type { HttpProxy } from './proxy.js'
 import { RequestBody } from './request-body.js'
+import { routeOf } from './route.js'
 import type { ResponseWriter } from './response-writer.js'
 import type { PendingRequest, UpstreamFailure, UpstreamResponse } from './upstream.js'
 import type { VisitorRequest } from './visitor-request.js'
@@ -65,19 +66,18 @@ export class Exchange implements FailoverHandler {
   /** Finds the proxy, calls the hooks, and sends the request to the service. Never throws. */
   start(): void {
     try {
-      const { options, table, limits } = this.#world
+      const { options, limits } = this.#world
       const { connection } = this.#options
       const head = readHead(this.#request, options)
       this.#head = head
       if (!head.hasBody && this.#options.upgrade === undefined) this.#request.body.resume()
-      const { serverName, visitor } = connection
-      if (serverName !== undefined && serverName.toLowerCase() !== head.host) {
-        throw new Problem(421, 'this connection was made for another host')
+      // Before the route: it is the server's order, also where a proxy would take every path of the host.
+      const challenge = this.#world.challenge(head.host, head.path)
+      if (challenge !== undefined) {
+        this.#respond({ status: 200, headers: [['Content-Type', 'text/plain']], body: challenge })
+        return
       }
-      const found = table.find(head.host, head.path, visitor)
-      if (found === undefined) throw new Problem(404, `there is nothing here under ${head.host}${head.path}`)
-      const { claim, proxy } = found
-      if (proxy === undefined) throw problemOf(new RystraError('stream.no-member', { side: 'server' }))
+      const { claim, proxy } = routeOf(this.#world, connection, head)
       this.#proxy = proxy
       this.#wait(proxy.timeout('answerTimeout', options))
       const context = requestContext(this.#world, this.#request, connection, proxy, head)

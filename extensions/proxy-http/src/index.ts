@@ -1,4 +1,4 @@
-import { type HostKind, hostKind } from '@rystra/net'
+import { type HostKind, hostKind, httpChallenge } from '@rystra/net'
 import { defineExtension, type Listener, RystraError } from '@rystra/plugin'
 import { beginsRequest } from './begins-request.js'
 import { complete } from './expand.js'
@@ -25,6 +25,7 @@ const kindAt = (place: Place | undefined, dir: string): HostKind<HttpSpec> => ({
     return publish(spec, host, place.table, serving)
   },
   checkHost: (host, identity) => place?.table.check(host, identity),
+  hosts: () => place?.table.hosts() ?? [],
   async reach(spec, host) {
     await host.relay(await host.connect(String(spec.local)))
   },
@@ -75,7 +76,8 @@ export default defineExtension({
       async start() {
         const trusted = new TrustedProxies(options.trustedProxies, 'trustedProxies')
         const pages = Pages.read(options.errorPages, dir)
-        const world = { options, table: place.table, trusted, pages, log }
+        const challenge = (name: string, path: string): string | undefined => httpChallenge(registries, name, path)
+        const world = { options, table: place.table, trusted, pages, log, challenge }
         const made = new Front(world)
         front = made
         for (const { host, port } of options.listen) {

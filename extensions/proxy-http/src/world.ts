@@ -14,4 +14,6 @@ export interface World {
   readonly pages: Pages
   readonly limits: RequestLimits
   readonly log: Logger
+  /** The body that answers a request for a challenge of HTTP-01. */
+  readonly challenge: (host: string, path: string) => string | undefined
 }

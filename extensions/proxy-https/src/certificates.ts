@@ -1,5 +1,5 @@
 import { RystraError, type TlsFacts } from '@rystra/plugin'
-import { openServerTls, type ServerTls, TlsAcceptor, type TlsHost } from '@rystra/tls'
+import { openServerTls, type ServerTls, TlsAcceptor, type TlsAcceptorOptions, type TlsHost } from '@rystra/tls'
 import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -10,7 +10,24 @@ import type { CertificateEntry, HttpsOptions } from './options.js'
 /** Called with a visitor whose TLS ended here, and the connection below. */
 export type OnSecure = (socket: TLSSocket, facts: TlsFacts, tcp: Socket) => void
 
-type Options = Pick<HttpsOptions, 'certificates' | 'minVersion' | 'http2' | 'handshakeTimeout'>
+/** Options of the acceptors of all certificates. */
+export type AcceptorOptions = Omit<TlsAcceptorOptions, 'tls'>
+
+/** Makes them. */
+export const acceptorOptions = (
+  { http2, handshakeTimeout }: Pick<HttpsOptions, 'http2' | 'handshakeTimeout'>,
+  host: Pick<TlsHost, 'log' | 'clock'>,
+  onSocket: OnSecure
+): AcceptorOptions => ({
+  alpn: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+  host,
+  handshakeTimeout,
+  // They are counted before they come here.
+  handshakes: Number.MAX_SAFE_INTEGER,
+  onSocket
+})
+
+type Options = Pick<HttpsOptions, 'certificates' | 'minVersion'>
 
 interface Entry {
   readonly written: CertificateEntry
@@ -40,8 +57,8 @@ export class Certificates {
   }
 
   /** Reads the files, and watches over them. Rejects with `tls.files`. */
-  static async open(options: Options, host: TlsHost, onSecure: OnSecure): Promise<Certificates> {
-    const { certificates, minVersion, http2, handshakeTimeout } = options
+  static async open(options: Options, host: TlsHost, acceptors: AcceptorOptions): Promise<Certificates> {
+    const { certificates, minVersion } = options
     const entries: Entry[] = []
     const opened = new Certificates(entries, host.log)
     try {
@@ -49,15 +66,7 @@ export class Certificates {
         const { cert, key } = written
         const files = { ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) }
         const tls = await openServerTls({ ...files, minVersion }, host)
-        const acceptor = new TlsAcceptor({
-          tls,
-          alpn: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
-          host,
-          handshakeTimeout,
-          // They are counted before they come here.
-          handshakes: Number.MAX_SAFE_INTEGER,
-          onSocket: onSecure
-        })
+        const acceptor = new TlsAcceptor({ ...acceptors, tls })
         const { onChange } = tls
         tls.onChange = (context, pem) => {
           onChange?.(context, pem)

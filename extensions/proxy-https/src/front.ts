@@ -1,19 +1,23 @@
 import { visitorOf } from '@rystra/address'
-import type { ClientHello, HostTable } from '@rystra/net'
+import { type ClientHello, type HostTable, TLS_CHALLENGE_PROTOCOL, tlsChallenge } from '@rystra/net'
 import {
+  type CertificatePair,
   type Claim,
   type Clock,
   type ErrorCode,
   type Logger,
   type Metrics,
+  type Registries,
   RystraError,
   type VisitorInfo
 } from '@rystra/plugin'
 import { plainHttpAnswer, type TlsAcceptor } from '@rystra/tls'
 import type { Socket } from 'node:net'
+import { answerChallenge } from './challenge.js'
 import type { Certificates } from './certificates.js'
 import { HandshakeQueue } from './handshake-queue.js'
 import { wildcardsOver } from './names.js'
+import type { ProvidedCertificates } from './provided.js'
 import { type FirstMessage, parseFirst, readFirst } from './protocol-reader.js'
 
 /** Milliseconds for which a rejected connection may take the answer. */
@@ -35,6 +39,7 @@ const TUNNEL = /^rystra\//
 /** What {@link Front} works with. */
 export interface FrontHost {
   readonly routes: HostTable<PassOn>
+  readonly registries: Registries
   readonly defaultHost: string | undefined
   readonly handshakeTimeout: number
   readonly handshakes: number
@@ -77,6 +82,7 @@ export class Front {
   readonly #handshakes: HandshakeQueue
   readonly #rejected: ReturnType<Metrics['counter']>
   #certificates: Certificates | undefined
+  #provided: ProvidedCertificates | undefined
 
   constructor(host: FrontHost) {
     this.#host = host
@@ -94,8 +100,9 @@ export class Front {
     return this.#handshakes.size
   }
 
-  set certificates(certificates: Certificates) {
+  use(certificates: Certificates, provided: ProvidedCertificates): void {
     this.#certificates = certificates
+    this.#provided = provided
   }
 
   /** Whether a proxy or a certificate serves this host. */
@@ -109,13 +116,19 @@ export class Front {
     return route !== undefined && 'take' in route
   }
 
+  /** Whether TLS of this host would end with the self-signed certificate, because there is no other one yet. */
+  isProvisional(host: string): boolean {
+    const route = this.#route(host)
+    return route !== undefined && route === this.#provided?.provisional
+  }
+
   /** Where other listeners share the port: whether a connection that begins with these bytes is for this one. */
   recognises(head: Buffer): boolean | undefined {
     const message = parseFirst(head)
     if (message === undefined || typeof message === 'string') return message === undefined ? undefined : false
     if (message.alpn.some((name) => TUNNEL.test(name))) return false
     const name = this.#nameIn(message)
-    return name !== undefined && this.serves(name)
+    return name !== undefined && (this.serves(name) || this.#challengeOf(message) !== undefined)
   }
 
   take(socket: Socket): void {
@@ -139,18 +152,34 @@ export class Front {
     return serverName?.toLowerCase().replace(/\.$/, '')
   }
 
+  /** The certificate that answers a TLS-ALPN-01 challenge. */
+  #challengeOf({ alpn, serverName }: ClientHello): CertificatePair | undefined {
+    return serverName !== undefined && alpn.includes(TLS_CHALLENGE_PROTOCOL)
+      ? tlsChallenge(this.#host.registries, serverName.replace(/\.$/, ''))
+      : undefined
+  }
+
   /** Exact names before wildcards, near wildcards before far ones, and TLS that passes through before certificates. */
   #route(name: string): Route | undefined {
     const { routes } = this.#host
     const certificates = this.#certificates
     const exact = routes.exact(name) ?? certificates?.exact(name)
     if (exact !== undefined) return exact
+    const covering = certificates?.covering(name)
+    const provided = covering === undefined ? this.#provided?.acceptor(name) : undefined
+    if (provided !== undefined) return provided
     const [nearest] = wildcardsOver(name)
     const near = nearest === undefined ? undefined : routes.exact(nearest)
-    return near ?? certificates?.covering(name) ?? routes.covering(name)
+    return near ?? covering ?? routes.covering(name)
   }
 
   #pass(socket: Socket, message: FirstMessage): void {
+    // Before any route: a service that has the host must not see challenges of an order that was made here.
+    const challenge = typeof message === 'string' ? undefined : this.#challengeOf(message)
+    if (challenge !== undefined) {
+      answerChallenge(socket, challenge)
+      return
+    }
     const route = typeof message === 'string' ? notTls[message] : this.#routeOf(message)
     if ('answer' in route) {
       this.#reject(socket, route)

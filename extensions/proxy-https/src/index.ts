@@ -1,13 +1,14 @@
 import { asciiHostPattern, visitorOf } from '@rystra/address'
-import { claimedHosts, type HostKind, hostKind, HostTable } from '@rystra/net'
+import { claimedHosts, type HostKind, hostKind, HostTable, httpChallenge } from '@rystra/net'
 import { defineExtension, GUARD, type Listener, OBSERVE, RystraError, type TlsFacts } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { Certificates } from './certificates.js'
+import { acceptorOptions, Certificates } from './certificates.js'
 import { complete } from './expand.js'
 import { Front, type PassOn } from './front.js'
 import { HttpsOptions } from './options.js'
 import { Policy } from './policy.js'
+import { ProvidedCertificates } from './provided.js'
 import { publish, type World } from './publish.js'
 import { Redirect, strictTransport } from './redirect.js'
 import { HttpsSpec } from './spec.js'
@@ -36,6 +37,8 @@ export default defineExtension({
         return publish(spec, to, world)
       },
       checkHost: (name, identity) => routes.check(name, identity),
+      hosts: () => routes.hosts(),
+      secures: (name) => routes.exact(name) !== undefined || world?.certificates.names(name) === true,
       async reach(spec, to) {
         await to.relay(await to.connect(String(spec.local)))
       }
@@ -46,7 +49,13 @@ export default defineExtension({
     }
     check(options)
 
-    const front = new Front({ ...host, ...options, routes, defaultHost: options.defaultHost?.toLowerCase() })
+    const front = new Front({
+      ...host,
+      ...options,
+      registries,
+      routes,
+      defaultHost: options.defaultHost?.toLowerCase()
+    })
     registries.proxies.add({
       ...https,
       routing: {
@@ -61,14 +70,21 @@ export default defineExtension({
       const number = options.publicPort ?? listeners[0]?.address?.port
       return number === undefined || number === 443 ? '' : `:${number}`
     }
-    const redirect = new Redirect({ serves: (name) => front.serves(name), port })
+    const redirect = new Redirect({
+      serves: (name) => front.serves(name) && !front.isProvisional(name),
+      challenge: (name, path) => httpChallenge(registries, name, path),
+      port
+    })
     const plain = redirect.listen(options.redirectFrom, ports)
     // Before a password is asked for, and before an answer tells which proxies exist.
     if (options.redirect) hooks.onRequest.tap({ stage: GUARD }, redirect.answer)
     if (options.hsts !== undefined) {
       hooks.onResponse.tap(
         { stage: OBSERVE },
-        strictTransport(options.hsts, (name) => world?.certificates.names(name) === true)
+        strictTransport(
+          options.hsts,
+          (name) => world?.certificates.names(name) === true || world?.provided.has(name) === true
+        )
       )
     }
 
@@ -95,14 +111,18 @@ export default defineExtension({
             detail: 'proxy-https: the kind http that is loaded takes no connections of other kinds'
           })
         }
-        const certificates = await Certificates.open(options, host, onSecure)
-        front.certificates = certificates
+        const acceptors = acceptorOptions(options, host, onSecure)
+        const certificates = await Certificates.open(options, host, acceptors)
         closing.signal.addEventListener('abort', () => certificates.close(), { once: true })
+        const provided = new ProvidedCertificates(registries, options.minVersion, acceptors, log)
+        closing.signal.addEventListener('abort', () => provided.close(), { once: true })
+        await provided.open(host)
+        front.use(certificates, provided)
         const { baseDomain } = options
         const checkOtherKind = (name: string, identity: string): void =>
           hostKind(registries, 'http')?.checkHost(name, identity)
         const policy = new Policy(options)
-        world = { routes, policy, certificates, baseDomain: baseDomain.toLowerCase(), port, checkOtherKind }
+        world = { routes, policy, certificates, provided, baseDomain: baseDomain.toLowerCase(), port, checkOtherKind }
         for (const address of options.listen) {
           const recognises = (head: Buffer): boolean | undefined => front.recognises(head)
           const onSocket = (socket: Socket): void => front.take(socket)

@@ -4,6 +4,7 @@ import type { Certificates } from './certificates.js'
 import type { PassOn } from './front.js'
 import { asciiHostPattern } from '@rystra/address'
 import type { Policy } from './policy.js'
+import type { ProvidedCertificates } from './provided.js'
 import type { HttpsSpec } from './spec.js'
 
 /** What proxies are published with. */
@@ -11,6 +12,7 @@ export interface World {
   readonly routes: HostTable<PassOn>
   readonly policy: Policy
   readonly certificates: Certificates
+  readonly provided: ProvidedCertificates
   readonly baseDomain: string
   /** What stands behind the host in addresses. */
   port(): string

@@ -23,6 +23,8 @@ const CONNECTIONS = 1024
 export interface RedirectHost {
   /** Whether https gets somewhere with this host. */
   serves(host: string): boolean
+  /** The body that answers a request for a challenge of HTTP-01. */
+  challenge(host: string, path: string): string | undefined
   /** What stands behind the host in addresses: nothing, or `:8443`. */
   port(): string
 }
@@ -96,6 +98,12 @@ export class Redirect {
 
   #respond({ headers, url = '' }: http.IncomingMessage, response: http.ServerResponse): void {
     const host = asciiHostPattern((headers.host ?? '').replace(/:\d*$/, ''))
+    const answer = host === undefined ? undefined : this.#host.challenge(host, url)
+    if (answer !== undefined) {
+      response.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': answer.length, Connection: 'close' })
+      response.end(answer)
+      return
+    }
     const known = host !== undefined && !host.startsWith('*') && this.#host.serves(host)
     const status = !known ? 404 : /^\/[\x21-\x7e]*$/.test(url) ? STATUS : 400
     const body = `${http.STATUS_CODES[status]}\n`

@@ -83,6 +83,10 @@ export class ClientRuntime implements Runtime {
     return this.#attached.control.extensions()
   }
 
+  certificates(): Iterable<never> {
+    return []
+  }
+
   session(id: string): Session | undefined {
     return this.#attached.sessions().find((session) => session.id === id)
   }

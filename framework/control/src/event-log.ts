@@ -3,6 +3,7 @@ import type { Logger, RystraError } from '@rystra/model'
 import type {
   Clock,
   EventError,
+  ReportedEventType,
   RuntimeEvent,
   RuntimeEventFields,
   RuntimeEvents,
@@ -67,6 +68,10 @@ export class EventLog implements RuntimeEvents {
     const event = { type, sequence: this.#last, time: this.#clock.now(), ...fields } as unknown as RuntimeEvent
     this.#ring[(this.#last - 1) % KEPT] = event
     this.#tell(this.#listeners, event)
+  }
+
+  report<Type extends ReportedEventType>(type: Type, fields: RuntimeEventFields[Type]): void {
+    this.emit(type, fields)
   }
 
   /** A refusal: at most 50 events in a second, the next one says how many there were besides. */

@@ -68,6 +68,13 @@ export const registryFacts: Readonly<Record<RegistryName, RegistryFacts>> = Obje
     functions: ['check'],
     capability: 'check',
     packagePrefix: 'hook'
+  },
+  certificateSources: {
+    noun: 'source of certificates',
+    key: 'name',
+    functions: ['serves', 'certificate', 'httpChallenge', 'tlsChallenge', 'list'],
+    capability: 'certificates',
+    packagePrefix: 'certificates'
   }
 })
 

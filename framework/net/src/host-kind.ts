@@ -50,6 +50,10 @@ export const claimedHosts = (
 export interface HostKind<Spec extends ProxySpec = ProxySpec> extends ProxyKind<Spec> {
   /** Server: throws `proxy.claimed` when another identity holds this host, or a part of what a wildcard covers. */
   checkHost(host: string, identity: string): void
+  /** Server: the hosts that proxies are published under, wildcards included. */
+  hosts?(): Iterable<string>
+  /** Server: whether TLS of this host is provided for by the configuration: by a certificate of its own, or by a service. */
+  secures?(host: string): boolean
   /** Server: takes a connection that another kind has prepared. */
   handOver?(connection: Duplex, from: HandedOver): void
 }

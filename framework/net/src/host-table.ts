@@ -35,6 +35,11 @@ export class HostTable<Proxy> {
     return this.#sites.size
   }
 
+  /** Hosts, wildcards as `*.example.org`. */
+  *hosts(): Iterable<string> {
+    for (const key of this.#sites.keys()) yield key.startsWith('.') ? `*${key}` : key
+  }
+
   /** Throws `proxy.claimed` when `host` is another identity's, or would cover or cut into what is. */
   check(host: string, owner: string): void {
     const key = keyOf(host)

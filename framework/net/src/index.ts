@@ -1,6 +1,7 @@
 /** TCP for transports: dialing out, also through proxies, and ports that several transports share. */
 export { setAcceptedOptions } from './accepted-options.js'
 export { AcceptedSockets } from './accepted-sockets.js'
+export * from './certificate-sources.js'
 export * from './client-hello.js'
 export { containExceptions } from './contain-exceptions.js'
 export { type DialEnvironment, type DialTcpOptions, dialTcp } from './dial.js'

@@ -28,6 +28,7 @@ export const emptyRuntime = (side: Side): Runtime => {
     streams: () => [],
     listeners: () => [],
     extensions: () => [],
+    certificates: () => [],
     session: () => undefined,
     proxy: () => undefined,
     stream: () => undefined,
@@ -46,7 +47,7 @@ export const emptyRuntime = (side: Side): Runtime => {
       refused: {}
     }),
     explain: refuse,
-    events: { run: '', sequence: 0, since: () => undefined, subscribe: () => () => {} },
+    events: { run: '', sequence: 0, since: () => undefined, subscribe: () => () => {}, report: () => {} },
     control
   }
 }

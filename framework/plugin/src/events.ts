@@ -11,6 +11,13 @@ export interface EventError {
   readonly retryable: boolean
 }
 
+/** What events about certificates have in common. */
+export interface CertificateEvent {
+  readonly host: string
+  /** Name of the source. */
+  readonly source: string
+}
+
 /** What happened, by its type. */
 export interface RuntimeEventFields {
   'listener.opened': { readonly listener: ListenerInfo }
@@ -45,6 +52,12 @@ export interface RuntimeEventFields {
   'drain.started': { readonly timeout: number; readonly streams: number }
   'drain.done': { readonly streams: number }
   'log.level': { readonly level: string }
+  /** A certificate of a host was ordered, and is in use. */
+  'certificate.issued': CertificateEvent & { readonly expires: number; readonly renewed: boolean }
+  /** An order failed. The certificate from before stays in use. */
+  'certificate.failed': CertificateEvent & { readonly error: EventError; readonly retryAt: number }
+  /** The certificate in use ends soon, and was not renewed. Once a day. */
+  'certificate.expiring': CertificateEvent & { readonly expires: number; readonly days: number }
   /** Only for subscribers that ask for streams; never kept. */
   'stream.opened': { readonly stream: StreamInfo }
   'stream.closed': { readonly stream: CloseStreamContext }
@@ -52,6 +65,9 @@ export interface RuntimeEventFields {
 
 /** The type of an event. */
 export type RuntimeEventType = keyof RuntimeEventFields
+
+/** Events that extensions report. */
+export type ReportedEventType = Extract<RuntimeEventType, `certificate.${string}`>
 
 /** Something that happened at one end. */
 export type RuntimeEvent = {
@@ -87,4 +103,6 @@ export interface RuntimeEvents {
    * Returns what ends it.
    */
   subscribe(listener: (event: RuntimeEvent) => void, options?: SubscribeOptions): () => void
+  /** For extensions: records what happened to a thing of theirs. */
+  report<Type extends ReportedEventType>(type: Type, fields: RuntimeEventFields[Type]): void
 }

@@ -4,6 +4,7 @@ import {
   type ErrorDetails,
   type ExtensionError,
   type Logger,
+  type ProxySpec,
   registerErrors,
   RystraError,
   type Side
@@ -86,6 +87,14 @@ export interface Lifecycle {
 /** Something one extension offers and another needs: `transport:tls`, `muxer:yamux`, `authenticator:token`, `kind:http`, or a word of their own. */
 export type Capability = string
 
+/** What {@link ExtensionDefinition.advise} is asked about: a configuration that is valid. */
+export interface AdvisedConfig {
+  /** All extensions, with the defaults of their options filled in. */
+  readonly extensions: readonly { readonly name: string; readonly options: unknown }[]
+  /** Entries of `client.proxies` in the same configuration. */
+  readonly proxies: readonly ProxySpec[]
+}
+
 /** What {@link defineExtension} takes. */
 export interface ExtensionDefinition<Schema extends TSchema, Codes extends string = never> {
   /** Unique among the loaded: `transport-tcp`. Its taps carry it. */
@@ -98,6 +107,11 @@ export interface ExtensionDefinition<Schema extends TSchema, Codes extends strin
   readonly provides?: readonly Capability[]
   /** Errors of its own, by the second part of their code: `closed` for `office-hours.closed`. @default none */
   readonly errors?: Readonly<Record<Codes, ExtensionError>>
+  /**
+   * What is valid and unlikely to work, for `rystra check`: sentences without their full stop. Not called by a server or
+   * client. @default nothing
+   */
+  advise?(options: Static<Schema>, config: AdvisedConfig): readonly string[]
   /** Taps and registers, and nothing else: it must be possible to set up, and never start. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a set-up that returns nothing is the usual one
   setup(context: ExtensionContext<Static<Schema>, Codes>): Lifecycle | undefined | void

@@ -1,5 +1,6 @@
 import type { AdminRoutes } from './admin-routes.js'
 import type { Authenticator } from './authenticator.js'
+import type { CertificateSource } from './certificates.js'
 import type { ChannelHandler } from './channel.js'
 import type { Directory } from './directory.js'
 import type { Discovery } from './discovery.js'
@@ -35,6 +36,8 @@ export interface Registries {
   readonly adminRoutes: Registry<AdminRoutes>
   /** Asked by `Runtime.explain`. */
   readonly visitChecks: Registry<VisitCheck>
+  /** Asked by kinds that end TLS. */
+  readonly certificateSources: Registry<CertificateSource>
 }
 
 /** Names of all registries, frozen. */
@@ -48,7 +51,8 @@ export const registryNames = Object.freeze([
   'directories',
   'channels',
   'adminRoutes',
-  'visitChecks'
+  'visitChecks',
+  'certificateSources'
 ] as const) satisfies readonly (keyof Registries)[]
 
 export type RegistryName = (typeof registryNames)[number]

@@ -1,4 +1,5 @@
 import type { Side } from '@rystra/model'
+import type { CertificateInfo } from './certificates.js'
 import type { RuntimeControl } from './control.js'
 import type { RuntimeEvents } from './events.js'
 import type { ExplainOptions, Explanation } from './explain.js'
@@ -18,6 +19,8 @@ export interface Runtime {
   listeners(): Iterable<ListenerHandle>
   /** In the order of the configuration. */
   extensions(): Iterable<ExtensionInfo>
+  /** Of hosts whose TLS ends at a server, from all `registries.certificateSources`; a client has none. */
+  certificates(): Iterable<CertificateInfo>
   /** By its id, at once. */
   session(id: string): SessionHandle | undefined
   /** By the id of its handle, at once. */

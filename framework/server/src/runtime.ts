@@ -1,6 +1,7 @@
 import { type EndControl, type EventLog, type ExplainParts, explainVisit } from '@rystra/control'
 import type { Kernel } from '@rystra/kernel'
 import type {
+  CertificateInfo,
   EndStats,
   ExplainOptions,
   Explanation,
@@ -81,6 +82,11 @@ export class ServerRuntime implements Runtime {
 
   extensions(): Iterable<ExtensionInfo> {
     return this.#attached.control.extensions()
+  }
+
+  *certificates(): Iterable<CertificateInfo> {
+    const { certificateSources } = this.#attached.kernel.current.registries
+    for (const name of certificateSources.list()) yield* certificateSources.get(name).list()
   }
 
   session(id: string): ServerSession | undefined {

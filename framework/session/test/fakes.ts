@@ -156,6 +156,7 @@ export const generation = (
       directories: registryOf({}),
       adminRoutes: registryOf({}),
       visitChecks: registryOf({}),
+      certificateSources: registryOf({}),
       channels: registryOf({}),
       ...registries
     }

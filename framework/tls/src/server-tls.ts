@@ -193,6 +193,19 @@ class WatchedServerTls implements ServerTls {
 const same = (a: ServerPem, b: ServerPem): boolean =>
   a.cert === b.cert && a.key === b.key && a.clientCa === b.clientCa && a.crl === b.crl
 
+/** A certificate that does not change. Throws `tls.files` where it cannot be used. */
+export const fixedServerTls = (
+  { cert, key }: Pick<ServerPem, 'cert' | 'key'>,
+  minVersion: ServerTlsOptions['minVersion']
+): ServerTls => ({
+  pem: { cert, key },
+  options: { ...suites(minVersion), cert, key, requestCert: false, rejectUnauthorized: false },
+  clientCert: 'none',
+  join: undefined,
+  onChange: undefined,
+  close: () => {}
+})
+
 /** Reads the files, or creates a self-signed certificate, and watches for changes. Rejects with `tls.files`. */
 export const openServerTls = async (options: ServerTlsOptions, host: TlsHost): Promise<ServerTls> => {
   const clientCert = checkOptions(options)

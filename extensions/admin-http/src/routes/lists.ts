@@ -1,7 +1,15 @@
 import { RystraError, type TSchema, Type } from '@rystra/plugin'
 import type { Api, ApiContext } from '../context.js'
 import { contains, pageOf } from '../pages.js'
-import { ExtensionView, filters, ListenerView, listQuery, SessionView, StreamView } from '../schemas.js'
+import {
+  CertificateView,
+  ExtensionView,
+  filters,
+  ListenerView,
+  listQuery,
+  SessionView,
+  StreamView
+} from '../schemas.js'
 import { extensionView, listenerView, sessionView, streamView } from '../views.js'
 
 /** The schema of one page. */
@@ -139,6 +147,29 @@ export const addLists = (api: Api, context: ApiContext): void => {
       const items = [...runtime.listeners()].map(listenerView)
       return { items, total: items.length }
     }
+  )
+  api.get(
+    '/certificates',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'certificates',
+        summary: 'Certificates of hosts whose TLS ends at a server, from an authority. By host.',
+        querystring: Type.Object(listQuery, { additionalProperties: false }),
+        response: { 200: pageSchema(CertificateView) }
+      }
+    },
+    async ({ query: { limit, cursor, q } }, reply) =>
+      reply.type('application/json; charset=utf-8').send(
+        pageOf({
+          items: runtime.certificates(),
+          position: ({ host }) => [0, host],
+          fits: ({ host, source, state }) => contains(q, host, source, state),
+          view: (info) => info,
+          limit,
+          cursor
+        })
+      )
   )
   api.get(
     '/extensions',
