@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { once } from 'node:events'
 import { existsSync, mkdirSync } from 'node:fs'
 import net from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { join } from 'node:path'
 import { AdminApi } from '../src/admin/admin-api.js'
 import { findPlace } from '../src/admin/find.js'
@@ -108,6 +109,12 @@ describe('rystra, a running process', () => {
     const changed = await api.request<{ revision: string; logLevel: string }>('/v1/status')
     expect(changed.logLevel).equal('warn')
     expect(changed.revision).not.equal(before.revision)
+    write(cwd, { 'rystra.config.yaml': config(port).replace('a-token-of-the-test', 'another-token-of-it') })
+    // It dials again after the kick.
+    while ((await api.list('/v1/sessions')).length === 0) await setImmediate()
+    const cutting = await rystra(['plan', ...at], { cwd })
+    expect(cutting.code).equal(3)
+    expect(cutting.out).match(/It would end 0 open streams and 1 sessions\./)
     write(cwd, { 'rystra.config.yaml': 'server: [' })
     const plan = await rystra(['plan', ...at], { cwd })
     expect(plan.code).equal(2)

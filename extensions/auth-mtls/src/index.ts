@@ -4,7 +4,7 @@ import { mtlsOptions } from './options.js'
 import { makeProof } from './proof.js'
 import { Revocation } from './revocation.js'
 import { compileRule } from './rules.js'
-import { verifier } from './verify.js'
+import { reviewer, verifier } from './verify.js'
 
 export type { MtlsOptions, MtlsRule } from './options.js'
 
@@ -40,7 +40,8 @@ export default defineExtension({
     registries.authenticators.add({
       method,
       unfit: ({ tls }) => (tls?.certificate === undefined ? 'no verified certificate on this link' : undefined),
-      verify: verifier(compiled, revocation, clock)
+      verify: verifier(compiled, revocation, clock),
+      review: reviewer(compiled, revocation, clock)
     })
     return { start: () => revocation.load() }
   }

@@ -36,3 +36,11 @@ export const verifier =
     await revocation.refresh()
     return decide(facts, rules, revocation, clock.now())
   }
+
+/** The server half: whether a session would still be let in, by the certificate of its link. */
+export const reviewer =
+  (rules: readonly Rule[], revocation: Revocation, clock: Clock): NonNullable<Authenticator['review']> =>
+  ({ peer: { tls } }) =>
+    tls?.certificate === undefined
+      ? undefined
+      : decide(readCertificate(tls.certificate), rules, revocation, clock.now())

@@ -3,7 +3,7 @@ import { Keyring } from './keyring.js'
 import { tokenOptions } from './options.js'
 import { prover } from './prove.js'
 import { TokenSource } from './source.js'
-import { verifier } from './verify.js'
+import { reviewer, verifier } from './verify.js'
 import path from 'node:path'
 
 export type { TokenEntry, TokenOptions } from './options.js'
@@ -45,7 +45,7 @@ export default defineExtension({
     }
     const where = tokens === undefined ? (): string => (token === undefined ? 'file' : 'token') : undefined
     const keyring = new Keyring(entries, log, clock, where)
-    registries.authenticators.add({ method, verify: verifier(keyring) })
+    registries.authenticators.add({ method, verify: verifier(keyring), review: reviewer(keyring) })
     return { start: () => keyring.load() }
   }
 })

@@ -86,6 +86,13 @@ export class Keyring {
     return this.#keys.get(id.toString('hex'))
   }
 
+  /** The token of this id; `undefined` when files that were not read yet may have it. */
+  review(id: string): Key | 'unknown' | undefined {
+    const found = this.#keys.get(id)
+    if (found !== undefined) return found
+    return this.#entries.some(({ source }) => source.token === undefined) ? undefined : 'unknown'
+  }
+
   #index(): ReadonlyMap<string, Key> {
     const keys = new Map<string, Key>()
     const places = new Map<string, string>()

@@ -14,7 +14,8 @@ const check = (keyring: Keyring, proof: Uint8Array, challenge: Challenge): AuthA
   return {
     identity: key.identity,
     confirm: makeConfirm(key.keys, challenge),
-    secret: makeSecret(key.keys, challenge)
+    secret: makeSecret(key.keys, challenge),
+    credential: id.toString('hex')
   }
 }
 
@@ -24,4 +25,15 @@ export const verifier =
   (proof, challenge) => {
     const wait = keyring.refresh()
     return wait === undefined ? check(keyring, proof, challenge) : wait.then(() => check(keyring, proof, challenge))
+  }
+
+/** The server half: whether a session would still be let in, by the id of its token. */
+export const reviewer =
+  (keyring: Keyring): NonNullable<Authenticator['review']> =>
+  ({ credential = '', identity }) => {
+    const key = keyring.review(credential)
+    if (key === undefined) return undefined
+    return key === 'unknown'
+      ? { deny: `its token of ${identity.id} is no longer configured` }
+      : { identity: key.identity }
   }

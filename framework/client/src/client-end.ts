@@ -82,10 +82,13 @@ export class ClientEnd implements ControlledEnd {
 
   /** Streams of the session that is left go on until they are done, or the drain time is over. */
   #touchedBy(next: ResolvedClient): readonly PlanItem[] {
-    const sessions = this.#parts.sessions.redialed(this.#config.client, next).length
-    if (sessions === 0) return []
+    const redialed = this.#parts.sessions.redialed(this.#config.client, next)
+    if (redialed.length === 0) return []
     const detail = 'the session is dialed anew; open streams of the present one have the drain time to finish'
-    return [{ action: 'change', subject: 'session', name: 'client.connect', detail, sessions }]
+    const streams = redialed.reduce((sum, { openStreams }) => sum + openStreams, 0)
+    return [
+      { action: 'change', subject: 'session', name: 'client.connect', detail, sessions: redialed.length, streams }
+    ]
   }
 
   async apply(config: RystraConfig): Promise<ReloadContext> {

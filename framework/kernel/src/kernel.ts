@@ -153,13 +153,13 @@ export class Kernel implements Generations {
    * the generation that would be next, and answers with the difference. Rejects as {@link provision} does, and with what
    * `inspect` throws.
    */
-  rehearse(uses: readonly KernelUse[], inspect: (next: GenerationRef) => void): Promise<ReloadContext> {
+  rehearse(uses: readonly KernelUse[], inspect: (next: GenerationRef) => unknown): Promise<ReloadContext> {
     return this.#queue(async () => {
       this.#expect('rehearse', 'provisioned', 'running')
       const draft = await this.#draft(uses)
       try {
         const next = new Generation(this.#ids + 1, draft.instances, draft.registries, this.#host)
-        inspect(next)
+        await inspect(next)
         return difference(this.side, this.#present(), next, draft)
       } finally {
         await this.#giveUp(draft)

@@ -1,4 +1,5 @@
-import type { Listener, ListenHost, TcpListening } from '@rystra/plugin'
+import { once } from 'node:events'
+import type { Address, Listener, ListenHost, TcpListening } from '@rystra/plugin'
 import { promises as dns } from 'node:dns'
 import net from 'node:net'
 import { hostPort } from '@rystra/address'
@@ -32,6 +33,19 @@ export class SharedPorts implements ListenHost {
   /** Connections whose protocol is not recognised yet. */
   get undecided(): number {
     return this.#queue.sniffers.size
+  }
+
+  /** Rejects with `listen.*` when an address could not be bound now: it is, for a moment, unless a listener here has it. */
+  async probe({ host, port }: Address): Promise<void> {
+    try {
+      const address = await resolved(host)
+      if (port === 0 || this.#ports.has(keyOf(address, port))) return
+      const server = net.createServer().listen({ host: address, port, exclusive: true })
+      await once(server, 'listening')
+      await new Promise((resolve) => server.close(resolve))
+    } catch (error) {
+      throw listenError(error as NodeJS.ErrnoException, host, port, this.#overlap(error, port))
+    }
   }
 
   /** See {@link ListenHost.listenTcp}. The first listener of an address sets its backlog. */

@@ -51,6 +51,17 @@ export interface Accepted {
   readonly confirm?: Uint8Array
   /** See {@link Proof.secret}. Without one the server makes it and sends it, which only TLS keeps secret. */
   readonly secret?: Uint8Array
+  /** Names what it was proven with, such as the id of a token; no secret. Given back to {@link Authenticator.review}. */
+  readonly credential?: string
+}
+
+/** A session that was let in before. */
+export interface ReviewedSession {
+  readonly identity: Identity
+  readonly clientId: string
+  readonly peer: PeerInfo
+  /** See {@link Accepted.credential}. */
+  readonly credential?: string
 }
 
 /** The answer of an authenticator. The reason of a refusal is for the log only. */
@@ -71,4 +82,11 @@ export interface Authenticator {
   prove?(challenge: Challenge, peer: PeerInfo): Promise<Proof> | Proof
   /** Server half. Absent when the server has nothing to check against: then the method is not chosen. A throw refuses. */
   verify?(proof: Uint8Array, challenge: Challenge, peer: PeerInfo): Promise<AuthAnswer> | AuthAnswer
+  /**
+   * Server half: whether a session would still be let in, asked of each after a reload, and by a plan before anything
+   * was started. `Deny` ends it: its streams have `server.drain` to finish. An identity of the same id brings the rights
+   * that it has now. `undefined`, or a throw: that cannot be told, and the session goes on.
+   * @default it goes on
+   */
+  review?(session: ReviewedSession): Pick<Accepted, 'identity'> | Deny | undefined
 }

@@ -193,6 +193,7 @@ export class Acceptor {
         link.kind === 'bytes' ? generation.registries.muxers.get(muxer).wrap(link, 'server', { log, links }) : link,
       control: link.kind === 'bytes' ? undefined : stream,
       features: admitted.features,
+      proof: { method: admitted.method, credential: accepted.credential },
       ended: () => sessions.delete(info.id)
     })
     this.#replace(clientKey(accepted.identity.id, client.id), session)

@@ -4,19 +4,23 @@ import type { ControlledEnd, Rehearsal } from '@rystra/control'
 import type { Kernel } from '@rystra/kernel'
 import { type Address, type Logger, type ProxySpec, RystraError } from '@rystra/model'
 import type { AddProxyOptions, Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
+import type { SharedPorts } from '@rystra/net'
 import { drained, orElse } from '@rystra/session'
 import type { Acceptor } from './acceptor.js'
 import type { Listeners } from './listeners.js'
 import type { OpenListener } from './open-listener.js'
+import { probeListeners } from './probe-listeners.js'
 import { baseOf, checkedWith, type ServerOptions, type ServerSide, throwIfHalf, usesOf } from './options.js'
 import type { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
+import { touchedBy } from './touched.js'
 
 /** What of a server its end works with. */
 export interface ServerEndParts {
   readonly state: ServerState
   readonly acceptor: Acceptor
   readonly listeners: Listeners
+  readonly ports: SharedPorts
   readonly options: ServerOptions
   /** Whether it was made with `server` in its configuration. */
   readonly hasServer: boolean
@@ -70,9 +74,11 @@ export class ServerEnd implements ControlledEnd {
     const base = baseOf(config, this.#parts.options)
     let next = this.#config
     let touched: readonly PlanItem[] = []
-    await this.kernel.rehearse(await usesOf(config, this.#parts.options), (generation) => {
+    const { acceptor, listeners, ports } = this.#parts
+    await this.kernel.rehearse(await usesOf(config, this.#parts.options), async (generation) => {
       next = checkedWith(base, generation)
-      touched = this.#touchedBy(next, generation.registries)
+      await probeListeners(next.server, generation, listeners.list(), ports)
+      touched = touchedBy(next.server, generation.registries, acceptor.sessions.values())
     })
     return { config: next, touched }
   }
@@ -103,29 +109,14 @@ export class ServerEnd implements ControlledEnd {
     return report
   }
 
-  #touchedBy({ server }: ServerSide, { proxies: kinds }: ServerState['kernel']['current']['registries']): PlanItem[] {
-    const items: PlanItem[] = []
-    for (const { info, proxies } of this.#parts.acceptor.sessions.values()) {
-      for (const proxy of proxies.values()) {
-        const error = proxy.review(kinds, server.publish)
-        const name = `${info.client.id}/${proxy.spec.name}`
-        const by = proxy.pushed === undefined ? undefined : `added by ${proxy.pushed.origin.by ?? 'the server'}`
-        if (error === undefined) {
-          items.push({ action: 'keep', subject: 'proxy', name, ...(by === undefined ? {} : { detail: by }) })
-        } else {
-          const action = error.code === 'proxy.changed' ? 'change' : 'remove'
-          items.push({ action, subject: 'proxy', name, detail: error.message })
-        }
-      }
-    }
-    return items
-  }
-
   /** Proxies are published by the kinds, and with the rights, that there are now. Their clients need not ask again. */
   async #renewProxies(asks: boolean): Promise<void> {
     const { registries } = this.kernel.current
     const sessions = [...this.#parts.acceptor.sessions.values()]
-    for (const session of sessions) session.reviewVisits(registries)
+    for (const session of sessions) {
+      session.reviewVisits(registries)
+      session.review(registries)
+    }
     this.#parts.state.pushes.renew()
     const renew = async (session: ServerSession): Promise<void> => {
       try {

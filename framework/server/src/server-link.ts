@@ -1,6 +1,7 @@
 import type { Logger } from '@rystra/model'
 import type { DataLinks, StreamLink } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
+import type { SessionProof } from './session-review.js'
 
 /** The link of a session. */
 export interface ServerLink {
@@ -8,6 +9,8 @@ export interface ServerLink {
   readonly wrap: (links: DataLinks, log: Logger) => StreamLink
   /** The stream that authenticated it, where it carries streams by itself. */
   readonly control: Duplex | undefined
+  /** How its client was authenticated. */
+  readonly proof: SessionProof
   /** What both ends can beyond the minor version. */
   readonly features: readonly string[]
   /** Called once, first of all, when the session is over. */

@@ -1,10 +1,11 @@
 import type { GenerationRef } from '@rystra/kernel'
-import { type Address, type Logger, RystraError, type SessionInfo } from '@rystra/model'
+import { type Address, type Logger, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type { ByteLink, Details, SessionHandle, SessionStats, StreamLink, UnregisterProxyContext } from '@rystra/plugin'
 import { type DataHello, type Message, ReplayWindow, verifyDataLink } from '@rystra/protocol'
 import {
   Channels,
   type DatagramFlows,
+  drained,
   type OpenOptions,
   openStreamMessage,
   type OutgoingStream,
@@ -17,6 +18,7 @@ import type { ServerProxy } from './proxy.js'
 import type { PushSession } from './push-session.js'
 import { Registrations, type RegisteringSession } from './registrations.js'
 import type { ServerLink } from './server-link.js'
+import { reviewSession, type SessionProof } from './session-review.js'
 import type { ServerState } from './state.js'
 import { Visits } from './visits.js'
 
@@ -35,6 +37,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
   readonly #ended: () => void
   readonly #cancelStart: () => void
   readonly features: readonly string[]
+  readonly proof: SessionProof
   readonly streams: StreamTable
   /** Streams that no visitor opened. */
   readonly channels: Channels
@@ -54,10 +57,11 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
     secret: Uint8Array,
     generation: GenerationRef,
     state: ServerState,
-    { wrap, control, features, ended }: ServerLink
+    { wrap, control, features, proof, ended }: ServerLink
   ) {
     this.info = info
     this.features = features
+    this.proof = proof
     this.streams = new StreamTable(state.totals)
     this.#secret = secret
     this.#ended = ended
@@ -206,6 +210,26 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
   /** Has the client go to another server; its proxies stay published meanwhile. */
   offer(drain: number, error: RystraError, alternatives: readonly Address[]): void {
     this.#session.goAway(drain, error, alternatives)
+  }
+
+  /**
+   * After a reload: takes the rights that its identity has now. One that would not be let in any more takes no more
+   * visitors, and ends when its streams are done, or after `server.drain`.
+   */
+  review({ authenticators }: GenerationRef['registries']): void {
+    this.#session.setHeartbeat(this.#state.config.heartbeat)
+    if (this.#session.goingAway) return
+    try {
+      const identity = reviewSession(this, authenticators)
+      if (identity !== undefined) Object.assign(this.info, { identity })
+    } catch (cause) {
+      const error = toRystraError(cause)
+      const { drain } = this.#state.config
+      this.log.warn({ err: error, drain }, 'its client is no longer let in')
+      void this.retire(drain, 'reload', error)
+      const open = (): number => (this.#over ? 0 : this.link.streams - this.channels.size)
+      void drained(open, drain, this.#state.clock).then(() => this.close(error))
+    }
   }
 
   /** No more visitors for this session; it closes when its streams are done or `drain` milliseconds are over. */

@@ -95,6 +95,7 @@ export class Server extends EventEmitter<ServerEvents> {
       state: this.#state,
       acceptor: this.#acceptor,
       listeners: this.#listeners,
+      ports,
       options,
       hasServer,
       stop: () => this.stop()

@@ -52,6 +52,8 @@ export interface Admitted {
   readonly type: 'session'
   readonly client: ClientInfo
   readonly muxer: string
+  /** The method by which it was authenticated. */
+  readonly method: string
   /** What both ends can. */
   readonly features: readonly string[]
   readonly accepted: Accepted
@@ -160,6 +162,7 @@ const admit = async (
     type: 'session',
     client,
     muxer,
+    method,
     features: common(features, first.hello.features),
     accepted: answer,
     welcome: (fields) => {

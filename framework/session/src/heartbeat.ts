@@ -1,4 +1,5 @@
 import type { Clock } from '@rystra/plugin'
+import { isDeepStrictEqual } from 'node:util'
 
 /** How often to ask, and how long to wait. */
 export interface HeartbeatOptions {
@@ -15,7 +16,7 @@ const HELD_UP_TIMEOUT_MS = 5000
 export class Heartbeat {
   /** Round trip of the last answer, in milliseconds; absent before the first. */
   rtt: number | undefined
-  readonly #options: HeartbeatOptions
+  #options: HeartbeatOptions
   readonly #clock: Clock
   readonly #send: (seq: number, time: number) => void
   readonly #dead: () => void
@@ -37,6 +38,15 @@ export class Heartbeat {
 
   start(): void {
     this.#heard = this.#due = this.#clock.now()
+    this.#beat()
+  }
+
+  /** Other options from now on. */
+  use(options: HeartbeatOptions): void {
+    if (isDeepStrictEqual(options, this.#options)) return
+    this.#options = options
+    if (this.#cancel === undefined) return
+    this.#cancel()
     this.#beat()
   }
 

@@ -112,6 +112,10 @@ export class Session {
     return this.#heartbeat.rtt
   }
 
+  setHeartbeat(options: HeartbeatOptions): void {
+    this.#heartbeat.use(options)
+  }
+
   get closed(): boolean {
     return this.#closed
   }

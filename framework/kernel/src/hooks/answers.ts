@@ -72,7 +72,7 @@ export const acceptAuth: Accept = (answer): AuthAnswer | undefined => {
   if (typeof answer !== 'object') return wrong(answer, expected)
   const deny = denyOf(answer)
   if (deny !== undefined) return deny
-  const { identity, confirm, secret } = answer as Record<string, unknown>
+  const { identity, confirm, secret, credential } = answer as Record<string, unknown>
   if (typeof identity !== 'object' || identity === null) return wrong(answer, expected)
   const { id, rights } = identity as Record<string, unknown>
   if (typeof id !== 'string' || id === '') throw new TypeError('it answered an identity without an id')
@@ -81,6 +81,8 @@ export const acceptAuth: Accept = (answer): AuthAnswer | undefined => {
   if (confirm !== undefined && !isBytes(confirm)) throw new TypeError('it answered a confirm that is not bytes')
   if (secret !== undefined && !(isBytes(secret) && secret.length === 32))
     throw new TypeError('it answered a secret that is not 32 bytes')
+  if (credential !== undefined && typeof credential !== 'string')
+    throw new TypeError('it answered a credential that is not text')
   return answer as AuthAnswer
 }
 
