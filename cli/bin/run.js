@@ -1,4 +1,8 @@
 #!/usr/bin/env node
+import module from 'node:module'
+
+// Compiled code is kept from one start to the next, where Node can do that (22.1).
+module.enableCompileCache?.()
 try {
   const { main } = await import('#main')
   await main(process.argv.slice(2))

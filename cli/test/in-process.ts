@@ -15,9 +15,13 @@ class Capture extends Writable {
 /** What a command that serves changes in its process, and leaves to its end. */
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Puts another stream in the place of one of the process. The console keeps the first one it has seen: its writes are led there, too. */
+/** The streams of the console, which keeps those it has first seen: read here, they are those of the process. */
+const { _stdout, _stderr } = console as unknown as Record<'_stdout' | '_stderr', Writable>
+const consoles = { stdout: _stdout, stderr: _stderr }
+
+/** Puts another stream in the place of one of the process; what is written to the console goes there, too. */
 const replaced = (name: 'stdout' | 'stderr', value: Writable): (() => void) => {
-  const stream = process[name]
+  const stream = consoles[name]
   const { write } = stream
   const outer = Object.getOwnPropertyDescriptor(process, name) as PropertyDescriptor
   stream.write = value.write.bind(value) as typeof write

@@ -1,5 +1,5 @@
 import { RystraError } from '@rystra/model'
-import forge from 'node-forge'
+import asn1 from 'node-forge/lib/asn1.js'
 import { type Asn1, bytesOf, decode, extensionsOf, partsOf } from './der.js'
 import { oids } from './oids.js'
 import { crlsOf, derOf } from './pem.js'
@@ -37,14 +37,12 @@ export interface ParsedCrl {
 
 export const bigOf = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).toString('hex') || '0'}`)
 
-const { Type } = forge.asn1
+const { Type } = asn1
 const isTime = (node: Asn1 | undefined): boolean => node?.type === Type.UTCTIME || node?.type === Type.GENERALIZEDTIME
 
 const isoOf = (node: Asn1 | undefined): string => {
   const text = bytesOf(node).toString('latin1')
-  return (
-    node?.type === Type.UTCTIME ? forge.asn1.utcTimeToDate(text) : forge.asn1.generalizedTimeToDate(text)
-  ).toISOString()
+  return (node?.type === Type.UTCTIME ? asn1.utcTimeToDate(text) : asn1.generalizedTimeToDate(text)).toISOString()
 }
 
 /** The element of DER that begins at `offset`, header and all. */

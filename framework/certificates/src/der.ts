@@ -1,6 +1,7 @@
-import forge from 'node-forge'
+import type forge from 'node-forge'
+// All of forge is forty modules more, which every start of a server would load.
+import asn1 from 'node-forge/lib/asn1.js'
 
-const { asn1 } = forge
 const { Class, Type } = asn1
 
 /** A node of ASN.1, as forge has it: bytes are binary strings. */
@@ -57,7 +58,7 @@ export const encode = (node: Asn1): Buffer => Buffer.from(asn1.toDer(node).getBy
 
 /** Parses DER; throws for other bytes. What is inside of bit and octet strings stays closed. */
 export const decode = (der: Uint8Array): Asn1 =>
-  asn1.fromDer(forge.util.createBuffer(binary(der)), { strict: true, decodeBitStrings: false } as never)
+  asn1.fromDer(binary(der), { strict: true, decodeBitStrings: false } as never)
 
 /** The parts of a node; none of one that has bytes. */
 export const partsOf = (node: Asn1 | undefined): Asn1[] => (Array.isArray(node?.value) ? node.value : [])
@@ -69,7 +70,7 @@ export const bytesOf = (node: Asn1 | undefined): Buffer =>
 /** The dotted form of an object identifier; empty for another node. */
 export const oidOf = (node: Asn1 | undefined): string => {
   const bytes = bytesOf(node)
-  return bytes.length === 0 ? '' : asn1.derToOid(forge.util.createBuffer(binary(bytes)))
+  return bytes.length === 0 ? '' : asn1.derToOid(binary(bytes))
 }
 
 /** Extensions by their id, of the node that lists them. */

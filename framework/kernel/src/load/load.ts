@@ -10,8 +10,8 @@ import {
   isRystraError,
   RystraError
 } from '@rystra/plugin'
-import { createJiti } from 'jiti'
-import semver from 'semver'
+import satisfies from 'semver/functions/satisfies.js'
+import validRange from 'semver/ranges/valid.js'
 import type { Manifest } from './entry.js'
 import type { PackageInfo } from '../instance.js'
 import { type LoadFrom, locateExtension } from './locate.js'
@@ -42,7 +42,7 @@ const contracts = async (): Promise<Record<string, unknown>> => ({
 
 const viaJiti = async (named: string, more: Readonly<Record<string, unknown>>): Promise<unknown> => {
   // As Node does: what a linked package imports is looked for beside the package, not beside the link.
-  const file = await realpath(named)
+  const [file, { createJiti }] = await Promise.all([realpath(named), import('jiti')])
   // No cache on disk: an extension is small, and nothing is to be left in the user's project.
   const jiti = createJiti(pathToFileURL(file).href, {
     fsCache: false,
@@ -96,8 +96,8 @@ const checkManifest = (ref: string, manifest: Manifest): void => {
   const node = manifest.engines?.node
   if (
     node !== undefined &&
-    semver.validRange(node) !== null &&
-    !semver.satisfies(process.versions.node, node, { includePrerelease: true })
+    validRange(node) !== null &&
+    !satisfies(process.versions.node, node, { includePrerelease: true })
   ) {
     throw new RystraError('extension.incompatible', {
       detail: `${ref} needs Node ${node}; this is ${process.versions.node}`,
@@ -105,9 +105,9 @@ const checkManifest = (ref: string, manifest: Manifest): void => {
     })
   }
   const wanted = manifest.peerDependencies?.['@rystra/plugin']
-  if (wanted === undefined || semver.validRange(wanted) === null) return
+  if (wanted === undefined || validRange(wanted) === null) return
   const { version } = createRequire(import.meta.url)('@rystra/plugin/package.json') as { version: string }
-  if (semver.satisfies(version, wanted, { includePrerelease: true })) return
+  if (satisfies(version, wanted, { includePrerelease: true })) return
   throw new RystraError('extension.incompatible', {
     detail: `${ref} needs @rystra/plugin ${wanted}; this is ${version}`
   })

@@ -1,0 +1,56 @@
+import { type Document, LineCounter, isScalar, parseDocument, visit } from 'yaml'
+import type { ConfigError } from '../problem.js'
+import type { ReadFormat } from './format.js'
+import { syntax } from './syntax.js'
+
+/** YAML 1.2, one document; duplicate keys and tags of its own are refused, aliases are bounded. */
+export const read: ReadFormat = (file, text) => {
+  const lines = new LineCounter()
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: false,
+    logLevel: 'error',
+    stringKeys: true
+  })
+  const [first] = [...document.errors, ...document.warnings]
+  if (first !== undefined) {
+    const { line, col } = lines.linePos(first.pos[0])
+    // Without the name of the tag: it may be a secret that lacks its quotes.
+    const isTag = /^Unresolved tag/.test(first.message)
+    throw syntax(file, isTag ? 'an unknown tag; text that begins with ! needs quotes' : first.message, line, col)
+  }
+  inspect(document, (what, offset) => {
+    const { line, col } = lines.linePos(offset)
+    return syntax(file, what, line, col)
+  })
+  return document.toJS({ maxAliasCount: 100 })
+}
+
+/** More than a person writes; resolving one takes time in proportion to the whole document. */
+const maxAliases = 1000
+
+/** What the library does not look for, or only in quadratic time. */
+const inspect = (document: Document, wrong: (what: string, offset: number) => ConfigError): void => {
+  const anchors = new Set<string>()
+  let aliases = 0
+  visit(document, {
+    Value: (_, { anchor }) => {
+      if (anchor !== undefined) anchors.add(anchor)
+    },
+    Alias: (_, { source, range }) => {
+      if (!anchors.has(source))
+        throw wrong('there is no anchor for this alias; text that begins with * needs quotes', range?.[0] ?? 0)
+      if (++aliases > maxAliases) throw wrong(`more than ${maxAliases} aliases`, range?.[0] ?? 0)
+    },
+    Map: (_, { items, anchor }) => {
+      if (anchor !== undefined) anchors.add(anchor)
+      const seen = new Set<unknown>()
+      for (const { key } of items) {
+        if (!isScalar(key)) continue
+        if (seen.has(key.value)) throw wrong(`the key ${JSON.stringify(key.value)} is there twice`, key.range?.[0] ?? 0)
+        seen.add(key.value)
+      }
+    }
+  })
+}
