@@ -14,11 +14,10 @@ import type { Folders } from './folder.js'
 /** An extension that can be installed. */
 export const fixture = fileURLToPath(new URL('fixtures/hook-hours', import.meta.url))
 
-// Extensions are loaded in a forked process, which takes over the flags of this one. What is built starts four times as fast.
-if (process.env['RYSTRA_TEST_BUILT'] === '1') process.execArgv = ['--no-opt']
-
 /** A new project, as `rystra init` writes it. */
 export const project = async (folders: Folders, format: Format = 'yaml'): Promise<string> => {
+  // Extensions are loaded in a forked process, which takes over the flags of this one. What is built starts four times as fast.
+  if (process.env['RYSTRA_TEST_BUILT'] === '1') process.execArgv = ['--no-opt']
   const dir = folders.make()
   const { plan, token } = assume({ format })
   await writeProject(dir, plan, { token, force: false })

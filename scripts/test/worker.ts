@@ -32,10 +32,23 @@ process.on('unhandledRejection', (reason) => {
   if (process.listenerCount('unhandledRejection') === 1) throw reason
 })
 
+/** What a spec file may change of its process, for the next one to find as it was. */
+const processState = (): (() => void) => {
+  const { execArgv, exitCode, env } = process
+  const [cwd, variables] = [process.cwd(), { ...env }]
+  return () => {
+    Object.assign(process, { execArgv, exitCode, env })
+    process.chdir(cwd)
+    for (const name of Object.keys(env)) if (!(name in variables)) delete env[name]
+    Object.assign(env, variables)
+  }
+}
+
 const run = async (file: string): Promise<void> => {
   const listeners = process.eventNames().map((name) => process.listenerCount(name))
   process.setMaxListeners(Math.max(0, ...listeners) + MAX_LISTENERS)
   const handles = new OpenHandles()
+  const restore = processState()
   const mocha = new Mocha(options)
   mocha.addFile(file)
   try {
@@ -46,6 +59,7 @@ const run = async (file: string): Promise<void> => {
   }
   await new Promise((resolve) => mocha.run(resolve))
   mocha.dispose()
+  restore()
   const left = await handles.left()
   if (left === undefined) return send({ kind: 'done' })
   // The next file begins in a new process.
