@@ -41,7 +41,20 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
   const service = new ServiceNotifier()
   let up = false
   let stopping = false
-  let unwatch = (): void => {}
+  let changed = false
+  const read = (): void => void reload?.().catch(() => {})
+  // From before the start: an event of the start may be answered by a change of the file.
+  const unwatch =
+    watched === undefined
+      ? () => {}
+      : watchFile(
+          watched,
+          () => {
+            changed = true
+            if (up) read()
+          },
+          (err) => log.warn({ err }, 'the configuration is no longer watched')
+        )
   signals.attach({
     stop: (reason) => {
       stopping = true
@@ -60,7 +73,7 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
         ? undefined
         : () => {
             service.reloading()
-            void reload().catch(() => {})
+            read()
           }
   })
   const endReloads = reportReloads(running, feed, log, service)
@@ -81,10 +94,7 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
       started()
       service.ready('running')
     }
-    if (!stopping && watched !== undefined && reload !== undefined) {
-      const failed = (err: Error): void => log.warn({ err }, 'the configuration is no longer watched')
-      unwatch = watchFile(watched, () => void reload().catch(() => {}), failed)
-    }
+    if (changed && !stopping) read()
     await Promise.race([done, ended.then(() => (stopping ? done : undefined))])
   } catch (error) {
     await running.stop({ drain: 0 })
