@@ -7,6 +7,7 @@ import net, { type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { makeClient, makeServer } from '../src/certs/make.js'
+import { makeMembers } from '../src/certs/members.js'
 import { putFiles } from '../src/certs/put.js'
 import { revokeCertificate } from '../src/certs/revoke.js'
 import { showCertificates } from '../src/certs/show.js'
@@ -43,6 +44,30 @@ describe('cert', () => {
     expect(['ca', 'ca/ca-key.pem', 'ca/ca.pem'].map((name) => modeOf(at(name)))).to.deep.equal(['700', '600', '644'])
     expect(readdirSync(at('ca'))).to.have.members(['ca.pem', 'ca-key.pem'])
     expect(x509(at('ca/ca.pem')).subject).to.equal('CN=Beispiel-Prüfstelle')
+  })
+
+  it('cluster: an authority once, and a certificate for each server, good for both ends of a link', async () => {
+    const made = await cert('cert:cluster', 'a', 'b')
+    expect(made.code).to.equal(0)
+    expect(made.out).to.include('cert: cluster/a.pem')
+    const authority = readFileSync(at('cluster/ca.pem'), 'utf8')
+    await makeMembers(['c'], { out: at('cluster'), force: false })
+    expect(readFileSync(at('cluster/ca.pem'), 'utf8')).to.equal(authority)
+    expect(readdirSync(at('cluster'))).to.have.members(
+      ['ca', 'a', 'b', 'c'].flatMap((name) => [`${name}.pem`, `${name}-key.pem`])
+    )
+    for (const name of ['a', 'b', 'c']) {
+      const leaf = x509(at(`cluster/${name}.pem`))
+      expect(leaf.subjectAltName).to.equal(`DNS:${name}.rystra.internal`)
+      expect(leaf.keyUsage).to.deep.equal(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'])
+      expect(leaf.verify(x509(at('cluster/ca.pem')).publicKey)).to.equal(true)
+    }
+    for (const name of ['ca', 'Upper', 'a.b', '']) {
+      expect((await refusal(makeMembers([name], { out: at('cluster'), force: false }))).code, name).to.equal(
+        'cert.invalid'
+      )
+    }
+    expect((await refusal(makeMembers(['a'], { out: at('cluster'), force: false }))).code).to.equal('cert.exists')
   })
 
   it('server and client: signed by it, for the names given and no others', async () => {

@@ -25,12 +25,14 @@ export interface Made {
   readonly certificate: CertificateDescription
 }
 
-const common = ({ days, bits }: MakeOptions): Pick<CertificateOptions, 'days' | 'bits'> => ({
+/** Options of all certificates. */
+export const common = ({ days, bits }: MakeOptions): Pick<CertificateOptions, 'days' | 'bits'> => ({
   ...(days === undefined ? {} : { days }),
   ...(bits === undefined ? {} : { bits })
 })
 
-const keep = async (names: [cert: string, key: string], options: MakeOptions, make: () => Promise<KeyPair>) => {
+/** Makes a pair of files, readable by their owner alone as far as they are secret. Rejects with `cert.*`. */
+export const keep = async (names: [cert: string, key: string], options: MakeOptions, make: () => Promise<KeyPair>) => {
   const [certName, keyName] = names
   await refuseTaken(options.out, [{ name: certName }, { name: keyName }], options.force)
   const pair = await make()

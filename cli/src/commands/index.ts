@@ -1,6 +1,7 @@
 import Call from './call.js'
 import CertCa from './cert/ca.js'
 import CertClient from './cert/client.js'
+import CertCluster from './cert/cluster.js'
 import CertRevoke from './cert/revoke.js'
 import CertServer from './cert/server.js'
 import CertShow from './cert/show.js'
@@ -41,6 +42,7 @@ export default {
   call: Call,
   'cert:ca': CertCa,
   'cert:client': CertClient,
+  'cert:cluster': CertCluster,
   'cert:revoke': CertRevoke,
   'cert:server': CertServer,
   'cert:show': CertShow,

@@ -19,6 +19,8 @@ export interface ClaimDirectory {
 
 const idOf = ({ session, spec }: Holder): string => `${session.id}.${spec.name}`
 
+const heldBy = (what: string, proxy: string, client: string): string => `${what}, by proxy ${proxy} of client ${client}`
+
 const shareOf = ({ group }: Holder): string | undefined =>
   group === undefined ? undefined : JSON.stringify([group.name, group.policy])
 
@@ -49,12 +51,28 @@ export class ClusterClaims implements Claims {
   async take<Value>(key: string, member: Member<Value>, shown: Shown): Promise<Held<Value>> {
     const { proxy } = member
     if (proxy.remote !== undefined) return this.#memory.take(key, member, shown)
+    await this.#yield(key, proxy, shown)
     await this.#claim(key, member, shown)
     try {
       return await this.#memory.take(key, member, shown)
     } catch (error) {
       await this.#directory.release(claimKey(key), idOf(proxy))
       throw error
+    }
+  }
+
+  /**
+   * Throws when a proxy of another server has the key, and answers: an engine that was restarted without its data would grant
+   * what its servers have not claimed again yet.
+   */
+  async #yield(key: string, { session, group }: Holder, { code, what }: Shown): Promise<void> {
+    for (const { proxy } of this.#memory.get(key)?.members ?? []) {
+      const own = proxy.session.identity.id === session.identity.id
+      const shared = own && group !== undefined && proxy.group?.name === group.name
+      const same = own && proxy.session.client.id === session.client.id
+      if (proxy.remote === undefined || shared || same || !(await proxy.owner.probe(this.#timeout()))) continue
+      if (!own) throw new RystraError(code, { side: 'server', detail: what })
+      throw new RystraError(code, { side: 'client', detail: heldBy(what, proxy.spec.name, proxy.session.client.id) })
     }
   }
 
@@ -100,7 +118,7 @@ export class ClusterClaims implements Claims {
         if (record !== undefined && !(await this.#directory.probe(row.member, record.session, this.#timeout()))) {
           return undefined
         }
-        return record === undefined ? what : `${what}, by proxy ${record.proxy} of client ${record.client}`
+        return record === undefined ? what : heldBy(what, record.proxy, record.client)
       })
     )
     const detail = alive.find((one) => one !== undefined)

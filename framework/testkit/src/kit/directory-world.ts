@@ -102,7 +102,7 @@ export class DirectoryWorld {
     const session = this.#directory.open({
       cluster: 'kit',
       name,
-      instance: `instance of ${name}`,
+      instance: `instance-of-${name}`,
       value: { host: name, port: 1 },
       lease: this.lease,
       grace: this.grace,
@@ -120,20 +120,19 @@ export class DirectoryWorld {
     return session
   }
 
-  /** The engine is back: waits until it answers, and joins unless the lease still runs. */
-  async back(session: DirectorySession): Promise<void> {
-    let up = false
-    const attempt = async (): Promise<void> => {
-      while (!up && !this.scope.signal.aborted) {
+  /** The engine is back: waits until it answers. Whether the lease still runs is the answer. */
+  renewed(session: DirectorySession): Promise<boolean> {
+    const attempt = async (): Promise<boolean> => {
+      while (!this.scope.signal.aborted) {
         try {
-          if (!(await session.renew())) await session.join()
-          up = true
+          return await session.renew()
         } catch {
           await pause(PAUSE_MS)
         }
       }
+      return false
     }
-    await this.scope.wait(attempt(), 'the engine to be back')
+    return this.scope.wait(attempt(), 'the engine to be back')
   }
 
   async watched(session: DirectorySession): Promise<Watched> {

@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto'
+
+/** A script of Redis; each is atomic. */
+export interface Script {
+  readonly text: string
+  readonly sha: string
+}
+
+/**
+ * Keys, behind the prefix: `m` members by name, `l:<instance>` its lease, `g:<instance>` its lease and grace, `k:<key>` rows by id,
+ * `r:<instance>` which rows it has, `s` instances that have any, `fence` and `seq` counters, `n:<key>` counters of members.
+ * A member is `fence instance value`, a row `fence instance owner share record`: the first words are all that scripts read.
+ * Numbers are kept as text, as they have more digits than cjson writes.
+ */
+const common = `
+local P = KEYS[1]
+local function number(n) return string.format('%.0f', n) end
+local function tell(...)
+  redis.call('PUBLISH', P .. 'c', cjson.encode({ number(redis.call('INCR', P .. 'seq')), ... }))
+end
+local function fence()
+  if redis.call('EXISTS', P .. 'fence') == 0 then
+    local time = redis.call('TIME')
+    redis.call('SET', P .. 'fence', number(time[1] * 1000000 + time[2]))
+  end
+  return number(redis.call('INCR', P .. 'fence'))
+end
+local function alive(instance) return redis.call('EXISTS', P .. 'l:' .. instance) == 1 end
+local function remove(key, id, raw)
+  local number, instance = string.match(raw, '^(%d+) (%S+) ')
+  redis.call('HDEL', P .. 'k:' .. key, id)
+  if instance then redis.call('SREM', P .. 'r:' .. instance, key .. '\\n' .. id) end
+  tell('released', key, id, number or '0')
+end
+local function drop(instance)
+  for _, name in ipairs(redis.call('SMEMBERS', P .. 'r:' .. instance)) do
+    local key, id = string.match(name, '^(.*)\\n(.*)$')
+    redis.call('HDEL', P .. 'k:' .. key, id)
+  end
+  redis.call('DEL', P .. 'r:' .. instance)
+  redis.call('SREM', P .. 's', instance)
+end
+`
+
+const script = (body: string): Script => {
+  const text = `${common}\n${body}`
+  return { text, sha: createHash('sha1').update(text).digest('hex') }
+}
+
+/** name, instance, value, lease, lease and grace → fence, or nothing when another instance has the name. */
+export const join = script(`
+local name, instance, value = ARGV[1], ARGV[2], ARGV[3]
+local before = redis.call('HGET', P .. 'm', name)
+local held = before and string.match(before, '^%d+ (%S+) ')
+if held and held ~= instance then
+  if alive(held) then return false end
+  tell('left', name, held)
+end
+local number = fence()
+redis.call('HSET', P .. 'm', name, number .. ' ' .. instance .. ' ' .. value)
+redis.call('SET', P .. 'l:' .. instance, '1', 'PX', ARGV[4])
+redis.call('SET', P .. 'g:' .. instance, '1', 'PX', ARGV[5])
+redis.call('SADD', P .. 's', instance)
+tell('joined', name, number .. ' ' .. instance .. ' ' .. value)
+return number
+`)
+
+/** name, instance, lease, lease and grace → 1 while the lease runs, and the number of the last change. */
+export const renew = script(`
+local name, instance = ARGV[1], ARGV[2]
+local members = redis.call('HGETALL', P .. 'm')
+local mine = false
+for i = 1, #members, 2 do
+  local held = string.match(members[i + 1], '^%d+ (%S+) ')
+  if not held then
+    redis.call('HDEL', P .. 'm', members[i])
+  elseif not alive(held) then
+    redis.call('HDEL', P .. 'm', members[i])
+    tell('left', members[i], held)
+  elseif members[i] == name and held == instance then
+    mine = true
+  end
+end
+for _, held in ipairs(redis.call('SMEMBERS', P .. 's')) do
+  if redis.call('EXISTS', P .. 'g:' .. held) == 0 then drop(held) end
+end
+if mine then
+  redis.call('PEXPIRE', P .. 'l:' .. instance, ARGV[3])
+  redis.call('SET', P .. 'g:' .. instance, '1', 'PX', ARGV[4])
+end
+return { mine and 1 or 0, redis.call('GET', P .. 'seq') or '0' }
+`)
+
+/** instance, key, id, owner, share, record, fences to be replaced… → fence, or rows in the way; nothing without a lease. */
+export const claim = script(`
+local instance, key, id, owner, share = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+if not alive(instance) then return false end
+local replace = {}
+for i = 7, #ARGV do replace[ARGV[i]] = true end
+local rows = redis.call('HGETALL', P .. 'k:' .. key)
+local held, gone = {}, {}
+for i = 1, #rows, 2 do
+  local number, by, own, word = string.match(rows[i + 1], '^(%d+) (%S+) (%S+) (%S+) ')
+  local same = own == owner
+  if not number then
+    gone[#gone + 1] = i
+  elseif rows[i] ~= id or by ~= instance then
+    local up = alive(by)
+    if not up and (same or redis.call('EXISTS', P .. 'g:' .. by) == 0) then
+      gone[#gone + 1] = i
+    elseif same and replace[number] then
+      gone[#gone + 1] = i
+    elseif not same or rows[i] == id or share == '-' or word ~= share then
+      held[#held + 1] = rows[i + 1]
+    end
+  end
+end
+if #held > 0 then return held end
+for _, i in ipairs(gone) do remove(key, rows[i], rows[i + 1]) end
+local number = fence()
+local raw = number .. ' ' .. instance .. ' ' .. owner .. ' ' .. share .. ' ' .. ARGV[6]
+redis.call('HSET', P .. 'k:' .. key, id, raw)
+redis.call('SADD', P .. 'r:' .. instance, key .. '\\n' .. id)
+tell('held', raw)
+return number
+`)
+
+/** instance, key, id */
+export const release = script(`
+local raw = redis.call('HGET', P .. 'k:' .. ARGV[2], ARGV[3])
+local instance = raw and string.match(raw, '^%d+ (%S+) ')
+if instance == ARGV[1] then remove(ARGV[2], ARGV[3], raw) end
+return 1
+`)
+
+/** name, instance */
+export const leave = script(`
+local name, instance = ARGV[1], ARGV[2]
+drop(instance)
+redis.call('DEL', P .. 'l:' .. instance, P .. 'g:' .. instance)
+local held = redis.call('HGET', P .. 'm', name)
+if held and string.match(held, '^%d+ (%S+) ') == instance then redis.call('HDEL', P .. 'm', name) end
+tell('left', name, instance)
+return 1
+`)
+
+/** → the number of the last change, then names and members whose lease runs. */
+export const members = script(`
+local found = { redis.call('GET', P .. 'seq') or '0' }
+local all = redis.call('HGETALL', P .. 'm')
+for i = 1, #all, 2 do
+  local instance = string.match(all[i + 1], '^%d+ (%S+) ')
+  if instance and alive(instance) then
+    found[#found + 1] = all[i]
+    found[#found + 1] = all[i + 1]
+  end
+end
+return found
+`)
+
+/** instance, cursor → next cursor, then rows. In parts, so that nothing else waits for long. */
+export const rows = script(`
+local part = redis.call('SSCAN', P .. 'r:' .. ARGV[1], ARGV[2], 'COUNT', 500)
+local found = { part[1] }
+for _, name in ipairs(part[2]) do
+  local key, id = string.match(name, '^(.*)\\n(.*)$')
+  local raw = key and redis.call('HGET', P .. 'k:' .. key, id)
+  if raw then found[#found + 1] = raw end
+end
+return found
+`)
+
+/** key, by, milliseconds → value */
+export const count = script(`
+local name = P .. 'n:' .. ARGV[1]
+local value = redis.call('INCRBY', name, ARGV[2])
+if redis.call('PTTL', name) < 0 then redis.call('PEXPIRE', name, ARGV[3]) end
+return value
+`)
