@@ -1,5 +1,8 @@
 import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
 import net from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { defineExtension } from '@rystra/plugin'
 import proxyHttp from '@rystra/proxy-http'
 import type { Message } from '@rystra/protocol'
@@ -18,6 +21,16 @@ import {
   until,
   visitorPort
 } from './tunnel.js'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+const heapBytes = (): number => {
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
+const openDescriptors = (): number => (existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd').length : 0)
 
 const hold = async (): Promise<net.Server> => {
   const server = net.createServer().listen(0, '127.0.0.1')
@@ -209,6 +222,33 @@ describe('ports of the server', () => {
     await flooding
     expect(error.code).to.equal('proxy.limit')
     expect(refused).to.be.below(5000)
+  })
+
+  it('of a client that registers and unregisters without an end leave no port, no name and no memory behind', async () => {
+    const server = await startServer()
+    const rogue = await rogueClient(server)
+    const cycles = async (from: number, count: number): Promise<void> => {
+      for (let request = from; request < from + count; request += 20) {
+        const names = Array.from({ length: 20 }, (_, index) => request + index)
+        rogue.say(
+          ...names.flatMap((one): Message[] => [
+            { type: 'RegisterProxy', request: one, spec: { name: `n${one}`, kind: 'tcp' } },
+            { type: 'UnregisterProxy', name: `n${one}` }
+          ])
+        )
+        for (const one of names) expect(await rogue.next('RegisterProxyAck')).to.include({ request: one })
+      }
+      // One more behind them, to know that the last was unregistered.
+      rogue.say({ type: 'RegisterProxy', request: 0, spec: { name: 'last', kind: 'none' } })
+      await rogue.next('RegisterProxyAck')
+    }
+    await cycles(1, 500)
+    const before = [openDescriptors(), heapBytes()] as const
+    await cycles(501, 1000)
+    expect(server.proxies).to.deep.equal([])
+    await until(() => openDescriptors() <= before[0])
+    // A proxy that is kept takes some 5 KB.
+    expect(heapBytes() - before[1], 'bytes of heap for 1,000 proxies').to.be.below(2_000_000)
   })
 
   it('of a client that asks for thousands of huge proxies are refused before they fill the memory', async () => {

@@ -4,7 +4,8 @@ import { expect } from 'chai'
 import type { ServerResponse } from 'node:http'
 import http2, { type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2'
 import { ask, frontPort, httpPreset, sendRaw, startHttpClient, startHttpService, statusesOf } from './http-world.js'
-import { cleanUp, later, startServer, until } from './tunnel.js'
+import type { Socket } from 'node:net'
+import { cleanUp, later, portOf, startClient, startServer, until } from './tunnel.js'
 
 type Options = NonNullable<Parameters<typeof proxyHttp>[0]>
 
@@ -55,6 +56,41 @@ describe('http: limits', () => {
       expect((await again).status).to.equal(200)
     })
   }
+
+  it('serves others while one address reads no answer of many requests on many connections, with few sockets', async () => {
+    const connections = new Set<Socket>()
+    const { port: local, server: service } = await startHttpService((_, response) => {
+      response.on('error', () => {}).end(Buffer.alloc(256 * 1024))
+    })
+    service.on('connection', (socket: Socket) => {
+      connections.add(socket)
+      socket.on('close', () => connections.delete(socket))
+    })
+    const listen = [{ host: '127.0.0.1', port: 0 }]
+    const server = await startServer({}, [proxyHttp({ listen })], { preset: httpPreset })
+    const proxies = [{ name: 'app', kind: 'http', local }]
+    const client = await startClient(portOf(server), proxies, {}, [], { preset: httpPreset, maxServiceSockets: 16 })
+    const port = frontPort(client)
+    const attackers = Array.from({ length: 6 }, () =>
+      http2.connect(`http://127.0.0.1:${port}`, { localAddress: '127.0.0.2' } as object).on('error', () => {})
+    )
+    later(() => {
+      for (const attacker of attackers) attacker.destroy()
+    })
+    const statuses: (number | undefined)[] = []
+    const streams = attackers.flatMap((attacker) =>
+      Array.from({ length: 10 }, () => attacker.request({ ':authority': authority }))
+    )
+    for (const stream of streams) {
+      // Its answer is not read.
+      stream.on('error', () => {}).once('response', (headers) => statuses.push(headers[':status']))
+    }
+    await until(() => statuses.length === streams.length)
+    expect(statuses.filter((status) => status === 200).length, 'served of the attack').to.be.within(1, 8)
+    expect(statuses.filter((status) => status !== 200 && status !== 503)).to.deep.equal([])
+    expect(connections.size).to.be.at.most(8)
+    for (let round = 0; round < 10; round += 1) expect((await ask(port, authority)).status).to.equal(200)
+  })
 
   it('answers 429 above maxConnectionsPerAddress', async () => {
     const { port } = await tunnel({ maxConnectionsPerAddress: 1 })

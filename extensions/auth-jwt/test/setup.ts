@@ -75,7 +75,7 @@ export const answerTo = async (server: Ready, token: string, peer = overTls()): 
   const client = ready({ token }, { role: 'client' }).authenticator
   const proof = await client.prove?.(challenge(), peer)
   if (proof === undefined || server.authenticator.verify === undefined) throw new Error('a half is missing')
-  return server.authenticator.verify(proof.proof, challenge(), peer)
+  return server.authenticator.verify(proof.proof, challenge(), peer) as Promise<AuthAnswer>
 }
 
 /** The id that was found, or `refused: why`. */

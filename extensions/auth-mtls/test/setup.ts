@@ -40,7 +40,7 @@ export const ready = (options: MtlsOptions, { dir, role = 'server' }: { dir?: st
       const peer = peerWith(shown instanceof Uint8Array ? shown : shown.der)
       const proof = await client?.prove?.(challenge(), peer)
       if (proof === undefined || authenticator.verify === undefined) throw new Error('a half is missing')
-      return authenticator.verify(proof.proof, challenge(), peer)
+      return authenticator.verify(proof.proof, challenge(), peer) as Promise<AuthAnswer>
     }
   }
 }

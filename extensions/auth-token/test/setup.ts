@@ -67,7 +67,7 @@ export const prove = async (client: SetUp, to: Challenge): Promise<Proof> => {
 
 export const verify = async (server: SetUp, proof: Uint8Array, to: Challenge): Promise<AuthAnswer> => {
   if (server.authenticator.verify === undefined) throw new Error('nothing to check against')
-  return server.authenticator.verify(proof, to, peer)
+  return server.authenticator.verify(proof, to, peer) as Promise<AuthAnswer>
 }
 
 export const accepted = (answer: AuthAnswer): Accepted => {

@@ -14,6 +14,7 @@ import { probeService } from './probe-service.js'
 import { Publications } from './publications.js'
 import { Pushes } from './pushes.js'
 import type { ClientRuntime } from './runtime.js'
+import { ServiceSockets } from './service-sockets.js'
 import { Sessions } from './sessions.js'
 import { type ClientState, stateOf } from './state.js'
 import { Forwards } from './forwards.js'
@@ -47,10 +48,13 @@ export class Client extends EventEmitter<ClientEvents> {
     this.kernel = kernel
     this.runtime = runtime
     const { log = silentLog } = options
-    this.#state = stateOf(config.client, kernel, log, new ClientFeed(this, runtime, log), runtime.totals, {
-      find: (name) => this.#publications.find(name),
+    const proxies = {
+      find: (name: string) => this.#publications.find(name),
       published: () => this.#publications.published()
-    })
+    }
+    const sockets = new ServiceSockets(options.maxServiceSockets)
+    const feed = new ClientFeed(this, runtime, log)
+    this.#state = stateOf(config.client, kernel, log, feed, runtime.totals, proxies, sockets)
     this.#publications = new Publications(this.#state)
     this.#forwards = new Forwards(this.#state)
     const pushes = new Pushes(this.#state, this.#publications)

@@ -16,6 +16,8 @@ export interface ClientOptions extends ControlOptions {
   readonly log?: Logger
   /** @default the clock of the machine */
   readonly clock?: Clock
+  /** Maximum of connections to services; one visitor address may have half of them. @default 15/16 of the limit of open files */
+  readonly maxServiceSockets?: number
   /** Loaded too, each unless the configuration has an extension of the same name. @default none */
   readonly preset?: readonly Extension[]
   /** Where to find a package before it is looked for in `node_modules`. */

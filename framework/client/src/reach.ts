@@ -208,9 +208,7 @@ class Reach implements ReachHost, Interest {
 
   async connect(wanted: string): Promise<Duplex> {
     const local = this.#served.pushed ? acceptanceOf(this.#state.config).service(wanted) : wanted
-    const service = local.startsWith(HANDLER)
-      ? this.#handle()
-      : await connectService(local, this.stream.proxy.name, this)
+    const service = local.startsWith(HANDLER) ? this.#handle() : await this.#dial(local)
     const { proxyProtocol } = this.stream.proxy
     if (proxyProtocol !== undefined) {
       // Whatever the kind sends, and the visitor says, comes after it.
@@ -218,6 +216,19 @@ class Reach implements ReachHost, Interest {
       service.write(header)
     }
     return service
+  }
+
+  async #dial(local: string): Promise<Duplex> {
+    const { proxy, visitor } = this.stream
+    const release = this.#state.serviceSockets.admit(visitor.host)
+    try {
+      const socket = await connectService(local, proxy.name, this)
+      socket.once('close', release)
+      return socket
+    } catch (error) {
+      release()
+      throw error
+    }
   }
 
   /** A service within this process: no socket is opened. */

@@ -94,6 +94,10 @@ const pause = (ms: number, interest: Interest): Promise<void> =>
     interest.onGone = done
   })
 
+/** Out of descriptors: no fault of the service, and not better in a moment. */
+const isExhausted = (error: unknown): boolean =>
+  ['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException).code ?? '')
+
 /**
  * Connects to a service, with a few tries. Rejects with `stream.service-unreachable`, or with `stream.reset` when the
  * connection is not wanted any more.
@@ -107,6 +111,12 @@ export const connectService = async (local: string, proxy: string, interest: Int
     try {
       return await connectOnce(options, interest)
     } catch (error) {
+      if (isExhausted(error))
+        throw new RystraError('stream.limit', {
+          side: 'client',
+          detail: 'limit of open files: raise "ulimit -n"',
+          cause: error
+        })
       cause = error
     }
   }

@@ -5,6 +5,7 @@ import type { Clock, ProxyHandle, RefusedContext } from '@rystra/plugin'
 import type { StreamTable, TrafficTotals } from '@rystra/session'
 import type { PublishedHere, RefusedHere } from './events.js'
 import type { ClientFeed } from './feed.js'
+import type { ServiceSockets } from './service-sockets.js'
 import type { StreamHandler } from './stream-handler.js'
 
 /** A proxy of this client, as its streams need it. */
@@ -42,6 +43,7 @@ export interface ClientState {
   /** For a stream that this client opens, unique within it: the server's have no such letter in front. */
   readonly nextStreamId: () => string
   readonly proxies: ServedProxies
+  readonly serviceSockets: ServiceSockets
 }
 
 /** What a new client shares. */
@@ -51,7 +53,8 @@ export const stateOf = (
   log: Logger,
   events: ClientFeed,
   totals: TrafficTotals,
-  proxies: ServedProxies
+  proxies: ServedProxies,
+  serviceSockets: ServiceSockets
 ): ClientState => {
   let streams = 0
   return {
@@ -62,6 +65,7 @@ export const stateOf = (
     events,
     totals,
     proxies,
+    serviceSockets,
     refused: (refused, more) => {
       const { what, error } = refused
       kernel.current.calls.refused({ what, side: 'client', error, ...more })

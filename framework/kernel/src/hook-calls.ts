@@ -1,5 +1,6 @@
 import type {
   AuthAnswer,
+  AuthRound,
   AuthContext,
   CallContext,
   Deny,
@@ -48,7 +49,7 @@ export interface HookCalls extends ObserverCalls, RequestHooks {
   /** `undefined` to go on. A tap that fails refuses. */
   hello(context: HelloContext): Promise<Deny | undefined>
   /** Never rejects: who is not authenticated is denied. */
-  auth(context: AuthContext): Promise<AuthAnswer>
+  auth(context: AuthContext): Promise<AuthAnswer | AuthRound>
   /** The spec to use. Throws `proxy.refused` when a tap denies or fails. */
   registerProxy(spec: ProxySpec, session: SessionInfo): Promise<ProxySpec>
   /** `undefined` at once, without a promise, when no tap concerns the stream. */

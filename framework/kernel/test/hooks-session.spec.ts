@@ -78,6 +78,32 @@ describe('onAuth', () => {
   const answering = (answer: unknown, name = 'a') =>
     extension(name, ({ hooks }) => void hooks.onAuth.tap(() => answer as never))()
 
+  it('asks for a further proof, whose answer is checked as well', async () => {
+    const answering = (answer: unknown) =>
+      extension('rounds', ({ hooks }) => {
+        hooks.onAuth.tap(() => ({ challenge: Buffer.from('salt'), next: () => answer }) as never)
+      })()
+    const nextOf = async (answer: unknown) => {
+      const { calls } = await provisioned([answering(answer)])
+      const round = await calls.auth(auth())
+      if (!('challenge' in round)) throw new Error('no further round')
+      expect(Buffer.from(round.challenge).toString()).equal('salt')
+      return round.next(Buffer.from('proof'))
+    }
+    expect(await nextOf(identity)).deep.equal(identity)
+    expect(await nextOf(Promise.resolve({ deny: 'no' }))).deep.equal({ deny: 'no' })
+    expect(await nextOf(undefined)).have.property('deny')
+    expect(await nextOf({ challenge: Buffer.from('more'), next: () => identity })).have.property('next')
+    const thrown = await nextOf({ identity: {} }).catch((error: Error) => error.message)
+    expect(thrown).equal('it answered an identity without an id')
+    for (const odd of [{ challenge: 'salt', next: () => identity }, { challenge: Buffer.from('salt') }]) {
+      const { calls } = await provisioned([
+        extension('odd', ({ hooks }) => void hooks.onAuth.tap(() => odd as never))()
+      ])
+      expect(await calls.auth(auth())).have.property('deny')
+    }
+  })
+
   it('is denied without a tap', async () => {
     const { calls } = await provisioned([])
     expect(await calls.auth(auth('token'))).deep.equal({ deny: 'no authenticator for the method "token"' })

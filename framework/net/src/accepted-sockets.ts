@@ -1,6 +1,7 @@
+import { maxDescriptor } from '@rystra/limits'
 import { type Logger, silentLog } from '@rystra/model'
 import type { Socket } from 'node:net'
-import { descriptorOf, maxDescriptor } from './descriptors.js'
+import { descriptorOf } from './descriptors.js'
 
 /** Milliseconds between two log lines about connections that could not be accepted. */
 const LOG_INTERVAL_MS = 10_000

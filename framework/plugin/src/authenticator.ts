@@ -42,6 +42,11 @@ export interface Proof {
   readonly confirm?: Uint8Array
   /** Known to the client and the server only, 32 bytes; data links of this session are authenticated with it. */
   readonly secret?: Uint8Array
+  /**
+   * Answers a further challenge of the server: see {@link AuthRound}. The `confirm` and `secret` that count are those of
+   * the last proof. Absent where one proof is all: then a further challenge ends the link.
+   */
+  next?(challenge: Uint8Array): Promise<Proof> | Proof
 }
 
 /** A proof that holds. */
@@ -67,10 +72,26 @@ export interface ReviewedSession {
 /** The answer of an authenticator. The reason of a refusal is for the log only. */
 export type AuthAnswer = Accepted | Deny
 
+/**
+ * The server needs a further proof before it can decide, as SCRAM does after it has sent salt and iterations. What one
+ * handshake has to remember is in the closure of `next`, which is called at most once.
+ */
+export interface AuthRound {
+  /** Sent to the client; at most 16 KiB. The method has to protect it, by a proof over it for example. */
+  readonly challenge: Uint8Array
+  /** Checks what the client answers. A throw refuses. */
+  next(proof: Uint8Array): Promise<AuthAnswer | AuthRound> | AuthAnswer | AuthRound
+}
+
 /** A method of authentication. `registries.authenticators` */
 export interface Authenticator {
   /** Crosses the wire: `token`, `mtls`, `jwt`. */
   readonly method: string
+  /**
+   * Whether it needs several rounds, up to 8: then it is chosen between peers that know them only.
+   * @default false
+   */
+  readonly rounds?: boolean
   /**
    * What speaks against the method on this link, in words for the log; `undefined` when nothing does. Asked at both ends
    * before anything is sent of it: then the method is not offered, or not chosen, and another one is. It is no check: a
@@ -81,7 +102,11 @@ export interface Authenticator {
   /** Client half. Absent when the client has nothing to prove itself with: then the method is not offered. */
   prove?(challenge: Challenge, peer: PeerInfo): Promise<Proof> | Proof
   /** Server half. Absent when the server has nothing to check against: then the method is not chosen. A throw refuses. */
-  verify?(proof: Uint8Array, challenge: Challenge, peer: PeerInfo): Promise<AuthAnswer> | AuthAnswer
+  verify?(
+    proof: Uint8Array,
+    challenge: Challenge,
+    peer: PeerInfo
+  ): Promise<AuthAnswer | AuthRound> | AuthAnswer | AuthRound
   /**
    * Server half: whether a session would still be let in, asked of each after a reload, and by a plan before anything
    * was started. `Deny` ends it: its streams have `server.drain` to finish. An identity of the same id brings the rights

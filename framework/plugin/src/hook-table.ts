@@ -1,5 +1,5 @@
 import type { ProxySpec } from '@rystra/model'
-import type { AuthAnswer } from './authenticator.js'
+import type { AuthAnswer, AuthRound } from './authenticator.js'
 import type { CallContext, CloseChannelContext, OpenChannelContext } from './channel.js'
 import type { Deny } from './deny.js'
 import type {
@@ -47,7 +47,7 @@ export const hookTable = Object.freeze({
    * Server: a peer sent its proof. First answer wins: an identity, or `{ deny }`. Without an answer: **refused**.
    * Each registered authenticator has a tap here, at stage NORMAL, for its own method.
    */
-  onAuth: hook<AsyncHook<[AuthContext], AuthAnswer | Nothing>>({
+  onAuth: hook<AsyncHook<[AuthContext], AuthAnswer | AuthRound | Nothing>>({
     type: 'AsyncSeriesBailHook',
     async: true,
     perStream: false,
@@ -56,7 +56,7 @@ export const hookTable = Object.freeze({
     when: 'The server, when a peer sent its proof. Each registered authenticator that can verify has a tap here, at stage NORMAL, for its own method.',
     args: { context: 'AuthContext' },
     answer:
-      '`{ identity, confirm?, secret? }` accepts, `{ deny: reason }` refuses; the first answer wins, and later taps are not asked. The reason goes to the log, not to the peer. Nothing: the next tap is asked.',
+      '`{ identity, confirm?, secret? }` accepts, `{ deny: reason }` refuses, `{ challenge, next }` asks the client for a further proof; the first answer wins, and later taps are not asked. The reason goes to the log, not to the peer. Nothing: the next tap is asked.',
     untapped: '**Refused.** Without an identity there is no session.',
     failure: '**Refused.**'
   }),

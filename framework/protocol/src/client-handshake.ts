@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { RystraError } from '@rystra/model'
 import { encode } from './codec.js'
 import { Handshake } from './handshake.js'
-import { NONCE_SIZE } from './limits.js'
+import { MAX_AUTH_ROUNDS, NONCE_SIZE, PROOF_FRAME_LIMIT } from './limits.js'
 import { type AuthOk, type HelloAck, type Message, messageNumber, OPTIONAL_TYPES } from './messages.js'
+import { AUTH_ROUNDS } from './negotiation.js'
 import { MINOR, preface } from './preface.js'
 import { describeForeignProtocol } from './foreign-protocol.js'
 import { transcriptOf } from './transcript.js'
@@ -31,6 +32,8 @@ export interface Offer {
 export type ClientRequest =
   /** Answer with {@link ClientHandshake.prove}. */
   | { readonly type: 'challenge'; readonly ack: HelloAck; readonly transcript: Uint8Array }
+  /** A further round. Answer with {@link ClientHandshake.prove}. */
+  | { readonly type: 'round'; readonly challenge: Uint8Array }
   /** Authenticated. Check `ok.confirm`; everything behind it belongs to the muxer: see {@link ClientHandshake.rest}. */
   | { readonly type: 'ok'; readonly ok: AuthOk }
 
@@ -41,6 +44,8 @@ type State = 'start' | 'helloAck' | 'proving' | 'authOk'
 /** The client's half of the handshake, without I/O: bytes go in, frames come out. After anything thrown, close. */
 export class ClientHandshake extends Handshake<State, ClientRequest> {
   private answered = false
+  /** Auth messages that may still be sent: one, unless both ends know several rounds. */
+  private rounds = 1
   private readonly helloFrame: Uint8Array
 
   /** Throws `protocol.malformed` for an offer that no server would take: a name that is too long, for example. */
@@ -72,6 +77,7 @@ export class ClientHandshake extends Handshake<State, ClientRequest> {
   prove(proof: Uint8Array): Uint8Array {
     if (this.state !== 'proving') throw this.misuse('prove')
     const frame = encode({ type: 'Auth', proof })
+    this.rounds -= 1
     this.state = 'authOk'
     return frame
   }
@@ -101,8 +107,17 @@ export class ClientHandshake extends Handshake<State, ClientRequest> {
       this.digest = transcriptOf(this.helloFrame, this.decoder.frame)
       this.checkChoice(message)
       this.nothingMore()
+      if (message.features.includes(AUTH_ROUNDS)) {
+        this.rounds = MAX_AUTH_ROUNDS
+        this.decoder.limit = PROOF_FRAME_LIMIT
+      }
       this.state = 'proving'
       return { type: 'challenge', ack: message, transcript: this.digest }
+    }
+    if (this.state === 'authOk' && message.type === 'AuthChallenge' && this.rounds > 0) {
+      this.nothingMore()
+      this.state = 'proving'
+      return { type: 'round', challenge: message.challenge }
     }
     if (this.state === 'authOk' && message.type === 'AuthOk') {
       this.decoder.detach()

@@ -27,7 +27,7 @@ export const streamReadyFrame: Uint8Array = Uint8Array.of(messageNumber('StreamR
 const streamReady: StreamReady = Object.freeze({ type: 'StreamReady' })
 
 const limitOf = (type: MessageName): number => {
-  if (type === 'Auth') return PROOF_FRAME_LIMIT
+  if (type === 'Auth' || type === 'AuthChallenge') return PROOF_FRAME_LIMIT
   return early.has(type) ? FIRST_FRAME_LIMIT : SESSION_FRAME_LIMIT
 }
 

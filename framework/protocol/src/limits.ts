@@ -5,8 +5,8 @@
 /** The largest frame body before authentication, and at the head of a data stream: a Hello takes some 300 bytes. */
 export const FIRST_FRAME_LIMIT = 4096
 /**
- * The largest body of Auth, the one frame before authentication that may be longer than the others: a proof and the
- * names around it. Only a peer that the server has answered may send it, once.
+ * The largest body of Auth and AuthChallenge, the frames before authentication that may be longer than the others: a
+ * proof and the names around it. Only a peer that the other has answered may send one, once in each round.
  */
 export const PROOF_FRAME_LIMIT = 16_448
 /** The largest frame body after authentication: room for a proxy with long lists of hosts. */
@@ -45,6 +45,8 @@ export { MAX_ERROR_TEXT } from '@rystra/model'
  */
 export const MAX_PROOF = 16_384
 export const MAX_CONFIRM = 2048
+/** Auth messages of one handshake: SCRAM needs two, GSSAPI rarely more than three. */
+export const MAX_AUTH_ROUNDS = 8
 export const NONCE_SIZE = 32
 export const SECRET_SIZE = 32
 /** HMAC-SHA256. */

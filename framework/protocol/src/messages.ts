@@ -45,6 +45,8 @@ const dataHello = Type.Object({
   opens: Type.Optional(Type.Boolean())
 })
 
+const authChallenge = Type.Object({ challenge: field.bytesUpTo(limits.MAX_PROOF) })
+
 const heartbeat = Type.Object({ seq: field.uint, time: field.moment })
 
 const registerProxy = Type.Object({
@@ -145,6 +147,7 @@ export const definitions = Object.freeze({
   AuthOk: define(0x04, authOk),
   Error: define(0x05, field.wireError),
   DataHello: define(0x06, dataHello),
+  AuthChallenge: define(0x07, authChallenge),
   Heartbeat: define(0x10, heartbeat),
   HeartbeatAck: define(0x11, heartbeat),
   RegisterProxy: define(0x12, registerProxy, plainSpec),

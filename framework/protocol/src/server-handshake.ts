@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { isRystraError, RystraError, toRystraError } from '@rystra/model'
 import { encode } from './codec.js'
 import { Handshake } from './handshake.js'
-import { NONCE_SIZE, PROOF_FRAME_LIMIT } from './limits.js'
+import { MAX_AUTH_ROUNDS, NONCE_SIZE, PROOF_FRAME_LIMIT } from './limits.js'
 import type { DataHello, Fields, Hello, Message } from './messages.js'
-import { common } from './negotiation.js'
+import { AUTH_ROUNDS, common } from './negotiation.js'
 import { checkPreface, MINOR, preface } from './preface.js'
 import { answerForeignProtocol } from './foreign-protocol.js'
 import { transcriptOf } from './transcript.js'
@@ -16,7 +16,7 @@ export type ServerRequest =
   | { readonly type: 'hello'; readonly hello: Hello }
   /** A link of a session that is there: the handshake is over. Check the proof, take {@link ServerHandshake.rest}. */
   | { readonly type: 'data'; readonly hello: DataHello }
-  /** Answer with {@link ServerHandshake.authenticated} or {@link ServerHandshake.refuse}. */
+  /** Answer with {@link ServerHandshake.challenge}, {@link ServerHandshake.authenticated} or {@link ServerHandshake.refuse}. */
   | { readonly type: 'auth'; readonly proof: Uint8Array; readonly transcript: Uint8Array }
 
 /** What a server chooses from a Hello. */
@@ -50,6 +50,8 @@ export class ServerHandshake extends Handshake<State, ServerRequest> {
   /** The first bytes of a peer that does not speak Rystra. */
   private strange: Uint8Array | undefined
   private hello: Hello | undefined
+  /** Auth messages that may still come: one, unless both ends know several rounds. */
+  private rounds = 1
   private helloFrame: Uint8Array | undefined
 
   constructor() {
@@ -61,18 +63,33 @@ export class ServerHandshake extends Handshake<State, ServerRequest> {
     const { hello, helloFrame } = this
     if (this.state !== 'deciding' || hello === undefined || helloFrame === undefined) throw this.misuse('accept')
     const { muxer, method, agent, server, features = [], nonce = new Uint8Array(randomBytes(NONCE_SIZE)) } = acceptance
+    const agreed = common(features, hello.features)
+    if (agreed.includes(AUTH_ROUNDS)) this.rounds = MAX_AUTH_ROUNDS
     const frame = encode({
       type: 'HelloAck',
       minor: Math.min(MINOR, hello.minor),
       muxer,
       method,
       nonce,
-      features: common(features, hello.features),
+      features: agreed,
       agent,
       ...(server === undefined ? {} : { server })
     })
     this.digest = transcriptOf(helloFrame, frame)
     this.decoder.limit = PROOF_FRAME_LIMIT
+    this.state = 'auth'
+    return frame
+  }
+
+  /** Whether the client may be challenged once more. */
+  get mayChallenge(): boolean {
+    return this.state === 'verifying' && this.rounds > 0
+  }
+
+  /** The AuthChallenge frame to send: a further Auth follows. See {@link mayChallenge}. */
+  challenge(challenge: Uint8Array): Uint8Array {
+    if (!this.mayChallenge) throw this.misuse('challenge')
+    const frame = encode({ type: 'AuthChallenge', challenge })
     this.state = 'auth'
     return frame
   }
@@ -141,6 +158,7 @@ export class ServerHandshake extends Handshake<State, ServerRequest> {
       return { type: 'hello', hello: message }
     }
     if (this.state === 'auth' && message.type === 'Auth') {
+      this.rounds -= 1
       this.state = 'verifying'
       return { type: 'auth', proof: message.proof, transcript: this.digest as Uint8Array }
     }

@@ -75,6 +75,7 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
     { requiredKeys: ['minor', 'muxer', 'method', 'nonce', 'features', 'agent'] }
   ),
   Auth: fc.record({ proof: bytesUpTo(limits.MAX_PROOF) }),
+  AuthChallenge: fc.record({ challenge: bytesUpTo(limits.MAX_PROOF) }),
   AuthOk: fc.record(
     {
       session: name(limits.MAX_ID),

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { RystraError } from '@rystra/model'
 import {
+  AUTH_ROUNDS,
   type Acceptance,
   ClientHandshake,
   type ClientRequest,
@@ -9,6 +10,7 @@ import {
   type Fields,
   FrameDecoder,
   type HelloAck,
+  MAX_AUTH_ROUNDS,
   MAX_PROOF,
   type Message,
   type Offer,
@@ -106,6 +108,65 @@ describe('the handshake', () => {
       expect([client.over, server.over]).to.deep.equal([true, true])
     })
   }
+
+  describe('in several rounds', () => {
+    const features = [AUTH_ROUNDS]
+    const ends = (known: { client?: boolean; server?: boolean } = {}) => {
+      const client = new ClientHandshake({ ...offer, features: known.client === false ? [] : features })
+      const server = new ServerHandshake()
+      server.push(client.start())
+      client.push(server.accept({ ...acceptance, features: known.server === false ? [] : features }))
+      server.push(client.prove(proof))
+      return { client, server }
+    }
+    const large = new Uint8Array(MAX_PROOF).fill(9)
+
+    it('goes on with challenges and proofs of the largest size, up to the limit of rounds', () => {
+      const { client, server } = ends()
+      for (let round = 1; round < MAX_AUTH_ROUNDS; round += 1) {
+        expect(server.mayChallenge, `round ${round}`).to.equal(true)
+        const request = lastOf<ClientRequest>(client, eachByte(server.challenge(large)))
+        expect(request).to.deep.equal({ type: 'round', challenge: large })
+        expect(server.push(client.prove(large))).to.deep.include({ type: 'auth', proof: large })
+      }
+      expect(server.mayChallenge).to.equal(false)
+      expect(codeOf(() => server.challenge(large))).to.equal('internal')
+      expect(client.push(server.authenticated(granted))).to.deep.include({ type: 'ok' })
+    })
+
+    it('is refused by a client for one challenge too many, and without the feature', () => {
+      const { client } = ends()
+      const challenge = encode({ type: 'AuthChallenge', challenge: proof })
+      for (let round = 1; round < MAX_AUTH_ROUNDS; round += 1) {
+        client.push(challenge)
+        client.prove(proof)
+      }
+      expect(codeOf(() => client.push(challenge))).to.equal('protocol.unexpected')
+      for (const known of [{ client: false }, { server: false }]) {
+        const old = ends(known)
+        expect(old.server.mayChallenge).to.equal(false)
+        expect(codeOf(() => old.client.push(challenge))).to.equal('protocol.unexpected')
+      }
+    })
+
+    it('takes nothing before its turn', () => {
+      const challenge = encode({ type: 'AuthChallenge', challenge: proof })
+      expect(codeOf(() => ends().client.push(Buffer.concat([challenge, challenge])))).to.equal('protocol.unexpected')
+      const { client, server } = ends()
+      client.push(server.challenge(proof))
+      const auth = client.prove(proof)
+      expect(codeOf(() => server.push(Buffer.concat([auth, auth])))).to.equal('protocol.unexpected')
+      const early = new ClientHandshake({ ...offer, features })
+      early.start()
+      expect(codeOf(() => early.push(challenge))).to.equal('protocol.not-rystra')
+    })
+
+    it('bounds a challenge to what both know', () => {
+      const { client } = ends({ server: false })
+      const header = encode({ type: 'AuthChallenge', challenge: large }).subarray(0, 4)
+      expect(codeOf(() => client.push(header))).to.equal('protocol.too-large')
+    })
+  })
 
   it('leaves what comes behind AuthOk to the muxer', () => {
     const { client, server } = upTo('auth')

@@ -1,6 +1,13 @@
-import type { Authenticator, PeerInfo, Registry } from '@rystra/plugin'
+import type { Authenticator, PeerInfo, Proof, Registry } from '@rystra/plugin'
 import { isRystraError, RystraError } from '@rystra/model'
-import { type AuthOk, ClientHandshake, type ClientRequest, type HelloAck, type Offer } from '@rystra/protocol'
+import {
+  AUTH_ROUNDS,
+  type AuthOk,
+  ClientHandshake,
+  type ClientRequest,
+  type HelloAck,
+  type Offer
+} from '@rystra/protocol'
 import { timingSafeEqual } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { fitting } from './methods.js'
@@ -48,7 +55,7 @@ export const authenticateToServer = async (
           hint: 'give auth-token a token, for example'
         })
   }
-  const handshake = new ClientHandshake({ ...offer, auth: methods })
+  const handshake = new ClientHandshake({ ...offer, auth: methods, features: [AUTH_ROUNDS, ...(offer.features ?? [])] })
   stream.write(handshake.start())
 
   const challenge = await ask(stream, handshake, signal).catch((error) => {
@@ -68,15 +75,32 @@ export const authenticateToServer = async (
   const binding = peer.tls?.binding
   const { transcript } = challenge
   const request = { transcript, clientId: offer.id, ...(binding === undefined ? {} : { binding }) }
-  const proof = await authenticators.get(method).prove?.(request, peer)
+  const authenticator = authenticators.get(method)
+  if (authenticator.rounds === true && !challenge.ack.features.includes(AUTH_ROUNDS))
+    throw new RystraError('auth.no-method', {
+      side: 'server',
+      detail: `${method} needs several rounds, which this server does not know`,
+      hint: 'update the server, or use another method'
+    })
+  let proof = await authenticator.prove?.(request, peer)
   if (proof === undefined) throw new RystraError('auth.no-method', { side: 'client', detail: method })
   stream.write(handshake.prove(proof.proof))
-
-  const answer = await ask(stream, handshake, signal)
+  let answer = await ask(stream, handshake, signal)
+  while (answer.type === 'round') {
+    proof = await nextProof(proof, answer.challenge, method)
+    stream.write(handshake.prove(proof.proof))
+    answer = await ask(stream, handshake, signal)
+  }
   if (answer.type !== 'ok') throw new RystraError('protocol.unexpected')
   const { ok } = answer
   if (proof.confirm !== undefined && !equal(proof.confirm, ok.confirm)) throw new RystraError('auth.server-unproven')
   return { ack: challenge.ack, ok, secret: proof.secret ?? ok.secret }
+}
+
+const nextProof = async (before: Proof, challenge: Uint8Array, method: string): Promise<Proof> => {
+  const proof = await before.next?.(challenge)
+  if (proof !== undefined) return proof
+  throw new RystraError('protocol.unexpected', { side: 'server', detail: `a further challenge for ${method}` })
 }
 
 /** Closed without an answer: a TLS server, for one, does so with bytes other than TLS. */

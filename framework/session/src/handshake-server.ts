@@ -9,6 +9,7 @@ import {
   type Registry
 } from '@rystra/plugin'
 import {
+  AUTH_ROUNDS,
   choose,
   common,
   type DataHello,
@@ -18,6 +19,7 @@ import {
   type ServerRequest
 } from '@rystra/protocol'
 import type { Duplex } from 'node:stream'
+import { decide } from './auth-rounds.js'
 import { fitting } from './methods.js'
 import { readUntil } from './read-until.js'
 
@@ -128,7 +130,8 @@ const admit = async (
   if (denied !== undefined)
     throw refusal(denied.retryAfter === undefined ? 'session.refused' : 'session.limit', denied.deny)
 
-  const { methods, unfit } = fitting(registries.authenticators, 'verify', peer)
+  const rounds = first.hello.features.includes(AUTH_ROUNDS)
+  const { methods, unfit } = fitting(registries.authenticators, 'verify', peer, rounds)
   const method = choose(methods, first.hello.auth)
   const muxer = choose(first.hello.muxers, options.muxers)
   if (method === undefined)
@@ -141,16 +144,21 @@ const admit = async (
       'registry.unknown',
       `muxer; offered: ${first.hello.muxers.join(', ')}; here: ${options.muxers.join(', ')}`
     )
-  stream.write(handshake.accept({ muxer, method, agent: options.agent, server: options.server, features }))
+  const offered = [AUTH_ROUNDS, ...features]
+  stream.write(handshake.accept({ muxer, method, agent: options.agent, server: options.server, features: offered }))
 
-  const second = await ask(stream, handshake, signal)
-  if (second.type !== 'auth') throw new RystraError('protocol.unexpected')
+  const second = await proofOf(stream, handshake, signal)
   const binding = peer.tls?.binding
-  const answer = await calls.auth({
+  const begun = await calls.auth({
     ...context,
     method,
     proof: second.proof,
     challenge: { transcript: second.transcript, clientId: client.id, ...(binding === undefined ? {} : { binding }) }
+  })
+  const answer = await decide(begun, signal, async (further) => {
+    if (!handshake.mayChallenge) return undefined
+    stream.write(handshake.challenge(further))
+    return (await proofOf(stream, handshake, signal)).proof
   })
   if ('deny' in answer) throw refusal('auth.refused', answer.deny)
   const fault = identityFault(answer.identity.id)
@@ -171,6 +179,16 @@ const admit = async (
     },
     refuse: (error) => finish(stream, handshake.refuse(error))
   }
+}
+
+const proofOf = async (
+  stream: Duplex,
+  handshake: ServerHandshake,
+  signal: AbortSignal
+): Promise<Extract<ServerRequest, { type: 'auth' }>> => {
+  const request = await ask(stream, handshake, signal)
+  if (request.type !== 'auth') throw new RystraError('protocol.unexpected')
+  return request
 }
 
 /** The detail is for the log of this side: a peer that is not authenticated gets the code alone. */

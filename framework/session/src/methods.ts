@@ -8,18 +8,25 @@ export interface Fitting {
   readonly unfit: readonly string[]
 }
 
-/** The methods of one half that fit a link. A method that throws when it is asked does not. */
+/**
+ * The methods of one half that fit a link. A method that throws when it is asked does not.
+ * @param rounds whether the peer knows several rounds, as far as that is known
+ */
 export const fitting = (
   authenticators: Pick<Registry<Authenticator>, 'list' | 'get'>,
   half: 'prove' | 'verify',
-  peer: PeerInfo
+  peer: PeerInfo,
+  rounds = true
 ): Fitting => {
   const methods: string[] = []
   const unfit: string[] = []
   for (const name of authenticators.list()) {
     const authenticator = authenticators.get(name)
     if (authenticator[half] === undefined) continue
-    const reason = objection(authenticator, peer)
+    const reason =
+      authenticator.rounds === true && !rounds
+        ? 'it needs several rounds, which the client does not know'
+        : objection(authenticator, peer)
     if (reason === undefined) methods.push(name)
     else unfit.push(`${name}: ${reason}`)
   }

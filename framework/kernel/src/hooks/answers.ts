@@ -1,5 +1,6 @@
 import {
   type AuthAnswer,
+  type AuthRound,
   type Deny,
   type ErrorCode,
   isErrorCode,
@@ -65,13 +66,30 @@ export const acceptDeny: Accept = (answer): Deny | undefined => {
 
 const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array
 
-/** Nothing, `{ deny }`, or an identity. */
-export const acceptAuth: Accept = (answer): AuthAnswer | undefined => {
+/** A further round, whose answer is checked in the same way. */
+const roundOf = (answer: object): AuthRound | undefined => {
+  const { challenge, next } = answer as Readonly<Record<string, unknown>>
+  if (challenge === undefined) return undefined
+  if (!isBytes(challenge)) throw new TypeError('it answered a challenge that is not bytes')
+  if (typeof next !== 'function') throw new TypeError('it answered a challenge without next()')
+  return {
+    challenge,
+    next: async (proof) =>
+      (acceptAuth(await next.call(answer, proof), undefined) as AuthAnswer | AuthRound | undefined) ?? {
+        deny: 'no answer to the proof of a further round'
+      }
+  }
+}
+
+/** Nothing, `{ deny }`, an identity, or a further round. */
+export const acceptAuth: Accept = (answer): AuthAnswer | AuthRound | undefined => {
   if (isNothing(answer)) return undefined
-  const expected = 'nothing, { deny: reason } or { identity: { id, … }, confirm?, secret? }'
+  const expected = 'nothing, { deny: reason }, { challenge, next } or { identity: { id, … }, confirm?, secret? }'
   if (typeof answer !== 'object') return wrong(answer, expected)
   const deny = denyOf(answer)
   if (deny !== undefined) return deny
+  const round = roundOf(answer)
+  if (round !== undefined) return round
   const { identity, confirm, secret, credential } = answer as Record<string, unknown>
   if (typeof identity !== 'object' || identity === null) return wrong(answer, expected)
   const { id, rights } = identity as Record<string, unknown>

@@ -1,6 +1,7 @@
 import {
   type AuthAnswer,
   type AuthContext,
+  type AuthRound,
   type CallContext,
   type Deny,
   type Direction,
@@ -44,7 +45,7 @@ export class Calls {
   readonly #taps: readonly Tap[]
   readonly #host: GuardHost
   readonly #hello = new AsyncSeriesBailHook<[HelloContext], Deny>(['context'], 'onHello')
-  readonly #auth = new AsyncSeriesBailHook<[AuthContext], AuthAnswer>(['context'], 'onAuth')
+  readonly #auth = new AsyncSeriesBailHook<[AuthContext], AuthAnswer | AuthRound>(['context'], 'onAuth')
   readonly #register = new AsyncSeriesWaterfallHook<[ProxySpec, ProxyContext]>(['spec', 'context'], 'onRegisterProxy')
   readonly #open: StreamTaps<AsyncSeriesBailHook<[OpenStreamContext], Deny>>
   readonly #data: StreamTaps<SyncWaterfallHook<[Buffer, object], Buffer>>
@@ -91,7 +92,7 @@ export class Calls {
     }
   }
 
-  async auth(context: AuthContext): Promise<AuthAnswer> {
+  async auth(context: AuthContext): Promise<AuthAnswer | AuthRound> {
     try {
       const answer = await this.#auth.promise(context)
       return answer ?? { deny: `no authenticator for the method ${JSON.stringify(context.method)}` }
