@@ -51,10 +51,12 @@ export class Bench {
     const start = performance.now()
     const { measures } = this.#options
     const absent: Absent[] = []
-    for (const field of fields) {
-      if (!field.measures.some((measure) => measures.has(measure))) continue
+    const measured = fields.filter((field) => field.measures.some((measure) => measures.has(measure)))
+    for (const [index, field] of measured.entries()) {
       const ways = await this.#startAll(field, absent, signal)
-      await this.#rounds(field, ways, signal)
+      const left = (this.#options.seconds ?? Number.POSITIVE_INFINITY) * 1000 - (performance.now() - start)
+      // Those after it have as much of what is left.
+      await this.#rounds(field, ways, signal, performance.now() + left / (measured.length - index))
       if (field.name === 'streams') await this.#memory(ways, signal)
     }
     const registry = measures.has('registry') ? { registry: await this.#registry(signal) } : {}
@@ -104,9 +106,12 @@ export class Bench {
     return { ...way, route }
   }
 
-  async #rounds(field: Field, ways: readonly Way[], signal: AbortSignal): Promise<void> {
+  async #rounds(field: Field, ways: readonly Way[], signal: AbortSignal, end: number): Promise<void> {
     const kept = new Map<string, Map<MetricKey, number[]>>(ways.map(({ name }) => [name, new Map()]))
+    const start = performance.now()
     for (let round = 1; round <= this.#options.rounds; round++) {
+      const each = (performance.now() - start) / (round - 1)
+      if (round > 1 && performance.now() + each > end) break
       for (const way of ways) {
         signal.throwIfAborted()
         this.#progress(`round ${round} of ${this.#options.rounds}: ${way.name}`)

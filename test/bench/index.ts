@@ -2,6 +2,7 @@
 import { Bench } from './bench.js'
 import { goals } from './goals.js'
 import { type BenchOptions, parseOptions } from './options.js'
+import { readmeTable } from './readme-table.js'
 import { Scratch } from './scratch.js'
 import { table } from './table.js'
 
@@ -19,7 +20,7 @@ const run = async (options: BenchOptions): Promise<void> => {
     const bench = new Bench(options, scratch, (text) => console.error(`· ${text}`))
     const report = await bench.run(stop.signal)
     const aims = goals(report)
-    const text = table(report, aims)
+    const text = options.suite === 'readme' ? readmeTable(report) : table(report, aims)
     if (options.json) {
       console.error(`\n${text}`)
       console.log(JSON.stringify({ ...report, aims }))

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { readmeSuite } from './readme-suite.js'
 
 /** What is measured. */
 export const measures = [
@@ -42,10 +43,15 @@ export interface BenchOptions {
   readonly hosts: number
   /** Whether requests come from the bench's own process also where wrk is installed. */
   readonly ownLoad: boolean
+  /** The table of the README is printed, as Markdown. */
+  readonly suite?: 'readme'
+  /** Seconds in which a run has to be done; fewer rounds are made where they would take longer. */
+  readonly seconds?: number
 }
 
 const usage = `npm run bench [-- options]
 
+  --suite readme    the tables of the README, as Markdown, in ten minutes: ours and every peer that is installed
   --quick           short windows and few rounds: a look, not a result
   --json            one JSON object on stdout; the table goes to stderr
   --only a,b        routes whose name has one of these in it, or is =it: direct, rystra, =rystra-tls-yamux …
@@ -87,6 +93,7 @@ export const parseOptions = (args: readonly string[]): BenchOptions | undefined 
     options: {
       json: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
+      suite: { type: 'string' },
       help: { type: 'boolean', default: false },
       only: { type: 'string' },
       peers: { type: 'string' },
@@ -103,7 +110,10 @@ export const parseOptions = (args: readonly string[]): BenchOptions | undefined 
     console.log(usage)
     return undefined
   }
+  if (values.suite !== undefined && values.suite !== 'readme')
+    throw new Error(`--suite knows readme, not ${values.suite}`)
   const quick = values.quick
+  const suite = values.suite === undefined ? {} : readmeSuite
   return {
     json: values.json,
     only: list(values.only),
@@ -117,6 +127,9 @@ export const parseOptions = (args: readonly string[]): BenchOptions | undefined 
     streams: count('streams', values.streams, quick ? 1000 : 10_000),
     clients: count('clients', values.clients, quick ? 100 : 1000),
     hosts: count('hosts', values.hosts, quick ? 1000 : 10_000),
-    ownLoad: values['own-load']
+    ownLoad: values['own-load'],
+    ...suite,
+    ...(values.only === undefined ? {} : { only: list(values.only) }),
+    ...(values.measure === undefined ? {} : { measures: chosen(values.measure) })
   }
 }

@@ -4,7 +4,7 @@ import { Addresses } from './addresses.js'
 import { DONE, FAILED, type NativeSocket } from './binding.js'
 import { handleOf } from './handle.js'
 import { loadNative, type Native } from './load.js'
-import { COLUMNS, MAX_ROWS, ROW } from './rows.js'
+import { COLUMNS, MAX_ROWS, MAX_SEGMENTS, ROW } from './rows.js'
 import { giveSlab, type Slab, SLAB_BYTES, takeSlab } from './slab.js'
 
 /** What a socket reports. */
@@ -71,7 +71,7 @@ export class BatchedUdp {
   slot(size: number): Buffer {
     this.#dropping = !this.#reserve(size)
     if (this.#dropping) return Buffer.allocUnsafe(size)
-    return (this.#slab as Slab).view(this.#count, this.#end, size)
+    return (this.#slab as Slab).views.of(this.#count, this.#end, size)
   }
 
   /** Sends the datagram in the last slot: at the end of the turn, or by {@link flush}. Without `port` to the peer. */
@@ -163,17 +163,20 @@ export class BatchedUdp {
   }
 
   #received(count: number): void {
-    const { memory, rows } = this.#native
+    const { views, rows } = this.#native
     for (let at = 0; at < count * COLUMNS; at += COLUMNS) {
       const host = this.#addresses.read(rows, at)
       const port = rows[at + ROW.port] as number
       const length = rows[at + ROW.length] as number
       let start = rows[at + ROW.offset] as number
       const end = start + length
+      let place = (at / COLUMNS) * MAX_SEGMENTS
       const size = (rows[at + ROW.extra] as number) || length
       do {
-        this.#events.onDatagram(memory.subarray(start, Math.min(start + size, end)), host, port)
+        this.#events.onDatagram(views.of(place, start, Math.min(size, end - start)), host, port)
         start += size
+        // More than the views kept for a message share the last place.
+        if (place % MAX_SEGMENTS < MAX_SEGMENTS - 1) place += 1
       } while (start < end && this.#socket !== undefined)
       if (this.#socket === undefined) return
     }

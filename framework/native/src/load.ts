@@ -1,12 +1,13 @@
 import { createRequire } from 'node:module'
 import type { Binding } from './binding.js'
 import { COLUMNS, MAX_MESSAGES, MESSAGE_BYTES } from './rows.js'
+import { Views } from './views.js'
 
 /** What was loaded. */
 export interface Native {
   readonly binding: Binding
   /** What sockets receive into, overwritten by the next call. */
-  readonly memory: Buffer
+  readonly views: Views
   readonly rows: Int32Array
 }
 
@@ -55,5 +56,5 @@ const open = (file: string): Native => {
   const memory = Buffer.allocUnsafeSlow(MAX_MESSAGES * MESSAGE_BYTES)
   const rows = new Int32Array(MAX_MESSAGES * COLUMNS)
   binding.setup(memory, rows)
-  return { binding, memory, rows }
+  return { binding, views: new Views(memory), rows }
 }

@@ -20,3 +20,6 @@ export const MAX_ROWS = 128
 /** Messages of one receive, and the memory of each: the kernel coalesces up to 64 KiB. */
 export const MAX_MESSAGES = 16
 export const MESSAGE_BYTES = 65_536
+
+/** Datagrams that the kernel coalesces into a message. */
+export const MAX_SEGMENTS = 64

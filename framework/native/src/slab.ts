@@ -1,4 +1,5 @@
 import { COLUMNS, MAX_ROWS } from './rows.js'
+import { Views } from './views.js'
 
 /** Bytes of a batch: 64 packets of Ethernet, or one datagram of any size. */
 export const SLAB_BYTES = 128 * 1024
@@ -12,16 +13,8 @@ export class Slab {
   readonly rows = new Int32Array(MAX_ROWS * COLUMNS)
   /** Whether a failure is reported, by row. */
   readonly watched = new Uint8Array(MAX_ROWS)
-  readonly #views: Buffer[] = []
-
-  /** Memory for the datagram of a row. Batches of one size get the same objects again. */
-  view(row: number, at: number, size: number): Buffer {
-    const view = this.#views[row]
-    if (view !== undefined && view.length === size && view.byteOffset === at) return view
-    const made = this.memory.subarray(at, at + size)
-    this.#views[row] = made
-    return made
-  }
+  /** By row. */
+  readonly views = new Views(this.memory)
 }
 
 const free: Slab[] = []

@@ -213,6 +213,17 @@ export const steps: readonly Step[] = Object.entries(ways).flatMap(([name, over]
   { name: `${name}-requests`, unit: 'request', way: over, published: httpHost, service: 'web', run: requests }
 ])
 
+/** The steps that each name stands for: its own, or all that have it in theirs. Throws for one that stands for none. */
+export const stepsNamed = (names: readonly string[]): readonly Step[] => {
+  const found = names.flatMap((part) => {
+    const exact = steps.filter(({ name }) => name === part)
+    const some = exact.length > 0 ? exact : steps.filter(({ name }) => name.includes(part))
+    if (some.length === 0) throw new Error(`no step has ${part} in its name: see --help`)
+    return some
+  })
+  return [...new Set(found)]
+}
+
 /** What is profiled when nothing is asked for. */
 export const usualSteps = [
   'tls-yamux-up',
