@@ -5,7 +5,7 @@ import path from 'node:path'
 const git = (root: string, ...args: string[]): string =>
   execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
 
-/** The commit before the one that is checked out. `undefined` where there is none: no git, or a shallow clone. */
+/** The commit before the one that is checked out. `undefined` without one: no git, or a shallow clone. */
 export const parentOf = (root: string): string | undefined => {
   try {
     return git(root, 'rev-parse', '--verify', 'HEAD^')
