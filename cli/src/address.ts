@@ -1,4 +1,4 @@
-import { formatEndpoint, hostPort, parseEndpoint } from '@rystra/address'
+import { addressText, formatEndpoint, parseEndpoint } from '@rystra/address'
 import { RystraError } from '@rystra/model'
 
 /** Where a server is, and how it is reached. */
@@ -59,8 +59,8 @@ export const parseService = (text: string, kind = 'tcp'): string => {
   return formatEndpoint(parseEndpoint(text, forms, { name: 'the service', code: 'usage.invalid' }))
 }
 
-/** `host:port`, with brackets around IPv6 addresses. */
-export const formatAddress = ({ host, port }: { host: string; port: number }): string => hostPort(host, port)
+/** `host:port`, with brackets around IPv6 addresses; the name of an address that has one. */
+export const formatAddress = addressText
 
 /** `transport://host:port`, as {@link parseServerAddress} reads it. */
 export const formatServer = (server: ServerAddress): string => `${server.transport}://${formatAddress(server)}`

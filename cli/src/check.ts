@@ -44,7 +44,7 @@ const namesOf = ({ extensions }: Inspection): string[] => extensions.map(({ name
 
 const summaryOf = ({ server, client }: ResolvedConfig, side: Side): string => {
   if (side === 'server') {
-    const listen = server?.listen.map((entry) => `${entry.transport}://${formatAddress(entry)}`)
+    const listen = server?.listen.map((entry) => `${entry.transport}://${entry.address ?? formatAddress(entry)}`)
     return `listens on ${listen?.join(', ')}`
   }
   const proxies = client?.proxies.length ?? 0

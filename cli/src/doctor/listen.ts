@@ -26,7 +26,8 @@ export const listenCheck = (subject: Subject): Check => ({
     const { config } = subject
     if (config?.server === undefined) return []
     if ((await runningApis(subject)).length > 0) return [skip('listen', 'The server runs, and has its addresses.')]
-    const findings = config.server.listen.map(async ({ transport, host, port }): Promise<Finding> => {
+    const findings = config.server.listen.map(async ({ transport, host, port, address }): Promise<Finding> => {
+      if (address !== undefined) return skip('listen', `${transport} ${address} is no address of TCP.`)
       const where = `${transport} ${formatAddress({ host, port })}`
       if (isDatagram(transport)) return skip('listen', `${where} is a port of UDP.`)
       const problem = await bindProblem(host, port)

@@ -1,3 +1,4 @@
+import { peerText } from '@rystra/address'
 import type { Client } from '@rystra/client'
 import type { RystraError, SessionInfo, StreamInfo } from '@rystra/model'
 import type { CloseStreamContext } from '@rystra/plugin'
@@ -7,7 +8,7 @@ import { type Feed, formatBytes, formatDuration } from './feed.js'
 import { feedRequests } from './request-log.js'
 import { serverOf } from './server-name.js'
 
-const peerOf = ({ peer }: SessionInfo): string => formatAddress({ host: peer.address, port: peer.port })
+const peerOf = ({ peer }: SessionInfo): string => peerText(peer)
 
 const errorOf = (error: RystraError | undefined): object =>
   error === undefined ? {} : { code: error.code, message: error.message, retryable: error.retryable }

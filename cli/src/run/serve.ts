@@ -130,7 +130,7 @@ const configured = (loaded: LoadedConfig, options: ServeOptions): Prepared => {
   if (transport === undefined && host === undefined && port === undefined) return { config, dir }
   const [entry, ...others] = server.listen.filter((one) => transport === undefined || one.transport === transport)
   if (entry === undefined || others.length > 0) {
-    const names = server.listen.map((one) => `${one.transport}://${formatAddress(one)}`).join(', ')
+    const names = server.listen.map((one) => `${one.transport}://${one.address ?? formatAddress(one)}`).join(', ')
     throw new RystraError('usage.invalid', {
       detail: `--host, --port and --transport have to mean one entry of server.listen; there are ${names}`,
       hint: 'change the configuration, or name one of them with --transport'

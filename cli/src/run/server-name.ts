@@ -9,10 +9,12 @@ export const configuredName = ({
   port = 0,
   servers,
   srv,
-  discover
+  discover,
+  address
 }: ConnectConfig): string => {
   const found = srv ?? discover
   if (found !== undefined) return `${found} (${transport})`
+  if (address !== undefined) return `${transport}://${address}`
   const all = servers ?? [{ host: host ?? '', port }]
   const names = all.map((one) => (typeof one === 'string' ? one : formatAddress({ port, ...one } as Named)))
   return `${transport}://${names.join(', ')}`

@@ -12,16 +12,16 @@ export const linkOf = (socket: net.Socket): ByteLink => ({
   peer: { address: 'unix', port: 0 }
 })
 
-/** Connects to the socket of a port. The host does not matter: the socket is on this machine. */
-export const dial = async (directory: string, { port }: DialOptions, signal: AbortSignal): Promise<ByteLink> => {
+/** Connects to the socket of an address. */
+export const dial = async (dir: string, { address = '' }: DialOptions, signal: AbortSignal): Promise<ByteLink> => {
   let socket: net.Socket | undefined
   try {
     if (signal.aborted) throw givenUp()
-    socket = net.connect({ path: socketPath(directory, port), allowHalfOpen: true })
+    socket = net.connect({ path: socketPath(dir, address), allowHalfOpen: true })
     await once(socket, 'connect', { signal })
     return linkOf(socket)
   } catch (error) {
     socket?.destroy()
-    throw dialError(error as Error, port)
+    throw dialError(error as Error, address)
   }
 }

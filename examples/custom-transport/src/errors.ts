@@ -18,14 +18,14 @@ const dialReasons: Readonly<Record<string, string>> = {
   ABORT_ERR: 'given up'
 }
 
-/** Details name the port, never the path: what is said here may be told to the other side. */
-export const listenError = (cause: NodeJS.ErrnoException, port: number): RystraError =>
-  new RystraError(listenCodes[cause.code ?? ''] ?? 'listen.failed', { detail: `unix ${port}`, cause })
+/** Details name the address as it is configured, never the path on this machine: what is said here may be told to the other side. */
+export const listenError = (cause: NodeJS.ErrnoException, address: string): RystraError =>
+  new RystraError(listenCodes[cause.code ?? ''] ?? 'listen.failed', { detail: `unix ${address}`, cause })
 
 /** @see listenError */
-export const dialError = (cause: NodeJS.ErrnoException, port: number): RystraError => {
+export const dialError = (cause: NodeJS.ErrnoException, address: string): RystraError => {
   const reason = dialReasons[cause.code ?? ''] ?? cause.code ?? 'failed'
-  return new RystraError('connect.unreachable', { detail: `unix ${port}, ${reason}`, cause })
+  return new RystraError('connect.unreachable', { detail: `unix ${address}, ${reason}`, cause })
 }
 
 /** What happens when the signal was aborted. */

@@ -14,8 +14,7 @@ const directory = path.join(folder(), 'sockets')
 const links: Duplex[] = []
 const listeners: Listener[] = []
 
-const transport = (where = directory): Transport =>
-  setUpExtension(transportUnix({ directory: where }), 'server').registered('transports')[0] as Transport
+const transport = setUpExtension(transportUnix(), 'server').registered('transports')[0] as Transport
 
 /** What a transport over TCP would bind with; this one has no use for it. */
 const noPorts = { listenTcp: () => Promise.reject(new Error('not over TCP')) }
@@ -24,14 +23,15 @@ const taken = (link: Link): void => {
   if (link.kind === 'bytes') links.push(link.duplex.on('error', () => {}))
 }
 
-const listen = async (port = 0, where = directory): Promise<Listener> => {
-  const listener = await transport(where).listen({ transport: 'unix', host: 'any', port }, taken, never, noPorts)
+const to = (address: string) => ({ transport: 'unix', host: '', port: 0, address })
+
+const listen = async (address: string): Promise<Listener> => {
+  const listener = await transport.listen(to(address), taken, never, noPorts)
   listeners.push(listener)
   return listener
 }
 
-const dial = async (port: number, where = directory): Promise<void> =>
-  taken(await transport(where).dial({ transport: 'unix', host: 'any', port }, never))
+const dial = async (address: string): Promise<void> => taken(await transport.dial(to(address), never))
 
 const failure = async (promise: Promise<unknown>): Promise<RystraError> => {
   const error: unknown = await promise.then(
@@ -55,42 +55,43 @@ describe('links over Unix domain sockets', () => {
   })
 
   it('are for the owner of the folder, which is made if it is not there', async () => {
-    const { address } = await listen()
+    const file = path.join(directory, 'a.sock')
+    const { address } = await listen(file)
     expect(statSync(directory).mode & 0o777).to.equal(0o700)
-    expect(existsSync(path.join(directory, `${address.port}.sock`))).to.equal(true)
+    expect([address.name, existsSync(file)]).to.deep.equal([file, true])
     await listeners[0]?.close()
-    expect(existsSync(path.join(directory, `${address.port}.sock`)), 'the socket').to.equal(false)
+    expect(existsSync(file), 'the socket').to.equal(false)
   })
 
   it('take the place of a listener that was killed', async () => {
-    const file = path.join(directory, '7001.sock')
+    const file = path.join(directory, 'b.sock')
     await leaveBehind(file)
     expect(statSync(file).isSocket(), 'left behind').to.equal(true)
-    expect((await failure(dial(7001))).detail).to.equal('unix 7001, nothing listens there')
-    await listen(7001)
-    await dial(7001)
+    expect((await failure(dial(file))).detail).to.equal(`unix ${file}, nothing listens there`)
+    await listen(file)
+    await dial(file)
   })
 
   it('take nothing away that is no socket', async () => {
-    const file = path.join(directory, '7002.sock')
+    const file = path.join(directory, 'c.sock')
     writeFileSync(file, 'precious')
-    expect((await failure(listen(7002))).code).to.equal('listen.in-use')
+    expect((await failure(listen(file))).code).to.equal('listen.in-use')
     expect(existsSync(file)).to.equal(true)
   })
 
-  it('say why nothing can be listened on or reached, without a path', async () => {
+  it('say why nothing can be listened on or reached', async () => {
     const file = path.join(directory, 'file')
     writeFileSync(file, '')
-    const long = path.join(directory, 'x'.repeat(100))
-    for (const [where, code] of [
-      [file, 'listen.failed'],
-      [path.join(file, 'below'), 'listen.unavailable'],
-      [long, 'listen.failed']
+    for (const [address, code] of [
+      [path.join(file, 'd.sock'), 'listen.failed'],
+      [path.join(file, 'below/d.sock'), 'listen.unavailable'],
+      [path.join(directory, 'x'.repeat(100), 'd.sock'), 'listen.failed']
     ] as const) {
-      const error = await failure(listen(7003, where))
-      expect([error.code, error.detail], where).to.deep.equal([code, 'unix 7003'])
-      expect((await failure(dial(7003, where))).code, where).to.equal('connect.unreachable')
+      const error = await failure(listen(address))
+      expect([error.code, error.detail], address).to.deep.equal([code, `unix ${address}`])
+      expect((await failure(dial(address))).code, address).to.equal('connect.unreachable')
     }
-    expect((await failure(dial(7004))).detail).to.equal('unix 7004, nothing listens there')
+    const none = path.join(directory, 'none.sock')
+    expect((await failure(dial(none))).detail).to.equal(`unix ${none}, nothing listens there`)
   })
 })

@@ -12,7 +12,8 @@ const token = { use: '@rystra/auth-token', options: { token: 'a token of both en
 describe('a tunnel over Unix domain sockets', () => {
   for (const muxer of ['yamux', 'direct']) {
     it(`carries a service, with ${muxer}`, async () => {
-      const extensions = [token, transportUnix({ directory: folder() })]
+      const extensions = [token, transportUnix()]
+      const address = path.join(folder(), 'rystra.sock')
       const service = net
         .createServer({ allowHalfOpen: true }, (socket) => socket.on('error', () => {}).pipe(socket))
         .listen(0, '127.0.0.1')
@@ -20,7 +21,7 @@ describe('a tunnel over Unix domain sockets', () => {
       const server = await createServer({
         extensions,
         server: {
-          listen: [{ transport: 'unix', port: 0 }],
+          listen: [{ transport: 'unix', address }],
           publish: { host: '127.0.0.1', ports: ['1024-65535'] }
         }
       })
@@ -28,13 +29,14 @@ describe('a tunnel over Unix domain sockets', () => {
       const client = await createClient({
         extensions,
         client: {
-          connect: { transport: 'unix', host: 'localhost', port: server.listening[0]?.port, muxer },
+          connect: { transport: 'unix', address, muxer },
           proxies: [{ name: 'echo', kind: 'tcp', local: (service.address() as AddressInfo).port }]
         }
       })
       try {
         await client.start()
         expect(server.sessions.map((session) => session.transport)).to.deep.equal(['unix'])
+        expect([...server.runtime.listeners()].map(({ id }) => id)).to.deep.equal([`unix://${address}`])
         const [host, port] = (client.proxies[0]?.address ?? '').split(':') as [string, string]
         const visitor = net.connect({ host, port: Number(port), allowHalfOpen: true })
         const bytes = Buffer.alloc(3_000_000, 'some bytes that are told from others')

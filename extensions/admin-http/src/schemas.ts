@@ -126,6 +126,7 @@ export const ListenerView = Type.Object(
     transport: text('Transport.'),
     host: text('Bound address.'),
     port: count('Bound port.'),
+    name: Type.Optional(text('Address on a transport without hosts and ports; `host` is empty then.')),
     since: count('Milliseconds since the epoch.'),
     accepted: count('Links so far.'),
     open: count('Open links.'),

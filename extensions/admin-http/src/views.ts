@@ -99,6 +99,7 @@ export const listenerView = (handle: ListenerHandle): ListenerView => ({
   transport: handle.info.transport,
   host: handle.info.host,
   port: handle.info.port,
+  ...(handle.info.name === undefined ? {} : { name: handle.info.name }),
   since: handle.info.since,
   ...handle.stats()
 })

@@ -33,3 +33,11 @@ export const isHost = (text: string): boolean => isIP(text) !== 0 || asciiHost(t
 /** `host:port`, as in URLs: an IPv6 address stands in brackets. */
 export const hostPort = (host: string, port: number | string): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`
+
+/** An address as it is shown: its name where it has one, otherwise `host:port`. */
+export const addressText = ({ host, port, name }: { host: string; port: number; name?: string }): string =>
+  name ?? hostPort(host, port)
+
+/** A peer as it is shown: `host:port`, or its address alone on a transport without ports. */
+export const peerText = ({ address, port }: { address: string; port: number }): string =>
+  port === 0 ? address : hostPort(address, port)

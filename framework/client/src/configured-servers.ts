@@ -3,13 +3,16 @@ import type { ConnectConfig, ResolvedClient } from '@rystra/config'
 import type { Address } from '@rystra/model'
 import type { Registries } from '@rystra/plugin'
 import { isDeepStrictEqual } from 'node:util'
-import { type KnownServer, knownServer } from './known-server.js'
+import { type KnownServer, knownServer, onlyServer } from './known-server.js'
 import { sameServer } from './options.js'
 
 /** Those that a configuration lists itself. */
 export const configuredServers = (connect: ConnectConfig): KnownServer[] => {
-  const { host, port: common = 0, servers } = connect
-  if (servers === undefined) return host === undefined ? [] : [knownServer(connect, { host, port: common })]
+  const { port: common = 0, servers } = connect
+  if (servers === undefined) {
+    const only = onlyServer(connect)
+    return only === undefined ? [] : [only]
+  }
   return servers.map((entry) => {
     const { host, port = common, ...fields } = entry as Address & { readonly [field: string]: unknown }
     return knownServer(connect, { host, port }, fields)

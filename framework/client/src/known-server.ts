@@ -5,7 +5,7 @@ import type { DialOptions } from '@rystra/plugin'
 
 /** A server that the client may dial. */
 export interface KnownServer {
-  /** `host:port`: the same for the same address. */
+  /** `host:port`, or an address of another form: the same for the same address. */
   readonly name: string
   readonly options: DialOptions
   /** Lower ones are tried first. */
@@ -28,4 +28,11 @@ export const knownServer = (
 }
 
 /** How a server is named in logs, events and messages. */
-export const serverName = ({ host, port }: Address): string => hostPort(plainAddress(host), port)
+export const serverName = ({ host, port, name }: Address): string => name ?? hostPort(plainAddress(host), port)
+
+/** The one server of a configuration that names no others: by host and port, or by an address of another form. */
+export const onlyServer = (connect: ConnectConfig): KnownServer | undefined => {
+  const { host, port = 0, address } = connect
+  if (address !== undefined) return knownServer(connect, { host: '', port: 0, name: address })
+  return host === undefined ? undefined : knownServer(connect, { host, port })
+}

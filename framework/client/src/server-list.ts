@@ -66,9 +66,8 @@ export class ServerList {
   }
 
   async #known(connect: ConnectConfig, registries: Registries): Promise<readonly KnownServer[]> {
-    const { host, port = 0, servers, srv } = connect
+    const { srv } = connect
     if (srv !== undefined) return this.#ofRecords(srv, connect, registries)
-    if (servers === undefined) return [knownServer(connect, { host: host as string, port })]
     return shuffled(configuredServers(connect), this.#random)
   }
 

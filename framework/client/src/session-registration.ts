@@ -1,7 +1,7 @@
 import { type ProxySpec, type RystraError, toRystraError } from '@rystra/model'
 import { Backoff } from '@rystra/session'
 import type { PublishedHere } from './events.js'
-import { publicAddress } from './public-address.js'
+import { publicAddress, serverHost } from './public-address.js'
 import { idle, type Standing } from './registration-standing.js'
 import type { RegistrySession } from './registry-session.js'
 import { portOf } from './sent-spec.js'
@@ -83,7 +83,7 @@ export class SessionRegistration {
     const { info } = this.session
     this.#backoff.reset()
     if (!hasFixedPort) this.#proxy.lastPort = portOf(address)
-    const shown = publicAddress(address, this.session.host ?? config.connect.host ?? info.peer.address)
+    const shown = publicAddress(address, this.session.host ?? serverHost(config.connect, info.peer))
     const proxy = { name, kind, address: shown, spec, session: info, ...(changed ? { changed } : {}) }
     this.#standing = { at: 'published', proxy }
     const server = info.server === undefined ? {} : { server: info.server }

@@ -3,7 +3,12 @@ import type { ResolvedServerEntry } from './server-entry.js'
 import type { ResolvedClient, ResolvedConfig } from './types.js'
 
 type Entry = Readonly<Record<string, unknown>>
-type Listen = { readonly transport: string; readonly host: string; readonly port: number }
+type Listen = {
+  readonly transport: string
+  readonly host: string
+  readonly port: number
+  readonly address?: string | undefined
+}
 
 /** What each field may be by itself, and cannot be beside another. Fields that are wrong are undefined, and skipped. */
 export const conflictsOf = ({ server, client }: ResolvedConfig): Problem[] => {
@@ -38,7 +43,7 @@ export const conflictsOf = ({ server, client }: ResolvedConfig): Problem[] => {
 }
 
 /** Each says by itself where the servers are. */
-const ways = ['host', 'servers', 'srv', 'discover'] as const
+const ways = ['host', 'address', 'servers', 'srv', 'discover'] as const
 
 const whichServer = (connect: ResolvedClient['connect'] | undefined, problems: Problem[]): void => {
   if (connect === undefined) return
@@ -98,6 +103,8 @@ const sameListen = (listen: readonly (Listen | undefined)[], problems: Problem[]
       .slice(0, i)
       .filter(isWhole)
       .find((one) => {
+        if (one.address !== undefined || entry.address !== undefined)
+          return one.transport === transport && one.address === entry.address
         if (port === 0 || one.port !== port || !overlap(one.host.toLowerCase(), host.toLowerCase())) return false
         if (one.host.toLowerCase() === host.toLowerCase()) return one.transport === transport
         return (one.transport === 'quic') === (transport === 'quic')
@@ -105,11 +112,13 @@ const sameListen = (listen: readonly (Listen | undefined)[], problems: Problem[]
     if (other === undefined) continue
     problems.push({
       path: at('server.listen', i),
-      value: `${transport} ${host}:${port}`,
-      expected: `an address that no other entry has: there is ${other.transport} ${other.host}:${other.port}`
+      value: `${transport} ${shown(entry)}`,
+      expected: `an address that no other entry has: there is ${other.transport} ${shown(other)}`
     })
   }
 }
+
+const shown = ({ address, host, port }: Listen): string => address ?? `${host}:${port}`
 
 const isWhole = (entry: Listen | undefined): entry is Listen =>
   typeof entry?.transport === 'string' && typeof entry.host === 'string' && typeof entry.port === 'number'
@@ -156,7 +165,8 @@ const oneMachine = (
   forwards: readonly (Entry | undefined)[],
   problems: Problem[]
 ): void => {
-  const taken = listen.filter(isWhole).map(({ transport, host, port }) => ({
+  const onPorts = listen.filter(isWhole).filter(({ address }) => address === undefined)
+  const taken = onPorts.map(({ transport, host, port }) => ({
     protocol: transport === 'quic' ? 'udp' : 'tcp',
     host,
     ports: [port, port] as readonly [number, number],

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { defaulted, open } from './schema.js'
 import { serverEntrySchema } from './server-entry.js'
-import { host, text, word } from './words.js'
+import { address, host, text, word } from './words.js'
 
 /** Schema of {@link ConnectConfig}. */
 export const connectSchema = open(
@@ -41,6 +41,9 @@ export const connectSchema = open(
       Type.Integer({ minimum: 1, maximum: 65535 }),
       7000,
       'Port of the server, and of each entry of `servers` without one.'
+    ),
+    address: address(
+      'Address of the server on a transport without hosts and ports, such as a path, in place of `host` and `port`. Default: none.'
     ),
     muxer: Type.Optional(
       word('Name of a registered muxer. Default: yamux, or the first registered muxer if there is no yamux.')

@@ -1,5 +1,5 @@
 import { type TObject, type TSchema, Type } from '@sinclair/typebox'
-import { type ProxyKind, type ProxySpec, type Registries, RystraError, type Side } from '@rystra/plugin'
+import { type ProxyKind, type ProxySpec, type Registries, RystraError, type Side, type Transport } from '@rystra/plugin'
 import { nearest } from '@rystra/kernel'
 import { check, fieldsOf } from './check.js'
 import { carryVariables, copyPlain } from './plain.js'
@@ -90,7 +90,9 @@ const checkServer = (config: ResolvedConfig, registered: Registered, problems: P
     const path = at('server.listen', i)
     if (entry?.transport === undefined) return entry
     if (!isRegistered(transports, entry.transport, at(path, 'transport'), 'transport', problems)) return entry
-    return checkAdded(transports.get(entry.transport).listenOptions, listenSchema, entry, path, problems)
+    const transport = transports.get(entry.transport)
+    addressed(transport, entry, at(path, 'address'), problems)
+    return checkAdded(transport.listenOptions, listenSchema, entry, path, problems)
   })
   return { ...config, server: { ...config.server, listen } }
 }
@@ -145,7 +147,10 @@ const checkConnect = (
   const muxer = connect.muxer ?? (muxers.has(usualMuxer) ? usualMuxer : muxers.list()[0])
   if (connect.muxer !== undefined) isRegistered(muxers, connect.muxer, at(path, 'muxer'), 'muxer', problems)
   if (!isRegistered(transports, connect.transport, at(path, 'transport'), 'transport', problems)) return connect
-  const { dialOptions } = transports.get(connect.transport)
+  const transport = transports.get(connect.transport)
+  const { dialOptions } = transport
+  if (connect.host !== undefined || connect.address !== undefined)
+    addressed(transport, connect, at(path, 'address'), problems)
   const checked = checkAdded(dialOptions, connectSchema, connect, path, problems)
   const servers = connect.servers?.map((entry, i) => checkServerEntry(dialOptions, connect, entry, i, problems))
   return {
@@ -171,6 +176,21 @@ const checkServerEntry = (
   const known = new Set(problems.map((problem) => problem.path.replace('client.connect', path)))
   problems.push(...found.filter((problem) => isOwn(problem) || !known.has(problem.path)))
   return Object.fromEntries(Object.keys(entry).map((key) => [key, checked[key]])) as unknown as ResolvedServerEntry
+}
+
+/** Whether an entry has the address that its transport needs. */
+const addressed = (
+  { name, addressing = 'host-port' }: Transport,
+  { address }: { readonly address?: string | undefined },
+  path: string,
+  problems: Problem[]
+): void => {
+  if ((addressing === 'name') === (address !== undefined)) return
+  const expected =
+    address === undefined
+      ? `an address, by which the transport ${name} is reached in place of host and port`
+      : `host and port: the transport ${name} has no other addresses`
+  problems.push({ path, value: address === undefined ? 'nothing' : show(address, path), expected })
 }
 
 const isRegistered = (

@@ -8,7 +8,7 @@ import { portsSchema } from './ports.js'
 import { proxySchema, forwardSchema } from './proxy-entry.js'
 import { type Resolved, type Written, defaulted, open, resolved } from './schema.js'
 import { connectSchema } from './connect.js'
-import { host, word } from './words.js'
+import { address, host, word } from './words.js'
 
 const port = { minimum: 0, maximum: 65535 }
 
@@ -38,6 +38,9 @@ export const listenSchema = open(
       Type.Integer(port),
       7000,
       'Port to bind; 0 for any free port. It carries control messages and data.'
+    ),
+    address: address(
+      'Address to bind on a transport without hosts and ports, such as a path. Default: `host` and `port`.'
     )
   })
 )

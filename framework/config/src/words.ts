@@ -11,3 +11,7 @@ export const word = (description: string) =>
 /** A place in the network, for the options that only name one. */
 export const host = (description = 'A host name or an address.') =>
   text('a host name or an address', { minLength: 1, maxLength: 255, pattern: '^[^\\s/]+$', description })
+
+/** An address on a transport without hosts and ports. */
+export const address = (description: string) =>
+  Type.Optional(text('1 to 1024 characters', { minLength: 1, maxLength: 1024, description }))

@@ -2,7 +2,7 @@ import { endpointField, localForms } from '@rystra/address'
 import { expect } from 'chai'
 import { Type } from '@rystra/plugin'
 import { type Registered, type ResolvedConfig, substitute, validateBase, validateWith } from '../src/index.js'
-import { kind, registered } from './registered.js'
+import { kind, registered, transport } from './registered.js'
 import { problemAt, refusal } from './refusal.js'
 
 const client = (more: object = {}): ResolvedConfig => validateBase({ client: { connect: { host: 'h' }, ...more } })
@@ -35,6 +35,42 @@ describe('validation with extensions', () => {
     )
     const good = client({ proxies: [{ name: 'a', kind: 'tcp', local: 3000 }] })
     expect(validateWith(good, { ...only, proxies }, 'client').client?.proxies[0]?.['local']).to.equal(3000)
+  })
+
+  it('takes an address in place of host and port where the transport has such, and there alone', async () => {
+    const named = { ...transport('pipe'), addressing: 'name' as const }
+    const { transports } = registered()
+    const pipes: Registered = {
+      ...registered(),
+      transports: { ...transports, get: (name) => (name === 'pipe' ? named : transports.get(name)), has: () => true }
+    }
+    const config = validateBase({
+      server: { listen: [{ transport: 'pipe', address: 'one' }, { transport: 'pipe', address: 'two' }, {}] },
+      client: { connect: { transport: 'pipe', address: 'one' } }
+    })
+    expect(validateWith(config, pipes, 'server').server?.listen.map(({ address }) => address)).to.deep.equal([
+      'one',
+      'two',
+      undefined
+    ])
+    expect(validateWith(config, pipes, 'client').client?.connect.address).to.equal('one')
+    const wrong = validateBase({
+      server: { listen: [{ transport: 'pipe' }, { transport: 'tcp', address: 'one' }] },
+      client: { connect: { transport: 'pipe', host: 'localhost' } }
+    })
+    const listen = await refusal('config.invalid', () => validateWith(wrong, pipes, 'server'))
+    expect(problemAt(listen, 'server.listen[0].address').expected).to.match(/^an address, by which the transport pipe/)
+    expect(problemAt(listen, 'server.listen[1].address').expected).to.match(/^host and port: the transport tcp/)
+    const connect = await refusal('config.invalid', () => validateWith(wrong, pipes, 'client'))
+    expect(problemAt(connect, 'client.connect.address').expected).to.match(/^an address/)
+    const twice = {
+      listen: [
+        { transport: 'pipe', address: 'one' },
+        { transport: 'pipe', address: 'one' }
+      ]
+    }
+    const same = await refusal('config.invalid', () => validateBase({ server: twice }))
+    expect(problemAt(same, 'server.listen[1]').value).to.equal('pipe one')
   })
 
   it('may be given what it returned', () => {

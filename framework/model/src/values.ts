@@ -5,6 +5,8 @@ export type Side = 'server' | 'client'
 export interface Address {
   readonly host: string
   readonly port: number
+  /** The address on a transport whose addresses are no host and port, such as a path: then `host` is '' and `port` 0. */
+  readonly name?: string
 }
 
 /** What is known of the other end of a link. */

@@ -6,18 +6,22 @@ import type { Duplex } from 'node:stream'
 /** An entry of `server.listen`. The transport adds its own fields. */
 export interface ListenOptions extends Address {
   readonly transport: string
+  /** Given to transports of `addressing: 'name'`, which do not look at host and port. */
+  readonly address?: string
   readonly [field: string]: unknown
 }
 
 /** `client.connect`. The transport adds its own fields. */
 export interface DialOptions extends Address {
   readonly transport: string
+  /** See {@link ListenOptions.address}. */
+  readonly address?: string
   readonly [field: string]: unknown
 }
 
 /** A bound listener. */
 export interface Listener {
-  /** Where it really listens: port 0 is resolved. */
+  /** Where it really listens: port 0 is resolved. With a `name`, see {@link Transport.addressing}. */
   readonly address: Address
   /**
    * Fields of `client.connect` that a client needs to be sure of this listener, for `rystra serve` to hand on: the
@@ -107,9 +111,15 @@ export interface ListenHost {
 /** Carries links from client to server. `registries.transports` */
 export interface Transport {
   readonly name: string
-  /** Fields of a `server.listen` entry beside `transport`, `host` and `port`. */
+  /**
+   * What its listeners are addressed by: host and port, or a name such as a path, which configurations give as `address`.
+   * Listeners of the latter have `{ host: '', port: 0, name }` as their address.
+   * @default 'host-port'
+   */
+  readonly addressing?: 'host-port' | 'name'
+  /** Fields of a `server.listen` entry beside `transport`, `host`, `port` and `address`. */
   readonly listenOptions?: TSchema
-  /** Fields of `client.connect` beside `transport`, `host`, `port` and `muxer`. */
+  /** Fields of `client.connect` beside `transport`, `host`, `port`, `address` and `muxer`. */
   readonly dialOptions?: TSchema
   /**
    * Whether a dial with these fields proves by itself that the server is the expected one, whatever its address: by a pinned

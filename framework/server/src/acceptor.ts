@@ -2,6 +2,7 @@ import type { GenerationRef } from '@rystra/kernel'
 import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { peerText } from '@rystra/address'
 import type { ListenEntry } from '@rystra/config'
 import type { Handshakes, PendingHandshake } from '@rystra/limits'
 import { RystraError, type SessionInfo, toRystraError } from '@rystra/model'
@@ -80,7 +81,7 @@ export class Acceptor {
 
   #refused({ peer }: Link, transport: string, error: RystraError): void {
     const { log, refused } = this.#state
-    const address = `${peer.address}:${peer.port}`
+    const address = peerText(peer)
     if (error.code.startsWith('auth.') || error.code === 'session.refused') {
       log.warn({ peer: address, transport, code: error.code, reason: error.detail }, 'a client was refused')
     } else log.debug({ err: error, peer: address, transport }, 'a peer was not let in')
@@ -199,7 +200,7 @@ export class Acceptor {
     this.#replace(clientKey(accepted.identity.id, client.id), session)
     sessions.set(info.id, session)
     this.#state.cluster?.opened(info)
-    session.log.info({ peer: `${link.peer.address}:${link.peer.port}`, transport, muxer }, 'connected')
+    session.log.info({ peer: peerText(link.peer), transport, muxer }, 'connected')
     kernel.current.calls.connect({ session: info, side: 'server', channels: session.channels })
     events.emit('connected', info)
     this.#state.pushes.connected(session)

@@ -1,5 +1,5 @@
 import type { Listener, ListenerHandle, ListenerInfo, ListenerStats } from '@rystra/plugin'
-import { hostPort } from '@rystra/address'
+import { addressText } from '@rystra/address'
 import type { Listening } from './events.js'
 import type { LinkCounts } from './link-counts.js'
 
@@ -13,17 +13,16 @@ export class OpenListener implements ListenerHandle {
   readonly #counts: LinkCounts
 
   constructor(key: string, listening: Listening, listener: Listener, counts: LinkCounts, since: number) {
-    const { transport, host, port } = listening
+    const { transport, host, port, name } = listening
     this.key = key
     this.listening = listening
-    this.info = { transport, host, port, since }
+    this.info = { transport, host, port, ...(name === undefined ? {} : { name }), since }
     this.#listener = listener
     this.#counts = counts
   }
 
   get id(): string {
-    const { transport, host, port } = this.info
-    return `${transport}://${hostPort(host, port)}`
+    return `${this.info.transport}://${addressText(this.info)}`
   }
 
   stats(): ListenerStats {

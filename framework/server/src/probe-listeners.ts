@@ -44,8 +44,8 @@ export const probeListeners = async (
       )
       await listener.close()
     } catch (error) {
-      const { host, port, transport } = entry
-      const value = `${transport} ${hostPort(host, port)}`
+      const { host, port, transport, address = hostPort(host, port) } = entry
+      const value = `${transport} ${address}`
       problems.push({
         path: `server.listen[${index}]`,
         value,

@@ -16,6 +16,8 @@ export interface TransportSubject {
   readonly name?: string
   /** Where it listens. @default '127.0.0.1' */
   readonly host?: string
+  /** Makes addresses for a transport of `addressing: 'name'`, another one each time. */
+  readonly address?: () => string
   /** Fields of `server.listen` beside transport, host and port. */
   readonly listen?: Readonly<Record<string, unknown>>
   /** Fields of `client.connect` beside transport, host and port. */
@@ -72,15 +74,20 @@ export class TransportWorld {
     return new TransportWorld(subject, server, client, scope)
   }
 
-  listenOptions(port = 0): ListenOptions {
-    return { ...this.subject.listen, transport: this.server.name, host: this.subject.host ?? '127.0.0.1', port }
+  /** @param at where another listened. @default any address that is free */
+  listenOptions(at?: Address): ListenOptions {
+    const { host = '127.0.0.1', listen, address } = this.subject
+    const named = at?.name ?? address?.()
+    const name = named === undefined ? {} : { address: named }
+    return { ...listen, transport: this.server.name, host, port: at?.port ?? 0, ...name }
   }
 
-  dialOptions(to: Address): DialOptions {
-    return { ...this.subject.dial, transport: this.client.name, host: to.host, port: to.port }
+  dialOptions({ host, port, name }: Address): DialOptions {
+    const address = name === undefined ? {} : { address: name }
+    return { ...this.subject.dial, transport: this.client.name, host, port, ...address }
   }
 
-  async listen(port = 0, signal = this.scope.signal): Promise<Listening> {
+  async listen(at?: Address, signal = this.scope.signal): Promise<Listening> {
     const links: LinkEnd[] = []
     const take = (link: Link): void => {
       const end = new LinkEnd(link)
@@ -90,7 +97,7 @@ export class TransportWorld {
     }
     const listening: Omit<Listening, 'listener'> = { links, onLink: undefined }
     const listener = await this.scope.wait(
-      this.server.listen(this.listenOptions(port), take, signal, this.host),
+      this.server.listen(this.listenOptions(at), take, signal, this.host),
       'listen()'
     )
     this.scope.defer(() => listener.close())
