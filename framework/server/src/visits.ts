@@ -102,7 +102,7 @@ export class Visits {
     const nothing = new RystraError('stream.no-visits', { side: 'server', detail: of })
     // A visit that is refused gets the answer of a proxy that does not exist; the reason is logged only.
     const refuse = (error: RystraError): void => refuseStream(raw, error.code === nothing.code ? nothing : error, clock)
-    const held = await claims.find<Visitable>(visitKey(kind, of))
+    let held: Awaited<ReturnType<typeof claims.find<Visitable>>>
     const tried = new Set<Visitable>()
     /** Has a member that was not asked yet let the visitor in. */
     const ask = async (): Promise<void> => {
@@ -131,7 +131,12 @@ export class Visits {
       refused({ what: 'stream', error, subject: `${of} of ${session.client.id}`, session })
       if (!raw.closed) refuse(error)
     }
-    await ask().catch(failed)
+    try {
+      held = await claims.find<Visitable>(visitKey(kind, of))
+      await ask()
+    } catch (error) {
+      failed(error)
+    }
   }
 
   /** Rejects with what refuses the visit; nothing was taken from the stream then. */
