@@ -195,7 +195,10 @@ describe('HTTP/2 and hostile peers', () => {
 
   it('report a server of another protocol', async () => {
     const server = net.createServer((socket) => {
-      socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')
+      socket
+        .on('error', () => {})
+        .resume()
+        .end('HTTP/1.1 400 Bad Request\r\n\r\n')
     })
     await once(server.listen(0, '127.0.0.1'), 'listening')
     later.push(() => server.close())
