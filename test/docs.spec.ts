@@ -80,7 +80,7 @@ describe('the documentation', () => {
 describe('configurations in the documentation', () => {
   const keys = ['$schema', 'extensions', 'log', 'server', 'client']
   const cache = path.join(root, 'node_modules/.cache/rystra')
-  const before = process.env['RYSTRA_TOKEN']
+  const before = { ...process.env }
   let dir = ''
 
   /** Files that a page tells to make, such as hooks. */
@@ -92,11 +92,13 @@ describe('configurations in the documentation', () => {
     return typeof value === 'object' && value !== null && Object.keys(value).every((key) => keys.includes(key))
   })
 
+  const variables = configs.flatMap(({ text }) => [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name))
+
   beforeEach(() => {
     // Inside of the repository, so that hooks find the packages they import.
     mkdirSync(cache, { recursive: true })
     dir = mkdtempSync(path.join(cache, 'docs-'))
-    process.env['RYSTRA_TOKEN'] = 'a-token-for-the-documentation'
+    for (const name of variables) process.env[name] = 'a-secret-for-the-documentation'
     for (const { file = '', text } of files) {
       mkdirSync(path.join(dir, path.dirname(file)), { recursive: true })
       writeFileSync(path.join(dir, file), text)
@@ -105,8 +107,8 @@ describe('configurations in the documentation', () => {
 
   afterEach(() => {
     rmSync(dir, { recursive: true, force: true })
-    if (before === undefined) delete process.env['RYSTRA_TOKEN']
-    else process.env['RYSTRA_TOKEN'] = before
+    for (const name of variables) delete process.env[name]
+    Object.assign(process.env, before)
   })
 
   it('are there', () => expect(configs.length).to.be.greaterThan(0))
