@@ -71,5 +71,6 @@ export const knownPackages: readonly string[] = Object.freeze([
   '@rystra/hook-notify',
   '@rystra/hook-rate',
   '@rystra/hook-rewrite',
+  '@rystra/inspect-http',
   '@rystra/observe-prometheus'
 ])

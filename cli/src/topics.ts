@@ -30,6 +30,7 @@ const commands = [
   'drain',
   'log-level',
   'logs',
+  'inspect',
   'why',
   'completion',
   'help'

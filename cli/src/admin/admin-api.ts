@@ -1,6 +1,7 @@
-import { isErrorCode, RystraError } from '@rystra/model'
+import { type ErrorCode, isErrorCode, isExtensionCode, RystraError } from '@rystra/model'
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
+import { createInterface } from 'node:readline'
 import type { Place } from './find.js'
 import { type ServerSentEvent, serverSentEvents } from './server-sent-events.js'
 
@@ -50,9 +51,9 @@ const refusalOf = (status: number, text: string): RystraError => {
     document = JSON.parse(text) as ProblemDocument
   } catch {}
   const { code, detail, hint, problems } = document
-  if (typeof code !== 'string' || !isErrorCode(code))
+  if (typeof code !== 'string' || !(isErrorCode(code) || isExtensionCode(code)))
     return new RystraError('admin.failed', { detail: `status ${status}${typeof code === 'string' ? `, ${code}` : ''}` })
-  const error = new RystraError(code, typeof hint === 'string' ? { hint } : {})
+  const error = new RystraError(code as ErrorCode, typeof hint === 'string' ? { hint } : {})
   // The message is whole already: the table's words, the side, and the detail.
   if (typeof detail === 'string') error.message = detail
   return Object.assign(error, Array.isArray(problems) ? { problems } : {})
@@ -68,6 +69,16 @@ export class AdminApi {
 
   /** Answers with the JSON of the response. Rejects with the code that the process answered, or `admin.*`. */
   async request<Result>(path: string, call: AdminCall = {}): Promise<Result> {
+    const text = await this.text(path, call)
+    try {
+      return (text === '' ? undefined : JSON.parse(text)) as Result
+    } catch (error) {
+      throw new RystraError('admin.failed', { detail: 'the response is not JSON', cause: error })
+    }
+  }
+
+  /** The same for a response that is text. */
+  async text(path: string, call: AdminCall = {}): Promise<string> {
     const response = await this.#send(path, call)
     const chunks: Buffer[] = []
     let size = 0
@@ -84,10 +95,22 @@ export class AdminApi {
     const text = Buffer.concat(chunks).toString()
     const { statusCode: status = 0 } = response
     if (status < 200 || status > 299) throw refusalOf(status, text)
+    return text
+  }
+
+  /** Lines of a response that goes on, until it ends. `signal` ends it. */
+  async *lines(path: string, signal: AbortSignal): AsyncGenerator<string> {
+    const response = await this.#send(path, {})
+    if (response.statusCode !== 200) throw await this.#refusal(response)
+    const stop = (): void => void response.destroy()
+    signal.addEventListener('abort', stop, { once: true })
     try {
-      return (text === '' ? undefined : JSON.parse(text)) as Result
+      yield* createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
     } catch (error) {
-      throw new RystraError('admin.failed', { detail: 'the response is not JSON', cause: error })
+      if (!signal.aborted) throw unreachable(this.#place, error as NodeJS.ErrnoException)
+    } finally {
+      signal.removeEventListener('abort', stop)
+      response.destroy()
     }
   }
 

@@ -1,6 +1,6 @@
 import { adminSocketPath } from '@rystra/admin-http/socket'
 import { RystraError, type Side } from '@rystra/model'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { stateFolder } from '../run/state.js'
@@ -25,6 +25,22 @@ const isLive = (file: string): Promise<boolean> =>
       resolve(code === 'EACCES')
     })
   })
+
+/** Sockets of `rystra expose`, which has one for each process. */
+const liveExposes = async (folder: string): Promise<string[]> => {
+  const found = readdirIn(path.join(folder, 'admin')).filter((name) => /^expose-\d+\.sock$/.test(name))
+  const files = found.map((name) => path.join(folder, 'admin', name))
+  const live = await Promise.all(files.map(isLive))
+  return files.filter((_, index) => live[index])
+}
+
+const readdirIn = (folder: string): string[] => {
+  try {
+    return readdirSync(folder).sort()
+  } catch {
+    return []
+  }
+}
 
 /** State folders in the order in which they are looked into. */
 const folders = (cwd: string, config: string | undefined): string[] => {
@@ -75,6 +91,14 @@ export const findPlace = async (cwd: string, target: AdminTarget): Promise<Place
       })
     }
     if (first !== undefined) return { kind: 'unix', path: first.file }
+    const exposing = target.side === 'server' ? [] : await liveExposes(folder)
+    if (exposing.length > 1) {
+      throw new RystraError('usage.invalid', {
+        detail: `several \`rystra expose\` run with the state folder ${shown(cwd, folder)}`,
+        hint: `choose with --admin: ${exposing.map((file) => `unix:${file}`).join(', ')}`
+      })
+    }
+    if (exposing[0] !== undefined) return { kind: 'unix', path: exposing[0] }
   }
   throw new RystraError('admin.not-running', {
     detail: `${target.side === undefined ? '' : `no ${target.side} `}in ${searched.map((one) => shown(cwd, one)).join(' or ')}`

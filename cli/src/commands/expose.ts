@@ -44,6 +44,11 @@ With --json, events are on stdout, one object per line, as for \`connect\`.`
       description: 'private: identity that may visit. May be repeated. [default: the identity of this client]',
       helpValue: '<identity>'
     }),
+    inspect: Flags.boolean({
+      allowNo: true,
+      default: true,
+      description: 'http: keep the last requests in memory, for `rystra inspect`.'
+    }),
     secret: Flags.string({ description: 'private: secret that visitors must present. [default: RYSTRA_SECRET]' }),
     ...quickFlags('A further field of the entry in client.proxies: bandwidth=1MB, allow=[home, office].')
   }

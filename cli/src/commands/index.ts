@@ -15,6 +15,7 @@ import Expose from './expose.js'
 import ExtensionCreate from './extension/create.js'
 import Import from './import.js'
 import Init from './init.js'
+import Inspect from './inspect.js'
 import Kick from './kick.js'
 import LogLevel from './log-level.js'
 import Logs from './logs.js'
@@ -56,6 +57,7 @@ export default {
   'extension:create': ExtensionCreate,
   import: Import,
   init: Init,
+  inspect: Inspect,
   kick: Kick,
   'log-level': LogLevel,
   logs: Logs,

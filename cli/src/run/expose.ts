@@ -2,6 +2,7 @@ import { parseService } from '../address.js'
 import { type AdHocOptions, adHocConfig, secretField } from './ad-hoc.js'
 import { runClient } from './client.js'
 import { fieldPairs } from './fields.js'
+import { inspected } from './inspected.js'
 import { StopSignals } from './stop-signals.js'
 
 /** What `expose` is told. */
@@ -18,9 +19,14 @@ export interface ExposeOptions extends AdHocOptions {
   readonly allow?: readonly string[] | undefined
   /** Further fields of the entry: `bandwidth=1MB`. */
   readonly set: readonly string[]
+  /** Whether requests are kept, to be looked at. */
+  readonly inspect: boolean
   readonly json: boolean
   readonly debug: boolean
 }
+
+/** Said to people once, when it is published. */
+const INSPECT_LINE = 'Requests are kept to be looked at, and sent again: `rystra inspect`.'
 
 /** Publishes one service until it is told to stop, without a configuration. */
 export const expose = async (options: ExposeOptions): Promise<void> => {
@@ -39,8 +45,10 @@ export const expose = async (options: ExposeOptions): Promise<void> => {
     ...(kind === 'private' || secret !== undefined ? secretField(secret) : {}),
     ...fields
   }
-  const { config, dir } = await adHocConfig(options, `kind:${kind}`, { proxies: [entry] })
-  const visitLine = kind === 'private' ? visitLineOf(options, entry.name, local) : undefined
+  const { config: plain, dir } = await adHocConfig(options, `kind:${kind}`, { proxies: [entry] })
+  const inspects = options.inspect && kind === 'http'
+  const config = inspects ? await inspected(plain) : plain
+  const visitLine = kind === 'private' ? visitLineOf(options, entry.name, local) : inspects ? INSPECT_LINE : undefined
   await runClient({ config, dir, json, debug, admin: false, patient: false, signals, visitLine })
 }
 

@@ -122,7 +122,7 @@ export class AdminServer {
   async #listenUnix(): Promise<void> {
     const { options, stateDir, role, log, runtime } = this.#context
     const front = this.#front('unix', undefined)
-    const file = adminSocketPath(stateDir, role)
+    const file = adminSocketPath(stateDir, options.socketName ?? role)
     try {
       this.#closers.push(await listenUnix(runtime, file, (socket) => front.accept(socket)))
       log.debug({ file }, 'admin API')

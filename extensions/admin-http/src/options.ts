@@ -57,6 +57,13 @@ export const adminOptions = Type.Object(
       description:
         'Whether to listen on a unix socket in the state folder, which the owner of the process alone can use. Commands find it there. Default: true.'
     }),
+    socketName: Type.Optional(
+      Type.String({
+        pattern: '^[a-z][a-z0-9-]{0,31}$',
+        description:
+          'Name of the file of the unix socket, for processes that share a state folder. Default: server, or client.'
+      })
+    ),
     requireSocket: Type.Boolean({
       default: false,
       description: 'Whether a failure to make the unix socket fails the start. Default: false, it is logged.'

@@ -1,4 +1,4 @@
-import { type ErrorCode, isRystraError, RystraError } from '@rystra/plugin'
+import { type ErrorCode, isErrorCode, isRystraError, RystraError } from '@rystra/plugin'
 import { STATUS_CODES } from 'node:http'
 
 /** A problem document, RFC 9457. */
@@ -55,9 +55,14 @@ const statusOf = (error: RystraError): number => {
   if (error instanceof HttpError) return error.status
   const known = statuses[error.code]
   if (known !== undefined) return known
+  if (!isErrorCode(error.code)) return extensionStatus(error)
   if (/^(config|extension|registry|proxy|tls|listen)\./.test(error.code)) return 422
   return error.retryable ? 503 : 500
 }
+
+/** That of an error of an extension: what it does not find, what it cannot do now, what it will not do. */
+const extensionStatus = ({ code, retryable }: RystraError): number =>
+  code.endsWith('.not-found') ? 404 : retryable ? 503 : 409
 
 /** What fastify throws of its own. */
 interface FrameworkError extends Error {

@@ -1,5 +1,5 @@
 import {
-  type CloseRequestContext,
+  type ExchangeObserver,
   type HeaderField,
   type PublishHost,
   type RequestContext,
@@ -15,6 +15,8 @@ import { Failover, type FailoverHandler, type FailoverOptions } from './failover
 import type { World } from './world.js'
 import { type Head, readHead } from './head.js'
 import { deniedBy, Problem, problemOf, serviceProblem } from './problem.js'
+import { closedRequest, isGrpc, stalledProblem, unfitResponse } from './outcome.js'
+import { observeVisitor, reportResponse, reportUpgrade } from './observe.js'
 import type { HttpProxy } from './proxy.js'
 import { RequestBody } from './request-body.js'
 import { routeOf } from './route.js'
@@ -22,8 +24,6 @@ import type { ResponseWriter } from './response-writer.js'
 import type { PendingRequest, UpstreamFailure, UpstreamResponse } from './upstream.js'
 import type { VisitorRequest } from './visitor-request.js'
 import { VisitorResponse } from './visitor-response.js'
-
-const hookFailed = (error: unknown): Problem => problemOf(error, 'hook.failed', 'server')
 
 /** One request of a visitor, and its response. */
 export class Exchange implements FailoverHandler {
@@ -45,6 +45,7 @@ export class Exchange implements FailoverHandler {
   #failed = false
   #over = false
   #error: RystraError | undefined
+  #observed: ExchangeObserver | undefined
 
   constructor(world: World, request: VisitorRequest, writer: ResponseWriter, options: ExchangeOptions) {
     this.#world = world
@@ -52,9 +53,10 @@ export class Exchange implements FailoverHandler {
     this.#options = options
     this.#response = new VisitorResponse(writer)
     this.#body = new RequestBody(request, {
-      onBytes: (count) => {
-        this.#bytesIn += count
+      onBytes: (chunk) => {
+        this.#bytesIn += chunk.length
         this.#timer?.refresh()
+        this.#observed?.requestData(chunk)
       },
       onEnd: () => this.#bodyEnded()
     })
@@ -82,6 +84,8 @@ export class Exchange implements FailoverHandler {
       this.#wait(proxy.timeout('answerTimeout', options))
       const context = requestContext(this.#world, this.#request, connection, proxy, head)
       this.#context = context
+      const { observers } = this.#world.watch
+      if (observers !== undefined) this.#observed = observeVisitor(observers, context, proxy)
       this.#release = limits.admit(context.visitor.host, proxy)
       this.#hooks = proxy.host.hooks
       const forward = (): void => this.#forward({ claim, first: proxy }, head, context)
@@ -99,7 +103,7 @@ export class Exchange implements FailoverHandler {
           } else if ('respond' in given) this.#respond(given.respond)
           else this.#fail(deniedBy(given))
         })
-        .catch((error: unknown) => this.#fail(hookFailed(error)))
+        .catch((error: unknown) => this.#fail(problemOf(error, 'hook.failed', 'server')))
     } catch (error) {
       this.#fail(problemOf(error, 'internal', 'server'))
     }
@@ -130,6 +134,7 @@ export class Exchange implements FailoverHandler {
   }
 
   onSent(pending: PendingRequest): void {
+    this.#observed?.sent()
     if (this.#head?.hasBody === true) this.#body.sendTo(pending)
     else pending.end([])
   }
@@ -158,9 +163,8 @@ export class Exchange implements FailoverHandler {
   }
 
   onFailure({ error, code }: UpstreamFailure): void {
-    const isGrpc = /^application\/grpc/.test(String(this.#request.headers['content-type'] ?? ''))
     // A gRPC client derives the status from the code of the reset.
-    if (code !== undefined && isGrpc && this.#request.version === 'h2' && !this.#response.begun) {
+    if (code !== undefined && isGrpc(this.#request) && !this.#response.begun) {
       this.#error ??= serviceProblem(error).error
       this.#failed = true
       this.#response.breakOff(code)
@@ -171,18 +175,17 @@ export class Exchange implements FailoverHandler {
     if (this.#over) return
     this.#answered = true
     this.#body.release()
-    const { status, rawHeaders } = upstream
     const { options } = this.#world
-    if (rawHeaders.length / 2 > options.maxHeaders || status < 200 || status > 999) {
-      const detail = status < 200 ? `status ${status}` : `more than ${options.maxHeaders} header fields`
-      const error = new RystraError('stream.reset', { side: 'client', detail })
-      this.#fail(new Problem(502, 'the response of the service cannot be passed on', error))
+    const unfit = unfitResponse(upstream, options.maxHeaders)
+    if (unfit !== undefined) {
+      this.#fail(unfit)
       return
     }
-    this.#hooked(status, upstream, (changed, fields) => {
+    this.#hooked(upstream.status, upstream, (changed, fields) => {
       this.#wait((this.#proxy as HttpProxy).timeout('bodyTimeout', options))
       // A visitor that waits for a 100 may never send its body, and the next request would not be found.
       const waiting = this.#options.expectsContinue === true && !this.#response.sent100Continue && this.#bodyPending
+      reportResponse(this.#observed, changed, fields, upstream)
       this.#response.pass(upstream, changed, fields, waiting, () => this.#timer?.refresh())
     })
   }
@@ -201,6 +204,7 @@ export class Exchange implements FailoverHandler {
         clearTimeout(this.#timer)
         this.#response.detached = true
         this.#response.begun = true
+        reportUpgrade(this.#observed, fields, upgrade.protocol)
         const key = this.#request.headers['sec-websocket-key'] as string | undefined
         changeProtocol(upgrade, { stream, head, fields, key }, (toService, toVisitor, error) => {
           this.#bytesIn = toService
@@ -226,13 +230,14 @@ export class Exchange implements FailoverHandler {
         .then((changed) => (this.#over || this.#failed ? giveUp() : next(changed.status, changed.headers)))
         .catch((error: unknown) => {
           giveUp()
-          this.#fail(hookFailed(error))
+          this.#fail(problemOf(error, 'hook.failed', 'server'))
         })
   }
 
   #respond(respond: Respond['respond']): void {
     this.#body.drop()
     this.#wait(this.#world.options.bodyTimeout)
+    this.#observed?.response(respond.status, respond.headers ?? [])
     this.#response.sendHooked(respond, this.#head?.hasBody === true)
   }
 
@@ -250,8 +255,8 @@ export class Exchange implements FailoverHandler {
     this.#body.drop()
     // The end of a request whose head is not valid is not known.
     const close = this.#head === undefined || this.#bodyPending
-    const { accept } = this.#request.headers
-    const page = this.#world.pages.render(problem, accept as string | undefined, this.#proxy?.pages)
+    const page = this.#world.pages.render(problem, this.#request.headers.accept as string, this.#proxy?.pages)
+    this.#observed?.response(problem.status, [['X-Rystra-Error', problem.code]])
     this.#response.refuse(problem, page, close)
   }
 
@@ -265,13 +270,8 @@ export class Exchange implements FailoverHandler {
     const limit = this.#answered ? 'bodyTimeout' : 'answerTimeout'
     const fields = { proxy: this.#proxy?.spec.name, visitor: this.#context?.visitor.host, limit, milliseconds: timeout }
     this.#world.log.info(fields, `a request was cut: no progress within ${limit}`)
-    const stalled = this.#bodyPending && !this.#request.body.isPaused()
-    if (!this.#answered && !this.#failed && stalled) {
-      this.#fail(new Problem(408, 'the body of the request did not arrive in time'))
-      return
-    }
-    const code = this.#answered ? 'stream.idle' : 'stream.timeout'
-    this.#fail(problemOf(new RystraError(code, { side: 'client', detail: `${limit} of ${timeout} ms` })))
+    const incomplete = !this.#failed && this.#bodyPending && !this.#request.body.isPaused()
+    this.#fail(stalledProblem(limit, timeout, incomplete))
   }
 
   #closed(): void {
@@ -292,9 +292,9 @@ export class Exchange implements FailoverHandler {
     const context = this.#context
     if (context === undefined) return
     const bytes = { bytesToService: this.#bytesIn, bytesToVisitor: this.#response.bytes }
-    const ended = { request: context, status, ...bytes, duration: Date.now() - this.#since }
-    const closed: CloseRequestContext = error === undefined ? ended : { ...ended, error }
+    const closed = closedRequest({ request: context, status, ...bytes, duration: Date.now() - this.#since }, error)
     this.#hooks?.closeRequest(closed)
+    this.#observed?.end(error)
     this.#proxy?.tell(closed, (this.#head as Head).target)
   }
 }

@@ -1,17 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http'
+import { type IncomingMessage, request as httpRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { RystraError } from '@rystra/plugin'
 import { closeGracefully } from './close-gracefully.js'
 import { flat, joinCookies, paired } from './fields.js'
+import { StreamAgent } from './stream-agent.js'
 import type { PendingRequest, UpstreamFailure, UpstreamHandler, UpstreamRequest, UpstreamResponse } from './upstream.js'
-
-/** Puts each request on the stream that was chosen for it. */
-class StreamAgent extends Agent {
-  addRequest(request: ClientRequest & { onSocket(stream: Duplex): void }, { stream }: { stream: Duplex }): void {
-    request.onSocket(stream)
-  }
-}
 
 const agent = new StreamAgent({ keepAlive: true })
 

@@ -4,14 +4,16 @@ import { beginsRequest } from './begins-request.js'
 import { complete } from './expand.js'
 import { TrustedProxies } from '@rystra/address'
 import { Front } from './front.js'
+import { observersIn, type Watch } from './observe.js'
 import { HttpOptions } from './options.js'
 import { Pages } from './pages.js'
 import { publish } from './publish.js'
 import { routingOf } from './routing.js'
 import { formOf, leave, type Place, placeOf, type Serving } from './serving.js'
 import { HttpSpec } from './spec.js'
+import { watchService } from './watched-service.js'
 
-const kindAt = (place: Place | undefined, dir: string): HostKind<HttpSpec> => ({
+const kindAt = (place: Place | undefined, dir: string, watch: Watch): HostKind<HttpSpec> => ({
   kind: 'http',
   spec: HttpSpec,
   localFields: ['local'],
@@ -27,7 +29,10 @@ const kindAt = (place: Place | undefined, dir: string): HostKind<HttpSpec> => ({
   checkHost: (host, identity) => place?.table.check(host, identity),
   hosts: () => place?.table.hosts() ?? [],
   async reach(spec, host) {
-    await host.relay(await host.connect(String(spec.local)))
+    const local = String(spec.local)
+    const service = await host.connect(local)
+    const { observers } = watch
+    await host.relay(observers === undefined ? service : watchService(service, spec, host, observers))
   },
   handOver(connection, from) {
     const front = place?.serving?.front
@@ -41,15 +46,20 @@ export default defineExtension({
   name: 'proxy-http',
   options: HttpOptions,
   setup({ hooks, registries, options, log, dir, role, ports }) {
+    const watch: Watch = { observers: undefined }
+    const findObservers = (): void => {
+      watch.observers = observersIn(registries)
+    }
     if (role === 'client') {
-      registries.proxies.add(kindAt(undefined, dir))
-      return undefined
+      registries.proxies.add(kindAt(undefined, dir, watch))
+      hooks.onReload.tap(findObservers)
+      return { start: findObservers }
     }
     const place = placeOf(ports)
     const form = formOf(options)
     const { serving: running } = place
     const kept = form !== undefined && running?.form === form
-    const kind = kept ? running.kind : kindAt(place, dir)
+    const kind = kept ? running.kind : kindAt(place, dir, watch)
     registries.proxies.add(kind)
 
     let front: Front | undefined
@@ -68,6 +78,7 @@ export default defineExtension({
     const addresses = () => listeners.flatMap(({ address }) => address ?? [])
 
     hooks.onReload.tap(() => {
+      findObservers()
       before?.front.retire()
       before = undefined
     })
@@ -77,7 +88,8 @@ export default defineExtension({
         const trusted = new TrustedProxies(options.trustedProxies, 'trustedProxies')
         const pages = Pages.read(options.errorPages, dir)
         const challenge = (name: string, path: string): string | undefined => httpChallenge(registries, name, path)
-        const world = { options, table: place.table, trusted, pages, log, challenge }
+        findObservers()
+        const world = { options, table: place.table, trusted, pages, log, challenge, watch }
         const made = new Front(world)
         front = made
         for (const { host, port } of options.listen) {

@@ -7,7 +7,7 @@ const REPLAY_BYTES = 65_536
 
 /** Receives the progress of a body. */
 export interface BodyProgress {
-  onBytes(count: number): void
+  onBytes(chunk: Buffer): void
   /** Called once, with the last byte. `false`: the body is not valid, and the request has failed. */
   onEnd(): boolean
 }
@@ -75,7 +75,7 @@ export class RequestBody {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#progress.onBytes(chunk.length)
+    this.#progress.onBytes(chunk)
     if (this.#replayable) this.#keep(chunk)
     if (this.#pending?.body.write(chunk) === false) this.#request.body.pause()
   }

@@ -1,6 +1,7 @@
 import type { HostTable } from '@rystra/net'
 import type { TrustedProxies } from '@rystra/address'
 import type { Logger } from '@rystra/plugin'
+import type { Watch } from './observe.js'
 import type { HttpOptions } from './options.js'
 import type { Pages } from './pages.js'
 import type { HttpProxy } from './proxy.js'
@@ -16,4 +17,5 @@ export interface World {
   readonly log: Logger
   /** The body that answers a request for a challenge of HTTP-01. */
   readonly challenge: (host: string, path: string) => string | undefined
+  readonly watch: Watch
 }

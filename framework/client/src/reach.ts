@@ -13,11 +13,8 @@ import {
   type StreamTable
 } from '@rystra/session'
 import type { Duplex } from 'node:stream'
-import { acceptanceOf } from './acceptance.js'
-import { type ProxyProtocolVersion, proxyHeader } from './proxy-protocol.js'
-import { connectService, type Interest } from './service.js'
-import { HANDLER } from './handlers.js'
-import { serveHere } from './service-stream.js'
+import { connectFor } from './connect-for.js'
+import type { Interest } from './service.js'
 import type { ClientState, ServedProxy } from './state.js'
 
 /** Milliseconds for the head of a stream: the server sends it with the first packet. */
@@ -206,44 +203,16 @@ class Reach implements ReachHost, Interest {
     return this.#aborter.signal
   }
 
-  async connect(wanted: string): Promise<Duplex> {
-    const local = this.#served.pushed ? acceptanceOf(this.#state.config).service(wanted) : wanted
-    const service = local.startsWith(HANDLER) ? this.#handle() : await this.#dial(local)
-    const { proxyProtocol } = this.stream.proxy
-    if (proxyProtocol !== undefined) {
-      // Whatever the kind sends, and the visitor says, comes after it.
-      const header = proxyHeader(proxyProtocol as ProxyProtocolVersion, this.stream.visitor)
-      service.write(header)
-    }
-    return service
+  connect(local: string): Promise<Duplex> {
+    return connectFor(local, this.stream, this.#served, this.#state, this)
   }
 
-  async #dial(local: string): Promise<Duplex> {
-    const { proxy, visitor } = this.stream
-    const release = this.#state.serviceSockets.admit(visitor.host)
-    try {
-      const socket = await connectService(local, proxy.name, this)
-      socket.once('close', release)
-      return socket
-    } catch (error) {
-      release()
-      throw error
-    }
-  }
-
-  /** A service within this process: no socket is opened. */
-  #handle(): Duplex {
-    const { handler } = this.#served
-    const { proxy } = this.stream
-    if (handler === undefined) {
-      throw new RystraError('stream.service-unreachable', {
-        side: 'client',
-        detail: `${proxy.name} (nothing serves it)`
-      })
-    }
-    return serveHere(handler, this.stream, (error) => {
-      this.log.error({ err: error, proxy: proxy.name }, 'a handler failed')
-    })
+  connector(local: string): () => Promise<Duplex> {
+    // Holds nothing of the visitor's connection.
+    const { stream } = this
+    const served = this.#served
+    const state = this.#state
+    return () => connectFor(local, stream, served, state, { gone: false, onGone: undefined })
   }
 
   relay(service: Duplex): Promise<void> {

@@ -75,6 +75,13 @@ export const registryFacts: Readonly<Record<RegistryName, RegistryFacts>> = Obje
     functions: ['serves', 'certificate', 'httpChallenge', 'tlsChallenge', 'list'],
     capability: 'certificates',
     packagePrefix: 'certificates'
+  },
+  httpObservers: {
+    noun: 'observer of HTTP',
+    key: 'name',
+    functions: ['begin'],
+    capability: 'http-observer',
+    packagePrefix: 'inspect'
   }
 })
 

@@ -190,6 +190,11 @@ export interface ReachHost {
    * apart and doubling, before it rejects with `stream.service-unreachable`.
    */
   connect(local: string): Promise<Duplex>
+  /**
+   * Connects to a service beside the visitor: what it returns can be called for as long as the process runs, and connects
+   * once for each call. For requests that are sent again.
+   */
+  connector(local: string): () => Promise<Duplex>
   /** Tells the server that the service is reached, and relays until both are done. */
   relay(service: Duplex): Promise<void>
   /** Tells the server that the service is reached, and hands the stream over, for kinds that do not relay byte by byte. */

@@ -5,6 +5,7 @@ import type { ChannelHandler } from './channel.js'
 import type { Directory } from './directory.js'
 import type { Discovery } from './discovery.js'
 import type { VisitCheck } from './explain.js'
+import type { HttpObserver } from './http-observer.js'
 import type { Muxer } from './muxer.js'
 import type { ProxyKind } from './proxy.js'
 import type { Relay } from './relay.js'
@@ -38,6 +39,8 @@ export interface Registries {
   readonly visitChecks: Registry<VisitCheck>
   /** Asked by kinds that end TLS. */
   readonly certificateSources: Registry<CertificateSource>
+  /** Told of requests by kinds that speak HTTP. */
+  readonly httpObservers: Registry<HttpObserver>
 }
 
 /** Names of all registries, frozen. */
@@ -52,7 +55,8 @@ export const registryNames = Object.freeze([
   'channels',
   'adminRoutes',
   'visitChecks',
-  'certificateSources'
+  'certificateSources',
+  'httpObservers'
 ] as const) satisfies readonly (keyof Registries)[]
 
 export type RegistryName = (typeof registryNames)[number]

@@ -157,6 +157,7 @@ export const generation = (
       adminRoutes: registryOf({}),
       visitChecks: registryOf({}),
       certificateSources: registryOf({}),
+      httpObservers: registryOf({}),
       channels: registryOf({}),
       ...registries
     }

@@ -38,6 +38,12 @@ const failed = async (response: Response): Promise<ApiError> => {
 
 /** One request. Rejects with an {@link ApiError}. */
 export const request = async <Result>(path: string, method = 'GET', body?: object): Promise<Result> => {
+  const answer = await text(path, method, body)
+  return (answer === '' ? undefined : JSON.parse(answer)) as Result
+}
+
+/** The same for an answer that is text. */
+export const text = async (path: string, method = 'GET', body?: object): Promise<string> => {
   const isPost = method === 'POST' || method === 'PUT'
   const response = await fetch(path, {
     method,
@@ -47,8 +53,7 @@ export const request = async <Result>(path: string, method = 'GET', body?: objec
     throw new ApiError(0, 'admin.not-running', (error as Error).message)
   })
   if (!response.ok) throw await failed(response)
-  const text = await response.text()
-  return (text === '' ? undefined : JSON.parse(text)) as Result
+  return response.text()
 }
 
 /** Items of all pages, `most` at most; and how many there are. */

@@ -6,11 +6,12 @@ import { extensions } from './extensions.js'
 import { clients, proxies, streams } from './lists.js'
 import { overview } from './overview.js'
 import { refusals } from './refusals.js'
+import { hasRequests, requests } from './requests.js'
 import { State } from './state.js'
 import { applyTheme, nextTheme } from './theme.js'
 import type { Tab, View, ViewHost } from './view.js'
 
-const tabs: readonly Tab[] = [overview, clients, proxies, streams, refusals, extensions, configuration]
+const tabs: Tab[] = [overview, clients, proxies, streams, refusals, extensions, configuration]
 const scopes = ['read', 'operate', 'admin']
 
 const main = byId('main')
@@ -99,7 +100,9 @@ const run = (first: StatusView): void => {
 /** Begins with the token that there is. */
 const begin = async (): Promise<void> => {
   try {
-    run(await request<StatusView>('/v1/status'))
+    const status = await request<StatusView>('/v1/status')
+    if (!tabs.includes(requests) && (await hasRequests())) tabs.splice(tabs.indexOf(streams) + 1, 0, requests)
+    run(status)
   } catch (error) {
     const denied = error instanceof ApiError && error.status === 401
     login(denied ? 'The token is not valid.' : (error as Error).message)

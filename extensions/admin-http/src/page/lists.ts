@@ -7,7 +7,8 @@ import { bytes, duration, whole } from './format.js'
 import { type Column, Grid } from './grid.js'
 import { poll, type Tab, type View, type ViewHost } from './view.js'
 
-interface ListOptions<Row> {
+/** How a {@link ListView} shows its rows. */
+export interface ListOptions<Row> {
   readonly title: string
   readonly path: string
   readonly columns: readonly Column<Row>[]
@@ -17,11 +18,14 @@ interface ListOptions<Row> {
   readonly every: number
   name(row: Row): string
   actions(row: Row, host: ViewHost): readonly Action[]
+  /** Shows one row. @default its fields and actions */
+  open?(row: Row, host: ViewHost, refresh: () => void): void
   /** Buttons beside the search. */
   tools?(host: ViewHost, refresh: () => void): readonly HTMLElement[]
 }
 
-class ListView<Row extends { readonly id: string }> implements View {
+/** A list that is searched and read again. */
+export class ListView<Row extends { readonly id: string }> implements View {
   readonly element: HTMLElement
   readonly #options: ListOptions<Row>
   readonly #grid: Grid<Row>
@@ -33,9 +37,11 @@ class ListView<Row extends { readonly id: string }> implements View {
 
   constructor(host: ViewHost, options: ListOptions<Row>) {
     this.#options = options
-    this.#grid = new Grid(options.title, options.columns, (row) =>
-      showDetails(options.name(row), row, options.actions(row, host), () => this.#refreshSoon())
-    )
+    const refresh = (): void => this.#refreshSoon()
+    this.#grid = new Grid(options.title, options.columns, (row) => {
+      if (options.open !== undefined) options.open(row, host, refresh)
+      else showDetails(options.name(row), row, options.actions(row, host), refresh)
+    })
     this.#search = el('input', {
       type: 'search',
       placeholder: options.searchHint,

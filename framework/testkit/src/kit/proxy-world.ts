@@ -191,6 +191,7 @@ export class ProxyWorld {
       log: silentLog,
       signal: gone.signal,
       connect: (local) => connectTcp(this.scope, local),
+      connector: (local) => () => connectTcp(this.scope, local),
       relay: (service) => {
         observer?.reached()
         return join(far, quiet(service))

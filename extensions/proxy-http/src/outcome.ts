@@ -1,0 +1,34 @@
+import { type CloseRequestContext, RystraError } from '@rystra/plugin'
+import { Problem, problemOf } from './problem.js'
+import type { UpstreamResponse } from './upstream.js'
+import type { VisitorRequest } from './visitor-request.js'
+
+/** Why a response cannot be passed on, if it cannot. */
+export const unfitResponse = ({ rawHeaders, status }: UpstreamResponse, maxHeaders: number): Problem | undefined => {
+  if (rawHeaders.length / 2 <= maxHeaders && status >= 200 && status <= 999) return undefined
+  const detail = status < 200 ? `status ${status}` : `more than ${maxHeaders} header fields`
+  const error = new RystraError('stream.reset', { side: 'client', detail })
+  return new Problem(502, 'the response of the service cannot be passed on', error)
+}
+
+/** Whether a request is of gRPC. */
+export const isGrpc = ({ headers, version }: VisitorRequest): boolean =>
+  version === 'h2' && /^application\/grpc/.test(String(headers['content-type'] ?? ''))
+
+/** What becomes of a request without progress. `incomplete`: its body is what does not arrive. */
+export const stalledProblem = (
+  limit: 'answerTimeout' | 'bodyTimeout',
+  timeout: number,
+  incomplete: boolean
+): Problem => {
+  const answered = limit === 'bodyTimeout'
+  if (!answered && incomplete) return new Problem(408, 'the body of the request did not arrive in time')
+  const code = answered ? 'stream.idle' : 'stream.timeout'
+  return problemOf(new RystraError(code, { side: 'client', detail: `${limit} of ${timeout} ms` }))
+}
+
+/** A request that is over, for hooks. */
+export const closedRequest = (
+  ended: Omit<CloseRequestContext, 'error'>,
+  error: RystraError | undefined
+): CloseRequestContext => (error === undefined ? ended : { ...ended, error })
