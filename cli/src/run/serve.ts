@@ -8,6 +8,7 @@ import { encodeJoin, type Join } from '../join/join-string.js'
 import { createLog, reportedOnTerminal } from '../log.js'
 import { RecentLines } from '../recent-lines.js'
 import { loadAdmin, quickTransport, tokenPackage } from '../preset.js'
+import { listenFds } from '../service/listen-fds.js'
 import { packagesFor } from './convention.js'
 import { dialable } from './dialable.js'
 import { feedServer } from './events.js'
@@ -210,8 +211,11 @@ export const serve = async (options: ServeOptions): Promise<void> => {
     loaded === undefined
       ? undefined
       : { read: async () => configured(await loadConfig({ file: loaded.path }), options).config }
+  const sockets = listenFds()
+  if (sockets.length > 0) log.info({ sockets }, 'listening sockets were passed to this process')
   const server = await createServer(config, {
     dir,
+    sockets,
     log,
     preset,
     logLevel: log,

@@ -1,9 +1,11 @@
 import type { TcpListening } from '@rystra/plugin'
-import net from 'node:net'
+import type net from 'node:net'
 import { hostPort } from '@rystra/address'
 import { setAcceptedOptions } from './accepted-options.js'
 import type { AcceptedSockets } from './accepted-sockets.js'
+import type { InheritedSockets } from './inherited-sockets.js'
 import { ProtocolSniffer } from './protocol-sniffer.js'
+import { type TcpServer, tcpServer } from './tcp-server.js'
 
 /** Connections of all ports whose protocol is not recognised yet. */
 export interface SniffQueue {
@@ -18,7 +20,7 @@ export interface SniffQueue {
 export class SharedPort {
   /** The address it is bound to. */
   readonly bound: Promise<net.AddressInfo>
-  readonly #server: net.Server
+  readonly #tcp: TcpServer
   readonly #queue: SniffQueue
   readonly #accepted: AcceptedSockets
   readonly #own = new Set<ProtocolSniffer>()
@@ -29,6 +31,7 @@ export class SharedPort {
   /** Listeners, and callers that are about to add one. */
   #references = 0
   #isBound = false
+  #isClosed = false
   #address = ''
 
   /** `onFree` is called when no reference is left and the address is free again. */
@@ -37,6 +40,7 @@ export class SharedPort {
     options: TcpListening,
     queue: SniffQueue,
     accepted: AcceptedSockets,
+    inherited: InheritedSockets,
     onFree: () => void
   ) {
     const { port, backlog = 4096, keepAlive = 15_000 } = options
@@ -44,16 +48,17 @@ export class SharedPort {
     this.#accepted = accepted
     this.#onFree = onFree
     this.#keepAlive = keepAlive
-    this.#server = net.createServer({ allowHalfOpen: true }, this.#onConnection)
+    this.#tcp = tcpServer({ host: address, port, backlog }, inherited, this.#onConnection)
+    const { server } = this.#tcp
     this.bound = new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen({ host: address, port, backlog }, () => {
-        setAcceptedOptions(this.#server, keepAlive)
+      server.once('error', reject)
+      this.#tcp.listen(() => {
+        setAcceptedOptions(server, keepAlive)
         this.#isBound = true
-        const bound = this.#server.address() as net.AddressInfo
+        const bound = server.address() as net.AddressInfo
         this.#address = hostPort(bound.address, bound.port)
         // From now on an error is one failed accept: the next one may succeed.
-        this.#server.removeAllListeners('error').on('error', (error) => accepted.failed(this.#address, error))
+        server.removeAllListeners('error').on('error', (error) => accepted.failed(this.#address, error))
         resolve(bound)
         this.#closeIfUnused()
       })
@@ -85,8 +90,9 @@ export class SharedPort {
   }
 
   #closeIfUnused(): void {
-    if (this.#references > 0 || !this.#isBound || !this.#server.listening) return
-    this.#server.close()
+    if (this.#references > 0 || !this.#isBound || this.#isClosed) return
+    this.#isClosed = true
+    this.#tcp.close()
     this.#onFree()
   }
 

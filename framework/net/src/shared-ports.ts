@@ -5,6 +5,7 @@ import net from 'node:net'
 import { hostPort } from '@rystra/address'
 import { AcceptedSockets, type AcceptedSocketsOptions } from './accepted-sockets.js'
 import { listenError } from './errors.js'
+import { type InheritedSocket, InheritedSockets } from './inherited-sockets.js'
 import { orAborted } from './race.js'
 import { SharedPort, type SniffQueue } from './shared-port.js'
 
@@ -14,6 +15,8 @@ export interface SharedPortsOptions extends AcceptedSocketsOptions {
   readonly undecided?: number
   /** Milliseconds until the protocol must be recognised. @default 10000, the time of a handshake */
   readonly timeout?: number
+  /** Sockets that listen already. @default none */
+  readonly sockets?: readonly InheritedSocket[] | undefined
 }
 
 /**
@@ -22,11 +25,14 @@ export interface SharedPortsOptions extends AcceptedSocketsOptions {
  */
 export class SharedPorts implements ListenHost {
   readonly accepted: AcceptedSockets
+  /** Listening sockets that this process was started with. */
+  readonly inherited: InheritedSockets
   readonly #ports = new Map<string, SharedPort>()
   readonly #queue: SniffQueue
 
-  constructor({ undecided = 512, timeout = 10_000, ...accepted }: SharedPortsOptions = {}) {
+  constructor({ undecided = 512, timeout = 10_000, sockets, ...accepted }: SharedPortsOptions = {}) {
     this.accepted = new AcceptedSockets(accepted)
+    this.inherited = new InheritedSockets(sockets)
     this.#queue = { sniffers: new Set(), max: undecided, timeout }
   }
 
@@ -39,7 +45,8 @@ export class SharedPorts implements ListenHost {
   async probe({ host, port }: Address): Promise<void> {
     try {
       const address = await resolved(host)
-      if (port === 0 || this.#ports.has(keyOf(address, port))) return
+      if (port === 0 || this.#ports.has(keyOf(address, port)) || this.inherited.find(address, port) !== undefined)
+        return
       const server = net.createServer().listen({ host: address, port, exclusive: true })
       await once(server, 'listening')
       await new Promise((resolve) => server.close(resolve))
@@ -85,7 +92,7 @@ export class SharedPorts implements ListenHost {
   #portAt(address: string, options: TcpListening): SharedPort {
     const there = options.port === 0 ? undefined : this.#ports.get(keyOf(address, options.port))
     if (there !== undefined) return there
-    const made = new SharedPort(address, options, this.#queue, this.accepted, () => {
+    const made = new SharedPort(address, options, this.#queue, this.accepted, this.inherited, () => {
       for (const [key, shared] of this.#ports) if (shared === made) this.#ports.delete(key)
     })
     if (options.port !== 0) this.#ports.set(keyOf(address, options.port), made)

@@ -1,8 +1,8 @@
 import { type Address, type ErrorCode, RystraError } from '@rystra/model'
 import { resetAtExit } from '@rystra/bytes'
-import { type AcceptedSockets, setAcceptedOptions } from '@rystra/net'
+import { type AcceptedSockets, type InheritedSockets, setAcceptedOptions, type TcpServer, tcpServer } from '@rystra/net'
 import { hostPort } from '@rystra/address'
-import net from 'node:net'
+import type net from 'node:net'
 
 /** A port that visitors connect to. */
 export interface Bound {
@@ -36,31 +36,33 @@ export const bindPort = (
   address: Address,
   accepted: AcceptedSockets,
   extension: string,
+  inherited: InheritedSockets,
   onVisitor: (visitor: net.Socket) => void
 ): Promise<Bound> =>
   new Promise((resolve, reject) => {
     const { host, port } = address
     // Paused: the relay reads into memory of its own from the first byte on.
     let name = ''
-    const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (visitor) => {
+    const tcp = tcpServer({ host, port, backlog: BACKLOG, exclusive: true, paused: true }, inherited, (visitor) => {
       if (!accepted.admit(visitor, name)) return
       resetAtExit(visitor)
       accepted.handOver(visitor, { address: name, extension }, onVisitor)
     })
+    const { server } = tcp
     server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)))
-    server.listen({ host, port, exclusive: true, backlog: BACKLOG }, () => {
+    tcp.listen(() => {
       setAcceptedOptions(server, KEEP_ALIVE_MS)
       // One accept that failed; the next may succeed.
       server.removeAllListeners('error').on('error', (error) => accepted.failed(name, error))
       const { address: at, port: bound } = server.address() as net.AddressInfo
       name = hostPort(at, bound)
-      resolve({ address: { host: at, port: bound }, close: () => release(server) })
+      resolve({ address: { host: at, port: bound }, close: () => release(tcp) })
     })
   })
 
 /** The port is free as soon as `close` was called; its event waits for the last visitor. */
-const release = (server: net.Server): Promise<void> =>
+const release = (tcp: TcpServer): Promise<void> =>
   new Promise((resolve) => {
-    server.close()
+    tcp.close()
     setImmediate(resolve)
   })

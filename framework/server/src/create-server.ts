@@ -15,7 +15,7 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
   const base = baseOf(config, options)
   const uses = await usesOf(config, options)
   const { log = silentLog, clock = systemClock } = options
-  const ports = new SharedPorts({ log })
+  const ports = new SharedPorts({ log, sockets: options.sockets })
   const runtime = new ServerRuntime(new EventLog(clock, log), clock.now())
   const kernel = new Kernel({
     side: 'server',

@@ -3,3 +3,4 @@ export type { Listening, PublishedProxy, Refused, ServerEvents } from './events.
 export { createServer } from './create-server.js'
 export type { ServerOptions } from './options.js'
 export { Server } from './server.js'
+export type { InheritedSocket } from '@rystra/net'

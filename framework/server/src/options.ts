@@ -2,6 +2,7 @@ import { type ResolvedConfig, type RystraConfig, validateBase, validateWith } fr
 import type { ControlOptions } from '@rystra/control'
 import { type GenerationRef, type KernelUse, loadWithPreset, stateFiles } from '@rystra/kernel'
 import { type Logger, RystraError } from '@rystra/model'
+import type { InheritedSocket } from '@rystra/net'
 import type { Clock, Extension, StateFolder } from '@rystra/plugin'
 import path from 'node:path'
 
@@ -11,6 +12,11 @@ export interface ServerOptions extends ControlOptions {
   readonly dir?: string
   /** Where extensions keep what has to outlast the process. @default `.rystra` in `dir` */
   readonly stateDir?: string
+  /**
+   * TCP sockets that listen already, as systemd passes them: used in place of binding the same address, by listeners and by
+   * proxies. What came for a proxy waits while its client is away. @default none
+   */
+  readonly sockets?: readonly InheritedSocket[]
   /** @default says nothing */
   readonly log?: Logger
   /** @default the clock of the machine */

@@ -207,7 +207,8 @@ export class PublishPorts {
   }
 
   async #bindTcp(address: Address, held: Held<OnVisitor>): Promise<Shared> {
-    return bindPort(address, this.#state.accepted, `kind ${this.#proxy.spec.kind}`, (visitor) => {
+    const { accepted, inherited } = this.#state
+    return bindPort(address, accepted, `kind ${this.#proxy.spec.kind}`, inherited, (visitor) => {
       const info = visitorOf(visitor)
       const onVisitor = held.pick(info)
       if (onVisitor === undefined) this.#noMember(visitor, info, held)

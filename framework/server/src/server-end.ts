@@ -159,12 +159,14 @@ export class ServerEnd implements ControlledEnd {
 
   /** @param drain Milliseconds that clients are told */
   async #close(drain: number, alternatives: readonly Address[] | undefined): Promise<void> {
-    const { acceptor, listeners } = this.#parts
+    const { acceptor, listeners, ports } = this.#parts
     acceptor.close()
     await listeners.use([])
     this.#parts.state.cluster?.drain()
     const error = new RystraError('session.closing', { side: 'server' })
     if (alternatives !== undefined) await this.#moveClients(drain, error, alternatives)
+    // Before its proxies are gone: visitors that come from now on are for the process that has the sockets next.
+    ports.inherited.close()
     await Promise.all([...acceptor.sessions.values()].map((session) => session.retire(drain, 'shutdown', error)))
   }
 
