@@ -56,7 +56,10 @@ const to = (transport: string, port: number, muxer: string, options = {}) => ({
 const terminate = async (port: number): Promise<number> => {
   const proxy = tls.createServer({ ...pair, ALPNProtocols: ['http/1.1'] }, (front) => {
     const behind = net.connect(port, '127.0.0.1')
-    later(() => behind.destroy())
+    later(() => {
+      behind.destroy()
+      front.destroy()
+    })
     front.on('error', () => behind.destroy())
     behind.on('error', () => front.destroy())
     front.pipe(behind)

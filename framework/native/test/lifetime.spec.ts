@@ -154,7 +154,7 @@ describe('the life of a socket in batches', () => {
     const events = { onDatagram: () => {}, onError: () => {} }
     const socket = createSocket('udp4')
     expect(BatchedUdp.attach(socket, events)).to.equal(undefined)
-    await closed(socket)
+    socket.close()
     const other = await bound()
     await closed(other)
     expect(BatchedUdp.attach(other, events)).to.equal(undefined)

@@ -1,3 +1,4 @@
+import { until } from '@rystra/testkit'
 import { expect } from 'chai'
 import { RpcError } from '../src/error.js'
 import { duplexOf, webStreams } from '../src/session/stream-forms.js'
@@ -302,6 +303,7 @@ describe('an unreliable stream', () => {
 
   it('with time comes aligned to the own clock, in order', async () => {
     const { left, right } = await pair({ line: () => 1 })
+    let received = false
     const got = new Promise<unknown[]>((resolve) =>
       right.router.streamHandler({
         name: 'audio',
@@ -309,15 +311,20 @@ describe('an unreliable stream', () => {
           stream.withTimeSync()
           const messages: unknown[] = []
           while (messages.length < 5) messages.push(await stream.recvAligned())
+          received = true
           resolve(messages)
         }
       })
     )
     const stream = left.createStream('audio', { unreliable: true })
-    const start = performance.timeOrigin + performance.now()
-    for (let index = 0; index < 5; index++) await stream.sendWithTimestamp(index, start + index)
-    const messages = (await got) as [number, number][]
-    expect(messages.map(([data]) => data)).to.deep.equal([0, 1, 2, 3, 4])
+    // Those that come too late on a busy machine are left out, so there are more than enough.
+    let count = 0
+    await until(async () => {
+      await stream.sendWithTimestamp(count++, performance.timeOrigin + performance.now())
+      return received
+    })
+    const numbers = ((await got) as [number, number][]).map(([data]) => data)
+    expect(numbers).to.deep.equal([...new Set(numbers)].sort((a, b) => a - b))
     stream.reset()
     left.close()
     right.close()
