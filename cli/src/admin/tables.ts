@@ -9,7 +9,7 @@ export const sessionTable = (sessions: readonly SessionView[]): string =>
     sessions.map((one) => [
       plainText(one.client),
       plainText(one.identity),
-      one.server ?? one.peer,
+      one.server ?? (one.member === undefined ? one.peer : `${one.peer} (member ${one.member})`),
       one.transport,
       timeText(Date.now() - one.since),
       one.rtt === undefined ? '' : `${Math.round(one.rtt)} ms`,

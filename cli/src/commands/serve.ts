@@ -20,6 +20,7 @@ Ctrl-C or SIGTERM stops the server after open connections have finished; a secon
     '<%= config.bin %> <%= command.id %> --once --public-host tunnel.example.org',
     '<%= config.bin %> <%= command.id %> --http-port 80 --domain tunnel.example.org',
     '<%= config.bin %> <%= command.id %> --config /etc/rystra/rystra.config.yaml',
+    '<%= config.bin %> <%= command.id %> --members 4 --config /etc/rystra/rystra.config.yaml',
     '<%= config.bin %> <%= command.id %> --host 127.0.0.1 --port 0 --json'
   ]
 
@@ -30,6 +31,16 @@ Ctrl-C or SIGTERM stops the server after open connections have finished; a secon
     resume: Flags.boolean({
       description:
         'Start with the last good configuration, kept in the state folder, when the file is broken, and say so. [default: fail]'
+    }),
+    members: Flags.integer({
+      min: 2,
+      max: 64,
+      description:
+        'Number of processes that serve, for machines with many cores; needs a configuration. Member n listens on the ports of `server.listen` and of web listeners plus n - 1.'
+    }),
+    'reuse-port': Flags.boolean({
+      dependsOn: ['members'],
+      description: 'Members listen on the same ports. Needs Node 22.12 or 23.1, and Linux.'
     }),
     host: Flags.string({ description: 'Address to bind for clients. [default: 0.0.0.0, all IPv4 addresses]' }),
     port: Flags.integer({

@@ -9,6 +9,8 @@ export interface FeedOptions {
   readonly brief: boolean
   /** For people: each stream and request as well. */
   readonly streams: boolean
+  /** Name of the member of which it tells, where several write to one stream. @default none */
+  readonly member?: string | undefined
 }
 
 /** Tells what happens, on stdout: one JSON object per line for programs, or lines for people. */
@@ -17,12 +19,16 @@ export class Feed {
   /** Whether streams and requests are told to people. */
   readonly streams: boolean
   readonly #brief: boolean
+  readonly #member: { readonly member?: string }
+  readonly #prefix: string
   readonly #out: LineOutput
   readonly #notes: LineOutput
   #onGone: (() => void) | undefined
   #gone = false
 
-  constructor({ json, brief, streams }: FeedOptions) {
+  constructor({ json, brief, streams, member }: FeedOptions) {
+    this.#member = member === undefined ? {} : { member }
+    this.#prefix = member === undefined ? '' : `[${member}] `
     this.json = json
     this.streams = streams
     this.#brief = brief
@@ -48,8 +54,8 @@ export class Feed {
 
   /** An event. `text` is what people get to read; nothing when it says nothing new to them. */
   event(event: string, fields: object, text?: string): void {
-    if (this.json) this.#out.write(`${JSON.stringify({ event, ...fields })}\n`)
-    else if (text !== undefined) this.#out.write(`${text}\n`)
+    if (this.json) this.#out.write(`${JSON.stringify({ event, ...this.#member, ...fields })}\n`)
+    else if (text !== undefined) this.#out.write(`${this.#prefix}${text}\n`)
   }
 
   /** An event of many, with the time before it for people. */
@@ -60,12 +66,13 @@ export class Feed {
 
   /** For people only, among the details. */
   summary(text: string): void {
-    if (!this.json && !this.#brief) this.#out.write(`${new Date().toTimeString().slice(0, 8)}  ${text}\n`)
+    if (!this.json && !this.#brief)
+      this.#out.write(`${this.#prefix}${new Date().toTimeString().slice(0, 8)}  ${text}\n`)
   }
 
   /** For people only, and not part of the outcome: to stderr. */
   note(text: string): void {
-    if (!this.json) this.#notes.write(`${text}\n`)
+    if (!this.json) this.#notes.write(`${this.#prefix}${text}\n`)
   }
 
   /** A warning, once: a note, or in the log, where there is one. */

@@ -6,6 +6,10 @@ import { createServer } from '../index.js'
 import { freshToken } from '../init/token.js'
 import { encodeJoin, type Join } from '../join/join-string.js'
 import { createLog, reportedOnTerminal } from '../log.js'
+import { memberConfig } from '../members/member-config.js'
+import { type MemberEnvironment, memberEnvironment } from '../members/member-environment.js'
+import { linkMember } from '../members/member-link.js'
+import { failMember, processPort } from '../members/process-port.js'
 import { RecentLines } from '../recent-lines.js'
 import { loadAdmin, quickTransport, tokenPackage } from '../preset.js'
 import { listenFds } from '../service/listen-fds.js'
@@ -15,36 +19,12 @@ import { feedServer } from './events.js'
 import { Feed } from './feed.js'
 import { keptToken } from './kept-token.js'
 import { keepLastGood, startable } from './last-good.js'
+import type { ServeOptions } from './serve-options.js'
 import { quickKinds, type Web } from './quick-kinds.js'
 import { StopSignals } from './stop-signals.js'
 import { stateFolder } from './state.js'
 import { givenToken, tokenEntry } from './token.js'
 import { untilStopped } from './until-stopped.js'
-
-/** What `serve` is told. */
-export interface ServeOptions {
-  readonly cwd: string
-  readonly config?: string | undefined
-  readonly host?: string | undefined
-  readonly port?: number | undefined
-  readonly transport?: string | undefined
-  readonly token?: string | undefined
-  /** The token is for one client. */
-  readonly once: boolean
-  /** The host that clients dial. */
-  readonly 'public-host'?: string | undefined
-  /** Port of web visitors, without a configuration. */
-  readonly 'http-port'?: number | undefined
-  readonly domain?: string | undefined
-  /** Whether commands can find it. */
-  readonly admin: boolean
-  /** Whether it reloads when the file of the configuration changes. */
-  readonly watch: boolean
-  /** Whether it starts with the last good configuration when the file is broken. */
-  readonly resume: boolean
-  readonly json: boolean
-  readonly debug: boolean
-}
 
 interface Prepared {
   readonly config: RystraConfig
@@ -196,11 +176,24 @@ const tellStarted = (feed: Feed, server: Server, { quick, web }: Prepared): void
 
 /** Runs a server until it is told to stop. Rejects with what it could not start with. */
 export const serve = async (options: ServeOptions): Promise<void> => {
+  const member = memberEnvironment()
+  if (member !== undefined) {
+    await serveOne(options, member).catch(failMember)
+    return
+  }
+  if (options.members === undefined) return serveOne(options, undefined)
+  const { serveMembers } = await import('./serve-members.js')
+  const loaded = await startable(options, () => find(options))
+  await serveMembers(options, loaded, loaded && configured(loaded, options).config)
+}
+
+const serveOne = async (options: ServeOptions, member: MemberEnvironment | undefined): Promise<void> => {
   const { json, debug } = options
-  const signals = new StopSignals()
+  const signals = new StopSignals({ member: member !== undefined })
   const loaded = await startable(options, () => find(options))
   const prepared = loaded === undefined ? await quick(options) : configured(loaded, options)
-  const { config, dir } = prepared
+  const { dir } = prepared
+  const config = member === undefined ? prepared.config : memberConfig(prepared.config, member.name)
   const brief = loaded !== undefined && !reportedOnTerminal(config.log)
   const level = loaded === undefined ? 'warn' : undefined
   const recent = options.admin ? new RecentLines() : undefined
@@ -210,29 +203,47 @@ export const serve = async (options: ServeOptions): Promise<void> => {
   const source =
     loaded === undefined
       ? undefined
-      : { read: async () => configured(await loadConfig({ file: loaded.path }), options).config }
+      : {
+          read: async () => {
+            const { config: next } = configured(await loadConfig({ file: loaded.path }), options)
+            return member === undefined ? next : memberConfig(next, member.name)
+          }
+        }
   const sockets = listenFds()
   if (sockets.length > 0) log.info({ sockets }, 'listening sockets were passed to this process')
   const server = await createServer(config, {
     dir,
     sockets,
-    log,
+    log: member === undefined ? log : log.child({ member: member.name }),
     preset,
     logLevel: log,
+    ...(member === undefined ? {} : { portOffset: member.portOffset, reusePort: member.reusePort }),
     onStop: () => signals.stop('SIGTERM', 'drained'),
     ...(source === undefined ? {} : { source }),
     ...(stateDir === undefined ? {} : { stateDir })
   })
-  if (source !== undefined) keepLastGood(server.runtime, { dir, config, stateDir, log, read: source.read })
-  const feed = new Feed({ json, brief, streams: loaded === undefined })
+  // One member keeps it for all.
+  if (source !== undefined && (member === undefined || member.name === '1'))
+    keepLastGood(server.runtime, { dir, config, stateDir, log, read: source.read })
+  const feed = new Feed({ json, brief, streams: loaded === undefined, member: member?.name })
   for (const warning of [...(loaded?.warnings ?? []), ...(prepared.quick?.warnings ?? [])]) feed.warn(log, warning)
   feedServer(feed, server)
+  if (member !== undefined)
+    linkMember(processPort, server.runtime, async (drain) => {
+      signals.stop('SIGTERM', 'by its parent')
+      if (drain !== undefined) await server.stop({ drain })
+    })
   await untilStopped(server, {
     feed,
     log,
     signals,
-    started: () => tellStarted(feed, server, prepared),
-    watched: options.watch ? loaded?.path : undefined,
+    started: () => {
+      tellStarted(feed, server, prepared)
+      if (member !== undefined) processPort.send({ ready: true })
+    },
+    // The parent tells them once for all.
+    tellsReloads: member === undefined,
+    watched: options.watch && member === undefined ? loaded?.path : undefined,
     reload: source === undefined ? undefined : () => server.reload()
   })
 }

@@ -32,10 +32,12 @@ export class StopSignals {
   #handlers: SignalHandlers | undefined
   #stoppedAt: number | undefined
 
-  constructor() {
-    process.on('SIGINT', this.#interrupt)
+  /** @param member Whether a parent process passes on what it is told: the terminal signals the whole group. */
+  constructor({ member = false }: { readonly member?: boolean } = {}) {
+    if (member) process.once('disconnect', () => this.stop('SIGTERM', 'the process that started it is gone'))
+    process.on('SIGINT', member ? () => {} : this.#interrupt)
     process.on('SIGTERM', this.#terminate)
-    process.on('SIGHUP', this.#hangUp)
+    process.on('SIGHUP', member ? () => {} : this.#hangUp)
     // npm hands SIGTERM to a shell that dies without passing it on, which would leave this process behind.
     if (process.env['npm_lifecycle_event'] !== undefined && this.#parent > 1)
       this.#watch = setInterval(() => {

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly started: () => void
   /** Settles when it has ended by itself. @default never */
   readonly ended?: Promise<void>
+  /** Whether reloads are told. @default true */
+  readonly tellsReloads?: boolean
   /** Reads the configuration again. @default not possible */
   readonly reload?: (() => Promise<unknown>) | undefined
   /** The file that is read again when it changes. @default none */
@@ -76,7 +78,7 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
             read()
           }
   })
-  const endReloads = reportReloads(running, feed, log, service)
+  const endReloads = options.tellsReloads === false ? () => {} : reportReloads(running, feed, log, service)
   feed.onGone = () => signals.stop('SIGTERM', 'the reader of --json is gone')
   // Node ends a process in which only promises are left to settle, with code 13 and without a word.
   const removeFence = containExceptions(log, { blame: (error) => running.kernel.blame?.(error) })

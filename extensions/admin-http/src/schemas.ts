@@ -41,6 +41,7 @@ export const SessionView = Type.Object(
     identity: text('Authenticated identity.'),
     agent: text('Software and version of the client.'),
     peer: text('Address of the client, or of the server on a client.'),
+    member: optional(text('Of several server processes the one that has it.')),
     server: optional(text('On a client: the server as `host:port`, as it was configured or found.')),
     transport: text('Transport of the link.'),
     muxer: text('Muxer of the link.'),

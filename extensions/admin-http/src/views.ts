@@ -25,6 +25,7 @@ const sessionFields = (info: SessionInfo) => ({
   agent: info.client.agent,
   peer: addressOf(info.peer),
   ...(info.server === undefined ? {} : { server: info.server }),
+  ...(info.member === undefined ? {} : { member: info.member }),
   transport: info.transport,
   muxer: info.muxer,
   ...(info.peer.tls === undefined ? {} : { tls: info.peer.tls.version }),

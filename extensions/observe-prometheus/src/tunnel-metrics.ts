@@ -172,9 +172,10 @@ export class TunnelMetrics {
   }
 
   #sessionLabels({ info }: SessionHandle): Labels {
-    const { client, identity, transport, muxer, server } = info
+    const { client, identity, transport, muxer, server, member } = info
     // On a client its id is the same everywhere: the servers tell its sessions apart.
-    return { client: client.id, identity: identity.id, transport, muxer, ...(server === undefined ? {} : { server }) }
+    const where = { ...(server === undefined ? {} : { server }), ...(member === undefined ? {} : { member }) }
+    return { client: client.id, identity: identity.id, transport, muxer, ...where }
   }
 
   async #sessions(out: Exposition): Promise<void> {

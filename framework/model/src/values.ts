@@ -63,6 +63,8 @@ export interface SessionInfo {
   readonly muxer: string
   /** Client: the server that was dialed, `host:port` as the configuration, a DNS record or another server names it. */
   readonly server?: string
+  /** Where several server processes are asked as one: the name of the one that has it. */
+  readonly member?: string
   /** Milliseconds since the epoch. */
   readonly since: number
 }

@@ -37,18 +37,18 @@ export class SharedPort {
   /** `onFree` is called when no reference is left and the address is free again. */
   constructor(
     address: string,
-    options: TcpListening,
+    options: TcpListening & { readonly reusePort?: boolean },
     queue: SniffQueue,
     accepted: AcceptedSockets,
     inherited: InheritedSockets,
     onFree: () => void
   ) {
-    const { port, backlog = 4096, keepAlive = 15_000 } = options
+    const { port, backlog = 4096, keepAlive = 15_000, reusePort = false } = options
     this.#queue = queue
     this.#accepted = accepted
     this.#onFree = onFree
     this.#keepAlive = keepAlive
-    this.#tcp = tcpServer({ host: address, port, backlog }, inherited, this.#onConnection)
+    this.#tcp = tcpServer({ host: address, port, backlog, reusePort }, inherited, this.#onConnection)
     const { server } = this.#tcp
     this.bound = new Promise((resolve, reject) => {
       server.once('error', reject)

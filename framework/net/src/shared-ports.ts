@@ -17,6 +17,8 @@ export interface SharedPortsOptions extends AcceptedSocketsOptions {
   readonly timeout?: number
   /** Sockets that listen already. @default none */
   readonly sockets?: readonly InheritedSocket[] | undefined
+  /** Whether other processes may bind the same addresses (SO_REUSEPORT); see `canReusePort`. @default false */
+  readonly reusePort?: boolean
 }
 
 /**
@@ -29,10 +31,12 @@ export class SharedPorts implements ListenHost {
   readonly inherited: InheritedSockets
   readonly #ports = new Map<string, SharedPort>()
   readonly #queue: SniffQueue
+  readonly #reusePort: boolean
 
-  constructor({ undecided = 512, timeout = 10_000, sockets, ...accepted }: SharedPortsOptions = {}) {
+  constructor({ undecided = 512, timeout = 10_000, sockets, reusePort = false, ...accepted }: SharedPortsOptions = {}) {
     this.accepted = new AcceptedSockets(accepted)
     this.inherited = new InheritedSockets(sockets)
+    this.#reusePort = reusePort
     this.#queue = { sniffers: new Set(), max: undecided, timeout }
   }
 
@@ -92,9 +96,16 @@ export class SharedPorts implements ListenHost {
   #portAt(address: string, options: TcpListening): SharedPort {
     const there = options.port === 0 ? undefined : this.#ports.get(keyOf(address, options.port))
     if (there !== undefined) return there
-    const made = new SharedPort(address, options, this.#queue, this.accepted, this.inherited, () => {
-      for (const [key, shared] of this.#ports) if (shared === made) this.#ports.delete(key)
-    })
+    const made = new SharedPort(
+      address,
+      { ...options, reusePort: this.#reusePort },
+      this.#queue,
+      this.accepted,
+      this.inherited,
+      () => {
+        for (const [key, shared] of this.#ports) if (shared === made) this.#ports.delete(key)
+      }
+    )
     if (options.port !== 0) this.#ports.set(keyOf(address, options.port), made)
     return made
   }

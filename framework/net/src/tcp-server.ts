@@ -7,6 +7,8 @@ export interface TcpServerOptions extends Address {
   readonly backlog: number
   /** Not shared with the workers of a cluster. @default false */
   readonly exclusive?: boolean
+  /** Whether other processes may bind the same address (SO_REUSEPORT). @default false */
+  readonly reusePort?: boolean
   /** Connections are paused. @default false */
   readonly paused?: boolean
 }
@@ -21,7 +23,7 @@ export interface TcpServer {
 
 /** Half-open connections. Errors are events of `server`. */
 export const tcpServer = (
-  { host, port, backlog, exclusive = false, paused = false }: TcpServerOptions,
+  { host, port, backlog, exclusive = false, reusePort = false, paused = false }: TcpServerOptions,
   inherited: InheritedSockets | undefined,
   onConnection: (socket: net.Socket) => void
 ): TcpServer => {
@@ -37,7 +39,10 @@ export const tcpServer = (
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: paused }, onConnection)
   return {
     server,
-    listen: (done) => void server.listen({ host, port, backlog, exclusive }, done),
+    listen: (done) => {
+      const options = { host, port, backlog, exclusive, ...(reusePort ? { reusePort } : {}) }
+      server.listen(options as net.ListenOptions, done)
+    },
     close: () => void server.close()
   }
 }

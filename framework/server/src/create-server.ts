@@ -2,7 +2,7 @@ import type { RystraConfig } from '@rystra/config'
 import { EventLog } from '@rystra/control'
 import { Kernel, systemClock } from '@rystra/kernel'
 import { silentLog } from '@rystra/model'
-import { SharedPorts } from '@rystra/net'
+import { offsetPorts, SharedPorts } from '@rystra/net'
 import { baseOf, checkedWith, type ServerOptions, usesOf } from './options.js'
 import { ServerRuntime } from './runtime.js'
 import { Server } from './server.js'
@@ -15,11 +15,12 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
   const base = baseOf(config, options)
   const uses = await usesOf(config, options)
   const { log = silentLog, clock = systemClock } = options
-  const ports = new SharedPorts({ log, sockets: options.sockets })
+  const { portOffset = 0, reusePort = false } = options
+  const ports = new SharedPorts({ log, sockets: options.sockets, reusePort })
   const runtime = new ServerRuntime(new EventLog(clock, log), clock.now())
   const kernel = new Kernel({
     side: 'server',
-    ports,
+    ports: portOffset === 0 ? ports : offsetPorts(ports, portOffset),
     runtime,
     log,
     clock,

@@ -25,6 +25,13 @@ export interface ServerOptions extends ControlOptions {
   readonly preset?: readonly Extension[]
   /** Where to find a package before it is looked for in `node_modules`. */
   readonly resolve?: (name: string) => string | undefined
+  /**
+   * Added to each port of `server.listen` and of listeners of extensions, for several servers with one configuration on one
+   * machine. Port 0 stays any free one. @default 0
+   */
+  readonly portOffset?: number
+  /** Whether other processes may bind the same TCP ports, see `canReusePort` of @rystra/net; not those of proxies. @default false */
+  readonly reusePort?: boolean
 }
 
 /** Files of the server itself that outlast the process, beside those of its extensions. */
@@ -35,8 +42,18 @@ export const filesOf = ({ dir = '.', stateDir = path.join(dir, '.rystra') }: Ser
 export type ServerSide = ResolvedConfig & { readonly server: NonNullable<ResolvedConfig['server']> }
 
 /** The configuration by itself. Throws `config.*`. */
-export const baseOf = (config: RystraConfig, { dir }: ServerOptions): ResolvedConfig =>
-  validateBase({ ...config, server: config.server ?? {} }, dir === undefined ? {} : { dir })
+export const baseOf = (config: RystraConfig, { dir, portOffset = 0 }: ServerOptions): ResolvedConfig => {
+  const base = validateBase({ ...config, server: config.server ?? {} }, dir === undefined ? {} : { dir })
+  const { server } = base
+  if (portOffset === 0 || server === undefined) return base
+  const listen = server.listen.map((entry, index) => {
+    if (entry.port === 0) return entry
+    if (entry.port + portOffset <= 65_535) return { ...entry, port: entry.port + portOffset }
+    const detail = `server.listen[${index}].port: ${entry.port} + ${portOffset} is above 65535`
+    throw new RystraError('config.invalid', { side: 'server', detail })
+  })
+  return { ...base, server: { ...server, listen } }
+}
 
 /** With the half that a server needs checked against what is registered. Throws `config.invalid`. */
 export const checkedWith = (base: ResolvedConfig, { registries }: GenerationRef): ServerSide =>

@@ -1,0 +1,110 @@
+import { fromWireError, RystraError } from '@rystra/model'
+import type { Clock, RuntimeEvent } from '@rystra/plugin'
+import type { FromMember, Requests, Snapshot, ToMember } from './messages.js'
+
+/** Milliseconds for an answer, beside those that the request itself may take. */
+const ANSWER_TIMEOUT_MS = 60_000
+
+/** A process that runs one server. */
+export interface MemberProcess {
+  send(message: ToMember): void
+  onMessage(listener: (message: FromMember) => void): void
+  /** Called once. */
+  onExit(listener: (code: number | null) => void): void
+  kill(): void
+}
+
+/** What happens to a {@link Member}. */
+export interface MemberEvents {
+  onEvent(member: Member, event: RuntimeEvent): void
+  /** Its process has ended. */
+  onExit(member: Member, code: number | null): void
+}
+
+interface Pending {
+  readonly resolve: (answer: never) => void
+  readonly reject: (error: RystraError) => void
+  readonly cancel: () => void
+}
+
+/** One run of one member, as the parent sees it. */
+export class Member {
+  readonly name: string
+  /** Resolves when its server listens; rejects with why it does not. */
+  readonly ready: Promise<void>
+  /** As it was last. */
+  snapshot: Snapshot | undefined
+  up = false
+  readonly #process: MemberProcess
+  readonly #clock: Clock
+  readonly #pending = new Map<number, Pending>()
+  #last = 0
+  #failed: RystraError | undefined
+
+  constructor(name: string, process: MemberProcess, clock: Clock, events: MemberEvents) {
+    this.name = name
+    this.#process = process
+    this.#clock = clock
+    this.ready = new Promise((resolve, reject) => {
+      process.onMessage((message) => {
+        if ('event' in message) events.onEvent(this, message.event)
+        else if ('ready' in message) {
+          this.up = true
+          resolve()
+        } else if ('failed' in message) this.#failed = fromWireError(message.failed, 'server')
+        else this.#answered(message)
+      })
+      process.onExit((code) => {
+        this.up = false
+        const gone = new RystraError('internal', {
+          side: 'server',
+          detail: `member ${name} has ended with code ${code}`
+        })
+        for (const { reject: fail, cancel } of this.#pending.values()) {
+          cancel()
+          fail(gone)
+        }
+        this.#pending.clear()
+        const { code: why, detail } = this.#failed ?? gone
+        reject(
+          this.#failed === undefined
+            ? gone
+            : new RystraError(why, { side: 'server', detail: `member ${name}: ${detail}` })
+        )
+        events.onExit(this, code)
+      })
+    })
+    this.ready.catch(() => {})
+  }
+
+  /** @param ms Milliseconds that the work itself may take */
+  ask<Name extends keyof Requests, Answer>(ask: Name, args: Requests[Name], ms = 0): Promise<Answer> {
+    return new Promise<Answer>((resolve, reject) => {
+      this.#last += 1
+      const id = this.#last
+      const cancel = this.#clock.after(ms + ANSWER_TIMEOUT_MS, () => {
+        this.#pending.delete(id)
+        reject(new RystraError('protocol.timeout', { side: 'server', detail: `member ${this.name} does not answer` }))
+      })
+      this.#pending.set(id, { resolve, reject, cancel })
+      this.#process.send({ id, ask, args } as ToMember)
+    })
+  }
+
+  #answered(message: Extract<FromMember, { id: number }>): void {
+    const pending = this.#pending.get(message.id)
+    this.#pending.delete(message.id)
+    pending?.cancel()
+    if ('error' in message) pending?.reject(fromWireError(message.error, 'server'))
+    else pending?.resolve(message.answer as never)
+  }
+
+  /** Takes another snapshot; keeps the present one when it does not answer. */
+  async refresh(): Promise<void> {
+    this.snapshot = await this.ask<'snapshot', Snapshot>('snapshot', {}).catch(() => this.snapshot)
+  }
+
+  kill(): void {
+    this.#process.kill()
+  }
+}

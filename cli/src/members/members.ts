@@ -1,0 +1,164 @@
+import { EventLog } from '@rystra/control'
+import { Kernel, type KernelUse } from '@rystra/kernel'
+import { type Logger, RystraError } from '@rystra/model'
+import type { Clock, RuntimeEvent } from '@rystra/plugin'
+import { Backoff } from '@rystra/session'
+import { Member, type MemberProcess } from './member.js'
+import { MembersControl } from './members-control.js'
+import { MembersRuntime } from './members-runtime.js'
+
+/** A member that ran so long was well: the next restart is at once again. */
+const SETTLED_MS = 10_000
+/** Between two looks at what runs on the members. */
+const REFRESH_MS = 1000
+/** Longer where it takes long, so that it costs no more than a twentieth. */
+const REFRESH_FACTOR = 20
+/** What a member has after its drain time to end by itself. */
+const EXIT_TIMEOUT_MS = 5000
+
+/** How {@link Members} are made. */
+export interface MembersOptions {
+  readonly count: number
+  readonly start: (name: string, index: number) => MemberProcess
+  readonly clock: Clock
+  readonly log: Logger
+  readonly dir: string
+  readonly stateDir?: string | undefined
+  /** For the parent: admin API and metrics. */
+  readonly uses: readonly KernelUse[]
+  /** `server.drain` of the configuration, in milliseconds. */
+  readonly drain: number
+  readonly onStop: () => void
+}
+
+/** Several server processes that are seen as one: started again when they end, changed and stopped together. */
+export class Members {
+  readonly kernel: Kernel
+  readonly runtime: MembersRuntime
+  readonly #options: MembersOptions
+  readonly #members: (Member | undefined)[]
+  readonly #events: EventLog
+  #stopping = false
+  #cancelRefresh: (() => void) | undefined
+  /** Of members that wait for their restart. */
+  readonly #restarts = new Map<number, () => void>()
+  #whenGone: (() => void) | undefined
+
+  constructor(options: MembersOptions) {
+    const { count, clock, log, dir, stateDir, onStop } = options
+    this.#options = options
+    this.#members = Array.from({ length: count }, () => undefined)
+    this.#events = new EventLog(clock, log)
+    const running = (): readonly Member[] => this.#members.filter((one): one is Member => one?.up === true)
+    const control = new MembersControl(running, this.#events, onStop)
+    this.runtime = new MembersRuntime(running, this.#events, control, clock.now())
+    const where = { dir, ...(stateDir === undefined ? {} : { stateDir }) }
+    this.kernel = new Kernel({ side: 'server', runtime: this.runtime, log, clock, ...where })
+  }
+
+  get streams(): number {
+    return this.runtime.stats().streams
+  }
+
+  /** Starts one after the other. Rejects with what the first that fails says; none is left running then. */
+  async start(): Promise<void> {
+    await this.kernel.provision([...this.#options.uses])
+    await this.kernel.start()
+    try {
+      for (const index of this.#members.keys()) await this.#run(index, new Backoff()).ready
+    } catch (error) {
+      await this.stop({ drain: 0 })
+      throw error
+    }
+    await this.#refresh()
+  }
+
+  #run(index: number, backoff: Backoff): Member {
+    const { clock, log, start } = this.#options
+    const name = String(index + 1)
+    const begun = clock.now()
+    const member: Member = new Member(name, start(name, index), clock, {
+      onEvent: (_, event) => this.#event(name, event),
+      onExit: (_, code) => {
+        const wasUp = this.#members[index] === member && clock.now() - begun >= SETTLED_MS
+        this.#members[index] = undefined
+        if (this.#stopping || !this.#started(index)) {
+          this.#whenGone?.()
+          return
+        }
+        if (wasUp) backoff.reset()
+        const delay = backoff.next()
+        log.error({ member: name, code, delay }, 'a member has ended; starting it again')
+        this.#restarts.set(
+          index,
+          clock.after(delay, () => {
+            this.#restarts.delete(index)
+            this.#run(index, backoff)
+          })
+        )
+      }
+    })
+    this.#members[index] = member
+    member.ready.then(
+      () => {
+        this.#everUp.add(index)
+        log.info({ member: name }, 'member up')
+        return member.refresh()
+      },
+      () => {}
+    )
+    return member
+  }
+
+  readonly #everUp = new Set<number>()
+
+  /** One that never was up is not started again: its mistake would be the same. */
+  #started(index: number): boolean {
+    return this.#everUp.has(index)
+  }
+
+  #event(member: string, { type, sequence: _, time: __, ...fields }: RuntimeEvent): void {
+    // The parent tells of these once for all.
+    if (/^(reload|drain|log)\./.test(type)) return
+    const of = fields as { session?: object; listener?: object }
+    const session = of.session === undefined ? {} : { session: { ...of.session, member } }
+    this.#events.emit(type as 'session.opened', { ...fields, ...session } as never)
+  }
+
+  async #refresh(): Promise<void> {
+    const { clock } = this.#options
+    const begun = performance.now()
+    await Promise.all(this.#members.map((member) => (member?.up === true ? member.refresh() : undefined)))
+    const took = performance.now() - begun
+    if (this.#stopping) return
+    this.#cancelRefresh = clock.after(Math.max(REFRESH_MS, took * REFRESH_FACTOR), () => void this.#refresh())
+  }
+
+  /** Has all finish their streams, and ends them. */
+  async stop({ drain = this.#options.drain }: { drain?: number } = {}): Promise<void> {
+    const { clock } = this.#options
+    this.#stopping = true
+    this.#cancelRefresh?.()
+    for (const cancel of this.#restarts.values()) cancel()
+    for (const member of this.#members) member?.ask('stop', { drain }, drain).catch(() => {})
+    await new Promise<void>((resolve) => {
+      const check = (): void => {
+        if (this.#members.some((member) => member !== undefined)) return
+        cancel()
+        resolve()
+      }
+      const cancel = clock.after(drain + EXIT_TIMEOUT_MS, () => {
+        for (const member of this.#members) member?.kill()
+      })
+      this.#whenGone = check
+      check()
+    })
+    await this.kernel.stop()
+  }
+}
+
+/** Throws `usage.invalid` for a number that makes no sense. */
+export const checkCount = (count: number): void => {
+  if (Number.isInteger(count) && count >= 2 && count <= 64) return
+  throw new RystraError('usage.invalid', { detail: `--members: expected a number from 2 to 64, got ${count}` })
+}

@@ -1,0 +1,68 @@
+import type { WireError } from '@rystra/model'
+import type {
+  CertificateInfo,
+  EndStats,
+  ExtensionInfo,
+  ListenerHandle,
+  ListenerStats,
+  LogLevel,
+  ProxyInfo,
+  RuntimeEvent,
+  SessionHandle,
+  SessionStats,
+  StreamHandle,
+  StreamStats,
+  TrafficStats
+} from '@rystra/plugin'
+
+/** Handles as values, as they were when they were asked for. */
+export interface Snapshot {
+  readonly sessions: readonly { readonly info: SessionHandle['info']; readonly stats: SessionStats }[]
+  readonly proxies: readonly {
+    readonly id: string
+    readonly info: Omit<ProxyInfo, 'error'> & { readonly error?: WireError }
+    readonly stats: TrafficStats
+  }[]
+  readonly streams: readonly { readonly id: string; readonly info: StreamHandle['info']; readonly stats: StreamStats }[]
+  readonly listeners: readonly {
+    readonly id: string
+    readonly info: ListenerHandle['info']
+    readonly stats: ListenerStats
+  }[]
+  readonly extensions: readonly ExtensionInfo[]
+  readonly certificates: readonly CertificateInfo[]
+  readonly stats: EndStats
+  readonly revision: string
+  readonly config: object
+  readonly logLevel: LogLevel | undefined
+}
+
+/** What a member can be asked for, and with what. */
+export interface Requests {
+  readonly snapshot: Record<never, never>
+  readonly plan: { readonly config?: object | undefined }
+  readonly reload: { readonly config?: object | undefined; readonly revision?: string | undefined }
+  readonly drain: {
+    readonly timeout?: number | undefined
+    readonly alternatives?: readonly { host: string; port: number }[] | undefined
+  }
+  readonly logLevel: { readonly level: LogLevel }
+  readonly explain: { readonly target: string; readonly probe?: boolean | undefined }
+  /** Ends a session, a proxy or a stream. */
+  readonly end: { readonly what: 'session' | 'proxy' | 'stream'; readonly id: string; readonly error?: WireError }
+  /** Ends the process after its streams are over. */
+  readonly stop: { readonly drain?: number | undefined }
+}
+
+/** From the parent to a member. */
+export type ToMember = {
+  readonly [Name in keyof Requests]: { readonly id: number; readonly ask: Name; readonly args: Requests[Name] }
+}[keyof Requests]
+
+/** From a member to the parent. */
+export type FromMember =
+  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly error: WireError }
+  | { readonly event: RuntimeEvent }
+  | { readonly ready: true }
+  | { readonly failed: WireError }

@@ -1,0 +1,7 @@
+import type { ListenHost } from '@rystra/plugin'
+
+/** Listeners on ports that are so much higher; port 0 stays any free one. */
+export const offsetPorts = (ports: ListenHost, offset: number): ListenHost => ({
+  listenTcp: (options, signal) =>
+    ports.listenTcp({ ...options, port: options.port === 0 ? 0 : options.port + offset }, signal)
+})

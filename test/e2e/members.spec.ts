@@ -1,0 +1,309 @@
+import { EventEmitter } from 'node:events'
+import { type RystraError, silentLog, toWireError } from '@rystra/model'
+import { canReusePort } from '@rystra/net'
+import type { Runtime } from '@rystra/plugin'
+import { FakeClock } from '@rystra/testkit'
+import { expect } from 'chai'
+import type { MemberProcess } from '../../cli/src/members/member.js'
+import { linkMember } from '../../cli/src/members/member-link.js'
+import { checkMembers, isOfParent, memberConfig } from '../../cli/src/members/member-config.js'
+import { environmentOf, memberEnvironment } from '../../cli/src/members/member-environment.js'
+import { checkCount, Members } from '../../cli/src/members/members.js'
+import type { FromMember, ToMember } from '../../cli/src/members/messages.js'
+import { Servers } from './several-servers.js'
+import { cleanUp, startServer } from './tunnel.js'
+
+/** A member within this process: what is sent is cloned, as between processes. */
+class FakeMember implements MemberProcess {
+  readonly wire = new EventEmitter()
+  readonly received: ToMember[] = []
+  killed = false
+  #exited = false
+
+  send(message: ToMember): void {
+    this.received.push(message)
+    const copy = structuredClone(message)
+    setImmediate(() => this.wire.emit('toMember', copy))
+  }
+
+  onMessage(listener: (message: FromMember) => void): void {
+    this.wire.on('fromMember', listener)
+  }
+
+  onExit(listener: (code: number | null) => void): void {
+    this.wire.once('exit', listener)
+  }
+
+  kill(): void {
+    this.killed = true
+    this.exit(null)
+  }
+
+  exit(code: number | null): void {
+    if (this.#exited) return
+    this.#exited = true
+    this.wire.emit('exit', code)
+  }
+
+  say(message: FromMember): void {
+    const copy = structuredClone(message)
+    setImmediate(() => this.wire.emit('fromMember', copy))
+  }
+
+  /** Runs something, and is ready. */
+  run(runtime: Runtime, stop: () => Promise<void> = () => Promise.resolve()): this {
+    const port = {
+      send: (message: FromMember) => this.say(message),
+      onMessage: (listener: (message: ToMember) => void) => void this.wire.on('toMember', listener)
+    }
+    linkMember(port, runtime, async () => {
+      await stop()
+      setImmediate(() => this.exit(0))
+    })
+    this.say({ ready: true })
+    return this
+  }
+
+  /** Says that it is ready, answers nothing but the end. */
+  idle(): this {
+    this.wire.on('toMember', ({ id, ask }: ToMember) => {
+      if (ask === 'stop') this.exit(0)
+      else this.say({ id, error: { code: 'control.unavailable' } })
+    })
+    this.say({ ready: true })
+    return this
+  }
+}
+
+const options = (start: (name: string, index: number) => MemberProcess, clock = new FakeClock(), count = 2) => ({
+  count,
+  start,
+  clock,
+  log: silentLog,
+  dir: '.',
+  uses: [],
+  drain: 1000,
+  onStop: () => {}
+})
+
+describe('several server processes of one machine', () => {
+  const servers = new Servers()
+  afterEach(async () => {
+    await servers.close()
+    await cleanUp()
+  })
+
+  it('are seen as one, with the name of the member, and what is ended ends there', async () => {
+    const runtimes: Runtime[] = []
+    for (const host of ['a', 'b']) {
+      const { server } = await servers.add(host)
+      runtimes.push(server.runtime)
+      const services = { hello: (stream: NodeJS.WritableStream) => void stream.end('hello') }
+      const client = await servers.client({ host }, { id: `client-of-${host}`, services: services as never })
+      await client.start()
+    }
+    const members = new Members(options((_, index) => new FakeMember().run(runtimes[index] as Runtime)))
+    await members.start()
+    const sessions = [...members.runtime.sessions()].map(({ info }) => [info.client.id, info.member])
+    expect(sessions).to.deep.equal([
+      ['client-of-a', '1'],
+      ['client-of-b', '2']
+    ])
+    expect([...members.runtime.proxies()].map(({ info }) => info.session?.member)).to.deep.equal(['1', '2'])
+    expect([...members.runtime.listeners()]).to.have.length(2)
+    expect(members.runtime.stats()).to.include({ sessions: 2, proxies: 2, sessionsOpened: 2 })
+    expect(members.runtime.control.revision).to.equal(runtimes[0]?.control.revision)
+    const [, second] = members.runtime.sessions()
+    const closed = new Promise<{ member?: string }>((resolve) => {
+      members.runtime.events.subscribe((event) => {
+        if (event.type === 'session.closed') resolve(event.session)
+      })
+    })
+    second?.close()
+    expect((await closed).member).to.equal('2')
+    expect(await members.runtime.control.drain({ timeout: 0 })).to.deep.equal({ streams: 0 })
+    await members.stop({ drain: 0 })
+  })
+
+  it('are started again when they end: with a longer delay each time, and at once after they were well', async () => {
+    const clock = new FakeClock()
+    const made: FakeMember[] = []
+    const members = new Members(
+      options(
+        () => {
+          const one = new FakeMember().idle()
+          made.push(one)
+          return one
+        },
+        clock,
+        2
+      )
+    )
+    await members.start()
+    expect(made).to.have.length(2)
+    const delays: number[] = []
+    for (let n = 0; n < 8; n += 1) {
+      const before = made.length
+      made.at(n === 0 ? 0 : -1)?.exit(1)
+      const begun = clock.now()
+      while (made.length === before) await clock.pass(10)
+      delays.push(clock.now() - begun)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(delays[0], 'the first').to.be.at.most(260)
+    expect(Math.max(...delays)).to.be.at.most(30_010)
+    await clock.pass(10_000)
+    const before = made.length
+    made.at(-1)?.exit(1)
+    await clock.pass(260)
+    expect(made.length, 'it was well').to.equal(before + 1)
+    await members.stop({ drain: 0 })
+  })
+
+  it('do not start when one of them does not, and leave none running', async () => {
+    const made: FakeMember[] = []
+    const members = new Members(
+      options((_, index) => {
+        const one = new FakeMember()
+        made.push(one)
+        if (index === 0) return one.idle()
+        setImmediate(() => {
+          one.say({ failed: { code: 'listen.in-use', detail: 'tcp 127.0.0.1:7001' } })
+          setImmediate(() => setImmediate(() => one.exit(8)))
+        })
+        return one
+      })
+    )
+    const error = await members.start().catch((cause: RystraError) => cause)
+    expect((error as RystraError).code).to.equal('listen.in-use')
+    expect((error as RystraError).message).to.contain('member 2: tcp 127.0.0.1:7001')
+    expect(made[0]?.received.some(({ ask }) => ask === 'stop')).to.equal(true)
+  })
+
+  it('reload one after the other with one report, and none when the first refuses', async () => {
+    const answers = ['config.invalid', undefined] as (string | undefined)[]
+    const made: FakeMember[] = []
+    const members = new Members(
+      options(() => {
+        const one = new FakeMember()
+        made.push(one)
+        one.wire.on('toMember', ({ id, ask }: ToMember) => {
+          const refusal = ask === 'reload' ? answers.shift() : undefined
+          if (ask === 'stop') one.exit(0)
+          else if (refusal !== undefined) one.say({ id, error: { code: refusal, detail: 'x' } })
+          else one.say({ id, answer: ask === 'reload' ? { revision: 'r', items: [], duration: 5 } : undefined })
+        })
+        one.say({ ready: true })
+        return one
+      })
+    )
+    await members.start()
+    const events: string[] = []
+    members.runtime.events.subscribe(({ type }) => events.push(type))
+    const error = await members.runtime.control.reload().catch((cause: RystraError) => cause)
+    expect((error as RystraError).message).to.contain('member 1: x')
+    expect(made[1]?.received.some(({ ask }) => ask === 'reload')).to.equal(false)
+    expect(await members.runtime.control.reload()).to.include({ revision: 'r', duration: 10 })
+    expect(events).to.deep.equal(['reload.failed', 'reload.done'])
+    await members.stop({ drain: 0 })
+  })
+
+  it('are killed when they do not end in time', async () => {
+    const clock = new FakeClock()
+    const made: FakeMember[] = []
+    const members = new Members(
+      options(() => {
+        const one = new FakeMember()
+        made.push(one)
+        one.wire.on('toMember', ({ id, ask }: ToMember) => {
+          if (ask !== 'stop') one.say({ id, error: toWireError(new Error('no')) })
+        })
+        one.say({ ready: true })
+        return one
+      }, clock)
+    )
+    await members.start()
+    const stopped = members.stop({ drain: 2000 })
+    await clock.pass(6999)
+    expect(made.map(({ killed }) => killed)).to.deep.equal([false, false])
+    await clock.pass(2)
+    await stopped
+    expect(made.map(({ killed }) => killed)).to.deep.equal([true, true])
+  })
+
+  it('listen on ports of their own', async () => {
+    for (const portOffset of [1, 2]) {
+      const free = await startServer()
+      const { port } = free.listening[0] as { port: number }
+      await free.stop({ drain: 0 })
+      const server = await startServer(
+        { listen: [{ transport: 'tcp', host: '127.0.0.1', port: port - portOffset }] },
+        [],
+        {
+          portOffset
+        }
+      )
+      expect(server.listening[0]?.port).to.equal(port)
+    }
+    const listening = (...listen: object[]) => ({ server: { listen } }) as never
+    checkMembers(listening({ port: 7000 }, { port: 7000 }, { port: 7004 }, { port: 0 }, {}), 4, false)
+    checkMembers(listening({ port: 7000 }, { port: 7001 }), 4, true)
+    expect(() => checkMembers(listening({ port: 7000 }, { port: 7003 }), 4, false)).to.throw(
+      /server\.listen\[1\]\.port: expected 7000, or 7004 or above/
+    )
+    const tooHigh = await startServer({ listen: [{ transport: 'tcp', host: '127.0.0.1', port: 65_535 }] }, [], {
+      portOffset: 1
+    }).catch((cause: RystraError) => cause)
+    expect((tooHigh as RystraError).code).to.equal('config.invalid')
+    for (const count of [1, 65, 2.5]) expect(() => checkCount(count)).to.throw(/from 2 to 64/)
+  })
+
+  it('have a name, a port and a certificate of their own in a cluster', () => {
+    const cluster = {
+      name: 'a',
+      directory: 'redis',
+      port: 7100,
+      ca: 'ca.pem',
+      cert: 'a-{member}.pem',
+      key: 'a-{member}.key'
+    }
+    const config = (of: object, on?: string) =>
+      ({ server: { publish: { on }, cluster: { ...cluster, ...of } } }) as never
+    checkMembers(config({}, 'any'), 2, false)
+    expect(() => checkMembers(config({}), 2, false)).to.throw(/server\.publish\.on: expected `any`/)
+    expect(() => checkMembers(config({ key: 'a.key' }, 'any'), 2, false)).to.throw(
+      /server\.cluster\.key: expected a path with/
+    )
+    expect(memberConfig(config({}), '3').server?.cluster).to.deep.equal({
+      ...cluster,
+      name: 'a-3',
+      port: 7102,
+      cert: 'a-3.pem',
+      key: 'a-3.key'
+    })
+  })
+
+  it('share a port only where the system and Node can', async () => {
+    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+    const isKnown = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)
+    if (!isKnown || process.platform === 'linux') expect(await canReusePort()).to.equal(isKnown)
+  })
+
+  it('are told by their environment, which only a process that was forked reads', () => {
+    const member = { name: '2', portOffset: 1, reusePort: false }
+    const env = environmentOf(member)
+    const { send } = process
+    try {
+      process.send = undefined
+      expect(memberEnvironment(env)).to.equal(undefined)
+      process.send = () => true
+      expect(memberEnvironment(env)).to.deep.equal(member)
+      expect(memberEnvironment({ RYSTRA_MEMBER: '2:x:apart' })).to.equal(undefined)
+    } finally {
+      process.send = send
+    }
+    expect(
+      [{ use: '@rystra/admin-http' }, '@rystra/observe-prometheus', '@rystra/hook-acl'].map(isOfParent)
+    ).to.deep.equal([true, true, false])
+  })
+})
