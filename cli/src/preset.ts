@@ -72,5 +72,6 @@ export const knownPackages: readonly string[] = Object.freeze([
   '@rystra/hook-rate',
   '@rystra/hook-rewrite',
   '@rystra/inspect-http',
+  '@rystra/observe-otel',
   '@rystra/observe-prometheus'
 ])

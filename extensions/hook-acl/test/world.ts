@@ -87,7 +87,12 @@ export class World {
 
   open(stream: StreamInfo): { readonly denied: Deny | undefined; readonly pace: Pacer } {
     const pacers: Pacer[] = []
-    const context = { ...stream, pace: (pacer: Pacer) => void pacers.push(pacer), through: () => {} }
+    const context = {
+      ...stream,
+      pace: (pacer: Pacer) => void pacers.push(pacer),
+      through: () => {},
+      carryTrace: () => {}
+    }
     const denied = this.concerned(stream) ? (this.#call('onOpenStream', context) as Deny | undefined) : undefined
     return { denied, pace: (...args) => Math.max(0, ...pacers.map((pacer) => pacer(...args))) }
   }

@@ -90,7 +90,8 @@ export class World {
     const context: OpenStreamContext = {
       ...this.info(about),
       pace: (pacer) => void pacers.push(pacer),
-      through: () => {}
+      through: () => {},
+      carryTrace: () => {}
     }
     const denied = this.concerned(about) ? (this.#call('onOpenStream', context) as Deny | undefined) : undefined
     return { denied, pace: (...args) => Math.max(0, ...pacers.map((pacer) => pacer(...args))) }

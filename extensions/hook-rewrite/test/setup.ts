@@ -60,6 +60,7 @@ export const rewrite = (rules: RewriteOptions['rules'], more: { readonly hold?: 
       const context: OpenStreamContext = {
         ...stream,
         pace: () => undefined,
+        carryTrace: () => {},
         through: ({ toService, toVisitor }) => {
           if (toService !== undefined) path.toService.push(toService)
           if (toVisitor !== undefined) path.toVisitor.push(toVisitor)

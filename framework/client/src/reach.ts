@@ -65,7 +65,7 @@ export const takeStream = (stream: Duplex, session: ReachSession, state: ClientS
 
 const open = (
   raw: RawStream,
-  { id, proxy, visitor, to, flow, details }: OpenStream,
+  { id, proxy, visitor, to, flow, details, trace }: OpenStream,
   session: ReachSession,
   state: ClientState
 ): void => {
@@ -88,7 +88,8 @@ const open = (
     visitor: { host: visitor[0], port: visitor[1], to: { host: to[0], port: to[1] } },
     session: session.info,
     side: 'client',
-    ...(details === undefined ? {} : { details })
+    ...(details === undefined ? {} : { details }),
+    ...(trace === undefined ? {} : { trace })
   }
   const generation = state.kernel.current
   const lifecycle = new StreamLifecycle(info, 'toVisitor', {

@@ -144,6 +144,7 @@ export const stream = (proxy: ProxySpec = spec): StreamInfo => ({
 export const opening = (proxy: ProxySpec = spec): OpenStreamContext => ({
   ...stream(proxy),
   through: () => {},
+  carryTrace: () => {},
   pace: () => {}
 })
 

@@ -97,4 +97,6 @@ export interface StreamInfo {
   readonly side: Side
   /** What the server half of the kind sends to the client half with the stream. */
   readonly details?: Readonly<Record<string, unknown>>
+  /** On a client: the trace that the server says the stream belongs to, a `traceparent` of W3C Trace Context. */
+  readonly trace?: string
 }

@@ -49,6 +49,11 @@ export interface OpenStreamContext extends StreamInfo {
    * longest wait counts.
    */
   pace(pacer: Pacer): void
+  /**
+   * At the server: the client is told that the stream belongs to this trace, a `traceparent` of W3C Trace Context, version 00. Of
+   * several the last counts; text that is not one is left out.
+   */
+  carryTrace(traceparent: string): void
 }
 
 /** Name and value, in the order of the wire; names keep their case. */

@@ -40,6 +40,9 @@ export const proxySpec = Type.Unsafe<ProxySpec>(
   Type.Object({ name: name(limits.MAX_NAME), kind: token }, { additionalProperties: true })
 )
 
+/** The context of a trace: `traceparent` of W3C Trace Context, version 00. */
+export const traceparent = Type.String({ pattern: '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' })
+
 /** Which datagrams belong to a stream: 0 to 2^32 - 1. */
 export const flow = Type.Integer({ minimum: 0, maximum: 0xffffffff })
 

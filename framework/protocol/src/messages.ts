@@ -92,7 +92,8 @@ const openStream = Type.Object({
   visitor: field.endpoint,
   to: field.endpoint,
   flow: Type.Optional(field.flow),
-  details: Type.Optional(field.details)
+  details: Type.Optional(field.details),
+  trace: Type.Optional(field.traceparent)
 })
 
 const visit = Type.Object({

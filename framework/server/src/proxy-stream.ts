@@ -86,7 +86,7 @@ export const openProxyStream = (
       const pacer = proxy.newPacer()
       if (pacer !== undefined) stream.pace(pacer)
     }
-    const head = { id, proxy: name, visitor, details, carrier }
+    const head = { id, proxy: name, visitor, details, carrier, trace: stream.trace }
     return proxy.owner.open(head, { datagrams: datagrams && !stream.filtered, signal, timeout })
   }, proxy.streamLimit)
 }

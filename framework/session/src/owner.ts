@@ -11,6 +11,8 @@ export interface StreamHead {
   readonly proxy: string
   readonly visitor: VisitorInfo
   readonly details?: Details | undefined
+  /** `traceparent` of the trace that it belongs to. */
+  readonly trace?: string | undefined
   /** It carries many visitors; for an owner that is another server. @default false */
   readonly carrier?: boolean | undefined
 }
@@ -25,12 +27,16 @@ export interface StreamOwner {
 }
 
 /** The message at the head of a stream that the server opens. */
-export const openStreamMessage = ({ id, proxy, visitor, details }: StreamHead, flow: number | undefined): Message => ({
+export const openStreamMessage = (
+  { id, proxy, visitor, details, trace }: StreamHead,
+  flow: number | undefined
+): Message => ({
   type: 'OpenStream',
   id,
   proxy,
   visitor: [visitor.host, visitor.port],
   to: [visitor.to.host, visitor.to.port],
   ...(flow === undefined ? {} : { flow }),
-  ...(details === undefined ? {} : { details })
+  ...(details === undefined ? {} : { details }),
+  ...(trace === undefined ? {} : { trace })
 })

@@ -19,6 +19,9 @@ import { StreamBytes } from './stream-bytes.js'
 import type { StreamHost } from './stream-host.js'
 import { StreamPath } from './stream-path.js'
 
+/** `traceparent` of W3C Trace Context, version 00. */
+const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
+
 /** One stream at one end: onOpenStream, its bytes, onCloseStream, all in the generation it began in. */
 export class StreamLifecycle implements StreamHandle {
   readonly info: StreamInfo
@@ -38,6 +41,8 @@ export class StreamLifecycle implements StreamHandle {
   #left = false
   /** Called when it is closed before there is a stream. */
   onGivenUp: ((error: RystraError) => void) | undefined
+  /** What hooks want the other end to know of their trace. */
+  trace: string | undefined
   /** Hooks are asked. */
   #asking = false
   #over = false
@@ -72,6 +77,9 @@ export class StreamLifecycle implements StreamHandle {
     if (!this.#hooked) return undefined
     return this.#host.generation.calls.openStream({
       ...this.info,
+      carryTrace: (traceparent) => {
+        if (TRACEPARENT.test(traceparent)) this.trace = traceparent
+      },
       pace: (pacer) => this.#path.pace(pacer),
       through: (transforms) => this.#path.through(transforms)
     })

@@ -1,0 +1,100 @@
+import {
+  context,
+  type Context,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Tracer
+} from '@opentelemetry/api'
+import type { CloseRequestContext, ExchangeObserver, HttpObserver, RequestContext } from '@rystra/plugin'
+import { errorAttributes, methodOf, pathOf, wayAttributes } from './attributes.js'
+import { headGetter, headSetter } from './carriers.js'
+import type { OtelOptions } from './options.js'
+
+/** Bodies are in a span by their length alone. */
+const ended = (span: Span, status: number, error: CloseRequestContext['error']): void => {
+  if (status > 0) span.setAttribute('http.response.status_code', status)
+  span.setAttributes(errorAttributes(error))
+  if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error.code })
+  else if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', String(status))
+  span.end()
+}
+
+/** Spans of requests at the server. */
+export class RequestSpans {
+  readonly #tracer: Tracer
+  readonly #continues: boolean
+  readonly #spans = new WeakMap<RequestContext, Span>()
+
+  constructor(tracer: Tracer, { visitors }: Pick<OtelOptions, 'visitors'>) {
+    this.#tracer = tracer
+    this.#continues = visitors === 'continue'
+  }
+
+  begin(request: RequestContext): void {
+    const { method, target, headers, secure, host } = request
+    const received = propagation.extract(ROOT_CONTEXT, headers, headGetter)
+    const remote = trace.getSpanContext(received)
+    const span = this.#tracer.startSpan(
+      `${methodOf(method)} ${request.proxy.name}`,
+      {
+        kind: SpanKind.SERVER,
+        attributes: {
+          ...wayAttributes(request),
+          'http.request.method': methodOf(method),
+          'url.path': pathOf(target),
+          'url.scheme': secure ? 'https' : 'http',
+          'server.address': host
+        },
+        ...(this.#continues || remote === undefined ? {} : { links: [{ context: remote }] })
+      },
+      this.#continues ? received : ROOT_CONTEXT
+    )
+    this.#spans.set(request, span)
+    const own: Context = trace.setSpan(ROOT_CONTEXT, span)
+    // Without an SDK there is nothing to send: what the visitor sent goes on.
+    if (trace.isSpanContextValid(span.spanContext())) propagation.inject(own, headers, headSetter)
+  }
+
+  end({ request, status, bytesToService, bytesToVisitor, error }: CloseRequestContext): void {
+    const span = this.#spans.get(request)
+    if (span === undefined) return
+    this.#spans.delete(request)
+    span.setAttributes({ 'http.request.body.size': bytesToService, 'http.response.body.size': bytesToVisitor })
+    ended(span, status, error)
+  }
+}
+
+/** Spans of requests at the client, from the head to the end of the response of the service. */
+export const requestObserver = (name: string, tracer: Tracer): HttpObserver => ({
+  name,
+  begin(request): ExchangeObserver {
+    const received = propagation.extract(context.active(), request.headers, headGetter)
+    const span = tracer.startSpan(
+      `${methodOf(request.method)} ${request.proxy.name}`,
+      {
+        kind: SpanKind.CLIENT,
+        attributes: {
+          ...wayAttributes(request),
+          'http.request.method': methodOf(request.method),
+          'url.path': pathOf(request.target)
+        }
+      },
+      received
+    )
+    let status = 0
+    return {
+      requestData() {},
+      sent() {},
+      response(given) {
+        status = given
+      },
+      responseData() {},
+      upgraded() {},
+      end: (error) => ended(span, status, error)
+    }
+  }
+})
