@@ -74,6 +74,11 @@ export class Outgoing {
     link.onWritable = () => this.#unblocked()
   }
 
+  /** Bytes that wait here for the link. */
+  get queued(): number {
+    return (this.#gather === undefined ? 0 : this.#used) + this.#controlUsed
+  }
+
   /** Whether a stream may send at once. */
   get free(): boolean {
     return !this.blocked && this.#first === undefined && !this.#serving && !this.#closed

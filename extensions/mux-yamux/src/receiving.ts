@@ -62,6 +62,11 @@ export class Receiving {
     return this.#window
   }
 
+  /** Bytes that the peer may send. */
+  get credit(): number {
+    return this.ended ? 0 : this.#credit
+  }
+
   /** The start of a data frame of `bytes`. False if it exceeds the credit. */
   expect(bytes: number): boolean {
     if (bytes > this.#credit) return false

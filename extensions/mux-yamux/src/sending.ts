@@ -51,6 +51,12 @@ export class Sending implements FrameSource {
     return this.#buffer !== undefined && this.#window > 0
   }
 
+  /** Bytes that wait for window or for the link. */
+  get waiting(): number {
+    const more = this.#more?.reduce((sum, { length }) => sum + length, 0) ?? 0
+    return this.#buffer === undefined ? more : more + this.#end - this.#start
+  }
+
   /** No more is written. */
   get ended(): boolean {
     return this.#ended

@@ -8,6 +8,7 @@ import { Outgoing } from './outgoing.js'
 import { Closing } from './closing.js'
 import { KeepAlive } from './keep-alive.js'
 import { enforceLimit, type StreamHost, YamuxStream } from './stream.js'
+import { statsOf } from './stats.js'
 import { PendingStreams } from './pending-streams.js'
 
 /** The id of the control stream: the client opens it first. */
@@ -58,10 +59,10 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.#source = new Source(this.memory)
     // Answers to frames of the peer: normally a few per stream.
     this.out = new Outgoing(this.#link, options.frameSize, 1024 + 2 * options.maxStreams, () =>
-      this.#die(new RystraError('mux.protocol', { detail: 'peer causes answers and does not read them' }))
+      this.destroy(new RystraError('mux.protocol', { detail: 'peer causes answers and does not read them' }))
     )
     this.keepAlive = new KeepAlive(this.out, options.keepAliveInterval, options.keepAliveTimeout, (detail) =>
-      this.#die(new RystraError('session.timeout', { detail }))
+      this.destroy(new RystraError('session.timeout', { detail }))
     )
     this.#pending = new PendingStreams(options)
     const sent = () => this.#leave(Reason.normal, undefined)
@@ -83,6 +84,8 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   get streams(): number {
     return this.#streams.size - (this.#controlled && this.#streams.has(CONTROL_ID) ? 1 : 0)
   }
+
+  readonly stats = () => statsOf(this.#streams.values(), this.out)
 
   open(signal?: AbortSignal): Promise<Duplex> {
     const refusal = this.#refusal(signal)
@@ -125,10 +128,6 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.#closing.begin()
   }
 
-  destroy(error?: Error): void {
-    this.#die(error)
-  }
-
   /** Sends GoAway and closes the link after it. */
   #leave(reason: number, error: Error | undefined): void {
     if (this.#ended) return
@@ -140,7 +139,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   }
 
   /** Resets the link. */
-  #die(error: Error | undefined): void {
+  destroy(error?: Error): void {
     this.#stop(error)
     this.out.close()
     this.#link.reset()
@@ -266,7 +265,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
 
   #onGoAway(reason: number): void {
     if (reason !== Reason.normal) {
-      this.#die(new RystraError('mux.protocol', { detail: `peer closed the session with reason ${reason}` }))
+      this.destroy(new RystraError('mux.protocol', { detail: `peer closed the session with reason ${reason}` }))
       return
     }
     this.#peerAway = true

@@ -29,6 +29,28 @@ const flood = (stream: Duplex, limit: number): { written: number } => {
 describe('the flow', () => {
   afterEach(cleanUp)
 
+  it('is told: bytes that wait, streams without credit, and windows that are not used', async () => {
+    const { mux, peer } = withPeer()
+    let stream: Duplex | undefined
+    mux.onStream = (opened) => {
+      stream = quiet(opened)
+    }
+    peer.write(frame(UPDATE, SYN, 1, 0))
+    await until(() => stream !== undefined, 'the stream is there')
+    await peer.settled()
+    expect(mux.stats()).to.deep.equal({ queued: 0, blocked: 0, window: WINDOW })
+    const raw = rawOf(stream as Duplex)
+    const memory = Buffer.alloc(HEADROOM + WINDOW + 1000, 1)
+    expect(raw.write(memory, HEADROOM, memory.length, false)).to.equal(false)
+    await peer.settled()
+    expect(mux.stats()).to.deep.equal({ queued: 1000, blocked: 1, window: WINDOW })
+    peer.write(data(1, Buffer.alloc(5000)))
+    await until(() => mux.stats().window === WINDOW - 5000, 'credit is used')
+    peer.write(frame(UPDATE, 0, 1, 1000))
+    await until(() => mux.stats().queued === 0, 'it is sent')
+    expect(mux.stats().blocked).to.equal(0)
+  })
+
   describe('of credit', () => {
     it('gives none for unread bytes', async () => {
       const { mux, peer } = withPeer()

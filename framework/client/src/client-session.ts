@@ -6,6 +6,7 @@ import {
   Channels,
   type DatagramFlows,
   type GoAwayNotice,
+  muxerStats,
   type OpenOptions,
   type OutgoingStream,
   Session,
@@ -140,7 +141,13 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
     const { rtt } = this
     const isHere = ({ session }: PublishedHere): boolean => session === this.info
     const proxies = this.#state.proxies.published().filter(({ published }) => published.some(isHere)).length
-    return { ...this.streams.stats(), proxies, channels: this.channels.size, ...(rtt === undefined ? {} : { rtt }) }
+    return {
+      ...this.streams.stats(),
+      proxies,
+      channels: this.channels.size,
+      ...(rtt === undefined ? {} : { rtt }),
+      ...muxerStats(this.#session.link)
+    }
   }
 
   /** Round trip of the last heartbeat, in milliseconds. */

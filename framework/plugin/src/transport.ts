@@ -1,3 +1,4 @@
+import type { MuxerStats } from './handles.js'
 import type { TSchema } from '@sinclair/typebox'
 import type { Address, PeerInfo } from '@rystra/model'
 import type { Socket } from 'node:net'
@@ -68,6 +69,8 @@ export interface StreamLink {
   onClose: ((error?: Error) => void) | undefined
   /** Streams that are open now, the control stream not counted. */
   readonly streams: number
+  /** Queues and windows, summed on read. @default not known */
+  stats?(): MuxerStats
   readonly datagrams?: DatagramChannel
   /** The other side may open no more streams; those that are open go on. */
   goAway(): void

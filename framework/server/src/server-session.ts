@@ -7,6 +7,7 @@ import {
   type DatagramFlows,
   drained,
   type OpenOptions,
+  muxerStats,
   openStreamMessage,
   type OutgoingStream,
   Session,
@@ -131,7 +132,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
   stats(): SessionStats {
     const { rtt } = this.#session
     const counts = { proxies: this.proxies.size, channels: this.channels.size }
-    return { ...this.streams.stats(), ...counts, ...(rtt === undefined ? {} : { rtt }) }
+    return { ...this.streams.stats(), ...counts, ...(rtt === undefined ? {} : { rtt }), ...muxerStats(this.link) }
   }
 
   /** Flows of datagrams that its client numbered. */
