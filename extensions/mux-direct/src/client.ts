@@ -13,6 +13,9 @@ const MAX_IDLE = 4096
 /** Maximum of links, the default number of streams of a session; also the limit of outstanding requests. */
 const MAX_LINKS = 16_384
 
+/** One for all links: the end of a link is what counts. */
+const ignore = (): void => {}
+
 /** Client side: dials links on request of the server, and waits for the first byte on each. */
 export class DirectClient extends DirectLink {
   readonly #host: MuxHost
@@ -76,7 +79,7 @@ export class DirectClient extends DirectLink {
 
   #dialed(link: Duplex): void {
     this.#dialing -= 1
-    link.on('error', () => {})
+    link.on('error', ignore)
     if (this.closed || this.#away) {
       link.destroy()
       return

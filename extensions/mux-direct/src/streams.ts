@@ -56,12 +56,17 @@ export abstract class DirectLink implements StreamLink {
   protected adopt(stream: Duplex): Duplex {
     if (stream.closed) return stream
     this.#active.add(stream)
-    stream.once('close', () => {
-      this.#active.delete(stream)
-      if (this.#settling !== undefined && this.#active.size === 0) this.#finish()
-    })
+    // Not once, which makes two more objects for each stream.
+    stream.on('close', this.#onStreamClosed)
     return stream
   }
+
+  /** One function for all streams of the link: it is called with the one that was closed. */
+  readonly #onStreamClosed = ((link: DirectLink) =>
+    function (this: Duplex): void {
+      link.#active.delete(this)
+      if (link.#settling !== undefined && link.#active.size === 0) link.#finish()
+    })(this)
 
   close(): void {
     for (const stream of this.#active) if (!stream.writableEnded) cutOff(stream)

@@ -74,27 +74,42 @@ export const readInto = (socket: net.Socket, buffer: Buffer, onRead: OnRead, nex
 const REST_READ = 64 * 1024
 const REST_READS = 16
 
+/** What takes the rest of a socket. */
+export interface RestTaker {
+  /** Takes a piece, and says whether it takes more; asked without bytes first. */
+  takeRest(rest: Buffer, bytes: number): boolean
+}
+
+const taker = Symbol('rystra.restTaker')
+const destroyBefore = Symbol('rystra.destroyBefore')
+
+type Taken = net.Socket & { [taker]: RestTaker; [destroyBefore]: net.Socket['_destroy'] }
+
+/** One function for all sockets: a closure for each would be kept as long as the stream. */
+function destroyAfterRest(this: net.Socket, error: Error | null, done: (error?: Error | null) => void): void {
+  const fd = error === null ? undefined : descriptorOf(this)
+  const to = (this as Taken)[taker]
+  if (fd !== undefined && to.takeRest(nothing, 0)) {
+    // Memory of its own: the common buffer may be in use by the reader that caused the write.
+    const rest = Buffer.allocUnsafe(REST_READ)
+    for (let reads = 0; reads < REST_READS; reads += 1) {
+      const bytes = readNow(fd, rest)
+      if (bytes === 0 || !to.takeRest(rest, bytes)) break
+    }
+  }
+  ;(this as Taken)[destroyBefore](error, done)
+}
+
 /**
  * A write that fails closes the socket. What had arrived before is still in the kernel then, an answer to what could not be
  * sent for example: it goes out first, as on a direct connection.
- *
- * @param take is given each piece, and says whether it takes more; asked without bytes first
  */
-export const deliverBeforeError = (socket: net.Socket, take: (rest: Buffer, bytes: number) => boolean): void => {
+export const deliverBeforeError = (socket: net.Socket, to: RestTaker): void => {
   if (descriptorOf(socket) === undefined) return
-  const destroy = socket._destroy
-  socket._destroy = (error, done) => {
-    const fd = error === null ? undefined : descriptorOf(socket)
-    if (fd !== undefined && take(nothing, 0)) {
-      // Memory of its own: the common buffer may be in use by the reader that caused the write.
-      const rest = Buffer.allocUnsafe(REST_READ)
-      for (let reads = 0; reads < REST_READS; reads += 1) {
-        const bytes = readNow(fd, rest)
-        if (bytes === 0 || !take(rest, bytes)) break
-      }
-    }
-    destroy.call(socket, error, done)
-  }
+  const taken = socket as Taken
+  taken[taker] = to
+  taken[destroyBefore] = socket._destroy
+  socket._destroy = destroyAfterRest
 }
 
 const nothing = Buffer.alloc(0)

@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import { cutOff } from './cut-off.js'
-import { deliverBeforeError, descriptorOf, readInto } from './onread.js'
+import { deliverBeforeError, descriptorOf, readInto, type RestTaker } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
 import { common, quietViewOf } from './quiet-view.js'
 import { resetSeen, watchHalfClosed } from './reset-seen.js'
@@ -10,8 +10,13 @@ import { forgetSlab, holdSlab, mayHoldSlab, releaseSlab, SLAB_SIZE, takeSlab } f
 
 const empty = Buffer.alloc(0)
 
+/** Where a socket has its {@link RawSocket}: listeners are called with the socket, so that all sockets share them. */
+const owner = Symbol('rystra.rawSocket')
+
+type Owned = net.Socket & { [owner]: RawSocket }
+
 /** The fast {@link RawStream} of a `net.Socket`: reads without allocation, writes without a queue. */
-export class RawSocket implements RawStream, Sweepable {
+export class RawSocket implements RawStream, RestTaker, Sweepable {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
   closed = false
@@ -42,10 +47,12 @@ export class RawSocket implements RawStream, Sweepable {
     this.#socket = socket
     this.#quietView = quietViewOf(socket)
     this.#view = this.#quietView
-    socket.on('error', this.#onError)
-    deliverBeforeError(socket, (rest, bytes) => this.#takeRest(rest, bytes))
-    socket.once('close', this.#onClosed)
-    if (socket.closed) setImmediate(this.#onClosed)
+    ;(socket as Owned)[owner] = this
+    socket.on('error', RawSocket.#onError)
+    deliverBeforeError(socket, this)
+    // Not once: that makes two more objects for each socket, and a socket closes once anyway.
+    socket.on('close', RawSocket.#onClosed)
+    if (socket.closed) setImmediate(() => this.#over())
   }
 
   read(reader: RawReader): void {
@@ -69,10 +76,10 @@ export class RawSocket implements RawStream, Sweepable {
 
   #start(): void {
     const socket = this.#socket
-    socket.on('end', this.#onEnd)
+    socket.on('end', RawSocket.#onEnd)
     // What came before us is in the socket's own queue, and so may be the end.
     for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read()) this.#keep(chunk)
-    if (socket.readableEnded) this.#onEnd()
+    if (socket.readableEnded) this.#endOfSocket()
     else if (!socket.destroyed) readInto(socket, this.#view, this.#onRead, this.#nextBuffer)
     this.#deliverBack()
   }
@@ -218,12 +225,12 @@ export class RawSocket implements RawStream, Sweepable {
     const waiting = socket.writableLength
     if (waiting === 0 || (shared && waiting < WRITE_LIMIT)) return true
     this.#flushing += 1
-    socket.write(empty, this.#onFlushed)
+    socket.write(empty, (error) => this.#flushed(error))
     return false
   }
 
   /** Only the last of several writes that had to wait makes the way free: lent memory may hang on each of them. */
-  readonly #onFlushed = (error?: Error | null): void => {
+  #flushed(error?: Error | null): void {
     this.#flushing -= 1
     if (this.#flushing === 0 && (error === undefined || error === null)) this.onWritable?.()
   }
@@ -256,7 +263,11 @@ export class RawSocket implements RawStream, Sweepable {
     return { fd, pending, over, attach: () => this.unread(pending) }
   }
 
-  readonly #onEnd = (): void => {
+  static readonly #onEnd = function (this: net.Socket): void {
+    ;(this as Owned)[owner].#endOfSocket()
+  }
+
+  #endOfSocket(): void {
     const reset = resetSeen(this.#socket)
     if (reset !== undefined) {
       this.#socket.destroy(reset)
@@ -267,7 +278,8 @@ export class RawSocket implements RawStream, Sweepable {
     if (!this.#paused && this.#back === undefined) this.#reportEnd()
   }
 
-  #takeRest(rest: Buffer, bytes: number): boolean {
+  /** @internal */
+  takeRest(rest: Buffer, bytes: number): boolean {
     if (this.#reader === undefined || this.#paused || this.#ended || this.#detached) return false
     return bytes === 0 || this.#reader.onBytes(rest, 0, bytes, true) !== false
   }
@@ -278,11 +290,15 @@ export class RawSocket implements RawStream, Sweepable {
     this.#reader?.onEnd()
   }
 
-  readonly #onError = (error: Error): void => {
-    this.#error ??= error
+  static readonly #onError = function (this: net.Socket, error: Error): void {
+    ;(this as Owned)[owner].#error ??= error
   }
 
-  readonly #onClosed = (): void => {
+  static readonly #onClosed = function (this: net.Socket): void {
+    ;(this as Owned)[owner].#over()
+  }
+
+  #over(): void {
     if (this.closed) return
     this.closed = true
     this.#stall(false)

@@ -53,6 +53,9 @@ export const connectOptions = (address: Endpoint | UnixEndpoint): net.NetConnect
     ...('host' in address && address.host === 'localhost' ? { lookup: loopback } : {})
   }) as net.NetConnectOpts
 
+/** One for all services. */
+const ignore = (): void => {}
+
 const connectOnce = (options: net.NetConnectOpts, interest: Interest): Promise<net.Socket> =>
   new Promise((resolve, reject) => {
     const socket = net.connect({ ...options })
@@ -77,7 +80,7 @@ const connectOnce = (options: net.NetConnectOpts, interest: Interest): Promise<n
       interest.onGone = undefined
       socket.removeListener('error', fail)
       // A reset before the relay begins must not end the process.
-      socket.on('error', () => {})
+      socket.on('error', ignore)
       resetAtExit(socket)
       resolve(socket)
     })

@@ -35,6 +35,8 @@ export class AcceptedSockets {
   readonly #log: Logger
   readonly #maxDescriptor: number
   readonly #open = new Map<string, number>()
+  /** Listeners of closed connections, by address, as long as one is open. */
+  readonly #onClosed = new Map<string, () => void>()
   /** Connections refused since the last log line. */
   #refused = 0
   #lastLog = Number.NEGATIVE_INFINITY
@@ -57,7 +59,13 @@ export class AcceptedSockets {
       return false
     }
     this.#open.set(address, (this.#open.get(address) ?? 0) + 1)
-    socket.once('close', () => this.#closed(address))
+    // One function for all connections of an address, and not once, which makes two more objects for each.
+    let closed = this.#onClosed.get(address)
+    if (closed === undefined) {
+      closed = () => this.#closed(address)
+      this.#onClosed.set(address, closed)
+    }
+    socket.on('close', closed)
     return true
   }
 
@@ -74,8 +82,12 @@ export class AcceptedSockets {
 
   #closed(address: string): void {
     const left = (this.#open.get(address) ?? 1) - 1
-    if (left === 0) this.#open.delete(address)
-    else this.#open.set(address, left)
+    if (left > 0) {
+      this.#open.set(address, left)
+      return
+    }
+    this.#open.delete(address)
+    this.#onClosed.delete(address)
   }
 
   /** A connection could not be accepted. Logged at most once in ten seconds. */

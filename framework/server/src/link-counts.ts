@@ -17,7 +17,7 @@ export class LinkCounts {
       open = false
     }
     if (link.kind === 'streams') return closed
-    link.duplex.once('close', closed)
+    link.duplex.on('close', closed)
     return () => {}
   }
 

@@ -3,13 +3,16 @@ import type { DataTap, GenerationRef } from '@rystra/kernel'
 import { RystraError, type StreamInfo } from '@rystra/model'
 import type { Admission, Direction, Pacer, Through } from '@rystra/plugin'
 
+const NONE: readonly never[] = []
+
 /** What hooks have put into the path of one stream: transforms, paces and taps. */
 export class StreamPath {
   readonly #info: StreamInfo
   readonly #generation: GenerationRef | undefined
-  readonly #toService: RawStream[] = []
-  readonly #toVisitor: RawStream[] = []
-  readonly #pacers: Pacer[] = []
+  /** Made on first use: most streams have none. */
+  #toService: readonly RawStream[] = NONE
+  #toVisitor: readonly RawStream[] = NONE
+  #pacers: readonly Pacer[] = NONE
   #taps: Readonly<Record<Direction, DataTap | undefined>> | undefined
   #over = false
 
@@ -20,12 +23,12 @@ export class StreamPath {
   }
 
   pace(pacer: Pacer): void {
-    this.#pacers.push(pacer)
+    this.#pacers = [...this.#pacers, pacer]
   }
 
   through({ toService, toVisitor }: Through): void {
-    if (toService !== undefined) this.#toService.push(rawOf(toService))
-    if (toVisitor !== undefined) this.#toVisitor.push(rawOf(toVisitor))
+    if (toService !== undefined) this.#toService = [...this.#toService, rawOf(toService)]
+    if (toVisitor !== undefined) this.#toVisitor = [...this.#toVisitor, rawOf(toVisitor)]
     // A tap may take longer than the stream lasts.
     if (this.#over) this.reset()
   }
