@@ -76,7 +76,7 @@ const REST_READS = 16
 
 /** What takes the rest of a socket. */
 export interface RestTaker {
-  /** Takes a piece, and says whether it takes more; asked without bytes first. */
+  /** @internal Takes a piece, and says whether it takes more; asked without bytes first. */
   takeRest(rest: Buffer, bytes: number): boolean
 }
 

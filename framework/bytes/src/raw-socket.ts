@@ -6,17 +6,13 @@ import { common, quietViewOf } from './quiet-view.js'
 import { resetSeen, watchHalfClosed } from './reset-seen.js'
 import { CROWDED_READ, SMALL_READ, SMALL_READS, WATCH_LIMIT, WRITE_LIMIT } from './socket-limits.js'
 import { keepSweeping, MAX_SWEEPS, promoted, type Sweepable } from './slab-sweep.js'
+import { ownSocket, reportEndOf, type SocketOwner } from './socket-owner.js'
 import { forgetSlab, holdSlab, mayHoldSlab, releaseSlab, SLAB_SIZE, takeSlab } from './slab.js'
 
 const empty = Buffer.alloc(0)
 
-/** Where a socket has its {@link RawSocket}: listeners are called with the socket, so that all sockets share them. */
-const owner = Symbol('rystra.rawSocket')
-
-type Owned = net.Socket & { [owner]: RawSocket }
-
 /** The fast {@link RawStream} of a `net.Socket`: reads without allocation, writes without a queue. */
-export class RawSocket implements RawStream, RestTaker, Sweepable {
+export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
   closed = false
@@ -47,12 +43,9 @@ export class RawSocket implements RawStream, RestTaker, Sweepable {
     this.#socket = socket
     this.#quietView = quietViewOf(socket)
     this.#view = this.#quietView
-    ;(socket as Owned)[owner] = this
-    socket.on('error', RawSocket.#onError)
+    ownSocket(socket, this)
     deliverBeforeError(socket, this)
-    // Not once: that makes two more objects for each socket, and a socket closes once anyway.
-    socket.on('close', RawSocket.#onClosed)
-    if (socket.closed) setImmediate(() => this.#over())
+    if (socket.closed) setImmediate(() => this.socketClosed())
   }
 
   read(reader: RawReader): void {
@@ -76,10 +69,10 @@ export class RawSocket implements RawStream, RestTaker, Sweepable {
 
   #start(): void {
     const socket = this.#socket
-    socket.on('end', RawSocket.#onEnd)
+    reportEndOf(socket)
     // What came before us is in the socket's own queue, and so may be the end.
     for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read()) this.#keep(chunk)
-    if (socket.readableEnded) this.#endOfSocket()
+    if (socket.readableEnded) this.socketEnded()
     else if (!socket.destroyed) readInto(socket, this.#view, this.#onRead, this.#nextBuffer)
     this.#deliverBack()
   }
@@ -263,11 +256,7 @@ export class RawSocket implements RawStream, RestTaker, Sweepable {
     return { fd, pending, over, attach: () => this.unread(pending) }
   }
 
-  static readonly #onEnd = function (this: net.Socket): void {
-    ;(this as Owned)[owner].#endOfSocket()
-  }
-
-  #endOfSocket(): void {
+  socketEnded(): void {
     const reset = resetSeen(this.#socket)
     if (reset !== undefined) {
       this.#socket.destroy(reset)
@@ -278,7 +267,6 @@ export class RawSocket implements RawStream, RestTaker, Sweepable {
     if (!this.#paused && this.#back === undefined) this.#reportEnd()
   }
 
-  /** @internal */
   takeRest(rest: Buffer, bytes: number): boolean {
     if (this.#reader === undefined || this.#paused || this.#ended || this.#detached) return false
     return bytes === 0 || this.#reader.onBytes(rest, 0, bytes, true) !== false
@@ -290,15 +278,11 @@ export class RawSocket implements RawStream, RestTaker, Sweepable {
     this.#reader?.onEnd()
   }
 
-  static readonly #onError = function (this: net.Socket, error: Error): void {
-    ;(this as Owned)[owner].#error ??= error
+  socketFailed(error: Error): void {
+    this.#error ??= error
   }
 
-  static readonly #onClosed = function (this: net.Socket): void {
-    ;(this as Owned)[owner].#over()
-  }
-
-  #over(): void {
+  socketClosed(): void {
     if (this.closed) return
     this.closed = true
     this.#stall(false)
