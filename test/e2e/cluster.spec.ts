@@ -8,6 +8,7 @@ import { askAt, ClusterWorld } from './cluster-world.js'
 import {
   cleanUp,
   echo,
+  freePort,
   makeClient,
   otherToken,
   portOf,
@@ -83,6 +84,22 @@ describe('servers that act as one', function () {
     for (const host of [A, B]) await answersAt(host, port, 'two')
     expect((await replaced)[1]).to.have.property('code', 'session.replaced')
     expect([a.sessions.length, b.sessions.length]).to.deep.equal([0, 1])
+  })
+
+  it('keep sessions of one client with several of them side by side', async () => {
+    const { a, b } = await two()
+    const port = await freePort()
+    const servers = [a, b].map((server) => `127.0.0.1:${portOf(server)}`)
+    const local = await startService(named('one'))
+    const client = await startClient(portOf(a), [{ name: 'x', kind: 'tcp', local, port }], {
+      connect: { transport: 'tcp', servers },
+      redundancy: 2
+    })
+    await until(() => client.proxies.filter(({ name }) => name === 'x').length > 0 && b.proxies.length === 1, 'both')
+    for (const host of [A, B]) await answersAt(host, port, 'one')
+    expect([a.sessions.length, b.sessions.length, a.proxies.length, b.proxies.length]).to.deep.equal([1, 1, 1, 1])
+    await a.stop({ drain: 0 })
+    for (let visit = 0; visit < 5; visit += 1) expect(await askAt(B, port, 'x')).to.equal('one x')
   })
 
   it('ask a holder on another server, and leave it what it has when its client answers', async () => {

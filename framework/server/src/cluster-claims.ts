@@ -21,8 +21,9 @@ const idOf = ({ session, spec }: Holder): string => `${session.id}.${spec.name}`
 
 const heldBy = (what: string, proxy: string, client: string): string => `${what}, by proxy ${proxy} of client ${client}`
 
-const shareOf = ({ group }: Holder): string | undefined =>
-  group === undefined ? undefined : JSON.stringify([group.name, group.policy])
+/** Sessions of one process of a client with several servers have its proxies together. */
+const shareOf = ({ group, session: { client }, spec }: Holder): string =>
+  JSON.stringify(group === undefined ? [client.id, client.instance, spec.name] : [group.name, group.policy])
 
 /**
  * Claims of several servers: the directory decides, and what it grants is kept in the memory of this server. Proxies of other
@@ -69,6 +70,7 @@ export class ClusterClaims implements Claims {
     for (const { proxy } of this.#memory.get(key)?.members ?? []) {
       const own = proxy.session.identity.id === session.identity.id
       const shared = own && group !== undefined && proxy.group?.name === group.name
+      // A client that comes back takes the place of its own session, and one that has several sessions shares it.
       const same = own && proxy.session.client.id === session.client.id
       if (proxy.remote === undefined || shared || same || !(await proxy.owner.probe(this.#timeout()))) continue
       if (!own) throw new RystraError(code, { side: 'server', detail: what })
@@ -80,14 +82,13 @@ export class ClusterClaims implements Claims {
   async #claim<Value>(key: string, member: Member<Value>, shown: Shown): Promise<void> {
     const { proxy } = member
     const { session, spec } = proxy
-    const share = shareOf(proxy)
     const value: ClaimRecord = { session: session.id, client: session.client.id, proxy: spec.name }
     const claim = {
       key: claimKey(key),
       id: idOf(proxy),
       owner: session.identity.id,
-      value,
-      ...(share === undefined ? {} : { share })
+      share: shareOf(proxy),
+      value
     }
     let replace: readonly number[] = []
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {

@@ -102,7 +102,9 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   }
 
   async #replace(session: SessionInfo): Promise<void> {
-    const claim = { key: clientKey(session), id: session.id, owner: session.identity.id }
+    // One process may keep sessions with several servers; another one with its id takes its place.
+    const share = session.client.instance
+    const claim = { key: clientKey(session), id: session.id, owner: session.identity.id, share }
     const grant = await this.#cluster.claim(claim)
     if ('held' in grant) await this.#cluster.claim({ ...claim, replace: grant.held.map(({ fence }) => fence) })
     // It may have ended meanwhile.

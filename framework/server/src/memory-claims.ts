@@ -136,10 +136,23 @@ const groupKey = ({ group, session }: Holder): string | undefined =>
 /** A dead member keeps no other out of its group: its health excludes it, or it goes with its session. */
 const joins = (held: Held<unknown>, { proxy }: Member<unknown>): boolean => {
   const [first] = held.members
-  const { group } = proxy
-  if (first === undefined || group === undefined || held.group?.name !== group.name) return false
-  if (first.proxy.session.identity.id !== proxy.session.identity.id) return false
-  return !held.members.some((member) => member.proxy === proxy)
+  const { group, session } = proxy
+  if (first === undefined || first.proxy.session.identity.id !== session.identity.id) return false
+  const together = group === undefined ? isReplica(held, first.proxy, proxy) : held.group?.name === group.name
+  return together && !held.members.some((member) => member.proxy === proxy)
+}
+
+/** One process of a client has sessions with several servers, and its proxy on each. A socket for datagrams has one reader. */
+const isReplica = ({ key, group }: Held<unknown>, one: Holder, other: Holder): boolean => {
+  if (group !== undefined || key.startsWith('udp ')) return false
+  if (one.remote === undefined && other.remote === undefined) return false
+  const [a, b] = [one.session, other.session]
+  return (
+    a.id !== b.id &&
+    a.client.id === b.client.id &&
+    a.client.instance === b.client.instance &&
+    one.spec.name === other.spec.name
+  )
 }
 
 /** Throws unless the policies of the group and of its new member agree. */
