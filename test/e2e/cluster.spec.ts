@@ -142,6 +142,33 @@ describe('servers that act as one', function () {
     expect([await askAt(A, port, 'x'), await askAt('127.0.0.3', port, 'x')]).to.deep.equal([undefined, undefined])
   })
 
+  it('send clients to each other when one drains, and refuse no visitor meanwhile', async () => {
+    const world = await ClusterWorld.open()
+    const port = await freePort()
+    const [portA, portB] = [await freePort(), await freePort()]
+    const start = (name: string, listen: number): Promise<Server> =>
+      world.start(name, {
+        cluster: { public: `127.0.0.1:${listen}` },
+        server: { listen: [{ transport: 'tcp', host: '127.0.0.1', port: listen }] }
+      })
+    const [a, b] = [await start('a', portA), await start('b', portB)]
+    const local = await startService(named('one'))
+    const client = await startClient(portA, [{ name: 'x', kind: 'tcp', local, port }], {
+      connect: { transport: 'tcp', servers: [`127.0.0.1:${portA}`, `127.0.0.1:${portB}`] }
+    })
+    await until(() => client.session !== undefined, 'a session')
+    await answersAt(B, port, 'one')
+    const [from, to] = a.sessions.length === 1 ? [a, b] : [b, a]
+    const host = from === a ? B : A
+    const stopped = from.stop({ drain: 10_000 })
+    let done = false
+    void stopped.then(() => {
+      done = true
+    })
+    while (!done) expect(await askAt(host, port, 'x')).to.equal('one x')
+    expect(to.sessions.length).to.equal(1)
+  })
+
   it('let go of their names at a stop, at once', async () => {
     const { a, b } = await two()
     const port = visitorPort(await publish(a, 'one'), 'x')

@@ -1,5 +1,5 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
-import { type Logger, RystraError } from '@rystra/model'
+import { type Address, type Logger, RystraError } from '@rystra/model'
 import type {
   Directory,
   DirectoryChange,
@@ -24,7 +24,7 @@ import { PeerAcceptor, type PeerStream } from './peer-acceptor.js'
 import type { PeerOptions } from './peer-options.js'
 import { Peers } from './peers.js'
 import { probeMessage, type ProbeRequest, probeOf } from './probe.js'
-import { addressOf } from './records.js'
+import { addressOf, publicOf } from './records.js'
 import { Replica } from './replica.js'
 
 /** Milliseconds for the head of a stream: the other server sends it with the first packet. */
@@ -129,13 +129,21 @@ export class Cluster {
     })
   }
 
+  /** Where clients reach the other members, as far as they say so. */
+  get alternatives(): Address[] {
+    const { instance } = this.#options
+    return [...this.#replica.members.values()].flatMap((member) =>
+      member.instance === instance ? [] : (publicOf(member) ?? [])
+    )
+  }
+
   /** Listens, and joins as soon as the directory answers. Rejects with `listen.*` or `tls.files`. */
   async start(): Promise<void> {
     const { config, instance, clock, log } = this.#options
     const { address } = await this.#acceptor.listen()
     const { name, cluster, lease, grace } = config
     log.info({ member: name, ...address }, 'listening for other servers of the cluster')
-    const value = { host: config.advertise ?? address.host, port: address.port }
+    const value = { host: config.advertise ?? address.host, port: address.port, public: config.public }
     const session = this.#directory.open({ cluster, name, instance, value, lease, grace, clock, log })
     this.#membership = new Membership({
       session,

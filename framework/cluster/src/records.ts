@@ -1,4 +1,5 @@
 import {
+  type Address,
   identityFault,
   type DirectoryMember,
   type DirectoryRow,
@@ -90,6 +91,13 @@ export const addressOf = ({ name, value }: DirectoryMember): PeerAddress => {
   const { host, port } = fields(value)
   if (!isText(host) || !Number.isInteger(port)) throw new TypeError(`member ${name}: no address`)
   return { name, host, port: port as number }
+}
+
+/** Where clients reach a member, if it says so. */
+export const publicOf = ({ value }: DirectoryMember): Address | undefined => {
+  const { public: text } = fields(value)
+  const [, host, port] = /^\[?([^\s/\]]+)\]?:(\d{1,5})$/.exec(String(text)) ?? []
+  return host === undefined || !isPorts([Number(port)]) ? undefined : { host, port: Number(port) }
 }
 
 const sorted = (value: unknown): unknown => {

@@ -35,6 +35,15 @@ export const clusterSchema = Type.Object({
     'Port on which the other servers connect; 0 for any free port.'
   ),
   advertise: Type.Optional(host('Host that the other servers dial, where it differs from `host`. Default: `host`.')),
+  public: Type.Optional(
+    text('`host:port`', {
+      minLength: 3,
+      maxLength: 262,
+      pattern: '^[^\\s/]+:\\d{1,5}$',
+      description:
+        'Address at which clients reach this server, `host:port`. Clients of another server that drains are told to come here. Default: none.'
+    })
+  ),
   ca: file('PEM file with the authority of the cluster, which must sign nothing else. `rystra cert:cluster` makes it.'),
   cert: file('PEM file with the certificate of this server, made by `rystra cert:cluster`.'),
   key: file('PEM file with the private key of `cert`.'),

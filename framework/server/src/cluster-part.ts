@@ -14,7 +14,7 @@ import {
 } from '@rystra/cluster'
 import type { RawStream } from '@rystra/bytes'
 import type { ResolvedCluster } from '@rystra/config'
-import { type Logger, RystraError, type SessionInfo } from '@rystra/model'
+import { type Address, type Logger, RystraError, type SessionInfo } from '@rystra/model'
 import type { DirectoryClaim, DirectoryRow, Link, ListenHost } from '@rystra/plugin'
 import type { DatagramFlows } from '@rystra/session'
 import { randomBytes } from 'node:crypto'
@@ -72,6 +72,11 @@ export class ClusterPart implements ServerCluster, ClusterHost {
 
   get streams(): number {
     return this.#cluster.streams
+  }
+
+  get alternatives(): readonly Address[] | undefined {
+    const { alternatives } = this.#cluster
+    return alternatives.length === 0 ? undefined : alternatives
   }
 
   throwIfFenced(): void {

@@ -1,4 +1,4 @@
-import type { ProxySpec, SessionInfo } from '@rystra/model'
+import type { Address, ProxySpec, SessionInfo } from '@rystra/model'
 import type { Claims } from './claims.js'
 
 /** A proxy of this server, as it is listed for the others. */
@@ -16,6 +16,8 @@ export interface ServerCluster {
   readonly claims: Claims
   /** Streams of visitors of this server that others serve. */
   readonly streams: number
+  /** Where clients reach the other servers; nothing when none of them says so. */
+  readonly alternatives: readonly Address[] | undefined
   /** Throws `cluster.fenced` when others may have what this server holds. */
   throwIfFenced(): void
   /** A client is there: a session that it has on another server is replaced. */

@@ -147,7 +147,7 @@ export class ServerEnd implements ControlledEnd {
       const detail = `alternatives[${index}]: expected a host and a port, got ${JSON.stringify({ host, port })}`
       throw new RystraError('usage.invalid', { side: 'server', detail })
     }
-    this.#closing ??= this.#close(limit, alternatives)
+    this.#closing ??= this.#close(limit, alternatives ?? this.#parts.state.cluster?.alternatives)
     // A stop does not wait for clients that a drain before it has given more time to move.
     await orElse(this.#closing, limit, () => this.#hurry.abort(), clock)
     const timeout = Math.max(0, deadline - clock.now())
@@ -162,12 +162,13 @@ export class ServerEnd implements ControlledEnd {
     const { acceptor, listeners, ports } = this.#parts
     acceptor.close()
     await listeners.use([])
-    this.#parts.state.cluster?.drain()
     const error = new RystraError('session.closing', { side: 'server' })
     if (alternatives !== undefined) await this.#moveClients(drain, error, alternatives)
     // Before its proxies are gone: visitors that come from now on are for the process that has the sockets next.
     ports.inherited.close()
     await Promise.all([...acceptor.sessions.values()].map((session) => session.retire(drain, 'shutdown', error)))
+    // Until now others have passed visitors on to it.
+    this.#parts.state.cluster?.drain()
   }
 
   /** Visitors are served until each client has left, which it does once its proxies are published elsewhere. */
