@@ -24,6 +24,7 @@ export class QuicLink implements HostedLink {
   readonly kind = 'streams'
   readonly side: Side
   readonly options: QuicOptions
+  readonly early: boolean
   readonly connection: QuicheConnection
   readonly datagrams: Datagrams
   readonly mtu: PathMtu
@@ -55,6 +56,7 @@ export class QuicLink implements HostedLink {
     this.#host = host
     this.side = host.side
     this.options = host.options
+    this.early = host.early
     this.connection = connection
     this.where = `quic ${hostPort(peer.host, peer.port)}`
     this.#path = { from: peer, to: local }

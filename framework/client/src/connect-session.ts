@@ -42,19 +42,24 @@ export const connectSession = async (
     const arrived = link
     const stream = link.kind === 'bytes' ? link.duplex : await link.open(signal)
     stream.on('error', () => {})
+    // Another identity, id or server must not send what is meant for this one.
+    const target = JSON.stringify([server.options, config.id, generation.id])
+    const { done, ...early } = await state.resume.offer(target, link, generation, clock.now())
     const { ack, ok, secret } = await authenticateToServer(stream, {
       offer: {
         id: config.id,
         instance,
         agent,
         muxers: link.kind === 'bytes' ? offeredMuxers(config.connect, generation) : ['native'],
-        features: [PUSH]
+        features: [PUSH],
+        ...early
       },
       authenticators: generation.registries.authenticators,
       peer: link.peer,
       signal,
       checkServer: (ack) => checkServer(ack.server)
-    })
+    }).finally(done)
+    state.resume.keep(target, ok, clock.now())
     const info: SessionInfo = {
       id: ok.session,
       identity: { id: ok.identity },

@@ -5,6 +5,7 @@ import type { Clock, ProxyHandle, RefusedContext } from '@rystra/plugin'
 import type { StreamTable, TrafficTotals } from '@rystra/session'
 import type { PublishedHere, RefusedHere } from './events.js'
 import type { ClientFeed } from './feed.js'
+import { Resume } from './resume.js'
 import type { ServiceSockets } from './service-sockets.js'
 import type { StreamHandler } from './stream-handler.js'
 
@@ -44,6 +45,7 @@ export interface ClientState {
   readonly nextStreamId: () => string
   readonly proxies: ServedProxies
   readonly serviceSockets: ServiceSockets
+  readonly resume: Resume
 }
 
 /** What a new client shares. */
@@ -66,6 +68,7 @@ export const stateOf = (
     totals,
     proxies,
     serviceSockets,
+    resume: new Resume(),
     refused: (refused, more) => {
       const { what, error } = refused
       kernel.current.calls.refused({ what, side: 'client', error, ...more })

@@ -92,6 +92,7 @@ export const errorTable = {
   'session.replaced': row('another client took over under the same id', 'session', false, 7, 'give each client its own client.id'),
   'session.closing': row('the other side is shutting down', 'session', true, 4, 'none needed: the client dials again'),
   'session.duplicate': row('this client has a session with that server already', 'session', true, 4, 'name a further server in client.connect, or set client.redundancy to the number of servers'),
+  'session.not-resumed': row('the server takes no early data of this client', 'stream', true, 4, 'none needed: they are sent again when the session is up'),
   'session.limit': row('session limit reached', 'session', true, 4, 'try again later, or raise server.limits.sessions or the rule of hook-rate for this address'),
 
   'listen.in-use': row('the address is in use', 'process', true, 8, 'stop the program that holds it, or choose another port'),
@@ -144,6 +145,7 @@ export const errorTable = {
   'rpc.unavailable': row('the peer has no RPC session', 'stream', true, 6, 'check that the peer is connected and has RPC enabled'),
   'rpc.too-large': row('the message is larger than allowed', 'stream', false, 2, 'send it as a stream, or raise maxMessageBytes'),
   'rpc.protocol': row('protocol violation of the peer (RPC frames)', 'session', false, 4, 'update both ends; report it if that does not help'),
+  'rpc.early': row('the call is not allowed in early data', 'stream', true, 6, 'declare it replaySafe at both ends; it is made again when the session is up'),
   'rpc.reset': row('the stream was reset', 'stream', true, 1, 'the peer reset it; see the detail'),
 
   'discovery.invalid': row('invalid options of the discovery', 'process', false, 2, 'change the value named to what is expected'),

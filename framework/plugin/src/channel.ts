@@ -63,11 +63,40 @@ export interface ChannelOpener {
   readonly reportCall: ((call: Omit<CallContext, 'session' | 'side'>) => void) | undefined
 }
 
+/** What a client sends early. */
+export interface EarlyOffer {
+  readonly data: Uint8Array
+  /** A piece of the answer. */
+  onAnswer(data: Buffer): void
+  /** It was refused: it has to be sent again when the session is up. */
+  onRefused(error: RystraError): void
+  /** No answer comes any more. Called once, last. */
+  onDone(): void
+}
+
+/** What a client has sent early. */
+export interface EarlyData {
+  /** Identity and client are those of the session whose ticket was used; it is not listed anywhere. */
+  readonly session: SessionInfo
+  readonly data: Buffer
+  /** Aborted when it is too late for answers. */
+  readonly signal: AbortSignal
+  /** `false` when it is too late, or too much. */
+  answer(data: Uint8Array): boolean
+}
+
 /** Takes the channels of one name, at either end. `registries.channels` */
 export interface ChannelHandler {
   readonly name: string
   /** Answers with the reason to refuse a channel, which crosses the wire. @default none is refused */
   refuse?(info: ChannelInfo): string | undefined
+  /**
+   * Client: what is to be sent with the first message of a link that comes back, in at most `limit` bytes; an attacker may
+   * be able to send it to the server a second time. @default nothing
+   */
+  early?(limit: number): Promise<EarlyOffer | undefined>
+  /** Server: the other side of {@link early}. A throw refuses the data with the code of the error. @default refused */
+  onEarly?(early: EarlyData): void
   /** A channel is there: set `onClose` of its stream and read it before this returns. A throw resets it. */
   onChannel(channel: Channel): void
 }

@@ -72,6 +72,11 @@ export interface StreamLink {
   /** Queues and windows, summed on read. @default not known */
   stats?(): MuxerStats
   readonly datagrams?: DatagramChannel
+  /**
+   * Whether what the client sends first may travel before the handshake is complete, on a link that comes back (0-RTT, RFC
+   * 9001 section 4.6.1): a peer that has recorded it can send it a second time. @default false
+   */
+  readonly early?: boolean
   /** The other side may open no more streams; those that are open go on. */
   goAway(): void
   /**

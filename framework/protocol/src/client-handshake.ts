@@ -1,9 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { RystraError } from '@rystra/model'
+import { isRystraError, RystraError } from '@rystra/model'
 import { encode } from './codec.js'
+import { earlyFields, type ResumeTicket } from './early.js'
 import { Handshake } from './handshake.js'
 import { MAX_AUTH_ROUNDS, NONCE_SIZE, PROOF_FRAME_LIMIT } from './limits.js'
-import { type AuthOk, type HelloAck, type Message, messageNumber, OPTIONAL_TYPES } from './messages.js'
+import {
+  type AuthOk,
+  type EarlyAnswer,
+  type Hello,
+  type HelloAck,
+  type Message,
+  messageNumber,
+  OPTIONAL_TYPES
+} from './messages.js'
 import { AUTH_ROUNDS } from './negotiation.js'
 import { MINOR, preface } from './preface.js'
 import { describeForeignProtocol } from './foreign-protocol.js'
@@ -24,8 +33,30 @@ export interface Offer {
   readonly auth: readonly string[]
   /** @default none */
   readonly features?: readonly string[]
+  /** Data to send with the Hello, by the ticket of an earlier session. Left out where they do not fit. @default none */
+  readonly early?: {
+    readonly ticket: ResumeTicket
+    /** Name of the channel that they are for. */
+    readonly channel: string
+    readonly data: Uint8Array
+  }
+  /** Called with each answer to them, between HelloAck and AuthOk. Must not throw. */
+  readonly onEarlyAnswer?: (answer: EarlyAnswer) => void
   /** For test vectors alone. @default 32 random bytes */
   readonly nonce?: Uint8Array
+}
+
+/** The frame, with early data where they fit. */
+const frameOf = (hello: Hello, early: Offer['early']): { readonly frame: Uint8Array; readonly early: boolean } => {
+  try {
+    if (early !== undefined) {
+      const fields = earlyFields(early.ticket, hello, early.channel, early.data)
+      return { frame: encode({ ...hello, ...fields }), early: true }
+    }
+  } catch (error) {
+    if (!isRystraError(error) || error.code !== 'protocol.too-large') throw error
+  }
+  return { frame: encode(hello), early: false }
 }
 
 /** What the bytes so far ask of the client. */
@@ -47,13 +78,14 @@ export class ClientHandshake extends Handshake<State, ClientRequest> {
   /** Auth messages that may still be sent: one, unless both ends know several rounds. */
   private rounds = 1
   private readonly helloFrame: Uint8Array
+  private readonly sentEarly: boolean
 
   /** Throws `protocol.malformed` for an offer that no server would take: a name that is too long, for example. */
   constructor(private readonly offer: Offer) {
     super('start')
     const { id, instance, agent, muxers, auth, features = [] } = offer
     const nonce = offer.nonce ?? new Uint8Array(randomBytes(NONCE_SIZE))
-    this.helloFrame = encode({
+    const hello: Hello = {
       type: 'Hello',
       minor: MINOR,
       id,
@@ -63,7 +95,10 @@ export class ClientHandshake extends Handshake<State, ClientRequest> {
       auth: [...auth],
       nonce,
       features: [...features]
-    })
+    }
+    const { frame, early } = frameOf(hello, offer.early)
+    this.helloFrame = frame
+    this.sentEarly = early
   }
 
   /** The first bytes of the link: preface and Hello. */
@@ -96,10 +131,16 @@ export class ClientHandshake extends Handshake<State, ClientRequest> {
   }
 
   protected override next(): Message | undefined {
-    const message = super.next()
-    // A server may give up at any time: it shuts down, or its deadline passes.
-    if (message?.type === 'Error') throw errorFrom(message, 'server')
-    return message
+    for (;;) {
+      const message = super.next()
+      // A server may give up at any time: it shuts down, or its deadline passes.
+      if (message?.type === 'Error') throw errorFrom(message, 'server')
+      if (message?.type !== 'EarlyAnswer') return message
+      if (!this.sentEarly || this.digest === undefined) {
+        throw new RystraError('protocol.unexpected', { detail: message.type })
+      }
+      this.offer.onEarlyAnswer?.(message)
+    }
   }
 
   protected override receive(message: Message): ClientRequest {

@@ -15,6 +15,7 @@ const early = new Set<MessageName>([
   'AuthOk',
   'Error',
   'DataHello',
+  'EarlyAnswer',
   'OpenStream',
   'StreamReady',
   'Visit',

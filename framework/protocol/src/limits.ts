@@ -51,6 +51,12 @@ export const NONCE_SIZE = 32
 export const SECRET_SIZE = 32
 /** HMAC-SHA256. */
 export const DATA_PROOF_SIZE = 32
+/** The id of a ticket. */
+export const TICKET_SIZE = 16
+/** HMAC-SHA256. */
+export const EARLY_PROOF_SIZE = 32
+/** Bytes of early data in a Hello, and of one EarlyAnswer: the rest of a Hello takes some 400 bytes of its frame. */
+export const MAX_EARLY_DATA = 3072
 export const MAX_LINKS = 64
 /** Servers that one GoAway may name: as many as a client can try while the streams of its session drain. */
 export const MAX_ALTERNATIVES = 16

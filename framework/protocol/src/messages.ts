@@ -14,7 +14,10 @@ const hello = Type.Object({
   muxers: field.offers,
   auth: field.offers,
   nonce: field.bytes(limits.NONCE_SIZE),
-  features: field.features
+  features: field.features,
+  resume: Type.Optional(field.bytes(limits.TICKET_SIZE + limits.EARLY_PROOF_SIZE)),
+  channel: Type.Optional(field.token),
+  early: Type.Optional(field.bytesUpTo(limits.MAX_EARLY_DATA))
 })
 
 const helloAck = Type.Object({
@@ -35,7 +38,14 @@ const authOk = Type.Object({
   confirm: Type.Optional(field.bytesUpTo(limits.MAX_CONFIRM)),
   secret: Type.Optional(field.bytes(limits.SECRET_SIZE)),
   heartbeat: field.milliseconds,
-  limits: Type.Object({ proxies: field.uint, streams: field.uint })
+  limits: Type.Object({ proxies: field.uint, streams: field.uint }),
+  ticket: Type.Optional(field.bytes(limits.TICKET_SIZE + limits.SECRET_SIZE)),
+  ticketLifetime: Type.Optional(field.milliseconds)
+})
+
+const earlyAnswer = Type.Object({
+  data: Type.Optional(field.bytesUpTo(limits.MAX_EARLY_DATA)),
+  error: Type.Optional(field.wireError)
 })
 
 const dataHello = Type.Object({
@@ -142,13 +152,24 @@ const define = <Body extends TObject>(
 
 /** Every message there is, by name. */
 export const definitions = Object.freeze({
-  Hello: define(0x01, hello),
+  Hello: define(0x01, hello, ({ resume, channel, early }) =>
+    (resume === undefined) === (channel === undefined) && (channel === undefined) === (early === undefined)
+      ? undefined
+      : 'expected all of resume, channel and early, or none'
+  ),
   HelloAck: define(0x02, helloAck),
   Auth: define(0x03, auth),
-  AuthOk: define(0x04, authOk),
+  AuthOk: define(0x04, authOk, ({ ticket, ticketLifetime }) =>
+    (ticket === undefined) === (ticketLifetime === undefined)
+      ? undefined
+      : 'expected both ticket and ticketLifetime, or neither'
+  ),
   Error: define(0x05, field.wireError),
   DataHello: define(0x06, dataHello),
   AuthChallenge: define(0x07, authChallenge),
+  EarlyAnswer: define(0x08, earlyAnswer, ({ data, error }) =>
+    (data === undefined) === (error === undefined) ? 'expected either data or error' : undefined
+  ),
   Heartbeat: define(0x10, heartbeat),
   HeartbeatAck: define(0x11, heartbeat),
   RegisterProxy: define(0x12, registerProxy, plainSpec),
@@ -188,6 +209,7 @@ export type Auth = MessageOf<'Auth'>
 export type AuthOk = MessageOf<'AuthOk'>
 export type ErrorMessage = MessageOf<'Error'>
 export type DataHello = MessageOf<'DataHello'>
+export type EarlyAnswer = MessageOf<'EarlyAnswer'>
 export type Heartbeat = MessageOf<'Heartbeat'>
 export type HeartbeatAck = MessageOf<'HeartbeatAck'>
 export type RegisterProxy = MessageOf<'RegisterProxy'>

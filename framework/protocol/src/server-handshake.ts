@@ -94,6 +94,11 @@ export class ServerHandshake extends Handshake<State, ServerRequest> {
     return frame
   }
 
+  /** The frame of an answer to early data; `undefined` when it is too late for one. */
+  earlyAnswer(fields: Fields<'EarlyAnswer'>): Uint8Array | undefined {
+    return this.state === 'auth' || this.state === 'verifying' ? encode({ type: 'EarlyAnswer', ...fields }) : undefined
+  }
+
   /** The AuthOk frame to send. Everything behind it belongs to the muxer: see {@link rest}. */
   authenticated(fields: Fields<'AuthOk'>): Uint8Array {
     if (this.state !== 'verifying') throw this.misuse('authenticated')

@@ -92,6 +92,7 @@ const bodies: Record<MessageName, fc.Arbitrary<object>> = {
     { session: name(limits.MAX_ID), counter: uint, proof: bytes(limits.DATA_PROOF_SIZE), opens: fc.boolean() },
     { requiredKeys: ['session', 'counter', 'proof'] }
   ),
+  EarlyAnswer: fc.oneof(fc.record({ data: bytesUpTo(512) }), fc.record({ error: wireError })),
   Heartbeat: heartbeat,
   HeartbeatAck: heartbeat,
   RegisterProxy: fc.record(

@@ -512,3 +512,53 @@ describe('the client in the handshake', () => {
     expect(codeOf(() => twice.start())).to.equal('internal')
   })
 })
+
+describe('early data in the handshake', () => {
+  const ticket = { id: new Uint8Array(16).fill(1), secret: new Uint8Array(32).fill(2) }
+  const early = { ticket, channel: 'rpc', data: new Uint8Array(8).fill(3) }
+
+  /** A client and a server behind HelloAck. */
+  const begun = (more: Partial<Offer>) => {
+    const answers: (string | undefined)[] = []
+    const onEarlyAnswer: Offer['onEarlyAnswer'] = ({ data, error }) =>
+      answers.push(data === undefined ? error?.code : hex(data))
+    const client = new ClientHandshake({ ...offer, ...more, onEarlyAnswer })
+    const server = new ServerHandshake()
+    const request = server.push(client.start())
+    return { client, server, request, ack: server.accept(acceptance), answers }
+  }
+
+  it('are answered between HelloAck and AuthOk, however the bytes are cut', () => {
+    for (const cut of [(bytes: Uint8Array) => [bytes], eachByte]) {
+      const { client, server, request, ack, answers } = begun({ early })
+      expect(request).to.have.nested.property('hello.channel', 'rpc')
+      const first = server.earlyAnswer({ data: Uint8Array.of(0xab) }) as Uint8Array
+      const requests = cut(Buffer.concat([ack, first])).map((piece) => client.push(piece))
+      expect(requests.find((one) => one !== undefined)?.type).to.equal('challenge')
+      server.push(client.prove(proof))
+      const late = server.earlyAnswer({ error: { code: 'session.not-resumed' } }) as Uint8Array
+      const end = cut(Buffer.concat([late, server.authenticated(granted)])).map((piece) => client.push(piece))
+      expect(end.find((one) => one !== undefined)?.type).to.equal('ok')
+      expect(answers).to.deep.equal(['ab', 'session.not-resumed'])
+      expect(server.earlyAnswer({ data: Uint8Array.of(1) }), 'after AuthOk').to.equal(undefined)
+    }
+  })
+
+  it('are not answered to a client that sent none, and not before HelloAck', () => {
+    const { client, server, ack } = begun({})
+    const answer = server.earlyAnswer({ data: Uint8Array.of(1) }) as Uint8Array
+    expect(() => client.push(Buffer.concat([ack, answer]))).to.throw('EarlyAnswer')
+    const other = begun({ early })
+    expect(() => other.client.push(answer)).to.throw()
+  })
+
+  it('are left out where a Hello has no room for them', () => {
+    const muxers = Array.from({ length: 16 }, (_, at) => `${at}`.padEnd(60, 'x'))
+    const { request } = begun({
+      muxers: [...muxers.slice(1), 'direct'],
+      early: { ...early, data: new Uint8Array(3072) }
+    })
+    expect(request).to.have.property('type', 'hello')
+    expect(request).not.to.have.nested.property('hello.early')
+  })
+})

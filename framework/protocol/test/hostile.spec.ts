@@ -219,7 +219,7 @@ describe('a hostile peer', () => {
       const bytes = Buffer.concat([frameOf(type, unhex('ffffff')), sample('StreamReady').frame])
       expect(outcomeOf([bytes], 4096).messages).to.deep.equal([{ type: 'StreamReady' }])
     }
-    for (const type of [0x00, 0x08, 0x2f, 0x7f]) {
+    for (const type of [0x00, 0x09, 0x2f, 0x7f]) {
       expect(errorOf(Uint8Array.of(type, 0, 0, 0))).to.match(/^protocol.unexpected: unknown type 0x/)
     }
   })

@@ -120,7 +120,8 @@ describe('SPEC.md', () => {
     const known: Record<string, string | undefined> = {
       preface: vectors.preface,
       transcript: vectors.transcript,
-      dataLinkProof: vectors.dataLinks[0]?.proof
+      dataLinkProof: vectors.dataLinks[0]?.proof,
+      earlyProof: vectors.early[0]?.proof
     }
     for (const name of messageNames) known[name] = hex(sample(name).frame)
     const blocks = [...text.matchAll(/^```hex (\w+)\n(.*?)^```$/gms)]

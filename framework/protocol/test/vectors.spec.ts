@@ -3,13 +3,16 @@ import {
   ClientHandshake,
   dataLinkOpening,
   dataLinkProof,
+  earlyFields,
   encode,
   type Fields,
   type Hello,
   type HelloAck,
+  joinTicket,
   messageNames,
   preface,
   ServerHandshake,
+  splitTicket,
   streamReadyFrame
 } from '@rystra/protocol'
 import { eachByte, outcomeOf } from './outcome.js'
@@ -45,10 +48,20 @@ describe('test vectors', () => {
     })
   }
 
+  for (const { id, secret, nonce, client, channel, data, proof } of vectors.early) {
+    it('early data have the proof of their ticket', () => {
+      const ticket = { id: unhex(id), secret: unhex(secret) }
+      const { resume } = earlyFields(ticket, { nonce: unhex(nonce), id: client }, channel, unhex(data))
+      expect(hex(resume)).to.equal(id + proof)
+      expect(splitTicket(joinTicket(ticket))).to.deep.equal(ticket)
+    })
+  }
+
   it('a handshake is the same byte for byte, and so is its transcript', () => {
     const hello = sample('Hello').message as Hello
     const ack = sample('HelloAck').message as HelloAck
-    const client = new ClientHandshake(hello)
+    const { early: _early, ...offer } = hello
+    const client = new ClientHandshake(offer)
     const server = new ServerHandshake()
 
     const first = client.start()

@@ -14,6 +14,15 @@ interface File {
     proof: string
     opening: string
   }[]
+  readonly early: readonly {
+    id: string
+    secret: string
+    nonce: string
+    client: string
+    channel: string
+    data: string
+    proof: string
+  }[]
   readonly accepted: readonly { what: string; frames: string; messages: readonly { type: string }[] }[]
   readonly refused: readonly { what: string; limit: number; frame: string; error: string }[]
 }

@@ -3,7 +3,7 @@ import type { ExtensionEntry } from '@rystra/plugin'
 import type { StateKey } from './context/state.js'
 import type { AccessRule } from './middleware/access.js'
 import type { Middleware } from './middleware/middleware.js'
-import type { Handler, Listener, StreamHandler } from './router/router.js'
+import type { Handler, HandlerOptions, Listener, StreamHandler } from './router/router.js'
 import { Rpc, type RpcNodeOptions } from './rpc.js'
 import type { Members, Service } from './service/define.js'
 import type { Implementation } from './service/implement.js'
@@ -29,8 +29,8 @@ export abstract class RpcBuilder {
   #options: RpcNodeOptions = {}
 
   /** Answers requests of this name. */
-  handler(name: string, fn: Handler): this {
-    return this.#add((rpc) => rpc.handler(name, fn))
+  handler(name: string, fn: Handler, options?: HandlerOptions): this {
+    return this.#add((rpc) => rpc.handler(name, fn, options))
   }
 
   /** Listens to events of this name. */

@@ -1,4 +1,4 @@
-import { type Handler, type Listener, Router, type StreamHandler } from './router/router.js'
+import { type Handler, type HandlerOptions, type Listener, Router, type StreamHandler } from './router/router.js'
 import { register } from './service/decorators.js'
 import type { Members, Service } from './service/define.js'
 import { type Implementation, implement } from './service/implement.js'
@@ -8,8 +8,8 @@ export class Registrar {
   readonly router = new Router()
 
   /** Answers requests of this name. */
-  handler(name: string, fn: Handler): this {
-    this.router.handler({ name, fn })
+  handler(name: string, fn: Handler, { replaySafe }: HandlerOptions = {}): this {
+    this.router.handler({ name, fn, replaySafe })
     return this
   }
 

@@ -3,6 +3,8 @@ import {
   type Channel,
   type ChannelHandler,
   type ChannelInfo,
+  type EarlyData,
+  type EarlyOffer,
   type ExtensionContext,
   type ExtensionUse,
   defineExtension
@@ -10,6 +12,7 @@ import {
 import { headOf, isSamePeer, openerOf, originOf, peerOf, relayedPeer, RPC_CHANNEL, targetOf } from './channel-head.js'
 import { comeBack } from './come-back.js'
 import { State } from './context/state.js'
+import { runEarly } from './early/incoming.js'
 import { rpcError } from './error.js'
 import { type ClientOptions, type Link, Links } from './links.js'
 import { type AccessRule, access } from './middleware/access.js'
@@ -85,6 +88,16 @@ export class Rpc extends Registrar implements ChannelHandler {
     })
   }
 
+  /** @internal */
+  async early(limit: number): Promise<EarlyOffer | undefined> {
+    return this.#server?.early(limit)
+  }
+
+  /** @internal */
+  onEarly(early: EarlyData): void {
+    runEarly(early, this.#endpoint.early(peerOf(early.session)))
+  }
+
   /** Sessions with programs that called this one; on a server those with its clients. */
   sessions(): Iterable<RpcSession> {
     return this.#endpoint.sessions()
@@ -149,11 +162,15 @@ export class Rpc extends Registrar implements ChannelHandler {
     let connecting = false
     const connect = (): void => {
       const channels = opener()
-      if (connecting || channels === undefined || session.closed) return
+      if (connecting || channels === undefined || session.closed || session.connected) return
       connecting = true
       this.#endpoint
         .connect(session, channels, target)
-        .catch((error) => session.unavailable(rpcError('rpc.unavailable', (error as Error).message, error)))
+        .catch((error) => {
+          // The link is gone, and the session will be told: calls wait for the next one.
+          if (isRystraError(error) && error.code === 'mux.closed') return
+          session.unavailable(rpcError('rpc.unavailable', (error as Error).message, error))
+        })
         .finally(() => {
           connecting = false
         })

@@ -9,8 +9,10 @@ import { RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type { Link, Listener, ListenHost, ListenOptions, StreamLink } from '@rystra/plugin'
 import { PUSH } from '@rystra/protocol'
 import { type Admitted, authenticateClient, type DataLinkOffered } from '@rystra/session'
+import { takeEarly } from './early.js'
 import { abortError, handshakesOf, turnOf } from './handshakes.js'
 import type { LinkCounts } from './link-counts.js'
+import { ResumeTickets, ticketFields } from './resume-tickets.js'
 import { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
 import { agent } from './version.js'
@@ -21,12 +23,21 @@ const NATIVE = 'native'
 /** Milliseconds a client that is refused has to read why. */
 const CLOSE_TIMEOUT_MS = 1000
 
+/** A link that has come. */
+interface Arrived {
+  readonly link: Link
+  readonly transport: string
+  readonly generation: GenerationRef
+  readonly counts: LinkCounts
+}
+
 /** Lets clients in: listens, shakes hands, and hands each link to its session. */
 export class Acceptor {
   /** By session id. */
   readonly sessions: Map<string, ServerSession>
   readonly #state: ServerState
   readonly #handshakes: Handshakes
+  readonly #tickets = new ResumeTickets()
   /** The session of each client, by identity and client id. */
   readonly #clients = new Map<string, ServerSession>()
   readonly #closing = new AbortController()
@@ -63,7 +74,7 @@ export class Acceptor {
     const closed = counts.arrived(link)
     const aborted = new AbortController()
     const handshake = this.#handshakes.begin((reason) => aborted.abort(abortError(reason)))
-    this.#admit(link, transport, handshake, aborted.signal, closed)
+    this.#admit(link, transport, counts, handshake, aborted.signal, closed)
       .catch((cause: unknown) => {
         const error = toRystraError(cause)
         counts.refuse(error.code)
@@ -91,6 +102,7 @@ export class Acceptor {
   async #admit(
     link: Link,
     transport: string,
+    counts: LinkCounts,
     handshake: PendingHandshake,
     signal: AbortSignal,
     closed: () => void
@@ -98,7 +110,7 @@ export class Acceptor {
     const generation = this.#state.kernel.current
     const release = generation.hold()
     try {
-      const session = await this.#shake(link, transport, generation, handshake, signal)
+      const session = await this.#shake({ link, transport, generation, counts }, handshake, signal)
       if (session !== undefined) void session.over.then(closed)
     } finally {
       release()
@@ -107,9 +119,7 @@ export class Acceptor {
 
   /** The session, or nothing for a further link of one. */
   async #shake(
-    link: Link,
-    transport: string,
-    generation: GenerationRef,
+    { link, transport, generation, counts }: Arrived,
     handshake: PendingHandshake,
     signal: AbortSignal
   ): Promise<ServerSession | undefined> {
@@ -117,6 +127,8 @@ export class Acceptor {
     // Whatever happens to it, it happens to this link alone.
     stream.on('error', () => {})
     await turnOf(handshake, signal)
+    const isEarly = link.kind === 'streams' && link.early === true
+    const over = new AbortController()
     const outcome = await authenticateClient(stream, {
       generation,
       peer: link.peer,
@@ -125,8 +137,19 @@ export class Acceptor {
       server: this.#state.id,
       muxers: link.kind === 'bytes' ? generation.registries.muxers.list() : [NATIVE],
       features: [PUSH],
+      onEarly: (hello, send) => {
+        const { peer } = link
+        const bound = { transport, peer, early: isEarly }
+        const { clock } = this.#state
+        const host = { tickets: this.#tickets, generation, link: bound, signal: over.signal, now: () => clock.now() }
+        void takeEarly(hello, send, host).then((error) => {
+          if (error === undefined) return
+          counts.refuse(error.code)
+          this.#state.log.debug({ err: error, peer: peer.address, transport }, 'early data were refused')
+        })
+      },
       signal
-    })
+    }).finally(() => queueMicrotask(() => over.abort()))
     if (outcome.type === 'data') {
       this.#addLink(link, outcome)
       return undefined
@@ -186,7 +209,10 @@ export class Acceptor {
       ...(accepted.confirm === undefined ? {} : { confirm: accepted.confirm }),
       ...(accepted.secret === undefined ? { secret } : {}),
       heartbeat: config.heartbeat.interval,
-      limits: { proxies: config.limits.proxiesPerSession, streams: config.limits.streamsPerSession }
+      limits: { proxies: config.limits.proxiesPerSession, streams: config.limits.streamsPerSession },
+      ...(link.kind === 'streams' && link.early === true
+        ? ticketFields(this.#tickets.issue(info, generation.id, info.since))
+        : {})
     })
     const { sessions } = this
     const session = new ServerSession(info, secret, generation, this.#state, {

@@ -45,6 +45,11 @@ export interface ServerHandshakeOptions {
   readonly muxers: readonly string[]
   /** What this server can beyond the minor version. @default none */
   readonly features?: readonly string[]
+  /**
+   * Called with a Hello that has early data, behind HelloAck. `send` answers, until AuthOk is sent: then it is `false`.
+   * @default early data are not looked at
+   */
+  readonly onEarly?: (hello: Hello, send: (fields: Fields<'EarlyAnswer'>) => boolean) => void
   /** Gives up; its reason is sent to the peer and thrown. */
   readonly signal: AbortSignal
 }
@@ -146,6 +151,13 @@ const admit = async (
     )
   const offered = [AUTH_ROUNDS, ...features]
   stream.write(handshake.accept({ muxer, method, agent: options.agent, server: options.server, features: offered }))
+  if (first.hello.resume !== undefined) {
+    options.onEarly?.(first.hello, (fields) => {
+      const frame = stream.destroyed ? undefined : handshake.earlyAnswer(fields)
+      if (frame !== undefined) stream.write(frame)
+      return frame !== undefined
+    })
+  }
 
   const second = await proofOf(stream, handshake, signal)
   const binding = peer.tls?.binding

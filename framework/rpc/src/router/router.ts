@@ -17,9 +17,12 @@ export interface Route<Fn> {
   readonly name: string
   readonly fn: Fn
   readonly check?: Check | undefined
-  /** May run in early data, which an attacker can send a second time. Not used yet: no call is sent there. @default false */
+  /** May run in early data, which an attacker may be able to send a second time. @default false */
   readonly replaySafe?: boolean | undefined
 }
+
+/** What else is said of a handler. */
+export type HandlerOptions = Pick<Route<Handler>, 'replaySafe'>
 
 /** What is handled, by name. What it does not have its parent may have. */
 export class Router {

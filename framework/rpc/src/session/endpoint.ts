@@ -1,6 +1,7 @@
 import type { ChannelOpener as SessionChannels } from '@rystra/plugin'
 import { randomBytes } from 'node:crypto'
 import type { State } from '../context/state.js'
+import { replaySafeOnly } from '../early/incoming.js'
 import { rpcError } from '../error.js'
 import type { Router } from '../router/router.js'
 import type { RpcPeer } from './peer.js'
@@ -90,6 +91,22 @@ export class RpcEndpoint {
     more: Pick<RpcSessionOptions, 'target' | 'wanted' | 'report' | 'peers'> = {}
   ): RpcSession {
     return this.#make(randomBytes(9).toString('base64url'), peer, opener, reconnects, more)
+  }
+
+  /** A session for the calls in early data of a peer: not listed, and without a way to call back. */
+  early(peer: RpcPeer): RpcSession {
+    const { settings, router, context } = this.#options
+    const guarded = { ...settings, inbound: [replaySafeOnly, ...settings.inbound] }
+    const id = randomBytes(9).toString('base64url')
+    return new RpcSession({
+      id,
+      remote: peer,
+      settings: guarded,
+      router,
+      context,
+      opener: () => undefined,
+      reconnects: false
+    })
   }
 
   /** Opens the channel of calls. */

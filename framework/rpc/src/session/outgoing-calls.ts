@@ -11,7 +11,10 @@ export interface RequestOptions {
   readonly metadata?: Metadata
   /** May be asked again, within its deadline, when the session is lost meanwhile. @default false */
   readonly idempotent?: boolean
-  /** May be sent in early data, which an attacker can send a second time. Not used yet: no call is sent there. @default false */
+  /**
+   * May be sent in early data when a client comes back on QUIC: an attacker may be able to send it a second time, and it is
+   * made again when its answer is late. @default false
+   */
   readonly replaySafe?: boolean
 }
 
@@ -91,6 +94,11 @@ export class OutgoingCalls {
   /** Whether a call of this number was ever made. */
   wasTaken(id: number): boolean {
     return id !== 0 && (this.#wrapped || id < this.#nextId)
+  }
+
+  /** Calls that wait for a connection and may be sent early. */
+  replaySafe(): OutgoingCall[] {
+    return [...this.#waiting].filter(({ options }) => options.replaySafe === true)
   }
 
   get(id: number): OutgoingCall | undefined {

@@ -23,7 +23,8 @@ export class OutgoingMessages {
     this.#settings = settings
   }
 
-  sender(connection: Connection): CallSender {
+  /** @param early whether calls that are sent go on waiting */
+  sender(connection: Connection, early = false): CallSender {
     const { outbound } = this.#settings
     const send = (call: OutgoingCall, data: unknown, metadata: Metadata | undefined): void => {
       const left = call.until === 0 ? 0 : Math.min(Math.max(1, Math.round(call.until - performance.now())), 0xffff_ffff)
@@ -42,7 +43,8 @@ export class OutgoingMessages {
         const message: RpcMessage = { kind: 'request', id, name, metadata: options.metadata ?? {}, data, bytes: 0 }
         const passed = runSteps(outbound, message, this.#session)
         const go = (late: RpcMessage | undefined): void => {
-          if (late !== undefined && call.state === 'sent' && !connection.closed) send(call, late.data, late.metadata)
+          const wanted = call.state === (early ? 'waiting' : 'sent')
+          if (late !== undefined && wanted && !connection.closed) send(call, late.data, late.metadata)
         }
         if (passed instanceof Promise) passed.then(go).catch((error) => this.#calls.fail(call, error as Error))
         else go(passed)

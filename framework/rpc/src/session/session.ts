@@ -1,7 +1,9 @@
 import type { RawStream } from '@rystra/bytes'
 import { isRystraError } from '@rystra/model'
+import type { EarlyOffer } from '@rystra/plugin'
 import { EventEmitter } from 'node:events'
 import { State, type StateKey } from '../context/state.js'
+import { earlyCalls } from '../early/outgoing.js'
 import { type RpcError, rpcError } from '../error.js'
 import type { Metadata } from '../frame/metadata.js'
 import type { ClientOptions } from '../links.js'
@@ -263,6 +265,11 @@ export class RpcSession {
   unavailable(error: RpcError): void {
     this.#calls.refuseWaiting(error)
     this.#greeting.release()
+  }
+
+  /** @internal Calls that wait, as early data. */
+  early(limit: number): Promise<EarlyOffer | undefined> {
+    return earlyCalls(this.#calls.replaySafe(), this.#messages, this.#settings, limit)
   }
 
   /** Tells the other side to make no new calls; those in flight go on. */
