@@ -55,6 +55,8 @@ export const knownPackages: readonly string[] = Object.freeze([
   ...presetPackages,
   '@rystra/acme',
   '@rystra/admin-http',
+  '@rystra/cluster-memory',
+  '@rystra/cluster-redis',
   '@rystra/transport-tls',
   '@rystra/transport-quic',
   '@rystra/transport-ws',

@@ -79,7 +79,7 @@ describe('rystra, a running process', () => {
     expect(both.code).equal(2)
     expect(both.err).include('--side server')
 
-    const logs = start(['logs', '--side', 'server', '--json', '--type', 'session.closed'], cwd)
+    const logs = start(['logs', '--side', 'server', '--json', '--type', 'session.closed', '--type', 'reset'], cwd)
     expect(status.result).deep.include({ side: 'server', state: 'running', sessions: 1, proxies: 1 })
     expect(status.result.process.pid).equal(server.child.pid)
     const api = new AdminApi(await findPlace(cwd, { side: 'server' }))
@@ -94,6 +94,7 @@ describe('rystra, a running process', () => {
     expect(removed.out).equal('more was taken back.\n')
     await client.event('unpublished', ({ name }) => name === 'more')
 
+    await logs.line(/"reset"/)
     const kicked = await rystra(['kick', 'office', ...at], { cwd })
     expect(kicked.out).match(/^The session of office \(127\.0\.0\.1:\d+\) was ended\.\n$/)
     await client.event('disconnected')

@@ -34,7 +34,8 @@ const mayTryAgain = (error: unknown): boolean => isRystraError(error) && error.r
 
 const write = ({ event, data }: ServerSentEvent, { types, json }: FollowOptions): void => {
   const isBegin = event === 'reset' && data['reason'] === 'begin'
-  if (isBegin || (types !== undefined && !types.includes(event))) return
+  // The begin is nothing that happened: only a reader that has to know from when on it hears all asks for it.
+  if (types === undefined ? isBegin : !types.includes(event)) return
   const line = json ? JSON.stringify({ type: event, ...data }) : eventText(event, data)
   process.stdout.write(`${line}\n`)
 }

@@ -7,7 +7,7 @@ export default class Logs extends AdminCommand {
 
   static override description = `Follows what happens in a running process: sessions, proxies, refusals, reloads.
 
-A connection that is lost is made again, and goes on after the last event. With --json, events are on stdout, one object per line, with \`type\`, \`sequence\` and \`time\`; "reset" says that events are missing before it. Ctrl-C ends it.`
+A connection that is lost is made again, and goes on after the last event. With --json, events are on stdout, one object per line, with \`type\`, \`sequence\` and \`time\`; "reset" says that events are missing before it; with \`--type reset\` it also says that the connection is up. Ctrl-C ends it.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
