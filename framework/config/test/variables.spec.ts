@@ -25,10 +25,12 @@ describe('a variable', () => {
       await refusal('config.invalid', () => put('${NAME:-'.repeat(count)))
       return process.cpuUsage(begin).user
     }
-    await cost(30_000)
-    const [once, eightTimes] = [await cost(30_000), await cost(240_000)]
+    // The least of some, since garbage of other specs is collected in between.
+    const least = async (count: number): Promise<number> =>
+      Math.min(await cost(count), await cost(count), await cost(count))
+    const [once, eightTimes] = [await least(30_000), await least(240_000)]
     // In proportion to its square it would be 64 times as much; 50 ms are for the collection of garbage.
-    expect(eightTimes).to.be.lessThan(24 * once + 50_000)
+    expect(eightTimes).to.be.lessThan(32 * once + 50_000)
   })
 
   it('that is empty is empty, unless it has a default', () => {

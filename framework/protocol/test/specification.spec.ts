@@ -29,6 +29,7 @@ const types: Record<string, (size: number) => object> = {
   u16: () => port,
   u32: () => ({ type: 'integer', minimum: 0, maximum: 0xffffffff }),
   details: () => ({ type: 'object', properties: {}, additionalProperties: true }),
+  traceparent: () => ({ type: 'string', pattern: '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' }),
   bool: () => ({ type: 'boolean' }),
   ms: () => ({ type: 'integer', minimum: 0, maximum: limits.MAX_MILLISECONDS }),
   moment: () => ({ type: 'number', minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
