@@ -7,7 +7,7 @@ import { expect } from 'chai'
 import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import net, { type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { AdminApi } from '../src/admin/admin-api.js'
 import { findPlace } from '../src/admin/find.js'
@@ -73,6 +73,11 @@ describe('rystra inspect', () => {
     })
     const place = await findPlace(folders.make(), {})
     expect(place).deep.equal({ kind: 'unix', path: path.join(stateDir, 'admin', `${socketName}.sock`) })
+    const serving = net.createServer().listen(path.join(stateDir, 'admin', 'server.sock'))
+    await once(serving, 'listening')
+    closing.push(() => new Promise((resolve) => serving.close(() => resolve(undefined))))
+    expect(await findPlace(folders.make(), {}, { exposeFirst: true })).deep.equal(place)
+    expect(await findPlace(folders.make(), { side: 'server' }, { exposeFirst: true })).not.deep.equal(place)
     const api = new AdminApi(place)
     const live = api.lines('/v1/extensions/inspect/live', new AbortController().signal)
     expect((await live.next()).value).equal('')

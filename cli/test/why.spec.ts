@@ -43,6 +43,8 @@ describe('rystra why', () => {
     expect(bad.steps[0]).deep.include({ stage: 'dns', outcome: 'fail' })
     expect(bad.steps[0]?.text).include('ENOTFOUND')
     expect(await dnsStep('192.0.2.1', missing)).equal(undefined)
+    expect(await dnsStep('app.localhost', missing)).include({ outcome: 'ok' })
+    expect(await dnsStep('applocalhost', missing)).include({ outcome: 'fail' })
   })
 
   it('writes each step with its hint, the taps and past refusals, without control characters', () => {

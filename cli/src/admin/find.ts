@@ -69,13 +69,40 @@ const shown = (cwd: string, folder: string): string => {
   return relative.startsWith('..') ? folder : relative
 }
 
+/** How a process is looked for. */
+export interface FindOptions {
+  /** `rystra expose` before a server or a client with the same state folder, unless a side is named. @default false */
+  readonly exposeFirst?: boolean
+}
+
+const exposePlace = async (cwd: string, folder: string): Promise<Place | undefined> => {
+  const exposing = await liveExposes(folder)
+  if (exposing.length > 1) {
+    throw new RystraError('usage.invalid', {
+      detail: `several \`rystra expose\` run with the state folder ${shown(cwd, folder)}`,
+      hint: `choose with --admin: ${exposing.map((file) => `unix:${file}`).join(', ')}`
+    })
+  }
+  return exposing[0] === undefined ? undefined : { kind: 'unix', path: exposing[0] }
+}
+
 /**
  * The process that the flags mean: that of `--admin`, or the one with a live socket in a state folder. Rejects with
  * `admin.not-running`, or `usage.invalid` when there are two.
  */
-export const findPlace = async (cwd: string, target: AdminTarget): Promise<Place> => {
+export const findPlace = async (
+  cwd: string,
+  target: AdminTarget,
+  { exposeFirst = false }: FindOptions = {}
+): Promise<Place> => {
   if (target.admin !== undefined) return parseAddress(target)
   const searched = folders(cwd, target.config)
+  if (exposeFirst && target.side === undefined) {
+    for (const folder of searched) {
+      const place = await exposePlace(cwd, folder)
+      if (place !== undefined) return place
+    }
+  }
   for (const folder of searched) {
     const live: { side: Side; file: string }[] = []
     for (const side of sides) {
@@ -91,14 +118,8 @@ export const findPlace = async (cwd: string, target: AdminTarget): Promise<Place
       })
     }
     if (first !== undefined) return { kind: 'unix', path: first.file }
-    const exposing = target.side === 'server' ? [] : await liveExposes(folder)
-    if (exposing.length > 1) {
-      throw new RystraError('usage.invalid', {
-        detail: `several \`rystra expose\` run with the state folder ${shown(cwd, folder)}`,
-        hint: `choose with --admin: ${exposing.map((file) => `unix:${file}`).join(', ')}`
-      })
-    }
-    if (exposing[0] !== undefined) return { kind: 'unix', path: exposing[0] }
+    const place = target.side === 'server' ? undefined : await exposePlace(cwd, folder)
+    if (place !== undefined) return place
   }
   throw new RystraError('admin.not-running', {
     detail: `${target.side === undefined ? '' : `no ${target.side} `}in ${searched.map((one) => shown(cwd, one)).join(' or ')}`

@@ -5,7 +5,7 @@ import { adminFlags } from '../admin/flags.js'
 export default class Inspect extends AdminCommand {
   static override description = `Shows HTTP requests of a running process, and sends them to their service again.
 
-Without a flag it writes each request when it ends. Needs the extension @rystra/inspect-http in the process, which \`expose http\` has by itself. Secrets in heads and queries are masked, unless --secrets.`
+Without a flag it writes each request when it ends. Needs the extension @rystra/inspect-http in the process, which \`expose http\` has by itself: where one runs it is asked, unless --side names another. Secrets in heads and queries are masked, unless --secrets.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -34,7 +34,7 @@ Without a flag it writes each request when it ends. Needs the extension @rystra/
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Inspect)
-    const api = await this.api(flags)
+    const api = await this.api(flags, { exposeFirst: true })
     const { followRequests, inspectOnce } = await import('../admin/inspect.js')
     const once = await inspectOnce(api, flags)
     if (once === undefined) await followRequests(api, this.jsonEnabled())
