@@ -54,9 +54,24 @@ export const ExchangeView = Type.Composite([
 ])
 export type ExchangeView = Static<typeof ExchangeView>
 
+/** Fields that may say the port at which the visitor asked. */
+const withPort = ['x-forwarded-host', 'host']
+
+/** The host with the port, where a field of the request says it: a Host that was rewritten is of the service. */
+const authorityOf = ({ request: { host, headers } }: Exchange): string => {
+  for (const wanted of withPort) {
+    const [, value = ''] = headers.find(([name]) => name.toLowerCase() === wanted) ?? []
+    const port = value.slice(host.length)
+    if (value.slice(0, host.length).toLowerCase() === host && /^:\d{1,5}$/.test(port)) return `${host}${port}`
+  }
+  return host
+}
+
 /** The URL that the visitor asked for. */
-export const urlOf = ({ request: { secure, host, target } }: Exchange, isSecret: IsSecret): string =>
-  `${secure ? 'https' : 'http'}://${host}${maskTarget(target, isSecret)}`
+export const urlOf = (exchange: Exchange, isSecret: IsSecret): string => {
+  const { secure, target } = exchange.request
+  return `${secure ? 'https' : 'http'}://${authorityOf(exchange)}${maskTarget(target, isSecret)}`
+}
 
 export const summaryOf = (exchange: Exchange, isSecret: IsSecret): ExchangeSummary => {
   const { id, request, status, times, protocol, replayOf, error, requestBody, responseBody } = exchange

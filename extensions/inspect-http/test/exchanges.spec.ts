@@ -142,6 +142,15 @@ describe('exchanges for other programs', () => {
     expect(curlOf(exchange('/', Buffer.alloc(200)), isSecret)).include('# the body of 200 bytes was not kept')
   })
 
+  it('have the port at which the visitor asked, also where Host is that of the service', () => {
+    const url = (...headers: [string, string][]) =>
+      curlOf(exchange('/', Buffer.alloc(0), headers), isSecret).split(' ')[1]
+    expect(url(['Host', 'App.example.org:8443'])).equal("'https://app.example.org:8443/'")
+    const rewritten = url(['Host', 'localhost:3000'], ['X-Forwarded-Host', 'app.example.org:8443'])
+    expect(rewritten?.trim()).equal("'https://app.example.org:8443/'")
+    expect(url(['Host', 'app.example.org:8443/x'])?.trim()).equal("'https://app.example.org/'")
+  })
+
   it('are entries of a HAR with times and masked secrets', async () => {
     const har = (await harOf([exchange('/x?a=1&token=2', Buffer.from('q'))], isSecret)) as {
       log: { entries: Record<string, never>[] }
