@@ -49,6 +49,19 @@ describe('servers that act as one', function () {
     for (const host of [A, B]) await answersAt(host, port, 'one')
   })
 
+  it('say who is there, and who is no more', async () => {
+    const { a, b } = await two()
+    const members = (): unknown => a.runtime.stats().cluster?.members.map(({ name, self }) => ({ name, self }))
+    await until(() => (members() as unknown[]).length === 2, 'both to be known')
+    expect(members()).to.deep.equal([
+      { name: 'a', self: true },
+      { name: 'b', self: false }
+    ])
+    expect(a.runtime.stats().cluster).to.include({ name: 'a', state: 'up', forwarded: 0 })
+    await b.stop({ drain: 0 })
+    await until(() => (members() as unknown[]).length === 1, 'the one that stopped to be gone')
+  })
+
   it('publish what was there before they came, and no more what is gone', async () => {
     const world = await ClusterWorld.open()
     const client = await publish(await world.start('a'), 'one')

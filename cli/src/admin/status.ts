@@ -26,6 +26,18 @@ const certificateText = ({ host, state, expires, error }: CertificateView): stri
   return `${plainText(host)} ${use}${state === 'valid' ? '' : `, ${state}`}${why}`
 }
 
+/** Servers of a cluster that are listed for people. */
+const MAX_MEMBERS = 20
+
+const clusterRows = (cluster: Status['cluster']): [string, string][] => {
+  if (cluster === undefined) return []
+  const { members, state, forwarded } = cluster
+  const names = members.slice(0, MAX_MEMBERS).map(({ name, self }) => (self ? `${name} (this one)` : name))
+  const more = members.length - MAX_MEMBERS
+  const shown = plainText([...names, ...(more > 0 ? [`${more} more`] : [])].join(', '))
+  return [['cluster', `${plainText(cluster.cluster)}, ${state}: ${shown}; ${forwarded} streams passed on`]]
+}
+
 /** The state for people. */
 export const statusText = (status: Status): string => {
   const { process: of, listeners, certificates } = status
@@ -34,6 +46,7 @@ export const statusText = (status: Status): string => {
     ...listeners.map(({ id, open }): [string, string] => ['listens', `${id}, ${open} open`]),
     ...certificates.slice(0, MAX_CERTIFICATES).map((one): [string, string] => ['host', certificateText(one)]),
     ...(more > 0 ? [['', `and ${more} more hosts: --json`] as [string, string]] : []),
+    ...clusterRows(status.cluster),
     ['sessions', `${status.sessions} (${status.sessionsOpened} so far)`],
     ['proxies', String(status.proxies)],
     ['streams', `${status.streams} (${status.opened} so far)`],

@@ -15,7 +15,7 @@ import {
 import type { RawStream } from '@rystra/bytes'
 import type { ResolvedCluster } from '@rystra/config'
 import { type Address, type Logger, RystraError, type SessionInfo } from '@rystra/model'
-import type { DirectoryClaim, DirectoryRow, Link, ListenHost } from '@rystra/plugin'
+import type { ClusterInfo, DirectoryClaim, DirectoryRow, Link, ListenHost } from '@rystra/plugin'
 import type { DatagramFlows } from '@rystra/session'
 import { randomBytes } from 'node:crypto'
 import type { ListedProxy, ServerCluster } from './cluster.js'
@@ -44,6 +44,7 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   readonly claims: ClusterClaims
   readonly #state: ServerState
   readonly #sessions: ClusterPartParts['sessions']
+  readonly #name: string
   readonly #cluster: Cluster
   readonly #shadows: Shadows
   readonly #log: Logger
@@ -52,6 +53,7 @@ export class ClusterPart implements ServerCluster, ClusterHost {
     const { kernel, clock } = state
     this.#state = state
     this.#sessions = sessions
+    this.#name = config.cluster
     this.#log = state.log.child({ member: config.name })
     this.#cluster = new Cluster(
       {
@@ -72,6 +74,12 @@ export class ClusterPart implements ServerCluster, ClusterHost {
 
   get streams(): number {
     return this.#cluster.streams
+  }
+
+  get info(): ClusterInfo {
+    const { name, state, streams } = this.#cluster
+    const members = this.#cluster.members().sort((one, other) => (one.name < other.name ? -1 : 1))
+    return { name, cluster: this.#name, state, members, forwarded: streams }
   }
 
   get alternatives(): readonly Address[] | undefined {

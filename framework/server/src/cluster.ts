@@ -1,4 +1,5 @@
 import type { Address, ProxySpec, SessionInfo } from '@rystra/model'
+import type { ClusterInfo } from '@rystra/plugin'
 import type { Claims } from './claims.js'
 
 /** A proxy of this server, as it is listed for the others. */
@@ -16,6 +17,7 @@ export interface ServerCluster {
   readonly claims: Claims
   /** Streams of visitors of this server that others serve. */
   readonly streams: number
+  readonly info: ClusterInfo
   /** Where clients reach the other servers; nothing when none of them says so. */
   readonly alternatives: readonly Address[] | undefined
   /** Throws `cluster.fenced` when others may have what this server holds. */

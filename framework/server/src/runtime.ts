@@ -2,6 +2,7 @@ import { type EndControl, type EventLog, type ExplainParts, explainVisit } from 
 import type { Kernel } from '@rystra/kernel'
 import type {
   CertificateInfo,
+  ClusterInfo,
   EndStats,
   ExplainOptions,
   Explanation,
@@ -23,6 +24,7 @@ export interface RuntimeParts {
   readonly listeners: () => readonly ListenerHandle[]
   readonly probe: ExplainParts['probe']
   readonly pushes: Pushes
+  readonly cluster: () => ClusterInfo | undefined
 }
 
 /** What runs on a server, for its extensions and for the program around it. */
@@ -110,7 +112,9 @@ export class ServerRuntime implements Runtime {
   stats(): EndStats {
     const sessions = [...this.byId.values()]
     const tables = sessions.map(({ streams }) => streams)
+    const cluster = this.#attached.cluster()
     return {
+      ...(cluster === undefined ? {} : { cluster }),
       ...sumTraffic(this.totals, tables),
       since: this.#since,
       sessions: sessions.length,

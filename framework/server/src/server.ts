@@ -103,7 +103,14 @@ export class Server extends EventEmitter<ServerEvents> {
     })
     const control = new EndControl(this.#end, runtime.events, options)
     const { pushes } = this.#state
-    runtime.attach({ kernel, control, listeners: () => this.#listeners.list(), pushes, probe: probeService })
+    runtime.attach({
+      kernel,
+      control,
+      listeners: () => this.#listeners.list(),
+      pushes,
+      probe: probeService,
+      cluster: () => this.#state.cluster?.info
+    })
   }
 
   /** Where it listens; ports 0 are resolved. */
