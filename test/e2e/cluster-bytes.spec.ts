@@ -30,8 +30,7 @@ import {
 
 const B = '127.0.0.2'
 
-describe('a stream that goes from server to server', function () {
-  this.timeout(20_000)
+describe('a stream that goes from server to server', () => {
   afterEach(cleanUp)
 
   const start = async (
@@ -162,8 +161,7 @@ describe('a stream that goes from server to server', function () {
   })
 })
 
-describe('kinds of proxies over several servers', function () {
-  this.timeout(20_000)
+describe('kinds of proxies over several servers', () => {
   afterEach(cleanUp)
 
   it('http: by host, with keep-alive and the address of the visitor', async () => {

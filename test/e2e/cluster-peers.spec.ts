@@ -22,8 +22,7 @@ import {
 
 const B = '127.0.0.2'
 
-describe('the port for other servers', function () {
-  this.timeout(20_000)
+describe('the port for other servers', () => {
   afterEach(cleanUp)
 
   const start = async () => {

@@ -32,8 +32,7 @@ const named =
 const answersAt = (host: string, port: number, answer: string): Promise<void> =>
   until(async () => (await askAt(host, port, 'x')) === `${answer} x`, `${answer} at ${host}`)
 
-describe('servers that act as one', function () {
-  this.timeout(20_000)
+describe('servers that act as one', () => {
   afterEach(cleanUp)
 
   const two = async (): Promise<{ world: ClusterWorld; a: Server; b: Server }> => {
@@ -192,8 +191,7 @@ describe('servers that act as one', function () {
   })
 })
 
-describe('a cluster whose directory is away', function () {
-  this.timeout(20_000)
+describe('a cluster whose directory is away', () => {
   afterEach(cleanUp)
 
   const lease = 300
