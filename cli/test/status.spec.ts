@@ -33,7 +33,7 @@ describe('rystra status', () => {
     expect(lines.join('')).not.include('\u001b')
   })
 
-  it('has no line about a cluster where there is none', () => expect(text()).not.include('cluster'))
+  it('has no line about a cluster without one', () => expect(text()).not.include('cluster'))
 
   it('lists some of many servers', () => {
     const members = Array.from({ length: 30 }, (_, index) => member(`m${index}`))
