@@ -1,3 +1,4 @@
+import { ClusterView } from './cluster-view.js'
 import { logLevels, type Static, Type } from '@rystra/plugin'
 
 const text = (description: string) => Type.String({ description })
@@ -216,28 +217,6 @@ export const MetricView = Type.Object(
   { $id: 'Metric' }
 )
 export type MetricView = Static<typeof MetricView>
-
-const ClusterView = Type.Object(
-  {
-    name: text('Name of this server in the cluster.'),
-    cluster: text('Name of the cluster.'),
-    state: Type.Union(
-      (['joining', 'up', 'away', 'fenced', 'left'] as const).map((one) => Type.Literal(one)),
-      { description: '`away`: the directory does not answer. `fenced`: for so long that others may have its names.' }
-    ),
-    members: Type.Array(
-      Type.Object({
-        name: text('Name of the server.'),
-        host: text('Host at which the other servers reach it.'),
-        port: Type.Integer({ description: 'Port at which the other servers reach it.' }),
-        self: Type.Boolean({ description: 'Whether it is the server that answers.' })
-      }),
-      { description: 'Servers that are there, by name.' }
-    ),
-    forwarded: count('Open streams of visitors of this server that others serve.')
-  },
-  { description: 'The cluster of a server; absent at a client, and at a server alone.' }
-)
 
 /** The state of one end. */
 export const StatusView = Type.Object(
