@@ -45,7 +45,7 @@ export interface BenchOptions {
   readonly ownLoad: boolean
   /** The table of the README is printed, as Markdown. */
   readonly suite?: 'readme'
-  /** Seconds in which a run has to be done; fewer rounds are made where they would take longer. */
+  /** Maximum duration of a run in seconds; the number of rounds is reduced to fit. */
   readonly seconds?: number
 }
 

@@ -14,7 +14,7 @@ export interface ServedProxy {
   readonly spec: ProxySpec
   /** The service, if it is within this process. */
   readonly handler: StreamHandler | undefined
-  /** Whether the server has added it: its service has to be in `client.accept`. */
+  /** Whether the server has added it: its service must match `client.accept`. */
   readonly pushed: boolean
   readonly streams: StreamTable
 }

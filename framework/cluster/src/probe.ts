@@ -11,7 +11,7 @@ export interface ProbeRequest {
 /** Channel of a probe. The answer is StreamReady for yes, an Error for no. */
 const PROBE = 'cluster-probe'
 
-/** Longer than any takeover has to be. */
+/** Upper bound of `takeoverTimeout` for a probe. */
 const MAX_MS = 60_000
 
 export const probeMessage = (id: string, { session, ms }: ProbeRequest): Message => ({

@@ -68,7 +68,7 @@ export interface EarlyOffer {
   readonly data: Uint8Array
   /** A piece of the answer. */
   onAnswer(data: Buffer): void
-  /** It was refused: it has to be sent again when the session is up. */
+  /** The early data were refused: send them again when the session is up. */
   onRefused(error: RystraError): void
   /** No answer comes any more. Called once, last. */
   onDone(): void

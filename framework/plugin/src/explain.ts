@@ -27,7 +27,7 @@ export interface VisitRoute {
   readonly path: string
 }
 
-/** Server: how a kind tells its visitors apart by host, for those who ask why a visitor is not served. */
+/** Server: how a kind routes its visitors by host, for `Runtime.explain`. */
 export interface VisitRouting {
   /** Where its visitors connect, ports 0 resolved. */
   listeners(): readonly VisitListener[]

@@ -36,7 +36,7 @@ const cases = [
     const { sent } = await world.exchange(challengeOf(2))
     assert.ok(sent.length <= 2 * MOST_ROUNDS - 1, `${sent.length} messages of a handshake`)
     for (const proof of sent) {
-      assert.ok(proof instanceof Uint8Array, 'a proof has to be bytes')
+      assert.ok(proof instanceof Uint8Array, 'invalid proof: expected a Uint8Array')
       assert.ok(proof.length > 0 && proof.length <= LARGEST_PROOF, `a proof of ${proof.length} bytes`)
     }
   }),
