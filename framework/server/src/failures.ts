@@ -35,12 +35,15 @@ export class Failures {
   count(error?: RystraError): void {
     if (error === undefined) this.#until = 0
     else if (memberErrors.has(error.code)) this.#until = this.#state.clock.now() + RECENTLY_FAILED_MS
-    if (error?.code === 'stream.timeout') void this.#probe()
+    if (error?.code !== 'stream.timeout') return
+    this.#probe().catch((err: unknown) =>
+      this.#state.log.warn({ err }, 'a client that does not answer could not be probed')
+    )
   }
 
   /** A client that does not answer at all is gone, though its session may not know it yet. */
   async #probe(): Promise<void> {
     if (await this.#owner.probe(this.#state.config.takeoverTimeout)) return
-    void this.#owner.evict(new RystraError('session.timeout', { side: 'client', detail: 'it does not answer' }))
+    await this.#owner.evict(new RystraError('session.timeout', { side: 'client', detail: 'it does not answer' }))
   }
 }

@@ -56,7 +56,9 @@ export class RemoteOwner implements ProxyOwner {
   }
 
   takeBack(): void {
-    void this.#parts.suspend()
+    this.#parts
+      .suspend()
+      .catch((err: unknown) => this.log.warn({ err }, 'a proxy of another server could not be withdrawn'))
   }
 
   /** Notices are for people who watch a client: those of requests that came in at another server are not passed on. */
