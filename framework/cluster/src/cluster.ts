@@ -9,7 +9,7 @@ import type {
   DirectoryRow,
   Link
 } from '@rystra/plugin'
-import { streamReadyFrame } from '@rystra/protocol'
+import { type OpenChannel, streamReadyFrame } from '@rystra/protocol'
 import {
   type DatagramFlows,
   type OpenOptions,
@@ -18,6 +18,7 @@ import {
   refuseStream,
   type StreamHead
 } from '@rystra/session'
+import { channelMessage, channelOf, type ChannelTo, type ForwardedChannel } from './channel-head.js'
 import { type Forward, forwardMessage, forwardOf } from './forward-head.js'
 import { Membership, type MembershipState } from './membership.js'
 import { PeerAcceptor, type PeerStream } from './peer-acceptor.js'
@@ -42,6 +43,8 @@ export interface ClusterHost {
   onState(state: MembershipState): void
   /** A stream of a visitor that came in at another server. */
   onForward(raw: RawStream, forward: Forward, flows: DatagramFlows | undefined, log: Logger): void
+  /** A channel that `stream.member` has opened. */
+  onChannel(raw: RawStream, channel: ForwardedChannel, stream: PeerStream): void
   /** Whether the client of a session answers. */
   onProbe(request: ProbeRequest): Promise<boolean>
   onRefused(error: RystraError, link: Link): void
@@ -199,6 +202,16 @@ export class Cluster {
     )
   }
 
+  /** Opens a channel of a session, see {@link ChannelTo}. Rejects as {@link open} does. */
+  async openChannel(
+    { member, ...to }: ChannelTo,
+    head: (flow: number | undefined) => OpenChannel,
+    options: OpenOptions = {}
+  ): Promise<OutgoingStream> {
+    const { timeout } = options
+    return this.#peers.open(this.#addressOf(member), (flow) => channelMessage(head(flow), to, timeout), options)
+  }
+
   /** Whether the client of a session of another server answers within `ms` milliseconds. */
   async probe(member: string, session: string, ms: number): Promise<boolean> {
     this.#probes += 1
@@ -238,7 +251,8 @@ export class Cluster {
     }
   }
 
-  #stream({ stream, flows, log }: PeerStream): void {
+  #stream(from: PeerStream): void {
+    const { stream, flows, log } = from
     const raw = rawOf(stream)
     const { clock } = this.#options
     const cancel = clock.after(HEAD_TIMEOUT_MS, () => raw.reset())
@@ -247,7 +261,7 @@ export class Cluster {
         cancel()
         try {
           if (message.type === 'OpenStream') this.#host.onForward(raw, forwardOf(message), flows, log)
-          else if (message.type === 'OpenChannel') void this.#answer(raw, probeOf(message))
+          else if (message.type === 'OpenChannel') this.#channel(raw, message, from)
           else throw new RystraError('protocol.unexpected', { side: 'client', detail: message.type })
         } catch (error) {
           log.warn({ err: error }, 'a stream of another server was refused')
@@ -260,6 +274,12 @@ export class Cluster {
         raw.reset()
       }
     })
+  }
+
+  /** A probe goes no further, and has no hop. */
+  #channel(raw: RawStream, message: OpenChannel, from: PeerStream): void {
+    if (message.details?.['hop'] === undefined) void this.#answer(raw, probeOf(message))
+    else this.#host.onChannel(raw, channelOf(message), from)
   }
 
   async #answer(raw: RawStream, request: ProbeRequest): Promise<void> {

@@ -4,7 +4,7 @@ import type { Message, OpenStream } from '@rystra/protocol'
 import type { StreamHead } from '@rystra/session'
 
 /** How often a stream may go from server to server. */
-const MAX_HOPS = 1
+export const MAX_HOPS = 1
 
 /** A stream that another server passes on to the session that serves it. */
 export interface Forward {
@@ -51,10 +51,15 @@ export const forwardMessage = (
 
 const malformed = (detail: string): RystraError => new RystraError('protocol.malformed', { side: 'client', detail })
 
+/** Throws `cluster.loop`. */
+export const throwIfTooFar = (hop: unknown): void => {
+  if (hop !== MAX_HOPS) throw new RystraError('cluster.loop', { side: 'client', detail: `hop ${JSON.stringify(hop)}` })
+}
+
 /** Throws `cluster.loop` or `protocol.malformed`. */
 export const forwardOf = ({ id, proxy, visitor, to, flow, details = {} }: OpenStream): Forward => {
   const { hop, session, spec, carrier, timeout, details: inner } = details
-  if (hop !== MAX_HOPS) throw new RystraError('cluster.loop', { side: 'client', detail: `hop ${JSON.stringify(hop)}` })
+  throwIfTooFar(hop)
   if (typeof session !== 'string' || typeof spec !== 'string') throw malformed('forward: session, spec')
   if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0)) throw malformed('forward: timeout')
   if (inner !== undefined && (typeof inner !== 'object' || inner === null)) throw malformed('forward: details')

@@ -86,6 +86,16 @@ export const claimRecordOf = ({ value }: Pick<DirectoryRow, 'value'>): ClaimReco
   return isText(session) && isText(client) && isText(proxy) ? { session, client, proxy } : undefined
 }
 
+/**
+ * The session of a row; `undefined` for a row that is about something else, or says nothing. Throws a `TypeError` for one that
+ * contradicts itself.
+ */
+export const sessionOf = ({ key, id, owner, value }: DirectoryRow): SessionInfo | undefined => {
+  if (!isClientKey(key) || value === undefined) return undefined
+  if (isSession(value) && value.id === id && value.identity.id === owner && key === clientKey(value)) return value
+  throw new TypeError(`row ${key}: not the record of a session`)
+}
+
 /** Where a member is reached. Throws a `TypeError` for one that does not say. */
 export const addressOf = ({ name, value }: DirectoryMember): PeerAddress => {
   const { host, port } = fields(value)

@@ -7,22 +7,43 @@ import type { RpcSession } from './session/session.js'
 /** Name of the channels that carry RPC. */
 export const RPC_CHANNEL = 'rpc'
 
-export const openerOf = (channels: SessionChannels, more: ChannelTarget = {}): ChannelOpener => ({
+export const openerOf = (channels: SessionChannels, more: ChannelTarget | ChannelFrom = {}): ChannelOpener => ({
   open: (head, datagrams = false) => channels.openChannel(RPC_CHANNEL, { details: { ...head, ...more }, datagrams })
 })
+
+/** What a server says of the program that a channel to its client comes from; itself where it says nothing. */
+export interface ChannelFrom {
+  readonly from:
+    | { readonly client: string; readonly identity: string; readonly session: string }
+    | { readonly server: string }
+}
 
 export const peerOf = ({ client, identity, peer }: SessionInfo, server = false): RpcPeer =>
   server ? { id: 'server', side: 'server', address: peer } : { id: client.id, side: 'client', identity, address: peer }
 
 /** What a channel says of itself, or what is wrong with it. */
-export const headOf = ({ kind, session, to, identity }: Readonly<Record<string, unknown>>): ChannelHead | string => {
+export const headOf = ({
+  kind,
+  session,
+  to,
+  identity,
+  server
+}: Readonly<Record<string, unknown>>): ChannelHead | string => {
   if (kind !== 'calls' && kind !== 'stream') return 'expected details.kind: calls or stream'
   if (typeof session !== 'string' || !/^[\w-]{1,64}$/.test(session))
     return 'expected details.session: 1 to 64 characters'
   if (to !== undefined && (typeof to !== 'string' || to === '')) return 'expected details.to: a client'
   if (identity !== undefined && (typeof identity !== 'string' || to === undefined))
     return 'expected details.identity: that of the client in details.to'
-  return { kind, session, ...(to === undefined ? {} : { to }), ...(identity === undefined ? {} : { identity }) }
+  if (server !== undefined && (typeof server !== 'string' || to !== undefined || kind !== 'stream'))
+    return 'expected details.server: the server that has opened the session of a stream'
+  return {
+    kind,
+    session,
+    ...(to === undefined ? {} : { to }),
+    ...(identity === undefined ? {} : { identity }),
+    ...(server === undefined ? {} : { server })
+  }
 }
 
 /** A client that is reached through the server. */
@@ -35,10 +56,8 @@ export const relayedPeer = (id: string, identity?: string): RpcPeer => ({
 })
 
 /** What a channel to that client says of it. */
-export const targetOf = ({ id, identity }: RpcPeer): ChannelTarget => ({
-  to: id,
-  ...(identity === undefined ? {} : { identity: identity.id })
-})
+export const targetOf = ({ id, identity, member }: RpcPeer): ChannelTarget =>
+  member === undefined ? { to: id, ...(identity === undefined ? {} : { identity: identity.id }) } : { server: member }
 
 /** Whether a channel from a client, or from the server itself, is one of this session's program. */
 export const isSamePeer = ({ remote }: RpcSession, from: RpcPeer | undefined): boolean => {
@@ -46,9 +65,13 @@ export const isSamePeer = ({ remote }: RpcSession, from: RpcPeer | undefined): b
   return remote.id === from.id && (remote.identity === undefined || remote.identity.id === from.identity?.id)
 }
 
-/** The client that a server relays for. */
+/** What a channel comes from that a server passes on: another client, or another server of the cluster. */
 export const originOf = ({ from }: Readonly<Record<string, unknown>>): { peer: RpcPeer; scope: string } | undefined => {
-  const { client, identity, session } = (from ?? {}) as Readonly<Record<string, unknown>>
+  const { client, identity, session, server } = (from ?? {}) as Readonly<Record<string, unknown>>
+  if (typeof server === 'string') {
+    const address = { address: server, port: 0 }
+    return { peer: { id: 'server', side: 'server', address, member: server }, scope: `server ${server}` }
+  }
   if (typeof client !== 'string' || typeof identity !== 'string' || typeof session !== 'string') return undefined
   const peer = relayedPeer(client, identity)
   return { peer, scope: `from ${session}` }

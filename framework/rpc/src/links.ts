@@ -1,11 +1,13 @@
 import type { SessionInfo } from '@rystra/model'
-import type { ChannelOpener as SessionChannels } from '@rystra/plugin'
+import type { ChannelOpener as SessionChannels, ClusterSessions } from '@rystra/plugin'
 import { rpcError } from './error.js'
 
-/** A session of the tunnel that is up. */
+/** A session of the tunnel that is up, at this end or at another server of the cluster. */
 export interface Link {
   readonly info: SessionInfo
   readonly channels: SessionChannels
+  /** The server that has it, if another one. */
+  readonly member?: string
 }
 
 /** Which of several clients with one id. */
@@ -17,6 +19,8 @@ export interface ClientOptions {
 /** The sessions of the tunnel that are up at one end. */
 export class Links {
   readonly #links = new Map<string, Link>()
+  /** Sessions of the other servers. */
+  cluster: () => ClusterSessions | undefined = () => undefined
 
   add(link: Link): void {
     this.#links.set(link.info.id, link)
@@ -28,7 +32,7 @@ export class Links {
 
   /** By the id of its session. */
   get(session: string): Link | undefined {
-    return this.#links.get(session)
+    return this.#links.get(session) ?? this.cluster()?.get(session)
   }
 
   /** The newest: on a client the one there is. */
@@ -37,8 +41,8 @@ export class Links {
   }
 
   /**
-   * The session with a client, by its id or by that of its session: the newest of one identity. Throws `rpc.unavailable`
-   * where clients of several identities have the id, since any identity may choose any id.
+   * The session with a client, by its id or by that of its session: the newest of one identity, of this server if it has one.
+   * Throws `rpc.unavailable` where clients of several identities have the id, since any identity may choose any id.
    *
    * @param allowed leaves out clients that the caller may not reach
    */
@@ -47,8 +51,9 @@ export class Links {
     { identity }: ClientOptions = {},
     allowed: (info: SessionInfo) => boolean = () => true
   ): Link | undefined {
-    const own = this.#links.get(id)
-    const candidates = (own === undefined ? [...this.#links.values()] : [own]).filter(
+    const own = this.get(id)
+    const others = this.cluster()?.ofClient(id) ?? []
+    const candidates = (own === undefined ? [...others, ...this.#links.values()] : [own]).filter(
       ({ info }) =>
         (own !== undefined || info.client.id === id) &&
         (identity === undefined || info.identity.id === identity) &&

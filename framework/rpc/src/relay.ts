@@ -1,13 +1,55 @@
 import { pump } from '@rystra/bytes'
-import { RystraError, toRystraError } from '@rystra/model'
+import { RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type { Channel, ChannelOpener } from '@rystra/plugin'
+import type { Link, Links } from './links.js'
+import { mayRelay, type RelayRule } from './relay-rules.js'
+import type { ChannelHead } from './session/port.js'
+
+/** Passes channels of clients on that are for another client, or for another server of the cluster. No frame is looked at. */
+export class Relays {
+  readonly #links: Links
+  readonly #rules: readonly RelayRule[]
+
+  constructor(links: Links, rules: readonly RelayRule[] = []) {
+    this.#links = links
+    this.#rules = rules
+  }
+
+  /** Why a channel does not get where it is for. */
+  refusal(head: ChannelHead, caller: SessionInfo): string | undefined {
+    const cluster = this.#links.cluster()
+    if (head.server !== undefined) return cluster === undefined ? 'this server is of no cluster' : undefined
+    const target = this.#target(head, caller)
+    return typeof target === 'string' ? target : undefined
+  }
+
+  /** The client that a channel is for, or why it does not get there. */
+  #target({ to = '', identity }: ChannelHead, caller: SessionInfo): Link | string {
+    try {
+      return this.#links.find(to, { identity }, (called) => mayRelay(this.#rules, caller, called)) ?? `no way to ${to}`
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+
+  pass(channel: Channel, head: ChannelHead): void {
+    const { session: caller } = channel.info
+    const { kind, session, server } = head
+    if (server !== undefined) {
+      const opener = this.#links.cluster()?.channelsTo(server, caller)
+      if (opener === undefined) channel.close(new RystraError('channel.refused'))
+      else relayChannel(channel, opener, { kind, session })
+      return
+    }
+    const from = { client: caller.client.id, identity: caller.identity.id, session: caller.id }
+    const target = this.#target(head, caller)
+    if (typeof target === 'string') channel.close(new RystraError('channel.refused', { detail: target }))
+    else relayChannel(channel, target.channels, { kind, session, from })
+  }
+}
 
 /** Joins a channel with a new one on another session: bytes and datagrams pass as they are. */
-export const relayChannel = (
-  channel: Channel,
-  target: ChannelOpener,
-  details: Readonly<Record<string, unknown>>
-): void => {
+const relayChannel = (channel: Channel, target: ChannelOpener, details: Readonly<Record<string, unknown>>): void => {
   const datagrams = channel.datagrams !== undefined
   const gone = new AbortController()
   channel.stream.onClose = () => gone.abort()

@@ -1,4 +1,4 @@
-import { isRystraError, RystraError, type SessionInfo } from '@rystra/model'
+import { isRystraError, RystraError } from '@rystra/model'
 import {
   type Channel,
   type ChannelHandler,
@@ -15,15 +15,16 @@ import { State } from './context/state.js'
 import { runEarly } from './early/incoming.js'
 import { rpcError } from './error.js'
 import { type ClientOptions, type Link, Links } from './links.js'
+import { RemoteClients } from './remote-clients.js'
 import { type AccessRule, access } from './middleware/access.js'
-import { mayRelay, type RelayRule } from './relay-rules.js'
+import type { RelayRule } from './relay-rules.js'
 import { Registrar } from './registrar.js'
 import { RpcEndpoint } from './session/endpoint.js'
 import type { RpcPeer } from './session/peer.js'
 import type { ChannelHead, ChannelOpener, ChannelTarget } from './session/port.js'
 import type { RpcSession } from './session/session.js'
 import { type RpcOptions, settingsOf } from './session/settings.js'
-import { relayChannel } from './relay.js'
+import { Relays } from './relay.js'
 
 /** How {@link Rpc} is made. */
 export interface RpcNodeOptions extends RpcOptions {
@@ -46,6 +47,8 @@ export class Rpc extends Registrar implements ChannelHandler {
   readonly #options: RpcNodeOptions
   readonly #endpoint: RpcEndpoint
   readonly #links = new Links()
+  readonly #relays: Relays
+  readonly #remotes: RemoteClients
   readonly #peers = new Map<string, RpcSession>()
   /** Sessions that wait until a client opens its channel, by the session of the tunnel. */
   readonly #awaited = new Map<string, RpcSession>()
@@ -64,6 +67,8 @@ export class Rpc extends Registrar implements ChannelHandler {
       context: this.context,
       onSession: (session) => this.#watch(session)
     })
+    this.#relays = new Relays(this.#links, options.relay)
+    this.#remotes = new RemoteClients(this.#endpoint)
   }
 
   /** For `extensions` of a server or a client. */
@@ -78,8 +83,9 @@ export class Rpc extends Registrar implements ChannelHandler {
   }
 
   /** @internal Registers the channel and follows the sessions of this end. */
-  install({ hooks, registries, role }: ExtensionContext<unknown>): void {
+  install({ hooks, registries, role, runtime }: ExtensionContext<unknown>): void {
     this.#role = role
+    this.#links.cluster = () => runtime.cluster
     registries.channels.add(this)
     hooks.onConnect.tap(({ session, channels }) => this.#connected({ info: session, channels }))
     hooks.onDisconnect.tap(({ session }) => {
@@ -130,6 +136,8 @@ export class Rpc extends Registrar implements ChannelHandler {
    */
   client(id: string, options: ClientOptions = {}): RpcSession {
     const link = this.#links.find(id, options)
+    const cluster = this.#links.cluster()
+    if (link?.member !== undefined && cluster !== undefined) return this.#remotes.session(link, cluster)
     const accepted = link && this.#endpoint.sessionOf(link.info.id)
     if (accepted !== undefined) return accepted
     if (link === undefined) throw rpcError('rpc.unavailable', `no client ${id}`)
@@ -226,40 +234,33 @@ export class Rpc extends Registrar implements ChannelHandler {
   close(): void {
     for (const session of [...this.#endpoint.sessions(), ...this.#peers.values()]) session.close()
     this.#server?.close()
+    this.#remotes.close()
   }
 
   refuse({ details, session }: ChannelInfo): string | undefined {
     const head = headOf(details)
     if (typeof head === 'string') return head
-    if (head.to === undefined) {
-      const relayed = originOf(details) !== undefined
-      if (this.#role === 'server') return undefined
-      if (!relayed) return head.kind === 'calls' ? 'the client opens this channel itself' : undefined
-      return this.#options.access === undefined ? 'no access rule allows calls of other clients' : undefined
-    }
-    if (this.#role !== 'server') return 'relayed to a client'
-    const target = this.#target(head, session)
-    return typeof target === 'string' ? target : undefined
-  }
-
-  /** The client that a channel is for, or why it does not get there. */
-  #target({ to = '', identity }: ChannelTarget, caller: SessionInfo): Link | string {
-    const rules = this.#options.relay ?? []
-    try {
-      return this.#links.find(to, { identity }, (called) => mayRelay(rules, caller, called)) ?? `no way to ${to}`
-    } catch (error) {
-      return (error as Error).message
-    }
+    const away = head.to !== undefined || head.server !== undefined
+    if (this.#role === 'server') return away ? this.#relays.refusal(head, session) : undefined
+    if (away) return 'relayed to a client'
+    const origin = originOf(details)
+    if (origin === undefined) return head.kind === 'calls' ? 'the client opens this channel itself' : undefined
+    const denied = origin.peer.relayed === true && this.#options.access === undefined
+    return denied ? 'no access rule allows calls of other clients' : undefined
   }
 
   onChannel(channel: Channel): void {
     const { info, stream } = channel
     const head = headOf(info.details) as ChannelHead
-    if (head.to !== undefined) {
-      this.#relay(channel, head)
+    if (head.to !== undefined || head.server !== undefined) {
+      this.#relays.pass(channel, head)
       return
     }
     const link = this.#links.get(info.session.id)
+    if (link?.member !== undefined) {
+      if (!this.#remotes.accept(head, channel, info.session)) this.#remotes.refuse(channel)
+      return
+    }
     const from = this.#role === 'client' ? originOf(info.details) : undefined
     const peer = from?.peer ?? peerOf(info.session, this.#role === 'client')
     const back = from === undefined ? {} : targetOf(from.peer)
@@ -287,14 +288,5 @@ export class Rpc extends Registrar implements ChannelHandler {
     if (!isSamePeer(own, from)) throw rpcError('rpc.denied', 'a stream of the session of another program')
     own.acceptStream(channel)
     return true
-  }
-
-  /** Joins a channel with one to another client: no frame of it is looked at. */
-  #relay(channel: Channel, head: ChannelHead): void {
-    const { session } = channel.info
-    const target = this.#target(head, session)
-    const from = { client: session.client.id, identity: session.identity.id, session: session.id }
-    if (typeof target === 'string') channel.close(new RystraError('channel.refused', { detail: target }))
-    else relayChannel(channel, target.channels, { kind: head.kind, session: head.session, from })
   }
 }

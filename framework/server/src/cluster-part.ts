@@ -4,11 +4,13 @@ import {
   type ClusterHost,
   clientKey,
   type Forward,
+  type ForwardedChannel,
   isClaimKey,
   isClientKey,
   type MembershipState,
   proxyKey,
   type ProxyRecord,
+  type PeerStream,
   type ProbeRequest,
   sharedSession
 } from '@rystra/cluster'
@@ -16,12 +18,13 @@ import type { RawStream } from '@rystra/bytes'
 import type { ResolvedCluster } from '@rystra/config'
 import { type Address, type Logger, RystraError, type SessionInfo } from '@rystra/model'
 import type { ClusterInfo, DirectoryClaim, DirectoryRow, Link, ListenHost } from '@rystra/plugin'
-import type { DatagramFlows } from '@rystra/session'
+import { type DatagramFlows, refuseStream } from '@rystra/session'
 import { randomBytes } from 'node:crypto'
 import type { ListedProxy, ServerCluster } from './cluster.js'
 import { ClusterClaims } from './cluster-claims.js'
 import { serveForward } from './forwards.js'
 import type { MemoryClaims } from './memory-claims.js'
+import { RemoteSessions } from './remote-sessions.js'
 import type { ServerSession } from './server-session.js'
 import { Shadows } from './shadows.js'
 import type { ServerState } from './state.js'
@@ -42,6 +45,7 @@ const fenced = (): RystraError => new RystraError('cluster.fenced', { side: 'ser
 /** This server's part in a cluster. */
 export class ClusterPart implements ServerCluster, ClusterHost {
   readonly claims: ClusterClaims
+  readonly remotes: RemoteSessions
   readonly #state: ServerState
   readonly #sessions: ClusterPartParts['sessions']
   readonly #name: string
@@ -70,16 +74,17 @@ export class ClusterPart implements ServerCluster, ClusterHost {
     )
     this.claims = new ClusterClaims(memory, this.#cluster, () => state.config.takeoverTimeout)
     this.#shadows = new Shadows(state, this.#cluster)
+    this.remotes = new RemoteSessions(config.name, state, this.#cluster)
   }
 
   get streams(): number {
-    return this.#cluster.streams
+    return this.#cluster.streams - this.remotes.opened
   }
 
   get info(): ClusterInfo {
-    const { name, state, streams } = this.#cluster
+    const { name, state } = this.#cluster
     const members = this.#cluster.members().sort((one, other) => (one.name < other.name ? -1 : 1))
-    return { name, cluster: this.#name, state, members, forwarded: streams }
+    return { name, cluster: this.#name, state, members, forwarded: this.streams }
   }
 
   get alternatives(): readonly Address[] | undefined {
@@ -100,6 +105,7 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   }
 
   async stop(): Promise<void> {
+    this.remotes.clear()
     await this.#shadows.clear()
     await this.#cluster.stop()
   }
@@ -117,7 +123,8 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   async #replace(session: SessionInfo): Promise<void> {
     // One process may keep sessions with several servers; another one with its id takes its place.
     const share = session.client.instance
-    const claim = { key: clientKey(session), id: session.id, owner: session.identity.id, share }
+    const value = sharedSession(session)
+    const claim = { key: clientKey(session), id: session.id, owner: session.identity.id, share, value }
     const grant = await this.#cluster.claim(claim)
     if ('held' in grant) await this.#cluster.claim({ ...claim, replace: grant.held.map(({ fence }) => fence) })
     // It may have ended meanwhile.
@@ -139,13 +146,14 @@ export class ClusterPart implements ServerCluster, ClusterHost {
 
   onRow(row: DirectoryRow): void {
     try {
-      this.#shadows.put(row)
+      if (!this.remotes.put(row)) this.#shadows.put(row)
     } catch (error) {
       this.#log.warn({ err: error, from: row.member }, 'a row of the directory is ignored')
     }
   }
 
   onGone(row: DirectoryRow): void {
+    this.remotes.remove(row)
     this.#shadows.remove(row)
   }
 
@@ -164,6 +172,7 @@ export class ClusterPart implements ServerCluster, ClusterHost {
       for (const session of this.#sessions.values()) {
         for (const name of [...session.proxies.keys()]) session.takeBack(name, 'closed', fenced())
       }
+      this.remotes.clear()
       void this.#shadows.clear()
     } else if (state === 'up') for (const row of this.#cluster.rows()) this.onRow(row)
   }
@@ -171,6 +180,18 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   onForward(raw: RawStream, forward: Forward, flows: DatagramFlows | undefined, log: Logger): void {
     const { clock } = this.#state
     void serveForward({ raw, forward, flows, log }, this.#sessions.get(forward.session), clock)
+  }
+
+  onChannel(
+    raw: RawStream,
+    { session: id, end, message, timeout }: ForwardedChannel,
+    { member, flows }: PeerStream
+  ): void {
+    const remote = this.remotes.get(id)
+    const session = this.#sessions.get(id)
+    if (end === 'client' && session !== undefined) void session.channels.pass(raw, message, flows, timeout)
+    else if (end === 'server' && remote?.member === member) void remote.channels.accept(raw, message, flows)
+    else refuseStream(raw, new RystraError('cluster.not-here', { side: 'server', detail: id }), this.#state.clock)
   }
 
   async onProbe({ session, ms }: ProbeRequest): Promise<boolean> {

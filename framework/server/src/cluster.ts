@@ -1,5 +1,5 @@
 import type { Address, ProxySpec, SessionInfo } from '@rystra/model'
-import type { ClusterInfo } from '@rystra/plugin'
+import type { ClusterInfo, ClusterSessions } from '@rystra/plugin'
 import type { Claims } from './claims.js'
 
 /** A proxy of this server, as it is listed for the others. */
@@ -18,6 +18,8 @@ export interface ServerCluster {
   /** Streams of visitors of this server that others serve. */
   readonly streams: number
   readonly info: ClusterInfo
+  /** Sessions of the others. */
+  readonly remotes: ClusterSessions
   /** Where clients reach the other servers; nothing when none of them says so. */
   readonly alternatives: readonly Address[] | undefined
   /** Throws `cluster.fenced` when others may have what this server holds. */

@@ -3,6 +3,7 @@ import type { Kernel } from '@rystra/kernel'
 import type {
   CertificateInfo,
   ClusterInfo,
+  ClusterSessions,
   EndStats,
   ExplainOptions,
   Explanation,
@@ -24,7 +25,7 @@ export interface RuntimeParts {
   readonly listeners: () => readonly ListenerHandle[]
   readonly probe: ExplainParts['probe']
   readonly pushes: Pushes
-  readonly cluster: () => ClusterInfo | undefined
+  readonly cluster: () => { readonly info: ClusterInfo; readonly remotes: ClusterSessions } | undefined
 }
 
 /** What runs on a server, for its extensions and for the program around it. */
@@ -63,6 +64,10 @@ export class ServerRuntime implements Runtime {
     if (what === 'stream' && stream !== undefined) return
     const table = session === undefined ? undefined : this.byId.get(session.id)?.streams
     ;(table ?? this.totals).refuse(error.code)
+  }
+
+  get cluster(): ClusterSessions | undefined {
+    return this.#attached.cluster()?.remotes
   }
 
   sessions(): Iterable<ServerSession> {
@@ -112,7 +117,7 @@ export class ServerRuntime implements Runtime {
   stats(): EndStats {
     const sessions = [...this.byId.values()]
     const tables = sessions.map(({ streams }) => streams)
-    const cluster = this.#attached.cluster()
+    const cluster = this.#attached.cluster()?.info
     return {
       ...(cluster === undefined ? {} : { cluster }),
       ...sumTraffic(this.totals, tables),

@@ -109,7 +109,7 @@ export class Server extends EventEmitter<ServerEvents> {
       listeners: () => this.#listeners.list(),
       pushes,
       probe: probeService,
-      cluster: () => this.#state.cluster?.info
+      cluster: () => this.#state.cluster
     })
   }
 

@@ -2,9 +2,10 @@ import type { GenerationRef, Generations } from '@rystra/kernel'
 import { CountedStream, type RawStream } from '@rystra/bytes'
 import { type Logger, RystraError, type SessionInfo, type Side, toRystraError } from '@rystra/model'
 import type { Channel, ChannelHandler, ChannelInfo, ChannelOpener, ChannelOptions, Clock } from '@rystra/plugin'
-import { encode, type Message, type OpenChannel, streamReadyFrame } from '@rystra/protocol'
+import { encode, type OpenChannel, streamReadyFrame } from '@rystra/protocol'
 import type { CountedFlow, DatagramFlows } from './datagram-flows.js'
 import { OutgoingStream, type OpenOptions } from './outgoing-stream.js'
+import { passChannel } from './pass-channel.js'
 import { refuseStream } from './refuse-stream.js'
 
 /** Channels of one session at once, in both directions, where nothing else is configured. */
@@ -22,7 +23,9 @@ export interface ChannelsHost {
   /** @default {@link MAX_CHANNELS} */
   readonly limit?: number
   /** See `Session.open`. */
-  open(head: (flow: number | undefined) => Message, options: OpenOptions): Promise<OutgoingStream>
+  open(head: (flow: number | undefined) => OpenChannel, options: OpenOptions): Promise<OutgoingStream>
+  /** One more channel that this end opened, or one less. */
+  readonly counted?: (by: 1 | -1) => void
 }
 
 /** The channels of one session, opened by either end. They are no visitors' streams and have a limit of their own. */
@@ -53,8 +56,7 @@ export class Channels implements ChannelOpener {
 
   async openChannel(name: string, options: ChannelOptions = {}): Promise<Channel> {
     const { side, info, generations } = this.#host
-    this.#opened += 1
-    const id = `${side === 'client' ? 'c' : 's'}.${this.#opened.toString(36)}`
+    const id = this.#nextId()
     const { details, signal, datagrams } = options
     const channel: ChannelInfo = { id, name, details: details ?? {}, session: info, side, openedBy: side }
     const lifecycle = this.#begin(channel, generations.current)
@@ -77,9 +79,18 @@ export class Channels implements ChannelOpener {
     }
   }
 
-  /** The other end opened a channel: its head has been read. */
-  async accept(raw: RawStream, { id, name, details = {}, flow }: OpenChannel): Promise<void> {
-    const { side, info, flows, generations, clock } = this.#host
+  #nextId(): string {
+    this.#opened += 1
+    return `${this.#host.side === 'client' ? 'c' : 's'}.${this.#opened.toString(36)}`
+  }
+
+  /**
+   * The other end opened a channel: its head has been read.
+   *
+   * @param flows those of the link that it came on
+   */
+  async accept(raw: RawStream, { id, name, details = {}, flow }: OpenChannel, flows = this.#host.flows): Promise<void> {
+    const { side, info, generations, clock } = this.#host
     const openedBy = side === 'client' ? 'server' : 'client'
     const channel: ChannelInfo = { id, name, details, session: info, side, openedBy }
     let lifecycle: ChannelLifecycle | undefined
@@ -102,6 +113,35 @@ export class Channels implements ChannelOpener {
     }
   }
 
+  /** Passes a channel that another server has opened on to the other end: within the limit, and without hooks, which were called there. */
+  async pass(raw: RawStream, channel: OpenChannel, flows: DatagramFlows | undefined, timeout?: number): Promise<void> {
+    const { flow: number, ...head } = channel
+    const { clock, log } = this.#host
+    let counted = false
+    try {
+      this.#throwIfFull()
+      this.#open += 1
+      counted = true
+      const flow = number === undefined ? undefined : flows?.accept(number)
+      await passChannel(raw, flow, (datagrams) =>
+        this.#host.open((own) => ({ ...head, id: this.#nextId(), ...(own === undefined ? {} : { flow: own }) }), {
+          datagrams,
+          timeout
+        })
+      )
+    } catch (error) {
+      log.debug({ err: error, channel: head.name }, 'a channel of another server was refused')
+      refuseStream(raw, error, clock)
+    } finally {
+      if (counted) this.#open -= 1
+    }
+  }
+
+  #throwIfFull(): void {
+    const { limit = MAX_CHANNELS, side } = this.#host
+    if (this.#open >= limit) throw new RystraError('channel.limit', { side, detail: `at most ${limit}` })
+  }
+
   #start(handler: ChannelHandler, lifecycle: ChannelLifecycle, raw: RawStream, flow: CountedFlow | undefined): void {
     const ready = flow === undefined ? streamReadyFrame : encode({ type: 'StreamReady', flow: true })
     const channel = lifecycle.attach(new CountedStream(raw, { bytes: Buffer.from(ready) }), flow)
@@ -115,11 +155,14 @@ export class Channels implements ChannelOpener {
 
   /** Counts a channel until it is over. Throws `channel.limit`. */
   #begin(info: ChannelInfo, generation: GenerationRef): ChannelLifecycle {
-    const { limit = MAX_CHANNELS, side, clock } = this.#host
-    if (this.#open >= limit) throw new RystraError('channel.limit', { side, detail: `at most ${limit}` })
+    const { clock, counted } = this.#host
+    this.#throwIfFull()
     this.#open += 1
+    const own = info.side === info.openedBy
+    if (own) counted?.(1)
     return new ChannelLifecycle(info, generation, clock, () => {
       this.#open -= 1
+      if (own) counted?.(-1)
     })
   }
 }

@@ -11,4 +11,6 @@ export interface RpcPeer {
   readonly address: PeerInfo
   /** Whether its calls come through a server, which vouches for the identity. @default false */
   readonly relayed?: boolean
+  /** Of a server of a cluster that this client has no session with: its name. */
+  readonly member?: string
 }

@@ -3,11 +3,14 @@ import type { Channel, ChannelDatagrams } from '@rystra/plugin'
 /** Datagrams of one channel. */
 export type Datagrams = ChannelDatagrams
 
-/** The client that a channel is for, when the server is not. */
+/** What a channel is for, when the server that it is opened at is not. */
 export interface ChannelTarget {
+  /** A client. */
   readonly to?: string
   /** Its identity, where clients of several identities have the id. */
   readonly identity?: string
+  /** Another server of the cluster, that has opened the session. */
+  readonly server?: string
 }
 
 /** What both ends are told of a channel before its first byte. */

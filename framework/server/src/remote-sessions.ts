@@ -1,0 +1,124 @@
+import { type ChannelTo, sessionOf } from '@rystra/cluster'
+import type { SessionInfo } from '@rystra/model'
+import type { ChannelOpener, ClusterSessions, DirectoryRow, RemoteSession } from '@rystra/plugin'
+import type { OpenChannel } from '@rystra/protocol'
+import { Channels, type OpenOptions, type OutgoingStream } from '@rystra/session'
+import type { ServerState } from './state.js'
+
+/** The links to other servers. */
+export interface ChannelForwarding {
+  openChannel(
+    to: ChannelTo,
+    head: (flow: number | undefined) => OpenChannel,
+    options?: OpenOptions
+  ): Promise<OutgoingStream>
+}
+
+/** A session of another server. Most have no channel with this one, ever. */
+class Remote implements RemoteSession {
+  readonly info: SessionInfo
+  readonly member: string
+  readonly fence: number
+  readonly #make: (remote: Remote) => Channels
+  #channels: Channels | undefined
+
+  constructor(info: SessionInfo, { member, fence }: DirectoryRow, make: (remote: Remote) => Channels) {
+    this.info = info
+    this.member = member
+    this.fence = fence
+    this.#make = make
+  }
+
+  get channels(): Channels {
+    this.#channels ??= this.#make(this)
+    return this.#channels
+  }
+}
+
+/** Sessions of other servers, and the channels of them that begin or end at this one. */
+export class RemoteSessions implements ClusterSessions {
+  readonly name: string
+  readonly #state: ServerState
+  readonly #forwarding: ChannelForwarding
+  readonly #byId = new Map<string, Remote>()
+  readonly #byClient = new Map<string, Set<Remote>>()
+  /** Channels to other servers that are open. */
+  #open = 0
+
+  constructor(name: string, state: ServerState, forwarding: ChannelForwarding) {
+    this.name = name
+    this.#state = state
+    this.#forwarding = forwarding
+  }
+
+  /** Channels that this server has opened: they are streams to other servers, and no visitors. */
+  get opened(): number {
+    return this.#open
+  }
+
+  /** Whether the row is one of a session. Throws a `TypeError` for a record that is malformed. */
+  put(row: DirectoryRow): boolean {
+    const info = sessionOf(row)
+    if (info === undefined) return false
+    this.#drop(row.id)
+    const remote = new Remote(info, row, ({ member }) =>
+      this.#channels(info, { member, session: info.id, end: 'client' })
+    )
+    this.#byId.set(info.id, remote)
+    const others = this.#byClient.get(info.client.id) ?? new Set()
+    this.#byClient.set(info.client.id, others.add(remote))
+    return true
+  }
+
+  remove({ id, fence }: Pick<DirectoryRow, 'id' | 'fence'>): void {
+    if (this.#byId.get(id)?.fence === fence) this.#drop(id)
+  }
+
+  clear(): void {
+    this.#byId.clear()
+    this.#byClient.clear()
+  }
+
+  #drop(id: string): void {
+    const remote = this.#byId.get(id)
+    if (remote === undefined) return
+    this.#byId.delete(id)
+    const { client } = remote.info
+    const others = this.#byClient.get(client.id)
+    others?.delete(remote)
+    if (others?.size === 0) this.#byClient.delete(client.id)
+  }
+
+  list(): Iterable<Remote> {
+    return this.#byId.values()
+  }
+
+  get(id: string): Remote | undefined {
+    return this.#byId.get(id)
+  }
+
+  ofClient(id: string): Iterable<Remote> {
+    return this.#byClient.get(id) ?? []
+  }
+
+  channelsTo(member: string, session: SessionInfo): ChannelOpener {
+    return this.#channels(session, { member, session: session.id, end: 'server' })
+  }
+
+  #channels(info: SessionInfo, to: ChannelTo): Channels {
+    const { kernel, clock, log, config } = this.#state
+    return new Channels({
+      info,
+      side: 'server',
+      generations: kernel,
+      clock,
+      log: log.child({ session: info.id, client: info.client.id, identity: info.identity.id, member: to.member }),
+      flows: undefined,
+      limit: config.limits.channelsPerSession,
+      open: (head, options) => this.#forwarding.openChannel(to, head, options),
+      counted: (by) => {
+        this.#open += by
+      }
+    })
+  }
+}
