@@ -1,12 +1,15 @@
-import { defineExtension, type Extension } from '@rystra/plugin'
+import { defineExtension, type Extension, type Logger } from '@rystra/plugin'
 import { Rpc, type RpcError, type RpcNodeOptions } from '@rystra/rpc'
 import type { Server } from '@rystra/server'
 import transportQuic from '@rystra/transport-quic'
 import { expect } from 'chai'
+import dgram from 'node:dgram'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { cleanUp, portOf, serverConfig, startClient, startServer, until } from './tunnel.js'
+import { listening } from './private-tunnel.js'
+import { cleanUp, later, portOf, serverConfig, startClient, startServer, until } from './tunnel.js'
 
 const dirs: string[] = []
 
@@ -22,18 +25,27 @@ interface World {
 const up = (server: Server, rpc: Rpc): Promise<unknown> =>
   until(() => rpc.server.connected && [...server.runtime.sessions()].length === 1, 'a session')
 
-const world = async (prepare: (rpc: Rpc) => void, options: RpcNodeOptions = {}): Promise<World> => {
+/** How a client reaches the server: straight, or over a {@link startTap}. */
+type Way = (port: number) => Promise<number>
+
+const world = async (
+  prepare: (rpc: Rpc) => void,
+  options: RpcNodeOptions = {},
+  way: Way = async (port) => port,
+  log?: Logger
+): Promise<World> => {
   const dir = mkdtempSync(path.join(tmpdir(), 'rystra-early-'))
   dirs.push(dir)
   const onServer = new Rpc(options)
   prepare(onServer)
   const listen = [{ transport: 'quic', host: '127.0.0.1', port: 0 }]
   const server = await startServer({ listen }, [transportQuic, onServer.extension], {
-    stateDir: path.join(dir, 'state')
+    stateDir: path.join(dir, 'state'),
+    ...(log && { log })
   })
   const rpc = new Rpc()
   const { fingerprint } = server.listening[0]?.join ?? {}
-  const connect = { transport: 'quic', host: '127.0.0.1', port: portOf(server), fingerprint }
+  const connect = { transport: 'quic', host: '127.0.0.1', port: await way(portOf(server)), fingerprint }
   await startClient(portOf(server), [], { connect: connect as never }, [transportQuic, rpc.extension])
   await until(() => rpc.server.connected)
   const reload = (more: readonly Extension[]): Promise<unknown> =>
@@ -51,6 +63,33 @@ const world = async (prepare: (rpc: Rpc) => void, options: RpcNodeOptions = {}):
     return calls()
   }
   return { server, rpc, again, reload }
+}
+
+/** An attacker on the way, who records what the client sends, and can send it again from the address that the server knows. */
+const startTap = () => {
+  const recorded: Buffer[] = []
+  let replay = (_packets: readonly Buffer[]): void => {}
+  const bound = async (): Promise<dgram.Socket> => {
+    const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1')
+    later(() => socket.close())
+    await once(socket, 'listening')
+    return socket
+  }
+  const way: Way = async (server) => {
+    const [front, back] = [await bound(), await bound()]
+    let client = 0
+    front.on('message', (packet, from) => {
+      client = from.port
+      recorded.push(packet)
+      back.send(packet, server, '127.0.0.1')
+    })
+    back.on('message', (packet) => front.send(packet, client, '127.0.0.1'))
+    replay = (packets) => {
+      for (const packet of packets) back.send(packet, server, '127.0.0.1')
+    }
+    return front.address().port
+  }
+  return { way, recorded, replay: (packets: readonly Buffer[]) => replay(packets) }
 }
 
 const safe = { replaySafe: true }
@@ -140,5 +179,24 @@ describe('calls in early data', () => {
     })
     expect(await again(() => rpc.server.request('slow', null, safe))).to.equal('answered')
     expect(runs).to.have.length(2)
+  })
+
+  it('do not run again when an attacker sends the recorded packets again', async () => {
+    const tap = startTap()
+    const { log, lines } = listening()
+    let runs = 0
+    const { server, rpc, again } = await world((made) => made.handler('read', () => ++runs, safe), {}, tap.way, log)
+    const first = await again(() => {
+      tap.recorded.length = 0
+      return rpc.server.request('read', null, safe)
+    })
+    const packets = [...tap.recorded]
+    // Until the connection that the packets belong to is over, they are taken for its own.
+    await again(async () => {})
+    await up(server, rpc)
+    tap.replay(packets)
+    await until(() => lines.some((line) => line.includes('session.not-resumed')), 'the replayed Hello')
+    expect([first, runs]).to.deep.equal([1, 1])
+    expect(await rpc.server.request('read')).to.equal(2)
   })
 })
