@@ -16,12 +16,11 @@ import {
   startClient,
   startServer,
   startService,
+  svc,
   until,
   visit,
   visitorPort
 } from './tunnel.js'
-
-const svc = (local: number, name = 'svc') => ({ name, kind: 'tcp', local: `127.0.0.1:${local}` })
 
 describe('hooks of a running tunnel', () => {
   afterEach(cleanUp)

@@ -28,10 +28,10 @@ export const startHttpClient = (
   return startClient(first?.port ?? 0, proxies, client, extensions, { preset: httpPreset })
 }
 
-/** An HTTP service on a free port. */
 /** A listener that answers later, or at once. */
 export type Answering = (...args: Parameters<RequestListener>) => unknown
 
+/** An HTTP service on a free port. */
 export const startHttpService = async (listener: Answering): Promise<{ port: number; server: http.Server }> => {
   const server = http.createServer((request, response) => void listener(request, response))
   server.listen(0, '127.0.0.1')
@@ -111,6 +111,10 @@ export const ask = (port: number, host: string, path = '/', options: Asking = {}
     request.on('error', reject)
     request.end(body)
   })
+
+/** What the service was asked, as {@link mirror} tells it. */
+export const mirrored = async (...args: Parameters<typeof ask>): Promise<Mirrored> =>
+  JSON.parse((await ask(...args)).body)
 
 /** Sends bytes as they are, and reads until the front closes, or what it reads is `enough`. */
 export const sendRaw = async (

@@ -21,11 +21,10 @@ import {
   startClient,
   startServer,
   startService,
+  svc,
   visit,
   visitorPort
 } from './tunnel.js'
-
-const svc = (local: number, name = 'svc') => ({ name, kind: 'tcp', local: `127.0.0.1:${local}` })
 
 /** Keeps what `onRefused` tells. */
 const witness = () => {

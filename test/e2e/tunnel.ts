@@ -109,6 +109,14 @@ export const visitorPort = (client: Client, name: string): number => {
   return Number(proxy.address.split(':').at(-1))
 }
 
+/** A tcp proxy of a service on loopback. */
+export const svc = (local: number, name = 'svc', port?: number) => ({
+  name,
+  kind: 'tcp',
+  local: `127.0.0.1:${local}`,
+  ...(port === undefined ? {} : { port })
+})
+
 /** A service on a free port of loopback, or on a socket path. */
 export const startService = async (onConnection: (socket: net.Socket) => unknown, path?: string): Promise<number> => {
   const sockets = new Set<net.Socket>()
@@ -150,7 +158,7 @@ export const readAll = (socket: net.Socket): Promise<Buffer> =>
   })
 
 /** What a service answers to a text that is the whole of what a visitor says. */
-export const ask = async (port: number, text: string): Promise<string> => {
+export const ask = async (port: number, text = ''): Promise<string> => {
   const socket = await visit(port)
   const answer = readAll(socket)
   socket.end(text)

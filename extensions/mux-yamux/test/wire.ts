@@ -125,3 +125,5 @@ export const withPeer = (
   }
   return { mux, peer: new Peer(far), closed }
 }
+
+export const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code

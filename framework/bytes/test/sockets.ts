@@ -74,6 +74,24 @@ export const tlsPair = async (): Promise<Joined> => {
   return join(server, 'secureConnection', dial, 'secureConnect')
 }
 
+/** Each kind of socket that a raw stream is made of. */
+export const socketPairs: Record<string, () => Promise<Joined>> = { TCP: tcpPair, Unix: unixPair, TLS: tlsPair }
+
+export const ends = ['dialed', 'accepted'] as const
+export const otherEnd = { dialed: 'accepted', accepted: 'dialed' } as const
+
+/** How a connection ends, seen from one of its sockets: `end`, `close`, or the code of its error. */
+export const outcome = (socket: net.Socket): Promise<string> =>
+  new Promise((resolve) => {
+    let ended = false
+    socket.on('end', () => {
+      ended = true
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    socket.on('close', () => resolve(ended ? 'end' : 'close'))
+    socket.resume()
+  })
+
 // A certificate for tests and nothing else: its key is public.
 const key = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgZypneDZhvvNby49b

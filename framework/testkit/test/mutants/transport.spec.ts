@@ -1,151 +1,30 @@
-import type { ByteLink, Link, Listener, Transport } from '@rystra/plugin'
+import type { Link } from '@rystra/plugin'
 import { EventEmitter } from 'node:events'
-import type { Duplex } from 'node:stream'
-import {
-  corrupt,
-  type Fault,
-  faulty,
-  MemoryNetwork,
-  MemoryStreamsNetwork,
-  transportKit,
-  type TransportSubject
-} from '../../src/index.js'
-import { Bridge, type BridgeFlaws } from './bridge.js'
+import { MemoryNetwork, MemoryStreamsNetwork, transportKit, type TransportSubject } from '../../src/index.js'
 import { tinySecure } from '../tiny-secure.js'
 import { linkMutants } from './link-mutants.js'
 import { multiplexing } from '../multiplexing.js'
 import { datagramMutants } from './datagram-mutants.js'
-import { killsMutants, type Mutant } from './mutant.js'
+import { killsMutants } from './mutant.js'
 import { secureMutants } from './secure-mutants.js'
 import { simpleMuxer } from '../simple-muxer.js'
-
-type Side = 'near' | 'far'
-/** Methods of a transport, given the right one. */
-type Change = (good: MemoryNetwork) => Partial<Transport>
-
-const subject = (change: Change) => (): TransportSubject => {
-  const good = new MemoryNetwork()
-  const transport: Transport = {
-    name: 'memory',
-    listen: (...args) => good.listen(...args),
-    dial: (...args) => good.dial(...args),
-    ...change(good)
-  }
-  return { transport: () => transport, network: 'other' }
-}
-
-const mutant = (because: RegExp, change: Change): Mutant<TransportSubject> => ({ because, subject: subject(change) })
-
-const swap = (link: Link, stream: (duplex: Duplex) => Duplex): ByteLink => {
-  if (link.kind !== 'bytes') throw new TypeError('not a link of bytes')
-  return { ...link, duplex: stream(link.duplex) }
-}
-
-/** Replaces the streams of one side. */
-const streams =
-  (side: Side, stream: (duplex: Duplex) => Duplex): Change =>
-  (good) =>
-    side === 'near'
-      ? { dial: async (...args) => swap(await good.dial(...args), stream) }
-      : { listen: (options, onLink, signal) => good.listen(options, (link) => onLink(swap(link, stream)), signal) }
-
-const withFault = (fault: Fault): Change => streams('near', (duplex) => faulty(duplex, { out: [fault] }))
-const bridge = (side: Side, flaws: BridgeFlaws): Change => streams(side, (duplex) => new Bridge(duplex, flaws))
-const changesByte = (at: number) => mutant(/other bytes than were sent/, withFault(corrupt(at)))
-
-const destroyedSoonAfterEnd = (side: Side): Change =>
-  streams(side, (duplex) => duplex.on('finish', () => setTimeout(() => duplex.destroy(), 5)))
-
-const swallowsEmptyEnd: Fault = async function* (bytes) {
-  let any = false
-  for await (const chunk of bytes) {
-    any = true
-    yield chunk
-  }
-  if (!any) await new Promise(() => {})
-}
-
-const repeatsPieces: Fault = async function* (bytes) {
-  for await (const chunk of bytes) {
-    yield chunk
-    if (chunk.length === 1_460) yield chunk
-  }
-}
-
-const listening =
-  (change: (listener: Listener) => Partial<Listener>): Change =>
-  (good) => ({
-    listen: async (...args) => {
-      const listener = await good.listen(...args)
-      return { ...listener, ...change(listener) }
-    }
-  })
-
-const ignoreSignal = new AbortController().signal
-
-/** The state of a listener that is disturbed by raw peers. */
-interface Seen {
-  /** Whether it has said anything. */
-  said: boolean
-  readonly gone: (what: (said: boolean) => void) => void
-  readonly first: (what: (bytes: Buffer) => void) => void
-}
-
-const inspect = (duplex: Duplex): Seen => {
-  const seen: Seen = {
-    said: false,
-    gone: (what) => void duplex.once('close', () => what(seen.said)),
-    first: (what) => {
-      const peek = (): void => {
-        const bytes = duplex.read() as Buffer | null
-        duplex.removeListener('readable', peek)
-        if (bytes === null) return
-        seen.said = true
-        duplex.unshift(bytes)
-        what(bytes)
-      }
-      duplex.on('readable', peek)
-    }
-  }
-  return seen
-}
-
-/** A listener that all links depend on: `mind` may kill them, or refuse a new one. */
-const minding =
-  (mind: (seen: Seen, kill: () => void) => boolean): Change =>
-  (good) => {
-    const all = new Set<Duplex>()
-    let dead = false
-    const kill = (): void => {
-      dead = true
-      for (const each of all) each.destroy()
-    }
-    return {
-      listen: (options, onLink, signal) =>
-        good.listen(
-          options,
-          (link) => {
-            if (link.kind !== 'bytes') return
-            all.add(link.duplex)
-            const stays = mind(inspect(link.duplex), kill)
-            if (stays && !dead) onLink(link)
-            else link.duplex.on('error', () => {}).destroy()
-          },
-          signal
-        )
-    }
-  }
-
-const disturbed = /saw no end|got \d+ bytes of|waiting for/
-
-/** A link loses what comes before it is handed over, a little late. */
-const losesEarly = async (link: Link): Promise<Link> => {
-  if (link.kind !== 'bytes') return link
-  link.duplex.resume()
-  await new Promise((resolve) => setTimeout(resolve, 10))
-  link.duplex.pause()
-  return link
-}
+import {
+  subject,
+  mutant,
+  swap,
+  streams,
+  withFault,
+  bridge,
+  changesByte,
+  destroyedSoonAfterEnd,
+  swallowsEmptyEnd,
+  repeatsPieces,
+  listening,
+  ignoreSignal,
+  minding,
+  disturbed,
+  losesEarly
+} from './transport-mutants.js'
 
 const overStreams = Object.entries(linkMutants).map(([name, { because, muxer }]) => {
   const streams = (): TransportSubject => {
