@@ -160,6 +160,19 @@ for (const side of ['server', 'client'] as const) {
       expect(await replay('x').catch((error) => error.code)).equal('inspect-http.not-found')
     })
 
+    it('are sent again without the coding of a body that was edited: it was decoded to be shown', async () => {
+      const { port } = await startHttpService(mirror)
+      const { port: front, list, over, replay, show } = await world(side, port)
+      const headers = { 'content-encoding': 'gzip', 'content-type': 'text/plain' }
+      await ask(front, 'app.example.org', '/', { method: 'POST', headers, body: gzipSync('shown') })
+      await over(1)
+      const [{ id }] = await list()
+      expect((await show(id)).request.body.text).equal('shown')
+      const edited = JSON.parse((await replay(id, { text: 'edited' })).response.body.text)
+      expect([edited.body, edited.headers['content-encoding']]).deep.equal(['edited', undefined])
+      expect(JSON.parse((await replay(id)).response.body.text).headers['content-encoding']).equal('gzip')
+    })
+
     it('are kept up to a bound; what was truncated is not sent again', async () => {
       const size = 300_000
       const { port } = await startHttpService((request, response) => {

@@ -1,3 +1,4 @@
+import { fieldOf } from './decode.js'
 import type { Exchange } from './exchange.js'
 import { type IsSecret, maskHeaders } from './mask.js'
 import { urlOf } from './view.js'
@@ -14,13 +15,22 @@ const forwarded = /^(x-forwarded-|forwarded$)/i
 /** The command that sends this request by curl, to the URL that the visitor asked for. */
 export const curlOf = (exchange: Exchange, isSecret: IsSecret): string => {
   const { request, requestBody } = exchange
-  const lines = [`curl ${quoted(urlOf(exchange, isSecret))}`]
+  const url = urlOf(exchange, isSecret)
+  const lines = [`curl ${quoted(url)}`]
+  // curl expands [1-9] and {a,b}, and resolves `/../`.
+  if (/[[\]{}]/.test(url)) lines.push('--globoff')
+  if (request.target.includes('/.')) lines.push('--path-as-is')
   if (request.method === 'HEAD') lines.push('--head')
   else if (request.method !== (requestBody.length > 0 ? 'POST' : 'GET'))
     lines.push(`--request ${quoted(request.method)}`)
   for (const [name, value] of maskHeaders(request.headers, isSecret)) {
-    if (!own.test(name) && !forwarded.test(name)) lines.push(`--header ${quoted(`${name}: ${value}`)}`)
+    if (own.test(name) || forwarded.test(name)) continue
+    // `name:` would remove the field.
+    lines.push(`--header ${quoted(value === '' ? `${name};` : `${name}: ${value}`)}`)
   }
+  // curl calls a body a form otherwise.
+  if (requestBody.length > 0 && fieldOf(request.headers, 'content-type') === undefined)
+    lines.push("--header 'Content-Type:'")
   const bytes = requestBody.bytes()
   if (requestBody.length > 0 && !requestBody.truncated) {
     const text = bytes.toString('utf8')

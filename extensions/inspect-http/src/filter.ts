@@ -22,8 +22,10 @@ const holds = (exchange: Exchange, wanted: string, isSecret: IsSecret): boolean 
     ...heads.map(([name, value]) => `${name}: ${value}`)
   ]
   if (texts.some((text) => text.toLowerCase().includes(wanted))) return true
+  // Compared as bytes of UTF-8: a body may be cut within a character, or be no text.
+  const bytes = Buffer.from(wanted).toString('latin1').toLowerCase()
   return [requestBody, responseBody].some((body) =>
-    body.bytes().subarray(0, SEARCHED_BYTES).toString('latin1').toLowerCase().includes(wanted)
+    body.bytes().subarray(0, SEARCHED_BYTES).toString('latin1').toLowerCase().includes(bytes)
   )
 }
 

@@ -43,7 +43,8 @@ export class Replayer {
       throw this.#error('truncated', { detail })
     }
     if (this.#running >= MAX_RUNNING) throw this.#error('busy')
-    const headers = edit.headers === undefined ? before.headers : unmasked(edit.headers, before.headers)
+    const headers =
+      edit.headers === undefined ? kept(before.headers, edit.body) : unmasked(edit.headers, before.headers)
     const request: ReplayRequest = {
       method: edit.method ?? before.method,
       target: edit.target ?? before.target,
@@ -65,6 +66,10 @@ export class Replayer {
     return again
   }
 }
+
+/** The fields of before. A body that was edited has no coding: it was decoded to be shown. */
+const kept = (before: readonly HeaderField[], body: Uint8Array | undefined): readonly HeaderField[] =>
+  body === undefined ? before : before.filter(([name]) => name.toLowerCase() !== 'content-encoding')
 
 /** A masked value that was sent back is the value that it was. */
 const unmasked = (edited: readonly HeaderField[], before: readonly HeaderField[]): HeaderField[] => {

@@ -126,8 +126,10 @@ describe('exchanges for other programs', () => {
   }
 
   it('are commands that a shell reads as one request, whatever is in it', () => {
-    const evil = curlOf(exchange("/a?b='$(id)`id`", Buffer.from("it's\n$HOME")), isSecret)
-    expect(evil).equal("curl 'https://app.example.org/a?b='\\''$(id)`id`' \\\n  --data-raw 'it'\\''s\n$HOME'\n")
+    const evil = curlOf(exchange("/a?b='$(id)`id`", Buffer.from("it's\n$HOME"), [['Content-Type', 'a']]), isSecret)
+    expect(evil).equal(
+      "curl 'https://app.example.org/a?b='\\''$(id)`id`' \\\n  --header 'Content-Type: a' \\\n  --data-raw 'it'\\''s\n$HOME'\n"
+    )
     const binary = curlOf(
       exchange('/', Buffer.from([0, 255, 1]), [
         ['X-A', 'b'],
@@ -140,6 +142,16 @@ describe('exchanges for other programs', () => {
       .include("--header 'X-A: b'")
       .include(`Cookie: ${MASK}`)
     expect(curlOf(exchange('/', Buffer.alloc(200)), isSecret)).include('# the body of 200 bytes was not kept')
+  })
+
+  it('are commands that curl sends as they were: it expands no URL, resolves no path, and adds no type', () => {
+    const command = curlOf(exchange('/a/../b?c=[1-9]&token=x', Buffer.from('q'), [['X-Empty', '']]), isSecret)
+    expect(command)
+      .include('--globoff')
+      .include('--path-as-is')
+      .include("--header 'Content-Type:'")
+      .include("--header 'X-Empty;'")
+    expect(curlOf(exchange('/a', Buffer.alloc(0)), isSecret)).not.match(/--(globoff|path-as-is|header)/)
   })
 
   it('have the port at which the visitor asked, also where Host is that of the service', () => {

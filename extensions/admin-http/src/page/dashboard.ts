@@ -1,17 +1,29 @@
-import type { StatusView } from '../schemas.js'
-import { ApiError, request, token } from './api.js'
+import { ApiError, token } from './api.js'
+import { certificates } from './certificates.js'
+import { cluster } from './cluster.js'
 import { configuration } from './configuration.js'
 import { announce, byId, el } from './dom.js'
 import { extensions } from './extensions.js'
 import { clients, proxies, streams } from './lists.js'
 import { overview } from './overview.js'
 import { refusals } from './refusals.js'
-import { hasRequests, requests } from './requests.js'
+import { requests } from './requests.js'
 import { State } from './state.js'
 import { applyTheme, nextTheme } from './theme.js'
 import type { Tab, View, ViewHost } from './view.js'
 
-const tabs: Tab[] = [overview, clients, proxies, streams, refusals, extensions, configuration]
+const tabs: readonly Tab[] = [
+  overview,
+  clients,
+  proxies,
+  streams,
+  requests,
+  refusals,
+  certificates,
+  cluster,
+  extensions,
+  configuration
+]
 const scopes = ['read', 'operate', 'admin']
 
 const main = byId('main')
@@ -53,15 +65,26 @@ const login = (problem = ''): void => {
   input.focus()
 }
 
+const markTab = (id: string): void => {
+  for (const link of document.querySelectorAll('#tabs a')) {
+    if (link.getAttribute('href') === `#${id}`) {
+      link.setAttribute('aria-current', 'page')
+      link.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+    } else link.removeAttribute('aria-current')
+  }
+}
+
+const showTabs = (present: State): void => {
+  const shown = tabs.filter(({ exists }) => exists?.(present) !== false)
+  byId('tabs').replaceChildren(...shown.map(({ id, title }) => el('li', {}, el('a', { href: `#${id}` }, title))))
+}
+
 const openTab = (host: ViewHost, id: string): void => {
-  const tab = tabs.find((one) => one.id === id) ?? overview
+  const tab = tabs.find((one) => one.id === id && one.exists?.(host.state) !== false) ?? overview
   closeView()
   view = tab.open(host)
   main.replaceChildren(view.element)
-  for (const link of document.querySelectorAll('#tabs a')) {
-    if (link.getAttribute('href') === `#${tab.id}`) link.setAttribute('aria-current', 'page')
-    else link.removeAttribute('aria-current')
-  }
+  markTab(tab.id)
   document.title = `${tab.title} – Rystra ${host.state.status.side}`
 }
 
@@ -71,20 +94,24 @@ const showConnection = (connected: boolean): void => {
   line.classList.toggle('lost', !connected)
 }
 
-const run = (first: StatusView): void => {
-  const present = new State(first)
+const run = (present: State): void => {
+  const { side, caller } = present.status
   state = present
   const host: ViewHost = {
     state: present,
     may: (scope) => scopes.indexOf(present.status.caller.scope) >= scopes.indexOf(scope)
   }
   byId('header').hidden = false
-  byId('side').textContent = `${first.side}, ${first.caller.name} (${first.caller.scope})`
-  byId('tabs').replaceChildren(...tabs.map(({ id, title }) => el('li', {}, el('a', { href: `#${id}` }, title))))
+  byId('side').textContent = `${side}, ${caller.name} (${caller.scope})`
+  showTabs(present)
   showConnection(true)
   present.onChange = (what) => {
     if (what === 'connection') showConnection(present.connected)
-    else view?.update(what)
+    else if (what === 'capabilities') {
+      const current = document.querySelector('#tabs a[aria-current]')?.getAttribute('href') ?? '#'
+      showTabs(present)
+      markTab(current.slice(1))
+    } else view?.update(what)
   }
   present.onDenied = () => login('The token is not valid any more.')
   window.onhashchange = () => {
@@ -100,9 +127,7 @@ const run = (first: StatusView): void => {
 /** Begins with the token that there is. */
 const begin = async (): Promise<void> => {
   try {
-    const status = await request<StatusView>('/v1/status')
-    if (!tabs.includes(requests) && (await hasRequests())) tabs.splice(tabs.indexOf(streams) + 1, 0, requests)
-    run(status)
+    run(await State.load())
   } catch (error) {
     const denied = error instanceof ApiError && error.status === 401
     login(denied ? 'The token is not valid.' : (error as Error).message)

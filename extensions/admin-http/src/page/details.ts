@@ -11,7 +11,7 @@ export interface Action {
   readonly done: string
 }
 
-const times = new Set(['since', 'openedAt'])
+const times = new Set(['since', 'openedAt', 'expires', 'next'])
 
 const shown = (name: string, value: unknown): string => {
   if (times.has(name) && typeof value === 'number') return new Date(value).toLocaleString()

@@ -18,7 +18,7 @@ export interface Column<Row> {
 }
 
 /** A list of any length: only the rows that are seen are in the page. */
-export class Grid<Row extends { readonly id: string }> {
+export class Grid<Row> {
   readonly element: HTMLElement
   readonly #columns: readonly Column<Row>[]
   readonly #onOpen: (row: Row) => void
@@ -26,6 +26,8 @@ export class Grid<Row extends { readonly id: string }> {
   readonly #empty = el('p', { className: 'empty', hidden: true })
   readonly #heads: HTMLElement[]
   readonly #closing = new AbortController()
+  /** In the order of the server, which decides between rows that are alike. */
+  #given: readonly Row[] = []
   #rows: readonly Row[] = []
   #sort: { column: Column<Row>; down: boolean }
   /** The row with the focus. */
@@ -70,6 +72,7 @@ export class Grid<Row extends { readonly id: string }> {
 
   /** Shows these rows; scroll position, sort order and focus stay. */
   set(rows: readonly Row[], whenEmpty: string): void {
+    this.#given = rows
     this.#rows = this.#sorted(rows)
     this.#empty.textContent = whenEmpty
     this.#empty.hidden = rows.length > 0
@@ -89,7 +92,7 @@ export class Grid<Row extends { readonly id: string }> {
       const button = this.#heads[index]?.firstElementChild
       if (button) button.textContent = one.title + mark
     })
-    this.#rows = this.#sorted(this.#rows)
+    this.#rows = this.#sorted(this.#given)
     announce(`sorted by ${column.title}, ${down ? 'descending' : 'ascending'}`)
     this.#draw()
   }
@@ -100,15 +103,21 @@ export class Grid<Row extends { readonly id: string }> {
     const sign = down ? -1 : 1
     return rows
       .map((row) => ({ row, key: key(row) }))
-      .sort((a, b) => sign * (a.key < b.key ? -1 : a.key > b.key ? 1 : 0) || (a.row.id < b.row.id ? -1 : 1))
+      .sort((a, b) => sign * (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
       .map(({ row }) => row)
   }
 
   #draw(): void {
-    const { scrollTop, clientHeight } = this.element
-    const first = Math.max(0, Math.floor(scrollTop / ROW_HEIGHT) - OVERSCAN)
+    const { clientHeight } = this.element
+    // Rows that are still in the page hold the scroll position behind the end of a list that became shorter.
+    const end = Math.max(0, (this.#rows.length + 1) * ROW_HEIGHT - clientHeight)
+    const scrollTop = Math.min(this.element.scrollTop, end)
+    const top = Math.floor(scrollTop / ROW_HEIGHT)
+    const first = Math.max(0, top - OVERSCAN)
     const last = Math.min(this.#rows.length, Math.ceil((scrollTop + clientHeight) / ROW_HEIGHT) + OVERSCAN)
     const focused = this.#body.contains(document.activeElement)
+    // One row can be reached by Tab, also when the active one is out of view.
+    if (!focused && (this.#active < first || this.#active >= last)) this.#active = top
     const drawn = this.#rows.slice(first, last).map((row, index) => this.#rowElement(row, first + index))
     this.#body.replaceChildren(...drawn)
     if (focused) this.#body.querySelector<HTMLElement>('[tabindex="0"]')?.focus({ preventScroll: true })

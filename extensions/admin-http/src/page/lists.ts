@@ -8,7 +8,7 @@ import { type Column, Grid } from './grid.js'
 import { poll, type Tab, type View, type ViewHost } from './view.js'
 
 /** How a {@link ListView} shows its rows. */
-export interface ListOptions<Row> {
+export interface ListOptions<Row extends object> {
   readonly title: string
   readonly path: string
   readonly columns: readonly Column<Row>[]
@@ -20,12 +20,12 @@ export interface ListOptions<Row> {
   actions(row: Row, host: ViewHost): readonly Action[]
   /** Shows one row. @default its fields and actions */
   open?(row: Row, host: ViewHost, refresh: () => void): void
-  /** Buttons beside the search. */
-  tools?(host: ViewHost, refresh: () => void): readonly HTMLElement[]
+  /** Buttons beside the search. `search` returns what is searched for. */
+  tools?(host: ViewHost, refresh: () => void, search: () => string): readonly HTMLElement[]
 }
 
 /** A list that is searched and read again. */
-export class ListView<Row extends { readonly id: string }> implements View {
+export class ListView<Row extends object> implements View {
   readonly element: HTMLElement
   readonly #options: ListOptions<Row>
   readonly #grid: Grid<Row>
@@ -59,7 +59,12 @@ export class ListView<Row extends { readonly id: string }> implements View {
         { className: 'head' },
         el('h2', {}, options.title),
         this.#count,
-        el('div', { className: 'tools' }, ...(options.tools?.(host, () => this.#refreshSoon()) ?? []), this.#search)
+        el(
+          'div',
+          { className: 'tools' },
+          ...(options.tools?.(host, refresh, () => this.#search.value.trim()) ?? []),
+          this.#search
+        )
       ),
       this.#grid.element
     )
@@ -88,7 +93,8 @@ export class ListView<Row extends { readonly id: string }> implements View {
   async #read(): Promise<void> {
     const q = this.#search.value.trim()
     const { items, total } = await list<Row>(this.#options.path, q)
-    if (!this.element.isConnected) return
+    // A search that came meanwhile is read by itself.
+    if (!this.element.isConnected || q !== this.#search.value.trim()) return
     this.#grid.set(items, q === '' ? this.#options.empty : `Nothing contains “${q}”.`)
     this.#count.textContent =
       items.length < total ? `the ${whole(items.length)} oldest of ${whole(total)}: search for others` : whole(total)

@@ -1,4 +1,4 @@
-import type { SampleView, StatusView } from '../schemas.js'
+import type { ExtensionView, Page, SampleView, StatusView } from '../schemas.js'
 import { ApiError, type Event, readEvents, request } from './api.js'
 
 /** Seconds that the charts show. */
@@ -16,22 +16,36 @@ export interface Refusal {
   readonly more: number
 }
 
+const readCapabilities = async (): Promise<ReadonlySet<string>> => {
+  const { items } = await request<Page<ExtensionView>>('/v1/extensions')
+  return new Set(items.flatMap(({ registers }) => registers))
+}
+
 /** What the dashboard knows, kept up to date by events. */
 export class State {
   status: StatusView
+  /** What the extensions register: `admin:inspect`. */
+  capabilities: ReadonlySet<string>
   readonly samples: SampleView[] = []
   /** The newest first. */
   readonly refusals: Refusal[] = []
   connected = true
   /** Called after each change. */
-  onChange: (what: 'sample' | 'event' | 'connection') => void = () => {}
+  onChange: (what: 'sample' | 'event' | 'connection' | 'capabilities') => void = () => {}
   /** Called when the token is not valid any more. */
   onDenied: () => void = () => {}
   readonly #stop = new AbortController()
   #after: string
 
-  constructor(status: StatusView) {
+  /** Rejects with an {@link ApiError}. */
+  static async load(): Promise<State> {
+    const status = await request<StatusView>('/v1/status')
+    return new State(status, await readCapabilities())
+  }
+
+  constructor(status: StatusView, capabilities: ReadonlySet<string>) {
     this.status = status
+    this.capabilities = capabilities
     // What the server still has of the past is shown, too.
     this.#after = `${status.run}.${Math.max(0, status.sequence - 1000)}`
   }
@@ -61,6 +75,12 @@ export class State {
     this.onChange('event')
   }
 
+  async #reloaded(): Promise<void> {
+    await this.refresh()
+    this.capabilities = await readCapabilities()
+    this.onChange('capabilities')
+  }
+
   #take({ id, type, data }: Event): void {
     this.#setConnected(true)
     if (id !== undefined) this.#after = id
@@ -70,6 +90,7 @@ export class State {
       this.onChange('sample')
       return
     }
+    if (type === 'reload.done') void this.#reloaded().catch(() => {})
     if (type === 'refused') {
       const { time, what, subject, error, more } = data as unknown as Refusal & {
         error: { code: string; message: string }
@@ -84,7 +105,7 @@ export class State {
     if (this.connected === connected) return
     this.connected = connected
     // Another process may answer now.
-    if (connected) void this.refresh().catch(() => {})
+    if (connected) void this.#reloaded().catch(() => {})
     this.onChange('connection')
   }
 }

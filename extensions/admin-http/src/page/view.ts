@@ -21,6 +21,8 @@ export interface View {
 export interface Tab {
   readonly id: string
   readonly title: string
+  /** Whether there is anything of it at this end. @default always */
+  exists?(state: State): boolean
   open(host: ViewHost): View
 }
 
