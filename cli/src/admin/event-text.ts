@@ -43,5 +43,6 @@ const sentences: Readonly<Record<string, (data: Data) => string>> = {
 export const eventText = (type: string, data: Data): string => {
   const time = typeof data['time'] === 'number' ? new Date(data['time']) : new Date()
   const text = Object.hasOwn(sentences, type) ? sentences[type]?.(data) : type
-  return `${time.toTimeString().slice(0, 8)}  ${text ?? type}`
+  const member = at(data, 'member')
+  return `${time.toTimeString().slice(0, 8)}  ${member === '' ? '' : `${member}  `}${text ?? type}`
 }

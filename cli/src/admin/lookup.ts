@@ -1,4 +1,4 @@
-import type { ProxyView, SessionView } from '@rystra/admin-http'
+import type { ProxyView, RemoteSessionView, SessionView } from '@rystra/admin-http'
 import { RystraError } from '@rystra/model'
 import type { AdminApi } from './admin-api.js'
 import { plainText } from './text.js'
@@ -39,5 +39,11 @@ export const theSessions = async (api: AdminApi, word: string, all: boolean): Pr
     const found = sessions.filter((session) => session[field] === word)
     if (found.length > 0) return all ? found : [one(found, word, 'client')]
   }
-  return [one<SessionView>([], word, 'client')]
+  const others = await api.list<RemoteSessionView>('/v1/cluster/sessions', { q: word.slice(0, 256) })
+  const remote = others.find(({ id, client, identity }) => [id, client, identity].includes(word))
+  if (remote === undefined) return [one<SessionView>([], word, 'client')]
+  throw new RystraError('control.not-found', {
+    detail: `no client ${JSON.stringify(word)} at this server`,
+    hint: `it is connected to the server ${plainText(remote.member)}: run the command there, or name that one with --admin`
+  })
 }

@@ -58,7 +58,7 @@ export const statusText = (status: Status): string => {
   ]
   const state = status.state === 'running' ? 'has run' : 'drains, and has run'
   return [
-    `The ${status.side} ${state} for ${timeText(of.uptime * 1000)} (pid ${of.pid}, rystra ${status.version}, Node ${of.node}).`,
+    `The ${status.side}${status.cluster === undefined ? '' : ` ${plainText(status.cluster.name)}`} ${state} for ${timeText(of.uptime * 1000)} (pid ${of.pid}, rystra ${status.version}, Node ${of.node}).`,
     ...rows.map(([name, text]) => `  ${name.padEnd(10)}${text}`)
   ].join('\n')
 }

@@ -1,6 +1,6 @@
 import type { StatusView } from '@rystra/admin-http'
 import type { AdminApi, ListPage } from './admin-api.js'
-import { bytesText, refusedText, timeText } from './text.js'
+import { bytesText, plainText, refusedText, timeText } from './text.js'
 import {
   headLine,
   type RatedRow,
@@ -55,7 +55,7 @@ export const screenOf = (state: ScreenState): string[] => {
   const cut = (text: string): string => (text.length > columns ? text.slice(0, columns) : text)
   const of = status.process
   const head = [
-    `rystra ${status.side}  ${status.state}  up ${timeText(of.uptime * 1000)}  pid ${of.pid}  memory ${bytesText(of.rss)}`,
+    `rystra ${status.side}${status.cluster === undefined ? '' : ` ${plainText(status.cluster.name)}`}  ${status.state}  up ${timeText(of.uptime * 1000)}  pid ${of.pid}  memory ${bytesText(of.rss)}`,
     `sessions ${status.sessions}  proxies ${status.proxies}  streams ${status.streams} (${status.opened} so far)  refused ${refusedText(status.refused)}`,
     `to services ${bytesText(state.rateIn)}/s  to visitors ${bytesText(state.rateOut)}/s  carried ${bytesText(status.bytesToService + status.bytesToVisitor)}`,
     failure === undefined ? '' : `! ${failure}`,

@@ -122,7 +122,7 @@ export class Members {
     if (/^(reload|drain|log)\./.test(type)) return
     const of = fields as { session?: object; listener?: object }
     const session = of.session === undefined ? {} : { session: { ...of.session, member } }
-    this.#events.emit(type as 'session.opened', { ...fields, ...session } as never)
+    this.#events.emit(type as 'session.opened', { member, ...fields, ...session } as never)
   }
 
   async #refresh(): Promise<void> {

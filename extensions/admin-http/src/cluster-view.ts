@@ -1,6 +1,19 @@
-import { Type } from '@rystra/plugin'
+import { type Static, Type } from '@rystra/plugin'
 
 const text = (description: string) => Type.String({ description })
+
+/** A session of another server of the cluster. */
+export const RemoteSessionView = Type.Object(
+  {
+    id: text('Id of the session.'),
+    client: text('`client.id`, as the client claims.'),
+    identity: text('Authenticated identity.'),
+    member: text('Name of the server that has it.'),
+    since: Type.Integer({ minimum: 0, description: 'Milliseconds since the epoch.' })
+  },
+  { $id: 'RemoteSession' }
+)
+export type RemoteSessionView = Static<typeof RemoteSessionView>
 
 /** The cluster of a server in `GET /v1/status`. */
 export const ClusterView = Type.Object(

@@ -6,6 +6,7 @@ import { type AdminOptions, adminOptions } from './options.js'
 
 export type { AdminOptions, ListenEntry, TokenEntry } from './options.js'
 export type { WhyView } from './routes/why.js'
+export type { RemoteSessionView } from './cluster-view.js'
 export type * from './schemas.js'
 export type { Problem } from './problem.js'
 export { keptTokenFile } from './kept-token.js'

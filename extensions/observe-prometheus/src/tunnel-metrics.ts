@@ -1,6 +1,6 @@
-import type { ProxyHandle, RefusalCounts, Runtime, SessionHandle } from '@rystra/plugin'
+import type { ClusterInfo, ProxyHandle, RefusalCounts, Runtime, SessionHandle } from '@rystra/plugin'
 import { type Exposition, turn } from './exposition.js'
-import { type Labels, SeriesTable } from './series.js'
+import { type Labels, labelText, SeriesTable } from './series.js'
 import type { PrometheusOptions } from './options.js'
 
 /** Handles that are read between two turns of the event loop: each sums over its open streams. */
@@ -58,7 +58,13 @@ export class TunnelMetrics {
     const connect = this.#table<'sum' | 'count'>()
     connect.add({}, { sum: stats.connectTimes.sum, count: stats.connectTimes.count })
     const { side } = this.#runtime
-    out.single('rystra_end_info', 'gauge', 'The end that is measured: server or client.', 1, `side="${side}"`)
+    out.single(
+      'rystra_end_info',
+      'gauge',
+      'The end that is measured: server or client.',
+      1,
+      labelText({ side, ...(stats.cluster === undefined ? {} : { member: stats.cluster.name }) })
+    )
     out.single(
       'rystra_start_time_seconds',
       'gauge',
@@ -71,6 +77,7 @@ export class TunnelMetrics {
       'Number of the generation of extensions; each reload makes another.',
       stats.generation
     )
+    this.#cluster(out, stats.cluster)
     out.single('rystra_sessions', 'gauge', 'Sessions that are up.', stats.sessions)
     out.single('rystra_sessions_opened_total', 'counter', 'Sessions so far.', stats.sessionsOpened)
     out.single('rystra_proxies', 'gauge', 'Proxies.', stats.proxies)
@@ -89,6 +96,19 @@ export class TunnelMetrics {
       refused,
       'count'
     )
+  }
+
+  #cluster(out: Exposition, cluster: ClusterInfo | undefined): void {
+    if (cluster === undefined) return
+    const { state, members, forwarded } = cluster
+    out.single(
+      'rystra_cluster_up',
+      'gauge',
+      'Whether the directory has answered within the lease.',
+      state === 'up' ? 1 : 0
+    )
+    out.single('rystra_cluster_members', 'gauge', 'Servers of the cluster that are there.', members.length)
+    out.single('rystra_cluster_streams', 'gauge', 'Open streams of visitors that other servers serve.', forwarded)
   }
 
   async #listeners(out: Exposition): Promise<void> {

@@ -44,6 +44,19 @@ describe('the metrics', () => {
     }
   })
 
+  it('name the server of a cluster, and say how it stands', async () => {
+    const stats = (state: 'up' | 'away') => () => ({
+      ...runtimeWith({}).stats(),
+      cluster: { name: 'b', cluster: 'rystra', state, members: [], forwarded: 4 }
+    })
+    const families = await render({ stats: stats('up') })
+    expect(seriesValue(families, 'rystra_end_info', { side: 'server', member: 'b' })).to.equal(1)
+    expect(seriesValue(families, 'rystra_cluster_up')).to.equal(1)
+    expect(seriesValue(families, 'rystra_cluster_streams')).to.equal(4)
+    expect(seriesValue(await render({ stats: stats('away') }), 'rystra_cluster_up')).to.equal(0)
+    expect((await render({})).has('rystra_cluster_up'), 'a server alone').to.equal(false)
+  })
+
   it('are of the process', async () => {
     const families = await render({})
     expect(seriesValue(families, 'process_resident_memory_bytes')).to.be.greaterThan(1e6)

@@ -26,6 +26,8 @@ export class EventLog implements RuntimeEvents {
   readonly run = randomBytes(9).toString('base64url')
   readonly #clock: Clock
   readonly #log: Logger
+  /** What all events have. */
+  readonly #of: { readonly member?: string }
   readonly #ring: RuntimeEvent[] = []
   readonly #listeners = new Set<Listener>()
   readonly #streamListeners = new Set<Listener>()
@@ -34,9 +36,11 @@ export class EventLog implements RuntimeEvents {
   #refusals = 0
   #uncounted = 0
 
-  constructor(clock: Clock, log: Logger) {
+  /** @param member See `RuntimeEvent.member` */
+  constructor(clock: Clock, log: Logger, member?: string) {
     this.#clock = clock
     this.#log = log
+    this.#of = member === undefined ? {} : { member }
   }
 
   get sequence(): number {
@@ -65,7 +69,13 @@ export class EventLog implements RuntimeEvents {
 
   emit<Type extends Exclude<RuntimeEventType, StreamType>>(type: Type, fields: RuntimeEventFields[Type]): void {
     this.#last += 1
-    const event = { type, sequence: this.#last, time: this.#clock.now(), ...fields } as unknown as RuntimeEvent
+    const event = {
+      type,
+      sequence: this.#last,
+      time: this.#clock.now(),
+      ...this.#of,
+      ...fields
+    } as unknown as RuntimeEvent
     this.#ring[(this.#last - 1) % KEPT] = event
     this.#tell(this.#listeners, event)
   }
@@ -94,7 +104,13 @@ export class EventLog implements RuntimeEvents {
   /** Makes no object unless a subscriber asks for streams. */
   stream<Type extends StreamType>(type: Type, stream: RuntimeEventFields[Type]['stream']): void {
     if (this.#streamListeners.size === 0) return
-    const event = { type, sequence: this.#last, time: this.#clock.now(), stream } as unknown as RuntimeEvent
+    const event = {
+      type,
+      sequence: this.#last,
+      time: this.#clock.now(),
+      ...this.#of,
+      stream
+    } as unknown as RuntimeEvent
     this.#tell(this.#streamListeners, event)
   }
 

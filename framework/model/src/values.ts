@@ -63,7 +63,7 @@ export interface SessionInfo {
   readonly muxer: string
   /** Client: the server that was dialed, `host:port` as the configuration, a DNS record or another server names it. */
   readonly server?: string
-  /** Where several server processes are asked as one: the name of the one that has it. */
+  /** The name of the server that has it, where that is another one of a cluster, or one of several processes that are asked as one. */
   readonly member?: string
   /** Milliseconds since the epoch. */
   readonly since: number

@@ -1,8 +1,10 @@
 import type { SessionInfo } from '@rystra/model'
 import type { ChannelOpener } from './channel.js'
+import type { ProxyHandle } from './handles.js'
 
 /** A session that another server of the cluster has. */
 export interface RemoteSession {
+  /** `info.member` is that server. */
   readonly info: SessionInfo
   /** Name of that server. */
   readonly member: string
@@ -13,13 +15,15 @@ export interface RemoteSession {
   readonly channels: ChannelOpener
 }
 
-/** The sessions of the other servers of a cluster, as far as this one knows. */
-export interface ClusterSessions {
+/** What a server knows of the other servers of its cluster. */
+export interface RuntimeCluster {
   /** Of this server: `server.cluster.name`. */
   readonly name: string
-  list(): Iterable<RemoteSession>
+  sessions(): Iterable<RemoteSession>
+  /** Proxies that others serve, and that are published here as well. Their `info.session.member` is the server. */
+  proxies(): Iterable<ProxyHandle>
   /** By its id, at once. */
-  get(id: string): RemoteSession | undefined
+  session(id: string): RemoteSession | undefined
   /** By `client.id`, at once: one client may have sessions with several servers, and several identities a client of that id. */
   ofClient(id: string): Iterable<RemoteSession>
   /**

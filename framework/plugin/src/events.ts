@@ -77,6 +77,8 @@ export type RuntimeEvent = {
     readonly sequence: number
     /** Milliseconds since the epoch. */
     readonly time: number
+    /** On a server of a cluster, or of several processes: its name. */
+    readonly member?: string
   } & RuntimeEventFields[Type]
 }[RuntimeEventType]
 

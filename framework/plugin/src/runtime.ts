@@ -1,6 +1,6 @@
 import type { Side } from '@rystra/model'
 import type { CertificateInfo } from './certificates.js'
-import type { ClusterSessions } from './cluster.js'
+import type { RuntimeCluster } from './cluster.js'
 import type { RuntimeControl } from './control.js'
 import type { RuntimeEvents } from './events.js'
 import type { ExplainOptions, Explanation } from './explain.js'
@@ -36,6 +36,6 @@ export interface Runtime {
   explain(target: string, options?: ExplainOptions): Promise<Explanation>
   readonly events: RuntimeEvents
   /** Absent at a client, and at a server alone. */
-  readonly cluster?: ClusterSessions | undefined
+  readonly cluster?: RuntimeCluster | undefined
   readonly control: RuntimeControl
 }

@@ -1,5 +1,5 @@
 import type { SessionInfo } from '@rystra/model'
-import type { ChannelOpener as SessionChannels, ClusterSessions } from '@rystra/plugin'
+import type { ChannelOpener as SessionChannels, RuntimeCluster } from '@rystra/plugin'
 import { rpcError } from './error.js'
 
 /** A session of the tunnel that is up, at this end or at another server of the cluster. */
@@ -20,7 +20,7 @@ export interface ClientOptions {
 export class Links {
   readonly #links = new Map<string, Link>()
   /** Sessions of the other servers. */
-  cluster: () => ClusterSessions | undefined = () => undefined
+  cluster: () => RuntimeCluster | undefined = () => undefined
 
   add(link: Link): void {
     this.#links.set(link.info.id, link)
@@ -32,7 +32,7 @@ export class Links {
 
   /** By the id of its session. */
   get(session: string): Link | undefined {
-    return this.#links.get(session) ?? this.cluster()?.get(session)
+    return this.#links.get(session) ?? this.cluster()?.session(session)
   }
 
   /** The newest: on a client the one there is. */

@@ -1,5 +1,5 @@
 import { RystraError, type SessionInfo } from '@rystra/model'
-import type { Channel, ClusterSessions } from '@rystra/plugin'
+import type { Channel, RuntimeCluster } from '@rystra/plugin'
 import { openerOf, peerOf } from './channel-head.js'
 import { rpcError } from './error.js'
 import type { Link } from './links.js'
@@ -18,7 +18,7 @@ export class RemoteClients {
   }
 
   /** The session with a client; calls wait until it is open. It ends with its channel. */
-  session({ info, channels }: Link, { name }: Pick<ClusterSessions, 'name'>): RpcSession {
+  session({ info, channels }: Link, { name }: Pick<RuntimeCluster, 'name'>): RpcSession {
     const found = this.#sessions.get(info.id)
     if (found !== undefined) return found
     const opener = openerOf(channels, { from: { server: name } })

@@ -74,7 +74,7 @@ export class ClusterPart implements ServerCluster, ClusterHost {
     )
     this.claims = new ClusterClaims(memory, this.#cluster, () => state.config.takeoverTimeout)
     this.#shadows = new Shadows(state, this.#cluster)
-    this.remotes = new RemoteSessions(config.name, state, this.#cluster)
+    this.remotes = new RemoteSessions(config.name, state, this.#cluster, () => this.#shadows.proxies())
   }
 
   get streams(): number {
@@ -187,7 +187,7 @@ export class ClusterPart implements ServerCluster, ClusterHost {
     { session: id, end, message, timeout }: ForwardedChannel,
     { member, flows }: PeerStream
   ): void {
-    const remote = this.remotes.get(id)
+    const remote = this.remotes.session(id)
     const session = this.#sessions.get(id)
     if (end === 'client' && session !== undefined) void session.channels.pass(raw, message, flows, timeout)
     else if (end === 'server' && remote?.member === member) void remote.channels.accept(raw, message, flows)

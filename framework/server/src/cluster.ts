@@ -1,5 +1,5 @@
 import type { Address, ProxySpec, SessionInfo } from '@rystra/model'
-import type { ClusterInfo, ClusterSessions } from '@rystra/plugin'
+import type { ClusterInfo, RuntimeCluster } from '@rystra/plugin'
 import type { Claims } from './claims.js'
 
 /** A proxy of this server, as it is listed for the others. */
@@ -19,7 +19,7 @@ export interface ServerCluster {
   readonly streams: number
   readonly info: ClusterInfo
   /** Sessions of the others. */
-  readonly remotes: ClusterSessions
+  readonly remotes: RuntimeCluster
   /** Where clients reach the other servers; nothing when none of them says so. */
   readonly alternatives: readonly Address[] | undefined
   /** Throws `cluster.fenced` when others may have what this server holds. */

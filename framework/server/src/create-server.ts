@@ -17,7 +17,7 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
   const { log = silentLog, clock = systemClock } = options
   const { portOffset = 0, reusePort = false } = options
   const ports = new SharedPorts({ log, sockets: options.sockets, reusePort })
-  const runtime = new ServerRuntime(new EventLog(clock, log), clock.now())
+  const runtime = new ServerRuntime(new EventLog(clock, log, base.server?.cluster?.name), clock.now())
   const kernel = new Kernel({
     side: 'server',
     ports: portOffset === 0 ? ports : offsetPorts(ports, portOffset),

@@ -1,6 +1,6 @@
 import { type ChannelTo, sessionOf } from '@rystra/cluster'
 import type { SessionInfo } from '@rystra/model'
-import type { ChannelOpener, ClusterSessions, DirectoryRow, RemoteSession } from '@rystra/plugin'
+import type { ChannelOpener, DirectoryRow, ProxyHandle, RemoteSession, RuntimeCluster } from '@rystra/plugin'
 import type { OpenChannel } from '@rystra/protocol'
 import { Channels, type OpenOptions, type OutgoingStream } from '@rystra/session'
 import type { ServerState } from './state.js'
@@ -36,16 +36,18 @@ class Remote implements RemoteSession {
 }
 
 /** Sessions of other servers, and the channels of them that begin or end at this one. */
-export class RemoteSessions implements ClusterSessions {
+export class RemoteSessions implements RuntimeCluster {
   readonly name: string
   readonly #state: ServerState
   readonly #forwarding: ChannelForwarding
+  readonly #proxies: () => Iterable<ProxyHandle>
   readonly #byId = new Map<string, Remote>()
   readonly #byClient = new Map<string, Set<Remote>>()
   /** Channels to other servers that are open. */
   #open = 0
 
-  constructor(name: string, state: ServerState, forwarding: ChannelForwarding) {
+  constructor(name: string, state: ServerState, forwarding: ChannelForwarding, proxies: () => Iterable<ProxyHandle>) {
+    this.#proxies = proxies
     this.name = name
     this.#state = state
     this.#forwarding = forwarding
@@ -58,8 +60,9 @@ export class RemoteSessions implements ClusterSessions {
 
   /** Whether the row is one of a session. Throws a `TypeError` for a record that is malformed. */
   put(row: DirectoryRow): boolean {
-    const info = sessionOf(row)
-    if (info === undefined) return false
+    const session = sessionOf(row)
+    if (session === undefined) return false
+    const info = { ...session, member: row.member }
     this.#drop(row.id)
     const remote = new Remote(info, row, ({ member }) =>
       this.#channels(info, { member, session: info.id, end: 'client' })
@@ -89,11 +92,15 @@ export class RemoteSessions implements ClusterSessions {
     if (others?.size === 0) this.#byClient.delete(client.id)
   }
 
-  list(): Iterable<Remote> {
+  proxies(): Iterable<ProxyHandle> {
+    return this.#proxies()
+  }
+
+  sessions(): Iterable<Remote> {
     return this.#byId.values()
   }
 
-  get(id: string): Remote | undefined {
+  session(id: string): Remote | undefined {
     return this.#byId.get(id)
   }
 

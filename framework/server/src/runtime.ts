@@ -3,7 +3,7 @@ import type { Kernel } from '@rystra/kernel'
 import type {
   CertificateInfo,
   ClusterInfo,
-  ClusterSessions,
+  RuntimeCluster,
   EndStats,
   ExplainOptions,
   Explanation,
@@ -25,7 +25,7 @@ export interface RuntimeParts {
   readonly listeners: () => readonly ListenerHandle[]
   readonly probe: ExplainParts['probe']
   readonly pushes: Pushes
-  readonly cluster: () => { readonly info: ClusterInfo; readonly remotes: ClusterSessions } | undefined
+  readonly cluster: () => { readonly info: ClusterInfo; readonly remotes: RuntimeCluster } | undefined
 }
 
 /** What runs on a server, for its extensions and for the program around it. */
@@ -66,7 +66,7 @@ export class ServerRuntime implements Runtime {
     ;(table ?? this.totals).refuse(error.code)
   }
 
-  get cluster(): ClusterSessions | undefined {
+  get cluster(): RuntimeCluster | undefined {
     return this.#attached.cluster()?.remotes
   }
 

@@ -200,7 +200,15 @@ export class ServerEnd implements ControlledEnd {
     const session = found.at(-1) ?? sessions.get(id ?? '')
     if (session !== undefined && !several) return session
     const ambiguous = !several ? '' : ': clients of several identities have this id, name the session'
-    throw new RystraError('control.not-found', { side: 'server', detail: `client ${id ?? '(not named)'}${ambiguous}` })
+    const detail = `client ${id ?? '(not named)'}${ambiguous}`
+    throw new RystraError('control.not-found', { side: 'server', detail, ...this.#hintOf(id) })
+  }
+
+  /** Where it is, in a cluster. */
+  #hintOf(id = ''): { readonly hint?: string } {
+    const cluster = this.#parts.state.cluster?.remotes
+    const [remote = cluster?.session(id)] = cluster?.ofClient(id) ?? []
+    return remote === undefined ? {} : { hint: `it is connected to the server ${remote.member}: do it there` }
   }
 
   async removeProxy(id: string): Promise<void> {

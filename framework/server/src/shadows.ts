@@ -35,6 +35,10 @@ export class Shadows {
     this.#forwarding = forwarding
   }
 
+  *proxies(): Iterable<ServerProxy> {
+    for (const { proxy } of this.#shadows.values()) if (proxy !== undefined) yield proxy
+  }
+
   /** A row is there, or has changed. Throws a `TypeError` for a record that is malformed. */
   put(row: DirectoryRow): void {
     const record = proxyRecordOf(row)
@@ -109,6 +113,7 @@ export class Shadows {
     }
     const proxy = this.#made(shadow, wanted, before)
     await proxy.publish()
+    proxy.announced = true
     shadow.proxy = proxy
     shadow.failed = undefined
     proxy.healthy = wanted.healthy
@@ -121,7 +126,7 @@ export class Shadows {
     const { proxies } = kernel.current.registries
     if (!proxies.has(spec.kind)) throw new RystraError('proxy.unknown-kind', { side: 'server', detail: spec.kind })
     const owner = new RemoteOwner({
-      info: session,
+      info: { ...session, member },
       to: { member, session: session.id, spec: specHash(spec) },
       forwarding: this.#forwarding,
       totals,

@@ -3,7 +3,7 @@ import type { Api, ApiContext } from '../context.js'
 import { allows } from '../gate.js'
 import { HttpError } from '../problem.js'
 import { logLevel } from '../schemas.js'
-import { idParams, notFound } from './lists.js'
+import { idParams, noSession, notFound } from './lists.js'
 
 const configBody = Type.Object(
   {
@@ -181,7 +181,7 @@ export const addControl = (api: Api, context: ApiContext): void => {
     },
     async ({ params: { id }, query: { final }, caller }, reply) => {
       const handle = runtime.session(id)
-      if (handle === undefined) throw notFound('session', id)
+      if (handle === undefined) throw noSession(runtime, id)
       const detail = `ended by an administrator (${caller.name})`
       handle.close(new RystraError(final ? 'session.refused' : 'session.closing', { detail, side: runtime.side }))
       return reply.code(204).send(null)

@@ -1,5 +1,6 @@
 import { RystraError, type TSchema, Type } from '@rystra/plugin'
 import type { Api, ApiContext } from '../context.js'
+import { RemoteSessionView } from '../cluster-view.js'
 import { contains, pageOf } from '../pages.js'
 import {
   CertificateView,
@@ -24,8 +25,14 @@ export const pageSchema = <Item extends TSchema>(item: Item) =>
 export const idParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 512 }) })
 
 /** `control.not-found`, for ids that are gone. */
-export const notFound = (what: string, id: string): RystraError =>
-  new RystraError('control.not-found', { detail: `${what} ${id}` })
+export const notFound = (what: string, id: string, hint?: string): RystraError =>
+  new RystraError('control.not-found', { detail: `${what} ${id}`, ...(hint === undefined ? {} : { hint }) })
+
+/** The same for a session, which another server of the cluster may have. */
+export const noSession = ({ cluster }: ApiContext['runtime'], id: string): RystraError => {
+  const member = cluster?.session(id)?.member
+  return notFound('session', id, member === undefined ? undefined : `the server ${member} has it: ask there`)
+}
 
 /** Whether a filter is not set, or fits. */
 export const equals = (wanted: string | undefined, value: string | undefined): boolean =>
@@ -72,9 +79,43 @@ const addSessions = (api: Api, { runtime }: ApiContext): void => {
     },
     ({ params: { id } }) => {
       const handle = runtime.session(id)
-      if (handle === undefined) throw notFound('session', id)
+      if (handle === undefined) throw noSession(runtime, id)
       return sessionView({ info: handle.info, stats: handle.stats() })
     }
+  )
+}
+
+const addRemoteSessions = (api: Api, { runtime }: ApiContext): void => {
+  const { client, identity } = filters
+  api.get(
+    '/cluster/sessions',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'clusterSessions',
+        summary: 'Sessions of the other servers of the cluster, oldest first; none without one.',
+        querystring: Type.Object({ ...listQuery, client, identity }, { additionalProperties: false }),
+        response: { 200: pageSchema(RemoteSessionView) }
+      }
+    },
+    async ({ query: { limit, cursor, q, client, identity } }) =>
+      pageOf({
+        items: runtime.cluster?.sessions() ?? [],
+        position: ({ info }) => [info.since, info.id],
+        fits: ({ info }) =>
+          equals(client, info.client.id) &&
+          equals(identity, info.identity.id) &&
+          contains(q, info.id, info.client.id, info.identity.id),
+        view: ({ info, member }) => ({
+          id: info.id,
+          client: info.client.id,
+          identity: info.identity.id,
+          member,
+          since: info.since
+        }),
+        limit,
+        cursor
+      })
   )
 }
 
@@ -132,6 +173,7 @@ const addStreams = (api: Api, { runtime }: ApiContext): void => {
 export const addLists = (api: Api, context: ApiContext): void => {
   const { runtime } = context
   addSessions(api, context)
+  addRemoteSessions(api, context)
   addStreams(api, context)
   api.get(
     '/listeners',

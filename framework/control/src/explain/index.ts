@@ -9,14 +9,13 @@ import type {
   ProxySpec,
   Registries,
   Runtime,
-  SessionHandle,
   StreamInfo,
   VisitTarget
 } from '@rystra/plugin'
 import { isIP } from 'node:net'
 import { newestFirst, refusalsOf } from './history.js'
 import { addressFits, byId, specFits } from './matches.js'
-import { awayStep, clientStep, proxyStep } from './proxies.js'
+import { awayStep, clientStep, type ExplainedSession, proxyStep } from './proxies.js'
 import { landingOf } from './routes.js'
 import { explainTaps, tapsStep } from './taps.js'
 import { parseTarget } from './target.js'
@@ -96,9 +95,9 @@ const ownOf = (target: VisitTarget, { runtime, registries }: ExplainParts) => {
 const kindOf = ({ info }: ProxyHandle, { proxies }: Registries): ProxyKind | undefined =>
   proxies.has(info.spec.kind) ? proxies.get(info.spec.kind) : undefined
 
-const sessionsOf = (proxies: readonly ProxyHandle[], runtime: Runtime): SessionHandle[] => {
+const sessionsOf = (proxies: readonly ProxyHandle[], runtime: Runtime): ExplainedSession[] => {
   const ids = new Set(proxies.flatMap(({ info }) => info.session?.id ?? []))
-  return [...ids].flatMap((id) => runtime.session(id) ?? [])
+  return [...ids].flatMap((id) => runtime.session(id) ?? runtime.cluster?.session(id) ?? [])
 }
 
 const noSession = (events: ReturnType<typeof newestFirst>): ExplainStep => {
@@ -108,7 +107,12 @@ const noSession = (events: ReturnType<typeof newestFirst>): ExplainStep => {
   return { stage: 'client', outcome: 'fail', text, hint: 'see why the client does not connect: `rystra doctor`' }
 }
 
-const visitOf = (proxy: ProxyHandle, session: SessionHandle, target: VisitTarget, from = '127.0.0.1'): StreamInfo => ({
+const visitOf = (
+  proxy: ProxyHandle,
+  session: ExplainedSession,
+  target: VisitTarget,
+  from = '127.0.0.1'
+): StreamInfo => ({
   id: 'why',
   proxy: proxy.info.spec,
   visitor: { host: plainAddress(from), port: 0, to: { host: target.host, port: target.port ?? 0 } },

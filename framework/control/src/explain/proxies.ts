@@ -32,13 +32,17 @@ export const proxyStep = (proxies: readonly ProxyHandle[]): ExplainStep => {
   return { stage, outcome: 'ok', text: `A group of ${proxies.length} proxies is published: ${names.join(', ')}.` }
 }
 
+/** A session of this end, or of another server of the cluster. */
+export type ExplainedSession = Pick<SessionHandle, 'info'> & Partial<Pick<SessionHandle, 'stats'>>
+
 /** The sessions behind the proxies. */
-export const clientStep = (sessions: readonly SessionHandle[]): ExplainStep => {
+export const clientStep = (sessions: readonly ExplainedSession[]): ExplainStep => {
   const texts = sessions.map((session) => {
-    const { client, identity, transport, muxer, peer } = session.info
-    const { rtt } = session.stats()
+    const { client, identity, transport, muxer, peer, member } = session.info
+    const { rtt } = session.stats?.() ?? {}
+    const at = member === undefined ? '' : ` to the server ${member}`
     const trip = rtt === undefined ? '' : `, round trip ${rtt.toFixed(1)} ms`
-    return `${client.id} (identity ${identity.id}) is connected from ${peer.address} by ${transport} and ${muxer}${trip}`
+    return `${client.id} (identity ${identity.id}) is connected${at} from ${peer.address} by ${transport} and ${muxer}${trip}`
   })
   return { stage: 'client', outcome: 'ok', text: `${texts.slice(0, 3).join('; ')}.` }
 }

@@ -24,6 +24,9 @@ const isLoopback = (host: string): boolean => /^(127\.|::1$)/.test(plainAddress(
 const shown = ({ scheme, host, port, forwarded }: VisitListener): string =>
   forwarded === true ? `${scheme} at port ${port} of the proxy in front` : `${scheme}://${hostPort(host, port)}`
 
+/** With those that other servers of a cluster serve. */
+const proxiesOf = (runtime: Runtime): ProxyHandle[] => [...runtime.proxies(), ...(runtime.cluster?.proxies() ?? [])]
+
 /** Names that are near to a host: the nearest by its letters, and others of the same domain. */
 const namesNear = (host: string, names: readonly string[]): string[] => {
   const parent = host.slice(host.indexOf('.'))
@@ -34,7 +37,7 @@ const namesNear = (host: string, names: readonly string[]): string[] => {
 
 const listens = (runtime: Runtime, kinds: Kinds): string => {
   const web = withRouting(kinds).flatMap(({ routing }) => routing.listeners().map(shown))
-  const ports = [...runtime.proxies()].flatMap(({ info }) => {
+  const ports = proxiesOf(runtime).flatMap(({ info }) => {
     const routed = kinds.has(info.spec.kind) && kinds.get(info.spec.kind).routing !== undefined
     return info.address === undefined || routed ? [] : [info.address]
   })
@@ -46,7 +49,7 @@ const listens = (runtime: Runtime, kinds: Kinds): string => {
 /** The proxies at a port of their own. */
 const byPort = (target: VisitTarget, runtime: Runtime, kinds: Kinds): Landing | undefined => {
   const { port, scheme } = target
-  const proxies = [...runtime.proxies()].filter(({ info: { spec, address } }) => {
+  const proxies = proxiesOf(runtime).filter(({ info: { spec, address } }) => {
     const known = kinds.has(spec.kind) ? kinds.get(spec.kind) : undefined
     if (known?.routing !== undefined || portIn(address) !== port) return false
     return scheme === undefined || /^https?$/.test(scheme) || scheme === spec.kind
@@ -90,7 +93,7 @@ const listenerStep = (listener: VisitListener, kind: string, { host }: VisitTarg
 const noRoute = (target: VisitTarget, kind: string, runtime: Runtime, kinds: Kinds): ExplainStep => {
   const { host, path } = target
   const { routing } = kinds.get(kind)
-  const claims = [...runtime.proxies()]
+  const claims = proxiesOf(runtime)
     .filter(({ info }) => info.spec.kind === kind)
     .flatMap(({ info }) => routing?.claimed(info.spec) ?? [])
   const paths = claims.filter(({ hosts }) => hosts.some((one) => hostFits(one, host))).map((one) => one.path)
@@ -133,7 +136,7 @@ export const landingOf = (target: VisitTarget, runtime: Runtime, kinds: Kinds): 
     return { kind, proxies: [], steps: [first, ...handed, noRoute(target, kind, runtime, kinds)] }
   const how = entry.host === host ? 'exactly' : `by the wildcard ${entry.host}`
   const at = entry.path === '/' ? '' : `, at the path ${entry.path}`
-  const proxies = [...runtime.proxies()].filter(({ info: { spec } }) => {
+  const proxies = proxiesOf(runtime).filter(({ info: { spec } }) => {
     if (spec.kind !== kind) return false
     const claimed = routing.claimed(spec)
     return claimed.path === entry.path && claimed.hosts.includes(entry.host)
