@@ -110,7 +110,7 @@ export const top = async (api: AdminApi, { view: first, interval }: TopOptions):
         .map((line) => `${line}\u001b[K`)
         .join('\r\n')}\u001b[J`
     )
-  const take = async (): Promise<void> => {
+  const takeOnce = async (): Promise<void> => {
     try {
       const next = await pictureOf(api, view)
       const same = next.view === picture.view && next.status.run === picture.status.run
@@ -126,10 +126,15 @@ export const top = async (api: AdminApi, { view: first, interval }: TopOptions):
     }
     draw()
   }
+  const take = (): void => {
+    takeOnce().catch((error: Error) => {
+      failure = error.message
+    })
+  }
   const choose = (next: TopView): void => {
     view = next
     offset = 0
-    void take()
+    take()
   }
   const keys: Readonly<Record<string, () => void>> = {
     '1': () => choose(views[0] as TopView),
@@ -141,7 +146,7 @@ export const top = async (api: AdminApi, { view: first, interval }: TopOptions):
     p: () => {
       paused = !paused
     },
-    ' ': () => void take(),
+    ' ': take,
     '\u001b[A': () => {
       offset = Math.max(0, offset - 1)
     },
@@ -151,7 +156,7 @@ export const top = async (api: AdminApi, { view: first, interval }: TopOptions):
   }
   await new Promise<void>((resolve) => {
     const timer = setInterval(() => {
-      if (!paused) void take()
+      if (!paused) take()
     }, interval)
     const onKey = (data: Buffer): void => {
       const key = data.toString()

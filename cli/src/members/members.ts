@@ -1,6 +1,6 @@
 import { EventLog } from '@rystra/control'
 import { Kernel, type KernelUse } from '@rystra/kernel'
-import { type Logger, RystraError } from '@rystra/model'
+import { background, type Logger, RystraError } from '@rystra/model'
 import type { Clock, RuntimeEvent } from '@rystra/plugin'
 import { Backoff } from '@rystra/session'
 import { Member, type MemberProcess } from './member.js'
@@ -126,12 +126,14 @@ export class Members {
   }
 
   async #refresh(): Promise<void> {
-    const { clock } = this.#options
+    const { clock, log } = this.#options
     const begun = performance.now()
     await Promise.all(this.#members.map((member) => (member?.up === true ? member.refresh() : undefined)))
     const took = performance.now() - begun
     if (this.#stopping) return
-    this.#cancelRefresh = clock.after(Math.max(REFRESH_MS, took * REFRESH_FACTOR), () => void this.#refresh())
+    this.#cancelRefresh = clock.after(Math.max(REFRESH_MS, took * REFRESH_FACTOR), () =>
+      background(this.#refresh(), log, 'the state of the members was not read')
+    )
   }
 
   /** Has all finish their streams, and ends them. */

@@ -1,4 +1,4 @@
-import { isRystraError, type Logger } from '@rystra/model'
+import { background, isRystraError, type Logger } from '@rystra/model'
 import { containExceptions } from '@rystra/net'
 import type { Runtime } from '@rystra/plugin'
 import { ServiceNotifier } from '../service/notify.js'
@@ -60,7 +60,7 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
   signals.attach({
     stop: (reason) => {
       stopping = true
-      void service.stopping()
+      background(service.stopping(), log, 'systemd was not told of the stop')
       const { streams } = running
       const wait = streams === 0 ? '' : `; ${streams} open ${streams === 1 ? 'connection' : 'connections'} may finish`
       feed.event('stopping', { streams, ...(reason === undefined ? {} : { reason }) })

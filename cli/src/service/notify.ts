@@ -36,7 +36,7 @@ export class ServiceNotifier {
 
   /** The start is complete. Begins to feed the watchdog: a blocked event loop stops feeding it. */
   ready(status: string): void {
-    void this.#say('READY=1', `STATUS=${status}`)
+    this.#say('READY=1', `STATUS=${status}`)
     if (this.#send === undefined || this.#watchdog === 0 || this.#timer !== undefined) return
     this.#timer = setInterval(() => this.#feed(), this.#watchdog)
     this.#timer.unref()
@@ -44,33 +44,34 @@ export class ServiceNotifier {
 
   /** A reload begins. Follow with {@link reloaded}. */
   reloading(): void {
-    void this.#say('RELOADING=1', `MONOTONIC_USEC=${monotonic()}`)
+    this.#say('RELOADING=1', `MONOTONIC_USEC=${monotonic()}`)
   }
 
   /** A reload is over, whatever became of it. */
   reloaded(status: string): void {
-    void this.#say('READY=1', `STATUS=${status}`)
+    this.#say('READY=1', `STATUS=${status}`)
   }
 
   /** A stop begins. Resolves when systemd has been told everything. */
   stopping(): Promise<void> {
     clearInterval(this.#timer)
     this.#timer = undefined
-    return this.#say('STOPPING=1')
+    this.#say('STOPPING=1')
+    return this.#last
   }
 
   #feed(): void {
     if (this.#feeding) return
     this.#feeding = true
-    void this.#say('WATCHDOG=1').then(() => {
+    this.#say('WATCHDOG=1')
+    this.#last = this.#last.finally(() => {
       this.#feeding = false
     })
   }
 
-  #say(...assignments: string[]): Promise<void> {
+  #say(...assignments: string[]): void {
     const send = this.#send
-    if (send === undefined) return Promise.resolve()
-    this.#last = this.#last.then(() => send(assignments))
-    return this.#last
+    // Nothing depends on it: systemd finds out by its own timeout.
+    if (send !== undefined) this.#last = this.#last.then(() => send(assignments)).catch(() => {})
   }
 }

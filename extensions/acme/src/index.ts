@@ -1,5 +1,5 @@
 import { asciiHostPattern } from '@rystra/address'
-import { type CertificateInfo, defineExtension, RystraError, type Runtime } from '@rystra/plugin'
+import { background, type CertificateInfo, defineExtension, RystraError, type Runtime } from '@rystra/plugin'
 import { readAuthorities } from '@rystra/tls'
 import { AcmeAuthority } from './acme-authority.js'
 import { advise } from './advise.js'
@@ -65,7 +65,10 @@ export default defineExtension({
       await keeper?.keep(wanted.hosts)
     }
     const gather = (): void => {
-      if (keeper !== undefined) cancel ??= clock.after(GATHER_MS, () => void refresh())
+      if (keeper !== undefined)
+        cancel ??= clock.after(GATHER_MS, () =>
+          background(refresh(), log, 'the hosts of certificates were not renewed')
+        )
     }
     hooks.onPublished.tap(gather)
     hooks.onUnregisterProxy.tap(gather)

@@ -1,4 +1,5 @@
 import {
+  background,
   type CertificateInfo,
   type CertificatePair,
   type Clock,
@@ -108,7 +109,7 @@ export class Keeper {
   /** Stops, and resolves when nothing is written any more. */
   async stop(): Promise<void> {
     this.pause()
-    while (this.#pending.size > 0) await Promise.all(this.#pending)
+    while (this.#pending.size > 0) await Promise.allSettled(this.#pending)
   }
 
   /** The hosts that have certificates from now on. Resolves when those that there are have been read. */
@@ -263,10 +264,13 @@ export class Keeper {
     }
   }
 
-  /** @param task which never rejects */
   #track(task: Promise<void>): void {
     this.#pending.add(task)
-    void task.then(() => this.#pending.delete(task))
+    background(
+      task.finally(() => this.#pending.delete(task)),
+      this.#of.log,
+      'a task of certificates failed'
+    )
   }
 
   /** Reports certificates that end soon, once a day. */

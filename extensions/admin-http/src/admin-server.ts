@@ -1,6 +1,6 @@
 import { hostPort } from '@rystra/address'
 import { SharedPorts } from '@rystra/net'
-import { type AdminRoutes, type ExtensionContext, isRystraError, type Runtime } from '@rystra/plugin'
+import { background, type AdminRoutes, type ExtensionContext, isRystraError, type Runtime } from '@rystra/plugin'
 import { openServerTls, type ServerTls } from '@rystra/tls'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Api, ApiContext } from './context.js'
@@ -139,7 +139,8 @@ export class AdminServer {
       kind,
       ...(tls === undefined ? {} : { tls }),
       connections: this.#context.options.connections,
-      handle: (request, response) => void this.#handle(request, response)
+      handle: (request, response) =>
+        background(this.#handle(request, response), this.#context.log, 'a request of the admin API failed')
     })
     this.#closers.push(() => front.close())
     return front

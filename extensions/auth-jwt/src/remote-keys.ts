@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@rystra/plugin'
+import { background, type Clock, type Logger } from '@rystra/plugin'
 import { errors } from 'jose'
 import { fetchText } from './fetch-text.js'
 import { asymmetric, jwksKeys, type KeySet, type KeySource, type KeyQuery } from './keys.js'
@@ -28,7 +28,7 @@ export class RemoteKeys implements KeySource {
 
   /** Starts fetching without waiting: the server must start without its identity provider. */
   async load(): Promise<void> {
-    void this.#fetch()
+    background(Promise.resolve(this.#fetch()), this.log, `no keys from ${this.url}`)
   }
 
   stop(): void {

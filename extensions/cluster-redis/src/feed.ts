@@ -36,7 +36,7 @@ export class Feed {
   check(sequence: number, since: number): void {
     if (this.#watcher === undefined || this.#waiting !== undefined) return
     // Lower: it was restarted without its data.
-    if (sequence < this.#last || this.#last < since) void this.#readAgain()
+    if (sequence < this.#last || this.#last < since) this.#readAgain()
   }
 
   get last(): number {
@@ -59,19 +59,15 @@ export class Feed {
     // It came twice.
     if (sequence <= this.#last) return
     if (sequence !== this.#last + 1) {
-      void this.#readAgain()
+      this.#readAgain()
       return
     }
     this.#last = sequence
     this.#tell((watcher) => watcher.change(change))
   }
 
-  async #readAgain(): Promise<void> {
-    try {
-      await this.#read()
-    } catch (error) {
-      this.#log.debug({ err: error }, 'the directory could not be read')
-    }
+  #readAgain(): void {
+    this.#read().catch((err: unknown) => this.#log.debug({ err }, 'the directory could not be read'))
   }
 
   #read(): Promise<void> {

@@ -1,4 +1,5 @@
 import {
+  background,
   type Announcement,
   announcementProblem,
   type Clock,
@@ -73,6 +74,10 @@ export class MdnsDiscovery implements Discovery {
   #withdraw(bonjour: Bonjour, service: Service): void {
     const goodbye = new Promise<void>((resolve) => service.stop(() => bonjour.destroy(resolve)))
     this.#goodbyes.add(goodbye)
-    void goodbye.then(() => this.#goodbyes.delete(goodbye))
+    background(
+      goodbye.finally(() => this.#goodbyes.delete(goodbye)),
+      this.#log,
+      'an announcement was not taken back'
+    )
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@rystra/plugin'
+import { background, type Clock, type Logger } from '@rystra/plugin'
 import type { Notification } from './notification.js'
 
 /** How one attempt ended. `wait`: milliseconds that the target asked to be left alone. */
@@ -138,7 +138,7 @@ export class Delivery {
       if (first === undefined || this.#busy.has(subject)) continue
       this.#busy.add(subject)
       this.#sending++
-      void this.#send(subject, first)
+      background(this.#send(subject, first), this.#options.log, 'a notification was not sent')
     }
     if (this.#size === 0 && this.#sending === 0) this.#idle?.()
   }

@@ -1,4 +1,5 @@
 import {
+  background,
   adminRoute,
   defineExtension,
   type Lifecycle,
@@ -100,7 +101,7 @@ export default defineExtension({
     let unsubscribe = (): void => {}
     let stopped = false
     const { before, files } = options.certificates
-    const watch = async (): Promise<void> => {
+    const check = async (): Promise<void> => {
       const all = [...files, ...certificatesIn(runtime.control.config())]
       for (const expiring of await expiringIn(all, dir, before, clock.now())) {
         const content = {
@@ -110,9 +111,11 @@ export default defineExtension({
         } as const
         notify(makeNotification(content, role, clock.now()))
       }
-      if (instances.get(name) !== pause) return
+    }
+    const watch = (): void => {
+      background(check(), log, 'certificates were not checked')
       cancel()
-      cancel = clock.after(DAY_MS, () => void watch())
+      cancel = clock.after(DAY_MS, watch)
     }
 
     const instances = activeOf(runtime)
@@ -127,7 +130,7 @@ export default defineExtension({
       instances.get(name)?.()
       instances.set(name, pause)
       unsubscribe = runtime.events.subscribe(onEvent)
-      if (wanted('certificate.expiring')) void watch()
+      if (wanted('certificate.expiring')) watch()
     }
     // Not before: the predecessor goes on when the reload fails.
     hooks.onReload.tap(takeOver)

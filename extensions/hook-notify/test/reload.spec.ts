@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { emptyRuntime, type Lifecycle, type RuntimeEvent, silentLog } from '@rystra/plugin'
+import { emptyRuntime, type Lifecycle, type Logger, type RuntimeEvent, silentLog } from '@rystra/plugin'
 import { FakeClock } from '@rystra/testkit'
 import notify from '../src/index.js'
 
@@ -16,7 +16,8 @@ const world = () => {
   }
   const empty = emptyRuntime('server')
   const runtime = { ...empty, events: { ...empty.events, subscribe } }
-  const instance = (name = 'hook-notify') => {
+  const clock = new FakeClock()
+  const instance = (name = 'hook-notify', events = ['reload.done'], log: Logger = silentLog) => {
     let reloaded = (): void => {}
     const tap = (tapped: () => void): void => {
       reloaded = tapped
@@ -26,13 +27,13 @@ const world = () => {
       runtime,
       role: 'server',
       dir: '/',
-      log: silentLog,
-      clock: new FakeClock(),
+      log,
+      clock,
       metrics: { counter: () => ({ add: () => {} }) },
       hooks: { onReload: { tap } },
       registries: { adminRoutes: { add: () => {} } },
       options: {
-        targets: [{ command: ['true'], events: ['reload.done'] }],
+        targets: [{ command: ['true'], events }],
         refusals: { count: 20, within: 60_000 },
         certificates: { before: 14, files: [] }
       }
@@ -40,7 +41,7 @@ const world = () => {
     const { start, stop } = notify.definition.setup(context as never) as Lifecycle
     return { start: () => start?.(), stop: () => stop?.(), reloaded: () => reloaded() }
   }
-  return { subscribers, instance }
+  return { subscribers, instance, clock, control: empty.control }
 }
 
 describe('a reload with other targets', () => {
@@ -96,5 +97,27 @@ describe('a reload with other targets', () => {
     for (const one of both) await one.start()
     expect(subscribers).to.have.length(2)
     for (const one of both) await one.stop()
+  })
+})
+
+describe('a look at the certificates that fails', () => {
+  it('is logged, and followed by the next one', async () => {
+    const { instance, clock, control } = world()
+    let looks = 0
+    control.config = () => {
+      looks += 1
+      throw new TypeError('no configuration')
+    }
+    const failures: string[] = []
+    const log: Logger = {
+      ...silentLog,
+      error: (_: object | string, message?: string) => void failures.push(String(message))
+    }
+    const { start, stop } = instance('hook-notify', ['certificate.expiring'], log)
+    await start()
+    await clock.pass(2 * 24 * 60 * 60 * 1000)
+    await stop()
+    await clock.pass(24 * 60 * 60 * 1000)
+    expect([looks, failures]).to.deep.equal([3, Array(3).fill('certificates were not checked')])
   })
 })

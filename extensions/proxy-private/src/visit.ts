@@ -1,5 +1,5 @@
 import { visitorOf } from '@rystra/address'
-import { type Details, RystraError, type SessionInfo, type VisitHost } from '@rystra/plugin'
+import { background, type Details, RystraError, type SessionInfo, type VisitHost } from '@rystra/plugin'
 import type net from 'node:net'
 import { makeProof } from './proof.js'
 import type { Secret } from './secret.js'
@@ -46,7 +46,7 @@ export const visitByTcp = (entry: ForwardSpec, secret: Secret | undefined, host:
   return openLocalPort(entry.bind, (visitor) => {
     const key = secret?.key
     if (host.session !== undefined && !(key instanceof Promise)) go(visitor, key)
-    else if (waiting < MAX_WAITING) void later(visitor)
+    else if (waiting < MAX_WAITING) background(later(visitor), host.log, 'a visitor was not served')
     else visitor.resetAndDestroy()
   })
 }

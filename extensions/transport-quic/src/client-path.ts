@@ -1,4 +1,4 @@
-import { type Logger, RystraError } from '@rystra/plugin'
+import { background, type Logger, RystraError } from '@rystra/plugin'
 import type { ClientTls } from '@rystra/tls'
 import net from 'node:net'
 import { performance } from 'node:perf_hooks'
@@ -157,7 +157,7 @@ export class ClientPath implements LinkHost {
   gone(_link: HostedLink, error: Error | undefined): void {
     clearInterval(this.#watch)
     this.#keepTicket()
-    for (const udp of [this.#udp, ...this.#old]) void udp.close()
+    for (const udp of [this.#udp, ...this.#old]) this.#close(udp)
     this.#old.clear()
     this.#target.onGone(error === undefined ? undefined : this.#refine(error), this.#confirmed)
   }
@@ -202,7 +202,7 @@ export class ClientPath implements LinkHost {
     // Silence counts only while an answer is outstanding.
     if (Math.min(silence, now - (this.#since ?? now)) >= rebindAfter * 2 ** this.#tries) {
       this.#tries += 1
-      void this.rebind()
+      this.#rebindLater()
     }
   }
 
@@ -222,13 +222,21 @@ export class ClientPath implements LinkHost {
     this.#moving = true
     try {
       const udp = await ClientPath.#bind(this.#target)
-      if (this.link.closed) return void udp.close()
-      this.#move(udp)
+      if (this.link.closed) this.#close(udp)
+      else this.#move(udp)
     } catch (error) {
       this.log.debug({ err: error }, 'quic: cannot open another socket')
     } finally {
       this.#moving = false
     }
+  }
+
+  #rebindLater(): void {
+    background(this.rebind(), this.log, 'quic: the path was not moved')
+  }
+
+  #close(udp: Udp): void {
+    background(udp.close(), this.log, 'quic: a socket was not closed')
   }
 
   #move(udp: Udp): void {
@@ -237,7 +245,7 @@ export class ClientPath implements LinkHost {
     this.#old.add(before)
     setTimeout(() => {
       this.#old.delete(before)
-      void before.close()
+      this.#close(before)
     }, OLD_SOCKET_MS).unref()
     this.log.debug({ port: udp.local.port }, 'quic: rebound to another port')
     this.link.moved()
@@ -247,7 +255,7 @@ export class ClientPath implements LinkHost {
     if (udp !== this.#udp || this.link.closed) return
     if (error.code === 'EMSGSIZE') this.link.mtu.shrink()
     else if (error.code !== 'ECONNREFUSED') {
-      if (this.#confirmed) void this.rebind()
+      if (this.#confirmed) this.#rebindLater()
       else this.link.drop(this.#unreachable(error.code ?? error.message, error))
     } else if (!this.#confirmed) this.link.drop(this.#unreachable('connection refused', error))
     else {

@@ -1,4 +1,4 @@
-import type { Address, Logger, StreamLink } from '@rystra/plugin'
+import { background, type Address, type Logger, type StreamLink } from '@rystra/plugin'
 import type { ServerTls } from '@rystra/tls'
 import { randomBytes } from 'node:crypto'
 import type { HostPort, Quiche, QuicheConfig } from './binding.js'
@@ -230,7 +230,7 @@ export class Endpoint implements LinkHost {
       this.log.debug({ err: error, peer: link.peer.address }, 'quic: handshake failed')
     if (this.#closing && this.#keys.size === 0) {
       for (const [place, endpoint] of lingering) if (endpoint === this) lingering.delete(place)
-      void this.#udp.close()
+      background(this.#udp.close(), this.log, 'quic: a socket was not closed')
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Address, Clock, Link, Listener, Logger } from '@rystra/plugin'
+import { background, type Address, type Clock, type Link, type Listener, type Logger } from '@rystra/plugin'
 import { openServerTls, type ServerTlsOptions } from '@rystra/tls'
 import { loadQuiche } from './binding.js'
 import { Endpoint } from './endpoint.js'
@@ -39,7 +39,7 @@ export const listen = async (
     closed = endpoint.close(to.host)
     return closed
   }
-  const over = (): void => void close()
+  const over = (): void => background(close(), host.log, 'quic: a listener was not closed')
   signal.addEventListener('abort', over, { once: true })
   if (signal.aborted) await close()
   return { address: endpoint.address, ...(tls.join === undefined ? {} : { join: tls.join }), close }

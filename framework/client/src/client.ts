@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { resolveProxy, resolveForward, type RystraConfig, type ForwardEntry } from '@rystra/config'
 import { EndControl } from '@rystra/control'
 import type { Kernel } from '@rystra/kernel'
-import { type ProxySpec, RystraError, type SessionInfo, silentLog, toRystraError } from '@rystra/model'
+import { background, type ProxySpec, RystraError, type SessionInfo, silentLog, toRystraError } from '@rystra/model'
 import type { ReloadReport, Runtime } from '@rystra/plugin'
 import { drained, orElse } from '@rystra/session'
 import { ClientEnd } from './client-end.js'
@@ -65,7 +65,7 @@ export class Client extends EventEmitter<ClientEvents> {
         publications: this.#publications,
         pushes,
         forwards: this.#forwards,
-        fail: (error) => void this.#fail(error)
+        fail: (error) => background(this.#fail(error), log, 'the client was not stopped in good order')
       },
       options.resolveSrv
     )

@@ -1,5 +1,5 @@
 import { rawOf } from '@rystra/bytes'
-import { type ProxySpec, RystraError, toRystraError } from '@rystra/model'
+import { background, type ProxySpec, RystraError, toRystraError } from '@rystra/model'
 import type { ProxyKind, Published, VisitHost } from '@rystra/plugin'
 import { Backoff } from '@rystra/session'
 import type { ClientSession } from './client-session.js'
@@ -127,7 +127,9 @@ export class Forwards {
       const again = retryIn === undefined ? {} : { retryIn }
       log.warn({ err: error, forward: spec.name, ...again }, 'a forward could not be opened')
       events.emit('refused', { what: 'forward', name: spec.name, error, ...again })
-      if (retryIn !== undefined) entry.cancelRetry = clock.after(retryIn, () => void this.#try(entry))
+      if (retryIn === undefined) return
+      const tryAgain = (): void => background(this.#try(entry), log, 'a forward was not tried again')
+      entry.cancelRetry = clock.after(retryIn, tryAgain)
     }
   }
 

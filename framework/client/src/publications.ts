@@ -1,4 +1,4 @@
-import { type ProxySpec, RystraError } from '@rystra/model'
+import { background, type ProxySpec, RystraError } from '@rystra/model'
 import type { PublishedHere } from './events.js'
 import { type Expanded, expand } from './expand.js'
 import { HANDLER } from './handlers.js'
@@ -199,7 +199,8 @@ export class Publications {
       else one.change(wanted.spec, { entry: wanted.entry, configured: true, handler: undefined })
     }
     const fresh = expanded.filter(({ spec }) => !this.#all.has(spec.name))
-    void this.#ask(fresh.map(({ spec, entry }) => this.#want(spec, { entry, configured: true, handler: undefined })))
+    const added = fresh.map(({ spec, entry }) => this.#want(spec, { entry, configured: true, handler: undefined }))
+    background(this.#ask(added), this.#state.log, 'proxies of the configuration were not asked for')
   }
 
   /** Throws `proxy.name-taken` when the configuration may not have these, because code has. */

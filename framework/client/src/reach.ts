@@ -45,7 +45,7 @@ export const takeStream = (stream: Duplex, session: ReachSession, state: ClientS
     onMessage: (message) => {
       cancel()
       if (message.type === 'OpenStream') open(raw, message, session, state)
-      else if (message.type === 'OpenChannel') void session.channels.accept(raw, message)
+      else if (message.type === 'OpenChannel') session.channels.accept(raw, message)
       else {
         const error =
           message.type === 'Error'

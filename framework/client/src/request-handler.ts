@@ -106,7 +106,9 @@ export const serveRequests = (
       else to.writeHead(500, { 'content-type': 'text/plain', connection: 'close' }).end('Internal Server Error\n')
     }
   }
-  const server = http.createServer((message, to) => void answer(message, to))
+  const server = http.createServer((message, to) => {
+    answer(message, to).catch(() => to.destroy())
+  })
   return (stream: Duplex, info: StreamInfo) => {
     Object.defineProperty(stream, infoSymbol, { value: info })
     server.emit('connection', stream)

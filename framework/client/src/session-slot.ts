@@ -1,5 +1,5 @@
 import { TurnQueue } from '@rystra/limits'
-import { RystraError, toRystraError } from '@rystra/model'
+import { background, RystraError, toRystraError } from '@rystra/model'
 import type { PushProxy } from '@rystra/protocol'
 import { drained, type GoAwayNotice } from '@rystra/session'
 import type { ClientSession, ClientSessionEvents } from './client-session.js'
@@ -194,7 +194,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
     state.events.emit('connected', session.info)
     this.#host.onUp(session)
     session.takePushes(this)
-    if (before !== undefined) void this.#leaveBehind(before)
+    if (before !== undefined) this.#inBackground(this.#leaveBehind(before))
   }
 
   /** Make before break: the server that is left keeps the proxies until the next one has them. */
@@ -202,10 +202,11 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
     const { clock, config } = this.#host.state
     await new Promise<void>((resolve) => {
       const cancel = clock.after(PUBLISH_TIMEOUT_MS, resolve)
-      void this.#host.answered().then(() => {
+      const published = this.#host.answered().finally(() => {
         cancel()
         resolve()
       })
+      this.#inBackground(published)
     })
     if (session.closed) return
     session.goAway(config.drain)
@@ -259,7 +260,11 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
     this.#leave(session, error)
     const { config, clock } = this.#host.state
     const left = (): number => (session.closed ? 0 : session.openStreams)
-    void drained(left, config.drain, clock).then(() => session.close())
+    this.#inBackground(drained(left, config.drain, clock).finally(() => session.close()))
+  }
+
+  #inBackground(work: Promise<unknown>): void {
+    background(work, this.#host.state.log, 'a session was not left in good order')
   }
 
   #leave(session: ClientSession, error: RystraError | undefined): void {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { ResolvedClient } from '@rystra/config'
-import type { RystraError } from '@rystra/model'
+import { background, type RystraError } from '@rystra/model'
 import type { PushProxy } from '@rystra/protocol'
 import type { ClientSession } from './client-session.js'
 import { staysWith } from './configured-servers.js'
@@ -113,7 +113,8 @@ export class Sessions implements SlotHost {
 
   onPushed(session: ClientSession, push: PushProxy): void {
     // One that drains adds nothing any more.
-    if (this.present.includes(session)) void this.#users.pushes.take(session, push)
+    if (this.present.includes(session))
+      background(this.#users.pushes.take(session, push), this.state.log, 'a proxy of the server was not taken')
   }
 
   answered(): Promise<void> {

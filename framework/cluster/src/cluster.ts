@@ -1,5 +1,5 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
-import { type Address, type Logger, RystraError } from '@rystra/model'
+import { background, type Address, type Logger, RystraError } from '@rystra/model'
 import type {
   Directory,
   DirectoryChange,
@@ -278,7 +278,8 @@ export class Cluster {
 
   /** A probe goes no further, and has no hop. */
   #channel(raw: RawStream, message: OpenChannel, from: PeerStream): void {
-    if (message.details?.['hop'] === undefined) void this.#answer(raw, probeOf(message))
+    if (message.details?.['hop'] === undefined)
+      background(this.#answer(raw, probeOf(message)), from.log, 'a probe was not answered')
     else this.#host.onChannel(raw, channelOf(message), from)
   }
 

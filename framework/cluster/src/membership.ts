@@ -1,4 +1,4 @@
-import { type Logger, RystraError, toRystraError } from '@rystra/model'
+import { background, type Logger, RystraError, toRystraError } from '@rystra/model'
 import type { Clock, DirectoryClaim, DirectoryGrant, DirectorySession, DirectoryWatcher } from '@rystra/plugin'
 
 /** How this server stands in the directory. `away`: the engine does not answer. `fenced`: for longer than the config bears. */
@@ -109,7 +109,7 @@ export class Membership {
     const own = this.#own.get(rowKey({ key, id }))
     if (own?.fence !== fence) return
     this.#own.delete(rowKey({ key, id }))
-    this.#options.onLost(own.claim)
+    this.#lost(own.claim)
   }
 
   async #beat(): Promise<void> {
@@ -137,7 +137,8 @@ export class Membership {
     } catch (cause) {
       this.#failed(toRystraError(cause, 'cluster.unavailable'))
     }
-    if (this.#state !== 'left') this.#cancel = clock.after(lease / RENEWALS, () => void this.#beat())
+    const beat = (): void => background(this.#beat(), log, 'the lease of this server was not renewed')
+    if (this.#state !== 'left') this.#cancel = clock.after(lease / RENEWALS, beat)
   }
 
   #failed(error: RystraError): void {
@@ -152,7 +153,20 @@ export class Membership {
     if (this.#state === state || this.#state === 'left') return
     this.#state = state
     this.#options.log.info({ state }, 'directory of the cluster')
-    this.#options.onState(state)
+    this.#act(() => this.#options.onState(state))
+  }
+
+  #lost(claim: DirectoryClaim): void {
+    this.#act(() => this.#options.onLost(claim))
+  }
+
+  /** What this server does about it is no fault of the engine, and keeps no lease from being renewed. */
+  #act(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'the server did not act on a change of its cluster')
+    }
   }
 
   async #releaseAgain(): Promise<void> {
@@ -175,7 +189,7 @@ export class Membership {
     else if ('fence' in grant) this.#own.set(key, { claim, fence: grant.fence })
     else {
       this.#own.delete(key)
-      this.#options.onLost(claim)
+      this.#lost(claim)
     }
   }
 }

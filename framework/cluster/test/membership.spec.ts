@@ -92,6 +92,33 @@ describe('the membership of a server', () => {
     expect([membership.valid, states]).to.deep.equal([true, ['up', 'away', 'fenced', 'up']])
   })
 
+  it('renews its lease also when the server fails to act on a state or on a row that it lost', async () => {
+    const engine = new Engine()
+    const clock = new FakeClock()
+    const failures: string[] = []
+    const fail = (): never => {
+      throw new TypeError('a mistake of the server')
+    }
+    const membership = new Membership({
+      session: engine,
+      watcher: { snapshot: () => {}, change: () => {} },
+      lease: 3000,
+      grace: 6000,
+      clock,
+      log: { ...silentLog, error: (_: object | string, message?: string) => void failures.push(String(message)) },
+      onLost: fail,
+      onState: fail,
+      monotonic: () => clock.now()
+    })
+    await membership.start()
+    await membership.claim(claim('x'))
+    engine.lost = true
+    engine.refuse = () => true
+    await clock.pass(20_000)
+    expect([membership.state, membership.valid, engine.joins]).to.deep.equal(['up', true, 2])
+    expect(failures).to.deep.equal(Array(2).fill('the server did not act on a change of its cluster'))
+  })
+
   it('is not valid in the first turn after it slept for too long', async () => {
     const { clock, membership } = await make()
     let slept = 0

@@ -1,6 +1,6 @@
 import type { ResolvedConfig, RystraConfig } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
-import { type Address, type Logger, RystraError, type Side, toRystraError } from '@rystra/model'
+import { background, type Address, type Logger, RystraError, type Side, toRystraError } from '@rystra/model'
 import {
   type AddProxyOptions,
   type Clock,
@@ -71,7 +71,7 @@ export class EndControl implements RuntimeControl {
     this.#options = options
     this.#code = new CodeFiles(end.kernel)
     // Taken now: what changes from here on is new code.
-    void this.#code.check()
+    background(this.#code.check(), end.log, 'the code of extensions was not looked at')
   }
 
   /** The loaded extensions, with what was counted of their taps. */

@@ -1,4 +1,5 @@
 /** Value types, ids and the one table of error codes. Imports nothing. */
+export * from './background.js'
 export * from './codes.js'
 export * from './error.js'
 export * from './extension-errors.js'

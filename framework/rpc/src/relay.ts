@@ -64,11 +64,12 @@ const join = (channel: Channel, other: Channel): void => {
     other.close(new RystraError('stream.reset'))
     return
   }
-  void other.accepted.then(() => {
+  const attach = (): void => {
     const [here, there] = [channel.datagrams, other.datagrams]
     if (here === undefined || there === undefined) return
     here.onMessage = (message) => void there.send(message)
     there.onMessage = (message) => void here.send(message)
-  })
+  }
+  other.accepted.then(attach).catch((error) => channel.close(toRystraError(error)))
   pump(channel.stream, other.stream, () => {})
 }

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { peerText } from '@rystra/address'
 import type { ListenEntry } from '@rystra/config'
 import type { Handshakes, PendingHandshake } from '@rystra/limits'
-import { RystraError, type SessionInfo, toRystraError } from '@rystra/model'
+import { background, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type { Link, Listener, ListenHost, ListenOptions, StreamLink } from '@rystra/plugin'
 import { PUSH } from '@rystra/protocol'
 import { type Admitted, authenticateClient, type DataLinkOffered } from '@rystra/session'
@@ -111,7 +111,7 @@ export class Acceptor {
     const release = generation.hold()
     try {
       const session = await this.#shake({ link, transport, generation, counts }, handshake, signal)
-      if (session !== undefined) void session.over.then(closed)
+      if (session !== undefined) background(session.over.then(closed), session.log, 'a link was not counted as closed')
     } finally {
       release()
     }
@@ -142,11 +142,12 @@ export class Acceptor {
         const bound = { transport, peer, early: isEarly }
         const { clock } = this.#state
         const host = { tickets: this.#tickets, generation, link: bound, signal: over.signal, now: () => clock.now() }
-        void takeEarly(hello, send, host).then((error) => {
+        const taken = takeEarly(hello, send, host).then((error) => {
           if (error === undefined) return
           counts.refuse(error.code)
           this.#state.log.debug({ err: error, peer: peer.address, transport }, 'early data were refused')
         })
+        background(taken, this.#state.log, 'early data were not taken')
       },
       signal
     }).finally(() => queueMicrotask(() => over.abort()))
@@ -237,9 +238,10 @@ export class Acceptor {
   #replace(key: string, session: ServerSession): void {
     const before = this.#clients.get(key)
     this.#clients.set(key, session)
-    void session.over.then(() => {
+    const forgotten = session.over.then(() => {
       if (this.#clients.get(key) === session) this.#clients.delete(key)
     })
+    background(forgotten, session.log, 'a client was not forgotten')
     if (before === undefined) return
     const error = new RystraError('session.replaced', { side: 'server' })
     before.log.info({ by: session.info.peer.address }, 'replaced by another client of the same id')

@@ -16,7 +16,7 @@ import {
 } from '@rystra/cluster'
 import type { RawStream } from '@rystra/bytes'
 import type { ResolvedCluster } from '@rystra/config'
-import { type Address, type Logger, RystraError, type SessionInfo } from '@rystra/model'
+import { background, type Address, type Logger, RystraError, type SessionInfo } from '@rystra/model'
 import type { ClusterInfo, DirectoryClaim, DirectoryRow, Link, ListenHost } from '@rystra/plugin'
 import { type DatagramFlows, refuseStream } from '@rystra/session'
 import { randomBytes } from 'node:crypto'
@@ -132,7 +132,7 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   }
 
   closed(session: SessionInfo): void {
-    void this.#cluster.release(clientKey(session), session.id)
+    this.#release(clientKey(session), session.id)
   }
 
   async list({ id, spec, session, address, healthy, ports }: ListedProxy): Promise<void> {
@@ -141,7 +141,11 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   }
 
   unlist(id: string): void {
-    void this.#cluster.release(proxyKey(id), id)
+    this.#release(proxyKey(id), id)
+  }
+
+  #release(key: string, id: string): void {
+    background(this.#cluster.release(key, id), this.#log, 'a row of the directory was not given back')
   }
 
   onRow(row: DirectoryRow): void {
@@ -173,13 +177,14 @@ export class ClusterPart implements ServerCluster, ClusterHost {
         for (const name of [...session.proxies.keys()]) session.takeBack(name, 'closed', fenced())
       }
       this.remotes.clear()
-      void this.#shadows.clear()
+      background(this.#shadows.clear(), this.#log, 'proxies of other servers were not withdrawn')
     } else if (state === 'up') for (const row of this.#cluster.rows()) this.onRow(row)
   }
 
   onForward(raw: RawStream, forward: Forward, flows: DatagramFlows | undefined, log: Logger): void {
     const { clock } = this.#state
-    void serveForward({ raw, forward, flows, log }, this.#sessions.get(forward.session), clock)
+    const served = serveForward({ raw, forward, flows, log }, this.#sessions.get(forward.session), clock)
+    background(served, log, 'a stream of another server was not served')
   }
 
   onChannel(
@@ -189,8 +194,10 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   ): void {
     const remote = this.remotes.session(id)
     const session = this.#sessions.get(id)
-    if (end === 'client' && session !== undefined) void session.channels.pass(raw, message, flows, timeout)
-    else if (end === 'server' && remote?.member === member) void remote.channels.accept(raw, message, flows)
+    if (end === 'client' && session !== undefined) {
+      const passed = session.channels.pass(raw, message, flows, timeout)
+      background(passed, this.#log, 'a channel of another server was not passed on')
+    } else if (end === 'server' && remote?.member === member) remote.channels.accept(raw, message, flows)
     else refuseStream(raw, new RystraError('cluster.not-here', { side: 'server', detail: id }), this.#state.clock)
   }
 

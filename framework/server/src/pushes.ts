@@ -1,6 +1,6 @@
 import { resolveProxy } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
-import { isPrintable, type Logger, type ProxySpec, RystraError, toRystraError } from '@rystra/model'
+import { background, isPrintable, type Logger, type ProxySpec, RystraError, toRystraError } from '@rystra/model'
 import type { AddProxyOptions, Clock, ProxyHandle, StateFolder } from '@rystra/plugin'
 import { MAX_ID, PUSH, type PushProxyAck } from '@rystra/protocol'
 import { PushRequests } from './push-requests.js'
@@ -132,7 +132,7 @@ export class Pushes {
       if (!pushed.record.persist) continue
       pushed.session = session
       pushed.backoff.reset()
-      void this.#again(session, pushed)
+      this.#retry(session, pushed)
     }
   }
 
@@ -140,12 +140,15 @@ export class Pushes {
   renew(): void {
     for (const pushed of this.#all()) {
       const { session, state } = pushed
-      if (session !== undefined && state !== 'publishing' && pushed.proxies.length === 0)
-        void this.#again(session, pushed)
+      if (session !== undefined && state !== 'publishing' && pushed.proxies.length === 0) this.#retry(session, pushed)
     }
   }
 
-  /** Never rejects: refused for now, it is pushed again after a while. */
+  #retry(session: PushSession, pushed: PushedProxy): void {
+    background(this.#again(session, pushed), this.#host.log, 'a proxy was not added again')
+  }
+
+  /** Refused for now, it is pushed again after a while. */
   async #again(session: PushSession, pushed: PushedProxy): Promise<void> {
     if (pushed.session !== session || session.ended) return
     const { clock, log } = this.#host
@@ -165,7 +168,7 @@ export class Pushes {
       log.warn({ err: error, proxy: spec.name, ...pushed.record.owner }, 'a proxy that was added is not published')
       if (!error.retryable) pushed.stand({ at: 'refused', error })
       else {
-        const cancel = clock.after(pushed.backoff.next(), () => void this.#again(session, pushed))
+        const cancel = clock.after(pushed.backoff.next(), () => this.#retry(session, pushed))
         pushed.stand({ at: 'waiting', error, cancel })
       }
     }

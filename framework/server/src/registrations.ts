@@ -1,6 +1,6 @@
 import { checkSent } from '@rystra/config'
 import { TokenBucket } from '@rystra/limits'
-import { type Logger, type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
+import { background, type Logger, type ProxySpec, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type { ProxyKind, Registry, UnregisterProxyContext } from '@rystra/plugin'
 import { errorField, type Message, type RegisterProxy } from '@rystra/protocol'
 import { lastPortKey } from './last-ports.js'
@@ -173,7 +173,7 @@ export class Registrations {
     const proxy = this.proxies.get(name)
     if (proxy === undefined) return
     this.#session.send({ type: 'UnregisterProxy', name, error: errorField(publicError(error, proxy.sent)) })
-    void this.unregister(name, reason, error)
+    background(this.unregister(name, reason, error), this.#log, 'a proxy was not taken back in good order')
   }
 
   /** Takes a proxy back; streams that are open go on. */

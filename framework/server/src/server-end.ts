@@ -2,7 +2,7 @@ import { isHost } from '@rystra/address'
 import type { RystraConfig } from '@rystra/config'
 import type { ControlledEnd, Rehearsal } from '@rystra/control'
 import type { Kernel } from '@rystra/kernel'
-import { type Address, type Logger, type ProxySpec, RystraError } from '@rystra/model'
+import { background, type Address, type Logger, type ProxySpec, RystraError } from '@rystra/model'
 import type { AddProxyOptions, Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
 import type { SharedPorts } from '@rystra/net'
 import { drained, orElse } from '@rystra/session'
@@ -131,10 +131,11 @@ export class ServerEnd implements ControlledEnd {
     const renewed = Promise.all(sessions.map(renew))
     await new Promise<void>((resolve) => {
       const cancel = clock.after(config.takeoverTimeout, resolve)
-      void renewed.then(() => {
+      const done = renewed.finally(() => {
         cancel()
         resolve()
       })
+      background(done, this.#parts.state.log, 'proxies could not be renewed')
     })
   }
 

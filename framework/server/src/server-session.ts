@@ -1,5 +1,5 @@
 import type { GenerationRef } from '@rystra/kernel'
-import { type Address, type Logger, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
+import { background, type Address, type Logger, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type { ByteLink, Details, SessionHandle, SessionStats, StreamLink, UnregisterProxyContext } from '@rystra/plugin'
 import { type DataHello, type Message, ReplayWindow, verifyDataLink } from '@rystra/protocol'
 import {
@@ -88,9 +88,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
       {
         onMessage: (message, bytes) => this.#message(message, bytes),
         onStream: (stream) => visits.take(stream),
-        onGoAway: () => {
-          void this.#registrations.unregisterAll('asked')
-        },
+        onGoAway: () => this.#inBackground(this.#registrations.unregisterAll('asked')),
         onClose: (error) => this.#closed(error)
       }
     )
@@ -227,9 +225,9 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
       const error = toRystraError(cause)
       const { drain } = this.#state.config
       this.log.warn({ err: error, drain }, 'its client is no longer let in')
-      void this.retire(drain, 'reload', error)
+      this.#inBackground(this.retire(drain, 'reload', error))
       const open = (): number => (this.#over ? 0 : this.link.streams - this.channels.size)
-      void drained(open, drain, this.#state.clock).then(() => this.close(error))
+      this.#inBackground(drained(open, drain, this.#state.clock).finally(() => this.close(error)))
     }
   }
 
@@ -247,7 +245,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
 
   /** Another session of its client takes its place. */
   replaced(error: RystraError): void {
-    void this.retire(0, 'taken-over', error).then(() => this.close(error))
+    this.#inBackground(this.retire(0, 'taken-over', error).finally(() => this.close(error)))
     this.#state.clock.after(CLOSE_TIMEOUT_MS, () => this.destroy(error))
   }
 
@@ -260,6 +258,10 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
     this.#session.destroy(error)
   }
 
+  #inBackground(work: Promise<unknown>): void {
+    background(work, this.log, 'proxies of the session were not taken back in good order')
+  }
+
   #closed(error?: RystraError): void {
     this.#over = true
     this.#notices.stop()
@@ -268,7 +270,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
     this.#ended()
     this.#state.pushes.closed(this)
     this.#state.cluster?.closed(this.info)
-    void this.#registrations.unregisterAll('session')
+    this.#inBackground(this.#registrations.unregisterAll('session'))
     this.log.info(error === undefined ? {} : { err: error }, 'disconnected')
     kernel.current.calls.disconnect({ session: this.info, side: 'server', ...(error === undefined ? {} : { error }) })
     events.emit('disconnected', this.info, error)

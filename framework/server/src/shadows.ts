@@ -1,5 +1,5 @@
 import { type ProxyRecord, proxyRecordOf, specHash } from '@rystra/cluster'
-import { RystraError, toRystraError } from '@rystra/model'
+import { background, RystraError, toRystraError } from '@rystra/model'
 import type { DirectoryRow } from '@rystra/plugin'
 import { isDeepStrictEqual } from 'node:util'
 import { ServerProxy } from './proxy.js'
@@ -47,21 +47,21 @@ export class Shadows {
     this.#shadows.set(row.id, shadow)
     shadow.row = row
     shadow.wanted = record
-    void this.#work(shadow)
+    this.#work(shadow)
   }
 
   remove({ id, fence }: DirectoryRow): void {
     const shadow = this.#shadows.get(id)
     if (shadow === undefined || shadow.row.fence !== fence) return
     shadow.wanted = undefined
-    void this.#work(shadow)
+    this.#work(shadow)
   }
 
   /** Publishes them as the configuration says now. */
   renew(): void {
     for (const shadow of this.#shadows.values()) {
       shadow.record = undefined
-      void this.#work(shadow)
+      this.#work(shadow)
     }
   }
 
@@ -78,8 +78,12 @@ export class Shadows {
     )
   }
 
+  #work(shadow: Shadow): void {
+    background(this.#bringUpToDate(shadow), this.#state.log, 'a proxy of another server is not as it is listed')
+  }
+
   /** One thing at a time for each; what is wanted may change meanwhile. */
-  async #work(shadow: Shadow): Promise<void> {
+  async #bringUpToDate(shadow: Shadow): Promise<void> {
     if (shadow.working) return
     shadow.working = true
     shadow.cancelRetry?.()
@@ -171,7 +175,7 @@ export class Shadows {
 
   #retry(shadow: Shadow): void {
     if (shadow.wanted === undefined) return
-    shadow.cancelRetry = this.#state.clock.after(RETRY_MS, () => void this.#work(shadow))
+    shadow.cancelRetry = this.#state.clock.after(RETRY_MS, () => this.#work(shadow))
   }
 }
 

@@ -1,5 +1,13 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
-import { isRefusal, type Logger, RystraError, type SessionInfo, type VisitorInfo, toRystraError } from '@rystra/model'
+import {
+  background,
+  isRefusal,
+  type Logger,
+  RystraError,
+  type SessionInfo,
+  type VisitorInfo,
+  toRystraError
+} from '@rystra/model'
 import type { Visit as VisitMessage } from '@rystra/protocol'
 import type { Details, StreamLink } from '@rystra/plugin'
 import { type Channels, type DatagramFlows, readMessage, refuseStream } from '@rystra/session'
@@ -77,8 +85,8 @@ export class Visits {
     readMessage(raw, {
       onMessage: (message) => {
         taken()
-        if (message.type === 'Visit') void this.#visit(stream, message)
-        else if (message.type === 'OpenChannel') void channels.accept(raw, message)
+        if (message.type === 'Visit') background(this.#visit(stream, message), log, 'a visit failed')
+        else if (message.type === 'OpenChannel') channels.accept(raw, message)
         else raw.reset()
       },
       onError: (error) => {

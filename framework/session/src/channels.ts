@@ -1,6 +1,6 @@
 import type { GenerationRef, Generations } from '@rystra/kernel'
 import { CountedStream, type RawStream } from '@rystra/bytes'
-import { type Logger, RystraError, type SessionInfo, type Side, toRystraError } from '@rystra/model'
+import { background, type Logger, RystraError, type SessionInfo, type Side, toRystraError } from '@rystra/model'
 import type { Channel, ChannelHandler, ChannelInfo, ChannelOpener, ChannelOptions, Clock } from '@rystra/plugin'
 import { encode, type OpenChannel, streamReadyFrame } from '@rystra/protocol'
 import type { CountedFlow, DatagramFlows } from './datagram-flows.js'
@@ -89,7 +89,15 @@ export class Channels implements ChannelOpener {
    *
    * @param flows those of the link that it came on
    */
-  async accept(raw: RawStream, { id, name, details = {}, flow }: OpenChannel, flows = this.#host.flows): Promise<void> {
+  accept(raw: RawStream, message: OpenChannel, flows = this.#host.flows): void {
+    background(this.#accept(raw, message, flows), this.#host.log, 'a channel was not accepted')
+  }
+
+  async #accept(
+    raw: RawStream,
+    { id, name, details = {}, flow }: OpenChannel,
+    flows: DatagramFlows | undefined
+  ): Promise<void> {
     const { side, info, generations, clock } = this.#host
     const openedBy = side === 'client' ? 'server' : 'client'
     const channel: ChannelInfo = { id, name, details, session: info, side, openedBy }

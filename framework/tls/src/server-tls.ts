@@ -1,3 +1,4 @@
+import { background } from '@rystra/model'
 import { fingerprintOf } from '@rystra/certificates'
 import { constants } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls'
@@ -159,9 +160,10 @@ class WatchedServerTls implements ServerTls {
 
   #schedule(): void {
     this.#cancel = this.host.clock.after(RELOAD_INTERVAL_MS, () => {
-      void this.#reload().finally(() => {
+      const reloaded = this.#reload().finally(() => {
         if (!this.#closed) this.#schedule()
       })
+      background(reloaded, this.host.log, 'certificate files were not read')
     })
   }
 

@@ -80,7 +80,9 @@ export class ServiceAddresses {
   failed({ address }: Resolved): boolean {
     if (net.isIP(this.#host) !== 0) return false
     if (this.current?.address === address) this.#turn += 1
-    void this.resolve()
+    this.resolve().catch((error: Error) => {
+      this.error = error
+    })
     return true
   }
 }

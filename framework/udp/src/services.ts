@@ -1,3 +1,4 @@
+import { background } from '@rystra/model'
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { Carrier, type CarrierStream } from './carrier.js'
 import type { UdpLimits } from './limits.js'
@@ -105,7 +106,7 @@ export class UdpServices {
     else this.#held.push({ id, datagram })
     if (this.#resolving) return
     this.#resolving = true
-    void this.#addresses.resolve().then(() => {
+    const sent = this.#addresses.resolve().then(() => {
       this.#resolving = false
       const held = this.#held.splice(0)
       if (this.#closed) return
@@ -115,6 +116,7 @@ export class UdpServices {
         else this.#drop('unreachable')
       }
     })
+    background(sent, this.#options.log, 'datagrams for a service were not sent')
   }
 
   /** @internal */

@@ -1,3 +1,4 @@
+import { background, silentLog } from '@rystra/model'
 import { parseEndpoint } from '@rystra/address'
 import type { Client } from '@rystra/client'
 import type { ExtensionEntry } from '@rystra/plugin'
@@ -91,7 +92,8 @@ export class RpcClientBuilder extends RpcBuilder {
       },
       this.log === undefined ? {} : { log: this.log }
     )
-    const abort = (): void => void client.stop({ drain: 0 })
+    const abort = (): void =>
+      background(client.stop({ drain: 0 }), this.log ?? silentLog, 'a client was not stopped in good order')
     signal?.addEventListener('abort', abort)
     if (signal?.aborted) abort()
     await client.start()

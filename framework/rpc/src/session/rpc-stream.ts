@@ -151,7 +151,7 @@ export class RpcStream implements AsyncIterable<unknown> {
   #attachUnreliable(channel: RpcChannel, writer: FrameWriter, early: readonly Buffer[]): void {
     const sender = new UnreliableSender(this.id, this.#host.settings, writer, this.#options.fragment === true)
     this.#unreliable = sender
-    void channel.accepted.then(() => {
+    const begin = (): void => {
       const { datagrams } = channel
       if (this.#over) return
       this.#mode = datagrams === undefined ? 'newest' : 'datagrams'
@@ -164,7 +164,8 @@ export class RpcStream implements AsyncIterable<unknown> {
       }
       datagrams.onMessage = read
       for (const datagram of early) read(datagram)
-    })
+    }
+    channel.accepted.then(begin).catch((error) => this.reset(toRpcError(error)))
   }
 
   #take(message: StreamMessage | undefined): void {
@@ -240,7 +241,7 @@ export class RpcStream implements AsyncIterable<unknown> {
     if (this.#sentEnd || this.#over) return
     const writer = this.#writer
     if (writer === undefined) {
-      void this.#opening.then(() => this.end())
+      this.#opening.then(() => this.end()).catch((error) => this.reset(toRpcError(error)))
       return
     }
     this.#sentEnd = true

@@ -1,3 +1,4 @@
+import { background } from '@rystra/model'
 import type { SessionClock } from '../clock/session-clock.js'
 import { type RpcError, rpcError, toRpcError } from '../error.js'
 import { HeadReader } from '../frame/head.js'
@@ -137,7 +138,7 @@ export class Streams implements StreamHost {
         const stream = this.#add(id, name, 'in', { unreliable: (mode & UNRELIABLE) !== 0, metadata })
         events = stream.frames
         stream.attach(channel, writer, reader, early)
-        void this.#handle(stream)
+        background(this.#handle(stream), this.settings.log, 'a stream was not handled')
       },
       onEnd: () => (events === undefined ? channel.stream.reset() : events.onEnd()),
       onFailed: (error) => (events === undefined ? refuse(toRpcError(error)) : events.onFailed(error))
