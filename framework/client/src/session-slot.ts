@@ -1,30 +1,20 @@
-import { TurnQueue } from '@rystra/limits'
 import { background, RystraError, toRystraError } from '@rystra/model'
 import type { PushProxy } from '@rystra/protocol'
 import { drained, type GoAwayNotice } from '@rystra/session'
 import type { ClientSession, ClientSessionEvents } from './client-session.js'
-import { alternativesOf, staysWith } from './configured-servers.js'
-import { connectSession } from './connect-session.js'
-import { connectToFound, within } from './discovered.js'
+import { alternativesOf } from './configured-servers.js'
+import { Dialer } from './dialer.js'
 import type { KnownServer } from './known-server.js'
 import { Reconnect } from './reconnect.js'
 import { type Failure, roundError } from './round-error.js'
 import type { OtherSlot, SlotHost } from './slot-host.js'
 
-/** Milliseconds for a server while there are others to try: enough for a slow handshake over a mobile link. */
-const NEXT_SERVER_MS = 5000
 /** Longest wait before a client leaves a draining server, so that not all of its clients arrive at the next together. */
 const MOVE_SPREAD_MS = 500
 /** Part of the drain time that this wait may take. */
 const MOVE_PART = 1 / 4
 /** Milliseconds in which the proxies have to be published elsewhere before a draining server is left. */
 const PUBLISH_TIMEOUT_MS = 5000
-
-/**
- * Dials of all clients of a process that start in one turn of the event loop: of a thousand clients that lose their server
- * the first are back while the last still wait, and none times out because of the others.
- */
-const dials = new TurnQueue({ perTurn: 4 })
 
 /** Keeps one session up, with one server after the other. */
 export class SessionSlot implements ClientSessionEvents, OtherSlot {
@@ -35,12 +25,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
   #session: ClientSession | undefined
   /** Sessions that are being closed, with the streams that are still open. */
   readonly #leaving = new Set<ClientSession>()
-  /** Name and id of the server that is being dialed. */
-  #dialing: { readonly name: string; id?: string | undefined } | undefined
-  /** Ids of the servers of its sessions. */
-  readonly #ids = new WeakMap<ClientSession, string>()
-  /** Servers that were dialed since the last wait: each once in a round, also when its session is lost at once. */
-  readonly #tried = new Set<string>()
+  readonly #dialer: Dialer
   /** Whether a round is under way. */
   #trying = false
   #running: Promise<void> | undefined
@@ -49,6 +34,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
     this.#host = host
     this.#signal = AbortSignal.any([host.stop, this.#closed.signal])
     this.reconnect = new Reconnect(host.state, this.#signal)
+    this.#dialer = new Dialer(host, this, this.#signal)
   }
 
   /** The session that is up, if one is. */
@@ -65,14 +51,11 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
   }
 
   isWith(name: string, id: string | undefined): boolean {
-    const present = this.#session
-    const has = (one: string | undefined, of: string | undefined): boolean =>
-      one !== undefined && (id === undefined || of === undefined ? one === name : of === id)
-    return has(this.#dialing?.name, this.#dialing?.id) || has(present?.server.name, present && this.#ids.get(present))
+    return this.#dialer.isWith(name, id)
   }
 
   usesAddress(name: string): boolean {
-    return this.#dialing?.name === name || this.#session?.server.name === name
+    return this.#dialer.dialing === name || this.#session?.server.name === name
   }
 
   /**
@@ -93,7 +76,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
       const failures: Failure[] = []
       try {
         this.#trying = true
-        const session = await this.#round(preferred, failures, why)
+        const session = await this.#dialer.round(preferred, failures, why)
         this.#adopt(session)
         return
       } catch (cause) {
@@ -106,79 +89,8 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
         const refused =
           failures.length > 1 ? { refused: failures.some((one) => one.error.code === 'auth.refused') } : {}
         await this.reconnect.wait(error, { ...refused, sessions: others.filter(({ session }) => session).length })
-        this.#tried.clear()
+        this.#dialer.beginRound()
       }
-    }
-  }
-
-  /** Tries each server once. Throws why the last one failed, or `lost` with none left; why each did is in `failures`. */
-  async #round(
-    preferred: readonly KnownServer[],
-    failures: Failure[],
-    lost: RystraError | undefined
-  ): Promise<ClientSession> {
-    const { state, servers } = this.#host
-    const { clock, kernel, config } = state
-    const { connect } = config
-    const search = { connect, generation: kernel.current, clock, signal: this.#signal }
-    if (connect.discover !== undefined && lost !== undefined) throw lost
-    if (connect.discover !== undefined && preferred.length === 0)
-      return connectToFound(search, connect.discover, (server, signal) => this.#dial(server, signal))
-    const known = connect.discover === undefined ? await servers.inOrder(connect, kernel.current.registries) : []
-    const all = [...preferred, ...known.filter(({ name }) => !preferred.some((one) => one.name === name))]
-    const left = all.filter(({ name }) => this.#isFree(name, all.length) && !this.#tried.has(name))
-    if (left.length === 0 && lost !== undefined) throw lost
-    for (const [index, server] of left.entries()) {
-      if (!this.#isFree(server.name, all.length)) continue
-      const isLast = index === left.length - 1
-      this.#tried.add(server.name)
-      try {
-        if (isLast) return await this.#dial(server, this.#signal)
-        return await within(search, NEXT_SERVER_MS, (signal) => this.#dial(server, signal))
-      } catch (cause) {
-        this.#signal.throwIfAborted()
-        const error = toRystraError(cause, 'session.lost')
-        servers.failed(server, error)
-        failures.push({ server, error })
-      }
-    }
-    throw (
-      failures.at(-1)?.error ?? new RystraError('session.duplicate', { side: 'client', detail: 'no further server' })
-    )
-  }
-
-  /** One address alone may lead to several servers: which one answers is known after Hello. */
-  #isFree(name: string, known: number): boolean {
-    if (known === 1) return true
-    return this.#session?.server.name !== name && !this.#host.others(this).some((slot) => slot.usesAddress(name))
-  }
-
-  async #dial(server: KnownServer, signal: AbortSignal): Promise<ClientSession> {
-    const { state, instance, servers } = this.#host
-    const { config } = state
-    const dialing: { readonly name: string; id?: string | undefined } = { name: server.name }
-    this.#dialing = dialing
-    await new Promise<void>((resolve) => dials.add(resolve))
-    const checkServer = (id: string | undefined): void => {
-      const present = this.#session
-      const isPresent = present !== undefined && id !== undefined && this.#ids.get(present) === id
-      if (isPresent || this.#host.others(this).some((slot) => slot.isWith(server.name, id)))
-        throw new RystraError('session.duplicate', { side: 'client', detail: server.name })
-      dialing.id = id
-    }
-    try {
-      signal.throwIfAborted()
-      const session = await connectSession({ server, instance, signal, checkServer }, state, this)
-      if (this.#signal.aborted || !staysWith(server, config, state.config)) {
-        session.destroy()
-        throw new RystraError('session.lost', { side: 'client', detail: 'another one is wanted by now' })
-      }
-      if (session.closed) throw new RystraError('session.lost')
-      if (dialing.id !== undefined) this.#ids.set(session, dialing.id)
-      servers.connected(server)
-      return session
-    } finally {
-      this.#dialing = undefined
     }
   }
 
@@ -242,7 +154,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
       { err: error, alternatives: alternatives.map(({ name }) => name), ...(refused === 0 ? {} : { refused }) },
       'the server drains; moving to another one'
     )
-    this.#tried.clear()
+    this.#dialer.beginRound()
     const wait = Math.random() * Math.min(MOVE_SPREAD_MS, drain * MOVE_PART)
     const go = (): void => {
       if (!this.#signal.aborted) this.#run(() => this.connect(alternatives))
@@ -271,8 +183,8 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
     const isPresent = session === this.#session
     if (isPresent) {
       this.#session = undefined
-      if (this.reconnect.lost(session.streams.stats().opened > 0)) this.#tried.clear()
-      this.#tried.add(session.server.name)
+      if (this.reconnect.lost(session.streams.stats().opened > 0)) this.#dialer.beginRound()
+      this.#dialer.passOver(session.server)
     }
     this.#host.onDown(session, error)
     if (isPresent && !this.#signal.aborted) this.#again(error ?? new RystraError('session.lost'))

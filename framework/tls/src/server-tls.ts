@@ -1,4 +1,4 @@
-import { background } from '@rystra/model'
+import { background } from '@rystra/plugin'
 import { fingerprintOf } from '@rystra/certificates'
 import { constants } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls'

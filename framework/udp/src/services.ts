@@ -1,4 +1,4 @@
-import { background } from '@rystra/model'
+import { background } from '@rystra/plugin'
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { Carrier, type CarrierStream } from './carrier.js'
 import type { UdpLimits } from './limits.js'
