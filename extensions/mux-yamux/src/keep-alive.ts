@@ -1,12 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { Flag, Type } from './frame.js'
 import type { Outgoing } from './outgoing.js'
-
-/**
- * Minimum of the measured round trip: on loopback a turn of the event loop takes longer than the wire, and windows must
- * still grow.
- */
-const MIN_ROUND_TRIP_MS = 1
+import { RoundTrip } from './round-trip.js'
 
 /** Age after which the round trip is measured again on demand. */
 const STALE_AFTER_MS = 2000
@@ -26,8 +21,7 @@ export class KeepAlive {
   #next = 0
   #sentAt = 0
   #measuredAt = 0
-  /** Milliseconds; 0 before the first answer. */
-  #roundTrip = 0
+  readonly #roundTrip = new RoundTrip()
 
   constructor(out: Outgoing, interval: number, timeout: number, dead: (why: string) => void) {
     this.#out = out
@@ -50,9 +44,9 @@ export class KeepAlive {
     this.#heard = true
   }
 
-  /** Milliseconds, at least {@link MIN_ROUND_TRIP_MS}. */
+  /** Milliseconds, see {@link RoundTrip}. */
   get roundTrip(): number {
-    return Math.max(MIN_ROUND_TRIP_MS, this.#roundTrip)
+    return this.#roundTrip.ms
   }
 
   /** Measures again if the last result is stale. */
@@ -72,10 +66,7 @@ export class KeepAlive {
     if (value !== this.#pending) return
     this.#pending = undefined
     this.#measuredAt = performance.now()
-    const sample = this.#measuredAt - this.#sentAt
-    // Stays near the minimum: queues lengthen a round trip, and windows must not grow because of queues.
-    if (this.#roundTrip === 0 || sample < this.#roundTrip) this.#roundTrip = sample
-    else this.#roundTrip += (sample - this.#roundTrip) / 16
+    this.#roundTrip.add(this.#measuredAt - this.#sentAt)
   }
 
   #wait(ms: number): void {
