@@ -61,6 +61,22 @@ export const SessionView = Type.Object(
         },
         { description: 'State of the muxer, as far as it is known.' }
       )
+    ),
+    datagrams: optional(
+      Type.Object(
+        {
+          sent: count('Datagrams that were sent.'),
+          received: count('Datagrams that were received.'),
+          queued: count('Datagrams that wait to be sent.'),
+          dropped: Type.Object({
+            queue: count('Dropped because the queue of the link was full.'),
+            size: count('Dropped because the path carries only smaller ones.'),
+            unclaimed: count('Dropped because their stream is over, or not open yet.')
+          }),
+          lostPackets: count('Packets that the peer did not get.')
+        },
+        { description: 'Datagrams of the link, where the transport has them.' }
+      )
     )
   },
   { $id: 'Session' }

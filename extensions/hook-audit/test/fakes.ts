@@ -34,6 +34,10 @@ export class Counted implements Metrics {
     return { set: () => undefined }
   }
 
+  collect(): () => void {
+    return () => {}
+  }
+
   snapshot(): ReturnType<Metrics['snapshot']> {
     return []
   }

@@ -1,4 +1,5 @@
 import type { ClusterInfo, ProxyHandle, RefusalCounts, Runtime, SessionHandle } from '@rystra/plugin'
+import { type DatagramColumn, datagramRow, renderDatagrams } from './link-datagrams.js'
 import { type Exposition, turn } from './exposition.js'
 import { type Labels, labelText, SeriesTable } from './series.js'
 import type { PrometheusOptions } from './options.js'
@@ -202,12 +203,15 @@ export class TunnelMetrics {
     const table = this.#table<Direction | 'sessions' | 'streams' | 'opened' | 'proxies' | 'channels'>()
     const roundTrips = this.#table<'rtt'>()
     const queues = this.#table<'queued' | 'blocked'>()
+    const datagrams = this.#table<DatagramColumn>()
     await each(this.#runtime.sessions(), (session) => {
       const labels = this.#sessionLabels(session)
-      const { streams, opened, proxies, channels, bytesToService, bytesToVisitor, rtt, muxer } = session.stats()
+      const { streams, opened, proxies, channels, bytesToService, bytesToVisitor, rtt, ...link } = session.stats()
       table.add(labels, { sessions: 1, streams, opened, proxies, channels, bytesToService, bytesToVisitor })
       if (rtt !== undefined) roundTrips.add(labels, { rtt })
+      const { muxer } = link
       if (muxer !== undefined) queues.add(labels, { queued: muxer.queued ?? 0, blocked: muxer.blocked ?? 0 })
+      if (link.datagrams !== undefined) datagrams.add(labels, datagramRow(link.datagrams))
     })
     await out.column('rystra_client_sessions', 'gauge', 'Sessions of the client that are up.', table, 'sessions')
     await out.column('rystra_client_proxies', 'gauge', 'Proxies of the client.', table, 'proxies')
@@ -256,6 +260,7 @@ export class TunnelMetrics {
       queues,
       'blocked'
     )
+    await renderDatagrams(datagrams, out)
   }
 
   async #taps(out: Exposition): Promise<void> {

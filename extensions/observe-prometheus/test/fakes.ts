@@ -85,5 +85,6 @@ export const runtimeWith = (fields: Partial<Runtime>): Runtime => ({
 export const metricsWith = (snapshot: readonly MetricSnapshot[]): Metrics => ({
   counter: () => ({ add: () => {} }),
   gauge: () => ({ set: () => {} }),
+  collect: () => () => {},
   snapshot: () => snapshot
 })

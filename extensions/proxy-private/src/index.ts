@@ -1,4 +1,5 @@
 import { defineExtension, type ProxyKind } from '@rystra/plugin'
+import { DatagramMetrics } from '@rystra/udp'
 import path from 'node:path'
 import { checkProxy, checkSecret } from './check.js'
 import { Owner } from './owner.js'
@@ -11,7 +12,8 @@ import { visitByUdp } from './visit-udp.js'
 /** Services without a public address: other clients of the server forward a local port to them. */
 export default defineExtension({
   name: 'proxy-private',
-  setup({ registries, dir, clock, log }) {
+  setup({ registries, dir, clock, log, metrics }) {
+    const datagrams = new DatagramMetrics(metrics)
     const absolute = (file: string | undefined): string | undefined =>
       file === undefined ? undefined : path.resolve(dir, file)
     /** By entry, which is the same object while it is published. */
@@ -32,7 +34,7 @@ export default defineExtension({
 
       reach(spec, host) {
         const known = owners.get(spec)
-        const owner = known ?? new Owner(spec, absolute(spec.secretFile), clock, log)
+        const owner = known ?? new Owner(spec, absolute(spec.secretFile), { clock, log, metrics: datagrams })
         if (known === undefined) owners.set(spec, owner)
         return owner.reach(host)
       },
@@ -45,10 +47,13 @@ export default defineExtension({
         const key = open ? undefined : new Secret({ secret, secretFile }, fullName(entry), clock, host.log)
         // Before the port is open: errors of the secret are reported at once.
         await key?.key
-        return entry.protocol === 'udp' ? visitByUdp(entry, key, host, clock) : visitByTcp(entry, key, host)
+        return entry.protocol === 'udp'
+          ? visitByUdp(entry, key, host, { clock, metrics: datagrams })
+          : visitByTcp(entry, key, host)
       }
     }
     registries.proxies.add(kind)
+    return { stop: () => datagrams.close() }
   }
 })
 

@@ -1,5 +1,5 @@
 import { type Clock, type Details, type Logger, type ReachHost, RystraError } from '@rystra/plugin'
-import { limitsOf, UdpServices } from '@rystra/udp'
+import { type DatagramMetrics, limitsOf, UdpServices } from '@rystra/udp'
 import { VisitGuard } from './visit-guard.js'
 import { proofIn } from './proof.js'
 import { Secret } from './secret.js'
@@ -17,19 +17,28 @@ const visitorIn = ({ session, identity, client }: Details): VisitorIdentity | un
     ? { session, identity, client }
     : undefined
 
+/** What owners share. */
+interface OwnerParts {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: DatagramMetrics
+}
+
 /** The client half of one proxy: verifies the secret of visitors before it connects to the service. */
 export class Owner {
   readonly #spec: PrivateSpec
   readonly #name: string
   readonly #clock: Clock
+  readonly #metrics: DatagramMetrics
   readonly #secret: Secret | undefined
   readonly #guard: VisitGuard
 
-  constructor(spec: PrivateSpec, secretFile: string | undefined, clock: Clock, log: Logger) {
+  constructor(spec: PrivateSpec, secretFile: string | undefined, { clock, log, metrics }: OwnerParts) {
     const { secret } = spec
     this.#spec = spec
     this.#name = nameOf(spec)
     this.#clock = clock
+    this.#metrics = metrics
     this.#guard = new VisitGuard(clock)
     const open = secret === undefined && secretFile === undefined
     this.#secret = open ? undefined : new Secret({ secret, secretFile }, this.#name, clock, log)
@@ -55,7 +64,9 @@ export class Owner {
       clock: this.#clock,
       log
     })
+    const unwatch = this.#metrics.watch(this.#name, services)
     const error = await services.done
+    unwatch()
     if (error !== undefined) log.info({ err: error }, 'the stream for datagrams was lost')
   }
 

@@ -1,7 +1,7 @@
 import { hostPort } from '@rystra/address'
 import { listenError } from '@rystra/net'
 import { type Clock, RystraError, type VisitHost } from '@rystra/plugin'
-import { limitsOf, udpSocket, UdpVisitors } from '@rystra/udp'
+import { type DatagramMetrics, limitsOf, udpSocket, UdpVisitors } from '@rystra/udp'
 import { lookup } from 'node:dns/promises'
 import type dgram from 'node:dgram'
 import { isIP } from 'node:net'
@@ -39,7 +39,7 @@ export const visitByUdp = async (
   entry: ForwardSpec,
   secret: Secret | undefined,
   host: VisitHost,
-  clock: Clock
+  { clock, metrics }: { readonly clock: Clock; readonly metrics: DatagramMetrics }
 ): Promise<LocalPort> => {
   const socket = await bindUdp(entry.bind)
   const bound = socket.address()
@@ -62,8 +62,10 @@ export const visitByUdp = async (
     clock,
     log: host.log
   })
+  const unwatch = metrics.watch(fullName(entry), visitors)
   const close = (): Promise<void> => {
     visitors.close()
+    unwatch()
     return new Promise((resolve) => socket.close(() => resolve()))
   }
   return { address: hostPort(address.host, address.port), close }

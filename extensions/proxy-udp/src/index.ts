@@ -1,10 +1,10 @@
 import { hostPort } from '@rystra/address'
 import { type Clock, defineExtension, type ProxyKind, type Static, Type } from '@rystra/plugin'
-import { limitsOf, UdpServices, UdpVisitors } from '@rystra/udp'
+import { DatagramMetrics, limitsOf, UdpServices, UdpVisitors } from '@rystra/udp'
 import { checkSpec } from './check-spec.js'
 import { UdpSpec } from './spec.js'
 
-const udp = (clock: Clock, { native }: UdpOptions): ProxyKind<UdpSpec> => ({
+const udp = (clock: Clock, { native }: UdpOptions, metrics: DatagramMetrics): ProxyKind<UdpSpec> => ({
   kind: 'udp',
   spec: UdpSpec,
   localFields: ['local'],
@@ -15,7 +15,7 @@ const udp = (clock: Clock, { native }: UdpOptions): ProxyKind<UdpSpec> => ({
     return [spec]
   },
 
-  async publish({ port = 0, host: at, reliable = false, ...fields }, host) {
+  async publish({ name, port = 0, host: at, reliable = false, ...fields }, host) {
     const { address, socket } = await host.listenUdp({ port, ...(at === undefined ? {} : { host: at }) })
     const visitors = new UdpVisitors({
       socket,
@@ -28,7 +28,11 @@ const udp = (clock: Clock, { native }: UdpOptions): ProxyKind<UdpSpec> => ({
       clock,
       log: host.log
     })
-    const close = (): void => visitors.close()
+    const unwatch = metrics.watch(name, visitors)
+    const close = (): void => {
+      visitors.close()
+      unwatch()
+    }
     host.signal.addEventListener('abort', close, { once: true })
     return {
       address: hostPort(address.host, address.port),
@@ -49,7 +53,9 @@ const udp = (clock: Clock, { native }: UdpOptions): ProxyKind<UdpSpec> => ({
       clock,
       log
     })
+    const unwatch = metrics.watch(spec.name, services)
     const error = await services.done
+    unwatch()
     if (error !== undefined) log.info({ err: error }, 'the stream for datagrams was lost')
   }
 })
@@ -67,8 +73,10 @@ type UdpOptions = Static<typeof UdpOptions>
 export default defineExtension({
   name: 'proxy-udp',
   options: UdpOptions,
-  setup({ registries, clock, options }) {
-    registries.proxies.add(udp(clock, options))
+  setup({ registries, clock, options, metrics }) {
+    const datagrams = new DatagramMetrics(metrics)
+    registries.proxies.add(udp(clock, options, datagrams))
+    return { stop: () => datagrams.close() }
   }
 })
 

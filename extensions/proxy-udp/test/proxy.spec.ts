@@ -7,7 +7,7 @@ import {
   silentLog,
   type VisitorInfo
 } from '@rystra/plugin'
-import { duplexPair, FakeClock, joinDatagrams } from '@rystra/testkit'
+import { duplexPair, FakeClock, joinDatagrams, until } from '@rystra/testkit'
 import { expect } from 'chai'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
@@ -16,10 +16,26 @@ import type { UdpSpec } from '../src/spec.js'
 
 const clock = new FakeClock()
 
+/** What was counted, once {@link read} is called. */
+const counted = new Map<string, number>()
+let read = (): void => {}
+const metrics = {
+  counter: (name: string) => ({
+    add: (count: number, labels: Readonly<Record<string, string>>) => {
+      const key = [name, ...Object.values(labels)].join(' ')
+      counted.set(key, (counted.get(key) ?? 0) + count)
+    }
+  }),
+  collect: (collect: () => void) => {
+    read = collect
+    return () => {}
+  }
+}
+
 const kind = ((): ProxyKind<UdpSpec> => {
   const added: ProxyKind<UdpSpec>[] = []
   const registries = { proxies: { add: (it: ProxyKind<UdpSpec>) => added.push(it) } }
-  proxyUdp.definition.setup({ options: { native: true }, registries, clock } as never)
+  proxyUdp.definition.setup({ options: { native: true }, registries, clock, metrics } as never)
   return added[0] as ProxyKind<UdpSpec>
 })()
 
@@ -91,6 +107,26 @@ describe('a udp proxy', () => {
       await opened[0]?.reached
     })
   }
+
+  it('counts datagrams of both halves, and each that it drops', async () => {
+    counted.clear()
+    const { port, published, opened } = await join({ packetsPerVisitor: 4 })
+    const visitor = await bound()
+    expect(await ask(visitor, port, 'one')).to.equal('one')
+    for (let one = 0; one < 5; one += 1) visitor.send('more', port, '127.0.0.1')
+    await until(() => {
+      read()
+      return counted.get('rystra_udp_dropped_total dns rate') === 5
+    }, 'five that were too many')
+    await published.close?.()
+    await opened[0]?.reached
+    // Each half counts: here both are one process.
+    expect(Object.fromEntries(counted)).to.deep.equal({
+      'rystra_udp_datagrams_total dns to_service': 2,
+      'rystra_udp_datagrams_total dns to_visitor': 2,
+      'rystra_udp_dropped_total dns rate': 5
+    })
+  })
 
   it('opens no stream before the first visitor, and ends with its proxy', async () => {
     const { port, opened, gone, closed, published } = await join({})

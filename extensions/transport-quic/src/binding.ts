@@ -67,13 +67,14 @@ export interface QuicheConnection {
   isDgramSendQueueFull(): boolean
   dgramMaxWritableLen(): number | null
   dgramSendQueueLen(): number
+  dgramSendQueueByteSize(): number
   dgramPurgeOutgoing(which: (message: Uint8Array) => boolean): void
   /** Milliseconds until {@link onTimeout} has to be called. */
   timeout(): number | null
   onTimeout(): void
   sendAckEliciting(): void
-  /** Counts valid packets. */
-  stats(): { readonly recv: number }
+  /** Counts valid packets, and those that were declared lost. */
+  stats(): { readonly recv: number; readonly lost: number }
   close(app: boolean, code: number, reason: Uint8Array): unknown
   applicationProto(): Uint8Array
   serverName(): string | null

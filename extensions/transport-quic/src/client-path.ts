@@ -9,6 +9,7 @@ import type { HostedLink, LinkHost } from './link-host.js'
 import type { QuicOptions } from './options.js'
 import { newId } from './packet.js'
 import { probeToken } from './remote.js'
+import type { SocketDrops } from './socket-drops.js'
 import type { Ticket } from './tickets.js'
 import { Turns } from './turns.js'
 import { Udp } from './udp.js'
@@ -29,6 +30,7 @@ export interface Target {
   readonly ticket: Ticket | undefined
   readonly options: QuicOptions
   readonly log: Logger
+  readonly drops: SocketDrops
   onReady(link: QuicLink): void
   onTicket(ticket: Ticket): void
   /** Called once. `confirmed`: whether the handshake was complete. */
@@ -78,11 +80,11 @@ export class ClientPath implements LinkHost {
     return new ClientPath(target, await ClientPath.#bind(target))
   }
 
-  static async #bind({ address, port, options, log }: Target): Promise<Udp> {
+  static async #bind({ address, port, options, log, drops }: Target): Promise<Udp> {
     const host = net.isIPv6(address) ? '::' : '0.0.0.0'
     const connect = { host: address, port }
     const { maxPacket, socketBuffer: buffer, native } = options
-    const udp = await Udp.open({ host, port: 0, connect, maxPacket, buffer, native })
+    const udp = await Udp.open({ host, port: 0, connect, maxPacket, buffer, native, drops })
     log.debug({ native: udp.native, port: udp.local.port }, 'quic: dialing')
     return udp
   }

@@ -1,6 +1,7 @@
 import type { ClientTls, ServerTls } from '@rystra/tls'
 import tls from 'node:tls'
 import type { Quiche, QuicheConfig } from './binding.js'
+import { MAX_QUEUED } from './datagrams.js'
 import type { QuicOptions } from './options.js'
 
 /** The ALPN protocol, RFC 7301. */
@@ -14,9 +15,6 @@ const UNLIMITED_BYTES = 2 ** 52
 
 /** Window of the signal stream. */
 const SIGNAL_WINDOW_BYTES = 64 * 1024
-
-/** Datagrams queued in each direction. */
-const MAX_DATAGRAMS = 1024
 
 /** The legal minimum: migration is done without quiche, see `remote.ts`. */
 const CONNECTION_IDS = 2
@@ -40,7 +38,7 @@ const common = (config: QuicheConfig, options: QuicOptions): QuicheConfig => {
   config.setCcAlgorithmName(options.congestion)
   // quiche only suggests send times, and Node's timers are too coarse for them.
   config.enablePacing(false)
-  config.enableDgram(true, MAX_DATAGRAMS, MAX_DATAGRAMS)
+  config.enableDgram(true, MAX_QUEUED, MAX_QUEUED)
   return config
 }
 

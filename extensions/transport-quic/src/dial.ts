@@ -36,7 +36,7 @@ export const dial = async (
   host: QuicHost,
   tickets: Tickets
 ): Promise<QuicLink> => {
-  const { options, log } = host
+  const { options, log, drops } = host
   const where = `quic ${hostPort(to.host, to.port)}`
   try {
     signal.throwIfAborted()
@@ -54,6 +54,7 @@ export const dial = async (
         ticket,
         options,
         log,
+        drops,
         onTicket: (fresh) => tickets.keep(target, fresh),
         onUnconfirmed: () => tickets.forget(target)
       })

@@ -10,6 +10,7 @@ import { QuicLink } from './link.js'
 import type { HostedLink, LinkHost } from './link-host.js'
 import type { QuicOptions } from './options.js'
 import { ID_BYTES, newId } from './packet.js'
+import type { SocketDrops } from './socket-drops.js'
 import { Turns } from './turns.js'
 import { bindError, Udp } from './udp.js'
 
@@ -18,6 +19,7 @@ export interface Serving {
   readonly tls: ServerTls
   readonly options: QuicOptions
   readonly log: Logger
+  readonly drops: SocketDrops
   readonly onLink: (link: StreamLink) => void
 }
 
@@ -76,7 +78,7 @@ export class Endpoint implements LinkHost {
     }
     const { maxPacket, socketBuffer, native } = serving.options
     const { host, port } = address
-    const to = { host: host === '' ? '::' : host, port, maxPacket, buffer: socketBuffer, native }
+    const to = { host: host === '' ? '::' : host, port, maxPacket, buffer: socketBuffer, native, drops: serving.drops }
     const udp = await Udp.open(to).catch((error: Error) => {
       throw bindError(error, address)
     })

@@ -3,6 +3,7 @@ import { clientTlsFields, provesServer, serverTlsFields } from '@rystra/tls'
 import { dial } from './dial.js'
 import { listen } from './listen.js'
 import { QuicOptions } from './options.js'
+import { SocketDrops } from './socket-drops.js'
 import { Tickets } from './tickets.js'
 
 /**
@@ -12,9 +13,10 @@ import { Tickets } from './tickets.js'
 export default defineExtension({
   name: 'transport-quic',
   options: QuicOptions,
-  setup({ registries, options, dir, stateDir, log, clock }) {
+  setup({ registries, options, dir, stateDir, log, clock, metrics }) {
     const tickets = new Tickets()
-    const host = { dir, stateDir, log, clock, options }
+    const drops = new SocketDrops(metrics)
+    const host = { dir, stateDir, log, clock, options, drops }
     registries.transports.add({
       name: 'quic',
       listenOptions: Type.Object(serverTlsFields),
@@ -23,6 +25,7 @@ export default defineExtension({
       listen: (to, onLink, signal) => listen(to, onLink, signal, host),
       dial: (to, signal) => dial(to, signal, host, tickets)
     })
+    return { stop: () => drops.close() }
   }
 })
 

@@ -1,4 +1,4 @@
-import { type PeerInfo, RystraError, type Side } from '@rystra/plugin'
+import { type MuxerStats, type PeerInfo, RystraError, type Side } from '@rystra/plugin'
 import { hostPort } from '@rystra/address'
 import type { Duplex } from 'node:stream'
 import { Alarm } from './alarm.js'
@@ -73,8 +73,6 @@ export class QuicLink implements HostedLink {
     ).unref()
   }
 
-  // StreamLink
-
   get peer(): PeerInfo {
     const { host, port } = this.#remote.address
     return { address: host, port, tls: this.#handshake.facts }
@@ -82,6 +80,10 @@ export class QuicLink implements HostedLink {
 
   get streams(): number {
     return this.#streams.count
+  }
+
+  stats(): MuxerStats {
+    return this.#streams.stats()
   }
 
   get onStream(): ((stream: Duplex) => void) | undefined {
@@ -124,8 +126,6 @@ export class QuicLink implements HostedLink {
     this.leave(Close.aborted, error)
   }
 
-  // What the host calls
-
   /** Whether datagrams are sent and received. */
   get carries(): boolean {
     return this.#handshake.done && !this.closed
@@ -166,6 +166,7 @@ export class QuicLink implements HostedLink {
       // The answer is valid only with the source address of its packet.
       if (this.connection.isReadable()) this.datagrams.readAll()
     }
+    this.datagrams.packet(packet.length)
     this.#streams.received(packet.length)
     this.wake()
   }
@@ -235,8 +236,6 @@ export class QuicLink implements HostedLink {
 
   readonly #failed = (detail: string): RystraError =>
     new RystraError('connect.unreachable', { detail: `${this.where}, ${detail}` })
-
-  // The work of a turn
 
   #work(): void {
     this.#streams.writeAll()

@@ -3,6 +3,7 @@ import { openServerTls, type ServerTlsOptions } from '@rystra/tls'
 import { loadQuiche } from './binding.js'
 import { Endpoint } from './endpoint.js'
 import type { QuicOptions } from './options.js'
+import type { SocketDrops } from './socket-drops.js'
 
 /** What listeners and dials need of the extension's context. */
 export interface QuicHost {
@@ -11,6 +12,7 @@ export interface QuicHost {
   readonly log: Logger
   readonly clock: Clock
   readonly options: QuicOptions
+  readonly drops: SocketDrops
 }
 
 /** Rejects with `listen.*`, `tls.files` or `transport.unsupported`. */
@@ -25,7 +27,7 @@ export const listen = async (
   let endpoint: Endpoint
   try {
     signal.throwIfAborted()
-    endpoint = await Endpoint.open(quiche, to, { tls, options: host.options, log: host.log, onLink })
+    endpoint = await Endpoint.open(quiche, to, { ...host, tls, onLink })
   } catch (error) {
     tls.close()
     throw error

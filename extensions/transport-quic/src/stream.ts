@@ -194,16 +194,22 @@ export class QuicStream implements FacedStream {
     return true
   }
 
+  /** Bytes that wait for quiche. */
+  get queued(): number {
+    return this.#queue.reduce((sum, { length }) => sum + length, 0)
+  }
+
   /** Whether data waits for quiche. */
   get waiting(): boolean {
     return this.#queue.length > 0
   }
 
   #offer(bytes: Buffer, end: boolean): number {
-    this.#host.wake()
     try {
       const taken = this.#host.connection.streamSend(this.id, bytes, end) ?? 0
       this.#sent += taken
+      // Without progress a packet of the peer wakes the link: to try again in each turn would keep a core busy.
+      if (taken > 0 || end) this.#host.wake()
       return taken
     } catch {
       this.cutByPeer()

@@ -78,6 +78,13 @@ export class StreamTable implements StreamHost {
     return this.#streams.size - (this.#controlled && this.#streams.has(0) ? 1 : 0)
   }
 
+  /** Bytes that quiche has not accepted, and their streams. */
+  stats(): { readonly queued: number; readonly blocked: number } {
+    let queued = 0
+    for (const stream of this.#blocked) queued += stream.queued
+    return { queued, blocked: this.#blocked.size }
+  }
+
   /** Whether data waits for quiche. */
   get sending(): boolean {
     return this.#blocked.size > 0
@@ -255,8 +262,6 @@ export class StreamTable implements StreamHost {
     for (const stream of [...this.#streams.values()]) stream.cut(error)
   }
 
-  // StreamHost
-
   get connection(): QuicheConnection {
     return this.#host.connection
   }
@@ -267,7 +272,6 @@ export class StreamTable implements StreamHost {
 
   blocked(stream: QuicStream): void {
     this.#blocked.add(stream)
-    this.#host.wake()
   }
 
   idle(stream: QuicStream): void {

@@ -1,9 +1,10 @@
 import { RystraError } from '@rystra/plugin'
-import { BatchedUdp } from '@rystra/native'
+import { BatchedUdp, kernelDrops } from '@rystra/native'
 import { listenError } from '@rystra/net'
 import dgram from 'node:dgram'
 import net from 'node:net'
 import type { HostPort } from './binding.js'
+import type { SocketDrops } from './socket-drops.js'
 
 /** Packets in preparation before the kernel's queue is checked. */
 const SLOTS = 64
@@ -18,6 +19,8 @@ export interface UdpOptions extends HostPort {
   readonly buffer: number
   /** Whether the native part is used where there is one. */
   readonly native: boolean
+  /** Counts what it had no room for. */
+  readonly drops: SocketDrops
 }
 
 /** A UDP socket with little cost per packet. */
@@ -33,6 +36,7 @@ export class Udp {
   readonly #size: number
   readonly #zone: string
   readonly #batched: BatchedUdp | undefined
+  readonly #counted: SocketDrops
   #slots: Buffer[]
   #blocked = false
   #next = 0
@@ -42,6 +46,8 @@ export class Udp {
     this.#socket = socket
     this.#connected = options.connect !== undefined
     this.#size = options.maxPacket
+    this.#counted = options.drops
+    this.#counted.add(this)
     const { address, port } = socket.address()
     const [host = address, zone] = address.split('%')
     this.#zone = zone === undefined ? '' : `%${zone}`
@@ -87,6 +93,11 @@ export class Udp {
       throw error
     }
     return new Udp(socket, options)
+  }
+
+  /** Packets for which the receive buffer had no room. */
+  get drops(): number {
+    return kernelDrops(this.#socket)
   }
 
   /** Whether packets are sent and received in batches by the native part. */
@@ -150,6 +161,7 @@ export class Udp {
 
   close(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
+      this.#counted.remove(this)
       this.#batched?.close()
       this.#socket.close(() => resolve())
     })

@@ -179,6 +179,50 @@ describe('a link of quic', () => {
     expect(String(await new Promise((resolve) => stuck[6]?.once('data', resolve)))).to.equal('still here')
   })
 
+  it('does nothing for a stream whose reader has stopped', async () => {
+    const { listening, link } = await linked({ streamWindow: 64 * 1024, maxWindow: 64 * 1024 })
+    const [client, server] = [link, listening.links[0]] as QuicLink[]
+    let accepted: Duplex | undefined
+    ;(server as QuicLink).onStream = (stream) => {
+      stream.on('error', () => {})
+      accepted = stream
+    }
+    const stream = await link.open()
+    stream.on('error', () => {}).write(Buffer.alloc(1024 * 1024))
+    await until(() => accepted !== undefined, 'the stream')
+    let turns = 0
+    for (const one of [client, server] as QuicLink[]) {
+      const turn = one.turn.bind(one)
+      one.turn = () => {
+        turns += 1
+        turn()
+      }
+    }
+    // Each round of the event loop would have a turn of its own.
+    let idle = false
+    const watch = (): void => {
+      const before = turns
+      let rounds = 0
+      const next = (): void => {
+        rounds += 1
+        if (rounds < 100) setImmediate(next)
+        else {
+          idle ||= turns - before < 10
+          if (!idle) watch()
+        }
+      }
+      setImmediate(next)
+    }
+    watch()
+    await until(() => idle, 'a link that waits for its peer')
+    expect(link.stats?.().blocked).to.equal(1)
+    let read = 0
+    accepted?.on('data', (chunk: Buffer) => {
+      read += chunk.length
+    })
+    await until(() => read === 1024 * 1024, 'all bytes once they are read')
+  })
+
   it('shows new links the certificate that was put in the place of another', async () => {
     const listening = await startListening()
     const pair = await selfSigned({ commonName: 'new', names: ['localhost'] })

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { QuicheConnection } from '../src/binding.js'
-import { Datagrams } from '../src/datagrams.js'
+import { Datagrams, MAX_QUEUED } from '../src/datagrams.js'
 import type { LinkHost } from '../src/link-host.js'
 import { Outbox } from '../src/outbox.js'
 import { PathMtu } from '../src/path-mtu.js'
@@ -14,6 +14,15 @@ class FakeQuiche {
   queue: Buffer[] = []
   /** Bytes of streams, which come first now and then. */
   stream = 0
+  received: Buffer[] = []
+
+  dgramRecvVec(): Uint8Array | null {
+    return this.received.shift() ?? null
+  }
+
+  stats(): { lost: number } {
+    return { lost: 3 }
+  }
 
   dgramSendVec(message: Uint8Array): void {
     this.queue.push(Buffer.from(message))
@@ -25,6 +34,10 @@ class FakeQuiche {
 
   dgramSendQueueLen(): number {
     return this.queue.length
+  }
+
+  dgramSendQueueByteSize(): number {
+    return this.queue.reduce((sum, { length }) => sum + length, 0)
   }
 
   dgramMaxWritableLen(): number {
@@ -89,5 +102,47 @@ describe('a probe of the packet size', () => {
     expect(mtu.probe(), 'one that is still to be sent').to.include({ size: 1452 })
     expect(quiche.queue.map((message) => message.length)).to.deep.equal([101])
     mtu.stop()
+  })
+})
+
+describe('datagrams of a link', () => {
+  it('are read before the queue of quiche is full, however many packets one turn brings', () => {
+    const { quiche, datagrams } = probing()
+    let read = 0
+    datagrams.onMessage = () => {
+      read += 1
+    }
+    let most = 0
+    // As many small messages as fit, in packets of every size.
+    for (const size of [1200, 1452, 9000, 65_000]) {
+      for (let packet = 0; packet < 400; packet += 1) {
+        for (let one = 0; one < Math.floor(size / 12); one += 1) quiche.received.push(Buffer.alloc(9))
+        most = Math.max(most, quiche.received.length)
+        datagrams.packet(size)
+      }
+    }
+    datagrams.readAll()
+    expect(most).to.be.lessThan(MAX_QUEUED)
+    expect(read).to.equal(400 * (100 + 121 + 750 + 5416))
+    expect(datagrams.stats()).to.include({ received: read })
+  })
+
+  it('are counted when they are dropped: by bytes that wait, and by the size of the path', () => {
+    const { quiche, mtu, datagrams } = probing()
+    mtu.size = 1452
+    let sent = 0
+    while (datagrams.send(Buffer.alloc(1400))) sent += 1
+    expect(sent * 1401).to.be.within(1024 * 1024 - 1401, 1024 * 1024)
+    mtu.size = 1200
+    datagrams.purge()
+    expect(quiche.queue).to.deep.equal([])
+    expect(datagrams.stats()).to.deep.equal({
+      sent,
+      received: 0,
+      queued: 0,
+      dropped: { queue: 1, size: sent, unclaimed: 0 },
+      lostPackets: 3
+    })
+    expect(datagrams.send(Buffer.alloc(1000))).to.equal(true)
   })
 })

@@ -6,7 +6,7 @@ import {
   Channels,
   type DatagramFlows,
   type GoAwayNotice,
-  muxerStats,
+  linkStats,
   type OpenOptions,
   type OutgoingStream,
   Session,
@@ -146,7 +146,7 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
       proxies,
       channels: this.channels.size,
       ...(rtt === undefined ? {} : { rtt }),
-      ...muxerStats(this.#session.link)
+      ...linkStats(this.#session)
     }
   }
 

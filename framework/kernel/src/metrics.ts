@@ -23,6 +23,7 @@ const keyOf = (labels: Labels): string =>
 /** Keeps the numbers in memory, until a {@link snapshot} is taken. */
 export class MetricStore implements Metrics {
   readonly #metrics = new Map<string, Metric>()
+  readonly #reads = new Set<{ readonly read: () => void }>()
 
   /** The same name gives the same counter. Throws a `TypeError` for a bad name, or one that is a gauge already. */
   counter(name: string, help: string): ReturnType<Metrics['counter']> {
@@ -45,7 +46,15 @@ export class MetricStore implements Metrics {
     }
   }
 
+  collect(read: () => void): () => void {
+    // Wrapped: the same function may be given twice.
+    const entry = { read }
+    this.#reads.add(entry)
+    return () => this.#reads.delete(entry)
+  }
+
   snapshot(): MetricSnapshot[] {
+    for (const { read } of this.#reads) read()
     return [...this.#metrics].map(([name, { type, help, values }]) => ({
       name,
       type,

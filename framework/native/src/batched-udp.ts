@@ -33,6 +33,8 @@ let addresses: Addresses | undefined
 export class BatchedUdp {
   /** The kernel accepts no more datagrams. */
   blocked = false
+  /** Datagrams that the kernel refused to send. */
+  failed = 0
   readonly #native: Native
   readonly #events: UdpEvents
   readonly #addresses: Addresses
@@ -139,7 +141,9 @@ export class BatchedUdp {
     const errors: Error[] = []
     for (let row = 0; row < done; row += 1) {
       const errno = rows[row * COLUMNS + ROW.extra] as number
-      if (errno !== 0 && watched[row] === 1) errors.push(systemError(-errno, 'sendmmsg'))
+      if (errno === 0) continue
+      this.failed += 1
+      if (watched[row] === 1) errors.push(systemError(-errno, 'sendmmsg'))
     }
     return errors
   }

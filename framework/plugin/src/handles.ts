@@ -107,6 +107,24 @@ export interface MuxerStats {
   readonly window?: number
 }
 
+/** Datagrams of a link since it is up, and those that this end dropped, by the place. */
+export interface DatagramStats {
+  readonly sent: number
+  readonly received: number
+  /** Wait to be sent. */
+  readonly queued: number
+  readonly dropped: {
+    /** The link is congested: its queue was full. */
+    readonly queue: number
+    /** Larger than the packets of the path, which has changed. */
+    readonly size: number
+    /** For a stream that is over, or not open yet. */
+    readonly unclaimed: number
+  }
+  /** Packets that did not arrive at the peer: their datagrams are lost, all else in them was sent again. */
+  readonly lostPackets: number
+}
+
 /** What is known of a session. */
 export interface SessionStats extends TrafficStats {
   readonly proxies: number
@@ -115,6 +133,8 @@ export interface SessionStats extends TrafficStats {
   /** Round trip of the last heartbeat in milliseconds; absent before the first. */
   readonly rtt?: number
   readonly muxer?: MuxerStats
+  /** Absent where the transport has none. */
+  readonly datagrams?: DatagramStats
 }
 
 /** A session that is up. */

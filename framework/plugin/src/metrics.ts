@@ -16,6 +16,11 @@ export interface MetricSnapshot {
 export interface Metrics {
   counter(name: string, help: string): { add(count?: number, labels?: Readonly<Record<string, string>>): void }
   gauge(name: string, help: string): { set(value: number, labels?: Readonly<Record<string, string>>): void }
+  /**
+   * Calls back before each {@link snapshot}, for numbers that are read rather than counted. It must not throw. The answer
+   * ends it.
+   */
+  collect(read: () => void): () => void
   /** A copy of all numbers of all extensions, for those that show them. In the order in which the metrics were made. */
   snapshot(): readonly MetricSnapshot[]
 }

@@ -1,4 +1,4 @@
-import type { MuxerStats } from './handles.js'
+import type { DatagramStats, MuxerStats } from './handles.js'
 import type { TSchema } from '@sinclair/typebox'
 import type { Address, PeerInfo } from '@rystra/model'
 import type { Socket } from 'node:net'
@@ -48,6 +48,8 @@ export interface DatagramChannel {
   /** `false` when it was dropped at once. The message is the caller's again when it returns. */
   send(message: Uint8Array): boolean
   onMessage: ((message: Uint8Array) => void) | undefined
+  /** Counted since the link is up. @default not known */
+  stats?(): DatagramStats
 }
 
 /** A connection that carries streams: a muxer's, or that of a transport that multiplexes by itself. */

@@ -7,7 +7,7 @@ import {
   type DatagramFlows,
   drained,
   type OpenOptions,
-  muxerStats,
+  linkStats,
   openStreamMessage,
   type OutgoingStream,
   Session,
@@ -130,7 +130,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
   stats(): SessionStats {
     const { rtt } = this.#session
     const counts = { proxies: this.proxies.size, channels: this.channels.size }
-    return { ...this.streams.stats(), ...counts, ...(rtt === undefined ? {} : { rtt }), ...muxerStats(this.link) }
+    return { ...this.streams.stats(), ...counts, ...(rtt === undefined ? {} : { rtt }), ...linkStats(this.#session) }
   }
 
   /** Flows of datagrams that its client numbered. */

@@ -1,5 +1,5 @@
 import { RystraError, type Side } from '@rystra/model'
-import type { DatagramChannel, DatagramFlow } from '@rystra/plugin'
+import type { DatagramChannel, DatagramFlow, DatagramStats } from '@rystra/plugin'
 
 /** A flow that knows how much went through it, in bytes. */
 export interface CountedFlow extends DatagramFlow {
@@ -23,6 +23,7 @@ export class DatagramFlows {
 
   readonly #side: Side
   #last: number
+  #unclaimed = 0
 
   constructor(channel: DatagramChannel, side: Side) {
     this.#channel = channel
@@ -59,6 +60,12 @@ export class DatagramFlows {
     return Math.max(0, this.#channel.maxSize - PREFIX)
   }
 
+  /** Those of the channel, and what no stream has taken. */
+  stats(): DatagramStats | undefined {
+    const stats = this.#channel.stats?.()
+    return stats && { ...stats, dropped: { ...stats.dropped, unclaimed: this.#unclaimed } }
+  }
+
   /** @internal */
   send(id: number, message: Uint8Array): boolean {
     const size = PREFIX + message.length
@@ -82,9 +89,13 @@ export class DatagramFlows {
   }
 
   #arrived(message: Uint8Array): void {
-    if (message.length < PREFIX) return
+    if (message.length < PREFIX) {
+      this.#unclaimed += 1
+      return
+    }
     const bytes = Buffer.from(message.buffer, message.byteOffset, message.length)
-    this.#flows.get(bytes.readUInt32BE(0))?.arrived(bytes.subarray(PREFIX))
+    const taken = this.#flows.get(bytes.readUInt32BE(0))?.arrived(bytes.subarray(PREFIX)) ?? false
+    if (!taken) this.#unclaimed += 1
   }
 }
 
@@ -112,10 +123,11 @@ class Flow implements CountedFlow {
   }
 
   /** @internal */
-  arrived(message: Buffer): void {
-    if (this.onMessage === undefined) return
+  arrived(message: Buffer): boolean {
+    if (this.onMessage === undefined) return false
     this.received += message.length
     this.onMessage(message)
+    return true
   }
 
   close(): void {

@@ -37,6 +37,26 @@ describe('flows of datagrams', () => {
     expect(back).to.deep.equal([[], [], ['back'], []])
   })
 
+  it('count what no stream takes', async () => {
+    const channels = joinDatagrams()
+    const numbers = { sent: 1, received: 2, queued: 3, lostPackets: 4 }
+    const counted = Object.assign(channels[1], {
+      stats: () => ({ ...numbers, dropped: { queue: 5, size: 6, unclaimed: 0 } })
+    })
+    const there = new DatagramFlows(counted, 'client')
+    const came = heard(there.accept(2))
+    for (const message of [
+      [0, 0, 0, 2, 1],
+      [0, 0, 0, 4, 1],
+      [0, 0]
+    ])
+      channels[0].send(Buffer.from(message))
+    await turns(3)
+    expect(came).to.have.length(1)
+    expect(there.stats()).to.deep.equal({ ...numbers, dropped: { queue: 5, size: 6, unclaimed: 2 } })
+    expect(new DatagramFlows(channels[0], 'server').stats(), 'a channel that does not count').to.equal(undefined)
+  })
+
   it('begin with the number, big-endian, as the protocol has it', async () => {
     const { channels, here } = join()
     const raw: string[] = []

@@ -24,8 +24,14 @@ export interface CarrierStream {
   readonly datagrams?: DatagramFlow | undefined
 }
 
+/** What arrives from the other half, and what does not leave. */
+export interface DatagramEvents extends FrameEvents {
+  /** Queued datagrams were dropped with the stream. */
+  onLost(datagrams: number): void
+}
+
 /** Events of a {@link Carrier}. */
-export interface CarrierEvents extends FrameEvents {
+export interface CarrierEvents extends DatagramEvents {
   /** Called once, without `error` after an orderly end. */
   onClose(error?: RystraError): void
 }
@@ -168,6 +174,7 @@ export class Carrier {
   #onClosed(): void {
     if (this.#closed) return
     this.#closed = true
+    if (this.#frames.datagrams > 0) this.#events.onLost(this.#frames.datagrams)
     this.#frames.clear()
     this.#flow?.close()
     const clean = this.#ended && this.#stream.readableEnded

@@ -1,21 +1,41 @@
 import type { Clock, Logger, RystraError } from '@rystra/plugin'
 
-/** Reason of a dropped datagram. */
+/** Where a datagram was dropped, or why. */
 export type Drop =
-  /** The link between the two ends is congested. */
-  | 'slow'
-  /** The session has no stream. */
+  /** The receive buffer of the socket was full: the process was busy. */
+  | 'input'
+  /** The queue of the stream, or of the datagrams of its link, was full: the link is congested. */
+  | 'link'
+  /** The kernel accepts no more datagrams, or refused one. */
+  | 'output'
+  /** There is no stream, or it ended with what was queued. */
   | 'closed'
+  /** The session is over, or another number than was given. */
+  | 'ended'
   /** Session limit of the proxy or of one visitor address. */
   | 'sessions'
   /** Rate limit of the visitor or the proxy. */
   | 'rate'
   /** A hook or a limit of the proxy refused the visitor. */
   | 'refused'
+  /** A tap of an extension. */
+  | 'extension'
   /** The service does not listen, or its name has no address. */
   | 'unreachable'
   /** Too large for the address family at the other end. */
   | 'size'
+
+/** What the log says of drops without an error of their own. */
+export const dropDetails = {
+  input: 'the process was too busy to receive datagrams',
+  link: 'datagrams arrive faster than the link carries',
+  output: 'datagrams arrive faster than the network takes them',
+  ended: 'datagrams of sessions that are over',
+  sessions: 'session limit reached',
+  rate: 'rate limit of UDP visitors exceeded',
+  size: 'datagram too large for IPv4',
+  extension: 'dropped by an extension'
+} as const satisfies Partial<Record<Drop, string>>
 
 /** Time between two log lines with the same reason. */
 const LOG_INTERVAL_MS = 10_000
@@ -36,14 +56,20 @@ export class DropCounter {
     return this.#counts.get(drop)?.total ?? 0
   }
 
-  /** @param error created only when it is logged */
-  add(drop: Drop, error: () => RystraError): void {
+  /** All that were counted. */
+  get totals(): Readonly<Partial<Record<Drop, number>>> {
+    return Object.fromEntries([...this.#counts].map(([drop, { total }]) => [drop, total]))
+  }
+
+  /** @param error created only when it is logged; without it the drop is not logged */
+  add(drop: Drop, error?: () => RystraError, datagrams = 1): void {
     let entry = this.#counts.get(drop)
     if (entry === undefined) {
       entry = { total: 0, reported: 0, at: Number.NEGATIVE_INFINITY }
       this.#counts.set(drop, entry)
     }
-    entry.total += 1
+    entry.total += datagrams
+    if (error === undefined) return
     const now = this.#clock.now()
     if (now - entry.at < LOG_INTERVAL_MS) return
     this.#log.warn({ err: error(), datagrams: entry.total - entry.reported }, 'datagrams were dropped')

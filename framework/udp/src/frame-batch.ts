@@ -14,12 +14,15 @@ export class FrameBatch {
   /** Bytes of the last batch, for the size of the next block. */
   #last = 0
   bytes = 0
+  /** Frames with a datagram. */
+  datagrams = 0
 
   /** Adds a frame of `size` bytes. */
   add(session: number, datagram: Buffer | undefined, size: number): void {
     if (this.#end + size > this.#block.length) this.#grow(size)
     this.#end = writeFrame(this.#block, this.#end, session, datagram)
     this.bytes += size
+    if (datagram !== undefined) this.datagrams += 1
   }
 
   #grow(size: number): void {
@@ -43,5 +46,6 @@ export class FrameBatch {
     this.#block = EMPTY
     this.#end = 0
     this.bytes = 0
+    this.datagrams = 0
   }
 }

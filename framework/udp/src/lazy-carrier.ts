@@ -1,6 +1,5 @@
 import { type Clock, type Logger, type RystraError, toRystraError } from '@rystra/plugin'
-import { Carrier, type CarrierStream } from './carrier.js'
-import type { FrameEvents } from './frames.js'
+import { Carrier, type CarrierStream, type DatagramEvents } from './carrier.js'
 import type { Drop } from './drop-counter.js'
 
 /** Limits of datagrams that wait for the stream; further ones are dropped. */
@@ -17,7 +16,7 @@ export type OpenCarrier = (signal: AbortSignal) => Promise<CarrierStream>
 /** A {@link Carrier} that is opened with the first datagram, and again after it broke. */
 export class LazyCarrier {
   readonly #open: OpenCarrier
-  readonly #events: FrameEvents
+  readonly #events: DatagramEvents
   readonly #clock: Clock
   readonly #log: Logger
   readonly #closing = new AbortController()
@@ -30,7 +29,7 @@ export class LazyCarrier {
   /** The error of the last one. */
   error: RystraError | undefined
 
-  constructor(open: OpenCarrier, events: FrameEvents, clock: Clock, log: Logger) {
+  constructor(open: OpenCarrier, events: DatagramEvents, clock: Clock, log: Logger) {
     this.#open = open
     this.#events = events
     this.#clock = clock
@@ -39,9 +38,9 @@ export class LazyCarrier {
 
   /** Sends a copy of a datagram, or holds it until the stream is open. Returns the reason of a drop. */
   send(session: number, datagram: Buffer): Drop | undefined {
-    if (this.#carrier !== undefined) return this.#carrier.send(session, datagram) ? undefined : 'slow'
+    if (this.#carrier !== undefined) return this.#carrier.send(session, datagram) ? undefined : 'link'
     if (!this.#opening && !this.#begin()) return 'closed'
-    if (this.#held.length >= MAX_HELD || this.#heldBytes + datagram.length > MAX_HELD_BYTES) return 'slow'
+    if (this.#held.length >= MAX_HELD || this.#heldBytes + datagram.length > MAX_HELD_BYTES) return 'link'
     this.#held.push({ session, datagram: Buffer.from(datagram) })
     this.#heldBytes += datagram.length
     return undefined
@@ -66,6 +65,7 @@ export class LazyCarrier {
     const carrier = new Carrier(stream, {
       onDatagram: (session, datagram) => this.#events.onDatagram(session, datagram),
       onSessionClose: (session) => this.#events.onSessionClose(session),
+      onLost: (datagrams) => this.#events.onLost(datagrams),
       onClose: (error) => this.#closed(carrier, error)
     })
     if (this.#closing.signal.aborted) {
@@ -74,7 +74,7 @@ export class LazyCarrier {
     }
     this.#carrier = carrier
     this.#delay = MIN_DELAY_MS
-    for (const { session, datagram } of this.#takeHeld()) carrier.send(session, datagram)
+    for (const { session, datagram } of this.#takeHeld()) if (!carrier.send(session, datagram)) this.#events.onLost(1)
   }
 
   #takeHeld(): { session: number; datagram: Buffer }[] {
@@ -82,9 +82,15 @@ export class LazyCarrier {
     return this.#held.splice(0)
   }
 
+  #loseHeld(): number {
+    const lost = this.#takeHeld().length
+    if (lost > 0) this.#events.onLost(lost)
+    return lost
+  }
+
   #failed(error: RystraError): void {
     this.#opening = false
-    const lost = this.#takeHeld().length
+    const lost = this.#loseHeld()
     this.error = error
     this.#backOff()
     if (!this.#closing.signal.aborted)
@@ -110,7 +116,7 @@ export class LazyCarrier {
     const carrier = this.#carrier
     this.#carrier = undefined
     this.#closing.abort()
-    this.#takeHeld()
+    this.#loseHeld()
     carrier?.close()
   }
 }

@@ -32,14 +32,14 @@ export class Sender {
   send(datagram: Buffer, port?: number, host?: string): Drop | undefined {
     if (datagram.length > this.#largest) return 'size'
     const { batched } = this
-    if (batched !== undefined) return batched.post(datagram, port, host) ? undefined : 'slow'
+    if (batched !== undefined) return batched.post(datagram, port, host) ? undefined : 'output'
     try {
       this.#untilCheck -= 1
       if (this.#untilCheck === 0 || this.#full) {
         this.#untilCheck = CHECK_INTERVAL
         this.#full = this.#socket.getSendQueueSize() > MAX_QUEUE_BYTES
       }
-      if (this.#full) return 'slow'
+      if (this.#full) return 'output'
       if (port === undefined) this.#socket.send(datagram, 0, datagram.length)
       else this.#socket.send(datagram, 0, datagram.length, port, host)
     } catch {

@@ -1,4 +1,4 @@
-import { BatchedUdp } from '@rystra/native'
+import { BatchedUdp, kernelDrops } from '@rystra/native'
 import type { Socket } from 'node:dgram'
 import type { Recent } from './recency.js'
 import { Sender } from './sender.js'
@@ -49,6 +49,11 @@ export class ServiceSession implements Recent {
     socket.once('listening', () => tuneUdp(socket))
     // Connects synchronously, as nothing is resolved.
     socket.connect(port, address)
+  }
+
+  /** Answers for which the socket had no room. */
+  get drops(): number {
+    return kernelDrops(this.#socket)
   }
 
   readonly #onError = (error: Error): void => {

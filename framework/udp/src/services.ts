@@ -5,7 +5,8 @@ import type { UdpLimits } from './limits.js'
 import { Recency } from './recency.js'
 import { type Lookup, parseUdpService, ServiceAddresses } from './service-address.js'
 import { ServiceSession } from './service-session.js'
-import { type Drop, DropCounter } from './drop-counter.js'
+import type { UdpStats } from './datagram-metrics.js'
+import { type Drop, DropCounter, dropDetails } from './drop-counter.js'
 
 /** Datagrams held while the name of the service is resolved. */
 const MAX_HELD = 256
@@ -40,6 +41,10 @@ export class UdpServices {
   #held: { id: number; datagram: Buffer }[] = []
   #resolving = false
   #cancelExpiry: (() => void) | undefined
+  #toService = 0
+  #toVisitor = 0
+  /** Kernel drops of sessions that are over. */
+  #endedDrops = 0
   #closed = false
 
   /** Throws `proxy.invalid`. */
@@ -58,6 +63,7 @@ export class UdpServices {
         const session = this.#sessions.get(id)
         if (session !== undefined) this.#end(session)
       },
+      onLost: (datagrams) => this.drops.add('closed', undefined, datagrams),
       onClose: (error) => {
         this.#over()
         over(error)
@@ -70,6 +76,12 @@ export class UdpServices {
     return this.#sessions.size
   }
 
+  stats(): UdpStats {
+    let input = this.#endedDrops
+    for (const session of this.#sessions.values()) input += session.drops
+    return { toService: this.#toService, toVisitor: this.#toVisitor, dropped: { ...this.drops.totals, input } }
+  }
+
   #fromVisitor(id: number, datagram: Buffer): void {
     const { clock } = this.#options
     const session = this.#sessions.get(id)
@@ -78,13 +90,15 @@ export class UdpServices {
       this.#send(session, datagram)
     } else if (this.#addresses.current !== undefined) {
       const begun = this.#begin(id)
-      if (begun !== undefined) this.#send(begun, datagram)
+      if (begun === undefined) this.drops.add('closed')
+      else this.#send(begun, datagram)
     } else this.#wait(id, datagram)
   }
 
   #send(session: ServiceSession, datagram: Buffer): void {
     const drop = session.send(datagram)
-    if (drop !== undefined) this.#drop(drop)
+    if (drop === undefined) this.#toService += 1
+    else this.#drop(drop)
   }
 
   #begin(id: number): ServiceSession | undefined {
@@ -109,10 +123,10 @@ export class UdpServices {
     const sent = this.#addresses.resolve().then(() => {
       this.#resolving = false
       const held = this.#held.splice(0)
-      if (this.#closed) return
-      const known = this.#addresses.current !== undefined
+      const known = this.#addresses.current !== undefined && !this.#closed
       for (const { id, datagram } of held) {
         if (known) this.#fromVisitor(id, datagram)
+        else if (this.#closed) this.drops.add('closed')
         else this.#drop('unreachable')
       }
     })
@@ -121,9 +135,13 @@ export class UdpServices {
 
   /** @internal */
   onAnswer(session: ServiceSession, datagram: Buffer): void {
-    if (this.#sessions.get(session.id) !== session) return
+    if (this.#sessions.get(session.id) !== session) {
+      this.drops.add('ended')
+      return
+    }
     this.#order.touch(session, this.#options.clock.now())
-    if (!this.#carrier.send(session.id, datagram)) this.#drop('slow')
+    if (this.#carrier.send(session.id, datagram)) this.#toVisitor += 1
+    else this.#drop('link')
   }
 
   /** @internal */
@@ -143,7 +161,7 @@ export class UdpServices {
         const detail = code === undefined ? this.#options.local : `${this.#options.local} (${code})`
         return new RystraError('stream.service-unreachable', { side: 'client', detail, cause })
       }
-      const detail = drop === 'size' ? 'datagram too large for IPv4' : 'answers arrive faster than the link carries'
+      const detail = dropDetails[drop as keyof typeof dropDetails] ?? 'the stream for datagrams is closed'
       return new RystraError('stream.limit', { side: 'client', detail })
     })
   }
@@ -151,6 +169,7 @@ export class UdpServices {
   #end(session: ServiceSession): void {
     this.#sessions.delete(session.id)
     this.#order.remove(session)
+    this.#endedDrops += session.drops
     session.close()
   }
 
@@ -176,6 +195,7 @@ export class UdpServices {
   #over(): void {
     this.#closed = true
     this.#cancelExpiry?.()
+    if (this.#held.length > 0) this.drops.add('closed', undefined, this.#held.length)
     this.#held = []
     for (const session of [...this.#sessions.values()]) this.#end(session)
   }

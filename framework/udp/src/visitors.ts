@@ -1,5 +1,5 @@
 import { plainAddress } from '@rystra/address'
-import { BatchedUdp } from '@rystra/native'
+import { BatchedUdp, kernelDrops } from '@rystra/native'
 import {
   type Address,
   type Admission,
@@ -15,7 +15,8 @@ import { LazyCarrier, type OpenCarrier } from './lazy-carrier.js'
 import type { UdpLimits } from './limits.js'
 import { SessionTable } from './session-table.js'
 import { tuneUdp } from './socket.js'
-import { type Drop, DropCounter } from './drop-counter.js'
+import type { UdpStats } from './datagram-metrics.js'
+import { type Drop, DropCounter, dropDetails } from './drop-counter.js'
 import type { VisitorSession } from './visitor-session.js'
 import { Sender } from './sender.js'
 
@@ -49,6 +50,8 @@ export class UdpVisitors {
   /** The session of the last datagram: datagrams often arrive in runs. */
   #last: VisitorSession | undefined
   #cancelExpiry: (() => void) | undefined
+  #toServiceCount = 0
+  #toVisitorCount = 0
   #closed = false
 
   constructor(options: UdpVisitorsOptions) {
@@ -62,7 +65,8 @@ export class UdpVisitors {
       {
         onDatagram: (id, datagram) => this.#fromService(id, datagram),
         // The visitor side ends sessions, by their timeout.
-        onSessionClose: () => {}
+        onSessionClose: () => {},
+        onLost: (datagrams) => this.drops.add('closed', undefined, datagrams)
       },
       clock,
       log
@@ -87,7 +91,15 @@ export class UdpVisitors {
     return this.#table.size
   }
 
+  stats(): UdpStats {
+    const { totals } = this.drops
+    const output = (totals.output ?? 0) + (this.#sender.batched?.failed ?? 0)
+    const dropped = { ...totals, output, input: kernelDrops(this.#options.socket) }
+    return { toService: this.#toServiceCount, toVisitor: this.#toVisitorCount, dropped }
+  }
+
   readonly #onError = (error: Error): void => {
+    if (!this.native) this.drops.add('output')
     // Network errors about one visitor do not concern the others.
     this.#options.log.debug({ err: error }, 'error of a UDP socket')
   }
@@ -116,7 +128,10 @@ export class UdpVisitors {
     const evict = (session: VisitorSession): void =>
       this.#end(session, new RystraError('stream.limit', { detail: 'evicted by another visitor' }))
     // Answers cannot be sent to port 0.
-    if (port === 0) return undefined
+    if (port === 0) {
+      this.drops.add('refused')
+      return undefined
+    }
     if (!this.#table.makeRoom(host, now, evict)) {
       this.#drop('sessions')
       return undefined
@@ -151,6 +166,7 @@ export class UdpVisitors {
     const held = session.held ?? []
     session.held = undefined
     if (session.state === 'closed') {
+      if (held.length > 0) this.drops.add('ended', undefined, held.length)
       admission.close(0, 0)
       return
     }
@@ -162,6 +178,7 @@ export class UdpVisitors {
 
   /** Stays in the table until it expires, so that not every datagram asks for admission. */
   #refused(session: VisitorSession): void {
+    if (session.held !== undefined && session.held.length > 0) this.drops.add('refused', undefined, session.held.length)
     session.held = undefined
     if (session.state !== 'closed') session.state = 'refused'
   }
@@ -173,21 +190,27 @@ export class UdpVisitors {
     if (passed === undefined) return
     session.bytesToService += passed.length
     const drop = this.#link.send(session.id, passed)
-    if (drop !== undefined) this.#drop(drop)
+    if (drop === undefined) this.#toServiceCount += 1
+    else this.#drop(drop)
   }
 
   #fromService(id: number, datagram: Buffer): void {
     const session = this.#table.get(id)
     // Answers may arrive after their session has ended, or for an unknown number.
-    if (session?.state !== 'open') return
+    if (session?.state !== 'open') {
+      this.drops.add('ended')
+      return
+    }
     const now = this.#options.clock.now()
     session.answered = true
     this.#table.touch(session, now)
     const passed = session.admission === undefined ? datagram : this.#shape(session, datagram, 'toVisitor')
     if (passed === undefined) return
     const drop = this.#sender.send(passed, session.port, session.of.host)
-    if (drop === undefined) session.bytesToVisitor += passed.length
-    else this.#drop(drop)
+    if (drop === undefined) {
+      session.bytesToVisitor += passed.length
+      this.#toVisitorCount += 1
+    } else this.#drop(drop)
   }
 
   /** Applies rate limits and taps; `undefined` drops the datagram. */
@@ -206,8 +229,11 @@ export class UdpVisitors {
       // Taps may keep what they get; received datagrams of visitors are lent.
       const passed = tap(direction === 'toService' ? Buffer.from(datagram) : datagram, direction)
       // An empty result drops the chunk, unless the datagram was empty.
-      return passed.length === 0 && datagram.length > 0 ? undefined : passed
+      if (passed.length > 0 || datagram.length === 0) return passed
+      this.drops.add('extension')
+      return undefined
     } catch (error) {
+      this.drops.add('extension')
       this.#end(session, toRystraError(error, 'hook.failed'))
       return undefined
     }
@@ -215,12 +241,9 @@ export class UdpVisitors {
 
   #drop(drop: Drop): void {
     this.drops.add(drop, () => {
-      if (drop === 'sessions') return new RystraError('stream.limit', { detail: 'session limit reached' })
-      if (drop === 'rate') return new RystraError('stream.limit', { detail: 'rate limit of UDP visitors exceeded' })
       if (drop === 'refused') return new RystraError('stream.refused', { detail: 'UDP visitor refused' })
-      if (drop === 'slow')
-        return new RystraError('stream.limit', { detail: 'datagrams arrive faster than the link carries' })
-      if (drop === 'size') return new RystraError('stream.limit', { detail: 'datagram too large for IPv4' })
+      if (drop in dropDetails)
+        return new RystraError('stream.limit', { detail: dropDetails[drop as keyof typeof dropDetails] })
       return this.#link.error ?? new RystraError('stream.reset')
     })
   }

@@ -7,12 +7,14 @@ const at = (carries: CarrierStream) => {
   const came: [number, Buffer][] = []
   const closed: number[] = []
   const over: (RystraError | undefined)[] = []
+  const lost: number[] = []
   const carrier = new Carrier(carries, {
     onDatagram: (session, datagram) => came.push([session, datagram]),
     onSessionClose: (session) => closed.push(session),
+    onLost: (datagrams) => lost.push(datagrams),
     onClose: (error) => over.push(error)
   })
-  return { carrier, came, closed, over }
+  return { carrier, came, closed, over, lost }
 }
 
 describe('a carrier of datagrams', () => {

@@ -20,6 +20,9 @@ export interface Plan {
   readonly listen?: Entry
   /** Further fields of `client.connect`. */
   readonly connect?: Entry
+  /** What only one end loads. */
+  readonly serverOnly?: readonly Entry[]
+  readonly clientOnly?: readonly Entry[]
 }
 
 /** A server that listens. */
@@ -44,7 +47,8 @@ export class Tunnel {
       stringify({
         extensions: [
           { use: '@rystra/auth-token', options: { tokens: [{ identity: 'test', token: '${RYSTRA_TOKEN}' }] } },
-          ...plan.extensions
+          ...plan.extensions,
+          ...(plan.serverOnly ?? [])
         ],
         server: {
           listen: [{ transport: 'tcp', host: loopback, port, ...plan.listen }],
@@ -76,11 +80,15 @@ export class Tunnel {
     client: { readonly proxies?: readonly Entry[]; readonly forwards?: readonly Entry[] },
     json = true
   ): Promise<Program> {
-    const { extensions, connect } = this.#plan
+    const { extensions, connect, clientOnly = [] } = this.#plan
     const file = this.#scratch.write(
       `${this.#plan.name}-${name}.yaml`,
       stringify({
-        extensions: [{ use: '@rystra/auth-token', options: { token: '${RYSTRA_TOKEN}' } }, ...clientHalf(extensions)],
+        extensions: [
+          { use: '@rystra/auth-token', options: { token: '${RYSTRA_TOKEN}' } },
+          ...clientHalf(extensions),
+          ...clientOnly
+        ],
         client: { id: name, connect: { transport: 'tcp', host: loopback, port: this.port, ...connect }, ...client }
       })
     )

@@ -179,7 +179,12 @@ export const setUpExtension = (use: ExtensionUse, role: Side, options: HarnessOp
     state: new MemoryState(path.join(stateDir, 'extensions', name)),
     previous: options.previous,
     clock,
-    metrics: { counter: () => ({ add: () => {} }), gauge: () => ({ set: () => {} }), snapshot: () => [] },
+    metrics: {
+      counter: () => ({ add: () => {} }),
+      gauge: () => ({ set: () => {} }),
+      collect: () => () => {},
+      snapshot: () => []
+    },
     ports: new SharedPorts(),
     runtime: emptyRuntime(role)
   }
