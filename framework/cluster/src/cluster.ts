@@ -1,6 +1,6 @@
-import { type RawStream, rawOf } from '@rystra/bytes'
-import { background, type Address, type Logger, RystraError } from '@rystra/model'
+import { type Address, RystraError } from '@rystra/model'
 import type {
+  Details,
   Directory,
   DirectoryChange,
   DirectoryClaim,
@@ -9,44 +9,29 @@ import type {
   DirectoryRow,
   Link
 } from '@rystra/plugin'
-import { type OpenChannel, streamReadyFrame } from '@rystra/protocol'
-import {
-  type DatagramFlows,
-  type OpenOptions,
-  type OutgoingStream,
-  readMessage,
-  refuseStream,
-  type StreamHead
-} from '@rystra/session'
-import { channelMessage, channelOf, type ChannelTo, type ForwardedChannel } from './channel-head.js'
-import { type Forward, forwardMessage, forwardOf } from './forward-head.js'
+import type { Notice, OpenChannel } from '@rystra/protocol'
+import type { OpenOptions, OutgoingStream, StreamHead } from '@rystra/session'
+import { channelMessage, type ChannelTo } from './channel-head.js'
+import { forwardMessage } from './forward-head.js'
 import { Membership, type MembershipState } from './membership.js'
-import { PeerAcceptor, type PeerStream } from './peer-acceptor.js'
+import { PeerAcceptor } from './peer-acceptor.js'
 import type { PeerOptions } from './peer-options.js'
 import { Peers } from './peers.js'
-import { probeMessage, type ProbeRequest, probeOf } from './probe.js'
+import { type PeerStreamHost, takePeerStream } from './peer-stream.js'
+import { probeMessage } from './probe.js'
 import { addressOf, publicOf } from './records.js'
 import { Replica } from './replica.js'
 
-/** Milliseconds for the head of a stream: the other server sends it with the first packet. */
-const HEAD_TIMEOUT_MS = 5000
-
-const ready = Buffer.from(streamReadyFrame)
-
 /** What a server does for its cluster. */
-export interface ClusterHost {
+export interface ClusterHost extends PeerStreamHost {
   /** Another server has a row, or has it no more. A throw is logged. */
   onRow(row: DirectoryRow): void
   onGone(row: DirectoryRow): void
   /** A row of this server is held by another now. */
   onLost(claim: DirectoryClaim): void
   onState(state: MembershipState): void
-  /** A stream of a visitor that came in at another server. */
-  onForward(raw: RawStream, forward: Forward, flows: DatagramFlows | undefined, log: Logger): void
-  /** A channel that `stream.member` has opened. */
-  onChannel(raw: RawStream, channel: ForwardedChannel, stream: PeerStream): void
-  /** Whether the client of a session answers. */
-  onProbe(request: ProbeRequest): Promise<boolean>
+  /** A notice about a proxy of a session, see `Notice` of the protocol. */
+  onNotice(session: string, proxy: string, notice: Details): void
   onRefused(error: RystraError, link: Link): void
 }
 
@@ -87,7 +72,8 @@ export class Cluster {
     this.#directory = directory
     this.#peers = new Peers(options)
     this.#acceptor = new PeerAcceptor(options, {
-      onStream: (stream) => this.#stream(stream),
+      onStream: (stream) => takePeerStream(stream, host, clock),
+      onNotice: (message) => this.#notice(message),
       onRefused: (error, link) => host.onRefused(error, link)
     })
     this.#replica = new Replica(
@@ -212,6 +198,17 @@ export class Cluster {
     return this.#peers.open(this.#addressOf(member), (flow) => channelMessage(head(flow), to, timeout), options)
   }
 
+  /** Has another server pass a notice about a proxy on to the client of a session, if there is a link to it. */
+  tell({ member, session }: Pick<ForwardTo, 'member' | 'session'>, proxy: string, notice: Details): void {
+    const to = this.#replica.members.get(member)
+    if (to !== undefined) this.#peers.tell(addressOf(to), { type: 'Notice', proxy, notice: { session, notice } })
+  }
+
+  #notice({ proxy, notice: { session, notice } }: Notice): void {
+    const whole = typeof session === 'string' && typeof notice === 'object' && notice !== null
+    if (whole) this.#host.onNotice(session, proxy, notice as Details)
+  }
+
   /** Whether the client of a session of another server answers within `ms` milliseconds. */
   async probe(member: string, session: string, ms: number): Promise<boolean> {
     this.#probes += 1
@@ -248,48 +245,6 @@ export class Cluster {
       this.#peers.forget(addressOf(member))
     } catch {
       // One that never said where it is was never dialed.
-    }
-  }
-
-  #stream(from: PeerStream): void {
-    const { stream, flows, log } = from
-    const raw = rawOf(stream)
-    const { clock } = this.#options
-    const cancel = clock.after(HEAD_TIMEOUT_MS, () => raw.reset())
-    readMessage(raw, {
-      onMessage: (message) => {
-        cancel()
-        try {
-          if (message.type === 'OpenStream') this.#host.onForward(raw, forwardOf(message), flows, log)
-          else if (message.type === 'OpenChannel') this.#channel(raw, message, from)
-          else throw new RystraError('protocol.unexpected', { side: 'client', detail: message.type })
-        } catch (error) {
-          log.warn({ err: error }, 'a stream of another server was refused')
-          refuseStream(raw, error, clock)
-        }
-      },
-      onError: (error) => {
-        cancel()
-        log.debug({ err: error }, 'a stream of another server ended before it began')
-        raw.reset()
-      }
-    })
-  }
-
-  /** A probe goes no further, and has no hop. */
-  #channel(raw: RawStream, message: OpenChannel, from: PeerStream): void {
-    if (message.details?.['hop'] === undefined)
-      background(this.#answer(raw, probeOf(message)), from.log, 'a probe was not answered')
-    else this.#host.onChannel(raw, channelOf(message), from)
-  }
-
-  async #answer(raw: RawStream, request: ProbeRequest): Promise<void> {
-    const alive = await this.#host.onProbe(request).catch(() => false)
-    if (!alive) refuseStream(raw, new RystraError('cluster.not-here', { side: 'server' }), this.#options.clock)
-    else if (!raw.closed) {
-      raw.read({ onBytes: () => true, onEnd: () => {} })
-      raw.write(ready, 0, ready.length, false)
-      raw.end()
     }
   }
 }

@@ -22,6 +22,8 @@ export interface Forward {
   readonly carrier: boolean
   /** Milliseconds that are left to reach the service. */
   readonly timeout: number | undefined
+  /** `traceparent` of the trace that it belongs to. */
+  readonly trace: string | undefined
 }
 
 /** What a forward says beside the stream. */
@@ -29,7 +31,7 @@ export type ForwardOf = Pick<Forward, 'session' | 'spec' | 'timeout'>
 
 /** The message at the head of a forwarded stream. What only servers need is in its details, and goes no further. */
 export const forwardMessage = (
-  { id, proxy, visitor, details, carrier = false }: StreamHead,
+  { id, proxy, visitor, details, carrier = false, trace }: StreamHead,
   { session, spec, timeout }: ForwardOf,
   flow: number | undefined
 ): Message => ({
@@ -39,6 +41,7 @@ export const forwardMessage = (
   visitor: [visitor.host, visitor.port],
   to: [visitor.to.host, visitor.to.port],
   ...(flow === undefined ? {} : { flow }),
+  ...(trace === undefined ? {} : { trace }),
   details: {
     hop: MAX_HOPS,
     session,
@@ -57,7 +60,7 @@ export const throwIfTooFar = (hop: unknown): void => {
 }
 
 /** Throws `cluster.loop` or `protocol.malformed`. */
-export const forwardOf = ({ id, proxy, visitor, to, flow, details = {} }: OpenStream): Forward => {
+export const forwardOf = ({ id, proxy, visitor, to, flow, trace, details = {} }: OpenStream): Forward => {
   const { hop, session, spec, carrier, timeout, details: inner } = details
   throwIfTooFar(hop)
   if (typeof session !== 'string' || typeof spec !== 'string') throw malformed('forward: session, spec')
@@ -72,6 +75,7 @@ export const forwardOf = ({ id, proxy, visitor, to, flow, details = {} }: OpenSt
     details: inner as Details | undefined,
     flow,
     carrier: carrier === true,
-    timeout
+    timeout,
+    trace
   }
 }

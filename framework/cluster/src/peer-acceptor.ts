@@ -1,5 +1,6 @@
 import { type Logger, RystraError, toRystraError } from '@rystra/model'
 import type { Link, Listener } from '@rystra/plugin'
+import type { Notice } from '@rystra/protocol'
 import { authenticateClient, type DatagramFlows, type Session, type SessionEvents } from '@rystra/session'
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
@@ -27,6 +28,7 @@ export interface PeerStream {
 /** What happens at a {@link PeerAcceptor}. */
 export interface PeerAcceptorEvents {
   onStream(stream: PeerStream): void
+  onNotice(message: Notice): void
   onRefused(error: RystraError, link: Link): void
 }
 
@@ -124,7 +126,10 @@ export class PeerAcceptor {
     }
     const log = this.#options.log.child({ peer: client.id })
     const events: SessionEvents = {
-      onMessage: unexpectedMessage,
+      onMessage: (message) => {
+        if (message.type === 'Notice') this.#events.onNotice(message)
+        else unexpectedMessage(message)
+      },
       onStream: (opened) => this.#events.onStream({ stream: opened, member: client.id, flows: session.flows, log }),
       onGoAway: () => {},
       onClose: () => this.#drop(client.id, session)

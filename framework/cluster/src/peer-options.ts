@@ -91,7 +91,7 @@ export const peerSession = (
   )
 }
 
-/** The only message that servers send each other beside streams is a heartbeat. */
+/** Beside streams servers send each other heartbeats, and the one that dialed notices. */
 export const unexpectedMessage = ({ type }: { readonly type: string }): never => {
   throw new RystraError('protocol.unexpected', { side: 'client', detail: type })
 }

@@ -47,6 +47,11 @@ export class Peers {
     }
   }
 
+  /** Sends a message where a link is up; one that is not is not worth it. */
+  tell(to: PeerAddress, message: Message): void {
+    this.#paths.get(keyOf(to))?.up?.send(message)
+  }
+
   /** Streams that are open. */
   get streams(): number {
     let streams = 0

@@ -1,8 +1,14 @@
 import type { DirectoryRow } from '@rystra/plugin'
 import { expect } from 'chai'
-import { proxyKey, type ProxyRecord, proxyRecordOf, sharedSession, specHash } from '../src/index.js'
-import { forwardMessage, forwardOf } from '../src/forward-head.js'
-import type { OpenStream } from '@rystra/protocol'
+import {
+  clientKey,
+  proxyKey,
+  type ProxyRecord,
+  proxyRecordOf,
+  sessionOf,
+  sharedSession,
+  specHash
+} from '../src/index.js'
 
 const session = {
   id: 's',
@@ -54,48 +60,26 @@ describe('records of other servers', () => {
     for (const each of wrong) expect(() => proxyRecordOf(each), JSON.stringify(each)).to.throw(TypeError, /row proxy/)
   })
 
+  it('of sessions are read alike, and refused when they are of another client', () => {
+    const value = sharedSession(session)
+    const fields = { key: clientKey(session), id: 's' }
+    expect(sessionOf(row(value, fields))).to.deep.equal(value)
+    expect(sessionOf(row(undefined, fields)), 'without a value').to.equal(undefined)
+    expect(sessionOf(row(record)), 'a proxy').to.equal(undefined)
+    const other = clientKey({ ...session, client: { ...session.client, id: 'other' } })
+    const wrong = [
+      row(value, { ...fields, owner: 'office' }),
+      row(value, { ...fields, id: 'another' }),
+      row(value, { ...fields, key: other }),
+      row('text', fields)
+    ]
+    for (const each of wrong) expect(() => sessionOf(each), JSON.stringify(each)).to.throw(TypeError, /row client/)
+  })
+
   it('tell specs apart, whatever the order of their fields', () => {
     const spec = { name: 'x', kind: 'http', host: ['a.example.org'], group: { name: 'g', policy: 'random' } }
     const turned = { group: { policy: 'random', name: 'g' }, host: ['a.example.org'], kind: 'http', name: 'x' }
     expect(specHash(spec)).to.equal(specHash(turned))
     expect(specHash(spec)).to.not.equal(specHash({ ...spec, host: ['b.example.org'] }))
-  })
-})
-
-describe('the head of a forwarded stream', () => {
-  const head = { id: '1', proxy: 'x', visitor: { host: '192.0.2.9', port: 5, to: { host: '192.0.2.2', port: 80 } } }
-  const message = (): OpenStream =>
-    forwardMessage({ ...head, details: { a: 1 } }, { session: 's', spec: 'h', timeout: 5000 }, 4) as OpenStream
-
-  it('says visitor, session, deadline and details', () => {
-    const forward = forwardOf(message())
-    expect(forward).to.deep.equal({
-      ...head,
-      session: 's',
-      spec: 'h',
-      details: { a: 1 },
-      flow: 4,
-      carrier: false,
-      timeout: 5000
-    })
-  })
-
-  it('is refused with a second hop, and without the first', () => {
-    for (const hop of [0, 2, undefined, '1']) {
-      const { details, ...rest } = message()
-      expect(() => forwardOf({ ...rest, details: { ...details, hop } }), String(hop))
-        .to.throw()
-        .with.property('code', 'cluster.loop')
-    }
-  })
-
-  it('is refused when it is malformed', () => {
-    for (const wrong of [{ session: 1 }, { spec: undefined }, { timeout: -1 }, { timeout: 'x' }, { details: 1 }]) {
-      const { details, ...rest } = message()
-      const bad = { ...rest, details: { ...details, ...wrong } }
-      expect(() => forwardOf(bad), JSON.stringify(wrong))
-        .to.throw()
-        .with.property('code', 'protocol.malformed')
-    }
   })
 })

@@ -17,7 +17,7 @@ import {
 import type { RawStream } from '@rystra/bytes'
 import type { ResolvedCluster } from '@rystra/config'
 import { background, type Address, type Logger, RystraError, type SessionInfo } from '@rystra/model'
-import type { ClusterInfo, DirectoryClaim, DirectoryRow, Link, ListenHost } from '@rystra/plugin'
+import type { ClusterInfo, Details, DirectoryClaim, DirectoryRow, Link, ListenHost } from '@rystra/plugin'
 import { type DatagramFlows, refuseStream } from '@rystra/session'
 import { randomBytes } from 'node:crypto'
 import type { ListedProxy, ServerCluster } from './cluster.js'
@@ -185,6 +185,10 @@ export class ClusterPart implements ServerCluster, ClusterHost {
     const { clock } = this.#state
     const served = serveForward({ raw, forward, flows, log }, this.#sessions.get(forward.session), clock)
     background(served, log, 'a stream of another server was not served')
+  }
+
+  onNotice(session: string, proxy: string, notice: Details): void {
+    this.#sessions.get(session)?.tell(proxy, notice)
   }
 
   onChannel(

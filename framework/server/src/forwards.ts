@@ -51,11 +51,11 @@ export const serveForward = async (
   session: ForwardedSession | undefined,
   clock: Clock
 ): Promise<void> => {
-  const { visitor, details, flow, carrier, timeout } = forward
+  const { visitor, details, flow, carrier, timeout, trace } = forward
   try {
     const proxy = proxyOf(session, forward)
     await relayOpened(raw, { number: flow, flows }, (datagrams) =>
-      proxy.open(visitor, { details, datagrams, carrier, forwarded: true, follows: raw, timeout })
+      proxy.open(visitor, { details, datagrams, carrier, forwarded: true, follows: raw, timeout, trace })
     )
   } catch (error) {
     log.debug({ err: error, visitor: visitor.host }, 'a stream of another server was refused')

@@ -28,7 +28,7 @@ export const proxyStream = (
   proxy: StreamProxy,
   state: ServerState,
   visitor: VisitorInfo,
-  { details, carrier = false, forwarded = false }: ProxyStreamOptions
+  { details, carrier = false, forwarded = false, trace }: ProxyStreamOptions
 ): StreamLifecycle => {
   const { clock, events, kernel, refused } = state
   const { tables, failures, idleTimeout } = proxy
@@ -58,6 +58,7 @@ export const proxyStream = (
       else if (!forwarded) events.emit('streamClose', context)
     }
   })
+  stream.trace = trace
   if (carrier) {
     for (const table of tables) table.carry(1)
     return stream

@@ -1,5 +1,6 @@
 import type { ForwardTo } from '@rystra/cluster'
 import type { Logger, SessionInfo } from '@rystra/model'
+import type { Details } from '@rystra/plugin'
 import {
   type OpenOptions,
   type OutgoingStream,
@@ -13,6 +14,7 @@ import type { ProxyOwner } from './owner.js'
 export interface Forwarding {
   open(to: ForwardTo, head: StreamHead, options?: OpenOptions): Promise<OutgoingStream>
   probe(member: string, session: string, ms: number): Promise<boolean>
+  tell(to: ForwardTo, proxy: string, notice: Details): void
 }
 
 /** What a {@link RemoteOwner} is made of. */
@@ -61,6 +63,7 @@ export class RemoteOwner implements ProxyOwner {
       .catch((err: unknown) => this.log.warn({ err }, 'a proxy of another server could not be withdrawn'))
   }
 
-  /** Notices are for people who watch a client: those of requests that came in at another server are not passed on. */
-  tell(): void {}
+  tell(proxy: string, notice: Details): void {
+    this.#parts.forwarding.tell(this.#parts.to, proxy, notice)
+  }
 }

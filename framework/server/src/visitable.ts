@@ -16,6 +16,8 @@ export interface ProxyStreamOptions extends OpenOptions {
   readonly details?: Details | undefined
   /** Another server passes it on: hooks were asked there, and it is told there. */
   readonly forwarded?: boolean | undefined
+  /** `traceparent` of a stream that another server passes on. */
+  readonly trace?: string | undefined
   /** See `OpenStreamOptions.carrier`. */
   readonly carrier?: boolean | undefined
   /** What it is to be joined with: when that closes before, it is given up. */

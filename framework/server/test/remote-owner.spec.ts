@@ -23,7 +23,8 @@ describe('the owner of a proxy that another server has', () => {
     }
     const forwarding = {
       open: () => Promise.reject(new RystraError('cluster.not-here')),
-      probe: () => Promise.reject(new RystraError('cluster.unavailable'))
+      probe: () => Promise.reject(new RystraError('cluster.unavailable')),
+      tell: () => {}
     }
     const to = { member: 'b', session: 's1', spec: 'x' }
     return { warned, owner: new RemoteOwner({ info, to, forwarding, totals: new TrafficTotals(), log, suspend }) }
