@@ -13,6 +13,7 @@ export interface Goal {
 }
 
 const bulk: readonly MetricKey[] = ['up1', 'down1', 'up8', 'down8']
+const watching: readonly MetricKey[] = [...bulk, 'connections']
 const datagrams: readonly MetricKey[] = ['up64', 'down64', 'up1200', 'down1200', 'trip512']
 const both = ['rystra-direct', 'rystra-yamux']
 const kibibyte = 1024
@@ -86,6 +87,10 @@ export const goals = ({ routes, registry, clock }: Pick<Report, 'routes' | 'regi
     ...bulk.map((key) => ratio('hooks-rate', key, ['hooks-none'], { least: 0.7 })),
     ...bulk.map((key) => ratio('hooks-yamux-rate', key, ['hooks-yamux-none'], { least: 0.7 })),
     ...['direct', 'yamux'].map((muxer) => ratio(`open-pump-${muxer}`, 'cpu', [`open-relay-${muxer}`], { most: 1.15 })),
+    ...watching.map((key) => ratio('watch-both', key, ['watch-none'], { least: 0.97 })),
+    ratio('watch-http-both', 'requests', ['watch-http-none'], { least: 0.97 }),
+    ...watching.map((key) => ratio('watch-traces', key, ['watch-none'], { least: 0.9 })),
+    ratio('watch-http-traces', 'requests', ['watch-http-none'], { least: 0.9 }),
     // The same path: what is missing to 1 is how much two measurements of the same thing differ.
     ...bulk.map((key) => ratio('hooks-elsewhere', key, ['hooks-none'], { least: 0.9 })),
     ...lookups(typeof registry === 'object' ? registry : undefined),

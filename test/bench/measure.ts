@@ -66,9 +66,19 @@ export const measureLatency = async (load: Load, way: Way, { trips }: BenchOptio
   return latency
 }
 
-export const measureNew = async (load: Load, way: Way, { connecting }: BenchOptions): Promise<number> => {
-  const task: { address: Address; milliseconds: number } = { address: way.route.address, milliseconds: connecting }
+/** Connections a second, and the CPU microseconds of the relaying processes for each; NaN where nothing relays. */
+export const measureNew = async (
+  load: Load,
+  way: Way,
+  { connecting }: BenchOptions
+): Promise<{ readonly rate: number; readonly cpu: number }> => {
+  const { address, pids } = way.route
+  const task: { address: Address; milliseconds: number } = { address, milliseconds: connecting }
+  const before = cpuSeconds(pids)
+  const begin = performance.now()
   const rate = await load.visitor.call<number>('connections', task)
+  const seconds = (performance.now() - begin) / 1000
+  const cpu = pids.length === 0 ? Number.NaN : ((cpuSeconds(pids) - before) / (rate * seconds)) * 1e6
   await settle(load, way.port)
-  return rate
+  return { rate, cpu }
 }

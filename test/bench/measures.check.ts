@@ -54,6 +54,21 @@ describe('the measurements of the bench', function () {
     expect(table(report, goals(report))).to.include('hooks-rate up1 ≥ 0.7 × hooks-none')
   })
 
+  it('measures streams and requests that are watched', async () => {
+    const report = await run({ ...short, measures: new Set<Measure>(['watching']), only: [] })
+    const names = ['none', 'dashboard', 'metrics', 'both', 'traces'].map((name) => `watch-${name}`)
+    const web = ['none', 'both', 'traces', 'inspect'].map((name) => `watch-http-${name}`)
+    expect(report.routes.map(({ name }) => name)).to.deep.equal([...names, ...web])
+    for (const { name, failures, values, field } of report.routes) {
+      expect(failures, name).to.deep.equal([])
+      for (const key of field === 'watching' ? (['up1', 'down8', 'connections'] as const) : (['requests'] as const))
+        expect(values[key]?.median, `${name} ${key}`).to.be.greaterThan(0)
+    }
+    expect(table(report, goals(report)))
+      .to.include('÷ watch-none')
+      .and.include('÷ watch-http-none')
+  })
+
   it('registers many hosts, and looks them up', async () => {
     const report = await run({ ...short, measures: new Set<Measure>(['registry']) })
     expect(report.routes).to.deep.equal([])

@@ -1,5 +1,5 @@
 /** A kind of service, with the ways to it. */
-export type FieldName = 'streams' | 'requests' | 'packets' | 'hooks' | 'open'
+export type FieldName = 'streams' | 'requests' | 'packets' | 'hooks' | 'open' | 'watching' | 'watching-requests'
 
 /** What is measured in rounds. */
 export type MetricKey =
@@ -12,6 +12,7 @@ export type MetricKey =
   | 'p50'
   | 'p99'
   | 'connections'
+  | 'connectionCpu'
   | 'links'
   | 'resumed'
   // Requests: a second, times, CPU of each.
@@ -45,6 +46,7 @@ export const metrics: readonly Metric[] = [
   { key: 'p50', title: 'p50 µs', digits: 0 },
   { key: 'p99', title: 'p99 µs', digits: 0 },
   { key: 'connections', title: 'new conn/s', digits: 0 },
+  { key: 'connectionCpu', title: 'CPU µs/conn', digits: 0 },
   { key: 'links', title: 'links/s', digits: 0 },
   { key: 'resumed', title: 'resumed/s', digits: 0 },
   { key: 'requests', title: 'requests/s', digits: 0 },

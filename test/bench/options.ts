@@ -13,6 +13,7 @@ export const measures = [
   'packets',
   'hooks',
   'open',
+  'watching',
   'registry',
   'clock'
 ] as const

@@ -56,7 +56,7 @@ const ratios = (routes: readonly RouteResult[], own: string): string => {
 /** All routes of Rystra against one that is not, or against the way without hooks. */
 const against = (routes: readonly RouteResult[], other: string): string => {
   const shown = columns(routes)
-  const own = routes.filter(({ name }) => name !== other && /rystra|hooks|open/.test(name))
+  const own = routes.filter(({ name }) => name !== other && /rystra|hooks|open|watch/.test(name))
   if (own.length === 0 || !routes.some(({ name }) => name === other)) return ''
   const ratio = (name: string, key: MetricKey): number => medianOf(routes, name, key) / medianOf(routes, other, key)
   return grid([
@@ -70,7 +70,9 @@ const references: Readonly<Record<Exclude<FieldName, 'streams'>, readonly string
   requests: ['http-direct', 'http-node', 'http-frp'],
   packets: ['udp-direct', 'udp-node', 'udp-frp'],
   hooks: ['hooks-none'],
-  open: ['open-relay-direct', 'open-relay-yamux']
+  open: ['open-relay-direct', 'open-relay-yamux'],
+  watching: ['watch-none'],
+  'watching-requests': ['watch-http-none']
 }
 
 const field = (routes: readonly RouteResult[], name: FieldName): string[] => {
@@ -184,6 +186,8 @@ export const table = (report: Report, goals: readonly Goal[]): string => {
     ...field(routes, 'packets'),
     ...field(routes, 'hooks'),
     ...field(routes, 'open'),
+    ...field(routes, 'watching'),
+    ...field(routes, 'watching-requests'),
     hosts(report.registry),
     clocks(report.clock),
     `Aims\n${judged(goals)}`,

@@ -4,6 +4,12 @@ import type { Exposition } from './exposition.js'
 
 const NANOSECONDS = 1e9
 
+/** Interval of the timer whose delay is measured: at 20 ms its wake-ups cost an idle process 0.2 % of a processor. */
+const INTERVAL_MS = 50
+
+/** Seconds of delay: what Node measures is the time between two calls of its timer, nanoseconds. */
+export const lagSeconds = (interval: number): number => Math.max(0, interval / NANOSECONDS - INTERVAL_MS / 1000)
+
 /** Open files and their limit, where the system tells (Linux). */
 const descriptors = async (): Promise<{ open?: number; limit?: number }> => {
   const open = await readdir('/proc/self/fd').then(
@@ -23,7 +29,7 @@ export class ProcessMetrics {
 
   /** Begins to measure the delay of the event loop. */
   start(): void {
-    this.#delay = monitorEventLoopDelay({ resolution: 20 })
+    this.#delay = monitorEventLoopDelay({ resolution: INTERVAL_MS })
     this.#delay.enable()
   }
 
@@ -64,15 +70,15 @@ export class ProcessMetrics {
     const delay = this.#delay
     if (delay === undefined || delay.count === 0) return
     const help = 'Delay of the event loop since the last scrape, in seconds:'
-    out.single('nodejs_eventloop_lag_mean_seconds', 'gauge', `${help} mean.`, delay.mean / NANOSECONDS)
-    out.single('nodejs_eventloop_lag_p50_seconds', 'gauge', `${help} median.`, delay.percentile(50) / NANOSECONDS)
+    out.single('nodejs_eventloop_lag_mean_seconds', 'gauge', `${help} mean.`, lagSeconds(delay.mean))
+    out.single('nodejs_eventloop_lag_p50_seconds', 'gauge', `${help} median.`, lagSeconds(delay.percentile(50)))
     out.single(
       'nodejs_eventloop_lag_p99_seconds',
       'gauge',
       `${help} 99th percentile.`,
-      delay.percentile(99) / NANOSECONDS
+      lagSeconds(delay.percentile(99))
     )
-    out.single('nodejs_eventloop_lag_max_seconds', 'gauge', `${help} maximum.`, delay.max / NANOSECONDS)
+    out.single('nodejs_eventloop_lag_max_seconds', 'gauge', `${help} maximum.`, lagSeconds(delay.max))
     delay.reset()
   }
 }

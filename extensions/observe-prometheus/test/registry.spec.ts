@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import type { Runtime } from '@rystra/plugin'
+import { lagSeconds } from '../src/process-metrics.js'
 import { MetricsRegistry } from '../src/registry.js'
 import { defaults, metricsWith, proxyHandle, runtimeWith, sessionHandle } from './fakes.js'
 import { type Family, parseExposition, seriesValue } from './parse.js'
@@ -72,14 +73,17 @@ describe('the metrics', () => {
   it('measure a blocked event loop', async () => {
     const registry = new MetricsRegistry(runtimeWith({}), metricsWith([]), defaults)
     registry.start()
-    await new Promise((resolve) => setTimeout(resolve, 30))
-    const end = performance.now() + 120
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    const end = performance.now() + 250
     while (performance.now() < end);
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    await new Promise((resolve) => setTimeout(resolve, 60))
     const families = parseExposition((await registry.render()).join(''))
     registry.stop()
     expect(seriesValue(families, 'nodejs_eventloop_lag_max_seconds')).to.be.greaterThan(0.05)
     expect(seriesValue(families, 'nodejs_eventloop_utilization_ratio')).to.be.within(0, 1)
+    // What Node measures has the interval of its timer in it.
+    expect([lagSeconds(50e6), lagSeconds(49e6)]).to.deep.equal([0, 0])
+    expect(lagSeconds(120e6)).to.be.closeTo(0.07, 1e-9)
   })
 
   it('have those of other extensions, by their names', async () => {

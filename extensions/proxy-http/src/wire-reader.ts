@@ -87,7 +87,7 @@ export class WireReader {
     this.#server.on('request', (request, response) => this.#onRequest(request, () => response.end()))
     this.#server.on('checkContinue', (request, response) => this.#onRequest(request, () => response.end()))
     this.#server.on('upgrade', (request) => this.#onRequest(request, () => {}))
-    this.#server.on('clientError', () => this.#stop(broken('the request cannot be read as HTTP')))
+    this.#server.on('clientError', () => this.#stop('the request cannot be read as HTTP'))
     this.#server.emit('connection', this.#requests)
   }
 
@@ -106,25 +106,27 @@ export class WireReader {
 
   /** The connection is over. */
   close(): void {
-    this.#stop(broken('the connection was closed'))
+    this.#stop('the connection was closed')
   }
 
-  #stop(error?: RystraError): void {
+  /** @param problem why it is not read any more, unless that is as it should be */
+  #stop(problem?: string): void {
     if (this.#over) return
     this.#over = true
-    this.#finish(error)
+    this.#finish(problem)
     this.#requests.destroy()
     this.#responses?.destroy()
   }
 
-  #finish(error?: RystraError): void {
+  #finish(problem?: string): void {
     const observed = this.#observed
     this.#observed = undefined
-    observed?.end(error)
+    // Made only where it is reported: most requests are over by then.
+    observed?.end(problem === undefined ? undefined : broken(problem))
   }
 
   #onRequest(request: IncomingMessage, answer: () => void): void {
-    this.#finish(broken('the next request came before the response'))
+    this.#finish('the next request came before the response')
     const { side, proxy, session, visitor, connector } = this.#wire
     const { method = '', url: target = '/', rawHeaders, headers } = request
     const observed = beginAll(this.#observers, {
@@ -164,7 +166,7 @@ export class WireReader {
       headers: upgrade === undefined ? {} : { connection: 'upgrade', upgrade }
     } as http.RequestOptions)
     request.on('error', () => {
-      if (present()) this.#stop(broken('the response cannot be read as HTTP'))
+      if (present()) this.#stop('the response cannot be read as HTTP')
     })
     request.on('upgrade', (response: IncomingMessage) => {
       observed?.response(101, paired(response.rawHeaders))

@@ -48,7 +48,9 @@ export const streams: Field = {
     }
     if (measures.has('connections')) {
       await attempt('new connections', async () => {
-        keep('connections', await measureNew(load, way, options))
+        const { rate, cpu } = await measureNew(load, way, options)
+        keep('connections', rate)
+        keep('connectionCpu', cpu)
       })
     }
     const { links } = way.route
