@@ -25,6 +25,8 @@ const sentences: Readonly<Record<string, (data: Data) => string>> = {
     }`,
   'reload.done': (data) => `reloaded, revision ${at(data, 'report', 'revision')}`,
   'reload.failed': (data) => `a reload failed${why(data)}`,
+  'upgrade.done': (data) => `process ${at(data, 'report', 'pid')} has taken over`,
+  'upgrade.failed': (data) => `an upgrade failed${why(data)}`,
   'drain.started': (data) => `drains ${at(data, 'streams')} streams`,
   'drain.done': (data) => `drained, ${at(data, 'streams')} streams were left`,
   'log.level': (data) => `the level of the log is ${at(data, 'level')}`,

@@ -35,6 +35,7 @@ import ServiceStatus from './service/status.js'
 import ServiceUninstall from './service/uninstall.js'
 import Status from './status.js'
 import Top from './top.js'
+import Upgrade from './upgrade.js'
 import Visit from './visit.js'
 import Why from './why.js'
 
@@ -77,6 +78,7 @@ export default {
   'service:uninstall': ServiceUninstall,
   status: Status,
   top: Top,
+  upgrade: Upgrade,
   visit: Visit,
   why: Why
 }

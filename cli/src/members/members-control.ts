@@ -7,7 +7,8 @@ import type {
   ProxyHandle,
   ReloadOptions,
   ReloadReport,
-  RuntimeControl
+  RuntimeControl,
+  UpgradeReport
 } from '@rystra/plugin'
 import type { Member } from './member.js'
 
@@ -72,6 +73,11 @@ export class MembersControl implements RuntimeControl {
       this.#events.emit('reload.failed', { error: eventError(toRystraError(error)) })
       throw error
     }
+  }
+
+  upgrade(): Promise<UpgradeReport> {
+    const detail = 'a server of several members: stop and start it, or run its members as servers of a cluster'
+    return Promise.reject(new RystraError('control.unavailable', { side: 'server', detail }))
   }
 
   async drain({ timeout, stop = false, alternatives }: DrainOptions = {}): Promise<{ readonly streams: number }> {

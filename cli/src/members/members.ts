@@ -1,6 +1,7 @@
 import { EventLog } from '@rystra/control'
 import { Kernel, type KernelUse } from '@rystra/kernel'
 import { background, type Logger, RystraError } from '@rystra/model'
+import { SharedPorts } from '@rystra/net'
 import type { Clock, RuntimeEvent } from '@rystra/plugin'
 import { Backoff } from '@rystra/session'
 import { Member, type MemberProcess } from './member.js'
@@ -53,7 +54,14 @@ export class Members {
     const control = new MembersControl(running, this.#events, onStop)
     this.runtime = new MembersRuntime(running, this.#events, control, clock.now())
     const where = { dir, ...(stateDir === undefined ? {} : { stateDir }) }
-    this.kernel = new Kernel({ side: 'server', runtime: this.runtime, log, clock, ...where })
+    this.kernel = new Kernel({
+      side: 'server',
+      ports: new SharedPorts({ log }),
+      runtime: this.runtime,
+      log,
+      clock,
+      ...where
+    })
   }
 
   get streams(): number {

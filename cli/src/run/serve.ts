@@ -21,7 +21,9 @@ import { keptToken } from './kept-token.js'
 import { keepLastGood, startable } from './last-good.js'
 import type { ServeOptions } from './serve-options.js'
 import { quickKinds, type Web } from './quick-kinds.js'
+import { type Predecessor, predecessor } from './predecessor.js'
 import { StopSignals } from './stop-signals.js'
+import { successorOf } from './successor.js'
 import { stateFolder } from './state.js'
 import { givenToken, tokenEntry } from './token.js'
 import { untilStopped } from './until-stopped.js'
@@ -181,13 +183,19 @@ export const serve = async (options: ServeOptions): Promise<void> => {
     await serveOne(options, member).catch(failMember)
     return
   }
+  const before = predecessor()
+  if (before !== undefined) return serveOne(options, undefined, before).catch(before.fail)
   if (options.members === undefined) return serveOne(options, undefined)
   const { serveMembers } = await import('./serve-members.js')
   const loaded = await startable(options, () => find(options))
   await serveMembers(options, loaded, loaded && configured(loaded, options).config)
 }
 
-const serveOne = async (options: ServeOptions, member: MemberEnvironment | undefined): Promise<void> => {
+const serveOne = async (
+  options: ServeOptions,
+  member: MemberEnvironment | undefined,
+  before?: Predecessor
+): Promise<void> => {
   const { json, debug } = options
   const signals = new StopSignals({ member: member !== undefined })
   const loaded = await startable(options, () => find(options))
@@ -209,11 +217,13 @@ const serveOne = async (options: ServeOptions, member: MemberEnvironment | undef
             return member === undefined ? next : memberConfig(next, member.name)
           }
         }
-  const sockets = listenFds()
+  const sockets = before?.sockets ?? listenFds()
   if (sockets.length > 0) log.info({ sockets }, 'listening sockets were passed to this process')
   const server = await createServer(config, {
     dir,
     sockets,
+    ...(before === undefined ? {} : { begin: before.begin }),
+    ...(member === undefined ? { successor: successorOf(sockets.filter(({ passed }) => passed !== true)) } : {}),
     log: member === undefined ? log : log.child({ member: member.name }),
     preset,
     logLevel: log,
@@ -240,6 +250,7 @@ const serveOne = async (options: ServeOptions, member: MemberEnvironment | undef
     started: () => {
       tellStarted(feed, server, prepared)
       if (member !== undefined) processPort.send({ ready: true })
+      before?.ready()
     },
     // The parent tells them once for all.
     tellsReloads: member === undefined,

@@ -118,6 +118,17 @@ const reportReloads = ({ runtime }: Running, feed: Feed, log: Logger, service: S
       feed.event('reloaded', {})
       log.info('configuration reloaded')
       feed.logged('configuration reloaded')
+    } else if (event.type === 'upgrade.done') {
+      const { pid, sockets, rebound } = event.report
+      service.replaced(pid)
+      feed.event('upgraded', { pid, sockets, rebound })
+      log.info({ pid, sockets }, 'another process has taken over; this one drains and ends')
+      feed.logged(`process ${pid} has taken over; this one drains and ends`)
+    } else if (event.type === 'upgrade.failed') {
+      const { code, message } = event.error
+      feed.event('upgradeFailed', { code, message })
+      log.warn({ code, reason: message }, 'no other process has taken over, this one serves on')
+      feed.logged(`no other process has taken over, this one serves on: ${message}`)
     } else if (event.type === 'reload.failed') {
       const { code, message } = event.error
       service.reloaded(`running; the last reload failed: ${code}`)

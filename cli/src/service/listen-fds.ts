@@ -1,7 +1,7 @@
 import { addressOfBytes } from '@rystra/address'
 import { RystraError } from '@rystra/model'
 import type { InheritedSocket } from '@rystra/server'
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** The first descriptor that systemd passes, sd_listen_fds(3). */
 const FIRST = 3
@@ -44,6 +44,18 @@ const inodeOf = (fd: number): string | undefined => {
   } catch {
     return undefined
   }
+}
+
+/** Each listening TCP socket that this process has open, once. Linux only. */
+export const openSockets = (): InheritedSocket[] => {
+  const known = listening()
+  const found = new Map<string, InheritedSocket>()
+  for (const name of readdirSync('/proc/self/fd')) {
+    const inode = inodeOf(Number(name))
+    const address = known.get(inode ?? '')
+    if (inode !== undefined && address !== undefined) found.set(inode, { fd: Number(name), ...address })
+  }
+  return [...found.values()]
 }
 
 /** Where sockets listen on TCP; `undefined` for one that does not. Linux only. */

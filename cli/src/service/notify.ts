@@ -25,6 +25,7 @@ export class ServiceNotifier {
   #last: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #feeding = false
+  #replaced = false
 
   constructor(env: NodeJS.ProcessEnv = process.env, send: Send = bySystemdNotify, pid = process.pid) {
     this.#send = env['NOTIFY_SOCKET'] === undefined || env['NOTIFY_SOCKET'] === '' ? undefined : send
@@ -52,6 +53,13 @@ export class ServiceNotifier {
     this.#say('READY=1', `STATUS=${status}`)
   }
 
+  /** Another process serves from now on: systemd is told so, and hears of this one no more. */
+  replaced(pid: number): void {
+    this.#say(`MAINPID=${pid}`, 'READY=1')
+    clearInterval(this.#timer)
+    this.#replaced = true
+  }
+
   /** A stop begins. Resolves when systemd has been told everything. */
   stopping(): Promise<void> {
     clearInterval(this.#timer)
@@ -71,7 +79,8 @@ export class ServiceNotifier {
 
   #say(...assignments: string[]): void {
     const send = this.#send
+    if (send === undefined || this.#replaced) return
     // Nothing depends on it: systemd finds out by its own timeout.
-    if (send !== undefined) this.#last = this.#last.then(() => send(assignments)).catch(() => {})
+    this.#last = this.#last.then(() => send(assignments)).catch(() => {})
   }
 }

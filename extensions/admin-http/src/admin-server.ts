@@ -1,6 +1,5 @@
 import { hostPort } from '@rystra/address'
-import { SharedPorts } from '@rystra/net'
-import { background, type AdminRoutes, type ExtensionContext, isRystraError, type Runtime } from '@rystra/plugin'
+import { background, type AdminRoutes, type ExtensionContext, isRystraError } from '@rystra/plugin'
 import { openServerTls, type ServerTls } from '@rystra/tls'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Api, ApiContext } from './context.js'
@@ -16,17 +15,11 @@ import { version } from './version.js'
 
 type Context = Pick<
   ExtensionContext<AdminOptions>,
-  'options' | 'log' | 'role' | 'dir' | 'stateDir' | 'clock' | 'metrics' | 'runtime' | 'registries'
+  'options' | 'log' | 'role' | 'dir' | 'stateDir' | 'clock' | 'metrics' | 'ports' | 'runtime' | 'registries'
 >
 
-/** TCP listeners of each end: an instance and its successor hold one address while a reload is under way. */
-const portsByEnd = new WeakMap<Runtime, SharedPorts>()
-
-const portsOf = (runtime: Runtime): SharedPorts => {
-  const ports = portsByEnd.get(runtime) ?? new SharedPorts()
-  portsByEnd.set(runtime, ports)
-  return ports
-}
+/** Milliseconds between two tries to make the unix socket, where another process has it. */
+const SOCKET_RETRY_MS = 500
 
 /** The listeners of the API. The API itself is made with the first request. */
 export class AdminServer {
@@ -40,6 +33,7 @@ export class AdminServer {
   #draining = false
   #serves = false
   #stopping: Promise<void> | undefined
+  #closeUnix: (() => Promise<void>) | undefined
 
   constructor(context: Context) {
     this.#context = context
@@ -58,6 +52,8 @@ export class AdminServer {
     this.#closers.push(
       runtime.events.subscribe((event) => {
         if (event.type === 'drain.started') this.drain()
+        // The process after this one makes its own in the same place.
+        if (event.type === 'upgrade.done') void this.#closeUnix?.()
         if (event.type !== 'reload.done') return
         const { added, removed } = event.report
         // Gone without a successor.
@@ -65,7 +61,7 @@ export class AdminServer {
       })
     )
     for (const entry of listen) await this.#listenTcp(entry)
-    if (socket) await this.#listenUnix()
+    if (socket) await this.#listenUnix(this.#front('unix', undefined))
   }
 
   /** From now on it is not ready. */
@@ -105,12 +101,19 @@ export class AdminServer {
   }
 
   async #listenTcp({ host, port, tls: fields }: ListenEntry): Promise<void> {
-    const { dir, stateDir, log, clock, runtime } = this.#context
+    const { dir, stateDir, log, clock, ports } = this.#context
     const tls = fields === undefined ? undefined : await openServerTls(fields, { dir, stateDir, log, clock })
     if (tls !== undefined) this.#closers.push(() => tls.close())
     const front = this.#front('tcp', tls)
-    const listener = await portsOf(runtime).listenTcp(
-      { host, port, owner: 'admin-http', recognises: () => true, onSocket: (socket) => front.accept(socket) },
+    const listener = await ports.listenTcp(
+      {
+        host,
+        port,
+        owner: 'admin-http',
+        exclusive: true,
+        recognises: () => true,
+        onSocket: (socket) => front.accept(socket)
+      },
       new AbortController().signal
     )
     this.#closers.push(() => listener.close())
@@ -119,19 +122,31 @@ export class AdminServer {
     log.info({ url }, 'admin API and dashboard')
   }
 
-  async #listenUnix(): Promise<void> {
+  async #listenUnix(front: Front, isFirst = true): Promise<void> {
     const { options, stateDir, role, log, runtime } = this.#context
-    const front = this.#front('unix', undefined)
     const file = adminSocketPath(stateDir, options.socketName ?? role)
     try {
-      this.#closers.push(await listenUnix(runtime, file, (socket) => front.accept(socket)))
+      const close = await listenUnix(runtime, file, (socket) => front.accept(socket))
+      if (!this.#serves) return await close()
+      this.#closeUnix = close
+      this.#closers.push(close)
       log.debug({ file }, 'admin API')
     } catch (error) {
       if (options.requireSocket) throw error
       const isInUse = isRystraError(error) && error.code === 'listen.in-use'
       const found = isInUse ? 'find another process with this state folder' : 'cannot find this process'
-      log.warn({ err: error }, `there is no admin socket: commands such as \`rystra status\` ${found}`)
+      if (isFirst) log.warn({ err: error }, `there is no admin socket: commands such as \`rystra status\` ${found}`)
+      if (isInUse && this.#serves) this.#listenLater(front)
     }
+  }
+
+  /** The process that has it may end. */
+  #listenLater(front: Front): void {
+    const cancel = this.#context.clock.after(SOCKET_RETRY_MS, () => {
+      this.#closers.splice(this.#closers.indexOf(cancel), 1)
+      void this.#listenUnix(front, false)
+    })
+    this.#closers.push(cancel)
   }
 
   #front(kind: 'unix' | 'tcp', tls: ServerTls | undefined): Front {

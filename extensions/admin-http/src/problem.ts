@@ -41,6 +41,8 @@ const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   'admin.busy': 503,
   'control.unavailable': 501,
   'control.conflict': 412,
+  'control.busy': 409,
+  'control.upgrade-failed': 422,
   'control.not-found': 404,
   'usage.invalid': 400,
   'kernel.state': 409,

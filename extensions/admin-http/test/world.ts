@@ -15,6 +15,7 @@ import {
   type StreamHandle,
   Type
 } from '@rystra/plugin'
+import { SharedPorts } from '@rystra/net'
 import { FakeClock, resolveOptions } from '@rystra/testkit'
 import { mkdtempSync, rmSync } from 'node:fs'
 import http, { type IncomingMessage } from 'node:http'
@@ -154,6 +155,15 @@ export class FakeRuntime implements Runtime {
   }
 }
 
+const ports = new WeakMap<Runtime, SharedPorts>()
+
+/** The same for all instances of one end. */
+const portsOf = (runtime: Runtime): SharedPorts => {
+  const made = ports.get(runtime) ?? new SharedPorts()
+  ports.set(runtime, made)
+  return made
+}
+
 export const tokens = {
   read: 'read-token-0123456789',
   operate: 'operate-token-0123456789',
@@ -222,6 +232,7 @@ export class World {
         ...({} as Metrics),
         snapshot: () => [{ name: 'a_total', type: 'counter', help: 'A', values: [{ labels: { b: 'c' }, value: 1 }] }]
       },
+      ports: portsOf(runtime),
       runtime,
       registries: {
         proxies: {

@@ -1,5 +1,4 @@
-import { SharedPorts } from '@rystra/net'
-import { adminRoute, defineExtension, type Lifecycle, type Runtime } from '@rystra/plugin'
+import { adminRoute, defineExtension, type Lifecycle } from '@rystra/plugin'
 import net from 'node:net'
 import { contentType } from './exposition.js'
 import { MetricsListener } from './listener.js'
@@ -11,23 +10,14 @@ export type { PrometheusOptions } from './options.js'
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (net.isIPv4(host) && host.startsWith('127.'))
 
-/** By end: an instance and its successor hold one port together while a reload is under way. */
-const shared = new WeakMap<Runtime, SharedPorts>()
-
-const portsOf = (runtime: Runtime): SharedPorts => {
-  const there = shared.get(runtime) ?? new SharedPorts()
-  shared.set(runtime, there)
-  return there
-}
-
 /** Metrics in the exposition format of Prometheus: on a listener of its own, and in the admin API. */
 export default defineExtension({
   name: 'observe-prometheus',
   options: prometheusOptions,
-  setup({ options, runtime, metrics, registries, log }): Lifecycle {
+  setup({ options, runtime, metrics, registries, log, ports }): Lifecycle {
     const registry = new MetricsRegistry(runtime, metrics, options)
     const { listen } = options
-    const listener = listen === undefined ? undefined : new MetricsListener(listen, registry, log, portsOf(runtime))
+    const listener = listen === undefined ? undefined : new MetricsListener(listen, registry, log, ports)
     registries.adminRoutes.add({
       name: 'prometheus',
       routes: [

@@ -1,5 +1,4 @@
-import type { SharedPorts } from '@rystra/net'
-import type { Address, Listener, Logger } from '@rystra/plugin'
+import type { Address, Listener, ListenHost, Logger } from '@rystra/plugin'
 import { createHash, timingSafeEqual } from 'node:crypto'
 import http from 'node:http'
 import net from 'node:net'
@@ -35,7 +34,7 @@ export class MetricsListener {
   readonly #settings: ListenSettings
   readonly #registry: MetricsRegistry
   readonly #log: Logger
-  readonly #ports: SharedPorts
+  readonly #ports: ListenHost
   readonly #server: http.Server
   readonly #sockets = new Set<net.Socket>()
   readonly #proof: Buffer | undefined
@@ -43,7 +42,7 @@ export class MetricsListener {
   #stopped = false
 
   /** @param ports of the end, so that the successor of a reload can listen on the same port */
-  constructor(settings: ListenSettings, registry: MetricsRegistry, log: Logger, ports: SharedPorts) {
+  constructor(settings: ListenSettings, registry: MetricsRegistry, log: Logger, ports: ListenHost) {
     this.#settings = settings
     this.#registry = registry
     this.#log = log
@@ -80,7 +79,14 @@ export class MetricsListener {
   async start(): Promise<void> {
     const { host, port } = this.#settings
     this.#listener = await this.#ports.listenTcp(
-      { host, port, owner: 'observe-prometheus', recognises: () => true, onSocket: (socket) => this.#accept(socket) },
+      {
+        host,
+        port,
+        owner: 'observe-prometheus',
+        exclusive: true,
+        recognises: () => true,
+        onSocket: (socket) => this.#accept(socket)
+      },
       new AbortController().signal
     )
   }

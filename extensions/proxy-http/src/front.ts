@@ -72,6 +72,12 @@ export class Front {
     this.#h2?.retire()
   }
 
+  /** Another process accepts visitors from now on: those that are connected are told to connect again, and idle ones are closed. */
+  drain(): void {
+    this.#h1.drain()
+    this.#h2?.retire()
+  }
+
   /** Closes with the last connection, and calls `then`. */
   whenEmpty(then: () => void): void {
     this.#onEmpty = () => {

@@ -6,18 +6,24 @@ import type { ConnectionInfo, ExchangeOptions } from './connection-info.js'
 import { Exchange } from './exchange.js'
 import type { World } from './world.js'
 import { Problem } from './problem.js'
+import { startExchange } from './start.js'
 import { H1Writer } from './response-writer.js'
 import { h1VisitorRequest } from './visitor-request.js'
 
 /** Milliseconds for which a visitor may take a response that ends its connection. */
 const LINGER_MS = 1000
 
+/** Milliseconds for which a draining connection may be idle, at most twice. */
+const IDLE_CHECK_MS = 1000
+
 /** HTTP/1 connections of visitors. */
 export class H1Front {
   readonly #world: World
   readonly #server: http.Server
   readonly #connections = new WeakMap<Duplex, ConnectionInfo>()
+  readonly #responses = new Set<ServerResponse>()
   #retired = false
+  #closingIdle: NodeJS.Timeout | undefined
 
   constructor(world: World) {
     this.#world = world
@@ -58,11 +64,15 @@ export class H1Front {
       return
     }
     if (this.#retired) response.shouldKeepAlive = false
+    this.#responses.add(response)
+    response.once('close', () => this.#responses.delete(response))
     const writer = new H1Writer(response)
-    const exchange = new Exchange(this.#world, h1VisitorRequest(request), writer, { ...options, connection })
+    const visitorRequest = h1VisitorRequest(request)
+    const exchange = new Exchange(this.#world, visitorRequest, writer, { ...options, connection })
+    const start = (): void => startExchange(exchange, connection, visitorRequest, writer, this.#world)
     // Pipelined requests begin when those before them are answered.
-    if (response.socket === null) response.once('socket', () => exchange.start())
-    else exchange.start()
+    if (response.socket === null) response.once('socket', start)
+    else start()
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -141,12 +151,20 @@ export class H1Front {
     socket.once('finish', () => socket.resume()).once('close', () => clearTimeout(timer))
   }
 
-  /** The next response of each connection ends it. */
+  /** The present response of each connection, or the next one, ends it. */
   retire(): void {
     this.#retired = true
+    for (const response of this.#responses) if (!response.headersSent) response.shouldKeepAlive = false
+  }
+
+  /** The same, and a connection without a request is closed after a second, RFC 9112 §9.5. */
+  drain(): void {
+    this.retire()
+    this.#closingIdle ??= setInterval(() => this.#server.closeIdleConnections(), IDLE_CHECK_MS).unref()
   }
 
   close(): void {
+    clearInterval(this.#closingIdle)
     this.#server.close()
   }
 }

@@ -8,6 +8,7 @@ import { Exchange } from './exchange.js'
 import type { World } from './world.js'
 import { headLimits } from './head-limits.js'
 import { H2Writer } from './response-writer.js'
+import { startExchange } from './start.js'
 import { h2VisitorRequest } from './visitor-request.js'
 
 /** Requests a visitor may cancel in a second, and at once: browsers do when a page is left. */
@@ -54,11 +55,13 @@ export class H2Front {
       if (!guard.admits(stream)) return
       const request = h2VisitorRequest(stream, headers, rawHeaders)
       const protocol = headers[':protocol'] as string | undefined
-      new Exchange(this.#world, request, new H2Writer(stream, request.method), {
+      const writer = new H2Writer(stream, request.method)
+      const exchange = new Exchange(this.#world, request, writer, {
         connection,
         expectsContinue: headers.expect === '100-continue',
         ...(protocol === undefined ? {} : { upgrade: { protocol, socket: stream, head: Buffer.alloc(0) } })
-      }).start()
+      })
+      startExchange(exchange, connection, request, writer, this.#world)
     }
     // The types of Node 20 leave out the last argument.
     session.on('stream', onStream as never)

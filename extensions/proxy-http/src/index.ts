@@ -45,7 +45,7 @@ const kindAt = (place: Place | undefined, dir: string, watch: Watch): HostKind<H
 export default defineExtension({
   name: 'proxy-http',
   options: HttpOptions,
-  setup({ hooks, registries, options, log, dir, role, ports }) {
+  setup({ hooks, registries, options, log, dir, role, ports, runtime }) {
     const watch: Watch = { observers: undefined }
     const findObservers = (): void => {
       watch.observers = observersIn(registries)
@@ -68,6 +68,7 @@ export default defineExtension({
     let before: Serving | undefined
     let listeners: Listener[] = []
     const closing = new AbortController()
+    let endEvents: (() => void) | undefined
 
     const portShown = (): string => {
       const secure = options.public?.scheme === 'https'
@@ -89,7 +90,7 @@ export default defineExtension({
         const pages = Pages.read(options.errorPages, dir)
         const challenge = (name: string, path: string): string | undefined => httpChallenge(registries, name, path)
         findObservers()
-        const world = { options, table: place.table, trusted, pages, log, challenge, watch }
+        const world = { options, table: place.table, trusted, pages, log, challenge, watch, ports }
         const made = new Front(world)
         front = made
         for (const { host, port } of options.listen) {
@@ -103,6 +104,9 @@ export default defineExtension({
         before = place.serving
         const checkOtherKind = (name: string, identity: string): void =>
           hostKind(registries, 'https')?.checkHost(name, identity)
+        endEvents = runtime.events.subscribe(({ type }) => {
+          if (type === 'upgrade.done') made.drain()
+        })
         serving = { form, kind, options, front: made, portShown, addresses, checkOtherKind }
         place.serving = serving
         for (const { address } of listeners) log.info({ address }, 'visitors of http are taken')
@@ -110,6 +114,7 @@ export default defineExtension({
       async stop() {
         const replaced = serving !== undefined && place.serving !== serving
         if (serving !== undefined && !replaced) place.serving = before
+        endEvents?.()
         closing.abort()
         await Promise.all(listeners.map((listener) => listener.close()))
         listeners = []

@@ -1,6 +1,6 @@
 import type { HostTable } from '@rystra/net'
 import type { TrustedProxies } from '@rystra/address'
-import type { Logger } from '@rystra/plugin'
+import type { ListenHost, Logger } from '@rystra/plugin'
 import type { Watch } from './observe.js'
 import type { HttpOptions } from './options.js'
 import type { Pages } from './pages.js'
@@ -18,4 +18,6 @@ export interface World {
   /** The body that answers a request for a challenge of HTTP-01. */
   readonly challenge: (host: string, path: string) => string | undefined
   readonly watch: Watch
+  /** Whether clients of the process before are about to come back. */
+  readonly ports: Pick<ListenHost, 'returning'>
 }

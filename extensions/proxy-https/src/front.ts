@@ -1,10 +1,11 @@
 import { visitorOf } from '@rystra/address'
-import { type ClientHello, type HostTable, TLS_CHALLENGE_PROTOCOL, tlsChallenge } from '@rystra/net'
+import { type ClientHello, type HostTable, returned, TLS_CHALLENGE_PROTOCOL, tlsChallenge } from '@rystra/net'
 import {
   type CertificatePair,
   type Claim,
   type Clock,
   type ErrorCode,
+  type ListenHost,
   type Logger,
   type Metrics,
   type Registries,
@@ -46,6 +47,8 @@ export interface FrontHost {
   readonly log: Logger
   readonly clock: Clock
   readonly metrics: Metrics
+  /** Whether clients of the process before are about to come back. */
+  readonly ports: Pick<ListenHost, 'returning'>
 }
 
 type Route = Claim<PassOn> | TlsAcceptor
@@ -182,7 +185,7 @@ export class Front {
     }
     const route = typeof message === 'string' ? notTls[message] : this.#routeOf(message)
     if ('answer' in route) {
-      this.#reject(socket, route)
+      if (!this.#waits(socket, message)) this.#reject(socket, route)
       return
     }
     if ('take' in route) {
@@ -198,6 +201,17 @@ export class Front {
     this.#handshakes.remove(socket)
     if (route.size > 1) passOn(socket, info, failoverOf(socket, info, route, passOn))
     else passOn(socket, info)
+  }
+
+  /** A host whose proxy may be about to come back is waited for. */
+  #waits(socket: Socket, message: FirstMessage): boolean {
+    const { returning } = this.#host.ports
+    const name = typeof message === 'string' ? undefined : this.#nameIn(message)
+    if (returning === undefined || name === undefined) return false
+    void returned(() => socket.destroyed || this.serves(name), returning).then(() => {
+      if (!socket.destroyed) this.#pass(socket, message)
+    })
+    return true
   }
 
   #routeOf(hello: ClientHello): Route | Refusal {

@@ -54,6 +54,7 @@ export default defineExtension({
       ...options,
       registries,
       routes,
+      ports,
       defaultHost: options.defaultHost?.toLowerCase()
     })
     registries.proxies.add({

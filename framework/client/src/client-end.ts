@@ -137,6 +137,11 @@ export class ClientEnd implements ControlledEnd {
     return handle
   }
 
+  handOver(): Promise<never> {
+    const detail = 'a client has no listening sockets: restart it'
+    return Promise.reject(new RystraError('control.unavailable', { side: 'client', detail }))
+  }
+
   async removeProxy(id: string): Promise<void> {
     const { publications } = this.#parts
     if (publications.of(id).length === 0) {

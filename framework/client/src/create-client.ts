@@ -2,6 +2,7 @@ import type { RystraConfig } from '@rystra/config'
 import { EventLog } from '@rystra/control'
 import { Kernel, systemClock } from '@rystra/kernel'
 import { silentLog } from '@rystra/model'
+import { SharedPorts } from '@rystra/net'
 import { Client } from './client.js'
 import { ClientRuntime } from './runtime.js'
 import { baseOf, type ClientOptions, checkedWith, usesOf } from './options.js'
@@ -17,6 +18,7 @@ export const createClient = async (config: RystraConfig, options: ClientOptions 
   const runtime = new ClientRuntime(new EventLog(clock, log), clock.now())
   const kernel = new Kernel({
     side: 'client',
+    ports: new SharedPorts({ log }),
     runtime,
     log,
     clock,

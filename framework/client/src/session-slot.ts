@@ -147,19 +147,18 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
   /** Looks for another server while this one still has the proxies. */
   #move(error: RystraError | undefined, drain: number, addresses: NonNullable<GoAwayNotice['alternatives']>): void {
     const { state } = this.#host
-    const { registries } = state.kernel.current
-    const alternatives = alternativesOf(addresses, state.config.connect, registries)
+    const alternatives = alternativesOf(addresses, state.config.connect, state.kernel.current.registries)
     const refused = addresses.length - alternatives.length
     state.log.info(
       { err: error, alternatives: alternatives.map(({ name }) => name), ...(refused === 0 ? {} : { refused }) },
       'the server drains; moving to another one'
     )
     this.#dialer.beginRound()
+    const preferred = alternatives.length === 0 && this.#session !== undefined ? [this.#session.server] : alternatives
     const wait = Math.random() * Math.min(MOVE_SPREAD_MS, drain * MOVE_PART)
-    const go = (): void => {
-      if (!this.#signal.aborted) this.#run(() => this.connect(alternatives))
-    }
-    state.clock.after(wait, go)
+    state.clock.after(wait, () => {
+      if (!this.#signal.aborted) this.#run(() => this.connect(preferred))
+    })
   }
 
   onClose(session: ClientSession, error: RystraError | undefined): void {

@@ -15,13 +15,16 @@ import {
   type ReloadContext,
   type ReloadOptions,
   type ReloadReport,
-  type RuntimeControl
+  type RuntimeControl,
+  type UpgradeOptions,
+  type UpgradeReport
 } from '@rystra/plugin'
 import { CodeFiles } from './code-files.js'
 import { eventError, type EventLog } from './event-log.js'
 import { mergeItems, planItems } from './plan-items.js'
 import { problemsOf } from './problems.js'
 import { publicConfig } from './public-config.js'
+import { Upgrade } from './upgrade.js'
 import { revisionOf } from './revision.js'
 import type { ControlOptions } from './source.js'
 
@@ -54,6 +57,18 @@ export interface ControlledEnd {
   stop(): Promise<void>
   addProxy(spec: ProxySpec, session: string | undefined, options: AddProxyOptions): Promise<ProxyHandle>
   removeProxy(id: string): Promise<void>
+  /** Throws `control.unavailable` when this end has nothing that another process could take over, or it cannot be. */
+  handOver(): Promise<HandOver>
+}
+
+/** What another process takes over. */
+export interface HandOver {
+  /** Addresses whose port the system chose. */
+  readonly chosen: readonly Address[]
+  /** Addresses that the other process binds anew. */
+  readonly rebound: readonly string[]
+  /** The other process accepts from now on: closes the listeners. */
+  done(): void
 }
 
 /** The control of one end: the same for a server and a client. */
@@ -62,6 +77,7 @@ export class EndControl implements RuntimeControl {
   readonly #events: EventLog
   readonly #options: ControlOptions
   readonly #code: CodeFiles
+  readonly #upgrade: Upgrade
   /** The last of the calls, which are done one at a time. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -70,6 +86,7 @@ export class EndControl implements RuntimeControl {
     this.#events = events
     this.#options = options
     this.#code = new CodeFiles(end.kernel)
+    this.#upgrade = new Upgrade(end, events, options)
     // Taken now: what changes from here on is new code.
     background(this.#code.check(), end.log, 'the code of extensions was not looked at')
   }
@@ -134,7 +151,20 @@ export class EndControl implements RuntimeControl {
     })
   }
 
+  async upgrade(options: UpgradeOptions = {}): Promise<UpgradeReport> {
+    const release = this.#upgrade.begin()
+    try {
+      const report = await this.#queue(() => this.#upgrade.run(options))
+      const drain = { stop: true, ...(this.#end.side === 'server' ? { alternatives: [] } : {}) }
+      this.drain(drain).catch((err: unknown) => this.#end.log.error({ err }, 'the drain after an upgrade failed'))
+      return report
+    } finally {
+      release()
+    }
+  }
+
   async #wanted(config: object | undefined): Promise<RystraConfig> {
+    this.#upgrade.throwIfReplaced()
     if (config !== undefined) return config as RystraConfig
     const { source } = this.#options
     if (source !== undefined) return source.read()

@@ -7,6 +7,9 @@ export const portsOf = (ports: ListenHost, extension: string): ListenHost => {
   const byName = named.get(ports) ?? new Map<string, ListenHost>()
   named.set(ports, byName)
   const made = byName.get(extension) ?? {
+    get returning() {
+      return ports.returning
+    },
     listenTcp: (options, signal) => ports.listenTcp({ owner: extension, ...options }, signal)
   }
   byName.set(extension, made)
@@ -15,6 +18,7 @@ export const portsOf = (ports: ListenHost, extension: string): ListenHost => {
 
 /** For an end that binds none. */
 export const noPorts: ListenHost = {
+  returning: undefined,
   listenTcp: ({ host, port }) =>
     Promise.reject(new RystraError('listen.unavailable', { detail: `tcp ${host}:${port}, extensions bind none here` }))
 }

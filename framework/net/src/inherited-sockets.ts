@@ -1,34 +1,54 @@
 import { plainAddress } from '@rystra/address'
 import type { Address } from '@rystra/plugin'
+import { closeSync } from 'node:fs'
 import net from 'node:net'
 
 /** A TCP socket that listens already, and that this process was started with. */
 export interface InheritedSocket extends Address {
   readonly fd: number
+  /** Of the process that this one replaces: closed with its owner, as if it was bound here. @default false: it is never closed */
+  readonly passed?: boolean
+  /** The system chose its port: it takes the place of a listener on port 0. @default false */
+  readonly chosen?: boolean
 }
 
 /** Connections that wait for the next owner of their port, at most: as many as a kernel queues by default. */
 const MAX_WAITING = 4096
 
 /** Milliseconds they wait: a client that comes back has registered its proxies by then. */
-const WAIT_MS = 10_000
+export const RETURN_TIMEOUT_MS = 10_000
+
+/** Milliseconds for which a passed socket may be without an owner: longer than clients wait between two dials, by default. */
+const OWNER_TIMEOUT_MS = 60_000
 
 type OnConnection = (socket: net.Socket) => void
 
 /**
- * One inherited socket. It is never closed: what gave it to this process has it open as well, so that the address could not
- * be bound again. Connections without an owner wait for the next one.
+ * One inherited socket. One that a supervisor gave to this process is never closed: the supervisor has it open as well, so that
+ * the address could not be bound again. Its connections without an owner wait for the next one.
  */
 export class InheritedPort {
   readonly socket: InheritedSocket
   readonly server = net.createServer({ allowHalfOpen: true }, (connection) => this.#take(connection))
   readonly #waiting = new Map<net.Socket, NodeJS.Timeout>()
+  readonly #onClosed: (port: InheritedPort) => void
+  /** Listening begins when it resolves. */
+  readonly #begin: Promise<void> | undefined
   #owner: OnConnection | undefined
   #paused = false
-  #listening = false
+  /** Whether it is to listen: it does, once it may. */
+  #wanted = false
+  #closed = false
+  #leaving = false
 
-  constructor(socket: InheritedSocket) {
+  constructor(
+    socket: InheritedSocket,
+    begin: Promise<void> | undefined,
+    onClosed: (port: InheritedPort) => void = () => {}
+  ) {
     this.socket = socket
+    this.#begin = begin
+    this.#onClosed = onClosed
   }
 
   get taken(): boolean {
@@ -46,7 +66,6 @@ export class InheritedPort {
 
   listen(backlog: number, done: () => void): void {
     const listening = (): void => {
-      this.#listening = true
       done()
       for (const [connection, timer] of this.#waiting) {
         clearTimeout(timer)
@@ -54,20 +73,44 @@ export class InheritedPort {
       }
       this.#waiting.clear()
     }
-    if (this.#listening) setImmediate(listening)
-    else this.server.listen({ fd: this.socket.fd, backlog }, listening)
+    if (this.#wanted) {
+      setImmediate(listening)
+      return
+    }
+    this.#wanted = true
+    const begin = (then: () => void): void => {
+      if (this.#closed) then()
+      else this.server.listen({ fd: this.socket.fd, backlog }, then)
+    }
+    if (this.#begin === undefined) begin(listening)
+    else {
+      setImmediate(listening)
+      void this.#begin.then(() => begin(() => {}))
+    }
   }
 
-  /** Connections wait for the next owner; they do not keep the process up. */
+  /** Connections wait for the next owner, and do not keep the process up; a passed socket is closed. */
   release(): void {
     this.#owner = undefined
     this.server.unref()
+    if (this.socket.passed === true || this.#leaving) this.close()
+  }
+
+  /** The process after this one has it: it is closed with its owner, or at once without one. */
+  leave(): void {
+    this.#leaving = true
+    if (!this.taken) this.close()
   }
 
   /** Connections wait for another process from now on. */
   close(): void {
-    this.server.close()
+    if (this.#closed) return
+    this.#closed = true
+    // One that never listened has no handle that would close the descriptor.
+    if (this.server.listening) this.server.close()
+    else closeSync(this.socket.fd)
     for (const connection of this.#waiting.keys()) connection.resetAndDestroy()
+    this.#onClosed(this)
   }
 
   #take(connection: net.Socket): void {
@@ -84,7 +127,7 @@ export class InheritedPort {
     const timer = setTimeout(() => {
       gone()
       connection.resetAndDestroy()
-    }, WAIT_MS)
+    }, RETURN_TIMEOUT_MS)
     this.#waiting.set(connection, timer.unref())
     connection.once('close', gone).on('error', () => {})
   }
@@ -92,24 +135,47 @@ export class InheritedPort {
 
 /** The listening sockets that this process was started with. */
 export class InheritedSockets {
-  readonly #ports: InheritedPort[]
+  readonly #ports: Set<InheritedPort>
 
-  constructor(sockets: readonly InheritedSocket[] = []) {
-    this.#ports = sockets.map((socket) => new InheritedPort(socket))
+  /** @param begin Listening begins when it resolves. @default at once */
+  constructor(sockets: readonly InheritedSocket[] = [], begin?: Promise<void>) {
+    this.#ports = new Set(sockets.map((socket) => new InheritedPort(socket, begin, (port) => this.#ports.delete(port))))
+    if (!sockets.some(({ passed }) => passed)) return
+    void (begin ?? Promise.resolve()).then(() => {
+      setTimeout(() => {
+        for (const port of this.#ports) if (port.socket.passed === true && !port.taken) port.close()
+      }, OWNER_TIMEOUT_MS).unref()
+    })
   }
 
-  /** The one at an address, unless it has an owner. One of all IPv6 addresses is one of all IPv4 addresses, too. */
+  /**
+   * The one at an address, unless it has an owner; for port 0 one whose port the system chose. One of all IPv6 addresses is one
+   * of all IPv4 addresses, too.
+   */
   find(host: string, port: number): InheritedPort | undefined {
     const wanted = plainAddress(host)
-    return this.#ports.find(({ socket, taken }) => {
-      if (taken || socket.port !== port) return false
+    for (const one of this.#ports) {
+      const { socket, taken } = one
+      if (taken || (port === 0 ? socket.chosen !== true : socket.port !== port)) continue
       const at = plainAddress(socket.host)
-      return at === wanted || (at === '::' && wanted === '0.0.0.0')
-    })
+      if (at === wanted || (at === '::' && wanted === '0.0.0.0')) return one
+    }
+    return undefined
+  }
+
+  /** Whether a passed socket of this port waits for the proxy that had it. */
+  awaits(port: number): boolean {
+    for (const { socket, taken } of this.#ports) if (socket.passed && !taken && socket.port === port) return true
+    return false
+  }
+
+  /** The process after this one has them: each is closed with its owner. */
+  leave(): void {
+    for (const port of this.#ports) port.leave()
   }
 
   /** Accepts nothing any more: what comes is for the process that has the sockets next. */
   close(): void {
-    for (const port of this.#ports.splice(0)) port.close()
+    for (const port of this.#ports) port.close()
   }
 }

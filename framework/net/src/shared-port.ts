@@ -1,7 +1,6 @@
-import type { TcpListening } from '@rystra/plugin'
+import type { Address, TcpListening } from '@rystra/plugin'
 import type net from 'node:net'
 import { hostPort } from '@rystra/address'
-import { setAcceptedOptions } from './accepted-options.js'
 import type { AcceptedSockets } from './accepted-sockets.js'
 import type { InheritedSockets } from './inherited-sockets.js'
 import { ProtocolSniffer } from './protocol-sniffer.js'
@@ -19,13 +18,17 @@ export interface SniffQueue {
 /** One bound address and its listeners. */
 export class SharedPort {
   /** The address it is bound to. */
-  readonly bound: Promise<net.AddressInfo>
+  readonly bound: Promise<Address>
+  /** Whether the system chose its port. */
+  readonly chosen: boolean
   readonly #tcp: TcpServer
   readonly #queue: SniffQueue
   readonly #accepted: AcceptedSockets
   readonly #own = new Set<ProtocolSniffer>()
   readonly #onFree: () => void
   readonly #keepAlive: number
+  readonly #owner: string | undefined
+  readonly #exclusive: boolean
   /** The latest first: it is asked first. */
   #listeners: readonly TcpListening[] = []
   /** Listeners, and callers that are about to add one. */
@@ -48,15 +51,17 @@ export class SharedPort {
     this.#accepted = accepted
     this.#onFree = onFree
     this.#keepAlive = keepAlive
-    this.#tcp = tcpServer({ host: address, port, backlog, reusePort }, inherited, this.#onConnection)
+    this.chosen = port === 0
+    this.#owner = options.owner
+    this.#exclusive = options.exclusive ?? false
+    this.#tcp = tcpServer({ host: address, port, backlog, keepAlive, reusePort }, inherited, this.#onConnection)
     const { server } = this.#tcp
     this.bound = new Promise((resolve, reject) => {
       server.once('error', reject)
       this.#tcp.listen(() => {
-        setAcceptedOptions(server, keepAlive)
         this.#isBound = true
-        const bound = server.address() as net.AddressInfo
-        this.#address = hostPort(bound.address, bound.port)
+        const bound = this.#tcp.address
+        this.#address = hostPort(bound.host, bound.port)
         // From now on an error is one failed accept: the next one may succeed.
         server.removeAllListeners('error').on('error', (error) => accepted.failed(this.#address, error))
         resolve(bound)
@@ -64,6 +69,11 @@ export class SharedPort {
       })
     })
     this.bound.catch(() => onFree())
+  }
+
+  /** Whether a listener may join those that are here. */
+  admits({ owner, exclusive = false }: TcpListening): boolean {
+    return owner === this.#owner || !(exclusive || this.#exclusive)
   }
 
   /** Keeps the port bound until the returned function is called. Calling it again does nothing. */
@@ -87,6 +97,12 @@ export class SharedPort {
       // Undecided connections may have waited for this listener only, or now have a single one left.
       for (const sniffer of [...this.#own]) sniffer.decide()
     }
+  }
+
+  /** Accepts no more: another process does. Its listeners keep what they have accepted. */
+  stop(): void {
+    this.#isClosed = true
+    this.#tcp.close()
   }
 
   #closeIfUnused(): void {

@@ -5,7 +5,7 @@ import net from 'node:net'
 import { hostPort } from '@rystra/address'
 import { AcceptedSockets, type AcceptedSocketsOptions } from './accepted-sockets.js'
 import { listenError } from './errors.js'
-import { type InheritedSocket, InheritedSockets } from './inherited-sockets.js'
+import { type InheritedSocket, InheritedSockets, RETURN_TIMEOUT_MS } from './inherited-sockets.js'
 import { orAborted } from './race.js'
 import { SharedPort, type SniffQueue } from './shared-port.js'
 
@@ -17,6 +17,8 @@ export interface SharedPortsOptions extends AcceptedSocketsOptions {
   readonly timeout?: number
   /** Sockets that listen already. @default none */
   readonly sockets?: readonly InheritedSocket[] | undefined
+  /** Those sockets are listened on when it resolves: until then another process accepts. @default at once */
+  readonly begin?: Promise<void> | undefined
   /** Whether other processes may bind the same addresses (SO_REUSEPORT); see `canReusePort`. @default false */
   readonly reusePort?: boolean
 }
@@ -29,20 +31,51 @@ export class SharedPorts implements ListenHost {
   readonly accepted: AcceptedSockets
   /** Listening sockets that this process was started with. */
   readonly inherited: InheritedSockets
+  returning: Promise<void> | undefined
   readonly #ports = new Map<string, SharedPort>()
   readonly #queue: SniffQueue
   readonly #reusePort: boolean
 
-  constructor({ undecided = 512, timeout = 10_000, sockets, reusePort = false, ...accepted }: SharedPortsOptions = {}) {
+  constructor({
+    undecided = 512,
+    timeout = 10_000,
+    sockets,
+    begin,
+    reusePort = false,
+    ...accepted
+  }: SharedPortsOptions = {}) {
     this.accepted = new AcceptedSockets(accepted)
-    this.inherited = new InheritedSockets(sockets)
+    this.inherited = new InheritedSockets(sockets, begin)
+    if (sockets !== undefined && sockets.length > 0) this.returning = this.#waitForReturn(begin)
     this.#reusePort = reusePort
     this.#queue = { sniffers: new Set(), max: undecided, timeout }
+  }
+
+  async #waitForReturn(begin: Promise<void> | undefined): Promise<void> {
+    await begin
+    await new Promise((resolve) => void setTimeout(resolve, RETURN_TIMEOUT_MS).unref())
+    this.returning = undefined
   }
 
   /** Connections whose protocol is not recognised yet. */
   get undecided(): number {
     return this.#queue.sniffers.size
+  }
+
+  /** Whether a listener of this object has this address. */
+  has({ host, port }: Address): boolean {
+    return this.#ports.has(keyOf(host, port))
+  }
+
+  /** Addresses whose port the system chose. */
+  async chosen(): Promise<Address[]> {
+    return Promise.all([...new Set(this.#ports.values())].filter((port) => port.chosen).map(({ bound }) => bound))
+  }
+
+  /** The process after this one accepts from now on. Inherited sockets that have an owner are closed with it. */
+  leave(): void {
+    for (const port of new Set(this.#ports.values())) port.stop()
+    this.inherited.leave()
   }
 
   /** Rejects with `listen.*` when an address could not be bound now: it is, for a moment, unless a listener here has it. */
@@ -79,7 +112,7 @@ export class SharedPorts implements ListenHost {
       }
       signal.addEventListener('abort', end)
       return {
-        address: { host: bound.address, port: bound.port },
+        address: bound,
         // Accepted connections go on. One turn of the event loop closes the handle.
         close: () =>
           new Promise((resolve) => {
@@ -95,6 +128,7 @@ export class SharedPorts implements ListenHost {
 
   #portAt(address: string, options: TcpListening): SharedPort {
     const there = options.port === 0 ? undefined : this.#ports.get(keyOf(address, options.port))
+    if (there?.admits(options) === false) throw Object.assign(new Error('in use'), { code: 'EADDRINUSE' })
     if (there !== undefined) return there
     const made = new SharedPort(
       address,

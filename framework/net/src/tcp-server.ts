@@ -1,10 +1,13 @@
 import type { Address } from '@rystra/plugin'
 import net from 'node:net'
+import { setAcceptedOptions } from './accepted-options.js'
 import type { InheritedSockets } from './inherited-sockets.js'
 
 /** How a {@link TcpServer} listens. */
 export interface TcpServerOptions extends Address {
   readonly backlog: number
+  /** Milliseconds of silence after which the kernel probes a connection. */
+  readonly keepAlive: number
   /** Not shared with the workers of a cluster. @default false */
   readonly exclusive?: boolean
   /** Whether other processes may bind the same address (SO_REUSEPORT). @default false */
@@ -16,6 +19,8 @@ export interface TcpServerOptions extends Address {
 /** What accepts the connections of one address: of this process, or inherited by it. */
 export interface TcpServer {
   readonly server: net.Server
+  /** Once it listens, or is about to. */
+  readonly address: Address
   listen(done: () => void): void
   /** Accepts no more. */
   close(): void
@@ -23,22 +28,32 @@ export interface TcpServer {
 
 /** Half-open connections. Errors are events of `server`. */
 export const tcpServer = (
-  { host, port, backlog, exclusive = false, reusePort = false, paused = false }: TcpServerOptions,
+  { host, port, backlog, keepAlive, exclusive = false, reusePort = false, paused = false }: TcpServerOptions,
   inherited: InheritedSockets | undefined,
   onConnection: (socket: net.Socket) => void
 ): TcpServer => {
-  const found = port === 0 ? undefined : inherited?.find(host, port)
+  const found = inherited?.find(host, port)
   if (found !== undefined) {
     found.own(paused, onConnection)
+    const { server, socket } = found
+    const setOptions = (): void => setAcceptedOptions(server, keepAlive)
+    if (server.listening) setOptions()
+    else server.once('listening', setOptions)
     return {
-      server: found.server,
+      server,
+      address: { host: socket.host, port: socket.port },
       listen: (done) => found.listen(backlog, done),
       close: () => found.release()
     }
   }
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: paused }, onConnection)
+  server.once('listening', () => setAcceptedOptions(server, keepAlive))
   return {
     server,
+    get address() {
+      const { address, port: bound } = server.address() as net.AddressInfo
+      return { host: address, port: bound }
+    },
     listen: (done) => {
       const options = { host, port, backlog, exclusive, ...(reusePort ? { reusePort } : {}) }
       server.listen(options as net.ListenOptions, done)

@@ -100,6 +100,22 @@ export interface DrainOptions {
   readonly alternatives?: readonly Address[]
 }
 
+/** How {@link RuntimeControl.upgrade} replaces the process. */
+export interface UpgradeOptions {
+  /** Milliseconds that the new process has to start. @default 60000 */
+  readonly timeout?: number
+}
+
+/** What an upgrade did. */
+export interface UpgradeReport {
+  /** The process that serves from now on. */
+  readonly pid: number
+  /** Listening sockets that it has got. */
+  readonly sockets: number
+  /** Addresses of proxies whose UDP port it binds anew: datagrams of the moment between are lost. */
+  readonly rebound: readonly string[]
+}
+
 /**
  * Changes one end while it runs. To end a session, a stream or a proxy: `close` of its handle. Calls are done one at a
  * time, in their order. What an end cannot do rejects with `control.unavailable`.
@@ -121,6 +137,13 @@ export interface RuntimeControl {
   reload(config?: object, options?: ReloadOptions): Promise<ReloadReport>
   /** Takes no more sessions and visitors, and resolves when open streams are over or the time is, to how many were left. */
   drain(options?: DrainOptions): Promise<{ readonly streams: number }>
+  /**
+   * Starts a process with the same command line, and so with the code and the configuration that are there now, and gives it
+   * the listening sockets; this one drains and ends. No connection is refused meanwhile. Resolves when the new one
+   * serves. Rejects with `control.upgrade-failed`, and everything stays as it was; with `control.busy` while another
+   * one is under way; with `control.unavailable` where there is nothing to hand over, or it cannot be.
+   */
+  upgrade(options?: UpgradeOptions): Promise<UpgradeReport>
   /** `undefined` when the program that embeds this end keeps it to itself. */
   readonly logLevel: LogLevel | undefined
   /** Throws `control.unavailable`, or `usage.invalid` for an unknown level. */

@@ -13,6 +13,7 @@ export const emptyRuntime = (side: Side): Runtime => {
     config: () => ({}),
     plan: refuse,
     reload: refuse,
+    upgrade: refuse,
     drain: () => Promise.resolve({ streams: 0 }),
     logLevel: undefined,
     setLogLevel: () => {

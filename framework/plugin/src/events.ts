@@ -1,7 +1,7 @@
 import type { ProxySpec, SessionInfo, StreamInfo } from '@rystra/model'
 import type { ListenerInfo } from './handles.js'
 import type { CloseStreamContext, UnregisterProxyContext } from './hooks.js'
-import type { ReloadReport } from './control.js'
+import type { ReloadReport, UpgradeReport } from './control.js'
 
 /** An error as an event tells it. */
 export interface EventError {
@@ -49,6 +49,9 @@ export interface RuntimeEventFields {
   }
   'reload.done': { readonly report: ReloadReport }
   'reload.failed': { readonly error: EventError }
+  /** The process `pid` has taken over the listening sockets; this one drains and ends. */
+  'upgrade.done': { readonly report: UpgradeReport }
+  'upgrade.failed': { readonly error: EventError }
   'drain.started': { readonly timeout: number; readonly streams: number }
   'drain.done': { readonly streams: number }
   'log.level': { readonly level: string }

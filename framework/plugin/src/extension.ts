@@ -60,8 +60,7 @@ export interface ExtensionContext<Options, Codes extends string = never> {
   readonly metrics: Metrics
   /**
    * TCP ports of this end, for `start()`. The same in each generation, so that an instance and its successor can hold one
-   * port while a reload is under way; on a server also the same that transports listen through. A client has none:
-   * `listen.unavailable`.
+   * port while a reload is under way; on a server also the same that transports listen through.
    */
   readonly ports: ListenHost
   /** What runs at this end, its events and its control, for `start()`, hooks and timers. The same in each generation. */

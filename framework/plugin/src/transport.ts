@@ -96,6 +96,8 @@ export type Link = ByteLink | StreamLink
 export interface TcpListening extends Address {
   /** The extension that listens, for the log. @default none */
   readonly owner?: string
+  /** Whether no other owner may share the address: `listen.in-use` then. @default false */
+  readonly exclusive?: boolean
   /** Connections that may wait to be accepted. @default 4096 */
   readonly backlog?: number
   /** Milliseconds of silence after which the kernel probes a connection. @default 30000 */
@@ -116,6 +118,11 @@ export interface ListenHost {
    * decide whose it is, and who joined last is asked first. `signal` closes it. Rejects with `listen.*`.
    */
   listenTcp(options: TcpListening, signal: AbortSignal): Promise<Listener>
+  /**
+   * Present where this process took listening sockets over from the one before: resolves when the clients of that one have
+   * had time to come back. Until then a visitor of an unknown host may wait for it.
+   */
+  readonly returning?: Promise<void> | undefined
 }
 
 /** Carries links from client to server. `registries.transports` */

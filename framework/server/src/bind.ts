@@ -1,6 +1,6 @@
 import { type Address, type ErrorCode, RystraError } from '@rystra/model'
 import { resetAtExit } from '@rystra/bytes'
-import { type AcceptedSockets, type InheritedSockets, setAcceptedOptions, type TcpServer, tcpServer } from '@rystra/net'
+import { type AcceptedSockets, type InheritedSockets, type TcpServer, tcpServer } from '@rystra/net'
 import { hostPort } from '@rystra/address'
 import type net from 'node:net'
 
@@ -43,7 +43,8 @@ export const bindPort = (
     const { host, port } = address
     // Paused: the relay reads into memory of its own from the first byte on.
     let name = ''
-    const tcp = tcpServer({ host, port, backlog: BACKLOG, exclusive: true, paused: true }, inherited, (visitor) => {
+    const options = { host, port, backlog: BACKLOG, keepAlive: KEEP_ALIVE_MS, exclusive: true, paused: true }
+    const tcp = tcpServer(options, inherited, (visitor) => {
       if (!accepted.admit(visitor, name)) return
       resetAtExit(visitor)
       accepted.handOver(visitor, { address: name, extension }, onVisitor)
@@ -51,12 +52,11 @@ export const bindPort = (
     const { server } = tcp
     server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)))
     tcp.listen(() => {
-      setAcceptedOptions(server, KEEP_ALIVE_MS)
       // One accept that failed; the next may succeed.
       server.removeAllListeners('error').on('error', (error) => accepted.failed(name, error))
-      const { address: at, port: bound } = server.address() as net.AddressInfo
-      name = hostPort(at, bound)
-      resolve({ address: { host: at, port: bound }, close: () => release(tcp) })
+      const { address: bound } = tcp
+      name = hostPort(bound.host, bound.port)
+      resolve({ address: bound, close: () => release(tcp) })
     })
   })
 

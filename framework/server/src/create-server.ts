@@ -16,7 +16,7 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
   const uses = await usesOf(config, options)
   const { log = silentLog, clock = systemClock } = options
   const { portOffset = 0, reusePort = false } = options
-  const ports = new SharedPorts({ log, sockets: options.sockets, reusePort })
+  const ports = new SharedPorts({ log, sockets: options.sockets, begin: options.begin, reusePort })
   const runtime = new ServerRuntime(new EventLog(clock, log, base.server?.cluster?.name), clock.now())
   const kernel = new Kernel({
     side: 'server',

@@ -17,6 +17,8 @@ export interface ServerOptions extends ControlOptions {
    * proxies. What came for a proxy waits while its client is away. @default none
    */
   readonly sockets?: readonly InheritedSocket[]
+  /** Those sockets are listened on when it resolves: until then another process accepts. @default at once */
+  readonly begin?: Promise<void>
   /** @default says nothing */
   readonly log?: Logger
   /** @default the clock of the machine */

@@ -104,7 +104,7 @@ export class PublishPorts {
       checkPort(ports, wanted)
       return this.#bind(protocol, { host: at, port: wanted }, onVisitor)
     }
-    const { lastPorts, claims } = this.#state
+    const { lastPorts, claims, ports: own } = this.#state
     const { session, spec } = this.#proxy
     const lastKey = lastPortKey(session, spec.name)
     const joined = await this.#join(protocol, at, ports, onVisitor)
@@ -120,7 +120,7 @@ export class PublishPorts {
     }
     let tries = 0
     for (const free of freePorts(ports)) {
-      if ((await claims.find(keyOf(protocol, free))) !== undefined) continue
+      if (own.inherited.awaits(free) || (await claims.find(keyOf(protocol, free))) !== undefined) continue
       tries += 1
       if (tries > FREE_TRIES) break
       const bound = await this.#bindIfFree(protocol, { host: at, port: free }, onVisitor)
@@ -207,8 +207,8 @@ export class PublishPorts {
   }
 
   async #bindTcp(address: Address, held: Held<OnVisitor>): Promise<Shared> {
-    const { accepted, inherited } = this.#state
-    return bindPort(address, accepted, `kind ${this.#proxy.spec.kind}`, inherited, (visitor) => {
+    const { accepted, ports } = this.#state
+    return bindPort(address, accepted, `kind ${this.#proxy.spec.kind}`, ports.inherited, (visitor) => {
       const info = visitorOf(visitor)
       const onVisitor = held.pick(info)
       if (onVisitor === undefined) this.#noMember(visitor, info, held)

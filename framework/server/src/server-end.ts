@@ -1,6 +1,6 @@
 import { isHost } from '@rystra/address'
 import type { RystraConfig } from '@rystra/config'
-import type { ControlledEnd, Rehearsal } from '@rystra/control'
+import type { ControlledEnd, HandOver, Rehearsal } from '@rystra/control'
 import type { Kernel } from '@rystra/kernel'
 import { background, type Address, type Logger, type ProxySpec, RystraError } from '@rystra/model'
 import type { AddProxyOptions, Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
@@ -185,6 +185,24 @@ export class ServerEnd implements ControlledEnd {
 
   stop(): Promise<void> {
     return this.#parts.stop()
+  }
+
+  async handOver(): Promise<HandOver> {
+    const { acceptor, listeners, ports, state } = this.#parts
+    const refuse = (detail: string): never => {
+      throw new RystraError('control.unavailable', { side: 'server', detail })
+    }
+    if (this.#closing !== undefined) throw new RystraError('session.closing', { side: 'server' })
+    if (state.cluster !== undefined) refuse('a server of a cluster: drain it with `--stop`, and start it anew')
+    const alone = listeners.list().find(({ info }) => !ports.has(info))
+    if (alone !== undefined)
+      refuse(`${alone.id} does not listen on TCP, and cannot be handed over: restart the process`)
+    const proxies = [...acceptor.sessions.values()].flatMap((session) => [...session.proxies.values()])
+    return {
+      chosen: await ports.chosen(),
+      rebound: proxies.filter(({ ports: own }) => own.portOf('udp') !== undefined).map(({ address }) => address),
+      done: () => ports.leave()
+    }
   }
 
   async addProxy(spec: ProxySpec, session: string | undefined, options: AddProxyOptions): Promise<ProxyHandle> {

@@ -74,7 +74,7 @@ export class Server extends EventEmitter<ServerEvents> {
         this.#state.events.emit('refused', refused)
       },
       accepted: ports.accepted,
-      inherited: ports.inherited,
+      ports,
       claims: memory,
       cluster: undefined,
       lastPorts: lastPorts(),

@@ -1,7 +1,7 @@
 import type { ResolvedServer } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
 import type { Logger } from '@rystra/model'
-import type { AcceptedSockets, InheritedSockets } from '@rystra/net'
+import type { AcceptedSockets, SharedPorts } from '@rystra/net'
 import type { Clock } from '@rystra/plugin'
 import type { TrafficTotals } from '@rystra/session'
 import type { Duplex } from 'node:stream'
@@ -34,8 +34,8 @@ export interface ServerState {
   claims: Claims
   /** Connections of visitors and clients, until they are closed. */
   readonly accepted: AcceptedSockets
-  /** Listening sockets that this process was started with. */
-  readonly inherited: InheritedSockets
+  /** Among them the listening sockets that this process was started with. */
+  readonly ports: Pick<SharedPorts, 'inherited' | 'returning'>
   /** Proxies that administrators have added for clients. */
   readonly pushes: Pushes
   /** Ports that the server chose, by identity, client and proxy. */

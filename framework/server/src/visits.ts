@@ -8,6 +8,7 @@ import {
   type VisitorInfo,
   toRystraError
 } from '@rystra/model'
+import { returned } from '@rystra/net'
 import type { Visit as VisitMessage } from '@rystra/protocol'
 import type { Details, StreamLink } from '@rystra/plugin'
 import { type Channels, type DatagramFlows, readMessage, refuseStream } from '@rystra/session'
@@ -100,7 +101,7 @@ export class Visits {
   async #visit(stream: Duplex, { kind, of, visitor, to, flow, details = {} }: VisitMessage): Promise<void> {
     const raw = rawOf(stream)
     const session = this.#session.info
-    const { claims, clock, refused } = this.#state
+    const { claims, clock, ports, refused } = this.#state
     const from: VisitorInfo = {
       host: visitor[0],
       port: visitor[1],
@@ -140,7 +141,12 @@ export class Visits {
       if (!raw.closed) refuse(error)
     }
     try {
-      held = await claims.find<Visitable>(visitKey(kind, of))
+      const isFound = async (): Promise<boolean> => {
+        held = await claims.find<Visitable>(visitKey(kind, of))
+        return held !== undefined || raw.closed
+      }
+      // After a change of processes its client may be about to come back.
+      if (!(await isFound()) && ports.returning !== undefined) await returned(isFound, ports.returning)
       await ask()
     } catch (error) {
       failed(error)

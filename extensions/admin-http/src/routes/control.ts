@@ -141,6 +141,43 @@ const addProcess = (api: Api, { runtime: { control } }: ApiContext): void => {
         ...(alternatives === undefined ? {} : { alternatives })
       })
   )
+  api.post(
+    '/upgrade',
+    {
+      config: { scope: 'admin' },
+      schema: {
+        tags: ['control'],
+        operationId: 'upgrade',
+        summary:
+          'Starts a process with the code and configuration that are there now, and gives it the listening sockets. On any error this one goes on.',
+        body: Type.Object(
+          {
+            timeout: Type.Optional(
+              Type.Integer({
+                minimum: 1000,
+                maximum: 3_600_000,
+                description: 'Milliseconds that the new process has to start. Default: 60000.'
+              })
+            )
+          },
+          { additionalProperties: false }
+        ),
+        response: {
+          200: Type.Object({
+            pid: Type.Integer({ description: 'The process that serves from now on.' }),
+            sockets: Type.Integer({ description: 'Listening sockets that it has got.' }),
+            rebound: Type.Array(Type.String(), {
+              description: 'Addresses of proxies whose UDP port it binds anew.'
+            })
+          })
+        }
+      }
+    },
+    async ({ body: { timeout } }) => {
+      const report = await control.upgrade(timeout === undefined ? {} : { timeout })
+      return { ...report, rebound: [...report.rebound] }
+    }
+  )
   api.put(
     '/log-level',
     {

@@ -1,0 +1,46 @@
+import { toRystraError, toWireError } from '@rystra/model'
+import type { InheritedSocket } from '@rystra/server'
+import { passedSockets } from '../service/successor-environment.js'
+import { exit } from '../terminal.js'
+import type { FromSuccessor, ToSuccessor } from './successor.js'
+
+/** The process that this one takes over from. */
+export interface Predecessor {
+  readonly sockets: readonly InheritedSocket[]
+  /** Resolves when this process is to accept: it was told so, or the process before has ended. */
+  readonly begin: Promise<void>
+  /** Everything is started, and waits for {@link begin}. */
+  ready(): void
+  /** Tells why this process does not start, and ends it. */
+  fail(cause: unknown): void
+}
+
+const tell = (message: FromSuccessor, then: () => void = () => {}): void => {
+  if (process.connected && process.send !== undefined) process.send(message, then)
+  else then()
+}
+
+/** `undefined` for a process that takes over from none. */
+export const predecessor = (): Predecessor | undefined => {
+  const sockets = passedSockets()
+  if (sockets === undefined) return undefined
+  const begin = new Promise<void>((resolve) => {
+    process.once('disconnect', resolve)
+    process.on('message', (message: ToSuccessor) => {
+      if (message.take) resolve()
+    })
+  })
+  return {
+    sockets,
+    begin,
+    ready: () => {
+      tell({ ready: true })
+      // The listeners were asked before: in the next turn they listen.
+      void begin.then(() => setImmediate(() => tell({ serves: true })))
+    },
+    fail: (cause) => {
+      const error = toRystraError(cause)
+      tell({ failed: toWireError(error) }, () => exit(error.exitCode))
+    }
+  }
+}

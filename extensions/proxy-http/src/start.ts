@@ -1,0 +1,41 @@
+import { returned } from '@rystra/net'
+import type { ConnectionInfo } from './connection-info.js'
+import type { Exchange } from './exchange.js'
+import { type Head, readHead } from './head.js'
+import type { ResponseWriter } from './response-writer.js'
+import type { VisitorRequest } from './visitor-request.js'
+import type { World } from './world.js'
+
+const headOf = (request: VisitorRequest, { options }: World): Head | undefined => {
+  try {
+    return readHead(request, options)
+  } catch {
+    return undefined
+  }
+}
+
+/** Starts an exchange: at once, or, where the clients of the process before are about to come back, when its proxy is there. */
+export const startExchange = (
+  exchange: Exchange,
+  { visitor }: ConnectionInfo,
+  request: VisitorRequest,
+  writer: ResponseWriter,
+  world: World
+): void => {
+  const { table, ports, challenge } = world
+  const head = ports.returning === undefined ? undefined : headOf(request, world)
+  if (ports.returning === undefined || head === undefined || challenge(head.host, head.path) !== undefined) {
+    exchange.start()
+    return
+  }
+  let over = false
+  writer.onClose(() => {
+    over = true
+  })
+  const isThere = (): boolean => over || table.find(head.host, head.path, visitor)?.proxy !== undefined
+  if (isThere()) exchange.start()
+  else
+    void returned(isThere, ports.returning).then(() => {
+      if (!over) exchange.start()
+    })
+}
