@@ -198,13 +198,13 @@ describe('rystra upgrade', function () {
     expect(broken.error?.code).equal('control.upgrade-failed')
     expect(broken.error?.message).contain('server.drain')
     writeFileSync(
-      path.join(cwd, 'hangs.mjs'),
-      `import { defineExtension } from '${import.meta.resolve('@rystra/plugin')}'
+      path.join(cwd, 'hangs.ts'),
+      `import { defineExtension } from '@rystra/plugin'
 export default defineExtension({ name: 'hangs', setup: () => ({ start: () => new Promise(() => {}) }) })`
     )
-    writeFileSync(file, good.replace('"extensions":[', '"extensions":["./hangs.mjs",'))
-    const hangs = await upgrade(cwd, '--timeout', '3s')
-    expect(hangs.error?.message).contain('not ready within 3000 ms')
+    writeFileSync(file, good.replace('"extensions":[', '"extensions":["./hangs.ts",'))
+    const hangs = await upgrade(cwd, '--timeout', '4s')
+    expect(hangs.error?.message).contain('not ready within 4000 ms')
     writeFileSync(file, good)
     expect(await pidOf(cwd)).equal(server.child.pid)
     await server.event('upgradeFailed')

@@ -30,17 +30,18 @@ export const predecessor = (): Predecessor | undefined => {
       if (message.take) resolve()
     })
   })
+  const fail = (cause: unknown): void => {
+    const error = toRystraError(cause)
+    tell({ failed: toWireError(error) }, () => exit(error.exitCode))
+  }
   return {
     sockets,
     begin,
     ready: () => {
       tell({ ready: true })
       // The listeners were asked before: in the next turn they listen.
-      void begin.then(() => setImmediate(() => tell({ serves: true })))
+      begin.then(() => setImmediate(() => tell({ serves: true }))).catch(fail)
     },
-    fail: (cause) => {
-      const error = toRystraError(cause)
-      tell({ failed: toWireError(error) }, () => exit(error.exitCode))
-    }
+    fail
   }
 }

@@ -53,7 +53,7 @@ export class AdminServer {
       runtime.events.subscribe((event) => {
         if (event.type === 'drain.started') this.drain()
         // The process after this one makes its own in the same place.
-        if (event.type === 'upgrade.done') void this.#closeUnix?.()
+        if (event.type === 'upgrade.done') void this.#closeUnix?.().catch(() => {})
         if (event.type !== 'reload.done') return
         const { added, removed } = event.report
         // Gone without a successor.
@@ -144,7 +144,7 @@ export class AdminServer {
   #listenLater(front: Front): void {
     const cancel = this.#context.clock.after(SOCKET_RETRY_MS, () => {
       this.#closers.splice(this.#closers.indexOf(cancel), 1)
-      void this.#listenUnix(front, false)
+      background(this.#listenUnix(front, false), this.#context.log, 'the admin socket could not be made')
     })
     this.#closers.push(cancel)
   }

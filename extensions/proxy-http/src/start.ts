@@ -1,4 +1,5 @@
 import { returned } from '@rystra/net'
+import { background } from '@rystra/plugin'
 import type { ConnectionInfo } from './connection-info.js'
 import type { Exchange } from './exchange.js'
 import { type Head, readHead } from './head.js'
@@ -32,10 +33,11 @@ export const startExchange = (
   writer.onClose(() => {
     over = true
   })
+  const start = (): void => {
+    if (!over) exchange.start()
+  }
   const isThere = (): boolean => over || table.find(head.host, head.path, visitor)?.proxy !== undefined
-  if (isThere()) exchange.start()
+  if (isThere()) start()
   else
-    void returned(isThere, ports.returning).then(() => {
-      if (!over) exchange.start()
-    })
+    background(returned(isThere, ports.returning).then(start), world.log, 'a request that waited for its proxy failed')
 }

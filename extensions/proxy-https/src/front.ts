@@ -1,6 +1,7 @@
 import { visitorOf } from '@rystra/address'
 import { type ClientHello, type HostTable, returned, TLS_CHALLENGE_PROTOCOL, tlsChallenge } from '@rystra/net'
 import {
+  background,
   type CertificatePair,
   type Claim,
   type Clock,
@@ -208,9 +209,10 @@ export class Front {
     const { returning } = this.#host.ports
     const name = typeof message === 'string' ? undefined : this.#nameIn(message)
     if (returning === undefined || name === undefined) return false
-    void returned(() => socket.destroyed || this.serves(name), returning).then(() => {
+    const back = returned(() => socket.destroyed || this.serves(name), returning).then(() => {
       if (!socket.destroyed) this.#pass(socket, message)
     })
+    background(back, this.#host.log, 'a visitor that waited for its proxy failed')
     return true
   }
 

@@ -101,9 +101,10 @@ export class Dialer {
   /** One address alone may lead to several servers: which one answers is known after Hello. */
   #isFree(name: string, known: number): boolean {
     if (known === 1) return true
-    return (
-      this.#slot.session?.server.name !== name && !this.#host.others(this.#slot).some((slot) => slot.usesAddress(name))
-    )
+    const { session } = this.#slot
+    // Another process may take over at the address of one that drains.
+    const isPresent = session?.server.name === name && !session.goingAway
+    return !isPresent && !this.#host.others(this.#slot).some((slot) => slot.usesAddress(name))
   }
 
   async #dial(server: KnownServer, signal: AbortSignal): Promise<ClientSession> {

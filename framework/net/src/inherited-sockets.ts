@@ -85,7 +85,8 @@ export class InheritedPort {
     if (this.#begin === undefined) begin(listening)
     else {
       setImmediate(listening)
-      void this.#begin.then(() => begin(() => {}))
+      const go = (): void => begin(() => {})
+      this.#begin.then(go, go)
     }
   }
 
@@ -141,11 +142,11 @@ export class InheritedSockets {
   constructor(sockets: readonly InheritedSocket[] = [], begin?: Promise<void>) {
     this.#ports = new Set(sockets.map((socket) => new InheritedPort(socket, begin, (port) => this.#ports.delete(port))))
     if (!sockets.some(({ passed }) => passed)) return
-    void (begin ?? Promise.resolve()).then(() => {
-      setTimeout(() => {
-        for (const port of this.#ports) if (port.socket.passed === true && !port.taken) port.close()
-      }, OWNER_TIMEOUT_MS).unref()
-    })
+    const closeUnowned = (): void => {
+      for (const port of this.#ports) if (port.socket.passed === true && !port.taken) port.close()
+    }
+    const wait = (): void => void setTimeout(closeUnowned, OWNER_TIMEOUT_MS).unref()
+    ;(begin ?? Promise.resolve()).then(wait, wait)
   }
 
   /**

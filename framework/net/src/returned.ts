@@ -7,8 +7,9 @@ const CHECK_MS = 20
  */
 export const returned = async (found: () => boolean | Promise<boolean>, returning: Promise<void>): Promise<void> => {
   let over = false
-  void returning.then(() => {
+  const end = (): void => {
     over = true
-  })
+  }
+  returning.then(end, end)
   while (!over && !(await found())) await new Promise((resolve) => void setTimeout(resolve, CHECK_MS))
 }
