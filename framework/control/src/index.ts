@@ -1,5 +1,6 @@
 /** Plans, reloads and events of a running end: what server and client share of `Runtime`. */
-export { type ControlledEnd, EndControl, type HandOver, type Rehearsal } from './end-control.js'
+export type { ControlledEnd, HandOver, Rehearsal } from './controlled-end.js'
+export { EndControl } from './end-control.js'
 export { eventError, EventLog } from './event-log.js'
 export { type ExplainParts, explainVisit } from './explain/index.js'
 export { listenerThrew } from './listener-threw.js'

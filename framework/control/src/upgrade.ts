@@ -1,6 +1,6 @@
 import { RystraError, toRystraError } from '@rystra/model'
 import type { UpgradeOptions, UpgradeReport } from '@rystra/plugin'
-import type { ControlledEnd } from './end-control.js'
+import type { ControlledEnd } from './controlled-end.js'
 import { eventError, type EventLog } from './event-log.js'
 import type { ControlOptions } from './source.js'
 
