@@ -1,5 +1,5 @@
 import type { RystraConfig } from '@rystra/config'
-import { type ProxySpec, RystraError, toRystraError } from '@rystra/model'
+import { background, type ProxySpec, RystraError, toRystraError } from '@rystra/model'
 import {
   type AddProxyOptions,
   type DrainOptions,
