@@ -23,32 +23,39 @@ const PLATFORMS = ['linux-x64', 'linux-arm64']
 let loaded: Native | undefined
 let status: NativeStatus | undefined
 
+/** What the dynamic linker says when the process, or the system, has no free descriptor. It has no code for it. */
+const NO_DESCRIPTOR = /too many open files/i
+
 /**
- * The binary of the package, loaded on the first call; `undefined` where no file fits or loads. The
+ * The binary of the package, loaded on the first call; `undefined` where no file fits or loads. A call that found no free
+ * descriptor is not remembered: the next one tries again. The
  * environment variable `RYSTRA_NATIVE` turns it off with `off`, or names the file of another build.
  */
 export const loadNative = (): Native | undefined => {
-  if (status !== undefined) return loaded
-  const platform = `${process.platform}-${process.arch}`
-  const { RYSTRA_NATIVE: setting = '' } = process.env
-  if (setting === 'off') status = { used: false, detail: 'turned off by RYSTRA_NATIVE' }
-  else if (setting === '' && !PLATFORMS.includes(platform))
-    status = { used: false, detail: `no binary for ${platform}` }
-  else {
-    try {
-      loaded = open(setting === '' ? `../prebuilds/${platform}.node` : setting)
-      status = { used: true, detail: platform }
-    } catch (error) {
-      status = { used: false, detail: (error as Error).message }
-    }
+  if (status === undefined) {
+    const now = load()
+    if (!NO_DESCRIPTOR.test(now.detail)) status = now
   }
   return loaded
+}
+
+const load = (): NativeStatus => {
+  const platform = `${process.platform}-${process.arch}`
+  const { RYSTRA_NATIVE: setting = '' } = process.env
+  if (setting === 'off') return { used: false, detail: 'turned off by RYSTRA_NATIVE' }
+  if (setting === '' && !PLATFORMS.includes(platform)) return { used: false, detail: `no binary for ${platform}` }
+  try {
+    loaded = open(setting === '' ? `../prebuilds/${platform}.node` : setting)
+    return { used: true, detail: platform }
+  } catch (error) {
+    return { used: false, detail: (error as Error).message }
+  }
 }
 
 /** Loads it, too. */
 export const nativeStatus = (): NativeStatus => {
   loadNative()
-  return status as NativeStatus
+  return status ?? load()
 }
 
 const open = (file: string): Native => {

@@ -1,4 +1,4 @@
-import { BatchedUdp, loadNative, type UdpEvents, type UdpFeatures } from '@rystra/native'
+import { BatchedUdp, nativeStatus, type UdpEvents, type UdpFeatures } from '@rystra/native'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { until } from '@rystra/testkit'
@@ -10,10 +10,13 @@ export const cleanUp = async (): Promise<void> => {
   for (const end of started.splice(0).reverse()) await end()
 }
 
-/** Leaves the cases out where there is no binary for this platform, and says so. */
+/** Leaves the cases out where there is no binary for this platform, or it is turned off. A binary that does not load fails them. */
 export const needsNative = (): void => {
   before(function () {
-    if (loadNative() === undefined) this.skip()
+    const { used, detail } = nativeStatus()
+    if (used) return
+    if (!/^no binary for|^turned off/.test(detail)) throw new Error(`the native part does not load: ${detail}`)
+    this.skip()
   })
 }
 

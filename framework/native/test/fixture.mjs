@@ -2,7 +2,7 @@
 import { BatchedUdp, nativeStatus } from '@rystra/native'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
-import { openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 
 const what = process.argv[2]
@@ -27,6 +27,19 @@ if (what === 'descriptors') {
   socket.send('by node', socket.address().port, '127.0.0.1')
   const [message] = await once(socket, 'message')
   console.log(JSON.stringify({ attached: udp !== undefined, answered: String(message) }))
+  process.exit()
+}
+
+if (what === 'first-load') {
+  const taken = []
+  try {
+    for (;;) taken.push(openSync('/dev/null'))
+  } catch {
+    // None is left.
+  }
+  const without = nativeStatus().used
+  for (const file of taken) closeSync(file)
+  console.log(JSON.stringify({ without, later: nativeStatus().used }))
   process.exit()
 }
 
