@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os'
 import { Report } from './test/report.js'
 import { readArguments } from './test/specs.js'
 import { TestProcess } from './test/test-process.js'
-import { readTimes, slowestFirst, writeTimes } from './test/times.js'
+import { readTimes, SpecQueue, writeTimes } from './test/times.js'
 
 // `npm test` has built everything: processes that tests start need not compile it again.
 process.env['RYSTRA_TEST_BUILT'] ??= '1'
@@ -15,14 +15,14 @@ process.env['RYSTRA_TEST_BUILT'] ??= '1'
 const { files, options, whole } = readArguments(process.argv.slice(2))
 const times = readTimes()
 const report = new Report(files.length)
-const queue = slowestFirst(files, times)
+const queue = new SpecQueue(files, times)
 const abort = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort())
 
 /** Runs one file after the other in a process until none is left. */
 const work = async (): Promise<void> => {
   const tests = new TestProcess(options, abort.signal)
-  for (let file = queue.shift(); file !== undefined && !abort.signal.aborted; file = queue.shift()) {
+  for (let file = queue.next(); file !== undefined && !abort.signal.aborted; file = queue.next(file)) {
     const result = await tests.run(file, (test) => report.add(test))
     times[file] = Math.round(result.ms)
     report.file(file, result)

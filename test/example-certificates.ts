@@ -12,10 +12,10 @@ interface Made {
 let made: Promise<Made> | undefined
 
 const make = async (): Promise<Made> => {
-  const authority = await makeAuthority({ commonName: 'Example', bits: 2048 })
+  const authority = await makeAuthority({ keyType: 'ec', commonName: 'Example' })
   const [server, client, crl] = await Promise.all([
-    issueServer(authority, { commonName: 'tunnel.example.org' }),
-    issueClient(authority, { commonName: 'home' }),
+    issueServer(authority, { keyType: 'ec', commonName: 'tunnel.example.org' }),
+    issueClient(authority, { keyType: 'ec', commonName: 'home' }),
     revoke(authority, [])
   ])
   return { authority, server, client, crl }

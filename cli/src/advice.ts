@@ -26,7 +26,24 @@ const installHint = (name: string): string | undefined => {
   return `there is no such package${meant === undefined ? '' : `; did you mean ${meant}?`}`
 }
 
-const hintFor = ({ code, detail = '' }: RystraError): string | undefined => {
+/** What the parser of the command line throws for flags that it does not know. */
+interface UnknownFlags {
+  readonly flags?: unknown
+  readonly parse?: { readonly input?: { readonly flags?: Readonly<Record<string, unknown>> } }
+}
+
+/** The flag of the command that looks like the one it does not know. */
+const flagHint = ({ cause, hint }: RystraError): string | undefined => {
+  const { flags, parse } = (cause ?? {}) as UnknownFlags
+  const known = Object.keys(parse?.input?.flags ?? {}).map((name) => `--${name}`)
+  const [unknown] = Array.isArray(flags) ? flags : []
+  const meant = typeof unknown === 'string' ? nearest(unknown, known) : undefined
+  return meant === undefined ? undefined : `did you mean ${meant}? ${hint}`
+}
+
+const hintFor = (error: RystraError): string | undefined => {
+  const { code, detail = '' } = error
+  if (code === 'usage.invalid') return flagHint(error)
   if (code === 'extension.not-found') return installHint(/^(\S+) is not installed/.exec(detail)?.[1] ?? '')
   if (code !== 'extension.requires' && code !== 'registry.unknown') return undefined
   const needs =

@@ -7,7 +7,8 @@ export const execute = async (argv: readonly string[]): Promise<void> => {
   const { run } = await import('@oclif/core/run')
   const args = joinTopic(argv)
   try {
-    await run(args, { root: packageRoot })
+    // Extensions are in the configuration: there are no plugins of oclif to look for in the home folder.
+    await run(args, { root: packageRoot, userPlugins: false })
   } catch (error) {
     const json = args.includes('--json')
     process.exitCode = await report((await notFound(error, args)) ?? error, {

@@ -38,6 +38,9 @@ export const asRystraError = (error: unknown, command?: string): RystraError => 
   if (error instanceof Error && (error as OclifError).oclif?.exit === 2) {
     const detail = error.message
       .replace(/^The following errors? occurred:\s*|\n?See more help with --help\s*$/g, '')
+      // How the parser reads flags that may be repeated: it hides what is missing.
+      .replace(/\n\nNote: [\s\S]*$/, '')
+      .replace(/^Nonexistent flag/, 'unknown flag')
       .trim()
     const hint = `see \`rystra ${command === undefined ? '' : `${command} `}--help\``
     return new RystraError('usage.invalid', { detail, hint, cause: error })

@@ -59,9 +59,11 @@ export const notFound = async (error: unknown, argv: readonly string[]): Promise
     ...Object.entries(topics).flatMap(([topic, list]) => list.map((name) => `${topic}:${name}`))
   ]
   const { nearest } = await import('@rystra/kernel')
-  const meant = nearest(argv[0] ?? '', known)
+  const word = argv[0] ?? ''
+  const meant = nearest(word, known)
+  const service = /^\d|:/.test(word) ? ', and no service: expected a port or host:port' : ''
   return new RystraError('usage.invalid', {
-    detail: `no command "${argv[0] ?? ''}"; there are ${known.join(', ')}`,
+    detail: `no command "${word}"${service}`,
     hint: `${meant === undefined ? '' : `did you mean \`rystra ${meant}\`? `}see \`rystra --help\``
   })
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { createInterface } from 'node:readline'
 import type { Client } from '@rystra/client'
+import { until } from '@rystra/testkit'
 import { expect } from 'chai'
 import { addressesOf, listenFds } from '../src/service/listen-fds.js'
 import { createClient } from '../src/index.js'
@@ -56,11 +57,7 @@ server:
     sockets.close()
     let started = 0
     let pid = 0
-    const up = (count: number): Promise<void> =>
-      new Promise((resolve) => {
-        const check = (): void => (started >= count ? resolve() : void setTimeout(check, 10))
-        check()
-      })
+    const up = (count: number): Promise<void> => until(() => started >= count, `process ${count}`)
     if (supervisor.stdout === null) throw new Error('no stdout')
     createInterface({ input: supervisor.stdout }).on('line', (line) => {
       const { event, pid: own } = JSON.parse(line) as { event: string; pid?: number }
@@ -105,7 +102,7 @@ server:
     process.kill(pid, 'SIGTERM')
     await up(2)
     const before = answers.length
-    while (answers.length < before + 3) await new Promise((resolve) => setTimeout(resolve, 10))
+    await until(() => answers.length >= before + 3, 'three answers')
     over = true
     await asking
     expect(new Set(answers)).deep.equal(new Set(['hello']))

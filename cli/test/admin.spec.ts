@@ -1,7 +1,5 @@
 import { expect } from 'chai'
-import { once } from 'node:events'
 import { existsSync, mkdirSync } from 'node:fs'
-import net from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { join } from 'node:path'
 import { AdminApi } from '../src/admin/admin-api.js'
@@ -17,6 +15,7 @@ import { levelLog } from '../src/log-level.js'
 import { Running } from './command.js'
 import { rystraHere as rystra } from './in-process.js'
 import { Folders, write } from './folder.js'
+import { freePort } from '@rystra/testkit'
 
 const folders = new Folders()
 const running: Running[] = []
@@ -38,15 +37,6 @@ const start = (args: string[], cwd: string): Running => {
   const one = new Running(args, { cwd })
   running.push(one)
   return one
-}
-
-const freePort = async (): Promise<number> => {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 const json = async (args: string[], cwd: string) => {

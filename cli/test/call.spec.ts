@@ -1,8 +1,7 @@
 import { expect } from 'chai'
 import { createClient, createServer } from 'rystra'
-import { Running } from './command.js'
+import { commands } from './fixtures/commands.js'
 import { rystraHere as rystra } from './in-process.js'
-import { Folders } from './folder.js'
 
 const services = `import { defineService, request } from '@rystra/rpc'
 import { Type } from '@rystra/plugin'
@@ -17,22 +16,7 @@ export default (rpc: { service: (...args: unknown[]) => void }): void => {
 `
 
 describe('call, and rpc:describe', () => {
-  const folders = new Folders()
-  const running: Running[] = []
-
-  afterEach(async () => {
-    for (const one of running.splice(0)) {
-      one.child.kill('SIGKILL')
-      await one.done
-    }
-    folders.clean()
-  })
-
-  const start = (args: string[], cwd: string): Running => {
-    const one = new Running(args, { cwd })
-    running.push(one)
-    return one
-  }
+  const { folders, start } = commands()
 
   it('ask a client behind the server, and print its contract', async () => {
     const token = `- { use: '@rystra/auth-token', options: { token: a-token-of-the-test } }`

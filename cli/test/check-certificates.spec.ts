@@ -31,14 +31,14 @@ describe('check of certificates', () => {
 
   before(async () => {
     const past = { notBefore: new Date('2020-01-01'), days: 3 }
-    authority = await makeAuthority({ commonName: 'ca', bits: 2048 })
+    authority = await makeAuthority({ keyType: 'ec', commonName: 'ca' })
     const [good, soon, old, client] = await Promise.all([
-      issueServer(authority, { commonName: 'x.example' }),
-      issueServer(authority, { commonName: 'x.example', days: 10 }),
-      issueServer(authority, { commonName: 'x.example', ...past }),
-      issueClient(authority, { commonName: 'home', days: 20 })
+      issueServer(authority, { keyType: 'ec', commonName: 'x.example' }),
+      issueServer(authority, { keyType: 'ec', commonName: 'x.example', days: 10 }),
+      issueServer(authority, { keyType: 'ec', commonName: 'x.example', ...past }),
+      issueClient(authority, { keyType: 'ec', commonName: 'home', days: 20 })
     ])
-    const oldAuthority = await makeAuthority({ commonName: 'old', bits: 2048, ...past })
+    const oldAuthority = await makeAuthority({ keyType: 'ec', commonName: 'old', ...past })
     dir = folders.make({
       'ca.pem': authority.cert,
       'old-ca.pem': oldAuthority.cert,

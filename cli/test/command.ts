@@ -78,6 +78,7 @@ export class Running {
   readonly done: Promise<Outcome>
   readonly events: Event[] = []
   readonly lines: string[] = []
+  readonly #errorLines: string[] = []
   #waiting: (() => void)[] = []
   #over = false
 
@@ -91,6 +92,11 @@ export class Running {
       if (json) this.events.push(JSON.parse(line) as Event)
       this.#wake()
     })
+    if (this.child.stderr !== null)
+      createInterface({ input: this.child.stderr }).on('line', (line) => {
+        this.#errorLines.push(line)
+        this.#wake()
+      })
     void this.done.then(() => {
       this.#over = true
       this.#wake()
@@ -116,6 +122,11 @@ export class Running {
   /** The first event of this name, past or to come, that fits. */
   event(name: string, fits: (event: Event) => boolean = () => true): Promise<Event> {
     return this.#until(() => this.events.find((event) => event.event === name && fits(event)), `the event ${name}`)
+  }
+
+  /** The first line on stderr that matches. */
+  errorLine(pattern: RegExp): Promise<string> {
+    return this.#until(() => this.#errorLines.find((line) => pattern.test(line)), `a line ${pattern} on stderr`)
   }
 
   /** The first line that matches. */

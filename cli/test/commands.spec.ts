@@ -72,7 +72,13 @@ describe('the command', () => {
     const cwd = folders.make()
     const cases: [args: string[], words: RegExp][] = [
       [['frob'], /no command "frob"/],
-      [['check', '--frob'], /Nonexistent flag: --frob/],
+      [['check', '--frob'], /unknown flag: --frob/],
+      [
+        ['expose', 'http', '3000', '--subdomian', 'x'],
+        /unknown flag: --subdomian\n {2}next: did you mean --subdomain\?/
+      ],
+      [['3000x'], /no command "3000x", and no service: expected a port or host:port/],
+      [['srve'], /no command "srve"\n {2}next: did you mean `rystra serve`\?/],
       [['expose'], /Missing \d required args|Missing required flag/],
       [['serve', '--port', 'x'], /--port|integer/],
       [['serve', 'x'], /Unexpected argument: x/],
@@ -83,7 +89,9 @@ describe('the command', () => {
       expect(code, args.join(' ')).to.equal(2)
       expect(err)
         .to.match(words)
-        .and.match(/next: see `rystra/)
+        .and.match(/next: .*see `rystra/)
+        // As the parser says it of flags that may be repeated.
+        .and.not.include('Note:')
       expect(err).not.to.match(/^\s+at /m)
       expect(out).to.equal('')
     }

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { rystra } from './command.js'
+import { Running } from './command.js'
 import { Folders } from './folder.js'
 
 const project = `extensions:
@@ -12,13 +12,12 @@ server:
 log: { pretty: false }
 `
 
-/** An extension with a fault on line 5, and a later timer that stops the server. */
+/** An extension with a fault on line 5. */
 const faulty = (fault: string): string => `import { defineExtension } from '@rystra/plugin'
 export default defineExtension({
   name: 'faulty',
   setup: () => ({ start: () => {
-    setTimeout(() => { ${fault} }, 100)
-    setTimeout(() => process.kill(process.pid, 'SIGTERM'), 200)
+    setTimeout(() => { ${fault} })
   } })
 })
 `
@@ -37,8 +36,10 @@ describe('an extension that throws where nothing catches it', () => {
   for (const [where, [fault, message]] of Object.entries(faults)) {
     it(`${where} is logged by name, file and line, and the server goes on`, async () => {
       const cwd = folders.make({ 'rystra.config.yaml': project, 'hooks/faulty.ts': faulty(fault) })
-      const { code, err } = await rystra(['serve', '--json'], { cwd })
-      const line = err.split('\n').find((text) => text.includes('"extension":"faulty"')) ?? '{}'
+      const server = new Running(['serve', '--json'], { cwd })
+      await server.event('listening')
+      const line = await server.errorLine(/"extension":"faulty"/)
+      const { code, err } = await server.signal('SIGTERM')
       const { msg, at } = JSON.parse(line) as { msg?: string; at?: string }
       expect({ msg, code }, err).to.deep.equal({ msg: message, code: 0 })
       expect(at).to.match(/hooks\/faulty\.ts:5:\d+$/)

@@ -7,19 +7,12 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Feed } from '../src/run/feed.js'
 import { feedRequests, plainText, requestLine } from '../src/run/request-log.js'
-import { Running } from './command.js'
+import type { Running } from './command.js'
 import { rystraHere as rystra } from './in-process.js'
-import { Folders, write } from './folder.js'
+import { write } from './folder.js'
+import { commands } from './fixtures/commands.js'
 
-const folders = new Folders()
-const running: Running[] = []
-const services: http.Server[] = []
-
-const start = (args: string[]): Running => {
-  const one = new Running(args, { cwd: folders.make() })
-  running.push(one)
-  return one
-}
+const { folders, later, start } = commands()
 
 const service = async (): Promise<string> => {
   const server = http.createServer((request, response) => {
@@ -27,7 +20,8 @@ const service = async (): Promise<string> => {
     response.statusCode = request.url === '/missing' ? 404 : 200
     response.end(`for ${request.url}`)
   })
-  services.push(server.listen(0, '127.0.0.1'))
+  server.listen(0, '127.0.0.1')
+  later(() => server.close())
   await once(server, 'listening')
   return String((server.address() as AddressInfo).port)
 }
@@ -52,15 +46,6 @@ const notice = (fields: object): NoticeHere => ({
 })
 
 describe('expose http', () => {
-  afterEach(async () => {
-    for (const one of running.splice(0).reverse()) {
-      one.child.kill('SIGKILL')
-      await one.done
-    }
-    for (const server of services.splice(0)) server.close()
-    folders.clean()
-  })
-
   it('just works with serve: a name under localhost, and each request as it is answered', async () => {
     const { join, web } = await serve()
     const client = start(['expose', 'http', await service(), ...join, '--subdomain', 'app', '--json'])

@@ -6,7 +6,7 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bin, cleanEnv, nodeArgs, Running, rystra } from './command.js'
-import { Folders } from './folder.js'
+import { commands } from './fixtures/commands.js'
 
 const project = `extensions:
   - use: '@rystra/auth-token'
@@ -27,8 +27,7 @@ const disturb = async (port: unknown): Promise<void> => {
 }
 
 describe('what happens around a command', () => {
-  const folders = new Folders()
-  const running: Running[] = []
+  const { folders, track } = commands()
 
   const serve = (
     cwd = folders.make(),
@@ -36,18 +35,9 @@ describe('what happens around a command', () => {
     options: { stderr?: number; env?: NodeJS.ProcessEnv } = {}
   ): Running => {
     const server = new Running(['serve', '--host', '127.0.0.1', '--port', '0', '--json', ...more], { cwd, ...options })
-    running.push(server)
+    track(server)
     return server
   }
-
-  afterEach(async () => {
-    for (const one of running.splice(0)) {
-      one.child.kill('SIGKILL')
-      await one.done
-    }
-    folders.clean()
-  })
-
   it('a log on a full disk does not end a server, nor does SIGHUP without a terminal, as under nohup', async () => {
     const full = openSync('/dev/full', 'w')
     const server = serve(folders.make(), undefined, { stderr: full })

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Running, rystra } from './command.js'
-import { Folders } from './folder.js'
+import { commands } from './fixtures/commands.js'
 
 const config = {
   extensions: [{ use: '@rystra/auth-token', options: { token: 'a-token-of-the-test' } }],
@@ -10,16 +10,7 @@ const config = {
 }
 
 describe('rystra serve --members', () => {
-  const folders = new Folders()
-  const running: Running[] = []
-  afterEach(async () => {
-    for (const one of running.splice(0)) {
-      one.child.kill('SIGKILL')
-      await one.done
-    }
-    folders.clean()
-  })
-
+  const { folders, track } = commands()
   it('needs a configuration, and a number that makes sense', async () => {
     const none = await rystra(['serve', '--members', '2'], { cwd: folders.make() })
     expect(none.code).to.equal(2)
@@ -33,7 +24,7 @@ describe('rystra serve --members', () => {
     const cwd = folders.make()
     writeFileSync(join(cwd, 'rystra.config.json'), JSON.stringify(config))
     const server = new Running(['serve', '--members', '2', '--json'], { cwd })
-    running.push(server)
+    track(server)
     await server.event('members')
     const listening = server.events.filter(({ event }) => event === 'listening')
     expect(listening.map(({ member }) => member)).to.deep.equal(['1', '2'])

@@ -2,43 +2,25 @@ import { expect } from 'chai'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { Running } from './command.js'
-import { Folders } from './folder.js'
+import { commands } from './fixtures/commands.js'
 
-const folders = new Folders()
-const running: Running[] = []
-const sockets: dgram.Socket[] = []
-
-const start = (...args: string[]): Running => {
-  const one = new Running(args, { cwd: folders.make() })
-  running.push(one)
-  return one
-}
+const { later, start } = commands()
 
 const bound = async (): Promise<dgram.Socket> => {
   const socket = dgram.createSocket('udp4')
-  sockets.push(socket)
+  later(() => socket.close())
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')
   return socket
 }
 
 describe('expose udp', () => {
-  afterEach(async () => {
-    for (const one of running.splice(0).reverse()) {
-      one.child.kill('SIGKILL')
-      await one.done
-    }
-    for (const socket of sockets.splice(0)) socket.close()
-    folders.clean()
-  })
-
   it('brings datagrams of visitors to a service, each as it was, and its answers to the visitor that sent them', async () => {
     const service = await bound()
     service.on('message', (message, { port, address }) => service.send(`for ${message}`, port, address))
-    const { args } = await start('serve', '--host', '127.0.0.1', '--port', '0', '--json').event('join')
+    const { args } = await start(['serve', '--host', '127.0.0.1', '--port', '0', '--json']).event('join')
     const local = String((service.address() as AddressInfo).port)
-    const exposed = await start('expose', 'udp', local, '--json', ...(args as string[])).event('published')
+    const exposed = await start(['expose', 'udp', local, '--json', ...(args as string[])]).event('published')
     expect(exposed).to.include({ kind: 'udp' })
     const [hostname, port] = String(exposed['address']).split(':')
     const ask = async (visitor: dgram.Socket, request: string): Promise<string> => {

@@ -1,26 +1,9 @@
 import { expect } from 'chai'
-import { once } from 'node:events'
-import net, { type AddressInfo } from 'node:net'
-import { Running } from './command.js'
+import net from 'node:net'
 import { rystraHere as rystra } from './in-process.js'
-import { Folders } from './folder.js'
+import { commands } from './fixtures/commands.js'
 
-const folders = new Folders()
-const running: Running[] = []
-const servers: net.Server[] = []
-
-const start = (args: string[], cwd = folders.make(), env: NodeJS.ProcessEnv = {}): Running => {
-  const one = new Running(args, { cwd, env })
-  running.push(one)
-  return one
-}
-
-const listen = async (onSocket: (socket: net.Socket) => void): Promise<number> => {
-  const server = net.createServer({ allowHalfOpen: true }, (socket) => onSocket(socket.on('error', () => {})))
-  servers.push(server.listen(0, '127.0.0.1'))
-  await once(server, 'listening')
-  return (server.address() as AddressInfo).port
-}
+const { folders, listen, running, start } = commands()
 
 /** A server with private proxies, and the arguments that reach it. */
 const serve = async (): Promise<string[]> => {
@@ -50,15 +33,6 @@ const ask = async (address: unknown, text: string): Promise<string> => {
 }
 
 describe('visit, and expose private', () => {
-  afterEach(async () => {
-    for (const one of running.splice(0)) {
-      one.child.kill('SIGKILL')
-      await one.done
-    }
-    for (const server of servers.splice(0)) server.close()
-    folders.clean()
-  })
-
   it('bring a service of one client to a port of another, and a wrong secret to none', async () => {
     const to = await serve()
     const service = await listen((socket) => socket.pipe(socket))

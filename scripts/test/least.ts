@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 const FILE = 'scripts/test/least.json'
 
 /** `framework/bytes`, `cli`, `test`: the folder whose tests are counted together. */
-const folderOf = (file: string): string =>
+export const folderOf = (file: string): string =>
   file
     .split('/')
     .slice(0, /^(framework|extensions)\//.test(file) ? 2 : 1)

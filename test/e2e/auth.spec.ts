@@ -45,13 +45,16 @@ describe('several ways to authenticate', () => {
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'rystra-auth-'))
-    authority = await makeAuthority({ commonName: 'house', bits: 2048 })
-    laptop = await issueClient(authority, { commonName: 'laptop', names: ['email:anna@example.org'] })
+    authority = await makeAuthority({ keyType: 'ec', commonName: 'house' })
+    laptop = await issueClient(authority, { keyType: 'ec', commonName: 'laptop', names: ['email:anna@example.org'] })
     await keep('ca', authority)
-    await keep('server', await issueServer(authority, { commonName: 'localhost', names: ['localhost', '127.0.0.1'] }))
+    await keep(
+      'server',
+      await issueServer(authority, { keyType: 'ec', commonName: 'localhost', names: ['localhost', '127.0.0.1'] })
+    )
     await keep('laptop', laptop)
-    await keep('stolen', await issueClient(authority, { commonName: 'stolen' }))
-    await keep('guest', await issueClient(authority, { commonName: 'guest' }))
+    await keep('stolen', await issueClient(authority, { keyType: 'ec', commonName: 'stolen' }))
+    await keep('guest', await issueClient(authority, { keyType: 'ec', commonName: 'guest' }))
   })
   after(() => rm(dir, { recursive: true }))
   beforeEach(async () => write('crl.pem', await revoke(authority, [])))
@@ -260,9 +263,14 @@ describe('several ways to authenticate', () => {
     const long = { commonName: 'laptop', names: ['email:anna@example.org'] }
     await keep(
       'old',
-      await issueClient(authority, { ...long, days: 1, notBefore: new Date(Date.now() - 2 * 86_400_000) })
+      await issueClient(authority, {
+        keyType: 'ec',
+        ...long,
+        days: 1,
+        notBefore: new Date(Date.now() - 2 * 86_400_000)
+      })
     )
-    const other = await makeAuthority({ commonName: 'house', bits: 2048 })
+    const other = await makeAuthority({ keyType: 'ec', commonName: 'house' })
     await keep('foreign', await issueClient(other, long))
     for (const name of ['old', 'foreign']) {
       const { clientError, serverError } = await isRefused(server, overTls(server, name), [authMtls()])

@@ -1,6 +1,5 @@
 import proxyHttp from '@rystra/proxy-http'
 import proxyHttps from '@rystra/proxy-https'
-import type { RystraError } from '@rystra/model'
 import type { Client } from '@rystra/client'
 import { defineExtension, Type } from '@rystra/plugin'
 import type { Server } from '@rystra/server'
@@ -12,6 +11,7 @@ import { once } from 'node:events'
 import {
   cleanUp,
   clientConfig,
+  codeOf,
   echo,
   freePort,
   later,
@@ -24,15 +24,6 @@ import {
   visit,
   visitorPort
 } from './tunnel.js'
-
-const codeOf = async (doing: Promise<unknown>): Promise<string | undefined> => {
-  try {
-    await doing
-  } catch (error) {
-    return (error as RystraError).code
-  }
-  return undefined
-}
 
 /** One visitor after the other, each asking `ask`, until the returned function is called; it answers with what came. */
 const visitors = (ask: () => Promise<string>): (() => Promise<Map<string, number>>) => {
@@ -241,15 +232,6 @@ describe('a proxy that is changed', () => {
 
 describe('options of web kinds that are changed by a reload of the server', () => {
   afterEach(cleanUp)
-
-  const freePort = async (): Promise<number> => {
-    const probe = net.createServer().listen(0, '127.0.0.1')
-    await once(probe, 'listening')
-    const { port } = probe.address() as net.AddressInfo
-    probe.close()
-    await once(probe, 'close')
-    return port
-  }
 
   const webConfig = (kind: 'http' | 'https', port: number, options: object) => {
     const listen = [{ host: '127.0.0.1', port }]

@@ -4,13 +4,7 @@ import { Rpc, type RpcError, type RpcSession } from '@rystra/rpc'
 import type { Server } from '@rystra/server'
 import { expect } from 'chai'
 import { ClusterWorld } from './cluster-world.js'
-import { cleanUp, later, otherToken, portOf, startClient, until } from './tunnel.js'
-
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'ok',
-    (error: RpcError) => error.code
-  )
+import { cleanUp, codeOf, later, otherToken, portOf, startClient, until } from './tunnel.js'
 
 interface Node {
   readonly server: Server

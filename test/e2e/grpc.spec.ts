@@ -14,8 +14,12 @@ describe('gRPC through the tunnel', () => {
   let ca: string
 
   before(async () => {
-    const authority: KeyPair = await makeAuthority({ commonName: 'An authority', bits: 2048 })
-    const { cert, key } = await issueServer(authority, { commonName: 'grpc.localhost', names: ['grpc.localhost'] })
+    const authority: KeyPair = await makeAuthority({ keyType: 'ec', commonName: 'An authority' })
+    const { cert, key } = await issueServer(authority, {
+      keyType: 'ec',
+      commonName: 'grpc.localhost',
+      names: ['grpc.localhost']
+    })
     ca = authority.cert
     dir = mkdtempSync(path.join(os.tmpdir(), 'rystra-grpc-'))
     writeFileSync(path.join(dir, 'cert.pem'), cert)

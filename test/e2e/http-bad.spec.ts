@@ -15,7 +15,7 @@ import {
   startRawService,
   statusesOf
 } from './http-world.js'
-import { cleanUp, later, until, visit } from './tunnel.js'
+import { cleanUp, later, until, visit, turns } from './tunnel.js'
 
 const HEAD = 'Host: app.localhost\r\n'
 
@@ -180,7 +180,8 @@ describe('http: bad input', () => {
         closed += 1
       })
     })
-    const { port, rest } = await publishBoth(local, { answerTimeout: 100 })
+    // Long enough for a busy machine to answer the requests of `rest`.
+    const { port, rest } = await publishBoth(local, { answerTimeout: 500 })
     const text = await sendRaw(port, `POST / HTTP/1.1\r\n${HEAD}Content-Length: 10\r\n\r\nhalf`)
     expect(statusesOf(text)).to.deep.equal([408])
     await until(() => closed === 1)
@@ -307,7 +308,7 @@ describe('http: bad input', () => {
           if (context.target === '/field') context.headers.push(['X', 'a\r\nY: b'])
           if (context.target === '/length') context.headers.push(['Content-Length', '3'])
           if (context.target === '/target') context.target = 'no path'
-          if (context.target === '/slow') await new Promise((resolve) => setTimeout(resolve, 20))
+          if (context.target === '/slow') await turns(20)
           return undefined
         })
         hooks.onResponse.tapPromise({ timeout: 100 }, async (context) => {

@@ -120,12 +120,12 @@ export const startMirror = async (): Promise<number> => (await startHttpService(
 let made: Promise<void> | undefined
 
 const makeCertificates = async (): Promise<void> => {
-  ca = await makeAuthority({ commonName: 'tests', bits: 2048 })
+  ca = await makeAuthority({ keyType: 'ec', commonName: 'tests' })
   const names = ['app.example.org', '*.apps.example.org']
   ;[here, renewed, there] = await Promise.all([
-    issueServer(ca, { commonName: 'app.example.org', names }),
-    issueServer(ca, { commonName: 'app.example.org', names }),
-    issueServer(ca, { commonName: 'own.example.org', names: ['own.example.org', '*.own.example.org'] })
+    issueServer(ca, { keyType: 'ec', commonName: 'app.example.org', names }),
+    issueServer(ca, { keyType: 'ec', commonName: 'app.example.org', names }),
+    issueServer(ca, { keyType: 'ec', commonName: 'own.example.org', names: ['own.example.org', '*.own.example.org'] })
   ])
 }
 

@@ -63,7 +63,7 @@ const [cert, key] = [path.join(dir, 'cert.pem'), path.join(dir, 'key.pem')]
 let fingerprint = ''
 
 before(async () => {
-  const made = await selfSigned({ commonName: 'matrix', names: ['127.0.0.1'] })
+  const made = await selfSigned({ keyType: 'ec', commonName: 'matrix', names: ['127.0.0.1'] })
   writeFileSync(cert, made.cert)
   writeFileSync(key, made.key)
   fingerprint = fingerprintOf(made.cert)

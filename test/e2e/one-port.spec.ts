@@ -268,7 +268,7 @@ describe('a client of plain TCP at the wrong port', () => {
   })
 
   it('is told what it may mean that a TLS server closes without a word', async () => {
-    const pair = await selfSigned({ commonName: 'localhost' })
+    const pair = await selfSigned({ keyType: 'ec', commonName: 'localhost' })
     const server = tls.createServer(pair)
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')

@@ -20,12 +20,7 @@ import {
   until,
   visit
 } from './tunnel.js'
-
-const failure = (promise: Promise<unknown>): Promise<RystraError> =>
-  promise.then(
-    () => expect.fail('it did not fail'),
-    (error: RystraError) => error
-  )
+import { failure } from '@rystra/testkit'
 
 const ask = async (port: number, text: string): Promise<string> => {
   const socket = await visit(port)

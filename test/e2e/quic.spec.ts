@@ -63,7 +63,7 @@ describe('a tunnel over quic', () => {
 
   before(async () => {
     dir = mkdtempSync(path.join(tmpdir(), 'rystra-e2e-quic-'))
-    const pair = await selfSigned({ commonName: 'test', names: ['localhost'] })
+    const pair = await selfSigned({ keyType: 'ec', commonName: 'test', names: ['localhost'] })
     fingerprint = fingerprintOf(pair.cert)
     writeFileSync(path.join(dir, 'cert.pem'), pair.cert)
     writeFileSync(path.join(dir, 'key.pem'), pair.key)

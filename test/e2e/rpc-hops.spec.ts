@@ -1,12 +1,6 @@
 import { Rpc, type RpcError, type RpcStream } from '@rystra/rpc'
 import { expect } from 'chai'
-import { cleanUp, portOf, startClient, startServer, until } from './tunnel.js'
-
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'ok',
-    (error: RpcError) => error.code
-  )
+import { cleanUp, codeOf, portOf, startClient, startServer, until } from './tunnel.js'
 
 /** What a signal was aborted with; rejects with it too, as a handler does that gives up. */
 const untilAborted = (signal: AbortSignal, seen: string[]): Promise<never> =>

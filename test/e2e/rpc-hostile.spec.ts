@@ -1,14 +1,8 @@
 import { defineExtension, type ChannelOpener, type ExtensionUse } from '@rystra/plugin'
-import { Rpc, type RpcError, type RpcSession } from '@rystra/rpc'
+import { Rpc, type RpcSession } from '@rystra/rpc'
 import { expect } from 'chai'
 import { cuttable } from './cuttable.js'
-import { cleanUp, otherToken, portOf, startClient, startServer, until } from './tunnel.js'
-
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'ok',
-    (error: RpcError) => error.code
-  )
+import { cleanUp, codeOf, otherToken, portOf, startClient, startServer, until } from './tunnel.js'
 
 const world = async (options: ConstructorParameters<typeof Rpc>[0] = {}, extensions: ExtensionUse[] = []) => {
   const onServer = new Rpc(options)

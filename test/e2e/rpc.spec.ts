@@ -1,12 +1,6 @@
-import { Rpc, type RpcError, type RpcSession } from '@rystra/rpc'
+import { Rpc, type RpcSession } from '@rystra/rpc'
 import { expect } from 'chai'
-import { cleanUp, portOf, startClient, startServer, until } from './tunnel.js'
-
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'none',
-    (error: RpcError) => error.code
-  )
+import { cleanUp, codeOf, portOf, startClient, startServer, until } from './tunnel.js'
 
 /** A server with RPC, and a client of that id with it. */
 const world = async (options: ConstructorParameters<typeof Rpc>[0] = {}) => {

@@ -5,6 +5,7 @@ import { expect } from 'chai'
 import { once } from 'node:events'
 import {
   cleanUp,
+  codeOf,
   echo,
   portOf,
   serverConfig,
@@ -14,15 +15,6 @@ import {
   visit,
   visitorPort
 } from './tunnel.js'
-
-const codeOf = async (doing: Promise<unknown>): Promise<string | undefined> => {
-  try {
-    await doing
-  } catch (error) {
-    return (error as RystraError).code
-  }
-  return undefined
-}
 
 const typesOf = (events: readonly RuntimeEvent[] | undefined): string[] | undefined => events?.map(({ type }) => type)
 
@@ -109,6 +101,7 @@ describe('the runtime of both ends', () => {
     expect(events.since(seen)?.map(({ type, sequence }) => [type, sequence])).to.deep.equal([['proxy.gone', seen + 1]])
     expect(events.since(events.sequence)).to.deep.equal([])
     for (const gone of [-1, 1.5, events.sequence + 1, Number.NaN]) expect(events.since(gone)).to.equal(undefined)
+    // Taken or refused, each is an event.
     for (let n = 0; n < 1100; n += 1) await server.runtime.control.reload(serverConfig()).catch(() => {})
     expect(events.since(seen), 'pushed out by later ones').to.equal(undefined)
     expect(events.since(events.sequence - 1024)).to.have.length(1024)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { once } from 'node:events'
 import net from 'node:net'
+import { settled } from '@rystra/testkit'
 import { expect } from 'chai'
 import {
   cleanUp,
@@ -114,17 +115,16 @@ for (const muxer of ['yamux', 'direct']) {
       const socket = await visit(await tunnelTo(service))
       const chunk = Buffer.alloc(256 * 1024)
       let sent = 0
-      // Writes until nothing has moved for a while: the kernel's buffers, the window and one slab are full.
-      for (let still = 0; still < 20; ) {
-        if (socket.writableLength < chunk.length && sent < 512 * 1024 * 1024) {
+      const fill = (): void => {
+        while (socket.writableLength < chunk.length && sent < 512 * 1024 * 1024) {
           socket.write(chunk)
           sent += chunk.length
-          still = 0
-        } else {
-          still += 1
-          await new Promise((resolve) => setTimeout(resolve, 10))
         }
       }
+      socket.on('drain', fill)
+      fill()
+      // The kernel's buffers, the window and one slab are full.
+      await settled(() => socket.bytesWritten - socket.writableLength)
       expect(sent).to.be.lessThan(128 * 1024 * 1024)
     })
 

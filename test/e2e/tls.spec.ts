@@ -119,18 +119,18 @@ describe('a tunnel over TLS', () => {
   before(async () => {
     dir = mkdtempSync(path.join(tmpdir(), 'rystra-e2e-tls-'))
     const year = 365 * 86_400_000
-    const ca = await makeAuthority({ commonName: 'e2e', bits: 2048, notBefore: new Date(Date.now() - 2 * year) })
+    const ca = await makeAuthority({ keyType: 'ec', commonName: 'e2e', notBefore: new Date(Date.now() - 2 * year) })
     const names = ['localhost', '127.0.0.1']
     const old = { notBefore: new Date(Date.now() - year), days: 10 }
     const [server, renewed, relay, expired, otherName, alone, client, revoked] = await Promise.all([
-      issueServer(ca, { commonName: 'localhost', names }),
-      issueServer(ca, { commonName: 'localhost', names }),
-      issueServer(ca, { commonName: 'localhost', names }),
-      issueServer(ca, { commonName: 'localhost', names, ...old }),
-      issueServer(ca, { commonName: 'other.example' }),
-      selfSigned({ commonName: 'localhost', names }),
-      issueClient(ca, { commonName: 'client' }),
-      issueClient(ca, { commonName: 'client that was' })
+      issueServer(ca, { keyType: 'ec', commonName: 'localhost', names }),
+      issueServer(ca, { keyType: 'ec', commonName: 'localhost', names }),
+      issueServer(ca, { keyType: 'ec', commonName: 'localhost', names }),
+      issueServer(ca, { keyType: 'ec', commonName: 'localhost', names, ...old }),
+      issueServer(ca, { keyType: 'ec', commonName: 'other.example' }),
+      selfSigned({ keyType: 'ec', commonName: 'localhost', names }),
+      issueClient(ca, { keyType: 'ec', commonName: 'client' }),
+      issueClient(ca, { keyType: 'ec', commonName: 'client that was' })
     ])
     const crl = await revoke(ca, [revoked.cert])
     made = { ca, server, renewed, relay, expired, otherName, alone, client, revoked, crl }

@@ -6,7 +6,6 @@ import muxDirect from '@rystra/mux-direct'
 import muxYamux from '@rystra/mux-yamux'
 import proxyTcp from '@rystra/proxy-tcp'
 import type { ProxyEntry, RystraConfig } from '@rystra/config'
-import type { RystraError } from '@rystra/model'
 import { createServer, type Server, type ServerOptions } from '@rystra/server'
 import transportTcp from '@rystra/transport-tcp'
 
@@ -180,20 +179,7 @@ export const endOfVisit = (port: number): Promise<string> => {
   return endOf(socket)
 }
 
-export { until } from '@rystra/testkit'
-
-export const turns = async (count: number): Promise<void> => {
-  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
-}
-
-/** The error of what has to fail. */
-export const failure = (promise: Promise<unknown>): Promise<RystraError> =>
-  promise.then(
-    (value) => {
-      throw new Error(`nothing failed: ${JSON.stringify(value)}`)
-    },
-    (error: RystraError) => error
-  )
+export { failure, freePort, turns, until } from '@rystra/testkit'
 
 /** Whether a port has a listener: of loopback. */
 export const listens = (port: number): Promise<boolean> =>
@@ -206,11 +192,9 @@ export const listens = (port: number): Promise<boolean> =>
     })
   })
 
-/** A free port of loopback. */
-export const freePort = async (): Promise<number> => {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
+/** The code of the error with which a promise rejects, or `ok`. */
+export const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'ok',
+    (error: { code: string }) => error.code
+  )

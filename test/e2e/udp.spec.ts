@@ -46,7 +46,7 @@ const ask = async (
 const certified = async (): Promise<{ files: { cert: string; key: string }; fingerprint: string }> => {
   const dir = mkdtempSync(path.join(tmpdir(), 'rystra-e2e-udp-'))
   later(() => rmSync(dir, { recursive: true, force: true }))
-  const pair = await selfSigned({ commonName: 'test', names: ['localhost'] })
+  const pair = await selfSigned({ keyType: 'ec', commonName: 'test', names: ['localhost'] })
   const files = { cert: path.join(dir, 'cert.pem'), key: path.join(dir, 'key.pem') }
   writeFileSync(files.cert, pair.cert)
   writeFileSync(files.key, pair.key)

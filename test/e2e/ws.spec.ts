@@ -32,8 +32,8 @@ const save = (name: string, text: string): string => {
   return file
 }
 
-const authority = await makeAuthority({ commonName: 'An authority', bits: 2048 })
-const pair = await issueServer(authority, { commonName: 'localhost', names: ['127.0.0.1'] })
+const authority = await makeAuthority({ keyType: 'ec', commonName: 'An authority' })
+const pair = await issueServer(authority, { keyType: 'ec', commonName: 'localhost', names: ['127.0.0.1'] })
 const served = { cert: save('server.pem', pair.cert), key: save('server.key', pair.key) }
 const trusted = { ca: save('ca.pem', authority.cert) }
 

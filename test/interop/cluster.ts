@@ -14,6 +14,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { makeMembers } from '../../cli/src/certs/members.js'
+import { freePort } from '@rystra/testkit'
 
 const CLIENTS = Number(process.argv[2] ?? 20)
 const NAMES_EACH = 5
@@ -25,14 +26,6 @@ const GIVE_UP_MS = 60_000
 const AT_ONCE = 50
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-const freePort = async (): Promise<number> => {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 class Member {
   process: ChildProcess | undefined

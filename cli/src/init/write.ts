@@ -86,9 +86,9 @@ export const writeFiles = async (target: string, project: Project, force: boolea
   const { config } = project
   await mkdir(target, { recursive: true }).catch((cause: unknown) => {
     throw new RystraError('usage.invalid', {
-      detail: `${target} cannot be made a folder`,
+      detail: `${target} cannot be made a folder: ${(cause as Error).message}`,
       cause,
-      hint: 'name another folder'
+      hint: 'name another folder, or check the permissions of the one it is in'
     })
   })
   const dir = await realpath(target)

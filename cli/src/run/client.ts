@@ -66,7 +66,8 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
   for (const warning of options.warnings ?? []) feed.warn(log, warning)
   const { connect } = base.client ?? {}
   const server = connect === undefined ? '' : configuredName(connect)
-  feedClient(feed, client, server)
+  let starting = true
+  feedClient(feed, client, { server, ends: () => starting && !patient })
   feedSilence(feed, client, server, connect?.transport ?? 'tcp')
   const muxer = connect?.muxer
   client.once('connected', (session) => {
@@ -88,6 +89,7 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
       const [first] = refused
       const hopeless = !patient || refused.every(({ again }) => !again)
       if (first !== undefined && client.proxies.length === 0 && hopeless) throw first.error
+      starting = false
     },
     ended: client.closed,
     watched: options.watch === true ? path : undefined,

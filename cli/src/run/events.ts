@@ -81,8 +81,23 @@ export const feedServer = (feed: Feed, server: Server): void => {
   server.on('streamClose', (stream) => closed(feed, stream))
 }
 
-/** Tells everything that a client tells. @param serverName Its servers, as they are configured */
-export const feedClient = (feed: Feed, client: Client, serverName: string): void => {
+/** What is told of a client. */
+export interface ClientFeed {
+  /** Its servers, as they are configured. */
+  readonly server: string
+  /** Whether a proxy that is refused ends the command now, with the error as its last word. */
+  readonly ends: () => boolean
+}
+
+/** What to do about a service that does not answer, with its address as this end knows it. */
+const serviceHint = (client: Client, name: string): string => {
+  const { local } = (client.proxies.find((proxy) => proxy.name === name)?.spec ?? {}) as { local?: unknown }
+  return local === undefined ? '' : `  next: start the service on ${String(local)}, or name another address`
+}
+
+/** Tells everything that a client tells. */
+export const feedClient = (feed: Feed, client: Client, { server: serverName, ends }: ClientFeed): void => {
+  const unreachable = new Set<string>()
   client.on('connected', (session) => {
     const { id, identity, transport, muxer } = session
     const server = serverOf(session)
@@ -121,10 +136,14 @@ export const feedClient = (feed: Feed, client: Client, serverName: string): void
   client.on('refused', ({ what, name, error, retryIn }) => {
     const again = retryIn === undefined ? '' : `; asking again in ${formatDuration(retryIn)}`
     const fields = { what, name, ...errorOf(error), ...(retryIn === undefined ? {} : { retryIn }) }
-    if (what === 'stream') feed.detail('refused', fields, `a stream of ${name} was refused: ${error.message}`)
-    else {
+    if (what === 'stream') {
+      feed.detail('refused', fields, `a stream of ${name} was refused: ${error.message}`)
+      if (error.code !== 'stream.service-unreachable' || unreachable.has(name)) return
+      unreachable.add(name)
+      feed.logged(serviceHint(client, name))
+    } else {
       feed.event('refused', fields)
-      feed.logged(`${name} was refused: ${error.message}${again}`)
+      if (!ends()) feed.logged(`${name} was refused: ${error.message}${again}`)
     }
   })
   // Where requests are told of, the streams they come on say nothing new to people.

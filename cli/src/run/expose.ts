@@ -26,7 +26,7 @@ export interface ExposeOptions extends AdHocOptions {
 }
 
 /** Said to people once, when it is published. */
-const INSPECT_LINE = 'Requests are kept to be looked at, and sent again: `rystra inspect`.'
+const INSPECT_LINE = '`rystra inspect` shows the requests, and sends them again.'
 
 /** Publishes one service until it is told to stop, without a configuration. */
 export const expose = async (options: ExposeOptions): Promise<void> => {

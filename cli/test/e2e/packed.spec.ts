@@ -20,6 +20,8 @@ describe('packed into tarballs and installed in an empty folder', function () {
   this.timeout(300_000)
   const folders = new Folders()
   let to = ''
+  /** Where they are installed. */
+  let dir = ''
   const tarballOf = ({ filename }: Packed): string => join(to, filename)
   let packages: readonly Packed[] = []
   before(async () => {
@@ -31,6 +33,8 @@ describe('packed into tarballs and installed in an empty folder', function () {
       checkout
     )
     packages = JSON.parse(out) as Packed[]
+    dir = folders.make()
+    await install()
   })
   after(() => folders.clean())
 
@@ -38,7 +42,7 @@ describe('packed into tarballs and installed in an empty folder', function () {
    * What `npm install` of the tarballs makes, with third parties linked from the checkout, so that no registry is
    * needed. RYSTRA_TEST_REGISTRY=1 has npm do it.
    */
-  const install = async (dir: string): Promise<void> => {
+  const install = async (): Promise<void> => {
     writeFileSync(join(dir, 'package.json'), '{ "private": true }')
     if (process.env['RYSTRA_TEST_REGISTRY'] === '1') {
       await must('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages.map(tarballOf)], dir)
@@ -60,8 +64,6 @@ describe('packed into tarballs and installed in an empty folder', function () {
   }
 
   it('init, check, a hook, serve and expose work there, and sources are not needed', async () => {
-    const dir = folders.make()
-    await install(dir)
     const bin = join(dir, 'node_modules/.bin/rystra')
     const rystra = (...args: string[]): Promise<string> => must(process.execPath, [bin, ...args], dir)
 
@@ -125,8 +127,6 @@ describe('packed into tarballs and installed in an empty folder', function () {
   })
 
   it('extension:create makes an extension of each kind that compiles and passes its test', async () => {
-    const dir = folders.make()
-    await install(dir)
     const create = async (kind: string): Promise<void> => {
       const made = join(dir, `my-${kind}`)
       const bin = join(dir, 'node_modules/rystra/bin/run.js')

@@ -2,17 +2,10 @@ import { createClient } from '@redis/client'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
+import { freePort } from '@rystra/testkit'
 
 /** Whether the machine has a Redis to test with. */
 export const hasRedis = spawnSync('redis-server', ['--version']).status === 0
-
-const freePort = async (): Promise<number> => {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 /** Milliseconds between two attempts to connect. */
 const RETRY_MS = 10

@@ -1,16 +1,13 @@
-import type { Logger, Metrics, ProxySpec, SessionInfo, StreamInfo } from '@rystra/plugin'
+import type { Logger, Metrics, ProxySpec, StreamInfo } from '@rystra/plugin'
 import { silentLog } from '@rystra/plugin'
 import type { Sink } from '../src/sink.js'
+import { sessionInfo } from '@rystra/testkit'
 
-export const session: SessionInfo = {
-  id: 's1',
+export const session = sessionInfo({
   identity: { id: 'home', rights: { secret: 'of-the-rights' } },
-  client: { id: 'nas', instance: 'i1', agent: 'rystra/0.1.0' },
-  peer: { address: '203.0.113.9', port: 4711 },
   transport: 'tcp',
-  muxer: 'yamux',
-  since: 0
-}
+  muxer: 'yamux'
+})
 
 export const proxy: ProxySpec = { name: 'web', kind: 'tcp', port: 8080 }
 

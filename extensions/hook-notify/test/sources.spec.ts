@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { RuntimeEvent, SessionInfo } from '@rystra/plugin'
+import type { RuntimeEvent } from '@rystra/plugin'
 import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,16 +8,13 @@ import { selfSigned } from '@rystra/certificates'
 import { certificatesIn, expiringIn } from '../src/certificates.js'
 import { notificationOf } from '../src/notification.js'
 import { RefusalWindow } from '../src/refusals.js'
+import { sessionInfo } from '@rystra/testkit'
 
-const session: SessionInfo = {
-  id: 's1',
+const session = sessionInfo({
   identity: { id: 'home', rights: { secret: 'of-the-rights' } },
-  client: { id: 'nas', instance: 'i', agent: 'rystra/0.1.0' },
-  peer: { address: '203.0.113.9', port: 4711 },
   transport: 'tls',
-  muxer: 'yamux',
-  since: 0
-}
+  muxer: 'yamux'
+})
 const at = { sequence: 1, time: 1000 }
 
 describe('notifications', () => {
@@ -109,7 +106,7 @@ describe('certificates', () => {
 
   it('that end soon are told, others and unreadable ones are not', async () => {
     const day = 86_400_000
-    const { cert } = await selfSigned({ commonName: 'localhost', bits: 2048 })
+    const { cert } = await selfSigned({ keyType: 'ec', commonName: 'localhost' })
     const ends = Date.parse(new X509Certificate(cert).validTo)
     writeFileSync(join(dir, 'a.crt'), cert)
     writeFileSync(join(dir, 'broken.crt'), 'no certificate')

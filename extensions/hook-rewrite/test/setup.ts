@@ -1,24 +1,9 @@
-import type {
-  OpenStreamContext,
-  ProxySpec,
-  RequestContext,
-  ResponseContext,
-  SessionInfo,
-  StreamInfo
-} from '@rystra/plugin'
-import { FakeClock, type RecordedTap, setUpExtension } from '@rystra/testkit'
+import type { OpenStreamContext, ProxySpec, RequestContext, ResponseContext, StreamInfo } from '@rystra/plugin'
+import { FakeClock, type RecordedTap, sessionInfo, setUpExtension } from '@rystra/testkit'
 import type { Transform } from 'node:stream'
 import hookRewrite, { type RewriteOptions } from '../src/index.js'
 
-const session: SessionInfo = {
-  id: 's1',
-  identity: { id: 'home' },
-  client: { id: 'nas', instance: 'i1', agent: 'rystra/0.1.0' },
-  peer: { address: '203.0.113.9', port: 4711 },
-  transport: 'tcp',
-  muxer: 'yamux',
-  since: 0
-}
+const session = sessionInfo()
 const visitor = { host: '198.51.100.7', port: 55_000, to: { host: '203.0.113.1', port: 8080 } }
 
 /** What the extension does with heads and streams, with these rules. */

@@ -1,4 +1,4 @@
-import { type ByteLink, type MuxHost, type Muxer, type RystraError, silentLog, type StreamLink } from '@rystra/plugin'
+import { type ByteLink, type MuxHost, type Muxer, silentLog, type StreamLink } from '@rystra/plugin'
 import { once } from 'node:events'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -32,10 +32,6 @@ export const join = async (): Promise<[net.Socket, net.Socket]> => {
 }
 
 export const linkOf = (duplex: Duplex): ByteLink => ({ kind: 'bytes', duplex, peer: { address: '127.0.0.1', port: 1 } })
-
-export const turns = async (count: number): Promise<void> => {
-  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1))
-}
 
 export const muxerWith = (options: Partial<DirectOptions>): Muxer => {
   const added: Muxer[] = []
@@ -87,14 +83,6 @@ export const serverHalf = async (options: Partial<DirectOptions> = {}): Promise<
   }
 }
 
-export const failure = (promise: Promise<unknown>): Promise<RystraError> =>
-  promise.then(
-    () => {
-      throw new Error('it did not fail')
-    },
-    (error: RystraError) => error
-  )
-
 export const sum = (numbers: number[]): number => numbers.reduce((all, one) => all + one, 0)
 /** Begins and ends each group of tests that dials links. */
 export const fixture = (): void => {
@@ -109,3 +97,5 @@ export const fixture = (): void => {
     muxed.clear()
   })
 }
+
+export { failure, turns } from '@rystra/testkit'

@@ -1,6 +1,6 @@
 import { rawOf } from '@rystra/bytes'
 import { silentLog } from '@rystra/plugin'
-import { duplexPair, until } from '@rystra/testkit'
+import { duplexPair, turns, until } from '@rystra/testkit'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import yamux from '../src/index.js'
@@ -21,12 +21,7 @@ export const cleanUp = (): void => {
   for (const each of open.splice(0)) each.destroy()
 }
 
-export { until }
-
-/** Lets so many turns of the event loop pass. */
-export const turns = async (count: number): Promise<void> => {
-  for (let left = count; left > 0; left--) await new Promise((resolve) => setImmediate(resolve))
-}
+export { turns, until }
 
 export const session = (
   duplex: Duplex,

@@ -148,6 +148,7 @@ describe('the flow', () => {
       for (let round = 0; round < 8; round++) {
         peer.write(data(1, Buffer.alloc(64 * 1024)))
         await peer.settled()
+        // The window is measured against the round trip, on the clock of the process: ten milliseconds are many round trips in memory.
         await new Promise((resolve) => setTimeout(resolve, 10))
         for (const resume of readers) resume()
       }

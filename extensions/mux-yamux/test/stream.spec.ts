@@ -46,7 +46,7 @@ for (const [where, make] of [
         if (turned) ends[0].write('x')
         asks.end('probe')
         expect(await read(answers)).to.equal(turned ? 'xprobe'.slice(1) : 'probe')
-        await new Promise((resolve) => setTimeout(resolve, 30))
+        await turns(50)
         const got = read(asks)
         answers.end('a'.repeat(1_000_000))
         expect((await got).length).to.equal(1_000_000 + (turned ? 1 : 0))

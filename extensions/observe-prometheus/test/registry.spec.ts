@@ -73,6 +73,7 @@ describe('the metrics', () => {
   it('measure a blocked event loop', async () => {
     const registry = new MetricsRegistry(runtimeWith({}), metricsWith([]), defaults)
     registry.start()
+    // It is measured on the real event loop, which has no clock to inject.
     await new Promise((resolve) => setTimeout(resolve, 120))
     const end = performance.now() + 250
     while (performance.now() < end);

@@ -1,5 +1,5 @@
 import type { HeaderField, RequestContext, Respond } from '@rystra/plugin'
-import { setUpExtension } from '@rystra/testkit'
+import { freePort, setUpExtension } from '@rystra/testkit'
 import { expect } from 'chai'
 import http from 'node:http'
 import net from 'node:net'
@@ -59,15 +59,6 @@ describe('requests that came without TLS', () => {
 describe('ports that send all to https', () => {
   fixture()
 
-  /** A free port: its number has to be known before the listener starts. */
-  const freePort = async (): Promise<number> => {
-    const server = net.createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as net.AddressInfo
-    server.close()
-    await once(server, 'close')
-    return port
-  }
   const ask = async (port: number, host: string, path = '/', method = 'GET') => {
     const request = http.request({ host: '127.0.0.1', port, path, method, headers: { Host: host }, agent: false })
     request.end()

@@ -28,7 +28,7 @@ const endOf = async (port: number, fields: Readonly<Record<string, unknown>>, di
 describe('certificates over quic', () => {
   let authority: KeyPair
   before(async () => {
-    authority = await makeAuthority({ commonName: 'own' })
+    authority = await makeAuthority({ keyType: 'ec', commonName: 'own' })
   })
   afterEach(cleanUp)
 
@@ -41,7 +41,7 @@ describe('certificates over quic', () => {
 
   it('takes a server that an authority has signed, by name and by address', async () => {
     const { port, dir } = await serve(
-      await issueServer(authority, { commonName: 'server', names: ['localhost', '127.0.0.1'] })
+      await issueServer(authority, { keyType: 'ec', commonName: 'server', names: ['localhost', '127.0.0.1'] })
     )
     const link = await dialTo(transport('client', dir), port, { ca: 'ca.pem' })
     expect(link.peer.tls?.certificate).to.have.length.above(100)
@@ -50,7 +50,7 @@ describe('certificates over quic', () => {
 
   it('refuses a server for another host', async () => {
     const { port, dir, links } = await serve(
-      await issueServer(authority, { commonName: 'server', names: ['example.org'] })
+      await issueServer(authority, { keyType: 'ec', commonName: 'server', names: ['example.org'] })
     )
     const byAddress = await refusal(port, { ca: 'ca.pem' }, dir)
     expect(byAddress).to.include({ code: 'tls.wrong-host', side: 'client' })
@@ -61,6 +61,7 @@ describe('certificates over quic', () => {
 
   it('refuses a server whose certificate has expired', async () => {
     const pair = await issueServer(authority, {
+      keyType: 'ec',
       commonName: 'server',
       names: ['127.0.0.1'],
       notBefore: ago(9),
@@ -71,7 +72,7 @@ describe('certificates over quic', () => {
   })
 
   it('refuses a server that signed itself and is not pinned, and one that is not the pinned one', async () => {
-    const { port, dir } = await serve(await selfSigned({ commonName: 'alone', names: ['127.0.0.1'] }))
+    const { port, dir } = await serve(await selfSigned({ keyType: 'ec', commonName: 'alone', names: ['127.0.0.1'] }))
     expect(await refusal(port, {}, dir)).to.include({ code: 'tls.untrusted', side: 'client' })
     expect(await refusal(port, { ca: 'ca.pem' }, dir)).to.include({ code: 'tls.untrusted', side: 'client' })
     const pin = `sha256:${'ab'.repeat(32)}`
@@ -79,14 +80,16 @@ describe('certificates over quic', () => {
   })
 
   it('continues for others after a peer was refused', async () => {
-    const { port, dir, links } = await serve(await issueServer(authority, { commonName: 's', names: ['127.0.0.1'] }))
+    const { port, dir, links } = await serve(
+      await issueServer(authority, { keyType: 'ec', commonName: 's', names: ['127.0.0.1'] })
+    )
     await refusal(port, {}, dir)
     await dialTo(transport('client', dir), port, { ca: 'ca.pem' })
     await until(() => links.length === 1, 'the link that was not refused')
   })
 
   it('cannot be made of a truncated certificate', async () => {
-    const pair = await issueServer(authority, { commonName: 'server', names: ['127.0.0.1'] })
+    const pair = await issueServer(authority, { keyType: 'ec', commonName: 'server', names: ['127.0.0.1'] })
     const cut = `${pair.cert.slice(0, 300)}\n-----END CERTIFICATE-----\n`
     const error = await serve({ cert: cut, key: pair.key }).then(
       () => undefined,
@@ -99,14 +102,14 @@ describe('certificates over quic', () => {
 
   describe('of clients', () => {
     const required = { clientCa: 'ca.pem', clientCert: 'required' }
-    const server = () => issueServer(authority, { commonName: 'server', names: ['127.0.0.1'] })
+    const server = () => issueServer(authority, { keyType: 'ec', commonName: 'server', names: ['127.0.0.1'] })
     const withPair = (pair: { cert: string; key: string }): string =>
       folder({ 'ca.pem': authority.cert, 'own.pem': pair.cert, 'own.key': pair.key })
     const own = { ca: 'ca.pem', cert: 'own.pem', key: 'own.key' }
 
     it('are shown to the authenticators once they are verified', async () => {
       const { port, links } = await serve(await server(), required)
-      const pair = await issueClient(authority, { commonName: 'ann' })
+      const pair = await issueClient(authority, { keyType: 'ec', commonName: 'ann' })
       await dialTo(transport('client', withPair(pair)), port, own)
       await until(() => links.length === 1, 'the link')
       expect(links[0]?.peer.tls?.certificate).to.have.length.above(100)
@@ -123,22 +126,25 @@ describe('certificates over quic', () => {
       await dialTo(transport('client', dir), port, { ca: 'ca.pem' })
       await until(() => links.length === 1, 'the link without one')
       expect(links[0]?.peer.tls?.certificate).to.equal(undefined)
-      const foreign = await issueClient(await makeAuthority({ commonName: 'remote' }), { commonName: 'eve' })
+      const foreign = await issueClient(await makeAuthority({ keyType: 'ec', commonName: 'remote' }), {
+        keyType: 'ec',
+        commonName: 'eve'
+      })
       expect(await endOf(port, own, withPair(foreign))).to.include({ code: 'tls.untrusted', side: 'server' })
       expect(links).to.have.length(1)
     })
 
     it('are refused when they have expired', async () => {
       const { port, links } = await serve(await server(), required)
-      const pair = await issueClient(authority, { commonName: 'old', notBefore: ago(9), days: 2 })
+      const pair = await issueClient(authority, { keyType: 'ec', commonName: 'old', notBefore: ago(9), days: 2 })
       expect(await endOf(port, own, withPair(pair))).to.include({ code: 'tls.expired', side: 'server' })
       expect(links).to.have.length(0)
     })
 
     it('are refused when they are on the list, or when there is no list that counts', async () => {
       const [ann, eve] = [
-        await issueClient(authority, { commonName: 'ann' }),
-        await issueClient(authority, { commonName: 'eve' })
+        await issueClient(authority, { keyType: 'ec', commonName: 'ann' }),
+        await issueClient(authority, { keyType: 'ec', commonName: 'eve' })
       ]
       const crl = await revoke(authority, [eve.cert])
       const { port, links } = await serve(await server(), { ...required, crl: 'crl.pem' }, { 'crl.pem': crl })
@@ -146,7 +152,7 @@ describe('certificates over quic', () => {
       await until(() => links.length === 1, 'the link of who is not on it')
       expect(await endOf(port, own, withPair(eve))).to.include({ code: 'tls.revoked', side: 'server' })
       expect(links).to.have.length(1)
-      const remote = await revoke(await makeAuthority({ commonName: 'remote' }), [])
+      const remote = await revoke(await makeAuthority({ keyType: 'ec', commonName: 'remote' }), [])
       const other = await serve(await server(), { ...required, crl: 'crl.pem' }, { 'crl.pem': remote })
       expect(await endOf(other.port, own, withPair(ann))).to.include({ code: 'tls.untrusted', side: 'server' })
       expect(other.links).to.have.length(0)

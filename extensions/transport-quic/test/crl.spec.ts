@@ -36,10 +36,10 @@ const asChanges = (pem: string): string => {
 
 describe('revocation lists of quic', () => {
   it('that have only the changes revoke, and keep earlier revocations', async () => {
-    const authority = await makeAuthority({ commonName: 'own' })
+    const authority = await makeAuthority({ keyType: 'ec', commonName: 'own' })
     const [ann, eve] = [
-      await issueClient(authority, { commonName: 'ann' }),
-      await issueClient(authority, { commonName: 'eve' })
+      await issueClient(authority, { keyType: 'ec', commonName: 'ann' }),
+      await issueClient(authority, { keyType: 'ec', commonName: 'eve' })
     ].map(({ cert }) => new X509Certificate(cert).raw) as [Buffer, Buffer]
     const whole = await revoke(authority, [])
     const changes = asChanges(await revoke(authority, [new X509Certificate(eve).toString()]))

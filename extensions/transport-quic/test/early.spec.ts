@@ -158,8 +158,8 @@ describe('a client that comes back', () => {
   })
 
   it('is not heard early where clients show certificates', async () => {
-    const authority = await makeAuthority({ commonName: 'own' })
-    const pair = await issueServer(authority, { commonName: 's', names: ['127.0.0.1'] })
+    const authority = await makeAuthority({ keyType: 'ec', commonName: 'own' })
+    const pair = await issueServer(authority, { keyType: 'ec', commonName: 's', names: ['127.0.0.1'] })
     const files = { 'ca.pem': authority.cert, 'cert.pem': pair.cert, 'key.pem': pair.key }
     const listening = await startListening({}, { clientCa: 'ca.pem' }, files)
     const { server, relay, client, trust } = await returning({}, listening, { ca: 'ca.pem' })

@@ -31,7 +31,7 @@ export const transport = (side: Side, dir: string, options: Options = {}, clock 
 
 export const pairOf = (() => {
   let pair: Promise<KeyPair> | undefined
-  return (): Promise<KeyPair> => (pair ??= selfSigned({ commonName: 'test', names: ['localhost'] }))
+  return (): Promise<KeyPair> => (pair ??= selfSigned({ keyType: 'ec', commonName: 'test', names: ['localhost'] }))
 })()
 
 /** A listener, and what has come to it. */

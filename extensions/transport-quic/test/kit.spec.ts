@@ -10,7 +10,7 @@ const dir = mkdtempSync(path.join(tmpdir(), 'rystra-quic-kit-'))
 let pair: KeyPair
 
 before(async () => {
-  pair = await selfSigned({ commonName: 'kit', names: ['localhost'] })
+  pair = await selfSigned({ keyType: 'ec', commonName: 'kit', names: ['localhost'] })
   writeFileSync(path.join(dir, 'cert.pem'), pair.cert)
   writeFileSync(path.join(dir, 'key.pem'), pair.key)
 })

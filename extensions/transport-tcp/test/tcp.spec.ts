@@ -1,6 +1,6 @@
-import { until } from '@rystra/testkit'
+import { failure, until } from '@rystra/testkit'
 import { SharedPorts } from '@rystra/net'
-import { isRystraError, type Link, type Listener, type RystraError, type Transport } from '@rystra/plugin'
+import type { Link, Listener, RystraError, Transport } from '@rystra/plugin'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import net from 'node:net'
@@ -42,15 +42,6 @@ const listen = async (
 
 const dial = (port: number, host = '127.0.0.1', signal = never): Promise<Link> =>
   transport.dial({ transport: 'tcp', host, port }, signal)
-
-const failure = async (promise: Promise<unknown>): Promise<RystraError> => {
-  const error = await promise.then(
-    () => new Error('it did not fail'),
-    (thrown: unknown) => thrown
-  )
-  if (!isRystraError(error)) throw error
-  return error
-}
 
 describe('links over TCP', () => {
   afterEach(async () => {

@@ -12,7 +12,7 @@ let pair: KeyPair
 let ownFingerprint = ''
 
 before(async () => {
-  pair = await selfSigned({ commonName: 'kit', names: ['localhost'] })
+  pair = await selfSigned({ keyType: 'ec', commonName: 'kit', names: ['localhost'] })
   writeFileSync(path.join(dir, 'cert.pem'), pair.cert)
   writeFileSync(path.join(dir, 'key.pem'), pair.key)
 })

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { WebSocket, WebSocketServer } from 'ws'
 import { mask } from '../src/frame.js'
-import { cleanUp, dial, joined, later, listen, readAll, until } from './setup.js'
+import { cleanUp, dial, joined, later, listen, readAll, turns, until } from './setup.js'
 import { frame, RawPeer } from './raw-peer.js'
 
 const opened = async (ws: WebSocket): Promise<WebSocket> => {
@@ -126,7 +126,7 @@ describe('the frames of a link', () => {
       from.write(Buffer.from(text), 0, text.length, false)
     from.end()
     await until(() => came.length === 1)
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    await turns(50)
     expect(came, 'after it had enough').to.deep.equal(['one'])
     to.resume()
     expect(came).to.deep.equal(['one', 'two'])

@@ -2,7 +2,7 @@ import { isRystraError } from '@rystra/plugin'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import net from 'node:net'
-import { cleanUp, joined, later, listen, type Listening, readAll, say, until } from './setup.js'
+import { cleanUp, joined, later, listen, type Listening, readAll, say, turns, until } from './setup.js'
 import { frame, RawPeer, request } from './raw-peer.js'
 
 /** What unauthenticated peers may do on a link, the answer that they get, and the line in the log of this side. */
@@ -180,7 +180,7 @@ describe('unauthenticated peers that request no WebSocket', () => {
     await Promise.all([once(silent, 'connect'), once(slow, 'connect')])
     for (let second = 0; second < 10; second += 1) {
       slow.write(`\r\nX-${second}: y`)
-      await new Promise((resolve) => setTimeout(resolve, 5))
+      await turns(20)
       listening.clock.advance(1000)
     }
     for (const answer of await answers) expect(answer).to.match(/^HTTP\/1\.1 408 /)

@@ -1,16 +1,7 @@
-import {
-  type ByteLink,
-  isRystraError,
-  type Link,
-  type Listener,
-  type Logger,
-  type RystraError,
-  type Side,
-  type Transport
-} from '@rystra/plugin'
+import type { ByteLink, Link, Listener, Logger, RystraError, Side, Transport } from '@rystra/plugin'
 import { issueServer, makeAuthority } from '@rystra/certificates'
 import { SharedPorts } from '@rystra/net'
-import { FakeClock, setUpExtension, until } from '@rystra/testkit'
+import { failure, FakeClock, setUpExtension, turns, until } from '@rystra/testkit'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
@@ -23,12 +14,12 @@ import transportWs from '../src/index.js'
 export const dir = mkdtempSync(path.join(tmpdir(), 'rystra-ws-'))
 process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
 
-export const authority = await makeAuthority({ commonName: 'An authority', bits: 2048 })
+export const authority = await makeAuthority({ keyType: 'ec', commonName: 'An authority' })
 export const save = (name: string, text: string): string => {
   writeFileSync(path.join(dir, name), text)
   return name
 }
-const own = await issueServer(authority, { commonName: 'localhost', names: ['localhost', '127.0.0.1'] })
+const own = await issueServer(authority, { keyType: 'ec', commonName: 'localhost', names: ['localhost', '127.0.0.1'] })
 export const ca = save('ca.pem', authority.cert)
 export const served = { cert: save('server.pem', own.cert), key: save('server.key', own.key) }
 export const trusted = { ca }
@@ -118,17 +109,7 @@ export const joined = async (
   return { near, far: listening.links[before] as ByteLink }
 }
 
-/** What a promise is rejected with. */
-export const failure = async (promise: Promise<unknown>): Promise<RystraError> => {
-  const error = await promise.then(
-    () => new Error('it did not fail'),
-    (thrown: unknown) => thrown
-  )
-  if (!isRystraError(error)) throw error
-  return error
-}
-
-export { until }
+export { failure, turns, until }
 
 /** A server for TCP that does as the test sets it, on a free port. */
 export const serve = async (onSocket: (socket: net.Socket) => void): Promise<number> => {

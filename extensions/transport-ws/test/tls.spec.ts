@@ -55,14 +55,16 @@ describe('certificates of a wss listener', () => {
 
   it('that are not to be trusted are refused by the client, each with its code', async () => {
     const expired = await issueServer(authority, {
+      keyType: 'ec',
       commonName: 'localhost',
       names: ['127.0.0.1'],
       days: 1,
       notBefore: new Date(Date.now() - 3 * 86_400_000)
     })
-    const foreign = await issueServer(authority, { commonName: 'foreign.example' })
-    const own = await selfSigned({ commonName: 'localhost', names: ['127.0.0.1'] })
-    const unknown = await issueServer(await makeAuthority({ commonName: 'Another authority', bits: 2048 }), {
+    const foreign = await issueServer(authority, { keyType: 'ec', commonName: 'foreign.example' })
+    const own = await selfSigned({ keyType: 'ec', commonName: 'localhost', names: ['127.0.0.1'] })
+    const unknown = await issueServer(await makeAuthority({ keyType: 'ec', commonName: 'Another authority' }), {
+      keyType: 'ec',
       commonName: 'localhost',
       names: ['127.0.0.1']
     })
@@ -94,7 +96,9 @@ describe('certificates of a wss client', () => {
   afterEach(cleanUp)
 
   it('are looked at by the server, and what is wrong is reported on both sides', async () => {
-    const [good, bad] = await Promise.all(['good', 'bad'].map((commonName) => issueClient(authority, { commonName })))
+    const [good, bad] = await Promise.all(
+      ['good', 'bad'].map((commonName) => issueClient(authority, { keyType: 'ec', commonName }))
+    )
     if (good === undefined || bad === undefined) throw new Error('no certificates')
     const files = (name: string, pair: { cert: string; key: string }) => ({
       cert: save(`${name}.pem`, pair.cert),
@@ -190,7 +194,7 @@ describe('unauthenticated peers at a wss port', () => {
 describe('TLS that ends in front of the server', () => {
   afterEach(cleanUp)
 
-  const proxyPair = issueServer(authority, { commonName: 'localhost', names: ['127.0.0.1'] })
+  const proxyPair = issueServer(authority, { keyType: 'ec', commonName: 'localhost', names: ['127.0.0.1'] })
 
   it('is found out, and reported what to do', async () => {
     const { cert, key } = await proxyPair

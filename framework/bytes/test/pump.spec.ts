@@ -1,5 +1,4 @@
 import { expect } from 'chai'
-import { setTimeout as after } from 'node:timers/promises'
 import { onreadWorks, pump, rawOf } from '../src/index.js'
 import { pattern, turns, until } from './reading.js'
 import { socketPairs, tcpPair, tidy } from './sockets.js'
@@ -29,7 +28,7 @@ describe('a pump', () => {
     const request = received(service)
     visitor.end('request')
     expect(String(await request)).to.equal('request')
-    await after(30)
+    await turns(50)
     const answer = pattern(1 << 20)
     service.end(answer)
     expect((await received(visitor)).equals(answer)).to.equal(true)
@@ -41,7 +40,7 @@ describe('a pump', () => {
     const greeting = received(visitor)
     service.end('greeting')
     expect(String(await greeting)).to.equal('greeting')
-    await after(30)
+    await turns(50)
     const late = pattern(1 << 20)
     visitor.end(late)
     expect((await received(service)).equals(late)).to.equal(true)
@@ -173,7 +172,7 @@ describe('a pump', () => {
       process.nextTick(() =>
         pump(rawOf(a.accepted), rawOf(b.dialed), () => {
           calls += 1
-          setTimeout(resolve, 5)
+          setImmediate(() => setImmediate(resolve))
         })
       )
     })

@@ -1,11 +1,6 @@
 import type { RawReader, RawStream, Verdict } from '../src/index.js'
 
-export { until } from '@rystra/testkit'
-
-/** Lets I/O settle: so many turns of the event loop, with a millisecond in each. */
-export const turns = async (count: number): Promise<void> => {
-  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1))
-}
+export { turns, until } from '@rystra/testkit'
 
 /** Bytes that tell where they belong. */
 export const pattern = (length: number, seed = 1): Buffer => {

@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util'
 import { cosmiconfig } from 'cosmiconfig'
 import { type ConfigFormat, formatOf, read } from './formats.js'
 import { ConfigError } from './problem.js'
-import { readText } from './text-file.js'
+import { readText, unreadable } from './text-file.js'
 import type { ResolvedConfig } from './types.js'
 import { inspectBase } from './validate.js'
 import { type Environment, substituted } from './variables.js'
@@ -133,14 +133,16 @@ const mustLoad = async (path: string, env: Environment): Promise<Found> => {
 const isPackage = (path: string): boolean => basename(path) === 'package.json'
 const formatAt = (path: string): ConfigFormat => formatOf[extname(path) || 'noExt'] ?? 'yaml'
 
-/** Whether there is a file, or with `folders` anything. */
+/** Whether there is a file, or with `folders` anything. @throws file.failed when the system does not say */
 const exists = async (path: string, folders = false): Promise<boolean> => {
   try {
     const found = await stat(path)
     return folders || !found.isDirectory()
   } catch (error) {
-    // A file in a folder without rights is there, and reading it tells what is wrong.
-    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    // Whatever the name, nothing can be found in such a folder: reading the file tells what is wrong.
+    throw unreadable(path, error)
   }
 }
 
@@ -191,8 +193,8 @@ const unclosedQuote = (text: string): number | undefined => {
 const variablesFor = async (dir: string, env: Environment): Promise<Variables> => {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
   const path = join(dir, '.env')
-  if (!(await exists(path, true))) return { variables: set, warnings: [] }
   try {
+    if (!(await exists(path, true))) return { variables: set, warnings: [] }
     const text = await readText(path)
     const open = unclosedQuote(text)
     const warnings = open === undefined ? [] : [`${path}: line ${open} has an unclosed quote`]

@@ -12,7 +12,8 @@ const REREADS = 5
 const invalid = (path: string, problem: string): ConfigError =>
   new ConfigError('config.syntax', [], path, [`${path}: ${problem}`])
 
-const failed = (path: string, error: unknown): ConfigError => {
+/** The error of a file that the system does not let this process read. */
+export const unreadable = (path: string, error: unknown): ConfigError => {
   const { code, message } = error as NodeJS.ErrnoException
   const user = process.getuid === undefined ? '' : ` by the user of this process (${process.getuid()})`
   const problem =
@@ -53,7 +54,7 @@ const otherEncoding = (bytes: Buffer): string | undefined => {
  */
 export const readText = async (path: string): Promise<string> => {
   const bytes = await readStable(path).catch((error: unknown) => {
-    throw error instanceof ConfigError ? error : failed(path, error)
+    throw error instanceof ConfigError ? error : unreadable(path, error)
   })
   const encoding = otherEncoding(bytes)
   if (encoding !== undefined) throw invalid(path, `${encoding}; save it as UTF-8`)

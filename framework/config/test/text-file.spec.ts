@@ -107,8 +107,15 @@ describe('text files as editors write them', () => {
       if (root) process.seteuid(65534)
       const { message } = await refusal('file.failed', () => loadConfig({ cwd: dir, env }))
       expect(message).to.include('rystra.config.yaml').and.include('EACCES')
+      if (root) process.seteuid(0)
+      await chmod(dir, 0)
+      if (root) process.seteuid(65534)
+      // Not that the folder has a configuration of every name.
+      const hidden = await refusal('file.failed', () => loadConfig({ cwd: dir, env }))
+      expect(hidden.message).to.include(dir).and.include('EACCES')
     } finally {
       if (root) process.seteuid(0)
+      await chmod(dir, 0o755)
     }
   })
 

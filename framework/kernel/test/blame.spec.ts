@@ -73,7 +73,7 @@ describe('the log of a tap', () => {
     const { calls, log } = await provisioned([
       extension('slow', ({ hooks }) => {
         hooks.onHello.tapPromise(async () => block())
-        hooks.onHello.tapPromise(() => new Promise((resolve) => setTimeout(resolve, 5)))
+        hooks.onHello.tapPromise(() => new Promise((resolve) => setImmediate(resolve)))
       })()
     ])
     await calls.hello(hello)

@@ -1,34 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { defineExtension, type StreamInfo, Type } from '@rystra/plugin'
+import type { StreamInfo } from '@rystra/plugin'
 import { expect } from 'chai'
-import type { KernelUse } from '../src/index.js'
-import { extension, failure, hello, opening, provisioned, settle, stream } from './fixtures.js'
-
-/** Says what is done to it, and denies every Hello with its mark and how often it was called: its state. */
-const marked = (said: string[]) =>
-  defineExtension({
-    name: 'marked',
-    options: Type.Object({ mark: Type.String({ default: 'x' }) }),
-    setup({ hooks, options: { mark } }) {
-      let called = 0
-      said.push(`setup ${mark}`)
-      hooks.onHello.tap(() => ({ deny: `${mark}${++called}` }))
-      return { start: () => void said.push(`start ${mark}`), stop: () => void said.push(`stop ${mark}`) }
-    }
-  })
-
-const running = async (uses: readonly KernelUse[], options = {}) => {
-  const all = await provisioned(uses, options)
-  await all.kernel.start()
-  return all
-}
-
-const other = (name = 'other', said: string[] = []) =>
-  extension(name, () => {
-    said.push(`setup ${name}`)
-    return { start: () => void said.push(`start ${name}`), stop: () => void said.push(`stop ${name}`) }
-  })()
+import { extension, failure, hello, opening, settle, stream } from './fixtures.js'
+import { marked, other, running } from './marked.js'
 
 describe('a generation that is held', () => {
   it('still has its taps for a stream that began in it', async () => {

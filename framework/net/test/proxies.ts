@@ -33,17 +33,6 @@ export const serve = async (server: net.Server): Promise<number> => {
 export const serveSocket = (onSocket: (socket: net.Socket) => void): Promise<number> =>
   serve(net.createServer({ allowHalfOpen: true }, onSocket))
 
-/** A port without a listener. */
-export const freePort = async (): Promise<number> => {
-  const server = net.createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 /** How a proxy of the tests behaves. */
 export interface ProxyOptions {
   /** Wanted of clients. */
@@ -166,3 +155,5 @@ export const socksProxy = async (options: ProxyOptions = {}): Promise<TestProxy>
   })
   return { port, targets, cut: () => cut(through) }
 }
+
+export { freePort } from '@rystra/testkit'

@@ -80,7 +80,7 @@ describe('dialing through a proxy', () => {
 
   describe('by HTTP over TLS', () => {
     const start = async (names: string[]) => {
-      const pair = await selfSigned({ commonName: 'proxy', names })
+      const pair = await selfSigned({ keyType: 'ec', commonName: 'proxy', names })
       const server = https.createServer({ ...pair, ALPNProtocols: ['http/1.1'] })
       const seen: (string | undefined)[] = []
       server.on('connect', (request, near: net.Socket) => {

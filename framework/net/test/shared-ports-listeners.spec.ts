@@ -141,7 +141,7 @@ describe('a shared port', () => {
   describe('carries on with what Node makes of a socket', () => {
     let pair: KeyPair
     before(async () => {
-      pair = await selfSigned({ commonName: 'localhost', names: ['localhost'], bits: 2048 })
+      pair = await selfSigned({ keyType: 'ec', commonName: 'localhost', names: ['localhost'] })
     })
 
     /** A port with one member that wants the word, and one that gets all else. */

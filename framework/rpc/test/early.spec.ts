@@ -2,6 +2,7 @@ import type { EarlyData } from '@rystra/plugin'
 import { expect } from 'chai'
 import { Rpc } from '../src/rpc.js'
 import { Flag, FrameType } from '../src/frame/types.js'
+import { sessionInfo } from '@rystra/testkit'
 
 /** A frame: type, flags, size, id. */
 const frame = (type: number, flags: number, id: number, body: Buffer): Buffer => {
@@ -26,15 +27,7 @@ const hello = (): Buffer => {
 const request = (id: number, name: string, flags = 0): Buffer =>
   frame(FrameType.request, flags, id, Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name)]))
 
-const session = {
-  id: 'early',
-  identity: { id: 'home' },
-  client: { id: 'nas', instance: 'i', agent: 'a' },
-  peer: { address: '203.0.113.9', port: 1 },
-  transport: 'quic',
-  muxer: 'native',
-  since: 0
-}
+const session = sessionInfo({ transport: 'quic', muxer: 'native' })
 
 describe('early data of RPC', () => {
   let runs: string[]

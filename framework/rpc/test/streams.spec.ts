@@ -1,4 +1,4 @@
-import { until } from '@rystra/testkit'
+import { settled, until } from '@rystra/testkit'
 import { expect } from 'chai'
 import { RpcError } from '../src/error.js'
 import { duplexOf, webStreams } from '../src/session/stream-forms.js'
@@ -68,11 +68,7 @@ describe('a stream', () => {
         sent += 1
       }
     })()
-    let before = -1
-    while (before !== sent) {
-      before = sent
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
+    const before = await settled(() => sent)
     expect(sent).to.be.greaterThan(10).and.lessThan(120)
     stopped = true
     const reading = await opened

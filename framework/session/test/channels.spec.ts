@@ -6,6 +6,7 @@ import type { Channel, ChannelHandler, CloseChannelContext } from '@rystra/plugi
 import { encode } from '@rystra/protocol'
 import { Channels, OutgoingStream, readMessage } from '../src/index.js'
 import { generation, registryOf } from './fakes.js'
+import { failure } from '@rystra/testkit'
 
 const info = { id: 'session' } as unknown as SessionInfo
 const clock = { now: () => 0, after: () => () => {} }
@@ -88,15 +89,6 @@ const say = (channel: Channel, text: string): void => {
   const bytes = Buffer.from(text)
   channel.stream.write(bytes, 0, bytes.length, true)
   channel.stream.end()
-}
-
-const failure = async (promise: Promise<unknown>): Promise<RystraError> => {
-  const error = await promise.then(
-    () => undefined,
-    (cause: RystraError) => cause
-  )
-  expect(error, 'an error').to.not.equal(undefined)
-  return error as RystraError
 }
 
 describe('channels', () => {

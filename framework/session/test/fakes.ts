@@ -10,12 +10,12 @@ import {
   type OpenStreamContext,
   type Registry,
   RystraError,
-  type SessionInfo,
   type StreamInfo,
   type StreamLink
 } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import { duplexPair } from 'node:stream'
+import { sessionInfo as madeSessionInfo } from '@rystra/testkit'
 
 /** A clock that goes when it is told to. */
 export class FakeClock implements Clock {
@@ -51,20 +51,7 @@ export const realClock: Clock = {
   }
 }
 
-export { until } from '@rystra/testkit'
-
-export const turns = async (count: number): Promise<void> => {
-  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
-}
-
-/** The error of a promise that has to fail. */
-export const failure = (promise: Promise<unknown>): Promise<RystraError> =>
-  promise.then(
-    (value) => {
-      throw new Error(`it did not fail, but gave ${JSON.stringify(value)}`)
-    },
-    (error: RystraError) => error
-  )
+export { failure, turns, until } from '@rystra/testkit'
 
 /** Two joined streams, in memory. */
 export const pair = (): [Duplex, Duplex] => {
@@ -165,15 +152,7 @@ export const generation = (
   return made
 }
 
-export const sessionInfo: SessionInfo = {
-  id: 's1',
-  identity: { id: 'home' },
-  client: { id: 'nas', instance: 'i', agent: 'test/1' },
-  peer: { address: '127.0.0.1', port: 1 },
-  transport: 'memory',
-  muxer: 'none',
-  since: 0
-}
+export const sessionInfo = madeSessionInfo({ peer: { address: '127.0.0.1', port: 1 }, muxer: 'none' })
 
 export const streamInfo: StreamInfo = {
   id: '1',

@@ -22,3 +22,23 @@ export const until = async (
     await nextCheck(checks)
   }
 }
+
+/** Lets turns of the event loop pass: enough for what is on its way within this process, also through loopback, to arrive. */
+export const turns = async (count: number): Promise<void> => {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/**
+ * Waits until a value has stayed the same for 50 checks in a row, a millisecond apart: bytes that were sent, when back-pressure stops a
+ * writer. What stops is told by no event.
+ */
+export const settled = async <Value>(value: () => Value): Promise<Value> => {
+  let last = value()
+  for (let same = 0; same < 50; same += 1) {
+    await new Promise((resolve) => later(resolve, PAUSE_MS))
+    const now = value()
+    if (now !== last) same = -1
+    last = now
+  }
+  return last
+}

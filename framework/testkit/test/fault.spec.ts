@@ -12,10 +12,11 @@ import {
   split,
   splitAtRandom,
   stall,
-  throttle
+  throttle,
+  turns
 } from '../src/index.js'
 import { Inbox, send } from '../src/kit/streams.js'
-import { Scope, turns } from '../src/kit/scope.js'
+import { Scope } from '../src/kit/scope.js'
 
 const scope = new Scope(2_000)
 const pairWith = (faults: Faults): [Duplex, Duplex] => {

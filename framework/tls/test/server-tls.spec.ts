@@ -55,7 +55,7 @@ describe('the identity of a listener', () => {
     if (process.platform === 'win32') world.write('large.pem', ' '.repeat(4 * 1024 * 1024 + 1))
     else symlinkSync('/dev/zero', path.join(world.dir, 'large.pem'))
     world.write('cut.crt', `${made.good.cert.slice(0, 300)}\n-----END CERTIFICATE-----\n`)
-    world.write('cut.key', `${made.good.key.slice(0, 300)}\n-----END PRIVATE KEY-----\n`)
+    world.write('cut.key', `${made.good.key.slice(0, 100)}\n-----END PRIVATE KEY-----\n`)
     world.write('locked.key', '-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIE\n-----END ENCRYPTED PRIVATE KEY-----\n')
     world.write('cut.crl', `${made.crl.slice(0, 100)}\n-----END X509 CRL-----\n`)
     world.write('ca.pem', made.ca.cert)
@@ -257,7 +257,7 @@ describe('the identity of a listener', () => {
     const day = 86_400_000
 
     it('is warned of thirty days before, daily from then on, and when it is over', async () => {
-      const pair = await issueServer(made.ca, { commonName: 'localhost', days: 40 })
+      const pair = await issueServer(made.ca, { keyType: 'ec', commonName: 'localhost', days: 40 })
       const tls = await open(world.pair('short', pair))
       world.clock.advance(9 * day)
       expect(world.warnings()).to.deep.equal([])

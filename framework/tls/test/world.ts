@@ -1,5 +1,5 @@
 import { issueClient, issueServer, type KeyPair, makeAuthority, revoke, selfSigned } from '@rystra/certificates'
-import { isRystraError, type Logger, type RystraError } from '@rystra/plugin'
+import type { Logger } from '@rystra/plugin'
 import { FakeClock } from '@rystra/testkit'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,23 +31,23 @@ let made: Promise<Certificates> | undefined
 
 const make = async (): Promise<Certificates> => {
   const [ca, otherCa] = await Promise.all([
-    makeAuthority({ commonName: 'tests', bits: 2048, notBefore: new Date(Date.now() - 3 * year) }),
-    makeAuthority({ commonName: 'others', bits: 2048 })
+    makeAuthority({ keyType: 'ec', commonName: 'tests', notBefore: new Date(Date.now() - 3 * year) }),
+    makeAuthority({ keyType: 'ec', commonName: 'others' })
   ])
   const past = { notBefore: new Date(Date.now() - 2 * year), days: 30 }
   const [good, renewed, expired, early, foreign, own] = await Promise.all([
-    issueServer(ca, { commonName: 'localhost', names }),
-    issueServer(ca, { commonName: 'localhost', names }),
-    issueServer(ca, { commonName: 'localhost', names, ...past }),
-    issueServer(ca, { commonName: 'localhost', names, notBefore: new Date(Date.now() + 86_400_000) }),
-    issueServer(ca, { commonName: 'foreign.example' }),
-    selfSigned({ commonName: 'localhost', names })
+    issueServer(ca, { keyType: 'ec', commonName: 'localhost', names }),
+    issueServer(ca, { keyType: 'ec', commonName: 'localhost', names }),
+    issueServer(ca, { keyType: 'ec', commonName: 'localhost', names, ...past }),
+    issueServer(ca, { keyType: 'ec', commonName: 'localhost', names, notBefore: new Date(Date.now() + 86_400_000) }),
+    issueServer(ca, { keyType: 'ec', commonName: 'foreign.example' }),
+    selfSigned({ keyType: 'ec', commonName: 'localhost', names })
   ])
   const [client, revokedClient, expiredClient, strange] = await Promise.all([
-    issueClient(ca, { commonName: 'a client' }),
-    issueClient(ca, { commonName: 'a client that was' }),
-    issueClient(ca, { commonName: 'an old client', ...past }),
-    issueClient(otherCa, { commonName: 'a foreign' })
+    issueClient(ca, { keyType: 'ec', commonName: 'a client' }),
+    issueClient(ca, { keyType: 'ec', commonName: 'a client that was' }),
+    issueClient(ca, { keyType: 'ec', commonName: 'an old client', ...past }),
+    issueClient(otherCa, { keyType: 'ec', commonName: 'a foreign' })
   ])
   const [crl, emptyCrl] = await Promise.all([revoke(ca, [revokedClient.cert]), revoke(ca, [])])
   return {
@@ -129,13 +129,4 @@ export class World {
   }
 }
 
-export const failure = async (promise: Promise<unknown>): Promise<RystraError> => {
-  const error = await promise.then(
-    () => new Error('it did not fail'),
-    (thrown: unknown) => thrown
-  )
-  if (!isRystraError(error)) throw error
-  return error
-}
-
-export { until } from '@rystra/testkit'
+export { failure, until } from '@rystra/testkit'

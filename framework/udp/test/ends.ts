@@ -23,12 +23,7 @@ export const cleanUp = async (): Promise<void> => {
   for (const end of started.splice(0).reverse()) await end()
 }
 
-export { until } from '@rystra/testkit'
-
-/** Some turns of the event loop: what happens at once has happened by then. */
-export const turns = async (count = 20): Promise<void> => {
-  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
-}
+export { turns, until } from '@rystra/testkit'
 
 /** Both ends of a stream, with datagrams next to it or without. */
 export const ends = (datagrams?: MemoryDatagramOptions): [CarrierStream, CarrierStream] => {

@@ -194,7 +194,7 @@ bothWays('visitors over UDP', () => {
     const visitor = await bound()
     visitor.send('1', port, '127.0.0.1')
     await until(() => requested === 1)
-    await turns()
+    await turns(20)
     for (let count = 0; count < 5; count += 1) visitor.send('2', port, '127.0.0.1')
     // The one that asked, too.
     await until(() => visitors.drops.count('refused') === 6)

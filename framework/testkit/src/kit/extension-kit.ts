@@ -5,7 +5,8 @@ import assert from 'node:assert/strict'
 import { resolveOptions, type SetUp, setUpExtension } from './harness.js'
 import { caseMaker, defineKit, type Kit } from './kit.js'
 import { grownResources, processListeners, resources, untilFreed } from './resources.js'
-import { type Scope, turns } from './scope.js'
+import type { Scope } from './scope.js'
+import { turns } from '../until.js'
 
 /** An extension under test. */
 export interface ExtensionSubject {

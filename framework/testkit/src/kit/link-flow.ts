@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { Duplex } from 'node:stream'
 import { firstByte } from './link-end.js'
 import { countsNone, linkCheck as check, muxed, other, sides } from './linked.js'
-import { turns } from './scope.js'
+import { turns } from '../until.js'
 import { carriesPieces, carriesWhole } from './stream-checks.js'
 import { allWhole, flood, Inbox, quiet, send } from './streams.js'
 

@@ -1,15 +1,8 @@
-import type { SessionInfo, VisitorInfo } from '@rystra/plugin'
+import type { VisitorInfo } from '@rystra/plugin'
+import { sessionInfo } from '../session-info.js'
 
 /** A stand-in for the session. */
-export const session: SessionInfo = {
-  id: 'kit',
-  identity: { id: 'kit' },
-  client: { id: 'kit', instance: 'kit', agent: 'rystra-testkit' },
-  peer: { address: '127.0.0.1', port: 1 },
-  transport: 'memory',
-  muxer: 'memory',
-  since: 0
-}
+export const session = sessionInfo({ id: 'kit', peer: { address: '127.0.0.1', port: 1 } })
 
 /** A visitor whose stream was given to the kind, as the framework would. */
 export interface Visit {

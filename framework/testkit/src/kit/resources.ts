@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type Scope, turns } from './scope.js'
+import type { Scope } from './scope.js'
+import { turns } from '../until.js'
 
 /** Numbers of resources by type, as Node names them. */
 export type Counts = ReadonlyMap<string, number>

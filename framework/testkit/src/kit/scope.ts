@@ -93,10 +93,5 @@ export class Scope {
 /** One turn of the event loop. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** Some turns of the event loop: enough for what is on its way within the process to arrive. */
-export const turns = async (count: number): Promise<void> => {
-  for (let i = 0; i < count; i++) await turn()
-}
-
 /** Lets a short time pass, where a case is about being late. */
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { defineKit, type Kit } from './kit.js'
 import { echo, type LinkEnd, ownStream } from './link-end.js'
-import { turns } from './scope.js'
+import { turns } from '../until.js'
 import {
   answersLate,
   carriesPieces,

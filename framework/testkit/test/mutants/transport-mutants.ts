@@ -126,7 +126,7 @@ export const minding =
 
 export const disturbed = /saw no end|got \d+ bytes of|waiting for/
 
-/** A link loses what comes before it is handed over, a little late. */
+/** A link loses what comes before it is handed over, a little late: later than the turn in which a peer writes. */
 export const losesEarly = async (link: Link): Promise<Link> => {
   if (link.kind !== 'bytes') return link
   link.duplex.resume()
