@@ -1,4 +1,4 @@
-import { type Static, Type } from '@rystra/plugin'
+import { type ClusterInfo, type Static, Type } from '@rystra/plugin'
 
 const text = (description: string) => Type.String({ description })
 
@@ -24,14 +24,16 @@ export const ClusterView = Type.Object(
       (['joining', 'up', 'away', 'fenced', 'left'] as const).map((one) => Type.Literal(one)),
       { description: '`away`: the directory does not answer. `fenced`: for so long that others may have its names.' }
     ),
-    members: Type.Array(
-      Type.Object({
-        name: text('Name of the server.'),
-        host: text('Host at which the other servers reach it.'),
-        port: Type.Integer({ description: 'Port at which the other servers reach it.' }),
-        self: Type.Boolean({ description: 'Whether it is the server that answers.' })
-      }),
-      { description: 'Servers that are there, by name.' }
+    members: Type.Unsafe<ClusterInfo['members']>(
+      Type.Array(
+        Type.Object({
+          name: text('Name of the server.'),
+          host: text('Host at which the other servers reach it.'),
+          port: Type.Integer({ description: 'Port at which the other servers reach it.' }),
+          self: Type.Boolean({ description: 'Whether it is the server that answers.' })
+        }),
+        { description: 'Servers that are there, by name.' }
+      )
     ),
     forwarded: Type.Integer({ minimum: 0, description: 'Open streams of visitors of this server that others serve.' })
   },

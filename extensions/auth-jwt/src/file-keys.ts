@@ -1,58 +1,47 @@
+import { PacedWork, ReloadedFile } from '@rystra/limits'
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
-import { readFile, stat } from 'node:fs/promises'
 import type { KeySet, KeySource, KeyQuery } from './keys.js'
 import type { Algorithm } from './options.js'
 
 /** Minimum time between two checks of the file, so that clients cannot cause work. */
 const CHECK_INTERVAL_MS = 2_000
-/** Largest file: a hundred keys with certificates. */
-const MAX_FILE_BYTES = 1 << 20
 
 /** Keys in a file, reloaded when it changes. */
 export class FileKeys implements KeySource {
-  #keys: KeySet | undefined
-  #stamp = ''
-  #checkedAt = Number.NEGATIVE_INFINITY
-  #reading: Promise<void> | undefined
+  readonly algorithms: readonly Algorithm[]
+  readonly #file: ReloadedFile<KeySet>
+  readonly #reloading: PacedWork
 
   constructor(
-    private readonly path: string,
-    readonly algorithms: readonly Algorithm[],
-    private readonly parse: (text: string) => KeySet,
-    private readonly log: Logger,
-    private readonly clock: Clock
-  ) {}
+    path: string,
+    algorithms: readonly Algorithm[],
+    parse: (text: string) => KeySet,
+    log: Logger,
+    clock: Clock
+  ) {
+    this.algorithms = algorithms
+    this.#file = new ReloadedFile(path, { parse: (bytes) => parse(bytes.toString('utf8')) })
+    this.#reloading = new PacedWork(CHECK_INTERVAL_MS, clock, () =>
+      this.load().catch((error: Error) => log.warn(`keeping the previous keys: ${error.message}`))
+    )
+  }
 
   async load(): Promise<void> {
-    this.#checkedAt = this.clock.now()
+    this.#reloading.skip()
     try {
-      const { mtimeMs, size, ino } = await stat(this.path)
-      const stamp = `${mtimeMs} ${size} ${ino}`
-      if (stamp === this.#stamp) return
-      if (size > MAX_FILE_BYTES) throw new Error(`${size} bytes, more than ${MAX_FILE_BYTES}`)
-      this.#keys = this.parse(await readFile(this.path, 'utf8'))
-      this.#stamp = stamp
+      await this.#file.read()
     } catch (error) {
-      throw new RystraError('extension.options', { detail: `${this.path}: ${(error as Error).message}`, cause: error })
+      const { message } = error as Error
+      throw new RystraError('extension.options', { detail: `${this.#file.path}: ${message}`, cause: error })
     }
   }
 
   async find(query: KeyQuery): ReturnType<KeySet['find']> {
-    await this.#refresh()
-    if (this.#keys === undefined) throw new Error(`${this.path}: not read`)
-    return this.#keys.find(query)
+    await this.#reloading.due()
+    const { content, path } = this.#file
+    if (content === undefined) throw new Error(`${path}: not read`)
+    return content.find(query)
   }
 
   stop(): void {}
-
-  #refresh(): Promise<void> | undefined {
-    if (this.#reading === undefined && Math.abs(this.clock.now() - this.#checkedAt) >= CHECK_INTERVAL_MS) {
-      this.#reading = this.load()
-        .catch((error: Error) => this.log.warn(`keeping the previous keys: ${error.message}`))
-        .finally(() => {
-          this.#reading = undefined
-        })
-    }
-    return this.#reading
-  }
 }

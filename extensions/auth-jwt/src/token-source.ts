@@ -1,44 +1,46 @@
+import { ReloadedFile } from '@rystra/limits'
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { decodeJwt } from 'jose'
-import { readFile, stat } from 'node:fs/promises'
 import { isToken, MAX_TOKEN_LENGTH } from './proof.js'
 
 const bad = (detail: string, cause?: unknown): RystraError => new RystraError('extension.options', { detail, cause })
 
 /** The source of a client's token. */
 export class TokenSource {
-  #token: string | undefined
+  readonly #given: string | undefined
+  readonly #file: ReloadedFile<string> | undefined
 
   /** @throws {RystraError} `extension.options` for an invalid token */
   constructor(
     token: string | undefined,
-    private readonly file: string | undefined,
+    file: string | undefined,
     private readonly log: Logger,
     private readonly clock: Clock
   ) {
-    if (token !== undefined) this.#token = checked(token, 'token')
+    if (token !== undefined) this.#given = checked(token, 'token')
+    if (file !== undefined) {
+      const parse = (bytes: Buffer): string => checked(bytes.toString('utf8'), 'file')
+      this.#file = new ReloadedFile(file, { max: 2 * MAX_TOKEN_LENGTH, parse })
+    }
   }
 
-  /** Reads the file. @throws {RystraError} `extension.options` when it cannot be read or contains no token */
+  /** Reads the file if it has changed. @throws {RystraError} `extension.options` when it cannot be read or contains no token */
   async load(): Promise<void> {
-    const { file } = this
-    if (file === undefined) return
     try {
-      const { size } = await stat(file)
-      if (size > 2 * MAX_TOKEN_LENGTH) throw bad(`file: ${size} bytes, more than a token of ${MAX_TOKEN_LENGTH}`)
-      this.#token = checked(await readFile(file, 'utf8'), 'file')
+      await this.#file?.read()
     } catch (error) {
       if (error instanceof RystraError) throw error
       throw bad(`file: ${(error as Error).message}`, error)
     }
   }
 
-  /** The token for the next handshake. The file is read each time: short-lived tokens are replaced often. */
+  /** The token for the next handshake. The file is checked each time: short-lived tokens are replaced often. */
   async current(): Promise<string> {
     await this.load().catch((error: Error) => this.log.warn(`keeping the previous token: ${error.message}`))
-    if (this.#token === undefined) throw bad('token not read')
-    this.#warnOfAge(this.#token)
-    return this.#token
+    const token = this.#given ?? this.#file?.content
+    if (token === undefined) throw bad('token not read')
+    this.#warnOfAge(token)
+    return token
   }
 
   /** The server's refusal gives no reason; the client can determine it. */

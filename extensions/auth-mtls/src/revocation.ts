@@ -1,7 +1,8 @@
+import { PacedWork, ReloadedFile } from '@rystra/limits'
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { crlsIn, plainHex } from '@rystra/tls'
 import { X509Certificate } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { CertificateFacts } from './certificate.js'
 import { checkCrl, type CheckedList } from './crl.js'
 import { plainFingerprint } from './rules.js'
@@ -11,12 +12,6 @@ const CHECK_INTERVAL_MS = 2_000
 /** Largest file: some 200 000 entries. Parsing it takes a noticeable time. */
 const MAX_FILE_BYTES = 8 << 20
 
-interface CrlFile {
-  readonly path: string
-  stamp: string
-  lists: readonly CheckedList[]
-}
-
 const failed = (path: string, error: unknown): RystraError =>
   new RystraError('extension.options', { detail: `${path}: ${(error as Error).message}`, cause: error })
 
@@ -24,10 +19,9 @@ const failed = (path: string, error: unknown): RystraError =>
 export class Revocation {
   readonly #fingerprints = new Set<string>()
   readonly #serials = new Set<string>()
-  readonly #files: readonly CrlFile[]
+  readonly #files: readonly ReloadedFile<readonly CheckedList[]>[]
   #authorities: readonly X509Certificate[] = []
-  #checkedAt = Number.NEGATIVE_INFINITY
-  #reading: Promise<void> | undefined
+  readonly #reloading: PacedWork
 
   /** @param revoked Fingerprints of 64 digits, with or without `sha256:`, and serial numbers. */
   constructor(
@@ -46,34 +40,30 @@ export class Revocation {
     if (crl.length > 0 && ca.length === 0) {
       throw new RystraError('extension.options', { detail: 'crl requires ca, the authorities that sign the lists' })
     }
-    this.#files = crl.map((path) => ({ path, stamp: '', lists: [] }))
+    this.#files = crl.map(
+      (path) => new ReloadedFile(path, { max: MAX_FILE_BYTES, parse: (bytes) => this.#listsIn(path, bytes) })
+    )
+    this.#reloading = new PacedWork(CHECK_INTERVAL_MS, clock, () => this.#reload())
   }
 
   /** Reads all files. @throws {RystraError} `extension.options` for the first invalid one */
   async load(): Promise<void> {
-    this.#checkedAt = this.clock.now()
+    this.#reloading.skip()
     this.#authorities = (await Promise.all(this.ca.map(readAuthorities))).flat()
     for (const file of this.#files) await this.#read(file)
   }
 
   /** Reloads changed files; `undefined` when there is nothing to wait for. Never rejects. */
   refresh(): Promise<void> | undefined {
-    if (this.#files.length === 0) return undefined
-    if (this.#reading === undefined && Math.abs(this.clock.now() - this.#checkedAt) >= CHECK_INTERVAL_MS) {
-      this.#checkedAt = this.clock.now()
-      this.#reading = this.#reload().finally(() => {
-        this.#reading = undefined
-      })
-    }
-    return this.#reading
+    return this.#files.length === 0 ? undefined : this.#reloading.due()
   }
 
   /** The reason why a certificate is not trusted, for the log; `undefined` if it is trusted. */
   objection({ x509, fingerprint, serial }: CertificateFacts): string | undefined {
     if (this.#fingerprints.has(fingerprint)) return 'fingerprint is in `revoked`'
     if (this.#serials.has(serial)) return 'serial number is in `revoked`'
-    for (const { path, lists } of this.#files) {
-      for (const { authority, serials, nextUpdate } of lists) {
+    for (const { path, content = [] } of this.#files) {
+      for (const { authority, serials, nextUpdate } of content) {
         if (!x509.checkIssued(authority) || !x509.verify(authority.publicKey)) continue
         if (serials.has(serial)) return `revoked by ${path}`
         // An attacker who withholds the new list could use a revoked certificate.
@@ -89,20 +79,19 @@ export class Revocation {
     }
   }
 
-  async #read(file: CrlFile): Promise<void> {
+  async #read(file: ReloadedFile<unknown>): Promise<void> {
     try {
-      const { mtimeMs, size, ino } = await stat(file.path)
-      const stamp = `${mtimeMs} ${size} ${ino}`
-      if (stamp === file.stamp) return
-      if (size > MAX_FILE_BYTES) throw new Error(`${size} bytes, more than ${MAX_FILE_BYTES}`)
-      const lists = crlsIn(await readFile(file.path)).map((der) => checkCrl(der, this.#authorities))
-      if (lists.length === 0) throw new Error('contains no revocation list')
-      for (const { nextUpdate } of lists) this.#warnOfAge(file.path, nextUpdate)
-      file.lists = lists
-      file.stamp = stamp
+      await file.read()
     } catch (error) {
       throw failed(file.path, error)
     }
+  }
+
+  #listsIn(path: string, bytes: Buffer): readonly CheckedList[] {
+    const lists = crlsIn(bytes).map((der) => checkCrl(der, this.#authorities))
+    if (lists.length === 0) throw new Error('contains no revocation list')
+    for (const { nextUpdate } of lists) this.#warnOfAge(path, nextUpdate)
+    return lists
   }
 
   #warnOfAge(path: string, nextUpdate: number): void {

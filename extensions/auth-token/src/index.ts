@@ -35,7 +35,7 @@ export default defineExtension({
       if (!alone) return none(registries)
       const source = new TokenSource(token === undefined ? 'file' : 'token', token, file, log)
       registries.authenticators.add({ method, prove: prover(source, log) })
-      return { start: async () => void (await source.read()) }
+      return { start: () => source.read() }
     }
 
     const entries = tokens ?? (alone ? [{ identity, token, file }] : [])

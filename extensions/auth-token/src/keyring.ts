@@ -1,3 +1,4 @@
+import { PacedWork } from '@rystra/limits'
 import { type Clock, type Identity, type Logger, RystraError } from '@rystra/plugin'
 import { randomBytes } from 'node:crypto'
 import { type TokenKeys, tokenKeys } from './keys.js'
@@ -33,14 +34,13 @@ export class Keyring {
   readonly #entries: readonly { identity: Identity; source: TokenSource; isFor: Key['isFor'] }[]
   readonly #hasFiles: boolean
   #keys: ReadonlyMap<string, Key> = new Map()
-  #checkedAt = Number.NEGATIVE_INFINITY
-  #reading: Promise<void> | undefined
+  readonly #reloading: PacedWork
 
   /** @throws {RystraError} `extension.options` for tokens that are blank, given twice, or not given. */
   constructor(
     entries: readonly TokenEntry[],
     private readonly log: Logger,
-    private readonly clock: Clock,
+    clock: Clock,
     where = (index: number): string => `tokens[${index}]`
   ) {
     this.#entries = entries.map(({ identity, rights, token, file, once }, index) => ({
@@ -48,27 +48,21 @@ export class Keyring {
       identity: { id: identity, ...(rights === undefined ? {} : { rights }) },
       source: new TokenSource(where(index), token, file, log)
     }))
-    this.#hasFiles = this.#entries.some(({ source }) => source.file !== undefined)
+    this.#hasFiles = this.#entries.some(({ source }) => source.isFile)
     this.#keys = this.#index()
+    this.#reloading = new PacedWork(CHECK_INTERVAL_MS, clock, () => this.#reload())
   }
 
   /** Reads every file. @throws {RystraError} `extension.options` for the first that cannot be read */
   async load(): Promise<void> {
-    this.#checkedAt = this.clock.now()
+    this.#reloading.skip()
     for (const { source } of this.#entries) await source.read()
     this.#keys = this.#index()
   }
 
   /** Reloads changed files; `undefined` when there is nothing to wait for. Never rejects. */
   refresh(): Promise<void> | undefined {
-    if (!this.#hasFiles) return undefined
-    if (this.#reading === undefined && Math.abs(this.clock.now() - this.#checkedAt) >= CHECK_INTERVAL_MS) {
-      this.#checkedAt = this.clock.now()
-      this.#reading = this.#reload().finally(() => {
-        this.#reading = undefined
-      })
-    }
-    return this.#reading
+    return this.#hasFiles ? this.#reloading.due() : undefined
   }
 
   /** A broken file must not prevent changes of another. */

@@ -17,7 +17,7 @@ const prove = (source: TokenSource, challenge: Challenge): Proof => {
 export const prover =
   (source: TokenSource, log: Logger): NonNullable<Authenticator['prove']> =>
   (challenge) =>
-    source.file === undefined
+    !source.isFile
       ? prove(source, challenge)
       : source
           .read()

@@ -1,13 +1,13 @@
+import { ReloadedFile } from '@rystra/limits'
 import { type Logger, RystraError } from '@rystra/plugin'
-import { readFile, stat } from 'node:fs/promises'
 
 /** Shorter tokens can be guessed by an observer of one handshake. */
 const MIN_LENGTH = 16
 
 /** The source of one token. */
 export class TokenSource {
-  #token: string | undefined
-  #stamp = ''
+  readonly #given: string | undefined
+  readonly #file: ReloadedFile<string> | undefined
 
   /**
    * @param where its name in messages: `tokens[2]`
@@ -16,40 +16,34 @@ export class TokenSource {
   constructor(
     readonly where: string,
     token: string | undefined,
-    readonly file: string | undefined,
+    file: string | undefined,
     private readonly log: Logger
   ) {
     if ((token === undefined) === (file === undefined)) {
       throw new RystraError('extension.options', { detail: `${where}: exactly one of token and file is required` })
     }
-    if (token !== undefined) this.#token = this.#checked(token)
+    if (token !== undefined) this.#given = this.#checked(token)
+    if (file !== undefined) {
+      this.#file = new ReloadedFile(file, {
+        parse: (bytes) => this.#checked(bytes.toString('utf8').trim()),
+        onShared: () => log.warn(`${where}: ${file} is accessible to other users; set its mode to 600`)
+      })
+    }
+  }
+
+  get isFile(): boolean {
+    return this.#file !== undefined
   }
 
   /** `undefined` before the file is read. */
   get token(): string | undefined {
-    return this.#token
+    return this.#given ?? this.#file?.content
   }
 
-  /**
-   * Reads the file if it has changed.
-   * @returns whether the token has changed
-   * @throws {RystraError} `extension.options` when it cannot be read or is blank; the previous token stays
-   */
-  async read(): Promise<boolean> {
-    const { file } = this
-    if (file === undefined) return false
+  /** Reads the file if it has changed. Throws `extension.options` when it cannot be read or is blank; the previous token stays. */
+  async read(): Promise<void> {
     try {
-      const { mtimeMs, size, ino, mode } = await stat(file)
-      const stamp = `${mtimeMs} ${size} ${ino}`
-      if (stamp === this.#stamp) return false
-      const token = this.#checked((await readFile(file, 'utf8')).trim())
-      if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-        this.log.warn(`${this.where}: ${file} is accessible to other users; set its mode to 600`)
-      }
-      const changed = token !== this.#token
-      this.#stamp = stamp
-      this.#token = token
-      return changed
+      await this.#file?.read()
     } catch (error) {
       if (error instanceof RystraError) throw error
       const { message } = error as Error

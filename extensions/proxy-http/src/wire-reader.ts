@@ -1,3 +1,4 @@
+import { SocketFace } from '@rystra/bytes'
 import {
   type ExchangeObserver,
   type HttpObserver,
@@ -6,7 +7,7 @@ import {
   type VisitorInfo
 } from '@rystra/plugin'
 import http, { ClientRequest, type IncomingMessage } from 'node:http'
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { paired } from './fields.js'
 import { beginAll } from './observe.js'
 import { replayThrough } from './replay.js'
@@ -24,7 +25,7 @@ export interface Wire extends Pick<ObservedRequest, 'side' | 'proxy' | 'session'
 }
 
 /** A connection that gives Node's parser what is pushed, and drops what is written. */
-class Copy extends Duplex {
+class Copy extends SocketFace {
   constructor() {
     super({ allowHalfOpen: true })
     this.on('error', () => {})
@@ -34,27 +35,6 @@ class Copy extends Duplex {
 
   override _write(_chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     done()
-  }
-
-  /** A server of Node sets these on its connections. */
-  setTimeout(): this {
-    return this
-  }
-
-  setNoDelay(): this {
-    return this
-  }
-
-  setKeepAlive(): this {
-    return this
-  }
-
-  ref(): this {
-    return this
-  }
-
-  unref(): this {
-    return this
   }
 }
 

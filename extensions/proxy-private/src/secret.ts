@@ -1,6 +1,6 @@
+import { PacedWork, ReloadedFile } from '@rystra/limits'
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { scrypt } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
 
 /** Minimum time between two checks of the file, so that visitors cannot cause work. */
 const CHECK_INTERVAL_MS = 1_000
@@ -27,21 +27,27 @@ export interface SecretFields {
 
 /** The key derived from an entry's secret. */
 export class Secret {
-  readonly #fields: SecretFields
   /** Name of the service: one secret gives different keys for two services. */
   readonly #name: string
-  readonly #clock: Clock
   readonly #log: Logger
-  #key: Buffer | undefined
-  #stamp = ''
-  #checkedAt = Number.NEGATIVE_INFINITY
-  #reading: Promise<Buffer> | undefined
+  readonly #file: ReloadedFile<Buffer> | undefined
+  readonly #reading: PacedWork<Buffer>
+  #given: Buffer | undefined
 
-  constructor(fields: SecretFields, name: string, clock: Clock, log: Logger) {
-    this.#fields = fields
+  constructor({ secret, secretFile }: SecretFields, name: string, clock: Clock, log: Logger) {
     this.#name = name
-    this.#clock = clock
     this.#log = log
+    if (secretFile !== undefined) {
+      this.#file = new ReloadedFile(secretFile, {
+        parse: (bytes) => this.#made(bytes.toString('utf8').trim()),
+        onShared: () => log.warn(`${secretFile} is accessible to other users; set its mode to 600`)
+      })
+    }
+    this.#reading = new PacedWork(CHECK_INTERVAL_MS, clock, () => this.#read(secret))
+  }
+
+  get #known(): Buffer | undefined {
+    return this.#file === undefined ? this.#given : this.#file.content
   }
 
   /**
@@ -49,51 +55,33 @@ export class Secret {
    * @throws {RystraError} `proxy.invalid` without a key, because the file is unreadable or blank
    */
   get key(): Buffer | Promise<Buffer> {
-    const known = this.#key
-    if (this.#reading !== undefined) return this.#reading
-    const fresh = this.#fields.secretFile === undefined || this.#clock.now() - this.#checkedAt < CHECK_INTERVAL_MS
-    if (known !== undefined && fresh) return known
-    this.#reading = this.#read().finally(() => {
-      this.#reading = undefined
-    })
-    return this.#reading
+    const known = this.#known
+    if (known === undefined) return this.#reading.now()
+    return (this.#file && this.#reading.due()) ?? known
   }
 
-  async #read(): Promise<Buffer> {
-    const { secret, secretFile } = this.#fields
-    this.#checkedAt = this.#clock.now()
+  async #read(secret = ''): Promise<Buffer> {
+    const file = this.#file
     try {
-      this.#key = secretFile === undefined ? await this.#made(secret ?? '') : await this.#fromFile(secretFile)
-    } catch (error) {
-      if (this.#key === undefined) throw error
+      if (file === undefined) this.#given = await this.#made(secret)
+      else await file.read()
+      return this.#known as Buffer
+    } catch (cause) {
+      const error = this.#errorOf(cause)
+      const known = this.#known
+      if (known === undefined) throw error
       this.#log.warn({ err: error }, 'keeping the previous secret')
-    }
-    return this.#key
-  }
-
-  async #fromFile(file: string): Promise<Buffer> {
-    try {
-      const { mtimeMs, size, ino, mode } = await stat(file)
-      const stamp = `${mtimeMs} ${size} ${ino}`
-      if (stamp === this.#stamp && this.#key !== undefined) return this.#key
-      const secret = (await readFile(file, 'utf8')).trim()
-      if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-        this.#log.warn(`${file} is accessible to other users; set its mode to 600`)
-      }
-      const key = await this.#made(secret)
-      this.#stamp = stamp
-      return key
-    } catch (error) {
-      if (error instanceof RystraError) throw error
-      throw new RystraError('proxy.invalid', {
-        side: 'client',
-        detail: `secretFile of ${this.#name}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`,
-        cause: error
-      })
+      return known
     }
   }
 
-  #made(secret: string): Promise<Buffer> {
+  #errorOf(cause: unknown): RystraError {
+    if (cause instanceof RystraError) return cause
+    const detail = `secretFile of ${this.#name}: ${(cause as NodeJS.ErrnoException).code ?? 'cannot be read'}`
+    return new RystraError('proxy.invalid', { side: 'client', detail, cause })
+  }
+
+  async #made(secret: string): Promise<Buffer> {
     if (secret.trim() === '') {
       throw new RystraError('proxy.invalid', { side: 'client', detail: `secret of ${this.#name}: empty` })
     }

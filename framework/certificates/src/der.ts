@@ -4,7 +4,10 @@ import asn1 from 'node-forge/lib/asn1.js'
 
 const { Class, Type } = asn1
 
-/** A node of ASN.1, as forge has it: bytes are binary strings. */
+/**
+ * A node of ASN.1, as forge has it: bytes are binary strings. What is read here is put into what is written, so both have
+ * forge's nodes; handshakes read with `DerReader` of @rystra/tls, which copies nothing.
+ */
 export type Asn1 = forge.asn1.Asn1
 
 const binary = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')

@@ -1,7 +1,7 @@
 import { RystraError, type VisitorInfo } from '@rystra/model'
 import type { Details } from '@rystra/plugin'
 import type { Message, OpenStream } from '@rystra/protocol'
-import type { StreamHead } from '@rystra/session'
+import { openStreamMessage, type StreamHead } from '@rystra/session'
 
 /** How often a stream may go from server to server. */
 export const MAX_HOPS = 1
@@ -31,18 +31,11 @@ export type ForwardOf = Pick<Forward, 'session' | 'spec' | 'timeout'>
 
 /** The message at the head of a forwarded stream. What only servers need is in its details, and goes no further. */
 export const forwardMessage = (
-  { id, proxy, visitor, details, carrier = false, trace }: StreamHead,
+  { details, carrier = false, ...head }: StreamHead,
   { session, spec, timeout }: ForwardOf,
   flow: number | undefined
-): Message => ({
-  type: 'OpenStream',
-  id,
-  proxy,
-  visitor: [visitor.host, visitor.port],
-  to: [visitor.to.host, visitor.to.port],
-  ...(flow === undefined ? {} : { flow }),
-  ...(trace === undefined ? {} : { trace }),
-  details: {
+): Message => {
+  const forward = {
     hop: MAX_HOPS,
     session,
     spec,
@@ -50,7 +43,8 @@ export const forwardMessage = (
     ...(timeout === undefined ? {} : { timeout }),
     ...(details === undefined ? {} : { details })
   }
-})
+  return openStreamMessage({ ...head, details: forward }, flow)
+}
 
 const malformed = (detail: string): RystraError => new RystraError('protocol.malformed', { side: 'client', detail })
 

@@ -1,7 +1,7 @@
 import { type Logger, RystraError, toRystraError } from '@rystra/model'
 import type { Link, Listener } from '@rystra/plugin'
 import type { Notice } from '@rystra/protocol'
-import { authenticateClient, type DatagramFlows, type Session, type SessionEvents } from '@rystra/session'
+import { firstStream, authenticateClient, type DatagramFlows, type Session, type SessionEvents } from '@rystra/session'
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { acceptingPeer } from './peer-identity.js'
@@ -162,18 +162,3 @@ export class PeerAcceptor {
     for (const sessions of this.#sessions.values()) for (const session of sessions) session.close()
   }
 }
-
-/** The stream on which a link that carries streams by itself is authenticated. */
-const firstStream = (link: Link & { readonly kind: 'streams' }, signal: AbortSignal): Promise<Duplex> =>
-  new Promise((resolve, reject) => {
-    const fail = (error: Error): void => {
-      link.destroy(error)
-      reject(error)
-    }
-    link.onStream = (stream) => {
-      link.onStream = undefined
-      resolve(stream)
-    }
-    link.onClose = (error) => fail(error ?? new RystraError('session.lost'))
-    signal.addEventListener('abort', () => fail(signal.reason as Error), { once: true })
-  })

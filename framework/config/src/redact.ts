@@ -69,7 +69,7 @@ const redactClient = (client: unknown, registries: Registered | undefined): unkn
 }
 
 /**
- * A configuration for people to see: without values that a schema marks with `secret: true`, or whose names sound like a
+ * A configuration for people to see, by `redactBy` of @rystra/model with the schema of each part: without values that a schema marks with `secret: true`, or whose names sound like a
  * secret unless marked with `secret: false`, and without user and password in URLs. Never throws; the configuration is
  * not changed.
  */

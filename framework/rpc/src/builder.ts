@@ -3,11 +3,11 @@ import type { ExtensionEntry } from '@rystra/plugin'
 import type { StateKey } from './context/state.js'
 import type { AccessRule } from './middleware/access.js'
 import type { Middleware } from './middleware/middleware.js'
-import type { Handler, HandlerOptions, Listener, StreamHandler } from './router/router.js'
+import type { Handler, HandlerOptions, Listener, StreamHandler } from './session/rpc-session.js'
 import { Rpc, type RpcNodeOptions } from './rpc.js'
 import type { Members, Service } from './service/define.js'
 import type { Implementation } from './service/implement.js'
-import type { RpcSession } from './session/session.js'
+import type { RpcSession } from './session/rpc-session.js'
 
 /** Something that several programs use: adds handlers, middleware and state to a builder. */
 export interface RpcPlugin {

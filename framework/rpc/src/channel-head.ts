@@ -2,7 +2,7 @@ import type { SessionInfo } from '@rystra/model'
 import type { ChannelOpener as SessionChannels } from '@rystra/plugin'
 import type { RpcPeer } from './session/peer.js'
 import type { ChannelHead, ChannelOpener, ChannelTarget } from './session/port.js'
-import type { RpcSession } from './session/session.js'
+import type { RpcSession } from './session/rpc-session.js'
 
 /** Name of the channels that carry RPC. */
 export const RPC_CHANNEL = 'rpc'

@@ -1,5 +1,5 @@
 import { RpcError } from './error.js'
-import type { RpcSession } from './session/session.js'
+import type { RpcSession } from './session/rpc-session.js'
 
 /** Milliseconds before a lost channel is opened again, the longest wait, and after how long it counts as stable. */
 const RETRY_MS = 25

@@ -1,4 +1,5 @@
-import { type Handler, type HandlerOptions, type Listener, Router, type StreamHandler } from './router/router.js'
+import { Router } from './router/router.js'
+import type { Handler, HandlerOptions, Listener, StreamHandler } from './session/rpc-session.js'
 import { register } from './service/decorators.js'
 import type { Members, Service } from './service/define.js'
 import { type Implementation, implement } from './service/implement.js'

@@ -5,20 +5,20 @@ import { rpcError } from './error.js'
 import type { Link } from './links.js'
 import type { RpcEndpoint } from './session/endpoint.js'
 import type { ChannelHead } from './session/port.js'
-import type { RpcSession } from './session/session.js'
+import type { ProgramSession } from './session/session.js'
 
 /** Sessions of a server with clients of the other servers of its cluster. This server opens them, as their clients know another. */
 export class RemoteClients {
   readonly #endpoint: RpcEndpoint
   /** By the session of the tunnel. */
-  readonly #sessions = new Map<string, RpcSession>()
+  readonly #sessions = new Map<string, ProgramSession>()
 
   constructor(endpoint: RpcEndpoint) {
     this.#endpoint = endpoint
   }
 
   /** The session with a client; calls wait until it is open. It ends with its channel. */
-  session({ info, channels }: Link, { name }: Pick<RuntimeCluster, 'name'>): RpcSession {
+  session({ info, channels }: Link, { name }: Pick<RuntimeCluster, 'name'>): ProgramSession {
     const found = this.#sessions.get(info.id)
     if (found !== undefined) return found
     const opener = openerOf(channels, { from: { server: name } })

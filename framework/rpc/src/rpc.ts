@@ -22,7 +22,8 @@ import { Registrar } from './registrar.js'
 import { RpcEndpoint } from './session/endpoint.js'
 import type { RpcPeer } from './session/peer.js'
 import type { ChannelHead, ChannelOpener, ChannelTarget } from './session/port.js'
-import type { RpcSession } from './session/session.js'
+import type { RpcSession } from './session/rpc-session.js'
+import type { ProgramSession } from './session/session.js'
 import { type RpcOptions, settingsOf } from './session/settings.js'
 import { Relays } from './relay.js'
 
@@ -49,10 +50,10 @@ export class Rpc extends Registrar implements ChannelHandler {
   readonly #links = new Links()
   readonly #relays: Relays
   readonly #remotes: RemoteClients
-  readonly #peers = new Map<string, RpcSession>()
+  readonly #peers = new Map<string, ProgramSession>()
   /** Sessions that wait until a client opens its channel, by the session of the tunnel. */
-  readonly #awaited = new Map<string, RpcSession>()
-  #server: RpcSession | undefined
+  readonly #awaited = new Map<string, ProgramSession>()
+  #server: ProgramSession | undefined
   #role: ExtensionContext<unknown>['role'] | undefined
 
   constructor(options: RpcNodeOptions = {}) {
@@ -145,7 +146,7 @@ export class Rpc extends Registrar implements ChannelHandler {
   }
 
   /** A session with a client that has not opened its channel yet. One without RPC says so at once. */
-  #await({ info, channels }: Link): RpcSession {
+  #await({ info, channels }: Link): ProgramSession {
     const opener = openerOf(channels)
     const session = this.#endpoint.create(peerOf(info), () => opener, true, { report: () => channels.reportCall })
     this.#awaited.set(info.id, session)
@@ -162,7 +163,7 @@ export class Rpc extends Registrar implements ChannelHandler {
     return session
   }
 
-  #create(peer: RpcPeer, target: ChannelTarget = {}): RpcSession {
+  #create(peer: RpcPeer, target: ChannelTarget = {}): ProgramSession {
     const opener = (): ChannelOpener | undefined => {
       const link = this.#links.last
       return link && openerOf(link.channels)
@@ -194,7 +195,7 @@ export class Rpc extends Registrar implements ChannelHandler {
     return session
   }
 
-  #watch(session: RpcSession): void {
+  #watch(session: ProgramSession): void {
     const { onConnect, onDisconnect } = this.#options
     let up = false
     const connected = (): void => {

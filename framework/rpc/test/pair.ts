@@ -4,7 +4,7 @@ import { Router } from '../src/router/router.js'
 import { RpcEndpoint } from '../src/session/endpoint.js'
 import type { RpcPeer } from '../src/session/peer.js'
 import type { ChannelHead, ChannelOpener, Datagrams, RpcChannel } from '../src/session/port.js'
-import type { RpcSession } from '../src/session/session.js'
+import type { ProgramSession } from '../src/session/session.js'
 import { type RpcOptions, settingsOf } from '../src/session/settings.js'
 
 const address = { address: 'memory', port: 0 }
@@ -57,7 +57,7 @@ export const channelPair = (
 /** A session of a client with a server, both ends in memory. */
 export const pair = async (options: PairOptions = {}) => {
   const { one = {}, other = {}, reconnects = false } = options
-  const accepted: RpcSession[] = []
+  const accepted: ProgramSession[] = []
   const channels: RpcChannel[] = []
   const handlers = { left: new Router(), right: new Router() }
   const near = new RpcEndpoint({ settings: settingsOf(one), router: handlers.left, context: new State() })
@@ -88,7 +88,7 @@ export const pair = async (options: PairOptions = {}) => {
   await near.connect(left, toServer)
   return {
     left,
-    right: accepted[0] as RpcSession,
+    right: accepted[0] as ProgramSession,
     accepted,
     near,
     far,
@@ -103,7 +103,7 @@ export const pair = async (options: PairOptions = {}) => {
     rejoin: async () => {
       up = true
       await near.connect(left, toServer)
-      return accepted.at(-1) as RpcSession
+      return accepted.at(-1) as ProgramSession
     }
   }
 }

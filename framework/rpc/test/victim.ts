@@ -2,7 +2,7 @@ import { duplexPair, rawOf } from '@rystra/bytes'
 import { State } from '../src/context/state.js'
 import type { RpcError } from '../src/error.js'
 import { Router } from '../src/router/router.js'
-import { RpcSession } from '../src/session/session.js'
+import { ProgramSession } from '../src/session/session.js'
 import { type RpcOptions, settingsOf } from '../src/session/settings.js'
 import { samples } from './frames.js'
 
@@ -12,7 +12,7 @@ export const { hello } = samples()
 export const victim = (options: RpcOptions = {}) => {
   const [near, far] = duplexPair()
   const router = new Router()
-  const session = new RpcSession({
+  const session = new ProgramSession({
     id: 'victim',
     remote: { id: 'attacker', side: 'client', address: { address: 'memory', port: 0 } },
     settings: settingsOf(options),

@@ -6,9 +6,9 @@ import { peerText } from '@rystra/address'
 import type { ListenEntry } from '@rystra/config'
 import type { Handshakes, PendingHandshake } from '@rystra/limits'
 import { background, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
-import type { Link, Listener, ListenHost, ListenOptions, StreamLink } from '@rystra/plugin'
+import type { Link, Listener, ListenHost, ListenOptions } from '@rystra/plugin'
 import { PUSH } from '@rystra/protocol'
-import { type Admitted, authenticateClient, type DataLinkOffered } from '@rystra/session'
+import { type Admitted, authenticateClient, type DataLinkOffered, firstStream } from '@rystra/session'
 import { takeEarly } from './early.js'
 import { abortError, handshakesOf, turnOf } from './handshakes.js'
 import type { LinkCounts } from './link-counts.js'
@@ -250,18 +250,3 @@ export class Acceptor {
 }
 
 const clientKey = (identity: string, client: string): string => JSON.stringify([identity, client])
-
-const firstStream = (link: StreamLink, signal: AbortSignal): Promise<Duplex> =>
-  new Promise((resolve, reject) => {
-    const fail = (error: Error): void => {
-      link.destroy(error)
-      reject(error)
-    }
-    link.onStream = (stream) => {
-      // An unauthenticated peer needs one stream: further ones are refused until a session takes the link over.
-      link.onStream = undefined
-      resolve(stream)
-    }
-    link.onClose = (error) => fail(error ?? new RystraError('session.lost'))
-    signal.addEventListener('abort', () => fail(signal.reason as Error), { once: true })
-  })

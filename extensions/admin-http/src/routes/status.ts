@@ -1,4 +1,4 @@
-import { type EndStats, Type } from '@rystra/plugin'
+import { Type } from '@rystra/plugin'
 import { performance } from 'node:perf_hooks'
 import type { Api, ApiContext } from '../context.js'
 import { MetricView, ProcessView, StatusView } from '../schemas.js'
@@ -23,7 +23,7 @@ const statusOf = ({ runtime, clock, draining, version }: ApiContext, caller: Sta
   const { side, events, control } = runtime
   const { logLevel, revision } = control
   return {
-    ...(runtime.stats() as Omit<EndStats, 'cluster'> & Pick<StatusView, 'cluster'>),
+    ...runtime.stats(),
     side,
     state: draining() ? 'draining' : 'running',
     version,

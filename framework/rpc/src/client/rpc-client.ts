@@ -9,11 +9,10 @@ import type { Metadata } from '../frame/metadata.js'
 import type { ClientOptions } from '../links.js'
 import type { Rpc } from '../rpc.js'
 import type { Members, Service } from '../service/define.js'
-import type { ServiceView } from '../service/use.js'
 import type { RequestOptions } from '../session/outgoing-calls.js'
 import type { RpcStream } from '../session/rpc-stream.js'
 import type { StreamOptions } from '../session/stream-options.js'
-import type { RpcSession } from '../session/session.js'
+import type { RpcSession, ServiceView } from '../session/rpc-session.js'
 import { firstThatConnects } from './discover.js'
 
 /** How {@link RpcClient.connect} connects. */

@@ -4,7 +4,7 @@ import { rpcError } from '../error.js'
 import { FrameReader } from '../frame/reader.js'
 import { Flag, FrameType } from '../frame/types.js'
 import type { Step } from '../middleware/middleware.js'
-import type { RpcSession } from '../session/session.js'
+import type { ProgramSession } from '../session/session.js'
 
 /** Calls in one piece of early data. */
 const MAX_CALLS = 64
@@ -39,7 +39,7 @@ const checkFrames = (data: Buffer): void => {
 }
 
 /** Runs the calls of a client that is not authenticated again yet, on a session of their own. Throws `rpc.protocol`. */
-export const runEarly = ({ data, answer, signal }: EarlyData, session: RpcSession): void => {
+export const runEarly = ({ data, answer, signal }: EarlyData, session: ProgramSession): void => {
   checkFrames(data)
   const [near, far] = duplexPair()
   const end = (): void => {

@@ -1,6 +1,6 @@
 import { pattern } from '@rystra/address'
 import { rpcError } from '../error.js'
-import type { RpcSession } from '../session/session.js'
+import type { RpcSession } from '../session/rpc-session.js'
 import type { Middleware } from './middleware.js'
 
 /** One rule of {@link access}. What is left out matches everything; `*` stands for any characters. */

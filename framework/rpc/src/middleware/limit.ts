@@ -1,8 +1,7 @@
 import { pattern } from '@rystra/address'
 import { TokenBucket } from '@rystra/limits'
 import { RpcError } from '../error.js'
-import type { IncomingCall } from '../session/incoming-call.js'
-import type { RpcSession } from '../session/session.js'
+import type { IncomingCall, RpcSession } from '../session/rpc-session.js'
 import type { Middleware } from './middleware.js'
 
 /** What a peer may do. Each is for one session, and with `name` for the names that match it. */

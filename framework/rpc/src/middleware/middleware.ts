@@ -1,7 +1,6 @@
 import type { RpcError } from '../error.js'
 import type { Metadata } from '../frame/metadata.js'
-import type { IncomingCall } from '../session/incoming-call.js'
-import type { RpcSession } from '../session/session.js'
+import type { IncomingCall, RpcSession } from '../session/rpc-session.js'
 
 /** One message on its way in or out, as middleware sees it. */
 export interface RpcMessage {

@@ -1,28 +1,5 @@
-import type { IncomingCall } from '../session/incoming-call.js'
-import type { RpcSession } from '../session/session.js'
-import type { RpcStream } from '../session/rpc-stream.js'
-
-/** Answers a request: with a value, or a promise of one. */
-// biome-ignore lint/suspicious/noExplicitAny: what a handler takes is its own; contracts give it a type
-export type Handler = (session: RpcSession, data: any, call: IncomingCall) => unknown
-// biome-ignore lint/suspicious/noExplicitAny: the same
-export type Listener = (session: RpcSession, data: any, call: IncomingCall) => unknown
-export type StreamHandler = (session: RpcSession, stream: RpcStream, call: IncomingCall) => unknown
-
-/** Looks at data. Throws `rpc.invalid` with the path of what does not fit. */
-export type Check = (data: unknown) => void
-
-/** One name, and what happens with it. */
-export interface Route<Fn> {
-  readonly name: string
-  readonly fn: Fn
-  readonly check?: Check | undefined
-  /** May run in early data, which an attacker may be able to send a second time. @default false */
-  readonly replaySafe?: boolean | undefined
-}
-
-/** What else is said of a handler. */
-export type HandlerOptions = Pick<Route<Handler>, 'replaySafe'>
+import type { Handler, Listener, StreamHandler } from '../session/rpc-session.js'
+import type { Route } from './route.js'
 
 /** What is handled, by name. What it does not have its parent may have. */
 export class Router {

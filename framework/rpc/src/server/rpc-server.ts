@@ -6,7 +6,7 @@ import { rpcError } from '../error.js'
 import type { ClientOptions } from '../links.js'
 import type { RelayRule } from '../relay-rules.js'
 import type { Rpc } from '../rpc.js'
-import type { RpcSession } from '../session/session.js'
+import type { RpcSession } from '../session/rpc-session.js'
 import { announce } from './announce.js'
 
 /** Where an {@link RpcServer} listens. */

@@ -3,7 +3,7 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { Errors } from '@sinclair/typebox/errors'
 import { Check as isOf } from '@sinclair/typebox/value'
 import { rpcError } from '../error.js'
-import type { Check } from '../router/router.js'
+import type { Check } from '../router/route.js'
 
 const known = new WeakMap<TSchema, Check>()
 

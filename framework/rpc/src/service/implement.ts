@@ -1,30 +1,6 @@
-import type { Router } from '../router/router.js'
-import type { IncomingCall } from '../session/incoming-call.js'
-import type { RpcSession } from '../session/session.js'
+import type { HandlerOf, Routes } from '../session/rpc-session.js'
 import { checkOf } from './check.js'
-import type {
-  EventContract,
-  FromServer,
-  Member,
-  Members,
-  RequestContract,
-  Service,
-  StreamContract,
-  TypeOf
-} from './define.js'
-import type { TypedStream } from './typed-stream.js'
-
-type Answer<Value> = Value | Promise<Value>
-
-/** What handles one member. */
-export type HandlerOf<Each> =
-  Each extends RequestContract<infer In, infer Out>
-    ? (session: RpcSession, data: TypeOf<In>, call: IncomingCall) => Answer<TypeOf<Out>>
-    : Each extends EventContract<infer Data>
-      ? (session: RpcSession, data: TypeOf<Data>, call: IncomingCall) => unknown
-      : Each extends StreamContract<infer Up, infer Down>
-        ? (session: RpcSession, stream: TypedStream<TypeOf<Down>, TypeOf<Up>>, call: IncomingCall) => unknown
-        : never
+import type { FromServer, Member, Members, Service } from './define.js'
 
 /** Members of this side, each with what handles it. */
 export type Implementation<Of extends Members> = {
@@ -33,7 +9,7 @@ export type Implementation<Of extends Members> = {
 
 /** Handles one member. The answer takes a listener out again. */
 export const handleMember = (
-  router: Router,
+  router: Routes,
   name: string,
   member: Member,
   fn: (...args: never[]) => unknown
@@ -57,7 +33,7 @@ export const handleMember = (
 
 /** Handles all members of a service that the other side calls. */
 export const implement = <Of extends Members>(
-  router: Router,
+  router: Routes,
   { name, members }: Service<Of>,
   handlers: Implementation<Of>
 ): void => {

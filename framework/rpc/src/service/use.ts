@@ -1,35 +1,10 @@
 import { RpcError } from '../error.js'
 import type { RequestOptions } from '../session/outgoing-calls.js'
 import type { StreamOptions } from '../session/stream-options.js'
-import type { RpcSession } from '../session/session.js'
+import type { RpcSession, ServiceView } from '../session/rpc-session.js'
 import { checkOf } from './check.js'
-import type {
-  EventContract,
-  FromServer,
-  Member,
-  Members,
-  RequestContract,
-  Service,
-  StreamContract,
-  TypeOf
-} from './define.js'
-import { handleMember, type HandlerOf } from './implement.js'
-import type { TypedStream } from './typed-stream.js'
-
-/** How one member is used by the side that calls it. */
-export type CallOf<Each> =
-  Each extends RequestContract<infer In, infer Out>
-    ? (data: TypeOf<In>, options?: RequestOptions) => Promise<TypeOf<Out>>
-    : Each extends EventContract<infer Data>
-      ? (data: TypeOf<Data>) => Promise<void> | undefined
-      : Each extends StreamContract<infer Up, infer Down>
-        ? (options?: Pick<StreamOptions, 'metadata'>) => TypedStream<TypeOf<Up>, TypeOf<Down>>
-        : Each extends FromServer<infer Contract>
-          ? (fn: HandlerOf<Contract>) => () => void
-          : never
-
-/** A service as one session offers it. Members `fromServer` take what handles them, on this session alone. */
-export type ServiceView<Of extends Members> = { readonly [Name in keyof Of]: CallOf<Of[Name]> }
+import type { Member, Members, Service } from './define.js'
+import { handleMember } from './implement.js'
 
 const views = new WeakMap<RpcSession, WeakMap<Service, unknown>>()
 

@@ -12,7 +12,7 @@ import { EVENT_CREDIT_BYTES, MAX_CALLS, MAX_MESSAGE_BYTES, RPC_VERSION } from '.
 import { Assemblies, Assembly } from './assembly.js'
 import { Assembled, errorOf, type Received, Whole } from './received.js'
 import { encoded, FrameSender } from './sender.js'
-import type { RpcSettings } from './settings.js'
+import type { WireSettings } from './wire-settings.js'
 import { FrameWriter } from './writer.js'
 
 /** Frames that make this side write something. */
@@ -57,7 +57,7 @@ export class Connection {
   /** Bytes of events that the other side still takes; may become negative by one event. */
   credit = EVENT_CREDIT_BYTES
   readonly #stream: RawStream
-  readonly #settings: RpcSettings
+  readonly #settings: WireSettings
   readonly #events: ConnectionEvents
   readonly #head = new HeadReader()
   readonly #assemblies: Assemblies
@@ -67,7 +67,7 @@ export class Connection {
   #closed = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(stream: RawStream, settings: RpcSettings, events: ConnectionEvents) {
+  constructor(stream: RawStream, settings: WireSettings, events: ConnectionEvents) {
     this.#stream = stream
     this.#settings = settings
     this.#events = events

@@ -6,7 +6,7 @@ import { rpcError } from '../error.js'
 import type { Router } from '../router/router.js'
 import type { RpcPeer } from './peer.js'
 import type { ChannelHead, ChannelOpener, ChannelTarget, RpcChannel } from './port.js'
-import { RpcSession } from './session.js'
+import { ProgramSession } from './session.js'
 import type { RpcSessionOptions } from './session-options.js'
 import type { RpcSettings } from './settings.js'
 
@@ -21,7 +21,7 @@ export interface EndpointOptions {
   readonly router: Router
   readonly context: State
   /** A session is up. */
-  readonly onSession?: (session: RpcSession) => void
+  readonly onSession?: (session: ProgramSession) => void
 }
 
 /** Where a channel comes from. */
@@ -33,26 +33,26 @@ export interface ChannelOrigin {
   readonly opener: ChannelOpener
   readonly report?: Report
   /** The session that waits for this peer to open its channel of calls. */
-  readonly awaited?: RpcSession | undefined
+  readonly awaited?: ProgramSession | undefined
 }
 
 /** Takes the channels that peers open, and makes sessions of them; opens those of this side. */
 export class RpcEndpoint {
   readonly #options: EndpointOptions
   /** Accepted sessions, by the scope of the peer and the number it gave them. */
-  readonly #accepted = new Map<string, Map<string, RpcSession>>()
+  readonly #accepted = new Map<string, Map<string, ProgramSession>>()
 
   constructor(options: EndpointOptions) {
     this.#options = options
   }
 
   /** Sessions that peers opened. */
-  *sessions(): Generator<RpcSession> {
+  *sessions(): Generator<ProgramSession> {
     for (const sessions of this.#accepted.values()) yield* sessions.values()
   }
 
   /** The newest session that a peer opened. */
-  sessionOf(scope: string): RpcSession | undefined {
+  sessionOf(scope: string): ProgramSession | undefined {
     return [...(this.#accepted.get(scope)?.values() ?? [])].at(-1)
   }
 
@@ -62,7 +62,7 @@ export class RpcEndpoint {
     channel: RpcChannel,
     { peer, scope, opener, report, awaited }: ChannelOrigin
   ): void {
-    const sessions = this.#accepted.get(scope) ?? new Map<string, RpcSession>()
+    const sessions = this.#accepted.get(scope) ?? new Map<string, ProgramSession>()
     const found = sessions.get(id)
     if (kind === 'stream') {
       if (found === undefined) throw rpcError('rpc.lost', 'a stream of no session')
@@ -89,16 +89,16 @@ export class RpcEndpoint {
     opener: () => ChannelOpener | undefined,
     reconnects: boolean,
     more: Pick<RpcSessionOptions, 'target' | 'wanted' | 'report' | 'peers'> = {}
-  ): RpcSession {
+  ): ProgramSession {
     return this.#make(randomBytes(9).toString('base64url'), peer, opener, reconnects, more)
   }
 
   /** A session for the calls in early data of a peer: not listed, and without a way to call back. */
-  early(peer: RpcPeer): RpcSession {
+  early(peer: RpcPeer): ProgramSession {
     const { settings, router, context } = this.#options
     const guarded = { ...settings, inbound: [replaySafeOnly, ...settings.inbound] }
     const id = randomBytes(9).toString('base64url')
-    return new RpcSession({
+    return new ProgramSession({
       id,
       remote: peer,
       settings: guarded,
@@ -110,7 +110,7 @@ export class RpcEndpoint {
   }
 
   /** Opens the channel of calls. */
-  async connect(session: RpcSession, opener: ChannelOpener, target: ChannelTarget = {}): Promise<void> {
+  async connect(session: ProgramSession, opener: ChannelOpener, target: ChannelTarget = {}): Promise<void> {
     const head = { kind: 'calls', session: session.id, ...target } as const
     const channel = await opener.open(head)
     if (session.closed) channel.stream.reset()
@@ -123,8 +123,8 @@ export class RpcEndpoint {
     opener: () => ChannelOpener | undefined,
     reconnects: boolean,
     more: Pick<RpcSessionOptions, 'target' | 'wanted' | 'report' | 'peers'>
-  ): RpcSession {
+  ): ProgramSession {
     const { settings, router, context } = this.#options
-    return new RpcSession({ id, remote: peer, settings, router, context, opener, reconnects, ...more })
+    return new ProgramSession({ id, remote: peer, settings, router, context, opener, reconnects, ...more })
   }
 }

@@ -1,27 +1,28 @@
 import { rpcError, type RpcError, toRpcError } from '../error.js'
 import { type RpcMessage, runSteps } from '../middleware/middleware.js'
-import type { Listener, Route } from '../router/router.js'
+import type { Route } from '../router/route.js'
+import type { Listener } from './rpc-session.js'
 import type { Connection } from './connection.js'
-import { IncomingCall } from './incoming-call.js'
+import { RunningCall } from './running-call.js'
 import type { Received } from './received.js'
-import type { RpcSession } from './session.js'
+import type { SessionHost } from './session-host.js'
 import type { RpcSettings } from './settings.js'
 
 /** Requests and events that the other side sent on one connection, until they are done with. */
 export class Incoming {
-  readonly #session: RpcSession
+  readonly #session: SessionHost
   readonly #connection: Connection
   readonly #settings: RpcSettings
   /** Calls whose caller waits. */
-  readonly #calls = new Map<number, IncomingCall>()
+  readonly #calls = new Map<number, RunningCall>()
   /** Calls whose handler has not settled, those included that were given up. */
-  readonly #running = new Set<IncomingCall>()
+  readonly #running = new Set<RunningCall>()
   /** Made once: a flood of them costs no stack traces. */
   readonly #busy: RpcError
   readonly #unread = rpcError('rpc.busy', 'earlier answers are not read')
   #closing = false
 
-  constructor(session: RpcSession, connection: Connection, settings: RpcSettings) {
+  constructor(session: SessionHost, connection: Connection, settings: RpcSettings) {
     this.#session = session
     this.#connection = connection
     this.#settings = settings
@@ -54,7 +55,7 @@ export class Incoming {
       send.error(id, this.#unread)
       return
     }
-    const call = new IncomingCall(id, name, this.#session, received.metadata, received.deadline)
+    const call = new RunningCall(id, name, this.#session, received.metadata, received.deadline)
     try {
       const data = received.decode()
       this.#calls.set(id, call)
@@ -67,7 +68,7 @@ export class Incoming {
   }
 
   /** Runs the middleware, then the handler. */
-  #pass(call: IncomingCall, data: unknown, bytes: number): void {
+  #pass(call: RunningCall, data: unknown, bytes: number): void {
     const { id, name, metadata } = call
     const passed = runSteps(
       this.#settings.inbound,
@@ -79,16 +80,16 @@ export class Incoming {
     else this.#passed(call, passed)
   }
 
-  #passed(call: IncomingCall, message: RpcMessage | undefined): void {
+  #passed(call: RunningCall, message: RpcMessage | undefined): void {
     if (message === undefined) this.#drop(call)
     else this.#handle(call, message.data)
   }
 
-  #drop(call: IncomingCall): void {
+  #drop(call: RunningCall): void {
     this.#over(call, 'dropped')
   }
 
-  #handle(call: IncomingCall, data: unknown): void {
+  #handle(call: RunningCall, data: unknown): void {
     const route = this.#session.router.findHandler(call.name)
     if (route === undefined) {
       this.#fail(call, rpcError('rpc.unknown', call.name))
@@ -106,7 +107,7 @@ export class Incoming {
     )
   }
 
-  #answer(call: IncomingCall, value: unknown): void {
+  #answer(call: RunningCall, value: unknown): void {
     if (this.#settings.outbound.length === 0) {
       this.#respond(call, value)
       return
@@ -123,12 +124,12 @@ export class Incoming {
     }
   }
 
-  #respondWith(call: IncomingCall, message: RpcMessage | undefined): void {
+  #respondWith(call: RunningCall, message: RpcMessage | undefined): void {
     if (message === undefined) this.#drop(call)
     else this.#respond(call, message.data, message.metadata)
   }
 
-  #respond(call: IncomingCall, value: unknown, metadata?: RpcMessage['metadata']): void {
+  #respond(call: RunningCall, value: unknown, metadata?: RpcMessage['metadata']): void {
     const { open } = call
     // Handlers that ran at once may answer with more than the peer reads.
     const refused = open && this.#connection.full
@@ -143,7 +144,7 @@ export class Incoming {
   }
 
   /** What a handler threw. Middleware sees it on its way out. */
-  #fail(call: IncomingCall, thrown: unknown): void {
+  #fail(call: RunningCall, thrown: unknown): void {
     const error = toRpcError(thrown)
     const { outbound, log } = this.#settings
     if (error.code === 'rpc.handler') log.warn({ err: error.cause, call: call.name }, 'a handler failed')
@@ -163,7 +164,7 @@ export class Incoming {
     }
   }
 
-  #sendError(call: IncomingCall, thrown: unknown): void {
+  #sendError(call: RunningCall, thrown: unknown): void {
     const error: RpcError = toRpcError(thrown)
     const { open } = call
     this.#over(call, error.code)
@@ -171,7 +172,7 @@ export class Incoming {
   }
 
   /** Answers whether the connection is still there to be answered on. */
-  #over(call: IncomingCall, code: string): boolean {
+  #over(call: RunningCall, code: string): boolean {
     this.#running.delete(call)
     if (this.#calls.get(call.id) === call) this.#calls.delete(call.id)
     call.finish()
@@ -179,7 +180,7 @@ export class Incoming {
     return !this.#connection.closed
   }
 
-  #report(call: IncomingCall, code: string): void {
+  #report(call: RunningCall, code: string): void {
     if (call.report()) this.#session.observe('request', 'in', call.name, call.since, code, call)
   }
 
@@ -190,7 +191,7 @@ export class Incoming {
       done()
       return
     }
-    const call = new IncomingCall(received.id, received.name, this.#session, received.metadata, 0)
+    const call = new RunningCall(received.id, received.name, this.#session, received.metadata, 0)
     const drop = (error?: unknown): void => {
       if (error !== undefined) this.#settings.log.debug({ err: error, event: call.name }, 'an event was dropped')
       done()
@@ -213,7 +214,7 @@ export class Incoming {
     }
   }
 
-  #listen(routes: readonly Route<Listener>[], call: IncomingCall, data: unknown, done: () => void): void {
+  #listen(routes: readonly Route<Listener>[], call: RunningCall, data: unknown, done: () => void): void {
     let running = 1
     const over = (error?: unknown): void => {
       if (error !== undefined) this.#settings.log.warn({ err: error, event: call.name }, 'a listener failed')

@@ -6,17 +6,17 @@ import type { Connection } from './connection.js'
 import type { OutgoingEvents } from './outgoing-events.js'
 import type { CallSender, OutgoingCall, OutgoingCalls } from './outgoing-calls.js'
 import type { Received } from './received.js'
-import type { RpcSession } from './session.js'
+import type { SessionHost } from './session-host.js'
 import type { RpcSettings } from './settings.js'
 
 /** Sends requests and events of one session and settles them by their answers, both through the middleware. */
 export class OutgoingMessages {
-  readonly #session: RpcSession
+  readonly #session: SessionHost
   readonly #calls: OutgoingCalls
   readonly #events: OutgoingEvents
   readonly #settings: RpcSettings
 
-  constructor(session: RpcSession, calls: OutgoingCalls, events: OutgoingEvents, settings: RpcSettings) {
+  constructor(session: SessionHost, calls: OutgoingCalls, events: OutgoingEvents, settings: RpcSettings) {
     this.#session = session
     this.#calls = calls
     this.#events = events
@@ -52,7 +52,7 @@ export class OutgoingMessages {
     }
   }
 
-  /** See `RpcSession.emit`. */
+  /** See `SessionHost.emit`. */
   emit(connection: Connection, name: string, data: unknown, metadata: Metadata | undefined): Promise<void> | undefined {
     const { outbound } = this.#settings
     if (outbound.length === 0) return this.#events.send(connection, this.#calls.takeId(), name, data, metadata)

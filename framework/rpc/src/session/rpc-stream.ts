@@ -7,11 +7,11 @@ import { FrameType } from '../frame/types.js'
 import { writeError } from '../frame/write.js'
 import type { Aligned } from '../stream/aligned-receiver.js'
 import type { JitterBufferOptions, StreamStats } from '../stream/jitter-buffer.js'
-import type { Check } from '../router/router.js'
+import type { Check } from '../router/route.js'
 import type { ByteBudget } from './byte-budget.js'
 import type { RpcChannel } from './port.js'
 import { errorOf } from './received.js'
-import type { RpcSettings } from './settings.js'
+import type { WireSettings } from './wire-settings.js'
 import { MessageReader, type StreamMessage, writeMessage } from './stream-frames.js'
 import { StreamInbox } from './stream-inbox.js'
 import type { StreamMode, StreamOptions } from './stream-options.js'
@@ -29,7 +29,7 @@ const sent = Promise.resolve()
 
 /** What a stream needs of its session. */
 export interface StreamHost {
-  readonly settings: RpcSettings
+  readonly settings: WireSettings
   /** For long messages of all its streams that have not come whole. */
   readonly incoming: ByteBudget
   /** Synchronised from the first use. */

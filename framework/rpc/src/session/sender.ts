@@ -5,7 +5,7 @@ import { FrameType } from '../frame/types.js'
 import { type BodyHead, NameTable, writeCall, writeError, writeResponse, writeTimes } from '../frame/write.js'
 import { CHUNK_BYTES, MAX_MESSAGE_BYTES } from '../limits.js'
 import { BodyParts } from './body-parts.js'
-import type { RpcSettings } from './settings.js'
+import type { WireSettings } from './wire-settings.js'
 import type { FrameWriter } from './writer.js'
 
 /** Makes frames of messages, on one connection. Nothing is written any more once it is closed. */
@@ -13,11 +13,11 @@ export class FrameSender {
   /** What the other side takes at most. */
   maxMessageBytes = MAX_MESSAGE_BYTES
   readonly writer: FrameWriter
-  readonly #settings: RpcSettings
+  readonly #settings: WireSettings
   readonly #names = new NameTable()
   readonly #parts = new Map<number, BodyParts>()
 
-  constructor(writer: FrameWriter, settings: RpcSettings) {
+  constructor(writer: FrameWriter, settings: WireSettings) {
     this.writer = writer
     this.#settings = settings
   }

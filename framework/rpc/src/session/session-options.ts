@@ -1,24 +1,11 @@
 import type { ChannelOpener as SessionChannels } from '@rystra/plugin'
 import type { State } from '../context/state.js'
-import type { RpcError } from '../error.js'
 import type { ClientOptions } from '../links.js'
 import type { Router } from '../router/router.js'
 import type { RpcPeer } from './peer.js'
 import type { ChannelOpener, ChannelTarget } from './port.js'
-import type { RpcSession } from './session.js'
+import type { RpcSession } from './rpc-session.js'
 import type { RpcSettings } from './settings.js'
-
-/** What a session tells. */
-export interface RpcSessionEvents {
-  /** There is a connection; also the first time. */
-  up: []
-  /** The connection is lost; calls wait for the next one within their deadlines. */
-  down: [error: Error | undefined]
-  /** The other side takes no new calls. */
-  goAway: [error: RpcError]
-  /** It is over. */
-  close: [error: Error | undefined]
-}
 
 /** What a session is made of. */
 export interface RpcSessionOptions {

@@ -9,14 +9,15 @@ import type { Metadata } from '../frame/metadata.js'
 import type { ClientOptions } from '../links.js'
 import type { CallRecord } from '../middleware/middleware.js'
 import type { Members, Service } from '../service/define.js'
-import { type ServiceView, use } from '../service/use.js'
-import { type Listener, Router } from '../router/router.js'
+import { use } from '../service/use.js'
+import { Router } from '../router/router.js'
 import { Connection, refusalOf } from './connection.js'
 import type { SessionClock } from '../clock/session-clock.js'
 import { ClockPings } from './clock-pings.js'
 import { Gate } from './gate.js'
 import { Incoming } from './incoming.js'
-import type { IncomingCall } from './incoming-call.js'
+import type { IncomingCall, Listener, RpcSession, RpcSessionEvents, ServiceView } from './rpc-session.js'
+import type { SessionHost } from './session-host.js'
 import { OutgoingCalls, type RequestOptions } from './outgoing-calls.js'
 import { OutgoingMessages } from './outgoing-messages.js'
 import { OutgoingEvents } from './outgoing-events.js'
@@ -24,14 +25,13 @@ import type { RpcPeer } from './peer.js'
 import type { RpcChannel } from './port.js'
 import type { RpcStream } from './rpc-stream.js'
 import type { StreamOptions } from './stream-options.js'
-import type { RpcSessionEvents, RpcSessionOptions } from './session-options.js'
+import type { RpcSessionOptions } from './session-options.js'
 import type { RpcSettings } from './settings.js'
 import { Streams } from './streams.js'
 
-/** The relation with one other program: requests, events and streams, both ways. */
-export class RpcSession {
+/** An {@link RpcSession} over the connections of its channels, one after the other. */
+export class ProgramSession implements SessionHost {
   #id: string
-  /** The program at the other end. */
   readonly remote: RpcPeer
   readonly context: State
   readonly router: Router
@@ -63,17 +63,14 @@ export class RpcSession {
     this.#messages = new OutgoingMessages(this, this.#calls, this.#events, options.settings)
   }
 
-  /** Told to the other side with each channel. */
   get id(): string {
     return this.#id
   }
 
-  /** The name an authenticator gave the peer. */
   get identity(): RpcPeer['identity'] {
     return this.remote.identity
   }
 
-  /** Whether there is a connection. */
   get connected(): boolean {
     return this.#connection !== undefined
   }
@@ -82,39 +79,30 @@ export class RpcSession {
     return this.#closed
   }
 
-  /** Round trip of the last ping, in milliseconds. */
   get rtt(): number | undefined {
     return this.clock.delay
   }
 
-  /** The clock of the other side. Synchronised from the first use on, by pings. */
   get clock(): SessionClock {
     return this.#pings.clock
   }
 
-  /** Streams that are open now. */
   get streams(): number {
     return this.#streams.size
   }
 
-  /**
-   * Opens a stream of messages. It may be used at once: what is wrong with the opening rejects its first use, with
-   * `rpc.unknown`, `rpc.denied`, `rpc.busy`, `rpc.lost` or an error of the handler.
-   */
   createStream(name: string, options: StreamOptions = {}): RpcStream {
     const { opener, target } = this.#options
     const head = { kind: 'stream', session: this.#id, ...target } as const
     return this.#streams.create(this.#calls.takeId(), name, options, this.#closed ? undefined : opener(), head)
   }
 
-  /** Client: the session with another client, through the server. Throws `rpc.unavailable` elsewhere. */
   peer(id: string, options: ClientOptions = {}): RpcSession {
     const { peers } = this.#options
     if (peers === undefined) throw rpcError('rpc.unavailable', 'only the session of a client with its server has peers')
     return peers(id, options)
   }
 
-  /** A service of the other side, as functions. On a server: `session.use(reverse(Chat))`. */
   use<Of extends Members>(service: Service<Of>): ServiceView<Of> {
     return use(this, service)
   }
@@ -124,17 +112,14 @@ export class RpcSession {
     this.#streams.accept(channel)
   }
 
-  /** Whether calls of either side are not answered, or streams are open. */
   get busy(): boolean {
     return this.#calls.size > 0 || this.#streams.size > 0 || (this.#incoming?.size ?? 0) > 0
   }
 
-  /** Calls of this side that are not answered. */
   get pending(): number {
     return this.#calls.size
   }
 
-  /** What the other side told when the connection began. */
   get peerMetadata(): Metadata {
     return this.#connection?.peer.metadata ?? {}
   }
@@ -148,31 +133,21 @@ export class RpcSession {
     return this
   }
 
-  /**
-   * Asks the other side. Rejects with an {@link RpcError}: one of its handler, or `rpc.unknown`, `rpc.invalid`,
-   * `rpc.busy`, `rpc.deadline`, `rpc.cancelled`, `rpc.lost` and others of the framework.
-   */
   request(name: string, data?: unknown, options: RequestOptions = {}): Promise<unknown> {
     if (this.#closed) return Promise.reject(rpcError('rpc.lost', 'the session is closed'))
     this.wanted()
     return this.#calls.request(name, data, options)
   }
 
-  /**
-   * Tells the other side. Nothing is answered: when it was sent at once, or there is no connection and it is gone. A
-   * promise: it waits until listeners there are done with earlier ones. Throws `rpc.busy` when too many wait already.
-   */
   emit(name: string, data?: unknown, metadata?: Metadata): Promise<void> | undefined {
     return this.#connection && this.#messages.emit(this.#connection, name, data, metadata)
   }
 
-  /** Listens to what becomes of the session itself. The answer stops it. */
   on<Name extends keyof RpcSessionEvents>(name: Name, fn: (...args: RpcSessionEvents[Name]) => void): () => void {
     this.#emitter.on(name, fn as never)
     return () => this.#emitter.off(name, fn as never)
   }
 
-  /** Listens to events of this session alone. The answer stops it. */
   listen(name: string, fn: Listener): () => void {
     return this.router.listener({ name, fn })
   }
@@ -272,13 +247,11 @@ export class RpcSession {
     return earlyCalls(this.#calls.replaySafe(), this.#messages, this.#settings, limit)
   }
 
-  /** Tells the other side to make no new calls; those in flight go on. */
   goAway(error: RpcError = rpcError('rpc.closing')): void {
     this.#incoming?.close()
     this.#connection?.send.goAway(error)
   }
 
-  /** Ends it: what is queued is sent, calls in flight are rejected with `rpc.lost`. */
   close(): void {
     this.#connection?.end()
     this.#end(undefined)

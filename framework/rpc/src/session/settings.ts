@@ -1,11 +1,12 @@
 import type { Logger } from '@rystra/model'
 import { silentLog } from '@rystra/model'
-import type { BodyCodec, Codecs } from '../codec/codec.js'
+import type { BodyCodec } from '../codec/codec.js'
 import { codecsOf } from '../codec/codecs.js'
 import { msgpack } from '../codec/msgpack.js'
 import type { Metadata } from '../frame/metadata.js'
 import { EVENT_CREDIT_BYTES, MAX_CALLS, MAX_MESSAGE_BYTES, OPEN_TIMEOUT_MS } from '../limits.js'
 import type { CallRecord, Middleware, Step } from '../middleware/middleware.js'
+import type { WireSettings } from './wire-settings.js'
 
 /** What both ends of RPC can be told. */
 export interface RpcOptions {
@@ -35,21 +36,11 @@ export interface RpcOptions {
 }
 
 /** {@link RpcOptions}, complete. */
-export interface RpcSettings {
-  readonly maxMessageBytes: number
-  readonly maxCalls: number
-  readonly eventCredit: number
-  readonly maxStreams: number
-  readonly maxQueueBytes: number
-  readonly openTimeout: number
-  readonly codec: BodyCodec
-  readonly codecs: Codecs
-  readonly metadata: Metadata
+export interface RpcSettings extends WireSettings {
   readonly inbound: readonly Step[]
   readonly outbound: readonly Step[]
   /** Nothing when no middleware asks for it. */
   readonly onCall: ((record: CallRecord) => void) | undefined
-  readonly log: Logger
 }
 
 export const settingsOf = (options: RpcOptions = {}): RpcSettings => {

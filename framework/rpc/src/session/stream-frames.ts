@@ -5,7 +5,7 @@ import { Flag, FrameType } from '../frame/types.js'
 import type { FrameSink } from '../frame/write.js'
 import { MAX_FRAME_BYTES } from '../limits.js'
 import type { ByteBudget } from './byte-budget.js'
-import type { RpcSettings } from './settings.js'
+import type { WireSettings } from './wire-settings.js'
 
 /** One message of a stream. */
 export interface StreamMessage {
@@ -31,7 +31,7 @@ export const writeMessage = (
   data: unknown,
   seq: number | undefined,
   time: number | undefined,
-  { codec: chosen, maxMessageBytes }: Pick<RpcSettings, 'codec' | 'maxMessageBytes'>
+  { codec: chosen, maxMessageBytes }: Pick<WireSettings, 'codec' | 'maxMessageBytes'>
 ): void => {
   const codec = codecFor(data, chosen)
   const body = codec?.encode(data)
@@ -75,12 +75,12 @@ interface Long {
 
 /** Puts the frames of one stream together to messages. */
 export class MessageReader {
-  readonly #settings: Pick<RpcSettings, 'codecs' | 'maxMessageBytes'>
+  readonly #settings: Pick<WireSettings, 'codecs' | 'maxMessageBytes'>
   readonly #budget: ByteBudget | undefined
   #long: Long | undefined
 
   /** @param budget for long messages that have not come whole; without one there is no bound but that of each */
-  constructor(settings: Pick<RpcSettings, 'codecs' | 'maxMessageBytes'>, budget?: ByteBudget) {
+  constructor(settings: Pick<WireSettings, 'codecs' | 'maxMessageBytes'>, budget?: ByteBudget) {
     this.#settings = settings
     this.#budget = budget
   }

@@ -1,6 +1,6 @@
 import { monotonicTime, type SessionClock } from '../clock/session-clock.js'
 import { type RpcError, rpcError } from '../error.js'
-import type { Check } from '../router/router.js'
+import type { Check } from '../router/route.js'
 import { type Aligned, AlignedReceiver } from '../stream/aligned-receiver.js'
 import type { JitterBufferOptions, StreamStats } from '../stream/jitter-buffer.js'
 import { SequenceTracker } from '../stream/sequence.js'

@@ -8,12 +8,12 @@ import { Flag, FrameType } from '../frame/types.js'
 import { nameBytes, writeError } from '../frame/write.js'
 import { type RpcMessage, runSteps } from '../middleware/middleware.js'
 import { ByteBudget } from './byte-budget.js'
-import { IncomingCall } from './incoming-call.js'
+import { RunningCall } from './running-call.js'
 import type { ChannelHead, ChannelOpener, RpcChannel } from './port.js'
 import { LINGER_MS, RpcStream, type StreamHost } from './rpc-stream.js'
 import type { StreamOptions } from './stream-options.js'
 import { encoded } from './sender.js'
-import type { RpcSession } from './session.js'
+import type { SessionHost } from './session-host.js'
 import type { RpcSettings } from './settings.js'
 import { FrameWriter } from './writer.js'
 
@@ -30,10 +30,10 @@ const MAX_EARLY = 64
 export class Streams implements StreamHost {
   readonly settings: RpcSettings
   readonly incoming: ByteBudget
-  readonly #session: RpcSession
+  readonly #session: SessionHost
   readonly #open = new Map<RpcStream, { since: number; direction: 'in' | 'out' }>()
 
-  constructor(session: RpcSession, settings: RpcSettings) {
+  constructor(session: SessionHost, settings: RpcSettings) {
     this.#session = session
     this.settings = settings
     this.incoming = new ByteBudget(MAX_LONG_MESSAGES * settings.maxMessageBytes)
@@ -150,7 +150,7 @@ export class Streams implements StreamHost {
   async #handle(stream: RpcStream): Promise<void> {
     const { id, name, metadata } = stream
     const session = this.#session
-    const call = new IncomingCall(id, name, session, metadata, 0)
+    const call = new RunningCall(id, name, session, metadata, 0)
     try {
       const message: RpcMessage = { kind: 'stream', id, name, metadata, data: undefined, bytes: 0, call }
       const passed = await runSteps(this.settings.inbound, message, session)

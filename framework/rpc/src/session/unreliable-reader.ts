@@ -2,7 +2,7 @@ import { HeadReader } from '../frame/head.js'
 import { FrameType, isFrame } from '../frame/types.js'
 import { FRAME_HEADER } from '../limits.js'
 import { Reassembler } from '../stream/fragments.js'
-import type { RpcSettings } from './settings.js'
+import type { WireSettings } from './wire-settings.js'
 import { MessageReader, type StreamMessage } from './stream-frames.js'
 import { FRAGMENT } from './unreliable-sender.js'
 
@@ -12,7 +12,7 @@ export class UnreliableReader {
   readonly #head = new HeadReader()
   readonly #fragments = new Reassembler()
 
-  constructor(settings: RpcSettings) {
+  constructor(settings: WireSettings) {
     this.#messages = new MessageReader(settings)
   }
 

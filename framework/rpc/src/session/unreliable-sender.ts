@@ -3,7 +3,7 @@ import type { FrameSink } from '../frame/write.js'
 import { FRAGMENT_HEAD_BYTES, fragment } from '../stream/fragments.js'
 import { NewestQueue } from '../stream/newest-queue.js'
 import type { Datagrams } from './port.js'
-import type { RpcSettings } from './settings.js'
+import type { WireSettings } from './wire-settings.js'
 import { STREAM_CHUNK_BYTES, writeMessage } from './stream-frames.js'
 import type { FrameWriter } from './writer.js'
 
@@ -37,7 +37,7 @@ class Datagram implements FrameSink {
 /** Sends the messages of an unreliable stream: as datagrams, or on the stream itself while that takes them at once. */
 export class UnreliableSender {
   readonly #id: number
-  readonly #settings: RpcSettings
+  readonly #settings: WireSettings
   readonly #writer: FrameWriter
   readonly #fragment: boolean
   readonly #frame = new Datagram()
@@ -48,7 +48,7 @@ export class UnreliableSender {
   #fragments = 0
   #dropped = 0
 
-  constructor(id: number, settings: RpcSettings, writer: FrameWriter, fragments: boolean) {
+  constructor(id: number, settings: WireSettings, writer: FrameWriter, fragments: boolean) {
     this.#id = id
     // One frame for each message, since parts of a message that is lost would be in the way.
     const maxMessageBytes = Math.min(settings.maxMessageBytes, STREAM_CHUNK_BYTES)

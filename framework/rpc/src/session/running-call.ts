@@ -1,17 +1,16 @@
 import { rpcError } from '../error.js'
 import type { Metadata } from '../frame/metadata.js'
 import { MAX_TIMER_MS } from './max-timer.js'
-import type { RpcSession } from './session.js'
+import type { IncomingCall, RpcSession } from './rpc-session.js'
 
 const none: Metadata = Object.freeze(Object.create(null))
 
-/** What a handler knows of the call besides its data. */
-export class IncomingCall {
+/** An {@link IncomingCall} until it was answered or given up. */
+export class RunningCall implements IncomingCall {
   readonly id: number
   readonly name: string
   readonly session: RpcSession
   readonly metadata: Metadata
-  /** When it came, by `performance.now()`. */
   readonly since: number
   readonly #left: number
   #abort: AbortController | undefined
@@ -29,16 +28,11 @@ export class IncomingCall {
     this.#left = left
   }
 
-  /**
-   * Milliseconds that are left to the caller, at least 1; `undefined` when it waits for as long as it takes. Pass it on to
-   * further calls, with {@link signal}.
-   */
   get deadline(): number | undefined {
     // Never 0, which would let a further call take as long as it likes.
     return this.#left === 0 ? undefined : Math.max(1, this.since + this.#left - performance.now())
   }
 
-  /** Aborted when the caller gives up, its deadline passes, or the session is lost. The reason is an {@link RpcError}. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController()
@@ -52,7 +46,6 @@ export class IncomingCall {
     return this.#abort.signal
   }
 
-  /** Whether the caller still waits. */
   get open(): boolean {
     return !this.#over
   }

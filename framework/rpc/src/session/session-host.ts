@@ -1,0 +1,21 @@
+import type { CallRecord } from '../middleware/middleware.js'
+import type { Router } from '../router/router.js'
+import type { IncomingCall, RpcSession } from './rpc-session.js'
+
+/** A session, as its parts need it. */
+export interface SessionHost extends RpcSession {
+  readonly router: Router
+  /** There should be a connection. */
+  wanted(): void
+  /** Resolves when the other side knows this session, or will not: a later stream may overtake its first. */
+  greeted(): Promise<void>
+  /** A call is over, or was refused. */
+  observe(
+    kind: CallRecord['kind'],
+    direction: CallRecord['direction'],
+    name: string,
+    since: number,
+    code: string,
+    call?: IncomingCall
+  ): void
+}
