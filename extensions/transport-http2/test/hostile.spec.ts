@@ -1,7 +1,6 @@
-import { until } from '@rystra/testkit'
 import { SharedPorts } from '@rystra/net'
 import { type Clock, isRystraError, type Link, type Listener, type StreamLink, type Transport } from '@rystra/plugin'
-import { setUpExtension } from '@rystra/testkit'
+import { FakeClock, setUpExtension, until } from '@rystra/testkit'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import http2 from 'node:http2'
@@ -21,8 +20,12 @@ const clock: Clock = {
   }
 }
 
-const h2c = (side: 'server' | 'client', options: Parameters<typeof transportHttp2>[0] = {}): Transport => {
-  const added = setUpExtension(transportHttp2(options), side, { clock }).registered('transports') as Transport[]
+const h2c = (
+  side: 'server' | 'client',
+  options: Parameters<typeof transportHttp2>[0] = {},
+  at: Clock = clock
+): Transport => {
+  const added = setUpExtension(transportHttp2(options), side, { clock: at }).registered('transports') as Transport[]
   return added.find(({ name }) => name === 'h2c') as Transport
 }
 
@@ -38,7 +41,7 @@ const frame = (type: number, flags: number, id: number, payload = Buffer.alloc(0
 /** `:method: GET`, `:scheme: http`, `:path: /`, from the static table of HPACK. */
 const request = (id: number): Buffer => frame(1, 0x5, id, Buffer.from([0x82, 0x86, 0x84]))
 
-const listening = async (options: Parameters<typeof transportHttp2>[0] = {}) => {
+const listening = async (options: Parameters<typeof transportHttp2>[0] = {}, serverClock: Clock = clock) => {
   const links: StreamLink[] = []
   const onLink = (link: Link): void => {
     if (link.kind !== 'streams') throw new Error('not a link of streams')
@@ -46,7 +49,7 @@ const listening = async (options: Parameters<typeof transportHttp2>[0] = {}) => 
     links.push(link)
   }
   const at = { transport: 'h2c', host: '127.0.0.1', port: 0 }
-  const listener: Listener = await h2c('server', options).listen(at, onLink, never, new SharedPorts())
+  const listener: Listener = await h2c('server', options, serverClock).listen(at, onLink, never, new SharedPorts())
   later.push(() => listener.close())
   const to = { ...at, port: listener.address.port }
   const dial = async (fields: Record<string, unknown> = {}): Promise<StreamLink> => {
@@ -127,8 +130,12 @@ describe('HTTP/2 and hostile peers', () => {
   }
 
   it('close a connection that opens no link in time, and the oldest of too many', async () => {
-    const { to, dial } = await listening({ arrivalTimeout: 50 })
-    await attack(to.port, () => {})
+    const time = new FakeClock()
+    const { to, dial } = await listening({ arrivalTimeout: 50 }, time)
+    const closed = attack(to.port, () => {})
+    await until(() => time.pending > 0, 'the connection to have its deadline')
+    time.advance(50)
+    await closed
     const few = await listening({ maxArrivals: 1 })
     const oldest = attack(few.to.port, () => void few.dial())
     await oldest
