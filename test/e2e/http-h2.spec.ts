@@ -1,75 +1,14 @@
 import { expect } from 'chai'
 import { once } from 'node:events'
 import http, { type IncomingHttpHeaders } from 'node:http'
-import http2, { type ClientHttp2Session, type ClientHttp2Stream, type ServerHttp2Stream } from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
+import http2, { type ClientHttp2Stream, type ServerHttp2Stream } from 'node:http2'
+import type { Socket } from 'node:net'
 import { frame, heads, preface } from './h2-frames.js'
-import {
-  ask,
-  frontPort,
-  type Mirrored,
-  mirror,
-  startHttpClient,
-  startHttpServer,
-  startRawService,
-  startHttpService
-} from './http-world.js'
-import { cleanUp, later, until, visit } from './tunnel.js'
+import { type Mirrored, mirror, startRawService, startHttpService } from './http-world.js'
+import { cleanUp, until, visit } from './tunnel.js'
+import { authority, startH2Service, tunnel, session, response, get } from './h2-world.js'
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = http2.constants
-
-const authority = 'app.localhost'
-
-/** A service that speaks HTTP/2, by its streams. */
-const startH2Service = async (
-  onStream: (stream: ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void,
-  settings: http2.Settings = {}
-): Promise<{ port: number; server: http2.Http2Server }> => {
-  const server = http2.createServer({ settings, maxSessionMemory: 1000 })
-  server.on('stream', (stream, headers) => {
-    stream.on('error', () => {})
-    onStream(stream, headers)
-  })
-  const sessions = new Set<http2.ServerHttp2Session>()
-  server.on('session', (session) => void sessions.add(session))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  later(() => {
-    for (const session of sessions) session.destroy()
-    server.close()
-  })
-  return { port: (server.address() as AddressInfo).port, server }
-}
-
-const tunnel = async (
-  local: number,
-  spec: object = {},
-  options: Parameters<typeof startHttpServer>[0] = {}
-): Promise<number> =>
-  frontPort(await startHttpClient(await startHttpServer(options), [{ name: 'app', kind: 'http', local, ...spec }]))
-
-const session = (port: number, options: http2.ClientSessionOptions = {}): ClientHttp2Session => {
-  const made = http2.connect(`http://127.0.0.1:${port}`, options)
-  made.on('error', () => {})
-  later(() => made.destroy())
-  return made
-}
-
-interface Response {
-  readonly headers: http2.IncomingHttpHeaders
-  readonly endedWithHead: boolean
-  readonly body: string
-}
-
-const response = async (stream: ClientHttp2Stream): Promise<Response> => {
-  const [headers, flags] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders, number]
-  let body = ''
-  for await (const chunk of stream) body += String(chunk)
-  return { headers, endedWithHead: (flags & 1) === 1, body }
-}
-
-const get = (from: ClientHttp2Session, path = '/', headers: http2.OutgoingHttpHeaders = {}): Promise<Response> =>
-  response(from.request({ ':authority': authority, ':path': path, ...headers }))
 
 describe('http: HTTP/2 on both sides', () => {
   afterEach(cleanUp)
@@ -281,91 +220,3 @@ describe('http: HTTP/2 on both sides', () => {
     expect(came).to.contain('ok')
   })
 })
-
-/** Upgrades to WebSocket, and echoes. */
-const startWebSocketService = async (): Promise<number> => {
-  const { port, server } = await startHttpService((_, answer) => answer.end())
-  server.on('upgrade', (request, socket: Socket) => {
-    const { 'sec-websocket-key': key } = request.headers
-    later(() => socket.destroy())
-    socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: of ${key?.length}\r\nX-Service: h1\r\n\r\n`
-    )
-    socket.pipe(socket)
-  })
-  return port
-}
-
-const startExtendedService = async (): Promise<number> => {
-  const { port } = await startH2Service(
-    (stream, headers) => {
-      stream.respond({ ':status': headers[':protocol'] === 'websocket' ? 200 : 400, 'x-service': 'h2' })
-      stream.pipe(stream)
-    },
-    { enableConnectProtocol: true }
-  )
-  return port
-}
-
-describe('http: WebSockets over HTTP/2, RFC 8441', () => {
-  afterEach(cleanUp)
-
-  for (const [name, start, h2] of [
-    ['HTTP/1.1', startWebSocketService, false],
-    ['HTTP/2', startExtendedService, true]
-  ] as const) {
-    it(`open by HTTP/2 and by HTTP/1.1 to a service of ${name}`, async () => {
-      const port = await tunnel(await start(), { h2 })
-      const visitor = session(port)
-      await once(visitor, 'remoteSettings')
-      expect(visitor.remoteSettings.enableConnectProtocol).to.equal(true)
-      const stream = visitor.request(
-        {
-          ':method': 'CONNECT',
-          ':protocol': 'websocket',
-          ':path': '/',
-          ':authority': authority,
-          'sec-websocket-version': '13'
-        },
-        { endStream: false }
-      )
-      const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders]
-      expect(headers).to.include({ ':status': 200, 'x-service': h2 ? 'h2' : 'h1' })
-      expect(headers).not.to.have.property('sec-websocket-accept')
-      stream.write('there and back')
-      expect(String((await once(stream, 'data'))[0])).to.equal('there and back')
-      stream.close(NGHTTP2_CANCEL)
-
-      const request = http.get({
-        host: '127.0.0.1',
-        port,
-        agent: false,
-        headers: {
-          host: authority,
-          connection: 'Upgrade',
-          upgrade: 'websocket',
-          'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ=='
-        }
-      })
-      const [answer, socket] = (await once(request, 'upgrade')) as [http.IncomingMessage, Socket]
-      later(() => socket.destroy())
-      expect(answer.headers['sec-websocket-accept']).to.equal(h2 ? 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=' : 'of 24')
-      socket.write('and by HTTP/1.1')
-      expect(String((await once(socket, 'data'))[0])).to.equal('and by HTTP/1.1')
-    })
-  }
-
-  it('are refused with the status of the service, and CONNECT of other kinds by the tunnel', async () => {
-    const { port: local } = await startHttpService((_, answer) => answer.writeHead(403).end('no'))
-    const visitor = session(await tunnel(local))
-    await once(visitor, 'remoteSettings')
-    const connect = (fields: http2.OutgoingHttpHeaders): Promise<Response> =>
-      response(visitor.request({ ':method': 'CONNECT', ':authority': authority, ...fields }, { endStream: false }))
-    expect((await connect({ ':protocol': 'websocket', ':path': '/' })).headers[':status']).to.equal(403)
-    expect((await connect({ ':protocol': 'other', ':path': '/' })).headers[':status']).to.equal(501)
-    expect((await connect({})).headers[':status']).to.equal(405)
-    expect((await ask(frontPortOf(visitor), authority)).status).to.equal(403)
-  })
-})
-
-const frontPortOf = (visitor: ClientHttp2Session): number => visitor.socket.remotePort ?? 0

@@ -1,34 +1,19 @@
-import transportTls from '@rystra/transport-tls'
-import {
-  fingerprintOf,
-  issueClient,
-  issueServer,
-  type KeyPair,
-  makeAuthority,
-  revoke,
-  selfSigned
-} from '@rystra/certificates'
-import type { Client } from '@rystra/client'
-import { isRystraError, type RystraError } from '@rystra/model'
+import { fingerprintOf, type KeyPair } from '@rystra/certificates'
+import type { RystraError } from '@rystra/model'
 import { dataLinkOpening } from '@rystra/protocol'
-import type { Server } from '@rystra/server'
 import { expect } from 'chai'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
+import type net from 'node:net'
 import path from 'node:path'
 import tls from 'node:tls'
 import { FakeClock } from '@rystra/testkit'
 import { cuttable } from './cuttable.js'
 import {
-  cleanUp,
   echo,
   later,
-  makeClient,
   portOf,
-  preset as plain,
   readAll,
   startClient,
   startServer,
@@ -38,108 +23,23 @@ import {
   visit,
   visitorPort
 } from './tunnel.js'
-
-const preset = [...plain, transportTls]
-
-interface Made {
-  readonly ca: KeyPair
-  readonly server: KeyPair
-  readonly renewed: KeyPair
-  readonly relay: KeyPair
-  readonly expired: KeyPair
-  readonly otherName: KeyPair
-  readonly alone: KeyPair
-  readonly client: KeyPair
-  readonly revoked: KeyPair
-  readonly crl: string
-}
-let made: Made
-let dir: string
-
-const write = (name: string, text: string): string => {
-  writeFileSync(path.join(dir, name), text)
-  return name
-}
-const pair = (name: string, { cert, key }: KeyPair): { cert: string; key: string } => ({
-  cert: write(`${name}.crt`, cert),
-  key: write(`${name}.key`, key)
-})
-
-/** A clock that tests push: the server looks at its files by it. Heartbeats and deadlines stand still. */
-const serve = (listen: Record<string, unknown>, clock?: FakeClock): Promise<Server> =>
-  startServer({ listen: [{ transport: 'tls', host: '127.0.0.1', port: 0, ...listen }] }, [], {
-    preset,
-    dir,
-    stateDir: path.join(dir, 'state'),
-    ...(clock === undefined ? {} : { clock })
-  })
-
-const connect = (port: number, dial: Record<string, unknown>, muxer = 'yamux') => ({
-  connect: { transport: 'tls', host: '127.0.0.1', port, muxer, ...dial }
-})
-
-const join = (port: number, dial: Record<string, unknown>, service: number, muxer = 'yamux'): Promise<Client> =>
-  startClient(port, [{ name: 'echo', kind: 'tcp', local: service }], connect(port, dial, muxer), [], { preset, dir })
-
-const refusal = async (port: number, dial: Record<string, unknown>): Promise<RystraError> => {
-  const client = await makeClient(port, [], { ...connect(port, dial), reconnect: { attempts: 0 } }, [], { preset, dir })
-  const error = await client.start().then(
-    () => new Error('it was let in'),
-    (thrown: unknown) => thrown
-  )
-  if (!isRystraError(error)) throw error
-  return error
-}
-
-/** Forwards bytes, and keeps all of them. */
-const recorder = async (target: number): Promise<{ port: number; seen: () => Buffer }> => {
-  const chunks: Buffer[] = []
-  const hop = net.createServer({ allowHalfOpen: true }, (near) => {
-    const far = net.connect({ host: '127.0.0.1', port: target, allowHalfOpen: true })
-    for (const [from, to] of [
-      [near, far],
-      [far, near]
-    ] as const) {
-      from.on('error', () => to.destroy())
-      from.on('data', (chunk: Buffer) => {
-        chunks.push(chunk)
-        to.write(chunk)
-      })
-      from.on('end', () => to.end())
-      later(() => from.destroy())
-    }
-  })
-  hop.listen(0, '127.0.0.1')
-  await once(hop, 'listening')
-  later(() => hop.close())
-  return { port: (hop.address() as net.AddressInfo).port, seen: () => Buffer.concat(chunks) }
-}
+import {
+  preset,
+  type Made,
+  made,
+  dir,
+  write,
+  pair,
+  serve,
+  connect,
+  join,
+  refusal,
+  recorder,
+  fixture
+} from './tls-world.js'
 
 describe('a tunnel over TLS', () => {
-  before(async () => {
-    dir = mkdtempSync(path.join(tmpdir(), 'rystra-e2e-tls-'))
-    const year = 365 * 86_400_000
-    const ca = await makeAuthority({ keyType: 'ec', commonName: 'e2e', notBefore: new Date(Date.now() - 2 * year) })
-    const names = ['localhost', '127.0.0.1']
-    const old = { notBefore: new Date(Date.now() - year), days: 10 }
-    const [server, renewed, relay, expired, otherName, alone, client, revoked] = await Promise.all([
-      issueServer(ca, { keyType: 'ec', commonName: 'localhost', names }),
-      issueServer(ca, { keyType: 'ec', commonName: 'localhost', names }),
-      issueServer(ca, { keyType: 'ec', commonName: 'localhost', names }),
-      issueServer(ca, { keyType: 'ec', commonName: 'localhost', names, ...old }),
-      issueServer(ca, { keyType: 'ec', commonName: 'other.example' }),
-      selfSigned({ keyType: 'ec', commonName: 'localhost', names }),
-      issueClient(ca, { keyType: 'ec', commonName: 'client' }),
-      issueClient(ca, { keyType: 'ec', commonName: 'client that was' })
-    ])
-    const crl = await revoke(ca, [revoked.cert])
-    made = { ca, server, renewed, relay, expired, otherName, alone, client, revoked, crl }
-    write('ca.pem', ca.cert)
-  })
-
-  afterEach(cleanUp)
-
-  after(() => rmSync(dir, { recursive: true, force: true }))
+  fixture()
 
   for (const muxer of ['yamux', 'direct']) {
     describe(`with ${muxer}`, () => {
