@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { isRystraError } from '@rystra/model'
+import { isRystraError, type RystraError } from '@rystra/model'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AddOptions } from '../src/plugins/add.js'
@@ -148,6 +148,7 @@ describe('plugins:add leaves package.json, lock file, node_modules and configura
       )
       expect(isRystraError(error) && error.code, String(error)).to.equal(code)
       if (words !== undefined) expect((error as Error).message).to.match(words)
+      if (code === 'extension.options') expect((error as RystraError).hint).to.include('--options')
       expect(snapshot(dir)).to.deep.equal(before)
     })
   }

@@ -1,6 +1,6 @@
 import { loadConfig } from '@rystra/config'
 import type { ExtensionEntry } from '@rystra/kernel'
-import { RystraError } from '@rystra/model'
+import { type ErrorDetails, isRystraError, RystraError } from '@rystra/model'
 import { readFile, writeFile } from 'node:fs/promises'
 import { addEntry, isEdited, type NewEntry, snippetOf } from '../edit/index.js'
 import { probe, type ProbeReport } from '../probe/index.js'
@@ -47,6 +47,16 @@ const alreadyThere = (name: string, path: string): RystraError =>
     hint: 'change its options there, or remove it first with `rystra plugins:remove`'
   })
 
+/** Options of an extension that is not in the configuration yet are given on the command line. */
+const withOptionsHint = (error: unknown): never => {
+  if (!isRystraError(error) || error.code !== 'extension.options') throw error
+  const { detail, side, cause, code } = error
+  const hint = `give its options as JSON: --options '{"name": "value"}'`
+  throw Object.assign(new RystraError(code, { detail, side, cause, hint } as ErrorDetails), {
+    problems: (error as { problems?: unknown }).problems
+  })
+}
+
 /** Adds an extension to a project, as a whole or not at all. */
 export const addExtension = (options: AddOptions): Promise<Added> =>
   changeProject({ cwd: options.cwd, file: options.config }, async ({ loaded, signal }) => {
@@ -69,7 +79,7 @@ export const addExtension = (options: AddOptions): Promise<Added> =>
     options.onStep('loading it, and setting everything up with it, without starting')
     const use = found.name
     const add = Object.keys(options.options).length === 0 ? use : { use, options: options.options }
-    const { extension } = await probe({ config: path, add, about: use }, signal, options.timeout)
+    const { extension } = await probe({ config: path, add, about: use }, signal, options.timeout).catch(withOptionsHint)
     if (extension === undefined) throw new RystraError('internal', { detail: `${use} was not among what was loaded` })
 
     const entry: NewEntry = { use, options: options.options, defaults: extension.defaults }
