@@ -127,4 +127,25 @@ describe('check of certificates', () => {
     expect((await checkCertificates(resolved, dir)).problems).to.deep.equal([])
     expect((await checkCertificates(resolved, dir, Date.now() + 500 * 86_400_000)).problems).to.have.length(1)
   })
+
+  it('of acme warns about ports and hosts, and wants the terms of the authority agreed to', async () => {
+    const acme = (agreed: boolean): string => `extensions:
+  - use: '@rystra/auth-token'
+    options: { token: t }
+  - use: '@rystra/proxy-http'
+    options: { listen: [{ host: 127.0.0.1, port: 8080 }] }
+  - '@rystra/proxy-https'
+  - use: '@rystra/acme'
+    options: { hosts: ['*.example.org'], termsOfServiceAgreed: ${agreed} }
+server: { listen: [{ transport: tcp, host: 127.0.0.1, port: 0 }] }
+`
+    const folder = folders.make({ 'rystra.config.yaml': acme(true) })
+    const { warnings } = await checkConfig(folder)
+    expect(warnings.map(({ text }) => text).join()).to.match(
+      /acme: the authority connects to port 80 of proxy-http or port 443 of proxy-https/
+    )
+    writeFileSync(join(folder, 'rystra.config.yaml'), acme(false))
+    const bad = await checkConfig(folder).catch((error: { code: string; message: string }) => error)
+    expect(bad).to.include({ code: 'extension.options' }).and.have.property('message').that.includes('terms of service')
+  })
 })

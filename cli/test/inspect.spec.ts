@@ -5,7 +5,7 @@ import inspectHttp from '@rystra/inspect-http'
 import proxyHttp from '@rystra/proxy-http'
 import { expect } from 'chai'
 import { once } from 'node:events'
-import { readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import path from 'node:path'
@@ -14,6 +14,7 @@ import { findPlace } from '../src/admin/find.js'
 import { exchangeText, inspectOnce } from '../src/admin/inspect.js'
 import { createClient, createServer } from '../src/index.js'
 import { inspected } from '../src/run/inspected.js'
+import { tunnels } from './fixtures/tunnels.js'
 import { Folders } from './folder.js'
 
 const token = 'a-token-of-the-test-0123456789'
@@ -144,5 +145,24 @@ describe('rystra inspect', () => {
     const config = await inspected({ extensions: ['@rystra/inspect-http'] })
     expect(config.extensions).length(2)
     expect((await inspected({})).extensions).length(2)
+  })
+})
+
+describe('expose, which keeps requests', () => {
+  const { echo, folders: exposed, serve, start } = tunnels()
+
+  it('has a socket for rystra inspect; with --no-inspect it has none', async () => {
+    const { join: args } = await serve()
+    const service = String(await echo())
+    const state = exposed.make()
+    const sockets = (): string[] =>
+      readdirSync(state, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.sock'))
+    for (const inspects of [true, false]) {
+      const flags = ['expose', 'http', service, ...args, '--json', ...(inspects ? [] : ['--no-inspect'])]
+      const client = start(flags, exposed.make(), { RYSTRA_STATE: state })
+      await client.event('published')
+      expect(sockets()).to.deep.equal(inspects ? [`admin/expose-${client.child.pid}.sock`] : [])
+      expect((await client.signal('SIGINT')).code).to.equal(0)
+    }
   })
 })

@@ -35,6 +35,25 @@ describe('rystra status', () => {
 
   it('has no line about a cluster without one', () => expect(text()).not.include('cluster'))
 
+  it('lists hosts with the end of their certificate, what is under way, and why the last order failed', () => {
+    const expires = Date.parse('2027-01-31T10:00:00Z')
+    const error = { code: 'acme.rate-limited', message: 'too many orders\u001b[2J', retryable: true }
+    const certificates = [
+      { host: 'a.example.org', source: 'acme', state: 'valid', expires },
+      { host: 'b.example.org', source: 'acme', state: 'ordering' },
+      { host: 'c.example.org', source: 'acme', state: 'failed', expires, error },
+      { host: 'd.example.org', source: 'acme', state: 'waiting' },
+      ...Array.from({ length: 20 }, (_, index) => ({ host: `e${index}.example.org`, source: 'acme', state: 'waiting' }))
+    ]
+    const lines = statusText({ ...status, certificates } as never).split('\n')
+    const of = (host: string): string => lines.find((line) => line.includes(host))?.replace(/^ +host +/, '') ?? ''
+    expect(of('a.example')).equal('a.example.org until 2027-01-31')
+    expect(of('b.example')).equal('b.example.org no certificate yet, ordering')
+    expect(of('c.example')).equal('c.example.org until 2027-01-31, failed: too many orders\ufffd[2J')
+    expect(of('d.example')).equal('d.example.org no certificate yet, waiting')
+    expect(lines.join('\n')).include('and 4 more hosts: --json')
+  })
+
   it('lists some of many servers', () => {
     const members = Array.from({ length: 30 }, (_, index) => member(`m${index}`))
     const cluster = { name: 'm0', cluster: 'c', state: 'up', members, forwarded: 0 }

@@ -1,4 +1,4 @@
-import { trace } from '@opentelemetry/api'
+import { trace, type Tracer } from '@opentelemetry/api'
 import { defineExtension, GUARD, type StreamInfo } from '@rystra/plugin'
 import { EndMetrics } from './metrics.js'
 import { type OtelOptions, otelOptions } from './options.js'
@@ -13,7 +13,10 @@ export default defineExtension({
   name: 'observe-otel',
   options: otelOptions,
   setup({ hooks, registries, options, role, runtime, dir, log, name }) {
-    const tracer = trace.getTracer('rystra')
+    // Taken again when an SDK is there: one of another copy of the API, as in the project of a command that is installed elsewhere,
+    // does not reach a tracer from before.
+    let current = trace.getTracer('rystra')
+    const tracer = (): Tracer => current
     const metrics = new EndMetrics(runtime)
     if (role === 'server') {
       const requests = new RequestSpans(tracer, options)
@@ -39,6 +42,7 @@ export default defineExtension({
     return {
       async start() {
         stopSdk = await startSdk(dir, log)
+        current = trace.getTracer('rystra')
         metrics.start()
       },
       async stop() {

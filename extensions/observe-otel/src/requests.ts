@@ -25,11 +25,11 @@ const ended = (span: Span, status: number, error: CloseRequestContext['error']):
 
 /** Spans of requests at the server. */
 export class RequestSpans {
-  readonly #tracer: Tracer
+  readonly #tracer: () => Tracer
   readonly #continues: boolean
   readonly #spans = new WeakMap<RequestContext, Span>()
 
-  constructor(tracer: Tracer, { visitors }: Pick<OtelOptions, 'visitors'>) {
+  constructor(tracer: () => Tracer, { visitors }: Pick<OtelOptions, 'visitors'>) {
     this.#tracer = tracer
     this.#continues = visitors === 'continue'
   }
@@ -38,7 +38,7 @@ export class RequestSpans {
     const { method, target, headers, secure, host } = request
     const received = propagation.extract(ROOT_CONTEXT, headers, headGetter)
     const remote = trace.getSpanContext(received)
-    const span = this.#tracer.startSpan(
+    const span = this.#tracer().startSpan(
       `${methodOf(method)} ${request.proxy.name}`,
       {
         kind: SpanKind.SERVER,
@@ -69,11 +69,11 @@ export class RequestSpans {
 }
 
 /** Spans of requests at the client, from the head to the end of the response of the service. */
-export const requestObserver = (name: string, tracer: Tracer): HttpObserver => ({
+export const requestObserver = (name: string, tracer: () => Tracer): HttpObserver => ({
   name,
   begin(request): ExchangeObserver {
     const received = propagation.extract(context.active(), request.headers, headGetter)
-    const span = tracer.startSpan(
+    const span = tracer().startSpan(
       `${methodOf(request.method)} ${request.proxy.name}`,
       {
         kind: SpanKind.CLIENT,

@@ -7,11 +7,11 @@ const keyOf = ({ session, id }: StreamInfo): string => `${session.id}.${id}`
 
 /** Spans of streams at one end. That of the client is a child of that of the server, which says so in the head of the stream. */
 export class StreamSpans {
-  readonly #tracer: Tracer
+  readonly #tracer: () => Tracer
   readonly #side: Side
   readonly #spans = new Map<string, Span>()
 
-  constructor(tracer: Tracer, side: Side) {
+  constructor(tracer: () => Tracer, side: Side) {
     this.#tracer = tracer
     this.#side = side
   }
@@ -27,7 +27,7 @@ export class StreamSpans {
       this.#side === 'server' || traceparent === undefined
         ? ROOT_CONTEXT
         : propagation.extract(ROOT_CONTEXT, { traceparent })
-    const span = this.#tracer.startSpan(
+    const span = this.#tracer().startSpan(
       `stream ${stream.proxy.name}`,
       { kind: this.#side === 'server' ? SpanKind.SERVER : SpanKind.CLIENT, attributes: wayAttributes(stream) },
       parent
