@@ -20,6 +20,11 @@ const numberText = (value: number): string => {
 const line = (name: string, labels: string, value: number): string =>
   `${name}${labels === '' ? '' : `{${labels}}`} ${numberText(value)}\n`
 
+type Columns<Column> = readonly (readonly [label: string, column: Column, scale?: number])[]
+
+/** One metric of a table; see {@link Exposition.columns}. */
+export type TableMetric<Column> = readonly [name: string, type: MetricType, help: string, of: Column | Columns<Column>]
+
 /** A text that grows in pieces, and lets the event loop turn between them. */
 export class Exposition {
   readonly pieces: string[] = []
@@ -59,7 +64,7 @@ export class Exposition {
     type: MetricType,
     help: string,
     table: SeriesTable<Column>,
-    columns: readonly (readonly [label: string, column: Column, scale?: number])[]
+    columns: Columns<Column>
   ): Promise<void> {
     if (table.rows.size === 0) return
     this.head(name, type, help)
@@ -75,6 +80,17 @@ export class Exposition {
         this.#cut()
         await turn()
       }
+    }
+  }
+
+  /** Several metrics of one table. */
+  async metrics<Column extends string>(
+    table: SeriesTable<Column>,
+    metrics: readonly TableMetric<Column>[]
+  ): Promise<void> {
+    for (const [name, type, help, of] of metrics) {
+      const columns = typeof of === 'string' ? ([['', of]] as const) : of
+      await this.columns(name, type, help, table, columns)
     }
   }
 

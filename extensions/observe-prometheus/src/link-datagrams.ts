@@ -11,21 +11,24 @@ export const datagramRow = ({ dropped, ...numbers }: DatagramStats): Record<Data
 
 /** Datagrams of links whose transport has them. */
 export const renderDatagrams = async (table: SeriesTable<DatagramColumn>, out: Exposition): Promise<void> => {
-  await out.columns('rystra_client_datagrams_total', 'counter', 'Datagrams of the link, by direction.', table, [
+  const directions = [
     ['direction="sent"', 'sent'],
     ['direction="received"', 'received']
-  ])
-  await out.columns('rystra_client_datagrams_dropped_total', 'counter', 'Datagrams that this end dropped.', table, [
+  ] as const
+  const places = [
     ['place="queue"', 'queue'],
     ['place="size"', 'size'],
     ['place="unclaimed"', 'unclaimed']
+  ] as const
+  await out.metrics(table, [
+    ['rystra_client_datagrams_total', 'counter', 'Datagrams of the link, by direction.', directions],
+    ['rystra_client_datagrams_dropped_total', 'counter', 'Datagrams that this end dropped.', places],
+    ['rystra_client_datagrams_queued', 'gauge', 'Datagrams that wait for the link.', 'queued'],
+    [
+      'rystra_client_packets_lost_total',
+      'counter',
+      'Packets of a datagram transport that the peer did not get.',
+      'lostPackets'
+    ]
   ])
-  await out.column('rystra_client_datagrams_queued', 'gauge', 'Datagrams that wait for the link.', table, 'queued')
-  await out.column(
-    'rystra_client_packets_lost_total',
-    'counter',
-    'Packets of a datagram transport that the peer did not get.',
-    table,
-    'lostPackets'
-  )
 }

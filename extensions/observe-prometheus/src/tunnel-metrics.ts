@@ -14,6 +14,11 @@ const directions = [
   ['direction="to_visitor"', 'bytesToVisitor']
 ] as const satisfies readonly (readonly [string, Direction])[]
 
+const duration = [
+  ['_sum', 'sum', 0.001],
+  ['_count', 'count']
+] as const
+
 const each = async <Handle>(handles: Iterable<Handle>, read: (handle: Handle) => void): Promise<void> => {
   let count = 0
   for (const handle of [...handles]) {
@@ -85,18 +90,11 @@ export class TunnelMetrics {
     out.single('rystra_streams', 'gauge', 'Streams that are open or being opened.', stats.streams)
     out.single('rystra_streams_opened_total', 'counter', 'Streams so far.', stats.opened)
     out.single('rystra_carriers', 'gauge', 'Open streams that carry many visitors each.', stats.carriers)
-    await out.columns('rystra_traffic_bytes_total', 'counter', 'Bytes of visitors, by direction.', end, directions)
-    await out.columns('rystra_connect_duration_seconds', 'summary', 'Time to reach the service.', connect, [
-      ['_sum', 'sum', 0.001],
-      ['_count', 'count']
+    await out.metrics(end, [['rystra_traffic_bytes_total', 'counter', 'Bytes of visitors, by direction.', directions]])
+    await out.metrics(connect, [['rystra_connect_duration_seconds', 'summary', 'Time to reach the service.', duration]])
+    await out.metrics(refused, [
+      ['rystra_refused_total', 'counter', 'Refused sessions, registrations and streams, by error code.', 'count']
     ])
-    await out.column(
-      'rystra_refused_total',
-      'counter',
-      'Refused sessions, registrations and streams, by error code.',
-      refused,
-      'count'
-    )
   }
 
   #cluster(out: Exposition, cluster: ClusterInfo | undefined): void {
@@ -120,15 +118,11 @@ export class TunnelMetrics {
       table.add({ listener: listener.id }, { accepted, open })
       addCodes(refused, { listener: listener.id }, codes)
     })
-    await out.column(
-      'rystra_listener_links_accepted_total',
-      'counter',
-      'Links accepted from clients.',
-      table,
-      'accepted'
-    )
-    await out.column('rystra_listener_links', 'gauge', 'Open links of clients.', table, 'open')
-    await out.column('rystra_listener_refused_total', 'counter', 'Refused links, by error code.', refused, 'count')
+    await out.metrics(table, [
+      ['rystra_listener_links_accepted_total', 'counter', 'Links accepted from clients.', 'accepted'],
+      ['rystra_listener_links', 'gauge', 'Open links of clients.', 'open']
+    ])
+    await out.metrics(refused, [['rystra_listener_refused_total', 'counter', 'Refused links, by error code.', 'count']])
   }
 
   #proxyLabels({ info }: ProxyHandle): Labels {
@@ -150,46 +144,17 @@ export class TunnelMetrics {
       table.add(labels, { streams, opened, bytesToService, bytesToVisitor, sum, count, published, healthy })
       addCodes(refused, labels, codes)
     })
-    await out.column('rystra_proxy_published', 'gauge', 'Whether the proxy is published.', table, 'published')
-    await out.column(
-      'rystra_proxy_healthy',
-      'gauge',
-      'Whether the service is healthy, as its health checks say.',
-      table,
-      'healthy'
-    )
-    await out.column(
-      'rystra_proxy_streams',
-      'gauge',
-      'Streams of the proxy that are open or being opened.',
-      table,
-      'streams'
-    )
-    await out.column('rystra_proxy_streams_opened_total', 'counter', 'Streams of the proxy so far.', table, 'opened')
-    await out.columns(
-      'rystra_proxy_traffic_bytes_total',
-      'counter',
-      'Bytes of visitors of the proxy, by direction.',
-      table,
-      directions
-    )
-    await out.columns(
-      'rystra_proxy_connect_duration_seconds',
-      'summary',
-      'Time to reach the service of the proxy.',
-      table,
-      [
-        ['_sum', 'sum', 0.001],
-        ['_count', 'count']
-      ]
-    )
-    await out.column(
-      'rystra_proxy_refused_total',
-      'counter',
-      'Refused streams of the proxy, by error code.',
-      refused,
-      'count'
-    )
+    await out.metrics(table, [
+      ['rystra_proxy_published', 'gauge', 'Whether the proxy is published.', 'published'],
+      ['rystra_proxy_healthy', 'gauge', 'Whether the service is healthy, as its health checks say.', 'healthy'],
+      ['rystra_proxy_streams', 'gauge', 'Streams of the proxy that are open or being opened.', 'streams'],
+      ['rystra_proxy_streams_opened_total', 'counter', 'Streams of the proxy so far.', 'opened'],
+      ['rystra_proxy_traffic_bytes_total', 'counter', 'Bytes of visitors of the proxy, by direction.', directions],
+      ['rystra_proxy_connect_duration_seconds', 'summary', 'Time to reach the service of the proxy.', duration]
+    ])
+    await out.metrics(refused, [
+      ['rystra_proxy_refused_total', 'counter', 'Refused streams of the proxy, by error code.', 'count']
+    ])
   }
 
   #sessionLabels({ info }: SessionHandle): Labels {
@@ -213,53 +178,26 @@ export class TunnelMetrics {
       if (muxer !== undefined) queues.add(labels, { queued: muxer.queued ?? 0, blocked: muxer.blocked ?? 0 })
       if (link.datagrams !== undefined) datagrams.add(labels, datagramRow(link.datagrams))
     })
-    await out.column('rystra_client_sessions', 'gauge', 'Sessions of the client that are up.', table, 'sessions')
-    await out.column('rystra_client_proxies', 'gauge', 'Proxies of the client.', table, 'proxies')
-    await out.column(
-      'rystra_client_streams',
-      'gauge',
-      'Streams of the client that are open or being opened.',
-      table,
-      'streams'
-    )
-    await out.column(
-      'rystra_client_streams_opened_total',
-      'counter',
-      'Streams of the session of the client so far.',
-      table,
-      'opened'
-    )
-    await out.column(
-      'rystra_client_channels',
-      'gauge',
-      'Open channels of the client, such as streams of RPC.',
-      table,
-      'channels'
-    )
-    await out.columns(
-      'rystra_client_traffic_bytes_total',
-      'counter',
-      'Bytes of visitors in the session of the client, by direction.',
-      table,
-      directions
-    )
-    await out.columns('rystra_client_round_trip_seconds', 'gauge', 'Round trip of the last heartbeat.', roundTrips, [
-      ['', 'rtt', 0.001]
+    await out.metrics(table, [
+      ['rystra_client_sessions', 'gauge', 'Sessions of the client that are up.', 'sessions'],
+      ['rystra_client_proxies', 'gauge', 'Proxies of the client.', 'proxies'],
+      ['rystra_client_streams', 'gauge', 'Streams of the client that are open or being opened.', 'streams'],
+      ['rystra_client_streams_opened_total', 'counter', 'Streams of the session of the client so far.', 'opened'],
+      ['rystra_client_channels', 'gauge', 'Open channels of the client, such as streams of RPC.', 'channels'],
+      [
+        'rystra_client_traffic_bytes_total',
+        'counter',
+        'Bytes of visitors in the session of the client, by direction.',
+        directions
+      ]
     ])
-    await out.column(
-      'rystra_client_queued_bytes',
-      'gauge',
-      'Bytes that wait to be written to the link.',
-      queues,
-      'queued'
-    )
-    await out.column(
-      'rystra_client_blocked_streams',
-      'gauge',
-      'Streams that wait for credit of the other end.',
-      queues,
-      'blocked'
-    )
+    await out.metrics(roundTrips, [
+      ['rystra_client_round_trip_seconds', 'gauge', 'Round trip of the last heartbeat.', [['', 'rtt', 0.001]]]
+    ])
+    await out.metrics(queues, [
+      ['rystra_client_queued_bytes', 'gauge', 'Bytes that wait to be written to the link.', 'queued'],
+      ['rystra_client_blocked_streams', 'gauge', 'Streams that wait for credit of the other end.', 'blocked']
+    ])
     await renderDatagrams(datagrams, out)
   }
 
@@ -269,17 +207,16 @@ export class TunnelMetrics {
       for (const { hook, extension, calls, errors, timeouts, totalMs } of taps)
         table.add({ hook, extension }, { calls, errors, timeouts, totalMs })
     }
-    await out.column('rystra_tap_calls_total', 'counter', 'Calls of the taps of extensions.', table, 'calls')
-    await out.column(
-      'rystra_tap_errors_total',
-      'counter',
-      'Throws, invalid answers and timeouts of taps.',
-      table,
-      'errors'
-    )
-    await out.column('rystra_tap_timeouts_total', 'counter', 'Timeouts of taps.', table, 'timeouts')
-    await out.columns('rystra_tap_duration_seconds_total', 'counter', 'Time spent in taps, waiting included.', table, [
-      ['', 'totalMs', 0.001]
+    await out.metrics(table, [
+      ['rystra_tap_calls_total', 'counter', 'Calls of the taps of extensions.', 'calls'],
+      ['rystra_tap_errors_total', 'counter', 'Throws, invalid answers and timeouts of taps.', 'errors'],
+      ['rystra_tap_timeouts_total', 'counter', 'Timeouts of taps.', 'timeouts'],
+      [
+        'rystra_tap_duration_seconds_total',
+        'counter',
+        'Time spent in taps, waiting included.',
+        [['', 'totalMs', 0.001]]
+      ]
     ])
   }
 }
