@@ -135,7 +135,7 @@ const find = <Handle extends { readonly id: string }>(handles: Iterable<Handle>,
 }
 
 /** The sum over all members; of the last connect time, that of the last member that has one. */
-export const sumStats = (all: readonly TrafficStats[]): TrafficStats => {
+const sumStats = (all: readonly TrafficStats[]): TrafficStats => {
   const sum = (of: (one: TrafficStats) => number): number => all.reduce((total, one) => total + of(one), 0)
   const refused: Record<string, number> = {}
   for (const one of all) for (const [code, n] of Object.entries(one.refused)) refused[code] = (refused[code] ?? 0) + n

@@ -2,7 +2,7 @@ import { hostPattern } from '@rystra/net'
 import { type Static, Type } from '@rystra/plugin'
 
 /** Ways to show an authority that a host leads here. */
-export const challengeTypes = ['http-01', 'tls-alpn-01'] as const
+const challengeTypes = ['http-01', 'tls-alpn-01'] as const
 export type ChallengeType = (typeof challengeTypes)[number]
 
 /** Directories of Let's Encrypt. */

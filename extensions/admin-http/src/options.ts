@@ -2,7 +2,7 @@ import { adminScopes, type Static, Type } from '@rystra/plugin'
 import { serverTlsFields } from '@rystra/tls'
 
 /** Default port of `listen`. */
-export const DEFAULT_PORT = 7080
+const DEFAULT_PORT = 7080
 
 const scope = Type.Union(
   adminScopes.map((name) => Type.Literal(name)),

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@rystra/plugin'
 
 /** What targets are told of. */
-export const notificationTypes = [
+const notificationTypes = [
   'client.online',
   'client.offline',
   'proxy.published',

@@ -89,7 +89,7 @@ const replacing = (entry: NonNullable<HeadRule['replace']>[number], path: string
 }
 
 /** One entry of `heads`. Throws `extension.options`. Order: remove, replace, set, add. */
-export const compileHeaders = (rule: HeadRule, path: string): HeadersChange => {
+const compileHeaders = (rule: HeadRule, path: string): HeadersChange => {
   const { remove, replace = [], set = {}, add = {} } = rule
   const changes = [
     ...(remove === undefined ? [] : [removing(remove, `${path}.remove`)]),

@@ -13,7 +13,7 @@ export interface KnownServer {
 }
 
 /** The fields of `client.connect` that every server gets. */
-export const commonOptions = ({ servers: _, srv: __, discover: ___, ...rest }: ConnectConfig): object => rest
+const commonOptions = ({ servers: _, srv: __, discover: ___, ...rest }: ConnectConfig): object => rest
 
 /** @param fields Those of the entry itself */
 export const knownServer = (

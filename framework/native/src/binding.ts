@@ -26,7 +26,7 @@ export interface Binding {
 export const FAILED = 1 << 17
 
 /** The socket cannot segment. */
-export const SEGMENT_OFF = 1 << 16
+const SEGMENT_OFF = 1 << 16
 
 /** The part of a result that counts rows. */
 export const DONE = SEGMENT_OFF - 1

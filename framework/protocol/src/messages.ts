@@ -207,7 +207,6 @@ export type Hello = MessageOf<'Hello'>
 export type HelloAck = MessageOf<'HelloAck'>
 export type Auth = MessageOf<'Auth'>
 export type AuthOk = MessageOf<'AuthOk'>
-export type ErrorMessage = MessageOf<'Error'>
 export type DataHello = MessageOf<'DataHello'>
 export type EarlyAnswer = MessageOf<'EarlyAnswer'>
 export type Heartbeat = MessageOf<'Heartbeat'>

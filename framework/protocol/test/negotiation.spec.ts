@@ -5,7 +5,7 @@ import {
   choose,
   common,
   encode,
-  type ErrorMessage,
+  type MessageOf,
   errorField,
   errorFrame,
   errorFrom,
@@ -83,7 +83,7 @@ describe('an error on the wire', () => {
     const sent = new RystraError('stream.service-unreachable', { detail: 'connect ECONNREFUSED 127.0.0.1:22' })
     const decoder = new FrameDecoder()
     decoder.push(errorFrame(sent, { detail: true }))
-    const got = errorFrom(decoder.next() as ErrorMessage, 'client')
+    const got = errorFrom(decoder.next() as MessageOf<'Error'>, 'client')
     expect(got).to.include({ code: sent.code, detail: sent.detail, side: 'client' })
   })
 

@@ -6,7 +6,7 @@ export const hostFits = (pattern: string, host: string): boolean =>
   pattern === host || (pattern.startsWith('*.') && host.endsWith(pattern.slice(1)))
 
 /** Whether a path is at or below another. */
-export const pathFits = (prefix: string, path: string): boolean =>
+const pathFits = (prefix: string, path: string): boolean =>
   prefix === '/' || path === prefix || path.startsWith(`${prefix}/`)
 
 /** The port at the end of what visitors connect to; `undefined` for a URL without one. */

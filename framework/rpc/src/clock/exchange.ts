@@ -29,7 +29,7 @@ const MIN_TIMESTAMP = -62_135_596_800_000
 const MAX_TIMESTAMP = 253_402_300_799_999
 
 /** A later Pong says less about the clock than the drift of the meantime. */
-export const MAX_ROUND_TRIP_MS = 10_000
+const MAX_ROUND_TRIP_MS = 10_000
 
 /** Half of the spacing of doubles at the present epoch, with room for the microseconds of the wire. */
 const RESOLUTION_MS = 0.001

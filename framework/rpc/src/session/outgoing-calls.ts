@@ -19,7 +19,7 @@ export interface RequestOptions {
 }
 
 /** Milliseconds that a call may take when nothing else is said. */
-export const DEFAULT_DEADLINE_MS = 30_000
+const DEFAULT_DEADLINE_MS = 30_000
 
 /** Calls that wait until there is a session, or until one in flight is answered. One more is refused. */
 const MAX_WAITING = 10_000
