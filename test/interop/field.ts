@@ -1,6 +1,6 @@
 /**
  * What broke in the field elsewhere, tried with the real command: gRPC, HTTP/2 by hand, proxies with short time-outs in front and behind,
- * supervision, clocks that are wrong, full disks, an author with the published packages. Not part of `npm test`: it needs Debian
+ * supervision, clocks that are wrong, full disks, limits under load, an author with the published packages. Not part of `npm test`: it needs Debian
  * packages, some of it root, and says aloud what it did not find.
  *
  *     npm run interop:field              # needs a build
@@ -12,8 +12,11 @@ import { comingBack } from './field/coming-back.js'
 import { fullDisk } from './field/full-disk.js'
 import { grpcCalls } from './field/grpc.js'
 import { http2Frames } from './field/http2-frames.js'
+import { limits } from './field/limits.js'
 import { proxies } from './field/proxies.js'
 import { supervision } from './field/supervision.js'
 import { runTrials } from './visitors/run-trials.js'
 
-process.exit(await runTrials([grpcCalls, http2Frames, proxies, supervision, comingBack, clock, fullDisk, author]))
+process.exit(
+  await runTrials([grpcCalls, http2Frames, proxies, supervision, comingBack, clock, fullDisk, limits, author])
+)

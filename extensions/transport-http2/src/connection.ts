@@ -8,6 +8,7 @@ import type { Http2Options } from './options.js'
 import { Pipe } from './pipe.js'
 import { accept, ServerLink } from './server-link.js'
 import {
+  CHUNKS,
   type LinkRequest,
   linkRequestOf,
   ERROR,
@@ -153,14 +154,17 @@ export class Connection {
       accept(h2, {
         [VERB]: VERSION,
         [OFFERS]: String(FIRST_OFFERS),
-        [STREAMS]: String(this.#host.options.maxStreams)
+        [STREAMS]: String(this.#host.options.maxStreams),
+        ...(made.chunked ? { [CHUNKS]: String(this.#host.options.chunkInterval) } : {})
       })
       onLink(made)
     }
   }
 
-  #link(h2: ServerHttp2Stream, { link: id, streams }: LinkRequest): ServerLink {
+  #link(h2: ServerHttp2Stream, { link: id, streams, hop }: LinkRequest): ServerLink {
     const { options, clock, links } = this.#host
+    const proxied = hop >= 0 && hop !== this.#session.remoteSettings.maxHeaderListSize
+    const keepAlive = proxied ? options.chunkInterval : 0
     const carrier: Carrier = {
       pipe: this.#pipe,
       release: (graceful) => {
@@ -173,7 +177,7 @@ export class Connection {
       stream.close(NGHTTP2_REFUSED_STREAM)
       this.#guard.count('refused streams')
     }
-    const link = new ServerLink({ peer: this.#peer, options, clock, carrier, service: h2 }, streams, refused)
+    const link = new ServerLink({ peer: this.#peer, options, clock, carrier, service: h2, keepAlive }, streams, refused)
     links.set(id, link)
     this.#links.add(link)
     return link

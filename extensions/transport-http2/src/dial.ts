@@ -2,7 +2,7 @@ import { hostPort } from '@rystra/address'
 import { asError, closeWithSession, dialTcp, peerOf } from '@rystra/net'
 import { type Clock, type DialOptions, isErrorCode, RystraError, type StreamLink, type TlsFacts } from '@rystra/plugin'
 import { type ClientTlsOptions, connectTls, type TlsDialer, tlsFacts } from '@rystra/tls'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import http2, { type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
 import { ClientLink } from './client-link.js'
@@ -10,7 +10,21 @@ import { Guard } from './guard.js'
 import { ALPN } from './listen.js'
 import { DEFAULT_PATH, type Http2Options } from './options.js'
 import { Pipe } from './pipe.js'
-import { ERROR, FIRST_OFFERS, LINK, numberOf, OFFERS, STREAMS, sessionOptions, VERB, VERSION, widen } from './wire.js'
+import {
+  CHUNKS,
+  ERROR,
+  FIRST_OFFERS,
+  HOP,
+  LINK,
+  MAX_HEADER_LIST_BYTES,
+  numberOf,
+  OFFERS,
+  STREAMS,
+  sessionOptions,
+  VERB,
+  VERSION,
+  widen
+} from './wire.js'
 
 /** Statuses with which a proxy says that the server behind it is not there now. */
 const LATER = [502, 503, 504]
@@ -71,10 +85,12 @@ const ask = (
       if (first.length <= TYPE || first[TYPE] === SETTINGS) return
       fail(new RystraError('connect.refused', { detail: `${where}, HTTP/2 is not spoken there` }))
     })
+    // No proxy says the same by chance.
+    const hop = MAX_HEADER_LIST_BYTES + randomInt(MAX_HEADER_LIST_BYTES)
     const session = http2.connect(`${tls === undefined ? 'http' : 'https'}://${name}`, {
       createConnection: () => pipe,
       // The server can ask for nothing.
-      ...sessionOptions(options.window, 1),
+      ...sessionOptions(options.window, 1, hop),
       maxReservedRemoteStreams: 0
     })
     closeWithSession(session, pipe)
@@ -115,7 +131,10 @@ const ask = (
     if (signal.aborted) return aborted()
     signal.addEventListener('abort', aborted, { once: true })
     const request = (): ClientHttp2Stream =>
-      session.request({ ...headers, [VERB]: 'link', [STREAMS]: String(options.maxStreams) }, { endStream: false })
+      session.request(
+        { [HOP]: String(hop), ...headers, [VERB]: 'link', [STREAMS]: String(options.maxStreams) },
+        { endStream: false }
+      )
     session.once('connect', () => {
       // A server may say GOAWAY before anything else.
       if (session.closed || session.destroyed) return
@@ -135,7 +154,8 @@ const ask = (
           headers,
           carrier: { pipe, release: (graceful) => release(session, graceful) },
           offers: numberOf(answer[OFFERS], FIRST_OFFERS),
-          streams: numberOf(answer[STREAMS], Number.MAX_SAFE_INTEGER)
+          streams: numberOf(answer[STREAMS], Number.MAX_SAFE_INTEGER),
+          keepAlive: numberOf(answer[CHUNKS], 0)
         })
         resolve(link)
       })

@@ -29,6 +29,8 @@ export interface LinkParts {
   readonly carrier: Carrier
   /** The request that began the link. */
   readonly service: NodeStream
+  /** Milliseconds between signs of life on silent streams, where a proxy between the ends speaks HTTP/2; 0: there is none. */
+  readonly keepAlive: number
 }
 
 /** What both ends of a link have in common: its streams, and how it ends. */
@@ -39,6 +41,7 @@ export abstract class Http2Link implements StreamLink, StreamHost {
   abstract onStream: ((stream: Duplex) => void) | undefined
 
   readonly memory: Memory = { used: 0 }
+  readonly chunked: boolean
   protected readonly options: Http2Options
   protected readonly clock: Clock
   protected readonly service: Service
@@ -59,8 +62,10 @@ export abstract class Http2Link implements StreamLink, StreamHost {
   #endedByPeer = false
   #cancelLinger: (() => void) | undefined
   #cancelClose: (() => void) | undefined
+  #cancelKeepAlive: (() => void) | undefined
 
-  constructor({ peer, options, clock, carrier, service }: LinkParts) {
+  constructor({ peer, options, clock, carrier, service, keepAlive }: LinkParts) {
+    this.chunked = keepAlive > 0
     this.peer = peer
     this.options = options
     this.clock = clock
@@ -74,6 +79,15 @@ export abstract class Http2Link implements StreamLink, StreamHost {
         if (this.#closing) this.#finish(true)
         else this.destroy(new RystraError('session.lost', { detail: `HTTP/2 code ${code}` }))
       }
+    })
+    if (this.chunked) this.#keepAlive(keepAlive)
+  }
+
+  #keepAlive(ms: number): void {
+    this.#cancelKeepAlive = this.clock.after(ms, () => {
+      this.service.say(Say.nothing)
+      for (const stream of this.#streams.values()) stream.keepAlive()
+      this.#keepAlive(ms)
     })
   }
 
@@ -229,6 +243,7 @@ export abstract class Http2Link implements StreamLink, StreamHost {
   #finish(graceful: boolean): void {
     if (this.#over) return
     this.#over = true
+    this.#cancelKeepAlive?.()
     this.#cancelLinger?.()
     this.#cancelClose?.()
     const error = this.#error

@@ -48,6 +48,13 @@ export const Http2Options = Type.Object({
     minimum: 1,
     description: 'Maximum of connections per listener whose link is not up; one more closes the oldest. Default: 1024.'
   }),
+  chunkInterval: Type.Integer({
+    default: 8000,
+    minimum: 0,
+    maximum: 3_600_000,
+    description:
+      'Milliseconds of silence after which a stream sends an empty chunk, where a proxy that speaks HTTP/2 is between the ends: such proxies cut silent requests. The value of the server applies to both ends; 0: never. Default: 8000, two within 20 s.'
+  }),
   ...tcpFields
 })
 export type Http2Options = Static<typeof Http2Options>

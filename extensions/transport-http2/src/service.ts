@@ -2,6 +2,8 @@ import http2 from 'node:http2'
 
 /** Kinds of messages on a service stream. One that is not known is skipped. */
 export const Say = {
+  /** A sign of life. */
+  nothing: 0,
   /** Server: so many offers shall wait. */
   want: 1,
   /** Client: reset the stream of this number. Resets by RST_STREAM are rationed by HTTP/2 servers, as an attack. */

@@ -1,8 +1,9 @@
 import { type FacedStream, RawFace, type RawReader } from '@rystra/bytes'
 import { RystraError } from '@rystra/plugin'
 import http2 from 'node:http2'
-import { Duplex } from 'node:stream'
+import { ChunkReader, EMPTY_CHUNK, writeChunk } from './chunks.js'
 import { Inbox, type Memory } from './inbox.js'
+import { tapStream, whenFlushed } from './tap-stream.js'
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants
 
@@ -12,6 +13,8 @@ const WRITE_LIMIT = 64 * 1024
 /** What the streams of a link have in common. */
 export interface StreamHost {
   readonly memory: Memory
+  /** Whether bytes travel in chunks: see {@link Http2Stream.keepAlive}. */
+  readonly chunked: boolean
   /** Whether the network takes no more: a stream that writes has to wait for {@link Http2Stream.uncongested}. */
   congested(stream: Http2Stream): boolean
   /** The inboxes have grown. */
@@ -40,6 +43,9 @@ export class Http2Stream implements FacedStream {
   /** Has Node read, and so open the window again. */
   readonly #readOn: () => void
   readonly #end: () => unknown
+  readonly #chunks: ChunkReader | undefined
+  /** Nothing was written since the last check. */
+  #silent = true
   #duplex: RawFace | undefined
   #reader: RawReader | undefined
   #paused = true
@@ -63,24 +69,14 @@ export class Http2Stream implements FacedStream {
     this.#h2 = h2
     this.#host = host
     this.#inbox = new Inbox(host.memory)
-    this.#readOn = h2._read.bind(h2, 0)
-    h2._read = () => {}
-    h2.push = (chunk: Buffer | null) => {
-      if (chunk !== null) return this.#came(chunk)
-      // Node says so also when the stream is closed without an end.
-      if (!h2.closed) this.#endCame()
-      return Duplex.prototype.push.call(h2, null)
-    }
-    // Node ends what it closes, and so the other side would see an end before the reset.
-    this.#end = h2.end.bind(h2)
-    h2.end = () => h2
-    h2.on('error', () => {})
-    h2.once('close', () => this.#h2Closed())
-    // What came with the headers of the request is in Node's queue already.
-    for (let chunk = h2.read() as Buffer | null; chunk !== null; chunk = h2.read()) this.#came(chunk)
-    h2.once('end', () => {
-      if (!h2.closed) this.#endCame()
+    this.#chunks = host.chunked ? new ChunkReader() : undefined
+    const { readOn, end } = tapStream(h2, {
+      onBytes: (bytes) => this.#arrived(bytes),
+      onEnd: () => this.#endCame(),
+      onClose: () => this.#h2Closed()
     })
+    this.#readOn = readOn
+    this.#end = end
     h2.resume()
   }
 
@@ -105,7 +101,15 @@ export class Http2Stream implements FacedStream {
     if (parked && (this.#inbox.length > 0 || this.#ended)) this.reset()
   }
 
-  // Reading
+  /** Takes the bytes of a DATA frame. Returns whether more may be read. */
+  #arrived(bytes: Buffer): boolean {
+    if (this.#chunks === undefined) return this.#came(bytes)
+    let more = !this.#paused && this.#inbox.length === 0
+    this.#chunks.read(bytes, (part) => {
+      more = this.#came(part)
+    })
+    return more
+  }
 
   #came(bytes: Buffer): boolean {
     if (this.#over) return false
@@ -125,7 +129,7 @@ export class Http2Stream implements FacedStream {
   #endCame(): void {
     if (this.#over || this.#ended) return
     this.#ended = true
-    if (this.#parked) this.reset()
+    if (this.#parked || this.#chunks?.complete === false) this.reset()
     else this.#flow()
     if (this.#leaving !== undefined) this.leave(this.#leaving)
   }
@@ -174,8 +178,6 @@ export class Http2Stream implements FacedStream {
     this.#paused = true
   }
 
-  // Writing
-
   write(buffer: Buffer, start: number, end: number, shared: boolean): boolean {
     if (this.#over || this.#endedHere) return true
     const bytes = buffer.subarray(start, end)
@@ -188,8 +190,23 @@ export class Http2Stream implements FacedStream {
 
   /** Hands over what was held back. */
   uncongested(): void {
-    for (const bytes of this.#held.splice(0)) this.#h2.write(bytes, () => this.#wrote(bytes.length))
+    this.#silent = false
+    for (const bytes of this.#held.splice(0)) {
+      const done = (): void => this.#wrote(bytes.length)
+      if (this.#chunks === undefined) this.#h2.write(bytes, done)
+      else writeChunk(this.#h2, bytes, done)
+    }
     if (this.#endedHere && !this.#over) this.#end()
+  }
+
+  /**
+   * Sends an empty chunk on a stream that was silent since the last call. Proxies that speak HTTP/2 take PING for
+   * themselves, and cut requests whose bodies are silent.
+   */
+  keepAlive(): void {
+    const { destroyed, closed } = this.#h2
+    if (this.#silent && !this.#over && !this.#endedHere && !destroyed && !closed) this.#h2.write(EMPTY_CHUNK)
+    this.#silent = true
   }
 
   #wrote(bytes: number): void {
@@ -208,14 +225,8 @@ export class Http2Stream implements FacedStream {
 
   /** Calls back when the end is sent, or will not be any more. */
   flushed(then: () => void): void {
-    if (this.#h2.writableFinished || this.#h2.destroyed) then()
-    else {
-      this.#h2.once('finish', then)
-      this.#h2.once('close', then)
-    }
+    whenFlushed(this.#h2, then)
   }
-
-  // The end
 
   reset(error?: Error): void {
     if (this.#over) return

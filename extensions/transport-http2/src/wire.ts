@@ -14,6 +14,11 @@ export const STREAMS = 'rystra-streams'
 /** Header field: how many offers the server wants to begin with. */
 export const OFFERS = 'rystra-offers'
 
+/** Header field of `link`: what the client said in SETTINGS_MAX_HEADER_LIST_SIZE. A proxy that speaks HTTP/2 says its own. */
+export const HOP = 'rystra-hop'
+/** Header field of the answer: bytes travel in chunks, silent streams have an empty one after so many milliseconds. */
+export const CHUNKS = 'rystra-chunks'
+
 /** Header field of a refusal: the code of the error. */
 export const ERROR = 'rystra-error'
 
@@ -35,6 +40,8 @@ export interface LinkRequest {
   readonly link: string
   readonly stream: number
   readonly streams: number
+  /** -1: the client does not ask. */
+  readonly hop: number
 }
 
 /** Reads a count from a header field, which may hold anything. */
@@ -49,20 +56,28 @@ export const linkRequestOf = (headers: http2.IncomingHttpHeaders): LinkRequest |
   if (verb !== 'link' && verb !== 'open' && verb !== 'offer') return undefined
   const stream = numberOf(headers[STREAM], -1)
   if (stream < 0 && verb !== 'link') return undefined
-  return { verb, link, stream, streams: numberOf(headers[STREAMS], Number.MAX_SAFE_INTEGER) }
+  return {
+    verb,
+    link,
+    stream,
+    streams: numberOf(headers[STREAMS], Number.MAX_SAFE_INTEGER),
+    hop: numberOf(headers[HOP], -1)
+  }
 }
 
 /** Bytes that one connection may have on the way, all streams together: 10 Gbit/s over 50 ms. */
 const CONNECTION_WINDOW = 64 * 1024 * 1024
 
+/** Bytes of header lists: a few short fields are all that is ever sent; proxies add theirs. */
+export const MAX_HEADER_LIST_BYTES = 16 * 1024
+
 /** What both ends give to node:http2. `window`: of a stream, in bytes. `streams`: requests at a time. */
-export const sessionOptions = (window: number, streams: number) => ({
+export const sessionOptions = (window: number, streams: number, maxHeaderListSize = MAX_HEADER_LIST_BYTES) => ({
   settings: {
     enablePush: false,
     initialWindowSize: window,
     maxConcurrentStreams: streams,
-    // A few short fields are all that is ever sent; proxies add theirs.
-    maxHeaderListSize: 16 * 1024
+    maxHeaderListSize
   },
   maxHeaderListPairs: 64,
   maxSettings: 16,

@@ -39,6 +39,12 @@ transportKit(
   { title: 'transport-http2 as a transport, with TLS', only: SECURE_SUBSET }
 )
 
+// As behind a proxy that speaks HTTP/2: what the server says of itself is not what the client has said.
+transportKit(
+  { transport: transportHttp2(), name: 'h2c', dial: { headers: { 'rystra-hop': '0' } }, links: 'streams' },
+  { title: 'transport-http2 as a transport, in chunks' }
+)
+
 extensionKit(
   { use: transportHttp2(), invalid: { 'no window': { window: 0 }, 'no streams': { maxStreams: 0 } } },
   { title: 'transport-http2 as an extension' }

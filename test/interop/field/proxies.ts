@@ -21,7 +21,8 @@ const startHaproxy = async (
   name: string,
   mode: string,
   to: number,
-  seconds: number
+  seconds: number,
+  proto = ''
 ): Promise<number> => {
   const port = await freePort()
   const file = scratch.write(
@@ -32,11 +33,12 @@ const startHaproxy = async (
   timeout client ${seconds}s
   timeout server ${seconds}s
   timeout tunnel ${seconds}s
+  timeout http-request ${seconds}s
 frontend front
-  bind ${loopback}:${port}
+  bind ${loopback}:${port} ${proto}
   default_backend behind
 backend behind
-  server one ${loopback}:${to}
+  server one ${loopback}:${to} ${proto}
 `
   )
   scratch.start(needed('haproxy'), ['-db', '-f', file])
@@ -66,7 +68,9 @@ const inFront = async (scratch: Scratch, report: Report, echo: number): Promise<
     { front: 'nginx', transport: 'ws', muxer: 'direct' },
     { front: 'haproxy', transport: 'ws', muxer: 'direct' },
     { front: 'haproxy-tcp', transport: 'tcp', muxer: 'yamux' },
-    { front: 'haproxy-tcp', transport: 'h2c', muxer: undefined }
+    { front: 'haproxy-tcp', transport: 'h2c', muxer: undefined },
+    { front: 'haproxy-h2', transport: 'h2c', muxer: undefined },
+    { front: 'nginx-h2', transport: 'h2c', muxer: undefined }
   ]
   await Promise.all(
     ways.map(async ({ front, transport, muxer }) => {
@@ -75,15 +79,27 @@ const inFront = async (scratch: Scratch, report: Report, echo: number): Promise<
         const extensions =
           transport === 'ws' ? ['@rystra/transport-ws'] : transport === 'h2c' ? ['@rystra/transport-http2'] : []
         const tunnel = await Tunnel.serve(scratch, { name, extensions, listen: { transport } })
+        const seconds = CUT_MS / 1000
         const port =
-          front === 'nginx'
+          front === 'nginx-h2'
             ? await startNginx(
                 scratch,
                 name,
-                `location / { proxy_pass http://${loopback}:${tunnel.port}; proxy_http_version 1.1; proxy_read_timeout ${CUT_MS / 1000}s; proxy_send_timeout ${CUT_MS / 1000}s;
-                 proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_set_header Host $host; }`
+                `location / { grpc_pass grpc://${loopback}:${tunnel.port}; grpc_read_timeout ${seconds}s; grpc_send_timeout ${seconds}s;
+                 client_body_timeout ${seconds}s; send_timeout ${seconds}s; client_max_body_size 0; }`,
+                `http2_max_concurrent_streams 1024; http2_recv_timeout ${seconds}s; http2_idle_timeout ${seconds}s;`,
+                ' http2'
               )
-            : await startHaproxy(scratch, name, front === 'haproxy' ? 'http' : 'tcp', tunnel.port, CUT_MS / 1000)
+            : front === 'nginx'
+              ? await startNginx(
+                  scratch,
+                  name,
+                  `location / { proxy_pass http://${loopback}:${tunnel.port}; proxy_http_version 1.1; proxy_read_timeout ${CUT_MS / 1000}s; proxy_send_timeout ${CUT_MS / 1000}s;
+                 proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_set_header Host $host; }`
+                )
+              : front === 'haproxy-h2'
+                ? await startHaproxy(scratch, name, 'http', tunnel.port, seconds, 'proto h2')
+                : await startHaproxy(scratch, name, front === 'haproxy' ? 'http' : 'tcp', tunnel.port, seconds)
         const connect = { transport, port, ...(muxer === undefined ? {} : { muxer }) }
         const client = await tunnel
           .through(connect)
