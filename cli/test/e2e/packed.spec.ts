@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { cleanEnv, type Event } from '../command.js'
 import { Folders } from '../folder.js'
+import { typoConfig, walkTest } from './author-walk.js'
 import { build, checkout, must, published } from './built.js'
 
 /** What npm says of a package that it packed. */
@@ -127,6 +128,7 @@ describe('packed into tarballs and installed in an empty folder', function () {
   })
 
   it('extension:create makes an extension of each kind that compiles and passes its test', async () => {
+    writeFileSync(join(dir, 'typo.ts'), typoConfig)
     const create = async (kind: string): Promise<void> => {
       const made = join(dir, `my-${kind}`)
       const bin = join(dir, 'node_modules/rystra/bin/run.js')
@@ -135,9 +137,13 @@ describe('packed into tarballs and installed in an empty folder', function () {
     }
     await Promise.all(['hook', 'auth', 'proxy'].map(create))
     await Promise.all(['transport', 'muxer'].map(create))
+    // What its author may write besides, with the published packages alone.
+    const walk = join(dir, 'my-hook/test/walk.spec.ts')
+    writeFileSync(walk, walkTest)
+    await must(process.execPath, ['--import', 'tsx', '--test', walk], join(dir, 'my-hook'))
     // All at once: most of the time goes into the declarations of packages.
     const config = JSON.parse(readFileSync(join(dir, 'my-hook/tsconfig.json'), 'utf8'))
-    writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ ...config, include: ['my-*/**/*'] }))
+    writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ ...config, include: ['my-*/**/*', 'typo.ts'] }))
     await must(process.execPath, [join(checkout, 'node_modules/typescript/bin/tsc'), '-p', dir], dir)
     // What tests were made with before: the same loader.
     const pair = join(dir, 'my-hook/test/index.spec.ts')

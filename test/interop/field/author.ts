@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { typoConfig, walkTest } from '../../../cli/test/e2e/author-walk.js'
 import { published } from '../../../cli/test/e2e/built.js'
 import { cleanEnv } from '../../../cli/test/command.js'
 import { must, outcome, run, type Trial } from '../visitors/trial.js'
@@ -43,9 +44,10 @@ export const author: Trial = {
       const { stdout } = await rystra(project, 'check')
       return stdout.trim().split('\n').at(-1) ?? ''
     })
-    const made = path.join(scratch.dir, 'door')
-    await report.check('extension:create, npm test, tsc', async () => {
-      await rystra(project, 'extension:create', '@acme/rystra-hook-door', '--dir', made)
+    const tsc = path.join(checkout, 'node_modules/typescript/bin/tsc')
+    const make = async (kind: string): Promise<string> => {
+      const made = path.join(scratch.dir, `my-${kind}`)
+      await rystra(project, 'extension:create', `@acme/rystra-${kind}-mine`, '--kind', kind, '--dir', made)
       const file = path.join(made, 'package.json')
       const manifest = JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, Record<string, string>>
       // The registry does not have these versions yet.
@@ -56,17 +58,34 @@ export const author: Trial = {
       fs.writeFileSync(file, JSON.stringify({ ...manifest, overrides }, null, 2))
       const install = await outcome('npm', ['install', ...npm, '--prefix', made], 240_000)
       must(install.code === 0, install.stderr)
+      if (kind === 'hook') fs.writeFileSync(path.join(made, 'test/walk.spec.ts'), walkTest)
       const tests = await run('npm', ['test'], { cwd: made })
       must(/[#ℹ] fail 0/.test(tests.stdout), tests.stdout)
-      await run(process.execPath, [path.join(checkout, 'node_modules/typescript/bin/tsc'), '--noEmit', '-p', made], {
-        cwd: made
-      })
+      await run(process.execPath, [tsc, '--noEmit', '-p', made], { cwd: made })
       return (/[#ℹ] pass \d+/.exec(tests.stdout) ?? [''])[0]
+    }
+    for (const kind of ['hook', 'auth', 'transport', 'muxer', 'proxy'])
+      await report.check(`extension:create --kind ${kind}, npm test with its kit, tsc`, () => make(kind))
+    await report.check('state over a reload, a secret option', async () => {
+      const made = path.join(scratch.dir, 'my-hook')
+      const { stdout } = await run(process.execPath, ['--import', 'tsx', '--test', 'test/walk.spec.ts'], { cwd: made })
+      must(/[#ℹ] fail 0/.test(stdout), stdout)
+      return 'handed over twice; the secret is not shown'
+    })
+    await report.check('a misspelt option in a TypeScript configuration', async () => {
+      fs.writeFileSync(path.join(project, 'typo.ts'), typoConfig)
+      const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--skipLibCheck']
+      const good = await outcome(process.execPath, [tsc, ...flags, path.join(project, 'typo.ts')])
+      must(good.code === 0, good.stdout)
+      fs.writeFileSync(path.join(project, 'wrong.ts'), typoConfig.replace(/^.*@ts-expect-error.*$/m, ''))
+      const wrong = await outcome(process.execPath, [tsc, ...flags, path.join(project, 'wrong.ts')])
+      must(wrong.code !== 0 && wrong.stdout.includes('nativ'), wrong.stdout)
+      return wrong.stdout.split('\n')[0]?.replace(/^.*error /, '') ?? ''
     })
     await report.check('plugins:add of it, plugins:list', async () => {
-      await rystra(project, 'plugins:add', made)
+      await rystra(project, 'plugins:add', path.join(scratch.dir, 'my-hook'))
       const { stdout } = await rystra(project, 'plugins:list')
-      must(stdout.includes('door'), stdout)
+      must(stdout.includes('mine'), stdout)
       return 'in the configuration and loaded'
     })
   }

@@ -17,7 +17,7 @@ import { freePort } from '../visitors/free-port.js'
 import { must, type Trial } from '../visitors/trial.js'
 import { cli, Tunnel } from '../visitors/tunnel.js'
 
-/** Web visitors of one address: connections, and requests on each whose answers nobody reads. */
+/** Web visitors of one address: connections, and requests on each whose answers are not read. */
 const CONNECTIONS = 100
 const REQUESTS = 100
 /** Streams under a reader of `--json` that has stopped. */
@@ -280,7 +280,7 @@ const fullServer = async (scratch: Scratch): Promise<string> => {
     again.write('again')
     visitors.push(again)
     const [echo] = (await Promise.race([once(again, 'data'), pause(10_000).then(() => [''])])) as [Buffer | string]
-    must(String(echo) === 'again', `${before}; then nobody is served`)
+    must(String(echo) === 'again', `${before}; then no visitor is served`)
     must(line !== '' && cut > 0 && served > 50, `${before}; the log says nothing: ${server.said().slice(-600)}`)
     return `${before}; the log: ${line.trim().slice(0, 160)}; the next one is served`
   } finally {
