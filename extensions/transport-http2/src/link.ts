@@ -29,7 +29,7 @@ export interface LinkParts {
   readonly carrier: Carrier
   /** The request that began the link. */
   readonly service: NodeStream
-  /** Milliseconds between signs of life on silent streams, where a proxy between the ends speaks HTTP/2; 0: there is none. */
+  /** Milliseconds between signs of life on silent streams, where a proxy between the ends speaks HTTP/2, otherwise 0. */
   readonly keepAlive: number
 }
 
