@@ -3,6 +3,7 @@ import type { ClientTls } from '@rystra/tls'
 import net from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { HostPort, Quiche, QuicheConfig } from './binding.js'
+import { contain } from './contain.js'
 import { leafOf } from './errors.js'
 import { QuicLink } from './link.js'
 import type { HostedLink, LinkHost } from './link-host.js'
@@ -42,7 +43,7 @@ export class ClientPath implements LinkHost {
   readonly side = 'client'
   readonly link: QuicLink
   readonly #target: Target
-  readonly #turns = new Turns()
+  readonly #turns = new Turns<HostedLink>((link) => contain(link, this.log, () => link.turn()))
   readonly #old = new Set<Udp>()
   readonly #remote: HostPort
   #udp: Udp
@@ -100,7 +101,7 @@ export class ClientPath implements LinkHost {
       const probe = probeToken(packet)
       // The answer is encrypted, so the probe may be in plain text.
       if (probe !== undefined) this.link.datagrams.arrived(probe)
-      else this.link.receive(packet, this.#remote.host, this.#remote.port)
+      else contain(this.link, this.log, () => this.link.receive(packet, this.#remote.host, this.#remote.port))
     }
     udp.onError = (error) => this.#failed(error, udp)
     udp.onDrain = () => this.link.wake()

@@ -5,6 +5,7 @@ import type { HostPort, Quiche, QuicheConfig } from './binding.js'
 import { checkClient, Revocations } from './client-certificate.js'
 import { serverConfig } from './config.js'
 import { ALERT, CONNECTION_REFUSED } from './errors.js'
+import { contain } from './contain.js'
 import { type Admission, Gate } from './gate.js'
 import { QuicLink } from './link.js'
 import type { HostedLink, LinkHost } from './link-host.js'
@@ -37,7 +38,7 @@ export class Endpoint implements LinkHost {
   readonly side = 'server'
   readonly #quiche: Quiche
   readonly #udp: Udp
-  readonly #turns = new Turns()
+  readonly #turns = new Turns<HostedLink>((link) => contain(link, this.log, () => link.turn()))
   readonly #routes = new Map<string, QuicLink>()
   readonly #keys = new Map<HostedLink, Set<string>>()
   readonly #stuck = new Set<HostedLink>()
@@ -143,7 +144,7 @@ export class Endpoint implements LinkHost {
     const key = packet.toString('latin1', at, at + size)
     const link = this.#routes.get(key)
     if (link !== undefined) {
-      link.receive(packet, host, port)
+      contain(link, this.log, () => link.receive(packet, host, port))
       return
     }
     const admission = this.#gate.decide(packet, host, port)
@@ -158,7 +159,7 @@ export class Endpoint implements LinkHost {
     this.#route(link, keyOf(id))
     this.#route(link, key)
     this.#gate.enter(link, peer.host)
-    link.receive(packet, peer.host, peer.port)
+    contain(link, this.log, () => link.receive(packet, peer.host, peer.port))
     const error = connection.localError()
     // Undecryptable packets get no answer. An invalid ClientHello does: its sender needs the reason.
     if (error !== null && error.errorCode < ALERT) link.drop()

@@ -272,7 +272,7 @@ export class QuicLink implements HostedLink {
       this.mtu.shrink()
       this.datagrams.purge()
     }
-    this.turn()
+    this.wake()
   }
 
   /** Drops the connection without a close frame. */

@@ -4,24 +4,30 @@ export interface Turning {
 }
 
 /** Batches the work of a turn of the event loop: a link sends once for all received packets. */
-export class Turns {
-  #woken = new Set<Turning>()
+export class Turns<Item extends Turning> {
+  readonly #run: (item: Item) => void
+  #woken = new Set<Item>()
   #scheduled = false
   /** Called at the end of each batch. */
   onEnd: () => void = () => {}
 
-  wake(item: Turning): void {
+  /** @param run calls `turn`, and throws nothing */
+  constructor(run: (item: Item) => void) {
+    this.#run = run
+  }
+
+  wake(item: Item): void {
     this.#woken.add(item)
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(this.#run)
+    setImmediate(this.#runAll)
   }
 
-  readonly #run = (): void => {
+  readonly #runAll = (): void => {
     this.#scheduled = false
     const woken = this.#woken
     this.#woken = new Set()
-    for (const item of woken) item.turn()
+    for (const item of woken) this.#run(item)
     this.onEnd()
   }
 }

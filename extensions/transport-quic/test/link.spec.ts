@@ -1,5 +1,6 @@
 import { isRystraError, type StreamLink } from '@rystra/plugin'
 import { expect } from 'chai'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -221,6 +222,23 @@ describe('a link of quic', () => {
       read += chunk.length
     })
     await until(() => read === 1024 * 1024, 'all bytes once they are read')
+  })
+
+  it('is ended by an exception of a handler, and no other link with it', async () => {
+    const { listening, link } = await linked()
+    const other = await dialTo(transport('client', listening.dir), listening.port, listening.trust)
+    await until(() => listening.links.length === 2, 'both links')
+    const [bad, good] = listening.links as [StreamLink, StreamLink]
+    bad.onStream = () => {
+      throw new Error('a handler that throws')
+    }
+    good.onStream = (stream) => stream.on('error', () => {}).pipe(stream)
+    const ended = endOf(bad)
+    const [one, two] = [await link.open(), await other.open()]
+    for (const stream of [one, two]) stream.on('error', () => {}).write('still here')
+    expect(await ended).to.include({ code: 'internal' })
+    expect(String((await once(two, 'data'))[0])).to.equal('still here')
+    expect((good as QuicLink).closed).to.equal(false)
   })
 
   it('shows new links the certificate that was put in the place of another', async () => {
