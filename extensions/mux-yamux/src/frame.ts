@@ -78,6 +78,11 @@ export class FrameParser {
     return this.#have === 0 && this.#left === 0
   }
 
+  /** The rest of the present frame is read elsewhere. */
+  abandon(): void {
+    this.#left = 0
+  }
+
   /** Ignores further bytes, including the rest of the current ones. */
   stop(): void {
     this.#stopped = true

@@ -38,6 +38,11 @@ export class Inbox {
     return this.#first === this.#pieces.length
   }
 
+  /** Views of all pieces. */
+  pieces(): Buffer[] {
+    return this.#pieces.slice(this.#first).map(({ buffer, start, end }) => buffer.subarray(start, end))
+  }
+
   /** Stores `source.buffer[start, end)`. */
   add(source: Source, start: number, end: number): void {
     if (end - start >= PIN_FROM_BYTES && source.lends(end - start)) {

@@ -1,3 +1,4 @@
+import { SHARED } from '@rystra/native'
 import { performance } from 'node:perf_hooks'
 import { Flag, Type } from './frame.js'
 import type { Outgoing } from './outgoing.js'
@@ -5,6 +6,12 @@ import { RoundTrip } from './round-trip.js'
 
 /** Age after which the round trip is measured again on demand. */
 const STALE_AFTER_MS = 2000
+
+/** Times in milliseconds; an interval of 0 is none. */
+export interface KeepAliveLimits {
+  readonly keepAliveInterval: number
+  readonly keepAliveTimeout: number
+}
 
 /** Measures the round trip and detects a dead peer. */
 export class KeepAlive {
@@ -16,14 +23,21 @@ export class KeepAlive {
   /** Milliseconds without a byte of the peer, as of the last check. */
   #quiet = 0
   #waited = 0
-  #heard = false
   #pending: number | undefined
   #next = 0
   #sentAt = 0
   #measuredAt = 0
   readonly #roundTrip = new RoundTrip()
+  readonly #shared: Float64Array
 
-  constructor(out: Outgoing, interval: number, timeout: number, dead: (why: string) => void) {
+  /** @param shared tells the native part the round trip, and what it has heard */
+  constructor(
+    out: Outgoing,
+    shared: Float64Array,
+    { keepAliveInterval: interval, keepAliveTimeout: timeout }: KeepAliveLimits,
+    dead: (why: string) => void
+  ) {
+    this.#shared = shared
     this.#out = out
     this.#interval = interval
     this.#timeout = timeout
@@ -41,7 +55,7 @@ export class KeepAlive {
 
   /** Data was received. */
   received(): void {
-    this.#heard = true
+    this.#shared[SHARED.heard] = 1
   }
 
   /** Milliseconds, see {@link RoundTrip}. */
@@ -67,6 +81,7 @@ export class KeepAlive {
     this.#pending = undefined
     this.#measuredAt = performance.now()
     this.#roundTrip.add(this.#measuredAt - this.#sentAt)
+    this.#shared[SHARED.roundTrip] = this.roundTrip
   }
 
   #wait(ms: number): void {
@@ -78,8 +93,8 @@ export class KeepAlive {
   /** Pings at each interval, also while data arrives: a link that falls silent after a check would be silent for two. */
   readonly #check = (): void => {
     const limit = this.#interval + this.#timeout
-    this.#quiet = this.#heard ? 0 : this.#quiet + this.#waited
-    this.#heard = false
+    this.#quiet = this.#shared[SHARED.heard] === 1 ? 0 : this.#quiet + this.#waited
+    this.#shared[SHARED.heard] = 0
     if (this.#out.blockedFor() > limit) this.#onDead('peer does not read')
     else if (this.#quiet >= limit) this.#onDead('peer does not answer')
     else {

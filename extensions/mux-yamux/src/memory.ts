@@ -1,4 +1,5 @@
 import { forgetSlab, HEADROOM, holdSlab, KEEP, mayHoldSlab, releaseSlab, SLAB_SIZE, type Verdict } from '@rystra/bytes'
+import { SHARED, SHARED_COLUMNS } from '@rystra/native'
 import { HEADER } from './frame.js'
 
 /** Smaller payload is passed as shared, so that a few bytes never pin a whole slab; a frame of 64 KiB is no smaller. */
@@ -9,13 +10,30 @@ const nothing = Buffer.alloc(0)
 /** Accounts for unread data and window growth of a session. */
 export class Memory {
   readonly #limit: number
-  /** Bytes in inboxes and pinned slabs. */
-  used = 0
-  /** Bytes by which windows exceed their initial size. */
-  grown = 0
+  readonly #shared: Float64Array
 
-  constructor(limit: number) {
+  /** @param shared counts the same of streams that the native part has joined */
+  constructor(limit: number, shared = new Float64Array(SHARED_COLUMNS)) {
     this.#limit = limit
+    this.#shared = shared
+  }
+
+  /** Bytes in inboxes and pinned slabs. */
+  get used(): number {
+    return this.#shared[SHARED.used] as number
+  }
+
+  set used(bytes: number) {
+    this.#shared[SHARED.used] = bytes
+  }
+
+  /** Bytes by which windows exceed their initial size. */
+  get grown(): number {
+    return this.#shared[SHARED.grown] as number
+  }
+
+  set grown(bytes: number) {
+    this.#shared[SHARED.grown] = bytes
   }
 
   get exceeded(): boolean {

@@ -53,6 +53,11 @@ export const YamuxOptions = Type.Object({
     maximum: 65_536,
     description: 'Maximum of unacknowledged streams; further ones wait. Default: 256: hashicorp/yamux resets more.'
   }),
+  native: Type.Boolean({
+    default: true,
+    description:
+      'Move the bytes of plain TCP links and their sockets by the native part (@rystra/native), where it has a binary for the platform. Default: true.'
+  }),
   frameSize: Type.Integer({
     default: 64 * KiB,
     minimum: 4 * KiB,

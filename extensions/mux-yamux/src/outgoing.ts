@@ -1,6 +1,7 @@
-import { HEADROOM, type RawStream, SLAB_SIZE } from '@rystra/bytes'
+import { HEADROOM, SLAB_SIZE } from '@rystra/bytes'
 import { performance } from 'node:perf_hooks'
 import { HEADER, putHeader, Type } from './frame.js'
+import type { Link } from './native-link.js'
 
 /** The sending side of a stream as {@link Outgoing} serves it. */
 export interface FrameSource {
@@ -37,7 +38,7 @@ export class Outgoing {
   /** The link accepts no more data at the moment. */
   blocked = false
 
-  readonly #link: RawStream
+  readonly #link: Link
   readonly #frameSize: number
   readonly #controlLimit: number
   readonly #overrun: () => void
@@ -66,7 +67,7 @@ export class Outgoing {
    * @param controlLimit maximum of waiting frames without payload
    * @param overrun called when it is exceeded: the peer causes answers and does not read them
    */
-  constructor(link: RawStream, frameSize: number, controlLimit: number, overrun: () => void) {
+  constructor(link: Link, frameSize: number, controlLimit: number, overrun: () => void) {
     this.#link = link
     this.#frameSize = frameSize
     this.#controlLimit = controlLimit * HEADER
@@ -82,6 +83,12 @@ export class Outgoing {
   /** Whether a stream may send at once. */
   get free(): boolean {
     return !this.blocked && this.#first === undefined && !this.#serving && !this.#closed
+  }
+
+  /** Sends what was gathered. Whether nothing waits here. */
+  settle(): boolean {
+    this.#flush()
+    return !this.blocked && !this.#closed
   }
 
   /** Milliseconds since the link last accepted data; 0 when it accepts. */

@@ -53,6 +53,11 @@ export class PendingStreams {
     this.#watch()
   }
 
+  /** Whether the peer has not acknowledged it yet. */
+  isOpening(stream: YamuxStream): boolean {
+    return this.#opening.has(stream)
+  }
+
   acknowledged(stream: YamuxStream): void {
     if (this.#opening.size === 0 || !this.#opening.delete(stream)) return
     while (this.waiters > 0 && this.#admits) this.#waiters.serve()

@@ -152,6 +152,33 @@ export class Receiving {
     } else if (this.#owed * 2 >= this.#window && !this.#cleared) this.#grant()
   }
 
+  /** No reader uses lent memory, and the end was not reported. */
+  get settled(): boolean {
+    return this.#held === 0 && !this.#busy && !this.#cleared && !this.endReported
+  }
+
+  /** What {@link handOver} would leave. `owed` is consumed and not granted yet. */
+  get position(): { credit: number; window: number; owed: number; ended: boolean } {
+    return { credit: this.#credit, window: this.#window, owed: this.#owed, ended: this.ended }
+  }
+
+  /** A copy of what no reader has, and how much at its front was granted before. */
+  rest(): { unread: Buffer; granted: number } {
+    const back = Buffer.concat(this.#back ?? [])
+    return { unread: Buffer.concat([back, ...(this.#inbox?.pieces() ?? [])]), granted: back.length }
+  }
+
+  /** Another reads on, outside of JavaScript: unread data is its, and so is the window. */
+  handOver(): void {
+    this.#inbox?.clear()
+    this.#inbox = undefined
+    this.#back = undefined
+    this.#cleared = true
+    this.#window = INITIAL_WINDOW
+    this.#credit = 0
+    this.unread = 0
+  }
+
   /** Drops unread data. */
   clear(): void {
     this.#cleared = true

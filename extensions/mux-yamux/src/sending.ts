@@ -51,6 +51,16 @@ export class Sending implements FrameSource {
     return this.#buffer !== undefined && this.#window > 0
   }
 
+  /** Bytes that the peer accepts. */
+  get window(): number {
+    return this.#window
+  }
+
+  /** Nothing waits, and more may be written. */
+  get idle(): boolean {
+    return !this.#busy && !this.#waiting && !this.#ended
+  }
+
   /** Bytes that wait for window or for the link. */
   get waiting(): number {
     const more = this.#more?.reduce((sum, { length }) => sum + length, 0) ?? 0

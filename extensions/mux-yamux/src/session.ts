@@ -1,20 +1,20 @@
-import { type RawReader, type RawStream, rawOf, type Verdict } from '@rystra/bytes'
+import { type RawReader, rawOf, type Verdict } from '@rystra/bytes'
+import { SHARED_COLUMNS } from '@rystra/native'
 import { type ByteLink, type Logger, type PeerInfo, RystraError, type Side, type StreamLink } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
-import { Flag, type FrameHandler, FrameParser, INITIAL_WINDOW, MAX_U32, Reason, Type } from './frame.js'
+import { Flag, type FrameHandler, FrameParser, INITIAL_WINDOW, Reason, Type } from './frame.js'
 import { Memory, Source } from './memory.js'
+import { type Link, NativeLink } from './native-link.js'
 import type { YamuxOptions } from './options.js'
 import { Outgoing } from './outgoing.js'
 import { Closing } from './closing.js'
 import { KeepAlive } from './keep-alive.js'
 import { enforceLimit, type StreamHost, YamuxStream } from './stream.js'
 import { statsOf } from './stats.js'
+import { StreamTable } from './stream-table.js'
 import { PendingStreams } from './pending-streams.js'
 
-/** The id of the control stream: the client opens it first. */
-const CONTROL_ID = 1
-
-/** Multiplexes one link by the yamux protocol. The client opens odd ids, the server even ones. */
+/** Multiplexes one link by the yamux protocol. */
 export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawReader {
   readonly kind = 'streams'
   readonly peer: PeerInfo
@@ -25,18 +25,15 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   readonly keepAlive: KeepAlive
   readonly memory: Memory
   readonly maxWindow: number
+  readonly pending: PendingStreams
+  readonly native: NativeLink | undefined
 
-  readonly #link: RawStream
+  readonly #link: Link
   readonly #options: YamuxOptions
   readonly #log: Logger
   readonly #parser = new FrameParser(this)
   readonly #source: Source
-  readonly #streams = new Map<number, YamuxStream>()
-  readonly #pending: PendingStreams
-  readonly #remoteParity: number
-  #nextId: number
-  /** Whether the first stream is the control stream. */
-  #controlled: boolean | undefined
+  readonly #streams: StreamTable
   /** The stream whose payload is being parsed; `undefined` discards it. */
   #current: YamuxStream | undefined
   #currentEnds = false
@@ -47,24 +44,27 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   #error: Error | undefined
   readonly #closing: Closing
 
-  constructor(link: ByteLink, side: Side, options: YamuxOptions, log: Logger, firstId = side === 'client' ? 1 : 2) {
+  constructor(link: ByteLink, side: Side, options: YamuxOptions, log: Logger, firstId?: number) {
     this.peer = link.peer
     this.#options = options
     this.#log = log
-    this.#nextId = firstId
-    this.#remoteParity = side === 'client' ? 0 : 1
-    this.#link = rawOf(link.duplex)
+    this.#streams = new StreamTable(side, firstId)
+    const shared = new Float64Array(SHARED_COLUMNS)
+    this.native = options.native
+      ? NativeLink.of(link.duplex, options, shared, (detail) => this.#violated(detail))
+      : undefined
+    this.#link = this.native ?? rawOf(link.duplex)
     this.maxWindow = options.maxWindow
-    this.memory = new Memory(options.maxSessionBuffer)
+    this.memory = new Memory(options.maxSessionBuffer, shared)
     this.#source = new Source(this.memory)
     // Answers to frames of the peer: normally a few per stream.
     this.out = new Outgoing(this.#link, options.frameSize, 1024 + 2 * options.maxStreams, () =>
       this.destroy(new RystraError('mux.protocol', { detail: 'peer causes answers and does not read them' }))
     )
-    this.keepAlive = new KeepAlive(this.out, options.keepAliveInterval, options.keepAliveTimeout, (detail) =>
+    this.keepAlive = new KeepAlive(this.out, shared, options, (detail) =>
       this.destroy(new RystraError('session.timeout', { detail }))
     )
-    this.#pending = new PendingStreams(options)
+    this.pending = new PendingStreams(options)
     const sent = () => this.#leave(Reason.normal, undefined)
     this.#closing = new Closing(this.#streams, sent, () => this.#link.reset())
     this.#link.onClose = (error) => this.#closed(error)
@@ -82,37 +82,32 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   // StreamLink
 
   get streams(): number {
-    return this.#streams.size - (this.#controlled && this.#streams.has(CONTROL_ID) ? 1 : 0)
+    return this.#streams.counted
   }
 
   readonly stats = () => statsOf(this.#streams.values(), this.out)
 
   open(signal?: AbortSignal): Promise<Duplex> {
     const refusal = this.#refusal(signal)
-    return refusal === undefined ? this.#pending.turn(() => this.#open().duplex, signal) : Promise.reject(refusal)
+    return refusal === undefined ? this.pending.turn(() => this.#open().duplex, signal) : Promise.reject(refusal)
   }
 
   #refusal(signal?: AbortSignal): Error | undefined {
     if (this.#ended || this.#closing.active) return new RystraError('mux.closed', { cause: this.#error })
     if (this.#peerAway) return new RystraError('mux.closed', { detail: 'peer accepts no more streams' })
     if (signal?.aborted === true) return new RystraError('stream.reset', { detail: 'aborted' })
-    if (this.#streams.size + this.#pending.waiters >= this.#options.maxStreams) return new RystraError('stream.limit')
-    const used = this.#nextId + 2 * this.#pending.waiters > MAX_U32
-    return used ? new RystraError('mux.closed', { detail: 'stream ids exhausted' }) : undefined
+    if (this.#streams.size + this.pending.waiters >= this.#options.maxStreams) return new RystraError('stream.limit')
+    return this.#streams.exhausted(this.pending.waiters)
+      ? new RystraError('mux.closed', { detail: 'stream ids exhausted' })
+      : undefined
   }
 
   #open(): YamuxStream {
-    const stream = new YamuxStream(this.#nextId, this)
-    this.#nextId += 2
-    this.#add(stream)
-    this.#pending.opened(stream)
+    const stream = new YamuxStream(this.#streams.takeId(), this)
+    this.#streams.add(stream)
+    this.pending.opened(stream)
     this.out.frame(Type.windowUpdate, Flag.syn, stream.id, 0)
     return stream
-  }
-
-  #add(stream: YamuxStream): void {
-    this.#controlled ??= stream.id === CONTROL_ID
-    this.#streams.set(stream.id, stream)
   }
 
   goAway(): void {
@@ -123,7 +118,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
 
   close(): void {
     if (this.#ended || this.#closing.active) return
-    this.#pending.refuse(new RystraError('mux.closed'))
+    this.pending.refuse(new RystraError('mux.closed'))
     this.goAway()
     this.#closing.begin()
   }
@@ -152,10 +147,10 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.#error = error
     this.#parser.stop()
     this.keepAlive.stop()
-    this.#pending.stop()
+    this.pending.stop()
     this.#current = undefined
     const why = new RystraError('mux.closed', { cause: error })
-    this.#pending.refuse(why)
+    this.pending.refuse(why)
     for (const stream of [...this.#streams.values()]) {
       stream[orderly ? 'leave' : 'cut'](why)
     }
@@ -226,7 +221,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
       stream.cut(new RystraError('stream.reset', { detail: 'by the peer' }))
       return
     }
-    this.#pending.acknowledged(stream)
+    this.pending.acknowledged(stream)
     if (type === Type.windowUpdate) {
       stream.sending.grant(length)
       this.#closing.progress()
@@ -247,7 +242,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   }
 
   #accept(id: number, flags: number): void {
-    if (id === 0 || id % 2 !== this.#remoteParity || this.#streams.has(id)) {
+    if (!this.#streams.openable(id)) {
       this.#violated(`peer opened stream ${id}${this.#streams.has(id) ? ' twice' : ''}`)
       return
     }
@@ -258,7 +253,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
       return
     }
     const stream = new YamuxStream(id, this)
-    this.#add(stream)
+    this.#streams.add(stream)
     this.out.frame(Type.windowUpdate, Flag.ack, id, 0)
     onStream(stream.duplex)
   }
@@ -269,7 +264,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
       return
     }
     this.#peerAway = true
-    this.#pending.refuse(new RystraError('mux.closed', { detail: 'peer accepts no more streams' }))
+    this.pending.refuse(new RystraError('mux.closed', { detail: 'peer accepts no more streams' }))
   }
 
   onPayload(_buffer: Buffer, start: number, end: number): void {
@@ -287,13 +282,19 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
 
   // StreamHost
 
+  handedOver(stream: YamuxStream): void {
+    if (this.#current !== stream) return
+    this.#current = undefined
+    this.#parser.abandon()
+  }
+
   sent(stream: YamuxStream): void {
-    if (!stream.receiving.ended) this.#pending.halfClosed(stream)
+    if (!stream.receiving.ended) this.pending.halfClosed(stream)
     this.#closing.later()
   }
   over(stream: YamuxStream): void {
     this.#streams.delete(stream.id)
-    this.#pending.over(stream)
+    this.pending.over(stream)
     this.#closing.later()
   }
 }

@@ -1,10 +1,13 @@
-import type { RawReader, RawStream } from '@rystra/bytes'
+import type { Detached, Offloaded, RawReader, RawStream } from '@rystra/bytes'
 import { RystraError } from '@rystra/plugin'
 import { YamuxDuplex } from './duplex.js'
 import { Flag, Type } from './frame.js'
+import { Joined, type JoinedOwner } from './joined.js'
 import type { Memory } from './memory.js'
+import type { NativeLink } from './native-link.js'
 import type { Outgoing } from './outgoing.js'
 import type { KeepAlive } from './keep-alive.js'
+import type { PendingStreams } from './pending-streams.js'
 import { Receiving, type ReceivingOwner } from './receiving.js'
 import { Sending, type SendingOwner } from './sending.js'
 
@@ -14,6 +17,11 @@ export interface StreamHost {
   readonly keepAlive: KeepAlive
   readonly memory: Memory
   readonly maxWindow: number
+  /** The link, where the native part reads it. */
+  readonly native: NativeLink | undefined
+  readonly pending: PendingStreams
+  /** Leaves the rest of its present frame to the native part. */
+  handedOver(stream: YamuxStream): void
   /** This side has sent all data and the end of the stream. */
   sent(stream: YamuxStream): void
   /** The stream is closed: its id is free. */
@@ -21,7 +29,7 @@ export interface StreamHost {
 }
 
 /** A stream: its sending and receiving side, and its end. {@link duplex} is the same stream as a Node `Duplex`. */
-export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
+export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, JoinedOwner {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
   closed = false
@@ -35,6 +43,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
 
   readonly #host: StreamHost
   #over = false
+  #joined: Joined | undefined
   #finSent = false
   /** Why the session has ended before this side had ended the stream; reported once all data is read. */
   #lost: Error | undefined
@@ -86,6 +95,32 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
     this.#finish(error ?? new RystraError('stream.reset', { detail: 'by this end' }), true)
   }
 
+  get offload(): ((socket: Detached) => Offloaded | undefined) | undefined {
+    const { native } = this.#host
+    return native === undefined ? undefined : (socket) => this.#offload(native, socket)
+  }
+
+  #offload(link: NativeLink, socket: Detached): Offloaded | undefined {
+    if (this.#over || this.#joined !== undefined || this.endedHere || !this.#host.out.settle()) return undefined
+    this.#joined = Joined.of(this, link, socket, !this.#host.pending.isOpening(this))
+    if (this.#joined !== undefined) this.#host.handedOver(this)
+    return this.#joined
+  }
+
+  acknowledged(): void {
+    this.#host.pending.acknowledged(this)
+  }
+
+  endSent(): void {
+    this.#finSent = true
+    this.#host.sent(this)
+  }
+
+  joinedOver(error: Error | undefined): void {
+    if (error === undefined) this.receiving.endReported = true
+    this.#finish(error ?? this.#lost, true)
+  }
+
   // What the session tells
 
   /** The peer has sent its end. */
@@ -108,6 +143,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
     this.#finSent = true
     this.sending.clear()
     this.#host.over(this)
+    this.#joined?.leave()
     this.progressed()
   }
 
@@ -155,6 +191,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
   }
 
   progressed(): void {
+    if (this.#joined !== undefined) return
     const { ended, endReported, unread } = this.receiving
     if (this.#finSent && ended && endReported && unread === 0) this.#finish(this.#lost, true)
   }
@@ -166,6 +203,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner {
       return
     }
     this.#over = true
+    this.#joined?.drop()
     this.sending.clear()
     this.receiving.clear()
     this.#host.over(this)

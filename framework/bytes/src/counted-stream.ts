@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { Headed } from './headed.js'
 import { resetError } from './pair.js'
-import type { Detached, RawReader, RawStream, Verdict } from './raw.js'
+import type { Detached, Offloaded, RawReader, RawStream, Verdict } from './raw.js'
 import { RawFace } from './raw-face.js'
 
 /** Sent in front of the first byte that is written. */
@@ -25,6 +25,7 @@ export class CountedStream implements RawStream, RawReader {
   #face: RawFace | undefined
   #error: Error | undefined
   #written = 0
+  #offloaded: Offloaded | undefined
   #received = 0
 
   constructor(inner: RawStream, head?: Head) {
@@ -38,12 +39,12 @@ export class CountedStream implements RawStream, RawReader {
 
   /** Bytes written so far, the head not counted. */
   get written(): number {
-    return this.#written
+    return this.#written + (this.#offloaded?.written ?? 0)
   }
 
   /** Bytes read so far. */
   get received(): number {
-    return this.#received
+    return this.#received + (this.#offloaded?.received ?? 0)
   }
 
   /** Whether it passes nothing on for now to keep a pace. */
@@ -121,6 +122,15 @@ export class CountedStream implements RawStream, RawReader {
   get detach(): (() => Detached | undefined) | undefined {
     if (this.inner.detach === undefined) return undefined
     return () => (this.#head === undefined ? this.inner.detach?.() : undefined)
+  }
+
+  get offload(): ((socket: Detached) => Offloaded | undefined) | undefined {
+    const { inner } = this
+    if (inner.offload === undefined || this.#head !== undefined) return undefined
+    return (socket) => {
+      this.#offloaded = inner.offload?.(socket)
+      return this.#offloaded
+    }
   }
 
   /** The same stream for those who want Node's. */

@@ -110,6 +110,10 @@ export class FilteredStream extends CountedStream {
     return undefined
   }
 
+  override get offload(): undefined {
+    return undefined
+  }
+
   override write(buffer: Buffer, start: number, end: number, shared: boolean): boolean {
     return this.#out.reader.onBytes(buffer, start, end, shared) as boolean
   }

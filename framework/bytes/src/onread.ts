@@ -52,6 +52,14 @@ export const descriptorOf = (socket: net.Socket): number | undefined => {
   return fd !== undefined && fd >= 0 ? fd : undefined
 }
 
+/** Stops reading now: a socket that is only paused reads ahead. */
+export const stopReading = (socket: net.Socket): void => {
+  const handle = (socket as { _handle?: { reading?: boolean; readStop?(): unknown } | null })._handle
+  if (handle?.reading !== true) return
+  handle.reading = false
+  handle.readStop?.()
+}
+
 /** Whether this socket can be read so: it is open, connected, and of a kind that has a handle. */
 export const canReadInto = (socket: net.Socket): boolean =>
   keys !== undefined && !socket.connecting && handleOf(socket) !== undefined

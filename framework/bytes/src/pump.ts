@@ -1,5 +1,8 @@
-import type { RawStream } from './raw.js'
+import type { Offloaded, RawStream, Verdict } from './raw.js'
 import { Step } from './step.js'
+
+/** Chunks after which bytes leave JavaScript where there is a way: fewer are not worth it. Later tries double it. */
+const OFFLOAD_AFTER = 4
 
 /** What a pump tells when both streams are closed. `error` is absent when both closed cleanly. */
 export type PumpDone = (aToB: number, bToA: number, error?: Error) => void
@@ -26,9 +29,16 @@ class Joined implements Pump {
   readonly #a: RawStream
   readonly #b: RawStream
   readonly #done: PumpDone
-  readonly #there: Step
-  readonly #back: Step
+  readonly #there: WatchedStep
+  readonly #back: WatchedStep
   #open = 2
+  #chunks = 0
+  #offloadAt = OFFLOAD_AFTER
+  /** A try waits for a write. */
+  #waits = false
+  #offloaded: Offloaded | undefined
+  /** What was offloaded is `b`. */
+  #toB = true
   #over = false
   #failure: Error | undefined
 
@@ -36,10 +46,10 @@ class Joined implements Pump {
     this.#a = a
     this.#b = b
     this.#done = done
-    this.#there = new Step(b)
-    this.#back = new Step(a)
-    a.onWritable = () => b.resume()
-    b.onWritable = () => a.resume()
+    this.#there = new WatchedStep(b, this)
+    this.#back = new WatchedStep(a, this)
+    a.onWritable = () => this.#writable(this.#back, b)
+    b.onWritable = () => this.#writable(this.#there, a)
     this.#watch(a)
     this.#watch(b)
     a.read(this.#there)
@@ -47,11 +57,46 @@ class Joined implements Pump {
   }
 
   get aToB(): number {
-    return this.#there.bytes
+    return this.#there.bytes + (this.#offloaded?.[this.#toB ? 'written' : 'received'] ?? 0)
   }
 
   get bToA(): number {
-    return this.#back.bytes
+    return this.#back.bytes + (this.#offloaded?.[this.#toB ? 'received' : 'written'] ?? 0)
+  }
+
+  #writable(step: WatchedStep, source: RawStream): void {
+    step.full = false
+    if (!this.#waits) source.resume()
+    else
+      setImmediate(() => {
+        this.#offload()
+        if (this.#offloaded === undefined) source.resume()
+      })
+  }
+
+  /** A chunk has passed. */
+  passed(): void {
+    this.#chunks += 1
+    if (this.#chunks !== this.#offloadAt) return
+    this.#offloadAt *= 2
+    // Outside of the streams' own calls.
+    setImmediate(() => this.#offload())
+  }
+
+  #offload(): void {
+    this.#waits = false
+    if (this.#open < 2 || this.#failure !== undefined || this.#offloaded !== undefined) return
+    this.#toB = this.#b.offload !== undefined
+    const [carrier, socket] = this.#toB ? [this.#b, this.#a] : [this.#a, this.#b]
+    if (carrier.offload === undefined || socket.detach === undefined) return
+    this.#waits = this.#there.full || this.#back.full
+    if (this.#waits) return
+    const detached = socket.detach()
+    if (detached === undefined) return
+    if (detached.pending.length === 0) this.#offloaded = carrier.offload(detached)
+    if (this.#offloaded !== undefined) return
+    detached.attach()
+    socket.resume()
   }
 
   #watch(stream: RawStream): void {
@@ -74,5 +119,24 @@ class Joined implements Pump {
     this.#failure ??= error
     this.#a.reset()
     this.#b.reset()
+  }
+}
+
+/** Tells its pump of each chunk. */
+class WatchedStep extends Step {
+  /** A write waits. */
+  full = false
+  readonly #pump: Joined
+
+  constructor(to: RawStream, pump: Joined) {
+    super(to)
+    this.#pump = pump
+  }
+
+  override onBytes(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {
+    const verdict = super.onBytes(buffer, start, end, shared)
+    if (verdict === false) this.full = true
+    this.#pump.passed()
+    return verdict
   }
 }

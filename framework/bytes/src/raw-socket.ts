@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import { cutOff } from './cut-off.js'
-import { deliverBeforeError, descriptorOf, readInto, type RestTaker } from './onread.js'
+import { deliverBeforeError, descriptorOf, readInto, type RestTaker, stopReading } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
 import { common, quietViewOf } from './quiet-view.js'
 import { resetSeen, watchHalfClosed } from './reset-seen.js'
@@ -241,19 +241,21 @@ export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
 
   detach(): Detached | undefined {
     const socket = this.#socket
-    const fd = descriptorOf(socket)
-    if (fd === undefined || socket.destroyed || socket.writableEnded || socket.writableLength > 0) return undefined
+    const fd = socket.destroyed || socket.writableEnded || socket.writableLength > 0 ? undefined : descriptorOf(socket)
+    if (fd === undefined) return undefined
     this.pause()
-    const queued = this.#reader === undefined ? (socket.read() as Buffer | null) : null
-    const pending = Buffer.concat([...(this.#back ?? []), ...(queued === null ? [] : [queued])])
+    stopReading(socket)
+    if (this.#reader === undefined) this.#keep((socket.read() as Buffer | null) ?? empty)
+    const pending = Buffer.concat(this.#back ?? [])
     this.#back = undefined
-    const over = (error?: Error): void => {
-      this.#error ??= error
-      this.#ended = true
-      this.#detached = true
-      socket.destroy()
-    }
-    return { fd, pending, over, attach: () => this.unread(pending) }
+    return { fd, pending, over: (error) => this.#detachedOver(error), attach: () => this.unread(pending) }
+  }
+
+  #detachedOver(error: Error | undefined): void {
+    this.#error ??= error
+    this.#ended = true
+    this.#detached = true
+    this.#socket.destroy()
   }
 
   socketEnded(): void {

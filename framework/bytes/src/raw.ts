@@ -39,6 +39,12 @@ export interface Detached {
   attach(): void
 }
 
+/** Bytes that have passed since a stream was offloaded. */
+export interface Offloaded {
+  readonly written: number
+  readonly received: number
+}
+
 /**
  * A stream of bytes without Node's queues in between: what the byte path of a tunnel is made of. Every `Duplex` has
  * one, see `rawOf`; a bare socket and the streams of our muxers have a fast one.
@@ -92,6 +98,13 @@ export interface RawStream {
    * it cannot be handed out now: the stream is closed, or has bytes to send.
    */
   readonly detach?: (() => Detached | undefined) | undefined
+
+  /**
+   * Moves bytes between this stream and a socket outside of JavaScript from now on, until both are over; ends and resets
+   * travel as before, and both report their close. Absent where there is no such way; `undefined` when it cannot be now.
+   * To be called outside of the calls of either stream, while no write waits.
+   */
+  readonly offload?: ((socket: Detached) => Offloaded | undefined) | undefined
 
   /** Whether the stream is over, so that {@link onClose} will not be called any more. */
   readonly closed: boolean

@@ -1,8 +1,9 @@
-/* Batches of UDP datagrams on Node's own event loop: Node-API version 8, and uv_poll, whose ABI is stable in libuv 1. */
+/* Batches of UDP datagrams, and links of yamux, on Node's own event loop: Node-API version 8, and uv_poll, whose ABI is stable in libuv 1. */
 #define _GNU_SOURCE
 #include "address.h"
 #include "batch.h"
 #include "socket.h"
+#include "yamux-addon.h"
 
 #include <stdlib.h>
 
@@ -144,5 +145,6 @@ NAPI_MODULE_INIT() {
       {"format", NULL, address_format, NULL, NULL, NULL, napi_enumerable, NULL},
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+  yamux_functions(env, exports);
   return exports;
 }

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "socket.h"
 #include "batch.h"
+#include "yamux.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +16,8 @@ static void release(struct socket *socket) {
   if (socket->reported && !socket->wrapped) free(socket);
 }
 
-static void end_if_last(struct environment *at) {
-  if (at->ending && at->first == NULL) napi_remove_async_cleanup_hook(at->hook);
+void environment_ended(struct environment *at) {
+  if (at->ending && at->first == NULL && at->engine_handles == 0) napi_remove_async_cleanup_hook(at->hook);
 }
 
 static void on_closed(uv_handle_t *handle) {
@@ -26,7 +27,7 @@ static void on_closed(uv_handle_t *handle) {
   if (socket->next != NULL) socket->next->link = socket->link;
   socket->reported = true;
   release(socket);
-  end_if_last(at);
+  environment_ended(at);
 }
 
 /* What the kernel calls the socket of a descriptor; 0 for none. A number alone may belong to another by now. */
@@ -58,7 +59,8 @@ void environment_end(napi_async_cleanup_hook_handle handle, void *data) {
   struct environment *at = data;
   at->ending = true;
   for (struct socket *socket = at->first; socket != NULL; socket = socket->next) socket_close(socket);
-  end_if_last(at);
+  if (at->engine != NULL) engine_close(at->engine);
+  environment_ended(at);
 }
 
 /* Calls JavaScript. Whatever it throws is an uncaught exception, as of any event handler. */

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 struct socket;
+struct engine;
 
 /* One for each environment: the main thread and each worker. */
 struct environment {
@@ -19,6 +20,9 @@ struct environment {
   uint8_t *memory;
   int32_t *rows;
   struct socket *first;
+  struct engine *engine;
+  /* Of the engine, not closed yet. */
+  int engine_handles;
   bool ending;
 };
 
@@ -47,6 +51,9 @@ void socket_unwrapped(struct socket *socket);
 
 /* Also waits until more can be sent. */
 void socket_want_writable(struct socket *socket);
+
+/* Something of the environment is closed: it may end with the last. */
+void environment_ended(struct environment *at);
 
 /* Closes all sockets when the environment ends. */
 void environment_end(napi_async_cleanup_hook_handle handle, void *data);

@@ -1,8 +1,10 @@
+import type { LinkBinding } from './link-binding.js'
+
 /** A socket of the binding. */
 export type NativeSocket = object & { readonly __native?: never }
 
 /** The functions of the binary. */
-export interface Binding {
+export interface Binding extends LinkBinding {
   /** What all sockets of the thread receive into. Called once. */
   setup(memory: Buffer, rows: Int32Array): void
   /** Reads a copy of the descriptor from now on. A negative number is the error. */

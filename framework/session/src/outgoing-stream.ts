@@ -1,4 +1,4 @@
-import { CountedStream, type RawReader, type RawStream } from '@rystra/bytes'
+import { CountedStream, type Detached, type Offloaded, type RawReader, type RawStream } from '@rystra/bytes'
 import { RystraError, type Side, toRystraError } from '@rystra/model'
 import type { Clock } from '@rystra/plugin'
 import { errorFrom, type Message } from '@rystra/protocol'
@@ -101,6 +101,11 @@ export class OutgoingStream extends CountedStream {
   override read(reader: RawReader): void {
     if (this.#answer === 'ready') super.read(reader)
     else this.claim(reader)
+  }
+
+  /** The answer is read here. */
+  override get offload(): ((socket: Detached) => Offloaded | undefined) | undefined {
+    return this.#answer === 'ready' ? super.offload : undefined
   }
 
   override reset(): void {

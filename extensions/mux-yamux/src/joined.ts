@@ -1,0 +1,101 @@
+import type { Detached, Offloaded } from '@rystra/bytes'
+import { OVER } from '@rystra/native'
+import { RystraError } from '@rystra/plugin'
+import { errnoError, type JoinedStream, type NativeLink } from './native-link.js'
+import type { Receiving } from './receiving.js'
+import type { Sending } from './sending.js'
+
+/** What a joined stream tells. */
+export interface JoinedOwner {
+  readonly id: number
+  readonly sending: Sending
+  readonly receiving: Receiving
+  acknowledged(): void
+  endSent(): void
+  /** Nothing more will happen. */
+  joinedOver(error: Error | undefined): void
+}
+
+/** A stream that the native part has joined with a socket. */
+export class Joined implements JoinedStream, Offloaded {
+  readonly #owner: JoinedOwner
+  readonly #link: NativeLink
+  readonly #socket: Detached
+  #over = false
+  #sent = 0
+  #received = 0
+
+  private constructor(owner: JoinedOwner, link: NativeLink, socket: Detached) {
+    this.#owner = owner
+    this.#link = link
+    this.#socket = socket
+  }
+
+  /** `undefined`: it could not, and nothing has changed. */
+  static of(owner: JoinedOwner, link: NativeLink, socket: Detached, acknowledged: boolean): Joined | undefined {
+    const { sending, receiving, id } = owner
+    if (!sending.idle || !receiving.settled) return undefined
+    const joined = new Joined(owner, link, socket)
+    const { unread, granted } = receiving.rest()
+    const { credit, window, owed, ended } = receiving.position
+    const state = { sendWindow: sending.window, credit, window, owed, granted, acknowledged, ended, unread }
+    if (!link.join(id, socket, joined, state)) return undefined
+    receiving.handOver()
+    return joined
+  }
+
+  get written(): number {
+    return this.#over ? this.#sent : (this.#link.stats(this.#owner.id)[0] as number)
+  }
+
+  get received(): number {
+    return this.#over ? this.#received : (this.#link.stats(this.#owner.id)[1] as number)
+  }
+
+  /** Bytes that the peer may send. */
+  get credit(): number {
+    return this.#over ? 0 : (this.#link.stats(this.#owner.id)[3] as number)
+  }
+
+  drop(): void {
+    if (this.#over) return
+    this.#sent = this.written
+    this.#received = this.received
+    this.#over = true
+    this.#link.drop(this.#owner.id)
+  }
+
+  leave(): void {
+    if (!this.#over) this.#link.leave(this.#owner.id)
+  }
+
+  acknowledged(): void {
+    this.#owner.acknowledged()
+  }
+
+  endSent(): void {
+    this.#owner.endSent()
+  }
+
+  endReceived(): void {
+    this.#owner.receiving.ended = true
+  }
+
+  joinedOver(reason: number, sent: number, received: number): void {
+    this.#over = true
+    this.#sent = sent
+    this.#received = received
+    if (reason === 0) this.#socket.over()
+    else if (reason > 0) this.#socket.over(errnoError(reason))
+    this.#owner.joinedOver(errorOf(reason))
+  }
+}
+
+const errorOf = (reason: number): Error | undefined => {
+  if (reason === 0) return undefined
+  if (reason > 0) return errnoError(reason)
+  if (reason === OVER.limit) return new RystraError('stream.limit', { detail: 'too many unread bytes' })
+  return new RystraError('stream.reset', {
+    detail: reason === OVER.reset ? 'by the peer' : 'peer sent data after its end'
+  })
+}

@@ -1,0 +1,303 @@
+/* What JavaScript calls. */
+#define _GNU_SOURCE
+#include "yamux-addon.h"
+#include "address.h"
+#include "yamux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MAX_ARGUMENTS = 7 };
+
+/* Columns of the numbers of a stream. src/link-binding.ts has the same. */
+enum { STREAM_SEND_WINDOW, STREAM_CREDIT, STREAM_WINDOW, STREAM_OWED, STREAM_UNCOUNTED, STREAM_FLAGS, STREAM_COLUMNS };
+enum { STREAM_ACKNOWLEDGED = 1, STREAM_ENDED = 2 };
+
+struct call {
+  napi_env env;
+  struct environment *at;
+  napi_value arguments[MAX_ARGUMENTS];
+  size_t count;
+};
+
+static void begin(struct call *call, napi_env env, napi_callback_info info) {
+  void *data = NULL;
+  call->env = env;
+  call->count = MAX_ARGUMENTS;
+  napi_get_cb_info(env, info, &call->count, call->arguments, NULL, NULL);
+  napi_get_instance_data(env, &data);
+  call->at = data;
+}
+
+static napi_value number(napi_env env, int32_t value) {
+  napi_value result = NULL;
+  napi_create_int32(env, value, &result);
+  return result;
+}
+
+static bool int_at(struct call *call, size_t index, int32_t *value) {
+  return call->count > index && napi_get_value_int32(call->env, call->arguments[index], value) == napi_ok;
+}
+
+static bool buffer_at(struct call *call, size_t index, uint8_t **memory, size_t *size) {
+  void *data = NULL;
+  bool is = false;
+  if (call->count <= index || napi_is_buffer(call->env, call->arguments[index], &is) != napi_ok || !is) return false;
+  if (napi_get_buffer_info(call->env, call->arguments[index], &data, size) != napi_ok) return false;
+  *memory = data;
+  return true;
+}
+
+static double *doubles_at(struct call *call, size_t index, size_t count) {
+  napi_typedarray_type type;
+  size_t length = 0;
+  void *data = NULL;
+  if (call->count <= index || napi_get_typedarray_info(call->env, call->arguments[index], &type, &length, &data, NULL,
+                                                       NULL) != napi_ok)
+    return NULL;
+  return type == napi_float64_array && length >= count ? data : NULL;
+}
+
+static struct link *link_at(struct call *call) {
+  int32_t value = -1;
+  return call->at->engine == NULL || !int_at(call, 0, &value) ? NULL : engine_link(call->at->engine, value);
+}
+
+static struct stream *stream_at(struct call *call) {
+  int32_t id = 0;
+  struct link *link = link_at(call);
+  return link == NULL || !int_at(call, 1, &id) ? NULL : link_find(link, (uint32_t)id);
+}
+
+/* yamuxMemory(memory): what is read into from now on. */
+static napi_value memory(napi_env env, napi_callback_info info) {
+  struct call call;
+  uint8_t *data = NULL;
+  size_t size = 0;
+  begin(&call, env, info);
+  struct engine *engine = call.at->engine;
+  if (engine == NULL || !buffer_at(&call, 0, &data, &size) || size < 65536 || size > INT32_MAX) return invalid(env);
+  if (engine->memory_ref != NULL) napi_delete_reference(env, engine->memory_ref);
+  napi_create_reference(env, call.arguments[0], 1, &engine->memory_ref);
+  engine->memory = data;
+  engine->memory_bytes = size;
+  return NULL;
+}
+
+/* yamuxSetup(memory, rows, deliver): once. Whether links can be opened. */
+static napi_value setup(napi_env env, napi_callback_info info) {
+  struct call call;
+  napi_valuetype type = napi_undefined;
+  napi_value name, result;
+  uint8_t *data = NULL;
+  size_t size = 0;
+  begin(&call, env, info);
+  if (call.at->engine != NULL || call.at->ending || !buffer_at(&call, 0, &data, &size) || size < 65536 ||
+      size > INT32_MAX || call.count < 3 || napi_typeof(env, call.arguments[2], &type) != napi_ok ||
+      type != napi_function)
+    return invalid(env);
+  int32_t *rows = rows_of(env, call.arguments[1], EVENT_COLUMNS * MAX_EVENTS);
+  if (rows == NULL) return invalid(env);
+  struct engine *engine = engine_open(call.at);
+  napi_get_boolean(env, engine != NULL, &result);
+  if (engine == NULL) return result;
+  call.at->engine = engine;
+  engine->rows = rows;
+  engine->memory = data;
+  engine->memory_bytes = size;
+  napi_create_reference(env, call.arguments[0], 1, &engine->memory_ref);
+  napi_create_reference(env, call.arguments[1], 1, &engine->rows_ref);
+  napi_create_reference(env, call.arguments[2], 1, &engine->deliver);
+  napi_create_string_utf8(env, "RYSTRAYAMUX", NAPI_AUTO_LENGTH, &name);
+  napi_async_init(env, NULL, name, &engine->context);
+  return result;
+}
+
+/* linkOpen(descriptor, shared, frameSize, maxWindow, limit): a number, or -errno. The descriptor stays the caller's. */
+static napi_value open_link(napi_env env, napi_callback_info info) {
+  struct call call;
+  int32_t descriptor = -1, frame = 0, window = 0;
+  double limit = 0;
+  int error = 0;
+  begin(&call, env, info);
+  double *shared = doubles_at(&call, 1, SHARED_COLUMNS);
+  if (call.at->engine == NULL || shared == NULL || !int_at(&call, 0, &descriptor) || !int_at(&call, 2, &frame) ||
+      !int_at(&call, 3, &window) || frame < 1024 || frame > OUT_BYTES || window < INITIAL_WINDOW || call.count < 5 ||
+      napi_get_value_double(env, call.arguments[4], &limit) != napi_ok)
+    return invalid(env);
+  struct link *link = link_open(call.at->engine, descriptor, &error);
+  if (link == NULL) return number(env, error);
+  link->shared = shared;
+  napi_create_reference(env, call.arguments[1], 1, &link->shared_ref);
+  link->frame_size = (uint32_t)frame;
+  link->max_window = (uint32_t)window;
+  link->limit = limit;
+  return number(env, link->number);
+}
+
+/* linkStart(link, bytes): reads from now on, these first. 0, or -errno. */
+static napi_value start(napi_env env, napi_callback_info info) {
+  struct call call;
+  uint8_t *data = NULL;
+  size_t size = 0;
+  begin(&call, env, info);
+  struct link *link = link_at(&call);
+  if (link == NULL || !buffer_at(&call, 1, &data, &size)) return invalid(env);
+  const int error = link_start(link, data, size);
+  engine_settle(call.at->engine);
+  return number(env, error);
+}
+
+/* linkWrite(link, memory, start, end): whether all is sent; otherwise the rest is copied, and EVENT_WRITABLE follows. */
+static napi_value write_link(napi_env env, napi_callback_info info) {
+  struct call call;
+  uint8_t *data = NULL;
+  size_t size = 0;
+  int32_t from = 0, to = 0;
+  napi_value result;
+  begin(&call, env, info);
+  struct link *link = link_at(&call);
+  if (link == NULL || !buffer_at(&call, 1, &data, &size) || !int_at(&call, 2, &from) || !int_at(&call, 3, &to) ||
+      from < 0 || to < from || (size_t)to > size)
+    return invalid(env);
+  const bool sent = link_write(link, data + from, (size_t)(to - from));
+  engine_settle(call.at->engine);
+  napi_get_boolean(env, sent, &result);
+  return result;
+}
+
+/* linkEnd(link): ends it behind what was written. */
+static napi_value end_link(napi_env env, napi_callback_info info) {
+  struct call call;
+  begin(&call, env, info);
+  struct link *link = link_at(&call);
+  if (link == NULL) return NULL;
+  link_end(link);
+  engine_settle(call.at->engine);
+  return NULL;
+}
+
+/* linkClose(link, reset): gives it back, and resets its streams. */
+static napi_value close_link(napi_env env, napi_callback_info info) {
+  struct call call;
+  int32_t reset = 0;
+  begin(&call, env, info);
+  struct link *link = link_at(&call);
+  if (link == NULL || !int_at(&call, 1, &reset)) return NULL;
+  link_close(link, reset != 0);
+  engine_settle(call.at->engine);
+  return NULL;
+}
+
+static bool within(double value, double most) { return value >= 0 && value <= most; }
+
+/* streamJoin(link, id, descriptor, numbers, bytes): joins a stream with a socket, which gets the bytes first. 0, or
+   -errno. The descriptor stays the caller's. */
+static napi_value join(napi_env env, napi_callback_info info) {
+  struct call call;
+  int32_t id = 0, descriptor = -1;
+  uint8_t *data = NULL;
+  size_t size = 0;
+  begin(&call, env, info);
+  struct link *link = link_at(&call);
+  const double *numbers = doubles_at(&call, 3, STREAM_COLUMNS);
+  if (link == NULL || numbers == NULL || !int_at(&call, 1, &id) || !int_at(&call, 2, &descriptor) ||
+      !buffer_at(&call, 4, &data, &size))
+    return invalid(env);
+  for (int i = 0; i < STREAM_COLUMNS; i++)
+    if (!within(numbers[i], UINT32_MAX)) return invalid(env);
+  if (numbers[STREAM_WINDOW] < INITIAL_WINDOW || link_find(link, (uint32_t)id) != NULL) return invalid(env);
+  const int fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+  if (fd < 0) return number(env, -errno);
+  struct stream *stream = calloc(1, sizeof *stream);
+  if (stream == NULL || !bytes_append(&stream->inbox, data, size)) {
+    free(stream);
+    close(fd);
+    return number(env, -ENOMEM);
+  }
+  stream->entry.fd = fd;
+  stream->link = link;
+  stream->id = (uint32_t)id;
+  stream->send_window = (uint32_t)numbers[STREAM_SEND_WINDOW];
+  stream->credit = (uint32_t)numbers[STREAM_CREDIT];
+  stream->window = (uint32_t)numbers[STREAM_WINDOW];
+  stream->owed = (uint32_t)numbers[STREAM_OWED];
+  stream->uncounted = (uint32_t)numbers[STREAM_UNCOUNTED];
+  stream->acknowledged = ((uint32_t)numbers[STREAM_FLAGS] & STREAM_ACKNOWLEDGED) != 0;
+  stream->end_received = ((uint32_t)numbers[STREAM_FLAGS] & STREAM_ENDED) != 0;
+  int error = link_add(link, stream);
+  if (error == 0 && (error = engine_watch(call.at->engine, &stream->entry)) != 0) link_remove(link, stream);
+  if (error != 0) {
+    bytes_free(&stream->inbox);
+    free(stream);
+    close(fd);
+    return number(env, error);
+  }
+  link->shared[SHARED_USED] += (double)size;
+  /* The rest of a frame that JavaScript has begun to read. */
+  if (link->to_script && link->left > 0 && link->current == stream->id) {
+    link->to_script = false;
+    link->target = stream;
+  }
+  engine_settle(call.at->engine);
+  return number(env, 0);
+}
+
+/* streamDrop(link, id): resets its socket. JavaScript has told the peer. */
+static napi_value drop(napi_env env, napi_callback_info info) {
+  struct call call;
+  begin(&call, env, info);
+  struct stream *stream = stream_at(&call);
+  if (stream == NULL) return NULL;
+  stream_drop(stream, true);
+  engine_settle(call.at->engine);
+  return NULL;
+}
+
+/* streamLeave(link, id): the link takes no more; what was received still goes to the socket. */
+static napi_value leave(napi_env env, napi_callback_info info) {
+  struct call call;
+  begin(&call, env, info);
+  struct stream *stream = stream_at(&call);
+  if (stream == NULL) return NULL;
+  stream_leave(stream);
+  engine_settle(call.at->engine);
+  return NULL;
+}
+
+/* streamStats(link, id, numbers): writes bytes sent and received, those that wait, and the credit. Whether there is one. */
+static napi_value stats(napi_env env, napi_callback_info info) {
+  struct call call;
+  napi_value result;
+  begin(&call, env, info);
+  const struct stream *stream = stream_at(&call);
+  double *numbers = doubles_at(&call, 2, 4);
+  if (stream != NULL && numbers != NULL) {
+    numbers[0] = (double)stream->sent;
+    numbers[1] = (double)stream->received;
+    numbers[2] = (double)bytes_left(&stream->inbox);
+    numbers[3] = stream->credit;
+  }
+  napi_get_boolean(env, stream != NULL && numbers != NULL, &result);
+  return result;
+}
+
+void yamux_functions(napi_env env, napi_value exports) {
+  const napi_property_descriptor functions[] = {
+      {"yamuxSetup", NULL, setup, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"yamuxMemory", NULL, memory, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"linkOpen", NULL, open_link, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"linkStart", NULL, start, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"linkWrite", NULL, write_link, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"linkEnd", NULL, end_link, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"linkClose", NULL, close_link, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"streamJoin", NULL, join, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"streamDrop", NULL, drop, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"streamLeave", NULL, leave, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"streamStats", NULL, stats, NULL, NULL, NULL, napi_enumerable, NULL},
+  };
+  napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+}

@@ -1,0 +1,311 @@
+/* A link: its descriptor, what waits to be sent, and its streams. */
+#define _GNU_SOURCE
+#include "yamux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { READS_PER_TURN = 2, MIN_BUCKETS = 16 };
+
+static uint32_t bucket_of(const struct link *link, uint32_t id) { return (id >> 1) & (link->buckets - 1); }
+
+struct stream *link_find(const struct link *link, uint32_t id) {
+  if (link->count == 0) return NULL;
+  struct stream *stream = link->table[bucket_of(link, id)];
+  while (stream != NULL && stream->id != id) stream = stream->hash_next;
+  return stream;
+}
+
+static bool grow_table(struct link *link) {
+  struct stream **before = link->table;
+  const uint32_t buckets = link->buckets;
+  struct stream **table = calloc(buckets == 0 ? MIN_BUCKETS : (size_t)buckets * 2, sizeof *table);
+  if (table == NULL) return false;
+  link->table = table;
+  link->buckets = buckets == 0 ? MIN_BUCKETS : buckets * 2;
+  for (uint32_t i = 0; i < buckets; i++)
+    for (struct stream *stream = before[i], *next; stream != NULL; stream = next) {
+      next = stream->hash_next;
+      struct stream **first = &table[bucket_of(link, stream->id)];
+      stream->hash_next = *first;
+      *first = stream;
+    }
+  free(before);
+  return true;
+}
+
+int link_add(struct link *link, struct stream *stream) {
+  if (link->count >= link->buckets && !grow_table(link)) return -ENOMEM;
+  struct stream **first = &link->table[bucket_of(link, stream->id)];
+  stream->hash_next = *first;
+  *first = stream;
+  link->count++;
+  return 0;
+}
+
+static void release(struct link *link) {
+  struct engine *engine = link->engine;
+  free(link->table);
+  link->table = NULL;
+  link->buckets = 0;
+  napi_delete_reference(engine->at->env, link->shared_ref);
+  engine->links[link->number & (MAX_LINKS - 1)] = NULL;
+  engine_reap(engine, &link->entry);
+  if (--engine->link_count == 0 && !engine->closed) uv_unref((uv_handle_t *)&engine->poll);
+}
+
+void link_remove(struct link *link, struct stream *stream) {
+  struct stream **at = &link->table[bucket_of(link, stream->id)];
+  while (*at != stream) at = &(*at)->hash_next;
+  *at = stream->hash_next;
+  link->count--;
+  if (link->target == stream) link->target = NULL;
+  if (link->closed && link->count == 0) release(link);
+}
+
+struct link *link_open(struct engine *engine, int descriptor, int *error) {
+  int kind = 0;
+  socklen_t size = sizeof kind;
+  int32_t place = 0;
+  *error = engine->closed ? -ECANCELED : 0;
+  if (*error == 0 && getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &kind, &size) != 0) *error = -errno;
+  if (*error == 0 && kind != SOCK_STREAM) *error = -EPROTOTYPE;
+  while (place < engine->link_room && engine->links[place] != NULL) place++;
+  if (*error == 0 && place == engine->link_room) {
+    const int32_t room = place == 0 ? 16 : place * 2;
+    struct link **links = room > MAX_LINKS ? NULL : realloc(engine->links, (size_t)room * sizeof *links);
+    if (links == NULL) *error = -ENOMEM;
+    else {
+      memset(links + place, 0, (size_t)(room - place) * sizeof *links);
+      engine->links = links;
+      engine->link_room = room;
+    }
+  }
+  if (*error != 0) return NULL;
+  const int fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+  struct link *link = fd < 0 ? NULL : calloc(1, sizeof *link);
+  if (link == NULL) {
+    *error = fd < 0 ? -errno : -ENOMEM;
+    if (fd >= 0) close(fd);
+    return NULL;
+  }
+  link->entry = (struct entry){.fd = fd, .is_link = true};
+  link->engine = engine;
+  /* A number is not used again soon: events of the one before may not be told yet. */
+  engine->link_generation = (engine->link_generation + 1) & 0x7fff;
+  link->number = engine->link_generation * MAX_LINKS + place;
+  engine->links[place] = link;
+  if (engine->link_count++ == 0) uv_ref((uv_handle_t *)&engine->poll);
+  return link;
+}
+
+int link_start(struct link *link, const uint8_t *bytes, size_t size) {
+  if (!bytes_append(&link->fed, bytes, size)) return -ENOMEM;
+  const int error = engine_watch(link->engine, &link->entry);
+  link->readable = true;
+  engine_work(link);
+  return error;
+}
+
+void link_close(struct link *link, bool reset) {
+  struct engine *engine = link->engine;
+  for (uint32_t i = 0; i < link->buckets; i++)
+    for (struct stream *stream = link->table[i], *next; stream != NULL; stream = next) {
+      next = stream->hash_next;
+      if (!stream->left) stream_drop(stream, true);
+    }
+  if (link->closed) return;
+  link->closed = true;
+  link->lost = true;
+  link->stopped = true;
+  engine_idle(link);
+  if (engine->out_link == link) {
+    engine->out_link = NULL;
+    engine->out_used = 0;
+  }
+  if (reset) {
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(link->entry.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  }
+  bytes_free(&link->pending);
+  bytes_free(&link->fed);
+  engine_unwatch(engine, &link->entry);
+  if (link->count == 0) release(link);
+}
+
+void link_lost(struct link *link, int error) {
+  if (link->lost) return;
+  link->lost = true;
+  link->stopped = true;
+  link->readable = false;
+  bytes_free(&link->pending);
+  engine_post(link, EVENT_LINK_LOST, error, 0, 0);
+}
+
+/* Sends as much as the kernel takes. */
+static size_t send_now(struct link *link, const uint8_t *bytes, size_t size) {
+  size_t sent = 0;
+  while (sent < size && !link->lost) {
+    const ssize_t count = send(link->entry.fd, bytes + sent, size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count >= 0) sent += (size_t)count;
+    else if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+    else if (errno != EINTR) link_lost(link, errno);
+  }
+  return link->lost ? size : sent;
+}
+
+void link_flush(struct link *link) {
+  struct engine *engine = link->engine;
+  if (engine->out_link != link) return;
+  const size_t used = engine->out_used;
+  engine->out_link = NULL;
+  engine->out_used = 0;
+  const size_t sent = send_now(link, engine->out, used);
+  if (sent < used && !bytes_append(&link->pending, engine->out + sent, used - sent)) link_lost(link, ENOMEM);
+}
+
+uint8_t *link_room(struct link *link, size_t bytes) {
+  struct engine *engine = link->engine;
+  if (engine->out_link != NULL && (engine->out_link != link || engine->out_used + bytes > OUT_BYTES))
+    link_flush(engine->out_link);
+  if (link_blocked(link) || link->lost) return NULL;
+  engine->out_link = link;
+  return engine->out + engine->out_used;
+}
+
+void link_frame(struct link *link, int type, int flags, uint32_t id, uint32_t length) {
+  const uint8_t header[FRAME_HEADER] = {
+      0, (uint8_t)type, 0, (uint8_t)flags, (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id,
+      (uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length};
+  uint8_t *at = link_room(link, sizeof header);
+  if (at != NULL) {
+    memcpy(at, header, sizeof header);
+    link->engine->out_used += sizeof header;
+  } else if (!link->lost && !bytes_append(&link->pending, header, sizeof header)) link_lost(link, ENOMEM);
+}
+
+bool link_write(struct link *link, const uint8_t *bytes, size_t size) {
+  link_flush(link);
+  const size_t sent = link_blocked(link) ? 0 : send_now(link, bytes, size);
+  if (link->lost) return true;
+  if (sent < size && !bytes_append(&link->pending, bytes + sent, size - sent)) link_lost(link, ENOMEM);
+  if (!link_blocked(link)) return true;
+  link->script_waits = true;
+  return false;
+}
+
+static void end_if_sent(struct link *link) {
+  if (!link->ending || link_blocked(link) || link->lost) return;
+  shutdown(link->entry.fd, SHUT_WR);
+  if (link->ended) link_lost(link, 0);
+}
+
+void link_end(struct link *link) {
+  link_flush(link);
+  link->ending = true;
+  end_if_sent(link);
+}
+
+static void drain(struct link *link) {
+  struct bytes *pending = &link->pending;
+  if (!link_blocked(link)) return;
+  const size_t sent = send_now(link, pending->memory + pending->start, bytes_left(pending));
+  if (link->lost) return;
+  bytes_take(pending, sent);
+  if (link_blocked(link)) return;
+  end_if_sent(link);
+  if (link->script_waits) engine_post(link, EVENT_WRITABLE, 0, 0, 0);
+  link->script_waits = false;
+}
+
+void link_event(struct link *link, uint32_t events) {
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) link->readable = true;
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) link->hung_up = true;
+  if (link->ended && (events & EPOLLERR)) link_lost(link, ECONNRESET);
+  if (events & (EPOLLOUT | EPOLLERR)) drain(link);
+  engine_work(link);
+}
+
+static void fell_silent(struct link *link) {
+  link->readable = false;
+  link->ended = true;
+  engine_post(link, EVENT_LINK_END, 0, 0, 0);
+  end_if_sent(link);
+}
+
+/* One read, and what is in it. `false`: there is no more for now. */
+static bool read_once(struct link *link) {
+  struct engine *engine = link->engine;
+  uint8_t *at = engine->memory + READ_HEADROOM;
+  const size_t room = engine->memory_bytes - READ_HEADROOM;
+  ssize_t count;
+  if (bytes_left(&link->fed) > 0) {
+    const size_t fed = bytes_left(&link->fed) < room ? bytes_left(&link->fed) : room;
+    memcpy(at, link->fed.memory + link->fed.start, fed);
+    bytes_take(&link->fed, fed);
+    count = (ssize_t)fed;
+  } else {
+    do count = recv(link->entry.fd, at, room, MSG_DONTWAIT);
+    while (count < 0 && errno == EINTR);
+    if (count == 0) fell_silent(link);
+    else if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK) link_lost(link, errno);
+    if (count <= 0) {
+      link->readable = false;
+      return false;
+    }
+    link->readable = (size_t)count == room || link->hung_up;
+  }
+  link->shared[SHARED_HEARD] = 1;
+  memcpy(at - link->have, link->header, link->have);
+  uint8_t *begin = at - link->have;
+  link->have = 0;
+  link_parse(link, begin, at + count);
+  return link->readable || bytes_left(&link->fed) > 0;
+}
+
+/* A limit of memory: the stream with most unread bytes goes. */
+static void enforce_limit(struct link *link) {
+  while (link->shared[SHARED_USED] > link->limit) {
+    struct stream *fullest = NULL;
+    for (uint32_t i = 0; i < link->buckets; i++)
+      for (struct stream *stream = link->table[i]; stream != NULL; stream = stream->hash_next)
+        if (bytes_left(&stream->inbox) > (fullest == NULL ? 0 : bytes_left(&fullest->inbox))) fullest = stream;
+    if (fullest == NULL) return;
+    stream_fail(fullest, OVER_LIMIT);
+  }
+}
+
+void link_turn(struct link *link) {
+  struct engine *engine = link->engine;
+  for (int i = 0; i < READS_PER_TURN && link->readable && !link->ended && !link->lost; i++) {
+    const bool more = read_once(link);
+    enforce_limit(link);
+    if (link->run_end > link->run_start) {
+      engine_post(link, EVENT_BYTES, link->run_start, link->run_end, link->several ? 0 : 1);
+      link->run_start = link->run_end = 0;
+      link->several = false;
+      /* The next read would overwrite it. */
+      engine_deliver(engine);
+      if (link->entry.dead) return;
+    }
+    if (!more) break;
+  }
+  /* One frame of each stream. */
+  struct stream *last = link->ring_last;
+  while (link->ring_first != NULL && !link_blocked(link) && !link->lost) {
+    struct stream *stream = link->ring_first;
+    const bool done = stream == last, alone = stream->ring_next == NULL;
+    const size_t used = engine->out_link == link ? engine->out_used : 0, room = OUT_BYTES - used - FRAME_HEADER;
+    const size_t share = link->frame_size - FRAME_HEADER;
+    stream_unring(stream);
+    stream_send(stream, alone && room > share ? room : share);
+    if (done) break;
+  }
+  if ((link->readable && !link->ended) || (link->ring_first != NULL && !link_blocked(link))) engine_work(link);
+}

@@ -1,0 +1,169 @@
+/* Links of yamux whose streams are joined with sockets outside of JavaScript, on Node's own event loop.
+   https://github.com/hashicorp/yamux/blob/master/spec.md */
+#ifndef RYSTRA_YAMUX_H
+#define RYSTRA_YAMUX_H
+
+#include "bytes.h"
+#include "socket.h"
+
+enum {
+  FRAME_HEADER = 12,
+  INITIAL_WINDOW = 256 * 1024,
+  READ_HEADROOM = 32,         /* left free in front of what is read; HEADROOM of @rystra/bytes */
+  OUT_BYTES = 256 * 1024 + FRAME_HEADER, /* gathered for one write */
+  EVENT_COLUMNS = 8,
+  MAX_EVENTS = 256,           /* of one call of JavaScript */
+  MAX_LINKS = 1 << 16
+};
+
+enum frame_type { FRAME_DATA, FRAME_WINDOW, FRAME_PING, FRAME_GO_AWAY };
+enum frame_flag { FLAG_SYN = 1, FLAG_ACK = 2, FLAG_FIN = 4, FLAG_RST = 8 };
+
+/* What JavaScript is told. src/link-binding.ts has the same. */
+enum event_kind {
+  EVENT_BYTES,         /* frames for JavaScript: start and end in the memory of reads, whether it is all of the read */
+  EVENT_LINK_END,      /* the peer has ended the link */
+  EVENT_LINK_LOST,     /* errno; 0: both directions have ended */
+  EVENT_WRITABLE,      /* all that was written is sent */
+  EVENT_ACKNOWLEDGED,  /* stream */
+  EVENT_END_SENT,      /* stream */
+  EVENT_END_RECEIVED,  /* stream */
+  EVENT_OVER,          /* stream, reason, bytes sent and received, two words each */
+  EVENT_VIOLATION      /* stream, kind */
+};
+
+/* Why a stream is over: 0, an errno of its socket, or one of these. */
+enum { OVER_RESET = -1, OVER_LIMIT = -2, OVER_DATA_AFTER_END = -3 };
+enum { VIOLATION_WINDOW, VIOLATION_SYN };
+
+/* What a link shares with JavaScript. */
+enum { SHARED_HEARD, SHARED_ROUND_TRIP, SHARED_USED, SHARED_GROWN, SHARED_COLUMNS };
+
+/* What epoll refers to. Memory is freed at the end of a batch of events, some of which may still refer to it. */
+struct entry {
+  struct entry *reaped_next;
+  int fd;
+  bool is_link, dead;
+};
+
+struct link;
+
+struct stream {
+  struct entry entry;
+  struct link *link;
+  struct stream *hash_next, *ring_next, *ring_previous;
+  uint32_t id;
+  uint32_t send_window;          /* bytes that the peer accepts */
+  uint32_t credit, window, owed; /* bytes that the peer may send, the window, consumed and not granted yet */
+  uint32_t uncounted;            /* bytes of the inbox whose credit was granted before */
+  double granted_at;             /* ms */
+  uint64_t sent, received;
+  struct bytes inbox;
+  bool readable, writable, hung_up, ringed, acknowledged, end_sent, end_received, shut;
+  bool left;                     /* the link takes no more; what was received still goes to the socket */
+};
+
+struct link {
+  struct entry entry;
+  struct engine *engine;
+  int32_t number;
+  struct link *work_next, *work_previous;
+  bool working;
+  struct stream **table;
+  uint32_t buckets, count;
+  struct stream *ring_first, *ring_last;
+  struct bytes pending, fed;     /* not sent yet; read before it was taken over */
+  uint8_t header[FRAME_HEADER];
+  uint32_t have;                 /* bytes of an incomplete header */
+  uint32_t left, current;        /* of the payload of the current data frame, and its stream */
+  struct stream *target;         /* of it; NULL: JavaScript's, or dropped */
+  bool to_script, ends;
+  bool readable, hung_up, script_waits, ending, ended, lost, stopped;
+  bool closed;                   /* freed with its last stream */
+  bool several;                  /* pieces for JavaScript in this read */
+  int32_t run_start, run_end;    /* frames for JavaScript, not told yet */
+  double *shared, limit;
+  napi_ref shared_ref;
+  uint32_t frame_size, max_window;
+};
+
+/* One for each environment. */
+struct engine {
+  struct environment *at;
+  uv_poll_t poll;
+  uv_idle_t spin;
+  int epoll_fd;
+  bool busy, spinning, closed, delivering;
+  uint8_t *memory;
+  size_t memory_bytes;
+  int32_t *rows;
+  napi_ref memory_ref, rows_ref, deliver;
+  napi_async_context context;
+  int32_t *events;
+  size_t event_count, event_room;
+  uint8_t *out;                  /* gathered for `out_link` */
+  size_t out_used;
+  struct link *out_link;
+  struct link **links;
+  int32_t link_room, link_count, link_generation;
+  struct link *work_first, *work_last;
+  struct entry *reaped;
+};
+
+/* yamux-engine.c */
+struct engine *engine_open(struct environment *at);
+void engine_close(struct engine *engine);
+struct link *engine_link(struct engine *engine, int32_t number);
+int engine_watch(struct engine *engine, struct entry *entry);
+/* Closes its descriptor. */
+void engine_unwatch(struct engine *engine, struct entry *entry);
+/* Frees it at the end of the batch. */
+void engine_reap(struct engine *engine, struct entry *entry);
+void engine_post(struct link *link, enum event_kind kind, int32_t a, int32_t b, int32_t c);
+void engine_post_over(struct stream *stream, int32_t reason);
+void engine_deliver(struct engine *engine);
+void engine_work(struct link *link);
+void engine_idle(struct link *link);
+/* After a call of JavaScript, which may have made work. */
+void engine_settle(struct engine *engine);
+double engine_now(void);
+
+/* yamux-link.c */
+struct link *link_open(struct engine *engine, int descriptor, int *error);
+int link_start(struct link *link, const uint8_t *bytes, size_t size);
+/* Resets its streams, but for those that have left it. */
+void link_close(struct link *link, bool reset);
+bool link_write(struct link *link, const uint8_t *bytes, size_t size);
+void link_end(struct link *link);
+void link_event(struct link *link, uint32_t events);
+void link_turn(struct link *link);
+void link_flush(struct link *link);
+void link_lost(struct link *link, int error);
+void link_frame(struct link *link, int type, int flags, uint32_t id, uint32_t length);
+/* Where a frame of up to `bytes` may be put, NULL while the link is blocked. */
+uint8_t *link_room(struct link *link, size_t bytes);
+static inline bool link_blocked(const struct link *link) { return bytes_left(&link->pending) > 0; }
+struct stream *link_find(const struct link *link, uint32_t id);
+int link_add(struct link *link, struct stream *stream);
+void link_remove(struct link *link, struct stream *stream);
+
+/* yamux-parse.c */
+void link_parse(struct link *link, uint8_t *at, const uint8_t *end);
+
+/* yamux-stream.c */
+void stream_event(struct stream *stream, uint32_t events);
+void stream_ring(struct stream *stream);
+void stream_unring(struct stream *stream);
+void stream_send(struct stream *stream, size_t limit);
+void stream_take(struct stream *stream, const uint8_t *bytes, size_t size);
+void stream_grant(struct stream *stream, uint32_t bytes);
+void stream_end(struct stream *stream);
+void stream_leave(struct stream *stream);
+/* Resets it for the peer, and tells JavaScript. */
+void stream_fail(struct stream *stream, int32_t reason);
+/* Tells JavaScript only. */
+void stream_over(struct stream *stream, int32_t reason);
+/* Gives its descriptor and memory back. */
+void stream_drop(struct stream *stream, bool reset);
+
+#endif

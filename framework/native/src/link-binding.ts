@@ -1,0 +1,50 @@
+/** The functions of the binary for links of yamux. */
+export interface LinkBinding {
+  /** Once. `deliver` is called with a number of {@link EVENT} rows. Whether links can be opened. */
+  yamuxSetup(memory: Buffer, rows: Int32Array, deliver: (count: number) => void): boolean
+  /** What is read into from now on. */
+  yamuxMemory(memory: Buffer): void
+  /** Takes a copy of the descriptor. A number of a link, or a negative error. */
+  linkOpen(descriptor: number, shared: Float64Array, frameSize: number, maxWindow: number, limit: number): number
+  /** Reads from now on, `bytes` first. 0, or a negative error. */
+  linkStart(link: number, bytes: Buffer): number
+  /** Whether all is sent. Otherwise the rest is copied, and {@link EVENT.writable} follows. */
+  linkWrite(link: number, memory: Buffer, start: number, end: number): boolean
+  /** Ends it behind what was written. */
+  linkEnd(link: number): void
+  /** @param reset 1: the peer sees a reset */
+  linkClose(link: number, reset: number): void
+  /** Joins a stream with a copy of a descriptor, which gets `bytes` first. 0, or a negative error. */
+  streamJoin(link: number, id: number, descriptor: number, numbers: Float64Array, bytes: Buffer): number
+  /** Resets its socket; the peer was told. */
+  streamDrop(link: number, id: number): void
+  /** The link takes no more of it; what was received still goes to the socket. */
+  streamLeave(link: number, id: number): void
+  /** Writes bytes sent, bytes received, bytes that wait for the socket, and the credit of the peer. */
+  streamStats(link: number, id: number, numbers: Float64Array): boolean
+}
+
+/** Columns of an event: link, kind, and three to six more. c/yamux.h has the same. */
+export const EVENT_COLUMNS = 8
+
+/** Events of one call. */
+export const MAX_EVENTS = 256
+
+export const EVENT = {
+  bytes: 0,
+  linkEnd: 1,
+  linkLost: 2,
+  writable: 3,
+  acknowledged: 4,
+  endSent: 5,
+  endReceived: 6,
+  over: 7,
+  violation: 8
+} as const
+
+/** Columns of what a link shares with the native part. */
+export const SHARED = { heard: 0, roundTrip: 1, used: 2, grown: 3 } as const
+export const SHARED_COLUMNS = 4
+
+/** Reasons of the end of a stream that are no errno. */
+export const OVER = { reset: -1, limit: -2, dataAfterEnd: -3 } as const
