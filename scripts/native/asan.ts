@@ -12,7 +12,7 @@ import { compile, version } from './compile.js'
 const SECONDS = process.env['RYSTRA_FUZZ_SECONDS'] ?? '10'
 const MOCHA = ['node_modules/mocha/bin/mocha.js', '--timeout', '120000']
 const SPECS = ['framework/native/test/*.spec.ts', 'framework/udp/test/*.spec.ts']
-const FUZZ = 'scripts/native/fuzz.mjs'
+const FUZZ = ['scripts/native/fuzz.mjs', 'scripts/native/fuzz-links.mjs']
 
 /** Node keeps its memory to the end of the process, so that leaks are valgrind's to find: by the frames of the addon. */
 const ASAN_OPTIONS = 'detect_leaks=0:quarantine_size_mb=4:halt_on_error=1:abort_on_error=1:strict_string_checks=1'
@@ -49,24 +49,28 @@ try {
   // How much a process keeps is not to be measured under a sanitizer.
   const quic = ['extensions/transport-quic/test/*.spec.ts', '--grep', 'keeps little', '--invert']
   await step('specs of quic', [process.execPath, ...MOCHA, ...quic], env())
+  const yamux = ['extensions/mux-yamux/test/{joined,stream,flow}.spec.ts', 'test/e2e/attack-yamux.spec.ts']
+  await step('specs of yamux', [process.execPath, ...MOCHA, ...yamux], env())
   for (const SHIM of ['eio', 'eagain'])
     await step(`specs, ${SHIM} from the kernel`, [process.execPath, ...MOCHA, ...SPECS], env({ SHIM }, [shim]))
-  for (const seed of ['1', '2', '3']) await step(`fuzzer, seed ${seed}`, [process.execPath, FUZZ, seed, SECONDS], env())
+  for (const file of FUZZ)
+    for (const seed of ['1', '2', '3'])
+      await step(`${path.basename(file)}, seed ${seed}`, [process.execPath, file, seed, SECONDS], env())
   if (existsSync('/usr/bin/valgrind')) {
     const plain = path.join(dir, 'plain.node')
     compile('gcc', plain, ['-g', '-O1'])
     // Node itself is full of what valgrind reports: only errors with a frame of the addon count.
     const log = path.join(dir, 'valgrind.log')
     const valgrind = ['--error-limit=no', '--leak-check=full', '--num-callers=40', `--log-file=${log}`]
-    await step(
-      'fuzzer under valgrind',
-      ['valgrind', ...valgrind, process.execPath, '--jitless', '--expose-gc', FUZZ, '4', SECONDS],
-      { RYSTRA_NATIVE: plain }
-    )
-    const found = blocksOf(execFileSync('cat', [log], { encoding: 'utf8', maxBuffer: 1 << 28 }))
-    for (const block of found) console.log(block)
-    console.log(`${found.length === 0 ? '✔' : '✖'} valgrind: ${found.length} reports with a frame of the addon`)
-    if (found.length > 0) failed += 1
+    for (const file of FUZZ) {
+      const name = `${path.basename(file)} under valgrind`
+      const node = [process.execPath, '--jitless', '--expose-gc', file, '4', SECONDS]
+      await step(name, ['valgrind', ...valgrind, ...node], { RYSTRA_NATIVE: plain })
+      const found = blocksOf(execFileSync('cat', [log], { encoding: 'utf8', maxBuffer: 1 << 28 }))
+      for (const block of found) console.log(block)
+      console.log(`${found.length === 0 ? '✔' : '✖'} valgrind: ${found.length} reports with a frame of the addon`)
+      if (found.length > 0) failed += 1
+    }
   } else console.log('\nskipped valgrind: not installed')
 } finally {
   rmSync(dir, { recursive: true })

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { MAX_ARGUMENTS = 7 };
@@ -174,9 +173,8 @@ static napi_value end_link(napi_env env, napi_callback_info info) {
   struct call call;
   begin(&call, env, info);
   struct link *link = link_at(&call);
-  if (link == NULL) return NULL;
-  link_end(link);
-  engine_settle(call.at->engine);
+  if (link != NULL) link_end(link);
+  if (link != NULL) engine_settle(call.at->engine);
   return NULL;
 }
 

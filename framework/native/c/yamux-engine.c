@@ -229,6 +229,7 @@ void engine_close(struct engine *engine) {
   uv_close((uv_handle_t *)&engine->poll, on_closed);
   uv_close((uv_handle_t *)&engine->spin, on_closed);
   close(engine->epoll_fd);
+  pipes_close(engine);
   napi_delete_reference(engine->at->env, engine->memory_ref);
   napi_delete_reference(engine->at->env, engine->rows_ref);
   napi_delete_reference(engine->at->env, engine->deliver);

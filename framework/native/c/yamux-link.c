@@ -11,63 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READS_PER_TURN = 2, MIN_BUCKETS = 16 };
-
-static uint32_t bucket_of(const struct link *link, uint32_t id) { return (id >> 1) & (link->buckets - 1); }
-
-struct stream *link_find(const struct link *link, uint32_t id) {
-  if (link->count == 0) return NULL;
-  struct stream *stream = link->table[bucket_of(link, id)];
-  while (stream != NULL && stream->id != id) stream = stream->hash_next;
-  return stream;
-}
-
-static bool grow_table(struct link *link) {
-  struct stream **before = link->table;
-  const uint32_t buckets = link->buckets;
-  struct stream **table = calloc(buckets == 0 ? MIN_BUCKETS : (size_t)buckets * 2, sizeof *table);
-  if (table == NULL) return false;
-  link->table = table;
-  link->buckets = buckets == 0 ? MIN_BUCKETS : buckets * 2;
-  for (uint32_t i = 0; i < buckets; i++)
-    for (struct stream *stream = before[i], *next; stream != NULL; stream = next) {
-      next = stream->hash_next;
-      struct stream **first = &table[bucket_of(link, stream->id)];
-      stream->hash_next = *first;
-      *first = stream;
-    }
-  free(before);
-  return true;
-}
-
-int link_add(struct link *link, struct stream *stream) {
-  if (link->count >= link->buckets && !grow_table(link)) return -ENOMEM;
-  struct stream **first = &link->table[bucket_of(link, stream->id)];
-  stream->hash_next = *first;
-  *first = stream;
-  link->count++;
-  return 0;
-}
-
-static void release(struct link *link) {
-  struct engine *engine = link->engine;
-  free(link->table);
-  link->table = NULL;
-  link->buckets = 0;
-  napi_delete_reference(engine->at->env, link->shared_ref);
-  engine->links[link->number & (MAX_LINKS - 1)] = NULL;
-  engine_reap(engine, &link->entry);
-  if (--engine->link_count == 0 && !engine->closed) uv_unref((uv_handle_t *)&engine->poll);
-}
-
-void link_remove(struct link *link, struct stream *stream) {
-  struct stream **at = &link->table[bucket_of(link, stream->id)];
-  while (*at != stream) at = &(*at)->hash_next;
-  *at = stream->hash_next;
-  link->count--;
-  if (link->target == stream) link->target = NULL;
-  if (link->closed && link->count == 0) release(link);
-}
+enum { READS_PER_TURN = 4 };
 
 struct link *link_open(struct engine *engine, int descriptor, int *error) {
   int kind = 0;
@@ -133,10 +77,12 @@ void link_close(struct link *link, bool reset) {
     const struct linger now = {.l_onoff = 1, .l_linger = 0};
     setsockopt(link->entry.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   }
+  if (link->pipe != NULL) pipe_drop(engine, link->pipe);
+  link->pipe = NULL;
   bytes_free(&link->pending);
   bytes_free(&link->fed);
   engine_unwatch(engine, &link->entry);
-  if (link->count == 0) release(link);
+  if (link->count == 0) link_release(link);
 }
 
 void link_lost(struct link *link, int error) {
@@ -149,10 +95,10 @@ void link_lost(struct link *link, int error) {
 }
 
 /* Sends as much as the kernel takes. */
-static size_t send_now(struct link *link, const uint8_t *bytes, size_t size) {
+static size_t send_now(struct link *link, const uint8_t *bytes, size_t size, int flags) {
   size_t sent = 0;
   while (sent < size && !link->lost) {
-    const ssize_t count = send(link->entry.fd, bytes + sent, size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t count = send(link->entry.fd, bytes + sent, size - sent, MSG_DONTWAIT | MSG_NOSIGNAL | flags);
     if (count >= 0) sent += (size_t)count;
     else if (errno == EAGAIN || errno == EWOULDBLOCK) break;
     else if (errno != EINTR) link_lost(link, errno);
@@ -166,7 +112,7 @@ void link_flush(struct link *link) {
   const size_t used = engine->out_used;
   engine->out_link = NULL;
   engine->out_used = 0;
-  const size_t sent = send_now(link, engine->out, used);
+  const size_t sent = send_now(link, engine->out, used, 0);
   if (sent < used && !bytes_append(&link->pending, engine->out + sent, used - sent)) link_lost(link, ENOMEM);
 }
 
@@ -179,10 +125,32 @@ uint8_t *link_room(struct link *link, size_t bytes) {
   return engine->out + engine->out_used;
 }
 
+static void put_word(uint8_t *at, uint32_t word) {
+  at[0] = (uint8_t)(word >> 24);
+  at[1] = (uint8_t)(word >> 16);
+  at[2] = (uint8_t)(word >> 8);
+  at[3] = (uint8_t)word;
+}
+
+static void put_header(uint8_t *at, int type, int flags, uint32_t id, uint32_t length) {
+  at[0] = at[2] = 0;
+  at[1] = (uint8_t)type;
+  at[3] = (uint8_t)flags;
+  put_word(at + 4, id);
+  put_word(at + 8, length);
+}
+
+bool link_header(struct link *link, int type, int flags, uint32_t id, uint32_t length) {
+  uint8_t header[FRAME_HEADER];
+  put_header(header, type, flags, id, length);
+  const size_t sent = send_now(link, header, sizeof header, MSG_MORE);
+  if (sent < sizeof header && !bytes_append(&link->pending, header + sent, sizeof header - sent)) link_lost(link, ENOMEM);
+  return sent == sizeof header && !link->lost;
+}
+
 void link_frame(struct link *link, int type, int flags, uint32_t id, uint32_t length) {
-  const uint8_t header[FRAME_HEADER] = {
-      0, (uint8_t)type, 0, (uint8_t)flags, (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id,
-      (uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length};
+  uint8_t header[FRAME_HEADER];
+  put_header(header, type, flags, id, length);
   uint8_t *at = link_room(link, sizeof header);
   if (at != NULL) {
     memcpy(at, header, sizeof header);
@@ -192,7 +160,7 @@ void link_frame(struct link *link, int type, int flags, uint32_t id, uint32_t le
 
 bool link_write(struct link *link, const uint8_t *bytes, size_t size) {
   link_flush(link);
-  const size_t sent = link_blocked(link) ? 0 : send_now(link, bytes, size);
+  const size_t sent = link_blocked(link) ? 0 : send_now(link, bytes, size, 0);
   if (link->lost) return true;
   if (sent < size && !bytes_append(&link->pending, bytes + sent, size - sent)) link_lost(link, ENOMEM);
   if (!link_blocked(link)) return true;
@@ -215,9 +183,10 @@ void link_end(struct link *link) {
 static void drain(struct link *link) {
   struct bytes *pending = &link->pending;
   if (!link_blocked(link)) return;
-  const size_t sent = send_now(link, pending->memory + pending->start, bytes_left(pending));
+  if (link->pipe != NULL && !splice_rest(link)) return;
+  const size_t sent = bytes_left(pending) == 0 ? 0 : send_now(link, pending->memory + pending->start, bytes_left(pending), 0);
   if (link->lost) return;
-  bytes_take(pending, sent);
+  if (sent > 0) bytes_take(pending, sent);
   if (link_blocked(link)) return;
   end_if_sent(link);
   if (link->script_waits) engine_post(link, EVENT_WRITABLE, 0, 0, 0);
@@ -243,7 +212,9 @@ static void fell_silent(struct link *link) {
 static bool read_once(struct link *link) {
   struct engine *engine = link->engine;
   uint8_t *at = engine->memory + READ_HEADROOM;
-  const size_t room = engine->memory_bytes - READ_HEADROOM;
+  const size_t whole = engine->memory_bytes - READ_HEADROOM;
+  /* Behind a large frame its header is read alone, so that its payload may stay in the kernel. */
+  const size_t room = link->large && link->left == 0 ? FRAME_HEADER - link->have : whole;
   ssize_t count;
   if (bytes_left(&link->fed) > 0) {
     const size_t fed = bytes_left(&link->fed) < room ? bytes_left(&link->fed) : room;
@@ -266,6 +237,7 @@ static bool read_once(struct link *link) {
   uint8_t *begin = at - link->have;
   link->have = 0;
   link_parse(link, begin, at + count);
+  if (link->left >= SPLICE_FROM && link->target != NULL && bytes_left(&link->fed) == 0) link->readable = splice_in(link);
   return link->readable || bytes_left(&link->fed) > 0;
 }
 
@@ -304,7 +276,7 @@ void link_turn(struct link *link) {
     const size_t used = engine->out_link == link ? engine->out_used : 0, room = OUT_BYTES - used - FRAME_HEADER;
     const size_t share = link->frame_size - FRAME_HEADER;
     stream_unring(stream);
-    stream_send(stream, alone && room > share ? room : share);
+    stream_send(stream, !alone ? share : stream->flows ? MAX_FRAME : room > share ? room : share);
     if (done) break;
   }
   if ((link->readable && !link->ended) || (link->ring_first != NULL && !link_blocked(link))) engine_work(link);

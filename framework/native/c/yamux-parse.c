@@ -24,7 +24,7 @@ static void violated(struct link *link, uint32_t id, int kind) {
   engine_post(link, EVENT_VIOLATION, (int32_t)id, kind, 0);
 }
 
-static void frame_end(struct link *link) {
+void link_frame_end(struct link *link) {
   struct stream *stream = link->target;
   link->target = NULL;
   if (stream != NULL && link->ends) stream_end(stream);
@@ -63,8 +63,9 @@ static void stream_frame(struct link *link, struct stream *stream, int type, int
   if (stream->granted_at == 0) stream->granted_at = engine_now();
   stream->credit -= length;
   link->target = stream;
+  link->large = length >= SPLICE_FROM;
   link->ends = (flags & FLAG_FIN) != 0;
-  if (length == 0) frame_end(link);
+  if (length == 0) link_frame_end(link);
 }
 
 void link_parse(struct link *link, uint8_t *at, const uint8_t *end) {
@@ -76,7 +77,7 @@ void link_parse(struct link *link, uint8_t *at, const uint8_t *end) {
       else if (link->target != NULL) stream_take(link->target, at, part);
       link->left -= part;
       at += part;
-      if (link->left == 0 && !link->to_script) frame_end(link);
+      if (link->left == 0 && !link->to_script) link_frame_end(link);
       continue;
     }
     if (size < FRAME_HEADER) {
@@ -90,6 +91,7 @@ void link_parse(struct link *link, uint8_t *at, const uint8_t *end) {
     if (stream != NULL) stream_frame(link, stream, type, flags, length);
     else {
       leave_to_script(link, at, FRAME_HEADER);
+      link->large = false;
       link->left = version == 0 && type == FRAME_DATA ? length : 0;
       link->current = id;
       link->to_script = true;

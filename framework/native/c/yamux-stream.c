@@ -114,8 +114,10 @@ static void send_end(struct stream *stream) {
 
 void stream_send(struct stream *stream, size_t limit) {
   struct link *link = stream->link;
-  const size_t most = stream->send_window < limit ? stream->send_window : limit;
+  size_t most = stream->send_window < limit ? stream->send_window : limit;
   ssize_t count;
+  if (stream->flows && most >= SPLICE_FROM && splice_out(stream, most)) return;
+  if (most > OUT_BYTES - FRAME_HEADER) most = OUT_BYTES - FRAME_HEADER;
   /* A quiet stream brings little: its frame is gathered with others. */
   uint8_t *at = link_room(link, FRAME_HEADER + most);
   if (at == NULL) {
@@ -130,6 +132,7 @@ void stream_send(struct stream *stream, size_t limit) {
     stream->send_window -= (uint32_t)count;
     stream->sent += (uint64_t)count;
     stream->readable = (size_t)count == most || stream->hung_up;
+    stream->flows = (size_t)count >= SPLICE_FROM;
     stream_ring(stream);
   } else if (count == 0) send_end(stream);
   else if (errno == EAGAIN || errno == EWOULDBLOCK) stream->readable = false;
@@ -155,7 +158,7 @@ static void grant(struct stream *stream) {
   stream->owed = 0;
 }
 
-static void consumed(struct stream *stream, size_t bytes) {
+void stream_consumed(struct stream *stream, size_t bytes) {
   const uint32_t uncounted = bytes < stream->uncounted ? (uint32_t)bytes : stream->uncounted;
   stream->uncounted -= uncounted;
   stream->owed += (uint32_t)bytes - uncounted;
@@ -174,7 +177,7 @@ static ssize_t send_now(struct stream *stream, const uint8_t *bytes, size_t size
       return -1;
     }
   }
-  if (sent > 0) consumed(stream, sent);
+  if (sent > 0) stream_consumed(stream, sent);
   return (ssize_t)sent;
 }
 

@@ -46,6 +46,13 @@ struct entry {
   bool is_link, dead;
 };
 
+/* Bytes between two sockets that stay in the kernel. */
+struct pipe {
+  struct pipe *next;
+  int in, out;
+  size_t size, held;
+};
+
 struct link;
 
 struct stream {
@@ -59,7 +66,7 @@ struct stream {
   double granted_at;             /* ms */
   uint64_t sent, received;
   struct bytes inbox;
-  bool readable, writable, hung_up, ringed, acknowledged, end_sent, end_received, shut;
+  bool readable, writable, hung_up, ringed, flows, acknowledged, end_sent, end_received, shut;
   bool left;                     /* the link takes no more; what was received still goes to the socket */
 };
 
@@ -80,6 +87,8 @@ struct link {
   bool to_script, ends;
   bool readable, hung_up, script_waits, ending, ended, lost, stopped;
   bool closed;                   /* freed with its last stream */
+  bool large;                    /* the last frame was: the next is read header first */
+  struct pipe *pipe;             /* what is left of a frame that was spliced, behind its header */
   bool several;                  /* pieces for JavaScript in this read */
   int32_t run_start, run_end;    /* frames for JavaScript, not told yet */
   double *shared, limit;
@@ -108,6 +117,8 @@ struct engine {
   int32_t link_room, link_count, link_generation;
   struct link *work_first, *work_last;
   struct entry *reaped;
+  struct pipe *pipes;            /* empty ones */
+  int pipe_count;
 };
 
 /* yamux-engine.c */
@@ -142,12 +153,32 @@ void link_lost(struct link *link, int error);
 void link_frame(struct link *link, int type, int flags, uint32_t id, uint32_t length);
 /* Where a frame of up to `bytes` may be put, NULL while the link is blocked. */
 uint8_t *link_room(struct link *link, size_t bytes);
-static inline bool link_blocked(const struct link *link) { return bytes_left(&link->pending) > 0; }
+static inline bool link_blocked(const struct link *link) { return link->pipe != NULL || bytes_left(&link->pending) > 0; }
+
+/* yamux-table.c */
+/* Frees a closed link that has no streams. */
+void link_release(struct link *link);
 struct stream *link_find(const struct link *link, uint32_t id);
 int link_add(struct link *link, struct stream *stream);
 void link_remove(struct link *link, struct stream *stream);
 
+/* Sends a header that must be followed by its payload. `false`: it was not sent whole, and the rest is pending. */
+bool link_header(struct link *link, int type, int flags, uint32_t id, uint32_t length);
+
+/* yamux-splice.c */
+enum { SPLICE_FROM = 32 * 1024, MAX_FRAME = 1024 * 1024 };
+/* Frames a part of what its socket brings. `false`: it has to be read. */
+bool splice_out(struct stream *stream, size_t limit);
+/* Sends the rest of such a frame. `false`: the link takes no more now. */
+bool splice_rest(struct link *link);
+/* Passes on payload of the present frame that was not read. `false`: it has to be read. */
+bool splice_in(struct link *link);
+void pipe_drop(struct engine *engine, struct pipe *pipe);
+void pipes_close(struct engine *engine);
+
 /* yamux-parse.c */
+/* The payload of the present frame is complete. */
+void link_frame_end(struct link *link);
 void link_parse(struct link *link, uint8_t *at, const uint8_t *end);
 
 /* yamux-stream.c */
@@ -156,6 +187,8 @@ void stream_ring(struct stream *stream);
 void stream_unring(struct stream *stream);
 void stream_send(struct stream *stream, size_t limit);
 void stream_take(struct stream *stream, const uint8_t *bytes, size_t size);
+/* Bytes have gone to the socket. */
+void stream_consumed(struct stream *stream, size_t bytes);
 void stream_grant(struct stream *stream, uint32_t bytes);
 void stream_end(struct stream *stream);
 void stream_leave(struct stream *stream);
