@@ -7,7 +7,7 @@ import { RoundTrip } from './round-trip.js'
 /** Age after which the round trip is measured again on demand. */
 const STALE_AFTER_MS = 2000
 
-/** Times in milliseconds; an interval of 0 is none. */
+/** Times in milliseconds; an interval of 0 for no pings. */
 export interface KeepAliveLimits {
   readonly keepAliveInterval: number
   readonly keepAliveTimeout: number

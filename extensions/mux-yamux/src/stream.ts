@@ -7,7 +7,6 @@ import type { Memory } from './memory.js'
 import type { NativeLink } from './native-link.js'
 import type { Outgoing } from './outgoing.js'
 import type { KeepAlive } from './keep-alive.js'
-import type { PendingStreams } from './pending-streams.js'
 import { Receiving, type ReceivingOwner } from './receiving.js'
 import { Sending, type SendingOwner } from './sending.js'
 
@@ -19,7 +18,8 @@ export interface StreamHost {
   readonly maxWindow: number
   /** The link, where the native part reads it. */
   readonly native: NativeLink | undefined
-  readonly pending: PendingStreams
+  /** Streams that the peer has not acknowledged. */
+  readonly pending: { isOpening(stream: YamuxStream): boolean; acknowledged(stream: YamuxStream): void }
   /** Leaves the rest of its present frame to the native part. */
   handedOver(stream: YamuxStream): void
   /** This side has sent all data and the end of the stream. */

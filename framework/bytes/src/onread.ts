@@ -52,12 +52,18 @@ export const descriptorOf = (socket: net.Socket): number | undefined => {
   return fd !== undefined && fd >= 0 ? fd : undefined
 }
 
-/** Stops reading now: a socket that is only paused reads ahead. */
-export const stopReading = (socket: net.Socket): void => {
+/**
+ * The descriptor of a socket that is open and has nothing to send. It is no longer read: a socket that is only paused reads
+ * ahead.
+ */
+export const idleDescriptorOf = (socket: net.Socket): number | undefined => {
+  const busy = socket.destroyed || socket.writableEnded || socket.writableLength > 0
+  const fd = busy ? undefined : descriptorOf(socket)
   const handle = (socket as { _handle?: { reading?: boolean; readStop?(): unknown } | null })._handle
-  if (handle?.reading !== true) return
+  if (fd === undefined || handle?.reading !== true) return fd
   handle.reading = false
   handle.readStop?.()
+  return fd
 }
 
 /** Whether this socket can be read so: it is open, connected, and of a kind that has a handle. */

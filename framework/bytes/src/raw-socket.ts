@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import { cutOff } from './cut-off.js'
-import { deliverBeforeError, descriptorOf, readInto, type RestTaker, stopReading } from './onread.js'
+import { deliverBeforeError, idleDescriptorOf, readInto, type RestTaker } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
 import { common, quietViewOf } from './quiet-view.js'
 import { resetSeen, watchHalfClosed } from './reset-seen.js'
@@ -241,21 +241,19 @@ export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
 
   detach(): Detached | undefined {
     const socket = this.#socket
-    const fd = socket.destroyed || socket.writableEnded || socket.writableLength > 0 ? undefined : descriptorOf(socket)
+    const fd = idleDescriptorOf(socket)
     if (fd === undefined) return undefined
     this.pause()
-    stopReading(socket)
     if (this.#reader === undefined) this.#keep((socket.read() as Buffer | null) ?? empty)
     const pending = Buffer.concat(this.#back ?? [])
     this.#back = undefined
-    return { fd, pending, over: (error) => this.#detachedOver(error), attach: () => this.unread(pending) }
-  }
-
-  #detachedOver(error: Error | undefined): void {
-    this.#error ??= error
-    this.#ended = true
-    this.#detached = true
-    this.#socket.destroy()
+    const over = (error?: Error): void => {
+      this.#error ??= error
+      this.#ended = true
+      this.#detached = true
+      socket.destroy()
+    }
+    return { fd, pending, over, attach: () => this.unread(pending) }
   }
 
   socketEnded(): void {
