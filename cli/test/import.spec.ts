@@ -10,6 +10,7 @@ import { importArguments, importFile, type Imported } from '../src/import/index.
 import { missingVariables, writeImported } from '../src/import/write.js'
 import { rystraHere as rystra } from './in-process.js'
 import { Folders, snapshot } from './folder.js'
+import { allOfFrpc, allOfFrps, allOfRathole } from './fixtures/peer-options.js'
 import { frpc, frps, rathole } from './fixtures/peers.js'
 
 const folders = new Folders()
@@ -233,6 +234,39 @@ describe('import', () => {
   it('arguments are split as a shell does', () => {
     expect(splitArguments(`a "b c" 'd "e' f\\ g h="i j"k ''`)).to.deep.equal(['a', 'b c', 'd "e', 'f g', 'h=i jk', ''])
     expect(() => splitArguments('a "b')).to.throw(/not closed/)
+  })
+
+  it('knows every option that frp and rathole document: each has a line and a reason', async () => {
+    const files: Readonly<Record<string, string>> = {
+      'frpc.toml': allOfFrpc,
+      'frps.toml': allOfFrps,
+      ...Object.fromEntries(
+        ['tcp', 'tls', 'noise', 'websocket', 'http2'].map((type) => [`rathole-${type}.toml`, allOfRathole(type)])
+      )
+    }
+    for (const [name, text] of Object.entries(files)) {
+      const { notes } = (await fromFile(name, text)).draft
+      const reported = new Set(notes.map(({ line }) => line))
+      for (const line of entryLines(text))
+        expect(reported.has(line), `${name}: ${text.split('\n')[line - 1]}`).to.equal(true)
+      const unknown = notes.filter((note) => note.text === 'not known here').map(({ key }) => key)
+      expect(unknown, name).to.deep.equal([])
+    }
+  })
+
+  it('frpc.toml: a visitor that is disabled is left out', async () => {
+    const text = allOfFrpc.replaceAll('enabled = true', 'enabled = false')
+    const imported = await fromFile('frpc.toml', text)
+    expect(noteOf(imported, 'visitors[0].enabled')?.text).to.include('left out')
+    expect((imported.draft.client as { forwards?: unknown }).forwards).to.equal(undefined)
+  })
+
+  it('rathole.toml: http2 is the transport of that name', async () => {
+    const { config } = await project(
+      await fromFile('rathole.toml', allOfRathole('http2').replaceAll(/^trusted_root.*$/gm, ''))
+    )
+    expect(config.client?.connect).to.include({ transport: 'http2' })
+    expect(config.server?.listen?.[0]).to.include({ transport: 'http2' })
   })
 
   it('what cannot be read is refused with file, line and reason, and nothing is written', async () => {

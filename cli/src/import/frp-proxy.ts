@@ -236,8 +236,14 @@ const skipped = (table: Table, key: string, text: string): [] => {
   return []
 }
 
-/** The forward that one entry of `[[visitors]]` becomes. */
-export const importVisitor = (table: Table, draft: Draft): unknown => {
+/** The forward that one entry of `[[visitors]]` becomes; none where it is disabled. */
+export const importVisitor = (table: Table, draft: Draft): unknown[] => {
+  if (table.boolean('enabled') === false) {
+    table.note('enabled', 'none', 'disabled at the peer: left out')
+    table.leaveOut(`the visitor ${table.text('name') ?? ''} is left out`)
+    return []
+  }
+  table.same('enabled', 'every forward that is listed is opened')
   draft.extension('@rystra/proxy-private')
   const name = table.text('name') ?? ''
   const type = table.text('type') ?? 'stcp'
@@ -274,5 +280,5 @@ export const importVisitor = (table: Table, draft: Draft): unknown => {
     maxRetriesAnHour: 'no peer-to-peer connections',
     minRetryInterval: 'no peer-to-peer connections'
   })
-  return entry
+  return [entry]
 }

@@ -14,6 +14,8 @@ const reasons: Readonly<Record<string, string>> = {
   'transport.dialServerTimeout': 'an attempt to dial ends after 10 s',
   'transport.dialServerKeepalive': 'see `keepAlive` of the transport',
   'transport.connectServerLocalIP': 'the system chooses the local address',
+  'transport.connectServerInterface': 'the system chooses the interface',
+  'transport.wireProtocol': 'the protocol is that of Rystra',
   'transport.poolCount': 'muxer yamux opens a stream without a round trip; muxer direct keeps a pool of its own',
   'transport.heartbeatInterval': 'the server decides: server.heartbeat.interval',
   'transport.heartbeatTimeout': 'the server decides: server.heartbeat.timeout',
@@ -117,7 +119,7 @@ export const importFrpc = (table: Table, draft: Draft): void => {
     }
   }
   client['proxies'] = proxies
-  const forwards = table.tables('visitors').map((visitor) => importVisitor(visitor, draft))
+  const forwards = table.tables('visitors').flatMap((visitor) => importVisitor(visitor, draft))
   if (forwards.length > 0) client['forwards'] = forwards
   draft.client = client
   table.finish(reasons, ['proxies', 'visitors'])

@@ -12,6 +12,7 @@ const reasons: Readonly<Record<string, string>> = {
   webServer: 'the admin API and its dashboard are an extension: see @rystra/admin-http',
   httpPlugins: 'write a hook: `rystra extension:create --kind hook`',
   natholeAnalysisDataReserveHours: 'no peer-to-peer connections',
+  allowedClientIPs: 'no list of networks of clients: a firewall, or a hook at onHello',
   detailedErrorsToClient: 'clients get the code and reason of each refusal',
   userConnTimeout: 'handshakeTimeout and the timeouts of proxy-http stand for it',
   'transport.maxPoolCount': 'muxer direct keeps a pool of its own',

@@ -8,12 +8,17 @@ const reasons: Readonly<Record<string, string>> = {
   prefer_ipv6: 'IPv6 and IPv4 are raced (RFC 8305)',
   heartbeat_timeout: 'the server decides: server.heartbeat.timeout',
   'transport.noise': 'no Noise: TLS 1.3 with a pinned fingerprint stands for it',
+  udp_data_channels: 'datagrams of all visitors share one stream, or go as datagrams of QUIC',
+  token_file: 'see `file` of @rystra/auth-token',
+  default_token_file: 'see `file` of @rystra/auth-token',
+  'transport.tls': 'the server has the certificate, in PEM; clients trust an authority or pin the fingerprint',
   'transport.tls.pkcs12_password': 'key files are PEM without a password',
   'transport.tcp.nodelay': 'TCP_NODELAY is always set',
+  'transport.tcp.keepalive_secs': 'see `keepAlive` of the transport',
   'transport.tcp.keepalive_interval': 'the interval of the system'
 }
 
-const packages: Readonly<Record<string, string>> = { tls: 'tls', ws: 'ws', wss: 'ws' }
+const packages: Readonly<Record<string, string>> = { tls: 'tls', ws: 'ws', wss: 'ws', http2: 'http2', h2c: 'http2' }
 
 const endpoint = (table: Table, key: string): { host: string; port: number } => {
   const text = table.string(key)
@@ -24,13 +29,19 @@ const endpoint = (table: Table, key: string): { host: string; port: number } => 
 
 const transportOf = (table: Table, draft: Draft): string => {
   const type = table.text('transport.type') ?? 'tcp'
-  const secure = table.boolean('transport.websocket.tls') === true
-  const transport = { tcp: 'tcp', tls: 'tls', noise: 'tls', websocket: secure ? 'wss' : 'ws' }[type]
+  const secure = (key: string): boolean => table.boolean(key) === true
+  const transport = {
+    tcp: 'tcp',
+    tls: 'tls',
+    noise: 'tls',
+    websocket: secure('transport.websocket.tls') ? 'wss' : 'ws',
+    http2: secure('transport.http2.tls') ? 'http2' : 'h2c'
+  }[type]
   if (transport === undefined) throw table.invalid('transport.type', `unknown transport "${type}"`)
   if (type === 'noise')
     table.note('transport.type', 'changed', 'transport tls: TLS 1.3 with a pinned fingerprint stands for Noise')
   else table.same('transport.type', `transport ${transport}`)
-  table.same('transport.websocket.tls', `transport ${transport}`)
+  for (const key of ['transport.websocket.tls', 'transport.http2.tls']) table.same(key, `transport ${transport}`)
   const name = packages[transport]
   if (name !== undefined) draft.extension(`@rystra/transport-${name}`)
   const seconds = table.number('transport.tcp.keepalive_secs')
