@@ -1,12 +1,13 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
 import { type Logger, RystraError, type SessionInfo, type StreamInfo, toRystraError } from '@rystra/model'
 import type { DatagramFlow, ReachHost } from '@rystra/plugin'
-import { encode, errorFrom, type OpenStream, streamReadyFrame } from '@rystra/protocol'
+import { errorFrom, type OpenStream } from '@rystra/protocol'
 import {
   type Channels,
   type CountedFlow,
   type DatagramFlows,
   readMessage,
+  readyFrame,
   refusedBy,
   refuseStream,
   StreamLifecycle,
@@ -19,9 +20,6 @@ import type { ClientState, ServedProxy } from './state.js'
 
 /** Milliseconds for the head of a stream: the server sends it with the first packet. */
 const HEAD_TIMEOUT_MS = 10_000
-
-const ready = Buffer.from(streamReadyFrame)
-const readyWithFlow = Buffer.from(encode({ type: 'StreamReady', flow: true }))
 
 /**
  * Milliseconds StreamReady waits for the first bytes of the service, to leave in one packet with them. Most services
@@ -230,7 +228,7 @@ class Reach implements ReachHost, Interest {
 
   #accept(): void {
     this.#joined = true
-    const bytes = this.datagrams === undefined ? ready : readyWithFlow
+    const bytes = readyFrame(this.datagrams !== undefined)
     this.#stream.accept(this.#raw, { bytes, wait: READY_WAIT_MS })
   }
 

@@ -7,7 +7,7 @@ import { RystraError } from '@rystra/model'
 const TRIES = 3
 
 /** Milliseconds before the second try; doubles for each one after. */
-const FIRST_DELAY = 200
+const FIRST_DELAY_MS = 200
 
 /** Milliseconds one try may take. A service is near: who does not answer by then is not there. */
 const TRY_TIMEOUT = 5000
@@ -108,7 +108,7 @@ const isExhausted = (error: unknown): boolean =>
 export const connectService = async (local: string, proxy: string, interest: Interest): Promise<net.Socket> => {
   const options = optionsOf(local)
   let cause: unknown
-  for (let tried = 0, delay = FIRST_DELAY; tried < TRIES && !interest.gone; tried += 1, delay *= 2) {
+  for (let tried = 0, delay = FIRST_DELAY_MS; tried < TRIES && !interest.gone; tried += 1, delay *= 2) {
     if (tried > 0) await pause(delay, interest)
     if (interest.gone) break
     try {

@@ -1,8 +1,7 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
 import { background, type Logger, RystraError } from '@rystra/model'
 import type { Clock } from '@rystra/plugin'
-import { streamReadyFrame } from '@rystra/protocol'
-import { type DatagramFlows, readMessage, refuseStream } from '@rystra/session'
+import { type DatagramFlows, readMessage, readyFrame, refuseStream } from '@rystra/session'
 import { channelOf, type ForwardedChannel } from './channel-head.js'
 import { type Forward, forwardOf } from './forward-head.js'
 import type { PeerStream } from './peer-acceptor.js'
@@ -20,8 +19,6 @@ export interface PeerStreamHost {
   /** Whether the client of a session answers. */
   onProbe(request: ProbeRequest): Promise<boolean>
 }
-
-const ready = Buffer.from(streamReadyFrame)
 
 /** Takes a stream that another server has opened: one of a visitor, a channel, or a probe, which goes no further and has no hop. */
 export const takePeerStream = (from: PeerStream, host: PeerStreamHost, clock: Clock): void => {
@@ -56,6 +53,7 @@ const answer = async (raw: RawStream, request: ProbeRequest, host: PeerStreamHos
   if (!alive) refuseStream(raw, new RystraError('cluster.not-here', { side: 'server' }), clock)
   else if (!raw.closed) {
     raw.read({ onBytes: () => true, onEnd: () => {} })
+    const ready = readyFrame()
     raw.write(ready, 0, ready.length, false)
     raw.end()
   }

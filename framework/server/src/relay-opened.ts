@@ -1,10 +1,5 @@
 import type { RawStream } from '@rystra/bytes'
-import type { DatagramFlow } from '@rystra/plugin'
-import { encode, streamReadyFrame } from '@rystra/protocol'
-import type { DatagramFlows, StreamLifecycle } from '@rystra/session'
-
-const ready = Buffer.from(streamReadyFrame)
-const readyWithFlow = Buffer.from(encode({ type: 'StreamReady', flow: true }))
+import { type DatagramFlows, joinDatagrams, readyFrame, type StreamLifecycle } from '@rystra/session'
 
 /** Datagrams beside a stream that the other end of a link has opened. */
 export interface OpenedFlow {
@@ -27,19 +22,13 @@ export const relayOpened = async (
   let stream: StreamLifecycle
   try {
     stream = await open(number !== undefined)
-    if (here !== undefined && stream.flow !== undefined) passDatagrams(here, stream.flow)
+    if (here !== undefined && stream.flow !== undefined) joinDatagrams(here, stream.flow)
     await stream.readyFor(raw)
   } catch (error) {
     close()
     throw error
   }
-  const head = here !== undefined && stream.datagrams !== undefined ? readyWithFlow : ready
+  const head = readyFrame(here !== undefined && stream.datagrams !== undefined)
   raw.write(head, 0, head.length, false)
   stream.join(raw, close)
-}
-
-/** Passes datagrams beside the visitor's stream on to those beside that to the service, and back. */
-const passDatagrams = (visitor: DatagramFlow, service: DatagramFlow): void => {
-  visitor.onMessage = (message) => void service.send(message)
-  service.onMessage = (message) => void visitor.send(message)
 }

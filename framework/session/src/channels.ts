@@ -2,10 +2,11 @@ import type { GenerationRef, Generations } from '@rystra/kernel'
 import { CountedStream, type RawStream } from '@rystra/bytes'
 import { background, type Logger, RystraError, type SessionInfo, type Side, toRystraError } from '@rystra/model'
 import type { Channel, ChannelHandler, ChannelInfo, ChannelOpener, ChannelOptions, Clock } from '@rystra/plugin'
-import { encode, type OpenChannel, streamReadyFrame } from '@rystra/protocol'
+import type { OpenChannel } from '@rystra/protocol'
 import type { CountedFlow, DatagramFlows } from './datagram-flows.js'
 import { OutgoingStream, type OpenOptions } from './outgoing-stream.js'
 import { passChannel } from './pass-channel.js'
+import { readyFrame } from './ready-frame.js'
 import { refuseStream } from './refuse-stream.js'
 
 /** Channels of one session at once, in both directions, where nothing else is configured. */
@@ -151,8 +152,7 @@ export class Channels implements ChannelOpener {
   }
 
   #start(handler: ChannelHandler, lifecycle: ChannelLifecycle, raw: RawStream, flow: CountedFlow | undefined): void {
-    const ready = flow === undefined ? streamReadyFrame : encode({ type: 'StreamReady', flow: true })
-    const channel = lifecycle.attach(new CountedStream(raw, { bytes: Buffer.from(ready) }), flow)
+    const channel = lifecycle.attach(new CountedStream(raw, { bytes: readyFrame(flow !== undefined) }), flow)
     try {
       handler.onChannel(channel)
     } catch (error) {

@@ -1,11 +1,9 @@
 import { pump, type RawStream } from '@rystra/bytes'
 import { RystraError } from '@rystra/model'
-import { encode, streamReadyFrame } from '@rystra/protocol'
+import { joinDatagrams } from './join-datagrams.js'
+import { readyFrame } from './ready-frame.js'
 import type { CountedFlow } from './datagram-flows.js'
 import type { OutgoingStream } from './outgoing-stream.js'
-
-const ready = Buffer.from(streamReadyFrame)
-const readyWithFlow = Buffer.from(encode({ type: 'StreamReady', flow: true }))
 
 /**
  * Answers a channel with what another end answers, and joins both: no byte of it is looked at. Resolves when it is over.
@@ -22,14 +20,10 @@ export const passChannel = async (
     const stream = await open(flow !== undefined)
     raw.onClose = () => stream.reset()
     if (raw.closed) stream.reset()
-    if (flow !== undefined && stream.flow !== undefined) {
-      const other = stream.flow
-      flow.onMessage = (message) => void other.send(message)
-      other.onMessage = (message) => void flow.send(message)
-    }
+    if (flow !== undefined && stream.flow !== undefined) joinDatagrams(flow, stream.flow)
     await stream.ready()
     if (raw.closed) throw new RystraError('stream.reset')
-    const head = stream.hasDatagrams ? readyWithFlow : ready
+    const head = readyFrame(stream.hasDatagrams)
     raw.write(head, 0, head.length, false)
     await new Promise<void>((resolve) => {
       pump(raw, stream, () => resolve())
