@@ -1,3 +1,4 @@
+import { baseDomain } from '@rystra/net'
 import { type Static, Type } from '@rystra/plugin'
 
 /** Limits of timeouts, in milliseconds: up to a day. */
@@ -30,13 +31,7 @@ export const HttpOptions = Type.Object({
         'Addresses to bind for visitors. An empty list: only connections that the kind https accepts. Default: port 8080 on 0.0.0.0.'
     }
   ),
-  baseDomain: Type.String({
-    default: 'localhost',
-    title: 'a domain such as tunnel.example.org',
-    pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$',
-    description:
-      'Domain to which `subdomain` of a proxy is prepended. Names under `localhost` need no DNS. Default: localhost.'
-  }),
+  baseDomain,
   public: Type.Optional(
     Type.Object(
       {

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@rystra/plugin'
-import { hostPattern } from '@rystra/net'
+import { baseDomain, hostPattern } from '@rystra/net'
 
 const address = (port: number) =>
   Type.Object(
@@ -60,13 +60,7 @@ export const HttpsOptions = Type.Object({
       description: 'Port that visitors use, if another proxy forwards to `listen`. Default: that of the first `listen`.'
     })
   ),
-  baseDomain: Type.String({
-    default: 'localhost',
-    title: 'a domain such as tunnel.example.org',
-    pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$',
-    description:
-      'Domain to which `subdomain` of a proxy is prepended. Names under `localhost` need no DNS. Default: localhost.'
-  }),
+  baseDomain,
   certificates: Type.Array(certificate, {
     default: [],
     maxItems: 1024,

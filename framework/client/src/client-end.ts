@@ -1,8 +1,8 @@
 import type { ResolvedClient, ResolvedConfig, RystraConfig } from '@rystra/config'
 import type { ControlledEnd, Rehearsal } from '@rystra/control'
-import type { GenerationRef, Kernel } from '@rystra/kernel'
-import { type Logger, type ProxySpec, RystraError } from '@rystra/model'
-import type { AddProxyOptions, Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
+import type { GenerationRef } from '@rystra/kernel'
+import { type ProxySpec, RystraError } from '@rystra/model'
+import type { AddProxyOptions, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
 import { type Expanded, expand } from './expand.js'
 import type { Forwards } from './forwards.js'
 import { baseOf, type ClientOptions, type ClientSide, checkedWith, usesOf } from './options.js'
@@ -36,16 +36,8 @@ export class ClientEnd implements ControlledEnd {
     this.#parts = parts
   }
 
-  get kernel(): Kernel {
-    return this.#parts.state.kernel
-  }
-
-  get clock(): Clock {
-    return this.#parts.state.clock
-  }
-
-  get log(): Logger {
-    return this.#parts.state.log
+  get state(): ClientState {
+    return this.#parts.state
   }
 
   get config(): ResolvedConfig {
@@ -74,7 +66,7 @@ export class ClientEnd implements ControlledEnd {
     const { options } = this.#parts
     const base = baseOf(config, options)
     let next = this.#config
-    await this.kernel.rehearse(await usesOf(config, options), (generation) => {
+    await this.state.kernel.rehearse(await usesOf(config, options), (generation) => {
       next = this.#checked(base, generation).next
     })
     return { config: next, touched: this.#touchedBy(next.client) }
@@ -96,7 +88,7 @@ export class ClientEnd implements ControlledEnd {
     const base = baseOf(config, options)
     const before = this.#config
     let expanded: readonly Expanded[] = []
-    const report = await this.kernel.reload(await usesOf(config, options), (generation) => {
+    const report = await this.state.kernel.reload(await usesOf(config, options), (generation) => {
       const checked = this.#checked(base, generation)
       expanded = checked.expanded
       this.#config = checked.next

@@ -14,9 +14,7 @@ export interface Rehearsal {
 /** An end, as its control sees it. */
 export interface ControlledEnd {
   readonly side: Side
-  readonly kernel: Kernel
-  readonly clock: Clock
-  readonly log: Logger
+  readonly state: { readonly kernel: Kernel; readonly clock: Clock; readonly log: Logger }
   /** The configuration in force. */
   readonly config: ResolvedConfig
   /** Open streams of visitors. */

@@ -38,16 +38,16 @@ export class EndControl implements RuntimeControl {
     this.#end = end
     this.#events = events
     this.#options = options
-    this.#code = new CodeFiles(end.kernel)
+    this.#code = new CodeFiles(end.state.kernel)
     this.#upgrade = new Upgrade(end, events, options)
     // Taken now: what changes from here on is new code.
-    background(this.#code.check(), end.log, 'the code of extensions was not looked at')
+    background(this.#code.check(), end.state.log, 'the code of extensions was not looked at')
   }
 
   /** The loaded extensions, with what was counted of their taps. */
   extensions(): readonly ExtensionInfo[] {
     const { changed } = this.#code
-    const { extensions } = this.#end.kernel.inspect()
+    const { extensions } = this.#end.state.kernel.inspect()
     return extensions.map((one) => (changed.has(one.name) ? { ...one, codeChanged: true } : one))
   }
 
@@ -56,8 +56,8 @@ export class EndControl implements RuntimeControl {
   }
 
   config(): object {
-    const { kernel, config } = this.#end
-    return publicConfig(config, kernel.current)
+    const { state, config } = this.#end
+    return publicConfig(config, state.kernel.current)
   }
 
   plan(config?: object): Promise<Plan> {
@@ -81,7 +81,10 @@ export class EndControl implements RuntimeControl {
 
   reload(config?: object, { revision }: ReloadOptions = {}): Promise<ReloadReport> {
     return this.#queue(async () => {
-      const { clock, side } = this.#end
+      const {
+        state: { clock },
+        side
+      } = this.#end
       const begun = clock.now()
       if (revision !== undefined && revision !== this.revision) {
         throw new RystraError('control.conflict', { side, detail: `revision ${this.revision} is in force` })
@@ -109,7 +112,7 @@ export class EndControl implements RuntimeControl {
     try {
       const report = await this.#queue(() => this.#upgrade.run(options))
       const drain = { stop: true, ...(this.#end.side === 'server' ? { alternatives: [] } : {}) }
-      this.drain(drain).catch((err: unknown) => this.#end.log.error({ err }, 'the drain after an upgrade failed'))
+      this.drain(drain).catch((err: unknown) => this.#end.state.log.error({ err }, 'the drain after an upgrade failed'))
       return report
     } finally {
       release()
@@ -139,7 +142,7 @@ export class EndControl implements RuntimeControl {
   }
 
   #stop(): void {
-    const { log } = this.#end
+    const { log } = this.#end.state
     this.#end.stop().catch((error: unknown) => log.error({ err: error }, 'the stop after a drain failed'))
   }
 

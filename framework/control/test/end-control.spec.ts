@@ -8,8 +8,7 @@ describe('the control of an end', () => {
       const log = { ...silentLog, error: (...args: unknown[]) => resolve(args) }
       const clock = { now: () => 0, after: () => () => {} }
       const end = {
-        kernel: { inspect: () => ({ extensions: [] }) },
-        log,
+        state: { kernel: { inspect: () => ({ extensions: [] }) }, clock, log },
         streams: 0,
         drain: () => Promise.resolve(),
         stop: () => Promise.reject(new Error('on purpose'))

@@ -18,6 +18,15 @@ export interface HandedOver {
 export const hostPattern = '^(\\*\\.)?[^\\s/:*@?#\\[\\]]{1,253}$'
 const host = Type.String({ title: 'a host such as app.example.org or *.example.org', pattern: hostPattern })
 
+/** The option of a kind with hosts: where `subdomain` of a proxy belongs. */
+export const baseDomain = Type.String({
+  default: 'localhost',
+  title: 'a domain such as tunnel.example.org',
+  pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$',
+  description:
+    'Domain to which `subdomain` of a proxy is prepended. Names under `localhost` need no DNS. Default: localhost.'
+})
+
 /** Fields of every kind whose visitors are told apart by host: spread them into its `spec`. */
 export const hostFields = {
   host: Type.Optional(

@@ -10,7 +10,15 @@ export { chooseProxy, type ProxyAddress } from './proxy/choice.js'
 export { dialFields, tcpFields } from './fields.js'
 export { type Attempt, interleave, raceAddresses } from './race.js'
 export { peerOf } from './peer.js'
-export { type HandedOver, type HostKind, claimedHosts, hostFields, hostKind, hostPattern } from './host-kind.js'
+export {
+  type HandedOver,
+  type HostKind,
+  baseDomain,
+  claimedHosts,
+  hostFields,
+  hostKind,
+  hostPattern
+} from './host-kind.js'
 export { type Found, HostTable } from './host-table.js'
 export { type InheritedSocket, InheritedSockets } from './inherited-sockets.js'
 export { tcpServer, type TcpServer } from './tcp-server.js'

@@ -1,9 +1,8 @@
 import { isHost } from '@rystra/address'
 import type { RystraConfig } from '@rystra/config'
 import type { ControlledEnd, HandOver, Rehearsal } from '@rystra/control'
-import type { Kernel } from '@rystra/kernel'
-import { background, type Address, type Logger, type ProxySpec, RystraError } from '@rystra/model'
-import type { AddProxyOptions, Clock, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
+import { background, type Address, type ProxySpec, RystraError } from '@rystra/model'
+import type { AddProxyOptions, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
 import type { SharedPorts } from '@rystra/net'
 import { drained, orElse } from '@rystra/session'
 import type { Acceptor } from './acceptor.js'
@@ -42,16 +41,8 @@ export class ServerEnd implements ControlledEnd {
     this.#parts = parts
   }
 
-  get kernel(): Kernel {
-    return this.#parts.state.kernel
-  }
-
-  get clock(): Clock {
-    return this.#parts.state.clock
-  }
-
-  get log(): Logger {
-    return this.#parts.state.log
+  get state(): ServerState {
+    return this.#parts.state
   }
 
   get config(): ServerSide {
@@ -75,7 +66,7 @@ export class ServerEnd implements ControlledEnd {
     let next = this.#config
     let touched: readonly PlanItem[] = []
     const { acceptor, listeners, ports } = this.#parts
-    await this.kernel.rehearse(await usesOf(config, this.#parts.options), async (generation) => {
+    await this.state.kernel.rehearse(await usesOf(config, this.#parts.options), async (generation) => {
       next = checkedWith(base, generation)
       await probeListeners(next.server, generation, listeners.list(), ports)
       touched = touchedBy(next.server, generation.registries, acceptor.sessions.values())
@@ -89,7 +80,7 @@ export class ServerEnd implements ControlledEnd {
     const base = baseOf(config, options)
     const uses = await usesOf(config, options)
     let opened: readonly OpenListener[] = []
-    const report = await this.kernel.reload(uses, async (generation) => {
+    const report = await this.state.kernel.reload(uses, async (generation) => {
       const next = checkedWith(base, generation)
       opened = await listeners.open(next.server, generation)
       // Nothing can fail any more: a caller that sees the new generation sees its configuration as well.
@@ -111,7 +102,7 @@ export class ServerEnd implements ControlledEnd {
 
   /** Proxies are published by the kinds, and with the rights, that there are now. Their clients need not ask again. */
   async #renewProxies(asks: boolean): Promise<void> {
-    const { registries } = this.kernel.current
+    const { registries } = this.state.kernel.current
     const sessions = [...this.#parts.acceptor.sessions.values()]
     for (const session of sessions) {
       session.reviewVisits(registries)
@@ -141,7 +132,7 @@ export class ServerEnd implements ControlledEnd {
 
   /** Closed once; every call waits for as long as it says itself. */
   async drain(limit: number, alternatives?: readonly Address[]): Promise<void> {
-    const { clock } = this
+    const { clock } = this.state
     const deadline = clock.now() + limit
     for (const [index, { host, port }] of (alternatives ?? []).entries()) {
       if (isHost(host) && Number.isInteger(port) && port >= 1 && port <= 65_535) continue
