@@ -11,7 +11,7 @@ import type { Attempts } from './attempts.js'
 import type { Authority } from './authority.js'
 import { checkIssued } from './check-issued.js'
 import { type FailureCode, OrderFailure } from './failure.js'
-import { type Host, inUse } from './host.js'
+import { type Host, type InUse, inUse } from './host.js'
 import type { AcmeOptions } from './options.js'
 import type { Store } from './store.js'
 
@@ -123,6 +123,14 @@ export class Orders {
     host.next = undefined
     log.info({ host: name, challenge, renewed }, 'ordering a certificate')
     try {
+      const found = await this.#written(host)
+      if (found !== undefined) {
+        host.use = found
+        host.state = 'waiting'
+        host.error = undefined
+        log.info({ host: name }, 'another process with this state folder has a new certificate, which is used')
+        return
+      }
       await store.checkSpace()
       const pair = await authority.issue({ host: name, challenge, signal: controller.signal })
       const use = inUse(checkIssued(pair, name, clock.now()), random())
@@ -172,6 +180,15 @@ export class Orders {
     const { attempts, log, store } = this.#of
     const failed = (err: unknown): void => log.debug({ err }, 'failed orders cannot be recorded')
     this.#track(store.saveAttempts(attempts.record).catch(failed))
+  }
+
+  /** The certificate that another process has written meanwhile: two that share a state folder need one order. */
+  async #written({ name, use: present }: Host): Promise<InUse | undefined> {
+    const { clock, random, store } = this.#of
+    const pair = await store.certificate(name)
+    if (pair === undefined) return undefined
+    const use = inUse(pair, random())
+    return use.renew > clock.now() && use.begins > (present?.begins ?? 0) ? use : undefined
   }
 
   /** Never rejects. A certificate that cannot be written is in use meanwhile, and written later. */

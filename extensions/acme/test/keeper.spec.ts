@@ -32,6 +32,22 @@ describe('certificates that are kept', () => {
     ])
   })
 
+  it('are taken from another process that shares the state folder, in place of a second order', async () => {
+    await world.keep('app.example.org')
+    await world.pass(1)
+    const other = new World(world.files)
+    other.start()
+    await other.keep('app.example.org')
+    await world.pass(61 * DAY_MS)
+    expect(world.orders).to.have.length(2)
+    await other.pass(62 * DAY_MS)
+    expect(other.orders).to.have.length(0)
+    expect(other.keeper.certificate('app.example.org')).to.deep.equal(world.keeper.certificate('app.example.org'))
+    await other.pass(60 * DAY_MS)
+    expect(other.orders).to.have.length(1)
+    await other.keeper.stop()
+  })
+
   it('stay in use while their renewal fails, and are reported when they end soon', async () => {
     await world.keep('app.example.org')
     await world.pass(1)

@@ -30,7 +30,6 @@ const DAY_MS = 86_400_000
 /** A keeper with an authority of values. */
 export class World {
   readonly clock = new FakeClock(Date.UTC(2030, 0, 1))
-  readonly files = new Files()
   readonly orders: Order[] = []
   readonly events: { readonly type: string; readonly [field: string]: unknown }[] = []
   readonly warnings: string[] = []
@@ -39,6 +38,8 @@ export class World {
     selfSigned({ commonName: host, names: [host], days: 90, keyType: 'ec', notBefore: new Date(this.clock.now()) })
   keeper!: Keeper
   readonly attempts = new Attempts(() => 0)
+
+  constructor(readonly files = new Files()) {}
 
   start(options: Partial<AcmeOptions> = {}): Keeper {
     const authority: Authority = {
