@@ -70,8 +70,11 @@ const main = async (scratch: Scratch): Promise<void> => {
   }
   writeFileSync(path.join(folder, 'rystra.config.json'), JSON.stringify(config), { mode: 0o644 })
   // `buildah run` knows no entry point: the words are those of the image.
-  const words = JSON.parse(buildah('inspect', '--type', 'image', '--format', '{{json .Docker.Config}}', IMAGE))
-  const command = [...words.Entrypoint, ...words.Cmd] as string[]
+  const { Docker: docker } = JSON.parse(buildah('inspect', '--type', 'image', IMAGE)) as {
+    Docker: { config: { Entrypoint: string[]; Cmd: string[]; Healthcheck: { Test: string[] } } }
+  }
+  const words = docker.config
+  const command = [...words.Entrypoint, ...words.Cmd]
   const child: ChildProcess = spawn('buildah', ['run', '-v', `${folder}:/etc/rystra:ro`, container, '--', ...command], {
     env,
     stdio: 'inherit'
@@ -87,12 +90,12 @@ const main = async (scratch: Scratch): Promise<void> => {
     await new Promise((resolve) => setTimeout(resolve, 250))
   }
   console.log('✓ clients can connect')
-  const [, ...check] = words.Healthcheck.Test as string[]
+  const [, ...check] = words.Healthcheck.Test
   buildah('run', '--env', `RYSTRA_HEALTH_PORT=${port}`, container, '--', ...check)
   console.log('✓ its health check says so')
   child.kill('SIGTERM')
   await ended
-  console.log(`✓ it stops when it is told to`)
+  console.log('✓ it stops when it is told to')
 }
 
 const missing = ['buildah', 'debootstrap', 'npm', 'ldd'].filter((program) => which(program) === undefined)
