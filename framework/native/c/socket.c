@@ -30,8 +30,7 @@ static void on_closed(uv_handle_t *handle) {
   environment_ended(at);
 }
 
-/* What the kernel calls the socket of a descriptor; 0 for none. A number alone may belong to another by now. */
-static uint64_t cookie_of(int fd) {
+uint64_t socket_cookie(int fd) {
   uint64_t cookie = 0;
   socklen_t size = sizeof cookie;
   return getsockopt(fd, SOL_SOCKET, COOKIE_OPTION, &cookie, &size) == 0 ? cookie : 0;
@@ -41,7 +40,7 @@ void socket_close(struct socket *socket) {
   if (socket->closed) return;
   socket->closed = true;
   uv_close((uv_handle_t *)&socket->poll, on_closed);
-  if (socket->fd >= 0 && cookie_of(socket->fd) == socket->cookie) close(socket->fd);
+  if (socket->fd >= 0 && socket_cookie(socket->fd) == socket->cookie) close(socket->fd);
   socket->fd = -1;
   napi_delete_reference(socket->at->env, socket->deliver);
   napi_async_destroy(socket->at->env, socket->context);
@@ -138,7 +137,7 @@ struct socket *socket_open(struct environment *at, int descriptor, napi_value ca
   if (coalesce) setsockopt(fd, IPPROTO_UDP, COALESCE_OPTION, &on, sizeof on);
   socket->at = at;
   socket->fd = fd;
-  socket->cookie = cookie_of(fd);
+  socket->cookie = socket_cookie(fd);
   socket->poll.data = socket;
   socket->next = at->first;
   socket->link = &at->first;

@@ -55,6 +55,9 @@ void socket_want_writable(struct socket *socket);
 /* Something of the environment is closed: it may end with the last. */
 void environment_ended(struct environment *at);
 
+/* What the kernel calls the socket of a descriptor; 0 for none. A number alone may belong to another by now. */
+uint64_t socket_cookie(int fd);
+
 /* Closes all sockets when the environment ends. */
 void environment_end(napi_async_cleanup_hook_handle handle, void *data);
 

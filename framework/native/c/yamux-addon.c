@@ -216,7 +216,7 @@ static napi_value join(napi_env env, napi_callback_info info) {
     close(fd);
     return number(env, -ENOMEM);
   }
-  stream->entry.fd = fd;
+  stream->entry = (struct entry){.fd = fd, .cookie = socket_cookie(fd)};
   stream->link = link;
   stream->id = (uint32_t)id;
   stream->send_window = (uint32_t)numbers[STREAM_SEND_WINDOW];

@@ -35,15 +35,19 @@ int engine_watch(struct engine *engine, struct entry *entry) {
 
 void engine_unwatch(struct engine *engine, struct entry *entry) {
   /* Before the descriptor is closed: its socket lives on in another one, and epoll knows sockets. */
-  if (entry->fd >= 0) {
+  if (entry->cookie == socket_cookie(entry->fd)) {
     epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, entry->fd, NULL);
     close(entry->fd);
+  } else {
+    /* Another has closed it, and its number may be in use again. epoll still refers to the entry: it is not freed. */
+    entry->kept = true;
   }
   entry->fd = -1;
   entry->dead = true;
 }
 
 void engine_reap(struct engine *engine, struct entry *entry) {
+  if (entry->kept) return;
   entry->reaped_next = engine->reaped;
   engine->reaped = entry;
 }

@@ -39,7 +39,7 @@ struct link *link_open(struct engine *engine, int descriptor, int *error) {
     if (fd >= 0) close(fd);
     return NULL;
   }
-  link->entry = (struct entry){.fd = fd, .is_link = true};
+  link->entry = (struct entry){.fd = fd, .cookie = socket_cookie(fd), .is_link = true};
   link->engine = engine;
   /* A number is not used again soon: events of the one before may not be told yet. */
   engine->link_generation = (engine->link_generation + 1) & 0x7fff;

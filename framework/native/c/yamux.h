@@ -42,8 +42,10 @@ enum { SHARED_HEARD, SHARED_ROUND_TRIP, SHARED_USED, SHARED_GROWN, SHARED_COLUMN
 /* What epoll refers to. Memory is freed at the end of a batch of events, some of which may still refer to it. */
 struct entry {
   struct entry *reaped_next;
+  /* The number of the descriptor, and of the socket that it stands for. */
   int fd;
-  bool is_link, dead;
+  uint64_t cookie;
+  bool is_link, dead, kept;
 };
 
 /* Bytes between two sockets that stay in the kernel. */

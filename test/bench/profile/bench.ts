@@ -4,6 +4,7 @@ import { Load } from '../load/index.js'
 import { type Tunnel, startTunnel } from '../peers/rystra.js'
 import type { Scratch } from '../scratch.js'
 import { type Calls, cpuMicroseconds, trace } from './costs.js'
+import { EventCount } from './instructions.js'
 import type { Counting, Done, Step } from './steps.js'
 
 /** What one unit of a step costs. */
@@ -68,6 +69,17 @@ export class ProfileBench {
       // What nothing came of costs nothing that could be compared.
       if (!(units > 0)) throw new Error(`nothing passed (${seen})`)
       return { server: (after[0] - before[0]) / units, client: (after[1] - before[1]) / units, seen }
+    })
+  }
+
+  /** How often an event happens at both ends for one unit, what leads up to it included. */
+  events(step: Step, tree: string | undefined, event: string): Promise<number> {
+    return this.with(step, tree, async ({ server, client }, run) => {
+      const count = await EventCount.of([server.pid, client.pid], event)
+      const { units, seen } = await run(uncounted)
+      const total = await count.stop()
+      if (!(units > 0)) throw new Error(`nothing passed (${seen})`)
+      return total / units
     })
   }
 

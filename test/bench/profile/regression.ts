@@ -1,7 +1,8 @@
 /**
  * `npm run bench:regression`: whether a unit costs more CPU than in the commit before. See README.md one folder up.
  *
- * Exits with 1 when a step does; with 0 also where there is nothing to compare with, and says so.
+ * Exits with 1 when a step does; with 0 also where there is nothing to compare with, and says so. With `--counted` it compares
+ * instructions, and is skipped where the processor does not count them; otherwise CPU time.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
@@ -12,7 +13,8 @@ import { Scratch } from '../scratch.js'
 import { ProfileBench } from './bench.js'
 import { checkOut, parentOf, removeCheckout, sameDependencies } from './parent-checkout.js'
 import { type Step, stepsNamed } from './steps.js'
-import { judge, type Pair } from './verdict.js'
+import { EventCount } from './instructions.js'
+import { COUNTED_PAIRS, judge, type Pair, PAIRS } from './verdict.js'
 
 /** The byte path, one connection, one request, one datagram. */
 const STEPS = 'yamux-up,tls-yamux-up,yamux-connections,yamux-requests,yamux-datagrams-up'
@@ -23,7 +25,9 @@ const { values } = parseArgs({
     steps: { type: 'string', default: STEPS },
     'fail-above': { type: 'string', default: '10' },
     seconds: { type: 'string', default: '170' },
-    share: { type: 'string', default: '0.2' }
+    share: { type: 'string', default: '0.2' },
+    counted: { type: 'boolean', default: false },
+    event: { type: 'string', default: 'instructions:u' }
   }
 })
 
@@ -32,12 +36,18 @@ const end = performance.now() + Number(values.seconds) * 1000
 const most = Number(values['fail-above']) / 100
 
 const shown = ({ here, there }: Pair): string =>
-  `${(here / there).toFixed(2)} × (${there.toFixed(1)} → ${here.toFixed(1)} µs)`
+  `${(here / there).toFixed(2)} × (${there.toFixed(1)} → ${here.toFixed(1)}${values.counted ? '' : ' µs'})`
+
+const costOf = async (bench: ProfileBench, step: Step, tree: string | undefined): Promise<number> => {
+  if (values.counted) return bench.events(step, tree, values.event)
+  const { server, client } = await bench.cost(step, tree)
+  return server + client
+}
 
 /** All steps in turn until each is decided or the time is over. Resolves with the slower ones. */
 const compare = async (steps: readonly Step[], bench: ProfileBench, tree: string): Promise<readonly Step[]> => {
   const pairs = new Map<Step, Pair[]>(steps.map((step) => [step, []]))
-  const verdictOf = (step: Step) => judge(pairs.get(step) as Pair[], most)
+  const verdictOf = (step: Step) => judge(pairs.get(step) as Pair[], most, values.counted ? COUNTED_PAIRS : PAIRS)
   let order = 0
   for (let open = steps; open.length > 0; open = open.filter((step) => verdictOf(step) === 'open')) {
     for (const step of open) {
@@ -48,8 +58,7 @@ const compare = async (steps: readonly Step[], bench: ProfileBench, tree: string
       order += 1
       const costs = new Map<string | undefined, number>()
       for (const at of trees) {
-        const { server, client } = await bench.cost(step, at)
-        costs.set(at, server + client)
+        costs.set(at, await costOf(bench, step, at))
       }
       const pair = { here: costs.get(undefined) as number, there: costs.get(tree) as number }
       pairs.get(step)?.push(pair)
@@ -95,7 +104,9 @@ const withParent = async (): Promise<void> => {
 
 process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
 try {
-  if (values.against === undefined) await withParent()
+  if (values.counted && !EventCount.available(values.event))
+    console.log(`skipped: perf cannot count ${values.event} on this machine`)
+  else if (values.against === undefined) await withParent()
   else await run(path.resolve(values.against))
 } catch (error) {
   console.error((error as Error).message)
