@@ -1,3 +1,4 @@
+import { until } from '@rystra/testkit'
 import { expect } from 'chai'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -118,6 +119,58 @@ describe('what happens around a command', () => {
     await resumed.event('reloaded')
     const { err } = await resumed.signal('SIGTERM')
     expect(err).to.include('started with the last good one')
+  })
+
+  it('connect --resume starts with the last good configuration of the client, beside that of the server', async () => {
+    const cwd = folders.make({ 'rystra.config.yaml': project })
+    const server = serve(cwd, [])
+    const { port } = await server.event('listening')
+    const file = join(cwd, 'client.yaml')
+    const good = `extensions: [{ use: '@rystra/auth-token', options: { token: a-token-of-the-test } }]
+client: { connect: { transport: tcp, host: 127.0.0.1, port: ${port} }, proxies: [] }
+`
+    writeFileSync(file, good)
+    const connect = (...more: string[]): Running => {
+      const client = new Running(['connect', '--config', file, '--json', ...more], { cwd })
+      track(client)
+      return client
+    }
+    const client = connect()
+    await client.event('connected')
+    const kept = join(cwd, '.rystra', 'last-good-client.json')
+    await until(() => existsSync(kept), 'it is kept')
+    expect((await client.signal('SIGTERM')).code).to.equal(0)
+    writeFileSync(file, `${good}bad: [\n`)
+    expect((await connect().done).code).to.equal(2)
+    const resumed = connect('--resume')
+    await resumed.event('connected')
+    writeFileSync(file, good)
+    resumed.child.kill('SIGHUP')
+    await resumed.event('reloaded')
+    expect((await resumed.signal('SIGTERM')).err).to.include('started with the last good one')
+  })
+
+  it('a storm of SIGHUP, and a state folder that cannot be written, leave a server that serves and reloads', async () => {
+    const cwd = folders.make({ 'rystra.config.yaml': project, '.rystra': 'a file in the place of the folder' })
+    const server = serve(cwd, [])
+    const { port } = await server.event('listening')
+    for (let count = 0; count < 50; count += 1) server.child.kill('SIGHUP')
+    await server.event('reloaded')
+    writeFileSync(join(cwd, 'rystra.config.yaml'), project.slice(0, 60))
+    server.child.kill('SIGHUP')
+    expect(String((await server.event('reloadFailed'))['code'])).to.match(/^config\./)
+    writeFileSync(join(cwd, 'rystra.config.yaml'), project)
+    const before = server.events.filter(({ event }) => event === 'reloaded').length
+    server.child.kill('SIGHUP')
+    await server.event(
+      'reloaded',
+      (event) => server.events.filter((one) => one.event === 'reloaded').indexOf(event) >= before
+    )
+    await disturb(port)
+    await server.event('refused')
+    const { code, err } = await server.signal('SIGTERM')
+    expect(code, err).to.equal(0)
+    expect(err).to.include('the last good configuration could not be kept').and.include('there is no admin socket')
   })
 
   it('the end of the npm that started it ends it in good order', async () => {

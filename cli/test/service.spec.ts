@@ -154,6 +154,16 @@ describe('what systemd is told', () => {
     ])
   })
 
+  it('names the process that has taken over, and says nothing more', async () => {
+    const sent: string[] = []
+    const notifier = new ServiceNotifier(env, async (assignments) => void sent.push(assignments.join(' ')))
+    notifier.ready('running')
+    notifier.replaced(4711)
+    notifier.reloaded('running')
+    await notifier.stopping()
+    expect(sent).to.deep.equal(['READY=1 STATUS=running', 'MAINPID=4711 READY=1'])
+  })
+
   it('sends on after a message that could not be sent', async () => {
     const sent: string[] = []
     const notifier = new ServiceNotifier(env, async ([first = '']) => {

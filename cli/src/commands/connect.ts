@@ -35,6 +35,10 @@ With --json, events are on stdout, one object per line: "connected", "published"
     }),
     ...socketFlag,
     ...watchFlag,
+    resume: Flags.boolean({
+      description:
+        'Start with the last good configuration, kept in the state folder, when the file is broken, and say so. [default: fail]'
+    }),
     retry: Flags.boolean({
       allowNo: true,
       default: true,

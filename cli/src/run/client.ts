@@ -6,6 +6,7 @@ import { RecentLines } from '../recent-lines.js'
 import { loadAdmin } from '../preset.js'
 import { feedClient } from './events.js'
 import { Feed } from './feed.js'
+import { keepLastGood } from './last-good.js'
 import { configuredName } from './server-name.js'
 import { shareOnTerminal } from './share.js'
 import { feedSilence } from './silence.js'
@@ -31,6 +32,8 @@ export interface RunClientOptions {
   readonly visitLine?: string | undefined
   /** Whether it reloads when the file of the configuration changes. @default false */
   readonly watch?: boolean
+  /** Whether the last good configuration is kept in the state folder. @default false */
+  readonly keeps?: boolean
   /** Reads the configuration again. */
   readonly reload?: () => Promise<RystraConfig>
 }
@@ -62,6 +65,8 @@ export const runClient = async (options: RunClientOptions): Promise<void> => {
     ...(reload === undefined ? {} : { source: { read: reload } }),
     ...(stateDir === undefined ? {} : { stateDir })
   })
+  if (options.keeps === true && reload !== undefined)
+    keepLastGood(client.runtime, { dir, config: options.config, stateDir, log, read: reload })
   const feed = new Feed({ json, brief, streams: !configured })
   for (const warning of options.warnings ?? []) feed.warn(log, warning)
   const { connect } = base.client ?? {}

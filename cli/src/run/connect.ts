@@ -11,6 +11,7 @@ import { RystraError } from '@rystra/model'
 import { runClient } from './client.js'
 import { connectFields, parseServerAddresses } from '../address.js'
 import { packagesFor } from './convention.js'
+import { startable } from './last-good.js'
 import { StopSignals } from './stop-signals.js'
 import { packageOf, targetOf, withToken } from './target.js'
 
@@ -22,6 +23,8 @@ export interface ConnectOptions {
   readonly join?: string | undefined
   /** Servers in place of those of the configuration. */
   readonly to?: readonly string[] | undefined
+  /** Whether it starts with the last good configuration when the file is broken. */
+  readonly resume: boolean
   /** Whether commands can find it. */
   readonly admin: boolean
   /** Whether it reloads when the file of the configuration changes. */
@@ -37,6 +40,7 @@ export const connect = async ({
   retry,
   join,
   to,
+  resume,
   admin,
   watch,
   json,
@@ -48,8 +52,10 @@ export const connect = async ({
     if (join !== undefined) return joined(await inspectConfig(options), join)
     return to === undefined ? loadConfig(options) : directed(await inspectConfig(options), to)
   }
-  const { config, dir, path, warnings } = await read(file)
+  const loaded = await startable({ cwd, config: file, resume }, () => read(file), 'client')
+  const { config, dir, path, warnings } = loaded as LoadedConfig
   await runClient({
+    keeps: true,
     config: clientOf(config, path, retry),
     dir,
     path,

@@ -1,12 +1,12 @@
 import { type LoadedConfig, loadConfig, type RystraConfig } from '@rystra/config'
-import { isRystraError, type Logger } from '@rystra/model'
+import { isRystraError, type Logger, type Side } from '@rystra/model'
 import type { Runtime } from '@rystra/plugin'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { stateFolder } from './state.js'
 
-/** In the state folder; readable by its owner alone, as it holds what variables stood for. */
-const FILE = 'last-good.json'
+/** In the state folder; readable by its owner alone, as it holds what variables stood for. A server and a client may share the folder. */
+const files = { server: 'last-good.json', client: 'last-good-client.json' } as const
 
 /** What was kept. */
 interface Kept {
@@ -17,8 +17,8 @@ interface Kept {
   readonly config: RystraConfig
 }
 
-const fileIn = (dir: string, stateDir: string | undefined): string =>
-  path.join(stateDir ?? path.join(dir, '.rystra'), FILE)
+const fileIn = (dir: string, stateDir: string | undefined, side: Side): string =>
+  path.join(stateDir ?? path.join(dir, '.rystra'), files[side])
 
 /** Whether JSON can hold it: code in a configuration cannot be kept. */
 const isData = (value: unknown): boolean => {
@@ -28,6 +28,11 @@ const isData = (value: unknown): boolean => {
   if (!Array.isArray(value) && prototype !== null && Object.getPrototypeOf(prototype) !== null) return false
   return Object.values(value).every(isData)
 }
+
+/** What stands for a limit that there is not: JSON has no such number. */
+const INFINITE = '\0infinite'
+const encode = (_name: string, value: unknown): unknown => (value === Number.POSITIVE_INFINITY ? INFINITE : value)
+const decode = (_name: string, value: unknown): unknown => (value === INFINITE ? Number.POSITIVE_INFINITY : value)
 
 /** What {@link keepLastGood} works with. */
 export interface KeepOptions {
@@ -42,7 +47,7 @@ export interface KeepOptions {
 
 /** Keeps the configuration in the state folder once it serves, and after each reload. */
 export const keepLastGood = (runtime: Runtime, { dir, config, stateDir, log, read }: KeepOptions): void => {
-  const file = fileIn(dir, stateDir)
+  const file = fileIn(dir, stateDir, runtime.side)
   let last: Promise<unknown> = Promise.resolve()
   const keep = async (good: RystraConfig): Promise<void> => {
     if (!isData(good)) return
@@ -50,7 +55,7 @@ export const keepLastGood = (runtime: Runtime, { dir, config, stateDir, log, rea
     const kept: Kept = { at: Date.now(), path: dir, config: good }
     // Half a file would be no good one.
     const half = `${file}.${process.pid}`
-    await writeFile(half, JSON.stringify(kept), { mode: 0o600 })
+    await writeFile(half, JSON.stringify(kept, encode), { mode: 0o600 })
     await rename(half, file)
   }
   const keepNext = (next: () => Promise<RystraConfig>): void => {
@@ -61,7 +66,8 @@ export const keepLastGood = (runtime: Runtime, { dir, config, stateDir, log, rea
   }
   let started = false
   runtime.events.subscribe(({ type }) => {
-    if (type === 'listener.opened' && !started) {
+    // A server listens, a client has a session.
+    if ((type === 'listener.opened' || type === 'session.opened') && !started) {
       started = true
       keepNext(() => Promise.resolve(config))
     } else if (type === 'reload.done') keepNext(read)
@@ -78,14 +84,15 @@ export interface StartOptions {
 /** What `find` finds; with `resume`, the last good configuration when that is broken. */
 export const startable = async (
   { cwd, config: named, resume }: StartOptions,
-  find: () => Promise<LoadedConfig | undefined>
+  find: () => Promise<LoadedConfig | undefined>,
+  side: Side
 ): Promise<LoadedConfig | undefined> => {
   try {
     return await find()
   } catch (error) {
     if (!resume || !isRystraError(error)) throw error
     const dir = named === undefined ? cwd : path.dirname(path.resolve(cwd, named))
-    const kept = await readKept(fileIn(dir, stateFolder(true)))
+    const kept = await readKept(fileIn(dir, stateFolder(true), side))
     if (kept === undefined) throw error
     const file = named === undefined ? await presentFile(cwd) : path.resolve(cwd, named)
     const warning = `the configuration is broken, started with the last good one of ${new Date(kept.at).toISOString()}: ${error.message}`
@@ -95,7 +102,7 @@ export const startable = async (
 
 const readKept = async (file: string): Promise<Kept | undefined> => {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Kept
+    return JSON.parse(await readFile(file, 'utf8'), decode) as Kept
   } catch {
     return undefined
   }

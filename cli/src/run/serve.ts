@@ -187,7 +187,7 @@ export const serve = async (options: ServeOptions): Promise<void> => {
   if (before !== undefined) return serveOne(options, undefined, before).catch(before.fail)
   if (options.members === undefined) return serveOne(options, undefined)
   const { serveMembers } = await import('./serve-members.js')
-  const loaded = await startable(options, () => find(options))
+  const loaded = await startable(options, () => find(options), 'server')
   await serveMembers(options, loaded, loaded && configured(loaded, options).config)
 }
 
@@ -198,7 +198,7 @@ const serveOne = async (
 ): Promise<void> => {
   const { json, debug } = options
   const signals = new StopSignals({ member: member !== undefined })
-  const loaded = await startable(options, () => find(options))
+  const loaded = await startable(options, () => find(options), 'server')
   const prepared = loaded === undefined ? await quick(options) : configured(loaded, options)
   const { dir } = prepared
   const config = member === undefined ? prepared.config : memberConfig(prepared.config, member.name)

@@ -38,6 +38,7 @@ export default defineExtension({
     const lineage = context.previous instanceof Lineage ? context.previous : new Lineage()
     context.hooks.onReload.tapPromise(() => lineage.takeOver(server))
     return {
+      listens: context.options.listen.map(({ host, port }) => ({ host, port, exclusive: true })),
       start: () => {
         lineage.add(server)
         return server.start()

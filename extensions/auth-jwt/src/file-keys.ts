@@ -43,5 +43,9 @@ export class FileKeys implements KeySource {
     return content.find(query)
   }
 
+  get ids(): ReadonlySet<string> | undefined {
+    return this.#file.content?.ids
+  }
+
   stop(): void {}
 }

@@ -4,7 +4,7 @@ import { openIssuer } from './issuer.js'
 import { type JwtOptions, jwtOptions, type TrustedIssuer } from './options.js'
 import { makeProof } from './proof.js'
 import { TokenSource } from './token-source.js'
-import { verifier } from './verify.js'
+import { reviewer, verifier } from './verify.js'
 
 export type { IssuerOptions, JwtOptions } from './options.js'
 
@@ -54,7 +54,7 @@ const setUpServer = ({ registries, options, log, clock, dir }: Context): Lifecyc
       hint: 'add a distinct prefix, or {iss}, to each `identity`'
     })
   }
-  registries.authenticators.add({ method, verify: verifier(issuers, clock) })
+  registries.authenticators.add({ method, verify: verifier(issuers, clock), review: reviewer(issuers) })
   return {
     start: async () => void (await Promise.all(issuers.map(({ keys }) => keys.load()))),
     stop: () => {

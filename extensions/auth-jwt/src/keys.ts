@@ -1,4 +1,4 @@
-import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
+import { createHmac, createPublicKey, createSecretKey, type JsonWebKey, KeyObject, randomBytes } from 'node:crypto'
 import { type CryptoKey, createLocalJWKSet, errors, type JSONWebKeySet, type LocalJWKSet } from 'jose'
 import type { Algorithm } from './options.js'
 
@@ -8,9 +8,21 @@ export interface KeyQuery {
   readonly kid?: string
 }
 
+/** New for each process: the id of a secret must not be a way to guess it. */
+const idKey = randomBytes(32)
+
+/** Names a key within this process. */
+export const keyId = (key: KeyObject | CryptoKey): string => {
+  const object = key instanceof KeyObject ? key : KeyObject.from(key)
+  const bytes = object.type === 'secret' ? object.export() : object.export({ type: 'spki', format: 'der' })
+  return createHmac('sha256', idKey).update(bytes).digest('base64url')
+}
+
 /** A snapshot of keys. Throws when no key matches; the text is for the log. */
 export interface KeySet {
   find(query: KeyQuery): Promise<readonly (KeyObject | CryptoKey)[]>
+  /** Ids of all keys; `undefined` while they are not known, or where their owner replaces them at will. */
+  readonly ids?: ReadonlySet<string> | undefined
 }
 
 /** A source of keys. */
@@ -48,6 +60,7 @@ const algorithmsOf = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): r
 }
 
 const fixed = (key: KeyObject, algorithms: readonly Algorithm[]): KeySet => ({
+  ids: new Set([keyId(key)]),
   find: async ({ alg }) => {
     if (!algorithms.includes(alg)) throw new Error(`${alg} does not match the key: expected ${algorithms.join(', ')}`)
     return [key]
@@ -75,13 +88,24 @@ export const publicKeys = (pem: string): KeySet => {
   throw new Error('unsupported key: expected RSA with at least 2048 bits, EC on P-256, P-384 or P-521, or Ed25519')
 }
 
+/** Nothing for keys that are never used: secrets, and those of unknown kinds. */
+const idOfJwk = (key: JsonWebKey): string | undefined => {
+  try {
+    return keyId(createPublicKey({ key, format: 'jwk' }))
+  } catch {
+    return undefined
+  }
+}
+
 /** Keys of a JSON Web Key Set, RFC 7517. Throws for invalid sets. HMAC keys in it are never used. */
 export const jwksKeys = (text: string): KeySet => {
   let set: LocalJWKSet
+  let ids: ReadonlySet<string>
   try {
     const json = JSON.parse(text) as JSONWebKeySet
     set = createLocalJWKSet(json)
     if (json.keys.length === 0) throw new Error('empty')
+    ids = new Set(json.keys.flatMap((key) => idOfJwk(key as JsonWebKey) ?? []))
     if (json.keys.length > MAX_KEYS) throw new Error(`${json.keys.length} keys, more than ${MAX_KEYS}`)
   } catch (error) {
     // The parser's message quotes untrusted text.
@@ -89,6 +113,7 @@ export const jwksKeys = (text: string): KeySet => {
     throw new Error(`invalid key set: ${reason}`)
   }
   return {
+    ids,
     find: async (query) => {
       try {
         return [await set({ ...query })]

@@ -1,5 +1,5 @@
 import { cutOff } from '@rystra/bytes'
-import { type ByteLink, type PeerInfo, RystraError, type StreamLink } from '@rystra/plugin'
+import { type ByteLink, type MuxerStats, type PeerInfo, RystraError, type StreamLink } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 
 /** Time for the peer to end its half of the control stream before the link is reset. */
@@ -15,6 +15,12 @@ const MAX_CHECKS = 10
 const progressOf = (stream: Duplex): string => {
   const { bytesRead = 0 } = stream as { bytesRead?: number }
   return `${bytesRead}/${stream.readableLength}/${stream.writableLength}`
+}
+
+/** Bytes that the kernel has not taken yet. Raw streams write to the handle; others count those of the handle too. */
+const queuedOn = (stream: Duplex): number => {
+  const { _handle: handle } = stream as { _handle?: { writeQueueSize?: number } | null }
+  return Math.max(stream.writableLength, handle?.writeQueueSize ?? 0)
 }
 
 /** Common part of both sides: the first link carries control messages, every other one is a stream. */
@@ -45,6 +51,18 @@ export abstract class DirectLink implements StreamLink {
 
   get streams(): number {
     return this.#active.size
+  }
+
+  /** What waits in the process; the window of a link is the kernel's, which does not tell it. */
+  stats(): MuxerStats {
+    let queued = 0
+    let blocked = 0
+    for (const stream of this.#active) {
+      const waiting = queuedOn(stream)
+      queued += waiting
+      if (waiting > 0) blocked += 1
+    }
+    return { queued, blocked }
   }
 
   abstract open(signal?: AbortSignal): Promise<Duplex>

@@ -25,6 +25,21 @@ describe('the pool of a server without multiplexing', () => {
     expect(requested).to.deep.equal([8, 2])
   })
 
+  it('tells what waits to be written, and on how many links', async () => {
+    const { link, deliver } = await serverHalf({ ready: 2 })
+    const [far] = (await deliver(2)) as [net.Socket, net.Socket]
+    const [stream] = [await link.open(), await link.open()]
+    expect(link.stats?.()).to.deep.equal({ queued: 0, blocked: 0 })
+    far.pause()
+    const bytes = Buffer.alloc(2 ** 24)
+    stream.write(bytes)
+    await turns(3)
+    const { queued = 0, blocked } = link.stats?.() ?? {}
+    expect([queued > 0 && queued <= bytes.length, blocked]).to.deep.equal([true, 1])
+    far.resume()
+    await until(() => link.stats?.().queued === 0, 'it is sent')
+  })
+
   it('asks for no more than the protocol allows in a message', async () => {
     const { requested } = await serverHalf({ ready: 200 })
     await until(() => requested.length > 0, 'it requested')

@@ -31,6 +31,7 @@ export default defineExtension({
       ]
     })
     return {
+      listens: listen === undefined ? [] : [{ host: listen.host, port: listen.port, exclusive: true }],
       async start() {
         await listener?.start()
         registry.start()

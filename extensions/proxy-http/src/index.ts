@@ -85,6 +85,7 @@ export default defineExtension({
     })
 
     return {
+      listens: options.listen,
       async start() {
         const trusted = new TrustedProxies(options.trustedProxies, 'trustedProxies')
         const pages = Pages.read(options.errorPages, dir)

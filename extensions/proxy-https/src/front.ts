@@ -146,6 +146,11 @@ export class Front {
     return this.#handshakes.remove(tcp)
   }
 
+  /** Calls `then` when each handshake is complete, or its time is over. */
+  whenIdle(then: () => void): void {
+    this.#handshakes.whenEmpty(then)
+  }
+
   /** Closes connections whose handshake is not complete. */
   close(): void {
     this.#handshakes.close()

@@ -12,6 +12,7 @@ export class HandshakeQueue {
   readonly #onClose: (socket: Socket, reason: CloseReason) => void
   /** The oldest first, each with the function that stops its timer. */
   readonly #pending = new Map<Socket, () => void>()
+  #onEmpty: (() => void) | undefined
 
   constructor(clock: Clock, timeout: number, max: number, onClose: (socket: Socket, reason: CloseReason) => void) {
     this.#clock = clock
@@ -37,7 +38,15 @@ export class HandshakeQueue {
   /** `false`: it was not in the queue. */
   remove(socket: Socket): boolean {
     this.#pending.get(socket)?.()
-    return this.#pending.delete(socket)
+    const was = this.#pending.delete(socket)
+    if (was && this.#pending.size === 0) this.#onEmpty?.()
+    return was
+  }
+
+  /** Calls `then` when none is left. */
+  whenEmpty(then: () => void): void {
+    this.#onEmpty = then
+    if (this.#pending.size === 0) then()
   }
 
   close(): void {

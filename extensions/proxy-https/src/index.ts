@@ -1,12 +1,13 @@
 import { asciiHostPattern, visitorOf } from '@rystra/address'
-import { claimedHosts, type HostKind, hostKind, HostTable, httpChallenge } from '@rystra/net'
+import { claimedHosts, type HostKind, hostKind, httpChallenge } from '@rystra/net'
 import { defineExtension, GUARD, type Listener, OBSERVE, RystraError, type TlsFacts } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { acceptorOptions, Certificates } from './certificates.js'
 import { complete } from './expand.js'
-import { Front, type PassOn } from './front.js'
+import { Front } from './front.js'
 import { HttpsOptions } from './options.js'
+import { placeOf } from './place.js'
 import { Policy } from './policy.js'
 import { ProvidedCertificates } from './provided.js'
 import { publish, type World } from './publish.js'
@@ -20,10 +21,13 @@ export default defineExtension({
   requires: ({ certificates }) => (certificates.length > 0 ? ['kind:http'] : []),
   setup({ hooks, registries, options, role, ports, ...host }) {
     const { log } = host
-    const routes = new HostTable<PassOn>()
+    const place = placeOf(ports)
+    const { routes } = place
     const closing = new AbortController()
     let listeners: Listener[] = []
     let world: World | undefined
+    /** Of the generation before this one; it serves again when this start fails. */
+    let before: Front | undefined
 
     const https: HostKind<HttpsSpec> = {
       kind: 'https',
@@ -105,6 +109,7 @@ export default defineExtension({
     }
 
     return {
+      listens: [...options.listen, ...options.redirectFrom],
       async start() {
         if (options.certificates.length > 0 && hostKind(registries, 'http')?.handOver === undefined) {
           throw new RystraError('extension.requires', {
@@ -130,14 +135,22 @@ export default defineExtension({
           listeners.push(await ports.listenTcp({ ...address, recognises, onSocket }, closing.signal))
         }
         await plain.start()
+        before = place.front
+        place.front = front
         for (const { address } of listeners) log.info({ address }, 'visitors of https are taken')
       },
       async stop() {
-        closing.abort()
+        const replaced = place.front !== undefined && place.front !== front
+        if (place.front === front) place.front = before
         await Promise.all(listeners.map((listener) => listener.close()))
         listeners = []
         await plain.stop()
-        front.close()
+        // Visitors whose handshake is under way are served by the generation that they came to.
+        if (replaced) front.whenIdle(() => closing.abort())
+        else {
+          closing.abort()
+          front.close()
+        }
       }
     }
   }

@@ -1,4 +1,4 @@
-import type { GenerationRef } from './hook-calls.js'
+import type { GenerationRef, ListeningExtension } from './hook-calls.js'
 import type { Clock, Registries, TSchema } from '@rystra/plugin'
 import { Calls } from './hooks/calls.js'
 import type { GuardHost } from './hooks/guard.js'
@@ -41,6 +41,10 @@ export class Generation implements GenerationRef {
     this.#all = registries
     for (const registry of Object.values(registries)) registry.freeze()
     this.registries = registries
+  }
+
+  get listens(): readonly ListeningExtension[] {
+    return this.instances.flatMap(({ name, listens }) => listens.map((address) => ({ extension: name, ...address })))
   }
 
   /** How many hold it. */

@@ -1,4 +1,5 @@
 import type {
+  ExtensionAddress,
   AuthAnswer,
   AuthRound,
   AuthContext,
@@ -62,11 +63,18 @@ export interface HookCalls extends ObserverCalls, RequestHooks {
   readonly call: ((context: CallContext) => void) | undefined
 }
 
+/** An address, and the extension that binds it. */
+export interface ListeningExtension extends ExtensionAddress {
+  readonly extension: string
+}
+
 /** One immutable set of extensions and hooks. What began in one ends in it: hold it as long as it is needed. */
 export interface GenerationRef {
   readonly id: number
   readonly calls: HookCalls
   readonly registries: Registries
+  /** What its extensions bind when they start. */
+  readonly listens: readonly ListeningExtension[]
   /** Schemas of the options of its extensions, by name, package and file. */
   readonly optionSchemas: ReadonlyMap<string, TSchema>
   /** Keeps this generation's extensions running until the returned function is called. */

@@ -1,7 +1,7 @@
 /** Loads extensions, builds generations, owns registries and lifecycle. Knows no extension by name. */
 export { capabilityOf, packageFor } from './capabilities.js'
 export { systemClock } from './clock.js'
-export type { DataTap, GenerationRef, Generations, HookCalls } from './hook-calls.js'
+export type { DataTap, GenerationRef, Generations, HookCalls, ListeningExtension } from './hook-calls.js'
 export { type HookFacts, hookTable } from '@rystra/plugin'
 export type { ExtensionInspection, Inspection, TapInspection } from './inspect.js'
 export type { PackageInfo } from './instance.js'

@@ -4,6 +4,7 @@ import {
   type Clock,
   errorMaker,
   type Extension,
+  type ExtensionAddress,
   type Lifecycle,
   type ListenHost,
   type Logger,
@@ -63,6 +64,11 @@ export class Instance {
   readonly record: SetupRecord
   /** The number of live generations that have it. The one that counts it down to 0 stops it. */
   generations = 0
+  /** See `Lifecycle.listens`. */
+  get listens(): readonly ExtensionAddress[] {
+    return this.#lifecycle.listens ?? []
+  }
+
   readonly #host: InstanceHost
   readonly #lifecycle: Lifecycle
   #stopped: Promise<void> | undefined

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import {
+  type Address,
   type ErrorCode,
   type ErrorDetails,
   type ExtensionError,
@@ -67,12 +68,22 @@ export interface ExtensionContext<Options, Codes extends string = never> {
   readonly runtime: Runtime
 }
 
+/** An address that an extension binds. */
+export interface ExtensionAddress extends Address {
+  /** See `TcpListening.exclusive`. @default false */
+  readonly exclusive?: boolean | undefined
+}
+
 /** What owns sockets, files and timers. */
 export interface Lifecycle {
   /** Called once, after the set-up of all extensions. A throw fails the start, or the reload. */
   start?(): Promise<void> | void
   /** Called once, also after a start that failed, and after a set-up that was never started. */
   stop?(): Promise<void> | void
+  /**
+   * TCP addresses that {@link start} binds through `context.ports`. A plan tries them, without starting anything. @default none
+   */
+  readonly listens?: readonly ExtensionAddress[]
   /**
    * What a reload that replaces this instance gives to its successor, which has the same name, as `context.previous`:
    * counters, caches, connections. Kept in memory only. Called before the set-up of the successor, and this instance goes on

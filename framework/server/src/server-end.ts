@@ -8,6 +8,7 @@ import { drained, orElse } from '@rystra/session'
 import type { Acceptor } from './acceptor.js'
 import type { Listeners } from './listeners.js'
 import type { OpenListener } from './open-listener.js'
+import { probeExtensions } from './probe-extensions.js'
 import { probeListeners } from './probe-listeners.js'
 import { baseOf, checkedWith, type ServerOptions, type ServerSide, throwIfHalf, usesOf } from './options.js'
 import type { ServerSession } from './server-session.js'
@@ -69,6 +70,7 @@ export class ServerEnd implements ControlledEnd {
     await this.state.kernel.rehearse(await usesOf(config, this.#parts.options), async (generation) => {
       next = checkedWith(base, generation)
       await probeListeners(next.server, generation, listeners.list(), ports)
+      await probeExtensions(generation.listens, next.server, ports, this.#parts.options.portOffset ?? 0)
       touched = touchedBy(next.server, generation.registries, acceptor.sessions.values())
     })
     return { config: next, touched }
@@ -76,6 +78,8 @@ export class ServerEnd implements ControlledEnd {
 
   async apply(config: RystraConfig): Promise<ReloadContext> {
     const { state, listeners, options, hasServer } = this.#parts
+    // A stop goes on whatever the configuration says.
+    if (this.#closing !== undefined) throw new RystraError('session.closing', { side: 'server', detail: 'it drains' })
     if (hasServer) throwIfHalf(config)
     const base = baseOf(config, options)
     const uses = await usesOf(config, options)

@@ -95,6 +95,7 @@ export const generation = (
   const made: FakeGeneration = {
     id: 1,
     optionSchemas: new Map(),
+    listens: [],
     held: 0,
     closed,
     hold: () => {

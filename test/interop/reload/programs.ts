@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { promisify } from 'node:util'
+import { loopback } from '../../bench/address.js'
+import type { Program, Scratch } from '../../bench/scratch.js'
+
+const run = promisify(execFile)
+
+/** Longer than everything takes: it is ended. */
+const WRK_SECONDS = 3600
+
+/** wrk, from its start until it is ended. */
+export class Wrk {
+  readonly #program: Program
+
+  constructor(scratch: Scratch, port: number) {
+    const load = ['-t', '1', '-c', '8', '-d', `${WRK_SECONDS}s`, '--timeout', '20s', '-H', 'Host: web.example.org']
+    this.#program = scratch.start('wrk', [...load, `http://${loopback}:${port}/`])
+  }
+
+  /** It reports when it is interrupted. */
+  async end(): Promise<{ readonly requests: number; readonly errors: string }> {
+    const { child } = this.#program
+    const exited = once(child, 'close')
+    child.kill('SIGINT')
+    await exited
+    const said = this.#program.said()
+    const requests = Number(/(\d+) requests in/.exec(said)?.[1] ?? 0)
+    const errors = said.split('\n').filter((line) => /Socket errors|Non-2xx/.test(line))
+    return { requests, errors: requests === 0 ? said : errors.map((line) => line.trim()).join('; ') }
+  }
+}
+
+/** iperf3 through a tcp proxy, one run after the other, at a pace that leaves the processor to the reloads. */
+export class Iperf {
+  readonly failures: string[] = []
+  #runs = 0
+  #bytes = 0
+  #over = false
+  readonly #running: Promise<void>
+
+  constructor(scratch: Scratch, port: { readonly service: number; readonly public: number }) {
+    scratch.start('iperf3', ['-s', '-B', loopback, '-p', String(port.service), '--forceflush'])
+    this.#running = this.#run(port.public)
+  }
+
+  async #run(port: number): Promise<void> {
+    while (!this.#over) {
+      try {
+        const args = ['-c', loopback, '-p', String(port), '-t', '5', '-b', '100M', '-J']
+        const { stdout } = await run('iperf3', args, { maxBuffer: 2 ** 24 })
+        const { end } = JSON.parse(stdout) as { end: { sum_received: { bytes: number } } }
+        this.#bytes += end.sum_received.bytes
+        this.#runs += 1
+      } catch (error) {
+        this.failures.push((error as Error).message.slice(0, 300))
+        return
+      }
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#over = true
+    await this.#running
+  }
+
+  text(): string {
+    const done = `${this.#runs} runs, ${(this.#bytes / 2 ** 20).toFixed(0)} MiB`
+    return this.failures.length === 0 ? done : `${done}; ${this.failures.join('; ')}`
+  }
+}
