@@ -19,6 +19,8 @@ export class Engine {
   #client: Promise<RedisClient> | undefined
   #open: RedisClient | undefined
   #closed = false
+  /** The last error of the client since an answer: a wrong password is one, and it dials again all the same. */
+  #failure: string | undefined
 
   constructor(options: EngineOptions) {
     this.#options = options
@@ -63,7 +65,10 @@ export class Engine {
     const { log } = this.#options
     const client = await this.#options.client()
     // It connects again by itself; without a listener an error would end the process.
-    client.on('error', (error) => log.debug({ err: error }, 'redis'))
+    client.on('error', (error) => {
+      this.#failure = error.message
+      log.debug({ err: error }, 'redis')
+    })
     this.#open = client
     if (this.#closed) destroy(client)
     await client.connect()
@@ -74,13 +79,18 @@ export class Engine {
     const { timeout, clock } = this.#options
     let cancel = (): void => {}
     const late = new Promise<never>((_, reject) => {
-      cancel = clock.after(timeout, () => reject(unavailable(`no answer within ${timeout} ms`)))
+      cancel = clock.after(timeout, () => {
+        const why = this.#failure === undefined ? '' : `: ${this.#failure}`
+        reject(unavailable(`no answer within ${timeout} ms${why}`))
+      })
     })
     const answer = this.#connected().then(call)
     // It may fail after its time.
     answer.catch(() => {})
     try {
-      return await Promise.race([answer, late])
+      const result = await Promise.race([answer, late])
+      this.#failure = undefined
+      return result
     } catch (cause) {
       throw cause instanceof RystraError ? cause : unavailable(String((cause as Error).message), cause)
     } finally {
