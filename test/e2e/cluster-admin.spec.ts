@@ -3,6 +3,8 @@ import { adminSocketPath } from '@rystra/admin-http/socket'
 import type { Explanation, RuntimeEvent } from '@rystra/plugin'
 import type { Server } from '@rystra/server'
 import { expect } from 'chai'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import { AdminApi } from '../../cli/src/admin/admin-api.js'
 import { eventText } from '../../cli/src/admin/event-text.js'
 import { theSessions } from '../../cli/src/admin/lookup.js'
@@ -59,6 +61,25 @@ describe('the administration of one server of a cluster', () => {
     const others = await b.api.list<{ client: string; member: string }>('/v1/cluster/sessions')
     expect(others.map(({ client, member }) => [client, member])).to.deep.equal([['office', 'a']])
     expect(a.server.sessions.length, 'nothing was ended').to.equal(1)
+  })
+
+  it('keeps proxies that were added for its clients apart, also where servers share a state folder', async () => {
+    const world = await ClusterWorld.open()
+    const stateDir = world.file('shared')
+    const start = async (name: string) => {
+      const server = await world.start(name, { options: { stateDir } })
+      const accept = { hosts: ['127.0.0.1'], ports: ['1024-65535'], kinds: ['tcp'] }
+      await startClient(portOf(server), [], { id: `client-of-${name}`, accept })
+      const local = await startService(echo)
+      await server.runtime.control.addProxy({ name, kind: 'tcp', local }, `client-of-${name}`, { persist: true })
+      return server
+    }
+    for (const name of ['a', 'b']) await start(name)
+    for (const name of ['a', 'b']) {
+      const kept = await readFile(path.join(stateDir, 'server', `pushed-proxies.${name}.json`), 'utf8')
+      const { proxies } = JSON.parse(kept) as { proxies: { spec: { name: string } }[] }
+      expect(proxies.map(({ spec }) => spec.name)).to.deep.equal([name])
+    }
   })
 
   it('explains the way to a service through another server', async () => {

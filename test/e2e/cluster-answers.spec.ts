@@ -109,6 +109,34 @@ describe('what a visitor of another server is answered', () => {
     await until(() => JSON.stringify(notices).includes('["/through-b",200]'), 'the notice of a request at b')
   })
 
+  it('the name, also in the first moment of a server that has just started', async () => {
+    const world = await ClusterWorld.open()
+    const port = await freePort()
+    const a = await world.start('a', { extensions: [proxyHttp({ listen: [{ host: A, port }] })] })
+    const { port: local } = await startHttpService((_request, response) => response.end('hello'))
+    const proxies = Array.from({ length: 50 }, (_, one) => ({
+      name: `web${one}`,
+      kind: 'http',
+      local,
+      host: `n${one}.example.org`
+    }))
+    await startClient(portOf(a), proxies, {}, [], { preset: [...preset, proxyHttp] })
+    const statuses: (number | undefined)[] = []
+    const ask = async (): Promise<void> => {
+      const request = http.get({ host: B, port, agent: false, headers: { host: 'n49.example.org' } })
+      const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+      response.resume()
+      statuses.push(response.statusCode)
+    }
+    let started = false
+    const starting = world.start('b', { extensions: [proxyHttp({ listen: [{ host: B, port }] })] }).then(() => {
+      started = true
+    })
+    while (!started) await Promise.race([ask().catch(() => {}), starting])
+    await ask()
+    expect(new Set(statuses)).to.deep.equal(new Set([200]))
+  })
+
   it('a trace goes through both servers to the client', async () => {
     const world = await ClusterWorld.open()
     const tracing = defineExtension({

@@ -1,6 +1,10 @@
 /**
  * Three servers, a Redis and clients of two tenants, as processes: each dies in turn, and the time is measured until every name answers
  * again at every server that is up. No visitor may ever be answered by another name. Needs redis-server (Debian: redis-server).
+ *
+ *     npm run interop:cluster                              # 20 clients, on loopback
+ *     npm run interop:cluster -- scale                     # 1,000 clients, 3,000 names, hosts of their own, links that are cut (root)
+ *     npm run interop:cluster -- scale --clients 60 --each 3 --holders 1 --redundancy 2
  */
 import authToken from '@rystra/auth-token'
 import { type Client, createClient } from '@rystra/client'
@@ -206,4 +210,5 @@ const main = async (): Promise<void> => {
   }
 }
 
+if (process.argv[2] === 'scale') process.exit(await (await import('./cluster/scale.js')).scale(process.argv.slice(3)))
 await main()

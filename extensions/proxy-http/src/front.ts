@@ -10,6 +10,9 @@ import { Problem } from './problem.js'
 import { AddressCounts, RequestLimits } from './request-limits.js'
 import type { World } from './world.js'
 
+/** Milliseconds at a stop for requests that are on their way on connections that are kept. */
+const LAST_REQUESTS_MS = 50
+
 /** Accepts connections of visitors, and finds out which version of HTTP they use. */
 export class Front {
   readonly #world: World
@@ -85,6 +88,19 @@ export class Front {
       then()
     }
     if (this.#connections.size === 0) this.#onEmpty()
+  }
+
+  /** No visitor comes in any more: requests that are on their way are answered, and end their connections. */
+  async finish(): Promise<void> {
+    this.retire()
+    if (this.#connections.size === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LAST_REQUESTS_MS)
+      this.#onEmpty = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
   }
 
   /** Breaks off what is left. */

@@ -119,6 +119,7 @@ export default defineExtension({
         closing.abort()
         await Promise.all(listeners.map((listener) => listener.close()))
         listeners = []
+        if (!replaced) await front?.finish()
         if (front !== undefined) leave(place, front, replaced)
         front = undefined
       }

@@ -4,9 +4,6 @@ import type { OpenOptions, OutgoingStream, Session } from '@rystra/session'
 import { dialPeer } from './dial-peer.js'
 import type { PeerAddress, PeerOptions } from './peer-options.js'
 
-/** Milliseconds for dialing another server and its handshake. */
-const DIAL_TIMEOUT_MS = 5000
-
 /** Milliseconds after an attempt that failed in which no other is made: visitors must not dial one that is down. */
 const RETRY_MS = 500
 
@@ -83,9 +80,10 @@ export class Peers {
   }
 
   #dial(to: PeerAddress, key: string): Promise<Session> {
-    const { clock } = this.#options
+    const { clock, config } = this.#options
     const timeout = new AbortController()
-    const cancel = clock.after(DIAL_TIMEOUT_MS, () =>
+    // One that takes longer is gone, as with its lease: visitors must not wait for it after a line is back.
+    const cancel = clock.after(config.lease, () =>
       timeout.abort(new RystraError('protocol.timeout', { side: 'server', detail: to.name }))
     )
     const signal = AbortSignal.any([this.#closing.signal, timeout.signal])

@@ -96,8 +96,9 @@ export class ClusterPart implements ServerCluster, ClusterHost {
     if (!this.#cluster.valid) throw fenced()
   }
 
-  start(): Promise<void> {
-    return this.#cluster.start()
+  async start(): Promise<void> {
+    await this.#cluster.start()
+    await this.#shadows.settled()
   }
 
   drain(): void {

@@ -33,7 +33,7 @@ export interface ServerCluster {
   unlist(id: string): void
   /** Publishes the proxies of others as the configuration says now. */
   renew(): void
-  /** Listens, and joins. Rejects with `listen.*` or `tls.files`. */
+  /** Listens, joins, and publishes what the others have. Rejects with `listen.*` or `tls.files`. */
   start(): Promise<void>
   /** Takes no more links of other servers. */
   drain(): void

@@ -2,7 +2,7 @@ import type { RystraConfig } from '@rystra/config'
 import { EventLog } from '@rystra/control'
 import { Kernel, systemClock } from '@rystra/kernel'
 import { silentLog } from '@rystra/model'
-import { offsetPorts, SharedPorts } from '@rystra/net'
+import { gatedPorts, offsetPorts, SharedPorts } from '@rystra/net'
 import { baseOf, checkedWith, type ServerOptions, usesOf } from './options.js'
 import { ServerRuntime } from './runtime.js'
 import { Server } from './server.js'
@@ -18,9 +18,12 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
   const { portOffset = 0, reusePort = false } = options
   const ports = new SharedPorts({ log, sockets: options.sockets, begin: options.begin, reusePort })
   const runtime = new ServerRuntime(new EventLog(clock, log, base.server?.cluster?.name), clock.now())
+  // A server of a cluster would answer that names of the others do not exist until it knows them.
+  const gate = base.server?.cluster === undefined ? undefined : gatedPorts(ports)
+  const open = gate?.ports ?? ports
   const kernel = new Kernel({
     side: 'server',
-    ports: portOffset === 0 ? ports : offsetPorts(ports, portOffset),
+    ports: portOffset === 0 ? open : offsetPorts(open, portOffset),
     runtime,
     log,
     clock,
@@ -32,7 +35,7 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
     const checked = checkedWith(base, kernel.current)
     const { ClusterPart: Cluster } = checked.server.cluster === undefined ? {} : await import('./cluster-part.js')
     const hasServer = config.server !== undefined
-    return new Server({ config: checked, kernel, ports, runtime, options, hasServer, Cluster })
+    return new Server({ config: checked, kernel, ports, runtime, options, hasServer, Cluster, gate })
   } catch (error) {
     await kernel.stop()
     throw error

@@ -2,10 +2,9 @@ import { type Logger, toRystraError } from '@rystra/model'
 import type { StateFolder } from '@rystra/plugin'
 import type { PushRecord } from './pushed-proxy.js'
 
-const FILE = 'pushed-proxies.json'
-
-/** Set aside, so that the next write does not lose what is in it. */
-const BROKEN = `${FILE}.broken`
+/** Servers of a cluster may share a state folder: each has a file of its own. */
+const fileOf = (member: string | undefined): string =>
+  member === undefined ? 'pushed-proxies.json' : `pushed-proxies.${member}.json`
 
 const isRecord = (value: unknown): value is PushRecord => {
   const { owner, spec } = (value ?? {}) as { owner?: Record<string, unknown>; spec?: Record<string, unknown> }
@@ -16,11 +15,14 @@ const isRecord = (value: unknown): value is PushRecord => {
 /** Pushed proxies that outlast the process, in one file of the state folder. */
 export class PushStore {
   readonly #folder: StateFolder
+  readonly #file: string
   readonly #log: Logger
   #last: Promise<void> = Promise.resolve()
 
-  constructor(folder: StateFolder, log: Logger) {
+  /** @param member `server.cluster.name` */
+  constructor(folder: StateFolder, log: Logger, member?: string) {
     this.#folder = folder
+    this.#file = fileOf(member)
     this.#log = log
   }
 
@@ -28,22 +30,26 @@ export class PushStore {
   async read(): Promise<readonly PushRecord[]> {
     let content: Buffer | undefined
     try {
-      content = await this.#folder.read(FILE)
+      content = await this.#folder.read(this.#file)
       if (content === undefined) return []
       const { proxies } = JSON.parse(content.toString()) as { proxies: unknown[] }
       const known = proxies.filter(isRecord)
       if (known.length === proxies.length) return known
       throw new TypeError('a record of another form')
     } catch (error) {
-      this.#log.error({ err: toRystraError(error), file: FILE }, 'proxies that were added to clients are not known')
-      if (content !== undefined) await this.#folder.write(BROKEN, content).catch(() => {})
+      this.#log.error(
+        { err: toRystraError(error), file: this.#file },
+        'proxies that were added to clients are not known'
+      )
+      // Set aside, so that the next write does not lose what is in it.
+      if (content !== undefined) await this.#folder.write(`${this.#file}.broken`, content).catch(() => {})
       return []
     }
   }
 
   /** One write after the other. Rejects with `extension.state`. */
   write(records: () => readonly PushRecord[]): Promise<void> {
-    const written = this.#last.then(() => this.#folder.write(FILE, JSON.stringify({ proxies: records() })))
+    const written = this.#last.then(() => this.#folder.write(this.#file, JSON.stringify({ proxies: records() })))
     this.#last = written.catch(() => {})
     return written
   }

@@ -15,6 +15,8 @@ export interface PushHost {
   readonly log: Logger
   /** Files that outlast the process. */
   readonly files: StateFolder
+  /** `server.cluster.name` */
+  readonly member?: string | undefined
 }
 
 const keyOf = ({ identity, client }: PushOwner): string => JSON.stringify([identity, client])
@@ -30,7 +32,7 @@ export class Pushes {
   constructor(host: PushHost) {
     this.#host = host
     this.#requests = new PushRequests(host.clock)
-    this.#store = new PushStore(host.files, host.log)
+    this.#store = new PushStore(host.files, host.log, host.member)
   }
 
   /** Reads what is kept over restarts. */

@@ -4,7 +4,7 @@ import { EndControl } from '@rystra/control'
 import type { RystraConfig } from '@rystra/config'
 import type { Kernel } from '@rystra/kernel'
 import { RystraError, type SessionInfo, silentLog } from '@rystra/model'
-import type { SharedPorts } from '@rystra/net'
+import type { PortGate, SharedPorts } from '@rystra/net'
 import type { DrainOptions, ReloadReport, Runtime } from '@rystra/plugin'
 import { orElse } from '@rystra/session'
 import { Acceptor } from './acceptor.js'
@@ -30,6 +30,8 @@ export interface ServerParts {
   readonly options: ServerOptions
   /** Present when the configuration has `server.cluster`. */
   readonly Cluster?: typeof ClusterPart | undefined
+  /** In front of the visitors of a server of a cluster. */
+  readonly gate?: PortGate | undefined
   /** Whether it was made with `server` in its configuration. */
   readonly hasServer: boolean
 }
@@ -45,16 +47,18 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #acceptor: Acceptor
   readonly #listeners: Listeners
   readonly #end: ServerEnd
+  readonly #gate: PortGate | undefined
   #starting = false
   #stopping = false
   #stopped: Promise<void> | undefined
   #tellClosed!: () => void
 
   /** @internal */
-  constructor({ config, kernel, ports, runtime, options, hasServer, Cluster }: ServerParts) {
+  constructor({ config, kernel, ports, runtime, options, hasServer, Cluster, gate }: ServerParts) {
     super()
     this.kernel = kernel
     this.runtime = runtime
+    this.#gate = gate
     this.closed = new Promise((resolve) => {
       this.#tellClosed = resolve
     })
@@ -78,7 +82,13 @@ export class Server extends EventEmitter<ServerEvents> {
       claims: memory,
       cluster: undefined,
       lastPorts: lastPorts(),
-      pushes: new Pushes({ kernel, clock: kernel.clock, log: options.log ?? silentLog, files: filesOf(options) }),
+      pushes: new Pushes({
+        kernel,
+        clock: kernel.clock,
+        log: options.log ?? silentLog,
+        files: filesOf(options),
+        member: config.server.cluster?.name
+      }),
       failover: new WeakMap(),
       nextStreamId: () => {
         streams += 1
@@ -153,6 +163,7 @@ export class Server extends EventEmitter<ServerEvents> {
         throw new RystraError('session.closing', { side: 'server', detail: 'it was stopped while it started' })
       }
       await this.#state.cluster?.start()
+      this.#gate?.open()
       await this.#listeners.use(opened)
     } catch (error) {
       await this.stop({ drain: 0 })
@@ -197,8 +208,9 @@ export class Server extends EventEmitter<ServerEvents> {
         return orElse(session.over, CLOSE_TIMEOUT_MS, () => session.destroy(), this.#state.clock)
       })
     )
-    await this.#state.cluster?.stop()
+    // Visitors that are still there have names of other servers until the extensions have let them go.
     await this.kernel.stop()
+    await this.#state.cluster?.stop()
     this.#tellClosed()
   }
 }

@@ -29,6 +29,9 @@ export class Shadows {
   readonly #state: ServerState
   readonly #forwarding: Forwarding
   readonly #shadows = new Map<string, Shadow>()
+  /** Of which something is under way. */
+  #working = 0
+  #settled: (() => void)[] = []
 
   constructor(state: ServerState, forwarding: Forwarding) {
     this.#state = state
@@ -55,6 +58,12 @@ export class Shadows {
     if (shadow === undefined || shadow.row.fence !== fence) return
     shadow.wanted = undefined
     this.#work(shadow)
+  }
+
+  /** Resolves when nothing is under way: what can be published is. */
+  settled(): Promise<void> {
+    if (this.#working === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#settled.push(resolve))
   }
 
   /** Publishes them as the configuration says now. */
@@ -86,6 +95,7 @@ export class Shadows {
   async #bringUpToDate(shadow: Shadow): Promise<void> {
     if (shadow.working) return
     shadow.working = true
+    this.#working += 1
     shadow.cancelRetry?.()
     shadow.cancelRetry = undefined
     try {
@@ -98,6 +108,8 @@ export class Shadows {
       this.#failed(shadow, toRystraError(cause))
     } finally {
       shadow.working = false
+      this.#working -= 1
+      if (this.#working === 0) for (const settle of this.#settled.splice(0)) settle()
     }
     const { row, wanted, proxy } = shadow
     if (wanted === undefined && proxy === undefined && this.#shadows.get(row.id) === shadow)

@@ -7,11 +7,14 @@ const it = caseMaker<DirectorySubject, DirectoryWorld>(DirectoryWorld.open)
 /** As many servers as may claim one name at once. */
 const MANY = 20
 
+/** Members that claim one key at once. */
+const CONTENDERS = 100
+
 const DAY_MS = 86_400_000
 
 const cases = [
   it('grants a key to one of many that claim it at once', async (world) => {
-    const members = await Promise.all(Array.from({ length: MANY }, (_, index) => world.joined(`m${index}`)))
+    const members = await Promise.all(Array.from({ length: CONTENDERS }, (_, index) => world.joined(`m${index}`)))
     const grants = await world.scope.wait(
       Promise.all(members.map((member, index) => member.claim({ key: 'x', id: `id ${index}`, owner: `o${index}` }))),
       'the claims'

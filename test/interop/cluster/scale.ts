@@ -1,0 +1,306 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { makeMembers } from '../../../cli/src/certs/members.js'
+import { Hosts, Program } from './hosts.js'
+import { RollingRestart } from './rolling.js'
+import { CLIENT_PORT, namesOf } from './scale-world.js'
+import { type Outage, Visitors } from './visitors.js'
+
+const MEMBERS = ['a', 'b', 'c'] as const
+type Member = (typeof MEMBERS)[number]
+const HOSTS = [...MEMBERS, 'redis', 'clients', 'visitors']
+/** Set in the process that is the visitors: the beginning of the names of the namespaces. */
+const INSIDE = 'RYSTRA_SCALE_PREFIX'
+/** Milliseconds: how long a link is cut, longer than a lease. */
+const CUT_MS = 5000
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Resident memory of a process in MiB. */
+const memoryOf = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
+
+/** What `npm run interop:cluster -- scale` takes. */
+const sizes = (args: readonly string[]) => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      clients: { type: 'string', default: '1000' },
+      each: { type: 'string', default: '3' },
+      holders: { type: 'string', default: '4' },
+      redundancy: { type: 'string', default: '1' },
+      parts: { type: 'string', default: 'hop,deaths,engine,cuts,rolling' }
+    }
+  })
+  const { clients, each, holders, redundancy, parts } = values
+  return {
+    clients: Number(clients),
+    each: Number(each),
+    holders: Number(holders),
+    redundancy: Number(redundancy),
+    parts: parts.split(',')
+  }
+}
+
+/** What the directory has under a key. */
+interface Row {
+  readonly key: string
+  readonly id: string
+  readonly fence: number
+  readonly member: Member
+  readonly value: { readonly spec?: { readonly host: string } }
+}
+
+class Scale {
+  readonly #hosts: Hosts
+  readonly #sizes: ReturnType<typeof sizes>
+  readonly #folder: string
+  readonly #names: readonly string[]
+  readonly #visitors = new Visitors()
+  readonly #members = new Map<Member, Program>()
+  readonly #redis: { child?: ReturnType<typeof spawn> } = {}
+  #holders: Program[] = []
+  #faults = 0
+
+  constructor(hosts: Hosts, size: ReturnType<typeof sizes>, folder: string) {
+    this.#hosts = hosts
+    this.#sizes = size
+    this.#folder = folder
+    this.#names = Array.from({ length: size.clients }, (_, index) => namesOf(index, size.each)).flat()
+    const url = `redis://${hosts.address('redis')}:6379`
+    for (const name of MEMBERS)
+      this.#members.set(name, new Program(hosts, name, 'scale-member.ts', [name, hosts.address(name), url, folder]))
+  }
+
+  #member(name: Member): Program {
+    return this.#members.get(name) as Program
+  }
+
+  #addresses(names: readonly Member[] = MEMBERS): string[] {
+    return names.filter((name) => this.#member(name).up).map((name) => this.#hosts.address(name))
+  }
+
+  #say(what: string, text: string): void {
+    console.log(`${what.padEnd(46)} ${text}`)
+  }
+
+  /** Asks all names at the servers that are up, or at these. `aim`: milliseconds for those that failed. */
+  async #measure(what: string, aim?: number, members?: readonly Member[]): Promise<Outage> {
+    const outage = await this.#visitors.outage(this.#addresses(members), this.#names)
+    const { all, failed, last, wrong } = outage
+    const late = aim !== undefined && last > aim ? `, over the aim of ${aim} ms` : ''
+    const missing = failed === 0 ? 'none was missing' : `${failed} missing at first, the last for ${last} ms${late}`
+    this.#say(what, `all asked in ${all} ms; ${missing}`)
+    for (const one of wrong.slice(0, 5)) console.log(`  WRONG: ${one}`)
+    this.#faults += wrong.length
+    return outage
+  }
+
+  async #startRedis(): Promise<void> {
+    const host = this.#hosts.address('redis')
+    const words = ['--bind', host, '--protected-mode', 'no', '--save', '', '--appendonly', 'no']
+    const [command, args] = this.#hosts.at('redis', 'redis-server', ...words)
+    this.#redis.child = spawn(command, args, { stdio: 'ignore' })
+    while (spawnSync('redis-cli', ['-h', host, 'ping'], { encoding: 'utf8' }).stdout.trim() !== 'PONG') await pause(50)
+  }
+
+  async #stopRedis(): Promise<void> {
+    const { child } = this.#redis
+    if (child === undefined || child.exitCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+
+  /** Lines that a script of Redis answers with. */
+  #ask(script: string): string[] {
+    const { stdout } = spawnSync('redis-cli', ['-h', this.#hosts.address('redis'), 'EVAL', script, '0'], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 28
+    })
+    return stdout.trim().split('\n')
+  }
+
+  /** Rows of the directory whose key begins so, the newest of each name: those of a dead server stay for the grace. */
+  #rows(beginning: string): Row[] {
+    const keys = `redis.call('KEYS', '{rystra:rystra}:k:${beginning} *')`
+    const each = "for _, v in ipairs(redis.call('HVALS', k)) do out[#out + 1] = v end"
+    const newest = new Map<string, Row>()
+    for (const line of this.#ask(`local out = {} for _, k in ipairs(${keys}) do ${each} end return out`)) {
+      const [, fence, json] = /^(\d+) \S+ \S+ \S+ (\{.*)$/.exec(line) ?? []
+      if (json === undefined) continue
+      const row = { ...(JSON.parse(json) as Omit<Row, 'fence'>), fence: Number(fence) }
+      const name = `${row.value.spec?.host ?? row.key} ${this.#sizes.redundancy > 1 ? row.id : ''}`
+      if ((newest.get(name)?.fence ?? 0) < row.fence) newest.set(name, row)
+    }
+    return [...newest.values()]
+  }
+
+  /** Every name has its claim and its proxy. */
+  #count(when: string): void {
+    const { length } = this.#names
+    const [claims, proxies] = [this.#rows('claim').length, this.#rows('proxy').length]
+    const wanted = length * Math.min(this.#sizes.redundancy, MEMBERS.length)
+    const lost = Math.max(0, wanted - claims) + Math.max(0, wanted - proxies)
+    this.#faults += lost
+    this.#say(`directory ${when}`, `${claims} claims, ${proxies} proxies: ${lost} lost`)
+  }
+
+  async run(): Promise<number> {
+    const { clients, each, holders, redundancy } = this.#sizes
+    await makeMembers(MEMBERS, { out: this.#folder, force: false })
+    await this.#startRedis()
+    for (const name of MEMBERS) await this.#member(name).start()
+    const empty = memoryOf(this.#member('a').pid)
+    const servers = MEMBERS.map((name) => `${this.#hosts.address(name)}:${CLIENT_PORT}`)
+    const share = Math.ceil(clients / holders)
+    this.#holders = Array.from({ length: holders }, (_, one) => {
+      const count = Math.max(0, Math.min(share, clients - one * share))
+      const args = [one * share, count, each, redundancy].map(String)
+      return new Program(this.#hosts, 'clients', 'scale-clients.ts', [...args, ...servers])
+    })
+    const begin = performance.now()
+    await Promise.all(this.#holders.map((holder) => holder.start()))
+    this.#say('clients', `${clients} with ${this.#names.length} names in ${Math.round(performance.now() - begin)} ms`)
+    await this.#measure('all up')
+    await this.#measure('all up, again: what asking alone costs')
+    this.#count('at first')
+    const full = memoryOf(this.#member('a').pid)
+    const perName = ((full - empty) * 1024) / this.#names.length
+    this.#say(
+      'memory of a server',
+      `${empty.toFixed(0)} MiB empty, ${full.toFixed(0)} MiB: ${perName.toFixed(1)} KiB for each name`
+    )
+    const parts: Record<string, () => Promise<void>> = {
+      hop: () => this.#hop(),
+      deaths: () => this.#deaths(),
+      engine: () => this.#engine(),
+      cuts: () => this.#cuts(),
+      rolling: () => this.#rolling()
+    }
+    for (const part of this.#sizes.parts) await parts[part]?.()
+    this.#count('at last')
+    const { answers, wrong } = this.#visitors
+    this.#say('all in all', `${answers} answers, ${wrong} wrong, ${this.#faults} faults`)
+    return this.#faults
+  }
+
+  /** What a name of another server costs beside one of this server. */
+  async #hop(): Promise<void> {
+    const rows = this.#rows('proxy')
+    const of = (member: Member): string => String(rows.find((row) => row.member === member)?.value.spec?.host)
+    const server = this.#hosts.address('a')
+    const places = { 'at its own server': of('a'), 'through another one': of('b') }
+    for (const [what, name] of Object.entries(places)) {
+      await this.#visitors.latency({ server, name }, 200)
+      const latency = await this.#visitors.latency({ server, name }, 500)
+      const rates = []
+      for (let one = 0; one < 3; one += 1) rates.push(await this.#visitors.rate({ server, name }))
+      this.#say(`a name ${what}`, `${latency.toFixed(2)} ms, ${Math.max(...rates).toFixed(2)} Gbit/s`)
+    }
+  }
+
+  async #deaths(): Promise<void> {
+    for (const name of MEMBERS) {
+      await this.#member(name).end('SIGKILL')
+      await this.#measure(`${name} killed (SIGKILL)`, 3000)
+      await this.#member(name).start()
+      await this.#measure(`${name} started again`)
+    }
+    await this.#member('a').end('SIGTERM')
+    await this.#measure('a stopped (SIGTERM)', 1000)
+    await this.#member('a').start()
+    await this.#measure('a started again')
+    this.#count('after the deaths')
+  }
+
+  async #engine(): Promise<void> {
+    await this.#stopRedis()
+    await this.#measure('Redis killed', 0)
+    await this.#startRedis()
+    await this.#measure('Redis started again, empty', 0)
+    await pause(CUT_MS)
+    await this.#measure(`${CUT_MS / 1000} s later`, 0)
+    this.#count('made again')
+  }
+
+  async #rolling(): Promise<void> {
+    const restart = new RollingRestart(this.#hosts, (name) => this.#member(name), this.#names)
+    await restart.run((what, text) => this.#say(what, text))
+    await this.#measure('after it')
+  }
+
+  async #cuts(): Promise<void> {
+    for (const [one, other] of [
+      ['a', 'b'],
+      ['b', 'c'],
+      ['a', 'c']
+    ] as [Member, Member][]) {
+      this.#hosts.cut(one, [other])
+      const third = MEMBERS.find((name) => name !== one && name !== other) as Member
+      await this.#measure(`${one} and ${other} cut: at ${third}`, 0, [third])
+      await pause(CUT_MS)
+      this.#hosts.heal(one)
+      await this.#measure(`${one} and ${other} healed`, 3000)
+    }
+    this.#hosts.cut('c', ['a', 'b', 'redis'])
+    await pause(CUT_MS)
+    this.#say('c cut from a, b and Redis', 'its clients stay with it')
+    const name = String(this.#rows('proxy').find(({ member }) => member === 'a')?.value.spec?.host)
+    const answer = await this.#visitors.ask({ server: this.#hosts.address('a'), name })
+    if (answer !== name) this.#faults += 1
+    this.#hosts.heal('c')
+    await this.#measure('c healed', 3000)
+    this.#count('after the cuts')
+  }
+
+  async end(): Promise<void> {
+    this.#visitors.close()
+    for (const one of [...this.#holders, ...this.#members.values()]) await one.end('SIGKILL')
+    await this.#stopRedis()
+  }
+}
+
+const inside = async (prefix: string, args: readonly string[]): Promise<void> => {
+  const hosts = new Hosts(prefix)
+  hosts.know(HOSTS)
+  const folder = await mkdtemp(path.join(tmpdir(), 'rystra-interop-scale-'))
+  const scale = new Scale(hosts, sizes(args), folder)
+  try {
+    if ((await scale.run()) > 0) process.exitCode = 1
+  } finally {
+    await scale.end()
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** Makes the hosts, and runs the rest as the visitors. Answers with the exit code. */
+export const scale = async (args: readonly string[]): Promise<number> => {
+  const prefix = process.env[INSIDE]
+  if (prefix !== undefined) {
+    await inside(prefix, args)
+    return Number(process.exitCode ?? 0)
+  }
+  const missing = ['ip', 'nft', 'redis-server', 'redis-cli'].filter((one) => spawnSync('which', [one]).status !== 0)
+  if (process.getuid?.() !== 0 || missing.length > 0) {
+    console.log(
+      `skipped: needs root, and ${missing.join(', ') || 'nothing else'} (Debian: iproute2, nftables, redis-server)`
+    )
+    return 0
+  }
+  const hosts = new Hosts(`rystra${process.pid}`)
+  try {
+    hosts.make(HOSTS)
+    const [command, words] = hosts.at('visitors', process.execPath, ...process.execArgv, ...process.argv.slice(1))
+    const child = spawn(command, words, { stdio: 'inherit', env: { ...process.env, [INSIDE]: `rystra${process.pid}` } })
+    const [code] = await once(child, 'exit')
+    return Number(code ?? 1)
+  } finally {
+    hosts.remove()
+  }
+}
