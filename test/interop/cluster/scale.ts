@@ -7,6 +7,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { makeMembers } from '../../../cli/src/certs/members.js'
 import { Hosts, Program } from './hosts.js'
+import { RedisHost } from './redis-host.js'
 import { RollingRestart } from './rolling.js'
 import { CLIENT_PORT, namesOf } from './scale-world.js'
 import { type Outage, Visitors } from './visitors.js'
@@ -47,15 +48,6 @@ const sizes = (args: readonly string[]) => {
   }
 }
 
-/** What the directory has under a key. */
-interface Row {
-  readonly key: string
-  readonly id: string
-  readonly fence: number
-  readonly member: Member
-  readonly value: { readonly spec?: { readonly host: string } }
-}
-
 class Scale {
   readonly #hosts: Hosts
   readonly #sizes: ReturnType<typeof sizes>
@@ -63,7 +55,7 @@ class Scale {
   readonly #names: readonly string[]
   readonly #visitors = new Visitors()
   readonly #members = new Map<Member, Program>()
-  readonly #redis: { child?: ReturnType<typeof spawn> } = {}
+  readonly #redis: RedisHost
   #holders: Program[] = []
   #faults = 0
 
@@ -72,7 +64,8 @@ class Scale {
     this.#sizes = size
     this.#folder = folder
     this.#names = Array.from({ length: size.clients }, (_, index) => namesOf(index, size.each)).flat()
-    const url = `redis://${hosts.address('redis')}:6379`
+    this.#redis = new RedisHost(hosts)
+    const { url } = this.#redis
     for (const name of MEMBERS)
       this.#members.set(name, new Program(hosts, name, 'scale-member.ts', [name, hosts.address(name), url, folder]))
   }
@@ -101,50 +94,13 @@ class Scale {
     return outage
   }
 
-  async #startRedis(): Promise<void> {
-    const host = this.#hosts.address('redis')
-    const words = ['--bind', host, '--protected-mode', 'no', '--save', '', '--appendonly', 'no']
-    const [command, args] = this.#hosts.at('redis', 'redis-server', ...words)
-    this.#redis.child = spawn(command, args, { stdio: 'ignore' })
-    while (spawnSync('redis-cli', ['-h', host, 'ping'], { encoding: 'utf8' }).stdout.trim() !== 'PONG') await pause(50)
-  }
-
-  async #stopRedis(): Promise<void> {
-    const { child } = this.#redis
-    if (child === undefined || child.exitCode !== null) return
-    const gone = once(child, 'exit')
-    child.kill('SIGKILL')
-    await gone
-  }
-
-  /** Lines that a script of Redis answers with. */
-  #ask(script: string): string[] {
-    const { stdout } = spawnSync('redis-cli', ['-h', this.#hosts.address('redis'), 'EVAL', script, '0'], {
-      encoding: 'utf8',
-      maxBuffer: 1 << 28
-    })
-    return stdout.trim().split('\n')
-  }
-
-  /** Rows of the directory whose key begins so, the newest of each name: those of a dead server stay for the grace. */
-  #rows(beginning: string): Row[] {
-    const keys = `redis.call('KEYS', '{rystra:rystra}:k:${beginning} *')`
-    const each = "for _, v in ipairs(redis.call('HVALS', k)) do out[#out + 1] = v end"
-    const newest = new Map<string, Row>()
-    for (const line of this.#ask(`local out = {} for _, k in ipairs(${keys}) do ${each} end return out`)) {
-      const [, fence, json] = /^(\d+) \S+ \S+ \S+ (\{.*)$/.exec(line) ?? []
-      if (json === undefined) continue
-      const row = { ...(JSON.parse(json) as Omit<Row, 'fence'>), fence: Number(fence) }
-      const name = `${row.value.spec?.host ?? row.key} ${this.#sizes.redundancy > 1 ? row.id : ''}`
-      if ((newest.get(name)?.fence ?? 0) < row.fence) newest.set(name, row)
-    }
-    return [...newest.values()]
-  }
-
   /** Every name has its claim and its proxy. */
   #count(when: string): void {
     const { length } = this.#names
-    const [claims, proxies] = [this.#rows('claim').length, this.#rows('proxy').length]
+    const [claims, proxies] = [
+      this.#redis.rows('claim', this.#sizes.redundancy > 1).length,
+      this.#redis.rows('proxy', this.#sizes.redundancy > 1).length
+    ]
     const wanted = length * Math.min(this.#sizes.redundancy, MEMBERS.length)
     const lost = Math.max(0, wanted - claims) + Math.max(0, wanted - proxies)
     this.#faults += lost
@@ -154,7 +110,7 @@ class Scale {
   async run(): Promise<number> {
     const { clients, each, holders, redundancy } = this.#sizes
     await makeMembers(MEMBERS, { out: this.#folder, force: false })
-    await this.#startRedis()
+    await this.#redis.start()
     for (const name of MEMBERS) await this.#member(name).start()
     const empty = memoryOf(this.#member('a').pid)
     const servers = MEMBERS.map((name) => `${this.#hosts.address(name)}:${CLIENT_PORT}`)
@@ -192,7 +148,7 @@ class Scale {
 
   /** What a name of another server costs beside one of this server. */
   async #hop(): Promise<void> {
-    const rows = this.#rows('proxy')
+    const rows = this.#redis.rows('proxy', this.#sizes.redundancy > 1)
     const of = (member: Member): string => String(rows.find((row) => row.member === member)?.value.spec?.host)
     const server = this.#hosts.address('a')
     const places = { 'at its own server': of('a'), 'through another one': of('b') }
@@ -220,9 +176,9 @@ class Scale {
   }
 
   async #engine(): Promise<void> {
-    await this.#stopRedis()
+    await this.#redis.stop()
     await this.#measure('Redis killed', 0)
-    await this.#startRedis()
+    await this.#redis.start()
     await this.#measure('Redis started again, empty', 0)
     await pause(CUT_MS)
     await this.#measure(`${CUT_MS / 1000} s later`, 0)
@@ -251,7 +207,9 @@ class Scale {
     this.#hosts.cut('c', ['a', 'b', 'redis'])
     await pause(CUT_MS)
     this.#say('c cut from a, b and Redis', 'its clients stay with it')
-    const name = String(this.#rows('proxy').find(({ member }) => member === 'a')?.value.spec?.host)
+    const name = String(
+      this.#redis.rows('proxy', this.#sizes.redundancy > 1).find(({ member }) => member === 'a')?.value.spec?.host
+    )
     const answer = await this.#visitors.ask({ server: this.#hosts.address('a'), name })
     if (answer !== name) this.#faults += 1
     this.#hosts.heal('c')
@@ -262,7 +220,7 @@ class Scale {
   async end(): Promise<void> {
     this.#visitors.close()
     for (const one of [...this.#holders, ...this.#members.values()]) await one.end('SIGKILL')
-    await this.#stopRedis()
+    await this.#redis.stop()
   }
 }
 
