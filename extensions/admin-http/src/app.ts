@@ -59,8 +59,9 @@ const addJsonParser = (app: Api): void => {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, {})
-    else void parse(request, body as string, done)
+    if (body !== '') return parse(request, body as string, done)
+    done(null, {})
+    return undefined
   })
 }
 
