@@ -1,3 +1,4 @@
+import { hostText } from '@rystra/address'
 import { adminScopes, type Static, Type } from '@rystra/plugin'
 import { serverTlsFields } from '@rystra/tls'
 
@@ -16,8 +17,8 @@ const scope = Type.Union(
 const listenEntry = Type.Object(
   {
     host: Type.String({
+      ...hostText,
       default: '127.0.0.1',
-      minLength: 1,
       description: 'Address to bind. Other addresses than those of loopback need `tls`. Default: 127.0.0.1.'
     }),
     port: Type.Integer({

@@ -1,3 +1,4 @@
+import { hostText } from '@rystra/address'
 import { baseDomain } from '@rystra/net'
 import { type Static, Type } from '@rystra/plugin'
 
@@ -15,7 +16,7 @@ export const HttpOptions = Type.Object({
   listen: Type.Array(
     Type.Object(
       {
-        host: Type.String({ default: '0.0.0.0', minLength: 1, description: 'Address to bind. Default: 0.0.0.0.' }),
+        host: Type.String({ ...hostText, default: '0.0.0.0', description: 'Address to bind. Default: 0.0.0.0.' }),
         port: Type.Integer({
           default: 8080,
           minimum: 0,

@@ -1,4 +1,4 @@
-import { endpointField, localForms } from '@rystra/address'
+import { endpointField, localForms, hostText } from '@rystra/address'
 import { type ProxySpec, type Static, Type } from '@rystra/plugin'
 
 /** The fields of a `tcp` proxy beside those common to all kinds. */
@@ -20,7 +20,7 @@ export const TcpSpec = Type.Object({
   ),
   host: Type.Optional(
     Type.String({
-      minLength: 1,
+      ...hostText,
       description:
         'Address to bind: `server.publish.host`, or any address of the machine where that is a wildcard. Default: `server.publish.host`.'
     })

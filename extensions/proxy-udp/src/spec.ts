@@ -1,4 +1,4 @@
-import { endpointField } from '@rystra/address'
+import { endpointField, hostText } from '@rystra/address'
 import { type ProxySpec, type Static, Type } from '@rystra/plugin'
 import { limitFields, udpForms } from '@rystra/udp'
 
@@ -10,7 +10,7 @@ export const UdpSpec = Type.Object({
   ),
   host: Type.Optional(
     Type.String({
-      minLength: 1,
+      ...hostText,
       description:
         'Address to bind: `server.publish.host`, or any address of the machine where that is a wildcard. Default: `server.publish.host`.'
     })

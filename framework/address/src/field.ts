@@ -32,6 +32,17 @@ export const endpointField = (forms: EndpointForms, description: string): TUnion
     } as SchemaOptions
   )
 
+/**
+ * Fields of the schema of an option that is a host alone, its port being another option: `localhost:80` is refused, and
+ * every form of an IPv6 address is accepted.
+ */
+export const hostText = {
+  title: 'a host name or an IP address without brackets; the port is an option of its own',
+  minLength: 1,
+  maxLength: 255,
+  pattern: '^([^\\s/:\\[\\]]+|[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%[^\\s/:]+)?)$'
+} as const
+
 /** The forms of `local`, the service of a proxy. A port alone is of this machine, by IPv4 or IPv6. */
 export const localForms = { defaultHost: 'localhost', unix: true, handler: true } as const
 /** The forms of `bind`, a listener of this machine. */

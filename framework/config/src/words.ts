@@ -1,3 +1,4 @@
+import { hostText } from '@rystra/address'
 import { printablePattern } from '@rystra/model'
 import { type StringOptions, Type } from '@sinclair/typebox'
 import { said } from './schema.js'
@@ -9,8 +10,7 @@ export const word = (description: string) =>
   text('text of 1 to 128 characters', { minLength: 1, maxLength: 128, pattern: printablePattern, description })
 
 /** A place in the network, for the options that only name one. */
-export const host = (description = 'A host name or an address.') =>
-  text('a host name or an address', { minLength: 1, maxLength: 255, pattern: '^[^\\s/]+$', description })
+export const host = (description = 'A host name or an address.') => text(hostText.title, { ...hostText, description })
 
 /** An address on a transport without hosts and ports. */
 export const address = (description: string) =>

@@ -73,12 +73,15 @@ export const author: Trial = {
       return 'handed over twice; the secret is not shown'
     })
     await report.check('a misspelt option in a TypeScript configuration', async () => {
-      fs.writeFileSync(path.join(project, 'typo.ts'), typoConfig)
-      const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--skipLibCheck']
-      const good = await outcome(process.execPath, [tsc, ...flags, path.join(project, 'typo.ts')])
+      const folder = path.join(project, 'typed')
+      fs.mkdirSync(folder)
+      const compilerOptions = { noEmit: true, strict: true, module: 'nodenext', target: 'es2023', skipLibCheck: true }
+      fs.writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
+      fs.writeFileSync(path.join(folder, 'config.ts'), typoConfig)
+      const good = await outcome(process.execPath, [tsc, '-p', folder])
       must(good.code === 0, good.stdout)
-      fs.writeFileSync(path.join(project, 'wrong.ts'), typoConfig.replace(/^.*@ts-expect-error.*$/m, ''))
-      const wrong = await outcome(process.execPath, [tsc, ...flags, path.join(project, 'wrong.ts')])
+      fs.writeFileSync(path.join(folder, 'config.ts'), typoConfig.replace(/^.*@ts-expect-error.*$/m, ''))
+      const wrong = await outcome(process.execPath, [tsc, '-p', folder])
       must(wrong.code !== 0 && wrong.stdout.includes('nativ'), wrong.stdout)
       return wrong.stdout.split('\n')[0]?.replace(/^.*error /, '') ?? ''
     })

@@ -6,6 +6,8 @@ import { type Program, type Scratch, untilSays } from '../../bench/scratch.js'
 import { residentBytes } from '../../bench/usage.js'
 
 export const cli = path.resolve(import.meta.dirname, '../../../cli/bin/run.js')
+/** Time for a process to start, on a busy machine. */
+const START_MS = 60_000
 const token = 'visitors-token-81b6f2c94d0e57'
 
 type Entry = Readonly<Record<string, unknown>>
@@ -57,7 +59,7 @@ export class Tunnel {
       })
     )
     const server = rystra(scratch, 'serve', '--config', file)
-    await untilSays(server, /listening/)
+    await untilSays(server, /listening/, START_MS)
     return new Tunnel(plan, port, server, scratch)
   }
 
@@ -97,7 +99,7 @@ export class Tunnel {
     if (!json) await untilSays(program, new RegExp(`(→[\\s\\S]*){${entries.length}}`))
     else
       for (const { name: entry } of entries)
-        await untilSays(program, new RegExp(`"event":"(published|visiting)","name":"${entry}"`))
+        await untilSays(program, new RegExp(`"event":"(published|visiting)","name":"${entry}"`), START_MS)
     return program
   }
 
