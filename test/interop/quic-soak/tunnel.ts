@@ -130,7 +130,11 @@ export class SoakedTunnel {
     await this.#visitors.stop()
     // What is on the way arrives, or does not.
     await new Promise((resolve) => setTimeout(resolve, 2000))
+    // Sockets of other programs are of no interest.
     const lost = this.#drops()
+      .split(', ')
+      .filter((one) => !one.endsWith(' at another'))
+      .join(', ')
     const lines = [
       `${this.name}, ${seconds.toFixed(0)} s`,
       `  datagrams   ${this.#datagrams}`,
