@@ -229,7 +229,8 @@ const inside = async (prefix: string, args: readonly string[]): Promise<void> =>
   hosts.know(HOSTS)
   const folder = await mkdtemp(path.join(tmpdir(), 'rystra-interop-scale-'))
   const scale = new Scale(hosts, sizes(args), folder)
-  const ended = once(process, 'SIGTERM').then(() => 1)
+  // Of a signal that comes twice, as from a terminal, the second must not end it half-way.
+  const ended = new Promise<number>((resolve) => process.on('SIGTERM', () => resolve(1)))
   try {
     if ((await Promise.race([scale.run(), ended])) > 0) process.exitCode = 1
   } finally {
@@ -258,7 +259,7 @@ export const scale = async (args: readonly string[]): Promise<number> => {
     const [command, words] = hosts.at('visitors', process.execPath, ...process.execArgv, ...process.argv.slice(1))
     const child = spawn(command, words, { stdio: 'inherit', env: { ...process.env, [INSIDE]: `rystra${process.pid}` } })
     // Ended by hand or by a limit of time, it takes its processes and hosts with it.
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill('SIGTERM'))
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill('SIGTERM'))
     const [code] = await once(child, 'exit')
     return Number(code ?? 1)
   } finally {
