@@ -147,6 +147,13 @@ export const visit = async (port: number, host = '127.0.0.1'): Promise<net.Socke
   return socket
 }
 
+/** The code with which a connection to a port fails, `ECONNREFUSED`; `undefined` when there is one. */
+export const refusal = (port: number): Promise<string | undefined> =>
+  visit(port).then(
+    () => undefined,
+    ({ code }: NodeJS.ErrnoException) => code
+  )
+
 /** All that comes until the end; rejects when it is reset instead. Leaves the other direction open. */
 export const readAll = (socket: net.Socket): Promise<Buffer> =>
   new Promise((resolve, reject) => {

@@ -6,12 +6,15 @@ import { onreadWorks } from '../src/index.js'
 
 const require = createRequire(import.meta.url)
 
+/** Specs of what reads from sockets. */
+const names = ['raw-socket', 'raw-duplex', 'duplex-of', 'slabs', 'socket-reset', 'pump', 'pump-filters']
+
 describe('reading without buffers of our own', () => {
   it('passes the same tests', async function () {
     if (process.env['RYSTRA_NO_ONREAD'] !== undefined) this.skip()
     expect(onreadWorks, 'this Node can read into buffers of ours').to.equal(true)
     const mocha = path.join(path.dirname(require.resolve('mocha/package.json')), 'bin/mocha.js')
-    const specs = ['raw-socket', 'pump'].map((name) => path.join(import.meta.dirname, `${name}.spec.ts`))
+    const specs = names.map((name) => path.join(import.meta.dirname, `${name}.spec.ts`))
     const child = spawn(
       process.execPath,
       [...process.execArgv, mocha, '--reporter=dot', '--no-config', '--timeout=120000', ...specs],
