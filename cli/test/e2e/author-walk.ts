@@ -54,8 +54,8 @@ it('a reload hands the state over, and shows no secret', async () => {
 /** Does not compile unless the misspelt option is a mistake. */
 export const typoConfig = `import { defineConfig } from 'rystra'
 
-export const right = defineConfig({ extensions: [{ use: '@rystra/proxy-udp', options: { native: false } }] })
-const options = { nativ: false }
+export const right = defineConfig({ extensions: [{ use: '@rystra/auth-token', options: { token: 'a token' } }] })
+const options = { token: 'a token', tokn: 'a mistake' }
 // @ts-expect-error a misspelt option
-export const wrong = defineConfig({ extensions: [{ use: '@rystra/proxy-udp', options }] })
+export const wrong = defineConfig({ extensions: [{ use: '@rystra/auth-token', options }] })
 `

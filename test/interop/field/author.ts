@@ -82,7 +82,7 @@ export const author: Trial = {
       must(good.code === 0, good.stdout)
       fs.writeFileSync(path.join(folder, 'config.ts'), typoConfig.replace(/^.*@ts-expect-error.*$/m, ''))
       const wrong = await outcome(process.execPath, [tsc, '-p', folder])
-      must(wrong.code !== 0 && wrong.stdout.includes('nativ'), wrong.stdout)
+      must(wrong.code !== 0 && wrong.stdout.includes('tokn'), wrong.stdout)
       return wrong.stdout.split('\n')[0]?.replace(/^.*error /, '') ?? ''
     })
     await report.check('plugins:add of it, plugins:list', async () => {
