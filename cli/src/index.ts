@@ -1,3 +1,14 @@
+/// <reference types="@rystra/auth-token" preserve="true" />
+/// <reference types="@rystra/inspect-http" preserve="true" />
+/// <reference types="@rystra/mux-direct" preserve="true" />
+/// <reference types="@rystra/mux-yamux" preserve="true" />
+/// <reference types="@rystra/proxy-http" preserve="true" />
+/// <reference types="@rystra/proxy-private" preserve="true" />
+/// <reference types="@rystra/proxy-tcp" preserve="true" />
+/// <reference types="@rystra/proxy-udp" preserve="true" />
+/// <reference types="@rystra/transport-tcp" preserve="true" />
+/// <reference types="@rystra/transport-tls" preserve="true" />
+// The options of these are typed in every configuration; those of other extensions once the configuration imports them.
 import type { Client, ClientOptions } from '@rystra/client'
 import type { RystraConfig } from '@rystra/config'
 import type { Server, ServerOptions } from '@rystra/server'

@@ -128,7 +128,6 @@ describe('packed into tarballs and installed in an empty folder', function () {
   })
 
   it('extension:create makes an extension of each kind that compiles and passes its test', async () => {
-    writeFileSync(join(dir, 'typo.ts'), typoConfig)
     const create = async (kind: string): Promise<void> => {
       const made = join(dir, `my-${kind}`)
       const bin = join(dir, 'node_modules/rystra/bin/run.js')
@@ -143,8 +142,14 @@ describe('packed into tarballs and installed in an empty folder', function () {
     await must(process.execPath, ['--import', 'tsx', '--test', walk], join(dir, 'my-hook'))
     // All at once: most of the time goes into the declarations of packages.
     const config = JSON.parse(readFileSync(join(dir, 'my-hook/tsconfig.json'), 'utf8'))
-    writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ ...config, include: ['my-*/**/*', 'typo.ts'] }))
-    await must(process.execPath, [join(checkout, 'node_modules/typescript/bin/tsc'), '-p', dir], dir)
+    writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ ...config, include: ['my-*/**/*'] }))
+    // A project of its own: nothing but the configuration says what its options are.
+    const typo = join(dir, 'typed')
+    mkdirSync(typo)
+    writeFileSync(join(typo, 'typo.ts'), typoConfig)
+    writeFileSync(join(typo, 'tsconfig.json'), JSON.stringify({ ...config, include: ['typo.ts'] }))
+    const tsc = join(checkout, 'node_modules/typescript/bin/tsc')
+    await Promise.all([dir, typo].map((project) => must(process.execPath, [tsc, '-p', project], project)))
     // What tests were made with before: the same loader.
     const pair = join(dir, 'my-hook/test/index.spec.ts')
     await must(process.execPath, ['--import', 'rystra/register', '--test', pair], dir)
