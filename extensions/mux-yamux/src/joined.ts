@@ -24,6 +24,7 @@ export class Joined implements JoinedStream, Offloaded {
   #over = false
   #sent = 0
   #received = 0
+  #heard = 0
 
   private constructor(owner: JoinedOwner, link: NativeLink, socket: Detached) {
     this.#owner = owner
@@ -55,6 +56,14 @@ export class Joined implements JoinedStream, Offloaded {
   /** Bytes that the peer may send. */
   get credit(): number {
     return this.#over ? 0 : (this.#link.stats(this.#owner.id)[3] as number)
+  }
+
+  /** Whether bytes were received since the last call. */
+  heard(): boolean {
+    const { received } = this
+    const more = received > this.#heard
+    this.#heard = received
+    return more
   }
 
   drop(): void {

@@ -99,10 +99,8 @@ export class PendingStreams {
     }
     for (const [stream, since] of this.#closing) {
       if (stream.receiving.ended) this.#closing.delete(stream)
-      else if (stream.touched) {
-        stream.touched = false
-        this.#closing.set(stream, now)
-      } else if (now - since >= closeTimeout) {
+      else if (stream.heard()) this.#closing.set(stream, now)
+      else if (now - since >= closeTimeout) {
         stream.reset(new RystraError('stream.timeout', { detail: 'peer did not end it' }))
       }
     }

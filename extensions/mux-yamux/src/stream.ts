@@ -38,7 +38,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
   readonly duplex: YamuxDuplex
   readonly sending: Sending
   readonly receiving: Receiving
-  /** Data was received since the last check. */
+  /** Data was received since the last check, see {@link heard}. */
   touched = false
 
   readonly #host: StreamHost
@@ -149,7 +149,14 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
 
   /** This side has ended the stream; some of its data may still be queued. */
   get endedHere(): boolean {
-    return this.sending.ended || this.duplex.writableEnded
+    return this.#finSent || this.sending.ended || this.duplex.writableEnded
+  }
+
+  /** Whether data was received since the last call. */
+  heard(): boolean {
+    const heard = this.touched || this.#joined?.heard() === true
+    this.touched = false
+    return heard
   }
 
   /** All data and the end were sent. */

@@ -241,10 +241,10 @@ export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
 
   detach(): Detached | undefined {
     const socket = this.#socket
+    if (this.#reader === undefined) this.#keep((socket.read() as Buffer | null) ?? empty) // may start reading
     const fd = idleDescriptorOf(socket)
     if (fd === undefined) return undefined
     this.pause()
-    if (this.#reader === undefined) this.#keep((socket.read() as Buffer | null) ?? empty)
     const pending = Buffer.concat(this.#back ?? [])
     this.#back = undefined
     const over = (error?: Error): void => {

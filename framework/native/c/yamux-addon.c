@@ -124,7 +124,7 @@ static napi_value open_link(napi_env env, napi_callback_info info) {
   begin(&call, env, info);
   double *shared = doubles_at(&call, 1, SHARED_COLUMNS);
   if (call.at->engine == NULL || shared == NULL || !int_at(&call, 0, &descriptor) || !int_at(&call, 2, &frame) ||
-      !int_at(&call, 3, &window) || frame < 1024 || frame > OUT_BYTES || window < INITIAL_WINDOW || call.count < 5 ||
+      !int_at(&call, 3, &window) || frame < 1024 || frame > MAX_FRAME || window < INITIAL_WINDOW || call.count < 5 ||
       napi_get_value_double(env, call.arguments[4], &limit) != napi_ok)
     return invalid(env);
   struct link *link = link_open(call.at->engine, descriptor, &error);

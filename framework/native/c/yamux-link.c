@@ -53,6 +53,8 @@ int link_start(struct link *link, const uint8_t *bytes, size_t size) {
   if (!bytes_append(&link->fed, bytes, size)) return -ENOMEM;
   const int error = engine_watch(link->engine, &link->entry);
   link->readable = true;
+  /* Without events it would stay silent. */
+  if (error != 0) link_lost(link, -error);
   engine_work(link);
   return error;
 }
@@ -279,5 +281,6 @@ void link_turn(struct link *link) {
     stream_send(stream, !alone ? share : stream->flows ? MAX_FRAME : room > share ? room : share);
     if (done) break;
   }
+  if (link->lost) return;
   if ((link->readable && !link->ended) || (link->ring_first != NULL && !link_blocked(link))) engine_work(link);
 }

@@ -1,0 +1,88 @@
+import { rawOf } from '@rystra/bytes'
+import { nativeStatus } from '@rystra/native'
+import { expect } from 'chai'
+import { once } from 'node:events'
+import type net from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { YamuxStream } from '../src/stream.js'
+import { cleanUp, quiet, session, socketPair, sockets, streamPair, turns, until } from './ends.js'
+import { ending, joined, pattern, received, sum } from './joining.js'
+import { ACK, data, FIN, frame, Peer, PING, SYN, UPDATE } from './wire.js'
+
+const MIB = 1024 * 1024
+
+describe('a link by the native part', () => {
+  before(function () {
+    if (!nativeStatus().used) this.skip()
+  })
+  afterEach(cleanUp)
+
+  it('delivers what the peer has sent and ended when this side closes the session', async () => {
+    const pair = await socketPair()
+    const [stream, other] = await streamPair(pair)
+    const { far } = await joined(stream)
+    far.end('question')
+    await received(other)
+    far.pause()
+    // More than the kernel takes.
+    const part = pattern(16 * 1024, 3)
+    const parts: Buffer[] = []
+    while (pair.client.memory.used === 0) {
+      parts.push(part)
+      other.write(part)
+      await turns(1)
+    }
+    other.end()
+    await until(() => (rawOf(stream) as YamuxStream).receiving.ended, 'the end of the peer')
+    pair.client.close()
+    const chunks: Buffer[] = []
+    far.on('data', (chunk: Buffer) => chunks.push(chunk))
+    expect(await ending(far)).to.equal('end')
+    expect(sum(Buffer.concat(chunks))).to.equal(sum(Buffer.concat(parts)))
+  })
+
+  it('knows that a joined stream is in use, so that one which this side has ended is kept', async () => {
+    const [near, wire] = await sockets()
+    const peer = new Peer(wire)
+    const client = session(near, 'client')
+    const stream = quiet(await client.open())
+    const { far } = await joined(stream)
+    far.end()
+    await until(() => peer.has(UPDATE, FIN, 1), 'the end')
+    const raw = rawOf(stream) as YamuxStream
+    expect(raw.heard()).to.equal(false)
+    for (const part of ['one', 'two']) {
+      peer.write(data(1, part))
+      await once(far, 'data')
+      expect(raw.heard()).to.equal(true)
+      expect(raw.heard()).to.equal(false)
+    }
+  })
+
+  it('has frames as large as the option allows', async () => {
+    const [near, wire] = await sockets()
+    const client = session(near, 'client', { frameSize: MIB })
+    const server = session(wire, 'server', { frameSize: MIB })
+    const accepted: Duplex[] = []
+    server.onStream = (stream) => accepted.push(quiet(stream))
+    const bytes = pattern(4 * MIB, 5)
+    const all: [Duplex, net.Socket][] = []
+    for (const _ of [1, 2]) {
+      const [stream, other] = await streamPair({ client, server, accepted })
+      all.push([other, (await joined(stream)).far])
+    }
+    for (const [, far] of all) far.end(bytes)
+    for (const got of await Promise.all(all.map(([other]) => received(other)))) expect(sum(got)).to.equal(sum(bytes))
+  })
+
+  it('takes over what a socket has read ahead, more than its queue holds, and all that follows', async () => {
+    const [near, wire] = await sockets()
+    const peer = new Peer(wire)
+    const count = 20_000
+    peer.write(Buffer.concat(Array.from({ length: count }, (_, at) => frame(PING, SYN, 0, at))))
+    await until(() => near.readableLength >= near.readableHighWaterMark, 'a full queue')
+    session(near, 'client', { keepAliveInterval: 0 })
+    const answers = (): number => peer.of(PING).filter(({ flags }) => flags === ACK).length
+    await until(() => answers() === count, 'every answer', 5000)
+  })
+})
