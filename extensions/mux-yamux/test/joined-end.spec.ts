@@ -7,9 +7,37 @@ import type { Duplex } from 'node:stream'
 import type { YamuxStream } from '../src/stream.js'
 import { cleanUp, quiet, session, socketPair, sockets, streamPair, turns, until } from './ends.js'
 import { ending, joined, pattern, received, sum } from './joining.js'
-import { ACK, data, FIN, frame, Peer, PING, SYN, UPDATE } from './wire.js'
+import { ACK, DATA, data, FIN, frame, Peer, PING, SYN, UPDATE } from './wire.js'
 
 const MIB = 1024 * 1024
+
+/** Counts the payload of each stream. Reads slowly, and asks for an answer each time. */
+const payloads = (wire: net.Socket): Map<number, number> => {
+  const bytes = new Map<number, number>()
+  const header = Buffer.alloc(12)
+  let have = 0
+  let left = 0
+  wire.on('data', (chunk: Buffer) => {
+    wire.pause()
+    setImmediate(() => wire.resume())
+    wire.write(frame(PING, SYN, 0, 0))
+    for (let at = 0; at < chunk.length; ) {
+      if (left > 0) {
+        const part = Math.min(left, chunk.length - at)
+        const id = header.readUInt32BE(4)
+        bytes.set(id, (bytes.get(id) ?? 0) + part)
+        left -= part
+        at += part
+      } else {
+        const part = chunk.copy(header, have, at)
+        have = (have + part) % 12
+        at += part
+        if (have === 0 && header[1] === DATA) left = header.readUInt32BE(8)
+      }
+    }
+  })
+  return bytes
+}
 
 describe('a link by the native part', () => {
   before(function () {
@@ -84,5 +112,29 @@ describe('a link by the native part', () => {
     session(near, 'client', { keepAliveInterval: 0 })
     const answers = (): number => peer.of(PING).filter(({ flags }) => flags === ACK).length
     await until(() => answers() === count, 'every answer', 5000)
+  })
+
+  it('shares a full link between joined streams and those of JavaScript, while the peer asks for answers', async () => {
+    const [near, wire] = await sockets()
+    quiet(wire)
+    const client = session(near, 'client', { keepAliveInterval: 0 })
+    const plain = rawOf(quiet(await client.open()))
+    const { far } = await joined(quiet(await client.open()))
+    for (const id of [1, 3]) wire.write(frame(UPDATE, ACK, id, 1 << 30))
+    const seen = payloads(wire)
+    const block = Buffer.alloc(MIB)
+    const more = (): void => {
+      while (far.write(block));
+    }
+    far.on('drain', more)
+    more()
+    const write = (): void => {
+      while (plain.write(block, 0, 1000, true));
+    }
+    plain.onWritable = write
+    write()
+    await until(() => [1, 3].every((id) => (seen.get(id) ?? 0) > 16 * MIB), 'a lot of both')
+    expect(seen.get(1), 'bytes of the other meanwhile').to.be.lessThan(256 * MIB)
+    far.destroy()
   })
 })

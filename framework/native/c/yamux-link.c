@@ -182,6 +182,21 @@ void link_end(struct link *link) {
   end_if_sent(link);
 }
 
+/* One frame of each stream. */
+static void serve(struct link *link) {
+  struct engine *engine = link->engine;
+  struct stream *last = link->ring_last;
+  while (link->ring_first != NULL && !link_blocked(link) && !link->lost) {
+    struct stream *stream = link->ring_first;
+    const bool done = stream == last, alone = stream->ring_next == NULL;
+    const size_t used = engine->out_link == link ? engine->out_used : 0, room = OUT_BYTES - used - FRAME_HEADER;
+    const size_t share = link->frame_size - FRAME_HEADER;
+    stream_unring(stream);
+    stream_send(stream, !alone ? share : stream->flows ? MAX_FRAME : room > share ? room : share);
+    if (done) break;
+  }
+}
+
 static void drain(struct link *link) {
   struct bytes *pending = &link->pending;
   if (!link_blocked(link)) return;
@@ -191,8 +206,12 @@ static void drain(struct link *link) {
   if (sent > 0) bytes_take(pending, sent);
   if (link_blocked(link)) return;
   end_if_sent(link);
-  if (link->script_waits) engine_post(link, EVENT_WRITABLE, 0, 0, 0);
+  if (!link->script_waits) return;
+  /* The room goes to JavaScript and to joined streams in turns: either one could take it all each time. */
   link->script_waits = false;
+  link->tell_first = link->script_first = !link->script_first;
+  if (!link->script_first) serve(link);
+  engine_post(link, EVENT_WRITABLE, 0, 0, 0);
 }
 
 void link_event(struct link *link, uint32_t events) {
@@ -270,17 +289,12 @@ void link_turn(struct link *link) {
     }
     if (!more) break;
   }
-  /* One frame of each stream. */
-  struct stream *last = link->ring_last;
-  while (link->ring_first != NULL && !link_blocked(link) && !link->lost) {
-    struct stream *stream = link->ring_first;
-    const bool done = stream == last, alone = stream->ring_next == NULL;
-    const size_t used = engine->out_link == link ? engine->out_used : 0, room = OUT_BYTES - used - FRAME_HEADER;
-    const size_t share = link->frame_size - FRAME_HEADER;
-    stream_unring(stream);
-    stream_send(stream, !alone ? share : stream->flows ? MAX_FRAME : room > share ? room : share);
-    if (done) break;
+  if (link->tell_first) {
+    link->tell_first = false;
+    engine_deliver(engine);
+    if (link->entry.dead) return;
   }
+  serve(link);
   if (link->lost) return;
   if ((link->readable && !link->ended) || (link->ring_first != NULL && !link_blocked(link))) engine_work(link);
 }

@@ -89,6 +89,7 @@ struct link {
   bool to_script, ends;
   bool readable, hung_up, script_waits, ending, ended, lost, stopped;
   bool closed;                   /* freed with its last stream */
+  bool script_first, tell_first; /* JavaScript has the room that was waited for, and is not told yet */
   bool large;                    /* the last frame was: the next is read header first */
   struct pipe *pipe;             /* what is left of a frame that was spliced, behind its header */
   bool several;                  /* pieces for JavaScript in this read */
