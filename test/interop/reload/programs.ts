@@ -49,7 +49,8 @@ export class Iperf {
       try {
         const args = ['-c', loopback, '-p', String(port), '-t', '5', '-b', '100M', '-J']
         const { stdout } = await run('iperf3', args, { maxBuffer: 2 ** 24 })
-        const { end } = JSON.parse(stdout) as { end: { sum_received: { bytes: number } } }
+        const { end, error } = JSON.parse(stdout) as { end: { sum_received?: { bytes: number } }; error?: string }
+        if (end.sum_received === undefined) throw new Error(error ?? stdout)
         this.#bytes += end.sum_received.bytes
         this.#runs += 1
       } catch (error) {
