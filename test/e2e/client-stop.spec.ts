@@ -1,8 +1,8 @@
+import { freePort } from '@rystra/testkit'
 import { expect } from 'chai'
 import { createClient, type Client } from '@rystra/client'
 import { defineExtension } from '@rystra/plugin'
 import proxyPrivate from '@rystra/proxy-private'
-import { somePort } from './private-tunnel.js'
 import { cleanUp, clientConfig, later, listens, portOf, preset, startServer } from './tunnel.js'
 
 const way = (bind: number): object => ({ name: 'way', of: 'db', secret: 'a secret of some length', bind })
@@ -41,7 +41,7 @@ describe('a client with ways in that is stopped', () => {
   it('while it starts leaves no port open', async () => {
     const server = await startServer({}, [proxyPrivate()])
     const { use, go, there } = slow('slow')
-    const port = await somePort()
+    const port = await freePort()
     const client = await make(portOf(server), port, [use])
     const starting = client.start().catch((error: unknown) => error)
     await there
@@ -57,7 +57,7 @@ describe('a client with ways in that is stopped', () => {
     const client = await make(portOf(server), undefined)
     await client.start()
     const { use, go, there } = slow('slow')
-    const port = await somePort()
+    const port = await freePort()
     const next = clientConfig(portOf(server), [], { forwards: [way(port)] as never }, [proxyPrivate(), use])
     const reloading = client.reload(next).catch((error: unknown) => error)
     await there
@@ -73,7 +73,7 @@ describe('a client with ways in that is stopped', () => {
     const client = await make(portOf(server), undefined)
     await client.start()
     await client.stop({ drain: 0 })
-    const port = await somePort()
+    const port = await freePort()
     const refusal = { code: 'session.closing', side: 'client' }
     const code = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error)
     expect(await code(client.visit({ kind: 'private', ...way(port) } as never))).to.include(refusal)

@@ -1,3 +1,4 @@
+import { freePort } from '@rystra/testkit'
 import type { Client } from '@rystra/client'
 import type { ProxyEntry } from '@rystra/config'
 import { type CloseRequestContext, defineExtension, type RefusedContext } from '@rystra/plugin'
@@ -12,7 +13,6 @@ import http2 from 'node:http2'
 import net, { type AddressInfo } from 'node:net'
 import { cuttable } from './cuttable.js'
 import { ask, frontPort, mirror, type Mirrored, startHttpService, startRawService } from './http-world.js'
-import { somePort } from './private-tunnel.js'
 import {
   cleanUp,
   endOf,
@@ -71,7 +71,7 @@ const web = (local: unknown, more: Fields = {}): Fields => ({ name: 'web', kind:
 const pair = async (well: number, more: Fields = {}, only: { dead?: Fields; well?: Fields } = {}) => {
   const { closed, refused, extension } = witness()
   const server = await serve([extension])
-  const dead = await join(server, 'dead', web(await somePort(), { ...more, ...only.dead }))
+  const dead = await join(server, 'dead', web(await freePort(), { ...more, ...only.dead }))
   await join(server, 'well', web(well, { ...more, ...only.well }))
   return { port: frontPort(dead), closed, refused, server }
 }
@@ -194,7 +194,7 @@ describe('http: another member of a group', () => {
   })
 
   it('is not there: each was asked once, and the answer says why', async () => {
-    const { port, refused, closed } = await pair(await somePort())
+    const { port, refused, closed } = await pair(await freePort())
     const { status, headers } = await ask(port, 'web.localhost')
     expect([status, headers['x-rystra-error']]).to.deep.equal([502, 'stream.service-unreachable'])
     expect(refused.map(({ stream }) => stream?.session.client.id).sort()).to.deep.equal(['dead', 'well'])
@@ -208,7 +208,7 @@ describe('https: another member of a group', () => {
   it('is asked when the service of one cannot be reached, with every byte of the visitor', async () => {
     const server = await serve()
     const own = (local: number): Fields => ({ name: 'own', kind: 'https', local })
-    const dead = await join(server, 'dead', own(await somePort()))
+    const dead = await join(server, 'dead', own(await freePort()))
     await join(server, 'well', own(await startService((socket) => void socket.pipe(socket))))
     const port = Number(new URL(dead.proxies[0]?.address ?? '').port)
     const hello = await helloTo('own.localhost')
@@ -223,8 +223,8 @@ describe('https: another member of a group', () => {
     const { refused, extension } = witness()
     const server = await serve([extension])
     const own = (local: number): Fields => ({ name: 'own', kind: 'https', local })
-    const dead = await join(server, 'dead', own(await somePort()))
-    await join(server, 'gone', own(await somePort()))
+    const dead = await join(server, 'dead', own(await freePort()))
+    await join(server, 'gone', own(await freePort()))
     const visitor = await visit(Number(new URL(dead.proxies[0]?.address ?? '').port))
     visitor.write(await helloTo('own.localhost'))
     expect(await endOf(visitor)).to.equal('ECONNRESET')
@@ -249,7 +249,7 @@ describe('private: another member of a group', () => {
 
   it('is asked when the service of one cannot be reached, and the visitor sees none of it', async () => {
     const server = await serve()
-    await join(server, 'dead', db(await somePort()))
+    await join(server, 'dead', db(await freePort()))
     await join(server, 'well', db(await startService((socket) => void socket.pipe(socket))))
     const forwarder = await forwarderOf(server)
     for (let count = 0; count < 4; count += 1) {
@@ -275,8 +275,8 @@ describe('private: another member of a group', () => {
   it('is not there: the visitor is told why, and a visitor who goes meanwhile leaves nothing open', async () => {
     const { refused, extension } = witness()
     const server = await serve([extension])
-    await join(server, 'dead', db(await somePort()))
-    await join(server, 'gone', db(await somePort()))
+    await join(server, 'dead', db(await freePort()))
+    await join(server, 'gone', db(await freePort()))
     const forwarder = await forwarderOf(server)
     const refusal = once(forwarder, 'refused')
     expect(await endOf(await visit(wayIn(forwarder)))).to.equal('ECONNRESET')

@@ -1,3 +1,4 @@
+import { freePort } from '@rystra/testkit'
 import proxyHttp from '@rystra/proxy-http'
 import type { Server } from '@rystra/server'
 import { expect } from 'chai'
@@ -5,14 +6,13 @@ import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
 import { type Answered, ask, httpPreset, startHttpClient, startHttpService } from './http-world.js'
-import { somePort } from './private-tunnel.js'
 import { cleanUp, later, serverConfig, startServer, until, visit } from './tunnel.js'
 
 type Options = NonNullable<Parameters<typeof proxyHttp>[0]>
 
 /** A tunnel whose visitors come in at a port that stays. */
 const tunnel = async () => {
-  const port = await somePort()
+  const port = await freePort()
   const listen = [{ host: '127.0.0.1', port }]
   const server: Server = await startServer({}, [proxyHttp({ listen })], { preset: httpPreset })
   const waiting: http.ServerResponse[] = []

@@ -1,3 +1,4 @@
+import { freePort } from '@rystra/testkit'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
@@ -17,7 +18,6 @@ import {
   echo,
   later,
   makeClient,
-  portOf,
   readAll,
   serverConfig,
   startClient,
@@ -83,14 +83,6 @@ const withPrefix = (port: number, word: string, muxer = 'yamux') => ({
   id: word,
   connect: { transport: 'prefixed', host: '127.0.0.1', port, word, muxer }
 })
-
-/** A port that is free, and that the first entry of a server can then have by number. */
-const freePort = async (): Promise<number> => {
-  const server = await startServer()
-  const port = portOf(server)
-  await server.stop({ drain: 0 })
-  return port
-}
 
 const entries = (port: number, ...words: string[]) => [
   { transport: 'tcp', host: '127.0.0.1', port },

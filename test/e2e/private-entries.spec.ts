@@ -1,10 +1,11 @@
+import { freePort } from '@rystra/testkit'
 import type { RystraError } from '@rystra/model'
 import proxyPrivate from '@rystra/proxy-private'
 import { expect } from 'chai'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
-import { type Carrier, carriers, db, join, make, secret, serve, somePort, toDb, wayIn } from './private-tunnel.js'
+import { type Carrier, carriers, db, join, make, secret, serve, takenPort, toDb, wayIn } from './private-tunnel.js'
 import {
   clientConfig,
   cleanUp,
@@ -120,7 +121,7 @@ describe('entries of private proxies and their visitors', () => {
 
   it('fail the start of a client whose visiting port is taken, or whose secret cannot be read', async () => {
     const server = await serve(carrier)
-    const bind = await somePort(true)
+    const bind = await takenPort()
     const taken = await make(carrier, server, { id: 'a', forwards: [toDb(), toDb({ name: 'taken', bind })] })
     const error = await failure(taken.start())
     expect(error.code).to.equal('listen.in-use')
@@ -160,8 +161,8 @@ describe('entries of private proxies and their visitors', () => {
     const open = await visit(before)
     open.write('x')
     await once(open, 'data')
-    const bind = await somePort()
-    const taken = await somePort(true)
+    const bind = await freePort()
+    const taken = await takenPort()
     const visitors = [toDb({ bind }), toDb({ name: 'same' }), toDb({ name: 'taken', bind: taken })]
     const session = forwarder.session?.id
     const refusal = once(forwarder, 'refused') as Promise<

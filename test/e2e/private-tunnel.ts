@@ -105,12 +105,10 @@ export const listening = (): { readonly log: Logger; readonly lines: string[] } 
   return { log, lines }
 }
 
-/** A free port; taken, if asked for, until the test is over. */
-export const somePort = async (taken = false): Promise<number> => {
+/** A port that is taken until the test is over. */
+export const takenPort = async (): Promise<number> => {
   const server = net.createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as net.AddressInfo
-  if (taken) later(() => server.close())
-  else await new Promise((resolve) => server.close(resolve))
-  return port
+  later(() => server.close())
+  return (server.address() as net.AddressInfo).port
 }

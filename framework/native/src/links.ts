@@ -80,14 +80,19 @@ class Links {
 
   #deliver(count: number): void {
     this.delivering = true
-    try {
-      for (let at = 0; at < count * EVENT_COLUMNS; at += EVENT_COLUMNS) {
-        const link = this.open.get(this.#rows[at] as number)
-        if (link !== undefined) this.#tell(link, at)
+    for (let at = 0; at < count * EVENT_COLUMNS; at += EVENT_COLUMNS) {
+      const link = this.open.get(this.#rows[at] as number)
+      if (link === undefined) continue
+      try {
+        this.#tell(link, at)
+      } catch (error) {
+        // The events behind it may be of other links.
+        process.nextTick(() => {
+          throw error
+        })
       }
-    } finally {
-      this.delivering = false
     }
+    this.delivering = false
   }
 
   #tell(link: LinkEvents, at: number): void {
