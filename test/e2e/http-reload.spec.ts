@@ -88,8 +88,9 @@ describe('http: a reload with other options', () => {
     await reload({ maxHeaders: 64 })
     await goaway
     waiting[0]?.end('gun')
-    await busy
-    expect((await ask(port, 'app.localhost', '/', { agent })).headers.connection).to.equal('close')
+    // That answer, or the next one of its connection: the head of the first may have been made before.
+    const answers = [await busy, await ask(port, 'app.localhost', '/', { agent })]
+    expect(answers.map(({ headers }) => headers.connection)).to.include('close')
     const headers = Object.fromEntries(Array.from({ length: 80 }, (_, index) => [`x-${index}`, '1']))
     expect((await ask(port, 'app.localhost', '/', { agent, headers })).status).to.equal(431)
   })
