@@ -1,5 +1,4 @@
 import type { Clock, DirectoryChange, DirectoryClaim, DirectoryMember, DirectoryRow } from '@rystra/plugin'
-import type { Counter } from './counter.js'
 import { Presence } from './presence.js'
 
 /** The member that a call comes from. */
@@ -16,7 +15,6 @@ export class MemoryEngine {
   readonly #present = new Map<string, Presence>()
   /** Instances whose lease is over, or that left: until when their rows are kept for their owners. */
   readonly #resting = new Map<string, number>()
-  readonly #counters = new Map<string, Counter>()
   readonly #watchers = new Set<OnChange>()
   readonly #clock: Clock
   #fence: number
@@ -120,15 +118,6 @@ export class MemoryEngine {
     this.#emit({ type: 'released', key, id, fence })
   }
 
-  count(key: string, by: number, ms: number): number {
-    const now = this.#clock.now()
-    const before = this.#counters.get(key)
-    const counter = before === undefined || before.until <= now ? { value: 0, until: now + ms } : before
-    counter.value += by
-    this.#counters.set(key, counter)
-    return counter.value
-  }
-
   /** Returns what ends it. */
   subscribe(watcher: OnChange): () => void {
     this.#watchers.add(watcher)
@@ -142,7 +131,7 @@ export class MemoryEngine {
   /** Forgets everything, as an engine does that is restarted without its data. */
   restart(): void {
     for (const present of this.#present.values()) present.stop()
-    for (const state of [this.#rows, this.#present, this.#resting, this.#counters]) state.clear()
+    for (const state of [this.#rows, this.#present, this.#resting]) state.clear()
     this.#fence = Math.max(this.#fence, this.#clock.now() * 1000)
     this.#emit()
   }

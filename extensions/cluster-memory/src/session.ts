@@ -78,10 +78,6 @@ export class MemorySession implements DirectorySession {
     }
   }
 
-  async count(key: string, by: number, ms: number): Promise<number> {
-    return (await this.#reached()).count(key, by, ms)
-  }
-
   async leave(): Promise<void> {
     try {
       ;(await this.#reached()).leave(this.#holder)

@@ -153,15 +153,6 @@ killsMutants('directory', directoryKit, [() => memorySubject(), faulty], {
     (session, options, directory) => lazily(() => directory.open({ ...options, cluster: 'one' }), session),
     /timed out|was refused|name-taken|taken|another server/
   ),
-  'counts for all members, for as long as was said': broken(() => {
-    let n = 0
-    return {
-      count: async (_key: string, by: number) => {
-        n += by
-        return n
-      }
-    }
-  }, /the counter/),
   'does not mind a member whose clock is a day off': broken((session, options) => {
     const last = options.clock.now()
     return { renew: async () => last < new Date('2024-01-01T12:00:00Z').getTime() && session.renew() }

@@ -21,7 +21,6 @@ export const memorySubject = (broken: Break = () => ({}), parts: Partial<Directo
           claim: (claim) => session.claim(claim),
           release: (key, id) => session.release(key, id),
           watch: (watcher) => session.watch(watcher),
-          count: (key, by, ms) => session.count(key, by, ms),
           leave: () => session.leave()
         }
         return Object.assign(face, broken(session, options, directory))

@@ -8,7 +8,7 @@ export interface Script {
 
 /**
  * Keys, behind the prefix: `m` members by name, `l:<instance>` its lease, `g:<instance>` its lease and grace, `k:<key>` rows by id,
- * `r:<instance>` which rows it has, `s` instances that have any, `fence` and `seq` counters, `n:<key>` counters of members.
+ * `r:<instance>` which rows it has, `s` instances that have any, `fence` and `seq` counters.
  * A member is `fence instance value`, a row `fence instance owner share record`: the first words are all that scripts read.
  * Numbers are kept as text, as they have more digits than cjson writes.
  */
@@ -168,12 +168,4 @@ for _, name in ipairs(part[2]) do
   if raw then found[#found + 1] = raw end
 end
 return found
-`)
-
-/** key, by, milliseconds → value */
-export const count = script(`
-local name = P .. 'n:' .. ARGV[1]
-local value = redis.call('INCRBY', name, ARGV[2])
-if redis.call('PTTL', name) < 0 then redis.call('PEXPIRE', name, ARGV[3]) end
-return value
 `)

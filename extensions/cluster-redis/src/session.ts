@@ -70,10 +70,6 @@ export class RedisSession implements DirectorySession {
     return this.#feed.watch(watcher)
   }
 
-  async count(key: string, by: number, ms: number): Promise<number> {
-    return Number(await this.#engine.run(scripts.count, key, by, ms))
-  }
-
   async leave(): Promise<void> {
     this.#feed.stop()
     try {

@@ -42,9 +42,6 @@ class Engine implements DirectorySession {
   }
 
   async watch() {}
-  async count() {
-    return 0
-  }
   async leave() {}
 }
 

@@ -99,8 +99,6 @@ export interface DirectorySession {
   release(key: string, id: string): Promise<void>
   /** Begins with a snapshot; resolves when it was delivered. */
   watch(watcher: DirectoryWatcher): Promise<void>
-  /** Adds to a counter that all members share, and answers with its value. It is 0 again `ms` after the first addition. */
-  count(key: string, by: number, ms: number): Promise<number>
   /** Gives everything back, and disconnects. Never rejects. */
   leave(): Promise<void>
 }
