@@ -24,6 +24,12 @@ export interface OneServer {
 
 type Extensions = readonly (Extension<never> | ReturnType<Extension>)[]
 
+export const hello = (stream: Duplex): void => void stream.end('hello')
+export const echo = (stream: Duplex): void => void stream.on('error', () => {}).pipe(stream)
+
+/** Host of the address of a session. */
+export const hostOf = (server: string | undefined): string => server?.split(':')[0] ?? ''
+
 /** Several servers within the process, each on a network of its own so that one of them can be lost, and their clients. */
 export class Servers {
   readonly #servers = new Map<string, OneServer>()
