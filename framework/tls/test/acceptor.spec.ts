@@ -1,13 +1,12 @@
 import type { RystraError } from '@rystra/plugin'
 import { TurnQueue } from '@rystra/limits'
 import { expect } from 'chai'
-import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import net, { type AddressInfo, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { exchange, HandshakeWorld, readAll } from './handshake-world.js'
-import { type Certificates, certificates, failure, until } from './world.js'
+import { type Certificates, certificates, until } from './world.js'
 
 let made: Certificates
 let world: HandshakeWorld
@@ -256,124 +255,5 @@ describe('a server of TLS', () => {
       await until(() => connections[1]?.destroyed === true)
       await exchange(client, came[0]?.socket as tls.TLSSocket)
     })
-  })
-
-  describe('that checks certificates of clients', () => {
-    const requested = async (clientCert: 'optional' | 'required', crl?: string) => {
-      const refusals: RystraError[] = []
-      const options = { ...world.pair('server', made.good), clientCa: 'ca.pem', clientCert }
-      const served = await world.serve(crl === undefined ? options : { ...options, crl: world.write('crl.pem', crl) }, {
-        onRefused: (socket, error) => {
-          refusals.push(error)
-          socket.end(error.code)
-        }
-      })
-      return { ...served, refusals }
-    }
-    const cases: [string, 'client' | 'revokedClient' | 'expiredClient' | 'strange' | undefined, string][] = [
-      ['none', undefined, 'tls.certificate-required'],
-      ['one of another authority', 'strange', 'tls.untrusted'],
-      ['one that has expired', 'expiredClient', 'tls.expired'],
-      ['one that was revoked', 'revokedClient', 'tls.revoked']
-    ]
-    for (const [what, which, code] of cases) {
-      it(`requires a valid one, and reports that to a peer with ${what}`, async () => {
-        const { port, came, refusals } = await requested('required', made.crl)
-        const own = which === undefined ? {} : world.pair('client', made[which])
-        const socket = await world.dial(port, { ca: 'ca.pem', ...own })
-        expect(await readAll(socket)).to.equal(code)
-        expect(refusals.map((error) => [error.code, error.side])).to.deep.equal([[code, 'server']])
-        expect(came).to.deep.equal([])
-        // What it was given is no way in the next time.
-        expect(await readAll(await world.dial(port, { ca: 'ca.pem', ...own }))).to.equal(code)
-        const warnings = () => world.lines.filter(({ level, text }) => level === 'warn' && text.startsWith('server: '))
-        expect(warnings(), 'one warning for both').to.have.length(1)
-        world.clock.advance(60_000)
-        await readAll(await world.dial(port, { ca: 'ca.pem', ...own }))
-        expect(warnings()).to.have.length(2)
-        expect(warnings()[1]?.fields).to.include({ more: 1, code })
-      })
-    }
-
-    it('reports a valid one, which is requested in each handshake', async () => {
-      const { port, came } = await requested('required', made.crl)
-      const own = world.pair('client', made.client)
-      for (let count = 0; count < 2; count += 1) {
-        const client = await world.dial(port, { ca: 'ca.pem', ...own })
-        await until(() => came.length > count)
-        await exchange(client, came[count]?.socket as tls.TLSSocket)
-        expect(client.isSessionReused()).to.equal(false)
-      }
-      const der = new Uint8Array(new X509Certificate(made.client.cert).raw)
-      for (const { facts } of came) expect(facts.certificate).to.deep.equal(der)
-    })
-
-    it('accepts clients without a valid one when it is optional, and reports valid ones only', async () => {
-      const { port, came } = await requested('optional')
-      const all = [{}, world.pair('strange', made.strange), world.pair('client', made.client)]
-      for (const [index, own] of all.entries()) {
-        await world.dial(port, { ca: 'ca.pem', ...own })
-        await until(() => came.length > index)
-      }
-      expect(came.map(({ facts }) => facts.certificate !== undefined)).to.deep.equal([false, false, true])
-      expect(world.warnings()).to.have.length(1)
-    })
-
-    it('refuses a certificate that is revoked in a reloaded list', async () => {
-      const { port, came, refusals } = await requested('required', made.emptyCrl)
-      const own = world.pair('client', made.revokedClient)
-      const before = await world.dial(port, { ca: 'ca.pem', ...own })
-      await until(() => came.length === 1)
-      world.write('crl.pem', made.crl)
-      world.clock.advance(5000)
-      await until(() => world.lines.some(({ text }) => text === 'certificate files reloaded'))
-      expect(await readAll(await world.dial(port, { ca: 'ca.pem', ...own }))).to.equal('tls.revoked')
-      expect(refusals).to.have.length(1)
-      await exchange(before, came[0]?.socket as tls.TLSSocket)
-    })
-  })
-
-  it('reports a peer that does not speak TLS', async () => {
-    const answers: [Buffer | undefined, string][] = [
-      [Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 'tls.not-tls'],
-      [Buffer.from('SSH-2.0-OpenSSH_9.2\r\n'), 'tls.not-tls'],
-      [undefined, 'connect.unreachable']
-    ]
-    for (const [answer, code] of answers) {
-      const server = net.createServer((socket) => {
-        socket.on('error', () => {})
-        socket.once('data', () => (answer === undefined ? socket.destroy() : socket.end(answer)))
-      })
-      server.listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      world.later(() => server.close())
-      const { port } = server.address() as AddressInfo
-      const error = await failure(world.dial(port, { ca: 'ca.pem' }))
-      expect(error.code, String(answer)).to.equal(code)
-      expect(error.detail).to.include(`tls localhost:${port}`)
-    }
-  })
-
-  it('can be aborted by the dialing side at any time and at the deadline', async () => {
-    const heard: Socket[] = []
-    // Node 20 ends the connection of a handshake that is given up, and Node 24 resets it.
-    const server = net.createServer((socket) => void heard.push(socket.on('error', () => {})))
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    world.later(() => server.close())
-    const { port } = server.address() as AddressInfo
-    const aborted = AbortSignal.abort(new Error('enough'))
-    expect((await failure(world.dial(port, { ca: 'ca.pem' }, { signal: aborted }))).detail).to.include('enough')
-    const giveUp = new AbortController()
-    const dialing = failure(world.dial(port, { ca: 'ca.pem' }, { signal: giveUp.signal }))
-    await until(() => heard.length === 2)
-    giveUp.abort()
-    expect((await dialing).code).to.equal('connect.unreachable')
-    const waiting = failure(world.dial(port, { ca: 'ca.pem' }))
-    await until(() => heard.length === 3 && world.clock.pending === 1)
-    world.clock.advance(10_000)
-    expect((await waiting).code).to.equal('tls.handshake')
-    for (const socket of heard) socket.resume()
-    await until(() => heard.every(({ destroyed }) => destroyed))
   })
 })
