@@ -3,7 +3,6 @@ import { createHmac } from 'node:crypto'
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import tls from 'node:tls'
 import authJwt from '@rystra/auth-jwt'
 import authMtls from '@rystra/auth-mtls'
 import authToken from '@rystra/auth-token'
@@ -13,6 +12,7 @@ import { defineExtension, type ExtensionUse, type Identity, type RystraError } f
 import { createServer, type Server, type ServerOptions } from '@rystra/server'
 import transportTls from '@rystra/transport-tls'
 import { expect } from 'chai'
+import { tlsRelay } from './tls-world.js'
 import { cleanUp, echo, later, preset as plainPreset, startService, visit, visitorPort } from './tunnel.js'
 
 const preset = [...plainPreset, transportTls, authMtls, authJwt]
@@ -296,34 +296,17 @@ describe('several ways to authenticate', () => {
   it('is not fooled by a relay in between that the client trusts', async () => {
     const server = await start()
     // A certificate of the same authority: the client cannot tell.
-    const file = (name: string): Promise<Buffer> => readFile(join(dir, name))
-    const [cert, key, ca] = [await file('server.pem'), await file('server.key'), await file('ca.pem')]
-    const options: tls.SecureContextOptions & tls.CommonConnectionOptions = {
-      ALPNProtocols: ['rystra/1'],
-      minVersion: 'TLSv1.3'
-    }
-    let relayed = 0
-    const between = tls.createServer({ cert, key, ...options }, (near) => {
-      const far = tls.connect({ host: '127.0.0.1', port: portOf(server, 0), ca, ...options })
-      for (const socket of [near, far]) {
-        socket.on('error', () => {})
-        later(() => socket.destroy())
-      }
-      near.pipe(far).pipe(near)
-      near.on('data', (bytes) => (relayed += bytes.length))
-    })
-    between.listen(0, '127.0.0.1')
-    later(() => between.close())
-    await once(between, 'listening')
-    const { port } = between.address() as { port: number }
+    const file = (name: string): Promise<string> => readFile(join(dir, name), 'utf8')
+    const own = { cert: await file('server.pem'), key: await file('server.key') }
+    const { port, relayed } = await tlsRelay(portOf(server, 0), own, authority.cert)
     for (const [name, use] of [
       [undefined, authToken({ token })],
       [undefined, authJwt({ token: jwt() })],
       ['laptop', authMtls()]
     ] as const) {
-      relayed = 0
+      const before = relayed()
       const { clientError, serverError } = await isRefused(server, overTls(server, name, port), [use])
-      expect(relayed, 'bytes that were relayed').to.be.above(100)
+      expect(relayed() - before, 'bytes that were relayed').to.be.above(100)
       expect(clientError.code).to.equal(name === undefined ? 'auth.refused' : 'auth.no-method')
       expect(serverError?.code).to.equal(clientError.code)
     }

@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import tls from 'node:tls'
 import type { FakeClock } from '@rystra/testkit'
 import { cleanUp, later, makeClient, preset as plain, startClient, startServer } from './tunnel.js'
 
@@ -63,28 +64,53 @@ export const refusal = async (port: number, dial: Record<string, unknown>): Prom
   return error
 }
 
+/** Joins two connections, shows `onData` what they carry, and destroys them at the end of the test. */
+const forward = (near: net.Socket, far: net.Socket, onData: (chunk: Buffer) => void): void => {
+  for (const [from, to] of [
+    [near, far],
+    [far, near]
+  ] as const) {
+    from.on('error', () => to.destroy())
+    from.on('data', (chunk: Buffer) => {
+      onData(chunk)
+      to.write(chunk)
+    })
+    from.on('end', () => to.end())
+    later(() => from.destroy())
+  }
+}
+
+const listening = async (hop: net.Server): Promise<number> => {
+  hop.listen(0, '127.0.0.1')
+  await once(hop, 'listening')
+  later(() => hop.close())
+  return (hop.address() as net.AddressInfo).port
+}
+
 /** Forwards bytes, and keeps all of them. */
 export const recorder = async (target: number): Promise<{ port: number; seen: () => Buffer }> => {
   const chunks: Buffer[] = []
   const hop = net.createServer({ allowHalfOpen: true }, (near) => {
     const far = net.connect({ host: '127.0.0.1', port: target, allowHalfOpen: true })
-    for (const [from, to] of [
-      [near, far],
-      [far, near]
-    ] as const) {
-      from.on('error', () => to.destroy())
-      from.on('data', (chunk: Buffer) => {
-        chunks.push(chunk)
-        to.write(chunk)
-      })
-      from.on('end', () => to.end())
-      later(() => from.destroy())
-    }
+    forward(near, far, (chunk) => chunks.push(chunk))
   })
-  hop.listen(0, '127.0.0.1')
-  await once(hop, 'listening')
-  later(() => hop.close())
-  return { port: (hop.address() as net.AddressInfo).port, seen: () => Buffer.concat(chunks) }
+  return { port: await listening(hop), seen: () => Buffer.concat(chunks) }
+}
+
+/** Ends TLS with a certificate of its own, and begins it anew towards the server: a relay in between. */
+export const tlsRelay = async (
+  target: number,
+  own: KeyPair,
+  ca: string
+): Promise<{ port: number; relayed: () => number }> => {
+  let relayed = 0
+  const hop = tls.createServer({ ...own, ALPNProtocols: ['rystra/1'] }, (near) => {
+    const far = tls.connect({ host: '127.0.0.1', port: target, ca, ALPNProtocols: ['rystra/1'] })
+    forward(near, far, ({ length }) => {
+      relayed += length
+    })
+  })
+  return { port: await listening(hop), relayed: () => relayed }
 }
 
 /** Certificates and a folder for the tests of a group. */

@@ -5,7 +5,6 @@ import { expect } from 'chai'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import type net from 'node:net'
 import path from 'node:path'
 import tls from 'node:tls'
 import { FakeClock } from '@rystra/testkit'
@@ -35,6 +34,7 @@ import {
   join,
   refusal,
   recorder,
+  tlsRelay,
   fixture
 } from './tls-world.js'
 
@@ -203,30 +203,11 @@ describe('a tunnel over TLS', () => {
 
   it('lets no relay in between pass on a proof, even with a certificate of the same authority', async () => {
     const server = await serve(pair('server', made.server))
-    let relayed = 0
-    const relay = tls.createServer({ ...made.relay, ALPNProtocols: ['rystra/1'] }, (near) => {
-      const far = tls.connect({ port: portOf(server), ca: made.ca.cert, ALPNProtocols: ['rystra/1'] })
-      for (const [from, to] of [
-        [near, far],
-        [far, near]
-      ] as const) {
-        from.on('error', () => to.destroy())
-        from.on('data', (chunk: Buffer) => {
-          relayed += chunk.length
-          to.write(chunk)
-        })
-        from.on('close', () => to.end())
-        later(() => from.destroy())
-      }
-    })
-    relay.listen(0, '127.0.0.1')
-    await once(relay, 'listening')
-    later(() => relay.close())
+    const { port, relayed } = await tlsRelay(portOf(server), made.relay, made.ca.cert)
     const refused = once(server, 'refused')
-    const { port } = relay.address() as net.AddressInfo
     const error = await refusal(port, { ca: 'ca.pem' })
     expect(error.code).to.equal('auth.refused')
-    expect(relayed, 'the handshake went through the relay').to.be.above(100)
+    expect(relayed(), 'the handshake went through the relay').to.be.above(100)
     const [reported] = (await refused) as [{ error: RystraError }]
     expect(reported.error.code).to.equal('auth.refused')
     expect(server.sessions).to.have.length(0)
