@@ -20,9 +20,13 @@ const numberText = (value: number): string => {
 const line = (name: string, labels: string, value: number): string =>
   `${name}${labels === '' ? '' : `{${labels}}`} ${numberText(value)}\n`
 
+/**
+ * Several columns as one metric, each with labels of its own (`direction="to_service"`), or, where these begin with an
+ * underscore, with a suffix of the name (`_sum`).
+ */
 type Columns<Column> = readonly (readonly [label: string, column: Column, scale?: number])[]
 
-/** One metric of a table; see {@link Exposition.columns}. */
+/** One metric of a table. */
 export type TableMetric<Column> = readonly [name: string, type: MetricType, help: string, of: Column | Columns<Column>]
 
 /** A text that grows in pieces, and lets the event loop turn between them. */
@@ -44,30 +48,23 @@ export class Exposition {
     this.#text += line(name, labels, value)
   }
 
-  /** One column of a table as one metric. `labels` are added to those of each row. */
-  async column<Column extends string>(
-    name: string,
-    type: MetricType,
-    help: string,
+  /** Metrics of one table: a column each, or several. */
+  async metrics<Column extends string>(
     table: SeriesTable<Column>,
-    column: Column
+    metrics: readonly TableMetric<Column>[]
   ): Promise<void> {
-    await this.columns(name, type, help, table, [['', column]])
+    if (table.rows.size === 0) return
+    for (const [name, type, help, of] of metrics) {
+      this.head(name, type, help)
+      await this.#rows(name, table, typeof of === 'string' ? ([['', of]] as const) : of)
+    }
   }
 
-  /**
-   * Several columns as one metric, each with labels of its own (`direction="to_service"`), or, where these begin with an
-   * underscore, with a suffix of the name (`_sum`).
-   */
-  async columns<Column extends string>(
+  async #rows<Column extends string>(
     name: string,
-    type: MetricType,
-    help: string,
     table: SeriesTable<Column>,
     columns: Columns<Column>
   ): Promise<void> {
-    if (table.rows.size === 0) return
-    this.head(name, type, help)
     for (const [key, row] of table.rows) {
       for (const [label, column, scale = 1] of columns) {
         const suffix = label.startsWith('_')
@@ -80,17 +77,6 @@ export class Exposition {
         this.#cut()
         await turn()
       }
-    }
-  }
-
-  /** Several metrics of one table. */
-  async metrics<Column extends string>(
-    table: SeriesTable<Column>,
-    metrics: readonly TableMetric<Column>[]
-  ): Promise<void> {
-    for (const [name, type, help, of] of metrics) {
-      const columns = typeof of === 'string' ? ([['', of]] as const) : of
-      await this.columns(name, type, help, table, columns)
     }
   }
 

@@ -7,6 +7,6 @@ export const renderExtensionMetrics = async (metrics: Metrics, out: Exposition, 
   for (const { name, type, help, values } of metrics.snapshot()) {
     const table = new SeriesTable<'value'>(maxSeries)
     for (const { labels, value } of values) table.add(labels, { value })
-    await out.column(name, type, help, table, 'value')
+    await out.metrics(table, [[name, type, help, 'value']])
   }
 }
