@@ -1,5 +1,5 @@
 import type { Client } from '@rystra/client'
-import { defineExtension, type OpenStreamContext } from '@rystra/plugin'
+import { defineExtension, type OpenStreamContext, silentLog } from '@rystra/plugin'
 import proxyHttp from '@rystra/proxy-http'
 import type { Server } from '@rystra/server'
 import { expect } from 'chai'
@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import { askAt, ClusterWorld } from './cluster-world.js'
-import { startHttpService } from './http-world.js'
+import { ask as askHttp, startHttpService } from './http-world.js'
 import {
   cleanUp,
   echo,
@@ -107,6 +107,50 @@ describe('what a visitor of another server is answered', () => {
     expect(await get(A, 'none', '/')).to.equal(await get(B, 'none', '/'))
     expect(await get(B, 'up', '/through-b')).to.equal(200)
     await until(() => JSON.stringify(notices).includes('["/through-b",200]'), 'the notice of a request at b')
+  })
+
+  it('over http: an error where the directory does not say the address of the server that has the session', async () => {
+    const world = await ClusterWorld.open()
+    const port = await freePort()
+    await world.start('a', { extensions: [proxyHttp({ listen: [{ host: A, port }] })] })
+    const value = { port: 1 }
+    const session = world.directory.open({
+      cluster: 'rystra',
+      name: 'c',
+      instance: 'c',
+      value,
+      lease: 60_000,
+      grace: 0,
+      clock: { now: () => Date.now(), after: () => () => {} },
+      log: silentLog
+    })
+    await session.join()
+    const id = 's-of-c'
+    const info = {
+      id,
+      identity: { id: 'home', method: 'token' },
+      client: { id: 'c', instance: 'i', agent: 'test' },
+      peer: { address: A, port: 1 },
+      transport: 'tcp',
+      muxer: 'yamux',
+      since: 1
+    }
+    await session.claim({
+      key: `proxy ${id}.web`,
+      id: `${id}.web`,
+      owner: 'home',
+      value: {
+        spec: { name: 'web', kind: 'http', host: ['web.example.org'] },
+        session: info,
+        address: `http://web.example.org:${port}`,
+        healthy: true,
+        ports: []
+      }
+    })
+    const status = async (): Promise<number> => (await askHttp(port, 'web.example.org')).status
+    await until(async () => (await status()) !== 404, 'the proxy of the other server')
+    expect(await status()).to.equal(502)
+    await session.leave()
   })
 
   it('the name, also in the first moment of a server that has just started', async () => {

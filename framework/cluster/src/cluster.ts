@@ -15,7 +15,7 @@ import { channelMessage, type ChannelTo } from './channel-head.js'
 import { forwardMessage } from './forward-head.js'
 import { Membership, type MembershipState } from './membership.js'
 import { PeerAcceptor } from './peer-acceptor.js'
-import type { PeerOptions } from './peer-options.js'
+import type { PeerAddress, PeerOptions } from './peer-options.js'
 import { Peers } from './peers.js'
 import { type PeerStreamHost, takePeerStream } from './peer-stream.js'
 import { probeMessage } from './probe.js'
@@ -110,11 +110,8 @@ export class Cluster {
   /** The present members, as far as they say where they are. */
   members(): ClusterMember[] {
     return [...this.#replica.members.values()].flatMap((member) => {
-      try {
-        return [{ ...addressOf(member), self: member.instance === this.#options.instance }]
-      } catch {
-        return []
-      }
+      const address = addressOf(member)
+      return address === undefined ? [] : [{ ...address, self: member.instance === this.#options.instance }]
     })
   }
 
@@ -200,8 +197,8 @@ export class Cluster {
 
   /** Has another server pass a notice about a proxy on to the client of a session, if there is a link to it. */
   tell({ member, session }: Pick<ForwardTo, 'member' | 'session'>, proxy: string, notice: Details): void {
-    const to = this.#replica.members.get(member)
-    if (to !== undefined) this.#peers.tell(addressOf(to), { type: 'Notice', proxy, notice: { session, notice } })
+    const to = this.#findAddress(member)
+    if (to !== undefined) this.#peers.tell(to, { type: 'Notice', proxy, notice: { session, notice } })
   }
 
   #notice({ proxy, notice: { session, notice } }: Notice): void {
@@ -229,10 +226,15 @@ export class Cluster {
     }
   }
 
-  #addressOf(name: string) {
+  #findAddress(name: string): PeerAddress | undefined {
     const member = this.#replica.members.get(name)
-    if (member !== undefined) return addressOf(member)
-    throw new RystraError('cluster.not-here', { side: 'server', detail: `${name} is no member` })
+    return member === undefined ? undefined : addressOf(member)
+  }
+
+  #addressOf(name: string): PeerAddress {
+    const address = this.#findAddress(name)
+    if (address !== undefined) return address
+    throw new RystraError('cluster.not-here', { side: 'server', detail: `${name} is no member with an address` })
   }
 
   #isOwn({ instance }: DirectoryRow): boolean {
@@ -241,10 +243,7 @@ export class Cluster {
 
   #forget(member: DirectoryMember): void {
     this.#options.log.info({ member: member.name }, 'a server has left the cluster')
-    try {
-      this.#peers.forget(addressOf(member))
-    } catch {
-      // One that never said where it is was never dialed.
-    }
+    const address = addressOf(member)
+    if (address !== undefined) this.#peers.forget(address)
   }
 }

@@ -96,11 +96,10 @@ export const sessionOf = ({ key, id, owner, value }: DirectoryRow): SessionInfo 
   throw new TypeError(`row ${key}: not the record of a session`)
 }
 
-/** Where a member is reached. Throws a `TypeError` for one that does not say. */
-export const addressOf = ({ name, value }: DirectoryMember): PeerAddress => {
+/** Where the other servers reach a member, if it says so. */
+export const addressOf = ({ name, value }: DirectoryMember): PeerAddress | undefined => {
   const { host, port } = fields(value)
-  if (!isText(host) || !Number.isInteger(port)) throw new TypeError(`member ${name}: no address`)
-  return { name, host, port: port as number }
+  return isText(host) && isPorts([port]) ? { name, host, port: port as number } : undefined
 }
 
 /** Where clients reach a member, if it says so. */
