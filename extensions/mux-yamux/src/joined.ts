@@ -53,6 +53,11 @@ export class Joined implements JoinedStream, Offloaded {
     return this.#over ? this.#received : (this.#link.stats(this.#owner.id)[1] as number)
   }
 
+  /** Bytes that wait for the socket. */
+  get waiting(): number {
+    return this.#over ? 0 : (this.#link.stats(this.#owner.id)[2] as number)
+  }
+
   /** Bytes that the peer may send. */
   get credit(): number {
     return this.#over ? 0 : (this.#link.stats(this.#owner.id)[3] as number)
@@ -103,7 +108,6 @@ export class Joined implements JoinedStream, Offloaded {
 const errorOf = (reason: number): Error | undefined => {
   if (reason === 0) return undefined
   if (reason > 0) return errnoError(reason)
-  if (reason === OVER.limit) return new RystraError('stream.limit', { detail: 'too many unread bytes' })
   return new RystraError('stream.reset', {
     detail: reason === OVER.reset ? 'by the peer' : 'peer sent data after its end'
   })

@@ -147,6 +147,11 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
     this.progressed()
   }
 
+  /** Received bytes that wait for the reader, or for the joined socket. */
+  get waiting(): number {
+    return this.#joined?.waiting ?? this.receiving.unread
+  }
+
   /** This side has ended the stream; some of its data may still be queued. */
   get endedHere(): boolean {
     return this.#finSent || this.sending.ended || this.duplex.writableEnded
@@ -232,9 +237,10 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
 /** Resets the stream with the most unread data until the limit is respected. */
 export const enforceLimit = (memory: Memory, streams: ReadonlyMap<number, YamuxStream>): void => {
   while (memory.exceeded) {
-    let fullest: YamuxStream | undefined
+    let [fullest, most]: [YamuxStream | undefined, number] = [undefined, 0]
     for (const stream of streams.values()) {
-      if (stream.receiving.unread > (fullest?.receiving.unread ?? 0)) fullest = stream
+      const { waiting } = stream
+      if (waiting > most) [fullest, most] = [stream, waiting]
     }
     if (fullest === undefined) return
     fullest.reset(new RystraError('stream.limit', { detail: 'too many unread bytes' }))

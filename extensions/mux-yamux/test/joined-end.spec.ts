@@ -137,4 +137,35 @@ describe('a link by the native part', () => {
     expect(seen.get(1), 'bytes of the other meanwhile').to.be.lessThan(256 * MIB)
     far.destroy()
   })
+
+  for (const fullest of ['joined', 'plain'] as const)
+    it(`resets the stream with most unread bytes at the limit of memory, of joined ones and others: the ${fullest} one`, async () => {
+      const limit = 180_000
+      const pair = await socketPair({ maxSessionBuffer: limit })
+      const [plain, toPlain] = await streamPair(pair)
+      const [stream, toStream] = await streamPair(pair)
+      const { far, closed } = await joined(stream)
+      far.pause()
+      const reset: string[] = []
+      const report = (name: string) => (error?: Error) =>
+        reset.push(`${name}: ${(error as NodeJS.ErrnoException).code}`)
+      rawOf(plain).onClose = report('plain')
+      stream.once('error', report('joined'))
+      const part = Buffer.alloc(4096)
+      const [more, less] = fullest === 'plain' ? [toPlain, toStream] : [toStream, toPlain]
+      const fill = async (to: Duplex, enough: () => boolean): Promise<void> => {
+        while (!enough()) {
+          to.write(part)
+          await turns(1)
+        }
+      }
+      // Less than half of the first window, which is all that is certain of it.
+      await fill(more, () => pair.client.memory.used > 100_000)
+      expect(reset).to.deep.equal([])
+      await fill(less, () => reset.length > 0)
+      expect(reset).to.deep.equal([`${fullest}: stream.limit`])
+      expect(closed.length > 0).to.equal(fullest === 'joined')
+      expect(pair.client.memory.used).to.be.at.most(limit)
+      far.destroy()
+    })
 })

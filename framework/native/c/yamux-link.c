@@ -262,24 +262,12 @@ static bool read_once(struct link *link) {
   return link->readable || bytes_left(&link->fed) > 0;
 }
 
-/* A limit of memory: the stream with most unread bytes goes. */
-static void enforce_limit(struct link *link) {
-  while (link->shared[SHARED_USED] > link->limit) {
-    struct stream *fullest = NULL;
-    for (uint32_t i = 0; i < link->buckets; i++)
-      for (struct stream *stream = link->table[i]; stream != NULL; stream = stream->hash_next)
-        if (bytes_left(&stream->inbox) > (fullest == NULL ? 0 : bytes_left(&fullest->inbox))) fullest = stream;
-    if (fullest == NULL) return;
-    stream_fail(fullest, OVER_LIMIT);
-  }
-}
-
 void link_turn(struct link *link) {
   struct engine *engine = link->engine;
   for (int i = 0; i < READS_PER_TURN && link->readable && !link->ended && !link->lost; i++) {
     const bool more = read_once(link);
-    enforce_limit(link);
-    if (link->run_end > link->run_start) {
+    /* Beyond the limit of memory JavaScript sees each read: it knows all streams, and resets the one with most. */
+    if (link->run_end > link->run_start || link->shared[SHARED_USED] > link->limit) {
       engine_post(link, EVENT_BYTES, link->run_start, link->run_end, link->several ? 0 : 1);
       link->run_start = link->run_end = 0;
       link->several = false;

@@ -21,7 +21,8 @@ enum frame_flag { FLAG_SYN = 1, FLAG_ACK = 2, FLAG_FIN = 4, FLAG_RST = 8 };
 
 /* What JavaScript is told. src/link-binding.ts has the same. */
 enum event_kind {
-  EVENT_BYTES,         /* frames for JavaScript: start and end in the memory of reads, whether it is all of the read */
+  EVENT_BYTES,         /* frames for JavaScript: start and end in the memory of reads, whether it is all of the read; none
+                          beyond the limit of memory */
   EVENT_LINK_END,      /* the peer has ended the link */
   EVENT_LINK_LOST,     /* errno; 0: both directions have ended */
   EVENT_WRITABLE,      /* all that was written is sent */
@@ -33,7 +34,7 @@ enum event_kind {
 };
 
 /* Why a stream is over: 0, an errno of its socket, or one of these. */
-enum { OVER_RESET = -1, OVER_LIMIT = -2, OVER_DATA_AFTER_END = -3 };
+enum { OVER_RESET = -1, OVER_DATA_AFTER_END = -2 };
 enum { VIOLATION_WINDOW, VIOLATION_SYN };
 
 /* What a link shares with JavaScript. */

@@ -47,4 +47,4 @@ export const SHARED = { heard: 0, roundTrip: 1, used: 2, grown: 3 } as const
 export const SHARED_COLUMNS = 4
 
 /** Reasons of the end of a stream that are no errno. */
-export const OVER = { reset: -1, limit: -2, dataAfterEnd: -3 } as const
+export const OVER = { reset: -1, dataAfterEnd: -2 } as const

@@ -5,7 +5,8 @@ import { loadNative } from './load.js'
 export interface LinkEvents {
   /**
    * Frames of streams that are not joined, from the first to the last byte of each. With `shared` memory they are valid
-   * until the call returns, as without unless it answers `true`: then the memory is the reader's.
+   * until the call returns, as without unless it answers `true`: then the memory is the reader's. A read beyond
+   * `maxBuffer` is reported without frames too.
    */
   onFrames(memory: Buffer, start: number, end: number, shared: boolean): boolean
   onEnd(): void
@@ -33,7 +34,7 @@ export interface LinkLimits {
   readonly frameSize: number
   /** Largest window in bytes. */
   readonly maxWindow: number
-  /** Bytes that wait for sockets; beyond it the stream with most is reset. */
+  /** Bytes that wait, see `SHARED.used`. Beyond it each read is reported: `onFrames` has to reset a stream. */
   readonly maxBuffer: number
 }
 
