@@ -25,12 +25,6 @@ static struct environment *environment_of(napi_env env) {
   return data;
 }
 
-static napi_value number(napi_env env, int32_t value) {
-  napi_value result = NULL;
-  napi_create_int32(env, value, &result);
-  return result;
-}
-
 /* setup(memory, rows): what all sockets of the environment receive into. Once. */
 static napi_value setup(napi_env env, napi_callback_info info) {
   struct environment *at = environment_of(env);
@@ -135,16 +129,16 @@ NAPI_MODULE_INIT() {
   napi_get_uv_event_loop(env, &at->loop);
   napi_add_async_cleanup_hook(env, environment_end, at, &at->hook);
   napi_set_instance_data(env, at, free_environment, NULL);
-  const napi_property_descriptor functions[] = {
-      {"setup", NULL, setup, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"attach", NULL, attach, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"send", NULL, send_rows, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"close", NULL, close_one, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"unref", NULL, unref, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"parse", NULL, address_parse, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"format", NULL, address_format, NULL, NULL, NULL, napi_enumerable, NULL},
+  const struct function functions[] = {
+      {"setup", setup},
+      {"attach", attach},
+      {"send", send_rows},
+      {"close", close_one},
+      {"unref", unref},
+      {"parse", address_parse},
+      {"format", address_format},
   };
-  napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+  define_functions(env, exports, functions, sizeof functions / sizeof *functions);
   yamux_functions(env, exports);
   return exports;
 }

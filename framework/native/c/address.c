@@ -21,6 +21,20 @@ napi_value invalid(napi_env env) {
   return NULL;
 }
 
+napi_value number(napi_env env, int32_t value) {
+  napi_value result = NULL;
+  napi_create_int32(env, value, &result);
+  return result;
+}
+
+void define_functions(napi_env env, napi_value exports, const struct function *functions, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const struct function *at = &functions[i];
+    const napi_property_descriptor property = {at->name, NULL, at->call, NULL, NULL, NULL, napi_enumerable, NULL};
+    napi_define_properties(env, exports, 1, &property);
+  }
+}
+
 napi_value address_parse(napi_env env, napi_callback_info info) {
   napi_value arguments[2], result;
   size_t count = 2, length = 0;

@@ -31,12 +31,6 @@ static void begin(struct call *call, napi_env env, napi_callback_info info) {
   call->at = data;
 }
 
-static napi_value number(napi_env env, int32_t value) {
-  napi_value result = NULL;
-  napi_create_int32(env, value, &result);
-  return result;
-}
-
 static bool int_at(struct call *call, size_t index, int32_t *value) {
   return call->count > index && napi_get_value_int32(call->env, call->arguments[index], value) == napi_ok;
 }
@@ -284,18 +278,18 @@ static napi_value stats(napi_env env, napi_callback_info info) {
 }
 
 void yamux_functions(napi_env env, napi_value exports) {
-  const napi_property_descriptor functions[] = {
-      {"yamuxSetup", NULL, setup, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"yamuxMemory", NULL, memory, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"linkOpen", NULL, open_link, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"linkStart", NULL, start, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"linkWrite", NULL, write_link, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"linkEnd", NULL, end_link, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"linkClose", NULL, close_link, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"streamJoin", NULL, join, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"streamDrop", NULL, drop, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"streamLeave", NULL, leave, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"streamStats", NULL, stats, NULL, NULL, NULL, napi_enumerable, NULL},
+  const struct function functions[] = {
+      {"yamuxSetup", setup},
+      {"yamuxMemory", memory},
+      {"linkOpen", open_link},
+      {"linkStart", start},
+      {"linkWrite", write_link},
+      {"linkEnd", end_link},
+      {"linkClose", close_link},
+      {"streamJoin", join},
+      {"streamDrop", drop},
+      {"streamLeave", leave},
+      {"streamStats", stats},
   };
-  napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+  define_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }
