@@ -5,6 +5,7 @@
 import net from 'node:net'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
+import { cutOff } from '@rystra/bytes'
 
 const [seed = '1', seconds = '10'] = process.argv.slice(2)
 let state = Number(seed) >>> 0
@@ -23,6 +24,17 @@ const rows = new Int32Array(8 * 256)
 const links = new Map()
 let [memory, events, frames, joined] = [Buffer.allocUnsafeSlow(256 * 1024), 0, 0, 0]
 
+/** Sockets that are being reset. To destroy one while its FIN is on its way would lose its descriptor, see `cutOff`. */
+const cut = new WeakSet()
+const reset = (socket) => {
+  cut.add(socket)
+  cutOff(socket)
+}
+const destroy = (socket) => {
+  if (cut.has(socket)) cutOff(socket)
+  else socket.destroy()
+}
+
 const closeLink = (number) => {
   const link = links.get(number)
   if (link === undefined) return
@@ -30,8 +42,8 @@ const closeLink = (number) => {
   native.linkClose(number, random(2))
   link.near.destroy()
   if (random(2) === 0) link.far.destroy()
-  else link.far.resetAndDestroy()
-  for (const socket of link.sockets) socket.destroy()
+  else reset(link.far)
+  for (const socket of link.sockets) destroy(socket)
 }
 
 native.yamuxSetup(memory, rows, (count) => {
@@ -47,7 +59,8 @@ native.yamuxSetup(memory, rows, (count) => {
     }
     if (random(200) === 0) closeLink(number)
     if (random(50) === 0) native.streamDrop(number, a)
-    if (random(50) === 0) native.streamLeave(number, a)
+    // Without the end of the peer its socket would keep the process.
+    if (kind === 6 && random(5) === 0) native.streamLeave(number, a)
   }
 })
 
@@ -123,7 +136,7 @@ const join = async (number, link) => {
   if (random(3) > 0) far.on('data', () => {})
   far.write(Buffer.alloc(pick([0, 1, 3000, 200_000, 2_000_000]), 5))
   if (random(3) === 0) far.end()
-  if (random(4) === 0) setImmediate(() => far.resetAndDestroy())
+  if (random(4) === 0) setImmediate(() => reset(far))
   if (random(4) === 0) near.destroy()
 }
 
