@@ -152,6 +152,12 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
     return this.#joined?.waiting ?? this.receiving.unread
   }
 
+  /** Bytes that the peer may send. */
+  get granted(): number {
+    const { ended, credit } = this.receiving
+    return ended || this.#joined === undefined ? credit : this.#joined.credit
+  }
+
   /** This side has ended the stream; some of its data may still be queued. */
   get endedHere(): boolean {
     return this.#finSent || this.sending.ended || this.duplex.writableEnded

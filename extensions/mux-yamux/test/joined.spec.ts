@@ -169,6 +169,18 @@ describe('a stream that is joined with a socket outside of JavaScript', () => {
     expect(sum(await received(far))).to.equal(sum(bytes))
   })
 
+  it('counts in the window of its session until the peer has ended it', async () => {
+    const pair = await socketPair()
+    const [stream, other] = await streamPair(pair)
+    const { far } = await joined(stream)
+    expect(pair.client.stats().window).to.equal(256 * 1024)
+    other.write(Buffer.alloc(1000))
+    await once(far, 'data')
+    await until(() => pair.client.stats().window === 256 * 1024 - 1000, 'credit is used')
+    other.end()
+    await until(() => pair.client.stats().window === 0, 'the end of the peer')
+  })
+
   it('resets its socket when the link is lost', async () => {
     const [near, other] = await sockets()
     const client = session(near, 'client')
