@@ -25,17 +25,14 @@ export type Drop =
   /** Too large for the address family at the other end. */
   | 'size'
 
-/** What the log says of drops without an error of their own. */
-export const dropDetails = {
-  input: 'the process was too busy to receive datagrams',
+/** What the log says of drops that are logged and have no error of their own. */
+export const dropDetails: Readonly<Partial<Record<Drop, string>>> = {
   link: 'datagrams arrive faster than the link carries',
   output: 'datagrams arrive faster than the network takes them',
-  ended: 'datagrams of sessions that are over',
   sessions: 'session limit reached',
   rate: 'rate limit of UDP visitors exceeded',
-  size: 'datagram too large for IPv4',
-  extension: 'dropped by an extension'
-} as const satisfies Partial<Record<Drop, string>>
+  size: 'datagram too large for IPv4'
+}
 
 /** Time between two log lines with the same reason. */
 const LOG_INTERVAL_MS = 10_000

@@ -1,5 +1,4 @@
-import { background } from '@rystra/plugin'
-import { type Clock, type Logger, RystraError } from '@rystra/plugin'
+import { background, type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { Carrier, type CarrierStream } from './carrier.js'
 import type { UdpLimits } from './limits.js'
 import { Recency } from './recency.js'
@@ -161,7 +160,7 @@ export class UdpServices {
         const detail = code === undefined ? this.#options.local : `${this.#options.local} (${code})`
         return new RystraError('stream.service-unreachable', { side: 'client', detail, cause })
       }
-      const detail = dropDetails[drop as keyof typeof dropDetails] ?? 'the stream for datagrams is closed'
+      const detail = dropDetails[drop] ?? 'the stream for datagrams is closed'
       return new RystraError('stream.limit', { side: 'client', detail })
     })
   }

@@ -242,8 +242,8 @@ export class UdpVisitors {
   #drop(drop: Drop): void {
     this.drops.add(drop, () => {
       if (drop === 'refused') return new RystraError('stream.refused', { detail: 'UDP visitor refused' })
-      if (drop in dropDetails)
-        return new RystraError('stream.limit', { detail: dropDetails[drop as keyof typeof dropDetails] })
+      const detail = dropDetails[drop]
+      if (detail !== undefined) return new RystraError('stream.limit', { detail })
       return this.#link.error ?? new RystraError('stream.reset')
     })
   }
