@@ -100,8 +100,10 @@ export class ClientPath implements LinkHost {
       this.#refusals = 0
       const probe = probeToken(packet)
       // The answer is encrypted, so the probe may be in plain text.
-      if (probe !== undefined) this.link.datagrams.arrived(probe)
-      else contain(this.link, this.log, () => this.link.receive(packet, this.#remote.host, this.#remote.port))
+      contain(this.link, this.log, () => {
+        if (probe !== undefined) this.link.datagrams.arrived(probe)
+        else this.link.receive(packet, this.#remote.host, this.#remote.port)
+      })
     }
     udp.onError = (error) => this.#failed(error, udp)
     udp.onDrain = () => this.link.wake()
