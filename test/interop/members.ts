@@ -11,12 +11,13 @@ import { adminSocketPath } from '@rystra/admin-http/socket'
 import { type Client, createClient } from '@rystra/client'
 import muxYamux from '@rystra/mux-yamux'
 import proxyHttp from '@rystra/proxy-http'
+import { freePort, until } from '@rystra/testkit'
 import transportTcp from '@rystra/transport-tcp'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import http from 'node:http'
-import net from 'node:net'
+import type net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { AdminApi } from '../../cli/src/admin/admin-api.js'
@@ -31,27 +32,15 @@ const TOKEN = 'a-token-of-all-clients'
 
 const node = process.env['RYSTRA_NODE'] ?? process.execPath
 
-const freePort = async (): Promise<number> => {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 const reusesPorts = (): boolean => {
   const { stdout } = spawnSync(node, ['--version'], { encoding: 'utf8' })
   const [, major = 0, minor = 0] = (/^v(\d+)\.(\d+)/.exec(stdout) ?? []).map(Number)
   return process.platform === 'linux' && (major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12))
 }
 
-const until = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
-  const begin = performance.now()
-  while (!(await holds().catch(() => false))) {
-    if (performance.now() - begin > START_MS) throw new Error(`not within ${START_MS} ms: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-}
+/** Waits until it holds; until then it may also fail. */
+const reached = (what: string, holds: () => Promise<boolean>): Promise<void> =>
+  until(() => holds().catch(() => false), what, START_MS)
 
 const ask = async (port: number, host: string): Promise<string> => {
   const request = http.get({ host: '127.0.0.1', port, agent: false, headers: { host } })
@@ -127,10 +116,10 @@ const run = async (folder: string, started: ChildProcess[]): Promise<void> => {
   started.push(serve)
   const api = new AdminApi({ kind: 'unix', path: adminSocketPath(path.join(folder, '.rystra'), 'server') })
   const listeners = async (): Promise<number> => (await api.list('/v1/listeners')).length
-  await until('all members to listen', async () => (await listeners()) === MEMBERS)
+  await reached('all members to listen', async () => (await listeners()) === MEMBERS)
   const { clients, names, close } = await startClients(clientPort)
   const wrong: string[] = []
-  await until('every name to answer', async () => {
+  await reached('every name to answer', async () => {
     for (const name of names) if ((await ask(web, name)) !== `200 ${name}`) return false
     return true
   })
@@ -141,7 +130,7 @@ const run = async (folder: string, started: ChildProcess[]): Promise<void> => {
   }
   // What the parent shows is up to a second old.
   const listed = () => api.list<{ member?: string }>('/v1/sessions')
-  await until('all sessions to be shown', async () => (await listed()).length === CLIENTS)
+  await reached('all sessions to be shown', async () => (await listed()).length === CLIENTS)
   const sessions = await listed()
   const spread = new Map<string, number>()
   for (const { member = '' } of sessions) spread.set(member, (spread.get(member) ?? 0) + 1)

@@ -4,6 +4,7 @@
  *
  *     npm run interop:otel          # needs a build
  */
+import { until } from '@rystra/testkit'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import http from 'node:http'
@@ -47,12 +48,8 @@ const receiver = http.createServer((request, response) => {
   })
 })
 
-const until = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
-  const end = Date.now() + TIMEOUT_MS
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`${what}: not within ${TIMEOUT_MS / 1000} s`)
-    await new Promise((resolve) => setTimeout(resolve, 200))
-  }
+const reached = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
+  await until(holds, what, TIMEOUT_MS)
   console.log(`✓ ${what}`)
 }
 
@@ -111,20 +108,20 @@ const main = async (scratch: Scratch): Promise<void> => {
         .on('error', () => resolve(undefined))
     })
   try {
-    await until('a request through the tunnel', async () => (await get()) === 200)
+    await reached('a request through the tunnel', async () => (await get()) === 200)
     const own = (name: string): Span | undefined => spans.find((span) => span.service === `rystra-${name}`)
-    await until(
+    await reached(
       'both ends export spans by the environment',
       () => own('server') !== undefined && own('client') !== undefined
     )
     const [server, client] = [own('server') as Span, own('client') as Span]
-    await until(
+    await reached(
       'they are of the trace of the visitor, one below the other',
       () =>
         server.traceId === 'a'.repeat(32) && client.traceId === server.traceId && client.parentSpanId === server.spanId
     )
-    await until('the service gets the trace', () => traceparent?.startsWith(`00-${'a'.repeat(32)}-`) === true)
-    await until(
+    await reached('the service gets the trace', () => traceparent?.startsWith(`00-${'a'.repeat(32)}-`) === true)
+    await reached(
       'metrics are exported',
       () => metrics.has('rystra.streams') && metrics.has('http.server.request.duration')
     )
