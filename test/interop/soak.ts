@@ -7,6 +7,7 @@
  *     npm run interop:soak                      # an hour; needs a build
  *     npm run interop:soak -- --minutes 5       # windows of a sixth of that
  */
+import { until } from '@rystra/testkit'
 import http from 'node:http'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -35,14 +36,6 @@ const get = (port: number, at: string, method = 'GET'): Promise<string> =>
     })
     request.on('error', reject).end()
   })
-
-const untilReady = async (what: string, ready: () => Promise<boolean>): Promise<void> => {
-  const end = Date.now() + 60_000
-  while (!(await ready().catch(() => false))) {
-    if (Date.now() > end) throw new Error(`${what}: not within 60 s`)
-    await pause(250)
-  }
-}
 
 /** The dashboard: its stream of events, and its lists. Ends the session of one client each half minute. */
 class Dashboard {
@@ -151,10 +144,11 @@ const main = async (minutes: number): Promise<void> => {
       ['--config.file=prometheus.yml', '--storage.tsdb.path=tsdb', `--web.listen-address=${loopback}:${web}`],
       { cwd: scratch.dir }
     )
-    await untilReady('the tunnel', async () => {
+    const isReady = async (): Promise<boolean> => {
       const { items } = JSON.parse(await get(admin, '/v1/proxies')) as { items: { state: string }[] }
       return items.length === 4 && items.every(({ state }) => state === 'published')
-    })
+    }
+    await until(() => isReady().catch(() => false), 'the tunnel')
     const load = new Load({ http: front, tcp, udp, control }, stop.signal)
     const dashboard = new Dashboard(admin, stop.signal)
     const failed = (text: string): void => void load.failures.push(text)

@@ -1,3 +1,4 @@
+import { freePort } from '@rystra/testkit'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -8,17 +9,6 @@ import path from 'node:path'
 const DOWN_AFTER_MS = 1000
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** Ports whose port for the bus of a cluster, 10000 above, exists. */
-const freePort = async (): Promise<number> => {
-  for (;;) {
-    const server = net.createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as net.AddressInfo
-    await new Promise((resolve) => server.close(resolve))
-    if (port < 55_000) return port
-  }
-}
 
 const answers = async (port: number): Promise<boolean> => {
   const socket = net.connect(port, '127.0.0.1')
