@@ -19,18 +19,8 @@ describe('a variable', () => {
   })
 
   it('takes time in proportion to the text', async () => {
-    // Time of the processor, so that other programs have no part in it.
-    const cost = async (count: number): Promise<number> => {
-      const begin = process.cpuUsage()
-      await refusal('config.invalid', () => put('${NAME:-'.repeat(count)))
-      return process.cpuUsage(begin).user
-    }
-    // The least of some, since garbage of other specs is collected in between.
-    const least = async (count: number): Promise<number> =>
-      Math.min(await cost(count), await cost(count), await cost(count))
-    const [once, eightTimes] = [await least(30_000), await least(240_000)]
-    // In proportion to its square it would be 64 times as much; 50 ms are for the collection of garbage.
-    expect(eightTimes).to.be.lessThan(32 * once + 50_000)
+    // A second; in proportion to its square it would be hours, and the test would not end in time.
+    await refusal('config.invalid', () => put('${NAME:-'.repeat(1_000_000)))
   })
 
   it('that is empty is empty, unless it has a default', () => {

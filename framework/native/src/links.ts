@@ -135,15 +135,17 @@ class Links {
   }
 }
 
-let links: Links | undefined | false
+/** A binary, and its links: `false` where it has none. One set of them, as of what {@link loadNative} keeps. */
+type Kept = LinkBinding & { links?: Links | false }
 
 const linksOf = (take: () => Buffer): Links | undefined => {
-  if (links === undefined) {
-    const native = loadNative()
-    const made = native === undefined ? undefined : new Links(native.binding, take)
-    links = made?.start() === true ? made : false
+  const binding: Kept | undefined = loadNative()?.binding
+  if (binding === undefined) return undefined
+  if (binding.links === undefined) {
+    const made = new Links(binding, take)
+    binding.links = made.start() && made
   }
-  return links === false ? undefined : links
+  return binding.links || undefined
 }
 
 const numbers = new Float64Array(6)

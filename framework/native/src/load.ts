@@ -58,8 +58,16 @@ export const nativeStatus = (): NativeStatus => {
   return status ?? load()
 }
 
+/** A binary, and what it was given: once, also when this module is there twice, from its sources and as built. */
+type Kept = Binding & { loaded?: Native }
+
 const open = (file: string): Native => {
-  const binding = createRequire(import.meta.url)(file) as Binding
+  const binding = createRequire(import.meta.url)(file) as Kept
+  binding.loaded ??= setUp(binding)
+  return binding.loaded
+}
+
+const setUp = (binding: Binding): Native => {
   const memory = Buffer.allocUnsafeSlow(MAX_MESSAGES * MESSAGE_BYTES)
   const rows = new Int32Array(MAX_MESSAGES * COLUMNS)
   binding.setup(memory, rows)

@@ -157,6 +157,14 @@ describe('the life of a socket in batches', () => {
     expect(await withFewDescriptors('first-load')).to.deep.equal({ without: false, later: true })
   }).timeout(20_000)
 
+  it('is loaded once when the module is there twice, as from sources and as built', async () => {
+    const again = (await import(`${new URL('../src/load.ts', import.meta.url).href}?again`)) as {
+      loadNative: typeof loadNative
+    }
+    expect(again.loadNative).not.to.equal(loadNative)
+    expect(again.loadNative()).to.equal(loadNative())
+  })
+
   it('refuses a socket that is not bound, and one that is closed', async () => {
     const { createSocket } = await import('node:dgram')
     const events = { onDatagram: () => {}, onError: () => {} }
