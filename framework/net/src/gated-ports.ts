@@ -1,15 +1,20 @@
 import type { ListenHost } from '@rystra/plugin'
 import type { Socket } from 'node:net'
+import { type Face, faceOf } from './accepted-sockets.js'
+import type { SharedPorts } from './shared-ports.js'
 
 /** A gate in front of listeners: connections wait in their order until it is opened. */
 export interface PortGate {
   readonly ports: ListenHost
+  /** A handler that throws ends its connection and nothing else. */
   open(): void
+  /** Closes the connections that still wait: the gate is not opened any more. */
+  close(): void
 }
 
 /** Binds at once, and hands connections over once the gate is open: what serves them is not ready before. */
-export const gatedPorts = (ports: ListenHost): PortGate => {
-  let waiting: (() => void)[] | undefined = []
+export const gatedPorts = (ports: Pick<SharedPorts, 'listenTcp' | 'accepted'>): PortGate => {
+  let waiting: Map<Socket, () => void> | undefined = new Map()
   return {
     ports: {
       listenTcp: (options, signal) =>
@@ -25,10 +30,13 @@ export const gatedPorts = (ports: ListenHost): PortGate => {
               // An error before it is handed over ends the connection alone.
               const failed = (): void => void socket.destroy()
               socket.on('error', failed)
-              waiting.push(() => {
+              waiting.set(socket, () => {
+                if (signal.aborted || socket.destroyed) {
+                  socket.destroy()
+                  return
+                }
                 socket.off('error', failed)
-                if (signal.aborted) socket.destroy()
-                else if (!socket.destroyed) options.onSocket(socket)
+                ports.accepted.handOver(socket, faceOf(socket) as Face, (accepted) => options.onSocket(accepted))
               })
             }
           },
@@ -36,9 +44,13 @@ export const gatedPorts = (ports: ListenHost): PortGate => {
         )
     },
     open: () => {
-      const gone = waiting ?? []
+      const gone = waiting?.values() ?? []
       waiting = undefined
       for (const go of gone) go()
+    },
+    close: () => {
+      for (const socket of waiting?.keys() ?? []) socket.destroy()
+      waiting = undefined
     }
   }
 }

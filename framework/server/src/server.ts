@@ -210,6 +210,7 @@ export class Server extends EventEmitter<ServerEvents> {
     )
     // Visitors that are still there have names of other servers until the extensions have let them go.
     await this.kernel.stop()
+    this.#gate?.close()
     await this.#state.cluster?.stop()
     this.#tellClosed()
   }
