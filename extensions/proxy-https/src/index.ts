@@ -108,6 +108,11 @@ export default defineExtension({
       })
     }
 
+    // The start has succeeded: kept on, each generation would keep all those before it.
+    hooks.onReload.tap(() => {
+      before = undefined
+    })
+
     return {
       listens: [...options.listen, ...options.redirectFrom],
       async start() {
