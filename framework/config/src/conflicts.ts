@@ -92,7 +92,9 @@ const bindOf = ({ bind, protocol = 'tcp' }: Entry): string | undefined =>
 
 const isWildcard = (host: unknown): boolean => ['0.0.0.0', '::', '*', '', undefined].includes(host as string)
 
-const overlap = (one: unknown, other: unknown): boolean => one === other || isWildcard(one) || isWildcard(other)
+/** Whether a port of one host may be a port of the other, too. Names in lower case. */
+export const hostsOverlap = (one: unknown, other: unknown): boolean =>
+  one === other || isWildcard(one) || isWildcard(other)
 
 /** Several transports share one address; one transport twice, or an address and all addresses, do not. */
 const sameListen = (listen: readonly (Listen | undefined)[], problems: Problem[]): void => {
@@ -105,7 +107,7 @@ const sameListen = (listen: readonly (Listen | undefined)[], problems: Problem[]
       .find((one) => {
         if (one.address !== undefined || entry.address !== undefined)
           return one.transport === transport && one.address === entry.address
-        if (port === 0 || one.port !== port || !overlap(one.host.toLowerCase(), host.toLowerCase())) return false
+        if (port === 0 || one.port !== port || !hostsOverlap(one.host.toLowerCase(), host.toLowerCase())) return false
         if (one.host.toLowerCase() === host.toLowerCase()) return one.transport === transport
         return (one.transport === 'quic') === (transport === 'quic')
       })
@@ -140,7 +142,7 @@ const samePort = (proxies: readonly (Entry | undefined)[], problems: Problem[]):
     if (proxy === undefined || ports === undefined) continue
     const other = proxies.slice(0, i).find((one) => {
       const taken = one && portsOf(one)
-      if (one === undefined || taken === undefined || one.kind !== proxy.kind || !overlap(one.host, proxy.host))
+      if (one === undefined || taken === undefined || one.kind !== proxy.kind || !hostsOverlap(one.host, proxy.host))
         return false
       if (groupOf(one) !== undefined && groupOf(one) === groupOf(proxy)) return false
       return taken[0] <= ports[1] && ports[0] <= taken[1]
@@ -174,7 +176,8 @@ const oneMachine = (
   }))
   const claim = (path: string, protocol: unknown, host: unknown, [first, last]: readonly [number, number]): void => {
     const other = taken.find(
-      (one) => one.protocol === protocol && overlap(one.host, host) && one.ports[0] <= last && first <= one.ports[1]
+      (one) =>
+        one.protocol === protocol && hostsOverlap(one.host, host) && one.ports[0] <= last && first <= one.ports[1]
     )
     const value = first === last ? String(first) : `${first}-${last}`
     if (other !== undefined && first > 0)

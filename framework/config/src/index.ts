@@ -1,4 +1,5 @@
 /** Finds, reads, substitutes, validates and diffs the configuration. */
+export { hostsOverlap } from './conflicts.js'
 export { type Changes, type ConfigDiff, diffConfig } from './diff.js'
 export { bytesSchema } from './bytes.js'
 export { durationSchema, maxDuration, parseDuration } from './duration.js'

@@ -1,13 +1,10 @@
 import { hostPort } from '@rystra/address'
-import { ConfigError, type ResolvedServer } from '@rystra/config'
+import { ConfigError, hostsOverlap, type ResolvedServer } from '@rystra/config'
 import type { ListeningExtension } from '@rystra/kernel'
 import { toRystraError } from '@rystra/model'
 import type { SharedPorts } from '@rystra/net'
 
-const isAll = (host: string): boolean => host === '0.0.0.0' || host === '::'
-
-const overlap = (one: string, other: string): boolean =>
-  one.toLowerCase() === other.toLowerCase() || isAll(one) || isAll(other)
+const overlap = (one: string, other: string): boolean => hostsOverlap(one.toLowerCase(), other.toLowerCase())
 
 /** What else has the address, where it cannot be shared. */
 const takenBy = (
