@@ -117,7 +117,7 @@ export const errorTable = {
 
   'control.unavailable': row('this end cannot do that', 'stream', false, 6, 'make the change in a configuration, and start or reload the process with it'),
   'control.conflict': row('the configuration has changed meanwhile', 'stream', true, 6, 'read it again, and repeat the change'),
-  'control.busy': row('another change of this process is under way', 'stream', true, 6, 'wait until it is done, then try again'),
+  'control.busy': row('another operation on this process is in progress', 'stream', true, 6, 'wait until it is done, then try again'),
   'control.upgrade-failed': row('the process that was to take over did not start; this one serves on', 'stream', true, 6, 'correct what it reports, and upgrade again'),
   'control.not-found': row('no session, stream or proxy has this id', 'stream', false, 6, 'list them again: it may be gone'),
 
