@@ -19,6 +19,9 @@ const failed = (detail: string, cause?: unknown): RystraError =>
 const isAt = ({ host, port }: Address, others: readonly Address[]): boolean =>
   others.some((one) => one.host === host && one.port === port)
 
+/** Code that the configuration loads may send messages of its own to its parent. */
+const isFromSuccessor = (message: unknown): message is FromSuccessor => typeof message === 'object' && message !== null
+
 /** What a process that takes over must not inherit: who started this one, and whose watchdog feeds it. */
 const environment = (sockets: readonly PassedSocket[]): NodeJS.ProcessEnv => {
   const { WATCHDOG_PID: _, npm_lifecycle_event: __, ...env } = process.env
@@ -37,7 +40,8 @@ const answer = (child: ChildProcess, name: 'ready' | 'serves', timeout: number):
         reject(error)
       }
     }
-    const onMessage = (message: FromSuccessor): void => {
+    const onMessage = (message: unknown): void => {
+      if (!isFromSuccessor(message)) return
       if (name in message) end()
       else if ('failed' in message) {
         const cause = fromWireError(message.failed, 'server')
@@ -79,6 +83,8 @@ export const successorOf = (kept: readonly Address[]): Successor => ({
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...sockets.map(({ fd }) => fd)],
       serialization: 'advanced'
     })
+    // Also between and after the answers, each of which reports its own.
+    child.on('error', () => {})
     await answer(child, 'ready', timeout)
     return {
       pid: child.pid as number,
@@ -87,7 +93,8 @@ export const successorOf = (kept: readonly Address[]): Successor => ({
         const serves = answer(child, 'serves', TAKE_TIMEOUT_MS)
         child.send({ take: true } satisfies ToSuccessor, () => {})
         await serves
-        child.disconnect()
+        // It may have ended meanwhile.
+        if (child.connected) child.disconnect()
         child.unref()
       }
     }
