@@ -156,15 +156,12 @@ const nothing = Buffer.alloc(0)
  * into JavaScript; frames of all others do, and are written, by {@link write}, as whole frames.
  */
 export class BatchedLink {
-  /** Heard, round trip in ms, bytes that wait, growth of windows; see `SHARED`. */
-  readonly shared: Float64Array
   readonly #links: Links
   readonly #number: number
 
-  private constructor(links: Links, number: number, shared: Float64Array) {
+  private constructor(links: Links, number: number) {
     this.#links = links
     this.#number = number
-    this.shared = shared
   }
 
   /**
@@ -172,6 +169,7 @@ export class BatchedLink {
    * left.
    *
    * @param take memory to read into
+   * @param shared heard, round trip in ms, bytes that wait, growth of windows; see `SHARED`
    */
   static open(
     descriptor: number,
@@ -182,7 +180,7 @@ export class BatchedLink {
     const all = linksOf(take)
     if (all === undefined) return undefined
     const number = all.binding.linkOpen(descriptor, shared, frameSize, maxWindow, maxBuffer)
-    return number < 0 ? undefined : new BatchedLink(all, number, shared)
+    return number < 0 ? undefined : new BatchedLink(all, number)
   }
 
   /** Reads from now on. @param first bytes that were read before */
