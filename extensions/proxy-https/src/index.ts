@@ -108,11 +108,6 @@ export default defineExtension({
       })
     }
 
-    // The start has succeeded: kept on, each generation would keep all those before it.
-    hooks.onReload.tap(() => {
-      before = undefined
-    })
-
     return {
       listens: [...options.listen, ...options.redirectFrom],
       async start() {
@@ -147,6 +142,8 @@ export default defineExtension({
       async stop() {
         const replaced = place.front !== undefined && place.front !== front
         if (place.front === front) place.front = before
+        // Kept on, each generation would keep all those before it.
+        before = undefined
         await Promise.all(listeners.map((listener) => listener.close()))
         listeners = []
         await plain.stop()
