@@ -7,6 +7,7 @@ import { ask as askHttp, frontPort, mirror, startHttpClient, startHttpServer, st
 import {
   ask,
   cleanUp,
+  codeOf,
   echo,
   endOfVisit,
   makeClient,
@@ -18,7 +19,7 @@ import {
   svc,
   visitorPort
 } from './tunnel.js'
-import { witness, failure } from './witness.js'
+import { witness } from './witness.js'
 
 describe('onRefused', () => {
   afterEach(cleanUp)
@@ -34,9 +35,8 @@ describe('onRefused', () => {
       }
     })
     const server = await startServer({}, [shut(), here.use])
-    expect(await failure(await makeClient(portOf(server), [], { token: 'not-a-token-of-this-server' }))).equal(
-      'auth.refused'
-    )
+    const guesser = await makeClient(portOf(server), [], { token: 'not-a-token-of-this-server' })
+    expect(await codeOf(guesser.start())).equal('auth.refused')
     const client = await startClient(portOf(server), [svc(1), svc(1, 'bad')], {}, [there.use])
     expect(await endOfVisit(visitorPort(client, 'svc'))).equal('ECONNRESET')
 
@@ -106,7 +106,7 @@ describe('hook-rate in a tunnel', () => {
     const client = await startClient(portOf(server), [svc(await startService(echo))])
     for (let guess = 0; guess < 3; guess += 1) {
       const guesser = await makeClient(portOf(server), [], { token: `not-a-token-of-this-server-${guess}` })
-      expect(await failure(guesser)).equal('auth.refused')
+      expect(await codeOf(guesser.start())).equal('auth.refused')
     }
     const late = await makeClient(portOf(server), [], { token: 'a-token-for-tests-0123456789', id: 'late' })
     const waits = once(late, 'reconnecting')

@@ -1,4 +1,3 @@
-import type { Client } from '@rystra/client'
 import { defineExtension, type RefusedContext } from '@rystra/plugin'
 
 /** Keeps what `onRefused` tells. */
@@ -11,14 +10,4 @@ export const witness = () => {
     }
   })
   return { refused, use: use() }
-}
-
-/** Why a client cannot start, and the client. */
-export const failure = async (client: Client): Promise<string> => {
-  try {
-    await client.start()
-  } catch (error) {
-    return (error as { code: string }).code
-  }
-  return 'it started'
 }
