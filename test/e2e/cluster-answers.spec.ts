@@ -2,6 +2,7 @@ import type { Client } from '@rystra/client'
 import { defineExtension, type OpenStreamContext, silentLog } from '@rystra/plugin'
 import proxyHttp from '@rystra/proxy-http'
 import type { Server } from '@rystra/server'
+import { sessionInfo } from '@rystra/testkit'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import http from 'node:http'
@@ -126,22 +127,13 @@ describe('what a visitor of another server is answered', () => {
     })
     await session.join()
     const id = 's-of-c'
-    const info = {
-      id,
-      identity: { id: 'home', method: 'token' },
-      client: { id: 'c', instance: 'i', agent: 'test' },
-      peer: { address: A, port: 1 },
-      transport: 'tcp',
-      muxer: 'yamux',
-      since: 1
-    }
     await session.claim({
       key: `proxy ${id}.web`,
       id: `${id}.web`,
       owner: 'home',
       value: {
         spec: { name: 'web', kind: 'http', host: ['web.example.org'] },
-        session: info,
+        session: sessionInfo({ id }),
         address: `http://web.example.org:${port}`,
         healthy: true,
         ports: []

@@ -1,7 +1,7 @@
 import { type DirectoryClaim, type DirectoryGrant, type DirectorySession, RystraError, silentLog } from '@rystra/plugin'
 import { FakeClock } from '@rystra/testkit'
 import { expect } from 'chai'
-import { Membership } from '../src/index.js'
+import { Membership, type MembershipOptions } from '../src/index.js'
 
 /** A directory that does as it is told. */
 class Engine implements DirectorySession {
@@ -48,7 +48,7 @@ class Engine implements DirectorySession {
 const claim = (key: string, value = 1): DirectoryClaim => ({ key, id: 'one', owner: 'home', value })
 
 describe('the membership of a server', () => {
-  const make = async () => {
+  const make = async (change: Partial<MembershipOptions> = {}) => {
     const engine = new Engine()
     const clock = new FakeClock()
     const states: string[] = []
@@ -62,7 +62,8 @@ describe('the membership of a server', () => {
       log: silentLog,
       onLost: ({ key }) => lost.push(key),
       onState: (state) => states.push(state),
-      monotonic: () => clock.now()
+      monotonic: () => clock.now(),
+      ...change
     })
     await membership.start()
     return { engine, clock, states, lost, membership }
@@ -90,24 +91,15 @@ describe('the membership of a server', () => {
   })
 
   it('renews its lease also when the server fails to act on a state or on a row that it lost', async () => {
-    const engine = new Engine()
-    const clock = new FakeClock()
     const failures: string[] = []
     const fail = (): never => {
       throw new TypeError('a mistake of the server')
     }
-    const membership = new Membership({
-      session: engine,
-      watcher: { snapshot: () => {}, change: () => {} },
-      lease: 3000,
-      grace: 6000,
-      clock,
+    const { engine, clock, membership } = await make({
       log: { ...silentLog, error: (_: object | string, message?: string) => void failures.push(String(message)) },
       onLost: fail,
-      onState: fail,
-      monotonic: () => clock.now()
+      onState: fail
     })
-    await membership.start()
     await membership.claim(claim('x'))
     engine.lost = true
     engine.refuse = () => true
@@ -117,20 +109,9 @@ describe('the membership of a server', () => {
   })
 
   it('is not valid in the first turn after it slept for too long', async () => {
-    const { clock, membership } = await make()
+    const { membership } = await make()
     let slept = 0
-    const asleep = new Membership({
-      session: new Engine(),
-      watcher: { snapshot: () => {}, change: () => {} },
-      lease: 3000,
-      grace: 6000,
-      clock,
-      log: silentLog,
-      onLost: () => {},
-      onState: () => {},
-      monotonic: () => slept
-    })
-    await asleep.start()
+    const { membership: asleep } = await make({ monotonic: () => slept })
     expect([asleep.valid, membership.valid]).to.deep.equal([true, true])
     slept = 9001
     expect(asleep.valid).to.equal(false)

@@ -1,17 +1,8 @@
-import { RystraError, type Logger, type SessionInfo, silentLog } from '@rystra/model'
+import { RystraError, type Logger, silentLog } from '@rystra/model'
 import { TrafficTotals } from '@rystra/session'
+import { sessionInfo } from '@rystra/testkit'
 import { expect } from 'chai'
 import { RemoteOwner } from '../src/remote-owner.js'
-
-const info: SessionInfo = {
-  id: 's1',
-  identity: { id: 'home' },
-  client: { id: 'nas', instance: 'i', agent: 'rystra/0.1.0' },
-  peer: { address: '203.0.113.9', port: 4711 },
-  transport: 'memory',
-  muxer: 'memory',
-  since: 0
-}
 
 describe('the owner of a proxy that another server has', () => {
   const make = (suspend: () => Promise<void>) => {
@@ -27,7 +18,10 @@ describe('the owner of a proxy that another server has', () => {
       tell: () => {}
     }
     const to = { member: 'b', session: 's1', spec: 'x' }
-    return { warned, owner: new RemoteOwner({ info, to, forwarding, totals: new TrafficTotals(), log, suspend }) }
+    return {
+      warned,
+      owner: new RemoteOwner({ info: sessionInfo(), to, forwarding, totals: new TrafficTotals(), log, suspend })
+    }
   }
 
   it('is taken back without a rejection when the withdrawal fails: that is logged', async () => {
