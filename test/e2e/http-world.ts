@@ -86,27 +86,27 @@ export interface Asking extends http.RequestOptions {
   readonly body?: string | Buffer
 }
 
+/** Reads a response to its end. */
+export const answered = async (response: http.IncomingMessage): Promise<Answered> => {
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk as Buffer)
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    rawHeaders: response.rawHeaders,
+    body: Buffer.concat(chunks).toString(),
+    trailers: response.trailers,
+    version: response.httpVersion
+  }
+}
+
 /** Asks for `path` of `host` at the front, and reads the whole answer. */
 export const ask = (port: number, host: string, path = '/', options: Asking = {}): Promise<Answered> =>
   new Promise((resolve, reject) => {
     const { body, headers, ...rest } = options
     const request = http.request(
       { host: '127.0.0.1', port, path, agent: false, ...rest, headers: { host, ...(headers as object) } },
-      (response) => {
-        const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
-        response.on('error', reject)
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            rawHeaders: response.rawHeaders,
-            body: Buffer.concat(chunks).toString(),
-            trailers: response.trailers,
-            version: response.httpVersion
-          })
-        )
-      }
+      (response) => void answered(response).then(resolve, reject)
     )
     request.on('error', reject)
     request.end(body)

@@ -13,7 +13,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type tls from 'node:tls'
-import { type Asking, mirror, startHttpService } from './http-world.js'
+import { answered, type Asking, mirror, startHttpService } from './http-world.js'
 import { cleanUp, later, portOf, preset as plain, startClient, startServer } from './tunnel.js'
 
 export const preset = [...plain, proxyHttp, proxyHttps, transportTls]
@@ -82,16 +82,9 @@ export const askTls = (
       { host: '127.0.0.1', port, servername: host, ca: ca.cert, agent: false, ...options, headers: { host } },
       (response) => {
         const { serialNumber: serial } = (response.socket as tls.TLSSocket).getPeerCertificate()
-        const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
-        response.on('error', reject)
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            body: Buffer.concat(chunks).toString(),
-            serial
-          })
+        answered(response).then(
+          ({ status, headers, body: text }) => resolve({ status, headers, body: text, serial }),
+          reject
         )
       }
     )
