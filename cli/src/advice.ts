@@ -1,6 +1,7 @@
 import { ConfigError, type Problem } from '@rystra/config'
 import { nearest } from '@rystra/kernel'
 import { type ErrorDetails, RystraError } from '@rystra/model'
+import { withLines } from './located.js'
 import { knownPackages } from './preset.js'
 import { packageOf } from './run/convention.js'
 
@@ -64,7 +65,7 @@ export const advised = (error: RystraError): RystraError => {
   if (error instanceof ConfigError && error.code === 'config.invalid') {
     const problems = error.problems.map(withPackage)
     const same = problems.every((problem, i) => problem === error.problems[i])
-    return same ? error : new ConfigError(error.code, problems, error.file)
+    return withLines(same ? error : new ConfigError(error.code, problems, error.file))
   }
   const hint = hintFor(error)
   if (hint === undefined) return error

@@ -4,16 +4,18 @@ import {
   inspectWith,
   type JsonSchema,
   jsonSchema,
+  listenConflicts,
   loadConfig,
   type Problem,
   type ResolvedConfig
 } from '@rystra/config'
 import { type ExtensionEntry, type Inspection, loadExtensions, validateOptions } from '@rystra/kernel'
 import { isRystraError, type Side } from '@rystra/model'
-import type { ProxySpec, TSchema } from '@rystra/plugin'
+import type { ProxyKind, ProxySpec, Registries, TSchema } from '@rystra/plugin'
 import { formatAddress } from './address.js'
 import { type CertificateFinding, checkCertificates, refuseBroken } from './certs/configured.js'
 import { Mistakes } from './mistakes.js'
+import { checkNamedFiles } from './named-files.js'
 import { packageResolver } from './project/resolver.js'
 import { configuredName } from './run/server-name.js'
 import {
@@ -75,6 +77,8 @@ export const checkConfig = async (cwd: string, file?: string): Promise<Checked> 
     if (half === undefined) continue
     halves.push(half)
     mistakes.config(inspectWith(config, half.registries, side).problems)
+    mistakes.config(listenConflicts(half.listens, config, side))
+    if (side === 'client') mistakes.config(await filesOfProxies(config, half.registries, dir))
   }
   const certificates = await checkCertificates(config, dir)
   mistakes.attempt(() => refuseBroken(certificates))
@@ -105,6 +109,18 @@ const adviceOf = (uses: readonly PlannedUse[], { client }: ResolvedConfig): stri
   return extensions.flatMap(({ extension, options }) => extension.definition.advise?.(options as never, config) ?? [])
 }
 
+/** What is wrong with files that entries of the client name. */
+const filesOfProxies = async ({ client }: ResolvedConfig, { proxies }: Registries, dir: string): Promise<Problem[]> => {
+  const check = (field: 'proxies' | 'forwards', schemaOf: (kind: ProxyKind) => unknown): Promise<Problem[]>[] =>
+    (client?.[field] ?? []).map(async (entry, i) =>
+      proxies.has(entry?.kind)
+        ? checkNamedFiles(schemaOf(proxies.get(entry.kind)), entry, `client.${field}[${i}]`, dir)
+        : []
+    )
+  const found = [...check('proxies', ({ spec }) => spec), ...check('forwards', ({ forward }) => forward)]
+  return (await Promise.all(found)).flat()
+}
+
 /** The extensions that can be set up, with the preset; what is wrong with the others is added to `mistakes`. */
 const usable = async (entries: readonly unknown[], dir: string, mistakes: Mistakes): Promise<PlannedUse[]> => {
   const resolve = await packageResolver(dir)
@@ -123,9 +139,17 @@ const usable = async (entries: readonly unknown[], dir: string, mistakes: Mistak
       const validated = validateOptions(definition.name, definition.options as TSchema, use.options)
       if ('problems' in validated)
         broken(
-          validated.problems.map(({ path, value, expected }) => ({ path: `extensions[${i}].${path}`, value, expected }))
+          validated.problems.map(({ path, value, expected }) => ({
+            path: `extensions[${i}].${path}`,
+            value: value === 'not known' ? 'an unknown key' : value,
+            expected
+          }))
         )
-      else uses.push({ ...use, from: 'config', written })
+      else {
+        uses.push({ ...use, from: 'config', written })
+        const path = `extensions[${i}].options`
+        mistakes.options(await checkNamedFiles(definition.options, validated.options, path, dir))
+      }
     } catch (error) {
       mistakes.add(error, `extensions[${i}]`)
       mistakes.withhold(written)

@@ -2,6 +2,7 @@ import { ConfigError, formatProblem, type Problem } from '@rystra/config'
 import { packageFor } from '@rystra/kernel'
 import { isRystraError, type RystraError } from '@rystra/model'
 import { advised } from './advice.js'
+import { located } from './located.js'
 import { asRystraError } from './report.js'
 
 /** All that is wrong with one configuration, of each kind. */
@@ -51,7 +52,12 @@ export class Mistakes {
 
   /** Problems of the whole, but those that an extension with mistakes of its own may be the reason of. */
   config(problems: readonly Problem[]): void {
-    this.#config.push(...problems.filter((problem) => !this.#missing.has(problem.path) && !this.#isFollowing(problem)))
+    // Both sides of one configuration may find the same.
+    const known = new Set(this.#config.map(formatProblem))
+    const others = problems
+      .filter(({ path }) => !this.#missing.has(path))
+      .filter((one) => !known.has(formatProblem(one)))
+    this.#config.push(...others.filter((problem) => !this.#isFollowing(problem)))
   }
 
   #isFollowing({ path, value, expected, hint }: Problem): boolean {
@@ -73,10 +79,10 @@ export class Mistakes {
     const problems = all.flatMap((error) => problemsOf(error) ?? [problemOf(error, '')])
     const lines = all.flatMap((error) =>
       error instanceof ConfigError
-        ? linesOf(error)
+        ? linesOf(error, this.#file)
         : [problemsOf(error)?.[0]?.path, error.message].filter(Boolean).join(': ')
     )
-    throw new ConfigError('config.invalid', problems, this.#file, [this.#file, ...lines])
+    throw new ConfigError('config.invalid', located(problems, this.#file), this.#file, [this.#file, ...lines])
   }
 }
 
@@ -90,10 +96,10 @@ const problemsOf = (error: RystraError): readonly Problem[] | undefined =>
   isRystraError(error) ? (error as { problems?: readonly Problem[] }).problems : undefined
 
 /** The lines of an error, without the file that heads them. */
-const linesOf = (error: ConfigError): string[] =>
+const linesOf = (error: ConfigError, file: string): string[] =>
   error.code === 'config.missing-variable'
     ? (error.detail ?? '')
         .split('\n  ')
         .slice(1)
         .map((line) => `missing environment variable ${line}`)
-    : error.problems.map(formatProblem)
+    : located(error.problems, file).map(formatProblem)

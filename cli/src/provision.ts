@@ -1,5 +1,12 @@
 import { type LoadedConfig, type ResolvedConfig, validateWith } from '@rystra/config'
-import { type ExtensionEntry, type Inspection, Kernel, type KernelUse, loadExtensions } from '@rystra/kernel'
+import {
+  type ExtensionEntry,
+  type Inspection,
+  Kernel,
+  type KernelUse,
+  type ListeningExtension,
+  loadExtensions
+} from '@rystra/kernel'
 import { type Registries, type Side, silentLog } from '@rystra/plugin'
 import { loadPreset, presetPackages } from './preset.js'
 import { readPackage } from './project/checkout.js'
@@ -50,6 +57,8 @@ export interface Provisioned {
   readonly side: Side
   readonly inspection: Inspection
   readonly registries: Registries
+  /** TCP addresses that its extensions bind. */
+  readonly listens: readonly ListeningExtension[]
 }
 
 /** The sides that a configuration has; both, where it has none. */
@@ -74,10 +83,10 @@ export const provisionSide = async (
   const kernel = new Kernel({ side, dir: loaded.dir, log: silentLog })
   try {
     await kernel.provision(uses)
-    const { registries } = kernel.current
+    const { registries, listens } = kernel.current
     const origin = { dir: loaded.dir, ...(loaded.path === undefined ? {} : { file: loaded.path }) }
     if (check) validateWith(loaded.config, registries, side, origin)
-    return { side, inspection: kernel.inspect(), registries }
+    return { side, inspection: kernel.inspect(), registries, listens }
   } finally {
     await kernel.stop()
   }

@@ -54,6 +54,47 @@ logg: {}
     expect(at['logg']?.value).to.equal('an unknown key')
   })
 
+  it('tells files that options and entries name and that cannot be used, and the line of each mistake', async () => {
+    const cwd = folders.make({
+      'rystra.config.yaml': `extensions:
+  - use: '@rystra/auth-token'
+    options:
+      tokens:
+        - { identity: one, file: none.txt }
+        - identity: two
+          file: two.txt
+  - '@rystra/proxy-private'
+server: { listen: [{ transport: tcp, port: 0 }] }
+client:
+  connect: { host: example.org }
+  proxies:
+    - { name: db, kind: private, local: 1, secretFile: . }
+`,
+      'two.txt': 'two\nlines'
+    })
+    const { code, err } = await rystra(['check'], { cwd })
+    expect(code).to.equal(2)
+    expect(err).to.include(
+      'tokens[0].file: expected a file that can be used: there is no such file, got "none.txt" (line 5)'
+    )
+    expect(err).to.match(/tokens\[1\]\.file: .*several lines.*\(line 7\)/)
+    expect(err).to.match(/client\.proxies\[0\]\.secretFile: .*\(line 13\)/)
+  })
+
+  it('tells addresses of extensions that something else has', async () => {
+    const { code, error } = await check(`extensions:
+  - use: '@rystra/auth-token'
+    options: { token: a token of some length }
+  - use: '@rystra/admin-http'
+    options: { listen: [{ port: 7000 }] }
+server: { listen: [{ transport: tcp, host: 0.0.0.0, port: 7000 }] }
+`)
+    expect(code).to.equal(2)
+    expect(error?.problems?.map(({ path, value }) => [path, value])).to.deep.equal([
+      ['extensions admin-http', '127.0.0.1:7000']
+    ])
+  })
+
   it('tells the fields that only extensions know', async () => {
     const { code, error } = await check(`${valid}
 client: { connect: { host: x, prot: 1, muxer: yamx }, proxies: [{ name: a, kind: tcp }, { name: b, kind: gopher }] }

@@ -25,7 +25,7 @@ export interface InspectOptions {
 }
 
 /** One line of the list. */
-const exchangeLine = (one: ExchangeSummary): string => {
+export const exchangeLine = (one: ExchangeSummary): string => {
   const { id, time, method, url, status, duration, responseLength, protocol, replayOf, error } = one
   const at = new Date(time).toISOString().slice(11, 19)
   const took = duration === undefined ? 'open' : `${Math.round(duration)} ms`

@@ -1,8 +1,9 @@
 import { checkAuthorities, checkCrls, checkPair, type Findings } from '@rystra/certificates'
 import type { ResolvedConfig } from '@rystra/config'
-import { isRystraError, RystraError, type Side } from '@rystra/model'
+import { RystraError, type Side } from '@rystra/model'
 import { resolve } from 'node:path'
-import { readText } from './read.js'
+import { fileText, readBounded } from '@rystra/limits'
+import { MAX_FILE_BYTES, reasonOf } from './read.js'
 
 /** Something that a configuration says about certificates which cannot work, or will not for long. */
 export interface CertificateFinding {
@@ -56,9 +57,9 @@ class Checker {
       const file = fileOf(entry, field)
       if (file === undefined) return undefined
       try {
-        return await readText(resolve(this.#dir, file))
+        return fileText((await readBounded(resolve(this.#dir, file), MAX_FILE_BYTES)).bytes)
       } catch (error) {
-        const text = isRystraError(error) ? (error.detail ?? error.message) : String(error)
+        const text = `${file}: ${reasonOf(error as Error)}`
         this.problems.push({ side, path: `${path}.${field}`, text })
         return undefined
       }
@@ -80,9 +81,19 @@ class Checker {
   }
 }
 
+/** Objects with the file of a certificate or of its key, at any depth: options of extensions. */
+const pairsIn = (value: unknown, path: string): [path: string, entry: Entry][] => {
+  if (typeof value !== 'object' || value === null) return []
+  const entry = value as Entry
+  const here: [string, Entry][] =
+    fileOf(entry, 'cert') === undefined && fileOf(entry, 'key') === undefined ? [] : [[path, entry]]
+  const step = (key: string): string => (Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`)
+  return [...here, ...Object.entries(entry).flatMap(([key, item]) => pairsIn(item, step(key)))]
+}
+
 /** Looks at all certificates that a configuration names, as of `now` (ms). */
 export const checkCertificates = async (
-  { server, client }: ResolvedConfig,
+  { server, client, extensions }: ResolvedConfig,
   dir: string,
   now: number = Date.now()
 ): Promise<CertificateFindings> => {
@@ -90,6 +101,12 @@ export const checkCertificates = async (
   for (const [index, entry] of (server?.listen ?? []).entries())
     await checker.entry('server', `server.listen[${index}]`, entry)
   if (client !== undefined) await checker.entry('client', 'client.connect', client.connect)
+  await checker.entry('server', 'server.cluster', server?.cluster)
+  const side = server === undefined ? 'client' : 'server'
+  for (const [index, entry] of (extensions ?? []).entries()) {
+    const { options } = (entry ?? {}) as { options?: unknown }
+    for (const [path, found] of pairsIn(options, `extensions[${index}].options`)) await checker.entry(side, path, found)
+  }
   const { problems, warnings } = checker
   return { problems, warnings }
 }

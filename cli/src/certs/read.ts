@@ -1,10 +1,11 @@
 import type { KeyPair } from '@rystra/certificates'
+import { fileText } from '@rystra/limits'
 import { RystraError } from '@rystra/model'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** No PEM file of ours comes near; a device that is named by mistake does not fill the memory. */
-const largest = 4 * 1024 * 1024
+export const MAX_FILE_BYTES = 4 * 1024 * 1024
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -14,6 +15,12 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder'
 }
 
+/** Why a file cannot be read. */
+export const reasonOf = (error: NodeJS.ErrnoException): string => {
+  const { code = '', message } = error
+  return reasons[code] ?? ('syscall' in error ? code : message)
+}
+
 /** Reads a PEM file. Rejects with `tls.files`. */
 export const readText = async (path: string, hint?: string): Promise<string> => {
   const failed = (detail: string, cause?: unknown) =>
@@ -21,19 +28,18 @@ export const readText = async (path: string, hint?: string): Promise<string> => 
   try {
     const handle = await open(path, 'r')
     try {
-      const buffer = Buffer.alloc(largest)
+      const buffer = Buffer.alloc(MAX_FILE_BYTES)
       let length = 0
-      while (length < largest) {
-        const { bytesRead } = await handle.read(buffer, length, largest - length)
-        if (bytesRead === 0) return buffer.toString('utf8', 0, length)
+      while (length < MAX_FILE_BYTES) {
+        const { bytesRead } = await handle.read(buffer, length, MAX_FILE_BYTES - length)
+        if (bytesRead === 0) return fileText(buffer.subarray(0, length))
         length += bytesRead
       }
     } finally {
       await handle.close()
     }
   } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException
-    throw failed(reasons[code] ?? code, error)
+    throw failed(reasonOf(error as Error), error)
   }
   throw failed('it is too large')
 }

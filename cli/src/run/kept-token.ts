@@ -1,4 +1,5 @@
-import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readBounded } from '@rystra/limits'
+import { chmod, link, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freshToken } from '../init/token.js'
 
@@ -8,7 +9,7 @@ import { freshToken } from '../init/token.js'
  */
 export const keptToken = async (dir: string): Promise<{ token: string; kept: boolean }> => {
   const file = join(dir, 'token')
-  const read = async (): Promise<string> => (await readFile(file, 'utf8')).trim()
+  const read = async (): Promise<string> => (await readBounded(file, 1024)).bytes.toString().trim()
   const token = freshToken()
   const temporary = `${file}.${process.pid}`
   try {

@@ -1,6 +1,7 @@
+import { readBounded } from '@rystra/limits'
 import { RystraError } from '@rystra/plugin'
 import { randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, link, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
 /** Where the token is kept that is made for a listener without configured tokens. */
@@ -11,7 +12,7 @@ const present = async (file: string): Promise<string | undefined> => {
   try {
     const { mode } = await stat(file)
     if ((mode & 0o077) !== 0) await chmod(file, 0o600)
-    const token = (await readFile(file, 'utf8')).trim()
+    const token = (await readBounded(file, 1024)).bytes.toString().trim()
     return token.length >= 16 ? token : undefined
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined

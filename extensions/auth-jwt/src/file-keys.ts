@@ -1,4 +1,4 @@
-import { PacedWork, ReloadedFile } from '@rystra/limits'
+import { fileText, PacedWork, ReloadedFile } from '@rystra/limits'
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
 import type { KeySet, KeySource, KeyQuery } from './keys.js'
 import type { Algorithm } from './options.js'
@@ -20,7 +20,7 @@ export class FileKeys implements KeySource {
     clock: Clock
   ) {
     this.algorithms = algorithms
-    this.#file = new ReloadedFile(path, { parse: (bytes) => parse(bytes.toString('utf8')) })
+    this.#file = new ReloadedFile(path, { parse: (bytes) => parse(fileText(bytes)) })
     this.#reloading = new PacedWork(CHECK_INTERVAL_MS, clock, () =>
       this.load().catch((error: Error) => log.warn(`keeping the previous keys: ${error.message}`))
     )

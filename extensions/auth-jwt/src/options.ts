@@ -1,7 +1,7 @@
 import { type Static, Type } from '@rystra/plugin'
 
 /** Supported signature algorithms: RFC 7518 and RFC 8037 without `none`, and `Ed25519` of RFC 9864. */
-const algorithms = [
+export const algorithms = [
   'HS256',
   'HS384',
   'HS512',
@@ -19,8 +19,8 @@ const algorithms = [
 ] as const
 export type Algorithm = (typeof algorithms)[number]
 
-const text = (description: string, secret?: boolean) =>
-  Type.Optional(Type.String({ minLength: 1, description, ...(secret === undefined ? {} : { secret }) }))
+const text = (description: string, marks: { readonly secret?: boolean; readonly file?: 'text' } = {}) =>
+  Type.Optional(Type.String({ minLength: 1, description, ...marks }))
 const milliseconds = (description: string, byDefault: number, maximum: number) =>
   Type.Optional(Type.Integer({ minimum: 0, maximum, default: byDefault, description }))
 /** A claim by name or JSON pointer (RFC 6901). */
@@ -66,16 +66,18 @@ const issuerSchema = Type.Object(
         description: 'Whether tokens for other services are accepted. Default: false.'
       })
     ),
-    secret: text(
-      'Shared secret for HMAC, at least 32 bytes. ${NAME} takes it from the environment. Default: none.',
-      true
-    ),
-    secretFile: text('File with the secret; a trailing line break is ignored. Default: none.', false),
-    publicKey: text(
-      'PEM file with the public key or certificate of the issuer: RSA, EC or Ed25519. Default: none.',
-      false
-    ),
-    jwks: text('JSON Web Key Set of the issuer: a file, or its https: URL. Default: none.'),
+    secret: text('Shared secret for HMAC, at least 32 bytes. ${NAME} takes it from the environment. Default: none.', {
+      secret: true
+    }),
+    secretFile: text('File with the secret; a trailing line break is ignored. Default: none.', {
+      secret: false,
+      file: 'text'
+    }),
+    publicKey: text('PEM file with the public key or certificate of the issuer: RSA, EC or Ed25519. Default: none.', {
+      secret: false,
+      file: 'text'
+    }),
+    jwks: text('JSON Web Key Set of the issuer: a file, or its https: URL. Default: none.', { file: 'text' }),
     jwksCache: Type.Optional(cache),
     algorithms: Type.Optional(
       Type.Array(Type.Union(algorithms.map((name) => Type.Literal(name))), {
@@ -124,8 +126,8 @@ const issuerSchema = Type.Object(
 /** Options of both ends. */
 export const jwtOptions = Type.Object(
   {
-    token: text('Client: the token. ${NAME} takes it from the environment. Default: none.', true),
-    file: text('Client: file with the token, read for each session. Default: none.'),
+    token: text('Client: the token. ${NAME} takes it from the environment. Default: none.', { secret: true }),
+    file: text('Client: file with the token, read for each session. Default: none.', { file: 'text' }),
     allowPlain: Type.Boolean({
       default: false,
       description: 'Client: whether the token is sent over links without TLS, where it can be stolen. Default: false.'

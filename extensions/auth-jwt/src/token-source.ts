@@ -1,4 +1,4 @@
-import { ReloadedFile } from '@rystra/limits'
+import { fileText, ReloadedFile } from '@rystra/limits'
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { decodeJwt } from 'jose'
 import { isToken, MAX_TOKEN_LENGTH } from './proof.js'
@@ -19,7 +19,7 @@ export class TokenSource {
   ) {
     if (token !== undefined) this.#given = checked(token, 'token')
     if (file !== undefined) {
-      const parse = (bytes: Buffer): string => checked(bytes.toString('utf8'), 'file')
+      const parse = (bytes: Buffer): string => checked(fileText(bytes), 'file')
       this.#file = new ReloadedFile(file, { max: 2 * MAX_TOKEN_LENGTH, parse })
     }
   }

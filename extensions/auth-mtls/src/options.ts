@@ -1,7 +1,7 @@
 import { type Static, Type } from '@rystra/plugin'
 
 const text = (description: string) => Type.String({ minLength: 1, maxLength: 512, description })
-const file = Type.String({ minLength: 1 })
+const file = (content: 'text' | 'bytes') => Type.String({ minLength: 1, file: content })
 
 const attribute = Type.Optional(text('Pattern for one value of this attribute. Default: any.'))
 
@@ -22,7 +22,7 @@ const subject = Type.Object(
 )
 
 /** One rule of a server. */
-const ruleSchema = Type.Object(
+export const ruleSchema = Type.Object(
   {
     id: text('Identity of such certificates: text with placeholders such as {subject.CN}, {san.email}, {serial}.'),
     subject: Type.Optional(subject),
@@ -70,12 +70,12 @@ export const mtlsOptions = Type.Object(
       )
     ),
     crl: Type.Optional(
-      Type.Array(file, {
+      Type.Array(file('bytes'), {
         description: 'Server: files with revocation lists, PEM or DER; reloaded when they change. Default: none.'
       })
     ),
     ca: Type.Optional(
-      Type.Array(file, {
+      Type.Array(file('text'), {
         description: 'Server: PEM files with the authorities that sign the lists of `crl`. Required with `crl`.'
       })
     )

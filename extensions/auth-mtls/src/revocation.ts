@@ -1,8 +1,7 @@
-import { PacedWork, ReloadedFile } from '@rystra/limits'
+import { fileText, PacedWork, readBounded, ReloadedFile } from '@rystra/limits'
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { crlsIn, plainHex } from '@rystra/tls'
 import { X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import type { CertificateFacts } from './certificate.js'
 import { checkCrl, type CheckedList } from './crl.js'
 import { plainFingerprint } from './rules.js'
@@ -102,7 +101,7 @@ export class Revocation {
 
 const readAuthorities = async (path: string): Promise<X509Certificate[]> => {
   try {
-    const text = await readFile(path, 'latin1')
+    const text = fileText((await readBounded(path, MAX_FILE_BYTES)).bytes)
     const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
     if (blocks.length === 0) throw new Error('contains no certificate')
     const certificates = blocks.map((block) => new X509Certificate(block))

@@ -8,12 +8,13 @@ const token = Type.String({
 })
 const file = Type.String({
   minLength: 1,
+  file: 'secret',
   description: 'File with the token, relative to the configuration; surrounding white space is ignored. Default: none.'
 })
 const identity = Type.String({ minLength: 1, maxLength: 128 })
 
 /** One token of a server. */
-const tokenEntry = Type.Object(
+export const tokenEntry = Type.Object(
   {
     identity: Type.String({
       ...identity,

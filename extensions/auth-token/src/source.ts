@@ -1,4 +1,4 @@
-import { ReloadedFile } from '@rystra/limits'
+import { fileText, plainSecret, ReloadedFile } from '@rystra/limits'
 import { type Logger, RystraError } from '@rystra/plugin'
 
 /** Shorter tokens can be guessed by an observer of one handshake. */
@@ -25,7 +25,7 @@ export class TokenSource {
     if (token !== undefined) this.#given = this.#checked(token)
     if (file !== undefined) {
       this.#file = new ReloadedFile(file, {
-        parse: (bytes) => this.#checked(bytes.toString('utf8').trim()),
+        parse: (bytes) => this.#checked(fileText(bytes)),
         onShared: () => log.warn(`${where}: ${file} is accessible to other users; set its mode to 600`)
       })
     }
@@ -46,13 +46,26 @@ export class TokenSource {
       await this.#file?.read()
     } catch (error) {
       if (error instanceof RystraError) throw error
-      const { message } = error as Error
-      throw new RystraError('extension.options', { detail: `${this.where}: ${message}`, cause: error })
+      throw this.#failed(error)
     }
   }
 
-  #checked(token: string): string {
-    if (token.trim() === '') throw new RystraError('extension.options', { detail: `${this.where}: empty token` })
+  #failed(error: unknown): RystraError {
+    const file = this.#file === undefined ? '' : `${this.#file.path}: `
+    const { message } = error as Error
+    // The system names the file itself.
+    const detail = message.includes(file) ? message : `${file}${message}`
+    return new RystraError('extension.options', { detail: `${this.where}: ${detail}`, cause: error })
+  }
+
+  #checked(text: string): string {
+    let token: string
+    try {
+      token = plainSecret(text)
+      if (token === '') throw new Error('empty token')
+    } catch (error) {
+      throw this.#failed(error)
+    }
     if (token.length < MIN_LENGTH) {
       this.log.warn(`${this.where}: shorter than ${MIN_LENGTH} characters; an observer could guess it`)
     }

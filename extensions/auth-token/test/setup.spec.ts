@@ -93,11 +93,28 @@ describe('token files', () => {
     expect(accepted(await verify(server, proof, challenge())).identity.id).to.equal('home')
   })
 
+  it('in another encoding, of several lines, or with a character that cannot be seen, are refused with the reason', async () => {
+    for (const [bytes, reason] of [
+      [Buffer.from(`\uFEFF${good}`, 'utf16le'), 'it is UTF-16; save it as UTF-8'],
+      [`${good}\n# of the office\n`, 'it has several lines, and one is expected'],
+      [`${good.slice(0, 9)}\u200b${good.slice(9)}`, 'it holds a character that cannot be seen (U+200B)'],
+      [`\u201c${good}\u201d`, 'it is within typographic quotes']
+    ] as const) {
+      await writeFile(path('odd'), bytes)
+      const error = await Promise.resolve(setUp('client', { file: path('odd') }).start?.()).then(
+        () => undefined,
+        (thrown: Error) => thrown
+      )
+      expect(error).to.have.property('code', 'extension.options')
+      expect(error?.message).to.include(`file: ${path('odd')}: ${reason}`)
+    }
+  })
+
   it('that are missing or blank fail the start', async () => {
     await write('blank', '\n')
     for (const [name, reason] of [
       ['missing', /ENOENT/],
-      ['blank', /tokens\[0\]: empty token|file: empty token/]
+      ['blank', /(tokens\[0\]|file): .*blank: empty token/]
     ] as const) {
       for (const it of [setUpServer([{ identity: 'home', file: path(name) }]), setUp('client', { file: path(name) })]) {
         const error = await Promise.resolve(it.start?.()).then(

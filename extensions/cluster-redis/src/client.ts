@@ -1,5 +1,6 @@
 import { createClient, createCluster, createSentinel } from '@redis/client'
-import { readFile } from 'node:fs/promises'
+import { fileText, readBounded } from '@rystra/limits'
+import { RystraError } from '@rystra/plugin'
 import path from 'node:path'
 import type { RedisOptions } from './options.js'
 
@@ -24,12 +25,21 @@ const CONNECT_TIMEOUT_MS = 2000
 /** Milliseconds between attempts to connect, at most. */
 const RETRY_MS = 500
 
+/** Larger than any PEM file. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024
+
 const tlsOf = async ({ ca, cert, key }: RedisOptions, dir: string): Promise<object> => {
-  const read = (file: string): Promise<Buffer> => readFile(path.resolve(dir, file))
+  const read = async (field: string, file: string): Promise<string> => {
+    try {
+      return fileText((await readBounded(path.resolve(dir, file), MAX_FILE_BYTES)).bytes)
+    } catch (cause) {
+      throw new RystraError('tls.files', { detail: `${field} ${file}: ${(cause as Error).message}`, cause })
+    }
+  }
   return {
-    ...(ca === undefined ? {} : { ca: await read(ca) }),
-    ...(cert === undefined ? {} : { cert: await read(cert) }),
-    ...(key === undefined ? {} : { key: await read(key) })
+    ...(ca === undefined ? {} : { ca: await read('ca', ca) }),
+    ...(cert === undefined ? {} : { cert: await read('cert', cert) }),
+    ...(key === undefined ? {} : { key: await read('key', key) })
   }
 }
 

@@ -1,8 +1,11 @@
+import { readBounded } from '@rystra/limits'
 import { X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 
 const DAY_MS = 24 * 60 * 60 * 1000
+
+/** Larger than any file of certificates. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024
 
 /** A certificate that ends soon, or has ended. */
 export interface Expiring {
@@ -32,7 +35,7 @@ export const expiringIn = async (
   const found: Expiring[] = []
   for (const file of new Set(files)) {
     try {
-      const certificate = new X509Certificate(await readFile(path.resolve(dir, file)))
+      const certificate = new X509Certificate((await readBounded(path.resolve(dir, file), MAX_FILE_BYTES)).bytes)
       const ends = Date.parse(certificate.validTo)
       const days = Math.floor((ends - now) / DAY_MS)
       if (days < before) found.push({ file, subject: certificate.subject, expires: new Date(ends).toISOString(), days })

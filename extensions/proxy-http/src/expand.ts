@@ -1,5 +1,5 @@
+import { fileText, readBoundedSync } from '@rystra/limits'
 import { RystraError } from '@rystra/plugin'
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { domainToASCII } from 'node:url'
 import { hashOf } from './credentials.js'
@@ -91,8 +91,9 @@ const pages = (spec: HttpSpec, written: Readonly<Record<string, string>>, dir: s
 export const pageText = (written: string, dir: string, fail: (detail: string) => Error): string => {
   if (written.includes('<')) return written
   try {
-    return readFileSync(path.resolve(dir, written), 'utf8')
-  } catch {
-    throw fail(`"${written}" is neither HTML nor a file that can be read`)
+    return fileText(readBoundedSync(path.resolve(dir, written), 4 * PAGE_LIMIT))
+  } catch (error) {
+    const { message } = error as Error
+    throw fail(`"${written}" is neither HTML nor a file that can be read: ${message}`)
   }
 }

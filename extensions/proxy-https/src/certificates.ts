@@ -82,6 +82,10 @@ export class Certificates {
     }
   }
 
+  get size(): number {
+    return this.#entries.length
+  }
+
   /** Whose certificate names exactly this host. */
   exact(host: string): TlsAcceptor | undefined {
     return this.#byHost.get(host)

@@ -1,4 +1,4 @@
-import { PacedWork, ReloadedFile } from '@rystra/limits'
+import { fileText, PacedWork, plainSecret, ReloadedFile } from '@rystra/limits'
 import { type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { scrypt } from 'node:crypto'
 
@@ -39,7 +39,7 @@ export class Secret {
     this.#log = log
     if (secretFile !== undefined) {
       this.#file = new ReloadedFile(secretFile, {
-        parse: (bytes) => this.#made(bytes.toString('utf8').trim()),
+        parse: (bytes) => this.#made(fileText(bytes)),
         onShared: () => log.warn(`${secretFile} is accessible to other users; set its mode to 600`)
       })
     }
@@ -77,12 +77,15 @@ export class Secret {
 
   #errorOf(cause: unknown): RystraError {
     if (cause instanceof RystraError) return cause
-    const detail = `secretFile of ${this.#name}: ${(cause as NodeJS.ErrnoException).code ?? 'cannot be read'}`
+    const { code, message } = cause as NodeJS.ErrnoException
+    const field = this.#file === undefined ? 'secret' : 'secretFile'
+    const detail = `${field} of ${this.#name}: ${'syscall' in (cause as object) ? code : message}`
     return new RystraError('proxy.invalid', { side: 'client', detail, cause })
   }
 
-  async #made(secret: string): Promise<Buffer> {
-    if (secret.trim() === '') {
+  async #made(text: string): Promise<Buffer> {
+    const secret = plainSecret(text)
+    if (secret === '') {
       throw new RystraError('proxy.invalid', { side: 'client', detail: `secret of ${this.#name}: empty` })
     }
     if (secret.length < MIN_LENGTH) {

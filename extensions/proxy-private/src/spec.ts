@@ -19,6 +19,7 @@ const secretFile = Type.Optional(
   Type.String({
     minLength: 1,
     secret: false,
+    file: 'secret',
     description:
       'File with the secret, relative to the configuration; surrounding white space is ignored. Default: none.'
   })

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import {
   forgetSlab,
+  GatheredStream,
   KEEP,
   mayHoldSlab,
   type RawReader,
@@ -8,7 +9,6 @@ import {
   slabsTaken,
   type Verdict
 } from '../src/index.js'
-import { GatheredStream } from '../src/gathered-stream.js'
 
 /** A stream that brings what it is told to, and knows whether it was paused. */
 class Source implements RawStream {

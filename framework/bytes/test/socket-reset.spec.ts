@@ -1,6 +1,5 @@
 import { expect } from 'chai'
-import { rawOf } from '../src/index.js'
-import { onreadWorks } from '../src/onread.js'
+import { onreadWorks, rawOf } from '../src/index.js'
 import { pattern, Recorder, turns, until } from './reading.js'
 import { ends, otherEnd, outcome, tcpPair, tidy } from './sockets.js'
 

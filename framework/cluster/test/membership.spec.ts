@@ -1,7 +1,7 @@
 import { type DirectoryClaim, type DirectoryGrant, type DirectorySession, RystraError, silentLog } from '@rystra/plugin'
 import { FakeClock } from '@rystra/testkit'
 import { expect } from 'chai'
-import { Membership, type MembershipOptions } from '../src/membership.js'
+import { Membership, type MembershipOptions } from '../src/index.js'
 
 /** A directory that does as it is told. */
 class Engine implements DirectorySession {

@@ -33,6 +33,7 @@ export const conflictsOf = ({ server, client }: ResolvedConfig): Problem[] => {
   const proxies: readonly (Entry | undefined)[] = client?.proxies ?? []
   const forwards: readonly (Entry | undefined)[] = client?.forwards ?? []
   sameListen(listen, problems)
+  clusterPort(server, problems)
   once(proxies, 'client.proxies', 'name', 'a name that no other proxy has', nameOf, problems)
   once(forwards, 'client.forwards', 'name', 'a name that no other has', nameOf, problems)
   once(forwards, 'client.forwards', 'bind', 'an address that no other binds', bindOf, problems)
@@ -120,13 +121,33 @@ const sameListen = (listen: readonly (Listen | undefined)[], problems: Problem[]
   }
 }
 
+/** The other servers of a cluster connect to a port of their own. */
+const clusterPort = (server: ResolvedConfig['server'], problems: Problem[]): void => {
+  const { host = '', port = 0 } = server?.cluster ?? {}
+  const other = (server?.listen ?? [])
+    .filter(isWhole)
+    .find(
+      (one) =>
+        one.transport !== 'quic' &&
+        one.address === undefined &&
+        one.port === port &&
+        hostsOverlap(one.host.toLowerCase(), host.toLowerCase())
+    )
+  if (port === 0 || other === undefined) return
+  problems.push({
+    path: 'server.cluster.port',
+    value: String(port),
+    expected: `a port that no entry of server.listen has: there is ${other.transport} ${shown(other)}`
+  })
+}
+
 const shown = ({ address, host, port }: Listen): string => address ?? `${host}:${port}`
 
 const isWhole = (entry: Listen | undefined): entry is Listen =>
   typeof entry?.transport === 'string' && typeof entry.host === 'string' && typeof entry.port === 'number'
 
 /** The public ports that an entry of a kind that binds them names: one, or a range. */
-const portsOf = ({ kind, port }: Entry): [first: number, last: number] | undefined => {
+export const portsOf = ({ kind, port }: Entry): [first: number, last: number] | undefined => {
   if (kind !== 'tcp' && kind !== 'udp') return undefined
   if (typeof port !== 'number' && typeof port !== 'string') return undefined
   const [, first, last = first] = /^([1-9]\d{0,4})(?:-(\d{1,5}))?$/.exec(String(port)) ?? []
@@ -156,7 +177,7 @@ const samePort = (proxies: readonly (Entry | undefined)[], problems: Problem[]):
   }
 }
 
-const isThisMachine = (host: unknown): boolean =>
+export const isThisMachine = (host: unknown): boolean =>
   typeof host === 'string' && /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host)
 
 /** Both ends of one configuration on one machine: what the client publishes and binds, and where the server listens. */

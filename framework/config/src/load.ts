@@ -3,6 +3,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { cosmiconfig } from 'cosmiconfig'
 import { type ConfigFormat, formatOf, read } from './formats.js'
+import { envMistakes } from './env-mistakes.js'
 import { ConfigError } from './problem.js'
 import { readText, unreadable } from './text-file.js'
 import type { ResolvedConfig } from './types.js'
@@ -180,15 +181,6 @@ const load = async (path: string, env: Environment): Promise<Found | undefined> 
   }
 }
 
-/** The line of a quote that nothing closes: Node takes it as a part of the value. */
-const unclosedQuote = (text: string): number | undefined => {
-  const values = /^[ \t]*(?:export[ \t]+)?[\w.-]+[ \t]*=[ \t]*(?:"[^"]*".*|'[^']*'.*|`[^`]*`.*|(["'`]).*|.*)$/gm
-  for (const found of text.matchAll(values)) {
-    if (found[1] !== undefined) return text.slice(0, found.index).split('\n').length
-  }
-  return undefined
-}
-
 /** The environment, and below it what a `.env` beside the configuration says. */
 const variablesFor = async (dir: string, env: Environment): Promise<Variables> => {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
@@ -196,8 +188,7 @@ const variablesFor = async (dir: string, env: Environment): Promise<Variables> =
   try {
     if (!(await exists(path, true))) return { variables: set, warnings: [] }
     const text = await readText(path)
-    const open = unclosedQuote(text)
-    const warnings = open === undefined ? [] : [`${path}: line ${open} has an unclosed quote`]
+    const warnings = envMistakes(text).map((mistake) => `${path}: ${mistake}`)
     return { variables: { ...(parseEnv(text) as Environment), ...set }, warnings }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error

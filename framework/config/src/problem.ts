@@ -10,6 +10,8 @@ export interface Problem {
   readonly expected: string
   /** What was probably meant. */
   readonly hint?: string
+  /** The line of the file that has it, where that is known. */
+  readonly line?: number
 }
 
 /** Shown for an unknown key, and for a required one that is missing. */
@@ -17,12 +19,13 @@ export const unknownKey = 'an unknown key'
 export const nothing = 'nothing'
 
 /** One line for people. */
-export const formatProblem = ({ path, value, expected, hint }: Problem): string => {
+export const formatProblem = ({ path, value, expected, hint, line }: Problem): string => {
   const where = path === '' ? 'the configuration' : path
   const also = hint === undefined ? '' : `; ${hint}`
+  const place = line === undefined ? '' : ` (line ${line})`
   return value === unknownKey
-    ? `${where}: unknown key${hint === undefined ? `; known here: ${expected}` : also}`
-    : `${where}: expected ${expected}, got ${value}${also}`
+    ? `${where}: unknown key${hint === undefined ? `; known here: ${expected}` : also}${place}`
+    : `${where}: expected ${expected}, got ${value}${also}${place}`
 }
 
 /** Lines shown in the message; `problems` has all of them. */

@@ -1,6 +1,5 @@
 import { expect } from 'chai'
-import { type ListenEntry, type RystraConfig, diffConfig, validateBase } from '../src/index.js'
-import type { ConfigDiff } from '../src/diff.js'
+import { type ConfigDiff, type ListenEntry, type RystraConfig, diffConfig, validateBase } from '../src/index.js'
 import { officeHours } from './registered.js'
 
 const none = { added: [], changed: [], removed: [], kept: [] }

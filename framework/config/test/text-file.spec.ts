@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { chmod, mkdir, open, truncate, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { chmod, mkdir, open, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadConfig } from '../src/index.js'
 import { folderWith, removeFolders } from './folder.js'
@@ -91,6 +92,46 @@ describe('text files as editors write them', () => {
       const problem = `${join(dir, '.env')}: line ${line} has an unclosed quote`
       expect(found, text).to.deep.equal(line === 0 ? [] : [problem])
     }
+  })
+
+  it('.env: lines that are passed over, and typographic quotes, are named by line, without values', async () => {
+    const text = 'A=1\nID: secret\n\n# B\nset C=secret\nD="two\nlines"\n$env:E="secret"\nF=\u201csecret\u201d\n'
+    const dir = await folderWith({ 'rystra.config.yaml': texts['rystra.config.yaml'] ?? '', '.env': text })
+    const { warnings } = await loadConfig({ cwd: dir, env: { ID: 'two' } })
+    expect(warnings).to.deep.equal(
+      [
+        'line 2 is passed over: it is not NAME=value',
+        'line 5 is passed over: it is not NAME=value',
+        'line 8 is passed over: it is not NAME=value',
+        'line 9 has typographic quotes'
+      ].map((warning) => `${join(dir, '.env')}: ${warning}`)
+    )
+  })
+
+  it('YAML with a no-break space in the place of a blank: line and column are named', async () => {
+    for (const [text, place] of [
+      ['server:\n\u00a0 drain: 7s\n', '2:1'],
+      ['server:\n  drain:\u00a07s\n', '2:9'],
+      ['server:\n  listen:\n    -\u00a0{ transport: tcp }\n', '3:6'],
+      ['server:\n  drain\u200b: 7s\n', '2:8']
+    ] as const) {
+      const dir = await folderWith({ 'rystra.config.yaml': text })
+      const { message } = await refusal('config.syntax', () => loadConfig({ cwd: dir, env }))
+      expect(message).to.match(new RegExp(`rystra\\.config\\.yaml:${place}: U\\+(00A0|200B) stands`))
+    }
+    const dir = await folderWith({ 'rystra.config.yaml': 'client: { id: "a\u00a0b", connect: { host: x } }\n' })
+    expect((await loadConfig({ cwd: dir, env })).config.client?.id).to.equal('a\u00a0b')
+  })
+
+  it('a named pipe or a device in the place of a file is refused at once', async function () {
+    if (process.platform === 'win32') this.skip()
+    const dir = await folderWith({ 'rystra.config.yaml': texts['rystra.config.yaml'] ?? '' })
+    execFileSync('mkfifo', [join(dir, '.env')])
+    const { warnings } = await loadConfig({ cwd: dir, env: { ID: 'two' } })
+    expect(warnings).to.deep.equal([`${join(dir, '.env')}: expected a file, got a named pipe`])
+    await symlink('/dev/zero', join(dir, 'zero.yaml'))
+    const { message } = await refusal('file.failed', () => loadConfig({ cwd: dir, file: 'zero.yaml', env }))
+    expect(message).to.include('zero.yaml: expected a file, got a device')
   })
 
   it('without rights: says so, with the path', async function () {

@@ -1,9 +1,7 @@
 import { endpointField, localForms } from '@rystra/address'
 import { expect } from 'chai'
 import { Type } from '@rystra/plugin'
-import { type ResolvedConfig, validateBase, validateWith } from '../src/index.js'
-import type { Registered } from '../src/registered.js'
-import { substitute } from '../src/variables.js'
+import { type Registered, type ResolvedConfig, substitute, validateBase, validateWith } from '../src/index.js'
 import { kind, registered, transport } from './registered.js'
 import { problemAt, refusal } from './refusal.js'
 

@@ -1,7 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { type RystraConfig, validateBase } from '../src/index.js'
-import { substitute } from '../src/variables.js'
+import { type RystraConfig, substitute, validateBase } from '../src/index.js'
 import { problemAt, refusal } from './refusal.js'
 
 const env = { NAME: 'world', EMPTY: '', NESTED: '${NAME}', PORT: '7100', YES: 'true' }

@@ -103,7 +103,7 @@ export const nameOf = (registry: RegistryName, thing: unknown): string => {
 }
 
 /** One registry of one generation. */
-class NamedRegistry<Thing> implements Registry<Thing> {
+export class NamedRegistry<Thing> implements Registry<Thing> {
   readonly #things = new Map<string, { thing: Thing; owner: string }>()
   readonly #registry: RegistryName
   #frozen = false

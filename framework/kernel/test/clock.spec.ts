@@ -1,7 +1,6 @@
 import { expect } from 'chai'
 import { mock } from 'node:test'
-import { systemClock } from '../src/index.js'
-import { MetricStore } from '../src/metrics.js'
+import { MetricStore, systemClock } from '../src/index.js'
 import { provisioned, extension } from './fixtures.js'
 
 describe('the clock of this machine', () => {

@@ -21,8 +21,7 @@ import {
   Type
 } from '@rystra/plugin'
 import { expect } from 'chai'
-import { Kernel, type KernelUse } from '../src/index.js'
-import type { KernelOptions } from '../src/kernel-options.js'
+import { Kernel, type KernelOptions, type KernelUse } from '../src/index.js'
 
 /** Time that passes when it is told to. */
 export class FakeClock implements Clock {

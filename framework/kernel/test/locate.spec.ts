@@ -1,6 +1,5 @@
 import { expect } from 'chai'
-import { entryOf } from '../src/load/entry.js'
-import { isPath, locateExtension } from '../src/load/locate.js'
+import { entryOf, isPath, locateExtension } from '../src/index.js'
 import { project } from './fixtures.js'
 
 describe('the entry of a package', () => {

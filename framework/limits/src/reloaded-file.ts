@@ -1,4 +1,5 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
+import { readBounded } from './bounded-file.js'
 
 /** How a {@link ReloadedFile} is read. */
 export interface ReloadedFileOptions<Content> {
@@ -33,8 +34,7 @@ export class ReloadedFile<Content> {
     const { mtimeMs, size, ino, mode } = await stat(this.path)
     const stamp = `${mtimeMs} ${size} ${ino}`
     if (stamp === this.#stamp) return false
-    if (size > max) throw new Error(`${size} bytes, more than ${max}`)
-    const bytes = await readFile(this.path)
+    const { bytes } = await readBounded(this.path, max)
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) onShared?.()
     this.#content = await parse(bytes)
     this.#stamp = stamp

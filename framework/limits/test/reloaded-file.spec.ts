@@ -44,7 +44,7 @@ describe('a file that is read again', () => {
     await reloaded.read()
     for (const [text, message] of [
       ['one', 'not a number'],
-      ['123456789', '9 bytes, more than 8']
+      ['123456789', 'larger than 8 bytes']
     ] as const) {
       writeFileSync(file, text)
       expect(await failure(reloaded.read())).to.equal(message)

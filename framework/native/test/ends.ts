@@ -1,5 +1,4 @@
-import { BatchedUdp, nativeStatus } from '@rystra/native'
-import type { UdpEvents, UdpFeatures } from '../src/batched-udp.js'
+import { BatchedUdp, nativeStatus, type UdpEvents, type UdpFeatures } from '@rystra/native'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { until } from '@rystra/testkit'

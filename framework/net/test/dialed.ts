@@ -1,6 +1,5 @@
 import type net from 'node:net'
-import { dialTcp } from '../src/index.js'
-import type { DialEnvironment } from '../src/dial.js'
+import { type DialEnvironment, dialTcp } from '../src/index.js'
 import { never, readAll } from './outcome.js'
 import { httpProxy, later, type ProxyOptions, serveSocket, socksProxy, type TestProxy } from './proxies.js'
 

@@ -1,7 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { type DataHello, ReplayWindow, verifyDataLink } from '@rystra/protocol'
-import { dataLinkProof } from '../src/data-link.js'
+import { type DataHello, dataLinkProof, ReplayWindow, verifyDataLink } from '@rystra/protocol'
 
 const secret = new Uint8Array(32).fill(9)
 

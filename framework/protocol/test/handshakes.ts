@@ -1,6 +1,13 @@
 import type { RystraError } from '@rystra/model'
-import { ClientHandshake, type Fields, FrameDecoder, type Message, type Offer, ServerHandshake } from '@rystra/protocol'
-import type { Acceptance } from '../src/server-handshake.js'
+import {
+  type Acceptance,
+  ClientHandshake,
+  type Fields,
+  FrameDecoder,
+  type Message,
+  type Offer,
+  ServerHandshake
+} from '@rystra/protocol'
 
 export const offer: Offer = {
   id: 'home-nas',

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { RystraError } from '@rystra/model'
 import {
+  checkPreface,
   choose,
   common,
   encode,
@@ -8,10 +9,9 @@ import {
   errorField,
   errorFrame,
   errorFrom,
-  FrameDecoder
+  FrameDecoder,
+  MAX_DETAIL
 } from '@rystra/protocol'
-import { checkPreface } from '../src/preface.js'
-import { MAX_DETAIL } from '../src/limits.js'
 import { hex, sample } from './vectors.js'
 
 describe('the choice of the server', () => {

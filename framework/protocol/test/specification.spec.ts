@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { errorTable } from '@rystra/model'
 import * as limits from '../src/limits.js'
-import type { MessageName } from '@rystra/protocol'
-import { definitions, messageNames } from '../src/messages.js'
+import { definitions, type MessageName, messageNames } from '@rystra/protocol'
 import { hex, sample, vectors } from './vectors.js'
 
 const text = readFileSync(new URL('../SPEC.md', import.meta.url), 'utf8')

@@ -1,7 +1,6 @@
 import { expect } from 'chai'
 import { dataLinkOpening, encode, preface } from '@rystra/protocol'
-import type { Admitted } from '../src/index.js'
-import type { ClientAuthenticated } from '../src/handshake-client.js'
+import type { Admitted, ClientAuthenticated } from '../src/index.js'
 import { failure, pair, readUntilFor, turns, until } from './fakes.js'
 import { serverSide, clientSide, welcome, both, messagesOf } from './handshakes.js'
 

@@ -1,5 +1,5 @@
+import { fileText, readBounded } from '@rystra/limits'
 import { RystraError } from '@rystra/plugin'
-import { createReadStream } from 'node:fs'
 import path from 'node:path'
 
 /** Larger than any PEM file: a path to a device must not exhaust memory. */
@@ -9,7 +9,6 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'file not found',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
-  EISDIR: 'it is a directory',
   ENOTDIR: 'file not found'
 }
 
@@ -18,15 +17,11 @@ export const filesError = (detail: string, cause?: unknown, hint?: string): Ryst
   new RystraError('tls.files', { detail, cause, ...(hint === undefined ? {} : { hint }) })
 
 /** The text of a file system error. */
-export const reasonOf = (error: unknown): string =>
-  reasons[(error as NodeJS.ErrnoException).code ?? ''] ?? (error as NodeJS.ErrnoException).code ?? String(error)
+export const reasonOf = (error: NodeJS.ErrnoException): string =>
+  isOwn(error) ? error.message : (reasons[error.code ?? ''] ?? error.code ?? String(error))
 
-/** Reads at most one byte more than the limit. */
-const readText = async (file: string): Promise<string> => {
-  const chunks: Buffer[] = []
-  for await (const chunk of createReadStream(file, { end: MAX_FILE_BYTES })) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString('utf8')
-}
+/** Whether its text says what is wrong; errors of the system have a code alone. */
+const isOwn = (error: Error): boolean => !('syscall' in error) && error.message !== ''
 
 /** Reads the PEM file that `field` names. `what` names the expected content. Rejects with `tls.files`. */
 export const readPem = async (
@@ -36,10 +31,12 @@ export const readPem = async (
   kind: RegExp,
   what: string
 ): Promise<string> => {
-  const text = await readText(path.resolve(dir, file)).catch((error: unknown) => {
-    throw filesError(`${field} ${file}: ${reasonOf(error)}`, error)
-  })
-  if (text.length > MAX_FILE_BYTES) throw filesError(`${field} ${file}: larger than ${MAX_FILE_BYTES} bytes`)
+  let text: string
+  try {
+    text = fileText((await readBounded(path.resolve(dir, file), MAX_FILE_BYTES)).bytes)
+  } catch (error) {
+    throw filesError(`${field} ${file}: ${reasonOf(error as Error)}`, error)
+  }
   if (!kind.test(text)) throw filesError(`${field} ${file}: contains no ${what} (PEM)`)
   return text
 }

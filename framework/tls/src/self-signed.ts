@@ -31,7 +31,7 @@ export const ownKeyPair = (host: Host): Promise<KeyPair> => {
     .catch((error: unknown) => {
       if (isRystraError(error) && error.code === 'tls.files') throw error
       const hint = 'make the directory writable, or set `cert` and `key`'
-      throw filesError(`cannot store a self-signed certificate in ${dir}: ${reasonOf(error)}`, error, hint)
+      throw filesError(`cannot store a self-signed certificate in ${dir}: ${reasonOf(error as Error)}`, error, hint)
     })
     .finally(() => inProgress.delete(dir))
   inProgress.set(dir, finding)

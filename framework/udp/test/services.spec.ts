@@ -1,6 +1,5 @@
 import { RystraError } from '@rystra/plugin'
-import { limitsOf, UdpServices } from '@rystra/udp'
-import { parseUdpService } from '../src/service-address.js'
+import { limitsOf, parseUdpService, UdpServices } from '@rystra/udp'
 import { expect } from 'chai'
 import { FakeClock } from '@rystra/testkit'
 import { ask, bothWays, bound, cleanUp, echoService, ends, keptLog, portOf, tunnel, until } from './ends.js'

@@ -5,6 +5,7 @@ import { syntax } from './syntax.js'
 
 /** YAML 1.2, one document; duplicate keys and tags of its own are refused, aliases are bounded. */
 export const read: ReadFormat = (file, text) => {
+  refuseInvisible(file, text)
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -25,6 +26,22 @@ export const read: ReadFormat = (file, text) => {
     return syntax(file, what, line, col)
   })
   return document.toJS({ maxAliasCount: 100 })
+}
+
+/** White space of other kinds, which YAML takes as text: copied from a web page, it looks like a blank. */
+const invisible = /[\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]/
+
+/** @throws config.syntax where such a character stands in the place of a blank of the syntax */
+const refuseInvisible = (file: string, text: string): void => {
+  if (!invisible.test(text)) return
+  for (const [i, line] of text.split('\n').entries()) {
+    // In front of an entry, and on both sides of the colon behind its key.
+    const [syntaxPart = ''] = /^[\s\u200b\u2060-]*(?:[\w.-]+[\s\u200b\u2060]*:[\s\u200b\u2060]*)?/.exec(line) ?? []
+    const column = syntaxPart.search(invisible)
+    if (column < 0) continue
+    const code = syntaxPart.charCodeAt(column).toString(16).toUpperCase().padStart(4, '0')
+    throw syntax(file, `U+${code} stands where a blank is expected`, i + 1, column + 1)
+  }
 }
 
 /** More than a person writes; resolving one takes time in proportion to the whole document. */

@@ -51,6 +51,10 @@ export class Assemblies {
     this.#maxBytes = maxBytes
   }
 
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** Whether a message of this size may begin. */
   fits(total: number): boolean {
     return this.#bytes + total <= this.#maxBytes
