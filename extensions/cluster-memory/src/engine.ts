@@ -1,5 +1,13 @@
-import type { Clock, DirectoryChange, DirectoryClaim, DirectoryMember, DirectoryRow } from '@rystra/plugin'
+import type {
+  Clock,
+  DirectoryChange,
+  DirectoryClaim,
+  DirectoryMember,
+  DirectoryRow,
+  DirectoryShare
+} from '@rystra/plugin'
 import { Presence } from './presence.js'
+import { Shares } from './shares.js'
 
 /** The member that a call comes from. */
 export type Holder = Pick<DirectoryRow, 'member' | 'instance'>
@@ -15,6 +23,7 @@ export class MemoryEngine {
   readonly #present = new Map<string, Presence>()
   /** Instances whose lease is over, or that left: until when their rows are kept for their owners. */
   readonly #resting = new Map<string, number>()
+  readonly #shares = new Shares()
   readonly #watchers = new Set<OnChange>()
   readonly #clock: Clock
   #fence: number
@@ -65,6 +74,7 @@ export class MemoryEngine {
     if (present?.member.instance !== instance) return
     present.stop()
     this.#present.delete(member)
+    this.#shares.drop(instance)
     for (const [key, rows] of this.#rows) {
       for (const row of rows.values()) if (row.instance === instance) rows.delete(row.id)
       if (rows.size === 0) this.#rows.delete(key)
@@ -74,6 +84,7 @@ export class MemoryEngine {
 
   #expired({ name, instance }: DirectoryMember, grace: number): void {
     this.#present.delete(name)
+    this.#shares.drop(instance)
     this.#resting.set(instance, this.#clock.now() + grace)
     this.#emit({ type: 'left', name, instance })
   }
@@ -118,6 +129,11 @@ export class MemoryEngine {
     this.#emit({ type: 'released', key, id, fence })
   }
 
+  /** What the member may use of a limit, or nothing when its lease is over. */
+  allot(share: DirectoryShare, holder: Holder): number | undefined {
+    return this.#isPresent(holder) ? this.#shares.allot(share, holder.instance) : undefined
+  }
+
   /** Returns what ends it. */
   subscribe(watcher: OnChange): () => void {
     this.#watchers.add(watcher)
@@ -131,7 +147,7 @@ export class MemoryEngine {
   /** Forgets everything, as an engine does that is restarted without its data. */
   restart(): void {
     for (const present of this.#present.values()) present.stop()
-    for (const state of [this.#rows, this.#present, this.#resting]) state.clear()
+    for (const state of [this.#rows, this.#present, this.#resting, this.#shares]) state.clear()
     this.#fence = Math.max(this.#fence, this.#clock.now() * 1000)
     this.#emit()
   }

@@ -4,6 +4,7 @@ import {
   type DirectoryGrant,
   type DirectoryOptions,
   type DirectorySession,
+  type DirectoryShare,
   type DirectoryWatcher,
   RystraError
 } from '@rystra/plugin'
@@ -44,6 +45,12 @@ export class MemorySession implements DirectorySession {
 
   async release(key: string, id: string): Promise<void> {
     ;(await this.#reached()).release(key, id, this.#holder)
+  }
+
+  async allot(share: DirectoryShare): Promise<number> {
+    const allotted = (await this.#reached()).allot(share, this.#holder)
+    if (allotted === undefined) throw new RystraError('cluster.fenced', { side: 'server', detail: 'its lease is over' })
+    return allotted
   }
 
   async watch(watcher: DirectoryWatcher): Promise<void> {

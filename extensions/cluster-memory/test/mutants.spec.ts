@@ -2,6 +2,7 @@ import {
   type DirectoryClaim,
   type DirectoryRow,
   type DirectorySession,
+  type DirectoryShare,
   type DirectoryWatcher,
   RystraError
 } from '@rystra/plugin'
@@ -29,6 +30,7 @@ const lazily = (open: () => DirectorySession, _instead: DirectorySession): objec
     join: () => session.join(),
     renew: () => session.renew(),
     claim: (claim: DirectoryClaim) => session.claim(claim),
+    allot: (share: DirectoryShare) => session.allot(share),
     watch: (watcher: DirectoryWatcher) => session.watch(watcher),
     leave: () => session.leave()
   }
@@ -113,6 +115,27 @@ killsMutants('directory', directoryKit, [() => memorySubject(), faulty], {
       options.grace === 0 ? {} : lazily(() => directory.open({ ...options, grace: 0 }), session),
     /was granted to office/
   ),
+  'allots no more of a limit than there is, to many that ask at once': broken(
+    () => ({ allot: async ({ want }: DirectoryShare) => want }),
+    /of 100 were allotted/
+  ),
+  'allots all of a limit to one member while the others want nothing': broken(
+    (session) => ({ allot: (share: DirectoryShare) => session.allot({ ...share, limit: share.limit / 2 }) }),
+    /alone/
+  ),
+  'takes from a member what it does not use as soon as another wants it, and no more': broken(
+    (session) => ({ allot: (share: DirectoryShare) => session.allot({ ...share, used: 0 }) }),
+    /what is in use/
+  ),
+  'gives back what a member was allotted when its lease is over': broken((session) => {
+    let last = 0
+    return {
+      allot: async (share: DirectoryShare) => {
+        last = await session.allot(share).catch(() => last)
+        return last
+      }
+    }
+  }, /expected cluster.fenced/),
   'says that a lease was lost, and lets the member join again': broken(
     () => ({ renew: async () => true }),
     /whether the lease runs/

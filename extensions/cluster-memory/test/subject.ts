@@ -20,6 +20,7 @@ export const memorySubject = (broken: Break = () => ({}), parts: Partial<Directo
           renew: () => session.renew(),
           claim: (claim) => session.claim(claim),
           release: (key, id) => session.release(key, id),
+          allot: (share) => session.allot(share),
           watch: (watcher) => session.watch(watcher),
           leave: () => session.leave()
         }

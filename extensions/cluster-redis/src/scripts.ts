@@ -8,7 +8,7 @@ export interface Script {
 
 /**
  * Keys, behind the prefix: `m` members by name, `l:<instance>` its lease, `g:<instance>` its lease and grace, `k:<key>` rows by id,
- * `r:<instance>` which rows it has, `s` instances that have any, `fence` and `seq` counters.
+ * `r:<instance>` which rows it has, `q:<key>` allotments by instance, `a:<instance>` of which keys it has any, `s` instances that have any, `fence` and `seq` counters.
  * A member is `fence instance value`, a row `fence instance owner share record`: the first words are all that scripts read.
  * Numbers are kept as text, as they have more digits than cjson writes.
  */
@@ -37,7 +37,8 @@ local function drop(instance)
     local key, id = string.match(name, '^(.*)\\n(.*)$')
     redis.call('HDEL', P .. 'k:' .. key, id)
   end
-  redis.call('DEL', P .. 'r:' .. instance)
+  for _, key in ipairs(redis.call('SMEMBERS', P .. 'a:' .. instance)) do redis.call('HDEL', P .. 'q:' .. key, instance) end
+  redis.call('DEL', P .. 'r:' .. instance, P .. 'a:' .. instance)
   redis.call('SREM', P .. 's', instance)
 end
 `
@@ -131,6 +132,34 @@ local raw = redis.call('HGET', P .. 'k:' .. ARGV[2], ARGV[3])
 local instance = raw and string.match(raw, '^%d+ (%S+) ')
 if instance == ARGV[1] then remove(ARGV[2], ARGV[3], raw) end
 return 1
+`)
+
+/** instance, key, limit, used, want → what it may use; nothing without a lease. An allotment is `granted want`. */
+export const allot = script(`
+local instance, key = ARGV[1], ARGV[2]
+local limit, used, want = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+if not alive(instance) then return false end
+local all = redis.call('HGETALL', P .. 'q:' .. key)
+local granted, wanted, members = 0, 0, 1
+for i = 1, #all, 2 do
+  local has, wants = string.match(all[i + 1], '^(%d+) (%d+)$')
+  if not has or not alive(all[i]) then
+    redis.call('HDEL', P .. 'q:' .. key, all[i])
+  elseif all[i] ~= instance then
+    granted, wanted, members = granted + tonumber(has), wanted + tonumber(wants), members + 1
+  end
+end
+local fair = math.max(math.floor(limit / members), limit - wanted)
+local share = math.max(used, math.min(want, fair, limit - granted))
+if want > 0 or share > 0 then
+  redis.call('HSET', P .. 'q:' .. key, instance, number(share) .. ' ' .. number(want))
+  redis.call('SADD', P .. 'a:' .. instance, key)
+  redis.call('SADD', P .. 's', instance)
+else
+  redis.call('HDEL', P .. 'q:' .. key, instance)
+  redis.call('SREM', P .. 'a:' .. instance, key)
+end
+return number(share)
 `)
 
 /** name, instance */

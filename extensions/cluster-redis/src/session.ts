@@ -3,6 +3,7 @@ import {
   type DirectoryGrant,
   type DirectoryOptions,
   type DirectorySession,
+  type DirectoryShare,
   type DirectoryWatcher,
   RystraError
 } from '@rystra/plugin'
@@ -47,7 +48,7 @@ export class RedisSession implements DirectorySession {
     const { key, id, owner, share, replace = [] } = claim
     const fixed = [instance, key, id, ownerWord(owner), shareWord(share), recordText(claim, name)]
     const answer = await this.#engine.run(scripts.claim, ...fixed, ...replace)
-    if (answer === null) throw new RystraError('cluster.fenced', { side: 'server', detail: 'its lease is over' })
+    if (answer === null) throw fenced()
     if (!Array.isArray(answer)) return { fence: fenceOf(answer) }
     return { held: answer.map((raw) => this.#heldOf(String(raw), key)) }
   }
@@ -66,6 +67,14 @@ export class RedisSession implements DirectorySession {
     await this.#engine.run(scripts.release, this.#options.instance, key, id)
   }
 
+  async allot({ key, limit, used, want }: DirectoryShare): Promise<number> {
+    const answer = await this.#engine.run(scripts.allot, this.#options.instance, key, limit, used, want)
+    if (answer === null) throw fenced()
+    const allotted = Number(answer)
+    if (!Number.isSafeInteger(allotted) || allotted < used || allotted > Math.max(used, want)) throw garbage()
+    return allotted
+  }
+
   watch(watcher: DirectoryWatcher): Promise<void> {
     return this.#feed.watch(watcher)
   }
@@ -80,6 +89,8 @@ export class RedisSession implements DirectorySession {
     this.#engine.close()
   }
 }
+
+const fenced = (): RystraError => new RystraError('cluster.fenced', { side: 'server', detail: 'its lease is over' })
 
 const garbage = (): RystraError =>
   new RystraError('cluster.unavailable', { side: 'server', detail: 'the engine gave an answer that is malformed' })

@@ -72,6 +72,23 @@ export class Guard {
     return verdict
   }
 
+  /** Asks the other servers of a cluster for room for one more proxy, where that is needed. */
+  async prepareProxy({ session }: ProxyContext): Promise<void> {
+    const { rule, party } = this.#account(session)
+    if (rule !== undefined) await this.#usage.ask(party, 'proxies', rule.quotas, this.#clock.now())
+  }
+
+  /** Whether {@link prepareStream} may have to ask. */
+  meters({ session }: StreamInfo): boolean {
+    return this.#account(session).rule?.meters === true
+  }
+
+  /** Asks the other servers of a cluster for room for one more stream, where that is needed. */
+  async prepareStream({ session }: StreamInfo): Promise<undefined> {
+    const { rule, party } = this.#account(session)
+    if (rule !== undefined) await this.#usage.ask(party, 'streams', rule.quotas, this.#clock.now())
+  }
+
   /** Checks a registration. */
   register(spec: ProxySpec, { session }: ProxyContext): ProxySpec | Deny | undefined {
     const verdict = this.#policy.judge(spec, session.identity)

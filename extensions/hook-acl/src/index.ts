@@ -1,4 +1,4 @@
-import { defineExtension, GUARD, OBSERVE } from '@rystra/plugin'
+import { defineExtension, GUARD, OBSERVE, type RuntimeCluster } from '@rystra/plugin'
 import { Guard } from './guard.js'
 import { aclOptions } from './options.js'
 import { Policy } from './policy.js'
@@ -9,10 +9,10 @@ export type { AclOptions, QuotaOptions, RuleOptions } from './options.js'
 /** Usage survives reloads: one per server, keyed by what all its generations share. */
 const usages = new WeakMap<object, Usage>()
 
-const usageOf = (server: object): Usage => {
+const usageOf = (server: object, { cluster }: { cluster: () => RuntimeCluster | undefined }): Usage => {
   const known = usages.get(server)
   if (known !== undefined) return known
-  const made = new Usage()
+  const made = new Usage(cluster)
   usages.set(server, made)
   return made
 }
@@ -21,15 +21,25 @@ const usageOf = (server: object): Usage => {
 export default defineExtension({
   name: 'hook-acl',
   options: aclOptions,
-  setup({ hooks, registries, name, options, role, clock, log, ports }) {
+  setup({ hooks, registries, name, options, role, clock, log, ports, runtime }) {
     const policy = new Policy(options)
     if (role === 'client') {
       log.warn('no effect on a client: rules apply at the server')
       return
     }
-    const guard = new Guard(policy, usageOf(ports), clock)
+    const guard = new Guard(policy, usageOf(ports, { cluster: () => runtime.cluster }), clock)
 
     registries.visitChecks.add({ name, check: (visit) => guard.check(visit) })
+
+    // Waits where other servers of a cluster have to be asked; what is counted is counted in one turn, by the taps after it.
+    hooks.onRegisterProxy.tapPromise({ stage: OBSERVE }, async (_spec, context) => {
+      await guard.prepareProxy(context)
+      return undefined
+    })
+    hooks.onOpenStream.tapPromise(
+      { stage: GUARD, concerns: (stream) => runtime.cluster !== undefined && guard.meters(stream) },
+      (stream) => guard.prepareStream(stream)
+    )
 
     // Runs after taps that change a spec.
     hooks.onRegisterProxy.tap({ stage: OBSERVE }, (spec, context) => guard.register(spec, context))

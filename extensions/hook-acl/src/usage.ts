@@ -1,6 +1,7 @@
 import { TokenBucket } from '@rystra/limits'
-import { type Direction, type Pacer, RystraError } from '@rystra/plugin'
+import { type Direction, type Pacer, RystraError, type RuntimeCluster } from '@rystra/plugin'
 import type { Quotas } from './rule.js'
+import { type Countable, SharedQuotas } from './shared-quotas.js'
 
 const DAY = 86_400_000
 
@@ -19,8 +20,13 @@ class Party {
   streams = 0
   day = 0
   bytes = 0
+  readonly shared: SharedQuotas
   #bandwidth = 0
   #buckets: Record<Direction, TokenBucket> | undefined
+
+  constructor(name: string) {
+    this.shared = new SharedQuotas(name, { proxies: () => this.proxies.size, streams: () => this.streams })
+  }
 
   get idle(): boolean {
     return this.proxies.size === 0 && this.streams === 0
@@ -34,13 +40,14 @@ class Party {
   }
 
   pace(bandwidth: number, bytes: number, direction: Direction, now: number): number {
-    if (this.#buckets === undefined || this.#bandwidth !== bandwidth) {
-      const burst = Math.max(64 * 1024, bandwidth / 4)
+    const burst = Math.max(64 * 1024, bandwidth / 4)
+    this.#buckets ??= {
+      toService: new TokenBucket(bandwidth, burst, now),
+      toVisitor: new TokenBucket(bandwidth, burst, now)
+    }
+    if (this.#bandwidth !== bandwidth) {
+      for (const bucket of Object.values(this.#buckets)) bucket.set(bandwidth, burst, now)
       this.#bandwidth = bandwidth
-      this.#buckets = {
-        toService: new TokenBucket(bandwidth, burst, now),
-        toVisitor: new TokenBucket(bandwidth, burst, now)
-      }
     }
     return this.#buckets[direction].spend(bytes, now)
   }
@@ -49,11 +56,16 @@ class Party {
 const spent = (party: string): RystraError =>
   new RystraError('stream.limit', { side: 'server', detail: `daily byte quota of ${party} reached` })
 
-/** Use of all accounts of one server. Survives reloads. */
+/** Use of all accounts of one server; in a cluster their quotas hold for all servers together. Survives reloads. */
 export class Usage {
+  readonly #cluster: () => RuntimeCluster | undefined
   readonly #parties = new Map<string, Party>()
   /** Counted streams and their accounts. */
   readonly #streams = new Map<string, Party>()
+
+  constructor(cluster: () => RuntimeCluster | undefined = () => undefined) {
+    this.#cluster = cluster
+  }
 
   get size(): number {
     return this.#parties.size
@@ -63,7 +75,7 @@ export class Usage {
     let party = this.#parties.get(name)
     if (party === undefined) {
       if (this.#parties.size >= MAX_IDLE_PARTIES) this.#forget(now)
-      party = new Party()
+      party = new Party(name)
       this.#parties.set(name, party)
     }
     party.turn(now)
@@ -73,8 +85,16 @@ export class Usage {
   #forget(now: number): void {
     for (const [name, party] of this.#parties) {
       party.turn(now)
-      if (party.idle && party.bytes === 0) this.#parties.delete(name)
+      if (!party.idle || party.bytes > 0) continue
+      this.#parties.delete(name)
+      party.shared.close()
     }
+  }
+
+  /** Asks the other servers for one more of a quota, if this one has to. Then {@link request} or {@link open} says what came of it. */
+  ask(name: string, what: Countable, quotas: Quotas, now: number): Promise<void> | undefined {
+    const cluster = this.#cluster()
+    return cluster === undefined ? undefined : this.#of(name, now).shared.ask(what, quotas[what], cluster)
   }
 
   /**
@@ -84,7 +104,7 @@ export class Usage {
   request(name: string, proxy: string, session: string, { proxies }: Quotas, now: number): boolean {
     const party = this.#of(name, now)
     if (party.proxies.has(proxy)) return true
-    if (party.proxies.size >= proxies) return false
+    if (party.proxies.size >= party.shared.allowance('proxies', proxies, this.#cluster())) return false
     party.proxies.set(proxy, { session, state: 'requested' })
     return true
   }
@@ -109,7 +129,8 @@ export class Usage {
     const party = this.#of(name, now)
     if (party.bytes >= quotas.bytesPerDay)
       return { deny: 'daily byte quota reached', retryAfter: Math.ceil((DAY - (now % DAY)) / 1000) }
-    return party.streams >= quotas.streams ? { deny: 'too many connections', retryAfter: 1 } : undefined
+    const allowance = party.shared.allowance('streams', quotas.streams, this.#cluster())
+    return party.streams >= allowance ? { deny: 'too many connections', retryAfter: 1 } : undefined
   }
 
   /** Counts one more stream, or returns the refusal with seconds until a retry. */
@@ -140,7 +161,9 @@ export class Usage {
       party.turn(time)
       party.bytes += bytes
       if (party.bytes > bytesPerDay || bandwidth === 0) throw spent(name)
-      return bandwidth === Number.POSITIVE_INFINITY ? 0 : party.pace(bandwidth, bytes, direction, time)
+      if (bandwidth === Number.POSITIVE_INFINITY) return 0
+      party.shared.bytes += bytes
+      return party.pace(party.shared.bandwidth(bandwidth, this.#cluster()), bytes, direction, time)
     }
   }
 }

@@ -27,7 +27,7 @@ export class World {
   }
 
   #call(hook: string, ...args: unknown[]): unknown {
-    const tap = this.#setUp.taps.find((one) => one.hook === hook)
+    const tap = this.#setUp.taps.find((one) => one.hook === hook && !one.promise)
     return (tap?.fn as ((...args: unknown[]) => unknown) | undefined)?.(...args)
   }
 
@@ -80,7 +80,7 @@ export class World {
   }
 
   concerned(stream: StreamInfo): boolean {
-    const tap = this.#setUp.taps.find(({ hook }) => hook === 'onOpenStream')
+    const tap = this.#setUp.taps.find(({ hook, promise }) => hook === 'onOpenStream' && !promise)
     const { concerns } = (tap?.options ?? {}) as { concerns?: (stream: StreamInfo) => boolean }
     return concerns?.(stream) ?? false
   }

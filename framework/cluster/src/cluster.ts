@@ -7,6 +7,7 @@ import type {
   DirectoryGrant,
   DirectoryMember,
   DirectoryRow,
+  DirectoryShare,
   Link
 } from '@rystra/plugin'
 import type { Notice, OpenChannel } from '@rystra/protocol'
@@ -21,6 +22,7 @@ import { type PeerStreamHost, takePeerStream } from './peer-stream.js'
 import { probeMessage } from './probe.js'
 import { addressOf, publicOf } from './records.js'
 import { Replica } from './replica.js'
+import { SharedLimits } from './shared-limits.js'
 
 /** What a server does for its cluster. */
 export interface ClusterHost extends PeerStreamHost {
@@ -52,9 +54,14 @@ export interface ClusterMember {
   readonly self: boolean
 }
 
+const starting = (): Promise<never> =>
+  Promise.reject(new RystraError('cluster.unavailable', { side: 'server', detail: 'it is starting' }))
+
 /** This server among others: its lease and its rows, what the others have, and the links to them. */
 export class Cluster {
   readonly name: string
+  /** Limits of all servers together. */
+  readonly limits: SharedLimits
   readonly #options: PeerOptions
   readonly #host: ClusterHost
   readonly #directory: Directory
@@ -71,6 +78,7 @@ export class Cluster {
     this.#host = host
     this.#directory = directory
     this.#peers = new Peers(options)
+    this.limits = new SharedLimits({ allot: (share) => this.#allot(share), log: options.log })
     this.#acceptor = new PeerAcceptor(options, {
       onStream: (stream) => takePeerStream(stream, host, clock),
       onNotice: (message) => this.#notice(message),
@@ -142,7 +150,8 @@ export class Cluster {
       clock,
       log,
       onLost: (claim) => this.#host.onLost(claim),
-      onState: (state) => this.#host.onState(state)
+      onState: (state) => this.#host.onState(state),
+      onBeat: (again) => this.limits.beat(again)
     })
     await this.#membership.start()
   }
@@ -166,8 +175,11 @@ export class Cluster {
 
   /** Rejects with `cluster.unavailable`. */
   claim(claim: DirectoryClaim): Promise<DirectoryGrant> {
-    if (this.#membership !== undefined) return this.#membership.claim(claim)
-    return Promise.reject(new RystraError('cluster.unavailable', { side: 'server', detail: 'it is starting' }))
+    return this.#membership?.claim(claim) ?? starting()
+  }
+
+  #allot(share: DirectoryShare): Promise<number> {
+    return this.#membership?.allot(share) ?? starting()
   }
 
   /** Never rejects. */

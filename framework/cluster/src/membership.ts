@@ -1,5 +1,12 @@
 import { background, type Logger, RystraError, toRystraError } from '@rystra/model'
-import type { Clock, DirectoryClaim, DirectoryGrant, DirectorySession, DirectoryWatcher } from '@rystra/plugin'
+import type {
+  Clock,
+  DirectoryClaim,
+  DirectoryGrant,
+  DirectorySession,
+  DirectoryShare,
+  DirectoryWatcher
+} from '@rystra/plugin'
 
 /** How this server stands in the directory. `away`: the engine does not answer. `fenced`: for longer than the config bears. */
 export type MembershipState = 'joining' | 'up' | 'away' | 'fenced' | 'left'
@@ -15,6 +22,8 @@ export interface MembershipOptions {
   /** A row of this server is held by another now. */
   onLost(claim: DirectoryClaim): void
   onState(state: MembershipState): void
+  /** The lease was renewed, or taken again. @default nothing is done */
+  onBeat?(again: boolean): void
   /** Milliseconds on a clock that never jumps. @default that of the machine */
   readonly monotonic?: () => number
 }
@@ -93,6 +102,12 @@ export class Membership {
     return { fence: own.fence }
   }
 
+  /** Rejects with `cluster.unavailable` at once while the engine is away. */
+  async allot(share: DirectoryShare): Promise<number> {
+    if (this.#state === 'up') return this.#options.session.allot(share)
+    throw new RystraError('cluster.unavailable', { side: 'server', detail: this.#state })
+  }
+
   /** Never rejects: what an engine that is away did not hear ends with the lease, or is given back when it is heard. */
   async release(key: string, id: string): Promise<void> {
     this.#own.delete(rowKey({ key, id }))
@@ -120,7 +135,8 @@ export class Membership {
         log.warn('the lease of this server was lost: names are claimed again')
         this.#joined = false
       }
-      if (!this.#joined) {
+      const again = !this.#joined
+      if (again) {
         await session.join()
         this.#joined = true
         await this.#claimAgain([...this.#own.values()])
@@ -134,6 +150,7 @@ export class Membership {
       }
       this.#renewed = sent
       this.#set('up')
+      this.#act(() => this.#options.onBeat?.(again))
     } catch (cause) {
       this.#failed(toRystraError(cause, 'cluster.unavailable'))
     }

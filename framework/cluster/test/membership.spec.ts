@@ -1,4 +1,11 @@
-import { type DirectoryClaim, type DirectoryGrant, type DirectorySession, RystraError, silentLog } from '@rystra/plugin'
+import {
+  type DirectoryClaim,
+  type DirectoryGrant,
+  type DirectorySession,
+  type DirectoryShare,
+  RystraError,
+  silentLog
+} from '@rystra/plugin'
 import { FakeClock } from '@rystra/testkit'
 import { expect } from 'chai'
 import { Membership, type MembershipOptions } from '../src/index.js'
@@ -39,6 +46,11 @@ class Engine implements DirectorySession {
   async release(key: string) {
     this.#reached()
     this.released.push(key)
+  }
+
+  async allot({ want }: DirectoryShare) {
+    this.#reached()
+    return want
   }
 
   async watch() {}

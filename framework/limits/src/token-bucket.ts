@@ -1,7 +1,7 @@
 /** A token bucket: a rate and a burst, for rate limits and bandwidth. */
 export class TokenBucket {
-  readonly #rate: number
-  readonly #burst: number
+  #rate: number
+  #burst: number
   #tokens: number
   #since: number
 
@@ -15,6 +15,13 @@ export class TokenBucket {
     this.#burst = burst
     this.#tokens = burst
     this.#since = now
+  }
+
+  /** Another rate and burst from now on; what was collected, or is owed, stays. */
+  set(rate: number, burst: number, now: number): void {
+    this.#tokens = Math.min(burst, this.tokens(now))
+    this.#rate = rate
+    this.#burst = burst
   }
 
   /** The tokens that are left; negative while there is a debt. */

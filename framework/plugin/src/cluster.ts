@@ -15,6 +15,25 @@ export interface RemoteSession {
   readonly channels: ChannelOpener
 }
 
+/** A limit that the servers of a cluster keep together, at one of them. */
+export interface SharedLimit {
+  /**
+   * What this server may use of it, read for each use. Never above the limit; 0 before the first {@link ask}. While the directory
+   * does not answer it stays as it was.
+   */
+  readonly allowance: number
+  /** One more than the allowance is wanted. Resolves when the directory has answered, or has not in time. Never rejects. */
+  ask(): Promise<void>
+  /** Gives back what this server has of it. */
+  close(): void
+}
+
+/** A rate that the servers of a cluster keep together, at one of them. */
+export interface SharedRate {
+  /** Gives back what this server has of it. */
+  close(): void
+}
+
 /** What a server knows of the other servers of its cluster. */
 export interface RuntimeCluster {
   /** Of this server: `server.cluster.name`. */
@@ -31,4 +50,19 @@ export interface RuntimeCluster {
    * opened them. What it opens rejects with `cluster.not-here` where that is no member.
    */
   channelsTo(member: string, session: SessionInfo): ChannelOpener
+  /**
+   * Keeps a limit together with all servers that share the same key. A server that is killed gives back what it had with its
+   * lease; one that is cut off from the directory goes on with it for `lease` and `grace`, and so long the limit may be exceeded
+   * by that.
+   *
+   * @param held what of it this server uses now; asked often
+   */
+  share(key: string, limit: number, held: () => number): SharedLimit
+  /**
+   * The same for a rate per second: each server has a 16th of it at least, and within some seconds what the others leave.
+   *
+   * @param total all that was ever counted; asked once in a third of a lease
+   * @param onAllowance called at once, and when this server may use more or less of it from now on
+   */
+  shareRate(key: string, limit: number, total: () => number, onAllowance: (perSecond: number) => void): SharedRate
 }

@@ -46,6 +46,17 @@ export interface DirectoryClaim extends Pick<DirectoryRow, 'key' | 'id' | 'owner
 /** `fence` when it is granted, otherwise the rows that are in the way. */
 export type DirectoryGrant = { readonly fence: number } | { readonly held: readonly DirectoryRow[] }
 
+/** What one member takes of a limit that all members share. Whole numbers. */
+export interface DirectoryShare {
+  readonly key: string
+  /** Of all members together. */
+  readonly limit: number
+  /** In use at this member now: it keeps at least so much. */
+  readonly used: number
+  /** What it could use, `used` included. 0 gives everything back. */
+  readonly want: number
+}
+
 /** Everything that is in a directory: members whose lease runs, and their rows. */
 export interface DirectorySnapshot {
   readonly members: readonly DirectoryMember[]
@@ -97,6 +108,13 @@ export interface DirectorySession {
   claim(claim: DirectoryClaim): Promise<DirectoryGrant>
   /** Gives a row of this instance back. */
   release(key: string, id: string): Promise<void>
+  /**
+   * Answers with what this member may use of a limit from now on, in place of what it was allotted before: at least `used`,
+   * at most `want`. Together members whose lease runs are allotted no more than the limit, unless `used` exceeds it. While they
+   * want more, one that has less than `limit` divided by those that want any gets what the others give back; one that has more
+   * keeps what it uses. Ends with the lease. Atomic over all members.
+   */
+  allot(share: DirectoryShare): Promise<number>
   /** Begins with a snapshot; resolves when it was delivered. */
   watch(watcher: DirectoryWatcher): Promise<void>
   /** Gives everything back, and disconnects. Never rejects. */

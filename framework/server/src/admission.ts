@@ -14,7 +14,6 @@ import type { ServerState } from './state.js'
 export interface Admitting {
   readonly spec: ProxySpec
   readonly log: Logger
-  readonly full: boolean
   readonly tables: readonly StreamTable[]
   infoOf(visitor: VisitorInfo): StreamInfo
   newPacer(): Pacer | undefined
@@ -22,13 +21,17 @@ export interface Admitting {
   throwIfClosed(): void
 }
 
-/** Lets a visitor in that has no stream of its own, see `PublishHost.admit`. To hooks and limits it is a stream. */
+/**
+ * Lets a visitor in that has no stream of its own, see `PublishHost.admit`. To hooks and limits it is a stream.
+ *
+ * @param full Whether the proxy had reached its limit of streams before
+ */
 export const admitVisitor = (
   visitor: VisitorInfo,
   proxy: Admitting,
-  state: ServerState
+  state: ServerState,
+  full: boolean
 ): Admission | Promise<Admission> => {
-  const { full } = proxy
   const info: StreamInfo = proxy.infoOf(visitor)
   const stream = new StreamLifecycle(info, 'toService', {
     generation: state.kernel.current,

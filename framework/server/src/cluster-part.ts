@@ -52,6 +52,8 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   readonly #cluster: Cluster
   readonly #shadows: Shadows
   readonly #log: Logger
+  /** Ids of sessions of this server, by the key of their client. */
+  readonly #ofClient = new Map<string, string>()
 
   constructor({ config, state, memory, ports, sessions }: ClusterPartParts) {
     const { kernel, clock } = state
@@ -116,6 +118,7 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   }
 
   opened(session: SessionInfo): void {
+    this.#ofClient.set(clientKey(session), session.id)
     this.#replace(session).catch((error: unknown) => {
       this.#log.debug({ err: error, client: session.client.id }, 'other sessions of a client were not looked for')
     })
@@ -133,7 +136,9 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   }
 
   closed(session: SessionInfo): void {
-    this.#release(clientKey(session), session.id)
+    const key = clientKey(session)
+    if (this.#ofClient.get(key) === session.id) this.#ofClient.delete(key)
+    this.#release(key, session.id)
   }
 
   async list({ id, spec, session, address, healthy, ports }: ListedProxy): Promise<void> {
@@ -151,10 +156,17 @@ export class ClusterPart implements ServerCluster, ClusterHost {
 
   onRow(row: DirectoryRow): void {
     try {
-      if (!this.remotes.put(row)) this.#shadows.put(row)
+      if (this.remotes.put(row)) this.#reviewLimits(row)
+      else this.#shadows.put(row)
     } catch (error) {
       this.#log.warn({ err: error, from: row.member }, 'a row of the directory is ignored')
     }
+  }
+
+  /** A client that has a session here has one at another server now: its proxies share their limits with that one. */
+  #reviewLimits({ key }: DirectoryRow): void {
+    const session = this.#sessions.get(this.#ofClient.get(key) ?? '')
+    for (const { limits } of session?.proxies.values() ?? []) limits.review()
   }
 
   onGone(row: DirectoryRow): void {

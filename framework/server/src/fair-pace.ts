@@ -15,8 +15,8 @@ const COUNT_AGAIN = 5
  * next sender is not known, stays below a burst for each.
  */
 class Lane {
-  readonly #rate: number
-  readonly #burst: number
+  #rate: number
+  #burst: number
   readonly #bucket: TokenBucket
   readonly #active = new Set<Share>()
   #counted = 0
@@ -25,6 +25,14 @@ class Lane {
     this.#rate = rate
     this.#burst = burst
     this.#bucket = new TokenBucket(rate, burst, now)
+  }
+
+  /** What streams have had is paid for at the new rate. */
+  set(rate: number, burst: number, now: number): void {
+    for (const share of this.#active) share.until = now + ((share.until - now) * this.#rate) / rate
+    this.#bucket.set(rate, burst, now)
+    this.#rate = rate
+    this.#burst = burst
   }
 
   spend(share: Share, bytes: number, now: number): number {
@@ -42,25 +50,29 @@ class Lane {
   }
 }
 
+/** What may pass at once: a quarter of a second, or 64 KiB. */
+const burstOf = (bandwidth: number): number => Math.max(64 * 1024, bandwidth / 4)
+
 /** Keeps the streams of a proxy below a bandwidth together, each way. */
 export class FairPace {
   readonly #clock: Clock
-  #bandwidth = 0
-  #lanes!: Readonly<Record<Direction, Lane>>
+  readonly #lanes: Readonly<Record<Direction, Lane>>
+  #bandwidth: number
 
   /** @param bandwidth bytes a second; a quarter of a second, or 64 KiB, at once */
   constructor(bandwidth: number, clock: Clock) {
     this.#clock = clock
-    this.setBandwidth(bandwidth)
+    this.#bandwidth = bandwidth
+    const lane = (): Lane => new Lane(bandwidth, burstOf(bandwidth), clock.now())
+    this.#lanes = { toService: lane(), toVisitor: lane() }
   }
 
   /** Open streams have their share of it from now on. */
   setBandwidth(bandwidth: number): void {
     if (bandwidth === this.#bandwidth) return
     this.#bandwidth = bandwidth
-    const burst = Math.max(64 * 1024, bandwidth / 4)
     const now = this.#clock.now()
-    this.#lanes = { toService: new Lane(bandwidth, burst, now), toVisitor: new Lane(bandwidth, burst, now) }
+    for (const lane of Object.values(this.#lanes)) lane.set(bandwidth, burstOf(bandwidth), now)
   }
 
   /** For one stream. */

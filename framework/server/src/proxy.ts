@@ -24,12 +24,12 @@ import { isDeepStrictEqual } from 'node:util'
 import { openDuplex, type StreamLifecycle, StreamTable } from '@rystra/session'
 import { type Admitting, admitVisitor } from './admission.js'
 import { Failures } from './failures.js'
-import { FairPace } from './fair-pace.js'
 import { proxyId } from './feed.js'
 import { groupOf } from './group.js'
 import type { Group, ProxyOwner, Remote } from './owner.js'
 import type { PushOrigin } from './push-session.js'
 import { ProxyClaims } from './proxy-claims.js'
+import { ProxyLimits } from './proxy-limits.js'
 import { openProxyStream, proxyStream, type StreamProxy } from './proxy-stream.js'
 import { relayVisitor } from './relay-visitor.js'
 import { type Admit, type ProxyStreamOptions, visitKey } from './visitable.js'
@@ -65,7 +65,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   readonly #gone = new AbortController()
   readonly ports: PublishPorts
   readonly #claims: ProxyClaims
-  readonly #pace: FairPace | undefined
+  readonly limits: ProxyLimits
   /** Milliseconds without a byte after which a stream is reset, if any. */
   readonly idleTimeout: number | undefined
   #published: Published | undefined
@@ -90,10 +90,8 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     this.#state = state
     this.#claims = new ProxyClaims(this, state.claims)
     this.ports = new PublishPorts(this, state, before?.ports)
-    const { bandwidth, idleTimeout } = spec as { bandwidth?: number; idleTimeout?: number }
-    // Streams that are open share the bandwidth as it is now.
-    if (bandwidth !== undefined) this.#pace = before?.paceAt(bandwidth) ?? new FairPace(bandwidth, state.clock)
-    this.idleTimeout = idleTimeout
+    this.limits = new ProxyLimits(this, state, before?.limits)
+    this.idleTimeout = (spec as { idleTimeout?: number }).idleTimeout
     this.log = owner.log.child({ proxy: spec.name })
   }
 
@@ -127,29 +125,16 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     return this.#state.kernel.current.calls
   }
 
-  /** Whether its limit of streams is reached. */
-  get full(): boolean {
-    const { maxConnections } = this.spec as { maxConnections?: number }
-    return maxConnections !== undefined && this.streams.open.size >= maxConnections
-  }
-
   get available(): boolean {
-    return this.healthy && !this.full && !this.signal.aborted
+    return this.healthy && !this.limits.full && !this.signal.aborted
   }
 
   get recentlyFailed(): boolean {
     return this.failures.recent
   }
 
-  /** What slows its streams down, set to another bandwidth. */
-  paceAt(bandwidth: number): FairPace | undefined {
-    this.#pace?.setBandwidth(bandwidth)
-    return this.#pace
-  }
-
-  /** What slows one more stream down, together with the others. */
   newPacer(): Pacer | undefined {
-    return this.#pace?.pacer()
+    return this.limits.newPacer()
   }
 
   /** Throws when it was taken back. */
@@ -253,7 +238,9 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   /** Opens a stream for a visitor: hooks, limits, header. Rejects with what refuses it, after hooks and listeners were told. */
   async open(visitor: VisitorInfo, options: ProxyStreamOptions = {}): Promise<StreamLifecycle> {
-    const { full } = this
+    const allotted = this.limits.ask()
+    if (allotted !== undefined) await allotted
+    const full = this.limits.exhausted
     const stream = proxyStream(this, this.#state, visitor, options)
     const opening = openProxyStream(stream, this, full, options)
     if (options.follows !== undefined) stream.follow(options.follows)
@@ -266,13 +253,17 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   }
 
   async openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
-    const { full } = this
+    const allotted = this.limits.ask()
+    if (allotted !== undefined) await allotted
+    const full = this.limits.exhausted
     const stream = proxyStream(this, this.#state, info, options)
     return openDuplex(stream, () => openProxyStream(stream, this, full, options), options.signal)
   }
 
   admit(info: VisitorInfo): Admission | Promise<Admission> {
-    return admitVisitor(info, this, this.#state)
+    const allotted = this.limits.ask(true)
+    const admit = (): Admission | Promise<Admission> => admitVisitor(info, this, this.#state, this.limits.exhausted)
+    return allotted === undefined ? admit() : allotted.then(admit)
   }
 
   tell(notice: Details): void {
@@ -284,6 +275,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     if (this.signal.aborted) return
     this.#gone.abort(error)
     this.cancelExpiry?.()
+    this.limits.close()
     const left = [this.ports.close(), ...this.#claims.dropAll()]
     const failed = (await Promise.allSettled(left)).find((one) => one.status === 'rejected')
     if (failed !== undefined) this.log.warn({ err: failed.reason }, 'a claim was not given back')

@@ -1,12 +1,21 @@
-import { type ChannelTo, sessionOf } from '@rystra/cluster'
+import { type ChannelTo, sessionOf, type SharedLimits } from '@rystra/cluster'
 import type { SessionInfo } from '@rystra/model'
-import type { ChannelOpener, DirectoryRow, ProxyHandle, RemoteSession, RuntimeCluster } from '@rystra/plugin'
+import type {
+  ChannelOpener,
+  DirectoryRow,
+  ProxyHandle,
+  RemoteSession,
+  RuntimeCluster,
+  SharedLimit,
+  SharedRate
+} from '@rystra/plugin'
 import type { OpenChannel } from '@rystra/protocol'
 import { Channels, type OpenOptions, type OutgoingStream } from '@rystra/session'
 import type { ServerState } from './state.js'
 
 /** The links to other servers. */
 export interface ChannelForwarding {
+  readonly limits: SharedLimits
   openChannel(
     to: ChannelTo,
     head: (flow: number | undefined) => OpenChannel,
@@ -110,6 +119,14 @@ export class RemoteSessions implements RuntimeCluster {
 
   channelsTo(member: string, session: SessionInfo): ChannelOpener {
     return this.#channels(session, { member, session: session.id, end: 'server' })
+  }
+
+  share(key: string, limit: number, held: () => number): SharedLimit {
+    return this.#forwarding.limits.share(key, limit, held)
+  }
+
+  shareRate(key: string, limit: number, total: () => number, onAllowance: (perSecond: number) => void): SharedRate {
+    return this.#forwarding.limits.shareRate(key, limit, total, onAllowance)
   }
 
   #channels(info: SessionInfo, to: ChannelTo): Channels {

@@ -7,6 +7,9 @@ const it = caseMaker<DirectorySubject, DirectoryWorld>(DirectoryWorld.open)
 /** As many servers as may claim one name at once. */
 const MANY = 20
 
+/** A limit that members share. */
+const LIMIT = 100
+
 /** Members that claim one key at once. */
 const CONTENDERS = 100
 
@@ -100,6 +103,40 @@ const cases = [
     await world.granted(b, { key: 'y', id: '4' })
     await world.subject.pass(world.grace)
     await world.granted(await world.joined('c'), { key: 'x', id: '3', owner: 'office' })
+  }),
+  it('allots no more of a limit than there is, to many that ask at once', async (world) => {
+    const members = await Promise.all(Array.from({ length: MANY }, (_, index) => world.joined(`m${index}`)))
+    const ask = (): Promise<number[]> =>
+      Promise.all(members.map((member) => member.allot({ key: 'x', limit: LIMIT, used: 0, want: 10 })))
+    for (const when of ['at first', 'asked again']) {
+      const allotted = await world.scope.wait(ask(), 'allot()')
+      const sum = allotted.reduce((one, other) => one + other, 0)
+      assert.ok(sum <= LIMIT, `${sum} of ${LIMIT} were allotted ${when}`)
+      assert.ok(sum >= LIMIT / 2, `only ${sum} of ${LIMIT} were allotted ${when}`)
+    }
+  }),
+  it('allots all of a limit to one member while the others want nothing', async (world) => {
+    const [a, b] = [await world.joined('a'), await world.joined('b')]
+    assert.equal(await world.allotted(a, 0, LIMIT), LIMIT, 'alone')
+    assert.equal(await world.allotted(b, 0, 1), 0, 'while another has all')
+    assert.equal(await world.allotted(a, 0, 0), 0, 'given back')
+    assert.equal(await world.allotted(b, 0, LIMIT), LIMIT, 'after it was given back')
+  }),
+  it('takes from a member what it does not use as soon as another wants it, and no more', async (world) => {
+    const [a, b] = [await world.joined('a'), await world.joined('b')]
+    await world.allotted(a, 0, LIMIT)
+    await world.allotted(b, 0, LIMIT)
+    assert.equal(await world.allotted(a, LIMIT * 0.6, LIMIT), LIMIT * 0.6, 'what is in use')
+    assert.equal(await world.allotted(b, 0, LIMIT), LIMIT * 0.4, 'the rest')
+    assert.equal(await world.allotted(a, 0, LIMIT), LIMIT * 0.5, 'the fair part')
+  }),
+  it('gives back what a member was allotted when its lease is over', async (world) => {
+    const a = await world.joined('a')
+    await world.allotted(a, LIMIT, LIMIT)
+    await world.subject.pass(world.lease * 1.5)
+    const b = await world.joined('b')
+    assert.equal(await world.allotted(b, 0, LIMIT), LIMIT, 'after the lease')
+    await world.rejects('allot() without a lease', 'cluster.fenced', a.allot({ key: 'x', limit: 1, used: 0, want: 1 }))
   }),
   it('says that a lease was lost, and lets the member join again', async (world) => {
     const a = await world.joined('a')

@@ -154,6 +154,11 @@ export class DirectoryWorld {
     return grant.held
   }
 
+  /** Allots to a member of the limit of 100 of one key. */
+  allotted(session: DirectorySession, used: number, want: number): Promise<number> {
+    return this.scope.wait(session.allot({ key: 'x', limit: 100, used, want }), 'allot()')
+  }
+
   async rejects(what: string, code: string, attempt: Promise<unknown>): Promise<void> {
     const error = await this.scope.wait(
       attempt.then(
