@@ -6,7 +6,7 @@ import { MAX_DEPTH, MAX_ITEMS } from './limits.js'
 /** Bodies are MessagePack maps. */
 const decoder = new Decoder()
 const encoder = new Encoder({ maxDepth: MAX_DEPTH, ignoreUndefined: true })
-const rules = { depth: MAX_DEPTH, items: MAX_ITEMS, root: 'map' } as const
+const rules = { depth: MAX_DEPTH, items: MAX_ITEMS } as const
 
 const malformed = (detail: string, cause?: unknown) => new RystraError('protocol.malformed', { detail, cause })
 

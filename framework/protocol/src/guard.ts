@@ -7,10 +7,6 @@ export interface GuardRules {
   readonly depth: number
   /** Values, keys not counted. */
   readonly items: number
-  /** Whether the outermost value has to be a map. */
-  readonly root: 'map' | 'any'
-  /** Allows time stamps (type -1), and undefined as `d4 00`. @default no extension type at all */
-  readonly timestamps?: boolean
 }
 
 const malformed = (detail: string) => new RystraError('protocol.malformed', { detail })
@@ -23,7 +19,6 @@ let items = 0
 let entries = 0
 let maxDepth = 0
 let maxItems = 0
-let timestamps = false
 
 const uint = (size: number): number => {
   if (size > end - at) throw malformed('the body ends too early')
@@ -75,14 +70,6 @@ const map = (size: number, depth: number): void => {
   }
 }
 
-/** A time stamp, or msgpackr's undefined: nothing that would make an object of a class. */
-const timestamp = (head: number): boolean => {
-  const size = head === 0xd4 ? 1 : head === 0xd6 ? 4 : head === 0xd7 ? 8 : head === 0xc7 && uint(1) === 12 ? 12 : 0
-  if (size === 0 || uint(1) !== (head === 0xd4 ? 0 : 0xff)) return false
-  skip(size)
-  return true
-}
-
 /** A value whose first byte says its type alone. */
 const tagged = (head: number, depth: number): void => {
   switch (head) {
@@ -127,7 +114,7 @@ const tagged = (head: number, depth: number): void => {
       map(uint(2 << (head - 0xde)), depth)
       break
     default: // 0xc1 is never used, the others are extension types
-      if (!timestamps || !timestamp(head)) throw malformed('a type of value that is not allowed')
+      throw malformed('a type of value that is not allowed')
   }
 }
 
@@ -156,12 +143,9 @@ export const guard = (body: Uint8Array, rules: GuardRules): number => {
   entries = 0
   maxDepth = rules.depth
   maxItems = rules.items
-  timestamps = rules.timestamps === true
   const head = body[0]
   if (head === undefined) throw malformed('an empty body')
-  if (rules.root === 'map' && (head & 0xf0) !== 0x80 && head !== 0xde && head !== 0xdf) {
-    throw malformed('the body is not a map')
-  }
+  if ((head & 0xf0) !== 0x80 && head !== 0xde && head !== 0xdf) throw malformed('the body is not a map')
   value(0)
   if (at !== end) throw malformed('bytes behind the body')
   return entries

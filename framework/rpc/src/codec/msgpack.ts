@@ -1,19 +1,10 @@
-import { guard } from '@rystra/protocol'
 import { Packr } from 'msgpackr'
 import { rpcError } from '../error.js'
-import { MAX_BODY_DEPTH, MAX_BODY_ITEMS } from '../limits.js'
 import type { BodyCodec } from './codec.js'
+import { readMessagePack } from './msgpack-reader.js'
 
-// Records would let the peer define shapes that outlive a message; without copies, bytes would point into lent memory.
-const packr = new Packr({
-  useRecords: false,
-  copyBuffers: true,
-  mapsAsObjects: true,
-  variableMapSize: true,
-  int64AsType: 'number'
-})
-
-const rules = { depth: MAX_BODY_DEPTH, items: MAX_BODY_ITEMS, root: 'any', timestamps: true } as const
+// Records would let the peer define shapes that outlive a message.
+const packr = new Packr({ useRecords: false, variableMapSize: true })
 
 /** MessagePack, the default. Extension types other than time stamps are refused. */
 export const msgpack: BodyCodec = Object.freeze({
@@ -26,8 +17,5 @@ export const msgpack: BodyCodec = Object.freeze({
       throw rpcError('rpc.invalid', 'cannot be encoded as MessagePack', cause)
     }
   },
-  decode: (bytes: Buffer) => {
-    guard(bytes, rules)
-    return packr.unpack(bytes)
-  }
+  decode: readMessagePack
 })
