@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { INITIAL_WINDOW } from './frame.js'
 import { Inbox, type Piece } from './inbox.js'
 import type { Memory, Pin, Source } from './memory.js'
+import { ReceiveWindow } from './window.js'
 
 /** A reader that reports consumption by {@link Receiving.consumed} and copies its data. */
 export interface PacedReader extends RawReader {
@@ -39,10 +40,9 @@ export class Receiving {
   #cleared = false
   /** Current credit of the peer, and the window it comes from. */
   #credit = INITIAL_WINDOW
-  #window = INITIAL_WINDOW
+  readonly #window = new ReceiveWindow()
   /** Consumed and not yet granted as credit. */
   #owed = 0
-  #grantedAt = 0
   #inbox: Inbox | undefined
   #back: Buffer[] | undefined
   /** Bytes to which the reader answered false: they count as consumed when it resumes. */
@@ -59,7 +59,7 @@ export class Receiving {
 
   /** The current window in bytes. */
   get window(): number {
-    return this.#window
+    return this.#window.bytes
   }
 
   /** Bytes that the peer may send. */
@@ -70,7 +70,7 @@ export class Receiving {
   /** The start of a data frame of `bytes`. False if it exceeds the credit. */
   expect(bytes: number): boolean {
     if (bytes > this.#credit) return false
-    if (this.#grantedAt === 0) this.#grantedAt = performance.now()
+    this.#window.begin()
     this.#credit -= bytes
     return true
   }
@@ -149,7 +149,7 @@ export class Receiving {
     this.#owed += bytes
     if (this.ended) {
       if (this.unread === 0) this.#owner.progressed()
-    } else if (this.#owed * 2 >= this.#window && !this.#cleared) this.#grant()
+    } else if (this.#owed * 2 >= this.#window.bytes && !this.#cleared) this.#grant()
   }
 
   /** No reader uses lent memory, and the end was not reported. */
@@ -159,7 +159,7 @@ export class Receiving {
 
   /** What {@link handOver} would leave. `owed` is consumed and not granted yet. */
   get position(): { credit: number; window: number; owed: number; ended: boolean } {
-    return { credit: this.#credit, window: this.#window, owed: this.#owed, ended: this.ended }
+    return { credit: this.#credit, window: this.#window.bytes, owed: this.#owed, ended: this.ended }
   }
 
   /** A copy of what no reader has, and how much at its front was granted before. */
@@ -174,7 +174,7 @@ export class Receiving {
     this.#inbox = undefined
     this.#back = undefined
     this.#cleared = true
-    this.#window = INITIAL_WINDOW
+    this.#window.bytes = INITIAL_WINDOW
     this.#credit = 0
     this.unread = 0
   }
@@ -187,21 +187,15 @@ export class Receiving {
     this.#back = undefined
     this.#heldPin?.abandon()
     this.#heldPin = undefined
-    this.#owner.memory.shrink(this.#window - INITIAL_WINDOW)
-    this.#window = INITIAL_WINDOW
+    this.#window.reset(this.#owner.memory)
   }
 
   #grant(): void {
     const now = performance.now()
-    // Half a window took less than two round trips: the sender may have been limited by the window.
-    if (now - this.#grantedAt < 2 * this.#owner.roundTrip(now)) {
-      const more = Math.min(this.#window, this.#owner.maxWindow - this.#window)
-      if (more > 0 && this.#owner.memory.grow(more)) {
-        this.#window += more
-        this.#owed += more
-      }
-    }
-    this.#grantedAt = now
+    const { memory, maxWindow } = this.#owner
+    this.#owed += this.#window.adapt(now, this.#owner.roundTrip(now), maxWindow, memory)
+    // A window that became smaller takes as much more to be passed.
+    if (this.#owed <= 0) return
     this.#credit += this.#owed
     this.#owner.credit(this.#owed)
     this.#owed = 0
