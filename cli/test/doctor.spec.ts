@@ -135,7 +135,7 @@ describe('rystra doctor', () => {
     expect(findingOf(wrong, 'environment')).match(/^fail: .*all_proxy/)
   })
 
-  it('is over in time where a server accepts and says nothing, and where checks hang or throw', async () => {
+  it('is over in time where a server accepts and sends nothing, and where checks hang or throw', async () => {
     const sockets = new Set<net.Socket>()
     const silent = net.createServer((socket) => void sockets.add(socket.on('error', () => {})))
     const port = await listenOn(silent)

@@ -52,7 +52,7 @@ describe('what happens around a command', () => {
     expect((await server.signal('SIGTERM')).code).to.equal(0)
   })
 
-  it('a reader of --json that goes ends the command in good order', async () => {
+  it('a reader of --json that goes ends the command cleanly', async () => {
     const server = serve()
     const { port } = await server.event('listening')
     server.child.stdout?.destroy()
@@ -173,7 +173,7 @@ client: { connect: { transport: tcp, host: 127.0.0.1, port: ${port} }, proxies: 
     expect(err).to.include('the last good configuration could not be kept').and.include('there is no admin socket')
   })
 
-  it('the end of the npm that started it ends it in good order', async () => {
+  it('the end of the npm that started it ends it cleanly', async () => {
     // As npm does: a shell in between, which gets the signal and does not pass it on.
     const flags = ['--host', '127.0.0.1', '--port', '0', '--http-port', '0', '--json']
     const command = [process.execPath, ...nodeArgs, bin, 'serve', ...flags]
@@ -185,10 +185,10 @@ client: { connect: { transport: tcp, host: 127.0.0.1, port: ${port} }, proxies: 
       if (out.includes('"join"')) shell.kill('SIGTERM')
     })
     await once(shell.stdout, 'end')
-    expect(out).to.include('"stopping"').and.include('the npm that started it is gone').and.include('"stopped"')
+    expect(out).to.include('"stopping"').and.include('the npm that started it has ended').and.include('"stopped"')
   })
 
-  it('the end of its terminal ends it in good order', async function () {
+  it('the end of its terminal ends it cleanly', async function () {
     const cwd = folders.make({
       'exit.cjs': "process.on('exit', (code) => require('node:fs').writeFileSync('exit.tmp', String(code)))"
     })
@@ -209,7 +209,7 @@ client: { connect: { transport: tcp, host: 127.0.0.1, port: ${port} }, proxies: 
     expect(readFileSync(file, 'utf8')).to.equal('0')
   })
 
-  it('the line of the guide keeps it running, and SIGTERM ends it in good order', async () => {
+  it('the line of the guide keeps it running, and SIGTERM ends it cleanly', async () => {
     const page = readFileSync(fileURLToPath(new URL('../../docs/guide/getting-started.md', import.meta.url)), 'utf8')
     const line = /^nohup .*&$/m.exec(page)?.[0] ?? ''
     const command = [process.execPath, ...nodeArgs, bin].map((word) => `'${word}'`).join(' ')

@@ -53,7 +53,7 @@ describe('serve, connect and expose', () => {
     const port = await freePort()
     const to = ['--to', `127.0.0.1:${port}`, '--token', 't']
     const client = start(['expose', 'tcp', '9', ...to, '--json'])
-    // One that accepts and says nothing: its time-out is long, and what is waited for is told before.
+    // One that accepts and sends nothing: its time-out is long, and what is waited for is told before.
     const address = `127.0.0.1:${await listen((socket) => socket.resume())}`
     const waiting = start(['expose', 'tcp', '9', '--to', address, '--token', 't', '--json']).event('waiting')
     await client.event('reconnecting', ({ attempt }) => attempt === 1)

@@ -174,7 +174,7 @@ describe('rystra upgrade', function () {
     expect(first.sockets).equal(4)
     expect(await pidOf(cwd)).equal(first.pid)
     await visitors.more(50)
-    expect(await exited, 'the old process ends in good order').deep.equal([0, null])
+    expect(await exited, 'the old process ends cleanly').deep.equal([0, null])
     await visitors.more(50)
     const second = await upgrade(cwd)
     expect(second.code, JSON.stringify(second)).equal(0)

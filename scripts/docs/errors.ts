@@ -40,7 +40,7 @@ Every error that Rystra makes is a \`RystraError\` with a stable \`code\`: compa
 with \`isRystraError()\`, never with \`instanceof\`. Only the code and a short detail cross the wire; causes stay in the log of
 the side where they happened, and before authentication not even the detail is sent.
 
-- **dies** says what ends with the error: one stream, one session, or the process that met it.
+- **ends** says what ends with the error: one stream, one session, or the process that met it.
 - **again** says whether the same thing may succeed later without a change. A client reconnects after such an
   error, and gives up after any other.
 - **exit** is what \`rystra\` exits with when the error ends it.`
@@ -57,7 +57,7 @@ const section = (prefix: string): string =>
   [
     `## ${sections[prefix] ?? prefix}`,
     '',
-    '| code | what happened | dies | again | exit | what to do |',
+    '| code | what happened | ends | again | exit | what to do |',
     '|---|---|---|---|---|---|',
     ...entries.filter(([code]) => prefixOf(code) === prefix).map(line)
   ].join('\n')

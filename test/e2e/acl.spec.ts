@@ -57,8 +57,11 @@ describe('hook-acl in a tunnel', () => {
     const client = await startClient(portOf(server), [svc(service)])
     expect(visitorPort(client, 'svc')).equal(own)
     expect(await ask(own, 'mine')).equal('mine')
-    const thief = await makeClient(portOf(server), [{ ...svc(service), port: own }], { token: otherToken, id: 'thief' })
-    expect(await published(server, thief)).equal(String(own))
+    const attacker = await makeClient(portOf(server), [{ ...svc(service), port: own }], {
+      token: otherToken,
+      id: 'attacker'
+    })
+    expect(await published(server, attacker)).equal(String(own))
   })
 
   it('answers alike for what is taken, reserved or not allowed, so that no tenant learns what another has', async () => {

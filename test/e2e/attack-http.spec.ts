@@ -156,7 +156,7 @@ describe('http: visitors who mean harm', () => {
     await until(() => sockets() <= before)
   })
 
-  it('ends what it needs no more in good order, and cuts off a service that does not end it', async () => {
+  it('ends what it needs no more cleanly, and cuts off a service that does not end it', async () => {
     const ends: string[] = []
     const answer = 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'
     const local = await startRawService((socket) => {
@@ -174,7 +174,7 @@ describe('http: visitors who mean harm', () => {
     expect(ends[0]).to.equal('end')
   })
 
-  it('ends a connection that waits for the next request in good order', async () => {
+  it('ends a connection that waits for the next request cleanly', async () => {
     const ends: string[] = []
     const { port: local, server: service } = await startHttpService((_, response) => response.end('ok'))
     const closed = new Promise((resolve) => {
@@ -206,7 +206,7 @@ describe('http: visitors who mean harm', () => {
     await until(() => JSON.stringify(server.connections) === JSON.stringify(before))
   })
 
-  it('lets go of an HTTP/2 visitor who has made an error and is gone', async () => {
+  it('releases an HTTP/2 visitor who has made an error and is gone', async () => {
     const { port: local } = await startHttpService((_, response) => response.end(Buffer.alloc(300_000)))
     const times = { answerTimeout: 100, bodyTimeout: 100, keepAliveTimeout: 100 }
     const server = await startHttpServer({ maxConnections: 1, ...times })

@@ -37,7 +37,7 @@ const endOf = (socket: net.Socket): Promise<string> => {
   })
 }
 
-describe('streams that come to nothing', () => {
+describe('streams that fail', () => {
   afterEach(cleanUp)
 
   for (const muxer of ['yamux', 'direct']) {

@@ -36,7 +36,7 @@ const [SYN, FIN, RST] = [1, 4, 8]
 const data = (id: number, bytes: Uint8Array): Buffer =>
   Buffer.concat([header(DATA as number, 0, id, bytes.length), bytes])
 
-/** A client that is let in, on yamux, and then writes what it likes. It does not read. */
+/** A client that is accepted, on yamux, and then writes what it likes. It does not read. */
 const rogue = async (server: Server): Promise<net.Socket> => {
   const kernel = new Kernel({ side: 'client' })
   await kernel.provision([authToken({ token })])

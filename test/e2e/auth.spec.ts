@@ -135,7 +135,7 @@ describe('several ways to authenticate', () => {
     expect(String(bytes)).to.equal('there and back')
   }
 
-  /** Starts a client that has to be let in, and answers with who the server takes it for. */
+  /** Starts a client that has to be accepted, and answers with who the server takes it for. */
   const enters = async (connect: object, extensions: readonly ExtensionUse[]): Promise<Identity | undefined> => {
     const client = await make(connect, extensions)
     await client.start()
@@ -149,7 +149,7 @@ describe('several ways to authenticate', () => {
     return client
   }
 
-  /** Starts a client that must not be let in: the error at the client, and the one at the server. */
+  /** Starts a client that must be refused: the error at the client, and the one at the server. */
   const isRefused = async (server: Server, connect: object, extensions: readonly ExtensionUse[]) => {
     const refusals: Refused[] = []
     const note = (refused: Refused): void => void refusals.push(refused)
@@ -157,7 +157,7 @@ describe('several ways to authenticate', () => {
     const client = await make(connect, extensions, 'unknown')
     const clientError = await client.start().then(
       () => {
-        throw new Error('it was let in')
+        throw new Error('it was accepted')
       },
       (error: RystraError) => error
     )

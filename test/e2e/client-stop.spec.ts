@@ -7,7 +7,7 @@ import { cleanUp, clientConfig, later, listens, portOf, preset, startServer } fr
 
 const way = (bind: number): object => ({ name: 'way', of: 'db', secret: 'a secret of some length', bind })
 
-/** An extension whose set-up or start waits until it is let go. */
+/** An extension whose set-up or start waits until it is released. */
 const slow = (name: string) => {
   let go = (): void => {}
   let reached = (): void => {}

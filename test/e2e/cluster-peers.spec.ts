@@ -103,7 +103,7 @@ describe('the port for other servers', () => {
     expect(await shake(await connect(world, port, 'b'), 'b', good)).to.have.property('ok')
   })
 
-  it('does not grow with peers that say nothing, and lets members in all the same', async () => {
+  it('does not grow with peers that send nothing, and accepts members all the same', async () => {
     const { world, a, port, refusals } = await start()
     await world.certify('b')
     const silent = await Promise.all(Array.from({ length: 80 }, () => connect(world, port, 'b')))

@@ -181,7 +181,7 @@ describe('servers that act as one', () => {
     expect(to.sessions.length).to.equal(1)
   })
 
-  it('let go of their names at a stop, at once', async () => {
+  it('release their names at a stop, at once', async () => {
     const { a, b } = await two()
     const port = visitorPort(await publish(a, 'one'), 'x')
     await answersAt(B, port, 'one')

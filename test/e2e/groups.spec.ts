@@ -97,7 +97,7 @@ describe('a group', () => {
       const passing = await member(server, 'passing')
       const seen = answers.length
       await until(() => answers.length > seen + 8)
-      // In good order: those that are open may finish.
+      // A clean end: those that are open may finish.
       await passing.stop({ drain: 2000 })
     }
     over = true

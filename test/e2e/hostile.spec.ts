@@ -145,7 +145,7 @@ describe('a server and unauthenticated peers', () => {
     await works()
   })
 
-  it('gives up a peer that says nothing, and one that stops half-way', async () => {
+  it('gives up a peer that sends nothing, and one that stops half-way', async () => {
     const { server, works } = await tunnel({ handshakeTimeout: 200 })
     const opening = hello().start()
     const answers = await Promise.all([

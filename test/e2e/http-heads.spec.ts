@@ -117,7 +117,7 @@ describe('http: heads', () => {
     expect(headers['x-hop']).to.equal(undefined)
   })
 
-  it('lets in who knows the password, and keeps it to itself', async () => {
+  it('accepts a visitor that knows the password, and keeps it to itself', async () => {
     const basic = (text: string) => ({ headers: { authorization: `Basic ${Buffer.from(text).toString('base64')}` } })
     const refused = await ask(port, 'locked.localhost')
     expect(refused.status).to.equal(401)

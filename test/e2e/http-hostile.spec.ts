@@ -42,7 +42,7 @@ describe('http: bad input', () => {
     await rest()
   })
 
-  it('lets go of visitors that never read, and of the service with them', async () => {
+  it('closes visitors that never read, and the service with them', async () => {
     let closed = 0
     const block = Buffer.alloc(100_000)
     const { port: local } = await startHttpService((_, response) => {
@@ -63,7 +63,7 @@ describe('http: bad input', () => {
     await rest()
   })
 
-  it('lets go of the service when a visitor goes, before and within the answer', async () => {
+  it('releases the service when a visitor goes, before and within the answer', async () => {
     let open = 0
     const { port: local } = await startHttpService((request, response) => {
       open += 1

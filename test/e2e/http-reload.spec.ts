@@ -103,7 +103,7 @@ describe('http: a reload with other options', () => {
     expect((await ask(port, 'app.localhost')).status).to.equal(404)
   })
 
-  it('that comes to nothing changes nothing', async () => {
+  it('that fails changes nothing', async () => {
     const { port, reload, published } = await tunnel()
     const agent = agentOf()
     expect((await ask(port, 'app.localhost', '/', { agent })).status).to.equal(200)

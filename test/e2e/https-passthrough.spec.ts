@@ -75,18 +75,18 @@ describe('https that passes through', () => {
     const port = Number(addressOf(client, 'own').port)
     const refused: string[] = []
     server.on('refused', ({ error }) => refused.push(error.code))
-    const thief = await join(server, [], { id: 'thief', token: otherToken })
+    const attacker = await join(server, [], { id: 'attacker', token: otherToken })
     for (const host of ['own.example.org', 'x.own.example.org', '*.example.org']) {
       // It may be free later: the client keeps asking, until it does not want it any more.
-      expect(await thief.publish(own(1, { name: 'thief', host })), host).to.deep.equal([])
+      expect(await attacker.publish(own(1, { name: 'attacker', host })), host).to.deep.equal([])
       expect(refused.splice(0), host).to.deep.equal(['proxy.claimed'])
-      thief.unpublish('thief')
+      attacker.unpublish('attacker')
     }
     expect((await askTls(port, 'own.example.org')).body).to.match(/^own /)
     await client.stop({ drain: 0 })
     await until(() => server.proxies.length === 0)
     expect(await failureOf(askTls(port, 'own.example.org'))).to.match(/unrecognized.name/i)
-    await thief.publish(own(await startOwn('heir'), { name: 'heir' }))
+    await attacker.publish(own(await startOwn('heir'), { name: 'heir' }))
     expect((await askTls(port, 'own.example.org')).body).to.match(/^heir /)
   })
 
@@ -98,14 +98,14 @@ describe('https that passes through', () => {
     const client = await join(server, hosts.map(web))
     const refused: string[] = []
     server.on('refused', ({ error }) => refused.push(error.code))
-    const thief = await join(server, [own(1, { name: 'theirs', host: 'theirs.test' })], {
-      id: 'thief',
+    const attacker = await join(server, [own(1, { name: 'theirs', host: 'theirs.test' })], {
+      id: 'attacker',
       token: otherToken
     })
     for (const host of ['shop.test', 'x.wild.test', '*.wild.test', '*.below.test', '*.test']) {
-      expect(await thief.publish(own(1, { name: 'thief', host })), host).to.deep.equal([])
+      expect(await attacker.publish(own(1, { name: 'attacker', host })), host).to.deep.equal([])
       expect(refused.splice(0), host).to.deep.equal(['proxy.claimed'])
-      thief.unpublish('thief')
+      attacker.unpublish('attacker')
     }
     void client.publish(web('theirs.test'))
     await until(() => refused.length > 0)

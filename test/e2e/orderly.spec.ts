@@ -14,7 +14,7 @@ const ways = [
   { transport: 'quic' }
 ] as const
 
-describe('a session that is closed in good order', () => {
+describe('a session that is closed cleanly', () => {
   afterEach(cleanUp)
 
   for (const way of ways) {

@@ -80,7 +80,7 @@ describe('entries of private proxies and their visitors', () => {
     expect(await endOfVisit(wayIn(forwarder, 'other'))).to.equal('ECONNRESET')
   })
 
-  it('let in the identities that the owner allows, and go to the owner that the visitor names', async () => {
+  it('accept the identities that the owner allows, and go to the owner that the visitor names', async () => {
     const server = await serve(carrier)
     const service = await startService(echo)
     await join(carrier, server, { id: 'owner', proxies: [db(service, { allow: ['off*', 'absent'] })] })

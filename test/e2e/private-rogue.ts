@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream'
 import { preset, later, portOf, token } from './tunnel.js'
 import type { Carrier } from './private-tunnel.js'
 
-/** A client that was let in, and opens whatever streams it likes. */
+/** A client that was admitted, and opens whatever streams it likes. */
 export interface RogueVisitor {
   /** A new stream to the server; nothing was said on it. */
   open(): Promise<Duplex>

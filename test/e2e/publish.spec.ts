@@ -101,7 +101,7 @@ describe('publishing on a live session', () => {
   })
 })
 
-/** A kind whose publishing waits until it is let go. */
+/** A kind whose publishing waits until it is released. */
 const waiting = () => {
   const gates: (() => void)[] = []
   const use = defineExtension({

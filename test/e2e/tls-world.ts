@@ -57,7 +57,7 @@ export const join = (port: number, dial: Record<string, unknown>, service: numbe
 export const refusal = async (port: number, dial: Record<string, unknown>): Promise<RystraError> => {
   const client = await makeClient(port, [], { ...connect(port, dial), reconnect: { attempts: 0 } }, [], { preset, dir })
   const error = await client.start().then(
-    () => new Error('it was let in'),
+    () => new Error('it was accepted'),
     (thrown: unknown) => thrown
   )
   if (!isRystraError(error)) throw error

@@ -253,12 +253,12 @@ describe('a tunnel over TLS', () => {
     const server = await serve(pair('server', made.server))
     const client = await join(portOf(server), { ca: 'ca.pem' }, await startService(echo), 'direct')
     const [session] = server.sessions
-    const intruder = tls.connect({ port: portOf(server), ca: made.ca.cert, ALPNProtocols: ['rystra/1'] })
-    intruder.on('error', () => {})
-    later(() => intruder.destroy())
-    await once(intruder, 'secureConnect')
+    const attacker = tls.connect({ port: portOf(server), ca: made.ca.cert, ALPNProtocols: ['rystra/1'] })
+    attacker.on('error', () => {})
+    later(() => attacker.destroy())
+    await once(attacker, 'secureConnect')
     const refused = once(server, 'refused')
-    intruder.write(dataLinkOpening(randomBytes(32), session?.id ?? '', 0))
+    attacker.write(dataLinkOpening(randomBytes(32), session?.id ?? '', 0))
     const [reported] = (await refused) as [{ error: RystraError }]
     expect(reported.error.code).to.equal('auth.refused')
     const visitor = await visit(visitorPort(client, 'echo'))

@@ -1,5 +1,5 @@
 /**
- * Three servers, a Redis and clients of two tenants, as processes: each dies in turn, and the time is measured until every name answers
+ * Three servers, a Redis and clients of two tenants, as processes: each is killed in turn, and the time is measured until every name answers
  * again at every server that is up. No visitor may ever be answered by another name. Needs redis-server (Debian: redis-server).
  *
  *     npm run interop:cluster                              # 20 clients, on loopback

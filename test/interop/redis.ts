@@ -1,6 +1,6 @@
 /**
  * The directory on Redis beside each way in which Redis is run: TLS with a certificate of the client and a user of the ACL, Sentinel
- * with a failover, and a Redis Cluster whose master dies. Each holds two servers, their claims and their feed. Not part of `npm test`:
+ * with a failover, and a Redis Cluster whose master fails. Each holds two servers, their claims and their feed. Not part of `npm test`:
  * it needs redis-server and redis-cli (Debian: redis-server, redis-tools), and says aloud when they are missing.
  *
  *     npm run interop:redis                 # all

@@ -6,7 +6,7 @@ import { adminFlags } from '../admin/flags.js'
 export default class Why extends AdminCommand {
   static override description = `Shows why a visitor of a URL or a port is served, or is not.
 
-Follows the way of a visitor: name, listener, host and path, proxy, client, extensions that have a say, and service; and tells what refuses it and what to do. On a server it knows all proxies, on a client its own. Opens one connection to the service, unless --no-probe. Exits 6 when a visitor does not get through.`
+Follows the way of a visitor: name, listener, host and path, proxy, client, extensions that check visitors, and service; and tells what refuses it and what to do. On a server it knows all proxies, on a client its own. Opens one connection to the service, unless --no-probe. Exits 6 when a visitor does not get through.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> https://app.example.org/api',

@@ -57,7 +57,7 @@ export const npm: Npm = (args, { dir, signal, scripts = false }) =>
     const child = spawn(
       command,
       [...first, ...args, '--prefix', dir, ...flags, ...(scripts ? [] : ['--ignore-scripts'])],
-      // A group of its own: Ctrl-C on the terminal reaches us alone, and we stop npm in good order.
+      // A group of its own: Ctrl-C on the terminal reaches us alone, and we stop npm cleanly.
       { cwd: dir, env: npmEnvironment(), stdio: ['ignore', 'pipe', 'pipe'], detached: process.platform !== 'win32' }
     )
     let out = ''

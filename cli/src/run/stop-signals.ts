@@ -34,14 +34,14 @@ export class StopSignals {
 
   /** @param member Whether a parent process passes on what it is told: the terminal signals the whole group. */
   constructor({ member = false }: { readonly member?: boolean } = {}) {
-    if (member) process.once('disconnect', () => this.stop('SIGTERM', 'the process that started it is gone'))
+    if (member) process.once('disconnect', () => this.stop('SIGTERM', 'the process that started it has ended'))
     process.on('SIGINT', member ? () => {} : this.#interrupt)
     process.on('SIGTERM', this.#terminate)
     process.on('SIGHUP', member ? () => {} : this.#hangUp)
-    // npm hands SIGTERM to a shell that dies without passing it on, which would leave this process behind.
+    // npm hands SIGTERM to a shell that ends without passing it on, which would leave this process behind.
     if (process.env['npm_lifecycle_event'] !== undefined && this.#parent > 1)
       this.#watch = setInterval(() => {
-        if (process.ppid !== this.#parent) this.stop('SIGTERM', 'the npm that started it is gone')
+        if (process.ppid !== this.#parent) this.stop('SIGTERM', 'the npm that started it has ended')
       }, PARENT_CHECK_MS).unref()
   }
 
@@ -70,7 +70,7 @@ export class StopSignals {
   readonly #interrupt = (): void => this.stop('SIGINT')
   readonly #terminate = (): void => this.stop('SIGTERM')
   readonly #hangUp = (): void => {
-    if (startedOnTerminal && !hasTerminal()) this.stop('SIGHUP', 'the terminal is gone')
+    if (startedOnTerminal && !hasTerminal()) this.stop('SIGHUP', 'the terminal was closed')
     else if (this.#handlers?.reload !== undefined) this.#handlers.reload()
     else if (startedOnTerminal) this.stop('SIGHUP', 'hangup')
   }

@@ -60,7 +60,7 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
   signals.attach({
     stop: (reason) => {
       stopping = true
-      background(service.stopping(), log, 'systemd was not told of the stop')
+      background(service.stopping(), log, 'the stop was not reported to systemd')
       const { streams } = running
       const wait = streams === 0 ? '' : `; ${streams} open ${streams === 1 ? 'connection' : 'connections'} may finish`
       feed.event('stopping', { streams, ...(reason === undefined ? {} : { reason }) })
@@ -79,7 +79,7 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
           }
   })
   const endReloads = options.tellsReloads === false ? () => {} : reportReloads(running, feed, log, service)
-  feed.onGone = () => signals.stop('SIGTERM', 'the reader of --json is gone')
+  feed.onGone = () => signals.stop('SIGTERM', 'the reader of --json was closed')
   // Node ends a process in which only promises are left to settle, with code 13 and without a word.
   const removeFence = containExceptions(log, { blame: (error) => running.kernel.blame?.(error) })
   const alive = setInterval(() => {}, 2 ** 30)

@@ -89,7 +89,7 @@ describe('from a checkout, with nothing published and no registry', function () 
     )
     const client = await start(['connect'], dir, 'published')
     expect(client.event['address']).to.match(/^127\.0\.0\.1:2\d{4}$/)
-    // In good order, though npx passes on a signal that has reached us as well.
+    // Cleanly, though npx passes on a signal that has reached us as well.
     for (const one of [client, server]) expect((await one.stop()).event).to.equal('stopped')
   })
 

@@ -202,7 +202,10 @@ export class AdminServer {
         await tried.close()
         valid.push(one)
       } catch (err) {
-        this.#context.log.error({ err, routes: one.name }, 'the admin API goes without the routes of an extension')
+        this.#context.log.error(
+          { err, routes: one.name },
+          'the admin API has no routes of an extension: its registration failed'
+        )
       }
     }
     return createApi(this.#apiContext(valid))

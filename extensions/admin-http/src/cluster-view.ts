@@ -32,7 +32,7 @@ export const ClusterView = Type.Object(
           port: Type.Integer({ description: 'Port at which the other servers reach it.' }),
           self: Type.Boolean({ description: 'Whether it is the server that answers.' })
         }),
-        { description: 'Servers that are there, by name.' }
+        { description: 'Servers of the cluster, by name.' }
       )
     ),
     forwarded: Type.Integer({ minimum: 0, description: 'Open streams of visitors of this server that others serve.' })

@@ -29,7 +29,7 @@ const optionsOf = ({ options, algorithms }: Issuer, now: number): JWTVerifyOptio
   }
 }
 
-/** What a session was let in by, without its signature: {@link Accepted.credential} as JSON. */
+/** What a session was accepted by, without its signature: {@link Accepted.credential} as JSON. */
 interface Evidence {
   readonly alg: unknown
   /** Id of the key. */
@@ -82,7 +82,7 @@ const isFor = (audience: unknown, { aud }: JWTPayload): boolean =>
   audience === undefined || [audience].flat().some((one) => [aud].flat().includes(one as string))
 
 /**
- * The server half: whether a session would still be let in, by what its token said. The times of the token are not
+ * The server half: whether a session would still be accepted, by what its token said. The times of the token are not
  * looked at again, and neither are keys at a URL: identity providers replace those all the time.
  */
 export const reviewer =

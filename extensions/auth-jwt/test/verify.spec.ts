@@ -265,7 +265,7 @@ describe('auth-jwt', () => {
     for (const part of [head, body, secret]) expect(reason).not.to.include(part)
   })
 
-  it('is not set up so that it lets in more than meant', () => {
+  it('is not set up so that it accepts more than meant', () => {
     for (const [entry, reason] of [
       [{}, /exactly one of secret, secretFile/],
       [{ secret, publicKey: 'x.pem' }, /exactly one of/],

@@ -37,7 +37,7 @@ export const verifier =
     return decide(facts, rules, revocation, clock.now())
   }
 
-/** The server half: whether a session would still be let in, by the certificate of its link. */
+/** The server half: whether a session would still be accepted, by the certificate of its link. */
 export const reviewer =
   (rules: readonly Rule[], revocation: Revocation, clock: Clock): NonNullable<Authenticator['review']> =>
   ({ peer: { tls } }) =>

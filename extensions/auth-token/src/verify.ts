@@ -27,7 +27,7 @@ export const verifier =
     return wait === undefined ? check(keyring, proof, challenge) : wait.then(() => check(keyring, proof, challenge))
   }
 
-/** The server half: whether a session would still be let in, by the id of its token. */
+/** The server half: whether a session would still be accepted, by the id of its token. */
 export const reviewer =
   (keyring: Keyring): NonNullable<Authenticator['review']> =>
   ({ credential = '', identity }) => {

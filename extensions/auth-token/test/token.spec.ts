@@ -161,9 +161,9 @@ describe('auth-token', () => {
     const { confirm } = accepted(await verify(server, made.proof, challenge()))
     expect(made.confirm).to.deep.equal(confirm)
     expect(made.confirm).to.not.deep.equal(flipped(confirm as Uint8Array, 31))
-    const impostor = setUp('server', { tokens: [{ identity: 'home', token: office }] })
+    const attacker = setUp('server', { tokens: [{ identity: 'home', token: office }] })
     const other = await prove(setUp('client', { token: office }), challenge())
-    expect(accepted(await verify(impostor, other.proof, challenge())).confirm).to.not.deep.equal(made.confirm)
+    expect(accepted(await verify(attacker, other.proof, challenge())).confirm).to.not.deep.equal(made.confirm)
   })
 
   it('does as much work for a token that it does not know', async () => {

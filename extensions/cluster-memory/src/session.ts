@@ -89,7 +89,7 @@ export class MemorySession implements DirectorySession {
     try {
       ;(await this.#reached()).leave(this.#holder)
     } catch (error) {
-      this.#options.log.debug({ err: error }, 'the directory was away when this server left it')
+      this.#options.log.debug({ err: error }, 'the directory did not answer when this server left')
     }
     this.#unsubscribe?.()
     this.#watcher = undefined

@@ -84,16 +84,16 @@ export class RedisSession implements DirectorySession {
     try {
       await this.#engine.run(scripts.leave, this.#options.name, this.#options.instance)
     } catch (error) {
-      this.#options.log.debug({ err: error }, 'the directory was away when this server left it')
+      this.#options.log.debug({ err: error }, 'the directory did not answer when this server left')
     }
     this.#engine.close()
   }
 }
 
-const fenced = (): RystraError => new RystraError('cluster.fenced', { side: 'server', detail: 'its lease is over' })
+const fenced = (): RystraError => new RystraError('cluster.fenced', { side: 'server', detail: 'its lease has expired' })
 
 const garbage = (): RystraError =>
-  new RystraError('cluster.unavailable', { side: 'server', detail: 'the engine gave an answer that is malformed' })
+  new RystraError('cluster.unavailable', { side: 'server', detail: 'malformed answer of the engine' })
 
 const fenceOf = (answer: unknown): number => {
   const fence = Number(answer)

@@ -5,7 +5,7 @@ import { session, World } from './world.js'
 const kB = 1000
 
 describe('hook-rate, streams and requests', () => {
-  it('refuses what is too much, says for how long, and lets in again', () => {
+  it('refuses what is too much, says for how long, and admits again', () => {
     const world = new World(hookRate({ rules: [{ per: 'visitor', streams: '2/s', burst: '1s' }] }))
     expect([1, 2, 3].map(() => world.open().denied)).deep.equal([
       undefined,

@@ -54,7 +54,7 @@ describe('rewriting bytes', () => {
     stream.destroy()
   })
 
-  it('lets go of the beginning of a match after a while, so that no reader waits for ever', async () => {
+  it('releases the beginning of a match after a while, so that no reader waits for ever', async () => {
     const { stream, clock } = streamOf(toService('\r\nQUIT', 'x'), { hold: 250 })
     stream.write('ready\r\n')
     expect(((await once(stream, 'data')) as [Buffer])[0].toString()).to.equal('ready')

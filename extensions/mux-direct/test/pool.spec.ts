@@ -77,10 +77,10 @@ describe('the pool of a server without multiplexing', () => {
     expect(link.streams).to.equal(0)
   })
 
-  it('never hands out a link that died, or ended, while it waited', async () => {
+  it('never hands out a link that was reset, or ended, while it waited', async () => {
     const { link, deliver } = await serverHalf({ ready: 3, openTimeout: 100 })
-    const [died, ended, fine] = await deliver(3)
-    died?.resetAndDestroy()
+    const [reset, ended, fine] = await deliver(3)
+    reset?.resetAndDestroy()
     ended?.end()
     ended?.resume()
     await until(() => ended?.readableEnded === true || ended?.destroyed === true, 'the ended one was closed')
@@ -163,7 +163,7 @@ describe('the pool of a server without multiplexing', () => {
     expect(closes.map((error) => (error as NodeJS.ErrnoException).code)).to.deep.equal(['ECONNRESET'])
   })
 
-  it('closes in good order: the other side gets all, and no error', async () => {
+  it('closes cleanly: the other side gets all, and no error', async () => {
     const { link, control } = await serverHalf()
     const closes: (Error | undefined)[] = []
     link.onClose = (error) => closes.push(error)

@@ -133,7 +133,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
     this.#finish(error, false)
   }
 
-  /** The session has ended in good order: what the peer has sent and ended is still read. */
+  /** The session has ended cleanly: what the peer has sent and ended is still read. */
   leave(error: Error): void {
     if (this.#over || !this.receiving.ended) {
       this.cut(error)

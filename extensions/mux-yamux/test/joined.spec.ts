@@ -157,7 +157,7 @@ describe('a stream that is joined with a socket outside of JavaScript', () => {
     }
   })
 
-  it('delivers what the peer has sent and ended when the session closes in good order', async () => {
+  it('delivers what the peer has sent and ended when the session closes cleanly', async () => {
     const { client, server, accepted } = await socketPair()
     const [stream, other] = await streamPair({ client, server, accepted })
     const { far } = await joined(stream)

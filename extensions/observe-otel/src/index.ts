@@ -31,7 +31,7 @@ export default defineExtension({
       const streams = new StreamSpans(tracer, role)
       const isHttp = (kind: string): boolean =>
         registries.proxies.has(kind) && registries.proxies.get(kind).exposed?.by === 'requests'
-      // Streams of HTTP are shared by visitors where no hook has a say about them: requests have spans instead. A client takes up
+      // Streams of HTTP are shared by visitors where no hook checks them: requests have spans instead. A client takes up
       // what its server has begun.
       const concerns = ({ proxy, trace: traceparent }: StreamInfo): boolean =>
         role === 'server' ? !isHttp(proxy.kind) : traceparent !== undefined

@@ -61,7 +61,7 @@ describe('an http proxy, before it is sent', () => {
     }
   })
 
-  it('lets in by the hash alone', () => {
+  it('accepts by the hash alone', () => {
     const known = new Credentials([{ user: 'ann', hash: hashOf('ann', 'secret') }])
     const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`
     expect(known.admit(basic('ann:secret'))).to.equal(true)

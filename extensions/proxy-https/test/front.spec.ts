@@ -207,7 +207,7 @@ describe('visitors who take their time', () => {
     await until(() => world.clock.pending === 0)
   })
 
-  it('are let go when the server stops', async () => {
+  it('are closed when the server stops', async () => {
     await world.start()
     const socket = await world.connect()
     const over = outcome(socket)

@@ -42,7 +42,7 @@ describe('a proof', () => {
 })
 
 describe('a admission', () => {
-  it('lets in who has the secret, once for each proof', () => {
+  it('accepts a visitor that has the secret, once for each proof', () => {
     const admission = new VisitGuard(new FakeClock())
     const proof = makeProof(key, visit)
     expect(admission.refuses(key, visit, proof)).to.equal(undefined)

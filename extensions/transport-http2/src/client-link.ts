@@ -9,7 +9,7 @@ import { STREAM, VERB, type Verb } from './wire.js'
 /** Milliseconds until an offer that an intermediary has refused is sent again. */
 const RETRY = 1000
 
-/** Offers that may come to nothing before that: the server resets some in the turn in which it takes them. */
+/** Offers that may fail before that: the server resets some in the turn in which it takes them. */
 const FAILURES = 64
 
 /** Milliseconds the server has to reset a stream that it was asked to. */
@@ -35,7 +35,7 @@ export class ClientLink extends Http2Link {
   readonly #most: number
   #onStream: ((stream: Duplex) => void) | undefined
   #wanted: number
-  /** Offers in a row that came to nothing. */
+  /** Offers in a row that failed. */
   #failures = 0
   #number = 0
   /** Offers without an answer. */
@@ -142,7 +142,7 @@ export class ClientLink extends Http2Link {
     this.#offer()
   }
 
-  /** An offer came to nothing. When many in a row do, something does not let them through: not at once again. */
+  /** An offer failed. When many in a row do, something does not let them through: not at once again. */
   #later(): void {
     this.#failures += 1
     if (this.#failures <= FAILURES) return
@@ -172,7 +172,7 @@ export class ClientLink extends Http2Link {
   }
 
   protected freed(stream: Http2Stream): void {
-    // An offer that died by itself: a proxy is tired of it, or the server does not want it.
+    // An offer that ended: a proxy timed out, or the server refused it.
     if (this.#offers.delete(stream)) this.#later()
     this.#offer()
   }

@@ -17,7 +17,7 @@ const MAX_CLOSE_MS = 30_000
 export interface Carrier {
   /** What its bytes go through. */
   readonly pipe: Pipe
-  /** The link is done with it, in good order or not. */
+  /** The link is done with it, cleanly or not. */
   release(graceful: boolean): void
 }
 

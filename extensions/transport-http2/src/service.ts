@@ -18,7 +18,7 @@ const SIZE = 5
 /** What is said on a service stream. */
 export interface ServiceEvents {
   onMessage(kind: number, value: number): void
-  /** The other side closes the link in good order. */
+  /** The other side closes the link cleanly. */
   onEnd(): void
   /** The stream is gone, and the link with it. */
   onClose(code: number): void
@@ -65,7 +65,7 @@ export class Service {
     this.#h2.write(message)
   }
 
-  /** Closes the link in good order. */
+  /** Closes the link cleanly. */
   end(): void {
     if (this.#ended) return
     this.#ended = true

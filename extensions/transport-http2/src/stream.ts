@@ -234,7 +234,7 @@ export class Http2Stream implements FacedStream {
     this.#finish(error ?? new RystraError('stream.reset', { detail: 'by this side' }), true)
   }
 
-  /** The link ends in good order: what the other side has sent is still read. Called again when more has come. */
+  /** The link ends cleanly: what the other side has sent is still read. Called again when more has come. */
   leave(error: Error): void {
     this.#leaving = error
     if (this.#over || !this.#ended) return

@@ -20,8 +20,7 @@ const refusal = async (port: number, fields: Readonly<Record<string, unknown>>, 
 const endOf = async (port: number, fields: Readonly<Record<string, unknown>>, dir: string): Promise<RystraError> => {
   const link = await dialTo(transport('client', dir), port, fields)
   return new Promise((resolve, reject) => {
-    link.onClose = (error) =>
-      isRystraError(error) ? resolve(error) : reject(error ?? new Error('closed in good order'))
+    link.onClose = (error) => (isRystraError(error) ? resolve(error) : reject(error ?? new Error('closed cleanly')))
   })
 }
 

@@ -119,17 +119,17 @@ describe('a client that comes back', () => {
     link.close()
     await over
     const before = server.links.length
-    const thief = await bound()
-    later(() => thief.close())
+    const attacker = await bound()
+    later(() => attacker.close())
     let up = 0
     let down = 0
-    thief.on('message', (packet) => {
+    attacker.on('message', (packet) => {
       down += packet.length
     })
     for (let turn = 0; turn < 20; turn++) {
       for (const packet of flight) {
         up += packet.length
-        thief.send(packet, server.port, '127.0.0.1')
+        attacker.send(packet, server.port, '127.0.0.1')
       }
     }
     // The Hello is heard again, and nothing can follow it.

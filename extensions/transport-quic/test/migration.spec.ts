@@ -119,18 +119,18 @@ describe('migration', () => {
     const link = await dialTo(transport('client', listening.dir), relay.port, listening.trust)
     await until(() => listening.links.length === 1, 'the link')
     const server = listening.links[0] as StreamLink
-    const thief = await bound()
-    later(() => thief.close())
+    const attacker = await bound()
+    later(() => attacker.close())
     let up = 0
     const probes: Buffer[] = []
-    thief.on('message', (packet) => probes.push(packet))
+    attacker.on('message', (packet) => probes.push(packet))
     const { port } = server.peer
     // The copy comes first, and what it copies never: to the server it is a good packet from another address.
     let stolen = 0
     relay.passes = (packet, way) => {
       if (way === 'down' || stolen++ % 3 > 0) return true
       up += packet.length
-      thief.send(packet, listening.port, '127.0.0.1')
+      attacker.send(packet, listening.port, '127.0.0.1')
       return false
     }
     let came = 0
@@ -145,7 +145,7 @@ describe('migration', () => {
     stream.write(randomBytes(300_000))
     await until(() => came === 300_000 && probes.length > 0, 'all bytes, and a probe')
     // It answers with what it was sent, and has no keys to answer with.
-    for (const probe of probes) thief.send(probe, listening.port, '127.0.0.1')
+    for (const probe of probes) attacker.send(probe, listening.port, '127.0.0.1')
     stream.write('more')
     await until(() => came === 300_004, 'what comes after')
     expect(server.peer.port).to.equal(port)

@@ -13,7 +13,7 @@ export class Relay {
   passes: (packet: Buffer, way: 'up' | 'down') => boolean = () => true
   /** Whether packets from and to this port of the client get through. */
   passesFrom: (port: number) => boolean = () => true
-  /** Packets from the client wait until they are let go. */
+  /** Packets from the client wait until they are released. */
   holding = false
   /** Ports that the server has seen the client at. */
   readonly ports = new Set<number>()
@@ -63,7 +63,7 @@ export class Relay {
     this.#back.send(packet, this.#server, '127.0.0.1')
   }
 
-  /** Lets go what was held. */
+  /** Releases what was held. */
   release(): void {
     this.holding = false
     for (const packet of this.#held.splice(0)) this.#up(packet)

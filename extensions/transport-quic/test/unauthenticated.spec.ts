@@ -178,7 +178,7 @@ describe('unauthenticated peers', () => {
     await until(() => refused === 40, 'all streams to be over')
   })
 
-  it('are not valid any more once they were let in, also where no more streams are taken then', async () => {
+  it('are not valid any more once they were accepted, also where no more streams are taken then', async () => {
     const listening = await startListening()
     const size = 1024 * 1024
     let came = 0

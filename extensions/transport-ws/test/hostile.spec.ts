@@ -227,7 +227,7 @@ describe('unauthenticated peers that request no WebSocket', () => {
     await others()
   })
 
-  it('are let go when the listener closes', async () => {
+  it('are closed when the listener closes', async () => {
     const listening = await listen('ws')
     const silent = net.connect(listening.port, '127.0.0.1')
     later(() => silent.destroy())

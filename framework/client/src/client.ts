@@ -19,7 +19,7 @@ import { Sessions } from './sessions.js'
 import { type ClientState, stateOf } from './state.js'
 import { Forwards } from './forwards.js'
 
-/** Milliseconds a server has to take the end of a session in good order. */
+/** Milliseconds a server has to take the end of a session cleanly. */
 const CLOSE_TIMEOUT_MS = 500
 
 /** The end beside the services. Make one with {@link createClient}. */
@@ -65,7 +65,7 @@ export class Client extends EventEmitter<ClientEvents> {
         publications: this.#publications,
         pushes,
         forwards: this.#forwards,
-        fail: (error) => background(this.#fail(error), log, 'the client was not stopped in good order')
+        fail: (error) => background(this.#fail(error), log, 'the client was not stopped cleanly')
       },
       options.resolveSrv
     )

@@ -59,7 +59,7 @@ export class HealthCheck {
       this.#came(problem)
       this.#cancel = this.#clock.after(this.#options.interval, () => this.start())
     }
-    // Also for one that accepts and then says nothing.
+    // Also for one that accepts and then sends nothing.
     const cancel = this.#clock.after(this.#options.timeout, () => end('no answer'))
     this.#cancel = cancel
     try {

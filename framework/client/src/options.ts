@@ -12,7 +12,7 @@ export interface ClientOptions extends ControlOptions {
   readonly dir?: string
   /** Where extensions keep what has to outlast the process. @default `.rystra` in `dir` */
   readonly stateDir?: string
-  /** @default says nothing */
+  /** @default logs nothing */
   readonly log?: Logger
   /** @default the clock of the machine */
   readonly clock?: Clock

@@ -46,7 +46,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
     return this.#leaving
   }
 
-  get hopeful(): boolean {
+  get active(): boolean {
     return this.#session !== undefined || this.#trying
   }
 
@@ -85,7 +85,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
         if (this.#signal.aborted) throw new RystraError('session.closing', { side: 'client' })
         const error = failures.length > 1 ? roundError(failures) : toRystraError(cause, 'session.lost')
         const others = this.#host.others(this)
-        if (this.reconnect.endsWith(error) && !others.some(({ hopeful }) => hopeful)) throw error
+        if (this.reconnect.endsWith(error) && !others.some(({ active }) => active)) throw error
         const refused =
           failures.length > 1 ? { refused: failures.some((one) => one.error.code === 'auth.refused') } : {}
         await this.reconnect.wait(error, { ...refused, sessions: others.filter(({ session }) => session).length })
@@ -175,7 +175,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
   }
 
   #inBackground(work: Promise<unknown>): void {
-    background(work, this.#host.state.log, 'a session was not left in good order')
+    background(work, this.#host.state.log, 'a session was not left cleanly')
   }
 
   #leave(session: ClientSession, error: RystraError | undefined): void {

@@ -7,7 +7,7 @@ import type { ClientState } from './state.js'
 export interface OtherSlot {
   readonly session: ClientSession | undefined
   /** Whether it has a session, or is about to. */
-  readonly hopeful: boolean
+  readonly active: boolean
   /** Whether it is with a server, by its address or by its id. */
   isWith(name: string, id: string | undefined): boolean
   /** Whether its session, or its dial, has this address. */

@@ -8,7 +8,7 @@ export interface KernelOptions {
   readonly dir?: string
   /** Where extensions keep what has to outlast the process. @default `.rystra` in `dir` */
   readonly stateDir?: string
-  /** @default says nothing */
+  /** @default logs nothing */
   readonly log?: Logger
   /** @default the time of this machine */
   readonly clock?: Clock

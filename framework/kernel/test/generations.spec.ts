@@ -23,7 +23,7 @@ describe('a generation that is held', () => {
     release()
   })
 
-  it('keeps what was removed running until the last holder lets go', async () => {
+  it('keeps what was removed running until the last holder releases it', async () => {
     const said: string[] = []
     const { kernel, clock } = await running([other('a', said)])
     const [one, two] = [kernel.current.hold(), kernel.current.hold()]
@@ -97,7 +97,7 @@ describe('a generation that is held', () => {
     expect(said).deep.equal(['setup x', 'start x'])
   })
 
-  it('is not let go under a reload that takes an extension of it back', async () => {
+  it('is not released under a reload that takes an extension of it back', async () => {
     const said: string[] = []
     const a = marked(said)
     let ready = (): void => {}
@@ -117,7 +117,7 @@ describe('a generation that is held', () => {
     expect(said.at(-1)).equal('stop x')
   })
 
-  it('is let go in the end when the reload that takes an extension of it back fails', async () => {
+  it('is released in the end when the reload that takes an extension of it back fails', async () => {
     const said: string[] = []
     const a = marked(said)
     let fail = (_: Error): void => {}

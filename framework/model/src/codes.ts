@@ -155,7 +155,7 @@ export const errorTable = {
   'discovery.not-found': row('no server announces this name', 'session', true, 4, 'check that the server runs and announces this name on the same network'),
 
   'cluster.unavailable': row('the directory of the cluster does not answer', 'stream', true, 4, 'none needed: what is published goes on, and the request is repeated; check the engine of the directory if it lasts'),
-  'cluster.name-taken': row('another server of the cluster has this name', 'process', true, 3, 'give each server its own server.cluster.name; after a crash the name is free when its lease is over'),
+  'cluster.name-taken': row('another server of the cluster has this name', 'process', true, 3, 'give each server its own server.cluster.name; after a crash the name is free when its lease has expired'),
   'cluster.refused': row('a server of the cluster refused this one', 'session', true, 5, 'check server.cluster of both: name of the cluster, authority, and a certificate of `rystra cert:cluster` for each'),
   'cluster.not-here': row('the server asked does not have the session any more', 'stream', true, 1, 'none needed: the directory reports the new place of the client within moments'),
   'cluster.loop': row('a stream was to be forwarded more than once', 'stream', false, 1, 'update the servers of the cluster to one version; if that does not help, report it'),

@@ -60,7 +60,7 @@ export interface Accepted {
   readonly credential?: string
 }
 
-/** A session that was let in before. */
+/** A session that was accepted before. */
 export interface ReviewedSession {
   readonly identity: Identity
   readonly clientId: string
@@ -108,7 +108,7 @@ export interface Authenticator {
     peer: PeerInfo
   ): Promise<AuthAnswer | AuthRound> | AuthAnswer | AuthRound
   /**
-   * Server half: whether a session would still be let in, asked of each after a reload, and by a plan before anything
+   * Server half: whether a session would still be accepted, asked of each after a reload, and by a plan before anything
    * was started. `Deny` ends it: its streams have `server.drain` to finish. An identity of the same id brings the rights
    * that it has now. `undefined`, or a throw: that cannot be told, and the session goes on.
    * @default it goes on

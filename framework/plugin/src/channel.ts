@@ -111,7 +111,7 @@ export interface CloseChannelContext extends ChannelInfo {
   readonly bytesReceived: number
   /** Milliseconds since it was opened. */
   readonly duration: number
-  /** Absent when it ended in good order. */
+  /** Absent when it ended cleanly. */
   readonly error?: RystraError
 }
 

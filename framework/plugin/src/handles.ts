@@ -144,7 +144,7 @@ export interface SessionHandle {
   readonly id: string
   readonly info: SessionInfo
   stats(): SessionStats
-  /** Ends it in good order; open streams are reset, and a client dials again where the error allows it. */
+  /** Ends it cleanly; open streams are reset, and a client dials again where the error allows it. */
   close(error?: RystraError): void
 }
 
@@ -161,7 +161,7 @@ export interface ListenerStats {
   readonly accepted: number
   /** Links that are open now: sessions, their data links, and handshakes under way. */
   readonly open: number
-  /** Links that were not let in, by error code. */
+  /** Links that were refused, by error code. */
   readonly refused: RefusalCounts
 }
 

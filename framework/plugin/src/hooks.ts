@@ -161,7 +161,7 @@ export interface ConnectContext {
 
 /** A session that is over. */
 export interface DisconnectContext extends Omit<ConnectContext, 'channels'> {
-  /** Absent when it was closed in good order. */
+  /** Absent when it was closed cleanly. */
   readonly error?: RystraError
 }
 
@@ -172,7 +172,7 @@ export interface RefusedContext {
   readonly error: RystraError
   /** For people: the address of a peer or visitor, or the name of a proxy. */
   readonly subject: string
-  /** The peer that was not let in; its address is all that can be believed of it. */
+  /** The peer that was refused; its address is all that can be believed of it. */
   readonly peer?: PeerInfo
   /** Absent when it is the session that was refused. */
   readonly session?: SessionInfo

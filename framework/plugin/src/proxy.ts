@@ -46,7 +46,7 @@ export interface OpenedStream {
   readonly info: StreamInfo
   /** Present when it was asked for and the session has them. */
   readonly datagrams?: DatagramFlow
-  /** Whether hooks of this side had a say about this visitor: then it must not carry what another visitor says. */
+  /** Whether hooks of this side checked this visitor: then it must not carry what another visitor says. */
   readonly bound?: boolean
 }
 
@@ -79,14 +79,14 @@ export interface RelayOptions {
   failover?(): boolean
 }
 
-/** A visitor that was let in without a stream of its own: one of many that share a stream, as those of UDP do. */
+/** A visitor that was admitted without a stream of its own: one of many that share a stream, as those of UDP do. */
 export interface Admission {
   readonly info: StreamInfo
   /** See `OpenStreamContext.pace`. A caller that cannot wait drops what comes too early. */
   readonly pace?: Pacer
   /** What the `onData` taps make of a datagram: empty to drop it. A throw is to end the visitor. */
   readonly tap?: (datagram: Buffer, direction: Direction) => Buffer
-  /** To be called once, when the visitor is gone: onCloseStream. `error` is left out when it went in good order. */
+  /** To be called once, when the visitor is gone: onCloseStream. `error` is left out when it went cleanly. */
   close(bytesToService: number, bytesToVisitor: number, error?: RystraError): void
 }
 

@@ -67,7 +67,7 @@ export interface StreamLink {
    * undefined, what the other side opens is refused.
    */
   onStream: ((stream: Duplex) => void) | undefined
-  /** Called once, when the link is gone, with the reason unless it was closed in good order. All streams are over by then. */
+  /** Called once, when the link is gone, with the reason unless it was closed cleanly. All streams are over by then. */
   onClose: ((error?: Error) => void) | undefined
   /** Streams that are open now, the control stream not counted. */
   readonly streams: number

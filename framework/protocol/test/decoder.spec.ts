@@ -175,7 +175,7 @@ describe('the frame decoder', () => {
     expect(outcomeOf(cutAt(frame, [3, 70, 60000]), limit)).to.deep.equal({ messages: [message], held: 65540 })
   })
 
-  it('says the same error again and again, and lets go of the bytes', () => {
+  it('says the same error again and again, and releases the bytes', () => {
     const decoder = new FrameDecoder()
     decoder.push(Uint8Array.of(0x7f, 0, 0, 0, 1, 2, 3))
     const errors = [1, 2].map(() => {

@@ -18,7 +18,7 @@ export class Relays {
   /** Why a channel does not get where it is for. */
   refusal(head: ChannelHead, caller: SessionInfo): string | undefined {
     const cluster = this.#links.cluster()
-    if (head.server !== undefined) return cluster === undefined ? 'this server is of no cluster' : undefined
+    if (head.server !== undefined) return cluster === undefined ? 'this server is not in a cluster' : undefined
     const target = this.#target(head, caller)
     return typeof target === 'string' ? target : undefined
   }

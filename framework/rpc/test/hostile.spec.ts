@@ -22,7 +22,7 @@ describe('bad input', () => {
     'a rest that is too short': [frame(FrameType.request, '01')],
     'a name with a control character': [frame(FrameType.request, `00${name('a\nb')}`)],
     'a name that is not UTF-8': [frame(FrameType.request, '0002ffff')],
-    'the number of no name': [frame(FrameType.request, '00000005')],
+    'a number without a name': [frame(FrameType.request, '00000005')],
     'an answer to nothing': [frame(FrameType.response, '00', { id: 99 })],
     'an error to nothing': [frame(FrameType.error, '00000000', { id: 99 })],
     'id 0': [frame(FrameType.request, `00${name('a')}`, { id: 0 })],

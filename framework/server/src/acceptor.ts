@@ -95,7 +95,7 @@ export class Acceptor {
     const address = peerText(peer)
     if (error.code.startsWith('auth.') || error.code === 'session.refused') {
       log.warn({ peer: address, transport, code: error.code, reason: error.detail }, 'a client was refused')
-    } else log.debug({ err: error, peer: address, transport }, 'a peer was not let in')
+    } else log.debug({ err: error, peer: address, transport }, 'a peer was refused')
     refused({ what: 'session', error, subject: address, peer })
   }
 

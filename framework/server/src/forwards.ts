@@ -18,7 +18,7 @@ export interface ForwardedSession {
   readonly proxies: ReadonlyMap<string, ForwardedProxy>
 }
 
-/** What speaks for the spec of each proxy, worked out once. */
+/** The hash of each spec: it is computed once. */
 const hashes = new WeakMap<ProxySpec, string>()
 
 const hashOf = (spec: ProxySpec): string => {

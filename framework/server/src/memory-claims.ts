@@ -103,7 +103,10 @@ export class MemoryClaims implements Claims {
         detail: `${what}, by proxy ${present.proxy.spec.name} of client ${session.client.id}`
       })
     }
-    const error = new RystraError('session.timeout', { side: 'client', detail: 'it lost a proxy to its successor' })
+    const error = new RystraError('session.timeout', {
+      side: 'client',
+      detail: 'its client has a newer session, which took a proxy over'
+    })
     await present.proxy.owner.evict(error)
     // A port is free some turns of the event loop after its session: those must come, so this waits outside of them.
     while (held.members.includes(present)) await new Promise((resolve) => setImmediate(resolve))

@@ -19,7 +19,7 @@ export interface ServerOptions extends ControlOptions {
   readonly sockets?: readonly InheritedSocket[]
   /** Those sockets are listened on when it resolves: until then another process accepts. @default at once */
   readonly begin?: Promise<void>
-  /** @default says nothing */
+  /** @default logs nothing */
   readonly log?: Logger
   /** @default the clock of the machine */
   readonly clock?: Clock

@@ -69,7 +69,7 @@ export const proxyStream = (
 }
 
 /**
- * Opens it, within the limits of its proxy. Whether hooks had a say is the answer.
+ * Opens it, within the limits of its proxy. Resolves with whether hooks checked it.
  *
  * @param full Whether the proxy had reached its limit of streams before this one
  */

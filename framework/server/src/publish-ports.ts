@@ -113,7 +113,7 @@ export class PublishPorts {
       return joined
     }
     const last = this.#before?.portOf(protocol) ?? lastPorts.get(lastKey)
-    // Visitors know it: worth waiting for a predecessor that has not let go of it yet.
+    // Visitors know it: worth waiting for a predecessor that has not released it yet.
     if (last !== undefined && portAllowed(ports, last)) {
       const again = await this.#bindIfFree(protocol, { host: at, port: last }, onVisitor)
       if (again !== undefined) return again

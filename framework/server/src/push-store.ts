@@ -35,11 +35,11 @@ export class PushStore {
       const { proxies } = JSON.parse(content.toString()) as { proxies: unknown[] }
       const known = proxies.filter(isRecord)
       if (known.length === proxies.length) return known
-      throw new TypeError('a record of another form')
+      throw new TypeError('unexpected format of a record')
     } catch (error) {
       this.#log.error(
         { err: toRystraError(error), file: this.#file },
-        'proxies that were added to clients are not known'
+        'proxies that were added to clients cannot be read'
       )
       // Set aside, so that the next write does not lose what is in it.
       if (content !== undefined) await this.#folder.write(`${this.#file}.broken`, content).catch(() => {})

@@ -91,7 +91,7 @@ export class Pushes {
   async add(session: PushSession, spec: ProxySpec, { persist = false, by }: AddProxyOptions): Promise<ProxyHandle> {
     if (!session.features.includes(PUSH)) {
       const { id, agent } = session.info.client
-      const detail = `client ${id} (${agent}) takes no proxies of its server`
+      const detail = `client ${id} (${agent}) does not support proxies from its server`
       throw new RystraError('control.unavailable', { side: 'client', detail, hint: 'update that client' })
     }
     if (by !== undefined && (by === '' || by.length > MAX_ID || !isPrintable(by))) throw invalidCaller()

@@ -173,7 +173,7 @@ export class Registrations {
     const proxy = this.proxies.get(name)
     if (proxy === undefined) return
     this.#session.send({ type: 'UnregisterProxy', name, error: errorField(publicError(error, proxy.sent)) })
-    background(this.unregister(name, reason, error), this.#log, 'a proxy was not taken back in good order')
+    background(this.unregister(name, reason, error), this.#log, 'a proxy was not taken back cleanly')
   }
 
   /** Takes a proxy back; streams that are open go on. */

@@ -77,7 +77,7 @@ export class ResumeTickets {
     if (holder.generation !== generation) throw refused('the extensions have changed since')
     if (holder.session.client.id !== hello.id) throw refused('the ticket of another client')
     if (holder.link !== linkOf(link)) throw refused('the ticket is for another kind of link')
-    if (!verifyEarly(holder.secret, hello, early)) throw refused('the proof does not hold')
+    if (!verifyEarly(holder.secret, hello, early)) throw refused('the proof is not valid')
     return holder.session
   }
 

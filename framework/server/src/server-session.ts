@@ -107,7 +107,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
       open: (head, options) => this.#session.open(head, options)
     })
     this.reviewVisits(generation.registries)
-    // A client that authenticates and then says nothing.
+    // A client that authenticates and then sends nothing.
     this.#cancelStart = state.clock.after(state.config.handshakeTimeout, () => {
       if (!this.#session.started) this.destroy(new RystraError('protocol.timeout', { side: 'client' }))
     })
@@ -212,7 +212,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
   }
 
   /**
-   * After a reload: takes the rights that its identity has now. One that would not be let in any more takes no more
+   * After a reload: takes the rights that its identity has now. One that would no longer be accepted takes no more
    * visitors, and ends when its streams are done, or after `server.drain`.
    */
   review({ authenticators }: GenerationRef['registries']): void {
@@ -224,7 +224,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
     } catch (cause) {
       const error = toRystraError(cause)
       const { drain } = this.#state.config
-      this.log.warn({ err: error, drain }, 'its client is no longer let in')
+      this.log.warn({ err: error, drain }, 'its client is no longer accepted')
       this.#inBackground(this.retire(drain, 'reload', error))
       const open = (): number => (this.#over ? 0 : this.link.streams - this.channels.size)
       this.#inBackground(drained(open, drain, this.#state.clock).finally(() => this.close(error)))
@@ -259,7 +259,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
   }
 
   #inBackground(work: Promise<unknown>): void {
-    background(work, this.log, 'proxies of the session were not taken back in good order')
+    background(work, this.log, 'proxies of the session were not taken back cleanly')
   }
 
   #closed(error?: RystraError): void {

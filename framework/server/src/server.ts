@@ -216,5 +216,5 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 }
 
-/** Milliseconds a client has to take the end of its session in good order. */
+/** Milliseconds a client has to take the end of its session cleanly. */
 const CLOSE_TIMEOUT_MS = 500

@@ -88,7 +88,7 @@ export class Shadows {
   }
 
   #work(shadow: Shadow): void {
-    background(this.#bringUpToDate(shadow), this.#state.log, 'a proxy of another server is not as it is listed')
+    background(this.#bringUpToDate(shadow), this.#state.log, 'a proxy of another server differs from its record')
   }
 
   /** One thing at a time for each; what is wanted may change meanwhile. */

@@ -10,7 +10,7 @@ type Registries = Pick<GenerationRef['registries'], 'proxies' | 'authenticators'
 /** Ids of streams that a plan names at most. */
 const MAX_NAMED = 100
 
-/** What of that which runs a configuration would touch: proxies, and sessions that would not be let in any more. */
+/** What of that which runs a configuration would touch: proxies, and sessions that would no longer be accepted. */
 export const touchedBy = (
   { publish }: ResolvedServer,
   registries: Registries,

@@ -82,7 +82,7 @@ describe('tickets for early data', () => {
     ]
     for (const changed of change) {
       const hello = helloBy(tickets.issue(sessionOf(), 1, 0))
-      expect(taken({ ...hello, ...changed(hello) })).to.equal('the proof does not hold')
+      expect(taken({ ...hello, ...changed(hello) })).to.equal('the proof is not valid')
     }
   })
 

@@ -9,7 +9,7 @@ const BACKLOG_LIMIT = 4 * 1024 * 1024
 export interface FrameChannelEvents {
   /** `bytes`: what it took on the wire. */
   onMessage(message: Message, bytes: number): void
-  /** Called once. `error` is absent when the other side ended it in good order. */
+  /** Called once. `error` is absent when the other side ended it cleanly. */
   onClose(error?: RystraError): void
 }
 

@@ -60,7 +60,7 @@ export interface SessionEvents {
   readonly onStream?: (stream: Duplex) => void
   /** The other side wants no more streams, and closes when those that are open are done. */
   onGoAway(error: RystraError | undefined, notice: GoAwayNotice): void
-  /** Called once. `error` is absent when it was closed in good order. */
+  /** Called once. `error` is absent when it was closed cleanly. */
   onClose(error?: RystraError): void
 }
 
@@ -243,7 +243,7 @@ export class Session {
   }
 
   /**
-   * Ends in good order: what is queued is sent, and the link is closed when the other side has ended its control stream
+   * Ends cleanly: what is queued is sent, and the link is closed when the other side has ended its control stream
    * too, so that no muxer resets it on the way. Open streams are reset then.
    */
   close(error?: RystraError): void {

@@ -106,7 +106,7 @@ export class StreamLifecycle implements StreamHandle {
   }
 
   /**
-   * Asks the hooks, then opens. Whether hooks have had a say is the answer. Rejects with what refuses it: a deny, what
+   * Asks the hooks, then opens. Resolves with whether hooks checked it. Rejects with what refuses it: a deny, what
    * `open` throws, or at once with an end meanwhile; what is opened later is reset.
    *
    * @param limit how many streams of the session hooks may be asked about at a time
@@ -265,7 +265,7 @@ export class StreamLifecycle implements StreamHandle {
     this.#pump = this.#bytes.counts ?? pump(a, b, over)
   }
 
-  /** Reports a stream that came to nothing. */
+  /** Reports a stream that failed. */
   refuse(error: RystraError): void {
     this.report('refused', 0, 0, error)
   }

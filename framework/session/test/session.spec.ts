@@ -139,7 +139,7 @@ describe('a session', () => {
     session.goAway(1)
   })
 
-  it('closes in good order, once, with the reason it was given', async () => {
+  it('closes cleanly, once, with the reason it was given', async () => {
     const { session, seen, link, clock, far, said } = open()
     session.send({ type: 'GoAway', drain: 0 })
     session.close(new RystraError('session.replaced'))
@@ -162,14 +162,14 @@ describe('a session', () => {
     expect(seen.closes).to.deep.equal([undefined])
   })
 
-  it('was closed in good order also when the link is lost on the way out', () => {
+  it('was closed cleanly also when the link is lost on the way out', () => {
     const { session, seen, link } = open()
     session.close()
     link.onClose?.(new Error('read ECONNRESET'))
     expect(seen.closes).to.deep.equal([undefined])
   })
 
-  it('closes in good order when the other side ends its control stream', async () => {
+  it('closes cleanly when the other side ends its control stream', async () => {
     const { far, seen, link } = open()
     far.end()
     await until(() => seen.closes.length > 0, 'it closed')

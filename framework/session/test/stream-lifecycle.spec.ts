@@ -34,7 +34,7 @@ const begin = (calls: Partial<HookCalls> = {}, relays: Record<string, Relay> = {
   return { run, held, clock, reports, table, refusals, open }
 }
 
-/** Once each, in the hook and to the owner, and the generation is let go. */
+/** Once each, in the hook and to the owner, and the generation is released. */
 const reportedOnce = ({ held, reports }: ReturnType<typeof begin>): CloseStreamContext => {
   expect(held.closed.length, 'calls of onCloseStream').to.equal(1)
   expect(reports).to.deep.equal(held.closed)

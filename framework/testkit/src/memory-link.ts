@@ -115,7 +115,7 @@ export class MemoryStreamLink implements StreamLink {
     this.onStream(far)
   }
 
-  /** A stream closed at this end. In good order: then all of it is with the other end, which may read it after the link. */
+  /** A stream closed at this end. A clean end: then all of it is with the other end, which may read it after the link. */
   #over(near: Duplex, far: Duplex): void {
     this.#open.delete(near)
     const clean = near.errored === null && near.readableEnded && near.writableFinished

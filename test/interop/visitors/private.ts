@@ -108,7 +108,7 @@ const refused = async (scratch: Scratch, tunnel: Tunnel, name: string, key: stri
   try {
     await untilSays(visitor, /"event":"visiting"/)
     const { code, stdout, stderr } = await outcome('redis-cli', ['-h', loopback, '-p', String(port), 'PING'])
-    must(!stdout.includes('PONG'), 'it was let in')
+    must(!stdout.includes('PONG'), 'it was accepted')
     const [, message = ''] = await untilSays(visitor, /"code":"stream\.no-visits","message":"([^"]*)"/)
     must(!visitor.said().includes(key), 'the secret is shown')
     return `redis-cli (exit ${code}): ${(stderr + stdout).trim()}; the visitor is told stream.no-visits: ${message}`

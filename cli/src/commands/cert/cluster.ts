@@ -5,7 +5,7 @@ import { RystraCommand } from '../../command.js'
 export default class CertCluster extends RystraCommand {
   static override description = `Makes certificates for the servers of a cluster.
 
-Writes <name>.pem and <name>-key.pem for each, and ca.pem and ca-key.pem of an authority unless the folder has one. Use the authority for nothing else: what it signs for a server of the cluster is let in by all.`
+Writes <name>.pem and <name>-key.pem for each, and ca.pem and ca-key.pem of an authority unless the folder has one. Use the authority for nothing else: every server of the cluster accepts what it signs for a server.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> a b c',

@@ -50,7 +50,7 @@ export const explainTaps = (
 /** What the taps come to. */
 export const tapsStep = (taps: readonly ExplainedTap[], from: string | undefined): ExplainStep => {
   const stage = 'taps'
-  if (taps.length === 0) return { stage, outcome: 'ok', text: 'No extension has a say about visitors.' }
+  if (taps.length === 0) return { stage, outcome: 'ok', text: 'No extension checks visitors.' }
   const refusing = taps.find(({ answer }) => answer === 'refuses')
   if (refusing !== undefined) {
     const { extension, hook, reason = '', retryAfter } = refusing
@@ -61,7 +61,7 @@ export const tapsStep = (taps: readonly ExplainedTap[], from: string | undefined
   const names = [...new Set(taps.map(({ extension }) => extension))].join(', ')
   if (from === undefined) {
     const hint = 'give the address of a visitor with --from'
-    return { stage, outcome: 'skip', text: `These have a say about each visitor: ${names}.`, hint }
+    return { stage, outcome: 'skip', text: `These check each visitor: ${names}.`, hint }
   }
   const silent = taps.filter(({ answer, hook }) => answer === 'unknown' && isChecked(hook))
   if (silent.length === 0) return { stage, outcome: 'ok', text: `${names}: no refusal of ${from}.` }

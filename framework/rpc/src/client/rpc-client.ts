@@ -92,7 +92,7 @@ export class RpcClientBuilder extends RpcBuilder {
       this.log === undefined ? {} : { log: this.log }
     )
     const abort = (): void =>
-      background(client.stop({ drain: 0 }), this.log ?? silentLog, 'a client was not stopped in good order')
+      background(client.stop({ drain: 0 }), this.log ?? silentLog, 'a client was not stopped cleanly')
     signal?.addEventListener('abort', abort)
     if (signal?.aborted) abort()
     await client.start()

@@ -104,7 +104,7 @@ export class HeadReader {
       return
     }
     const name = (flags & Flag.define) === 0 ? this.#names[this.u16()] : undefined
-    if (name === undefined) throw rpcError('rpc.protocol', 'the number of no name')
+    if (name === undefined) throw rpcError('rpc.protocol', 'a number without a name')
     this.name = name
   }
 
@@ -132,4 +132,4 @@ export class HeadReader {
   }
 }
 
-const tooShort = () => rpcError('rpc.protocol', 'a frame that is too short')
+const tooShort = () => rpcError('rpc.protocol', 'truncated frame')

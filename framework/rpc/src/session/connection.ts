@@ -30,7 +30,7 @@ export interface ConnectionEvents {
   onCredit(): void
   onGoAway(error: RpcError): void
   onPong(sent: number, received: number, answered: number): void
-  /** Called once; `error` is absent when it ended in good order. */
+  /** Called once; `error` is absent when it ended cleanly. */
   onClose(error?: Error): void
 }
 
@@ -63,7 +63,7 @@ export class Connection {
   readonly #assemblies: Assemblies
   #creditGiven: number
   #owed = 0
-  #greeted = false
+  #established = false
   #closed = false
   #timer: NodeJS.Timeout | undefined
 
@@ -96,15 +96,15 @@ export class Connection {
         onFailed: (error) => this.fail(error)
       })
     )
-    if (this.#greeted || this.#closed) return
-    const late = (): void => this.fail(rpcError('rpc.protocol', 'no Hello in time'))
+    if (this.#established || this.#closed) return
+    const late = (): void => this.fail(rpcError('rpc.protocol', 'no Hello within the timeout'))
     this.#timer = setTimeout(late, this.#settings.openTimeout)
     this.#timer.unref()
   }
 
   /** Whether the other side has said Hello. */
-  get greeted(): boolean {
-    return this.#greeted
+  get established(): boolean {
+    return this.#established
   }
 
   get closed(): boolean {
@@ -119,7 +119,7 @@ export class Connection {
   #frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
     if (this.#closed) return
     const head = this.#head.start(bytes, start, end)
-    if (!this.#greeted) {
+    if (!this.#established) {
       this.#hello(type, flags, head)
       return
     }
@@ -172,7 +172,7 @@ export class Connection {
 
   #hello(type: number, flags: number, head: HeadReader): void {
     if (type !== FrameType.hello) throw rpcError('rpc.protocol', 'the first frame is no Hello')
-    this.#greeted = true
+    this.#established = true
     clearTimeout(this.#timer)
     const version = head.u8()
     if (version !== RPC_VERSION) throw rpcError('rpc.protocol', `version ${version}, expected ${RPC_VERSION}`)
@@ -290,5 +290,5 @@ export class Connection {
 /** Why a connection was never there: then no call on it has run. */
 export const refusalOf = (connection: Connection, error: Error | undefined): RpcError | undefined => {
   if (isRystraError(error) && error.code === 'channel.refused') return rpcError('rpc.denied', error.detail, error)
-  return connection.greeted ? undefined : rpcError('rpc.unavailable', error?.message, error)
+  return connection.established ? undefined : rpcError('rpc.unavailable', error?.message, error)
 }

@@ -66,7 +66,7 @@ export class OutgoingMessages {
   waitsFor(id: number): boolean {
     if (this.#calls.get(id) !== undefined) return true
     if (this.#calls.wasTaken(id)) return false
-    throw rpcError('rpc.protocol', `an answer to ${id}, which was never asked`)
+    throw rpcError('rpc.protocol', `an answer to ${id}, which is not an open call`)
   }
 
   response(received: Received): void {

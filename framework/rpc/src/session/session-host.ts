@@ -8,7 +8,7 @@ export interface SessionHost extends RpcSession {
   /** There should be a connection. */
   wanted(): void
   /** Resolves when the other side knows this session, or will not: a later stream may overtake its first. */
-  greeted(): Promise<void>
+  established(): Promise<void>
   /** A call is over, or was refused. */
   observe(
     kind: CallRecord['kind'],

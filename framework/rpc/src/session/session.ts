@@ -186,8 +186,8 @@ export class ProgramSession implements SessionHost {
   }
 
   /** @internal Resolves when the other side knows this session, or will not: a later stream may overtake its first. */
-  greeted(): Promise<void> {
-    return this.#closed || this.#connection?.greeted === true ? Promise.resolve() : this.#greeting.wait()
+  established(): Promise<void> {
+    return this.#closed || this.#connection?.established === true ? Promise.resolve() : this.#greeting.wait()
   }
 
   #credit(connection: Connection): void {

@@ -114,7 +114,7 @@ export class MessageReader {
   /** A Data frame. */
   next(flags: number, bytes: Buffer, start: number, end: number): StreamMessage | undefined {
     const long = this.#long
-    if (long === undefined) throw rpcError('rpc.protocol', 'a part of no message')
+    if (long === undefined) throw rpcError('rpc.protocol', 'a part without a message')
     const more = (flags & Flag.more) !== 0
     const left = long.body.length - long.have
     if (end === start || (more ? end - start >= left : end - start !== left)) {

@@ -93,7 +93,7 @@ export class Streams implements StreamHost {
     if (opener === undefined) throw rpcError('rpc.lost')
     const text = nameBytes(passed.name)
     const metadata = encoded(passed.metadata)
-    await this.#session.greeted()
+    await this.#session.established()
     const channel = await opener.open(head, unreliable)
     if (stream.closed) {
       channel.stream.reset()
@@ -118,7 +118,7 @@ export class Streams implements StreamHost {
       channel.stream.read({ onBytes: () => true, onEnd: () => {} })
       setTimeout(() => channel.stream.reset(), LINGER_MS).unref()
     }
-    const late = (): void => refuse(rpcError('rpc.protocol', 'no Open in time'))
+    const late = (): void => refuse(rpcError('rpc.protocol', 'no Open within the timeout'))
     const timer = setTimeout(late, this.settings.openTimeout)
     timer.unref()
     channel.stream.onClose = () => clearTimeout(timer)

@@ -112,11 +112,7 @@ const closing = [
     await bothReported(linked)
     await turns(20)
     assert.deepEqual([linked.server.closes, linked.client.closes], [1, 1], 'onClose has to be called once')
-    assert.deepEqual(
-      [linked.server.error, linked.client.error],
-      [undefined, undefined],
-      'a close in good order gave an error'
-    )
+    assert.deepEqual([linked.server.error, linked.client.error], [undefined, undefined], 'a clean close gave an error')
   }),
   check('sends what waits for the peer before it closes', async (linked, scope) => {
     const [near, far] = await linked.open()
@@ -128,7 +124,7 @@ const closing = [
     await turns(20)
     await box.read().cameWhole(scope, QUEUED_BYTES, 'the far end')
     await bothReported(linked)
-    for (const side of sides) assert.equal(linked.end(side).error, undefined, 'a close in good order gave an error')
+    for (const side of sides) assert.equal(linked.end(side).error, undefined, 'a clean close gave an error')
   }),
   check('sends what waits on a stream that its peer has not ended before it closes', async (linked, scope) => {
     const [near, far] = await linked.open()

@@ -113,7 +113,7 @@ const garbage = it(
       const boxes = (await world.open()).map((stream) => new Inbox(stream, 0))
       world.lines.client.write(Buffer.alloc(100_000, 0xff))
       await scope.until(() => world.server.closes > 0 && world.client.closes > 0, 'both ends to close on garbage')
-      assert.ok(world.server.error !== undefined, 'garbage was taken for a close in good order')
+      assert.ok(world.server.error !== undefined, 'garbage was taken for a clean close')
       await Promise.all(boxes.map((box) => box.cameReset(scope, 'a stream')))
       await pause(5)
     })

@@ -68,7 +68,7 @@ const cases = [
   }),
   it('makes entries of an entry that have names of their own and are complete', (world) => {
     const specs = world.expand(world.subject.spec('127.0.0.1:8080'))
-    assert.ok(specs.length > 0, 'an entry came to nothing')
+    assert.ok(specs.length > 0, 'an entry failed')
     assert.equal(new Set(specs.map(({ name }) => name)).size, specs.length, 'two entries have one name')
     for (const spec of specs) {
       assert.equal(spec.kind, world.client.kind)
@@ -104,7 +104,7 @@ const cases = [
     giveUp(service)
     await box.cameReset(scope, 'the visitor')
   }),
-  bytes('lets go of the service when the visitor gives up', async (world, scope) => {
+  bytes('releases the service when the visitor gives up', async (world, scope) => {
     const [visitor, service] = await visited(world, scope)
     const box = new Inbox(service, 0)
     giveUp(visitor)
@@ -137,7 +137,7 @@ const cases = [
     const outcome = world.visits[0]?.outcome
     assert.ok(isRystraError(outcome), `reach() ended with ${outcome}`)
     assert.equal(outcome.code, 'stream.service-unreachable')
-    await scope.until(() => box.closed || box.ended, 'the visitor to be let go')
+    await scope.until(() => box.closed || box.ended, 'the visitor to be closed')
   }),
   it('fails to publish when the server refuses the address', async (world, scope) => {
     const refusal = new RystraError('proxy.port-taken', { detail: '80' })

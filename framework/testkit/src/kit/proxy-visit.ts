@@ -19,7 +19,7 @@ export interface ReachObserver {
   failed(error: Error): void
 }
 
-/** A visitor that was let in without a stream of its own. */
+/** A visitor that was admitted without a stream of its own. */
 export interface ServedVisitor {
   readonly visitor: VisitorInfo
   /** Bytes, once it is gone. */

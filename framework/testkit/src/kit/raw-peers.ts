@@ -13,7 +13,7 @@ import { quiet } from './streams.js'
 /** A connection that does not speak the transport. */
 interface RawPeer {
   say(bytes: Buffer): void
-  /** Leaves, in good order or not. */
+  /** Leaves, cleanly or not. */
   leave(rudely: boolean): void
 }
 
@@ -76,7 +76,7 @@ export const manners = {
     one.say(request)
     if (turn % 2 === 0) one.leave(false)
   },
-  'say nothing': () => {},
+  'send nothing': () => {},
   'leave at once': (one: RawPeer, turn: number) => {
     if (turn % 3 === 0) one.say(Buffer.from([0x16]))
     one.leave(turn % 2 === 0)

@@ -161,7 +161,7 @@ const dialing = [
     },
     { applies: ({ network }) => network !== 'other' }
   ),
-  it('survives a storm of dials that come to nothing', async (world, scope) => {
+  it('survives a storm of dials that fail', async (world, scope) => {
     const listening = await world.listen()
     const { address } = listening.listener
     let count = 0

@@ -93,11 +93,11 @@ export const SECURE_SUBSET: readonly string[] = [
   'lets links go on when the listener is closed',
   'gives a dial up at whatever stage it is',
   'gives a dial up that is not answered',
-  'survives a storm of dials that come to nothing',
+  'survives a storm of dials that fail',
   'leaves nothing open when all is over',
   'is not disturbed by raw peers that send garbage',
   'is not disturbed by raw peers that speak HTTP',
-  'is not disturbed by raw peers that say nothing',
+  'is not disturbed by raw peers that send nothing',
   'is not disturbed by raw peers that leave at once',
   ...secureCases.map(({ name }) => name)
 ]

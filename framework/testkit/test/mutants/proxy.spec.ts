@@ -100,7 +100,7 @@ killsMutants('kind of proxy', proxyKindKit, [subject(() => right), datagramSubje
       return near as Socket
     })
   ),
-  'lets go of the service when the visitor gives up': mutant(/waiting for the reset at the service/, {
+  'releases the service when the visitor gives up': mutant(/waiting for the reset at the service/, {
     reach: async (spec, host) => {
       const service = silent(await host.connect(String(spec.local)))
       const stream = host.accept()

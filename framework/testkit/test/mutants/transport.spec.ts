@@ -88,7 +88,7 @@ killsMutants(
       waits: true,
       subject: () => ({ transport: () => tinySecure('ignores-signal'), secure: true })
     },
-    'survives a storm of dials that come to nothing': mutant(
+    'survives a storm of dials that fail': mutant(
       disturbed,
       (() => {
         let gone = 0
@@ -118,7 +118,7 @@ killsMutants(
         return true
       })
     ),
-    'is not disturbed by raw peers that say nothing': mutant(
+    'is not disturbed by raw peers that send nothing': mutant(
       disturbed,
       (() => {
         let silent = 0
