@@ -53,10 +53,11 @@ export const play = async (steps: readonly Step[], face: Face): Promise<void> =>
   socket.destroy()
 }
 
-/** A socket of TLS is reset below TLS. */
+/** A socket of TLS is reset below TLS; a unix socket cannot be reset. */
 const reset = (socket: net.Socket & { readonly below?: net.Socket }): void => {
   const { below = socket } = socket
-  below.resetAndDestroy()
+  if (below.remoteAddress === undefined) below.destroy()
+  else below.resetAndDestroy()
 }
 
 /** A case as a person can read it. */

@@ -1,5 +1,5 @@
 import dgram from 'node:dgram'
-import { once } from 'node:events'
+import { type EventEmitter, once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import http2 from 'node:http2'
@@ -7,13 +7,18 @@ import net, { type AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import tls from 'node:tls'
+import adminHttp from '@rystra/admin-http'
+import { adminSocketPath } from '@rystra/admin-http/socket'
 import authToken from '@rystra/auth-token'
 import { type Client, createClient } from '@rystra/client'
 import type { Logger } from '@rystra/model'
+import inspectHttp from '@rystra/inspect-http'
 import muxDirect from '@rystra/mux-direct'
 import muxYamux from '@rystra/mux-yamux'
+import observePrometheus from '@rystra/observe-prometheus'
 import proxyHttp from '@rystra/proxy-http'
 import proxyHttps from '@rystra/proxy-https'
+import proxyPrivate from '@rystra/proxy-private'
 import proxyTcp from '@rystra/proxy-tcp'
 import proxyUdp from '@rystra/proxy-udp'
 import { createServer, type Server } from '@rystra/server'
@@ -22,8 +27,9 @@ import transportQuic from '@rystra/transport-quic'
 import transportTcp from '@rystra/transport-tcp'
 import transportTls from '@rystra/transport-tls'
 import transportWs from '@rystra/transport-ws'
-import type { Random } from '@rystra/testkit'
+import { freePort, type Random } from '@rystra/testkit'
 import {
+  adminMessages,
   anyMessages,
   h1Answers,
   h1Messages,
@@ -72,6 +78,7 @@ const extensions = () => [
   muxDirect({}),
   authToken({ token, tokens: [{ identity: 'fuzz', token }] } as never),
   proxyTcp({}),
+  proxyPrivate({}),
   proxyUdp({}),
   proxyHttp({ listen: free }),
   proxyHttps({ listen: free, certificates: [{ hosts: ['web.localhost'] }] })
@@ -83,8 +90,8 @@ const listened = async (server: net.Server): Promise<number> => {
   return (server.address() as AddressInfo).port
 }
 
-const connected = async (port: number): Promise<net.Socket> => {
-  const socket = net.connect({ port, host, allowHalfOpen: true })
+const connected = async (port: number, file?: string): Promise<net.Socket> => {
+  const socket = net.connect({ ...(file === undefined ? { port, host } : { path: file }), allowHalfOpen: true })
   await once(socket, 'connect')
   return socket
 }
@@ -110,8 +117,16 @@ class Hostile {
     })
   }
 
-  next(): Promise<net.Socket> {
-    return new Promise((resolve) => this.#waiting.push(resolve))
+  /** The next connection. Rejects when `unlessClosed` has closed by then. */
+  next(unlessClosed?: EventEmitter): Promise<net.Socket> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(resolve)
+      unlessClosed?.once('close', () => {
+        const at = this.#waiting.indexOf(resolve)
+        if (at >= 0) this.#waiting.splice(at, 1)
+        reject(new Error('another case has the connection'))
+      })
+    })
   }
 }
 
@@ -120,10 +135,16 @@ export const openWorld = async (log: Logger): Promise<World> => {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'rystra-fuzz-'))
   const ending: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
   const later = (end: () => unknown): void => void ending.push(end)
+  const [adminPort, metricsPort] = [await freePort(), await freePort()]
+  const ofServer = [
+    adminHttp({ listen: [{ host, port: adminPort }], tokens: [{ name: 'fuzz', token, scope: 'admin' }] }),
+    observePrometheus({ listen: { host, port: metricsPort, path: '/metrics', hosts: [] } }),
+    inspectHttp({})
+  ]
   const transports = ['tcp', 'tls', 'ws', 'wss', 'h2c', 'http2', 'quic']
   const server = await createServer(
     {
-      extensions: extensions(),
+      extensions: [...extensions(), ...ofServer],
       server: {
         listen: transports.map((transport) => ({ transport, host, port: 0 })),
         publish: { host, ports: ['1024-65535'] }
@@ -152,16 +173,16 @@ export const openWorld = async (log: Logger): Promise<World> => {
   later(() => answering.close())
   for (const one of [web, grpc, echo, bad.server]) later(() => one.close())
 
-  const make = (connect: object, proxies: object[]): Promise<Client> =>
+  const make = (connect: object, proxies: object[], rest: object = {}): Promise<Client> =>
     createClient(
       {
-        extensions: extensions(),
-        client: { id: `fuzz-${ending.length}`, connect, proxies, reconnect: { min: 1, max: 1 } }
+        extensions: [...extensions(), inspectHttp({})],
+        client: { id: `fuzz-${ending.length}`, connect, proxies, ...rest, reconnect: { min: 1, max: 1 } }
       } as never,
       { dir, stateDir: path.join(dir, 'client'), log }
     )
-  const start = async (connect: object, proxies: object[]): Promise<Client> => {
-    const client = await make(connect, proxies)
+  const start = async (connect: object, proxies: object[], rest: object = {}): Promise<Client> => {
+    const client = await make(connect, proxies, rest)
     later(() => client.stop({ drain: 0 }))
     await client.start()
     return client
@@ -175,26 +196,45 @@ export const openWorld = async (log: Logger): Promise<World> => {
     { name: 'badgrpc', kind: 'http', local: badPort, h2: true },
     { name: 'pass', kind: 'https', local: await listened(echo), subdomain: 'pass' },
     { name: 'echo', kind: 'tcp', local: (echo.address() as AddressInfo).port },
+    { name: 'private', kind: 'private', secret: token, local: (echo.address() as AddressInfo).port },
     { name: 'dgram', kind: 'udp', local: (answering.address() as AddressInfo).port }
   ])
   const direct = await start({ ...tcp, muxer: 'direct' }, [
     { name: 'direct', kind: 'tcp', local: (echo.address() as AddressInfo).port }
   ])
+  const privatePort = await freePort()
+  await start(tcp, [], {
+    forwards: [{ name: 'private', kind: 'private', of: 'private', secret: token, bind: privatePort }]
+  })
   const publicPort = (of: Client, name: string): number =>
     Number(/:(\d+)$/.exec(of.proxies.find((one) => one.name === name)?.address ?? '')?.[1])
   const [httpPort, httpsPort] = [publicPort(client, 'web'), publicPort(client, 'pass')]
 
   /** A visitor whose service is hostile. */
-  const served = (name: string) => async (): Promise<net.Socket> => {
-    const arrived = bad.next()
-    const headers = { host: `${name}.localhost` }
-    // Another case may have the connection to the service that this one waits for.
-    const request = http.get({ host, port: httpPort, headers, agent: false, timeout: 3000 })
-    request.on('timeout', () => request.destroy())
-    request.on('error', () => {}).on('response', (response) => response.on('error', () => {}).resume())
-    request.on('upgrade', (_response, socket) => socket.destroy())
-    return arrived
+  const served =
+    (name: string, upgrade: object = {}) =>
+    async (): Promise<net.Socket> => {
+      const headers = { host: `${name}.localhost`, ...upgrade }
+      // Another case may have the connection to the service that this one waits for.
+      const request = http.get({ host, port: httpPort, headers, agent: false, timeout: 3000 })
+      request.on('timeout', () => request.destroy())
+      request.on('error', () => {}).on('response', (response) => response.on('error', () => {}).resume())
+      request.on('upgrade', (_response, socket) => socket.on('error', () => {}).destroy())
+      return bad.next(request)
+    }
+  /** The same over HTTP/2, with a body. */
+  const servedH2 = (name: string, more: object) => async (): Promise<net.Socket> => {
+    const session = http2.connect(`http://${host}:${httpPort}`).on('error', () => {})
+    session.setTimeout(3000, () => session.destroy())
+    session.once('remoteSettings', () => {
+      if (session.destroyed) return
+      const request = session.request({ ':method': 'POST', ':authority': `${name}.localhost`, ...more })
+      request.on('error', () => {}).on('close', () => session.close())
+      request.resume().end('body')
+    })
+    return bad.next(session)
   }
+  const connect = { ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': '/' }
 
   const faces: Face[] = [
     { name: 'tcp', messages: linkMessages, connect: () => connected(portOf('tcp')) },
@@ -237,7 +277,24 @@ export const openWorld = async (log: Logger): Promise<World> => {
     },
     { name: 'service-h1', messages: h1Answers, connect: served('bad') },
     { name: 'service-h2', messages: h2Messages('', 'server'), connect: served('badgrpc') },
+    {
+      name: 'service-upgrade',
+      messages: h1Answers,
+      connect: served('bad', { upgrade: 'websocket', connection: 'upgrade' })
+    },
+    { name: 'service-h1-post', messages: h1Answers, connect: servedH2('bad', {}) },
+    { name: 'service-h1-connect', messages: h1Answers, connect: servedH2('bad', connect) },
+    { name: 'service-h2-post', messages: h2Messages('', 'server'), connect: servedH2('badgrpc', {}) },
+    { name: 'service-h2-connect', messages: h2Messages('', 'server'), connect: servedH2('badgrpc', connect) },
     { name: 'visitor', messages: anyMessages, connect: () => connected(publicPort(client, 'echo')) },
+    { name: 'private', messages: anyMessages, connect: () => connected(privatePort) },
+    { name: 'admin', messages: adminMessages(token), connect: () => connected(adminPort) },
+    {
+      name: 'admin-socket',
+      messages: adminMessages(''),
+      connect: () => connected(0, adminSocketPath(path.join(dir, 'server'), 'server'))
+    },
+    { name: 'metrics', messages: adminMessages(''), connect: () => connected(metricsPort) },
     { name: 'direct', messages: anyMessages, connect: () => connected(publicPort(direct, 'direct')) }
   ]
   const dialed: Record<string, Messages> = {

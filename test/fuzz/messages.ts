@@ -33,6 +33,7 @@ export const h2Messages = (host: string, side: 'client' | 'server'): Messages =>
     frame(4, 0, 0),
     frame(4, 1, 0),
     frame(4, 0, 0, setting(3, 0)),
+    frame(4, 0, 0, setting(8, 1)),
     frame(4, 0, 0, setting(4, 0)),
     frame(4, 0, 0, setting(6, 1)),
     frame(4, 0, 0, setting(5, 1)),
@@ -81,7 +82,7 @@ export const h2Messages = (host: string, side: 'client' | 'server'): Messages =>
       response(id, '200', false, ['content-length', '3']),
       response(id, '1', true)
     ])
-    return [frame(4, 0, 0), frame(4, 0, 0), ...answers, ...answers, ...of(1), ...of(3), ...shared]
+    return [frame(4, 0, 0, setting(8, 1)), frame(4, 0, 0), ...answers, ...answers, ...of(1), ...of(3), ...shared]
   }
   const requests = [1, 3, 5].flatMap((id) => [
     request(id, true),
@@ -144,6 +145,27 @@ export const h1Messages = (host: string): Messages => {
     Buffer.from('ffffffffffffffffff\r\n'),
     Buffer.from('\r\n'),
     Buffer.from('\0\0\0')
+  ]
+}
+
+/** Requests to the admin API and to the metrics, from a caller with this token. */
+export const adminMessages = (token: string): Messages => {
+  const fields = ['Host: localhost', `Authorization: Bearer ${token}`]
+  const json = [...fields, 'Content-Type: application/json']
+  return [
+    lines('GET /v1/events?streams=true&samples=true HTTP/1.1', ...fields),
+    lines('GET /v1/status HTTP/1.1', ...fields),
+    lines('GET /metrics HTTP/1.1', ...fields),
+    lines('HEAD /metrics HTTP/1.1', ...fields),
+    lines('GET /v1/metrics HTTP/1.1', ...fields),
+    lines('GET / HTTP/1.1', ...fields),
+    lines('GET /v1/inspect/exchanges HTTP/1.1', ...fields),
+    lines('GET /v1/inspect/live HTTP/1.1', ...fields),
+    lines('POST /v1/plan HTTP/1.1', ...json, 'Content-Length: 4'),
+    lines('POST /v1/plan HTTP/1.1', ...json, 'Content-Length: 4', 'Expect: 100-continue'),
+    lines('PUT /v1/log-level HTTP/1.1', ...json, 'Transfer-Encoding: chunked'),
+    lines('GET /v1/events HTTP/1.1', ...fields, 'Last-Event-ID: x.1', 'Connection: close'),
+    ...h1Messages('localhost')
   ]
 }
 

@@ -126,7 +126,7 @@ export class AdminServer {
     const { options, stateDir, role, log, runtime } = this.#context
     const file = adminSocketPath(stateDir, options.socketName ?? role)
     try {
-      const close = await listenUnix(runtime, file, (socket) => front.accept(socket))
+      const close = await listenUnix(runtime, file, log, (socket) => front.accept(socket))
       if (!this.#serves) return await close()
       this.#closeUnix = close
       this.#closers.push(close)

@@ -1,4 +1,5 @@
-import { RystraError, type Runtime } from '@rystra/plugin'
+import { AcceptedSockets } from '@rystra/net'
+import { type Logger, RystraError, type Runtime } from '@rystra/plugin'
 import { chmod, lstat, mkdir, unlink } from 'node:fs/promises'
 import net, { type Server, type Socket } from 'node:net'
 import path from 'node:path'
@@ -65,24 +66,28 @@ const removeLeftOver = async (file: string): Promise<void> => {
   await unlink(file)
 }
 
-const bind = (file: string, onSocket: OnSocket): Promise<Server> =>
+const bind = (file: string, log: Logger, onSocket: OnSocket): Promise<Server> =>
   new Promise((resolve, reject) => {
-    const server = net.createServer({ allowHalfOpen: true }, onSocket)
+    // Not counted against the limit of descriptors: its room is for an operator who looks why there are so many.
+    const accepted = new AcceptedSockets({ log })
+    const address = `unix:${file}`
+    const face = { address, extension: 'admin-http' }
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => accepted.handOver(socket, face, onSocket))
     server.once('error', reject)
     server.listen(file, () => {
       server.off('error', reject)
       // An accept that fails, with too many open files for example, ends one connection.
-      server.on('error', () => {})
+      server.on('error', (error) => accepted.failed(address, error))
       resolve(server)
     })
   })
 
-const open = async (file: string): Promise<SharedSocket> => {
+const open = async (file: string, log: Logger): Promise<SharedSocket> => {
   try {
     await privateFolder(file)
     await removeLeftOver(file)
     const owners: OnSocket[] = []
-    const server = await bind(file, (socket) => {
+    const server = await bind(file, log, (socket) => {
       const owner = owners.at(-1)
       if (owner === undefined) socket.destroy()
       else owner(socket)
@@ -100,14 +105,18 @@ const open = async (file: string): Promise<SharedSocket> => {
 }
 
 /**
- * Listens on a unix socket that the owner of this process alone can use; the newest caller of an
- * end gets the connections. A socket
+ * Listens on a unix socket that the owner of this process alone can use; the newest caller of an end gets the connections. A socket
  * that a crash left behind is replaced. Resolves with what closes it. Rejects with `listen.in-use` or `listen.failed`.
  */
-export const listenUnix = async (end: Runtime, file: string, onSocket: OnSocket): Promise<() => Promise<void>> => {
+export const listenUnix = async (
+  end: Runtime,
+  file: string,
+  log: Logger,
+  onSocket: OnSocket
+): Promise<() => Promise<void>> => {
   const shared = sharedByEnd.get(end) ?? new Map<string, SharedSocket>()
   sharedByEnd.set(end, shared)
-  const there = shared.get(file) ?? (await open(file))
+  const there = shared.get(file) ?? (await open(file, log))
   shared.set(file, there)
   there.owners.push(onSocket)
   return async () => {

@@ -1,9 +1,22 @@
 import { expect } from 'chai'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
 import net from 'node:net'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { type Logger, silentLog } from '@rystra/model'
 import { keptToken, keptTokenFile } from '../src/kept-token.js'
+import { listenUnix } from '../src/unix-socket.js'
 import { FakeRuntime, withWorld, World } from './world.js'
 
 const onlyUnix = (stateDir?: string, more = {}): World =>
@@ -26,6 +39,32 @@ describe('admin-http, the unix socket', () => {
       expect(existsSync(world.socket)).equal(false)
     }, onlyUnix)
   )
+
+  it('loses a connection whose handler throws, and no other, with the path in the log', async () => {
+    const lines: { extension?: string }[] = []
+    const log: Logger = {
+      ...silentLog,
+      error: (fields: unknown) => void lines.push(fields as object),
+      child: () => log
+    }
+    const file = path.join(mkdtempSync(path.join(tmpdir(), 'rystra-socket-')), 'server.sock')
+    let count = 0
+    const close = await listenUnix(new FakeRuntime(), file, log, (socket) => {
+      count += 1
+      if (count === 1) throw new Error('thrown for a connection')
+      socket.end('served')
+    })
+    await once(
+      net
+        .connect(file)
+        .on('error', () => {})
+        .resume(),
+      'close'
+    )
+    const [served] = await once(net.connect(file), 'data')
+    expect([lines.length, lines[0]?.extension, String(served)]).deep.equal([1, 'admin-http', 'served'])
+    await close()
+  })
 
   it(
     'takes a folder that is open to others from them',

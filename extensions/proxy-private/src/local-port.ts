@@ -1,5 +1,6 @@
 import { bindForms, type Endpoint, hostPort, parseEndpoint } from '@rystra/address'
-import { listenError } from '@rystra/net'
+import { AcceptedSockets, listenError } from '@rystra/net'
+import type { Logger } from '@rystra/plugin'
 import net from 'node:net'
 
 /** A local port that leads to a remote service. */
@@ -21,18 +22,28 @@ export const parseBind = (bind: string | number): Endpoint =>
   parseEndpoint(bind, bindForms, { name: 'bind', code: 'proxy.invalid', side: 'client' })
 
 /** Binds a TCP port. Rejects with `listen.*`. */
-export const openLocalPort = (bind: string | number, onVisitor: (visitor: net.Socket) => void): Promise<LocalPort> =>
+export const openLocalPort = (
+  bind: string | number,
+  log: Logger,
+  onVisitor: (visitor: net.Socket) => void
+): Promise<LocalPort> =>
   new Promise((resolve, reject) => {
     const { host, port } = parseBind(bind)
     // Paused: the relay reads into its own memory from the first byte on.
     const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
-    const server = net.createServer({ ...options, pauseOnConnect: true }, onVisitor)
+    const accepted = new AcceptedSockets({ log })
+    let address = ''
+    const server = net.createServer({ ...options, pauseOnConnect: true }, (visitor) => {
+      if (accepted.admit(visitor, address))
+        accepted.handOver(visitor, { address, extension: 'kind private' }, onVisitor)
+    })
     server.once('error', (error) => reject(listenError(error, host, port)))
     server.listen({ host, port, exclusive: true, backlog: BACKLOG }, () => {
       // A failed accept, for example without descriptors; the next may succeed.
-      server.removeAllListeners('error').on('error', () => {})
+      server.removeAllListeners('error').on('error', (error) => accepted.failed(address, error))
       const bound = server.address() as net.AddressInfo
-      resolve({ address: hostPort(bound.address, bound.port), close: () => release(server) })
+      address = hostPort(bound.address, bound.port)
+      resolve({ address, close: () => release(server) })
     })
   })
 

@@ -43,7 +43,7 @@ export const visitByTcp = (entry: ForwardSpec, secret: Secret | undefined, host:
     }
   }
 
-  return openLocalPort(entry.bind, (visitor) => {
+  return openLocalPort(entry.bind, host.log, (visitor) => {
     const key = secret?.key
     if (host.session !== undefined && !(key instanceof Promise)) go(visitor, key)
     else if (waiting < MAX_WAITING) background(later(visitor), host.log, 'a visitor was not served')

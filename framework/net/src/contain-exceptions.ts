@@ -1,5 +1,6 @@
 import type { Logger } from '@rystra/model'
 import { executionAsyncResource } from 'node:async_hooks'
+import dgram from 'node:dgram'
 import { Server } from 'node:net'
 import { faceOf } from './accepted-sockets.js'
 
@@ -21,12 +22,13 @@ const isClosable = (thing: unknown): thing is Closable =>
  * The connection that the code which is running now was called for. Node keeps the resource of each callback, whether or
  * not anything asks for it: the handle of a socket, the request of a parser, or the arguments of a deferred event.
  */
-const currentConnection = (): Closable | undefined => {
+const current = (): Closable | dgram.Socket | undefined => {
   const resource = executionAsyncResource() as { socket?: unknown; args?: unknown[] } & Record<symbol, unknown>
   const owner = Object.getOwnPropertySymbols(resource).find(({ description }) => description === 'owner_symbol')
-  const found = [owner === undefined ? undefined : resource[owner], resource.socket, ...(resource.args ?? [])].find(
-    isClosable
-  )
+  const candidates = [owner === undefined ? undefined : resource[owner], resource.socket, ...(resource.args ?? [])]
+  const datagrams = candidates.find((one) => one instanceof dgram.Socket)
+  if (datagrams !== undefined) return datagrams
+  const found = candidates.find(isClosable)
   if (found === undefined || found instanceof Server) return undefined
   return isClosable(found.session) ? found.session : found
 }
@@ -52,9 +54,10 @@ export interface ContainOptions {
 }
 
 /**
- * The last fence of a process. An exception that an event handler of a connection throws ends that connection; one that
- * code of an extension throws in a timer or a promise, with no frame of the framework below, ends nothing. Both are logged
- * with the extension. Any other ends the process, as it would without the fence. The answer removes it.
+ * The last fence of a process. An exception that an event handler of a connection throws ends that connection; one of a handler
+ * of datagrams, which all peers of a socket share, drops the datagram; one that code of an extension throws in a timer, with no
+ * frame of the framework below, and a rejection that nothing awaits end nothing. All are logged, with the extension where it is
+ * known. Any other ends the process, as it would without the fence. The answer removes it.
  */
 export const containExceptions = (log: Logger, { blame }: ContainOptions = {}): (() => void) => {
   const giveUp = (err: unknown, fault: ExtensionFault | undefined): void => {
@@ -66,8 +69,13 @@ export const containExceptions = (log: Logger, { blame }: ContainOptions = {}): 
   }
   const contain = (err: unknown): void => {
     const fault = blame?.(err)
-    const connection = currentConnection()
-    if (connection !== undefined) {
+    const connection = current()
+    if (connection instanceof dgram.Socket) {
+      log.error(
+        { err, ...(fault === undefined ? {} : fields(fault)) },
+        'a handler of datagrams threw: the datagram was dropped'
+      )
+    } else if (connection !== undefined) {
       closeFor(err, connection, fault, log)
     } else if (fault?.contained === true) {
       log.error({ err, ...fields(fault) }, 'an extension threw in a timer or an event handler of its own')
@@ -75,8 +83,8 @@ export const containExceptions = (log: Logger, { blame }: ContainOptions = {}): 
   }
   const reject = (err: unknown): void => {
     const fault = blame?.(err)
-    // Nothing waits for the promise: no code of the framework was interrupted.
-    if (fault === undefined) giveUp(err, fault)
+    // Nothing waits for the promise: no code was interrupted.
+    if (fault === undefined) log.error({ err }, 'a promise was rejected that nothing awaits')
     else log.error({ err, ...fields(fault) }, 'an extension left a promise rejected that nothing awaits')
   }
   const remove = (): void => {

@@ -115,6 +115,7 @@ describe('an exception in an event handler', () => {
 
   const script = (handler: string): string => `
     import net from 'node:net'
+    import { createSocket } from 'node:dgram'
     import { containExceptions } from '${entry}'
     const line = (fields, message) => console.log(JSON.stringify([fields.err.message, message]))
     containExceptions({ error: line })
@@ -144,14 +145,27 @@ describe('an exception in an event handler', () => {
   }
 
   it('ends its connection and not the process, and is logged', async () => {
-    const [own, deferred, foreign] = await Promise.all([
+    const datagram = `const udp = createSocket('udp4').once('message', () => {
+        udp.once('message', () => { console.log('served'); process.exit(0) }).send('2', udp.address().port, '127.0.0.1')
+        throw new Error('of a datagram')
+      }).bind(0, '127.0.0.1', () => udp.send('1', udp.address().port, '127.0.0.1'))`
+    const rejected = `Promise.reject(new Error('of a promise')); setTimeout(() => socket.destroy(), 1)`
+    const [own, deferred, foreign, ofDatagram, ofPromise] = await Promise.all([
       run("socket.on('data', () => { throw new Error('of a socket') })"),
       run("socket.destroy(new Error('of no listener'))"),
-      run("setImmediate(() => { throw new Error('of no connection') })")
+      run("setImmediate(() => { throw new Error('of no connection') })"),
+      run(datagram),
+      run(rejected)
     ])
     const message = 'an event handler threw: its connection was closed'
     expect(own).to.deep.equal({ code: 0, out: JSON.stringify(['of a socket', message]) })
     expect(deferred).to.deep.equal({ code: 0, out: JSON.stringify(['of no listener', message]) })
+    const [dropped, awaited] = [
+      'a handler of datagrams threw: the datagram was dropped',
+      'a promise was rejected that nothing awaits'
+    ]
+    expect(ofDatagram).to.deep.equal({ code: 0, out: `${JSON.stringify(['of a datagram', dropped])}\nserved` })
+    expect(ofPromise).to.deep.equal({ code: 0, out: JSON.stringify(['of a promise', awaited]) })
     expect(foreign, 'what belongs to no connection ends the process').to.deep.equal({ code: 1, out: '' })
   })
 })

@@ -20,6 +20,8 @@ export type Drop =
   | 'refused'
   /** A tap of an extension. */
   | 'extension'
+  /** The code for it threw. */
+  | 'exception'
   /** The service does not listen, or its name has no address. */
   | 'unreachable'
   /** Too large for the address family at the other end. */

@@ -1,5 +1,6 @@
 import { background, type Clock, type Logger, RystraError } from '@rystra/plugin'
 import { Carrier, type CarrierStream } from './carrier.js'
+import { afterException } from './contain.js'
 import type { UdpLimits } from './limits.js'
 import { Recency } from './recency.js'
 import { type Lookup, parseUdpService, ServiceAddresses } from './service-address.js'
@@ -57,7 +58,13 @@ export class UdpServices {
       over = resolve
     })
     this.#carrier = new Carrier(options, {
-      onDatagram: (id, datagram) => this.#fromVisitor(id, datagram),
+      onDatagram: (id, datagram) => {
+        try {
+          this.#fromVisitor(id, datagram)
+        } catch (error) {
+          this.#threw(error, this.#sessions.get(id))
+        }
+      },
       onSessionClose: (id) => {
         const session = this.#sessions.get(id)
         if (session !== undefined) this.#end(session)
@@ -134,6 +141,20 @@ export class UdpServices {
 
   /** @internal */
   onAnswer(session: ServiceSession, datagram: Buffer): void {
+    try {
+      this.#answered(session, datagram)
+    } catch (error) {
+      this.#threw(error, session)
+    }
+  }
+
+  #threw(error: unknown, session: ServiceSession | undefined): void {
+    afterException(error, this.drops, () => {
+      if (session !== undefined && this.#sessions.get(session.id) === session) this.#end(session)
+    })
+  }
+
+  #answered(session: ServiceSession, datagram: Buffer): void {
     if (this.#sessions.get(session.id) !== session) {
       this.drops.add('ended')
       return

@@ -1,44 +1,18 @@
 import { plainAddress } from '@rystra/address'
 import { BatchedUdp, kernelDrops } from '@rystra/native'
-import {
-  type Address,
-  type Admission,
-  type Clock,
-  type Direction,
-  type Logger,
-  RystraError,
-  toRystraError,
-  type VisitorInfo
-} from '@rystra/plugin'
-import type { Socket } from 'node:dgram'
-import { LazyCarrier, type OpenCarrier } from './lazy-carrier.js'
-import type { UdpLimits } from './limits.js'
+import { type Admission, type Direction, RystraError, toRystraError } from '@rystra/plugin'
+import { afterException } from './contain.js'
+import { LazyCarrier } from './lazy-carrier.js'
 import { SessionTable } from './session-table.js'
 import { tuneUdp } from './socket.js'
 import type { UdpStats } from './datagram-metrics.js'
+import type { UdpVisitorsOptions } from './visitors-options.js'
 import { type Drop, DropCounter, dropDetails } from './drop-counter.js'
 import type { VisitorSession } from './visitor-session.js'
 import { Sender } from './sender.js'
 
 /** Datagrams held for a visitor during its admission. */
 const MAX_HELD = 16
-
-/** Options of the visitor side. */
-export interface UdpVisitorsOptions {
-  /** Bound. The caller closes it. */
-  readonly socket: Socket
-  /** Its address: the destination of visitors. */
-  readonly address: Address
-  readonly limits: UdpLimits
-  /** Opens the stream to the service side, with the first datagram and again after a loss. */
-  readonly open: OpenCarrier
-  /** Admits a visitor, and is told of its end. A throw or rejection refuses it. Default: all are admitted. */
-  readonly admit?: (visitor: VisitorInfo) => Admission | Promise<Admission>
-  readonly clock: Clock
-  readonly log: Logger
-  /** Whether the native part is used where there is one. @default true */
-  readonly native?: boolean | undefined
-}
 
 /** The visitor side: connects a bound socket with a stream, with a session per address and port. */
 export class UdpVisitors {
@@ -63,7 +37,13 @@ export class UdpVisitors {
     this.#link = new LazyCarrier(
       options.open,
       {
-        onDatagram: (id, datagram) => this.#fromService(id, datagram),
+        onDatagram: (id, datagram) => {
+          try {
+            this.#fromService(id, datagram)
+          } catch (error) {
+            this.#threw(error, this.#table.get(id))
+          }
+        },
         // The visitor side ends sessions, by their timeout.
         onSessionClose: () => {},
         onLost: (datagrams) => this.drops.add('closed', undefined, datagrams)
@@ -109,6 +89,14 @@ export class UdpVisitors {
 
   /** `datagram` is lent. */
   #arrived(datagram: Buffer, address: string, port: number): void {
+    try {
+      this.#take(datagram, address, port)
+    } catch (error) {
+      this.#threw(error, this.#table.find(address, port))
+    }
+  }
+
+  #take(datagram: Buffer, address: string, port: number): void {
     const now = this.#options.clock.now()
     let session = this.#last
     if (session === undefined || session.port !== port || session.of.host !== address) {
@@ -257,6 +245,12 @@ export class UdpVisitors {
     this.#table.remove(session)
     if (state === 'open') this.#link.closeSession(session.id)
     session.admission?.close(session.bytesToService, session.bytesToVisitor, error)
+  }
+
+  #threw(error: unknown, session: VisitorSession | undefined): void {
+    afterException(error, this.drops, () => {
+      if (session !== undefined) this.#end(session, new RystraError('internal'))
+    })
   }
 
   readonly #expire = (): void => {

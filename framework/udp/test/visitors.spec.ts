@@ -282,6 +282,27 @@ bothWays('visitors over UDP', () => {
     expect(String(await ask(other, port, 'fine'))).to.equal('fine')
   })
 
+  it('of a datagram whose code throws are ended, and no others: a socket has no connection that the process could close', async () => {
+    const service = await echoService()
+    const bad = (host: string): boolean => host === '127.0.0.9'
+    const { admit, closed } = admitting()
+    const throwing = (visitor: VisitorInfo): Admission => ({
+      ...admit(visitor),
+      // Read outside of what is expected to throw.
+      get tap(): never {
+        if (bad(visitor.host)) throw new Error('a fault in the code')
+        return undefined as never
+      }
+    })
+    const { port, visitors, errors } = await tunnel(service.port, { visitors: { admit: throwing } })
+    const [one, other] = [await bound('127.0.0.9'), await bound()]
+    one.send('bad', port, '127.0.0.1')
+    await until(() => closed.length === 1)
+    expect(String(await ask(other, port, 'fine'))).to.equal('fine')
+    expect([closed[0]?.code, visitors.drops.count('exception'), visitors.sessions]).to.deep.equal(['internal', 1, 1])
+    expect(errors.map(({ code }) => code)).to.deep.equal(['internal'])
+  })
+
   it('hold back what comes while the stream is being opened, and open it again after it broke, but not at once', async () => {
     const service = await echoService()
     const { port, opened, clock, visitors, errors } = await tunnel(service.port)
