@@ -42,6 +42,8 @@ export class H1Front {
     server.maxHeadersCount = 0
     server.on('request', (request, response) => this.#exchange(request, response))
     server.on('checkContinue', (request, response) => this.#exchange(request, response, { expectsContinue: true }))
+    // An expectation other than 100-continue may be ignored, RFC 9110 §10.1.1; Node would answer 417 on its own.
+    server.on('checkExpectation', (request, response) => this.#exchange(request, response))
     server.on('upgrade', (request, socket, head) => inTurn(socket, () => this.#upgrade(request, socket, head)))
     server.on('connect', (request, socket) =>
       inTurn(socket, () => this.refuse(socket, new Problem(405, 'CONNECT is not supported'), request.headers.accept))

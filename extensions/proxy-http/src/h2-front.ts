@@ -31,7 +31,7 @@ export class H2Front {
   }
 
   accept(socket: Duplex, connection: ConnectionInfo): void {
-    const { maxHeadSize, maxConcurrentStreams, keepAliveTimeout, answerTimeout, bodyTimeout } = this.#world.options
+    const { maxHeadSize, maxConcurrentStreams, keepAliveTimeout } = this.#world.options
     // Node does not notice the end of a connection that may be open in one direction alone.
     socket.once('end', () => socket.destroy())
     const limits = headLimits(maxHeadSize)
@@ -45,6 +45,7 @@ export class H2Front {
     // The default, 64 KiB, is for all uploads of a connection together.
     session.setLocalWindowSize(Math.min(STREAM_WINDOW_BYTES * maxConcurrentStreams, 0x7fffffff))
     const guard = new ResetGuard(session)
+    let openStreams = 0
     const onStream = (
       stream: ServerHttp2Stream,
       headers: IncomingHttpHeaders,
@@ -52,6 +53,12 @@ export class H2Front {
       rawHeaders: readonly string[]
     ): void => {
       stream.on('error', () => {})
+      session.setTimeout(0)
+      openStreams += 1
+      stream.once('close', () => {
+        openStreams -= 1
+        if (openStreams === 0 && !session.destroyed) session.setTimeout(keepAliveTimeout)
+      })
       if (!guard.admits(stream)) return
       const request = h2VisitorRequest(stream, headers, rawHeaders)
       const protocol = headers[':protocol'] as string | undefined
@@ -67,16 +74,8 @@ export class H2Front {
     session.on('stream', onStream as never)
     session.on('close', () => this.#sessions.delete(session))
     session.on('error', () => {})
-    let closing = false
-    session.on('timeout', () => {
-      if (closing) session.destroy()
-      else {
-        closing = true
-        session.close()
-        // Requests in flight have limits of their own. Without progress for all of that, the visitor is gone.
-        session.setTimeout(Math.max(answerTimeout, bodyTimeout))
-      }
-    })
+    // Only without requests: those have limits of their own, which a proxy sets, and a WebSocket has none.
+    session.on('timeout', () => session.close())
     session.setTimeout(keepAliveTimeout)
   }
 

@@ -33,12 +33,21 @@ const headOf = (request: UpstreamRequest): http2.OutgoingHttpHeaders => {
   }
 }
 
-/** Sends a request by HTTP/2. Throws where the session takes no more requests. */
+/** Where a request is sent. */
+export interface H2Target {
+  readonly session: ClientHttp2Session
+  /** The last stream that the service processes, once it has said GOAWAY. */
+  readonly lastStream: number | undefined
+}
+
+/** Sends a request by HTTP/2. Throws where the session takes no more requests. `onClose` is called when its stream is closed. */
 export const sendH2 = (
   request: UpstreamRequest,
-  session: ClientHttp2Session,
-  handler: UpstreamHandler
+  target: H2Target,
+  handler: UpstreamHandler,
+  onClose: () => void = () => {}
 ): PendingRequest => {
+  const { session } = target
   const { hasBody, upgrade } = request
   const open = hasBody || upgrade !== undefined
   const stream: ClientHttp2Stream = session.request(headOf(request), { endStream: !open, waitForTrailers: hasBody })
@@ -49,8 +58,11 @@ export const sendH2 = (
     if (done) return
     done = true
     const code = stream.rstCode
+    const { lastStream } = target
+    const beyond = lastStream !== undefined && (stream.id ?? Number.POSITIVE_INFINITY) > lastStream
     // RFC 9113 §8.7: a service says so of what it has not processed, also of streams behind the last one of its GOAWAY.
-    if (code === NGHTTP2_REFUSED_STREAM) handler.onFailure({ error, processed: 'no', code })
+    if (code === NGHTTP2_REFUSED_STREAM || beyond)
+      handler.onFailure({ error, processed: 'no', ...(code === undefined ? {} : { code }) })
     else if (session.destroyed || session.closed) handler.onFailure({ error, processed: 'unknown' })
     else handler.onFailure(code === undefined || code === NGHTTP2_NO_ERROR ? { error } : { error, code })
   }
@@ -58,7 +70,10 @@ export const sendH2 = (
     new RystraError('stream.reset', { side: 'client', detail: `HTTP/2 error ${stream.rstCode ?? 0}` })
   stream.on('error', fail)
   stream.on('aborted', () => fail(broken()))
-  stream.on('close', () => fail(broken()))
+  stream.on('close', () => {
+    onClose()
+    fail(broken())
+  })
   stream.on('continue', () => handler.onContinue())
   stream.on('wantTrailers', () => {
     if (!stream.destroyed && !stream.closed) stream.sendTrailers(sentTrailers)

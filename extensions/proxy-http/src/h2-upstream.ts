@@ -1,31 +1,31 @@
-import { closeWithSession } from '@rystra/net'
 import { isRefusal, isRystraError, type PublishHost, RystraError } from '@rystra/plugin'
-import { once } from 'node:events'
-import http2, { type ClientHttp2Session } from 'node:http2'
-import { sendH2 } from './h2-request.js'
-import { headLimits } from './head-limits.js'
+import { H2Session } from './h2-session.js'
 import type { ConnectOptions, Upstream, UpstreamConnection } from './upstream.js'
 
-/** Milliseconds after which an idle connection of a single visitor is closed. */
+/** Milliseconds after which an idle connection is closed that is of one visitor alone, or beside others. */
 const IDLE_TIMEOUT_MS = 10_000
 
-/** Milliseconds that a service has to send its settings, when they decide how a request is sent. */
-const SETTINGS_TIMEOUT_MS = 2000
+/** Connections of one proxy to a service that takes few requests at a time. What is beyond waits, as it would on a single one. */
+const MAX_SESSIONS = 64
 
-/** Bytes of one response that may be unread. 256 KiB carry 40 Mbit/s over 50 ms. */
-const STREAM_WINDOW_BYTES = 256 * 1024
-
-/** All responses of a connection together. The default, 64 KiB, would be 10 Mbit/s over 50 ms for all visitors. */
-const CONNECTION_WINDOW_BYTES = 0x7fffffff
+/** A session on which one more request is counted, from the choice on. */
+interface Place {
+  readonly session: H2Session
+  readonly reused: boolean
+  /** Called when the request is over. */
+  release(): void
+}
 
 /**
- * The HTTP/2 connection of one proxy to its service: one for all visitors, made for the first request, and again when it
- * is closed. Where hooks judge a stream by its visitor, each visitor has one.
+ * The HTTP/2 connections of one proxy to its service: one for all visitors, made for the first request, and again when it
+ * is closed. Another one is made when the service takes no more requests on those that are there (its
+ * SETTINGS_MAX_CONCURRENT_STREAMS), so that requests do not wait for streams without an end. Where hooks judge a stream by its
+ * visitor, each visitor has its own.
  */
 export class H2Upstream implements Upstream {
   readonly #host: PublishHost
   readonly #maxHeadSize: number
-  readonly #sessions = new Map<string, ClientHttp2Session>()
+  readonly #sessions = new Map<string, Set<H2Session>>()
   #connecting: Promise<unknown> | undefined
   #closed = false
 
@@ -36,29 +36,31 @@ export class H2Upstream implements Upstream {
   }
 
   async connect(options: ConnectOptions): Promise<UpstreamConnection> {
-    const { session, reused } = await this.#session(options)
-    return { reused, send: (request, handler) => sendH2(request, session, handler) }
+    return connectionOn(await this.#session(options))
   }
 
   /** A connection on which WebSockets can be opened, RFC 8441. `undefined`: the service does not offer that. */
   async connectExtended(options: ConnectOptions): Promise<UpstreamConnection | undefined> {
-    const { session, reused } = await this.#session(options)
-    if (Object.keys(session.remoteSettings).length === 0 || session.pendingSettingsAck) {
-      const signal = AbortSignal.timeout(SETTINGS_TIMEOUT_MS)
-      await once(session, 'remoteSettings', { signal }).catch(() => {})
-    }
-    if (session.closed || session.destroyed || session.remoteSettings.enableConnectProtocol !== true) return undefined
-    return { reused, send: (request, handler) => sendH2(request, session, handler) }
+    const place = await this.#session(options)
+    await place.session.settings()
+    if (place.session.extended) return connectionOn(place)
+    place.release()
+    return undefined
   }
 
-  /** The session that is up, or a new one. Rejects as opening its stream does. */
-  async #session(options: ConnectOptions): Promise<{ session: ClientHttp2Session; reused: boolean }> {
+  /** A session that takes a request now, or a new one. Rejects as opening its stream does. */
+  async #session(options: ConnectOptions): Promise<Place> {
     const { visitor } = options
     const own = `${visitor.host} ${visitor.port}`
     for (;;) {
-      const present = this.#sessions.get('') ?? this.#sessions.get(own)
-      // A session that breaks is marked before it emits anything.
-      if (present !== undefined && !present.closed && !present.destroyed) return { session: present, reused: true }
+      const session = this.#present(own)
+      // Without its settings it is not known how many requests it takes beside the first.
+      const settings = session?.inFlight === 0 ? undefined : session?.settings()
+      if (settings !== undefined) {
+        await settings
+        if (session?.open !== true || !session.hasRoom) continue
+      }
+      if (session !== undefined) return { session, reused: true, release: session.reserve() }
       if (this.#connecting === undefined) break
       try {
         await this.#connecting
@@ -70,47 +72,48 @@ export class H2Upstream implements Upstream {
     const connecting = this.#connect(options, own)
     this.#connecting = connecting
     try {
-      return { session: await connecting, reused: false }
+      return await connecting
     } finally {
       this.#connecting = undefined
     }
   }
 
-  async #connect({ visitor, timeout }: ConnectOptions, own: string): Promise<ClientHttp2Session> {
+  /** The first session with room; where there may be no more of them, the one with the fewest requests. */
+  #present(own: string): H2Session | undefined {
+    const open = [...(this.#sessions.get('') ?? this.#sessions.get(own) ?? [])].filter((session) => session.open)
+    const free = open.find((session) => session.hasRoom)
+    if (free !== undefined || open.length < MAX_SESSIONS) return free
+    return open.reduce((least, session) => (session.inFlight < least.inFlight ? session : least))
+  }
+
+  async #connect({ visitor, timeout }: ConnectOptions, own: string): Promise<Place> {
     const { stream, bound } = await this.#host.openStream(visitor, timeout === undefined ? {} : { timeout })
     const key = bound === true ? own : ''
-    const session = http2.connect('http://service', {
-      createConnection: () => stream,
-      ...headLimits(this.#maxHeadSize),
-      settings: {
-        enablePush: false,
-        initialWindowSize: STREAM_WINDOW_BYTES,
-        ...headLimits(this.#maxHeadSize).settings
+    const present = this.#sessions.get(key) ?? new Set()
+    const session = new H2Session(stream, {
+      maxHeadSize: this.#maxHeadSize,
+      idleTimeout: bound === true || present.size > 0 ? IDLE_TIMEOUT_MS : undefined,
+      onEnd: () => {
+        present.delete(session)
+        if (present.size === 0 && this.#sessions.get(key) === present) this.#sessions.delete(key)
       }
     })
-    closeWithSession(session, stream)
-    session.once('connect', () => {
-      if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW_BYTES)
-    })
-    this.#sessions.set(key, session)
-    const forget = (): void => {
-      if (this.#sessions.get(key) === session) this.#sessions.delete(key)
-    }
-    // Requests that are on it go on; the next one gets another.
-    session.on('goaway', forget)
-    session.on('close', forget)
-    // Each request on it reports its own failure.
-    session.on('error', forget)
-    if (bound === true) session.setTimeout(IDLE_TIMEOUT_MS, () => session.close())
+    present.add(session)
+    this.#sessions.set(key, present)
     if (this.#closed) {
-      session.close()
+      session.session.close()
       throw new RystraError('session.lost', { side: 'server' })
     }
-    return session
+    return { session, reused: false, release: session.reserve() }
   }
 
   close(): void {
     this.#closed = true
-    for (const session of this.#sessions.values()) session.close()
+    for (const sessions of this.#sessions.values()) for (const { session } of sessions) session.close()
   }
 }
+
+const connectionOn = ({ session, reused, release }: Place): UpstreamConnection => ({
+  reused,
+  send: (request, handler) => session.send(request, handler, release)
+})

@@ -7,7 +7,12 @@ const FIELD_OVERHEAD_BYTES = 32
  */
 export const headLimits = (maxHeadSize: number) => {
   const maxHeaderListSize = 2 * maxHeadSize + 65_536
-  return { settings: { maxHeaderListSize }, maxHeaderListPairs: Math.ceil(maxHeaderListSize / FIELD_OVERHEAD_BYTES) }
+  return {
+    settings: { maxHeaderListSize },
+    maxHeaderListPairs: Math.ceil(maxHeaderListSize / FIELD_OVERHEAD_BYTES),
+    // Of heads that are sent. The default, 64 KiB, would reset streams with heads that the other limits let pass.
+    maxSendHeaderBlockLength: maxHeaderListSize
+  }
 }
 
 /** Bytes of a head as HTTP/2 counts them. */
