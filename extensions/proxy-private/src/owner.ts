@@ -1,5 +1,5 @@
 import { type Clock, type Details, type Logger, type ReachHost, RystraError } from '@rystra/plugin'
-import { type DatagramMetrics, limitsOf, UdpServices } from '@rystra/udp'
+import { type DatagramMetrics, liveService, UdpServices } from '@rystra/udp'
 import { VisitGuard } from './visit-guard.js'
 import { proofIn } from './proof.js'
 import { Secret } from './secret.js'
@@ -49,18 +49,17 @@ export class Owner {
     const key = this.#secret?.key
     if (key !== undefined) this.#check(key instanceof Promise ? await this.#read(key) : key, host)
     const { local, protocol } = this.#spec
-    if (protocol === 'udp') await this.#reachUdp(String(local), host)
+    if (protocol === 'udp') await this.#reachUdp(host)
     else await host.relay(await host.connect(String(local)))
   }
 
-  async #reachUdp(local: string, host: ReachHost): Promise<void> {
+  async #reachUdp(host: ReachHost): Promise<void> {
     const { datagrams } = host
     const log = host.log.child({ proxy: this.#spec.name })
     const services = new UdpServices({
       stream: host.accept(),
       ...(datagrams === undefined ? {} : { datagrams }),
-      local,
-      limits: limitsOf(this.#spec),
+      ...liveService(() => host.spec as PrivateSpec),
       clock: this.#clock,
       log
     })

@@ -1,7 +1,7 @@
-import { hostPort } from '@rystra/address'
 import { type Clock, defineExtension, type ProxyKind, type Static, Type } from '@rystra/plugin'
-import { DatagramMetrics, limitsOf, UdpServices, UdpVisitors } from '@rystra/udp'
+import { DatagramMetrics, liveService, UdpServices } from '@rystra/udp'
 import { checkSpec } from './check-spec.js'
+import { publishUdp } from './publish.js'
 import { UdpSpec } from './spec.js'
 
 const udp = (clock: Clock, { native }: UdpOptions, metrics: DatagramMetrics): ProxyKind<UdpSpec> => ({
@@ -9,36 +9,15 @@ const udp = (clock: Clock, { native }: UdpOptions, metrics: DatagramMetrics): Pr
   spec: UdpSpec,
   localFields: ['local'],
   connects: false,
+  // Answers leave from the port that visitors know.
+  endedBy: ['port', 'host'],
 
   expand(spec) {
     checkSpec(spec)
     return [spec]
   },
 
-  async publish({ name, port = 0, host: at, reliable = false, ...fields }, host) {
-    const { address, socket } = await host.listenUdp({ port, ...(at === undefined ? {} : { host: at }) })
-    const visitors = new UdpVisitors({
-      socket,
-      address,
-      limits: limitsOf(fields),
-      // One stream for all visitors: hooks are asked per sender instead.
-      open: (signal) => host.openStream({ ...address, to: address }, { signal, datagrams: !reliable, carrier: true }),
-      admit: (visitor) => host.admit(visitor),
-      native,
-      clock,
-      log: host.log
-    })
-    const unwatch = metrics.watch(name, visitors)
-    const close = (): void => {
-      visitors.close()
-      unwatch()
-    }
-    host.signal.addEventListener('abort', close, { once: true })
-    return {
-      address: hostPort(address.host, address.port),
-      close
-    }
-  },
+  publish: (spec, host) => publishUdp(spec, host, { clock, native, metrics }),
 
   async reach(spec, host) {
     checkSpec(spec)
@@ -47,8 +26,8 @@ const udp = (clock: Clock, { native }: UdpOptions, metrics: DatagramMetrics): Pr
     const services = new UdpServices({
       stream: host.accept(),
       ...(datagrams === undefined ? {} : { datagrams }),
-      local: String(spec.local),
-      limits: limitsOf(spec),
+      // Sessions that begin after a change of the entry are with the service that it names then.
+      ...liveService(() => host.spec as UdpSpec),
       native,
       clock,
       log

@@ -69,7 +69,12 @@ const join = async (fields: Record<string, unknown>) => {
       const [near, far] = duplexPair()
       for (const stream of [near, far]) stream.on('error', () => {})
       const [here, there] = options?.datagrams === true ? (joinDatagrams() as unknown as never[]) : []
-      const reach = { log: silentLog, accept: () => far, ...(there === undefined ? {} : { datagrams: there }) }
+      const reach = {
+        spec: proxy,
+        log: silentLog,
+        accept: () => far,
+        ...(there === undefined ? {} : { datagrams: there })
+      }
       opened.push({ info, options, reached: kind.reach(proxy, reach as unknown as ReachHost) })
       return { stream: near, info: {} as never, ...(here === undefined ? {} : { datagrams: here }) }
     },

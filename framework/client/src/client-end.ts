@@ -3,6 +3,7 @@ import type { ControlledEnd, Rehearsal } from '@rystra/control'
 import type { GenerationRef } from '@rystra/kernel'
 import { type ProxySpec, RystraError } from '@rystra/model'
 import type { AddProxyOptions, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
+import { isDeepStrictEqual } from 'node:util'
 import { type Expanded, expand } from './expand.js'
 import type { Forwards } from './forwards.js'
 import { baseOf, type ClientOptions, type ClientSide, checkedWith, usesOf } from './options.js'
@@ -66,10 +67,26 @@ export class ClientEnd implements ControlledEnd {
     const { options } = this.#parts
     const base = baseOf(config, options)
     let next = this.#config
+    let moved: readonly PlanItem[] = []
     await this.state.kernel.rehearse(await usesOf(config, options), (generation) => {
-      next = this.#checked(base, generation).next
+      const checked = this.#checked(base, generation)
+      next = checked.next
+      moved = this.#movedBy(checked.expanded, generation)
     })
-    return { config: next, touched: this.#touchedBy(next.client) }
+    return { config: next, touched: [...moved, ...this.#touchedBy(next.client)] }
+  }
+
+  /** Proxies whose change ends what is open, see `ProxyKind.endedBy`. */
+  #movedBy(expanded: readonly Expanded[], { registries }: GenerationRef): readonly PlanItem[] {
+    return expanded.flatMap(({ entry, spec }) => {
+      const present = this.#parts.publications.find(spec.name)
+      const fields = registries.proxies.has(spec.kind) ? registries.proxies.get(spec.kind).endedBy : undefined
+      const changed = fields?.filter((field) => !isDeepStrictEqual(present?.spec[field], spec[field])) ?? []
+      const cuts = [...(present?.streams.open.keys() ?? [])]
+      if (changed.length === 0 || cuts.length === 0) return []
+      const detail = `${changed.join(', ')}: visitors of the address before end`
+      return [{ action: 'change', subject: 'proxy', name: entry, detail, streams: cuts.length, cuts }]
+    })
   }
 
   /** Streams of the session that is left go on until they are done, or the drain time is over. */

@@ -1,5 +1,12 @@
 import { type RawStream, rawOf } from '@rystra/bytes'
-import { type Logger, RystraError, type SessionInfo, type StreamInfo, toRystraError } from '@rystra/model'
+import {
+  type Logger,
+  type ProxySpec,
+  RystraError,
+  type SessionInfo,
+  type StreamInfo,
+  toRystraError
+} from '@rystra/model'
 import type { DatagramFlow, ReachHost } from '@rystra/plugin'
 import { errorFrom, type OpenStream } from '@rystra/protocol'
 import {
@@ -181,6 +188,10 @@ class Reach implements ReachHost, Interest {
     this.#served = served
     this.#state = state
     this.#datagrams = datagrams
+  }
+
+  get spec(): ProxySpec {
+    return this.#served.spec
   }
 
   /** The stream is over. */

@@ -13,6 +13,11 @@ export interface PublishAddress {
   readonly port?: number
   /** @default `server.publish.host` */
   readonly host?: string
+  /**
+   * Of `listenUdp`: whether the socket of the proxy that this one replaces is handed on where port and host stay. Its
+   * reader is the kind's to change then. @default false, the port is bound anew
+   */
+  readonly reuse?: boolean
 }
 
 /** A UDP port that was bound for a proxy. */
@@ -79,6 +84,14 @@ export interface RelayOptions {
   failover?(): boolean
 }
 
+/** What an admitted visitor has carried so far, and how it is ended from outside. */
+export interface AdmittedFlow {
+  readonly bytesToService: number
+  readonly bytesToVisitor: number
+  /** Ends it: {@link Admission.close} is to follow. */
+  end(error: RystraError): void
+}
+
 /** A visitor that was admitted without a stream of its own: one of many that share a stream, as those of UDP do. */
 export interface Admission {
   readonly info: StreamInfo
@@ -86,6 +99,8 @@ export interface Admission {
   readonly pace?: Pacer
   /** What the `onData` taps make of a datagram: empty to drop it. A throw is to end the visitor. */
   readonly tap?: (datagram: Buffer, direction: Direction) => Buffer
+  /** To be called at once: what is listed of the visitor reads this, and an administrator may end it. */
+  attach?(flow: AdmittedFlow): void
   /** To be called once, when the visitor is gone: onCloseStream. `error` is left out when it went cleanly. */
   close(bytesToService: number, bytesToVisitor: number, error?: RystraError): void
 }
@@ -180,6 +195,8 @@ export interface Published {
 /** What the client gives the client half of a proxy kind, one for each stream. */
 export interface ReachHost {
   readonly stream: StreamInfo
+  /** The entry as it is now: another object after a change. For kinds whose streams outlive one visitor. */
+  readonly spec: ProxySpec
   readonly log: Logger
   /** Aborted when the visitor is gone. */
   readonly signal: AbortSignal
@@ -248,6 +265,8 @@ export interface ProxyKind<Spec extends ProxySpec = ProxySpec, Entry extends Pro
   readonly forward?: TSchema
   /** Visiting half: opens a way in at this client. Throws `listen.*`. Outlives sessions. */
   visit?(entry: Entry, host: VisitHost): Promise<Published>
+  /** Fields whose change ends what is open, which a plan says. @default none: open streams go on */
+  readonly endedBy?: readonly string[]
   /** Server: how visitors are told apart by host. @default by port */
   readonly routing?: VisitRouting
   /** Whether a stream that was opened shows that the service answers. @default true */

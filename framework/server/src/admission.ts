@@ -64,6 +64,7 @@ export const admitVisitor = (
       return {
         info,
         ...stream.byDatagram(),
+        attach: (flow) => stream.attachFlow(flow),
         close: (bytesToService, bytesToVisitor, error) => {
           const reason = error === undefined ? 'end' : error.code.startsWith('hook.') ? 'error' : 'reset'
           stream.report(reason, bytesToService, bytesToVisitor, error)

@@ -22,6 +22,8 @@ interface BoundPort {
   readonly protocol: Protocol
   readonly address: Address
   readonly onVisitor: OnVisitor
+  /** Whether a socket for datagrams is handed on, see `PublishAddress.reuse`. */
+  readonly reuse: boolean
 }
 
 /** The proxy whose ports they are. */
@@ -89,7 +91,11 @@ export class PublishPorts {
     return bindsPorts(publish.on, cluster?.name, this.#proxy.remote !== undefined)
   }
 
-  async #open(protocol: Protocol, { port = 0, host }: PublishAddress, onVisitor: OnVisitor): Promise<Shared> {
+  async #open(
+    protocol: Protocol,
+    { port = 0, host, reuse = false }: PublishAddress,
+    onVisitor: OnVisitor
+  ): Promise<Shared> {
     const { publish } = this.#state.config
     if (host !== undefined) checkHost(publish.host, host)
     this.#hosts.push(host)
@@ -102,7 +108,7 @@ export class PublishPorts {
     const wanted = remote?.ports[this.#bound.length] ?? port
     if (wanted !== 0) {
       checkPort(ports, wanted)
-      return this.#bind(protocol, { host: at, port: wanted }, onVisitor)
+      return this.#bind(protocol, { host: at, port: wanted }, onVisitor, reuse)
     }
     const { lastPorts, claims, ports: own } = this.#state
     const { session, spec } = this.#proxy
@@ -115,7 +121,7 @@ export class PublishPorts {
     const last = this.#before?.portOf(protocol) ?? lastPorts.get(lastKey)
     // Visitors know it: worth waiting for a predecessor that has not released it yet.
     if (last !== undefined && portAllowed(ports, last)) {
-      const again = await this.#bindIfFree(protocol, { host: at, port: last }, onVisitor)
+      const again = await this.#bindIfFree(protocol, { host: at, port: last }, onVisitor, reuse)
       if (again !== undefined) return again
     }
     let tries = 0
@@ -123,7 +129,7 @@ export class PublishPorts {
       if (own.inherited.awaits(free) || (await claims.find(keyOf(protocol, free))) !== undefined) continue
       tries += 1
       if (tries > FREE_TRIES) break
-      const bound = await this.#bindIfFree(protocol, { host: at, port: free }, onVisitor)
+      const bound = await this.#bindIfFree(protocol, { host: at, port: free }, onVisitor, reuse)
       if (bound === undefined) continue
       lastPorts.set(lastKey, free)
       return bound
@@ -153,16 +159,21 @@ export class PublishPorts {
   }
 
   /** `undefined` when the port is taken, or cannot be bound. */
-  async #bindIfFree(protocol: Protocol, address: Address, onVisitor: OnVisitor): Promise<Shared | undefined> {
+  async #bindIfFree(
+    protocol: Protocol,
+    address: Address,
+    onVisitor: OnVisitor,
+    reuse: boolean
+  ): Promise<Shared | undefined> {
     try {
-      return await this.#bind(protocol, address, onVisitor)
+      return await this.#bind(protocol, address, onVisitor, reuse)
     } catch (error) {
       if (isTaken(error)) return undefined
       throw error
     }
   }
 
-  async #bind(protocol: Protocol, address: Address, onVisitor: OnVisitor): Promise<Shared> {
+  async #bind(protocol: Protocol, address: Address, onVisitor: OnVisitor, reuse = false): Promise<Shared> {
     const key = keyOf(protocol, address.port)
     const { claims } = this.#state
     const held = await claims.take<OnVisitor>(
@@ -170,13 +181,14 @@ export class PublishPorts {
       { proxy: this.#proxy, value: onVisitor },
       { code: 'proxy.port-taken', what: String(address.port) }
     )
-    const bound = { key, protocol, address, onVisitor }
+    const bound = { key, protocol, address, onVisitor, reuse }
     this.#bound.push(bound)
     try {
       this.#proxy.throwIfClosed()
       const there = held.shared as Later | undefined
-      // Of a predecessor. A socket for datagrams is read by the kind that asked for it.
-      if (there !== undefined && held.size === 1 && (protocol === 'udp' || there.host !== address.host)) {
+      // Of a predecessor. A socket for datagrams is read by the kind that asked for it, which may hand it on.
+      const isHandedOn = protocol === 'tcp' || reuse
+      if (there !== undefined && held.size === 1 && (!isHandedOn || there.host !== address.host)) {
         held.shared = undefined
         await there.close()
       }
@@ -236,8 +248,8 @@ export class PublishPorts {
   /** Takes back what a successor had got, which failed. */
   async restore(): Promise<void> {
     this.#addresses.length = 0
-    for (const { protocol, address, onVisitor } of this.#bound.splice(0)) {
-      await this.#bind(protocol, address, onVisitor)
+    for (const { protocol, address, onVisitor, reuse } of this.#bound.splice(0)) {
+      await this.#bind(protocol, address, onVisitor, reuse)
     }
   }
 

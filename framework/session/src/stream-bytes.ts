@@ -1,5 +1,5 @@
 import type { CountedStream, Pump } from '@rystra/bytes'
-import type { Direction, StreamStats } from '@rystra/plugin'
+import type { AdmittedFlow, Direction, StreamStats } from '@rystra/plugin'
 import type { CountedFlow } from './datagram-flows.js'
 
 /** What one stream has carried, with the datagrams beside it, and when. */
@@ -7,6 +7,8 @@ export class StreamBytes {
   raw: CountedStream | undefined
   /** A relay of an extension counts by itself. */
   counts: Pump | undefined
+  /** Of a visitor without a stream of its own. */
+  visitorFlow: AdmittedFlow | undefined
   /** Which way bytes go that are written into the stream. */
   readonly #writes: Direction
   #flow: CountedFlow | undefined
@@ -49,6 +51,8 @@ export class StreamBytes {
 
   /** Without datagrams. */
   stream(direction: Direction): number {
+    if (this.visitorFlow !== undefined)
+      return direction === 'toService' ? this.visitorFlow.bytesToService : this.visitorFlow.bytesToVisitor
     if (this.counts !== undefined) return direction === 'toService' ? this.counts.aToB : this.counts.bToA
     if (this.raw === undefined) return 0
     return direction === this.#writes ? this.raw.written : this.raw.received

@@ -1,7 +1,8 @@
-import { CountedStream, FilteredStream, type Pump, pump, type RawStream } from '@rystra/bytes'
+import { CountedStream, type Pump, pump, type RawStream } from '@rystra/bytes'
 import { RystraError, type StreamInfo, toRystraError } from '@rystra/model'
 import type {
   Admission,
+  AdmittedFlow,
   CloseReason,
   CloseStreamContext,
   Deny,
@@ -18,9 +19,7 @@ import { isRefusal, limitReached, reasonOf, refusedBy } from './refusals.js'
 import { StreamBytes } from './stream-bytes.js'
 import type { StreamHost } from './stream-host.js'
 import { StreamPath } from './stream-path.js'
-
-/** `traceparent` of W3C Trace Context, version 00. */
-const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
+import { isTraceparent } from './traceparent.js'
 
 /** One stream at one end: onOpenStream, its bytes, onCloseStream, all in the generation it began in. */
 export class StreamLifecycle implements StreamHandle {
@@ -78,7 +77,7 @@ export class StreamLifecycle implements StreamHandle {
     return this.#host.generation.calls.openStream({
       ...this.info,
       carryTrace: (traceparent) => {
-        if (TRACEPARENT.test(traceparent)) this.trace = traceparent
+        if (isTraceparent(traceparent)) this.trace = traceparent
       },
       pace: (pacer) => this.#path.pace(pacer),
       through: (transforms) => this.#path.through(transforms)
@@ -98,6 +97,13 @@ export class StreamLifecycle implements StreamHandle {
   /** See {@link StreamPath.byDatagram}. */
   byDatagram(): Pick<Admission, 'pace' | 'tap'> {
     return this.#path.byDatagram()
+  }
+
+  /** It is one of many visitors whose datagrams share a stream. */
+  attachFlow(flow: AdmittedFlow): void {
+    this.#bytes.visitorFlow = flow
+    this.onGivenUp = (error) => flow.end(error)
+    if (this.#closing !== undefined) flow.end(this.#closing)
   }
 
   /** Datagrams beside it count as its bytes. @param goes where those go that are sent into the flow */
@@ -136,7 +142,7 @@ export class StreamLifecycle implements StreamHandle {
     }
     this.#opened = opened
     if (opened.flow !== undefined) this.attachDatagrams(opened.flow, this.#writes)
-    this.#carry(this.filtered ? this.#filter(opened) : opened)
+    this.#carry(this.filtered ? this.#path.filter(opened, this.#writes) : opened)
     opened.ready().then(
       () => {
         this.#reached()
@@ -167,7 +173,7 @@ export class StreamLifecycle implements StreamHandle {
   /** Takes a stream over that the other end has opened, and whose service is reached. `head` says so. */
   accept(raw: RawStream, head: { readonly bytes: Buffer; readonly wait: number }): void {
     this.#reached()
-    const counted = this.filtered ? this.#filter(raw) : new CountedStream(raw)
+    const counted = this.filtered ? this.#path.filter(raw, this.#writes) : new CountedStream(raw)
     counted.sendHead(head)
     this.#carry(counted)
     if (this.#closing !== undefined) counted.fail(this.#closing)
@@ -176,11 +182,6 @@ export class StreamLifecycle implements StreamHandle {
   #reached(): void {
     const connectTime = this.#bytes.reached(this.#host.clock.now())
     for (const table of this.#host.tables) table.reached(connectTime)
-  }
-
-  #filter(raw: RawStream): FilteredStream {
-    const [write, read] = [this.#path.filters('toService'), this.#path.filters('toVisitor')]
-    return new FilteredStream(raw, this.#writes === 'toService' ? { write, read } : { write: read, read: write })
   }
 
   #carry(raw: CountedStream): void {

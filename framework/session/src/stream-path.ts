@@ -1,4 +1,4 @@
-import { type Filters, type RawStream, rawOf } from '@rystra/bytes'
+import { FilteredStream, type Filters, type RawStream, rawOf } from '@rystra/bytes'
 import type { DataTap, GenerationRef } from '@rystra/kernel'
 import { RystraError, type StreamInfo } from '@rystra/model'
 import type { Admission, Direction, Pacer, Through } from '@rystra/plugin'
@@ -66,8 +66,13 @@ export class StreamPath {
     return (bytes) => this.#pacers.reduce((longest, pacer) => Math.max(longest, pacer(bytes, direction)), 0)
   }
 
-  /** For the stream itself. */
-  filters(direction: Direction): Filters {
+  /** @param writes Which way bytes go that are written into it */
+  filter(raw: RawStream, writes: Direction): FilteredStream {
+    const [there, back] = [this.#filters('toService'), this.#filters('toVisitor')]
+    return new FilteredStream(raw, writes === 'toService' ? { write: there, read: back } : { write: back, read: there })
+  }
+
+  #filters(direction: Direction): Filters {
     const through = direction === 'toService' ? this.#toService : this.#toVisitor
     return { tap: this.#tapOf(direction), pace: this.#paceOf(direction), through }
   }

@@ -24,9 +24,9 @@ export class DatagramMetrics {
     })
   }
 
-  /** Counts what a source has counted, until the returned function is called. */
+  /** Counts what a source counts from now on, until the returned function is called. */
   watch(proxy: string, source: { stats(): UdpStats }): () => void {
-    let before: UdpStats = { toService: 0, toVisitor: 0, dropped: {} }
+    let before = source.stats()
     const read = (): void => {
       const now = source.stats()
       for (const [field, direction] of [
@@ -42,8 +42,7 @@ export class DatagramMetrics {
     }
     this.#sources.add(read)
     return () => {
-      read()
-      this.#sources.delete(read)
+      if (this.#sources.delete(read)) read()
     }
   }
 
@@ -51,5 +50,6 @@ export class DatagramMetrics {
   close(): void {
     this.#forget()
     for (const read of this.#sources) read()
+    this.#sources.clear()
   }
 }

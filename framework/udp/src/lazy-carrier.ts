@@ -15,13 +15,15 @@ export type OpenCarrier = (signal: AbortSignal) => Promise<CarrierStream>
 
 /** A {@link Carrier} that is opened with the first datagram, and again after it broke. */
 export class LazyCarrier {
-  readonly #open: OpenCarrier
+  #open: OpenCarrier
   readonly #events: DatagramEvents
   readonly #clock: Clock
   readonly #log: Logger
   readonly #closing = new AbortController()
   #carrier: Carrier | undefined
   #opening = false
+  /** Of what opens: a stream of one before is not used. */
+  #epoch = 0
   #held: { session: number; datagram: Buffer }[] = []
   #heldBytes = 0
   #delay = MIN_DELAY_MS
@@ -46,6 +48,17 @@ export class LazyCarrier {
     return undefined
   }
 
+  /** Opens by `open` from now on; `reopens` ends the stream that is open cleanly. */
+  use(open: OpenCarrier, reopens: boolean): void {
+    this.#open = open
+    if (!reopens) return
+    this.#epoch += 1
+    const carrier = this.#carrier
+    this.#carrier = undefined
+    this.#notBefore = Number.NEGATIVE_INFINITY
+    carrier?.close()
+  }
+
   closeSession(session: number): void {
     this.#carrier?.closeSession(session)
   }
@@ -53,15 +66,22 @@ export class LazyCarrier {
   #begin(): boolean {
     if (this.#closing.signal.aborted || this.#clock.now() < this.#notBefore) return false
     this.#opening = true
+    const epoch = this.#epoch
     this.#open(this.#closing.signal).then(
-      (stream) => this.#opened(stream),
+      (stream) => this.#opened(stream, epoch),
       (error: unknown) => this.#failed(toRystraError(error, 'stream.reset'))
     )
     return true
   }
 
-  #opened(stream: CarrierStream): void {
+  #opened(stream: CarrierStream, epoch: number): void {
     this.#opening = false
+    if (epoch !== this.#epoch) {
+      // Opened by what is not to be used any more.
+      stream.stream.destroy()
+      this.#begin()
+      return
+    }
     const carrier = new Carrier(stream, {
       onDatagram: (session, datagram) => this.#events.onDatagram(session, datagram),
       onSessionClose: (session) => this.#events.onSessionClose(session),

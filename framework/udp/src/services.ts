@@ -20,6 +20,8 @@ export interface UdpServicesOptions extends CarrierStream {
   readonly local: string
   /** Limits per visitor address are applied by the visitor side. */
   readonly limits: Pick<UdpLimits, 'sessionTimeout' | 'maxSessions'>
+  /** What both are now, asked before each new session: the same object where nothing has changed. @default as given */
+  readonly current?: () => Pick<UdpServicesOptions, 'local' | 'limits'>
   readonly clock: Clock
   readonly log: Logger
   /** @default the system's */
@@ -35,7 +37,8 @@ export class UdpServices {
   readonly done: Promise<RystraError | undefined>
   readonly #options: UdpServicesOptions
   readonly #carrier: Carrier
-  readonly #addresses: ServiceAddresses
+  #addresses: ServiceAddresses
+  #service: Pick<UdpServicesOptions, 'local' | 'limits'>
   readonly #sessions = new Map<number, ServiceSession>()
   readonly #order = new Recency<ServiceSession>()
   #held: { id: number; datagram: Buffer }[] = []
@@ -49,8 +52,10 @@ export class UdpServices {
 
   /** Throws `proxy.invalid`. */
   constructor(options: UdpServicesOptions) {
-    const { local, clock, log, lookup } = options
+    const { clock, log, lookup, current } = options
     this.#options = options
+    this.#service = current?.() ?? options
+    const { local } = this.#service
     this.drops = new DropCounter(log, clock)
     this.#addresses = new ServiceAddresses(parseUdpService(local), clock, lookup)
     let over: (error?: RystraError) => void = () => {}
@@ -94,11 +99,29 @@ export class UdpServices {
     if (session !== undefined) {
       this.#order.touch(session, clock.now())
       this.#send(session, datagram)
-    } else if (this.#addresses.current !== undefined) {
+      return
+    }
+    this.#refresh()
+    if (this.#addresses.current !== undefined) {
       const begun = this.#begin(id)
       if (begun === undefined) this.drops.add('closed')
       else this.#send(begun, datagram)
     } else this.#wait(id, datagram)
+  }
+
+  /** Sessions that begin from now on are with the service as it is configured now. */
+  #refresh(): void {
+    const { current, clock, lookup, log } = this.#options
+    const service = current?.() ?? this.#service
+    if (service === this.#service) return
+    const { local } = this.#service
+    this.#service = service
+    if (service.local === local) return
+    try {
+      this.#addresses = new ServiceAddresses(parseUdpService(service.local), clock, lookup)
+    } catch (error) {
+      log.warn({ err: error }, 'the service before is kept')
+    }
   }
 
   #send(session: ServiceSession, datagram: Buffer): void {
@@ -110,7 +133,8 @@ export class UdpServices {
   #begin(id: number): ServiceSession | undefined {
     const { current, port } = this.#addresses
     if (this.#closed || current === undefined) return undefined
-    const { clock, limits } = this.#options
+    const { clock } = this.#options
+    const { limits } = this.#service
     const { oldest } = this.#order
     if (oldest !== undefined && this.#sessions.size >= limits.maxSessions) this.#end(oldest)
     const session = new ServiceSession(id, current, port, clock.now(), this, this.#options.native)
@@ -178,7 +202,7 @@ export class UdpServices {
     this.drops.add(drop, () => {
       if (drop === 'unreachable') {
         const { code } = (cause ?? {}) as NodeJS.ErrnoException
-        const detail = code === undefined ? this.#options.local : `${this.#options.local} (${code})`
+        const detail = code === undefined ? this.#service.local : `${this.#service.local} (${code})`
         return new RystraError('stream.service-unreachable', { side: 'client', detail, cause })
       }
       const detail = dropDetails[drop] ?? 'the stream for datagrams is closed'
@@ -195,8 +219,8 @@ export class UdpServices {
 
   readonly #expire = (): void => {
     this.#cancelExpiry = undefined
-    const { clock, limits } = this.#options
-    const timeout = limits.sessionTimeout * TIMEOUT_FACTOR
+    const { clock } = this.#options
+    const timeout = this.#service.limits.sessionTimeout * TIMEOUT_FACTOR
     const now = clock.now()
     for (let { oldest } = this.#order; oldest !== undefined; { oldest } = this.#order) {
       if (oldest.seen + timeout > now) {

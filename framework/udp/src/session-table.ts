@@ -14,17 +14,24 @@ const MAX_EXAMINED = 8
  * are kept apart: a flood from spoofed addresses evicts its own kind first.
  */
 export class SessionTable {
-  readonly #limits: UdpLimits
+  #limits: UdpLimits
   readonly #hosts = new Map<string, VisitorHost>()
   readonly #ids = new Map<number, VisitorSession>()
   readonly #fresh = new Recency<VisitorSession>()
   readonly #proven = new Recency<VisitorSession>()
-  readonly #begins: TokenBucket
+  #begins: TokenBucket
   #next = 0
 
   constructor(limits: UdpLimits, now: number) {
     this.#limits = limits
     this.#begins = new TokenBucket(limits.maxSessions, limits.maxSessions, now)
+  }
+
+  /** Other limits are in force: sessions that there are stay, also above them. */
+  use(limits: UdpLimits, now: number): void {
+    this.#limits = limits
+    this.#begins = new TokenBucket(limits.maxSessions, limits.maxSessions, now)
+    for (const of of this.#hosts.values()) Object.assign(of, this.#bucketsOf(now))
   }
 
   get size(): number {
@@ -60,12 +67,7 @@ export class SessionTable {
   add(host: string, port: number, now: number): VisitorSession {
     let of = this.#hosts.get(host)
     if (of === undefined) {
-      const { packetsPerVisitor: rate, maxSessionsPerVisitor, maxSessions } = this.#limits
-      // New sessions per second.
-      const max = Math.max(maxSessionsPerVisitor, maxSessions / 4)
-      // Burst of a quarter of a second, as games and calls send.
-      const bucket = rate === 0 ? undefined : new TokenBucket(rate, Math.max(1, rate / 4), now)
-      of = { host, sessions: new Map(), bucket, begins: new TokenBucket(max, max, now) }
+      of = { host, sessions: new Map(), ...this.#bucketsOf(now) }
       this.#hosts.set(host, of)
     }
     while (this.#ids.has(this.#next)) this.#next = (this.#next + 1) >>> 0
@@ -75,6 +77,15 @@ export class SessionTable {
     this.#ids.set(session.id, session)
     this.#fresh.add(session)
     return session
+  }
+
+  #bucketsOf(now: number): Pick<VisitorHost, 'bucket' | 'begins'> {
+    const { packetsPerVisitor: rate, maxSessionsPerVisitor, maxSessions } = this.#limits
+    // New sessions per second.
+    const max = Math.max(maxSessionsPerVisitor, maxSessions / 4)
+    // Burst of a quarter of a second, as games and calls send.
+    const bucket = rate === 0 ? undefined : new TokenBucket(rate, Math.max(1, rate / 4), now)
+    return { bucket, begins: new TokenBucket(max, max, now) }
   }
 
   touch(session: VisitorSession, now: number): void {

@@ -1,5 +1,5 @@
 import type { TokenBucket } from '@rystra/limits'
-import type { Admission } from '@rystra/plugin'
+import type { Admission, AdmittedFlow, RystraError } from '@rystra/plugin'
 import type { Recent } from './recency.js'
 
 /** An address of visitors, all ports together. */
@@ -8,13 +8,13 @@ export interface VisitorHost {
   /** By port. */
   readonly sessions: Map<number, VisitorSession>
   /** Rate of its datagrams. */
-  readonly bucket: TokenBucket | undefined
+  bucket: TokenBucket | undefined
   /** Rate of its new sessions. */
-  readonly begins: TokenBucket
+  begins: TokenBucket
 }
 
 /** A visitor: one address and port. */
-export class VisitorSession implements Recent {
+export class VisitorSession implements Recent, AdmittedFlow {
   newer: Recent | undefined
   older: Recent | undefined
   state: 'pending' | 'open' | 'refused' | 'closed' = 'open'
@@ -27,6 +27,8 @@ export class VisitorSession implements Recent {
   admission: Admission | undefined
   /** Datagrams that wait for admission. */
   held: Buffer[] | undefined
+  /** Ends it from outside. */
+  end: (error: RystraError) => void = () => {}
 
   constructor(
     readonly id: number,

@@ -4,6 +4,7 @@ import { type Admission, type Direction, RystraError, toRystraError } from '@rys
 import { afterException } from './contain.js'
 import { LazyCarrier } from './lazy-carrier.js'
 import { SessionTable } from './session-table.js'
+import { shapeDatagram } from './shape-datagram.js'
 import { tuneUdp } from './socket.js'
 import type { UdpStats } from './datagram-metrics.js'
 import type { UdpVisitorsOptions } from './visitors-options.js'
@@ -17,7 +18,7 @@ const MAX_HELD = 16
 /** The visitor side: connects a bound socket with a stream, with a session per address and port. */
 export class UdpVisitors {
   readonly drops: DropCounter
-  readonly #options: UdpVisitorsOptions
+  #options: UdpVisitorsOptions
   readonly #table: SessionTable
   readonly #link: LazyCarrier
   readonly #sender: Sender
@@ -59,6 +60,25 @@ export class UdpVisitors {
     }
     if (!this.native) socket.on('message', this.#onMessage)
     log.debug({ native: this.native, port: options.address.port }, 'udp: listening')
+  }
+
+  /**
+   * Other options for the same socket: sessions that there are stay. `native` is kept as it is.
+   *
+   * @param reopens Whether the stream is opened anew with the next datagram: the service sees other sockets then
+   */
+  change(options: UdpVisitorsOptions, reopens: boolean): void {
+    const { clock, limits } = options
+    this.#options = options
+    this.#table.use(limits, clock.now())
+    this.#link.use(options.open, reopens)
+    this.#cancelExpiry?.()
+    this.#expire()
+  }
+
+  /** Whether it works by these options. */
+  isBy(options: UdpVisitorsOptions): boolean {
+    return this.#options === options
   }
 
   /** Whether datagrams are sent and received in batches by the native part. */
@@ -136,7 +156,7 @@ export class UdpVisitors {
     try {
       const answer = admit({ host: plainAddress(session.of.host), port: session.port, to: address })
       if (!('then' in answer)) {
-        session.admission = answer
+        this.#attach(session, answer)
         return
       }
       session.state = 'pending'
@@ -158,10 +178,16 @@ export class UdpVisitors {
       admission.close(0, 0)
       return
     }
-    session.admission = admission
     session.state = 'open'
+    this.#attach(session, admission)
     const now = this.#options.clock.now()
     for (const datagram of held) if ((session.state as string) === 'open') this.#toService(session, datagram, now)
+  }
+
+  #attach(session: VisitorSession, admission: Admission): void {
+    session.admission = admission
+    session.end = (error) => this.#end(session, error)
+    admission.attach?.(session)
   }
 
   /** Stays in the table until it expires, so that not every datagram asks for admission. */
@@ -201,30 +227,18 @@ export class UdpVisitors {
     } else this.#drop(drop)
   }
 
-  /** Applies rate limits and taps; `undefined` drops the datagram. */
+  /** `undefined` drops the datagram. */
   #shape(session: VisitorSession, datagram: Buffer, direction: Direction): Buffer | undefined {
-    const { pace, tap } = session.admission as Admission
     try {
-      if (pace !== undefined) {
-        // A limit may be shared: its debt counts for the first datagram of a new session, too.
-        if (pace(0, direction) > 0) {
-          this.#drop('rate')
-          return undefined
-        }
-        pace(datagram.length, direction)
-      }
-      if (tap === undefined) return datagram
-      // Taps may keep what they get; received datagrams of visitors are lent.
-      const passed = tap(direction === 'toService' ? Buffer.from(datagram) : datagram, direction)
-      // An empty result drops the chunk, unless the datagram was empty.
-      if (passed.length > 0 || datagram.length === 0) return passed
-      this.drops.add('extension')
-      return undefined
+      const passed = shapeDatagram(session.admission as Admission, datagram, direction)
+      if (typeof passed !== 'string') return passed
+      if (passed === 'rate') this.#drop(passed)
+      else this.drops.add(passed)
     } catch (error) {
       this.drops.add('extension')
       this.#end(session, toRystraError(error, 'hook.failed'))
-      return undefined
     }
+    return undefined
   }
 
   #drop(drop: Drop): void {

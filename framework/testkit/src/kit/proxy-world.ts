@@ -188,6 +188,7 @@ export class ProxyWorld {
     const stream = this.#streamOf(spec, info, details)
     const host: ReachHost = {
       stream,
+      spec,
       log: silentLog,
       signal: gone.signal,
       connect: (local) => connectTcp(this.scope, local),
