@@ -22,9 +22,26 @@ const withPackage = (problem: Problem): Problem => {
 /** What to do about a package that is not installed. */
 const installHint = (name: string): string | undefined => {
   if (knownPackages.includes(name)) return `run ${addOf(name)}`
-  if (!name.startsWith('@rystra/')) return undefined
+  const short = knownPackages.map((known) => known.replace('@rystra/', ''))
+  // The short name may be that of a package of others.
+  if (!name.startsWith('@rystra/')) return short.includes(name) ? `did you mean @rystra/${name}?` : undefined
   const meant = nearest(name, knownPackages)
   return `there is no such package${meant === undefined ? '' : `; did you mean ${meant}?`}`
+}
+
+/** What other programs call flags of ours. */
+const synonyms: Readonly<Record<string, readonly string[]>> = {
+  '--server': ['--to'],
+  '--host': ['--public-host', '--to'],
+  '--address': ['--to', '--admin'],
+  '--url': ['--to', '--admin'],
+  '--transport': ['--to'],
+  '--file': ['--config'],
+  '--conf': ['--config'],
+  '--hostname': ['--host'],
+  '--verbose': ['--debug'],
+  '--local': ['--bind'],
+  '--listen': ['--port']
 }
 
 /** What the parser of the command line throws for flags that it does not know. */
@@ -36,9 +53,11 @@ interface UnknownFlags {
 /** The flag of the command that looks like the one it does not know. */
 const flagHint = ({ cause, hint }: RystraError): string | undefined => {
   const { flags, parse } = (cause ?? {}) as UnknownFlags
-  const known = Object.keys(parse?.input?.flags ?? {}).map((name) => `--${name}`)
+  const known = [...Object.keys(parse?.input?.flags ?? {}), 'help'].map((name) => `--${name}`)
   const [unknown] = Array.isArray(flags) ? flags : []
-  const meant = typeof unknown === 'string' ? nearest(unknown, known) : undefined
+  if (typeof unknown !== 'string') return undefined
+  if (/^-(v|-version)$/.test(unknown)) return 'did you mean `rystra --version`?'
+  const meant = synonyms[unknown]?.find((name) => known.includes(name)) ?? nearest(unknown, known)
   return meant === undefined ? undefined : `did you mean ${meant}? ${hint}`
 }
 
@@ -70,5 +89,7 @@ export const advised = (error: RystraError): RystraError => {
   const hint = hintFor(error)
   if (hint === undefined) return error
   const { code, detail, side, cause } = error
-  return new RystraError(code, { detail, side, cause, hint } as ErrorDetails)
+  const { problems } = error as { problems?: readonly Problem[] }
+  const advice = new RystraError(code, { detail, side, cause, hint } as ErrorDetails)
+  return problems === undefined ? advice : Object.assign(advice, { problems })
 }

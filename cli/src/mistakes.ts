@@ -80,7 +80,7 @@ export class Mistakes {
     const lines = all.flatMap((error) =>
       error instanceof ConfigError
         ? linesOf(error, this.#file)
-        : [problemsOf(error)?.[0]?.path, error.message].filter(Boolean).join(': ')
+        : [problemsOf(error)?.[0]?.path, messageOf(error)].filter(Boolean).join(': ')
     )
     throw new ConfigError('config.invalid', located(problems, this.#file), this.#file, [this.#file, ...lines])
   }
@@ -94,6 +94,10 @@ const problemOf = (error: RystraError, path: string): Problem => ({
 
 const problemsOf = (error: RystraError): readonly Problem[] | undefined =>
   isRystraError(error) ? (error as { problems?: readonly Problem[] }).problems : undefined
+
+/** With what to do, where that is of this error alone. */
+const messageOf = ({ code, message, hint }: RystraError): string =>
+  code === 'extension.not-found' ? `${message}; ${hint}` : message
 
 /** The lines of an error, without the file that heads them. */
 const linesOf = (error: ConfigError, file: string): string[] =>

@@ -41,6 +41,9 @@ export const asRystraError = (error: unknown, command?: string): RystraError => 
       // How the parser reads flags that may be repeated: it hides what is missing.
       .replace(/\n\nNote: [\s\S]*$/, '')
       .replace(/^Nonexistent flag/, 'unknown flag')
+      .replace(/^Parsing (--\S+)\s+Expected (.*) but received: (.*)$/s, '$1: expected $2, got "$3"')
+      .replace(/^Expected (\S+) to be one of: (.*)$/s, 'expected one of $2, got $1')
+      .replace(/^Flag (--\S+) expects a value$/, '$1: expected a value')
       .trim()
     const hint = `see \`rystra ${command === undefined ? '' : `${command} `}--help\``
     return new RystraError('usage.invalid', { detail, hint, cause: error })

@@ -7,7 +7,7 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   extension: ['create'],
   rpc: ['describe'],
   service: ['install', 'status', 'uninstall'],
-  cert: ['ca', 'server', 'client', 'revoke', 'show']
+  cert: ['ca', 'server', 'client', 'cluster', 'revoke', 'show']
 }
 
 const commands = [
@@ -28,6 +28,7 @@ const commands = [
   'plan',
   'reload',
   'drain',
+  'upgrade',
   'log-level',
   'logs',
   'inspect',
@@ -53,14 +54,14 @@ export const joinTopic = (argv: readonly string[]): string[] => {
 
 /** A clear error for a command that does not exist; nothing for any other error. */
 export const notFound = async (error: unknown, argv: readonly string[]): Promise<RystraError | undefined> => {
-  if (!(error instanceof Error) || !/^command .* not found$/i.test(error.message)) return undefined
+  if (!(error instanceof Error) || !/^command .* not found\.?$/i.test(error.message)) return undefined
   const known = [
     ...commands,
     ...Object.entries(topics).flatMap(([topic, list]) => list.map((name) => `${topic}:${name}`))
   ]
   const { nearest } = await import('@rystra/kernel')
-  const word = argv[0] ?? ''
-  const meant = nearest(word, known)
+  const word = (argv[0] === 'help' ? argv[1] : argv[0]) ?? ''
+  const meant = word === 'version' ? '--version' : nearest(word, known)
   const service = /^\d|:/.test(word) ? ', and no service: expected a port or host:port' : ''
   return new RystraError('usage.invalid', {
     detail: `no command "${word}"${service}`,

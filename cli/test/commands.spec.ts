@@ -78,11 +78,17 @@ describe('the command', () => {
         /unknown flag: --subdomian\n {2}next: did you mean --subdomain\?/
       ],
       [['3000x'], /no command "3000x", and no service: expected a port or host:port/],
+      [['check', '--hlep'], /unknown flag: --hlep\n {2}next: did you mean --help\?/],
+      [['expose', 'tcp', '3000', '--server', 'x'], /unknown flag: --server\n {2}next: did you mean --to\?/],
+      [['help', 'cert:sho'], /no command "cert:sho".*\n {2}next: did you mean `rystra cert:show`\?/],
+      [['cert:clustr'], /did you mean `rystra cert:cluster`\?/],
+      [['upgrad'], /did you mean `rystra upgrade`\?/],
+      [['version'], /did you mean `rystra --version`\?/],
       [['srve'], /no command "srve"\n {2}next: did you mean `rystra serve`\?/],
       [['expose'], /Missing \d required args|Missing required flag/],
-      [['serve', '--port', 'x'], /--port|integer/],
+      [['serve', '--port', 'x'], /--port: expected an integer, got "x"\n/],
       [['serve', 'x'], /Unexpected argument: x/],
-      [['init', '--role', 'boss'], /--role=boss/]
+      [['init', '--role', 'boss'], /expected one of server, client, both, got --role=boss/]
     ]
     for (const [args, words] of cases) {
       const { code, out, err } = await rystra(args, { cwd })

@@ -39,6 +39,8 @@ describe('serve, connect and expose', () => {
     })
     expect(taken.code).to.equal(8)
     expect(JSON.parse(taken.out)).to.include({ event: 'error', code: 'listen.in-use', side: 'server' })
+    // The one in front has the admin socket as well: that is no second error.
+    expect(taken.err).to.equal('')
     const refused = await rystra(['expose', 'tcp', '9', ...args, '--port', '80'], { cwd: folders.make() })
     expect(refused.code).to.equal(6)
     expect(refused.err).to.include('proxy.port-not-allowed').and.include('80')

@@ -21,6 +21,9 @@ type Context = Pick<
 /** Milliseconds between two tries to make the unix socket, where another process has it. */
 const SOCKET_RETRY_MS = 500
 
+/** Milliseconds until a missing socket is logged: a start that fails for another reason says that alone. */
+const STARTED_AFTER_MS = 1000
+
 /** The listeners of the API. The API itself is made with the first request. */
 export class AdminServer {
   readonly #context: Context
@@ -135,16 +138,36 @@ export class AdminServer {
       if (options.requireSocket) throw error
       const isInUse = isRystraError(error) && error.code === 'listen.in-use'
       const found = isInUse ? 'find another process with this state folder' : 'cannot find this process'
-      if (isFirst) log.warn({ err: error }, `there is no admin socket: commands such as \`rystra status\` ${found}`)
+      const text = `there is no admin socket: commands such as \`rystra status\` ${found}`
+      if (isFirst) this.#onceStarted(() => log.warn({ err: error }, text))
       if (isInUse && this.#serves) this.#listenLater(front)
     }
   }
 
   /** The process that has it may end. */
   #listenLater(front: Front): void {
-    const cancel = this.#context.clock.after(SOCKET_RETRY_MS, () => {
-      this.#closers.splice(this.#closers.indexOf(cancel), 1)
+    this.#later(SOCKET_RETRY_MS, () =>
       background(this.#listenUnix(front, false), this.#context.log, 'the admin socket could not be made')
+    )
+  }
+
+  /** A server that has started listens; a client has after a while. */
+  #onceStarted(run: () => void): void {
+    let pending = true
+    const once = (): void => {
+      if (pending) run()
+      pending = false
+    }
+    const { runtime } = this.#context
+    this.#closers.push(runtime.events.subscribe(({ type }) => type === 'listener.opened' && once()))
+    this.#later(STARTED_AFTER_MS, once)
+  }
+
+  /** Not after a stop. */
+  #later(ms: number, run: () => void): void {
+    const cancel = this.#context.clock.after(ms, () => {
+      this.#closers.splice(this.#closers.indexOf(cancel), 1)
+      run()
     })
     this.#closers.push(cancel)
   }

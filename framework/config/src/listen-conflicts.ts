@@ -24,7 +24,7 @@ interface Claim {
 type Ends = Pick<ResolvedConfig, 'server' | 'client'>
 
 const serverClaims = ({ listen, cluster }: NonNullable<Ends['server']>): Claim[] => [
-  ...listen.flatMap((entry): Claim[] => {
+  ...(listen ?? []).flatMap((entry): Claim[] => {
     const { transport, host, port, address } = entry ?? {}
     // Datagrams have ports of their own.
     if (transport === 'quic' || address !== undefined || typeof port !== 'number' || typeof host !== 'string') return []

@@ -57,6 +57,7 @@ export class EventLog implements RuntimeEvents {
   }
 
   subscribe(listener: Listener, { streams = false }: SubscribeOptions = {}): () => void {
+    if (typeof listener !== 'function') throw new TypeError('a subscriber of events is a function')
     // Of its own, so that one function may subscribe twice.
     const own: Listener = (event) => listener(event)
     this.#listeners.add(own)

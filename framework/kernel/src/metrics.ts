@@ -47,6 +47,7 @@ export class MetricStore implements Metrics {
   }
 
   collect(read: () => void): () => void {
+    if (typeof read !== 'function') throw new TypeError('what collects metrics is a function')
     // Wrapped: the same function may be given twice.
     const entry = { read }
     this.#reads.add(entry)

@@ -9,6 +9,8 @@ export interface RegistryFacts {
   readonly key: 'name' | 'kind' | 'method'
   /** What has to be a function for a thing to be worth registering. */
   readonly functions: readonly string[]
+  /** What may be left out, and is a function otherwise. @default none */
+  readonly optional?: readonly string[]
   /** The word before the colon in a capability, `kind:tcp`. */
   readonly capability: string
   /** How our packages of this kind begin: `@rystra/proxy-tcp`. */
@@ -36,6 +38,7 @@ export const registryFacts: Readonly<Record<RegistryName, RegistryFacts>> = Obje
     noun: 'authenticator',
     key: 'method',
     functions: [],
+    optional: ['prove', 'verify', 'review'],
     capability: 'authenticator',
     packagePrefix: 'auth'
   },
@@ -90,7 +93,7 @@ const namePattern = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/
 
 /** The name that a thing carries. Throws a `TypeError` when the thing is not what its registry is for. */
 export const nameOf = (registry: RegistryName, thing: unknown): string => {
-  const { noun, key, functions } = registryFacts[registry]
+  const { noun, key, functions, optional = [] } = registryFacts[registry]
   const fields = (typeof thing === 'object' && thing !== null ? thing : {}) as Record<string, unknown>
   const name = fields[key]
   if (typeof name !== 'string' || !namePattern.test(name)) {
@@ -98,6 +101,10 @@ export const nameOf = (registry: RegistryName, thing: unknown): string => {
   }
   for (const member of functions) {
     if (typeof fields[member] !== 'function') throw new TypeError(`the ${noun} "${name}" has no ${member}()`)
+  }
+  for (const member of optional) {
+    if (fields[member] !== undefined && typeof fields[member] !== 'function')
+      throw new TypeError(`${member} of the ${noun} "${name}" is no function`)
   }
   return name
 }

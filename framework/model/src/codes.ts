@@ -34,7 +34,7 @@ export const errorTable = {
   'config.invalid': row('the configuration is not valid', 'process', false, 2, 'change the value named to what is expected; `rystra check` shows all at once'),
   'config.missing-variable': row('an environment variable is not set', 'process', false, 2, 'set it, put it into .env, or write ${NAME:-default}'),
   'usage.invalid': row('invalid arguments of the command', 'process', false, 2, 'see --help of the command'),
-  'file.failed': row('a file or folder cannot be read or written', 'process', true, 1, 'check the free space on the disk and the permissions of the path'),
+  'file.failed': row('a file or folder cannot be read or written', 'process', true, 1, 'check the path, its permissions, and the free space on the disk'),
 
   'extension.not-found': row('an extension cannot be found', 'process', false, 3, 'check its name or path, and install it'),
   'extension.not-an-extension': row('a package is not a Rystra extension', 'process', false, 3, 'its default export must come from defineExtension()'),
@@ -43,7 +43,7 @@ export const errorTable = {
   'extension.options': row("an extension's options are not valid", 'process', false, 2, 'change the option named to what is expected'),
   'extension.requires': row('a required extension is missing', 'process', false, 3, 'add the package named'),
   'extension.duplicate': row('two extensions have the same name or provide the same thing', 'process', false, 3, 'remove one of them, or give one another name'),
-  'extension.setup-failed': row("an extension's setup failed", 'process', false, 3, 'see the cause'),
+  'extension.setup-failed': row("an extension's setup failed", 'process', false, 3, 'correct the extension at the place that is named'),
   'extension.start-failed': row('an extension could not start', 'process', false, 3, 'see the cause'),
   'extension.too-late': row('an extension tapped or registered after its set-up', 'process', false, 3, 'move the call into setup()'),
   'extension.async-tap': row('an async function was given to a synchronous tap', 'process', false, 3, 'use tapPromise, or make the function synchronous'),
