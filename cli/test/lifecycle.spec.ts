@@ -173,6 +173,29 @@ client: { connect: { transport: tcp, host: 127.0.0.1, port: ${port} }, proxies: 
     expect(err).to.include('the last good configuration could not be kept').and.include('there is no admin socket')
   })
 
+  it('SIGUSR1 and SIGUSR2 neither open a port for debuggers nor end a server', async () => {
+    const server = serve()
+    const { port } = await server.event('listening')
+    for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) server.child.kill(signal)
+    await disturb(port)
+    await server.event('refused')
+    const { code, err } = await server.signal('SIGTERM')
+    expect([code, err.includes('Debugger')]).to.deep.equal([0, false])
+  })
+
+  it('an empty file in the place of the kept token, as of a disk that was full, gets a token', async () => {
+    const state = folders.make({ token: '\n' })
+    const joins: unknown[] = []
+    for (let count = 0; count < 2; count += 1) {
+      const server = serve(folders.make(), undefined, { env: { RYSTRA_STATE: state } })
+      const { args } = await server.event('join')
+      joins.push((args as string[])[3])
+      await server.signal('SIGTERM')
+    }
+    expect(joins[0]).to.be.a('string').and.have.length.greaterThan(15)
+    expect(joins[1]).to.equal(joins[0])
+  })
+
   it('the end of the npm that started it ends it cleanly', async () => {
     // As npm does: a shell in between, which gets the signal and does not pass it on.
     const flags = ['--host', '127.0.0.1', '--port', '0', '--http-port', '0', '--json']

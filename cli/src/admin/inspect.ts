@@ -3,6 +3,7 @@ import { RystraError } from '@rystra/model'
 import { writeFile } from 'node:fs/promises'
 import type { AdminApi } from './admin-api.js'
 import { bytesText, plainText } from './text.js'
+import { writeLine } from './write-line.js'
 
 const base = '/v1/extensions/inspect'
 
@@ -141,7 +142,7 @@ export const followRequests = async (api: AdminApi, json: boolean): Promise<void
   try {
     for await (const line of api.lines(`${base}/live`, stop.signal)) {
       if (line.trim() === '') continue
-      process.stdout.write(`${json ? line : exchangeLine(JSON.parse(line) as ExchangeSummary)}\n`)
+      await writeLine(json ? line : exchangeLine(JSON.parse(line) as ExchangeSummary), stop.signal)
     }
   } catch (error) {
     missing(error)

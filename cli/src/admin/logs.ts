@@ -2,6 +2,7 @@ import { isRystraError } from '@rystra/model'
 import type { AdminApi } from './admin-api.js'
 import type { ServerSentEvent } from './server-sent-events.js'
 import { eventText } from './event-text.js'
+import { writeLine } from './write-line.js'
 
 /** Milliseconds before a lost connection is made again. */
 const RETRY_MS = 1000
@@ -32,12 +33,12 @@ const pause = (signal: AbortSignal): Promise<void> =>
 /** Whether a reader that had begun may try again: the process is busy, restarts, or is gone for a while. */
 const mayTryAgain = (error: unknown): boolean => isRystraError(error) && error.retryable
 
-const write = ({ event, data }: ServerSentEvent, { types, json }: FollowOptions): void => {
+/** The line of an event that is shown. */
+const lineOf = ({ event, data }: ServerSentEvent, { types, json }: FollowOptions): string | undefined => {
   const isBegin = event === 'reset' && data['reason'] === 'begin'
   // The begin is nothing that happened: only a reader that has to know from when on it hears all asks for it.
-  if (types === undefined ? isBegin : !types.includes(event)) return
-  const line = json ? JSON.stringify({ type: event, ...data }) : eventText(event, data)
-  process.stdout.write(`${line}\n`)
+  if (types === undefined ? isBegin : !types.includes(event)) return undefined
+  return json ? JSON.stringify({ type: event, ...data }) : eventText(event, data)
 }
 
 /** Writes events until a signal or the end of the reader. Rejects with what the first connection fails with. */
@@ -53,7 +54,8 @@ export const follow = async (api: AdminApi, options: FollowOptions): Promise<voi
       for await (const event of api.events({ streams: String(options.streams) }, last, stop.signal)) {
         begun = true
         last = event.id ?? last
-        write(event, options)
+        const line = lineOf(event, options)
+        if (line !== undefined) await writeLine(line, stop.signal)
       }
     } catch (error) {
       if (!begun || !mayTryAgain(error)) throw error

@@ -1,6 +1,7 @@
 import { searchPlaces } from '@rystra/config'
 import { RystraError } from '@rystra/model'
-import { chmod, mkdir, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { backupFolder } from '../plugins/transaction.js'
@@ -116,8 +117,7 @@ export const writeFiles = async (target: string, project: Project, force: boolea
       done.kept.push(name)
       return
     }
-    await writeFile(path, after, mode === undefined ? {} : { mode })
-    if (mode !== undefined) await chmod(path, mode)
+    await replace(path, after, mode)
     done[before === undefined ? 'created' : 'changed'].push(name)
   }
 
@@ -131,6 +131,22 @@ export const writeFiles = async (target: string, project: Project, force: boolea
   await put('package.json', (before) => packageOf(before, basename(dir), project.role, dependencies))
   await put('README.md', (before) => before ?? project.readme(basename(dir)))
   return { dir, config, ...done }
+}
+
+/** Writes a file whole or not at all: on a disk that is full the one that is there is kept. `mode`: @default that of the file that is there */
+const replace = async (path: string, text: string, mode: number | undefined): Promise<void> => {
+  const there = await realpath(path).catch(() => undefined)
+  const file = there ?? path
+  const half = `${file}.${randomBytes(6).toString('hex')}.tmp`
+  try {
+    await writeFile(half, text, { flag: 'wx', ...(mode === undefined ? {} : { mode }) })
+    const rights = mode ?? (there === undefined ? undefined : (await stat(there)).mode & 0o7777)
+    if (rights !== undefined) await chmod(half, rights)
+    await rename(half, file)
+  } catch (error) {
+    await rm(half, { force: true })
+    throw error
+  }
 }
 
 const withLines = (text: string, lines: readonly string[]): string => {

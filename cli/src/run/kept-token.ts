@@ -1,5 +1,5 @@
 import { readBounded } from '@rystra/limits'
-import { chmod, link, mkdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, link, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freshToken } from '../init/token.js'
 
@@ -20,7 +20,10 @@ export const keptToken = async (dir: string): Promise<{ token: string; kept: boo
     await chmod(temporary, 0o600)
     // Of two servers that start at once, the first to link its file wins.
     await link(temporary, file).catch(() => {})
-    return { token: await read(), kept: true }
+    const winner = await read()
+    // An empty file, of a disk that was full say, is no token.
+    if (winner === '') await rename(temporary, file)
+    return { token: winner === '' ? token : winner, kept: true }
   } catch {
     return { token, kept: false }
   } finally {

@@ -1,7 +1,7 @@
 import { type LoadedConfig, loadConfig, type RystraConfig } from '@rystra/config'
 import { isRystraError, type Logger, type Side } from '@rystra/model'
 import type { Runtime } from '@rystra/plugin'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { stateFolder } from './state.js'
 
@@ -55,8 +55,13 @@ export const keepLastGood = (runtime: Runtime, { dir, config, stateDir, log, rea
     const kept: Kept = { at: Date.now(), path: dir, config: good }
     // Half a file would be no good one.
     const half = `${file}.${process.pid}`
-    await writeFile(half, JSON.stringify(kept, encode), { mode: 0o600 })
-    await rename(half, file)
+    try {
+      await writeFile(half, JSON.stringify(kept, encode), { mode: 0o600 })
+      await rename(half, file)
+    } catch (error) {
+      await rm(half, { force: true })
+      throw error
+    }
   }
   const keepNext = (next: () => Promise<RystraConfig>): void => {
     last = last

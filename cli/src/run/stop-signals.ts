@@ -11,6 +11,8 @@ const ECHO_MS = 300
 
 const PARENT_CHECK_MS = 500
 
+const ignore = (): void => {}
+
 /** What a command does on signals. */
 export interface SignalHandlers {
   /** The first SIGINT or SIGTERM; the next ends the process. `reason` is set for any other cause. */
@@ -22,6 +24,9 @@ export interface SignalHandlers {
 /**
  * Handles signals from its making on: as process 1 of a container a process ignores each signal that it does not handle.
  * Until {@link attach} a signal ends the process.
+ *
+ * SIGUSR1 and SIGUSR2, by which other servers write a new log or start a new process, do nothing: Node would open a port for debuggers
+ * at the first (ADR 17), and the system would end the process at the second.
  *
  * SIGHUP reloads, where there is something to reload; else it is ignored without a terminal, as after `nohup`, which
  * Node does not pass on; else it stops. From a terminal that is gone it always stops.
@@ -35,6 +40,9 @@ export class StopSignals {
   /** @param member Whether a parent process passes on what it is told: the terminal signals the whole group. */
   constructor({ member = false }: { readonly member?: boolean } = {}) {
     if (member) process.once('disconnect', () => this.stop('SIGTERM', 'the process that started it has ended'))
+    // Those of bin/run.js, which end a process 1 that is still loading.
+    for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
+    process.on('SIGUSR1', ignore).on('SIGUSR2', ignore)
     process.on('SIGINT', member ? () => {} : this.#interrupt)
     process.on('SIGTERM', this.#terminate)
     process.on('SIGHUP', member ? () => {} : this.#hangUp)
@@ -65,6 +73,7 @@ export class StopSignals {
     process.off('SIGINT', this.#interrupt)
     process.off('SIGTERM', this.#terminate)
     process.off('SIGHUP', this.#hangUp)
+    process.off('SIGUSR1', ignore).off('SIGUSR2', ignore)
   }
 
   readonly #interrupt = (): void => this.stop('SIGINT')
