@@ -11,6 +11,7 @@ import {
   cleanUp,
   echo,
   endOfVisit,
+  failure,
   makeClient,
   otherToken,
   portOf,
@@ -99,6 +100,18 @@ describe('hook-acl in a tunnel', () => {
     }
     expect(new Set(answers.slice(0, 3)).size, answers.join('\n')).equal(1)
     expect(new Set(answers.slice(3)).size, answers.join('\n')).equal(1)
+  })
+
+  it('names the ports of the server for one outside of them, without the gaps that others have', async () => {
+    const acl = hookAcl({
+      rules: [{ identities: ['home'], ports: [2000] }],
+      reserved: { ports: [3000] },
+      default: 'allow'
+    } as never)
+    const server = await startServer({}, [acl])
+    const other = await startClient(portOf(server), [], { token: otherToken, id: 'other' })
+    const error = await failure(other.publish({ ...svc(1), port: 80 }))
+    expect([error.code, error.detail]).deep.equal(['proxy.port-not-allowed', '80; allowed: 1024-65535'])
   })
 
   it('refuses visitors of other networks, and goes by new rules after a reload', async () => {

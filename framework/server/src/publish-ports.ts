@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type PortRange, portAllowed, visitorOf } from '@rystra/address'
+import { formatPorts, type PortRange, portAllowed, visitorOf } from '@rystra/address'
 import type { ResolvedServer } from '@rystra/config'
 import { type Address, type Logger, RystraError, type VisitorInfo } from '@rystra/model'
 import type { PublishAddress, UdpPort } from '@rystra/plugin'
@@ -107,7 +107,10 @@ export class PublishPorts {
     // The port that another server was given is the one here, too.
     const wanted = remote?.ports[this.#bound.length] ?? port
     if (wanted !== 0) {
-      checkPort(ports, wanted)
+      checkPort(publish.ports, wanted)
+      // The ranges of the spec have gaps where rules reserve ports for others: they are for the log alone.
+      if (!portAllowed(ports, wanted))
+        throw new RystraError('proxy.port-taken', { side: 'server', detail: `${wanted}; allowed: ${formatPorts(ports)}` })
       return this.#bind(protocol, { host: at, port: wanted }, onVisitor, reuse)
     }
     const { lastPorts, claims, ports: own } = this.#state
