@@ -110,7 +110,10 @@ export class PublishPorts {
       checkPort(publish.ports, wanted)
       // The ranges of the spec have gaps where rules reserve ports for others: they are for the log alone.
       if (!portAllowed(ports, wanted))
-        throw new RystraError('proxy.port-taken', { side: 'server', detail: `${wanted}; allowed: ${formatPorts(ports)}` })
+        throw new RystraError('proxy.port-taken', {
+          side: 'server',
+          detail: `${wanted}; allowed: ${formatPorts(ports)}`
+        })
       return this.#bind(protocol, { host: at, port: wanted }, onVisitor, reuse)
     }
     const { lastPorts, claims, ports: own } = this.#state
