@@ -12,7 +12,8 @@ import {
   Session,
   type SessionOptions,
   type StreamHead,
-  StreamTable
+  StreamTable,
+  addressFields
 } from '@rystra/session'
 import type { PublishedHere } from './events.js'
 import type { KnownServer } from './known-server.js'
@@ -182,8 +183,7 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
         type: 'Visit',
         kind,
         of: proxy,
-        visitor: [visitor.host, visitor.port],
-        to: [visitor.to.host, visitor.to.port],
+        ...addressFields(visitor),
         ...(flow === undefined ? {} : { flow }),
         ...(details === undefined ? {} : { details })
       }),

@@ -18,7 +18,8 @@ import {
   refusedBy,
   refuseStream,
   StreamLifecycle,
-  type StreamTable
+  type StreamTable,
+  visitorIn
 } from '@rystra/session'
 import type { Duplex } from 'node:stream'
 import { connectFor } from './connect-for.js'
@@ -90,7 +91,7 @@ const open = (
   const info: StreamInfo = {
     id,
     proxy: spec,
-    visitor: { host: visitor[0], port: visitor[1], to: { host: to[0], port: to[1] } },
+    visitor: visitorIn({ visitor, to }),
     session: session.info,
     side: 'client',
     ...(details === undefined ? {} : { details }),

@@ -1,7 +1,7 @@
 import { RystraError, type VisitorInfo } from '@rystra/model'
 import type { Details } from '@rystra/plugin'
 import type { Message, OpenStream } from '@rystra/protocol'
-import { openStreamMessage, type StreamHead } from '@rystra/session'
+import { openStreamMessage, type StreamHead, visitorIn } from '@rystra/session'
 
 /** How often a stream may go from server to server. */
 export const MAX_HOPS = 1
@@ -65,7 +65,7 @@ export const forwardOf = ({ id, proxy, visitor, to, flow, trace, details = {} }:
     session,
     proxy,
     spec,
-    visitor: { host: visitor[0], port: visitor[1], to: { host: to[0], port: to[1] } },
+    visitor: visitorIn({ visitor, to }),
     details: inner as Details | undefined,
     flow,
     carrier: carrier === true,

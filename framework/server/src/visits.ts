@@ -11,7 +11,7 @@ import {
 import { returned } from '@rystra/net'
 import type { Visit as VisitMessage } from '@rystra/protocol'
 import type { Details, StreamLink } from '@rystra/plugin'
-import { type Channels, type DatagramFlows, readMessage, refuseStream } from '@rystra/session'
+import { type Channels, type DatagramFlows, readMessage, refuseStream, visitorIn } from '@rystra/session'
 import type { Duplex } from 'node:stream'
 import type { ServerProxy } from './proxy.js'
 import { relayOpened } from './relay-opened.js'
@@ -102,12 +102,7 @@ export class Visits {
     const raw = rawOf(stream)
     const session = this.#session.info
     const { claims, clock, ports, refused } = this.#state
-    const from: VisitorInfo = {
-      host: visitor[0],
-      port: visitor[1],
-      to: { host: to[0], port: to[1] },
-      through: session
-    }
+    const from: VisitorInfo = { ...visitorIn({ visitor, to }), through: session }
     const nothing = new RystraError('stream.no-visits', { side: 'server', detail: of })
     // A visit that is refused gets the answer of a proxy that does not exist; the reason is logged only.
     const refuse = (error: RystraError): void => refuseStream(raw, error.code === nothing.code ? nothing : error, clock)

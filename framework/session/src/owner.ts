@@ -1,6 +1,6 @@
 import type { SessionInfo, VisitorInfo } from '@rystra/model'
 import type { Details } from '@rystra/plugin'
-import type { Message } from '@rystra/protocol'
+import type { Message, OpenStream } from '@rystra/protocol'
 import type { OutgoingStream, OpenOptions } from './outgoing-stream.js'
 
 /** What is said at the head of a stream. */
@@ -26,6 +26,19 @@ export interface StreamOwner {
   probe(ms: number): Promise<boolean>
 }
 
+/** The addresses of a visitor, as the messages of the protocol have them. */
+export const addressFields = ({ host, port, to }: VisitorInfo): Pick<OpenStream, 'visitor' | 'to'> => ({
+  visitor: [host, port],
+  to: [to.host, to.port]
+})
+
+/** The visitor that a message of the protocol describes. */
+export const visitorIn = ({ visitor, to }: Pick<OpenStream, 'visitor' | 'to'>): VisitorInfo => ({
+  host: visitor[0],
+  port: visitor[1],
+  to: { host: to[0], port: to[1] }
+})
+
 /** The message at the head of a stream that the server opens. */
 export const openStreamMessage = (
   { id, proxy, visitor, details, trace }: StreamHead,
@@ -34,8 +47,7 @@ export const openStreamMessage = (
   type: 'OpenStream',
   id,
   proxy,
-  visitor: [visitor.host, visitor.port],
-  to: [visitor.to.host, visitor.to.port],
+  ...addressFields(visitor),
   ...(flow === undefined ? {} : { flow }),
   ...(details === undefined ? {} : { details }),
   ...(trace === undefined ? {} : { trace })
