@@ -9,7 +9,7 @@ export interface ServerAddress {
 }
 
 /** The transport and the port of a server that names none. */
-export const defaultTransport = 'tcp'
+const defaultTransport = 'tcp'
 export const defaultPort = 7000
 
 /**

@@ -26,7 +26,7 @@ export interface InspectOptions {
 }
 
 /** One line of the list. */
-export const exchangeLine = (one: ExchangeSummary): string => {
+const exchangeLine = (one: ExchangeSummary): string => {
   const { id, time, method, url, status, duration, responseLength, protocol, replayOf, error } = one
   const at = new Date(time).toISOString().slice(11, 19)
   const took = duration === undefined ? 'open' : `${Math.round(duration)} ms`

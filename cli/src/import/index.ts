@@ -12,7 +12,7 @@ import { importRathole } from './rathole.js'
 import { Table } from './table.js'
 
 /** Peers whose configurations are read. */
-export const peers = ['frpc', 'frps', 'rathole', 'chisel'] as const
+const peers = ['frpc', 'frps', 'rathole', 'chisel'] as const
 export type Peer = (typeof peers)[number]
 
 const importers = { frpc: importFrpc, frps: importFrps, rathole: importRathole }

@@ -25,7 +25,7 @@ export const putBack = <Result>(result: Result): never => {
 }
 
 /** What Ctrl-C during a change ends with. */
-export const interrupted = (): RystraError =>
+const interrupted = (): RystraError =>
   new RystraError('extension.add-failed', { detail: 'interrupted', hint: 'run it again' })
 
 /**

@@ -6,7 +6,7 @@ const challengeTypes = ['http-01', 'tls-alpn-01'] as const
 export type ChallengeType = (typeof challengeTypes)[number]
 
 /** Directories of Let's Encrypt. */
-export const directories = {
+const directories = {
   production: 'https://acme-v02.api.letsencrypt.org/directory',
   staging: 'https://acme-staging-v02.api.letsencrypt.org/directory'
 } as const

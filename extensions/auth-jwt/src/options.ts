@@ -1,7 +1,7 @@
 import { type Static, Type } from '@rystra/plugin'
 
 /** Supported signature algorithms: RFC 7518 and RFC 8037 without `none`, and `Ed25519` of RFC 9864. */
-export const algorithms = [
+const algorithms = [
   'HS256',
   'HS384',
   'HS512',

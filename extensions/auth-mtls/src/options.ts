@@ -22,7 +22,7 @@ const subject = Type.Object(
 )
 
 /** One rule of a server. */
-export const ruleSchema = Type.Object(
+const ruleSchema = Type.Object(
   {
     id: text('Identity of such certificates: text with placeholders such as {subject.CN}, {san.email}, {serial}.'),
     subject: Type.Optional(subject),

@@ -14,7 +14,7 @@ const file = Type.String({
 const identity = Type.String({ minLength: 1, maxLength: 128 })
 
 /** One token of a server. */
-export const tokenEntry = Type.Object(
+const tokenEntry = Type.Object(
   {
     identity: Type.String({
       ...identity,

@@ -39,10 +39,6 @@ export class Feed {
     if (sequence < this.#last || this.#last < since) this.#readAgain()
   }
 
-  get last(): number {
-    return this.#last
-  }
-
   #received(message: string): void {
     let numbered: NumberedChange
     try {

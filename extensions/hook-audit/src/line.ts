@@ -16,7 +16,7 @@ const named =
   /\b([\w-]*(?:token|secret|password|passphrase|passwd|credential|authorization|api[-_]?key)[\w-]*\s*[=:]\s*)("[^"]*"|[^\s,;&]+(?:\s+[^\s,;&]+)?)/gi
 
 /** Replacement of a secret. */
-export const redacted = '[redacted]'
+const redacted = '[redacted]'
 
 /** Whether a field name suggests a secret. */
 export const isSecretName = (name: string): boolean =>

@@ -25,11 +25,6 @@ export class Handshakes {
     this.#clock = clock
   }
 
-  /** Networks with handshakes under way, and handshakes that wait. */
-  get busy(): number {
-    return this.#tries.size + this.#waiting.size
-  }
-
   /** Handles a Hello: continue, delay or refuse. */
   hello({ peer }: HelloContext): Deny | Promise<undefined> | undefined {
     if (!this.#failures.counts(peer.address)) return undefined

@@ -28,7 +28,7 @@ export const bytesOfDirection = (direction: Direction): Counted =>
   direction === 'toService' ? 'bytesToService' : 'bytesToVisitor'
 
 /** The address of a visitor; behind another client that of the client, which is trusted more. */
-export const addressOf = ({ host, through }: VisitorInfo): string => networkOf(through?.peer.address ?? host)
+const addressOf = ({ host, through }: VisitorInfo): string => networkOf(through?.peer.address ?? host)
 
 /** Tells the connections of visitors apart; those by way of a client are numbered by that client. */
 const connectionOf = ({ host, port, to, through }: VisitorInfo): string =>
@@ -99,11 +99,6 @@ export class Rule {
       const old = columns.map(([what]) => before.#columns.get(what) ?? -1)
       this.#table.takeOver(before.#table, old, now)
     }
-  }
-
-  /** Keys it remembers. */
-  get size(): number {
-    return this.#table.size
   }
 
   limits(what: Counted): boolean {

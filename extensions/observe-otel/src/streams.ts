@@ -16,11 +16,6 @@ export class StreamSpans {
     this.#side = side
   }
 
-  /** Streams that have a span. */
-  get size(): number {
-    return this.#spans.size
-  }
-
   open(stream: OpenStreamContext): void {
     const { trace: traceparent } = stream
     const parent =

@@ -10,7 +10,7 @@ export const labelText = (labels: Labels): string =>
     .join(',')
 
 /** The label set under which all are summed that have no place of their own. */
-export const overflow = 'overflow="true"'
+const overflow = 'overflow="true"'
 
 /**
  * Series with the same label names, and several numbers each. Equal label sets are summed; above the limit a new one is

@@ -82,10 +82,6 @@ export class Certificates {
     }
   }
 
-  get size(): number {
-    return this.#entries.length
-  }
-
   /** Whose certificate names exactly this host. */
   exact(host: string): TlsAcceptor | undefined {
     return this.#byHost.get(host)

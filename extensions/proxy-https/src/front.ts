@@ -99,11 +99,6 @@ export class Front {
     )
   }
 
-  /** Connections whose handshake is not complete. */
-  get handshakes(): number {
-    return this.#handshakes.size
-  }
-
   use(certificates: Certificates, provided: ProvidedCertificates): void {
     this.#certificates = certificates
     this.#provided = provided

@@ -82,11 +82,9 @@ export interface QuicheConnection {
   peerCertChain(): Uint8Array[] | null
   session(): Uint8Array | null
   isEstablished(): boolean
-  isResumed(): boolean
   isInEarlyData(): boolean
   isDraining(): boolean
   isClosed(): boolean
-  isTimedOut(): boolean
   peerError(): QuicheClose | null
   localError(): QuicheClose | null
 }

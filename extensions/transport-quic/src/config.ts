@@ -5,7 +5,7 @@ import { MAX_QUEUED } from './datagrams.js'
 import type { QuicOptions } from './options.js'
 
 /** The ALPN protocol, RFC 7301. */
-export const ALPN = 'rystra/1'
+const ALPN = 'rystra/1'
 
 /**
  * The connection window is unlimited: in quiche 0.18 it starts again at 48 KiB and is not credited for data discarded

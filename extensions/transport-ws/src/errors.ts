@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http'
 const violations = new Set([1002, 1003, 1007, 1008])
 
 /** Text of a peer in printable ASCII, limited in length. */
-export const printable = (text: string, length = 100): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, length)
+const printable = (text: string, length = 100): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, length)
 
 /** The error of a message after the end of a direction. */
 export const messageAfterEnd = (): RystraError =>

@@ -14,10 +14,6 @@ export class PendingRequests {
     this.#clock = clock
   }
 
-  get size(): number {
-    return this.#waiting.size
-  }
-
   /** `onTimeout` ends a connection at its deadline. */
   add(socket: Socket, onTimeout: (socket: Socket) => void = (socket) => socket.destroy()): void {
     this.remove(socket)

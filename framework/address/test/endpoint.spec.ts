@@ -1,7 +1,8 @@
 import { isRystraError } from '@rystra/model'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { type EndpointForms, endpointField, endpointProblem, formatEndpoint, parseEndpoint } from '../src/index.js'
+import { endpointField, endpointProblem, formatEndpoint, parseEndpoint } from '../src/index.js'
+import type { EndpointForms } from '../src/endpoint.js'
 
 const service: EndpointForms & { unix: true } = { defaultHost: '127.0.0.1', unix: true, handler: true }
 const ranges = { ...service, range: true } as const

@@ -1,17 +1,23 @@
 /** Moves bytes between sockets and streams: raw access, buffers, the pump. */
 export { cutOff } from './cut-off.js'
-export * from './counted-stream.js'
-export * from './duplex-of.js'
-export * from './filtered-stream.js'
-export { GatheredStream } from './gathered-stream.js'
 export type { Filters } from './lane.js'
-export { onreadWorks } from './onread.js'
-export * from './pair.js'
-export * from './pump.js'
-export * from './raw.js'
 export { resetAtExit } from './reset-at-exit.js'
-export * from './raw-of.js'
 export { SocketFace } from './socket-face.js'
-export type { Tap } from './step.js'
-export { type FacedStream, RawFace, type RawFaceOptions } from './raw-face.js'
+export { type FacedStream, RawFace } from './raw-face.js'
 export { forgetSlab, holdSlab, mayHoldSlab, releaseSlab, SLAB_SIZE, slabsTaken, takeSlab } from './slab.js'
+export { CountedStream } from './counted-stream.js'
+export { duplexOf } from './duplex-of.js'
+export { FilteredStream } from './filtered-stream.js'
+export { duplexPair, joinQuietly, PairedDuplex, resetError } from './pair.js'
+export { type Pump, pump, type PumpDone } from './pump.js'
+export {
+  type Detached,
+  HEADROOM,
+  KEEP,
+  type Offloaded,
+  raw,
+  type RawReader,
+  type RawStream,
+  type Verdict
+} from './raw.js'
+export { rawOf } from './raw-of.js'

@@ -47,7 +47,7 @@ const handleOf = (socket: net.Socket): Handle | undefined => {
 }
 
 /** The descriptor of a bare TCP or Unix socket. TLS has one below it, whose bytes are not the stream's. */
-export const descriptorOf = (socket: net.Socket): number | undefined => {
+const descriptorOf = (socket: net.Socket): number | undefined => {
   const fd = socket.constructor === net.Socket ? (handleOf(socket) as { fd?: number } | undefined)?.fd : undefined
   return fd !== undefined && fd >= 0 ? fd : undefined
 }

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { onreadWorks } from '../src/index.js'
+import { onreadWorks } from '../src/onread.js'
 
 const require = createRequire(import.meta.url)
 

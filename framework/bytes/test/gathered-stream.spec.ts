@@ -1,7 +1,6 @@
 import { expect } from 'chai'
 import {
   forgetSlab,
-  GatheredStream,
   KEEP,
   mayHoldSlab,
   type RawReader,
@@ -9,6 +8,7 @@ import {
   slabsTaken,
   type Verdict
 } from '../src/index.js'
+import { GatheredStream } from '../src/gathered-stream.js'
 
 /** A stream that brings what it is told to, and knows whether it was paused. */
 class Source implements RawStream {

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { PassThrough, Transform } from 'node:stream'
-import { rawOf, type Tap } from '../src/index.js'
+import { rawOf } from '../src/index.js'
+import type { Tap } from '../src/step.js'
 import { pattern, turns, until } from './reading.js'
 import { tidy } from './sockets.js'
 import { type Relayed, relayed, received, sent, ending } from './relayed.js'

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { onreadWorks, pump, rawOf } from '../src/index.js'
+import { pump, rawOf } from '../src/index.js'
+import { onreadWorks } from '../src/onread.js'
 import { pattern, turns, until } from './reading.js'
 import { socketPairs, tcpPair, tidy } from './sockets.js'
 import { relayed, received, sent, sum, ending } from './relayed.js'

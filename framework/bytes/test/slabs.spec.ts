@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import type net from 'node:net'
-import { HEADROOM, KEEP, onreadWorks, rawOf, releaseSlab, SLAB_SIZE, slabsTaken, takeSlab } from '../src/index.js'
+import { HEADROOM, KEEP, rawOf, releaseSlab, SLAB_SIZE, slabsTaken, takeSlab } from '../src/index.js'
+import { onreadWorks } from '../src/onread.js'
 import type { RawSocket } from '../src/raw-socket.js'
 import { pattern, Recorder, turns, until } from './reading.js'
 import { tcpPair, tidy } from './sockets.js'

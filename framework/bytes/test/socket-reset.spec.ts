@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { onreadWorks, rawOf } from '../src/index.js'
+import { rawOf } from '../src/index.js'
+import { onreadWorks } from '../src/onread.js'
 import { pattern, Recorder, turns, until } from './reading.js'
 import { ends, otherEnd, outcome, tcpPair, tidy } from './sockets.js'
 

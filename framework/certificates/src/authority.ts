@@ -16,7 +16,7 @@ export interface Authority {
 }
 
 /** The parts of the part that is signed, without the version in front. */
-export const bodyOf = (certificate: X509Certificate): Asn1[] => {
+const bodyOf = (certificate: X509Certificate): Asn1[] => {
   const [tbs] = partsOf(decode(certificate.raw))
   return partsOf(tbs).slice(1)
 }

@@ -1,7 +1,7 @@
 /** Makes certificates, revocation lists and authorities, and tells what is in them. Checks nothing: node:tls does. */
-export * from './check.js'
-export { type CrlDescription, describeCrls, type RevocationReason, revocationReasons } from './crl.js'
-export * from './describe.js'
-export * from './issue.js'
+export { type CrlDescription, describeCrls, type RevocationReason } from './crl.js'
 export { certificatesOf, type KeyPair, toPem } from './pem.js'
-export * from './revoke.js'
+export { checkAuthorities, checkCrls, checkPair, type Findings } from './check.js'
+export { type CertificateDescription, describeCertificate, fingerprintOf } from './describe.js'
+export { type CertificateOptions, issueClient, issuePeer, issueServer, makeAuthority, selfSigned } from './issue.js'
+export { revoke } from './revoke.js'

@@ -16,7 +16,7 @@ const loopbacks = ['localhost', '127.0.0.1', '::1']
 const notAccepted = (detail: string): RystraError => new RystraError('proxy.not-accepted', { side: 'client', detail })
 
 /** What `client.accept` says. */
-export class Acceptance {
+class Acceptance {
   readonly #accept: Accept
   readonly #isAddress: (host: string) => boolean
   readonly #names: ReadonlySet<string>

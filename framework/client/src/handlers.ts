@@ -50,7 +50,7 @@ const streamsOf = (handler: unknown, by: 'streams' | 'requests', failed: Failed)
 }
 
 /** The entry that an {@link ExposeSpec} is, checked, and its service. Throws `proxy.*`. */
-export const exposed = (
+const exposed = (
   { handler, name, ...fields }: ExposeSpec,
   { kernel, log }: Pick<ClientState, 'kernel' | 'log'>
 ): { readonly entry: ProxySpec; readonly handler: StreamHandler } => {

@@ -28,7 +28,7 @@ export const knownServer = (
 }
 
 /** How a server is named in logs, events and messages. */
-export const serverName = ({ host, port, name }: Address): string => name ?? hostPort(plainAddress(host), port)
+const serverName = ({ host, port, name }: Address): string => name ?? hostPort(plainAddress(host), port)
 
 /** The one server of a configuration that names no others: by host and port, or by an address of another form. */
 export const onlyServer = (connect: ConnectConfig): KnownServer | undefined => {

@@ -1,12 +1,24 @@
 /** Several servers that act as one: membership, claims, and streams from server to server. */
-export { Cluster, type ClusterHost, type ClusterMember, type ForwardTo } from './cluster.js'
+export { Cluster, type ClusterHost, type ForwardTo } from './cluster.js'
 export type { ChannelTo, ForwardedChannel } from './channel-head.js'
 export type { Forward } from './forward-head.js'
-export { Membership, type MembershipOptions, type MembershipState } from './membership.js'
-export { certificateName, PEER_VERSION } from './peer-identity.js'
+export type { MembershipState } from './membership.js'
+export { certificateName } from './peer-identity.js'
 export type { PeerStream } from './peer-acceptor.js'
-export type { PeerAddress, PeerOptions } from './peer-options.js'
 export type { ProbeRequest } from './probe.js'
-export * from './records.js'
-export { Replica, type ReplicaEvents } from './replica.js'
+export { Replica } from './replica.js'
+export {
+  claimKey,
+  type ClaimRecord,
+  claimRecordOf,
+  clientKey,
+  isClaimKey,
+  isClientKey,
+  proxyKey,
+  type ProxyRecord,
+  proxyRecordOf,
+  sessionOf,
+  sharedSession,
+  specHash
+} from './records.js'
 export { SharedLimits, type SharedLimitsOptions } from './shared-limits.js'

@@ -3,7 +3,7 @@ import type { Authenticator, PeerInfo, Proof, Registry } from '@rystra/plugin'
 import { X509Certificate } from 'node:crypto'
 
 /** Of what servers say to each other; members of another version refuse each other. */
-export const PEER_VERSION = 1
+const PEER_VERSION = 1
 
 /** The method of authentication between servers. */
 const METHOD = 'cluster'

@@ -8,7 +8,7 @@ import {
 } from '@rystra/plugin'
 import { FakeClock } from '@rystra/testkit'
 import { expect } from 'chai'
-import { Membership, type MembershipOptions } from '../src/index.js'
+import { Membership, type MembershipOptions } from '../src/membership.js'
 
 /** A directory that does as it is told. */
 class Engine implements DirectorySession {

@@ -228,12 +228,6 @@ export const configSchema = Type.Object({
 
 /** A configuration as written. One file may hold both halves. */
 export type RystraConfig = Written<typeof configSchema>
-/** `log`, as written. */
-export type LogConfig = Written<typeof logSchema>
-/** `server`, as written. */
-export type ServerConfig = Written<typeof serverSchema>
-/** `client`, as written. */
-export type ClientConfig = Written<typeof clientSchema>
 /** An entry of `server.listen`, as written. */
 export type ListenEntry = Written<typeof listenSchema>
 /** `client.connect`, as written. */

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { type ConfigDiff, type ListenEntry, type RystraConfig, diffConfig, validateBase } from '../src/index.js'
+import { type ListenEntry, type RystraConfig, diffConfig, validateBase } from '../src/index.js'
+import type { ConfigDiff } from '../src/diff.js'
 import { officeHours } from './registered.js'
 
 const none = { added: [], changed: [], removed: [], kept: [] }

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { maxDuration, parseDuration } from '../src/index.js'
+import { maxDuration, parseDuration } from '../src/duration.js'
 
 describe('a duration', () => {
   const good: [string | number, number][] = [

@@ -1,7 +1,8 @@
 import { Ajv } from 'ajv'
 import { expect } from 'chai'
 import { type TSchema, Type, defineExtension } from '@rystra/plugin'
-import { type JsonSchema, type Registered, jsonSchema } from '../src/index.js'
+import { type JsonSchema, jsonSchema } from '../src/index.js'
+import type { Registered } from '../src/registered.js'
 import { authToken, kind, officeHours, registered } from './registered.js'
 
 const validator = (schema: JsonSchema): ((config: unknown) => string) => {

@@ -1,7 +1,8 @@
 import { mkdir, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { type ConfigFormat, loadConfig, maxFileSize, searchPlaces } from '../src/index.js'
+import { type ConfigFormat, loadConfig, searchPlaces } from '../src/index.js'
+import { maxFileSize } from '../src/text-file.js'
 import { folderWith, removeFolders } from './folder.js'
 import { refusal } from './refusal.js'
 

@@ -1,5 +1,5 @@
 import { type ProxyKind, type Registry, type TSchema, type Transport, Type, defineExtension } from '@rystra/plugin'
-import type { Registered } from '../src/index.js'
+import type { Registered } from '../src/registered.js'
 
 const registryOf = <Thing>(things: Record<string, Thing>): Registry<Thing> => ({
   add: () => {},

@@ -1,7 +1,9 @@
 import { endpointField, localForms } from '@rystra/address'
 import { expect } from 'chai'
 import { Type } from '@rystra/plugin'
-import { type Registered, type ResolvedConfig, substitute, validateBase, validateWith } from '../src/index.js'
+import { type ResolvedConfig, validateBase, validateWith } from '../src/index.js'
+import type { Registered } from '../src/registered.js'
+import { substitute } from '../src/variables.js'
 import { kind, registered, transport } from './registered.js'
 import { problemAt, refusal } from './refusal.js'
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { type RystraConfig, defaultClientId, defineConfig, validateBase } from '../src/index.js'
+import { type RystraConfig, defineConfig, validateBase } from '../src/index.js'
+import { defaultClientId } from '../src/validate.js'
 import { officeHours } from './registered.js'
 import { problemAt, refusal } from './refusal.js'
 

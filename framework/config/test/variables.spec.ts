@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { type RystraConfig, substitute, validateBase } from '../src/index.js'
+import { type RystraConfig, validateBase } from '../src/index.js'
+import { substitute } from '../src/variables.js'
 import { problemAt, refusal } from './refusal.js'
 
 const env = { NAME: 'world', EMPTY: '', NESTED: '${NAME}', PORT: '7100', YES: 'true' }

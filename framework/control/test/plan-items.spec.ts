@@ -2,7 +2,8 @@ import { ConfigError, type RystraConfig, validateBase } from '@rystra/config'
 import { OptionsError } from '@rystra/kernel'
 import { RystraError } from '@rystra/model'
 import { expect } from 'chai'
-import { mergeItems, planItems, problemsOf } from '../src/index.js'
+import { mergeItems, planItems } from '../src/plan-items.js'
+import { problemsOf } from '../src/problems.js'
 
 const items = (before: RystraConfig, after: RystraConfig): string[] =>
   planItems(validateBase(before), validateBase(after)).map(({ action, subject, name, detail }) =>

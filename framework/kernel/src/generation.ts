@@ -47,11 +47,6 @@ export class Generation implements GenerationRef {
     return this.instances.flatMap(({ name, listens }) => listens.map((address) => ({ extension: name, ...address })))
   }
 
-  /** How many hold it. */
-  get holds(): number {
-    return this.#holds
-  }
-
   /**
    * Keeps this generation's extensions running until the returned function is called; calling it again does nothing.
    * Too late for a generation that was not held when it was replaced, or whose drain deadline has passed.

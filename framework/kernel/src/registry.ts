@@ -110,7 +110,7 @@ export const nameOf = (registry: RegistryName, thing: unknown): string => {
 }
 
 /** One registry of one generation. */
-export class NamedRegistry<Thing> implements Registry<Thing> {
+class NamedRegistry<Thing> implements Registry<Thing> {
   readonly #things = new Map<string, { thing: Thing; owner: string }>()
   readonly #registry: RegistryName
   #frozen = false

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { mock } from 'node:test'
-import { MetricStore, systemClock } from '../src/index.js'
+import { systemClock } from '../src/index.js'
+import { MetricStore } from '../src/metrics.js'
 import { provisioned, extension } from './fixtures.js'
 
 describe('the clock of this machine', () => {

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hookNames } from '@rystra/plugin'
 import { expect } from 'chai'
 import { hooksPage } from '../scripts/hooks-doc.js'
-import { hookTable } from '../src/index.js'
+import { hookTable } from '@rystra/plugin'
 
 const page = readFileSync(new URL('../../../docs/reference/hooks.md', import.meta.url), 'utf8')
 

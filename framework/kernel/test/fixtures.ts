@@ -21,7 +21,8 @@ import {
   Type
 } from '@rystra/plugin'
 import { expect } from 'chai'
-import { Kernel, type KernelOptions, type KernelUse } from '../src/index.js'
+import { Kernel, type KernelUse } from '../src/index.js'
+import type { KernelOptions } from '../src/kernel-options.js'
 
 /** Time that passes when it is told to. */
 export class FakeClock implements Clock {

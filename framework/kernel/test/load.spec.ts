@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { defineExtension, type Extension, isExtension, Type } from '@rystra/plugin'
 import { expect } from 'chai'
-import { Kernel, loadExtension, loadExtensions, loadPackage, loadWithPreset } from '../src/index.js'
+import { Kernel, loadExtensions, loadWithPreset } from '../src/index.js'
+import { loadExtension, loadPackage } from '../src/load/load.js'
 import { failure, hello, project } from './fixtures.js'
 
 const typescript = (name: string, extra = '') => `

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { entryOf, isPath, locateExtension } from '../src/index.js'
+import { entryOf } from '../src/load/entry.js'
+import { isPath, locateExtension } from '../src/load/locate.js'
 import { project } from './fixtures.js'
 
 describe('the entry of a package', () => {

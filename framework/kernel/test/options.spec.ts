@@ -1,7 +1,9 @@
 import { defineExtension, type TSchema, Type } from '@rystra/plugin'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { OptionsError, redact, strict, validateOptions } from '../src/index.js'
+import { OptionsError, validateOptions } from '../src/index.js'
+import { redact } from '@rystra/model'
+import { strict } from '../src/options/strict.js'
 import { failure, provisioned } from './fixtures.js'
 
 const check = (schema: TSchema, options: unknown) => validateOptions('office-hours', schema, options)

@@ -1,6 +1,7 @@
 import { defineExtension, type ProxyKind, type Registries, type Transport, Type } from '@rystra/plugin'
 import { expect } from 'chai'
-import { didYouMean, Kernel, nearest, packageFor } from '../src/index.js'
+import { Kernel, nearest, packageFor } from '../src/index.js'
+import { didYouMean } from '../src/options/suggest.js'
 import { extension, failure, provisioned } from './fixtures.js'
 
 const transport = (name: string): Transport => ({

@@ -1,6 +1,6 @@
 import { GUARD, hookNames, OBSERVE, type RystraError } from '@rystra/plugin'
 import { expect } from 'chai'
-import { hookTable } from '../src/index.js'
+import { hookTable } from '@rystra/plugin'
 import { extension, failure, hello, provisioned, session, settle, stream } from './fixtures.js'
 
 describe('stages', () => {

@@ -1,4 +1,5 @@
-import { BatchedUdp, nativeStatus, type UdpEvents, type UdpFeatures } from '@rystra/native'
+import { BatchedUdp, nativeStatus } from '@rystra/native'
+import type { UdpEvents, UdpFeatures } from '../src/batched-udp.js'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { until } from '@rystra/testkit'

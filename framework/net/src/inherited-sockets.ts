@@ -27,7 +27,7 @@ type OnConnection = (socket: net.Socket) => void
  * One inherited socket. One that a supervisor gave to this process is never closed: the supervisor has it open as well, so that
  * the address could not be bound again. Its connections without an owner wait for the next one.
  */
-export class InheritedPort {
+class InheritedPort {
   readonly socket: InheritedSocket
   readonly server = net.createServer({ allowHalfOpen: true }, (connection) => this.#take(connection))
   readonly #waiting = new Map<net.Socket, NodeJS.Timeout>()

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import net from 'node:net'
-import { setAcceptedOptions } from '../src/index.js'
+import { setAcceptedOptions } from '../src/accepted-options.js'
 
 const TABLE = '/proc/net/tcp'
 

@@ -1,5 +1,6 @@
 import type net from 'node:net'
-import { type DialEnvironment, dialTcp } from '../src/index.js'
+import { dialTcp } from '../src/index.js'
+import type { DialEnvironment } from '../src/dial.js'
 import { never, readAll } from './outcome.js'
 import { httpProxy, later, type ProxyOptions, serveSocket, socksProxy, type TestProxy } from './proxies.js'
 

@@ -1,6 +1,37 @@
 /** The contracts an extension author sees: everything an extension imports. */
 export { type Static, type TSchema, Type } from '@sinclair/typebox'
-export * from '@rystra/model'
+export {
+  type Address,
+  background,
+  type ClientInfo,
+  type ErrorCode,
+  type ErrorDetails,
+  type ExtensionError,
+  type Identity,
+  isErrorCode,
+  isExtensionCode,
+  isPlain,
+  isRefusal,
+  isRystraError,
+  isSecretAt,
+  isSecretName,
+  type Logger,
+  type LogMethod,
+  type PeerInfo,
+  type ProxySpec,
+  redact,
+  redactBy,
+  redacted,
+  RystraError,
+  secretTexts,
+  type SessionInfo,
+  type Side,
+  silentLog,
+  type StreamInfo,
+  type TlsFacts,
+  toRystraError,
+  type VisitorInfo
+} from '@rystra/model'
 export * from './admin-routes.js'
 export * from './authenticator.js'
 export * from './certificates.js'

@@ -20,7 +20,7 @@ export interface ResumeTicket {
 }
 
 /** HMAC-SHA256 with the secret of the ticket; see SPEC.md 5.3. */
-export const earlyProof = (
+const earlyProof = (
   secret: Uint8Array,
   { nonce, id }: Pick<Hello, 'nonce' | 'id'>,
   channel: string,

@@ -13,7 +13,7 @@ export const features = Type.Array(token, { maxItems: limits.MAX_FEATURES })
 export const uint = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 export const minor = Type.Integer({ minimum: 0, maximum: 65535 })
 export const milliseconds = Type.Integer({ minimum: 0, maximum: limits.MAX_MILLISECONDS })
-export const port = Type.Integer({ minimum: 0, maximum: 65535 })
+const port = Type.Integer({ minimum: 0, maximum: 65535 })
 /** A moment on the clock of the sender; fractions are allowed. */
 export const moment = Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 

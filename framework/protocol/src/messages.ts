@@ -205,24 +205,16 @@ export type Message = { [Name in MessageName]: MessageOf<Name> }[MessageName]
 
 export type Hello = MessageOf<'Hello'>
 export type HelloAck = MessageOf<'HelloAck'>
-export type Auth = MessageOf<'Auth'>
 export type AuthOk = MessageOf<'AuthOk'>
 export type DataHello = MessageOf<'DataHello'>
 export type EarlyAnswer = MessageOf<'EarlyAnswer'>
-export type Heartbeat = MessageOf<'Heartbeat'>
-export type HeartbeatAck = MessageOf<'HeartbeatAck'>
 export type RegisterProxy = MessageOf<'RegisterProxy'>
-export type RegisterProxyAck = MessageOf<'RegisterProxyAck'>
-export type UnregisterProxy = MessageOf<'UnregisterProxy'>
 export type GoAway = MessageOf<'GoAway'>
-export type RequestLinks = MessageOf<'RequestLinks'>
 export type OpenStream = MessageOf<'OpenStream'>
 export type StreamReady = MessageOf<'StreamReady'>
 export type Visit = MessageOf<'Visit'>
 export type OpenChannel = MessageOf<'OpenChannel'>
 export type Notice = MessageOf<'Notice'>
-export type ProxyAddress = MessageOf<'ProxyAddress'>
-export type ProxyHealth = MessageOf<'ProxyHealth'>
 export type PushProxy = MessageOf<'PushProxy'>
 export type PushProxyAck = MessageOf<'PushProxyAck'>
 

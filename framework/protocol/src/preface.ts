@@ -1,7 +1,7 @@
 import { RystraError } from '@rystra/model'
 
 /** The major version that this code speaks. Only the preface carries it. */
-export const MAJOR = 1
+const MAJOR = 1
 /** The highest minor version that this code speaks. */
 export const MINOR = 0
 

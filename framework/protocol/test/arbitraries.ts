@@ -1,6 +1,7 @@
 import fc from 'fast-check'
-import * as limits from '@rystra/protocol'
-import { definitions, type Message, type MessageName, messageNames } from '@rystra/protocol'
+import * as limits from '../src/limits.js'
+import type { Message, MessageName } from '@rystra/protocol'
+import { definitions, messageNames } from '../src/messages.js'
 
 const fits =
   (max: number) =>

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { type DataHello, dataLinkProof, ReplayWindow, verifyDataLink } from '@rystra/protocol'
+import { type DataHello, ReplayWindow, verifyDataLink } from '@rystra/protocol'
+import { dataLinkProof } from '../src/data-link.js'
 
 const secret = new Uint8Array(32).fill(9)
 

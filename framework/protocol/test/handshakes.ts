@@ -1,13 +1,6 @@
 import type { RystraError } from '@rystra/model'
-import {
-  type Acceptance,
-  ClientHandshake,
-  type Fields,
-  FrameDecoder,
-  type Message,
-  type Offer,
-  ServerHandshake
-} from '@rystra/protocol'
+import { ClientHandshake, type Fields, FrameDecoder, type Message, type Offer, ServerHandshake } from '@rystra/protocol'
+import type { Acceptance } from '../src/server-handshake.js'
 
 export const offer: Offer = {
   id: 'home-nas',

@@ -1,7 +1,6 @@
 import { expect } from 'chai'
 import { RystraError } from '@rystra/model'
 import {
-  checkPreface,
   choose,
   common,
   encode,
@@ -9,9 +8,10 @@ import {
   errorField,
   errorFrame,
   errorFrom,
-  FrameDecoder,
-  MAX_DETAIL
+  FrameDecoder
 } from '@rystra/protocol'
+import { checkPreface } from '../src/preface.js'
+import { MAX_DETAIL } from '../src/limits.js'
 import { hex, sample } from './vectors.js'
 
 describe('the choice of the server', () => {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { errorTable } from '@rystra/model'
 import * as limits from '../src/limits.js'
-import { definitions, type MessageName, messageNames } from '@rystra/protocol'
+import type { MessageName } from '@rystra/protocol'
+import { definitions, messageNames } from '../src/messages.js'
 import { hex, sample, vectors } from './vectors.js'
 
 const text = readFileSync(new URL('../SPEC.md', import.meta.url), 'utf8')

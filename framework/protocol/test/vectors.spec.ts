@@ -2,19 +2,19 @@ import { expect } from 'chai'
 import {
   ClientHandshake,
   dataLinkOpening,
-  dataLinkProof,
   earlyFields,
   encode,
   type Fields,
   type Hello,
   type HelloAck,
   joinTicket,
-  messageNames,
   preface,
   ServerHandshake,
   splitTicket,
   streamReadyFrame
 } from '@rystra/protocol'
+import { dataLinkProof } from '../src/data-link.js'
+import { messageNames } from '../src/messages.js'
 import { eachByte, outcomeOf } from './outcome.js'
 import { hex, messageOf, sample, unhex, vectors } from './vectors.js'
 

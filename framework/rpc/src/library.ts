@@ -1,36 +1,55 @@
 /** Everything of the package but the extension of a configuration: also what files in its option `services` may import. */
-export * from './clock/index.js'
-export * from './codec/codec.js'
+export type { SessionClock } from './clock/session-clock.js'
+export type { BodyCodec } from './codec/codec.js'
 export { json } from './codec/json.js'
 export { msgpack } from './codec/msgpack.js'
 export { raw } from './codec/raw.js'
-export * from './context/state.js'
+export { type State, type StateKey, stateKey } from './context/state.js'
 export { RpcError, type RpcErrorDetails } from './error.js'
 export { type Metadata, wellKnownKeys } from './frame/metadata.js'
-export * from './limits.js'
-export * from './middleware/middleware.js'
-export * from './router/route.js'
-export * from './router/router.js'
-export * from './session/rpc-session.js'
+export { type CallRecord, DROP, type Middleware, type RpcMessage, type Step } from './middleware/middleware.js'
+export { access, type AccessRule } from './middleware/access.js'
+export { limit, type LimitOptions } from './middleware/limit.js'
+export type {
+  Handler,
+  HandlerOptions,
+  IncomingCall,
+  Listener,
+  RpcSession,
+  RpcSessionEvents,
+  ServiceView,
+  StreamHandler
+} from './session/rpc-session.js'
 export type { RequestOptions } from './session/outgoing-calls.js'
 export { Rpc, type RpcNodeOptions } from './rpc.js'
 export type { ClientOptions } from './links.js'
-export * from './relay-rules.js'
-export * from './session/peer.js'
-export * from './session/port.js'
+export type { RelayRule } from './relay-rules.js'
+export type { RpcPeer } from './session/peer.js'
 export { duplexOf, webStreams } from './session/stream-forms.js'
 export { RpcStream } from './session/rpc-stream.js'
 export type { StreamMode, StreamOptions } from './session/stream-options.js'
 export type { RpcOptions } from './session/settings.js'
-export * from './stream/index.js'
-export { access, type AccessRule } from './middleware/access.js'
-export { limit, type LimitOptions } from './middleware/limit.js'
+export type { Aligned } from './stream/aligned-receiver.js'
+export type { StreamStats, TimedMessage } from './stream/jitter-buffer.js'
+export type { PlayoutOptions } from './stream/playout.js'
 export { handler, listener, streamHandler } from './service/decorators.js'
-export * from './service/define.js'
-export * from './service/describe.js'
+export {
+  defineService,
+  event,
+  fromServer,
+  type Members,
+  request,
+  type RequestTerms,
+  reverse,
+  type Reversed,
+  type Service,
+  stream,
+  type StreamTerms,
+  type TypeOf
+} from './service/define.js'
+export { describeMarkdown, describeService, type ServiceDescription } from './service/describe.js'
 export type { Implementation } from './service/implement.js'
 export type { TypedStream } from './service/typed-stream.js'
 export { RpcBuilder, type RpcPlugin } from './builder.js'
 export { RpcClient, RpcClientBuilder, type RpcClientOptions, type RpcDiscoverOptions } from './client/rpc-client.js'
-export type { RelayRule } from './relay-rules.js'
 export { type BoundAddress, RpcServer, RpcServerBuilder } from './server/rpc-server.js'

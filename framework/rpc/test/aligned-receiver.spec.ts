@@ -1,6 +1,6 @@
 import { FakeClock, SimulatedLine } from '@rystra/testkit'
 import { expect } from 'chai'
-import { AlignedReceiver, type AlignedReceiverOptions } from '../src/stream/index.js'
+import { AlignedReceiver, type AlignedReceiverOptions } from '../src/stream/aligned-receiver.js'
 import { ClockWorld } from './clock-world.js'
 
 /** A stream of 20 ms messages from a peer with a clock of its own, over the line of the clock's Pings. */

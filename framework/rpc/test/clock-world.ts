@@ -1,5 +1,5 @@
 import { DriftingClock, FakeClock, type LineOptions, SimulatedLine } from '@rystra/testkit'
-import { type PongTimes, SessionClock } from '../src/clock/index.js'
+import { type PongTimes, SessionClock } from '../src/clock/session-clock.js'
 
 /** Two ends with clocks of their own over a simulated line. */
 export interface ClockWorldOptions {

@@ -1,7 +1,8 @@
 import { FakeClock } from '@rystra/testkit'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { type PongTimes, SessionClock, TimestampReader } from '../src/clock/index.js'
+import { type PongTimes, SessionClock } from '../src/clock/session-clock.js'
+import { TimestampReader } from '../src/clock/timestamp-reader.js'
 import { ClockWorld, type ClockWorldOptions, quantile } from './clock-world.js'
 
 const loopback: ClockWorldOptions = { to: { delay: 0.03, jitter: 0.02 } }

@@ -1,7 +1,8 @@
 import { Random } from '@rystra/testkit'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { FRAGMENT_HEAD_BYTES, fragment, NewestQueue, Reassembler } from '../src/stream/index.js'
+import { FRAGMENT_HEAD_BYTES, fragment, Reassembler } from '../src/stream/fragments.js'
+import { NewestQueue } from '../src/stream/newest-queue.js'
 
 const head = (message: number, index: number, count: number, body = 'x'): Buffer => {
   const bytes = Buffer.alloc(FRAGMENT_HEAD_BYTES)

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { JitterBuffer } from '../src/stream/index.js'
+import { JitterBuffer } from '../src/stream/jitter-buffer.js'
 import { quantile } from './clock-world.js'
 import { StreamWorld, type StreamWorldOptions } from './stream-world.js'
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, MAX_NAME_BYTES } from '../src/index.js'
+import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, MAX_NAME_BYTES } from '../src/limits.js'
 
 describe('limits', () => {
   it('leave room in one frame for a name and metadata', () => {

@@ -1,5 +1,5 @@
 import { DriftingClock, FakeClock, type LineOptions, SimulatedLine } from '@rystra/testkit'
-import { JitterBuffer, type JitterBufferOptions, type TimedMessage } from '../src/stream/index.js'
+import { JitterBuffer, type JitterBufferOptions, type TimedMessage } from '../src/stream/jitter-buffer.js'
 
 /** A stream of one message each `every` milliseconds over a simulated line. */
 export interface StreamWorldOptions extends JitterBufferOptions {

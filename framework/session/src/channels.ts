@@ -10,7 +10,7 @@ import { readyFrame } from './ready-frame.js'
 import { refuseStream } from './refuse-stream.js'
 
 /** Channels of one session at once, in both directions, where nothing else is configured. */
-export const MAX_CHANNELS = 4096
+const MAX_CHANNELS = 4096
 
 /** What {@link Channels} of a session need. */
 export interface ChannelsHost {
@@ -42,11 +42,6 @@ export class Channels implements ChannelOpener {
   /** Channels that are open or being opened. */
   get size(): number {
     return this.#open
-  }
-
-  /** Whether this end has a handler for any channel: otherwise the other end need not open streams for them. */
-  get handled(): boolean {
-    return this.#host.generations.current.registries.channels.list().length > 0
   }
 
   get reportCall(): ChannelOpener['reportCall'] {

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { encode, type Message } from '@rystra/protocol'
 import type { RystraError } from '@rystra/model'
-import { FrameChannel } from '../src/index.js'
+import { FrameChannel } from '../src/frame-channel.js'
 import { failure, pair, readUntilFor, turns, until } from './fakes.js'
 
 const open = () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { dataLinkOpening, encode, preface } from '@rystra/protocol'
-import type { Admitted, ClientAuthenticated } from '../src/index.js'
+import type { Admitted } from '../src/index.js'
+import type { ClientAuthenticated } from '../src/handshake-client.js'
 import { failure, pair, readUntilFor, turns, until } from './fakes.js'
 import { serverSide, clientSide, welcome, both, messagesOf } from './handshakes.js'
 

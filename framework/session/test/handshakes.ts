@@ -3,13 +3,8 @@ import type { Authenticator, PeerInfo } from '@rystra/plugin'
 import type { RystraError } from '@rystra/model'
 import { FrameDecoder, type Message } from '@rystra/protocol'
 import type { Duplex } from 'node:stream'
-import {
-  type Admitted,
-  authenticateClient,
-  authenticateToServer,
-  type ClientAuthenticated,
-  type DataLinkOffered
-} from '../src/index.js'
+import { type Admitted, authenticateClient, authenticateToServer, type DataLinkOffered } from '../src/index.js'
+import type { ClientAuthenticated } from '../src/handshake-client.js'
 import { generation, pair, registryOf, sessionInfo, word } from './fakes.js'
 
 export const never = new AbortController().signal

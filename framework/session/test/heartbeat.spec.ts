@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { Heartbeat } from '../src/index.js'
+import { Heartbeat } from '../src/heartbeat.js'
 import { FakeClock } from './fakes.js'
 
 const make = (options = { interval: 15_000, timeout: 45_000 }) => {

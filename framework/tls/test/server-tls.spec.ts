@@ -14,7 +14,8 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { openServerTls, type ServerPem, type ServerTls, type ServerTlsOptions } from '../src/index.js'
+import { openServerTls, type ServerTls, type ServerTlsOptions } from '../src/index.js'
+import type { ServerPem } from '../src/server-tls.js'
 import { type Certificates, certificates, failure, until, World } from './world.js'
 
 let made: Certificates

@@ -87,10 +87,6 @@ export class Carrier {
     if (stream.destroyed) queueMicrotask(() => this.#onClosed())
   }
 
-  get closed(): boolean {
-    return this.#closed
-  }
-
   /** Sends a copy of a datagram. `false` if it was dropped at once. */
   send(session: number, datagram: Buffer): boolean {
     if (this.#closed || this.#ended || datagram.length > MAX_DATAGRAM_BYTES) return false

@@ -1,5 +1,6 @@
 import type { RystraError } from '@rystra/plugin'
-import { Carrier, type CarrierStream, MAX_DATAGRAM_BYTES } from '@rystra/udp'
+import { Carrier, type CarrierStream } from '../src/carrier.js'
+import { MAX_DATAGRAM_BYTES } from '../src/frames.js'
 import { expect } from 'chai'
 import { cleanUp, ends, turns, until } from './ends.js'
 

@@ -4,14 +4,10 @@ import { loadNative } from '@rystra/native'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import {
-  type CarrierStream,
-  limitsOf,
-  UdpServices,
-  type UdpServicesOptions,
-  UdpVisitors,
-  type UdpVisitorsOptions
-} from '@rystra/udp'
+import { limitsOf, UdpServices, UdpVisitors } from '@rystra/udp'
+import type { CarrierStream } from '../src/carrier.js'
+import type { UdpServicesOptions } from '../src/services.js'
+import type { UdpVisitorsOptions } from '../src/visitors-options.js'
 
 const started: (() => unknown)[] = []
 

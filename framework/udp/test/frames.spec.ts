@@ -1,5 +1,5 @@
 import { RystraError } from '@rystra/plugin'
-import { CLOSE, FrameDecoder, HEADER_BYTES, MAX_DATAGRAM_BYTES } from '@rystra/udp'
+import { CLOSE, FrameDecoder, HEADER_BYTES, MAX_DATAGRAM_BYTES } from '../src/frames.js'
 import { expect } from 'chai'
 import { writeFrame } from '../src/frames.js'
 

@@ -1,5 +1,6 @@
 import { RystraError } from '@rystra/plugin'
-import { limitsOf, parseUdpService, UdpServices } from '@rystra/udp'
+import { limitsOf, UdpServices } from '@rystra/udp'
+import { parseUdpService } from '../src/service-address.js'
 import { expect } from 'chai'
 import { FakeClock } from '@rystra/testkit'
 import { ask, bothWays, bound, cleanUp, echoService, ends, keptLog, portOf, tunnel, until } from './ends.js'

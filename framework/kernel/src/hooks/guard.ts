@@ -57,7 +57,7 @@ const took = ({ counters, extension, hook }: Tap, { log }: GuardHost, ms: number
 }
 
 /** Counts and logs a failure, then does what the policy of the tap says: throws, or goes on as if it had said nothing. */
-export const fail = (tap: Tap, host: GuardHost, error: unknown): undefined => {
+const fail = (tap: Tap, host: GuardHost, error: unknown): undefined => {
   const late = isRystraError(error) && error.code === 'hook.timeout'
   tap.counters.errors++
   if (late) tap.counters.timeouts++

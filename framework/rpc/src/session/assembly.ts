@@ -51,10 +51,6 @@ export class Assemblies {
     this.#maxBytes = maxBytes
   }
 
-  get bytes(): number {
-    return this.#bytes
-  }
-
   /** Whether a message of this size may begin. */
   fits(total: number): boolean {
     return this.#bytes + total <= this.#maxBytes

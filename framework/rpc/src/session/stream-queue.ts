@@ -18,10 +18,6 @@ export class StreamQueue<Data> {
     return this.#items.length
   }
 
-  get bytes(): number {
-    return this.#bytes
-  }
-
   /** Answers whether there is room for more. */
   push(data: Data, bytes: number): boolean {
     const waiter = this.#waiters.shift()

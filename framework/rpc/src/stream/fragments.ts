@@ -1,7 +1,7 @@
 /** In front of each fragment: message (u32), index (u16), count (u16), big-endian. */
 export const FRAGMENT_HEAD_BYTES = 8
 /** Fragments of one message, at most: as many are lost with the first that is. */
-export const MAX_FRAGMENTS = 1024
+const MAX_FRAGMENTS = 1024
 
 const HEAD_SPACE = 0x1_0000_0000
 

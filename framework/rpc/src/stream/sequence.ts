@@ -20,10 +20,6 @@ export class SequenceTracker {
   #candidate = -1
   #confirmed = 0
 
-  get highest(): number {
-    return this.#highest
-  }
-
   add(seq: number): Arrival {
     if (!Number.isSafeInteger(seq) || seq < 0) return 'refused'
     if (this.#highest === -1) return this.#advance(seq, 'first')

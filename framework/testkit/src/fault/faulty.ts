@@ -1,5 +1,5 @@
 import { cutOff } from '@rystra/bytes'
-import type { ByteLink, Clock } from '@rystra/plugin'
+import type { Clock } from '@rystra/plugin'
 import { Duplex } from 'node:stream'
 import { resetError } from '../pair.js'
 import type { Fault } from './fault.js'
@@ -124,9 +124,3 @@ class FaultyDuplex extends Duplex {
  * reader of this one those of `in`. Resets pass at once, in both directions.
  */
 export const faulty = (stream: Duplex, faults: Faults): Duplex => new FaultyDuplex(stream, faults)
-
-/** A link on which things go wrong. See {@link faulty}. */
-export const faultyLink = (link: ByteLink, faults: Faults): ByteLink => ({
-  ...link,
-  duplex: faulty(link.duplex, faults)
-})

@@ -46,7 +46,7 @@ const machine: Clock = {
 const PAUSE_MS = 20
 
 /** What a watcher was shown. */
-export class Watched {
+class Watched {
   readonly rows = new Map<string, DirectoryRow>()
   readonly members = new Map<string, DirectoryMember>()
   snapshots = 0

@@ -74,7 +74,7 @@ export interface WorldOptions {
 }
 
 /** What the cases of the muxer kit work with: two ends of a muxed link. */
-export class MuxerWorld implements Linked {
+class MuxerWorld implements Linked {
   /** The first link, below the muxer. */
   lines!: Lines
   server!: LinkEnd

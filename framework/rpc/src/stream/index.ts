@@ -1,5 +1,0 @@
-export * from './aligned-receiver.js'
-export * from './fragments.js'
-export * from './jitter-buffer.js'
-export * from './newest-queue.js'
-export type { PlayoutOptions } from './playout.js'
