@@ -1,12 +1,23 @@
 import { peerText } from '@rystra/address'
 import type { Client } from '@rystra/client'
 import type { RystraError, SessionInfo, StreamInfo } from '@rystra/model'
-import type { CloseStreamContext } from '@rystra/plugin'
+import type { CloseStreamContext, UnregisterProxyContext } from '@rystra/plugin'
 import type { Server } from '@rystra/server'
 import { formatAddress } from '../address.js'
 import { type Feed, formatBytes, formatDuration } from './feed.js'
 import { feedRequests } from './request-log.js'
 import { serverOf } from './server-name.js'
+
+/** Why a proxy is no longer published, for people. */
+const removal: Readonly<Record<UnregisterProxyContext['reason'], string>> = {
+  asked: 'removed by its client',
+  session: 'the session of its client ended',
+  closed: 'removed by the server',
+  expired: 'it has expired',
+  'taken-over': 'taken over by another session',
+  reload: 'the configuration no longer allows it',
+  shutdown: 'the server stops'
+}
 
 const peerOf = ({ peer }: SessionInfo): string => peerText(peer)
 
@@ -66,7 +77,7 @@ export const feedServer = (feed: Feed, server: Server): void => {
     feed.detail(
       'unpublished',
       { name, kind, address, reason, client: session.client.id, session: session.id },
-      `${name} on ${address} is gone (${reason})`
+      `${name} is no longer published on ${address}: ${removal[reason]}`
     )
   })
   server.on('refused', ({ what, subject, error, session }) => {

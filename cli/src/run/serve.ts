@@ -167,12 +167,10 @@ const tellStarted = (feed: Feed, server: Server, { quick, web }: Prepared): void
     }`
   )
   if (web !== undefined) {
-    const at = web.domain === 'localhost' ? '' : ` below ${web.domain}`
-    feed.event(
-      'web',
-      web,
-      `Web visitors${at} come in on http://${formatAddress({ ...web, host: dialable(web.host) })}.`
-    )
+    const url = `http://${formatAddress({ ...web, host: dialable(web.host) })}`
+    const others =
+      web.domain === 'localhost' ? ' Only this machine finds names below localhost: --domain sets another domain.' : ''
+    feed.event('web', web, `Web services get names below ${web.domain}, on ${url}.${others}`)
   }
 }
 
