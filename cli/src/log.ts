@@ -1,5 +1,5 @@
 import type { RystraConfig } from '@rystra/config'
-import { type Logger, silentLog } from '@rystra/model'
+import { type Logger, redacted, silentLog } from '@rystra/model'
 import type { LogLevel } from '@rystra/plugin'
 import { pino } from 'pino'
 import { LineOutput } from './line-output.js'
@@ -73,7 +73,7 @@ export const createLog = async ({
     level: 'trace',
     base: null,
     serializers: { err: errorFields(debug) },
-    redact: { paths: redactPaths, censor: '[redacted]' }
+    redact: { paths: redactPaths, censor: redacted }
   }
   const write = (line: string): void => {
     recent?.add(line)

@@ -1,6 +1,6 @@
 import { defineExtension, type Lifecycle, OBSERVE, RystraError } from '@rystra/plugin'
 import { FileSink } from './file-sink.js'
-import { isSecretName } from './line.js'
+import { mayHoldSecret } from './line.js'
 import { auditOptions, bytesOf, fileOptions, type RecordKind } from './options.js'
 import { Recorder } from './recorder.js'
 import * as records from './records.js'
@@ -14,7 +14,7 @@ export default defineExtension({
   name: 'hook-audit',
   options: auditOptions,
   setup({ hooks, options, role, log, clock, metrics, dir }): Lifecycle {
-    const secret = options.fields.find(isSecretName)
+    const secret = options.fields.find(mayHoldSecret)
     if (secret !== undefined) {
       throw new RystraError('extension.options', { detail: `fields: ${secret} names a secret` })
     }

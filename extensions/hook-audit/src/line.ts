@@ -1,3 +1,5 @@
+import { isSecretName, redacted } from '@rystra/plugin'
+
 /** Longest text in a record, in characters. */
 const longest = 512
 
@@ -15,12 +17,8 @@ const credentials = /(\/\/)[^\s/@]*@/g
 const named =
   /\b([\w-]*(?:token|secret|password|passphrase|passwd|credential|authorization|api[-_]?key)[\w-]*\s*[=:]\s*)("[^"]*"|[^\s,;&]+(?:\s+[^\s,;&]+)?)/gi
 
-/** Replacement of a secret. */
-const redacted = '[redacted]'
-
-/** Whether a field name suggests a secret. */
-export const isSecretName = (name: string): boolean =>
-  /token|secret|password|passphrase|passwd|credential|authorization|auth|cookie|key/i.test(name)
+/** Whether a field may hold a secret: `basicAuth` has accounts with their passwords. */
+export const mayHoldSecret = (field: string): boolean => isSecretName(field) || /auth/i.test(field)
 
 /** Shortens a text. */
 export const cut = (text: string): string => (text.length > longest ? `${text.slice(0, longest)}…` : text)

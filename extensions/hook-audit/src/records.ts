@@ -10,7 +10,7 @@ import type {
   StreamInfo,
   UnregisterProxyContext
 } from '@rystra/plugin'
-import { cut, isSecretName, plain, scrubbed } from './line.js'
+import { cut, mayHoldSecret, plain, scrubbed } from './line.js'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -59,7 +59,7 @@ export const sessionClose = ({ session, error }: DisconnectContext, now: number)
 const specFields = (spec: ProxySpec, fields: readonly string[]): Fields => {
   const recorded: Record<string, unknown> = {}
   for (const field of fields) {
-    if (!Object.hasOwn(spec, field) || isSecretName(field)) continue
+    if (!Object.hasOwn(spec, field) || mayHoldSecret(field)) continue
     // A group is a name, or an object with one.
     const value = field === 'group' ? nameOf(spec[field]) : spec[field]
     const shown = plain(value)

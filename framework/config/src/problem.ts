@@ -1,4 +1,4 @@
-import { RystraError, type ErrorCode } from '@rystra/model'
+import { type ErrorCode, isSecretName, redacted, RystraError } from '@rystra/model'
 
 /** One thing that is wrong with a configuration. */
 export interface Problem {
@@ -47,11 +47,10 @@ export class ConfigError extends RystraError {
   }
 }
 
-const secretName = /token|secret|passw|passphrase|credential|private|apikey|api_key|^(key|keys|auth|pin|psk)$/i
 const shownLength = 60
 
 /** Whether something under this path should not be shown. */
-const isSecretPath = (path: string): boolean => path.split(/[.[\]]+/).some((part) => secretName.test(part))
+const isSecretPath = (path: string): boolean => path.split(/[.[\]]+/).some(isSecretName)
 
 /** The part of a URL before the last `@` is a user and a password, also where the rest is misspelt. */
 const withoutCredentials = (text: string): string => {
@@ -69,7 +68,7 @@ export const show = (value: unknown, path: string, secret?: unknown): string => 
   if (Array.isArray(value)) return `a list of ${value.length}`
   if (typeof value === 'object') return 'an object'
   if (typeof value === 'function') return 'a function'
-  if (secret === true || (secret !== false && isSecretPath(path))) return '[redacted]'
+  if (secret === true || (secret !== false && isSecretPath(path))) return redacted
   const text = typeof value === 'string' ? JSON.stringify(withoutCredentials(value)) : String(value)
   return text.length > shownLength ? `${text.slice(0, shownLength)}…` : text
 }

@@ -1,5 +1,5 @@
 /** Names of options whose values are secret. */
-const secretName = /token|secret|password|passphrase|passwd|credential|authorization|cookie|key/i
+const secretName = /token|secret|passw|passphrase|credential|authorization|cookie|key|^(auth|psk)$/i
 
 /** User and password in a URL: the part before the last `@`. */
 const credentials = /^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { isSecretAt, redactBy, redacted, secretTexts } from '../src/index.js'
+import { isSecretAt, isSecretName, redactBy, redacted, secretTexts } from '../src/index.js'
 
 const secret = { type: 'string', secret: true }
 const schema = {
@@ -55,5 +55,13 @@ describe('secrets in options', () => {
       'the whole is one'
     ])
     expect(secretTexts(schema, { ...value, pin: '1234' })).to.not.include('1234')
+  })
+})
+
+describe('a name', () => {
+  it('is that of a secret by what it contains, or as a whole', () => {
+    const names = ['apiToken', 'client_secret', 'passwd', 'passPhrase', 'privateKey', 'auth', 'psk', 'Set-Cookie']
+    expect(names.filter((name) => !isSecretName(name))).to.deep.equal([])
+    expect(['author', 'basicAuth', 'user', 'host', 'private'].filter(isSecretName)).to.deep.equal([])
   })
 })
