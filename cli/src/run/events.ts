@@ -9,15 +9,15 @@ import { feedRequests } from './request-log.js'
 import { serverOf } from './server-name.js'
 
 /** Why a proxy is no longer published, for people. */
-const removal: Readonly<Record<UnregisterProxyContext['reason'], string>> = {
-  asked: 'removed by its client',
-  session: 'the session of its client ended',
-  closed: 'removed by the server',
-  expired: 'it has expired',
-  'taken-over': 'taken over by another session',
-  reload: 'the configuration no longer allows it',
-  shutdown: 'the server stops'
-}
+const removals: ReadonlyMap<UnregisterProxyContext['reason'], string> = new Map([
+  ['asked', 'removed by its client'],
+  ['session', 'the session of its client ended'],
+  ['closed', 'removed by the server'],
+  ['expired', 'it has expired'],
+  ['taken-over', 'taken over by another session'],
+  ['reload', 'the configuration no longer allows it'],
+  ['shutdown', 'the server stops']
+])
 
 const peerOf = ({ peer }: SessionInfo): string => peerText(peer)
 
@@ -77,7 +77,7 @@ export const feedServer = (feed: Feed, server: Server): void => {
     feed.detail(
       'unpublished',
       { name, kind, address, reason, client: session.client.id, session: session.id },
-      `${name} is no longer published on ${address}: ${removal[reason]}`
+      `${name} is no longer published on ${address}: ${removals.get(reason)}`
     )
   })
   server.on('refused', ({ what, subject, error, session }) => {
