@@ -7,8 +7,8 @@ import type { FromSuccessor, ToSuccessor } from './successor.js'
 /** The process that this one takes over from. */
 export interface Predecessor {
   readonly sockets: readonly InheritedSocket[]
-  /** Resolves when this process is to accept: it was told so, or the process before has ended. */
-  readonly begin: Promise<void>
+  /** Resolves when this process is to accept: it was told so, with what was published there, or the process before has ended. */
+  readonly begin: Promise<readonly string[] | undefined>
   /** Everything is started, and waits for {@link begin}. */
   ready(): void
   /** Tells why this process does not start, and ends it. */
@@ -24,10 +24,10 @@ const tell = (message: FromSuccessor, then: () => void = () => {}): void => {
 export const predecessor = (): Predecessor | undefined => {
   const sockets = passedSockets()
   if (sockets === undefined) return undefined
-  const begin = new Promise<void>((resolve) => {
-    process.once('disconnect', resolve)
-    process.on('message', (message: ToSuccessor) => {
-      if (message.take) resolve()
+  const begin = new Promise<readonly string[] | undefined>((resolve) => {
+    process.once('disconnect', () => resolve(undefined))
+    process.on('message', ({ take, names }: ToSuccessor) => {
+      if (take) resolve(Array.isArray(names) ? names : undefined)
     })
   })
   const fail = (cause: unknown): void => {

@@ -37,7 +37,7 @@ export const startExchange = (
     if (!over) exchange.start()
   }
   const isThere = (): boolean => over || table.find(head.host, head.path, visitor)?.proxy !== undefined
-  if (isThere()) start()
+  if (isThere() || ports.awaits?.(head.host) === false) start()
   else
     background(returned(isThere, ports.returning).then(start), world.log, 'a request that waited for its proxy failed')
 }

@@ -49,7 +49,7 @@ export interface FrontHost {
   readonly clock: Clock
   readonly metrics: Metrics
   /** Whether clients of the process before are about to come back. */
-  readonly ports: Pick<ListenHost, 'returning'>
+  readonly ports: Pick<ListenHost, 'returning' | 'awaits'>
 }
 
 type Route = Claim<PassOn> | TlsAcceptor
@@ -206,9 +206,10 @@ export class Front {
 
   /** A host whose proxy may be about to come back is waited for. */
   #waits(socket: Socket, message: FirstMessage): boolean {
-    const { returning } = this.#host.ports
+    const { ports } = this.#host
+    const { returning } = ports
     const name = typeof message === 'string' ? undefined : this.#nameIn(message)
-    if (returning === undefined || name === undefined) return false
+    if (returning === undefined || name === undefined || ports.awaits?.(name) === false) return false
     const back = returned(() => socket.destroyed || this.serves(name), returning).then(() => {
       if (!socket.destroyed) this.#pass(socket, message)
     })

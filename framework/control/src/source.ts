@@ -21,8 +21,12 @@ export interface ReadySuccessor {
   readonly pid: number
   /** Listening sockets that it has. */
   readonly sockets: number
-  /** Resolves when it accepts connections. Rejects with `control.upgrade-failed`; nothing of it is left then. */
-  take(): Promise<void>
+  /**
+   * Resolves when it accepts connections. Rejects with `control.upgrade-failed`; nothing of it is left then.
+   *
+   * @param names Hosts and names that are published here: what it waits for when their visitors come
+   */
+  take(names: readonly string[]): Promise<void>
 }
 
 /** Starts the process that takes over from this one. */

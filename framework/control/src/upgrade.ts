@@ -47,10 +47,10 @@ export class Upgrade {
       const detail = 'the program that embeds it starts its processes by itself'
       throw new RystraError('control.unavailable', { side, detail })
     }
-    const { chosen, rebound, done } = await this.#end.handOver()
+    const { chosen, rebound, names, done } = await this.#end.handOver()
     try {
       const next = await successor.start({ timeout, chosen })
-      await next.take()
+      await next.take(names())
       this.#replacedBy = next.pid
       done()
       const report = { pid: next.pid, sockets: next.sockets, rebound }

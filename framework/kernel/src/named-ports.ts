@@ -10,6 +10,7 @@ export const portsOf = (ports: ListenHost, extension: string): ListenHost => {
     get returning() {
       return ports.returning
     },
+    awaits: (name) => ports.awaits?.(name) ?? true,
     listenTcp: (options, signal) => ports.listenTcp({ owner: extension, ...options }, signal)
   }
   byName.set(extension, made)

@@ -13,10 +13,14 @@ export interface PortGate {
 }
 
 /** Binds at once, and hands connections over once the gate is open: what serves them is not ready before. */
-export const gatedPorts = (ports: Pick<SharedPorts, 'listenTcp' | 'accepted'>): PortGate => {
+export const gatedPorts = (ports: Pick<SharedPorts, 'listenTcp' | 'accepted' | 'returning' | 'awaits'>): PortGate => {
   let waiting: Map<Socket, () => void> | undefined = new Map()
   return {
     ports: {
+      get returning() {
+        return ports.returning
+      },
+      awaits: (name) => ports.awaits(name),
       listenTcp: (options, signal) =>
         ports.listenTcp(
           {

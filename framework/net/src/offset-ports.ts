@@ -5,6 +5,7 @@ export const offsetPorts = (ports: ListenHost, offset: number): ListenHost => ({
   get returning() {
     return ports.returning
   },
+  awaits: (name) => ports.awaits?.(name) ?? true,
   listenTcp: (options, signal) =>
     ports.listenTcp({ ...options, port: options.port === 0 ? 0 : options.port + offset }, signal)
 })

@@ -17,8 +17,11 @@ export interface SharedPortsOptions extends AcceptedSocketsOptions {
   readonly timeout?: number
   /** Sockets that listen already. @default none */
   readonly sockets?: readonly InheritedSocket[] | undefined
-  /** Those sockets are listened on when it resolves: until then another process accepts. @default at once */
-  readonly begin?: Promise<void> | undefined
+  /**
+   * Those sockets are listened on when it resolves: until then another process accepts. It may resolve to the hosts and
+   * names that were published there. @default at once
+   */
+  readonly begin?: Promise<readonly string[] | undefined> | undefined
   /** Whether other processes may bind the same addresses (SO_REUSEPORT); see `canReusePort`. @default false */
   readonly reusePort?: boolean
 }
@@ -32,6 +35,8 @@ export class SharedPorts implements ListenHost {
   /** Listening sockets that this process was started with. */
   readonly inherited: InheritedSockets
   returning: Promise<void> | undefined
+  /** What the process before had published, where it has said so. */
+  #before: ReadonlySet<string> | undefined
   readonly #ports = new Map<string, SharedPort>()
   readonly #queue: SniffQueue
   readonly #reusePort: boolean
@@ -45,16 +50,30 @@ export class SharedPorts implements ListenHost {
     ...accepted
   }: SharedPortsOptions = {}) {
     this.accepted = new AcceptedSockets(accepted)
-    this.inherited = new InheritedSockets(sockets, begin)
+    this.inherited = new InheritedSockets(
+      sockets,
+      begin?.then(() => {})
+    )
     if (sockets !== undefined && sockets.length > 0) this.returning = this.#waitForReturn(begin)
     this.#reusePort = reusePort
     this.#queue = { sniffers: new Set(), max: undecided, timeout }
   }
 
-  async #waitForReturn(begin: Promise<void> | undefined): Promise<void> {
-    await begin
+  async #waitForReturn(begin: Promise<readonly string[] | undefined> | undefined): Promise<void> {
+    const names = await begin
+    if (names !== undefined) this.#before = new Set(names)
     await new Promise((resolve) => void setTimeout(resolve, RETURN_TIMEOUT_MS).unref())
     this.returning = undefined
+  }
+
+  /** See {@link ListenHost.awaits}. */
+  awaits(name: string): boolean {
+    if (this.returning === undefined) return false
+    const before = this.#before
+    if (before === undefined || before.has(name)) return true
+    for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1))
+      if (before.has(`*${name.slice(dot)}`)) return true
+    return false
   }
 
   /** Connections whose protocol is not recognised yet. */

@@ -123,6 +123,11 @@ export interface ListenHost {
    * had time to come back. Until then a visitor of an unknown host may wait for it.
    */
   readonly returning?: Promise<void> | undefined
+  /**
+   * While {@link returning} is there: whether the process before had published this host or name, itself or by a wildcard;
+   * also true where that process did not say what it had. A visitor of another one need not wait.
+   */
+  awaits?(name: string): boolean
 }
 
 /** Carries links from client to server. `registries.transports` */

@@ -54,6 +54,8 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   readonly remote: Remote | undefined
   readonly group: Group | undefined
   address = ''
+  /** The name under which other clients visit it, if they may. */
+  visitName: string | undefined
   readonly streams: StreamTable
   /** The proxy that it is about to replace, or that has failed to replace it. */
   predecessor: ServerProxy | undefined
@@ -213,6 +215,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   async acceptVisits(name: string, admit: Admit): Promise<void> {
     await this.claim(visitKey(this.spec.kind, name), { proxy: this, admit }, name)
+    this.visitName = name
   }
 
   /** A stream of this proxy as it is known to hooks. */

@@ -13,6 +13,7 @@ import { probeListeners } from './probe-listeners.js'
 import { baseOf, checkedWith, type ServerOptions, type ServerSide, throwIfHalf, usesOf } from './options.js'
 import type { ServerSession } from './server-session.js'
 import type { ServerState } from './state.js'
+import { publishedNames } from './published-names.js'
 import { touchedBy } from './touched.js'
 
 /** What of a server its end works with. */
@@ -196,6 +197,7 @@ export class ServerEnd implements ControlledEnd {
     return {
       chosen: await ports.chosen(),
       rebound: proxies.filter(({ ports: own }) => own.portOf('udp') !== undefined).map(({ address }) => address),
+      names: () => publishedNames(state.kernel.current.registries, acceptor.sessions.values()),
       done: () => ports.leave()
     }
   }

@@ -35,7 +35,7 @@ export interface ServerState {
   /** Connections of visitors and clients, until they are closed. */
   readonly accepted: AcceptedSockets
   /** Among them the listening sockets that this process was started with. */
-  readonly ports: Pick<SharedPorts, 'inherited' | 'returning'>
+  readonly ports: Pick<SharedPorts, 'inherited' | 'returning' | 'awaits'>
   /** Proxies that administrators have added for clients. */
   readonly pushes: Pushes
   /** Ports that the server chose, by identity, client and proxy. */

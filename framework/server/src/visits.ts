@@ -141,7 +141,8 @@ export class Visits {
         return held !== undefined || raw.closed
       }
       // After a change of processes its client may be about to come back.
-      if (!(await isFound()) && ports.returning !== undefined) await returned(isFound, ports.returning)
+      const { returning } = ports
+      if (!(await isFound()) && returning !== undefined && ports.awaits(of)) await returned(isFound, returning)
       await ask()
     } catch (error) {
       failed(error)

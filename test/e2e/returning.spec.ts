@@ -1,0 +1,61 @@
+import { expect } from 'chai'
+import http from 'node:http'
+import { gatedPorts, offsetPorts, SharedPorts } from '@rystra/net'
+import { openSync } from 'node:fs'
+import { addressOf, askTls, failureOf, fixture, join, own, serve, startMirror, startOwn } from './https-world.js'
+import { later, visitorPort } from './tunnel.js'
+
+/** A socket of the process before that nothing here has a use for. */
+const sockets = () => [{ fd: openSync('/dev/null', 'r'), host: '192.0.2.1', port: 1 }]
+
+const before = ['known.example.org', '*.wild.example.org', 'db']
+
+describe('a process that has taken over', () => {
+  fixture()
+
+  const statusOf = (port: number, host: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      http
+        .get({ host: '127.0.0.1', port, headers: { host }, agent: false }, (response) => {
+          response.resume()
+          resolve(response.statusCode)
+        })
+        .on('error', reject)
+    })
+
+  it('has visitors of hosts wait that were published before, and answers those of others at once', async () => {
+    const server = await serve({}, { sockets: sockets(), begin: Promise.resolve(before) })
+    const web = { name: 'first', kind: 'http', local: await startMirror(), host: 'first.example.org' }
+    const client = await join(server, [web, own(await startOwn('own'))])
+    const port = visitorPort(client, 'first')
+    const answers: string[] = []
+    const asked = (host: string): Promise<void> =>
+      statusOf(port, host).then((status) => void answers.push(`${host} ${status}`))
+    const known = [asked('known.example.org'), asked('a.wild.example.org')]
+    await asked('other.example.org')
+    expect(answers).to.deep.equal(['other.example.org 404'])
+    const tlsPort = Number(addressOf(client, 'own').port)
+    expect(await failureOf(askTls(tlsPort, 'other.example.org'))).to.match(/unrecognized name/)
+    await client.publish({ ...web, name: 'back', host: ['known.example.org', '*.wild.example.org'] })
+    await Promise.all(known)
+    expect(answers.slice(1).sort()).to.deep.equal(['a.wild.example.org 200', 'known.example.org 200'])
+  })
+
+  it('is known for that to whoever listens through it, whatever is in between', async () => {
+    const make = (options: ConstructorParameters<typeof SharedPorts>[0]): SharedPorts => {
+      const made = new SharedPorts(options)
+      later(() => made.inherited.close())
+      return made
+    }
+    const ports = make({ sockets: sockets(), begin: Promise.resolve(before) })
+    await new Promise((resolve) => setImmediate(resolve))
+    for (const one of [ports, gatedPorts(ports).ports, offsetPorts(ports, 10)]) {
+      expect(one.returning).to.equal(ports.returning).and.not.equal(undefined)
+      const names = ['known.example.org', 'x.wild.example.org', 'wild.example.org', 'other.example.org', 'db', 'nodb']
+      expect(names.filter((name) => one.awaits?.(name))).to.deep.equal(['known.example.org', 'x.wild.example.org', 'db'])
+    }
+    const untold = make({ sockets: sockets() })
+    expect(untold.awaits('other.example.org'), 'nothing is known of the process before').to.equal(true)
+    expect(make({}).awaits('db'), 'there was none').to.equal(false)
+  })
+})
