@@ -29,10 +29,10 @@ describe('a process that has taken over', () => {
     const client = await join(server, [web, own(await startOwn('own'))])
     const port = visitorPort(client, 'first')
     const answers: string[] = []
-    const asked = (host: string): Promise<void> =>
+    const request = (host: string): Promise<void> =>
       statusOf(port, host).then((status) => void answers.push(`${host} ${status}`))
-    const known = [asked('known.example.org'), asked('a.wild.example.org')]
-    await asked('other.example.org')
+    const known = [request('known.example.org'), request('a.wild.example.org')]
+    await request('other.example.org')
     expect(answers).to.deep.equal(['other.example.org 404'])
     const tlsPort = Number(addressOf(client, 'own').port)
     expect(await failureOf(askTls(tlsPort, 'other.example.org'))).to.match(/unrecognized name/)
@@ -41,7 +41,7 @@ describe('a process that has taken over', () => {
     expect(answers.slice(1).sort()).to.deep.equal(['a.wild.example.org 200', 'known.example.org 200'])
   })
 
-  it('is known for that to whoever listens through it, whatever is in between', async () => {
+  it('tells so to those that listen through it, also by other interfaces', async () => {
     const make = (options: ConstructorParameters<typeof SharedPorts>[0]): SharedPorts => {
       const made = new SharedPorts(options)
       later(() => made.inherited.close())
@@ -52,10 +52,14 @@ describe('a process that has taken over', () => {
     for (const one of [ports, gatedPorts(ports).ports, offsetPorts(ports, 10)]) {
       expect(one.returning).to.equal(ports.returning).and.not.equal(undefined)
       const names = ['known.example.org', 'x.wild.example.org', 'wild.example.org', 'other.example.org', 'db', 'nodb']
-      expect(names.filter((name) => one.awaits?.(name))).to.deep.equal(['known.example.org', 'x.wild.example.org', 'db'])
+      expect(names.filter((name) => one.awaits?.(name))).to.deep.equal([
+        'known.example.org',
+        'x.wild.example.org',
+        'db'
+      ])
     }
     const untold = make({ sockets: sockets() })
     expect(untold.awaits('other.example.org'), 'nothing is known of the process before').to.equal(true)
-    expect(make({}).awaits('db'), 'there was none').to.equal(false)
+    expect(make({}).awaits('db'), 'no process before').to.equal(false)
   })
 })
