@@ -34,6 +34,8 @@ export class Host {
   error: RystraError | undefined
   /** When it is ordered, in milliseconds since the epoch. */
   next: number | undefined
+  /** Until then another process orders. */
+  busyUntil = 0
   /** What the state folder has is in {@link use}. */
   loaded = false
   /** A visitor has asked for it. */

@@ -110,7 +110,7 @@ export class Keeper {
     if (!this.#active || !host.loaded || this.#hosts.get(host.name) !== host || host.state === 'ordering') return
     if (host.use === undefined && options.order === 'visited' && !host.visited) return
     const now = clock.now()
-    host.next = Math.max(host.use?.renew ?? now, attempts.earliest(host.name))
+    host.next = Math.max(host.use?.renew ?? now, attempts.earliest(host.name), host.busyUntil)
     // Timers are limited to 24 days.
     const cancel = clock.after(Math.min(DAY_MS, Math.max(0, host.next - now)), () => {
       if ((host.next as number) > clock.now()) this.#schedule(host)

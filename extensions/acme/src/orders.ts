@@ -23,6 +23,12 @@ const MAX_ORDERS = 2
 /** Time for one order, with the check of the host by the authority. */
 const ORDER_TIMEOUT_MS = 5 * 60 * 1000
 
+/** Longer than that a lock is of a process that has crashed: an order is broken off by its time. */
+const LOCK_MARGIN_MS = 60 * 1000
+
+/** Wait while another process orders. */
+const BUSY_MS = 15 * 1000
+
 /** Wait before a certificate that could not be written is written again. */
 const SAVE_AGAIN_MS = 10 * 60 * 1000
 
@@ -122,7 +128,15 @@ export class Orders {
     host.state = 'ordering'
     host.next = undefined
     log.info({ host: name, challenge, renewed }, 'ordering a certificate')
+    let release: (() => Promise<void>) | undefined
     try {
+      release = await store.lockOrder(name, ORDER_TIMEOUT_MS + LOCK_MARGIN_MS)
+      if (release === undefined) {
+        host.state = 'waiting'
+        host.busyUntil = clock.now() + BUSY_MS
+        log.info({ host: name }, 'another process with this state folder orders the certificate')
+        return
+      }
       const found = await this.#written(host)
       if (found !== undefined) {
         host.use = found
@@ -146,6 +160,7 @@ export class Orders {
       if (this.#active) this.#failed(host, error)
       else host.state = 'waiting'
     } finally {
+      await release?.()
       cancel()
       this.#aborting.delete(controller)
       this.#running -= 1

@@ -77,6 +77,14 @@ export class Store {
     await this.#state.write(this.#fileOf(host), `${cert.trim()}\n${key.trim()}\n`)
   }
 
+  /**
+   * Held while a certificate of a host is ordered: of several processes with this folder one orders. `undefined` while another
+   * does. Rejects with `extension.state`.
+   */
+  lockOrder(host: string, ms: number): Promise<(() => Promise<void>) | undefined> {
+    return this.#state.lock(`order-${this.#directory}-${short(host)}.lock`, ms)
+  }
+
   /** Whether what is ordered can be kept: an order that is lost counts at the authority. Rejects with `extension.state`. */
   async checkSpace(): Promise<void> {
     const file = `space-${this.#directory}`

@@ -1,4 +1,5 @@
 import { selfSigned } from '@rystra/certificates'
+import { until } from '@rystra/testkit'
 import { expect } from 'chai'
 import { X509Certificate } from 'node:crypto'
 import { OrderFailure } from '../src/failure.js'
@@ -45,6 +46,34 @@ describe('certificates that are kept', () => {
     expect(other.keeper.certificate('app.example.org')).to.deep.equal(world.keeper.certificate('app.example.org'))
     await other.pass(60 * DAY_MS)
     expect(other.orders).to.have.length(1)
+    await other.keeper.stop()
+  })
+
+  it('are ordered once by several processes that begin together with one state folder', async () => {
+    const other = new World(world.files)
+    other.start()
+    const none = (): void => {}
+    let finish = none
+    const { answer } = world
+    world.answer = async (order) => {
+      await new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      return answer(order)
+    }
+    await Promise.all([world.keep('app.example.org'), other.keep('app.example.org')])
+    const ordered = world.pass(1)
+    await until(() => world.orders.length === 1, 'the first orders')
+    await other.pass(1)
+    expect([world.orders.length, other.orders.length]).to.deep.equal([1, 0])
+    expect(other.info('app.example.org')?.state).to.equal('waiting')
+    await until(() => finish !== none, 'the authority is asked')
+    finish()
+    await ordered
+    await other.pass(60_000)
+    expect(other.orders).to.deep.equal([])
+    expect(other.keeper.certificate('app.example.org')).to.deep.equal(world.keeper.certificate('app.example.org'))
+    expect(world.files.names('order-'), 'the lock is released').to.deep.equal([])
     await other.keeper.stop()
   })
 

@@ -22,6 +22,12 @@ export class Files implements StateFolder {
     this.all.set(file, Buffer.from(content))
   }
 
+  lock = async (file: string): Promise<(() => Promise<void>) | undefined> => {
+    if (this.all.has(file)) return undefined
+    await this.write(file, '')
+    return () => this.remove(file)
+  }
+
   names = (begin: string): string[] => [...this.all.keys()].filter((name) => name.startsWith(begin))
 }
 

@@ -93,7 +93,8 @@ export class ClientEnd implements ControlledEnd {
   #touchedBy(next: ResolvedClient): readonly PlanItem[] {
     const redialed = this.#parts.sessions.redialed(this.#config.client, next)
     if (redialed.length === 0) return []
-    const detail = 'the session is dialed anew; open streams of the present one have the drain time to finish'
+    const detail =
+      'the session is dialed anew; the present one serves until then, and its open streams have the drain time to finish'
     const streams = redialed.reduce((sum, { openStreams }) => sum + openStreams, 0)
     return [
       { action: 'change', subject: 'session', name: 'client.connect', detail, sessions: redialed.length, streams }

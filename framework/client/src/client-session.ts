@@ -65,6 +65,8 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
   readonly streams: StreamTable
   /** Streams that no visitor opened. */
   readonly channels: Channels
+  /** Whether another session with the same server may take its place. */
+  isLeft = false
   #announced = false
   readonly #features: readonly string[]
   /** Pushes that came before it was in use. */
@@ -238,6 +240,12 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
 
   goAway(drain: number): void {
     this.#session.goAway(drain)
+  }
+
+  /** Tells the server that another session of this client follows, which takes the proxies over. */
+  leave(drain: number): void {
+    this.isLeft = true
+    this.#session.goAway(drain, undefined, [])
   }
 
   get closed(): boolean {

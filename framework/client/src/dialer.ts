@@ -115,7 +115,7 @@ export class Dialer {
     await new Promise<void>((resolve) => dials.add(resolve))
     const checkServer = (id: string | undefined): void => {
       const present = this.#slot.session
-      const isPresent = present !== undefined && id !== undefined && this.#ids.get(present) === id
+      const isPresent = present?.isLeft === false && id !== undefined && this.#ids.get(present) === id
       if (isPresent || this.#host.others(this.#slot).some((slot) => slot.isWith(server.name, id)))
         throw new RystraError('session.duplicate', { side: 'client', detail: server.name })
       dialing.id = id

@@ -200,17 +200,20 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
     })
   }
 
-  /** Another client, or another server, is configured. */
+  /** Another client, or another server, is configured: what there is serves until the next session has the proxies. */
   redial(): void {
-    const session = this.#session
-    if (session === undefined) return
-    session.goAway(this.#host.state.config.drain)
-    this.#depart(session, new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))
+    if (this.#session === undefined) return
+    this.#session.leave(this.#host.state.config.drain)
+    this.#dialer.beginRound()
+    this.#run(() => this.connect())
   }
 
   /** It is not wanted any more; its streams have the drain time to finish. */
   close(): void {
     this.#closed.abort()
-    this.redial()
+    const session = this.#session
+    if (session === undefined) return
+    session.goAway(this.#host.state.config.drain)
+    this.#depart(session, new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))
   }
 }

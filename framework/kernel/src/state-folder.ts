@@ -2,6 +2,7 @@ import { RystraError, type StateFolder } from '@rystra/plugin'
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { takeLock } from './lock-file.js'
 
 const filePattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
 
@@ -55,6 +56,11 @@ export const stateFiles = (folder: string, owner: string): StateFolder => {
         await rm(written, { force: true }).catch(() => {})
         fail(where, error)
       }
+    },
+    lock: async (file: string, ms: number) => {
+      const where = at(file)
+      await make()
+      return takeLock(where, ms).catch((error) => fail(where, error))
     },
     remove: async (file: string) => {
       const where = at(file)

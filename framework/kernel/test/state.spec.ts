@@ -1,6 +1,6 @@
 import type { Lifecycle, StateFolder } from '@rystra/plugin'
 import { expect } from 'chai'
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { extension, failure, provisioned } from './fixtures.js'
@@ -37,6 +37,25 @@ describe('what an extension keeps', () => {
     expect(readdirSync(state.path)).deep.equal(['counts.json'])
     await state.remove('counts.json')
     expect(readdirSync(state.path)).deep.equal([])
+  })
+
+  it('is locked by one at a time; a lock that a crash has left is taken over when it is old', async () => {
+    const [one, two] = [await stateOf('keeper'), await stateOf('keeper')]
+    const release = await one.lock('work.lock', 60_000)
+    expect(await two.lock('work.lock', 60_000)).equal(undefined)
+    const file = path.join(one.path, 'work.lock')
+    expect(statSync(file).mode & 0o777).equal(0o600)
+    await release?.()
+    expect(readdirSync(one.path)).deep.equal([])
+    const left = await one.lock('work.lock', 60_000)
+    utimesSync(file, 0, 0)
+    const [first, ...others] = (await Promise.all([1, 2, 3].map(() => two.lock('work.lock', 60_000)))).filter(Boolean)
+    expect(others).deep.equal([])
+    await left?.()
+    expect(existsSync(file), 'who lost it does not release it').equal(true)
+    await first?.()
+    expect(existsSync(file)).equal(false)
+    await failure(one.lock('../work.lock', 1), 'extension.state')
   })
 
   it('is apart for each name, whatever the name is', async () => {

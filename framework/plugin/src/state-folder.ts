@@ -14,4 +14,9 @@ export interface StateFolder {
   write(file: string, content: string | Uint8Array): Promise<void>
   /** Removes a file; one that does not exist is no error. */
   remove(file: string): Promise<void>
+  /**
+   * Takes a lock that other processes with this folder respect: a file of that name. `undefined` while another one has it; one
+   * that is older than `ms` milliseconds was left by a crash. The returned function releases it, and rejects with nothing.
+   */
+  lock(file: string, ms: number): Promise<(() => Promise<void>) | undefined>
 }

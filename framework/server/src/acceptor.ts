@@ -40,6 +40,8 @@ export class Acceptor {
   readonly #tickets = new ResumeTickets()
   /** The session of each client, by identity and client id. */
   readonly #clients = new Map<string, ServerSession>()
+  /** Sessions whose clients have said that they move to another one, by identity and process. */
+  readonly #moving = new Map<string, ServerSession>()
   readonly #closing = new AbortController()
   readonly #ports: ListenHost
 
@@ -222,7 +224,8 @@ export class Acceptor {
       control: link.kind === 'bytes' ? undefined : stream,
       features: admitted.features,
       proof: { method: admitted.method, credential: accepted.credential },
-      ended: () => sessions.delete(info.id)
+      ended: () => sessions.delete(info.id),
+      moves: () => this.#moving.set(processKey(info), session)
     })
     this.#replace(clientKey(accepted.identity.id, client.id), session)
     sessions.set(info.id, session)
@@ -238,11 +241,15 @@ export class Acceptor {
   #replace(key: string, session: ServerSession): void {
     const before = this.#clients.get(key)
     this.#clients.set(key, session)
+    const moving = this.#moving.get(processKey(session.info))
+    this.#moving.delete(processKey(session.info))
+    if (moving?.ended === false) moving.leaveTo(session)
     const forgotten = session.over.then(() => {
       if (this.#clients.get(key) === session) this.#clients.delete(key)
+      if (this.#moving.get(processKey(session.info)) === session) this.#moving.delete(processKey(session.info))
     })
     background(forgotten, session.log, 'a client was not forgotten')
-    if (before === undefined) return
+    if (before === undefined || before === moving) return
     const error = new RystraError('session.replaced', { side: 'server' })
     before.log.info({ by: session.info.peer.address }, 'replaced by another client of the same id')
     before.replaced(error)
@@ -250,3 +257,5 @@ export class Acceptor {
 }
 
 const clientKey = (identity: string, client: string): string => JSON.stringify([identity, client])
+
+const processKey = ({ identity, client }: SessionInfo): string => JSON.stringify([identity.id, client.instance])

@@ -25,6 +25,8 @@ interface PublishOptions {
 
 /** The session whose proxies they are. */
 export interface RegisteringSession extends ProxyOwner, PushSession {
+  /** Those of a session of the same client that it takes the place of. */
+  readonly predecessor: Registrations | undefined
   destroy(error: RystraError): void
 }
 
@@ -89,7 +91,11 @@ export class Registrations {
     if (before === undefined) this.#throwIfFull()
     else if (!replace) throw new RystraError('proxy.name-taken', { side: 'server', detail: spec.name })
     else if (before.same(spec, kind, config.publish)) return before
-    return this.#put(new ServerProxy({ spec, sent, kind, owner: this.#session, before, pushed }, this.#state), before)
+    const parts = { spec, sent, kind, owner: this.#session, pushed }
+    if (before !== undefined) return this.#put(new ServerProxy({ ...parts, before }, this.#state), before)
+    const left = this.#session.predecessor?.proxies.get(spec.name)
+    const isSame = left?.spec.kind === spec.kind && left.announced
+    return this.#put(new ServerProxy({ ...parts, before: isSame ? left : undefined }, this.#state), undefined)
   }
 
   #throwIfFull(): void {
@@ -105,6 +111,8 @@ export class Registrations {
     if (before === undefined) this.proxies.set(spec.name, proxy)
     try {
       await proxy.publish()
+      // What a session of the same client had, which this one takes the place of.
+      await this.#session.predecessor?.unregister(spec.name, 'taken-over')
       if (this.#session.ended) throw new RystraError('session.lost')
       if (before !== undefined && this.proxies.get(spec.name) !== before) {
         throw new RystraError('proxy.refused', { side: 'server', detail: `${spec.name} was taken back meanwhile` })

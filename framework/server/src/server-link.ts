@@ -13,6 +13,8 @@ export interface ServerLink {
   readonly proof: SessionProof
   /** What both ends can beyond the minor version. */
   readonly features: readonly string[]
+  /** Called when its client says that another session of it takes its place. */
+  readonly moves: () => void
   /** Called once, first of all, when the session is over. */
   readonly ended: () => void
 }

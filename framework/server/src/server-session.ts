@@ -36,6 +36,8 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
   readonly #replays = new ReplayWindow()
   readonly #release: () => void
   readonly #ended: () => void
+  /** What a session of the same client had that it takes the place of. */
+  predecessor: Registrations | undefined
   readonly #cancelStart: () => void
   readonly features: readonly string[]
   readonly proof: SessionProof
@@ -58,7 +60,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
     secret: Uint8Array,
     generation: GenerationRef,
     state: ServerState,
-    { wrap, control, features, proof, ended }: ServerLink
+    { wrap, control, features, proof, ended, moves }: ServerLink
   ) {
     this.info = info
     this.features = features
@@ -88,7 +90,11 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
       {
         onMessage: (message, bytes) => this.#message(message, bytes),
         onStream: (stream) => visits.take(stream),
-        onGoAway: () => this.#inBackground(this.#registrations.unregisterAll('asked')),
+        // With `alternatives` it keeps its proxies until another session of its client has them.
+        onGoAway: (_error, { alternatives }) =>
+          alternatives !== undefined && state.cluster === undefined
+            ? moves()
+            : this.#inBackground(this.#registrations.unregisterAll('asked')),
         onClose: (error) => this.#closed(error)
       }
     )
@@ -156,6 +162,18 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
 
   probe(ms: number): Promise<boolean> {
     return this.#session.probe(ms)
+  }
+
+  /**
+   * Another session of its client takes its names over, one after the other. It ends when that is done and its streams are,
+   * or after `server.drain`.
+   */
+  leaveTo(next: ServerSession): void {
+    next.predecessor = this.#registrations
+    const left = (): number => (this.#over ? 0 : this.proxies.size + this.link.streams - this.channels.size)
+    const { clock, config } = this.#state
+    const error = new RystraError('session.closing', { side: 'server' })
+    this.#inBackground(drained(left, config.drain, clock).finally(() => this.close(error)))
   }
 
   /** Adds a link that claims to be of this session. Answers with whether it is. */

@@ -21,6 +21,12 @@ export class MemoryState implements StateFolder {
     return Promise.resolve()
   }
 
+  lock(file: string): Promise<(() => Promise<void>) | undefined> {
+    if (this.#files.has(file)) return Promise.resolve(undefined)
+    this.#files.set(file, Buffer.alloc(0))
+    return Promise.resolve(() => this.remove(file))
+  }
+
   remove(file: string): Promise<void> {
     this.#files.delete(file)
     return Promise.resolve()
