@@ -50,7 +50,6 @@ describe('addresses on the command line', () => {
     'a b',
     'x\n:1',
     '-x:1',
-    'TCP://x:1',
     `${'x'.repeat(300)}:1`
   ]) {
     it(`--to ${JSON.stringify(garbage.slice(0, 20))} is refused`, () => {

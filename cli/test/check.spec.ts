@@ -54,6 +54,30 @@ logg: {}
     expect(at['logg']?.value).to.equal('an unknown key')
   })
 
+  it('tells addresses that no extension could use, with what was expected and without what may be secret', async () => {
+    for (const [use, options, expected] of [
+      [
+        'cluster-redis',
+        { url: 'localhost:6379' },
+        'cluster-redis: url: expected a URL such as redis://host:6379, with redis://'
+      ],
+      ['cluster-redis', { url: ['redis://h', 'redis://:hidden@h:99999'] }, 'a port from 1 to 65535'],
+      [
+        'hook-notify',
+        { targets: [{ webhook: 'https://[::1/x' }] },
+        'hook-notify: webhook: expected a URL such as https://'
+      ],
+      ['observe-prometheus', { listen: { host: '127.0.0.1:9464' } }, 'the port is an option of its own'],
+      ['proxy-http', { trustedProxies: ['10.0.0.0/33'] }, 'proxy-http: trustedProxies: "10.0.0.0/33" is neither']
+    ] as const) {
+      const entry = `  - ${JSON.stringify({ use: `@rystra/${use}`, options })}\n`
+      const { code, error } = await check(valid.replace('server:', `${entry}server:`))
+      const text = JSON.stringify(error)
+      expect(text, use).to.include(JSON.stringify(expected).slice(1, -1)).and.not.include('hidden')
+      expect(code, use).to.be.greaterThan(0)
+    }
+  })
+
   it('tells files that options and entries name and that cannot be used, and the line of each mistake', async () => {
     const cwd = folders.make({
       'rystra.config.yaml': `extensions:

@@ -1,4 +1,4 @@
-import { asciiHostPattern } from '@rystra/address'
+import { asciiHostPattern, checkUrl } from '@rystra/address'
 import { background, type CertificateInfo, defineExtension, RystraError, type Runtime } from '@rystra/plugin'
 import { readAuthorities } from '@rystra/tls'
 import { AcmeAuthority } from './acme-authority.js'
@@ -7,7 +7,7 @@ import { Attempts } from './attempts.js'
 import { Challenges } from './challenges.js'
 import { failures } from './failure.js'
 import { Keeper } from './keeper.js'
-import { AcmeOptions, directoryOf } from './options.js'
+import { AcmeOptions, directories, directoryOf } from './options.js'
 import { Store } from './store.js'
 import { wantedHosts } from './wanted.js'
 
@@ -29,6 +29,7 @@ export default defineExtension({
     if (role === 'client') return undefined
     check(options)
     const directory = directoryOf(options)
+    checkUrl(directory, { schemes: ['https'], example: directories.staging }, 'acme: directory')
     const allowed = options.hosts.map((host) => asciiHostPattern(host) ?? host)
     const challenges = new Challenges()
     const store = new Store(state, log, directory)

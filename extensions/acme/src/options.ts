@@ -6,7 +6,7 @@ const challengeTypes = ['http-01', 'tls-alpn-01'] as const
 export type ChallengeType = (typeof challengeTypes)[number]
 
 /** Directories of Let's Encrypt. */
-const directories = {
+export const directories = {
   production: 'https://acme-v02.api.letsencrypt.org/directory',
   staging: 'https://acme-staging-v02.api.letsencrypt.org/directory'
 } as const
@@ -32,7 +32,8 @@ export const AcmeOptions = Type.Object({
   ),
   directory: Type.Optional(
     Type.String({
-      pattern: '^https://[^\\s]+$',
+      title: 'a URL such as https://acme-v02.api.letsencrypt.org/directory',
+      pattern: '^[Hh][Tt][Tt][Pp][Ss]://[^\\s]+$',
       maxLength: 1024,
       description: `URL of the directory of the authority. Default: ${directories.production}.`
     })

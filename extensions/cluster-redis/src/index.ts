@@ -1,8 +1,11 @@
+import { checkUrl } from '@rystra/address'
 import { defineExtension, type Directory } from '@rystra/plugin'
 import { makeClient } from './client.js'
 import { Engine } from './engine.js'
 import { RedisOptions } from './options.js'
 import { RedisSession } from './session.js'
+
+const urls = { schemes: ['redis', 'rediss'], example: 'redis://host:6379' }
 
 /** A directory on Redis 7 or Valkey. */
 export default defineExtension({
@@ -10,6 +13,7 @@ export default defineExtension({
   options: RedisOptions,
   setup({ registries, role, options, dir }) {
     if (role !== 'server') return
+    for (const url of [options.url].flat()) checkUrl(url, urls, 'cluster-redis: url')
     const directory: Directory = {
       name: 'redis',
       open: (member) => {

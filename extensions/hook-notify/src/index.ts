@@ -1,3 +1,4 @@
+import { checkUrl } from '@rystra/address'
 import {
   background,
   adminRoute,
@@ -25,6 +26,7 @@ const STOP_TIMEOUT_MS = 2000
 
 const targetOf = (options: ReturnType<typeof withDefaults>, dir: string): Target => {
   if ('command' in options) return new Command(options, dir)
+  checkUrl(options.webhook, { schemes: ['http', 'https'], example: 'https://host/path' }, 'hook-notify: webhook')
   try {
     return new Webhook(options)
   } catch (cause) {

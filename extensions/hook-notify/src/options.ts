@@ -39,7 +39,7 @@ const common = {
 const webhook = Type.Object(
   {
     webhook: Type.String({
-      pattern: '^https?://',
+      pattern: '^[Hh][Tt][Tt][Pp][Ss]?://',
       maxLength: 2048,
       secret: true,
       description: 'URL that notifications are posted to.'

@@ -1,3 +1,4 @@
+import { hostText } from '@rystra/address'
 import { type Static, Type } from '@rystra/plugin'
 
 export const prometheusOptions = Type.Object({
@@ -5,9 +6,8 @@ export const prometheusOptions = Type.Object({
     Type.Object(
       {
         host: Type.String({
+          ...hostText,
           default: '127.0.0.1',
-          minLength: 1,
-          maxLength: 255,
           description: 'Address to bind. Default: 127.0.0.1.'
         }),
         port: Type.Integer({

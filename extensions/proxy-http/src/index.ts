@@ -55,6 +55,7 @@ export default defineExtension({
       hooks.onReload.tap(findObservers)
       return { start: findObservers }
     }
+    const trusted = new TrustedProxies(options.trustedProxies, 'proxy-http: trustedProxies')
     const place = placeOf(ports)
     const form = formOf(options)
     const { serving: running } = place
@@ -87,7 +88,6 @@ export default defineExtension({
     return {
       listens: options.listen,
       async start() {
-        const trusted = new TrustedProxies(options.trustedProxies, 'trustedProxies')
         const pages = Pages.read(options.errorPages, dir)
         const challenge = (name: string, path: string): string | undefined => httpChallenge(registries, name, path)
         findObservers()

@@ -73,7 +73,8 @@ const unbracketed = (text: string): { host: string; port: string } | undefined =
   return isIPv6(host) ? { host, port } : undefined
 }
 
-const split = (text: string, forms: EndpointForms): { host: string; port: string | undefined } => {
+/** @param before the scheme, for corrected forms */
+const split = (text: string, forms: EndpointForms, before: string): { host: string; port: string | undefined } => {
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/s.exec(text)
   if (bracketed !== null) {
     if (!isIPv6(bracketed[1] ?? '')) throw new Unexpected('an IPv6 address in the brackets')
@@ -83,8 +84,10 @@ const split = (text: string, forms: EndpointForms): { host: string; port: string
     const meant = unbracketed(text)
     const alone = isIPv6(text) && forms.defaultPort !== undefined
     if (meant !== undefined) {
-      const other = alone ? `, or [${text}] for the address alone` : ''
-      throw new Unexpected(`${hostPort(meant.host, meant.port)}, with brackets around the IPv6 address${other}`)
+      const other = alone ? `, or ${before}[${text}] for the address alone` : ''
+      throw new Unexpected(
+        `${before}${hostPort(meant.host, meant.port)}, with brackets around the IPv6 address${other}`
+      )
     }
     if (alone) return { host: text, port: undefined }
     if (isIPv6(text)) throw new Unexpected(`a port: [${text}]:port`)
@@ -101,21 +104,62 @@ const read = (text: string, forms: EndpointForms): Endpoint | UnixEndpoint => {
     throw new Unexpected('unix:/path')
   }
   if (forms.unix === true && text.startsWith('/')) throw new Unexpected(`unix:${text}`)
-  const [, scheme, rest = ''] = /^([a-z][a-z0-9+.-]{0,31}):\/\/(.*)$/s.exec(text) ?? []
-  if (scheme !== undefined && forms.scheme !== true)
-    throw new Unexpected(`${rest.replace(/\/+$/, '')}, without ${scheme}://`)
-  const { host, port } = split(scheme === undefined ? text : rest, forms)
+  const [, written, rest = ''] = /^([a-z][a-z0-9+.-]{0,31}):\/\/(.*)$/is.exec(text) ?? []
+  const scheme = written?.toLowerCase()
+  if (scheme !== undefined && forms.scheme !== true) throw new Unexpected(expectedOf(forms))
+  const { host, port } = split(scheme === undefined ? text : rest, forms, scheme === undefined ? '' : `${scheme}://`)
   if (!isHost(host)) throw new Unexpected(expectedOf(forms))
   if (port === undefined && forms.defaultPort === undefined) throw new Unexpected(`a port: ${hostPort(host, 'port')}`)
   const ports = port === undefined ? { port: forms.defaultPort as number } : portsOf(port, forms)
   return { ...(scheme === undefined ? {} : { scheme }), host, ...ports }
 }
 
+/** Ports of schemes that people paste from a browser. */
+const usualPorts: Readonly<Record<string, number>> = { http: 80, https: 443 }
+
+/** The endpoint in a text with more around it: white space, a scheme, a path, credentials, a colon. And what is too much. */
+const withoutMore = (text: string, forms: EndpointForms): { meant: string; more: string[] } => {
+  const trimmed = text.trim()
+  const [, written, user, at = '', path = ''] =
+    /^(?:([a-z][a-z0-9+.-]{0,31}):\/\/)?([^/?#]*@)?([^/?#]*)(.*)$/is.exec(trimmed) ?? []
+  const scheme = written?.toLowerCase() ?? ''
+  const keepsScheme = forms.scheme === true && scheme !== ''
+  const usual = keepsScheme || /:\d*$/.test(at) || at === '' ? undefined : usualPorts[scheme]
+  const authority = forms.defaultHost !== undefined && /^:\d+$/.test(at) ? at.slice(1) : at
+  const more = [
+    ...(trimmed === text ? [] : ['white space']),
+    ...(scheme === '' || keepsScheme ? [] : [`${written}://`]),
+    ...(user === undefined ? [] : ['a user']),
+    ...(path.length > 1 ? [path.length > 40 ? 'a path' : path] : [])
+  ]
+  return { meant: `${keepsScheme ? `${scheme}://` : ''}${authority}${usual === undefined ? '' : `:${usual}`}`, more }
+}
+
+const isGood = (text: string, forms: EndpointForms): boolean => {
+  try {
+    read(text, forms)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** {@link read}, whose errors have the corrected form. */
+const readOrCorrect = (text: string, forms: EndpointForms): Endpoint | UnixEndpoint => {
+  try {
+    return read(text, forms)
+  } catch (error) {
+    const { meant, more } = withoutMore(text, forms)
+    if (meant === text || !isGood(meant, forms)) throw error
+    throw new Unexpected(more.length === 0 ? meant : `${meant}, without ${more.join(' and ')}`)
+  }
+}
+
 /** What was expected in the place of a text, with the corrected form where it can be told; `undefined` for a good one. */
 export const endpointProblem = (text: string, forms: EndpointForms): string | undefined => {
   if (forms.handler === true && /^handler:.+$/s.test(text)) return undefined
   try {
-    read(text, forms)
+    readOrCorrect(text, forms)
     return undefined
   } catch (error) {
     return (error as Unexpected).message
@@ -147,7 +191,7 @@ export function parseEndpoint(
   { name, code, side }: EndpointSource
 ): Endpoint | UnixEndpoint {
   try {
-    return read(String(text), forms)
+    return readOrCorrect(String(text), forms)
   } catch (error) {
     const detail = `${name}: expected ${(error as Unexpected).message}, got ${shown(String(text))}`
     throw new RystraError(code, { detail, ...(side === undefined ? {} : { side }) })

@@ -15,4 +15,5 @@ export {
   type PortsWritten
 } from './ports.js'
 export { TrustedProxies } from './trusted-proxies.js'
+export { checkUrl } from './url.js'
 export { visitorOf } from './visitor.js'

@@ -1,10 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { durationSchema } from './duration.js'
 import { defaulted } from './schema.js'
-import { text, word } from './words.js'
-
-const host = (description: string) =>
-  text('a host name or an address', { minLength: 1, maxLength: 255, pattern: '^[^\\s/]+$', description })
+import { host, text, word } from './words.js'
 
 const file = (description: string) => Type.String({ minLength: 1, description })
 
@@ -36,10 +33,10 @@ export const clusterSchema = Type.Object({
   ),
   advertise: Type.Optional(host('Host that the other servers dial, where it differs from `host`. Default: `host`.')),
   public: Type.Optional(
-    text('`host:port`', {
+    text('`host:port`, with brackets around an IPv6 address', {
       minLength: 3,
       maxLength: 262,
-      pattern: '^[^\\s/]+:\\d{1,5}$',
+      pattern: '^(\\[[0-9A-Fa-f:.]+\\]|[^\\s/:\\[\\]]+):[1-9]\\d{0,4}$',
       description:
         'Address at which clients reach this server, `host:port`. Clients of another server that drains are told to come here. Default: none.'
     })
