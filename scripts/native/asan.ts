@@ -12,7 +12,7 @@ import { compile, version } from './compile.js'
 const SECONDS = process.env['RYSTRA_FUZZ_SECONDS'] ?? '10'
 const MOCHA = ['node_modules/mocha/bin/mocha.js', '--timeout', '120000']
 const SPECS = ['framework/native/test/*.spec.ts', 'framework/udp/test/*.spec.ts']
-const FUZZ = ['scripts/native/fuzz.mjs', 'scripts/native/fuzz-links.mjs']
+const FUZZ = ['fuzz', 'fuzz-links', 'fuzz-connections'].map((name) => `scripts/native/${name}.mjs`)
 
 /** Node keeps its memory to the end of the process, so that leaks are valgrind's to find: by the frames of the addon. */
 const ASAN_OPTIONS = 'detect_leaks=0:quarantine_size_mb=4:halt_on_error=1:abort_on_error=1:strict_string_checks=1'
@@ -49,6 +49,8 @@ try {
   // How much a process keeps is not to be measured under a sanitizer.
   const quic = ['extensions/transport-quic/test/*.spec.ts', '--grep', 'keeps little', '--invert']
   await step('specs of quic', [process.execPath, ...MOCHA, ...quic], env())
+  const net = ['framework/net/test/connection-stream.spec.ts', 'test/e2e/{streams,attack-streams}.spec.ts']
+  await step('specs of connections', [process.execPath, ...MOCHA, ...net], env())
   const yamux = ['extensions/mux-yamux/test/{joined,stream,flow}*.spec.ts', 'test/e2e/attack-yamux.spec.ts']
   await step('specs of yamux', [process.execPath, ...MOCHA, ...yamux], env())
   for (const SHIM of ['eio', 'eagain'])

@@ -1,7 +1,7 @@
 import type { Detached, Offloaded } from '@rystra/bytes'
-import { OVER } from '@rystra/native'
+import { errnoError, OVER } from '@rystra/native'
 import { RystraError } from '@rystra/plugin'
-import { errnoError, type JoinedStream, type NativeLink } from './native-link.js'
+import type { JoinedStream, NativeLink } from './native-link.js'
 import type { Receiving } from './receiving.js'
 import type { Sending } from './sending.js'
 

@@ -8,9 +8,8 @@ import {
   SLAB_SIZE,
   takeSlab
 } from '@rystra/bytes'
-import { BatchedLink, type JoinedState, type LinkEvents } from '@rystra/native'
+import { BatchedLink, errnoError, type JoinedState, type LinkEvents } from '@rystra/native'
 import type { Duplex } from 'node:stream'
-import { getSystemErrorName } from 'node:util'
 import type { YamuxOptions } from './options.js'
 
 /** What a session needs of its link. */
@@ -26,11 +25,6 @@ export interface JoinedStream {
 }
 
 const memory = (): Buffer => takeSlab() ?? Buffer.allocUnsafeSlow(HEADROOM + SLAB_SIZE)
-
-export const errnoError = (errno: number): NodeJS.ErrnoException => {
-  const code = getSystemErrorName(-errno)
-  return Object.assign(new Error(`read ${code}`), { code, errno: -errno, syscall: 'read' })
-}
 
 /** A link that the native part reads and writes. */
 export class NativeLink implements Link, LinkEvents {

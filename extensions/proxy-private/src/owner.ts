@@ -50,7 +50,7 @@ export class Owner {
     if (key !== undefined) this.#check(key instanceof Promise ? await this.#read(key) : key, host)
     const { local, protocol } = this.#spec
     if (protocol === 'udp') await this.#reachUdp(host)
-    else await host.relay(await host.connect(String(local)))
+    else await host.relayTo(String(local))
   }
 
   async #reachUdp(host: ReachHost): Promise<void> {

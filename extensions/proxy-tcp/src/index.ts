@@ -14,15 +14,15 @@ const tcp: ProxyKind<TcpSpec> = {
     if (typeof spec.port === 'string') {
       throw new RystraError('proxy.invalid', { side: 'client', detail: `${spec.name}: a range was not expanded` })
     }
-    const bound = await host.listen(
-      { port: spec.port ?? 0, ...(spec.host === undefined ? {} : { host: spec.host }) },
-      (visitor, info) => host.relay(visitor, info)
-    )
+    const bound = await host.listen({
+      port: spec.port ?? 0,
+      ...(spec.host === undefined ? {} : { host: spec.host })
+    })
     return { address: hostPort(bound.host, bound.port) }
   },
 
   async reach(spec, host) {
-    await host.relay(await host.connect(String(spec.local)))
+    await host.relayTo(String(spec.local))
   }
 }
 

@@ -142,37 +142,26 @@ describe('a tcp proxy', () => {
     expect(requested.length).to.equal(3)
   })
 
-  it('hands each visitor over with its addresses', async () => {
-    const relayed: unknown[] = []
-    let visit: (...visitor: unknown[]) => void = () => {}
-    const host = {
-      listen: (_address: unknown, onVisitor: (...visitor: unknown[]) => void) => {
-        visit = onVisitor
-        return Promise.resolve({ host: '192.0.2.1', port: 1 })
-      },
-      relay: (...visitor: unknown[]) => relayed.push(visitor)
+  it('leaves its visitors to be relayed', async () => {
+    const handlers: unknown[] = []
+    const listen = (_address: unknown, ...rest: unknown[]) => {
+      handlers.push(...rest)
+      return Promise.resolve({ host: '192.0.2.1', port: 1 })
     }
-    await kind.publish({ name: 'web', kind: 'tcp' } as TcpSpec, host as never)
-    const info = { host: '198.51.100.9', port: 5, to: { host: '192.0.2.1', port: 1 } }
-    visit('a socket', info)
-    expect(relayed).to.deep.equal([['a socket', info]])
+    await kind.publish({ name: 'web', kind: 'tcp' } as TcpSpec, { listen } as never)
+    expect(handlers).to.deep.equal([])
   })
 
   it('reaches its service, and lets a failure through', async () => {
     const calls: unknown[] = []
-    const service = {}
     const host = {
-      connect: (local: string) => {
+      relayTo: (local: string) => {
         calls.push(local)
-        return local === '81' ? Promise.reject(new RystraError('stream.service-unreachable')) : Promise.resolve(service)
-      },
-      relay: (joined: unknown) => {
-        calls.push(joined === service)
-        return Promise.resolve()
+        return local === '81' ? Promise.reject(new RystraError('stream.service-unreachable')) : Promise.resolve()
       }
     }
     await kind.reach({ name: 'web', kind: 'tcp', local: 80 } as TcpSpec, host as never)
-    expect(calls).to.deep.equal(['80', true])
+    expect(calls).to.deep.equal(['80'])
     const error = await kind
       .reach({ name: 'web', kind: 'tcp', local: 81 } as TcpSpec, host as never)
       .catch((thrown: unknown) => thrown)

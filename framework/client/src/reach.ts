@@ -22,7 +22,7 @@ import {
   visitorIn
 } from '@rystra/session'
 import type { Duplex } from 'node:stream'
-import { connectFor } from './connect-for.js'
+import { connectFor, connectRawFor } from './connect-for.js'
 import type { Interest } from './service.js'
 import type { ClientState, ServedProxy } from './state.js'
 
@@ -230,6 +230,14 @@ class Reach implements ReachHost, Interest {
     this.#accept()
     return new Promise((resolve) => {
       this.#stream.join(rawOf(service), resolve)
+    })
+  }
+
+  async relayTo(local: string): Promise<void> {
+    const service = await connectRawFor(local, this.stream, this.#served, this.#state, this)
+    this.#accept()
+    return new Promise((resolve) => {
+      this.#stream.join(service, resolve)
     })
   }
 

@@ -10,7 +10,7 @@ const TRIES = 3
 const FIRST_DELAY_MS = 200
 
 /** Milliseconds one try may take. A service is near: who does not answer by then is not there. */
-const TRY_TIMEOUT = 5000
+export const CONNECT_TIMEOUT_MS = 5000
 
 /** Where a service is. Throws `proxy.invalid`. */
 export const parseService = (local: string): Endpoint | UnixEndpoint =>
@@ -22,7 +22,7 @@ export interface Interest {
   onGone: (() => void) | undefined
 }
 
-const visitorGone = (): RystraError =>
+export const visitorGone = (): RystraError =>
   new RystraError('stream.reset', { side: 'server', detail: 'the visitor is gone' })
 
 /** Both addresses of this machine, whatever its resolver knows: development servers listen on either. */
@@ -36,7 +36,8 @@ const loopback: net.LookupFunction = (_host, _options, done) =>
 const MAX_PARSED = 1024
 const parsed = new Map<string, net.NetConnectOpts>()
 
-const optionsOf = (local: string): net.NetConnectOpts => {
+/** How a service is connected to. */
+export const serviceOptions = (local: string): net.NetConnectOpts => {
   const known = parsed.get(local)
   if (known !== undefined) return known
   const options = { ...connectOptions(parseService(local)), allowHalfOpen: true, noDelay: true }
@@ -65,7 +66,7 @@ const connectOnce = (options: net.NetConnectOpts, interest: Interest): Promise<n
       socket.destroy()
       reject(error)
     }
-    const timer = setTimeout(() => fail(new Error('no answer')), TRY_TIMEOUT)
+    const timer = setTimeout(() => fail(new Error('no answer')), CONNECT_TIMEOUT_MS)
     interest.onGone = () => {
       interest.onGone = undefined
       // A service that has accepted it already sees a reset: an end would say that the visitor had nothing to send. The
@@ -106,7 +107,7 @@ const isExhausted = (error: unknown): boolean =>
  * connection is not wanted any more.
  */
 export const connectService = async (local: string, proxy: string, interest: Interest): Promise<net.Socket> => {
-  const options = optionsOf(local)
+  const options = serviceOptions(local)
   let cause: unknown
   for (let tried = 0, delay = FIRST_DELAY_MS; tried < TRIES && !interest.gone; tried += 1, delay *= 2) {
     if (tried > 0) await pause(delay, interest)

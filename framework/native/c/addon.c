@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "address.h"
 #include "batch.h"
+#include "connection-addon.h"
 #include "socket.h"
 #include "yamux-addon.h"
 
@@ -140,5 +141,6 @@ NAPI_MODULE_INIT() {
   };
   define_functions(env, exports, functions, sizeof functions / sizeof *functions);
   yamux_functions(env, exports);
+  connection_functions(env, exports);
   return exports;
 }

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "batch.h"
+#include "name.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -18,12 +19,6 @@ enum {
   MAX_TOTAL = 65000      /* bytes of those, below the limit of IPv4 */
 };
 
-union name {
-  struct sockaddr any;
-  struct sockaddr_in four;
-  struct sockaddr_in6 six;
-};
-
 struct control {
   _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(int))];
 };
@@ -35,22 +30,6 @@ bool batch_valid(const int32_t *rows, int count, size_t size) {
     if ((family != 0 && family != 4 && family != 6) || rows[ROW_PORT] < 0 || rows[ROW_PORT] > 65535) return false;
   }
   return true;
-}
-
-static socklen_t name_of(const int32_t *row, union name *name) {
-  if (row[ROW_FAMILY] == 0) return 0;
-  memset(name, 0, sizeof *name);
-  if (row[ROW_FAMILY] == 4) {
-    name->four.sin_family = AF_INET;
-    name->four.sin_port = htons((uint16_t)row[ROW_PORT]);
-    memcpy(&name->four.sin_addr, row + ROW_ADDRESS, 4);
-    return sizeof name->four;
-  }
-  name->six.sin6_family = AF_INET6;
-  name->six.sin6_port = htons((uint16_t)row[ROW_PORT]);
-  memcpy(&name->six.sin6_addr, row + ROW_ADDRESS, 16);
-  name->six.sin6_scope_id = (uint32_t)row[ROW_SCOPE];
-  return sizeof name->six;
 }
 
 /* How many rows from the first on go out as one: same peer and size, the last may be shorter. */
@@ -164,21 +143,11 @@ int batch_receive(int fd, uint8_t *memory, int32_t *rows) {
   if (count < 0) return -errno;
   for (int i = 0; i < count; i++) {
     int32_t *row = rows + i * ROW_COLUMNS;
-    const union name *name = &names[i];
     memset(row, 0, ROW_COLUMNS * sizeof *row);
     row[ROW_OFFSET] = i * MESSAGE_BYTES;
     row[ROW_LENGTH] = (int32_t)messages[i].msg_len;
     row[ROW_EXTRA] = coalesced(&messages[i].msg_hdr, row[ROW_LENGTH]);
-    if (name->any.sa_family == AF_INET) {
-      row[ROW_FAMILY] = 4;
-      row[ROW_PORT] = ntohs(name->four.sin_port);
-      memcpy(row + ROW_ADDRESS, &name->four.sin_addr, 4);
-    } else if (name->any.sa_family == AF_INET6) {
-      row[ROW_FAMILY] = 6;
-      row[ROW_PORT] = ntohs(name->six.sin6_port);
-      memcpy(row + ROW_ADDRESS, &name->six.sin6_addr, 16);
-      row[ROW_SCOPE] = (int32_t)name->six.sin6_scope_id;
-    }
+    name_read(&names[i], row);
   }
   return count;
 }

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "yamux-addon.h"
 #include "address.h"
+#include "call.h"
 #include "yamux.h"
 
 #include <errno.h>
@@ -9,40 +10,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_ARGUMENTS = 7 };
-
 /* Columns of the numbers of a stream. src/link-binding.ts has the same. */
 enum { STREAM_SEND_WINDOW, STREAM_CREDIT, STREAM_WINDOW, STREAM_OWED, STREAM_UNCOUNTED, STREAM_FLAGS, STREAM_COLUMNS };
 enum { STREAM_ACKNOWLEDGED = 1, STREAM_ENDED = 2 };
-
-struct call {
-  napi_env env;
-  struct environment *at;
-  napi_value arguments[MAX_ARGUMENTS];
-  size_t count;
-};
-
-static void begin(struct call *call, napi_env env, napi_callback_info info) {
-  void *data = NULL;
-  call->env = env;
-  call->count = MAX_ARGUMENTS;
-  napi_get_cb_info(env, info, &call->count, call->arguments, NULL, NULL);
-  napi_get_instance_data(env, &data);
-  call->at = data;
-}
-
-static bool int_at(struct call *call, size_t index, int32_t *value) {
-  return call->count > index && napi_get_value_int32(call->env, call->arguments[index], value) == napi_ok;
-}
-
-static bool buffer_at(struct call *call, size_t index, uint8_t **memory, size_t *size) {
-  void *data = NULL;
-  bool is = false;
-  if (call->count <= index || napi_is_buffer(call->env, call->arguments[index], &is) != napi_ok || !is) return false;
-  if (napi_get_buffer_info(call->env, call->arguments[index], &data, size) != napi_ok) return false;
-  *memory = data;
-  return true;
-}
 
 static double *doubles_at(struct call *call, size_t index, size_t count) {
   napi_typedarray_type type;
@@ -56,13 +26,13 @@ static double *doubles_at(struct call *call, size_t index, size_t count) {
 
 static struct link *link_at(struct call *call) {
   int32_t value = -1;
-  return call->at->engine == NULL || !int_at(call, 0, &value) ? NULL : engine_link(call->at->engine, value);
+  return call->at->engine == NULL || !call_int(call, 0, &value) ? NULL : engine_link(call->at->engine, value);
 }
 
 static struct stream *stream_at(struct call *call) {
   int32_t id = 0;
   struct link *link = link_at(call);
-  return link == NULL || !int_at(call, 1, &id) ? NULL : link_find(link, (uint32_t)id);
+  return link == NULL || !call_int(call, 1, &id) ? NULL : link_find(link, (uint32_t)id);
 }
 
 /* yamuxMemory(memory): what is read into from now on. */
@@ -70,9 +40,9 @@ static napi_value memory(napi_env env, napi_callback_info info) {
   struct call call;
   uint8_t *data = NULL;
   size_t size = 0;
-  begin(&call, env, info);
+  call_begin(&call, env, info);
   struct engine *engine = call.at->engine;
-  if (engine == NULL || !buffer_at(&call, 0, &data, &size) || size < 65536 || size > INT32_MAX) return invalid(env);
+  if (engine == NULL || !call_buffer(&call, 0, &data, &size) || size < 65536 || size > INT32_MAX) return invalid(env);
   if (engine->memory_ref != NULL) napi_delete_reference(env, engine->memory_ref);
   napi_create_reference(env, call.arguments[0], 1, &engine->memory_ref);
   engine->memory = data;
@@ -87,8 +57,8 @@ static napi_value setup(napi_env env, napi_callback_info info) {
   napi_value name, result;
   uint8_t *data = NULL;
   size_t size = 0;
-  begin(&call, env, info);
-  if (call.at->engine != NULL || call.at->ending || !buffer_at(&call, 0, &data, &size) || size < 65536 ||
+  call_begin(&call, env, info);
+  if (call.at->engine != NULL || call.at->ending || !call_buffer(&call, 0, &data, &size) || size < 65536 ||
       size > INT32_MAX || call.count < 3 || napi_typeof(env, call.arguments[2], &type) != napi_ok ||
       type != napi_function)
     return invalid(env);
@@ -115,10 +85,10 @@ static napi_value open_link(napi_env env, napi_callback_info info) {
   int32_t descriptor = -1, frame = 0, window = 0;
   double limit = 0;
   int error = 0;
-  begin(&call, env, info);
+  call_begin(&call, env, info);
   double *shared = doubles_at(&call, 1, SHARED_COLUMNS);
-  if (call.at->engine == NULL || shared == NULL || !int_at(&call, 0, &descriptor) || !int_at(&call, 2, &frame) ||
-      !int_at(&call, 3, &window) || frame < 1024 || frame > MAX_FRAME || window < INITIAL_WINDOW || call.count < 5 ||
+  if (call.at->engine == NULL || shared == NULL || !call_int(&call, 0, &descriptor) || !call_int(&call, 2, &frame) ||
+      !call_int(&call, 3, &window) || frame < 1024 || frame > MAX_FRAME || window < INITIAL_WINDOW || call.count < 5 ||
       napi_get_value_double(env, call.arguments[4], &limit) != napi_ok)
     return invalid(env);
   struct link *link = link_open(call.at->engine, descriptor, &error);
@@ -136,9 +106,9 @@ static napi_value start(napi_env env, napi_callback_info info) {
   struct call call;
   uint8_t *data = NULL;
   size_t size = 0;
-  begin(&call, env, info);
+  call_begin(&call, env, info);
   struct link *link = link_at(&call);
-  if (link == NULL || !buffer_at(&call, 1, &data, &size)) return invalid(env);
+  if (link == NULL || !call_buffer(&call, 1, &data, &size)) return invalid(env);
   const int error = link_start(link, data, size);
   engine_settle(call.at->engine);
   return number(env, error);
@@ -147,16 +117,13 @@ static napi_value start(napi_env env, napi_callback_info info) {
 /* linkWrite(link, memory, start, end): whether all is sent; otherwise the rest is copied, and EVENT_WRITABLE follows. */
 static napi_value write_link(napi_env env, napi_callback_info info) {
   struct call call;
-  uint8_t *data = NULL;
+  const uint8_t *data = NULL;
   size_t size = 0;
-  int32_t from = 0, to = 0;
   napi_value result;
-  begin(&call, env, info);
+  call_begin(&call, env, info);
   struct link *link = link_at(&call);
-  if (link == NULL || !buffer_at(&call, 1, &data, &size) || !int_at(&call, 2, &from) || !int_at(&call, 3, &to) ||
-      from < 0 || to < from || (size_t)to > size)
-    return invalid(env);
-  const bool sent = link_write(link, data + from, (size_t)(to - from));
+  if (link == NULL || !call_part(&call, 1, &data, &size)) return invalid(env);
+  const bool sent = link_write(link, data, size);
   engine_settle(call.at->engine);
   napi_get_boolean(env, sent, &result);
   return result;
@@ -165,7 +132,7 @@ static napi_value write_link(napi_env env, napi_callback_info info) {
 /* linkEnd(link): ends it behind what was written. */
 static napi_value end_link(napi_env env, napi_callback_info info) {
   struct call call;
-  begin(&call, env, info);
+  call_begin(&call, env, info);
   struct link *link = link_at(&call);
   if (link != NULL) link_end(link);
   if (link != NULL) engine_settle(call.at->engine);
@@ -176,9 +143,9 @@ static napi_value end_link(napi_env env, napi_callback_info info) {
 static napi_value close_link(napi_env env, napi_callback_info info) {
   struct call call;
   int32_t reset = 0;
-  begin(&call, env, info);
+  call_begin(&call, env, info);
   struct link *link = link_at(&call);
-  if (link == NULL || !int_at(&call, 1, &reset)) return NULL;
+  if (link == NULL || !call_int(&call, 1, &reset)) return NULL;
   link_close(link, reset != 0);
   engine_settle(call.at->engine);
   return NULL;
@@ -193,11 +160,11 @@ static napi_value join(napi_env env, napi_callback_info info) {
   int32_t id = 0, descriptor = -1;
   uint8_t *data = NULL;
   size_t size = 0;
-  begin(&call, env, info);
+  call_begin(&call, env, info);
   struct link *link = link_at(&call);
   const double *numbers = doubles_at(&call, 3, STREAM_COLUMNS);
-  if (link == NULL || numbers == NULL || !int_at(&call, 1, &id) || !int_at(&call, 2, &descriptor) ||
-      !buffer_at(&call, 4, &data, &size))
+  if (link == NULL || numbers == NULL || !call_int(&call, 1, &id) || !call_int(&call, 2, &descriptor) ||
+      !call_buffer(&call, 4, &data, &size))
     return invalid(env);
   for (int i = 0; i < STREAM_COLUMNS; i++)
     if (!within(numbers[i], UINT32_MAX)) return invalid(env);
@@ -241,7 +208,7 @@ static napi_value join(napi_env env, napi_callback_info info) {
 /* streamDrop(link, id): resets its socket. JavaScript has told the peer. */
 static napi_value drop(napi_env env, napi_callback_info info) {
   struct call call;
-  begin(&call, env, info);
+  call_begin(&call, env, info);
   struct stream *stream = stream_at(&call);
   if (stream == NULL) return NULL;
   stream_drop(stream, true);
@@ -252,7 +219,7 @@ static napi_value drop(napi_env env, napi_callback_info info) {
 /* streamLeave(link, id): the link takes no more; what was received still goes to the socket. */
 static napi_value leave(napi_env env, napi_callback_info info) {
   struct call call;
-  begin(&call, env, info);
+  call_begin(&call, env, info);
   struct stream *stream = stream_at(&call);
   if (stream == NULL) return NULL;
   stream_leave(stream);
@@ -264,7 +231,7 @@ static napi_value leave(napi_env env, napi_callback_info info) {
 static napi_value stats(napi_env env, napi_callback_info info) {
   struct call call;
   napi_value result;
-  begin(&call, env, info);
+  call_begin(&call, env, info);
   const struct stream *stream = stream_at(&call);
   double *numbers = doubles_at(&call, 2, 4);
   if (stream != NULL && numbers != NULL) {

@@ -1,5 +1,6 @@
 /* The events of all links of an environment: one epoll of their descriptors, watched by Node's event loop. */
 #define _GNU_SOURCE
+#include "connection.h"
 #include "yamux.h"
 
 #include <errno.h>
@@ -20,7 +21,16 @@ struct link *engine_link(struct engine *engine, int32_t number) {
   return link != NULL && link->number == number ? link : NULL;
 }
 
+void engine_hold(struct engine *engine) {
+  if (engine->held++ == 0) uv_ref((uv_handle_t *)&engine->poll);
+}
+
+void engine_unhold(struct engine *engine) {
+  if (--engine->held == 0 && !engine->closed) uv_unref((uv_handle_t *)&engine->poll);
+}
+
 static void reap(struct engine *engine) {
+  connections_reap(engine);
   while (engine->reaped != NULL) {
     struct entry *entry = engine->reaped;
     engine->reaped = entry->reaped_next;
@@ -63,14 +73,22 @@ static int32_t *event_row(struct engine *engine) {
   return engine->events + engine->event_count++ * EVENT_COLUMNS;
 }
 
-void engine_post(struct link *link, enum event_kind kind, int32_t a, int32_t b, int32_t c) {
-  int32_t *row = event_row(link->engine);
+static int32_t *post(struct engine *engine, int32_t number, enum event_kind kind, int32_t a, int32_t b) {
+  int32_t *row = event_row(engine);
   memset(row, 0, EVENT_COLUMNS * sizeof *row);
-  row[0] = link->number;
+  row[0] = number;
   row[1] = kind;
   row[2] = a;
   row[3] = b;
-  row[4] = c;
+  return row;
+}
+
+void engine_post_to(struct engine *engine, int32_t number, enum event_kind kind, int32_t a, int32_t b) {
+  post(engine, number, kind, a, b);
+}
+
+void engine_post(struct link *link, enum event_kind kind, int32_t a, int32_t b, int32_t c) {
+  post(link->engine, link->number, kind, a, b)[4] = c;
 }
 
 void engine_post_over(struct stream *stream, int32_t reason) {
@@ -110,6 +128,7 @@ void engine_deliver(struct engine *engine) {
     napi_close_handle_scope(env, scope);
   }
   engine->event_count = 0;
+  engine->reads_used = 0;
   engine->delivering = false;
 }
 
@@ -138,7 +157,7 @@ static void on_spin(uv_idle_t *spin);
 
 void engine_settle(struct engine *engine) {
   if (engine->busy || engine->closed) return;
-  const bool spin = engine->work_first != NULL || engine->event_count > 0;
+  const bool spin = engine->work_first != NULL || engine->connection_first != NULL || engine->event_count > 0;
   if (engine->out_link != NULL) link_flush(engine->out_link);
   reap(engine);
   if (spin == engine->spinning) return;
@@ -149,6 +168,7 @@ void engine_settle(struct engine *engine) {
 
 /* One turn of each link that has work. */
 static void turn(struct engine *engine) {
+  connections_turn(engine);
   struct link *last = engine->work_last;
   while (engine->work_first != NULL) {
     struct link *link = engine->work_first;
@@ -177,6 +197,11 @@ static void on_poll(uv_poll_t *poll, int status, int flags) {
   engine->busy = true;
   const int count = epoll_wait(engine->epoll_fd, events, EVENTS_PER_BATCH, 0);
   for (int i = 0; i < count; i++) {
+    if (events[i].data.u64 & 1) {
+      struct connection *connection = connection_of_tag(engine, events[i].data.u64);
+      if (connection != NULL) connection_event(connection, events[i].events);
+      continue;
+    }
     struct entry *entry = events[i].data.ptr;
     if (entry->dead) continue;
     if (entry->is_link) link_event((struct link *)entry, events[i].events);
@@ -214,6 +239,8 @@ static void on_closed(uv_handle_t *handle) {
   if (at->engine_handles > 0) return;
   free(engine->events);
   free(engine->links);
+  free(engine->connections);
+  free(engine->free_places);
   free(engine->out);
   free(engine);
   environment_ended(at);
@@ -229,12 +256,14 @@ void engine_close(struct engine *engine) {
         for (struct stream *stream = link->table[j]; stream != NULL; stream = stream->hash_next) stream->left = false;
       link_close(link, true);
     }
+  connections_close(engine);
   reap(engine);
   uv_close((uv_handle_t *)&engine->poll, on_closed);
   uv_close((uv_handle_t *)&engine->spin, on_closed);
   close(engine->epoll_fd);
   pipes_close(engine);
   napi_delete_reference(engine->at->env, engine->memory_ref);
+  if (engine->reads_ref != NULL) napi_delete_reference(engine->at->env, engine->reads_ref);
   napi_delete_reference(engine->at->env, engine->rows_ref);
   napi_delete_reference(engine->at->env, engine->deliver);
   napi_async_destroy(engine->at->env, engine->context);

@@ -45,7 +45,7 @@ struct link *link_open(struct engine *engine, int descriptor, int *error) {
   engine->link_generation = (engine->link_generation + 1) & 0x7fff;
   link->number = engine->link_generation * MAX_LINKS + place;
   engine->links[place] = link;
-  if (engine->link_count++ == 0) uv_ref((uv_handle_t *)&engine->poll);
+  engine_hold(engine);
   return link;
 }
 

@@ -51,7 +51,7 @@ void link_release(struct link *link) {
   napi_delete_reference(engine->at->env, link->shared_ref);
   engine->links[link->number & (MAX_LINKS - 1)] = NULL;
   engine_reap(engine, &link->entry);
-  if (--engine->link_count == 0 && !engine->closed) uv_unref((uv_handle_t *)&engine->poll);
+  engine_unhold(engine);
 }
 
 void link_remove(struct link *link, struct stream *stream) {

@@ -30,7 +30,13 @@ enum event_kind {
   EVENT_END_SENT,      /* stream */
   EVENT_END_RECEIVED,  /* stream */
   EVENT_OVER,          /* stream, reason, bytes sent and received, two words each */
-  EVENT_VIOLATION      /* stream, kind */
+  EVENT_VIOLATION,     /* stream, kind */
+  /* Of a connection, whose number is in the place of the link. */
+  EVENT_CONNECTION_OPEN,
+  EVENT_CONNECTION_BYTES,    /* start and end in the memory of its reads */
+  EVENT_CONNECTION_END,      /* the peer sends no more */
+  EVENT_CONNECTION_WRITABLE, /* all that was written is sent */
+  EVENT_CONNECTION_CLOSED    /* errno; 0: both directions have ended */
 };
 
 /* Why a stream is over: 0, an errno of its socket, or one of these. */
@@ -57,6 +63,7 @@ struct pipe {
 };
 
 struct link;
+struct connection;
 
 struct stream {
   struct entry entry;
@@ -118,11 +125,18 @@ struct engine {
   size_t out_used;
   struct link *out_link;
   struct link **links;
-  int32_t link_room, link_count, link_generation;
+  int32_t link_room, link_generation;
   struct link *work_first, *work_last;
   struct entry *reaped;
   struct pipe *pipes;            /* empty ones */
   int pipe_count;
+  int32_t held;                  /* links and connections, which keep the process */
+  struct connection **connections, *connection_first, *connection_last, *reaped_connections;
+  int32_t *free_places;
+  int32_t connection_room, free_count, connection_generation, connections_ringed;
+  uint8_t *reads;                /* what connections bring, behind each other until it is told */
+  size_t reads_bytes, reads_used;
+  napi_ref reads_ref;
 };
 
 /* yamux-engine.c */
@@ -135,10 +149,14 @@ void engine_unwatch(struct engine *engine, struct entry *entry);
 /* Frees it at the end of the batch. */
 void engine_reap(struct engine *engine, struct entry *entry);
 void engine_post(struct link *link, enum event_kind kind, int32_t a, int32_t b, int32_t c);
+void engine_post_to(struct engine *engine, int32_t number, enum event_kind kind, int32_t a, int32_t b);
 void engine_post_over(struct stream *stream, int32_t reason);
 void engine_deliver(struct engine *engine);
 void engine_work(struct link *link);
 void engine_idle(struct link *link);
+/* The process goes on while something is held. */
+void engine_hold(struct engine *engine);
+void engine_unhold(struct engine *engine);
 /* After a call of JavaScript, which may have made work. */
 void engine_settle(struct engine *engine);
 double engine_now(void);

@@ -1,10 +1,11 @@
+import type { ConnectionBinding } from './connection-binding.js'
 import type { LinkBinding } from './link-binding.js'
 
 /** A socket of the binding. */
 export type NativeSocket = object & { readonly __native?: never }
 
 /** The functions of the binary. */
-export interface Binding extends LinkBinding {
+export interface Binding extends LinkBinding, ConnectionBinding {
   /** What all sockets of the thread receive into. Called once. */
   setup(memory: Buffer, rows: Int32Array): void
   /** Reads a copy of the descriptor from now on. A negative number is the error. */

@@ -1,6 +1,10 @@
-/** The optional native part: UDP sockets in batches, links of yamux. Everything works without it. */
+/** The optional native part: UDP sockets in batches, links of yamux, TCP connections. Everything works without it. */
 export { BatchedUdp } from './batched-udp.js'
+export type { ConnectionEvents } from './connection-events.js'
+export { closeDescriptor, Connection, type SocketAddress } from './connections.js'
+export { errnoError } from './errno-error.js'
 export { kernelDrops } from './kernel-drops.js'
 export { OVER, SHARED, SHARED_COLUMNS } from './link-binding.js'
-export { BatchedLink, type JoinedState, type LinkEvents } from './links.js'
+export type { LinkEvents } from './link-events.js'
+export { BatchedLink, type JoinedState } from './links.js'
 export { loadNative, nativeStatus } from './load.js'

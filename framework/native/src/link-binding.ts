@@ -39,7 +39,12 @@ export const EVENT = {
   endSent: 5,
   endReceived: 6,
   over: 7,
-  violation: 8
+  violation: 8,
+  connectionOpen: 9,
+  connectionBytes: 10,
+  connectionEnd: 11,
+  connectionWritable: 12,
+  connectionClosed: 13
 } as const
 
 /** Columns of what a link shares with the native part. */

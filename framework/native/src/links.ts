@@ -1,32 +1,6 @@
-import { EVENT, EVENT_COLUMNS, type LinkBinding, MAX_EVENTS, SHARED_COLUMNS } from './link-binding.js'
-import { loadNative } from './load.js'
-
-/** What a link reports. None is called from within a call of the link. */
-export interface LinkEvents {
-  /**
-   * Frames of streams that are not joined, from the first to the last byte of each. With `shared` memory they are valid
-   * until the call returns, as without unless it answers `true`: then the memory is the reader's. A read beyond
-   * `maxBuffer` is reported without frames too.
-   */
-  onFrames(memory: Buffer, start: number, end: number, shared: boolean): boolean
-  onEnd(): void
-  /** @param errno 0: both directions have ended */
-  onLost(errno: number): void
-  onWritable(): void
-  /** The peer has acknowledged a stream. */
-  onAcknowledged(id: number): void
-  /** The socket of a stream has ended, and all of it was sent. */
-  onEndSent(id: number): void
-  onEndReceived(id: number): void
-  /**
-   * A stream is over: the numbers of its bytes are final, its socket is the caller's again.
-   *
-   * @param reason 0 for a clean end, an errno of its socket, or one of `OVER`
-   */
-  onOver(id: number, reason: number, sent: number, received: number): void
-  /** The peer has violated the protocol. */
-  onViolation(id: number, syn: boolean): void
-}
+import { type Engine, engineOf } from './engine.js'
+import { SHARED_COLUMNS } from './link-binding.js'
+import type { LinkEvents } from './link-events.js'
 
 /** Limits of a link. */
 export interface LinkLimits {
@@ -55,99 +29,6 @@ export interface JoinedState {
   readonly unread: Buffer
 }
 
-/** A number of 64 bits, in two columns. */
-const wide = (rows: Int32Array, at: number): number =>
-  ((rows[at] as number) >>> 0) * 2 ** 32 + ((rows[at + 1] as number) >>> 0)
-
-/** The links of a thread. */
-class Links {
-  readonly binding: LinkBinding
-  readonly open = new Map<number, LinkEvents>()
-  readonly #take: () => Buffer
-  readonly #rows = new Int32Array(EVENT_COLUMNS * MAX_EVENTS)
-  #memory: Buffer
-  /** Frames are being told: the native part is ahead of JavaScript. */
-  delivering = false
-
-  constructor(binding: LinkBinding, take: () => Buffer) {
-    this.binding = binding
-    this.#take = take
-    this.#memory = take()
-  }
-
-  start(): boolean {
-    return this.binding.yamuxSetup(this.#memory, this.#rows, (count) => this.#deliver(count))
-  }
-
-  #deliver(count: number): void {
-    this.delivering = true
-    for (let at = 0; at < count * EVENT_COLUMNS; at += EVENT_COLUMNS) {
-      const link = this.open.get(this.#rows[at] as number)
-      if (link === undefined) continue
-      try {
-        this.#tell(link, at)
-      } catch (error) {
-        // The events behind it may be of other links.
-        process.nextTick(() => {
-          throw error
-        })
-      }
-    }
-    this.delivering = false
-  }
-
-  #tell(link: LinkEvents, at: number): void {
-    const rows = this.#rows
-    const a = rows[at + 2] as number
-    const b = rows[at + 3] as number
-    const c = rows[at + 4] as number
-    switch (rows[at + 1]) {
-      case EVENT.bytes:
-        if (link.onFrames(this.#memory, a, b, c === 0)) {
-          this.#memory = this.#take()
-          this.binding.yamuxMemory(this.#memory)
-        }
-        break
-      case EVENT.linkEnd:
-        link.onEnd()
-        break
-      case EVENT.linkLost:
-        link.onLost(a)
-        break
-      case EVENT.writable:
-        link.onWritable()
-        break
-      case EVENT.acknowledged:
-        link.onAcknowledged(a >>> 0)
-        break
-      case EVENT.endSent:
-        link.onEndSent(a >>> 0)
-        break
-      case EVENT.endReceived:
-        link.onEndReceived(a >>> 0)
-        break
-      case EVENT.over:
-        link.onOver(a >>> 0, b, wide(rows, at + 4), wide(rows, at + 6))
-        break
-      default:
-        link.onViolation(a >>> 0, b === 1)
-    }
-  }
-}
-
-/** A binary, and its links: `false` where it has none. One set of them, as of what {@link loadNative} keeps. */
-type Kept = LinkBinding & { links?: Links | false }
-
-const linksOf = (take: () => Buffer): Links | undefined => {
-  const binding: Kept | undefined = loadNative()?.binding
-  if (binding === undefined) return undefined
-  if (binding.links === undefined) {
-    const made = new Links(binding, take)
-    binding.links = made.start() && made
-  }
-  return binding.links || undefined
-}
-
 const numbers = new Float64Array(6)
 const nothing = Buffer.alloc(0)
 
@@ -156,10 +37,10 @@ const nothing = Buffer.alloc(0)
  * into JavaScript; frames of all others do, and are written, by {@link write}, as whole frames.
  */
 export class BatchedLink {
-  readonly #links: Links
+  readonly #links: Engine
   readonly #number: number
 
-  private constructor(links: Links, number: number) {
+  private constructor(links: Engine, number: number) {
     this.#links = links
     this.#number = number
   }
@@ -177,7 +58,7 @@ export class BatchedLink {
     take: () => Buffer,
     shared = new Float64Array(SHARED_COLUMNS)
   ): BatchedLink | undefined {
-    const all = linksOf(take)
+    const all = engineOf(take)
     if (all === undefined) return undefined
     const number = all.binding.linkOpen(descriptor, shared, frameSize, maxWindow, maxBuffer)
     return number < 0 ? undefined : new BatchedLink(all, number)
@@ -185,7 +66,7 @@ export class BatchedLink {
 
   /** Reads from now on. @param first bytes that were read before */
   start(events: LinkEvents, first: Buffer = nothing): void {
-    this.#links.open.set(this.#number, events)
+    this.#links.links.set(this.#number, events)
     this.#links.binding.linkStart(this.#number, first)
   }
 
@@ -206,7 +87,7 @@ export class BatchedLink {
 
   /** Nothing is joined any more: no more is reported. */
   forget(): void {
-    this.#links.open.delete(this.#number)
+    this.#links.links.delete(this.#number)
   }
 
   /** Joins a stream with a copy of the descriptor of a socket. `false`: it could not, within an event it never can. */

@@ -1,6 +1,8 @@
 import { maxDescriptor } from '@rystra/limits'
-import { type Logger, silentLog } from '@rystra/model'
+import { type Logger, silentLog, type VisitorInfo } from '@rystra/model'
 import type { Socket } from 'node:net'
+import type { AcceptedHandle } from './accepted-handles.js'
+import { ConnectionStream } from './connection-stream.js'
 import { descriptorOf } from './descriptors.js'
 
 /** Milliseconds between two log lines about connections that could not be accepted. */
@@ -53,30 +55,68 @@ export class AcceptedSockets {
 
   /** Counts a new connection until it is closed. `false`: the descriptor limit is reached, and it was closed. */
   admit(socket: Socket, address: string): boolean {
-    if (descriptorOf(socket) > this.#maxDescriptor) {
+    const closed = this.#count(descriptorOf(socket), address)
+    if (closed === undefined) {
       socket.destroy()
       this.failed(address, new Error(`descriptor limit reached (${this.#maxDescriptor} in use): raise "ulimit -n"`))
       return false
     }
+    // Not once, which makes two more objects for each.
+    socket.on('close', closed)
+    return true
+  }
+
+  /** Counts a descriptor until what it returns is called. `undefined`: the descriptor limit is reached. */
+  #count(descriptor: number, address: string): (() => void) | undefined {
+    if (descriptor > this.#maxDescriptor) return undefined
     this.#open.set(address, (this.#open.get(address) ?? 0) + 1)
-    // One function for all connections of an address, and not once, which makes two more objects for each.
+    // One function for all connections of an address.
     let closed = this.#onClosed.get(address)
     if (closed === undefined) {
       closed = () => this.#closed(address)
       this.#onClosed.set(address, closed)
     }
-    socket.on('close', closed)
-    return true
+    return closed
   }
 
   /** Passes a connection to its handler. A handler that throws ends this connection and nothing else. */
   handOver(socket: Socket, face: Face, handler: (socket: Socket) => void): void {
     faces.set(socket, face)
+    this.#contain(
+      face,
+      () => handler(socket),
+      () => socket.on('error', () => {}).destroy()
+    )
+  }
+
+  /**
+   * Takes a connection that has no socket of Node, and passes its stream to `handler`, as {@link handOver} does. `false`: it is
+   * as it was, since the descriptor limit is reached, or there is no native part.
+   */
+  adopt(handle: AcceptedHandle, face: Face, handler: (stream: ConnectionStream, info: VisitorInfo) => void): boolean {
+    const closed = this.#count(handle.fd, face.address)
+    if (closed === undefined) return false
+    const adopted = ConnectionStream.adopt(handle.fd)
+    if (adopted === undefined) {
+      closed()
+      return false
+    }
+    const { stream, info } = adopted
+    stream.onReleased = closed
+    this.#contain(
+      face,
+      () => handler(stream, info),
+      () => stream.reset()
+    )
+    return true
+  }
+
+  #contain(face: Face, handle: () => void, end: () => void): void {
     try {
-      handler(socket)
+      handle()
     } catch (err) {
       this.#log.error({ err, ...face }, 'the handler of a new connection threw: the connection was closed')
-      socket.on('error', () => {}).destroy()
+      end()
     }
   }
 

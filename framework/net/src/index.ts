@@ -1,5 +1,7 @@
 /** TCP for transports: dialing out, also through proxies, and ports that several transports share. */
+export type { AcceptedHandle } from './accepted-handles.js'
 export { AcceptedSockets } from './accepted-sockets.js'
+export { ConnectionStream } from './connection-stream.js'
 export { containExceptions } from './contain-exceptions.js'
 export { dialTcp } from './dial.js'
 export { asError, listenError, reasonOf } from './errors.js'

@@ -1,5 +1,6 @@
 import { plainAddress } from '@rystra/address'
 import type { Address } from '@rystra/plugin'
+import { type AcceptedHandle, offerHandles } from './accepted-handles.js'
 import { closeSync } from 'node:fs'
 import net from 'node:net'
 
@@ -22,6 +23,7 @@ export const RETURN_TIMEOUT_MS = 10_000
 const OWNER_TIMEOUT_MS = 60_000
 
 type OnConnection = (socket: net.Socket) => void
+type OnHandle = (handle: AcceptedHandle) => boolean
 
 /**
  * One inherited socket. One that a supervisor gave to this process is never closed: the supervisor has it open as well, so that
@@ -35,6 +37,7 @@ class InheritedPort {
   /** Listening begins when it resolves. */
   readonly #begin: Promise<void> | undefined
   #owner: OnConnection | undefined
+  #onHandle: OnHandle | undefined
   #paused = false
   /** Whether it is to listen: it does, once it may. */
   #wanted = false
@@ -49,6 +52,7 @@ class InheritedPort {
     this.socket = socket
     this.#begin = begin
     this.#onClosed = onClosed
+    this.server.once('listening', () => offerHandles(this.server, (handle) => this.#onHandle?.(handle) ?? false))
   }
 
   get taken(): boolean {
@@ -56,8 +60,9 @@ class InheritedPort {
   }
 
   /** @param paused Whether connections are paused, so that they can wait */
-  own(paused: boolean, owner: OnConnection): void {
+  own(paused: boolean, owner: OnConnection, onHandle?: OnHandle): void {
     this.#owner = owner
+    this.#onHandle = onHandle
     this.#paused = paused
     this.server.ref()
     // Read for each connection.
@@ -93,6 +98,7 @@ class InheritedPort {
   /** Connections wait for the next owner, and do not keep the process up; a passed socket is closed. */
   release(): void {
     this.#owner = undefined
+    this.#onHandle = undefined
     this.server.unref()
     if (this.socket.passed === true || this.#leaving) this.close()
   }

@@ -1,5 +1,6 @@
 import type { Address } from '@rystra/plugin'
 import net from 'node:net'
+import { type AcceptedHandle, offerHandles } from './accepted-handles.js'
 import { setAcceptedOptions } from './accepted-options.js'
 import type { InheritedSockets } from './inherited-sockets.js'
 
@@ -26,15 +27,20 @@ export interface TcpServer {
   close(): void
 }
 
-/** Half-open connections. Errors are events of `server`. */
+/**
+ * Half-open connections. Errors are events of `server`.
+ *
+ * @param onHandle is asked before, see {@link offerHandles}
+ */
 export const tcpServer = (
   { host, port, backlog, keepAlive, exclusive = false, reusePort = false, paused = false }: TcpServerOptions,
   inherited: InheritedSockets | undefined,
-  onConnection: (socket: net.Socket) => void
+  onConnection: (socket: net.Socket) => void,
+  onHandle?: (handle: AcceptedHandle) => boolean
 ): TcpServer => {
   const found = inherited?.find(host, port)
   if (found !== undefined) {
-    found.own(paused, onConnection)
+    found.own(paused, onConnection, onHandle)
     const { server, socket } = found
     const setOptions = (): void => setAcceptedOptions(server, keepAlive)
     if (server.listening) setOptions()
@@ -47,7 +53,10 @@ export const tcpServer = (
     }
   }
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: paused }, onConnection)
-  server.once('listening', () => setAcceptedOptions(server, keepAlive))
+  server.once('listening', () => {
+    setAcceptedOptions(server, keepAlive)
+    if (onHandle !== undefined) offerHandles(server, onHandle)
+  })
   return {
     server,
     get address() {

@@ -149,8 +149,10 @@ export interface PublishHost {
   /**
    * Binds a TCP port within the policy of the server, or joins the group that has it. Rejects with
    * `proxy.port-not-allowed`, `proxy.port-privileged`, `proxy.port-taken` or `proxy.no-free-port`. Closed with the proxy.
+   *
+   * @param onVisitor Left out: each visitor is relayed, as by {@link relay}, at the least cost
    */
-  listen(address: PublishAddress, onVisitor: (visitor: Socket, info: VisitorInfo) => void): Promise<Address>
+  listen(address: PublishAddress, onVisitor?: (visitor: Socket, info: VisitorInfo) => void): Promise<Address>
   /** Binds a UDP port, as {@link listen} does. */
   listenUdp(address: PublishAddress): Promise<UdpPort>
   /**
@@ -214,6 +216,8 @@ export interface ReachHost {
   connector(local: string): () => Promise<Duplex>
   /** Tells the server that the service is reached, and relays until both are done. */
   relay(service: Duplex): Promise<void>
+  /** Connects to a service, as {@link connect} does, and relays until both are done: at the least cost. */
+  relayTo(local: string): Promise<void>
   /** Tells the server that the service is reached, and hands the stream over, for kinds that do not relay byte by byte. */
   accept(): Duplex
 }

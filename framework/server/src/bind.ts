@@ -1,6 +1,12 @@
-import { type Address, type ErrorCode, RystraError } from '@rystra/model'
-import { resetAtExit } from '@rystra/bytes'
-import { type AcceptedSockets, type InheritedSockets, type TcpServer, tcpServer } from '@rystra/net'
+import { type Address, type ErrorCode, RystraError, type VisitorInfo } from '@rystra/model'
+import { type RawStream, resetAtExit } from '@rystra/bytes'
+import {
+  type AcceptedHandle,
+  type AcceptedSockets,
+  type InheritedSockets,
+  type TcpServer,
+  tcpServer
+} from '@rystra/net'
 import { hostPort } from '@rystra/address'
 import type net from 'node:net'
 
@@ -31,24 +37,35 @@ const BACKLOG = 4096
 /** Milliseconds of silence after which the kernel asks whether a visitor is there: one that lost its network says nothing. */
 const KEEP_ALIVE_MS = 60_000
 
+/** What takes the visitors of a port. */
+export interface VisitorHandlers {
+  onVisitor(visitor: net.Socket): void
+  /** Whether visitors may come as raw streams, without a socket of Node. */
+  takesRaw(): boolean
+  onRaw(visitor: RawStream, info: VisitorInfo): void
+}
+
 /** Binds a TCP port for visitors. Rejects with `proxy.port-taken`, `proxy.port-privileged` or `listen.*`. */
 export const bindPort = (
   address: Address,
   accepted: AcceptedSockets,
   extension: string,
   inherited: InheritedSockets,
-  onVisitor: (visitor: net.Socket) => void
+  handlers: VisitorHandlers
 ): Promise<Bound> =>
   new Promise((resolve, reject) => {
     const { host, port } = address
     // Paused: the relay reads into memory of its own from the first byte on.
     let name = ''
     const options = { host, port, backlog: BACKLOG, keepAlive: KEEP_ALIVE_MS, exclusive: true, paused: true }
-    const tcp = tcpServer(options, inherited, (visitor) => {
+    const onSocket = (visitor: net.Socket): void => {
       if (!accepted.admit(visitor, name)) return
       resetAtExit(visitor)
-      accepted.handOver(visitor, { address: name, extension }, onVisitor)
-    })
+      accepted.handOver(visitor, { address: name, extension }, handlers.onVisitor)
+    }
+    const onHandle = (handle: AcceptedHandle): boolean =>
+      handlers.takesRaw() && accepted.adopt(handle, { address: name, extension }, handlers.onRaw)
+    const tcp = tcpServer(options, inherited, onSocket, onHandle)
     const { server } = tcp
     server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)))
     tcp.listen(() => {

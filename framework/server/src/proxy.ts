@@ -19,6 +19,8 @@ import type {
   TrafficStats,
   UdpPort
 } from '@rystra/plugin'
+import { type RawStream, rawOf } from '@rystra/bytes'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { isDeepStrictEqual } from 'node:util'
 import { openDuplex, type StreamLifecycle, StreamTable } from '@rystra/session'
@@ -33,7 +35,7 @@ import { ProxyLimits } from './proxy-limits.js'
 import { openProxyStream, proxyStream, type StreamProxy } from './proxy-stream.js'
 import { relayVisitor } from './relay-visitor.js'
 import { type Admit, type ProxyStreamOptions, visitKey } from './visitable.js'
-import { type OnVisitor, type PortHolder, PublishPorts } from './publish-ports.js'
+import { type PortHolder, PublishPorts } from './publish-ports.js'
 import type { ServerState } from './state.js'
 
 /** What a {@link ServerProxy} is made of; `sent` as its client sent it. */
@@ -139,7 +141,6 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     return this.limits.newPacer()
   }
 
-  /** Throws when it was taken back. */
   throwIfClosed(): void {
     if (this.signal.aborted) throw this.signal.reason
   }
@@ -194,10 +195,13 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     }
   }
 
-  listen(address: PublishAddress, onVisitor: OnVisitor): Promise<Address> {
-    return this.ports.listen(address, (visitor, info) =>
-      this.signal.aborted ? void visitor.destroy() : onVisitor(visitor, info)
-    )
+  listen(address: PublishAddress, onVisitor?: (visitor: Socket, info: VisitorInfo) => void): Promise<Address> {
+    const take = onVisitor ?? this.relay.bind(this)
+    const onSocket = (visitor: Socket, info: VisitorInfo): void =>
+      this.signal.aborted ? void visitor.destroy() : take(visitor, info)
+    const raw = (visitor: RawStream, info: VisitorInfo): void =>
+      this.signal.aborted ? visitor.reset() : relayVisitor(this, visitor, info, {})
+    return this.ports.listen(address, onVisitor === undefined ? Object.assign(onSocket, { raw }) : onSocket)
   }
 
   listenUdp(address: PublishAddress): Promise<UdpPort> {
@@ -252,7 +256,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   }
 
   relay(visitor: Duplex, info: VisitorInfo, options: RelayOptions = {}): void {
-    relayVisitor(this, visitor, info, { failover: this.#state.failover.get(visitor), ...options })
+    relayVisitor(this, rawOf(visitor), info, { failover: this.#state.failover.get(visitor), ...options })
   }
 
   async openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import { formatPorts, type PortRange, portAllowed, visitorOf } from '@rystra/address'
 import type { ResolvedServer } from '@rystra/config'
 import { type Address, type Logger, RystraError, type VisitorInfo } from '@rystra/model'
@@ -6,6 +5,7 @@ import type { PublishAddress, UdpPort } from '@rystra/plugin'
 import { bindPort } from './bind.js'
 import type { Held } from './claims.js'
 import { bindUdpPort, type Later, notBound, type Protocol, type Shared, shareLater } from './claimed-port.js'
+import { failover, type OnVisitor } from './on-visitor.js'
 import { lastPortKey } from './last-ports.js'
 import { bindsPorts, checkHost, checkPort, freePorts, notBoundHere, portsOf } from './ports.js'
 import type { Holder } from './owner.js'
@@ -13,8 +13,6 @@ import type { ServerState } from './state.js'
 
 /** Ports tried before "no port is free" is believed: a range of thousands that others hold must not block the server. */
 const FREE_TRIES = 1000
-
-export type OnVisitor = (visitor: Socket, info: VisitorInfo) => void
 
 /** A port that was taken for a proxy: with what it is taken back after another one has failed to replace it. */
 interface BoundPort {
@@ -226,29 +224,36 @@ export class PublishPorts {
 
   async #bindTcp(address: Address, held: Held<OnVisitor>): Promise<Shared> {
     const { accepted, ports } = this.#state
-    return bindPort(address, accepted, `kind ${this.#proxy.spec.kind}`, ports.inherited, (visitor) => {
-      const info = visitorOf(visitor)
-      const onVisitor = held.pick(info)
-      if (onVisitor === undefined) this.#noMember(visitor, info, held)
-      else {
-        if (held.size > 1) this.#state.failover.set(visitor, failover(visitor, info, held, onVisitor))
-        onVisitor(visitor, info)
+    return bindPort(address, accepted, `kind ${this.#proxy.spec.kind}`, ports.inherited, {
+      onVisitor: (visitor) => {
+        const info = visitorOf(visitor)
+        const onVisitor = held.pick(info)
+        if (onVisitor === undefined) {
+          visitor.resetAndDestroy()
+          this.#noMember(info, held)
+        } else {
+          if (held.size > 1) this.#state.failover.set(visitor, failover(visitor, info, held, onVisitor))
+          onVisitor(visitor, info)
+        }
+      },
+      // One that another member may have to serve is kept as it came.
+      takesRaw: () => held.size === 1 && held.members[0]?.value.raw !== undefined,
+      onRaw: (visitor, info) => {
+        const onRaw = held.pick(info)?.raw
+        if (onRaw === undefined) {
+          visitor.reset()
+          this.#noMember(info, held)
+        } else onRaw(visitor, info)
       }
     })
   }
 
-  #noMember(visitor: Socket, { host, port }: VisitorInfo, { members }: Held<OnVisitor>): void {
+  #noMember({ host, port }: VisitorInfo, { members }: Held<OnVisitor>): void {
     const proxy: Holder = members[0]?.proxy ?? this.#proxy
     const error = new RystraError('stream.no-member', { side: 'client', detail: proxy.group?.name ?? proxy.spec.name })
-    visitor.resetAndDestroy()
     this.#proxy.log.info({ visitor: host, err: error }, 'a stream was refused')
-    this.#state.refused({
-      what: 'stream',
-      error,
-      subject: `${host}:${port}`,
-      session: proxy.session,
-      proxy: proxy.spec
-    })
+    const { session, spec } = proxy
+    this.#state.refused({ what: 'stream', error, subject: `${host}:${port}`, session, proxy: spec })
   }
 
   /** Takes back what a successor had got, which failed. */
@@ -277,18 +282,6 @@ export class PublishPorts {
   /** Gives all of them back. */
   async close(): Promise<void> {
     await Promise.all(this.#bound.splice(0).map(({ key }) => this.#state.claims.drop(key, this.#proxy)))
-  }
-}
-
-/** Gives a visitor to another member that has not been tried; says whether there was one. */
-const failover = (visitor: Socket, info: VisitorInfo, held: Held<OnVisitor>, first: OnVisitor): (() => boolean) => {
-  const tried = new Set([first])
-  return () => {
-    const next = visitor.destroyed ? undefined : held.pick(info, tried)
-    if (next === undefined) return false
-    tried.add(next)
-    next(visitor, info)
-    return true
   }
 }
 

@@ -1,8 +1,7 @@
-import { type RawStream, rawOf } from '@rystra/bytes'
+import type { RawStream } from '@rystra/bytes'
 import { isRefusal, type Logger, type RystraError, type VisitorInfo } from '@rystra/model'
 import type { RelayOptions } from '@rystra/plugin'
 import type { StreamLifecycle } from '@rystra/session'
-import type { Duplex } from 'node:stream'
 import { MEMBER_TIMEOUT_MS, type ProxyStreamOptions } from './visitable.js'
 
 /** The proxy that a visitor came to. */
@@ -17,8 +16,7 @@ interface Relaying extends Omit<RelayOptions, 'failover'> {
 }
 
 /** Opens a stream for a visitor and relays it until both are done; see `PublishHost.relay`. */
-export const relayVisitor = (proxy: RelayingProxy, visitor: Duplex, info: VisitorInfo, options: Relaying): void => {
-  const raw = rawOf(visitor)
+export const relayVisitor = (proxy: RelayingProxy, raw: RawStream, info: VisitorInfo, options: Relaying): void => {
   const { failover } = options
   relay(proxy, raw, info, options)
     .catch(({ code }: RystraError) => {

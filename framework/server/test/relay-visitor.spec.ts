@@ -1,3 +1,4 @@
+import { rawOf } from '@rystra/bytes'
 import { RystraError, silentLog } from '@rystra/model'
 import { expect } from 'chai'
 import { duplexPair } from 'node:stream'
@@ -13,7 +14,7 @@ describe('a visitor whose service is not reached', () => {
     const proxy = { log, open: () => Promise.reject(new RystraError('stream.service-unreachable')) }
     relayVisitor(
       proxy,
-      visitor,
+      rawOf(visitor),
       { host: '192.0.2.1', port: 1, to: { host: '192.0.2.2', port: 2 } },
       {
         failover: () => {

@@ -96,7 +96,8 @@ export class ProxyWorld {
       log: silentLog,
       signal: over.signal,
       hooks: { request: () => undefined, response: () => undefined, closeRequest: () => {} },
-      listen: (address, onVisitor) => listenTcp(this.scope, address, onVisitor, servers),
+      listen: (address, onVisitor = (visitor, info) => host.relay(visitor, info)) =>
+        listenTcp(this.scope, address, onVisitor, servers),
       relay: (visitor, info, { details } = {}) => void join(quiet(visitor), this.#reach(spec, info, details)),
       listenUdp: (address) => listenUdp(address, sockets),
       claim: async (key, value) => ({ key, size: 1, pick: (_, tried) => (tried?.has(value) ? undefined : value) }),
@@ -197,6 +198,7 @@ export class ProxyWorld {
         observer?.reached()
         return join(far, quiet(service))
       },
+      relayTo: async (local) => host.relay(await connectTcp(this.scope, local)),
       accept: () => {
         observer?.reached()
         return far
