@@ -33,7 +33,7 @@ export class NativeLink implements Link, LinkEvents {
   closed = false
   readonly #socket: Detached
   readonly #link: BatchedLink
-  readonly #joined = new Map<number, JoinedStream>()
+  #joined: Map<number, JoinedStream> | undefined
   readonly #violated: (detail: string) => void
   #reader: RawReader | undefined
 
@@ -90,20 +90,21 @@ export class NativeLink implements Link, LinkEvents {
   }
 
   #forget(): void {
-    if (this.closed && this.#joined.size === 0) this.#link.forget()
+    if (this.closed && (this.#joined?.size ?? 0) === 0) this.#link.forget()
   }
 
   // Joined streams
 
   join(id: number, socket: Detached, stream: JoinedStream, state: JoinedState): boolean {
     if (this.closed || !this.#link.join(id, socket.fd, state)) return false
+    this.#joined ??= new Map()
     this.#joined.set(id, stream)
     return true
   }
 
   drop(id: number): void {
     this.#link.drop(id)
-    this.#joined.delete(id)
+    this.#joined?.delete(id)
     this.#forget()
   }
 
@@ -134,20 +135,20 @@ export class NativeLink implements Link, LinkEvents {
   }
 
   onAcknowledged(id: number): void {
-    this.#joined.get(id)?.acknowledged()
+    this.#joined?.get(id)?.acknowledged()
   }
 
   onEndSent(id: number): void {
-    this.#joined.get(id)?.endSent()
+    this.#joined?.get(id)?.endSent()
   }
 
   onEndReceived(id: number): void {
-    this.#joined.get(id)?.endReceived()
+    this.#joined?.get(id)?.endReceived()
   }
 
   onOver(id: number, reason: number, sent: number, received: number): void {
-    const stream = this.#joined.get(id)
-    this.#joined.delete(id)
+    const stream = this.#joined?.get(id)
+    this.#joined?.delete(id)
     stream?.joinedOver(reason, sent, received)
     this.#forget()
   }

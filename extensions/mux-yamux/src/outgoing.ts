@@ -56,7 +56,7 @@ export class Outgoing {
   #control: Buffer | undefined
   #controlUsed = 0
   /** Bytes overwritten by headers during a write, and their position. */
-  readonly #saved = new Uint8Array(HEADROOM)
+  #saved: Uint8Array | undefined
   #savedIn: Buffer | undefined
   #savedAt = 0
   /** Streams with data and window. */
@@ -129,6 +129,7 @@ export class Outgoing {
     if (this.blocked || this.#closed) return false
     const room = start - HEADROOM
     if (restore) {
+      this.#saved ??= new Uint8Array(HEADROOM)
       this.#saved.set(buffer.subarray(room, start))
       this.#savedIn = buffer
       this.#savedAt = room
@@ -246,7 +247,7 @@ export class Outgoing {
   }
 
   #restore(): void {
-    this.#savedIn?.set(this.#saved, this.#savedAt)
+    if (this.#saved !== undefined) this.#savedIn?.set(this.#saved, this.#savedAt)
     this.#savedIn = undefined
   }
 

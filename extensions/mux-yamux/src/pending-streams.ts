@@ -25,7 +25,7 @@ export class PendingStreams {
   readonly #limits: PendingLimits
   readonly #waiters: Waiters
   readonly #opening = new Map<YamuxStream, number>()
-  readonly #closing = new Map<YamuxStream, number>()
+  #closing: Map<YamuxStream, number> | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(limits: PendingLimits) {
@@ -65,19 +65,20 @@ export class PendingStreams {
 
   halfClosed(stream: YamuxStream): void {
     if (this.#limits.closeTimeout === 0) return
+    this.#closing ??= new Map()
     this.#closing.set(stream, performance.now())
     this.#watch()
   }
 
   over(stream: YamuxStream): void {
-    this.#closing.delete(stream)
+    this.#closing?.delete(stream)
     this.acknowledged(stream)
   }
 
   stop(): void {
     clearInterval(this.#timer)
     this.#opening.clear()
-    this.#closing.clear()
+    this.#closing?.clear()
   }
 
   get #admits(): boolean {
@@ -97,14 +98,14 @@ export class PendingStreams {
       if (now - since < openTimeout) break
       stream.reset(new RystraError('stream.timeout', { detail: 'peer did not acknowledge it' }))
     }
-    for (const [stream, since] of this.#closing) {
-      if (stream.receiving.ended) this.#closing.delete(stream)
-      else if (stream.heard()) this.#closing.set(stream, now)
+    for (const [stream, since] of this.#closing ?? []) {
+      if (stream.receiving.ended) this.#closing?.delete(stream)
+      else if (stream.heard()) this.#closing?.set(stream, now)
       else if (now - since >= closeTimeout) {
         stream.reset(new RystraError('stream.timeout', { detail: 'peer did not end it' }))
       }
     }
-    if (this.#opening.size > 0 || this.#closing.size > 0) return
+    if (this.#opening.size > 0 || (this.#closing?.size ?? 0) > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
   }

@@ -23,14 +23,15 @@ const byTimer = (ms: number, fn: () => void): (() => void) => {
 /** Calls that wait for a resource of the peer, such as room for one more stream. First come, first served. */
 export class Waiters<Given = void> {
   readonly #options: WaitersOptions
-  readonly #waiters = new Set<Waiter<Given>>()
+  /** Made with the first one: most sessions have none. */
+  #waiters: Set<Waiter<Given>> | undefined
 
   constructor(options: WaitersOptions) {
     this.#options = options
   }
 
   get size(): number {
-    return this.#waiters.size
+    return this.#waiters?.size ?? 0
   }
 
   /** Resolves to what `take` makes of the resource. Rejects after the timeout, and with `stream.reset` when aborted. */
@@ -38,7 +39,7 @@ export class Waiters<Given = void> {
     const { timeout, late, after = byTimer } = this.#options
     return new Promise((resolve, reject) => {
       const done = (): void => {
-        this.#waiters.delete(waiter)
+        this.#waiters?.delete(waiter)
         cancel()
         signal?.removeEventListener('abort', aborted)
       }
@@ -55,19 +56,20 @@ export class Waiters<Given = void> {
       const aborted = (): void => waiter.refuse(new RystraError('stream.reset', { detail: 'aborted' }))
       const cancel = after(timeout, () => waiter.refuse(late()))
       signal?.addEventListener('abort', aborted, { once: true })
+      this.#waiters ??= new Set()
       this.#waiters.add(waiter)
     })
   }
 
   /** Gives the resource to the call that has waited longest. Returns whether there was one. */
   serve(given: Given): boolean {
-    const [first] = this.#waiters
+    const [first] = this.#waiters ?? []
     first?.take(given)
     return first !== undefined
   }
 
   /** Rejects all waiting calls. */
   refuse(error: Error): void {
-    for (const waiter of [...this.#waiters]) waiter.refuse(error)
+    for (const waiter of [...(this.#waiters ?? [])]) waiter.refuse(error)
   }
 }

@@ -37,27 +37,27 @@ export const verifyDataLink = (secret: Uint8Array, { session, counter, proof, op
  * Counters more than the window below the highest are refused as well.
  */
 export class ReplayWindow {
-  private readonly seen: Uint8Array
+  /** Made with the first counter: most sessions have no further link. */
+  private seen: Uint8Array | undefined
   private highest = -1
 
   /** @param size How many counters are remembered. @default 1024 */
-  constructor(private readonly size: number = REPLAY_WINDOW) {
-    this.seen = new Uint8Array(size)
-  }
+  constructor(private readonly size: number = REPLAY_WINDOW) {}
 
   /** Whether a counter comes for the first time; it is used up then. Only for counters whose proof holds. */
   accept(counter: number): boolean {
     if (!Number.isSafeInteger(counter) || counter < 0 || counter <= this.highest - this.size) return false
-    if (counter > this.highest) this.slide(counter)
+    this.seen ??= new Uint8Array(this.size)
+    if (counter > this.highest) this.slide(this.seen, counter)
     const slot = counter % this.size
     if (this.seen[slot] === 1) return false
     this.seen[slot] = 1
     return true
   }
 
-  private slide(counter: number): void {
-    if (counter - this.highest >= this.size) this.seen.fill(0)
-    else for (let passed = this.highest + 1; passed <= counter; passed++) this.seen[passed % this.size] = 0
+  private slide(seen: Uint8Array, counter: number): void {
+    if (counter - this.highest >= this.size) seen.fill(0)
+    else for (let passed = this.highest + 1; passed <= counter; passed++) seen[passed % this.size] = 0
     this.highest = counter
   }
 }

@@ -23,6 +23,10 @@ const NATIVE = 'native'
 /** Milliseconds a client that is refused has to read why. */
 const CLOSE_TIMEOUT_MS = 1000
 
+/** Made once: a closure or an error of each session would stay with it. */
+const ignore = (): void => {}
+const handshakeOver = new RystraError('session.closing', { side: 'server', detail: 'the handshake is over' })
+
 /** A link that has come. */
 interface Arrived {
   readonly link: Link
@@ -127,7 +131,7 @@ export class Acceptor {
   ): Promise<ServerSession | undefined> {
     const stream = link.kind === 'bytes' ? link.duplex : await firstStream(link, signal)
     // Whatever happens to it, it happens to this link alone.
-    stream.on('error', () => {})
+    stream.on('error', ignore)
     await turnOf(handshake, signal)
     const isEarly = link.kind === 'streams' && link.early === true
     const over = new AbortController()
@@ -152,7 +156,7 @@ export class Acceptor {
         background(taken, this.#state.log, 'early data were not taken')
       },
       signal
-    }).finally(() => queueMicrotask(() => over.abort()))
+    }).finally(() => queueMicrotask(() => over.abort(handshakeOver)))
     if (outcome.type === 'data') {
       this.#addLink(link, outcome)
       return undefined

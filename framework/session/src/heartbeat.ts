@@ -20,7 +20,7 @@ export class Heartbeat {
   readonly #clock: Clock
   readonly #send: (seq: number, time: number) => void
   readonly #dead: () => void
-  readonly #probes = new Set<(alive: boolean) => void>()
+  #probes: Set<(alive: boolean) => void> | undefined
   #seq = 0
   #heard: number
   #cancel: (() => void) | undefined
@@ -61,12 +61,12 @@ export class Heartbeat {
   /** Anything came from the other side: it lives. */
   heard(): void {
     this.#heard = this.#clock.now()
-    if (this.#probes.size > 0) this.#settle(true)
+    if (this.#probes !== undefined) this.#settle(true)
   }
 
   #settle(alive: boolean): void {
-    const probes = [...this.#probes]
-    this.#probes.clear()
+    const probes = [...(this.#probes ?? [])]
+    this.#probes = undefined
     for (const probe of probes) probe(alive)
   }
 
@@ -81,13 +81,14 @@ export class Heartbeat {
     if (this.#stopped) return Promise.resolve(false)
     return new Promise((resolve) => {
       const cancel = this.#clock.after(ms, () => {
-        this.#probes.delete(settle)
+        this.#probes?.delete(settle)
         resolve(false)
       })
       const settle = (alive: boolean): void => {
         cancel()
         resolve(alive)
       }
+      this.#probes ??= new Set()
       this.#probes.add(settle)
       this.#ask()
     })

@@ -10,22 +10,23 @@ export const stateKey = <Value>(name: string): StateKey<Value> => Object.freeze(
 
 /** Values by typed keys. */
 export class State {
-  readonly #values = new Map<StateKey<unknown>, unknown>()
+  #values: Map<StateKey<unknown>, unknown> | undefined
 
   get<Value>(key: StateKey<Value>): Value | undefined {
-    return this.#values.get(key) as Value | undefined
+    return this.#values?.get(key) as Value | undefined
   }
 
   set<Value>(key: StateKey<Value>, value: Value): this {
+    this.#values ??= new Map()
     this.#values.set(key, value)
     return this
   }
 
   has(key: StateKey<unknown>): boolean {
-    return this.#values.has(key)
+    return this.#values?.has(key) === true
   }
 
   delete(key: StateKey<unknown>): boolean {
-    return this.#values.delete(key)
+    return this.#values?.delete(key) === true
   }
 }

@@ -19,6 +19,8 @@ const text = (bytes: Buffer, at: number, end: number, what: string): string => {
   return found
 }
 
+const NONE: Buffer = Buffer.alloc(0)
+
 /**
  * Reads what stands in front of the body of a Request, Response, Error, Event or Open. One for each connection: its
  * fields are those of the last frame, and it remembers the names that have numbers.
@@ -33,8 +35,8 @@ export class HeadReader {
   metadata: Metadata | undefined
   /** Where the body begins. */
   at = 0
-  readonly #names: string[] = []
-  #bytes: Buffer = Buffer.alloc(0)
+  #names: string[] | undefined
+  #bytes = NONE
   #end = 0
 
   /** Begins with the rest of a frame. */
@@ -43,6 +45,12 @@ export class HeadReader {
     this.at = at
     this.#end = end
     return this
+  }
+
+  /** Forgets the frame: an idle connection keeps no memory of its last one. */
+  stop(): void {
+    this.#bytes = NONE
+    this.metadata = undefined
   }
 
   get left(): number {
@@ -99,11 +107,12 @@ export class HeadReader {
     if (size > 0) {
       this.name = this.text(size, 'name')
       if ((flags & Flag.define) === 0) return
+      this.#names ??= []
       if (this.#names.length >= MAX_NAMES) throw rpcError('rpc.protocol', `more than ${MAX_NAMES} names with a number`)
       this.#names.push(this.name)
       return
     }
-    const name = (flags & Flag.define) === 0 ? this.#names[this.u16()] : undefined
+    const name = (flags & Flag.define) === 0 ? this.#names?.[this.u16()] : undefined
     if (name === undefined) throw rpcError('rpc.protocol', 'a number without a name')
     this.name = name
   }

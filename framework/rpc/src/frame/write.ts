@@ -11,15 +11,16 @@ export interface FrameSink {
 
 /** The numbers that this side gave to names, on one connection. */
 export class NameTable {
-  readonly #numbers = new Map<string, number>()
+  #numbers: Map<string, number> | undefined
 
   /** The number of a name that has one already. */
   get(name: string): number | undefined {
-    return this.#numbers.get(name)
+    return this.#numbers?.get(name)
   }
 
   /** Gives a number to a name that is about to be sent. Answers whether there was one left. */
   define(name: string): boolean {
+    this.#numbers ??= new Map()
     if (this.#numbers.size >= MAX_NAMES) return false
     this.#numbers.set(name, this.#numbers.size)
     return true

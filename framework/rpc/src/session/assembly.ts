@@ -42,8 +42,9 @@ export class Assembly {
 
 /** The long messages of one connection that have not come whole, with a bound for all of them. */
 export class Assemblies {
-  readonly #requests = new Map<number, Assembly>()
-  readonly #answers = new Map<number, Assembly>()
+  /** Made with the first one: most connections have none. */
+  #requests: Map<number, Assembly> | undefined
+  #answers: Map<number, Assembly> | undefined
   readonly #maxBytes: number
   #bytes = 0
 
@@ -56,31 +57,33 @@ export class Assemblies {
     return this.#bytes + total <= this.#maxBytes
   }
 
-  #of(answer: boolean): Map<number, Assembly> {
+  #of(answer: boolean): Map<number, Assembly> | undefined {
     return answer ? this.#answers : this.#requests
   }
 
   has(id: number, answer: boolean): boolean {
-    return this.#of(answer).has(id)
+    return this.#of(answer)?.has(id) === true
   }
 
   begin(assembly: Assembly, answer: boolean): void {
-    this.#of(answer).set(assembly.id, assembly)
+    if (answer) this.#answers ??= new Map()
+    else this.#requests ??= new Map()
+    this.#of(answer)?.set(assembly.id, assembly)
     this.#bytes += assembly.body.length
   }
 
   /** Adds a part, and answers with the message when that made it whole. One of no message is ignored: it was refused. */
   add(id: number, answer: boolean, bytes: Buffer, start: number, end: number, more: boolean): Assembly | undefined {
-    const assembly = this.#of(answer).get(id)
+    const assembly = this.#of(answer)?.get(id)
     if (assembly === undefined || !assembly.add(bytes, start, end, more)) return undefined
     this.drop(id, answer)
     return assembly
   }
 
   drop(id: number, answer: boolean): boolean {
-    const assembly = this.#of(answer).get(id)
+    const assembly = this.#of(answer)?.get(id)
     if (assembly === undefined) return false
-    this.#of(answer).delete(id)
+    this.#of(answer)?.delete(id)
     this.#bytes -= assembly.body.length
     return true
   }

@@ -5,7 +5,7 @@ import { decodeBody } from '../codec/codecs.js'
 import { RpcError, rpcError } from '../error.js'
 import { HeadReader } from '../frame/head.js'
 import type { Metadata } from '../frame/metadata.js'
-import { FrameReader } from '../frame/reader.js'
+import { type FrameEvents, FrameReader } from '../frame/reader.js'
 import { Flag, FrameType } from '../frame/types.js'
 import { writeCredit, writeHello, writeTimes } from '../frame/write.js'
 import { EVENT_CREDIT_BYTES, MAX_CALLS, MAX_MESSAGE_BYTES, RPC_VERSION } from '../limits.js'
@@ -44,7 +44,7 @@ export interface PeerHello {
 }
 
 /** One stream that carries the frames of a session. See SPEC.md 4. */
-export class Connection {
+export class Connection implements FrameEvents {
   readonly writer: FrameWriter
   readonly send: FrameSender
   peer: PeerHello = {
@@ -89,13 +89,7 @@ export class Connection {
 
   /** Begins to read; frames may come within the call. */
   start(): void {
-    this.#stream.read(
-      new FrameReader({
-        onFrame: (type, flags, id, bytes, start, end) => this.#frame(type, flags, id, bytes, start, end),
-        onEnd: () => this.#ended(),
-        onFailed: (error) => this.fail(error)
-      })
-    )
+    this.#stream.read(new FrameReader(this))
     if (this.#established || this.#closed) return
     const late = (): void => this.fail(rpcError('rpc.protocol', 'no Hello within the timeout'))
     this.#timer = setTimeout(late, this.#settings.openTimeout)
@@ -116,9 +110,13 @@ export class Connection {
     return this.writer.queued > this.#settings.maxQueueBytes
   }
 
-  #frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
+  onFrame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
     if (this.#closed) return
-    const head = this.#head.start(bytes, start, end)
+    this.#frame(type, flags, id, bytes, start, end, this.#head.start(bytes, start, end))
+    this.#head.stop()
+  }
+
+  #frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number, head: HeadReader): void {
     if (!this.#established) {
       this.#hello(type, flags, head)
       return
@@ -273,9 +271,13 @@ export class Connection {
     this.#stream.reset()
   }
 
-  #ended(): void {
+  onEnd(): void {
     this.writer.end()
     this.#over()
+  }
+
+  onFailed(error: Error): void {
+    this.fail(error)
   }
 
   #over(error?: Error): void {

@@ -8,6 +8,9 @@ import type { Received } from './received.js'
 import type { SessionHost } from './session-host.js'
 import type { RpcSettings } from './settings.js'
 
+/** Made once, as {@link Incoming} does with the one that names its limit. */
+const unread = rpcError('rpc.busy', 'earlier answers are not read')
+
 /** Requests and events that the other side sent on one connection, until they are done with. */
 export class Incoming {
   readonly #session: SessionHost
@@ -18,15 +21,13 @@ export class Incoming {
   /** Calls whose handler has not settled, those included that were given up. */
   readonly #running = new Set<RunningCall>()
   /** Made once: a flood of them costs no stack traces. */
-  readonly #busy: RpcError
-  readonly #unread = rpcError('rpc.busy', 'earlier answers are not read')
+  #busy: RpcError | undefined
   #closing = false
 
   constructor(session: SessionHost, connection: Connection, settings: RpcSettings) {
     this.#session = session
     this.#connection = connection
     this.#settings = settings
-    this.#busy = rpcError('rpc.busy', `${settings.maxCalls} calls at once`)
   }
 
   /** Requests whose handlers run. */
@@ -48,11 +49,12 @@ export class Incoming {
       return
     }
     if (this.#running.size >= this.#settings.maxCalls) {
+      this.#busy ??= rpcError('rpc.busy', `${this.#settings.maxCalls} calls at once`)
       send.error(id, this.#busy)
       return
     }
     if (this.#connection.full) {
-      send.error(id, this.#unread)
+      send.error(id, unread)
       return
     }
     const call = new RunningCall(id, name, this.#session, received.metadata, received.deadline)
@@ -133,9 +135,9 @@ export class Incoming {
     const { open } = call
     // Handlers that ran at once may answer with more than the peer reads.
     const refused = open && this.#connection.full
-    if (!this.#over(call, refused ? this.#unread.code : 'ok') || !open) return
+    if (!this.#over(call, refused ? unread.code : 'ok') || !open) return
     try {
-      if (refused) this.#connection.send.error(call.id, this.#unread)
+      if (refused) this.#connection.send.error(call.id, unread)
       else this.#connection.send.response(call.id, value, metadata)
     } catch (error) {
       this.#settings.log.warn({ err: error, call: call.name }, 'an answer cannot be sent')

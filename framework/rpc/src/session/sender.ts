@@ -15,7 +15,8 @@ export class FrameSender {
   readonly writer: FrameWriter
   readonly #settings: WireSettings
   readonly #names = new NameTable()
-  readonly #parts = new Map<number, BodyParts>()
+  /** Requests and events that go out in parts. */
+  #parts: Map<number, BodyParts> | undefined
 
   constructor(writer: FrameWriter, settings: WireSettings) {
     this.writer = writer
@@ -35,7 +36,8 @@ export class FrameSender {
     const { body, total } = head
     if (total === 0) return writeCall(this.writer, this.#names, type, id, name, deadline, head)
     const size = writeCall(this.writer, this.#names, type, id, name, deadline, { ...head, body: undefined })
-    const parts = new BodyParts(id, false, body as Uint8Array, () => this.#parts.delete(id))
+    const parts = new BodyParts(id, false, body as Uint8Array, () => this.#parts?.delete(id))
+    this.#parts ??= new Map()
     this.#parts.set(id, parts)
     this.writer.add(parts)
     return size + total
@@ -77,10 +79,10 @@ export class FrameSender {
   }
 
   cancel(id: number): void {
-    const parts = this.#parts.get(id)
+    const parts = this.#parts?.get(id)
     if (parts !== undefined) {
       this.writer.remove(parts)
-      this.#parts.delete(id)
+      this.#parts?.delete(id)
     }
     this.writer.begin(FrameType.cancel, 0, id, 0)
   }

@@ -37,7 +37,7 @@ export class ProgramSession implements SessionHost {
   readonly router: Router
   readonly #settings: RpcSettings
   readonly #state = new State()
-  readonly #emitter = new EventEmitter<RpcSessionEvents>()
+  #emitter: EventEmitter<RpcSessionEvents> | undefined
   readonly #calls: OutgoingCalls
   readonly #messages: OutgoingMessages
   readonly #events = new OutgoingEvents()
@@ -144,8 +144,9 @@ export class ProgramSession implements SessionHost {
   }
 
   on<Name extends keyof RpcSessionEvents>(name: Name, fn: (...args: RpcSessionEvents[Name]) => void): () => void {
+    this.#emitter ??= new EventEmitter()
     this.#emitter.on(name, fn as never)
-    return () => this.#emitter.off(name, fn as never)
+    return () => this.#emitter?.off(name, fn as never)
   }
 
   listen(name: string, fn: Listener): () => void {
@@ -171,7 +172,7 @@ export class ProgramSession implements SessionHost {
       onCredit: () => this.#credit(connection),
       onGoAway: (error) => {
         this.#calls.pause()
-        this.#emitter.emit('goAway', error)
+        this.#emitter?.emit('goAway', error)
       },
       onPong: (t0, t1, t2) => this.#pings.pong({ t0, t1, t2 }),
       onClose: (error) => this.#detach(connection, incoming, error)
@@ -181,7 +182,7 @@ export class ProgramSession implements SessionHost {
     this.#incoming = incoming
     this.#calls.attach(this.#messages.sender(connection))
     connection.start()
-    this.#emitter.emit('up')
+    this.#emitter?.emit('up')
     return connection
   }
 
@@ -210,7 +211,7 @@ export class ProgramSession implements SessionHost {
     this.#calls.detach(again, refusal ?? rpcError('rpc.lost'))
     if (refusal !== undefined && isRystraError(error) && error.code.startsWith('channel.'))
       this.#calls.refuseWaiting(refusal)
-    if (this.#reconnects) this.#emitter.emit('down', refusal ?? error)
+    if (this.#reconnects) this.#emitter?.emit('down', refusal ?? error)
     else this.#end(error)
   }
 
@@ -265,6 +266,6 @@ export class ProgramSession implements SessionHost {
     this.#events.end()
     this.#streams.end(rpcError('rpc.lost', error?.message))
     this.#calls.end(rpcError('rpc.lost', error?.message))
-    this.#emitter.emit('close', error)
+    this.#emitter?.emit('close', error)
   }
 }

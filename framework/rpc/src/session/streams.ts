@@ -31,7 +31,7 @@ export class Streams implements StreamHost {
   readonly settings: RpcSettings
   readonly incoming: ByteBudget
   readonly #session: SessionHost
-  readonly #open = new Map<RpcStream, { since: number; direction: 'in' | 'out' }>()
+  #open: Map<RpcStream, { since: number; direction: 'in' | 'out' }> | undefined
 
   constructor(session: SessionHost, settings: RpcSettings) {
     this.#session = session
@@ -40,7 +40,7 @@ export class Streams implements StreamHost {
   }
 
   get size(): number {
-    return this.#open.size
+    return this.#open?.size ?? 0
   }
 
   get clock(): SessionClock {
@@ -48,13 +48,15 @@ export class Streams implements StreamHost {
   }
 
   onOver(stream: RpcStream, error: RpcError | undefined): void {
-    const entry = this.#open.get(stream)
-    if (entry === undefined || !this.#open.delete(stream)) return
+    const entry = this.#open?.get(stream)
+    if (entry === undefined) return
+    this.#open?.delete(stream)
     this.#session.observe('stream', entry.direction, stream.name, entry.since, error?.code ?? 'ok')
   }
 
   #add(id: number, name: string, direction: 'in' | 'out', options: StreamOptions): RpcStream {
     const stream = new RpcStream(id, name, this, options)
+    this.#open ??= new Map()
     this.#open.set(stream, { since: performance.now(), direction })
     return stream
   }
@@ -130,7 +132,7 @@ export class Streams implements StreamHost {
           return
         }
         const { mode, name, metadata } = readOpen(type, flags, bytes, start, end)
-        if (this.#open.size >= this.settings.maxStreams) {
+        if (this.size >= this.settings.maxStreams) {
           refuse(rpcError('rpc.busy', `${this.settings.maxStreams} streams at once`))
           return
         }
@@ -167,7 +169,7 @@ export class Streams implements StreamHost {
 
   /** The session is over. */
   end(error: RpcError): void {
-    for (const stream of [...this.#open.keys()]) stream.reset(error)
+    for (const stream of [...(this.#open?.keys() ?? [])]) stream.reset(error)
   }
 }
 
