@@ -139,24 +139,28 @@ const stalled = async (link, { ms }) => {
   return { sent, memory: process.memoryUsage.rss() - before, ...small }
 }
 
-/** Sessions that do nothing: what each costs this process, and by the other one's `cpu` that one. */
-const idle = async (_link, { count, to }) => {
-  globalThis.gc?.()
-  const before = process.memoryUsage.rss()
-  for (let made = 0; made < count; made += 20)
-    await Promise.all(Array.from({ length: 20 }, (_, index) => peer.connect({ ...to, id: `idle-${made + index}` })))
-  await new Promise((resolve) => setTimeout(resolve, 500))
-  globalThis.gc?.()
-  return { bytes: (process.memoryUsage.rss() - before) / count }
+/** What this process holds once what is garbage is gone: collected twice, since what the first frees may free more. */
+const held = async () => {
+  for (let turn = 0; turn < 2; turn++) {
+    globalThis.gc?.()
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  }
+  const { rss, heapUsed, external } = process.memoryUsage()
+  return { rss, heap: heapUsed + external }
 }
 
-const work = { calls, emit, upload, contended, stalled, idle }
+/** Sessions that do nothing. Each is a client of its own, with its extensions: what a process of a program has once. */
+const idle = async (_link, { from, count, to }) => {
+  for (let made = 0; made < count; made += 20)
+    await Promise.all(Array.from({ length: 20 }, (_, at) => peer.connect({ ...to, id: `idle-${from + made + at}` })))
+}
+
+const work = { calls, emit, upload, contended, stalled, idle, held }
 let link
 process.on('message', async ({ id, what, options }) => {
   try {
     if (what === 'cpu') {
-      if (options?.collect) globalThis.gc?.()
-      process.send({ id, answer: { cpu: cpu(), rss: process.memoryUsage.rss(), ...counts() } })
+      process.send({ id, answer: { cpu: cpu(), ...counts() } })
     } else if (what === 'connect') {
       link = await peer.connect(options)
       process.send({ id, answer: Object.keys(link) })

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openLine } from './line.mjs'
+import { aims } from './aims.mjs'
 import { peers } from './peers.mjs'
 
 const { values } = parseArgs({
@@ -87,6 +88,27 @@ for (let round = 0; round < rounds; round++) {
   }
 }
 
+/**
+ * What each of many idle sessions costs, in processes that do nothing else. As many are there already: with those the process itself
+ * has grown, above all the young generation of the heap, which RSS has and a session has not.
+ */
+const idleSessions = async (name) => {
+  const count = Math.ceil(Number(values.sessions) / 20) * 20
+  const server = await end('serve', name)
+  const client = await end('connect', name)
+  await client.ask('idle', { from: 0, count, to: server.started })
+  const before = [await server.ask('held'), await client.ask('held')]
+  await client.ask('idle', { from: count, count, to: server.started })
+  const after = [await server.ask('held'), await client.ask('held')]
+  client.stop()
+  server.stop()
+  const [ofServer, ofClient] = before.map(({ rss, heap }, side) => ({
+    rss: (after[side].rss - rss) / count,
+    heap: (after[side].heap - heap) / count
+  }))
+  return { server: ofServer, client: ofClient }
+}
+
 /** Measured once for each peer that has it: small calls beside bulk, also over a line; readers that stop; idle sessions. */
 const LINE = { rate: 50e6 / 8, delay: 20 }
 const places = ['loopback', '50 Mbit/s, 40 ms']
@@ -110,11 +132,6 @@ for (const name of names) {
         await fresh.ask('connect', server.started)
         await fresh.ask('calls', { flight: 1, ms: 200, body: 'small' })
         entry.stalled = await fresh.ask('stalled', { ms: 3 * ms })
-        const count = Math.ceil(Number(values.sessions) / 20) * 20
-        const before = await server.ask('cpu', { collect: true })
-        const { bytes } = await fresh.ask('idle', { count, to: server.started })
-        const after = await server.ask('cpu', { collect: true })
-        entry.idle = { client: bytes, server: (after.rss - before.rss) / count }
         fresh.stop()
       }
     } catch (error) {
@@ -123,6 +140,11 @@ for (const name of names) {
     client.stop()
     server.stop()
     line?.close()
+  }
+  try {
+    if (extra[name].stalled !== undefined) extra[name].idle = await idleSessions(name)
+  } catch (error) {
+    console.error(String(error))
   }
   console.error(`· once: ${name}`)
 }
@@ -175,7 +197,12 @@ else {
   row('peer', 'sent KiB', 'memory KiB', 'calls p99 ms')
   for (const [name, { sent, memory, p99 }] of rows('stalled'))
     row(name, text(sent / 1024, 0), text(memory / 1024, 0), text(p99))
-  console.log(`\n${values.sessions} idle sessions`)
-  row('peer', 'client KiB each', 'server KiB each')
-  for (const [name, { client, server }] of rows('idle')) row(name, text(client / 1024, 1), text(server / 1024, 1))
+  console.log(`\n${values.sessions} idle sessions, KiB each`)
+  row('peer', 'server RSS', 'server heap', 'client RSS', 'client heap')
+  for (const [name, { server, client }] of rows('idle'))
+    row(name, ...[server.rss, server.heap, client.rss, client.heap].map((each) => text(each / 1024, 1)))
+
+  console.log('\naims, as ratios within this run')
+  for (const { text: aim, value, met } of aims({ of, extra }))
+    console.log(`${met === undefined ? 'not measured' : met ? 'met   ' : 'MISSED'}  ${aim}: ${text(value)}`)
 }
