@@ -22,9 +22,12 @@ export const aims = ({ of, extra }) => {
     most('CPU of a small call, 64 in flight, TLS ÷ plain ≤ 2 (1.5)', ratio('rystra-tls', 'small 64'), 2),
     least('CPU of an event, ws ÷ rystra ≥ 1.8 (2.5)', ratio('ws', 'events'), 1.8),
     least('CPU of a megabyte in chunks of 16 KiB, grpc ÷ rystra ≥ 4 (7)', ratio('grpc', '16 KiB chunks'), 4),
+    most('heap of an open stream at the server, KiB ≤ 3 (1)', (own.streams?.server.heap ?? Number.NaN) / KIB, 3),
+    most('heap of an open stream at the client, KiB ≤ 3 (1)', (own.streams?.client.heap ?? Number.NaN) / KIB, 3),
     most('RSS of an idle session at the server, KiB ≤ 20 (12)', (own.idle?.server.rss ?? Number.NaN) / KIB, 20),
     most('RSS of an idle client in one process, KiB ≤ 20 (12)', (own.idle?.client.rss ?? Number.NaN) / KIB, 20),
     most('a reader that stops: memory of the sender, KiB ≤ 1024', (own.stalled?.memory ?? Number.NaN) / KIB, 1024),
+    most('p99 of small calls beside a message of 100 MB, ms ≤ 50 (12)', own.message?.p99 ?? Number.NaN, 50),
     ...['rystra', 'rystra-tls', 'rystra-quic'].flatMap((name) =>
       [LOOPBACK, LINE].map((where) =>
         most(`p99 beside bulk ÷ alone, ${name}, ${where} ≤ 8 (3)`, beside(name, where), 8)

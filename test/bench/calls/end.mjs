@@ -89,6 +89,22 @@ const within = (ms) => {
   return () => performance.now() > until
 }
 
+/** Small calls beside one message of 100 MB, and nothing else, until it has arrived or the time is over. */
+const besideMessage = async (link, { ms }) => {
+  let whole = false
+  const over = within(ms)
+  const big = link.big(Buffer.alloc(100_000_000, 'x')).finally(() => {
+    whole = true
+  })
+  big.catch(() => {})
+  return smallCalls(link, () => whole || over())
+}
+
+/** Streams that have carried a message and then nothing: what each holds. */
+const openStreams = async (link, { count }) => {
+  for (let made = 0; made < count; made++) await link.stream()(Buffer.alloc(16))
+}
+
 /** Small calls alone, then beside eight streams of 16 KiB chunks and one message of 100 MB on the same session. */
 const contended = async (link, { ms }) => {
   const alone = await smallCalls(link, within(ms))
@@ -155,7 +171,7 @@ const idle = async (_link, { from, count, to }) => {
     await Promise.all(Array.from({ length: 20 }, (_, at) => peer.connect({ ...to, id: `idle-${from + made + at}` })))
 }
 
-const work = { calls, emit, upload, contended, stalled, idle, held }
+const work = { calls, emit, upload, contended, besideMessage, openStreams, stalled, idle, held }
 let link
 process.on('message', async ({ id, what, options }) => {
   try {

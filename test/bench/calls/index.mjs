@@ -102,11 +102,31 @@ const idleSessions = async (name) => {
   const after = [await server.ask('held'), await client.ask('held')]
   client.stop()
   server.stop()
-  const [ofServer, ofClient] = before.map(({ rss, heap }, side) => ({
+  return growth(before, after, count)
+}
+
+/** Of server and client, for each of so many things. */
+const growth = (before, after, count) => {
+  const [server, client] = before.map(({ rss, heap }, side) => ({
     rss: (after[side].rss - rss) / count,
     heap: (after[side].heap - heap) / count
   }))
-  return { server: ofServer, client: ofClient }
+  return { server, client }
+}
+
+/** What each of many open streams of one session costs. */
+const streamsOpen = async (name) => {
+  const [warm, count] = [200, 800]
+  const server = await end('serve', name)
+  const client = await end('connect', name)
+  await client.ask('connect', server.started)
+  await client.ask('openStreams', { count: warm })
+  const before = [await server.ask('held'), await client.ask('held')]
+  await client.ask('openStreams', { count })
+  const after = [await server.ask('held'), await client.ask('held')]
+  client.stop()
+  server.stop()
+  return growth(before, after, count)
 }
 
 /** Measured once for each peer that has it: small calls beside bulk, also over a line; readers that stop; idle sessions. */
@@ -125,12 +145,14 @@ for (const name of names) {
       const can = await client.ask('connect', { ...rest, port: line?.port ?? port })
       if (can.includes('big')) {
         await client.ask('calls', { flight: 1, ms: 200, body: 'small' })
+        if (line === undefined) entry.message = await client.ask('besideMessage', { ms: 10 * ms })
         entry[where] = await client.ask('contended', { ms: 2 * ms })
       }
       if (line === undefined && can.includes('stalledStream')) {
         const fresh = await end('connect', name)
         await fresh.ask('connect', server.started)
-        await fresh.ask('calls', { flight: 1, ms: 200, body: 'small' })
+        // As long as it takes then: a process that has just started grows by itself.
+        await fresh.ask('calls', { flight: 1, ms: 3 * ms, body: 'small' })
         entry.stalled = await fresh.ask('stalled', { ms: 3 * ms })
         fresh.stop()
       }
@@ -142,7 +164,10 @@ for (const name of names) {
     line?.close()
   }
   try {
-    if (extra[name].stalled !== undefined) extra[name].idle = await idleSessions(name)
+    if (extra[name].stalled !== undefined) {
+      extra[name].streams = await streamsOpen(name)
+      extra[name].idle = await idleSessions(name)
+    }
   } catch (error) {
     console.error(String(error))
   }
@@ -193,14 +218,22 @@ else {
       row(name, ...figures.map((each) => text(each)), whole === undefined ? 'longer' : text(whole / 1000))
     }
   }
+  console.log('\nsmall calls beside a message of 100 MB alone, loopback')
+  row('peer', 'calls', 'p50 ms', 'p99 ms')
+  for (const [name, { count, p50, p99 }] of rows('message')) row(name, text(count, 0), text(p50), text(p99))
   console.log('\na reader that stops')
   row('peer', 'sent KiB', 'memory KiB', 'calls p99 ms')
   for (const [name, { sent, memory, p99 }] of rows('stalled'))
     row(name, text(sent / 1024, 0), text(memory / 1024, 0), text(p99))
-  console.log(`\n${values.sessions} idle sessions, KiB each`)
-  row('peer', 'server RSS', 'server heap', 'client RSS', 'client heap')
-  for (const [name, { server, client }] of rows('idle'))
-    row(name, ...[server.rss, server.heap, client.rss, client.heap].map((each) => text(each / 1024, 1)))
+  for (const [what, key] of [
+    [`${values.sessions} idle sessions`, 'idle'],
+    ['800 open streams of one session', 'streams']
+  ]) {
+    console.log(`\n${what}, KiB each`)
+    row('peer', 'server RSS', 'server heap', 'client RSS', 'client heap')
+    for (const [name, { server, client }] of rows(key))
+      row(name, ...[server.rss, server.heap, client.rss, client.heap].map((each) => text(each / 1024, 1)))
+  }
 
   console.log('\naims, as ratios within this run')
   for (const { text: aim, value, met } of aims({ of, extra }))
