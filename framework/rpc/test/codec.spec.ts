@@ -5,7 +5,7 @@ import type { RpcError } from '../src/error.js'
 import { decodeMetadata, encodeMetadata } from '../src/frame/metadata.js'
 import { FrameReader } from '../src/frame/reader.js'
 import { isFrame } from '../src/frame/types.js'
-import { json, msgpack } from '../src/index.js'
+import { json, msgpack, raw } from '../src/index.js'
 import { settingsOf } from '../src/session/settings.js'
 import { UnreliableReader } from '../src/session/unreliable-reader.js'
 import { frame, samples } from './frames.js'
@@ -63,6 +63,19 @@ describe('the codec', () => {
         for (const codec of [msgpack, json]) expect(codec.decode(Buffer.from(codec.encode(plain)))).to.deep.equal(plain)
       })
     )
+  })
+
+  it('copies bytes of any size once, and no two into the same memory', () => {
+    const sizes = [0, 1, 4096, 4097, 16_384, 32_768, 32_769, 100_000]
+    const lent = Buffer.alloc(100_000)
+    const copies = Array.from({ length: 40 }, (_, index) => {
+      const size = sizes[index % sizes.length] as number
+      lent.fill(index)
+      return raw.decode(lent.subarray(0, size)) as Buffer
+    })
+    for (const [index, copy] of copies.entries()) {
+      expect(copy.equals(Buffer.alloc(sizes[index % sizes.length] as number, index)), `${index}`).to.equal(true)
+    }
   })
 
   it('answers garbage with a coded error, and never with anything else', async () => {

@@ -25,31 +25,25 @@ export class OutgoingMessages {
 
   /** @param early whether calls that are sent go on waiting */
   sender(connection: Connection, early = false): CallSender {
+    return new RequestSender(connection, this, early)
+  }
+
+  /** @internal */
+  request(connection: Connection, call: OutgoingCall, early: boolean): void {
     const { outbound } = this.#settings
-    const send = (call: OutgoingCall, data: unknown, metadata: Metadata | undefined): void => {
-      const left = call.until === 0 ? 0 : Math.min(Math.max(1, Math.round(call.until - performance.now())), 0xffff_ffff)
-      connection.send.call(FrameType.request, call.id, call.name, left, data, metadata)
+    const { id, name, data, options } = call
+    if (outbound.length === 0) {
+      sendRequest(connection, call, data, options.metadata)
+      return
     }
-    return {
-      get maxCalls() {
-        return connection.peer.maxCalls
-      },
-      sendCancel: (id) => {
-        if (!connection.closed) connection.send.cancel(id)
-      },
-      sendRequest: (call) => {
-        const { id, name, data, options } = call
-        if (outbound.length === 0) return send(call, data, options.metadata)
-        const message: RpcMessage = { kind: 'request', id, name, metadata: options.metadata ?? {}, data, bytes: 0 }
-        const passed = runSteps(outbound, message, this.#session)
-        const go = (late: RpcMessage | undefined): void => {
-          const wanted = call.state === (early ? 'waiting' : 'sent')
-          if (late !== undefined && wanted && !connection.closed) send(call, late.data, late.metadata)
-        }
-        if (passed instanceof Promise) passed.then(go).catch((error) => this.#calls.fail(call, error as Error))
-        else go(passed)
-      }
+    const message: RpcMessage = { kind: 'request', id, name, metadata: options.metadata ?? {}, data, bytes: 0 }
+    const passed = runSteps(outbound, message, this.#session)
+    const go = (late: RpcMessage | undefined): void => {
+      const wanted = call.state === (early ? 'waiting' : 'sent')
+      if (late !== undefined && wanted && !connection.closed) sendRequest(connection, call, late.data, late.metadata)
     }
+    if (passed instanceof Promise) passed.then(go).catch((error) => this.#calls.fail(call, error as Error))
+    else go(passed)
   }
 
   /** See `SessionHost.emit`. */
@@ -105,5 +99,40 @@ export class OutgoingMessages {
     } catch (error) {
       fail(error)
     }
+  }
+}
+
+const sendRequest = (
+  connection: Connection,
+  { id, name, until }: OutgoingCall,
+  data: unknown,
+  metadata: Metadata | undefined
+): void => {
+  const left = until === 0 ? 0 : Math.min(Math.max(1, Math.round(until - performance.now())), 0xffff_ffff)
+  connection.send.call(FrameType.request, id, name, left, data, metadata)
+}
+
+/** Sends calls on one connection. */
+class RequestSender implements CallSender {
+  readonly #connection: Connection
+  readonly #messages: OutgoingMessages
+  readonly #early: boolean
+
+  constructor(connection: Connection, messages: OutgoingMessages, early: boolean) {
+    this.#connection = connection
+    this.#messages = messages
+    this.#early = early
+  }
+
+  get maxCalls(): number {
+    return this.#connection.peer.maxCalls
+  }
+
+  sendCancel(id: number): void {
+    if (!this.#connection.closed) this.#connection.send.cancel(id)
+  }
+
+  sendRequest(call: OutgoingCall): void {
+    this.#messages.request(this.#connection, call, this.#early)
   }
 }

@@ -13,7 +13,7 @@ import type { RpcChannel } from './port.js'
 import { errorOf } from './received.js'
 import type { WireSettings } from './wire-settings.js'
 import { MessageReader, type StreamMessage, writeMessage } from './stream-frames.js'
-import { StreamInbox } from './stream-inbox.js'
+import { type InboxEvents, StreamInbox } from './stream-inbox.js'
 import type { StreamMode, StreamOptions } from './stream-options.js'
 import { UnreliableSender } from './unreliable-sender.js'
 import { UnreliableReader } from './unreliable-reader.js'
@@ -26,6 +26,10 @@ const QUEUE_BYTES = 262_144
 export const LINGER_MS = 1000
 
 const sent = Promise.resolve()
+const none: Metadata = Object.freeze({})
+
+/** Of all streams: what it reads is read before another frame is. */
+const head = new HeadReader()
 
 /** What a stream needs of its session. */
 export interface StreamHost {
@@ -38,7 +42,7 @@ export interface StreamHost {
 }
 
 /** Messages in both directions, beside the calls of a session. */
-export class RpcStream implements AsyncIterable<unknown> {
+export class RpcStream implements AsyncIterable<unknown>, FrameEvents, InboxEvents {
   readonly id: number
   readonly name: string
   readonly metadata: Metadata
@@ -46,7 +50,7 @@ export class RpcStream implements AsyncIterable<unknown> {
   readonly #options: StreamOptions
   readonly #inbox: StreamInbox
   readonly #messages: MessageReader
-  readonly #drained: (() => void)[] = []
+  #drained: (() => void)[] | undefined
   #channel: RpcChannel | undefined
   #writer: FrameWriter | undefined
   #reader: FrameReader | undefined
@@ -63,14 +67,11 @@ export class RpcStream implements AsyncIterable<unknown> {
   constructor(id: number, name: string, host: StreamHost, options: StreamOptions = {}) {
     this.id = id
     this.name = name
-    this.metadata = options.metadata ?? {}
+    this.metadata = options.metadata ?? none
     this.#host = host
     this.#options = options
     this.#messages = new MessageReader(host.settings, host.incoming)
-    this.#inbox = new StreamInbox(options.unreliable === true, QUEUE_BYTES, {
-      onRoom: () => this.#resume(),
-      onInvalid: (error) => this.reset(toRpcError(error))
-    })
+    this.#inbox = new StreamInbox(options.unreliable === true, QUEUE_BYTES, this)
   }
 
   /** How messages travel: whether datagrams are there is known once the other side has accepted. */
@@ -105,12 +106,12 @@ export class RpcStream implements AsyncIterable<unknown> {
     this.#opening = opening.catch((error) => this.#close(toRpcError(error)))
   }
 
-  /** @internal The channel is there. `reader` reads it already, and gives what follows to {@link frames}. */
+  /** @internal The channel is there. `reader` reads it already, and gives what follows to this stream. */
   attach(channel: RpcChannel, writer: FrameWriter, reader?: FrameReader, early: readonly Buffer[] = []): void {
     const { stream } = channel
     this.#channel = channel
     this.#writer = writer
-    this.#reader = reader ?? new FrameReader(this.frames)
+    this.#reader = reader ?? new FrameReader(this)
     writer.onDrain = () => this.#onDrain()
     stream.onClose = (error) => this.#closed(error)
     if (this.#options.unreliable === true) this.#attachUnreliable(channel, writer, early)
@@ -120,32 +121,38 @@ export class RpcStream implements AsyncIterable<unknown> {
   }
 
   /** @internal */
-  get frames(): FrameEvents {
-    const frames = new HeadReader()
-    return {
-      onFrame: (type, flags, _id, bytes, start, end) => {
-        switch (type) {
-          case FrameType.stream:
-            this.#take(this.#messages.first(flags, frames.start(bytes, start, end)))
-            break
-          case FrameType.data:
-            this.#take(this.#messages.next(flags, bytes, start, end))
-            break
-          case FrameType.end:
-            this.#ended()
-            break
-          case FrameType.reset:
-            this.#close(errorOf(flags, frames.start(bytes, start, end)))
-            break
-          default:
-            throw rpcError('rpc.protocol', `frame type ${type} on a stream`)
-        }
-      },
-      onEnd: () => {
-        if (!this.#gotEnd) this.#close(rpcError('rpc.reset', 'it ended without an End'))
-      },
-      onFailed: (error) => this.reset(toRpcError(error))
+  onFrame(type: number, flags: number, _id: number, bytes: Buffer, start: number, end: number): void {
+    switch (type) {
+      case FrameType.stream:
+        this.#take(this.#messages.first(flags, head.start(bytes, start, end)))
+        break
+      case FrameType.data:
+        this.#take(this.#messages.next(flags, bytes, start, end))
+        break
+      case FrameType.end:
+        this.#ended()
+        break
+      case FrameType.reset:
+        this.#close(errorOf(flags, head.start(bytes, start, end)))
+        break
+      default:
+        throw rpcError('rpc.protocol', `frame type ${type} on a stream`)
     }
+  }
+
+  /** @internal */
+  onEnd(): void {
+    if (!this.#gotEnd) this.#close(rpcError('rpc.reset', 'it ended without an End'))
+  }
+
+  /** @internal */
+  onFailed(error: Error): void {
+    this.reset(toRpcError(error))
+  }
+
+  /** @internal */
+  onInvalid(error: Error): void {
+    this.reset(toRpcError(error))
   }
 
   #attachUnreliable(channel: RpcChannel, writer: FrameWriter, early: readonly Buffer[]): void {
@@ -173,7 +180,8 @@ export class RpcStream implements AsyncIterable<unknown> {
     ;(this.#reader as FrameReader).stopped = true
   }
 
-  #resume(): void {
+  /** @internal */
+  onRoom(): void {
     const reader = this.#reader
     if (reader?.stopped !== true || this.#over) return
     reader.stopped = false
@@ -208,13 +216,14 @@ export class RpcStream implements AsyncIterable<unknown> {
     }
     if (writer.queued < QUEUE_BYTES) return sent
     return new Promise((resolve, reject) => {
+      this.#drained ??= []
       this.#drained.push(() => (this.#over && this.#error !== undefined ? reject(this.#error) : resolve()))
     })
   }
 
   #onDrain(): void {
     this.#unreliable?.flush()
-    for (const resolve of this.#drained.splice(0)) resolve()
+    for (const resolve of this.#drained?.splice(0) ?? []) resolve()
   }
 
   /** The next message; `undefined` after the last. Rejects when the stream was reset or lost. */
@@ -285,7 +294,7 @@ export class RpcStream implements AsyncIterable<unknown> {
     this.#unreliable?.stop()
     this.#messages.stop()
     this.#inbox.end(error)
-    for (const resolve of this.#drained.splice(0)) resolve()
+    for (const resolve of this.#drained?.splice(0) ?? []) resolve()
     this.#host.onOver(this, error)
   }
 }

@@ -21,7 +21,8 @@ export class StreamInbox {
   readonly #unreliable: boolean
   readonly #events: InboxEvents
   readonly #queue: StreamQueue<StreamMessage>
-  readonly #sequence = new SequenceTracker()
+  /** Of datagrams alone: it takes 8 KiB. */
+  #sequence: SequenceTracker | undefined
   #aligned: AlignedReceiver<unknown> | undefined
   #check: Check | undefined
   #received = 0
@@ -33,7 +34,7 @@ export class StreamInbox {
   constructor(unreliable: boolean, limit: number, events: InboxEvents) {
     this.#unreliable = unreliable
     this.#events = events
-    this.#queue = new StreamQueue(limit, () => events.onRoom())
+    this.#queue = new StreamQueue(limit, events)
   }
 
   get stats(): StreamStats {
@@ -70,6 +71,7 @@ export class StreamInbox {
       return true
     }
     if (datagram) {
+      this.#sequence ??= new SequenceTracker()
       const arrival = this.#sequence.add(message.seq ?? 0)
       if (arrival === 'duplicate') this.#duplicates += 1
       if (arrival === 'duplicate' || arrival === 'refused') return true

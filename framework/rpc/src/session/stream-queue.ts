@@ -1,6 +1,6 @@
 /** Messages that wait for their reader, with what to do when they are many. */
 export class StreamQueue<Data> {
-  readonly #onRoom: () => void
+  readonly #events: { onRoom(): void }
   readonly #limit: number
   #items: { data: Data; bytes: number }[] = []
   #bytes = 0
@@ -8,10 +8,10 @@ export class StreamQueue<Data> {
   #ended = false
   #error: Error | undefined
 
-  /** @param onRoom called when half of `limit` is free again, after {@link push} answered `false` */
-  constructor(limit: number, onRoom: () => void) {
+  /** @param events `onRoom` is called when half of `limit` is free again, after {@link push} answered `false` */
+  constructor(limit: number, events: { onRoom(): void }) {
     this.#limit = limit
-    this.#onRoom = onRoom
+    this.#events = events
   }
 
   get size(): number {
@@ -38,7 +38,7 @@ export class StreamQueue<Data> {
     if (item === undefined) return undefined
     const before = this.#bytes
     this.#bytes -= item.bytes
-    if (before > this.#limit / 2 && this.#bytes <= this.#limit / 2) this.#onRoom()
+    if (before > this.#limit / 2 && this.#bytes <= this.#limit / 2) this.#events.onRoom()
     return item.data
   }
 

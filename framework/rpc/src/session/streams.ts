@@ -138,14 +138,14 @@ export class Streams implements StreamHost {
         }
         clearTimeout(timer)
         const stream = this.#add(id, name, 'in', { unreliable: (mode & UNRELIABLE) !== 0, metadata })
-        events = stream.frames
+        events = stream
         stream.attach(channel, writer, reader, early)
         background(this.#handle(stream), this.settings.log, 'a stream was not handled')
       },
       onEnd: () => (events === undefined ? channel.stream.reset() : events.onEnd()),
       onFailed: (error) => (events === undefined ? refuse(toRpcError(error)) : events.onFailed(error))
     })
-    let events: RpcStream['frames'] | undefined
+    let events: RpcStream | undefined
     channel.stream.read(reader)
   }
 
