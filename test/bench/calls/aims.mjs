@@ -8,7 +8,7 @@ export const aims = ({ of, extra }) => {
   const ratio = (peer, key, field = 'cpu', over = 'rystra') => of(peer, key, field) / of(over, key, field)
   const least = (text, value, bound) => ({ text, value, met: Number.isFinite(value) ? value >= bound : undefined })
   const most = (text, value, bound) => ({ text, value, met: Number.isFinite(value) ? value <= bound : undefined })
-  const beside = (name, where) => {
+  const inflation = (name, where) => {
     const { alone, crowded } = extra[name]?.[where] ?? {}
     return crowded === undefined ? Number.NaN : crowded.p99 / alone.p99
   }
@@ -30,7 +30,7 @@ export const aims = ({ of, extra }) => {
     most('p99 of small calls beside a message of 100 MB, ms ≤ 50 (12)', own.message?.p99 ?? Number.NaN, 50),
     ...['rystra', 'rystra-tls', 'rystra-quic'].flatMap((name) =>
       [LOOPBACK, LINE].map((where) =>
-        most(`p99 beside bulk ÷ alone, ${name}, ${where} ≤ 8 (3)`, beside(name, where), 8)
+        most(`p99 beside bulk ÷ alone, ${name}, ${where} ≤ 8 (3)`, inflation(name, where), 8)
       )
     )
   ]

@@ -90,7 +90,7 @@ const within = (ms) => {
 }
 
 /** Small calls beside one message of 100 MB, and nothing else, until it has arrived or the time is over. */
-const besideMessage = async (link, { ms }) => {
+const duringMessage = async (link, { ms }) => {
   let whole = false
   const over = within(ms)
   const big = link.big(Buffer.alloc(100_000_000, 'x')).finally(() => {
@@ -171,7 +171,7 @@ const idle = async (_link, { from, count, to }) => {
     await Promise.all(Array.from({ length: 20 }, (_, at) => peer.connect({ ...to, id: `idle-${from + made + at}` })))
 }
 
-const work = { calls, emit, upload, contended, besideMessage, openStreams, stalled, idle, held }
+const work = { calls, emit, upload, contended, duringMessage, openStreams, stalled, idle, held }
 let link
 process.on('message', async ({ id, what, options }) => {
   try {

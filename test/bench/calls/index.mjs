@@ -145,7 +145,7 @@ for (const name of names) {
       const can = await client.ask('connect', { ...rest, port: line?.port ?? port })
       if (can.includes('big')) {
         await client.ask('calls', { flight: 1, ms: 200, body: 'small' })
-        if (line === undefined) entry.message = await client.ask('besideMessage', { ms: 10 * ms })
+        if (line === undefined) entry.message = await client.ask('duringMessage', { ms: 10 * ms })
         entry[where] = await client.ask('contended', { ms: 2 * ms })
       }
       if (line === undefined && can.includes('stalledStream')) {
