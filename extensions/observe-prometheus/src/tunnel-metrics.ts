@@ -167,7 +167,9 @@ export class TunnelMetrics {
   async #sessions(out: Exposition): Promise<void> {
     const table = this.#table<Direction | 'sessions' | 'streams' | 'opened' | 'proxies' | 'channels'>()
     const roundTrips = this.#table<'rtt'>()
-    const queues = this.#table<'queued' | 'blocked'>()
+    const queued = this.#table<'queued'>()
+    const blocked = this.#table<'blocked'>()
+    const windows = this.#table<'window'>()
     const datagrams = this.#table<DatagramColumn>()
     await each(this.#runtime.sessions(), (session) => {
       const labels = this.#sessionLabels(session)
@@ -175,7 +177,10 @@ export class TunnelMetrics {
       table.add(labels, { sessions: 1, streams, opened, proxies, channels, bytesToService, bytesToVisitor })
       if (rtt !== undefined) roundTrips.add(labels, { rtt })
       const { muxer } = link
-      if (muxer !== undefined) queues.add(labels, { queued: muxer.queued ?? 0, blocked: muxer.blocked ?? 0 })
+      // What a muxer does not tell has no series: a zero would be a measurement.
+      if (muxer?.queued !== undefined) queued.add(labels, { queued: muxer.queued })
+      if (muxer?.blocked !== undefined) blocked.add(labels, { blocked: muxer.blocked })
+      if (muxer?.window !== undefined) windows.add(labels, { window: muxer.window })
       if (link.datagrams !== undefined) datagrams.add(labels, datagramRow(link.datagrams))
     })
     await out.metrics(table, [
@@ -194,9 +199,14 @@ export class TunnelMetrics {
     await out.metrics(roundTrips, [
       ['rystra_client_round_trip_seconds', 'gauge', 'Round trip of the last heartbeat.', [['', 'rtt', 0.001]]]
     ])
-    await out.metrics(queues, [
-      ['rystra_client_queued_bytes', 'gauge', 'Bytes that wait to be written to the link.', 'queued'],
+    await out.metrics(queued, [
+      ['rystra_client_queued_bytes', 'gauge', 'Bytes that wait to be written to the link.', 'queued']
+    ])
+    await out.metrics(blocked, [
       ['rystra_client_blocked_streams', 'gauge', 'Streams that wait for credit of the other end.', 'blocked']
+    ])
+    await out.metrics(windows, [
+      ['rystra_client_window_bytes', 'gauge', 'Bytes that the other end may send before this one reads on.', 'window']
     ])
     await renderDatagrams(datagrams, out)
   }

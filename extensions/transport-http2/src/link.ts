@@ -1,11 +1,12 @@
-import { type Clock, type PeerInfo, RystraError, type StreamLink } from '@rystra/plugin'
+import { type Clock, type MuxerStats, type PeerInfo, RystraError, type StreamLink } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import type { Http2Stream as NodeStream } from 'node:http2'
 import type { Memory } from './inbox.js'
 import type { Http2Options } from './options.js'
 import type { Pipe } from './pipe.js'
 import { Say, Service } from './service.js'
-import type { Http2Stream, StreamHost } from './stream.js'
+import type { Http2Stream } from './stream.js'
+import type { StreamHost } from './stream-host.js'
 
 /** Time without progress after which a closing link gives up. */
 const LINGER_MS = 3000
@@ -34,7 +35,7 @@ export interface LinkParts {
 }
 
 /** What both ends of a link have in common: its streams, and how it ends. */
-export abstract class Http2Link implements StreamLink, StreamHost {
+export abstract class Http2Link implements StreamLink, StreamHost<Http2Stream> {
   readonly kind = 'streams'
   readonly peer: PeerInfo
   onClose: ((error?: Error) => void) | undefined
@@ -95,6 +96,20 @@ export abstract class Http2Link implements StreamLink, StreamHost {
 
   get streams(): number {
     return this.#streams.size - (this.#control === undefined ? 0 : 1)
+  }
+
+  /** Credit of the other end is not told by Node: a stream is blocked that has bytes while the network takes more. */
+  stats(): MuxerStats {
+    const { pipe } = this.#carrier
+    let queued = pipe.waiting
+    let blocked = 0
+    let window = 0
+    for (const stream of this.#streams.values()) {
+      queued += stream.queued
+      if (stream.queued > 0 && !pipe.congested) blocked += 1
+      window += stream.window
+    }
+    return { queued, blocked, window }
   }
 
   /** No more streams, in either direction. */

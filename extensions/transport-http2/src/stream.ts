@@ -2,30 +2,14 @@ import { type FacedStream, RawFace, type RawReader } from '@rystra/bytes'
 import { RystraError } from '@rystra/plugin'
 import http2 from 'node:http2'
 import { ChunkReader, EMPTY_CHUNK, writeChunk } from './chunks.js'
-import { Inbox, type Memory } from './inbox.js'
+import { Inbox } from './inbox.js'
+import type { StreamHost } from './stream-host.js'
 import { tapStream, whenFlushed } from './tap-stream.js'
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants
 
 /** Bytes of shared memory that may be copied and wait to be sent. */
 const WRITE_LIMIT = 64 * 1024
-
-/** What the streams of a link have in common. */
-export interface StreamHost {
-  readonly memory: Memory
-  /** Whether bytes travel in chunks: see {@link Http2Stream.keepAlive}. */
-  readonly chunked: boolean
-  /** Whether the network takes no more: a stream that writes has to wait for {@link Http2Stream.uncongested}. */
-  congested(stream: Http2Stream): boolean
-  /** The inboxes have grown. */
-  grew(): void
-  /** Has the other end reset it, by whatever means. */
-  cancel(stream: Http2Stream): void
-  /** Bytes were sent. */
-  progressed(): void
-  /** The stream is over, or needs the link no more. */
-  streamOver(stream: Http2Stream): void
-}
 
 /**
  * One stream of HTTP/2, two requests' worth of nothing: bytes in the bodies of request and response, END_STREAM as end,
@@ -38,7 +22,7 @@ export class Http2Stream implements FacedStream {
   closed = false
   readonly number: number
   readonly #h2: http2.Http2Stream
-  readonly #host: StreamHost
+  readonly #host: StreamHost<Http2Stream>
   readonly #inbox: Inbox
   /** Has Node read, and so open the window again. */
   readonly #readOn: () => void
@@ -64,7 +48,7 @@ export class Http2Stream implements FacedStream {
   /** Why the link has ended before this side had ended the stream; reported once all is read. */
   #lost: Error | undefined
 
-  constructor(h2: http2.Http2Stream, number: number, host: StreamHost) {
+  constructor(h2: http2.Http2Stream, number: number, host: StreamHost<Http2Stream>) {
     this.number = number
     this.#h2 = h2
     this.#host = host
@@ -88,6 +72,16 @@ export class Http2Stream implements FacedStream {
   /** Bytes that wait to be read. */
   get waiting(): number {
     return this.#inbox.length
+  }
+
+  /** Bytes that were written and wait to be sent. */
+  get queued(): number {
+    return this.#held.reduce((sum, { length }) => sum + length, this.#h2.writableLength)
+  }
+
+  /** Bytes that the other end may send before this one reads on. */
+  get window(): number {
+    return this.#h2.state.localWindowSize ?? 0
   }
 
   /** Whether this side has said that it is done. */
