@@ -10,6 +10,7 @@ import { author } from './field/author.js'
 import { clock } from './field/clock.js'
 import { comingBack } from './field/coming-back.js'
 import { fullDisk } from './field/full-disk.js'
+import { fullState } from './field/full-state.js'
 import { grpcCalls } from './field/grpc.js'
 import { http2Frames } from './field/http2-frames.js'
 import { limits } from './field/limits.js'
@@ -18,5 +19,16 @@ import { supervision } from './field/supervision.js'
 import { runTrials } from './visitors/run-trials.js'
 
 process.exit(
-  await runTrials([grpcCalls, http2Frames, proxies, supervision, comingBack, clock, fullDisk, limits, author])
+  await runTrials([
+    grpcCalls,
+    http2Frames,
+    proxies,
+    supervision,
+    comingBack,
+    clock,
+    fullDisk,
+    fullState,
+    limits,
+    author
+  ])
 )

@@ -37,9 +37,14 @@ export class Pipe extends Duplex {
     socket.on('drain', () => this.onDrain?.())
   }
 
+  /** Bytes that wait for the network. */
+  get waiting(): number {
+    return this.#socket.writableLength
+  }
+
   /** Whether streams have to wait until {@link onDrain}. */
   get congested(): boolean {
-    return this.#socket.writableLength >= HIGH
+    return this.waiting >= HIGH
   }
 
   override _read(): void {

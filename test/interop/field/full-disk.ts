@@ -66,7 +66,7 @@ const sinks: readonly Sink[] = [
   { what: 'audit in a file', audit: { file: 'audit.ndjson', compress: false }, count: records }
 ]
 
-const visit = async (port: number): Promise<void> => {
+export const visit = async (port: number): Promise<void> => {
   const socket = net.connect(port, loopback)
   socket.on('error', () => {})
   socket.write('x')
@@ -87,7 +87,7 @@ const disturb = async (port: number): Promise<void> => {
 }
 
 /** Writes until there is no room for one byte more. */
-const fill = (file: string): void => {
+export const fill = (file: string): void => {
   const to = fs.openSync(file, 'w')
   try {
     for (let size = 4096; size >= 1; ) {

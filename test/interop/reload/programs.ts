@@ -31,16 +31,32 @@ export class Wrk {
   }
 }
 
+/** What `-J` writes, also with an exit code of 1. */
+interface Report {
+  readonly end?: { readonly sum_received?: { readonly bytes: number } }
+  readonly error?: string
+}
+
+/** The error in the words of iperf3, which writes it to its standard output. */
+const ownError = ({ stdout = '', message }: Error & { readonly stdout?: string }): string => {
+  try {
+    return (JSON.parse(stdout) as Report).error ?? message
+  } catch {
+    return `${message.slice(0, 300)} ${stdout.slice(0, 300)}`.trim()
+  }
+}
+
 /** iperf3 through a tcp proxy, one run after the other, at a pace that leaves the processor to the reloads. */
 export class Iperf {
   readonly failures: string[] = []
+  readonly #server: Program
   #runs = 0
   #bytes = 0
   #over = false
   readonly #running: Promise<void>
 
   constructor(scratch: Scratch, port: { readonly service: number; readonly public: number }) {
-    scratch.start('iperf3', ['-s', '-B', loopback, '-p', String(port.service), '--forceflush'])
+    this.#server = scratch.start('iperf3', ['-s', '-B', loopback, '-p', String(port.service), '--forceflush'])
     this.#running = this.#run(port.public)
   }
 
@@ -49,12 +65,15 @@ export class Iperf {
       try {
         const args = ['-c', loopback, '-p', String(port), '-t', '5', '-b', '100M', '-J']
         const { stdout } = await run('iperf3', args, { maxBuffer: 2 ** 24 })
-        const { end, error } = JSON.parse(stdout) as { end: { sum_received?: { bytes: number } }; error?: string }
-        if (end.sum_received === undefined) throw new Error(error ?? stdout)
+        const { end, error } = JSON.parse(stdout) as Report
+        if (end?.sum_received === undefined) throw new Error(error ?? stdout)
         this.#bytes += end.sum_received.bytes
         this.#runs += 1
       } catch (error) {
-        this.failures.push((error as Error).message.slice(0, 300))
+        const own = ownError(error as Error & { readonly stdout?: string })
+        this.failures.push(
+          `run ${this.#runs + 1}: ${own}; its server: ${this.#server.said().trim().split('\n').at(-1)}`
+        )
         return
       }
     }
