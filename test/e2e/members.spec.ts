@@ -11,7 +11,7 @@ import { environmentOf, memberEnvironment } from '../../cli/src/members/member-e
 import { checkCount, Members } from '../../cli/src/members/members.js'
 import type { FromMember, ToMember } from '../../cli/src/members/messages.js'
 import { Servers } from './several-servers.js'
-import { cleanUp, startServer } from './tunnel.js'
+import { ask, cleanUp, codeOf, echo, portOf, startClient, startServer, startService } from './tunnel.js'
 
 /** A member within this process: what is sent is cloned, as between processes. */
 class FakeMember implements MemberProcess {
@@ -122,6 +122,32 @@ describe('several server processes of one machine', () => {
     second?.close()
     expect((await closed).member).to.equal('2')
     expect(await members.runtime.control.drain({ timeout: 0 })).to.deep.equal({ streams: 0 })
+    await members.stop({ drain: 0 })
+  })
+
+  it('add proxies to a client at the member that it is connected to, and remove them there', async () => {
+    const runtimes: Runtime[] = []
+    const local = await startService(echo)
+    for (const id of ['one', 'two']) {
+      const server = await startServer()
+      runtimes.push(server.runtime)
+      const accept = { kinds: ['tcp'], hosts: ['127.0.0.1'], ports: ['1-65535'] }
+      await startClient(portOf(server), [], { id, accept })
+    }
+    const members = new Members(options((_, index) => new FakeMember().run(runtimes[index] as Runtime)))
+    await members.start()
+    const { control } = members.runtime
+    const added = await control.addProxy({ name: 'x', kind: 'tcp', local: `127.0.0.1:${local}` }, 'two', { by: 'ann' })
+    expect([added.info.session?.member, added.info.by]).to.deep.equal(['2', 'ann'])
+    expect([...(runtimes[1]?.proxies() ?? [])].map(({ id }) => id)).to.deep.equal([added.id])
+    const port = Number(added.info.address?.split(':').at(-1))
+    expect(await ask(port, 'hello')).to.equal('hello')
+    await control.removeProxy(added.id)
+    expect([...members.runtime.proxies()]).to.deep.equal([])
+    expect(await codeOf(control.removeProxy(added.id))).to.equal('control.not-found')
+    expect(await codeOf(control.addProxy({ name: 'y', kind: 'tcp', local }, 'three'))).to.equal('control.not-found')
+    const kept = control.addProxy({ name: 'y', kind: 'tcp', local }, 'one', { persist: true })
+    expect(await codeOf(kept)).to.equal('control.unavailable')
     await members.stop({ drain: 0 })
   })
 

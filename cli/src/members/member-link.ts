@@ -48,6 +48,10 @@ const answer = async (
       return control.setLogLevel(args.level)
     case 'explain':
       return runtime.explain(args.target)
+    case 'addProxy':
+      return (await control.addProxy(args.spec, args.session, args.by === undefined ? {} : { by: args.by })).id
+    case 'removeProxy':
+      return control.removeProxy(args.id)
     case 'end':
       runtime[args.what](args.id)?.close(args.error === undefined ? undefined : fromWireError(args.error, 'server'))
       return undefined

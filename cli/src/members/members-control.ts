@@ -1,6 +1,7 @@
 import { eventError, type EventLog } from '@rystra/control'
-import { RystraError, toRystraError } from '@rystra/model'
+import { type ProxySpec, RystraError, toRystraError } from '@rystra/model'
 import type {
+  AddProxyOptions,
   DrainOptions,
   LogLevel,
   Plan,
@@ -17,13 +18,23 @@ export class MembersControl implements RuntimeControl {
   readonly #members: () => readonly Member[]
   readonly #events: EventLog
   readonly #onStop: () => void
+  readonly #find: (id: string) => ProxyHandle | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
-  /** @param members Those that run */
-  constructor(members: () => readonly Member[], events: EventLog, onStop: () => void) {
+  /**
+   * @param members Those that run
+   * @param find The proxy of an id, as it was when the members were asked last
+   */
+  constructor(
+    members: () => readonly Member[],
+    events: EventLog,
+    onStop: () => void,
+    find: (id: string) => ProxyHandle | undefined
+  ) {
     this.#members = members
     this.#events = events
     this.#onStop = onStop
+    this.#find = find
   }
 
   get #first(): Member {
@@ -103,12 +114,47 @@ export class MembersControl implements RuntimeControl {
     this.#events.emit('log.level', { level })
   }
 
-  addProxy(): Promise<ProxyHandle> {
-    const detail = 'a server of several members adds no proxies: add it at the client'
-    return Promise.reject(new RystraError('control.unavailable', { side: 'server', detail }))
+  /** At the member that has the session of the client. */
+  async addProxy(spec: ProxySpec, session = '', { persist = false, by }: AddProxyOptions = {}): Promise<ProxyHandle> {
+    if (persist) {
+      const detail =
+        'a client of a server of several members may come back to another one: add it without `persist`, or at the client'
+      throw new RystraError('control.unavailable', { side: 'server', detail })
+    }
+    await this.#refresh()
+    const { member, id } = this.#memberOf(session)
+    const added = await member.ask<'addProxy', string>('addProxy', { spec, session: id, by })
+    await member.refresh()
+    const handle = this.#find(added)
+    if (handle === undefined) throw new RystraError('session.lost', { side: 'client', detail: spec.name })
+    return handle
   }
 
-  removeProxy(id: string): Promise<void> {
-    return Promise.reject(new RystraError('control.not-found', { side: 'server', detail: `proxy ${id}` }))
+  /** What is known of them is up to a second old otherwise. */
+  async #refresh(): Promise<void> {
+    await Promise.all(this.#members().map((member) => member.refresh()))
+  }
+
+  /** By the id of the session, or by that of its client where one client has that. */
+  #memberOf(session: string): { readonly member: Member; readonly id: string } {
+    const found = this.#members().flatMap((member) =>
+      (member.snapshot?.sessions ?? []).flatMap(({ info }) =>
+        info.id === session || info.client.id === session ? { member, info } : []
+      )
+    )
+    const several = new Set(found.map(({ info }) => info.identity.id)).size > 1
+    const last = found.at(-1)
+    if (last !== undefined && !several) return { member: last.member, id: last.info.id }
+    const ambiguous = several ? ': clients of several identities have this id, name the session' : ''
+    const detail = `client ${session === '' ? '(not named)' : session}${ambiguous}`
+    throw new RystraError('control.not-found', { side: 'server', detail })
+  }
+
+  async removeProxy(id: string): Promise<void> {
+    await this.#refresh()
+    const member = this.#members().find(({ snapshot }) => snapshot?.proxies.some((one) => one.id === id))
+    if (member === undefined) throw new RystraError('control.not-found', { side: 'server', detail: `proxy ${id}` })
+    await member.ask<'removeProxy', undefined>('removeProxy', { id })
+    await member.refresh()
   }
 }

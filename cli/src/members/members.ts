@@ -51,7 +51,7 @@ export class Members {
     this.#members = Array.from({ length: count }, () => undefined)
     this.#events = new EventLog(clock, log)
     const running = (): readonly Member[] => this.#members.filter((one): one is Member => one?.up === true)
-    const control = new MembersControl(running, this.#events, onStop)
+    const control = new MembersControl(running, this.#events, onStop, (id) => this.runtime.proxy(id))
     this.runtime = new MembersRuntime(running, this.#events, control, clock.now())
     const where = { dir, ...(stateDir === undefined ? {} : { stateDir }) }
     this.kernel = new Kernel({

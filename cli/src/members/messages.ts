@@ -1,4 +1,4 @@
-import type { WireError } from '@rystra/model'
+import type { ProxySpec, WireError } from '@rystra/model'
 import type {
   CertificateInfo,
   EndStats,
@@ -48,6 +48,9 @@ export interface Requests {
   }
   readonly logLevel: { readonly level: LogLevel }
   readonly explain: { readonly target: string; readonly probe?: boolean | undefined }
+  /** Answers with the id of the proxy. */
+  readonly addProxy: { readonly spec: ProxySpec; readonly session: string; readonly by?: string | undefined }
+  readonly removeProxy: { readonly id: string }
   /** Ends a session, a proxy or a stream. */
   readonly end: { readonly what: 'session' | 'proxy' | 'stream'; readonly id: string; readonly error?: WireError }
   /** Ends the process after its streams are over. */
