@@ -15,6 +15,9 @@ const FAILURES = 64
 /** Milliseconds the server has to reset a stream that it was asked to. */
 const RESET = 10_000
 
+/** Milliseconds that open streams have after a GOAWAY: meanwhile no visitor can be served. */
+const LEAVE_MS = 2000
+
 /** Numbers of streams are sent in 32 bits. */
 const MAX_NUMBER = 0xffff_ffff
 
@@ -44,6 +47,7 @@ export class ClientLink extends Http2Link {
   readonly #resetting = new Map<Http2Stream, () => void>()
   #cancelRetry: (() => void) | undefined
   #offering = false
+  #cancelLeave: (() => void) | undefined
 
   constructor(parts: ClientParts) {
     super(parts)
@@ -51,6 +55,19 @@ export class ClientLink extends Http2Link {
     this.#headers = parts.headers
     this.#most = Math.min(parts.options.maxStreams, parts.streams)
     this.#wanted = parts.offers
+    parts.session.once('goaway', () => this.#leave())
+  }
+
+  /**
+   * The server, or a proxy in front of it that restarts or has counted enough requests, takes no more of them on this connection:
+   * RFC 9113 §6.8. The link would look alive without a way to open a stream, so it ends, and the client dials again.
+   */
+  #leave(): void {
+    if (this.over) return
+    const end = (): void =>
+      this.destroy(new RystraError('session.lost', { detail: 'GOAWAY: no more requests are taken on this connection' }))
+    if (this.streams === 0) end()
+    else this.#cancelLeave ??= this.clock.after(LEAVE_MS, end)
   }
 
   get onStream(): ((stream: Duplex) => void) | undefined {
@@ -174,11 +191,13 @@ export class ClientLink extends Http2Link {
   protected freed(stream: Http2Stream): void {
     // An offer that ended: a proxy timed out, or the server refused it.
     if (this.#offers.delete(stream)) this.#later()
+    if (this.#cancelLeave !== undefined) this.#leave()
     this.#offer()
   }
 
   protected stop(): void {
     this.#cancelRetry?.()
+    this.#cancelLeave?.()
     for (const cancel of this.#resetting.values()) cancel()
     this.#offers.clear()
   }

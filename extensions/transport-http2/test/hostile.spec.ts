@@ -200,6 +200,39 @@ describe('HTTP/2 and hostile peers', () => {
     expect(links[0]?.streams).to.equal(1)
   })
 
+  for (const open of [0, 1]) {
+    it(`end a link whose server takes no more requests, with ${open} streams open, so that the client dials again`, async () => {
+      let session: http2.Http2Session | undefined
+      let seen = 0
+      const server = http2.createServer().on('stream', (stream) => {
+        session = stream.session
+        seen += 1
+        stream.on('error', () => {}).respond({ ':status': 200, rystra: '1', 'rystra-offers': '0' })
+      })
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      later.push(() => server.close())
+      const { port } = server.address() as net.AddressInfo
+      const at = new FakeClock()
+      const link = (await h2c('client', {}, at).dial(
+        { transport: 'h2c', host: '127.0.0.1', port },
+        never
+      )) as StreamLink
+      // The first is the control stream.
+      for (let count = 0; count < 1 + open; count += 1) (await link.open()).on('error', () => {})
+      let closed: Error | undefined
+      link.onClose = (error) => {
+        closed = error
+      }
+      await until(() => seen === 2 + open)
+      session?.goaway()
+      await until(() => {
+        if (open > 0) at.advance(2000)
+        return closed !== undefined
+      })
+      expect(closed).to.have.property('code', 'session.lost')
+    })
+  }
+
   it('report a server of another protocol', async () => {
     const server = net.createServer((socket) => {
       socket

@@ -121,22 +121,6 @@ export const supervision: Trial = {
           must(code === 0, `${code}: ${program.said()}`)
           return 'SIGTERM ends it with 0'
         })
-      if (which('unshare') !== undefined && process.getuid?.() === 0)
-        await report.check('as process 1 that is still loading', async () => {
-          const codes: unknown[] = []
-          for (const delay of [100, 200, 400]) {
-            const child = spawn('unshare', ['--pid', '--fork', '--mount-proc', '--kill-child', ...serve], options)
-            const program = scratch.adopt(child, 'unshare')
-            await new Promise((resolve) => setTimeout(resolve, delay))
-            const { stdout } = await run('ps', ['-o', 'pid=', '--ppid', String(program.pid)])
-            const gone = once(child, 'exit')
-            process.kill(Number(stdout), 'SIGTERM')
-            const late = new Promise<string[]>((resolve) => setTimeout(resolve, 8000, ['still runs']))
-            codes.push((await Promise.race([gone, late]))[0])
-          }
-          must(!codes.includes('still runs'), codes.join(', '))
-          return `SIGTERM ends it: ${codes.join(', ')}`
-        })
     } finally {
       echo.close()
     }
