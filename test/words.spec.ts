@@ -50,6 +50,14 @@ describe('the words of the glossary', () => {
     expect(found('a.md', '| a | clients who came |\n\nIt ends. Who opens it pays.')).deep.equal(['3 who'])
   })
 
+  it('have constants of time say their unit', () => {
+    const doc = '/** Milliseconds the peer has. */\n'
+    expect(
+      found('a.ts', `${doc}const LINGER = 1\n/**\n * Milliseconds it\n * has.\n */\nexport const wait = 2`)
+    ).deep.equal(['2 LINGER', '7 wait'])
+    expect(found('a.ts', `${doc}const LINGER_MS = 1\n${doc}const dialTimeout = 2\n${doc}  wait = 3`)).deep.equal([])
+  })
+
   it('need all three tables, none of them empty', () => {
     expect(() => bannedWords('# Glossary')).throws('Banned anywhere')
     expect(() => bannedWords('\n## Banned anywhere\n\nnothing\n')).throws('bans nothing')

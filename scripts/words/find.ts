@@ -59,9 +59,22 @@ const startsOf = (source: string, banned: ReadonlyMap<string, string>): Finding[
       .map(([word, instead]) => ({ line: index + 1, word, instead }))
   )
 
+/** Constants of a module that are described as milliseconds, by their line. */
+const time = /^\/\*\*(?: |\n \* )Milliseconds (?:(?!\*\/)[^])*\*\/\n(?:export )?const (\w+) = [\d_]+(?: \* [\d_]+)*$/gm
+
+const timesOf = (source: string): Finding[] =>
+  [...source.matchAll(time)]
+    .filter(([, name = '']) => !/(_MS|[a-z]Ms|[tT]imeout)$/.test(name))
+    .map(({ 0: found, 1: word = '', index }) => ({
+      line: source.slice(0, index + found.length).split('\n').length,
+      word,
+      instead: 'constants of time end in _MS or Timeout'
+    }))
+
 /** Every use of a banned word in a file, by line. Names are looked for in code only, not in pages. */
 export const findBanned = (file: string, source: string, banned: Banned): Finding[] => {
-  const names = /\.[cm]?[jt]s$/.test(file) ? inLines(file, withoutTexts(source), banned.names) : []
+  const isCode = /\.[cm]?[jt]s$/.test(file)
+  const names = isCode ? [...inLines(file, withoutTexts(source), banned.names), ...timesOf(source)] : []
   return [...inLines(file, source, banned.anywhere), ...names, ...startsOf(source, banned.starts)].sort(
     (a, b) => a.line - b.line
   )

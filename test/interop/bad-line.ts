@@ -13,7 +13,7 @@ const [hostA = '', hostB = '', port = ''] = process.argv.slice(2)
 const RATE = 80e6
 
 /** Milliseconds of traffic that the line keeps before it drops what comes: as much as a good router does. */
-const QUEUE = 100
+const QUEUE_MS = 100
 
 let delay = 0
 let loss = 0
@@ -32,7 +32,7 @@ class Way {
   take(packet: Buffer): void {
     const now = performance.now()
     const begin = Math.max(now, this.#busyUntil)
-    if (Math.random() < loss || begin - now > QUEUE) return
+    if (Math.random() < loss || begin - now > QUEUE_MS) return
     this.#busyUntil = begin + (packet.length * 8000) / RATE
     this.#queue.push({ at: this.#busyUntil + delay, packet })
   }

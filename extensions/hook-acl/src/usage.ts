@@ -3,7 +3,7 @@ import { type Direction, type Pacer, RystraError, type RuntimeCluster } from '@r
 import type { Quotas } from './rule.js'
 import { type Countable, SharedQuotas } from './shared-quotas.js'
 
-const DAY = 86_400_000
+const DAY_MS = 86_400_000
 
 /** Idle accounts that are kept; beyond it those without bytes today are removed. */
 const MAX_IDLE_PARTIES = 10_000
@@ -34,7 +34,7 @@ class Party {
 
   /** A new day resets the bytes; a clock set back does not. */
   turn(now: number): void {
-    const day = Math.floor(now / DAY)
+    const day = Math.floor(now / DAY_MS)
     if (day > this.day) this.bytes = 0
     this.day = day
   }
@@ -128,7 +128,7 @@ export class Usage {
   exceeded(name: string, quotas: Quotas, now: number): { deny: string; retryAfter: number } | undefined {
     const party = this.#of(name, now)
     if (party.bytes >= quotas.bytesPerDay)
-      return { deny: 'daily byte quota reached', retryAfter: Math.ceil((DAY - (now % DAY)) / 1000) }
+      return { deny: 'daily byte quota reached', retryAfter: Math.ceil((DAY_MS - (now % DAY_MS)) / 1000) }
     const allowance = party.shared.allowance('streams', quotas.streams, this.#cluster())
     return party.streams >= allowance ? { deny: 'too many connections', retryAfter: 1 } : undefined
   }

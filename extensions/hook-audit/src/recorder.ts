@@ -6,14 +6,14 @@ import type { Sink } from './sink.js'
 const batchSize = 64 * 1024
 
 /** First and longest delay in milliseconds before a failed write is repeated. */
-const firstRetry = 1000
-const longestRetry = 30_000
+const FIRST_RETRY_MS = 1000
+const LONGEST_RETRY_MS = 30_000
 
 /** Milliseconds between two errors in the log. */
-const errorInterval = 60_000
+const ERROR_INTERVAL_MS = 60_000
 
 /** Milliseconds that a stop waits for the disk. */
-const flushDeadline = 2000
+const FLUSH_TIMEOUT_MS = 2000
 
 /** Options of a {@link Recorder}. */
 export interface RecorderOptions {
@@ -51,7 +51,7 @@ export class Recorder {
   #batch: Batch | undefined
   #flushing: Promise<void> | undefined
   #cancelRetry: (() => void) | undefined
-  #retryAfter = firstRetry
+  #retryAfter = FIRST_RETRY_MS
   #failure = ''
   #nextErrorAt = 0
   #started = false
@@ -109,7 +109,7 @@ export class Recorder {
   /** Uses real time: a blocked disk does not follow a test clock. */
   #inTime(work: Promise<void> | undefined): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, flushDeadline)
+      const timer = setTimeout(resolve, FLUSH_TIMEOUT_MS)
       const done = (): void => {
         clearTimeout(timer)
         resolve()
@@ -162,7 +162,7 @@ export class Recorder {
         this.#written.add(this.#batch.count)
         this.#waiting -= this.#batch.size
         this.#batch = undefined
-        this.#retryAfter = firstRetry
+        this.#retryAfter = FIRST_RETRY_MS
       }
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
@@ -174,7 +174,7 @@ export class Recorder {
           this.#cancelRetry = undefined
           this.#flushSoon()
         })
-        this.#retryAfter = Math.min(longestRetry, this.#retryAfter * 2)
+        this.#retryAfter = Math.min(LONGEST_RETRY_MS, this.#retryAfter * 2)
       }
     }
     this.#flushing = undefined
@@ -196,7 +196,7 @@ export class Recorder {
   #logError(message: string, error?: unknown): void {
     const { clock, log, sink } = this.#options
     if (clock.now() < this.#nextErrorAt) return
-    this.#nextErrorAt = clock.now() + errorInterval
+    this.#nextErrorAt = clock.now() + ERROR_INTERVAL_MS
     log.error({ ...(error === undefined ? {} : { err: error }), lost: this.#lost, sink: sink.name }, message)
   }
 }

@@ -14,7 +14,7 @@ import { asciiHostPattern } from '@rystra/address'
 import type { HttpsOptions, Hsts } from './options.js'
 
 /** Milliseconds a request without TLS has to come. */
-const HEAD_TIMEOUT = 10_000
+const HEAD_TIMEOUT_MS = 10_000
 
 /** Connections without TLS at one time; each is closed after its answer. */
 const CONNECTIONS = 1024
@@ -61,8 +61,8 @@ export class Redirect {
     const server = http.createServer(
       {
         maxHeaderSize: 16_384,
-        headersTimeout: HEAD_TIMEOUT,
-        requestTimeout: HEAD_TIMEOUT,
+        headersTimeout: HEAD_TIMEOUT_MS,
+        requestTimeout: HEAD_TIMEOUT_MS,
         connectionsCheckingInterval: 1000
       },
       (request, response) => this.#respond(request, response)

@@ -7,13 +7,13 @@ import { Http2Stream } from './stream.js'
 import { STREAM, VERB, type Verb } from './wire.js'
 
 /** Milliseconds until an offer that an intermediary has refused is sent again. */
-const RETRY = 1000
+const RETRY_MS = 1000
 
 /** Offers that may fail before that: the server resets some in the turn in which it takes them. */
 const FAILURES = 64
 
 /** Milliseconds the server has to reset a stream that it was asked to. */
-const RESET = 10_000
+const RESET_TIMEOUT_MS = 10_000
 
 /** Milliseconds that open streams have after a GOAWAY: meanwhile no visitor can be served. */
 const LEAVE_MS = 2000
@@ -163,7 +163,7 @@ export class ClientLink extends Http2Link {
   #later(): void {
     this.#failures += 1
     if (this.#failures <= FAILURES) return
-    this.#cancelRetry ??= this.clock.after(RETRY, () => {
+    this.#cancelRetry ??= this.clock.after(RETRY_MS, () => {
       this.#cancelRetry = undefined
       this.#offer()
     })
@@ -183,7 +183,7 @@ export class ClientLink extends Http2Link {
     if (stream.gone) return
     this.#resetting.set(
       stream,
-      this.clock.after(RESET, () => stream.rst())
+      this.clock.after(RESET_TIMEOUT_MS, () => stream.rst())
     )
     this.service.say(Say.reset, stream.number)
   }

@@ -5,7 +5,7 @@ import { Duplex } from 'node:stream'
 const HIGH = 1024 * 1024
 
 /** Milliseconds the last bytes have to get out after the session is over. */
-const LINGER = 1000
+const LINGER_MS = 1000
 
 const MiB = 1024 * 1024
 
@@ -75,7 +75,7 @@ export class Pipe extends Duplex {
     const socket = this.#socket
     if (socket.destroyed || socket.writableLength === 0) socket.destroy()
     else {
-      const timer = setTimeout(() => socket.destroy(), LINGER)
+      const timer = setTimeout(() => socket.destroy(), LINGER_MS)
       socket.once('close', () => clearTimeout(timer))
       socket.once('finish', () => socket.destroy())
       // To close over unread bytes would be a reset, which takes our last ones with it.

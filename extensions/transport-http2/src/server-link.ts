@@ -9,7 +9,7 @@ import { Http2Stream } from './stream.js'
 import { respond } from './wire.js'
 
 /** Milliseconds after which unused offers are reduced. */
-const REST = 10_000
+const REDUCE_AFTER_MS = 10_000
 
 const late = (): RystraError =>
   new RystraError('stream.timeout', { detail: 'the client has sent no request to open it on' })
@@ -49,7 +49,7 @@ export class ServerLink extends Http2Link {
   }
 
   #rest(): void {
-    this.#cancelRest = this.clock.after(REST, () => {
+    this.#cancelRest = this.clock.after(REDUCE_AFTER_MS, () => {
       if (this.#demand.rest(this.#ready.size)) {
         this.#tell()
         for (const [stream, h2] of [...this.#ready].slice(this.#demand.wanted)) this.#release(stream, h2)

@@ -38,7 +38,7 @@ export interface CertificateDescription {
   readonly fingerprint: string
 }
 
-const day = 86_400_000
+const DAY_MS = 86_400_000
 
 const printable = (text: string): string =>
   text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u180e\u200b\u2060-\u2069\ufeff]/gu, (char) => {
@@ -118,7 +118,7 @@ const describe = (certificate: X509Certificate, now: number): CertificateDescrip
     serial: certificate.serialNumber.toLowerCase(),
     notBefore: new Date(from).toISOString(),
     notAfter: new Date(to).toISOString(),
-    daysLeft: Math.floor((to - now) / day),
+    daysLeft: Math.floor((to - now) / DAY_MS),
     state: now > to ? 'expired' : now < from ? 'not-yet-valid' : 'valid',
     key: keyOf(certificate.publicKey),
     authority: certificate.ca,

@@ -28,8 +28,8 @@ export interface CertificateOptions {
   readonly notBefore?: Date
 }
 
-const hour = 3_600_000
-const day = 24 * hour
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 /** A century: longer is a mistake. */
 const mostDays = 36_500
 
@@ -51,10 +51,10 @@ const whole = (what: string, value: number, least: number, most: number): number
 const validity = (options: CertificateOptions, kind: Kind, issuer: Authority | undefined): [Date, Date] => {
   const days = whole('days', options.days ?? kind.days, 1, mostDays)
   // Certificates know whole seconds only.
-  const from = Math.floor((options.notBefore?.getTime() ?? Date.now() - hour) / 1000) * 1000
+  const from = Math.floor((options.notBefore?.getTime() ?? Date.now() - HOUR_MS) / 1000) * 1000
   if (!(from >= 0)) throw invalid(`notBefore ${shown(options.notBefore)} is not a date from 1970 on`)
   const end = issuer === undefined ? Number.POSITIVE_INFINITY : Date.parse(issuer.certificate.validTo)
-  const to = Math.min(from + days * day, end)
+  const to = Math.min(from + days * DAY_MS, end)
   if (to <= from) {
     throw invalid('the authority is not valid any more', 'make a new authority: `rystra cert:ca`')
   }

@@ -2,7 +2,7 @@ import { durationOf, durationPattern } from '@rystra/limits'
 import { Type } from '@sinclair/typebox'
 import { type TResolved, resolved } from './schema.js'
 
-const dayMs = 86_400_000
+const DAY_MS = 86_400_000
 
 /** Timers of Node fire at once beyond this, about 24.8 days; most durations become a timer somewhere. */
 export const maxDuration = 2 ** 31 - 1
@@ -20,7 +20,7 @@ export const parseDuration = (value: unknown, least = 0, most = maxDuration): nu
 const textMs = (text: string): number => (new RegExp(durationPattern).test(text) ? durationOf(text) : Number.NaN)
 
 const expected = (least: number, most: number): string =>
-  `a duration from ${least} ms to ${Math.floor(most / dayMs)} days: milliseconds, or text such as '250ms', '30s', '15m', '2h', '1d'`
+  `a duration from ${least} ms to ${Math.floor(most / DAY_MS)} days: milliseconds, or text such as '250ms', '30s', '15m', '2h', '1d'`
 
 /** Schema of a duration; 0 only where `least` allows it, and more than {@link maxDuration} where `most` does. */
 export const durationSchema = (

@@ -22,7 +22,7 @@ export const MAX_ITEMS = 4096
 /** Frames of unknown optional types that a peer may send during the handshake. */
 export const MAX_IGNORED_IN_HANDSHAKE = 16
 /** Milliseconds for the whole handshake, from the link being up to AuthOk. */
-export const HANDSHAKE_TIMEOUT = 10_000
+export const HANDSHAKE_TIMEOUT_MS = 10_000
 
 export const MAX_ID = 128
 export const MAX_NAME = 128

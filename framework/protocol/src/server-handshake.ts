@@ -36,7 +36,7 @@ export interface Acceptance {
 }
 
 /** Bytes that identify the protocol of a peer that does not speak this one. */
-const STRANGE = 256
+const FOREIGN_BYTES = 256
 
 type State = 'preface' | 'hello' | 'deciding' | 'auth' | 'verifying'
 
@@ -135,7 +135,7 @@ export class ServerHandshake extends Handshake<State, ServerRequest> {
       } catch (error) {
         this.strange = Buffer.concat([
           preface.subarray(0, before),
-          buffer.subarray(start, Math.min(end, start + STRANGE))
+          buffer.subarray(start, Math.min(end, start + FOREIGN_BYTES))
         ])
         throw error
       }

@@ -7,7 +7,7 @@ interface Share {
 }
 
 /** Milliseconds after which it is counted anew who is active. */
-const COUNT_AGAIN = 5
+const COUNT_INTERVAL_MS = 5
 
 /**
  * One direction of what the streams of a proxy may have together. Each waits for its own share of what it has had, not for
@@ -38,7 +38,7 @@ class Lane {
   spend(share: Share, bytes: number, now: number): number {
     const debt = this.#bucket.spend(bytes, now)
     if (debt === 0) return 0
-    if (now - this.#counted >= COUNT_AGAIN) {
+    if (now - this.#counted >= COUNT_INTERVAL_MS) {
       this.#counted = now
       for (const one of this.#active) if (one.until <= now) this.#active.delete(one)
     }

@@ -10,7 +10,7 @@ const BURST = 1000
  * Milliseconds in which they are gathered: a write for each would cost a good part of the request that it is about, and the
  * delay is not visible.
  */
-const GATHER = 20
+const GATHER_MS = 20
 
 /** What kinds tell a client about its proxies. Not more than is of use, and some in one write. */
 export class Notices {
@@ -36,7 +36,7 @@ export class Notices {
     const lost = this.#lost
     this.#gathered.push(encode({ type: 'Notice', proxy, notice: lost === 0 ? notice : { ...notice, lost } }))
     this.#lost = 0
-    this.#cancel ??= this.#clock.after(GATHER, () => this.flush())
+    this.#cancel ??= this.#clock.after(GATHER_MS, () => this.flush())
   }
 
   /** Sends what is there. */

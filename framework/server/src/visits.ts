@@ -19,7 +19,7 @@ import { type Admit, MEMBER_TIMEOUT_MS, visitKey } from './visitable.js'
 import type { ServerState } from './state.js'
 
 /** Milliseconds for the head of a stream: the client sends it with the first packet. */
-const HEAD_TIMEOUT = 10_000
+const HEAD_TIMEOUT_MS = 10_000
 
 /** Streams of one client that have not said yet what they are for, at most. */
 const HEADS_LIMIT = 1024
@@ -78,7 +78,7 @@ export class Visits {
       return
     }
     this.#heads += 1
-    const cancel = clock.after(HEAD_TIMEOUT, () => raw.reset())
+    const cancel = clock.after(HEAD_TIMEOUT_MS, () => raw.reset())
     const taken = (): void => {
       cancel()
       this.#heads -= 1

@@ -10,7 +10,7 @@ import { must, type Trial } from './trial.js'
 import { Tunnel } from './tunnel.js'
 
 /** Milliseconds without a word after which nothing more is expected of a connection that stays open. */
-const silence = 400
+const silenceTimeout = 400
 
 /** Sends bytes as they are; everything that comes back until the connection ends or is silent after it said something. */
 const exchange = (port: number, bytes: string | Buffer, timeout = 3000): Promise<Buffer> =>
@@ -26,7 +26,7 @@ const exchange = (port: number, bytes: string | Buffer, timeout = 3000): Promise
     socket.on('data', (chunk: Buffer) => {
       said.push(chunk)
       clearTimeout(timer)
-      timer = setTimeout(over, silence)
+      timer = setTimeout(over, silenceTimeout)
     })
     socket.on('close', over)
     socket.on('error', (error: NodeJS.ErrnoException) => {

@@ -5,10 +5,10 @@ import { placeOf } from '../place.js'
 import type { Tap } from './tap.js'
 
 /** How long a tap of policy `skip` is left out after it failed. */
-const coolDown = 30_000
+const COOL_DOWN_MS = 30_000
 
 /** A tap that fails for each chunk must not fill the log: one line in this time says how many there were. */
-const logEvery = 1000
+const LOG_INTERVAL_MS = 1000
 
 /** What a guard works with. */
 export interface GuardHost {
@@ -30,7 +30,7 @@ const refuseThenable = (tap: Tap, value: unknown): void => {
 
 const logFailure = (tap: Tap, host: GuardHost, error: RystraError): void => {
   const now = host.clock.now()
-  if (now >= tap.lastLogged && now - tap.lastLogged < logEvery) {
+  if (now >= tap.lastLogged && now - tap.lastLogged < LOG_INTERVAL_MS) {
     tap.unlogged++
     return
   }
@@ -66,7 +66,7 @@ const fail = (tap: Tap, host: GuardHost, error: unknown): undefined => {
     : new RystraError('hook.failed', { detail: `${tap.extension} in ${tap.hook}`, cause: error })
   logFailure(tap, host, failure)
   if (tap.onFailure === 'closed') throw failure
-  if (tap.onFailure === 'skip') tap.skipUntil = host.clock.now() + coolDown
+  if (tap.onFailure === 'skip') tap.skipUntil = host.clock.now() + COOL_DOWN_MS
   return undefined
 }
 

@@ -11,7 +11,7 @@ export interface Mutant<Subject> {
 }
 
 /** A case that is waited in by a mutant fails after this time, in ms. A reason that is no wait gets the usual time. */
-const SHORT = 250
+const SHORT_TIMEOUT_MS = 250
 
 /** Every case of the kit passes on the first good one that it is about, and fails on its mutant, for the right reason; and each has one. */
 export const killsMutants = <Subject>(
@@ -35,7 +35,7 @@ export const killsMutants = <Subject>(
       if (mutant === undefined) continue
       it(`fails a mutant that does not: ${name}`, async () => {
         const { subject, because, waits = /waiting for|left/.test(because.source) } = mutant
-        const timeout = waits ? SHORT : 5_000
+        const timeout = waits ? SHORT_TIMEOUT_MS : 5_000
         const verdict = await run(subject(), timeout).then(
           () => 'passed',
           (error: Error) => error.message
