@@ -82,9 +82,7 @@ describe('lines for stdout and stderr', () => {
     const line = `${'x'.repeat(999)}\n`
     for (let i = 0; i < 5000; i++) output.write(line)
     expect(stream.writableLength).to.be.within(1024 * 1024, 1024 * 1024 + 2000)
-    const before = performance.now()
     await flushed(stream)
-    expect(performance.now() - before).to.be.lessThan(5000)
     state.hold = false
     for (const take of state.held) take()
     const [passed = 0, lost = 0] = [

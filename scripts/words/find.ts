@@ -60,7 +60,8 @@ const startsOf = (source: string, banned: ReadonlyMap<string, string>): Finding[
   )
 
 /** Constants of a module that are described as milliseconds, by their line. */
-const time = /^\/\*\*(?: |\n \* )Milliseconds (?:(?!\*\/)[^])*\*\/\n(?:export )?const (\w+) = [\d_]+(?: \* [\d_]+)*$/gm
+const time =
+  /^\/\*\*(?: |\n \* )Milliseconds (?:(?!\*\/)[\s\S])*\*\/\n(?:export )?const (\w+) = [\d_]+(?: \* [\d_]+)*$/gm
 
 const timesOf = (source: string): Finding[] =>
   [...source.matchAll(time)]

@@ -201,8 +201,7 @@ describe('RPC across the servers of a cluster', () => {
     await knows(b, 'nas')
     await b.rpc.client('nas').request('ping')
     expect(b.server.runtime.stats().cluster).to.include({ forwarded: 0 })
-    const since = performance.now()
-    await b.server.stop({ drain: 20_000 })
-    expect(performance.now() - since).to.be.lessThan(10_000)
+    // An hour: a stop that waited for them would not end in this test.
+    await b.server.stop({ drain: 3_600_000 })
   })
 })

@@ -95,10 +95,9 @@ describe('RPC on the session of a tunnel', () => {
     const { client, rpc } = await join('one')
     const other = await join('two')
     expect(await codeOf(rpc.server.request('x'))).to.equal('rpc.unknown')
-    const since = performance.now()
-    await client.stop({ drain: 20_000 })
-    await server.stop({ drain: 20_000 })
-    expect(performance.now() - since).to.be.lessThan(10_000)
+    // An hour: a stop that waited for the stream would not end in this test.
+    await client.stop({ drain: 3_600_000 })
+    await server.stop({ drain: 3_600_000 })
     await other.client.stop({ drain: 0 })
   })
 })

@@ -21,4 +21,4 @@ export {
   sharedSession,
   specHash
 } from './records.js'
-export { SharedLimits, type SharedLimitsOptions } from './shared-limits.js'
+export { SharedLimits } from './shared-limits.js'

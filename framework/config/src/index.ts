@@ -1,5 +1,4 @@
 /** Finds, reads, substitutes, validates and diffs the configuration. */
-export { hostsOverlap } from './conflicts.js'
 export { type Changes, diffConfig } from './diff.js'
 export type { ExtensionEntry } from '@rystra/plugin'
 export type { ConfigFormat } from './formats/format.js'
@@ -10,7 +9,7 @@ export { readText } from './text-file.js'
 export { ConfigError, formatProblem, type Problem } from './problem.js'
 export { redactConfig } from './redact.js'
 export { inspectWith, resolveForward, resolveProxy, validateWith } from './registered.js'
-export { type ExtensionListen, listenConflicts } from './listen-conflicts.js'
+export { listenConflicts } from './listen-conflicts.js'
 export { validateBase } from './validate.js'
 export {
   type ConnectConfig,

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import type { Side } from '@rystra/model'
-import { type ExtensionListen, listenConflicts, validateBase } from '../src/index.js'
+import { listenConflicts, validateBase } from '../src/index.js'
+import type { ExtensionListen } from '../src/listen-conflicts.js'
 
 const admin = { extension: 'admin-http', host: '127.0.0.1', port: 7000, exclusive: true }
 const http = { extension: 'proxy-http', host: '0.0.0.0', port: 7000 }

@@ -94,10 +94,8 @@ describe('a session', () => {
       name: 'outer',
       fn: (_session, _data, { deadline, signal }) => second.left.request('inner', undefined, { deadline, signal })
     })
-    const since = performance.now()
-    expect(await codeOf(first.left.request('outer', undefined, { deadline: 50 }))).to.equal('rpc.deadline')
-    expect(performance.now() - since).to.be.within(45, 500)
-    expect(left).to.be.within(1, 50)
+    expect(await codeOf(first.left.request('outer', undefined, { deadline: 250 }))).to.equal('rpc.deadline')
+    expect(left).to.be.within(1, 250)
   })
 
   it('rejects what is in flight with rpc.lost, and asks again what is idempotent', async () => {
