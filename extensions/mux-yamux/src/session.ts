@@ -1,4 +1,4 @@
-import { type RawReader, rawOf, type Verdict } from '@rystra/bytes'
+import { type RawReader, type RawStream, rawOf, type Verdict } from '@rystra/bytes'
 import { SHARED_COLUMNS } from '@rystra/native'
 import { type ByteLink, type Logger, type PeerInfo, RystraError, type Side, type StreamLink } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
@@ -19,6 +19,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   readonly kind = 'streams'
   readonly peer: PeerInfo
   onStream: ((stream: Duplex) => void) | undefined
+  onRawStream: ((stream: RawStream) => void) | undefined
   onClose: ((error?: Error) => void) | undefined
 
   readonly out: Outgoing
@@ -68,8 +69,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     const sent = () => this.#leave(Reason.normal, undefined)
     this.#closing = new Closing(this.#streams, sent, () => this.#link.reset())
     this.#link.onClose = (error) => this.#closed(error)
-    // The caller of `wrap` sets `onStream` within this turn.
-    setImmediate(() => this.#start())
+    setImmediate(() => this.#start()) // `onStream` is set within this turn, see `Muxer.wrap`.
   }
 
   #start(): void {
@@ -84,22 +84,22 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   get streams(): number {
     return this.#streams.counted
   }
-
   readonly stats = () => statsOf(this.#streams.values(), this.out)
 
-  open(signal?: AbortSignal): Promise<Duplex> {
+  async open(signal?: AbortSignal): Promise<Duplex> {
+    return (await this.openRaw(signal)).duplex
+  }
+
+  openRaw(signal?: AbortSignal): Promise<YamuxStream> {
     const refusal = this.#refusal(signal)
-    return refusal === undefined ? this.pending.turn(() => this.#open().duplex, signal) : Promise.reject(refusal)
+    return refusal === undefined ? this.pending.turn(() => this.#open(), signal) : Promise.reject(refusal)
   }
 
   #refusal(signal?: AbortSignal): Error | undefined {
     if (this.#ended || this.#closing.active) return new RystraError('mux.closed', { cause: this.#error })
     if (this.#peerAway) return new RystraError('mux.closed', { detail: 'peer accepts no more streams' })
     if (signal?.aborted === true) return new RystraError('stream.reset', { detail: 'aborted' })
-    if (this.#streams.size + this.pending.waiters >= this.#options.maxStreams) return new RystraError('stream.limit')
-    return this.#streams.exhausted(this.pending.waiters)
-      ? new RystraError('mux.closed', { detail: 'stream ids exhausted' })
-      : undefined
+    return this.#streams.refusal(this.pending.waiters, this.#options.maxStreams)
   }
 
   #open(): YamuxStream {
@@ -247,7 +247,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
       return
     }
     if ((flags & Flag.rst) !== 0) return
-    const { onStream } = this
+    const { onStream, onRawStream } = this
     if (this.#away || onStream === undefined || this.#streams.size >= this.#options.maxStreams) {
       this.out.frame(Type.windowUpdate, Flag.rst, id, 0)
       return
@@ -255,7 +255,8 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     const stream = new YamuxStream(id, this)
     this.#streams.add(stream)
     this.out.frame(Type.windowUpdate, Flag.ack, id, 0)
-    onStream(stream.duplex)
+    if (onRawStream === undefined) onStream(stream.duplex)
+    else onRawStream(stream)
   }
 
   #onGoAway(reason: number): void {
@@ -270,7 +271,6 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   onPayload(_buffer: Buffer, start: number, end: number): void {
     this.#current?.receiving.take(this.#source, start, end)
   }
-
   onDataEnd(): void {
     if (this.#currentEnds) this.#current?.ended()
     this.#current = undefined

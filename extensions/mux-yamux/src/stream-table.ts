@@ -1,4 +1,4 @@
-import type { Side } from '@rystra/plugin'
+import { RystraError, type Side } from '@rystra/plugin'
 import { MAX_U32 } from './frame.js'
 import type { YamuxStream } from './stream.js'
 
@@ -35,9 +35,11 @@ export class StreamTable extends Map<number, YamuxStream> {
     return id
   }
 
-  /** Whether no id is left when so many streams wait for one. */
-  exhausted(waiting: number): boolean {
-    return this.#nextId + 2 * waiting > MAX_U32
+  /** Why this side may open no more while so many streams wait for it. */
+  refusal(waiting: number, maxStreams: number): RystraError | undefined {
+    if (this.size + waiting >= maxStreams) return new RystraError('stream.limit')
+    const exhausted = this.#nextId + 2 * waiting > MAX_U32
+    return exhausted ? new RystraError('mux.closed', { detail: 'stream ids exhausted' }) : undefined
   }
 
   /** Whether the peer may open a stream by this id. */

@@ -28,14 +28,13 @@ export interface StreamHost {
   over(stream: YamuxStream): void
 }
 
-/** A stream: its sending and receiving side, and its end. {@link duplex} is the same stream as a Node `Duplex`. */
+/** A stream: its sending and receiving side, and its end. {@link YamuxStream.duplex} is the same stream as a Node `Duplex`. */
 export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, JoinedOwner {
   onWritable: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
   closed = false
 
   readonly id: number
-  readonly duplex: YamuxDuplex
   readonly sending: Sending
   readonly receiving: Receiving
   /** Data was received since the last check, see {@link heard}. */
@@ -44,6 +43,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
   readonly #host: StreamHost
   #over = false
   #joined: Joined | undefined
+  #duplex: YamuxDuplex | undefined
   #finSent = false
   /** Why the session has ended before this side had ended the stream; reported once all data is read. */
   #lost: Error | undefined
@@ -53,7 +53,15 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
     this.#host = host
     this.sending = new Sending(this, host.out)
     this.receiving = new Receiving(this)
-    this.duplex = new YamuxDuplex(this)
+  }
+
+  /** Made when it is asked for: what is relayed needs none. */
+  get duplex(): YamuxDuplex {
+    if (this.#duplex === undefined) {
+      this.#duplex = new YamuxDuplex(this)
+      if (this.closed) this.#duplex.over(undefined)
+    }
+    return this.#duplex
   }
 
   // RawStream
@@ -64,8 +72,9 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
 
   read(reader: RawReader): void {
     // Data buffered by the `Duplex` comes first.
-    const takenOver = this.receiving.reader === this.duplex
-    if (takenOver) this.receiving.putBack(this.duplex.giveBack())
+    const duplex = this.#duplex
+    const takenOver = duplex !== undefined && this.receiving.reader === duplex
+    if (takenOver) this.receiving.putBack(duplex.giveBack())
     this.receiving.read(reader, takenOver)
   }
 
@@ -160,7 +169,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
 
   /** This side has ended the stream; some of its data may still be queued. */
   get endedHere(): boolean {
-    return this.#finSent || this.sending.ended || this.duplex.writableEnded
+    return this.#finSent || this.sending.ended || this.#duplex?.writableEnded === true
   }
 
   /** Whether data was received since the last call. */
@@ -197,7 +206,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
   writable(): void {
     if (this.#over) return
     if (this.onWritable !== undefined) this.onWritable()
-    else this.duplex.written()
+    else this.#duplex?.written()
   }
 
   drained(): void {
@@ -235,7 +244,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
   #report(error: Error | undefined): void {
     if (this.closed) return
     this.closed = true
-    this.duplex.over(error)
+    this.#duplex?.over(error)
     this.onClose?.(error)
   }
 }

@@ -44,8 +44,7 @@ export interface ReachSession {
 }
 
 /** Takes a stream that the server opened, and joins it to its service. */
-export const takeStream = (stream: Duplex, session: ReachSession, state: ClientState): void => {
-  const raw = rawOf(stream)
+export const takeStream = (raw: RawStream, session: ReachSession, state: ClientState): void => {
   const cancel = state.clock.after(HEAD_TIMEOUT_MS, () => raw.reset())
   readMessage(raw, {
     onMessage: (message) => {

@@ -1,9 +1,9 @@
+import type { RawStream } from '@rystra/bytes'
 import { type Logger, RystraError, toRystraError } from '@rystra/model'
 import type { Link, Listener } from '@rystra/plugin'
 import type { Notice } from '@rystra/protocol'
 import { firstStream, authenticateClient, type DatagramFlows, type Session, type SessionEvents } from '@rystra/session'
 import { randomBytes } from 'node:crypto'
-import type { Duplex } from 'node:stream'
 import { acceptingPeer } from './peer-identity.js'
 import { listenOptions, NATIVE, peerMuxers, type PeerOptions, peerSession, unexpectedMessage } from './peer-options.js'
 
@@ -18,7 +18,7 @@ const HANDSHAKE_TIMEOUT_MS = 5000
 
 /** A stream that another server has opened. */
 export interface PeerStream {
-  readonly stream: Duplex
+  readonly stream: RawStream
   /** Name of that server. */
   readonly member: string
   readonly flows: DatagramFlows | undefined

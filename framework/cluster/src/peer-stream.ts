@@ -1,4 +1,4 @@
-import { type RawStream, rawOf } from '@rystra/bytes'
+import type { RawStream } from '@rystra/bytes'
 import { background, type Logger, RystraError } from '@rystra/model'
 import type { Clock } from '@rystra/plugin'
 import { type DatagramFlows, readMessage, readyFrame, refuseStream } from '@rystra/session'
@@ -22,8 +22,7 @@ export interface PeerStreamHost {
 
 /** Takes a stream that another server has opened: one of a visitor, a channel, or a probe, which goes no further and has no hop. */
 export const takePeerStream = (from: PeerStream, host: PeerStreamHost, clock: Clock): void => {
-  const { stream, flows, log } = from
-  const raw = rawOf(stream)
+  const { stream: raw, flows, log } = from
   const cancel = clock.after(HEAD_TIMEOUT_MS, () => raw.reset())
   readMessage(raw, {
     onMessage: (message) => {

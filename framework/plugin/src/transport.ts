@@ -1,5 +1,6 @@
 import type { DatagramStats, MuxerStats } from './handles.js'
 import type { TSchema } from '@sinclair/typebox'
+import type { RawStream } from '@rystra/bytes'
 import type { Address, PeerInfo } from '@rystra/model'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -62,11 +63,15 @@ export interface StreamLink {
   readonly control?: Duplex
   /** Opens a stream to the other side. Rejects with `mux.closed`, `stream.limit` or `stream.timeout`. */
   open(signal?: AbortSignal): Promise<Duplex>
+  /** As {@link open}, for a reader that needs no `Duplex`. @default by `open` */
+  openRaw?(signal?: AbortSignal): Promise<RawStream>
   /**
    * The other side opened a stream. Set it in the turn in which the link was made: nothing arrives before. While it is
    * undefined, what the other side opens is refused.
    */
   onStream: ((stream: Duplex) => void) | undefined
+  /** Told in the place of {@link onStream}, where a link knows it and both are set: no `Duplex` is made. */
+  onRawStream?: ((stream: RawStream) => void) | undefined
   /** Called once, when the link is gone, with the reason unless it was closed cleanly. All streams are over by then. */
   onClose: ((error?: Error) => void) | undefined
   /** Streams that are open now, the control stream not counted. */

@@ -134,7 +134,8 @@ export class Acceptor {
     stream.on('error', ignore)
     await turnOf(handshake, signal)
     const isEarly = link.kind === 'streams' && link.early === true
-    const over = new AbortController()
+    // Few clients send early data, and a session would keep it as long as it lasts.
+    let over: AbortController | undefined
     const outcome = await authenticateClient(stream, {
       generation,
       peer: link.peer,
@@ -147,6 +148,7 @@ export class Acceptor {
         const { peer } = link
         const bound = { transport, peer, early: isEarly }
         const { clock } = this.#state
+        over ??= new AbortController()
         const host = { tickets: this.#tickets, generation, link: bound, signal: over.signal, now: () => clock.now() }
         const taken = takeEarly(hello, send, host).then((error) => {
           if (error === undefined) return
@@ -156,7 +158,7 @@ export class Acceptor {
         background(taken, this.#state.log, 'early data were not taken')
       },
       signal
-    }).finally(() => queueMicrotask(() => over.abort(handshakeOver)))
+    }).finally(() => queueMicrotask(() => over?.abort(handshakeOver)))
     if (outcome.type === 'data') {
       this.#addLink(link, outcome)
       return undefined

@@ -28,6 +28,7 @@ import { type Admitting, admitVisitor } from './admission.js'
 import { Failures } from './failures.js'
 import { proxyId } from './feed.js'
 import { groupOf } from './group.js'
+import { LazyAbort } from './lazy-abort.js'
 import type { Group, ProxyOwner, Remote } from './owner.js'
 import type { PushOrigin } from './push-session.js'
 import { ProxyClaims } from './proxy-claims.js'
@@ -66,7 +67,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   readonly failures: Failures
   readonly #state: ServerState
   readonly #kind: ProxyKind
-  readonly #gone = new AbortController()
+  readonly #gone = new LazyAbort()
   readonly ports: PublishPorts
   readonly #claims: ProxyClaims
   readonly limits: ProxyLimits
@@ -130,7 +131,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   }
 
   get available(): boolean {
-    return this.healthy && !this.limits.full && !this.signal.aborted
+    return this.healthy && !this.limits.full && !this.#gone.aborted
   }
 
   get recentlyFailed(): boolean {
@@ -142,7 +143,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   }
 
   throwIfClosed(): void {
-    if (this.signal.aborted) throw this.signal.reason
+    if (this.#gone.aborted) throw this.#gone.reason
   }
 
   /** Whether it is what publishing this would come to. */
@@ -165,7 +166,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   async publish(): Promise<void> {
     try {
       this.#published = await this.#kind.publish(this.spec, this)
-      if (this.signal.aborted) {
+      if (this.#gone.aborted) {
         // Taken back meanwhile: `withdraw` has been, and did not know of it.
         await this.#closeKind()
         this.throwIfClosed()
@@ -182,7 +183,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   /** Takes back what a successor had got before it failed. */
   async restore(successor: ServerProxy): Promise<void> {
-    if (this.signal.aborted) return
+    if (this.#gone.aborted) return
     this.predecessor = successor
     try {
       await this.ports.restore()
@@ -198,9 +199,9 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   listen(address: PublishAddress, onVisitor?: (visitor: Socket, info: VisitorInfo) => void): Promise<Address> {
     const take = onVisitor ?? this.relay.bind(this)
     const onSocket = (visitor: Socket, info: VisitorInfo): void =>
-      this.signal.aborted ? void visitor.destroy() : take(visitor, info)
+      this.#gone.aborted ? void visitor.destroy() : take(visitor, info)
     const raw = (visitor: RawStream, info: VisitorInfo): void =>
-      this.signal.aborted ? visitor.reset() : relayVisitor(this, visitor, info, {})
+      this.#gone.aborted ? visitor.reset() : relayVisitor(this, visitor, info, {})
     return this.ports.listen(address, onVisitor === undefined ? Object.assign(onSocket, { raw }) : onSocket)
   }
 
@@ -210,7 +211,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   async claim<Value>(key: string, value: Value, shown = key): Promise<Claim<Value>> {
     const held = await this.#claims.take(key, value, shown)
-    if (this.signal.aborted) {
+    if (this.#gone.aborted) {
       await this.#claims.drop(key)
       this.throwIfClosed()
     }
@@ -279,7 +280,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   /** Takes it back; streams that are open go on. @param error thrown by a publish that is still in flight */
   async withdraw(error: RystraError = new RystraError('session.lost')): Promise<void> {
-    if (this.signal.aborted) return
+    if (this.#gone.aborted) return
     this.#gone.abort(error)
     this.cancelExpiry?.()
     this.limits.close()

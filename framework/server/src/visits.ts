@@ -1,4 +1,4 @@
-import { type RawStream, rawOf } from '@rystra/bytes'
+import type { RawStream } from '@rystra/bytes'
 import {
   background,
   isRefusal,
@@ -12,7 +12,6 @@ import { returned } from '@rystra/net'
 import type { Visit as VisitMessage } from '@rystra/protocol'
 import type { Details, StreamLink } from '@rystra/plugin'
 import { type Channels, type DatagramFlows, readMessage, refuseStream, visitorIn } from '@rystra/session'
-import type { Duplex } from 'node:stream'
 import type { ServerProxy } from './proxy.js'
 import { relayOpened } from './relay-opened.js'
 import { type Admit, MEMBER_TIMEOUT_MS, visitKey } from './visitable.js'
@@ -63,8 +62,7 @@ export class Visits {
     this.#state = state
   }
 
-  take(stream: Duplex): void {
-    const raw = rawOf(stream)
+  take(raw: RawStream): void {
     const { clock, config, log } = this.#state
     const { link, channels } = this.#session
     const over = link.streams - channels.size - config.limits.streamsPerSession
@@ -86,7 +84,7 @@ export class Visits {
     readMessage(raw, {
       onMessage: (message) => {
         taken()
-        if (message.type === 'Visit') background(this.#visit(stream, message), log, 'a visit failed')
+        if (message.type === 'Visit') background(this.#visit(raw, message), log, 'a visit failed')
         else if (message.type === 'OpenChannel') channels.accept(raw, message)
         else raw.reset()
       },
@@ -98,8 +96,7 @@ export class Visits {
     })
   }
 
-  async #visit(stream: Duplex, { kind, of, visitor, to, flow, details = {} }: VisitMessage): Promise<void> {
-    const raw = rawOf(stream)
+  async #visit(raw: RawStream, { kind, of, visitor, to, flow, details = {} }: VisitMessage): Promise<void> {
     const session = this.#session.info
     const { claims, clock, ports, refused } = this.#state
     const from: VisitorInfo = { ...visitorIn({ visitor, to }), through: session }

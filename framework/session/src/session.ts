@@ -9,7 +9,7 @@ import {
   MAX_MILLISECONDS,
   type Message
 } from '@rystra/protocol'
-import { rawOf } from '@rystra/bytes'
+import { type RawStream, rawOf } from '@rystra/bytes'
 import type { Duplex } from 'node:stream'
 import { DatagramFlows } from './datagram-flows.js'
 import { type DialDataLink, SessionLinks } from './session-links.js'
@@ -57,7 +57,7 @@ export interface SessionEvents {
   /** A message, of so many bytes, other than those that the session answers itself. A throw ends the session. */
   onMessage(message: Message, bytes: number): void
   /** The other side opened a data stream. Left out: it may not. */
-  readonly onStream?: (stream: Duplex) => void
+  readonly onStream?: (stream: RawStream) => void
   /** The other side wants no more streams, and closes when those that are open are done. */
   onGoAway(error: RystraError | undefined, notice: GoAwayNotice): void
   /** Called once. `error` is absent when it was closed cleanly. */
@@ -153,7 +153,7 @@ export class Session {
 
   #stream(stream: Duplex): void {
     if (this.#channel === undefined && this.#options.side === 'server') this.#control(stream)
-    else this.#events.onStream?.(stream)
+    else this.#events.onStream?.(rawOf(stream))
   }
 
   #message(message: Message, bytes: number): void {
@@ -186,6 +186,7 @@ export class Session {
     if (this.#channel === undefined) return
     // One without is refused by the link itself, which costs nothing: it makes no stream of it.
     this.link.onStream = accept ? (stream) => this.#stream(stream) : undefined
+    this.link.onRawStream = accept ? (stream) => this.#events.onStream?.(stream) : undefined
   }
 
   /**
@@ -199,7 +200,8 @@ export class Session {
     try {
       // Before a stream is opened: what cannot be said needs none.
       const bytes = Buffer.from(encode(head(flow?.id)))
-      const inner = rawOf(await this.link.open(signal))
+      const { link } = this
+      const inner = link.openRaw === undefined ? rawOf(await link.open(signal)) : await link.openRaw(signal)
       return new OutgoingStream(inner, { side: otherSide(side), head: bytes, flow, clock, timeout })
     } catch (error) {
       flow?.close()

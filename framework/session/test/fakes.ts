@@ -170,6 +170,7 @@ export class FakeLink implements StreamLink {
   readonly calls: string[] = []
   streams = 0
   onStream: ((stream: Duplex) => void) | undefined
+  onRawStream: ((stream: RawStream) => void) | undefined
   onClose: ((error?: Error) => void) | undefined
   opened: Duplex | undefined
   readonly control?: Duplex

@@ -1,3 +1,4 @@
+import { type RawStream, rawOf } from '@rystra/bytes'
 import { expect } from 'chai'
 import { RystraError, silentLog } from '@rystra/model'
 import { encode, FrameDecoder, type Message } from '@rystra/protocol'
@@ -11,7 +12,7 @@ const open = (side: 'server' | 'client' = 'server', withControl = true) => {
   const clock = new FakeClock()
   const seen = {
     messages: [] as Message[],
-    streams: [] as Duplex[],
+    streams: [] as RawStream[],
     goAways: [] as (RystraError | undefined)[],
     closes: [] as (RystraError | undefined)[],
     requests: [] as number[]
@@ -71,7 +72,13 @@ describe('a session', () => {
     server.link.onStream?.(first)
     expect(server.session.started).to.equal(true)
     server.link.onStream?.(second)
-    expect(server.seen.streams).to.deep.equal([second])
+    expect(server.seen.streams.length).to.equal(1)
+    expect(server.seen.streams[0]).to.equal(rawOf(second))
+    const third = rawOf(pair()[0])
+    server.link.onRawStream?.(third)
+    expect(server.seen.streams[1]).to.equal(third)
+    server.session.acceptStreams(false)
+    expect([server.link.onStream, server.link.onRawStream]).to.deep.equal([undefined, undefined])
     for (const { session } of [client, server]) session.destroy()
   })
 
