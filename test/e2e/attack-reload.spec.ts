@@ -56,6 +56,15 @@ describe('reloads of a server', () => {
       const error = await failure(server.reload(half))
       expect([error?.code, error?.detail?.slice(0, 16)]).to.deep.equal(['config.invalid', 'server: expected'])
     }
+    const throwing = {
+      get server(): never {
+        throw new Error('read')
+      }
+    }
+    for (const odd of [null, 5, 'text', [], new Map(), () => {}, { server: null }, { server: [] }, throwing] as never[]) {
+      expect((await failure(server.reload(odd)))?.code, String(odd)).to.equal('config.invalid')
+      expect((await failure(client.reload(odd)))?.code, String(odd)).to.equal('config.invalid')
+    }
     expect(await failure(client.reload({}))).to.include({ code: 'config.invalid' })
     expect(await ask(visitorPort(client, 'svc'), 'still')).to.equal('still')
     expect(server.sessions).to.have.length(1)

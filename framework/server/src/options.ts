@@ -48,7 +48,9 @@ export type ServerSide = ResolvedConfig & { readonly server: NonNullable<Resolve
 
 /** The configuration by itself. Throws `config.*`. */
 export const baseOf = (config: RystraConfig, { dir, portOffset = 0 }: ServerOptions): ResolvedConfig => {
-  const base = validateBase({ ...config, server: config.server ?? {} }, dir === undefined ? {} : { dir })
+  const origin = dir === undefined ? {} : { dir }
+  const written = validateBase(config, origin)
+  const base = written.server === undefined ? validateBase({ ...config, server: {} }, origin) : written
   const { server } = base
   if (portOffset === 0 || server === undefined) return base
   const listen = server.listen.map((entry, index) => {
@@ -72,7 +74,7 @@ export const usesOf = (
 
 /** Half a configuration would silently be all defaults: other listeners, other limits, no extension. */
 export const throwIfHalf = (config: RystraConfig): void => {
-  if (config.server !== undefined) return
+  if (validateBase(config).server !== undefined) return
   const detail = 'server: expected the whole configuration, as createServer takes it, got nothing'
   throw new RystraError('config.invalid', { detail })
 }
