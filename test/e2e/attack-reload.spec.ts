@@ -61,7 +61,17 @@ describe('reloads of a server', () => {
         throw new Error('read')
       }
     }
-    for (const odd of [null, 5, 'text', [], new Map(), () => {}, { server: null }, { server: [] }, throwing] as never[]) {
+    for (const odd of [
+      null,
+      5,
+      'text',
+      [],
+      new Map(),
+      () => {},
+      { server: null },
+      { server: [] },
+      throwing
+    ] as never[]) {
       expect((await failure(server.reload(odd)))?.code, String(odd)).to.equal('config.invalid')
       expect((await failure(client.reload(odd)))?.code, String(odd)).to.equal('config.invalid')
     }

@@ -81,7 +81,10 @@ export const untilStopped = async (running: Running, options: RunOptions): Promi
   const endReloads = options.tellsReloads === false ? () => {} : reportReloads(running, feed, log, service)
   feed.onGone = () => signals.stop('SIGTERM', 'the reader of --json was closed')
   // Node ends a process in which only promises are left to settle, with code 13 and without a word.
-  const removeFence = containExceptions(log, { blame: (error) => running.kernel.blame?.(error) })
+  const removeFence = containExceptions(log, {
+    blame: (error) => running.kernel.blame?.(error),
+    secretLog: (given) => running.kernel.secretLog?.(given) ?? given
+  })
   const alive = setInterval(() => {}, 2 ** 30)
   try {
     try {

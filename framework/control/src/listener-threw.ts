@@ -1,3 +1,4 @@
+import { placeOf } from '@rystra/kernel'
 import { type Logger, silentLog } from '@rystra/model'
 import { inspect } from 'node:util'
 
@@ -7,7 +8,8 @@ const warned = new Set<string>()
 /** Tells what a listener of a program threw: to the log or, where none was given, as a warning of the process. */
 export const listenerThrew = (log: Logger, err: unknown, event: string, message: string): void => {
   if (log !== silentLog) {
-    log.error({ err, event }, message)
+    const at = placeOf(err)
+    log.error({ err, event, ...(at === undefined ? {} : { at }) }, message)
     return
   }
   if (warned.has(event)) return

@@ -10,6 +10,7 @@ import {
   type Logger,
   type Metrics,
   type Runtime,
+  secretTexts,
   type Side,
   toRystraError
 } from '@rystra/plugin'
@@ -70,6 +71,7 @@ export class Instance {
   }
 
   readonly #host: InstanceHost
+  #secrets: readonly string[] | undefined
   readonly #lifecycle: Lifecycle
   #stopped: Promise<void> | undefined
 
@@ -118,6 +120,12 @@ export class Instance {
     } finally {
       this.record.close()
     }
+  }
+
+  /** What its options mark as secret. */
+  get secrets(): readonly string[] {
+    this.#secrets ??= secretTexts(this.extension.definition.options, this.options)
+    return this.#secrets
   }
 
   /** Where its code is. */

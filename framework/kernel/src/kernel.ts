@@ -2,6 +2,7 @@ import type { GenerationRef, Generations } from './hook-calls.js'
 import path from 'node:path'
 import {
   type Clock,
+  type Logger,
   emptyRuntime,
   type Metrics,
   type ReloadContext,
@@ -20,6 +21,7 @@ import { MetricStore } from './metrics.js'
 import type { KernelOptions, KernelState } from './kernel-options.js'
 import { noPorts } from './named-ports.js'
 import { type KernelUse, planUses } from './plan.js'
+import { withoutSecrets } from './secret-log.js'
 
 /**
  * Owns the extensions of one end: sets them up, starts and stops them, and gives their hooks and registries to the
@@ -52,7 +54,8 @@ export class Kernel implements Generations {
       side,
       dir,
       stateDir: path.resolve(options.stateDir ?? path.join(dir, '.rystra')),
-      log,
+      // What a tap throws may quote an option of its extension.
+      log: this.secretLog(log),
       clock,
       metrics,
       ports: options.ports ?? noPorts,
@@ -180,6 +183,13 @@ export class Kernel implements Generations {
   /** The loaded extensions and their taps, in order, for people and programs. Secrets are left out. */
   inspect(): Inspection {
     return inspectGeneration(this.side, this.#state, this.#alive.size, this.#current)
+  }
+
+  /** A log for what code of extensions threw: without what the options of those that are loaded mark as secret. */
+  secretLog(log: Logger): Logger {
+    return withoutSecrets(log, () =>
+      [...this.#alive].flatMap(({ instances }) => instances.flatMap(({ secrets }) => secrets))
+    )
   }
 
   /** The extension whose code threw an error, by its stack, among those that are loaded. */

@@ -8,10 +8,12 @@ const MAX_DEPTH = 5
 /** The log of an extension without what its options mark as secret, wherever in a line it stands. */
 export const secretLog = (log: Logger, schema: TSchema | undefined, options: unknown): Logger => {
   const secrets = secretTexts(schema, options)
-  return secrets.length === 0 ? log : without(log, secrets)
+  return secrets.length === 0 ? log : withoutSecrets(log, () => secrets)
 }
 
-const without = (log: Logger, secrets: readonly string[]): Logger => {
+/** A log without these texts, which are asked for with each line. */
+export const withoutSecrets = (log: Logger, secretsNow: () => readonly string[]): Logger => {
+  let secrets: readonly string[] = []
   const clean = (text: string): string =>
     secrets.reduce((left, secret) => (left.includes(secret) ? left.replaceAll(secret, redacted) : left), text)
   const scrub = (value: unknown, depth: number): unknown => {
@@ -32,7 +34,9 @@ const without = (log: Logger, secrets: readonly string[]): Logger => {
   const method =
     (level: (typeof levels)[number]): LogMethod =>
     (first: string | object, message?: string) => {
-      if (typeof first === 'string') log[level](clean(first))
+      secrets = secretsNow()
+      if (secrets.length === 0) log[level](first as object, message as string)
+      else if (typeof first === 'string') log[level](clean(first))
       else log[level](scrub(first, 0) as object, message === undefined ? '' : clean(message))
     }
   return {
@@ -40,6 +44,9 @@ const without = (log: Logger, secrets: readonly string[]): Logger => {
       (typeof levels)[number],
       LogMethod
     >),
-    child: (fields) => without(log.child(scrub(fields, 0) as typeof fields), secrets)
+    child: (fields) => {
+      secrets = secretsNow()
+      return withoutSecrets(log.child(scrub(fields, 0) as typeof fields), secretsNow)
+    }
   }
 }

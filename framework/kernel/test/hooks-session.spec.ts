@@ -1,4 +1,4 @@
-import { GUARD, RystraError } from '@rystra/plugin'
+import { defineExtension, GUARD, RystraError, Type } from '@rystra/plugin'
 import { expect } from 'chai'
 import { auth, extension, hello, provisioned, session, spec, stream } from './fixtures.js'
 
@@ -62,6 +62,23 @@ describe('onHello', () => {
     expect(log.lines).length(1)
     expect(log.lines[0]?.fields).include({ extension: 'broken', hook: 'onHello' })
     expect((log.lines[0]?.fields.err as Error | undefined)?.message).equal('secret at /home/me')
+  })
+
+  it('is logged without what the options of the extension mark as secret', async () => {
+    const quoting = defineExtension({
+      name: 'quoting',
+      options: Type.Object({ apiKey: Type.String({ secret: true }) }),
+      setup({ hooks, options: { apiKey } }) {
+        hooks.onHello.tap(() => {
+          throw new Error(`refused: ${apiKey}`)
+        })
+      }
+    })
+    const { calls, kernel, log } = await provisioned([quoting({ apiKey: 'a-key-of-its-own' })])
+    await calls.hello(hello)
+    expect((log.lines[0]?.fields.err as Error | undefined)?.message).equal('refused: [redacted]')
+    kernel.secretLog(log).error({ thrown: 'a-key-of-its-own' }, 'in a timer')
+    expect(log.lines[1]?.fields).include({ thrown: '[redacted]' })
   })
 
   it('is refused when an asynchronous tap rejects', async () => {

@@ -2,6 +2,7 @@ import type { Logger } from '@rystra/model'
 import { executionAsyncResource } from 'node:async_hooks'
 import dgram from 'node:dgram'
 import { Server } from 'node:net'
+import { inspect } from 'node:util'
 import { faceOf } from './accepted-sockets.js'
 
 /** A connection, a session of one, or a stream of one. */
@@ -47,10 +48,15 @@ interface ExtensionFault {
   readonly contained: boolean
 }
 
+const NO_PLACE =
+  'a value without a stack was thrown in a timer or an event handler, and the process cannot go on: nothing says where; `node --trace-uncaught` does, and an Error has a place'
+
 /** How exceptions are contained. */
 export interface ContainOptions {
   /** The extension behind an error. @default none is known: exceptions of timers and promises end the process */
   blame?(error: unknown): ExtensionFault | undefined
+  /** The log without what options of extensions mark as secret: their errors may quote it. @default the log as it is */
+  secretLog?(log: Logger): Logger
 }
 
 /**
@@ -59,15 +65,18 @@ export interface ContainOptions {
  * frame of the framework below, and a rejection that nothing awaits end nothing. All are logged, with the extension where it is
  * known. Any other ends the process, as it would without the fence. The answer removes it.
  */
-export const containExceptions = (log: Logger, { blame }: ContainOptions = {}): (() => void) => {
+export const containExceptions = (given: Logger, { blame, secretLog }: ContainOptions = {}): (() => void) => {
+  const log = secretLog?.(given) ?? given
   const giveUp = (err: unknown, fault: ExtensionFault | undefined): void => {
     if (fault !== undefined) log.error({ err, ...fields(fault) }, 'an extension threw, and the process cannot go on')
+    else if (typeof (err as Error | null | undefined)?.stack !== 'string') log.error({ thrown: textOf(err) }, NO_PLACE)
     remove()
     setImmediate(() => {
       throw err
     })
   }
-  const contain = (err: unknown): void => {
+  const contain = (thrown: unknown): void => {
+    const err = readable(thrown)
     const fault = blame?.(err)
     const connection = current()
     if (connection instanceof dgram.Socket) {
@@ -81,7 +90,8 @@ export const containExceptions = (log: Logger, { blame }: ContainOptions = {}): 
       log.error({ err, ...fields(fault) }, 'an extension threw in a timer or an event handler of its own')
     } else giveUp(err, fault)
   }
-  const reject = (err: unknown): void => {
+  const reject = (thrown: unknown): void => {
+    const err = readable(thrown)
     const fault = blame?.(err)
     // Nothing waits for the promise: no code was interrupted.
     if (fault === undefined) log.error({ err }, 'a promise was rejected that nothing awaits')
@@ -95,6 +105,22 @@ export const containExceptions = (log: Logger, { blame }: ContainOptions = {}): 
   process.on('unhandledRejection', reject)
   return remove
 }
+
+/** What was thrown, or an error in its place where its fields throw: nothing of the fence may. */
+const readable = (thrown: unknown): unknown => {
+  if ((typeof thrown !== 'object' && typeof thrown !== 'function') || thrown === null) return thrown
+  try {
+    const { name, message, stack, code, cause } = thrown as Record<string, unknown>
+    void [name, message, stack, code, cause]
+    return thrown
+  } catch {
+    return new Error('a value was thrown whose fields throw when they are read')
+  }
+}
+
+/** A thrown value in one line, whatever it is. */
+const textOf = (value: unknown): string =>
+  inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY }).slice(0, 200)
 
 const fields = ({ extension, at }: ExtensionFault): Pick<ExtensionFault, 'extension' | 'at'> => ({ extension, at })
 

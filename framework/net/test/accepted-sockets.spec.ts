@@ -117,7 +117,7 @@ describe('an exception in an event handler', () => {
     import net from 'node:net'
     import { createSocket } from 'node:dgram'
     import { containExceptions } from '${entry}'
-    const line = (fields, message) => console.log(JSON.stringify([fields.err.message, message]))
+    const line = ({ err, thrown }, message) => console.log(JSON.stringify([err?.message ?? thrown, message]))
     containExceptions({ error: line })
     let count = 0
     const server = net.createServer((socket) => {
@@ -150,12 +150,14 @@ describe('an exception in an event handler', () => {
         throw new Error('of a datagram')
       }).bind(0, '127.0.0.1', () => udp.send('1', udp.address().port, '127.0.0.1'))`
     const rejected = `Promise.reject(new Error('of a promise')); setTimeout(() => socket.destroy(), 1)`
-    const [own, deferred, foreign, ofDatagram, ofPromise] = await Promise.all([
+    const [own, deferred, foreign, ofDatagram, ofPromise, nothing, hostile] = await Promise.all([
       run("socket.on('data', () => { throw new Error('of a socket') })"),
       run("socket.destroy(new Error('of no listener'))"),
       run("setImmediate(() => { throw new Error('of no connection') })"),
       run(datagram),
-      run(rejected)
+      run(rejected),
+      run('setTimeout(() => { throw undefined })'),
+      run("socket.on('data', () => { throw new Proxy({}, { get() { throw new Error('trap') } }) })")
     ])
     const message = 'an event handler threw: its connection was closed'
     expect(own).to.deep.equal({ code: 0, out: JSON.stringify(['of a socket', message]) })
@@ -166,6 +168,12 @@ describe('an exception in an event handler', () => {
     ]
     expect(ofDatagram).to.deep.equal({ code: 0, out: `${JSON.stringify(['of a datagram', dropped])}\nserved` })
     expect(ofPromise).to.deep.equal({ code: 0, out: JSON.stringify(['of a promise', awaited]) })
+    expect(nothing.code, 'what nothing is known of').to.equal(1)
+    expect(nothing.out).to.match(/^\["undefined","a value without a stack was thrown/)
+    expect(hostile).to.deep.equal({
+      code: 0,
+      out: JSON.stringify(['a value was thrown whose fields throw when they are read', message])
+    })
     expect(foreign, 'what belongs to no connection ends the process').to.deep.equal({ code: 1, out: '' })
   })
 })
