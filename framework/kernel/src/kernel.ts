@@ -2,7 +2,6 @@ import type { GenerationRef, Generations } from './hook-calls.js'
 import path from 'node:path'
 import {
   type Clock,
-  type Logger,
   emptyRuntime,
   type Metrics,
   type ReloadContext,
@@ -21,13 +20,11 @@ import { MetricStore } from './metrics.js'
 import type { KernelOptions, KernelState } from './kernel-options.js'
 import { noPorts } from './named-ports.js'
 import { type KernelUse, planUses } from './plan.js'
-import { withoutSecrets } from './secret-log.js'
+import { secretLogOf } from './secret-log.js'
 
 /**
  * Owns the extensions of one end: sets them up, starts and stops them, and gives their hooks and registries to the
- * framework, one generation after the other. Knows no extension by name.
- *
- * `provision`, `start`, `reload` and `stop` are done one at a time, in the order in which they were called.
+ * framework, one generation after the other; knows none by name. Its calls are done one at a time, in order.
  */
 export class Kernel implements Generations {
   readonly side: Side
@@ -36,6 +33,8 @@ export class Kernel implements Generations {
   readonly #drain: number
   /** Generations whose extensions are needed, the present one last. */
   readonly #alive = new Set<Generation>()
+  /** A log for what taps and other code of extensions throw: without what the options of those that are loaded mark as secret. */
+  readonly secretLog = secretLogOf(this.#alive)
   /** Stops that are under way. */
   readonly #stops = new Set<Promise<void>>()
   #current: Generation | undefined
@@ -54,7 +53,6 @@ export class Kernel implements Generations {
       side,
       dir,
       stateDir: path.resolve(options.stateDir ?? path.join(dir, '.rystra')),
-      // What a tap throws may quote an option of its extension.
       log: this.secretLog(log),
       clock,
       metrics,
@@ -183,13 +181,6 @@ export class Kernel implements Generations {
   /** The loaded extensions and their taps, in order, for people and programs. Secrets are left out. */
   inspect(): Inspection {
     return inspectGeneration(this.side, this.#state, this.#alive.size, this.#current)
-  }
-
-  /** A log for what code of extensions threw: without what the options of those that are loaded mark as secret. */
-  secretLog(log: Logger): Logger {
-    return withoutSecrets(log, () =>
-      [...this.#alive].flatMap(({ instances }) => instances.flatMap(({ secrets }) => secrets))
-    )
   }
 
   /** The extension whose code threw an error, by its stack, among those that are loaded. */

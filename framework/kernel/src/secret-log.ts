@@ -11,6 +11,16 @@ export const secretLog = (log: Logger, schema: TSchema | undefined, options: unk
   return secrets.length === 0 ? log : withoutSecrets(log, () => secrets)
 }
 
+interface HasSecrets {
+  readonly instances: readonly { readonly secrets: readonly string[] }[]
+}
+
+/** Makes a log that leaves out the secrets of all instances that are there when a line is written. */
+export const secretLogOf =
+  (generations: Iterable<HasSecrets>) =>
+  (log: Logger): Logger =>
+    withoutSecrets(log, () => [...generations].flatMap(({ instances }) => instances.flatMap(({ secrets }) => secrets)))
+
 /** A log without these texts, which are asked for with each line. */
 export const withoutSecrets = (log: Logger, secretsNow: () => readonly string[]): Logger => {
   let secrets: readonly string[] = []
