@@ -25,7 +25,10 @@ type Entry = Readonly<Record<string, unknown>>
 
 /** Writes the files that an example names as certificates, keys, authorities and lists, if they are within `dir`. */
 export const writeExampleCertificates = async (config: unknown, dir: string): Promise<void> => {
-  const { server, client } = config as { server?: { listen?: Entry[] }; client?: { connect?: Entry } }
+  const { server, client } = config as {
+    server?: { listen?: Entry[]; cluster?: Entry }
+    client?: { connect?: Entry }
+  }
   const put = (entry: Entry, field: string, text: string): void => {
     const file = entry[field]
     if (typeof file !== 'string' || path.isAbsolute(file)) return
@@ -34,6 +37,7 @@ export const writeExampleCertificates = async (config: unknown, dir: string): Pr
   }
   const sides: [Entry, 'server' | 'client'][] = [
     ...(server?.listen ?? []).map((entry): [Entry, 'server'] => [entry, 'server']),
+    ...(server?.cluster === undefined ? [] : [[server.cluster, 'server'] as [Entry, 'server']]),
     ...(client?.connect === undefined ? [] : [[client.connect, 'client'] as [Entry, 'client']])
   ]
   for (const [entry, side] of sides) {
