@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { RpcError } from '../src/error.js'
-import { OutgoingCalls } from '../src/session/outgoing-calls.js'
+import { type OutgoingCall, OutgoingCalls } from '../src/session/outgoing-calls.js'
 
 const codeOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
@@ -41,6 +41,23 @@ describe('calls of this side', () => {
     calls.attach({ ...sender, maxCalls: 3 })
     expect(sent).to.deep.equal(['one', 'one', 'two', 'three'])
     calls.end(new Error('over'))
+  })
+
+  it('wait for the next connection when a peer that is closing did not begin them, if they may be asked again', async () => {
+    const calls = new OutgoingCalls(() => {})
+    const sent: OutgoingCall[] = []
+    const sender = { maxCalls: 2, sendRequest: (call: OutgoingCall) => void sent.push(call), sendCancel: () => {} }
+    calls.attach(sender)
+    const again = calls.request('again', undefined, { idempotent: true })
+    const once = calls.request('once', undefined, {})
+    expect(sent.map((call) => calls.postpone(call))).to.deep.equal([true, false])
+    calls.settle(sent[1] as OutgoingCall, 'went on')
+    expect([await once, sent.length]).to.deep.equal(['went on', 2])
+    calls.detach(true, new Error('lost'))
+    calls.attach(sender)
+    expect(sent[2]?.name).to.equal('again')
+    calls.settle(sent[2] as OutgoingCall, 'answered')
+    expect(await again).to.equal('answered')
   })
 
   it('have ids that begin again at 1, without those that are in flight', () => {

@@ -193,6 +193,16 @@ export class OutgoingCalls {
     this.#refuse(call, error)
   }
 
+  /** The peer is closing and did not run it. Answers whether it waits for the next connection, as it may be asked again. */
+  postpone(call: OutgoingCall): boolean {
+    if (call.state !== 'sent' || call.options.idempotent !== true) return false
+    call.state = 'waiting'
+    this.#inFlight -= 1
+    this.#accepting = false
+    this.#waiting.add(call)
+    return true
+  }
+
   /** @internal */
   expired(call: OutgoingCall): void {
     this.#giveUp(call, rpcError('rpc.deadline'))

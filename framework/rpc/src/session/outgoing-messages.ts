@@ -78,6 +78,8 @@ export class OutgoingMessages {
 
   error(id: number, error: RpcError): void {
     const call = this.#calls.get(id)
+    if (error.code === 'rpc.closing' && call !== undefined && this.#session.reconnects && this.#calls.postpone(call))
+      return
     if (call !== undefined) this.#pass(call, { kind: 'error', data: error.data, error, metadata: {}, bytes: 0 })
   }
 

@@ -4,6 +4,8 @@ import type { IncomingCall, RpcSession } from './rpc-session.js'
 
 /** A session, as its parts need it. */
 export interface SessionHost extends RpcSession {
+  /** Whether there will be another connection when this one is lost. */
+  readonly reconnects: boolean
   readonly router: Router
   /** There should be a connection. */
   wanted(): void

@@ -75,6 +75,10 @@ export class ProgramSession implements SessionHost {
     return this.#connection !== undefined
   }
 
+  get reconnects(): boolean {
+    return this.#reconnects
+  }
+
   get closed(): boolean {
     return this.#closed
   }
