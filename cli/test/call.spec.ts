@@ -49,6 +49,7 @@ client: { id: home-nas, connect: { host: 127.0.0.1, port: ${port} } }
     expect(wrong.out + wrong.err)
       .to.include('rpc.invalid')
       .and.include('/path')
+    expect((wrong.out + wrong.err).match(/the data does not fit its type/g), 'the text of the code').to.have.length(1)
     expect(described.out).to.include('| `disk.usage` | request | client |')
   })
 

@@ -1,5 +1,5 @@
 import { loadConfig, type RystraConfig, validateBase } from '@rystra/config'
-import { isErrorCode, isRystraError, RystraError } from '@rystra/model'
+import { errorTable, isErrorCode, isRystraError, RystraError } from '@rystra/model'
 import { Rpc, type RpcError } from '@rystra/rpc'
 import { randomBytes } from 'node:crypto'
 import { createClient } from '../index.js'
@@ -77,7 +77,10 @@ const isRpc = (entry: NonNullable<RystraConfig['extensions']>[number]): boolean 
 const commandError = (error: unknown): unknown => {
   if (isRystraError(error) || !(error instanceof Error) || error.name !== 'RpcError') return error
   const { code, message } = error as RpcError
-  if (isErrorCode(code)) return new RystraError(code, { detail: message, cause: error })
+  // The text of the code stands in front of the details in both kinds of errors.
+  const known = isErrorCode(code) ? errorTable[code].message : ''
+  const detail = message.startsWith(known) ? message.slice(known.length).replace(/^: /, '') : message
+  if (isErrorCode(code)) return new RystraError(code, { ...(detail === '' ? {} : { detail }), cause: error })
   return new RystraError('rpc.handler', {
     detail: `${code}: ${message}`,
     hint: 'see what the program says of this code',

@@ -23,6 +23,8 @@ export class RpcError<Data = unknown> extends Error {
   readonly data: Data | undefined
   readonly retryable: boolean
   readonly retryAfter: number | undefined
+  /** What to do next, for codes of the framework. */
+  readonly hint: string | undefined
 
   constructor(code: string, details: RpcErrorDetails<Data> = {}) {
     const row = isErrorCode(code) ? errorTable[code] : undefined
@@ -32,6 +34,7 @@ export class RpcError<Data = unknown> extends Error {
     this.data = details.data
     this.retryable = details.retryable ?? row?.retryable ?? false
     this.retryAfter = details.retryAfter
+    this.hint = row?.hint
   }
 }
 

@@ -91,7 +91,11 @@ describe('limit', () => {
     const answers = await Promise.all([1, 2, 3, 4].map(() => left.request('slow.a').catch((error: RpcError) => error)))
     const refused = answers[3] as RpcError
     expect(answers.slice(0, 3)).to.deep.equal([1, 1, 1])
-    expect([refused.code, refused.retryable]).to.deep.equal(['rpc.busy', true])
+    expect([refused.code, refused.retryable, refused.hint]).to.deep.equal([
+      'rpc.busy',
+      true,
+      'try again after the time named, or raise the limit'
+    ])
     expect(refused.retryAfter).to.be.within(1, 400)
     expect(await left.request('fast')).to.equal(1)
   })

@@ -9,6 +9,7 @@ import type { Metadata } from '../frame/metadata.js'
 import type { ClientOptions } from '../links.js'
 import type { Rpc } from '../rpc.js'
 import type { Members, Service } from '../service/define.js'
+import { MAX_TIMER_MS } from '../session/max-timer.js'
 import type { RequestOptions } from '../session/outgoing-calls.js'
 import type { RpcStream } from '../session/rpc-stream.js'
 import type { StreamOptions } from '../session/stream-options.js'
@@ -58,7 +59,10 @@ export class RpcClientBuilder extends RpcBuilder {
     return this
   }
 
-  /** Resolves when the session is up. Rejects with `connect.*`, `auth.*`, `tls.*`, `discovery.not-found` and others. */
+  /**
+   * Resolves when the session is up. A server that cannot be reached is dialed again, forever unless `reconnect: { attempts }` says
+   * otherwise. Rejects with `connect.*` then, and at once with `auth.*`, `tls.*`, `discovery.not-found` and others that do not pass.
+   */
   async connect(): Promise<RpcClient> {
     const { transport, discovery = '@rystra/discovery-mdns', timeout = DISCOVER_TIMEOUT_MS } = this.#settings
     if (this.#name !== undefined) {
@@ -95,7 +99,9 @@ export class RpcClientBuilder extends RpcBuilder {
       background(client.stop({ drain: 0 }), this.log ?? silentLog, 'a client was not stopped cleanly')
     signal?.addEventListener('abort', abort)
     if (signal?.aborted) abort()
-    await client.start()
+    // Timers of a client keep no process up: one that only waits for its server would end without a word.
+    const waiting = setInterval(() => {}, MAX_TIMER_MS)
+    await client.start().finally(() => clearInterval(waiting))
     signal?.removeEventListener('abort', abort)
     for (const fn of this.started) await fn()
     return new RpcClient(client, rpc, [...this.stopping])
