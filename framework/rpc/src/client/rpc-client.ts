@@ -5,6 +5,7 @@ import type { ExtensionEntry } from '@rystra/plugin'
 import { hostname } from 'node:os'
 import { extensionsFor, RpcBuilder } from '../builder.js'
 import { rpcError } from '../error.js'
+import { installedPackage } from '../installed-package.js'
 import type { Metadata } from '../frame/metadata.js'
 import type { ClientOptions } from '../links.js'
 import type { Rpc } from '../rpc.js'
@@ -93,7 +94,7 @@ export class RpcClientBuilder extends RpcBuilder {
         extensions: [...extensions, rpc.extension],
         client: { id, connect, proxies: [], ...(reconnect === undefined ? {} : { reconnect: reconnect as never }) }
       },
-      this.log === undefined ? {} : { log: this.log }
+      { resolve: installedPackage, ...(this.log === undefined ? {} : { log: this.log }) }
     )
     const abort = (): void =>
       background(client.stop({ drain: 0 }), this.log ?? silentLog, 'a client was not stopped cleanly')

@@ -3,6 +3,7 @@ import type { ExtensionEntry } from '@rystra/plugin'
 import type { Server } from '@rystra/server'
 import { extensionsFor, RpcBuilder } from '../builder.js'
 import { rpcError } from '../error.js'
+import { installedPackage } from '../installed-package.js'
 import type { ClientOptions } from '../links.js'
 import type { RelayRule } from '../relay-rules.js'
 import type { Rpc } from '../rpc.js'
@@ -79,7 +80,7 @@ export class RpcServerBuilder extends RpcBuilder {
       const { createServer } = await import('@rystra/server')
       return createServer(
         { extensions: [...extensions, rpc.extension], server: { listen: listen as never } },
-        log === undefined ? {} : { log }
+        { resolve: installedPackage, ...(log === undefined ? {} : { log }) }
       )
     }
     return new RpcServer({
