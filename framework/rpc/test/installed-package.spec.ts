@@ -9,6 +9,6 @@ describe('the packages of a program', () => {
   it('are found beside the program, in whatever folder it is started', () => {
     process.chdir(tmpdir())
     expect(installedPackage('@rystra/mux-yamux')).to.match(/node_modules[/\\]@rystra[/\\]mux-yamux$/)
-    expect(installedPackage('@rystra/there-is-none')).to.equal(undefined)
+    expect(installedPackage('@rystra/not-installed')).to.equal(undefined)
   })
 })

@@ -193,7 +193,7 @@ export class OutgoingCalls {
     this.#refuse(call, error)
   }
 
-  /** The peer is closing and did not run it. Answers whether it waits for the next connection, as it may be asked again. */
+  /** The peer is closing and did not run it. Answers whether it waits for the next connection: idempotent calls do. */
   postpone(call: OutgoingCall): boolean {
     if (call.state !== 'sent' || call.options.idempotent !== true) return false
     call.state = 'waiting'
