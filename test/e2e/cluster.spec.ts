@@ -3,7 +3,7 @@ import type { Server } from '@rystra/server'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import type net from 'node:net'
-import { type DirectoryRow, silentLog } from '@rystra/plugin'
+import { type DirectoryClaim, type DirectoryRow, silentLog } from '@rystra/plugin'
 import { askAt, ClusterWorld } from './cluster-world.js'
 import {
   cleanUp,
@@ -96,6 +96,28 @@ describe('servers that act as one', () => {
     for (const host of [A, B]) await answersAt(host, port, 'two')
     expect((await replaced)[1]).to.have.property('code', 'session.replaced')
     expect([a.sessions.length, b.sessions.length]).to.deep.equal([0, 1])
+  })
+
+  it('ask the engine once for each name of a client that comes from another of them', async () => {
+    const world = await ClusterWorld.open()
+    const claimed: string[] = []
+    const open = world.directory.open.bind(world.directory)
+    world.directory.open = (options) => {
+      const session = open(options)
+      const claim = session.claim.bind(session)
+      return Object.assign(session, {
+        claim: (row: DirectoryClaim) => {
+          if (options.name === 'b') claimed.push(row.key.split(' ', 1)[0] ?? '')
+          return claim(row)
+        }
+      })
+    }
+    const [a, b] = [await world.start('a'), await world.start('b')]
+    const port = visitorPort(await publish(a, 'one'), 'x')
+    await until(() => [...(b.runtime.cluster?.proxies() ?? [])].length === 1, 'the proxy to be known at b')
+    await publish(b, 'two', {}, port)
+    await answersAt(A, port, 'two')
+    expect(claimed.sort()).to.deep.equal(['claim', 'client', 'proxy'])
   })
 
   it('keep sessions of one client with several of them side by side', async () => {

@@ -26,24 +26,38 @@ const one = <Thing extends { readonly id: string }>(things: readonly Thing[], wo
 export const theProxy = async (api: AdminApi, word: string): Promise<ProxyView> => {
   const proxies = await api.list<ProxyView>('/v1/proxies', { q: word.length > 256 ? undefined : nameIn(word) })
   const byId = proxies.filter(({ id }) => id === word)
+  // The id of a proxy begins with that of its session, which another server of the cluster may have.
+  const isRemote = proxies.every(({ name }) => name !== word) && byId.length === 0 && word.includes('.')
+  if (isRemote) return api.request<ProxyView>(`/v1/proxies/${encodeURIComponent(word)}`)
   return one(byId.length > 0 ? byId : proxies.filter(({ name }) => name === word), word, 'proxy')
 }
 
 /** An id on a server ends with the name. */
 const nameIn = (word: string): string => word.slice(word.indexOf('.') + 1)
 
-/** The sessions with this id, client id, or identity: several only where `all` is wanted. */
-export const theSessions = async (api: AdminApi, word: string, all: boolean): Promise<readonly SessionView[]> => {
-  const sessions = await api.list<SessionView>('/v1/sessions', { q: word.slice(0, 256) })
+/** What a word means among these: by id, by client, then by identity. */
+const meant = <Session extends Pick<SessionView, 'id' | 'client' | 'identity'>>(
+  sessions: readonly Session[],
+  word: string,
+  all: boolean
+): readonly Session[] => {
   for (const field of ['id', 'client', 'identity'] as const) {
     const found = sessions.filter((session) => session[field] === word)
     if (found.length > 0) return all ? found : [one(found, word, 'client')]
   }
-  const others = await api.list<RemoteSessionView>('/v1/cluster/sessions', { q: word.slice(0, 256) })
-  const remote = others.find(({ id, client, identity }) => [id, client, identity].includes(word))
-  if (remote === undefined) return [one<SessionView>([], word, 'client')]
-  throw new RystraError('control.not-found', {
-    detail: `no client ${JSON.stringify(word)} at this server`,
-    hint: `it is connected to the server ${plainText(remote.member)}: run the command there, or name that one with --admin`
-  })
+  return []
+}
+
+/**
+ * The sessions with this id, client id, or identity: several only where `all` is wanted. Those of other servers of the cluster are
+ * read there.
+ */
+export const theSessions = async (api: AdminApi, word: string, all: boolean): Promise<readonly SessionView[]> => {
+  const q = word.slice(0, 256)
+  const here = meant(await api.list<SessionView>('/v1/sessions', { q }), word, all)
+  if (here.length > 0 && !all) return here
+  const others = meant(await api.list<RemoteSessionView>('/v1/cluster/sessions', { q }), word, all)
+  const there = others.map(({ id }) => api.request<SessionView>(`/v1/sessions/${encodeURIComponent(id)}`))
+  const found = [...here, ...(await Promise.all(there))]
+  return found.length > 0 ? found : [one<SessionView>([], word, 'client')]
 }

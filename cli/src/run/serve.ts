@@ -225,7 +225,9 @@ const serveOne = async (
     log: member === undefined ? log : log.child({ member: member.name }),
     preset,
     logLevel: log,
-    ...(member === undefined ? {} : { portOffset: member.portOffset, reusePort: member.reusePort }),
+    ...(member === undefined
+      ? {}
+      : { member: member.name, portOffset: member.portOffset, reusePort: member.reusePort }),
     onStop: () => signals.stop('SIGTERM', 'drained'),
     ...(source === undefined ? {} : { source }),
     ...(stateDir === undefined ? {} : { stateDir })

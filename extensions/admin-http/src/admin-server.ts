@@ -4,6 +4,7 @@ import { openServerTls, type ServerTls } from '@rystra/tls'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Api, ApiContext } from './context.js'
 import { EventHub } from './event-hub.js'
+import { Forwarded } from './forwarded.js'
 import { Front } from './front.js'
 import { Gate } from './gate.js'
 import { keptToken, keptTokenFile } from './kept-token.js'
@@ -28,6 +29,7 @@ const STARTED_AFTER_MS = 1000
 export class AdminServer {
   readonly #context: Context
   readonly #hub: EventHub
+  readonly #forwarded: Forwarded
   readonly #closers: (() => Promise<void> | void)[] = []
   #api: Promise<Api> | undefined
   /** The routes of extensions that the API was made with. */
@@ -41,6 +43,7 @@ export class AdminServer {
   constructor(context: Context) {
     this.#context = context
     const { runtime, log, clock, options, registries } = context
+    this.#forwarded = new Forwarded(runtime)
     this.#hub = new EventHub(runtime, log, clock, options.readers, registries.proxies)
   }
 
@@ -63,6 +66,7 @@ export class AdminServer {
         if (removed.includes('admin-http') && !added.includes('admin-http')) void this.stop().catch(() => {})
       })
     )
+    if (options.forwarded) this.#closers.push(this.#forwarded.serve(() => this.#current()))
     for (const entry of listen) await this.#listenTcp(entry)
     if (socket) await this.#listenUnix(this.#front('unix', undefined))
   }
@@ -244,6 +248,7 @@ export class AdminServer {
     return {
       runtime,
       gate: this.#gate as Gate,
+      forwarded: this.#forwarded,
       hub: this.#hub,
       kinds: this.#context.registries.proxies,
       clock,

@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Api, ApiContext, TypeBoxProvider } from './context.js'
+import { FORWARDED } from './forwarded.js'
 import { isChange } from './gate.js'
 import { asRefusal, HttpError, problemOf } from './problem.js'
 import { addControl } from './routes/control.js'
@@ -25,6 +26,7 @@ export const createApi = async (context: ApiContext): Promise<Api> => {
     ajv: { customOptions: { removeAdditional: false, allErrors: true } }
   }).withTypeProvider<TypeBoxProvider>() as Api
   app.decorateRequest('caller')
+  app.decorateRequest('isForwarded', false)
   addJsonParser(app)
   addChecks(app, context)
   addErrors(app, context)
@@ -65,7 +67,7 @@ const addJsonParser = (app: Api): void => {
   })
 }
 
-const addChecks = (app: Api, { gate }: ApiContext): void => {
+const addChecks = (app: Api, { gate, forwarded }: ApiContext): void => {
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers({
       'cache-control': 'no-store',
@@ -73,10 +75,13 @@ const addChecks = (app: Api, { gate }: ApiContext): void => {
       'referrer-policy': 'no-referrer',
       'cross-origin-resource-policy': 'same-origin'
     })
-    gate.checkOrigin(request.raw)
+    // Only this process knows the value, for the time of one call.
+    const forwardedBy = forwarded.callerOf(request.headers[FORWARDED])
+    request.isForwarded = forwardedBy !== undefined
+    if (!request.isForwarded) gate.checkOrigin(request.raw)
     const { scope = isChange(request.method) ? 'operate' : 'read' } = request.routeOptions.config
     if (scope === 'public') return
-    request.caller = gate.authenticate(request.raw)
+    request.caller = forwardedBy ?? gate.authenticate(request.raw)
     gate.admit(request.raw, request.caller, scope)
     const { method, headers } = request
     if ((method === 'POST' || method === 'PUT') && !/^application\/json *(;|$)/i.test(headers['content-type'] ?? ''))
@@ -106,7 +111,7 @@ const addErrors = (app: Api, { log }: ApiContext): void => {
       method,
       path: pathOf(request),
       status,
-      from: ip ?? 'unix'
+      from: request.isForwarded ? 'cluster' : (ip ?? 'unix')
     }
     log.info({ ...fields, duration: Math.round(elapsedTime) }, 'admin change')
   })

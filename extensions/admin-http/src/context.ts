@@ -2,6 +2,7 @@ import type { AdminCaller, AdminRoutes, Clock, Logger, Metrics, Runtime } from '
 import type { FastifyInstance, FastifyTypeProvider } from 'fastify'
 import type { Static, TSchema } from '@rystra/plugin'
 import type { EventHub } from './event-hub.js'
+import type { Forwarded } from './forwarded.js'
 import type { Gate } from './gate.js'
 import type { Kinds } from './views.js'
 
@@ -15,6 +16,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The authenticated caller. */
     caller: AdminCaller
+    /** Whether another server of the cluster has passed the call on. */
+    isForwarded: boolean
   }
   interface FastifyContextConfig {
     /** What the caller needs; `public`: no token. */
@@ -35,6 +38,8 @@ export type Api = FastifyInstance<
 export interface ApiContext {
   readonly runtime: Runtime
   readonly gate: Gate
+  /** Calls for what other servers of the cluster have. */
+  readonly forwarded: Forwarded
   readonly hub: EventHub
   readonly kinds: Kinds
   readonly clock: Clock

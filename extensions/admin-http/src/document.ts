@@ -1,6 +1,7 @@
 import { emptyRuntime, RystraError, silentLog } from '@rystra/plugin'
 import { createApi } from './app.js'
 import { EventHub } from './event-hub.js'
+import { Forwarded } from './forwarded.js'
 import { Gate } from './gate.js'
 import { Tokens } from './tokens.js'
 import { version } from './version.js'
@@ -23,6 +24,7 @@ export const makeDocument = async (): Promise<object> => {
     log: silentLog,
     version,
     hub: new EventHub(runtime, silentLog, clock, 1, kinds),
+    forwarded: new Forwarded(runtime),
     gate: new Gate({ tokens: new Tokens([]), hosts: [], now: clock.now }),
     kinds,
     draining: () => false,

@@ -65,6 +65,11 @@ export const adminOptions = Type.Object(
           'Name of the file of the unix socket, for processes that share a state folder. Default: server, or client.'
       })
     ),
+    forwarded: Type.Boolean({
+      default: true,
+      description:
+        'In a cluster, whether calls for sessions and proxies of this server are served that another server passes on, with the name and the scope of its caller. Default: true.'
+    }),
     requireSocket: Type.Boolean({
       default: false,
       description: 'Whether a failure to make the unix socket fails the start. Default: false, it is logged.'

@@ -94,10 +94,10 @@ export default defineExtension({
         const world = { options, table: place.table, trusted, pages, log, challenge, watch, ports }
         const made = new Front(world)
         front = made
-        for (const { host, port } of options.listen) {
+        for (const { host, port, proxyProtocolFrom } of options.listen) {
           listeners.push(
             await ports.listenTcp(
-              { host, port, recognises: beginsRequest, onSocket: (socket) => made.accept(socket) },
+              { host, port, proxyProtocolFrom, recognises: beginsRequest, onSocket: (socket) => made.accept(socket) },
               closing.signal
             )
           )

@@ -1,5 +1,5 @@
 import { hostText } from '@rystra/address'
-import { baseDomain } from '@rystra/net'
+import { baseDomain, proxyProtocolFrom } from '@rystra/net'
 import { type Static, Type } from '@rystra/plugin'
 
 /** Limits of timeouts, in milliseconds: up to a day. */
@@ -22,7 +22,8 @@ export const HttpOptions = Type.Object({
           minimum: 0,
           maximum: 65_535,
           description: 'Port to bind; 0 for any free port. Default: 8080.'
-        })
+        }),
+        proxyProtocolFrom
       },
       { additionalProperties: false }
     ),

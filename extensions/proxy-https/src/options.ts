@@ -1,12 +1,13 @@
 import { hostText } from '@rystra/address'
 import { type Static, Type } from '@rystra/plugin'
-import { baseDomain, hostPattern } from '@rystra/net'
+import { baseDomain, hostPattern, proxyProtocolFrom } from '@rystra/net'
 
 const address = (port: number) =>
   Type.Object(
     {
       host: Type.String({ ...hostText, default: '0.0.0.0' }),
-      port: Type.Integer({ default: port, minimum: 0, maximum: 65_535 })
+      port: Type.Integer({ default: port, minimum: 0, maximum: 65_535 }),
+      proxyProtocolFrom
     },
     { additionalProperties: false }
   )

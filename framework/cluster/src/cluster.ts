@@ -14,6 +14,7 @@ import type { Notice, OpenChannel } from '@rystra/protocol'
 import type { OpenOptions, OutgoingStream, StreamHead } from '@rystra/session'
 import { channelMessage, type ChannelTo } from './channel-head.js'
 import { forwardMessage } from './forward-head.js'
+import { MemberRequests, readResponse, requestMessage } from './member-request.js'
 import { Membership, type MembershipState } from './membership.js'
 import { PeerAcceptor } from './peer-acceptor.js'
 import type { PeerAddress, PeerOptions } from './peer-options.js'
@@ -62,6 +63,8 @@ export class Cluster {
   readonly name: string
   /** Limits of all servers together. */
   readonly limits: SharedLimits
+  /** Handlers for what other servers ask of extensions. */
+  readonly requests = new MemberRequests()
   readonly #options: PeerOptions
   readonly #host: ClusterHost
   readonly #directory: Directory
@@ -69,7 +72,7 @@ export class Cluster {
   readonly #acceptor: PeerAcceptor
   readonly #replica: Replica
   #membership: Membership | undefined
-  #probes = 0
+  #sent = 0
 
   constructor(options: PeerOptions, directory: Directory, host: ClusterHost) {
     const { config, clock } = options
@@ -80,7 +83,7 @@ export class Cluster {
     this.#peers = new Peers(options)
     this.limits = new SharedLimits({ allot: (share) => this.#allot(share), log: options.log })
     this.#acceptor = new PeerAcceptor(options, {
-      onStream: (stream) => takePeerStream(stream, host, clock),
+      onStream: (stream) => takePeerStream(stream, host, this.requests, clock),
       onNotice: (message) => this.#notice(message),
       onRefused: (error, link) => host.onRefused(error, link)
     })
@@ -113,6 +116,12 @@ export class Cluster {
   /** Rows of other servers. */
   *rows(): Iterable<DirectoryRow> {
     for (const row of this.#replica.rows) if (!this.#isOwn(row)) yield row
+  }
+
+  /** A row of another server. */
+  row(key: string, id: string): DirectoryRow | undefined {
+    const row = this.#replica.row(key, id)
+    return row === undefined || this.#isOwn(row) ? undefined : row
   }
 
   /** The present members, as far as they say where they are. */
@@ -220,12 +229,14 @@ export class Cluster {
 
   /** Whether the client of a session of another server answers within `ms` milliseconds. */
   async probe(member: string, session: string, ms: number): Promise<boolean> {
-    this.#probes += 1
-    const id = `p.${this.#probes.toString(36)}`
     try {
-      const stream = await this.#peers.open(this.#addressOf(member), () => probeMessage(id, { session, ms }), {
-        timeout: ms
-      })
+      const stream = await this.#peers.open(
+        this.#addressOf(member),
+        () => probeMessage(this.#nextId(), { session, ms }),
+        {
+          timeout: ms
+        }
+      )
       try {
         await stream.ready()
         return true
@@ -236,6 +247,20 @@ export class Cluster {
       this.#options.log.debug({ err: error, member, session }, 'a client of another server did not answer')
       return false
     }
+  }
+
+  /** See `RuntimeCluster.request`. */
+  async request(member: string, name: string, body: Details): Promise<Details> {
+    const address = this.#addressOf(member)
+    const stream = await this.#peers.open(address, () => requestMessage(this.#nextId(), name, body))
+    await stream.ready()
+    return readResponse(stream)
+  }
+
+  /** Of a stream that no visitor has opened. */
+  #nextId(): string {
+    this.#sent += 1
+    return `p.${this.#sent.toString(36)}`
   }
 
   #findAddress(name: string): PeerAddress | undefined {

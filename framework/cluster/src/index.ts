@@ -22,3 +22,4 @@ export {
   specHash
 } from './records.js'
 export { SharedLimits } from './shared-limits.js'
+export type { MemberRequests } from './member-request.js'

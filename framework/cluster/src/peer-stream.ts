@@ -4,6 +4,7 @@ import type { Clock } from '@rystra/plugin'
 import { type DatagramFlows, readMessage, readyFrame, refuseStream } from '@rystra/session'
 import { channelOf, type ForwardedChannel } from './channel-head.js'
 import { type Forward, forwardOf } from './forward-head.js'
+import { type MemberRequests, REQUEST } from './member-request.js'
 import type { PeerStream } from './peer-acceptor.js'
 import { type ProbeRequest, probeOf } from './probe.js'
 
@@ -20,9 +21,14 @@ export interface PeerStreamHost {
   onProbe(request: ProbeRequest): Promise<boolean>
 }
 
-/** Takes a stream that another server has opened: one of a visitor, a channel, or a probe, which goes no further and has no hop. */
-export const takePeerStream = (from: PeerStream, host: PeerStreamHost, clock: Clock): void => {
-  const { stream: raw, flows, log } = from
+/** Takes a stream that another server has opened: one of a visitor, a channel, or a request or probe, which goes no further and has no hop. */
+export const takePeerStream = (
+  from: PeerStream,
+  host: PeerStreamHost,
+  requests: MemberRequests,
+  clock: Clock
+): void => {
+  const { stream: raw, member, flows, log } = from
   const cancel = clock.after(HEAD_TIMEOUT_MS, () => raw.reset())
   readMessage(raw, {
     onMessage: (message) => {
@@ -31,6 +37,8 @@ export const takePeerStream = (from: PeerStream, host: PeerStreamHost, clock: Cl
         if (message.type === 'OpenStream') host.onForward(raw, forwardOf(message), flows, log)
         else if (message.type !== 'OpenChannel') {
           throw new RystraError('protocol.unexpected', { side: 'client', detail: message.type })
+        } else if (message.name === REQUEST) {
+          background(requests.answer(raw, message, member, clock), log, 'a request was not answered')
         } else if (message.details?.['hop'] === undefined) {
           background(answer(raw, probeOf(message), host, clock), log, 'a probe was not answered')
         } else host.onChannel(raw, channelOf(message), from)

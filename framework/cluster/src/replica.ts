@@ -43,6 +43,10 @@ export class Replica implements DirectoryWatcher {
     return this.#rows.values()
   }
 
+  row(key: string, id: string): DirectoryRow | undefined {
+    return this.#rows.get(rowKey({ key, id }))
+  }
+
   snapshot({ members, rows }: DirectorySnapshot): void {
     const names = new Set(members.map(({ name }) => name))
     for (const [name, member] of this.members) {
@@ -50,8 +54,8 @@ export class Replica implements DirectoryWatcher {
     }
     const present = new Set(rows.map(rowKey))
     for (const [key, row] of this.#rows) if (!present.has(key)) this.#keep(key, () => this.#remove(row))
-    for (const member of members) this.#joined(member)
-    for (const row of rows) this.#held(row)
+    for (const member of members) this.#joined(member, true)
+    for (const row of rows) this.#held(row, true)
   }
 
   change(change: DirectoryChange): void {
@@ -89,10 +93,11 @@ export class Replica implements DirectoryWatcher {
     this.#missing.delete(key)
   }
 
-  #joined(member: DirectoryMember): void {
+  /** @param whole Of a snapshot: it counts, also with a lower number, as of an engine that lost its data and whose clock was set back */
+  #joined(member: DirectoryMember, whole = false): void {
     this.#found(`member ${member.name}`)
     const before = this.members.get(member.name)
-    if (before !== undefined && before.fence >= member.fence) return
+    if (before !== undefined && (before.fence === member.fence || (!whole && before.fence > member.fence))) return
     if (before !== undefined && before.instance !== member.instance) this.#memberGone(before)
     this.members.set(member.name, member)
     this.#events.onMember(member)
@@ -113,10 +118,10 @@ export class Replica implements DirectoryWatcher {
     }
   }
 
-  #held(row: DirectoryRow): void {
+  #held(row: DirectoryRow, whole = false): void {
     const key = rowKey(row)
     const before = this.#rows.get(key)
-    if (before !== undefined && before.fence > row.fence) return
+    if (!whole && before !== undefined && before.fence > row.fence) return
     this.#found(key)
     if (before?.fence === row.fence) return
     if (before !== undefined && before.instance !== row.instance) this.#remove(before)

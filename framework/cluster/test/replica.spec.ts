@@ -56,6 +56,14 @@ describe('a replica of the directory', () => {
     expect(events).to.deep.equal(['row 1 5'])
   })
 
+  it('takes the numbers of a snapshot also where they are lower, as after a clock of the engine that was set back', () => {
+    const { events, replica } = make()
+    replica.snapshot({ members: [member('i', 10)], rows: [row('1', 11)] })
+    replica.snapshot({ members: [member('i', 1)], rows: [row('1', 2)] })
+    replica.change({ type: 'released', key: 'x', id: '1', fence: 2 })
+    expect(events).to.deep.equal(['member i', 'row 1 11', 'member i', 'row 1 2', 'gone 1 2'])
+  })
+
   it('drops the rows of an instance with its member, and not those of the next', () => {
     const { events, replica } = make()
     replica.snapshot({ members: [member('i', 1)], rows: [row('1', 2)] })

@@ -8,7 +8,7 @@ import { portsSchema } from './ports.js'
 import { proxySchema, forwardSchema } from './proxy-entry.js'
 import { type Resolved, type Written, defaulted, open, resolved } from './schema.js'
 import { connectSchema } from './connect.js'
-import { address, host, word } from './words.js'
+import { address, host, proxyProtocolFrom, word } from './words.js'
 
 const port = { minimum: 0, maximum: 65535 }
 
@@ -41,7 +41,8 @@ export const listenSchema = open(
     ),
     address: address(
       'Address to bind on a transport without hosts and ports, such as a path. Default: `host` and `port`.'
-    )
+    ),
+    proxyProtocolFrom
   })
 )
 
@@ -61,6 +62,7 @@ export const serverSchema = Type.Object({
         'Ports that proxies may have; free ports are taken from them as well. Below the range that systems use for ' +
           'outgoing connections (from 32768 on Linux), which could hold such a port. An empty list allows none.'
       ),
+      proxyProtocolFrom,
       on: Type.Optional(
         Type.Union(
           [

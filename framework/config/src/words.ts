@@ -15,3 +15,13 @@ export const host = (description = 'A host name or an address.') => text(hostTex
 /** An address on a transport without hosts and ports. */
 export const address = (description: string) =>
   Type.Optional(text('1 to 1024 characters', { minLength: 1, maxLength: 1024, description }))
+
+/** Load balancers in front of a listener. */
+export const proxyProtocolFrom = Type.Optional(
+  Type.Array(text('an address or a network such as 10.0.0.0/8', { minLength: 2, maxLength: 64 }), {
+    minItems: 1,
+    maxItems: 256,
+    description:
+      'Addresses and networks of load balancers whose connections begin with a header of the PROXY protocol, version 1 or 2: the address in it is that of the client. Their connections without a header are closed. Default: none.'
+  })
+)

@@ -24,7 +24,7 @@ describe('validation without extensions', () => {
     }
     const { problems } = await refusal('config.invalid', () => validateBase(raw))
     expect(problems.map(({ path, expected }) => `${path}: ${expected.split(', expiresIn')[0]}`)).to.have.members([
-      'server.listen[2]: an object with transport, host, port, address',
+      'server.listen[2]: an object with transport, host, port, address, proxyProtocolFrom',
       'server.listen[1]: an address that no other entry has: there is tcp 0.0.0.0:7000',
       'client.proxies[4]: an object with name, kind',
       'client.proxies[0].port: a port that is free on this machine: server.listen has tcp 0.0.0.0:7000',

@@ -29,3 +29,13 @@ export const dialFields = {
     })
   )
 }
+
+/** Field of addresses that an extension listens on: hand it on to {@link ListenHost.listenTcp}. */
+export const proxyProtocolFrom = Type.Optional(
+  Type.Array(Type.String({ title: 'an address or a network such as 10.0.0.0/8', minLength: 2, maxLength: 64 }), {
+    minItems: 1,
+    maxItems: 256,
+    description:
+      'Addresses and networks of load balancers whose connections begin with a header of the PROXY protocol, version 1 or 2: the address in it is that of the visitor. Their connections without a header are closed. Default: none.'
+  })
+)

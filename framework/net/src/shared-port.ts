@@ -4,6 +4,7 @@ import { hostPort } from '@rystra/address'
 import type { AcceptedSockets } from './accepted-sockets.js'
 import type { InheritedSockets } from './inherited-sockets.js'
 import { ProtocolSniffer } from './protocol-sniffer.js'
+import { ProxiedConnections, proxiesOf } from './proxied-connections.js'
 import { type TcpServer, tcpServer } from './tcp-server.js'
 
 /** Connections of all ports whose protocol is not recognised yet. */
@@ -13,6 +14,11 @@ export interface SniffQueue {
   readonly max: number
   /** Milliseconds until the protocol must be recognised. */
   readonly timeout: number
+}
+
+/** A listener, and whose connections begin with a header of the PROXY protocol. */
+interface PortListener extends TcpListening {
+  readonly isProxied: (socket: net.Socket) => boolean
 }
 
 /** One bound address and its listeners. */
@@ -29,8 +35,9 @@ export class SharedPort {
   readonly #keepAlive: number
   readonly #owner: string | undefined
   readonly #exclusive: boolean
+  readonly #proxied: ProxiedConnections
   /** The latest first: it is asked first. */
-  #listeners: readonly TcpListening[] = []
+  #listeners: readonly PortListener[] = []
   /** Listeners, and callers that are about to add one. */
   #references = 0
   #isBound = false
@@ -51,6 +58,10 @@ export class SharedPort {
     this.#accepted = accepted
     this.#onFree = onFree
     this.#keepAlive = keepAlive
+    this.#proxied = new ProxiedConnections({
+      timeout: queue.timeout,
+      onRefused: (_socket, error) => accepted.failed(this.#address, error)
+    })
     this.chosen = port === 0
     this.#owner = options.owner
     this.#exclusive = options.exclusive ?? false
@@ -88,9 +99,10 @@ export class SharedPort {
     }
   }
 
-  /** Adds a listener to a bound port. The returned function removes it. */
+  /** Adds a listener to a bound port. The returned function removes it. Throws `config.invalid`. */
   add(listener: TcpListening): () => void {
-    const entry = { ...listener, recognises: (head: Buffer) => listener.recognises(head) }
+    const isProxied = proxiesOf(listener.proxyProtocolFrom ?? [], 'proxyProtocolFrom')
+    const entry = { ...listener, isProxied, recognises: (head: Buffer) => listener.recognises(head) }
     this.#listeners = [entry, ...this.#listeners]
     return () => {
       this.#listeners = this.#listeners.filter((other) => other !== entry)
@@ -114,6 +126,12 @@ export class SharedPort {
 
   readonly #onConnection = (socket: net.Socket): void => {
     if (!this.#accepted.admit(socket, this.#address)) return
+    // Whose it is only its bytes behind the header tell: a proxy of one listener is one of the port.
+    if (this.#listeners.some(({ isProxied }) => isProxied(socket))) this.#proxied.take(socket, this.#route)
+    else this.#route(socket)
+  }
+
+  readonly #route = (socket: net.Socket): void => {
     const [only, ...others] = this.#listeners
     if (only === undefined) {
       socket.destroy()

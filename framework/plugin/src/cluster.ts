@@ -1,6 +1,7 @@
 import type { SessionInfo } from '@rystra/model'
 import type { ChannelOpener } from './channel.js'
 import type { ProxyHandle } from './handles.js'
+import type { Details } from './proxy.js'
 
 /** A session that another server of the cluster has. */
 export interface RemoteSession {
@@ -14,6 +15,14 @@ export interface RemoteSession {
    */
   readonly channels: ChannelOpener
 }
+
+/**
+ * Answers a request of another server. Plain values both ways, as JSON has them; a throw is the error that the other server gets, by
+ * its code.
+ *
+ * @param member name of the server, which its certificate proves
+ */
+export type MemberRequestHandler = (body: Details, member: string) => Promise<Details>
 
 /** A limit that the servers of a cluster keep together, at one of them. */
 export interface SharedLimit {
@@ -50,6 +59,13 @@ export interface RuntimeCluster {
    * opened them. What it opens rejects with `cluster.not-here` where that is no member.
    */
   channelsTo(member: string, session: SessionInfo): ChannelOpener
+  /**
+   * Asks an extension of another server. Rejects with `cluster.not-here` or `connect.*`, with `channel.unknown` where no handler
+   * has the name, with `stream.timeout` after 30 seconds, or with what the handler throws. Some 60 KB there, 1 MiB back.
+   */
+  request(member: string, name: string, body: Details): Promise<Details>
+  /** Answers such requests, in place of the handler before. Returns what ends it. */
+  serve(name: string, handler: MemberRequestHandler): () => void
   /**
    * Keeps a limit together with all servers that share the same key. A server that is killed gives back what it had with its
    * lease; one that is cut off from the directory goes on with it for `lease` and `grace`, and so long the limit may be exceeded

@@ -108,6 +108,11 @@ export interface TcpListening extends Address {
   /** Milliseconds of silence after which the kernel probes a connection. @default 30000 */
   readonly keepAlive?: number
   /**
+   * Addresses and networks of load balancers whose connections begin with a header of the PROXY protocol. Listeners that share
+   * the address share this. @default none
+   */
+  readonly proxyProtocolFrom?: readonly string[] | undefined
+  /**
    * Whether a connection that began with these bytes is for this transport; `undefined`: more are needed to tell. Asked
    * only where several share the address, and with 16 KiB at most.
    */

@@ -6,7 +6,7 @@ import { peerText } from '@rystra/address'
 import type { ListenEntry } from '@rystra/config'
 import type { Handshakes, PendingHandshake } from '@rystra/limits'
 import { background, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
-import type { Link, Listener, ListenHost, ListenOptions } from '@rystra/plugin'
+import type { Link, Listener, ListenHost, ListenOptions, TcpListening } from '@rystra/plugin'
 import { PUSH } from '@rystra/protocol'
 import { type Admitted, authenticateClient, type DataLinkOffered, firstStream } from '@rystra/session'
 import { takeEarly } from './early.js'
@@ -60,13 +60,22 @@ export class Acceptor {
   }
 
   /** @param counts Counts what comes in at this listener. */
-  listen(entry: ListenEntry, generation: GenerationRef, counts: LinkCounts): Promise<Listener> {
-    const options = entry as ListenOptions
+  async listen(entry: ListenEntry, generation: GenerationRef, counts: LinkCounts): Promise<Listener> {
+    const { proxyProtocolFrom, ...options } = entry as ListenOptions & Pick<TcpListening, 'proxyProtocolFrom'>
     const transport = generation.registries.transports.get(options.transport)
-    return transport.listen(options, (link) => this.#arrived(link, transport.name, counts), this.#closing.signal, {
-      listenTcp: (listening, signal) =>
-        this.#ports.listenTcp({ owner: `transport ${transport.name}`, ...listening }, signal)
-    })
+    let isTcp = false
+    const ports: ListenHost = {
+      listenTcp: (listening, signal) => {
+        isTcp = true
+        return this.#ports.listenTcp({ owner: `transport ${transport.name}`, proxyProtocolFrom, ...listening }, signal)
+      }
+    }
+    const onLink = (link: Link): void => this.#arrived(link, transport.name, counts)
+    const listener = await transport.listen(options, onLink, this.#closing.signal, ports)
+    if (isTcp || proxyProtocolFrom === undefined) return listener
+    await listener.close()
+    const detail = `server.listen: proxyProtocolFrom is of transports over TCP, got ${transport.name}`
+    throw new RystraError('config.invalid', { side: 'server', detail })
   }
 
   /** Accepts no further session, and ends the handshakes in flight. */

@@ -4,6 +4,7 @@ import {
   type AcceptedHandle,
   type AcceptedSockets,
   type InheritedSockets,
+  ProxiedConnections,
   type TcpServer,
   tcpServer
 } from '@rystra/net'
@@ -37,9 +38,14 @@ const BACKLOG = 4096
 /** Milliseconds of silence after which the kernel asks whether a visitor is there: one that lost its network says nothing. */
 const KEEP_ALIVE_MS = 60_000
 
+/** Milliseconds for the header of the PROXY protocol, which comes with the first packet. */
+const HEADER_TIMEOUT_MS = 10_000
+
 /** What takes the visitors of a port. */
 export interface VisitorHandlers {
   onVisitor(visitor: net.Socket): void
+  /** Whether it comes through a load balancer that begins with a header of the PROXY protocol. */
+  isProxied(visitor: net.Socket): boolean
   /** Whether visitors may come as raw streams, without a socket of Node. */
   takesRaw(): boolean
   onRaw(visitor: RawStream, info: VisitorInfo): void
@@ -57,11 +63,18 @@ export const bindPort = (
     const { host, port } = address
     // Paused: the relay reads into memory of its own from the first byte on.
     let name = ''
+    const headers = new ProxiedConnections({
+      timeout: HEADER_TIMEOUT_MS,
+      onRefused: (_visitor, error) => accepted.failed(name, error)
+    })
     const options = { host, port, backlog: BACKLOG, keepAlive: KEEP_ALIVE_MS, exclusive: true, paused: true }
     const onSocket = (visitor: net.Socket): void => {
       if (!accepted.admit(visitor, name)) return
       resetAtExit(visitor)
-      accepted.handOver(visitor, { address: name, extension }, handlers.onVisitor)
+      const handOver = (ready: net.Socket): void =>
+        accepted.handOver(ready, { address: name, extension }, handlers.onVisitor)
+      if (handlers.isProxied(visitor)) headers.take(visitor, handOver)
+      else handOver(visitor)
     }
     const onHandle = (handle: AcceptedHandle): boolean =>
       handlers.takesRaw() && accepted.adopt(handle, { address: name, extension }, handlers.onRaw)

@@ -14,10 +14,12 @@ export interface ClaimDirectory {
   /** Rejects with `cluster.unavailable`. */
   claim(claim: DirectoryClaim): Promise<DirectoryGrant>
   release(key: string, id: string): Promise<void>
+  /** A row of another server, as far as it is known here. */
+  row(key: string, id: string): DirectoryRow | undefined
   probe(member: string, session: string, ms: number): Promise<boolean>
 }
 
-const idOf = ({ session, spec }: Holder): string => `${session.id}.${spec.name}`
+const idOf = ({ session, spec }: Pick<Holder, 'session' | 'spec'>): string => `${session.id}.${spec.name}`
 
 const heldBy = (what: string, proxy: string, client: string): string => `${what}, by proxy ${proxy} of client ${client}`
 
@@ -90,7 +92,7 @@ export class ClusterClaims implements Claims {
       share: shareOf(proxy),
       value
     }
-    let replace: readonly number[] = []
+    let replace = this.#predecessors(key, claim)
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const grant = await this.#directory.claim({ ...claim, replace })
       if ('fence' in grant) return
@@ -107,6 +109,20 @@ export class ClusterClaims implements Claims {
     }
     await this.#memory.drop(key, proxy)
     throw new RystraError(shown.code, { side: 'server', detail: shown.what })
+  }
+
+  /**
+   * Fencing numbers of rows that this client has at other servers by another session: it takes their place, which needs no answer of
+   * theirs. After the death of a server it saves a question to the engine for each name.
+   */
+  #predecessors(key: string, { key: row, owner, share, value }: DirectoryClaim): readonly number[] {
+    const { client } = value as ClaimRecord
+    return (this.#memory.get(key)?.members ?? []).flatMap(({ proxy }) => {
+      if (proxy.remote === undefined || proxy.session.identity.id !== owner || proxy.session.client.id !== client)
+        return []
+      const held = this.#directory.row(row, idOf(proxy))
+      return held === undefined || held.share === share ? [] : [held.fence]
+    })
   }
 
   /** Fencing numbers of holders on other servers that are gone. Throws when one answers. */

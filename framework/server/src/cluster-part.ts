@@ -129,7 +129,10 @@ export class ClusterPart implements ServerCluster, ClusterHost {
     const share = session.client.instance
     const value = sharedSession(session)
     const claim = { key: clientKey(session), id: session.id, owner: session.identity.id, share, value }
-    const grant = await this.#cluster.claim(claim)
+    const others = [...this.remotes.ofClient(session.client.id)].filter(
+      ({ info }) => info.identity.id === claim.owner && info.client.instance !== share
+    )
+    const grant = await this.#cluster.claim({ ...claim, replace: others.map(({ fence }) => fence) })
     if ('held' in grant) await this.#cluster.claim({ ...claim, replace: grant.held.map(({ fence }) => fence) })
     // It may have ended meanwhile.
     if (!this.#sessions.has(session.id)) this.closed(session)

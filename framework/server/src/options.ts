@@ -30,6 +30,8 @@ export interface ServerOptions extends ControlOptions {
   readonly preset?: readonly Extension[]
   /** Where to find a package before it is looked for in `node_modules`. */
   readonly resolve?: (name: string) => string | undefined
+  /** Tells processes that share a state folder apart. @default `server.cluster.name` */
+  readonly member?: string
   /**
    * Added to each port of `server.listen` and of listeners of extensions, for several servers with one configuration on one
    * machine. Port 0 stays any free one. @default 0

@@ -9,6 +9,7 @@ import { failover, type OnVisitor } from './on-visitor.js'
 import { lastPortKey } from './last-ports.js'
 import { bindsPorts, checkHost, checkPort, freePorts, notBoundHere, portsOf } from './ports.js'
 import type { Holder } from './owner.js'
+import { isProxied } from './proxied-visitors.js'
 import type { ServerState } from './state.js'
 
 /** Ports tried before "no port is free" is believed: a range of thousands that others hold must not block the server. */
@@ -237,7 +238,8 @@ export class PublishPorts {
         }
       },
       // One that another member may have to serve is kept as it came.
-      takesRaw: () => held.size === 1 && held.members[0]?.value.raw !== undefined,
+      isProxied: (visitor) => isProxied(this.#state.config.publish)(visitor),
+      takesRaw: () => this.#takesRaw && held.size === 1 && held.members[0]?.value.raw !== undefined,
       onRaw: (visitor, info) => {
         const onRaw = held.pick(info)?.raw
         if (onRaw === undefined) {
@@ -246,6 +248,11 @@ export class PublishPorts {
         } else onRaw(visitor, info)
       }
     })
+  }
+
+  /** A header of the PROXY protocol is read from sockets of Node. */
+  get #takesRaw(): boolean {
+    return this.#state.config.publish.proxyProtocolFrom === undefined
   }
 
   #noMember({ host, port }: VisitorInfo, { members }: Held<OnVisitor>): void {

@@ -1,8 +1,10 @@
-import { type ChannelTo, sessionOf, type SharedLimits } from '@rystra/cluster'
+import { type ChannelTo, type MemberRequests, sessionOf, type SharedLimits } from '@rystra/cluster'
 import type { SessionInfo } from '@rystra/model'
 import type {
   ChannelOpener,
+  Details,
   DirectoryRow,
+  MemberRequestHandler,
   ProxyHandle,
   RemoteSession,
   RuntimeCluster,
@@ -16,6 +18,8 @@ import type { ServerState } from './state.js'
 /** The links to other servers. */
 export interface ChannelForwarding {
   readonly limits: SharedLimits
+  readonly requests: MemberRequests
+  request(member: string, name: string, body: Details): Promise<Details>
   openChannel(
     to: ChannelTo,
     head: (flow: number | undefined) => OpenChannel,
@@ -119,6 +123,14 @@ export class RemoteSessions implements RuntimeCluster {
 
   channelsTo(member: string, session: SessionInfo): ChannelOpener {
     return this.#channels(session, { member, session: session.id, end: 'server' })
+  }
+
+  request(member: string, name: string, body: Details): Promise<Details> {
+    return this.#forwarding.request(member, name, body)
+  }
+
+  serve(name: string, handler: MemberRequestHandler): () => void {
+    return this.#forwarding.requests.serve(name, handler)
   }
 
   share(key: string, limit: number, held: () => number): SharedLimit {

@@ -87,7 +87,7 @@ export class Server extends EventEmitter<ServerEvents> {
         clock: kernel.clock,
         log: options.log ?? silentLog,
         files: filesOf(options),
-        member: config.server.cluster?.name
+        member: config.server.cluster?.name ?? options.member
       }),
       failover: new WeakMap(),
       nextStreamId: () => {

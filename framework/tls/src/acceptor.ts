@@ -2,6 +2,7 @@ import { type HandshakeAbort, Handshakes, type PendingHandshake, TurnQueue } fro
 import { RystraError, type TlsFacts } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
+import { connectionKey, sameAddresses } from './addresses.js'
 import { certificateError, tlsError } from './errors.js'
 import { tlsFacts } from './facts.js'
 import { firstBytes, plainAlert, plainHttpAnswer } from './first-bytes.js'
@@ -59,10 +60,6 @@ interface Connection {
   readonly handshake: PendingHandshake
 }
 
-/** Identifies a connection, also from the TLS socket on top of it. */
-const keyOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
-  `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
-
 /**
  * The server side of TLS for accepted connections. Handshakes in progress are bounded in number and time, and start in the
  * order in which their first bytes arrive.
@@ -97,7 +94,7 @@ export class TlsAcceptor {
   take(socket: Socket): void {
     const peer = `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`
     const handshake = this.#handshakes.begin((reason) => this.#abort(one, reason))
-    const one: Connection = { socket, peer, key: keyOf(socket), handshake }
+    const one: Connection = { socket, peer, key: connectionKey(socket), handshake }
     this.#pending.set(one.key, one)
     socket.on('error', () => {})
     socket.once('close', () => this.#settle(one))
@@ -165,7 +162,7 @@ export class TlsAcceptor {
   }
 
   #failed(cause: Error, socket: TLSSocket): void {
-    const one = this.#pending.get(keyOf(socket))
+    const one = this.#pending.get(connectionKey(socket))
     socket.destroy()
     // Aborted handshakes, and peers without an address, are not reported.
     if (one === undefined) return
@@ -175,7 +172,7 @@ export class TlsAcceptor {
   }
 
   #secured(socket: TLSSocket): void {
-    const one = this.#pending.get(keyOf(socket))
+    const one = this.#pending.get(connectionKey(socket))
     if (one === undefined) {
       socket.on('error', () => {}).destroy()
       return
@@ -183,6 +180,7 @@ export class TlsAcceptor {
     this.#settle(one)
     socket.allowHalfOpen = true
     one.socket.allowHalfOpen = true
+    sameAddresses(socket, one.socket)
     showResets(socket, one.socket)
     const error = this.#refusal(socket)
     if (error !== undefined) {

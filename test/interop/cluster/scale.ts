@@ -7,6 +7,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { makeMembers } from '../../../cli/src/certs/members.js'
 import { Hosts, Program } from './hosts.js'
+import { requestRate, tableRate } from './lookups.js'
 import { RedisHost } from './redis-host.js'
 import { RollingRestart } from './rolling.js'
 import { CLIENT_PORT, namesOf } from './scale-world.js'
@@ -35,7 +36,7 @@ const sizes = (args: readonly string[]) => {
       each: { type: 'string', default: '3' },
       holders: { type: 'string', default: '4' },
       redundancy: { type: 'string', default: '1' },
-      parts: { type: 'string', default: 'hop,deaths,engine,cuts,rolling' }
+      parts: { type: 'string', default: 'hop,lookups,deaths,engine,cuts,rolling' }
     }
   })
   const { clients, each, holders, redundancy, parts } = values
@@ -134,6 +135,7 @@ class Scale {
     )
     const parts: Record<string, () => Promise<void>> = {
       hop: () => this.#hop(),
+      lookups: async () => this.#lookups(),
       deaths: () => this.#deaths(),
       engine: () => this.#engine(),
       cuts: () => this.#cuts(),
@@ -159,6 +161,19 @@ class Scale {
       for (let one = 0; one < 3; one += 1) rates.push(await this.#visitors.rate({ server, name }))
       this.#say(`a name ${what}`, `${latency.toFixed(2)} ms, ${Math.max(...rates).toFixed(2)} Gbit/s`)
     }
+  }
+
+  /** What finding one name among all costs: by itself, and in requests. */
+  #lookups(): void {
+    const [first = ''] = this.#names
+    this.#say(
+      'lookups in a table of all names',
+      `${tableRate(this.#names)} in a second, of one name ${tableRate([first])}`
+    )
+    const server = this.#hosts.address('a')
+    const [one, all] = [requestRate(server, [first]), requestRate(server, this.#names)]
+    if (one === undefined || all === undefined) this.#say('requests', 'skipped: there is no wrk (Debian)')
+    else this.#say('requests at a in a second', `${one.toFixed(0)} of one name, ${all.toFixed(0)} of all in turn`)
   }
 
   async #deaths(): Promise<void> {

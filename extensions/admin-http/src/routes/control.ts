@@ -3,7 +3,7 @@ import type { Api, ApiContext } from '../context.js'
 import { allows } from '../gate.js'
 import { HttpError } from '../problem.js'
 import { logLevel } from '../schemas.js'
-import { idParams, noSession, notFound } from './lists.js'
+import { idParams, notFound, passOn } from './lists.js'
 
 const configBody = Type.Object(
   {
@@ -216,11 +216,13 @@ export const addControl = (api: Api, context: ApiContext): void => {
         response: { 204: Type.Null() }
       }
     },
-    async ({ params: { id }, query: { final }, caller }, reply) => {
+    async (request, reply) => {
+      const { params, query, caller } = request
+      const { id } = params
       const handle = runtime.session(id)
-      if (handle === undefined) throw noSession(runtime, id)
+      if (handle === undefined) return passOn(context, request, reply, { id })
       const detail = `ended by an administrator (${caller.name})`
-      handle.close(new RystraError(final ? 'session.refused' : 'session.closing', { detail, side: runtime.side }))
+      handle.close(new RystraError(query.final ? 'session.refused' : 'session.closing', { detail, side: runtime.side }))
       return reply.code(204).send(null)
     }
   )

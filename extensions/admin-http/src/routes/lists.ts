@@ -1,5 +1,7 @@
 import { RystraError, type TSchema, Type } from '@rystra/plugin'
+import type { FastifyRequest } from 'fastify'
 import type { Api, ApiContext } from '../context.js'
+import type { ForwardedCall } from '../forwarded.js'
 import { RemoteSessionView } from '../cluster-view.js'
 import { contains, pageOf } from '../pages.js'
 import {
@@ -34,11 +36,28 @@ export const noSession = ({ cluster }: ApiContext['runtime'], id: string): Rystr
   return notFound('session', id, member === undefined ? undefined : `the server ${member} has it: ask there`)
 }
 
+/** Has another server of the cluster answer where it has the session. Throws `control.not-found` otherwise. */
+export const passOn = async (
+  { runtime, forwarded }: ApiContext,
+  request: FastifyRequest,
+  reply: { code(status: number): { send(body: unknown): unknown } },
+  { id, what = 'session' }: { readonly id: string; readonly what?: string }
+): Promise<never> => {
+  const session = what === 'session' ? id : id.slice(0, Math.max(0, id.indexOf('.')))
+  // It was passed on already: one hop.
+  const member = request.isForwarded ? undefined : forwarded.memberOf(session)
+  if (member === undefined) throw what === 'session' ? noSession(runtime, id) : notFound(what, id)
+  const { method, url, body, caller } = request
+  const response = await forwarded.pass(member, { method: method as ForwardedCall['method'], url, body, caller })
+  return reply.code(response.status).send(response.body) as never
+}
+
 /** Whether a filter is not set, or fits. */
 export const equals = (wanted: string | undefined, value: string | undefined): boolean =>
   wanted === undefined || wanted === value
 
-const addSessions = (api: Api, { runtime }: ApiContext): void => {
+const addSessions = (api: Api, context: ApiContext): void => {
+  const { runtime } = context
   const { session: _session, proxy: _proxy, kind: _kind, state: _state, ...ofSessions } = filters
   api.get(
     '/sessions',
@@ -77,9 +96,10 @@ const addSessions = (api: Api, { runtime }: ApiContext): void => {
         response: { 200: SessionView }
       }
     },
-    ({ params: { id } }) => {
+    (request, reply) => {
+      const { id } = request.params
       const handle = runtime.session(id)
-      if (handle === undefined) throw noSession(runtime, id)
+      if (handle === undefined) return passOn(context, request, reply, { id })
       return sessionView({ info: handle.info, stats: handle.stats() })
     }
   )

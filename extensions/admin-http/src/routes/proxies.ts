@@ -3,7 +3,7 @@ import type { Api, ApiContext } from '../context.js'
 import { contains, pageOf } from '../pages.js'
 import { filters, listQuery, ProxyView } from '../schemas.js'
 import { proxyView } from '../views.js'
-import { equals, idParams, notFound, pageSchema } from './lists.js'
+import { equals, idParams, pageSchema, passOn } from './lists.js'
 
 const AddProxy = Type.Object(
   {
@@ -31,7 +31,8 @@ const AddProxy = Type.Object(
 )
 
 /** Proxies: listed, added and taken back. */
-export const addProxies = (api: Api, { runtime, kinds }: ApiContext): void => {
+export const addProxies = (api: Api, context: ApiContext): void => {
+  const { runtime, kinds } = context
   const { proxy: _proxy, ...ofProxies } = filters
   api.get(
     '/proxies',
@@ -80,9 +81,10 @@ export const addProxies = (api: Api, { runtime, kinds }: ApiContext): void => {
         response: { 200: ProxyView }
       }
     },
-    ({ params: { id } }) => {
+    (request, reply) => {
+      const { id } = request.params
       const handle = runtime.proxy(id)
-      if (handle === undefined) throw notFound('proxy', id)
+      if (handle === undefined) return passOn(context, request, reply, { id, what: 'proxy' })
       return proxyView(handle, kinds)
     }
   )
@@ -97,9 +99,17 @@ export const addProxies = (api: Api, { runtime, kinds }: ApiContext): void => {
         response: { 201: ProxyView }
       }
     },
-    async ({ body: { spec, session, persist }, caller }, reply) => {
-      const handle = await runtime.control.addProxy(spec as ProxySpec, session, { persist, by: caller.name })
-      return reply.code(201).send(proxyView(handle, kinds))
+    async (request, reply) => {
+      const { caller } = request
+      const { spec, session, persist } = request.body
+      try {
+        const handle = await runtime.control.addProxy(spec as ProxySpec, session, { persist, by: caller.name })
+        return reply.code(201).send(proxyView(handle, kinds))
+      } catch (error) {
+        const isRemote = session !== undefined && context.forwarded.memberOf(session) !== undefined
+        if (!isRemote || !isRystraError(error) || error.code !== 'control.not-found') throw error
+        return passOn(context, request, reply, { id: session })
+      }
     }
   )
   api.delete(
@@ -113,14 +123,17 @@ export const addProxies = (api: Api, { runtime, kinds }: ApiContext): void => {
         response: { 204: Type.Null() }
       }
     },
-    async ({ params: { id }, caller }, reply) => {
+    async (request, reply) => {
+      const { params, caller } = request
+      const { id } = params
       const handle = runtime.proxy(id)
       try {
         await runtime.control.removeProxy(id)
       } catch (error) {
         // Not one that was added: it is of the configuration, or of the client.
         const known = isRystraError(error) && /^control\.(not-found|unavailable)$/.test(error.code)
-        if (!known || handle === undefined) throw known ? notFound('proxy', id) : error
+        if (!known) throw error
+        if (handle === undefined) return passOn(context, request, reply, { id, what: 'proxy' })
         handle.close(new RystraError('proxy.refused', { detail: `taken back by an administrator (${caller.name})` }))
       }
       return reply.code(204).send(null)
