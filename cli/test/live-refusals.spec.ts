@@ -95,7 +95,7 @@ describe('serve, connect and expose', () => {
       [
         ['tcp', '9', '--to', 'tcp://:::7000', '--token', 't'],
         2,
-        '--to: expected [::]:7000, with brackets around the IPv6 address'
+        '--to: expected tcp://[::]:7000, with brackets around the IPv6 address'
       ],
       [['tcp', 'nope', '--to', 'x', '--token', 't'], 2, 'the service: expected'],
       [

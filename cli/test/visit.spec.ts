@@ -73,7 +73,7 @@ describe('visit, and expose private', () => {
     const cases: [args: string[], code: number, words: string][] = [
       [['visit', 'db', '--bind', `127.0.0.1:${taken}`], 8, 'listen.in-use'],
       [['visit', 'db', '--bind', 'here'], 2, 'client.forwards[0].bind'],
-      [['visit', 'db', '--set', 'bind=1'], 2, '--set: expected field=value of the visitor'],
+      [['visit', 'db', '--set', 'bind=1'], 2, '--set: bind of the visitor is given by an argument or a flag'],
       [['visit', 'db', '--set', 'frob=1'], 2, 'client.forwards[0].frob'],
       [['expose', 'private', '9'], 2, 'proxy.invalid'],
       [['expose', 'tcp', '9', '--secret', 'x'], 2, 'client.proxies[0].secret']

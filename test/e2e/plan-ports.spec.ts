@@ -34,7 +34,7 @@ describe('a plan with ports of extensions', () => {
     const plan = async (...extensions: NonNullable<Parameters<typeof serverConfig>[1]>) =>
       (await server.runtime.control.plan(serverConfig({}, extensions))).problems.map(({ reason }) => reason)
     expect(await plan(metrics(one), web(two))).to.deep.equal([])
-    expect((await plan(metrics(two), web(two))).join()).to.contain('proxy-http has it')
+    expect((await plan(metrics(two), web(two))).join()).to.match(/(proxy-http|observe-prometheus) has it/)
     const own = serverConfig({ listen: [{ transport: 'tcp', host, port: portOf(server) }] }, [metrics(portOf(server))])
     const { problems } = await server.runtime.control.plan(own)
     expect(problems[0]?.reason).to.contain('server.listen (tcp) has it')

@@ -42,7 +42,8 @@ export class StopSignals {
     if (member) process.once('disconnect', () => this.stop('SIGTERM', 'the process that started it has ended'))
     // Those of bin/run.js, which end a process 1 that is still loading.
     for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
-    process.on('SIGUSR1', ignore).on('SIGUSR2', ignore)
+    for (const signal of ['SIGUSR1', 'SIGUSR2'] as const)
+      if (!process.listeners(signal).includes(ignore)) process.on(signal, ignore)
     process.on('SIGINT', member ? () => {} : this.#interrupt)
     process.on('SIGTERM', this.#terminate)
     process.on('SIGHUP', member ? () => {} : this.#hangUp)
@@ -73,7 +74,6 @@ export class StopSignals {
     process.off('SIGINT', this.#interrupt)
     process.off('SIGTERM', this.#terminate)
     process.off('SIGHUP', this.#hangUp)
-    process.off('SIGUSR1', ignore).off('SIGUSR2', ignore)
   }
 
   readonly #interrupt = (): void => this.stop('SIGINT')

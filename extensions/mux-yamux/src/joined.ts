@@ -63,6 +63,11 @@ export class Joined implements JoinedStream, Offloaded {
     return this.#over ? 0 : (this.#link.stats(this.#owner.id)[3] as number)
   }
 
+  /** Whether bytes of the socket wait for the window of the peer. */
+  get blocked(): boolean {
+    return !this.#over && this.#link.stats(this.#owner.id)[4] === 1
+  }
+
   /** Whether bytes were received since the last call. */
   heard(): boolean {
     const { received } = this

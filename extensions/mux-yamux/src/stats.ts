@@ -7,10 +7,10 @@ export const statsOf = (streams: Iterable<YamuxStream>, out: Outgoing): MuxerSta
   let { queued } = out
   let blocked = 0
   let window = 0
-  for (const { sending, granted } of streams) {
-    queued += sending.waiting
-    if (sending.waiting > 0 && !sending.ready) blocked += 1
-    window += granted
+  for (const stream of streams) {
+    queued += stream.sending.waiting
+    if (stream.blocked) blocked += 1
+    window += stream.granted
   }
   return { queued, blocked, window }
 }

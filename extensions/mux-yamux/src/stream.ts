@@ -161,6 +161,11 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
     return this.#joined?.waiting ?? this.receiving.unread
   }
 
+  /** Whether bytes to be sent wait for the window of the peer. */
+  get blocked(): boolean {
+    return this.#joined?.blocked ?? (this.sending.waiting > 0 && !this.sending.ready)
+  }
+
   /** Bytes that the peer may send. */
   get granted(): number {
     const { ended, credit } = this.receiving

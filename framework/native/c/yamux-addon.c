@@ -227,18 +227,20 @@ static napi_value leave(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* streamStats(link, id, numbers): writes bytes sent and received, those that wait, and the credit. Whether there is one. */
+/* streamStats(link, id, numbers): writes bytes sent and received, those that wait, the credit, and 1 when bytes of the
+   socket wait for the window of the peer. Whether there is one. */
 static napi_value stats(napi_env env, napi_callback_info info) {
   struct call call;
   napi_value result;
   call_begin(&call, env, info);
   const struct stream *stream = stream_at(&call);
-  double *numbers = doubles_at(&call, 2, 4);
+  double *numbers = doubles_at(&call, 2, 5);
   if (stream != NULL && numbers != NULL) {
     numbers[0] = (double)stream->sent;
     numbers[1] = (double)stream->received;
     numbers[2] = (double)bytes_left(&stream->inbox);
     numbers[3] = stream->credit;
+    numbers[4] = stream->readable && !stream->end_sent && stream->send_window == 0;
   }
   napi_get_boolean(env, stream != NULL && numbers != NULL, &result);
   return result;

@@ -36,14 +36,19 @@ export { handler, listener, streamHandler } from './service/decorators.js'
 export {
   defineService,
   event,
+  type EventContract,
   fromServer,
+  type FromServer,
+  type Member,
   type Members,
   request,
+  type RequestContract,
   type RequestTerms,
   reverse,
   type Reversed,
   type Service,
   stream,
+  type StreamContract,
   type StreamTerms,
   type TypeOf
 } from './service/define.js'

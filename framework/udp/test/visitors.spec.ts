@@ -286,20 +286,24 @@ bothWays('visitors over UDP', () => {
     const service = await echoService()
     const bad = (host: string): boolean => host === '127.0.0.9'
     const { admit, closed } = admitting()
-    const throwing = (visitor: VisitorInfo): Admission => ({
-      ...admit(visitor),
-      // Read outside of what is expected to throw.
-      get tap(): never {
-        if (bad(visitor.host)) throw new Error('a fault in the code')
-        return undefined as never
+    const throwing = (visitor: VisitorInfo): Admission => {
+      const admission = admit(visitor)
+      const fail = (): never => {
+        throw new Error('a fault in the code')
       }
-    })
+      if (!bad(visitor.host)) return admission
+      const close: Admission['close'] = (...told) => {
+        admission.close(...told)
+        fail() // Called where nothing is expected to throw.
+      }
+      return { ...admission, tap: fail, close }
+    }
     const { port, visitors, errors } = await tunnel(service.port, { visitors: { admit: throwing } })
     const [one, other] = [await bound('127.0.0.9'), await bound()]
     one.send('bad', port, '127.0.0.1')
     await until(() => closed.length === 1)
     expect(String(await ask(other, port, 'fine'))).to.equal('fine')
-    expect([closed[0]?.code, visitors.drops.count('exception'), visitors.sessions]).to.deep.equal(['internal', 1, 1])
+    expect([closed[0]?.code, visitors.drops.count('exception'), visitors.sessions]).to.deep.equal(['hook.failed', 1, 1])
     expect(errors.map(({ code }) => code)).to.deep.equal(['internal'])
   })
 

@@ -30,6 +30,18 @@ const answerOf = (
   }
 }
 
+/** The taps of an extension at one hook are told as one: its check answers for all of them. */
+const byExtension = (taps: readonly TapInfo[]): TapInfo[] => {
+  const found = new Map<string, TapInfo>()
+  for (const tap of taps) {
+    const key = `${tap.hook} ${tap.extension}`
+    const before = found.get(key)
+    const { calls = 0, errors = 0 } = before ?? {}
+    found.set(key, { ...(before ?? tap), calls: Math.max(calls, tap.calls), errors: errors + tap.errors })
+  }
+  return [...found.values()]
+}
+
 /** The taps in the way of a visitor, in their order, with what they would answer. */
 export const explainTaps = (
   extensions: Iterable<ExtensionInfo>,
@@ -38,13 +50,13 @@ export const explainTaps = (
   speaksHttp: boolean
 ): ExplainedTap[] => {
   const taps = [...extensions].flatMap(({ taps: all }) => all)
-  return hooks
+  const met = hooks
     .filter((hook) => speaksHttp || !/^on(Request|Response)$/.test(hook))
     .flatMap((hook) => taps.filter((tap) => tap.hook === hook).sort((a, b) => a.stage - b.stage))
-    .map((tap) => {
-      const { hook, extension, stage, calls, errors } = tap
-      return { hook, extension, stage, calls, errors, ...answerOf(tap, visit, checks) }
-    })
+  return byExtension(met).map((tap) => {
+    const { hook, extension, stage, calls, errors } = tap
+    return { hook, extension, stage, calls, errors, ...answerOf(tap, visit, checks) }
+  })
 }
 
 /** What the taps come to. */

@@ -7,7 +7,8 @@ import { expectedKey, findKey, keyIn, NO_SLOT } from './key-cache.js'
 const SHORT_TEXT_BYTES = 8
 
 /** What is being read. One body at a time: nothing here waits. */
-let bytes: Buffer = Buffer.alloc(0)
+const NOTHING = Buffer.alloc(0)
+let bytes: Buffer = NOTHING
 let at = 0
 let end = 0
 let items = 0
@@ -245,7 +246,11 @@ export const readMessagePack = (body: Buffer): unknown => {
   at = 0
   end = body.length
   items = 0
-  const read = value(0)
-  if (at !== end) throw invalid('bytes behind the body')
-  return read
+  try {
+    const read = value(0)
+    if (at !== end) throw invalid('bytes behind the body')
+    return read
+  } finally {
+    bytes = NOTHING
+  }
 }
