@@ -17,7 +17,7 @@ describe('a local port', () => {
     const port = await openLocalPort(0, log, (visitor) => {
       count += 1
       if (count === 1) throw err
-      visitor.end('served')
+      visitor.resume().end('served')
     })
     const visit = (): net.Socket =>
       net.connect(Number(port.address.split(':').at(-1)), '127.0.0.1').on('error', () => {})
