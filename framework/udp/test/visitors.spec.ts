@@ -292,8 +292,8 @@ bothWays('visitors over UDP', () => {
         throw new Error('a fault in the code')
       }
       if (!bad(visitor.host)) return admission
-      const close: Admission['close'] = (...told) => {
-        admission.close(...told)
+      const close: Admission['close'] = (...answers) => {
+        admission.close(...answers)
         fail() // Called where nothing is expected to throw.
       }
       return { ...admission, tap: fail, close }
