@@ -135,7 +135,7 @@ describe('several ways to authenticate', () => {
     expect(String(bytes)).to.equal('there and back')
   }
 
-  /** Starts a client that has to be accepted, and answers with who the server takes it for. */
+  /** Starts a client that must be accepted. Resolves with its identity at the server. */
   const enters = async (connect: object, extensions: readonly ExtensionUse[]): Promise<Identity | undefined> => {
     const client = await make(connect, extensions)
     await client.start()

@@ -58,13 +58,19 @@ export const readBounded = async (path: string, max: number): Promise<BoundedFil
 export const readBoundedSync = (path: string, max: number): Buffer => {
   const file = openSync(path, FLAGS)
   try {
-    throwUnlessFile(fstatSync(file))
-    const bytes = Buffer.alloc(Math.min(fstatSync(file).size, max) + 1)
-    let length = 0
-    for (let read = 1; read > 0 && length < bytes.length; length += read)
-      read = readSync(file, bytes, length, bytes.length - length, null)
-    if (length > max) throw tooLarge(max)
-    return bytes.subarray(0, length)
+    const stats = fstatSync(file)
+    throwUnlessFile(stats)
+    if (stats.size > max) throw tooLarge(max)
+    const chunks: Buffer[] = []
+    // The size is no end: files of /proc have none, and a file may grow.
+    for (let length = 0; ; ) {
+      const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, max + 1 - length))
+      const bytesRead = readSync(file, chunk, 0, chunk.length, null)
+      if (bytesRead === 0) return Buffer.concat(chunks)
+      length += bytesRead
+      if (length > max) throw tooLarge(max)
+      chunks.push(chunk.subarray(0, bytesRead))
+    }
   } finally {
     closeSync(file)
   }

@@ -35,7 +35,7 @@ const outcomeOf = (port: number, target: string, open: Set<http.ClientRequest>):
     const request = http.get({ host: loopback, port, path: target, headers, agent: false }, (response) => {
       const { statusCode } = response
       if (statusCode === 200 && response.headers['content-type']?.startsWith('text/event-stream') === true) {
-        // It is not read: what waits for it has to be bounded.
+        // This connection never reads, so the server must bound what it queues.
         response.pause()
         resolve('200 events')
         return

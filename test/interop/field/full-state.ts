@@ -105,7 +105,7 @@ const use = async (scratch: Scratch, world: World): Promise<string> => {
   fs.rmSync(filler)
   isEqual(await world.add('--name', 'kept', '--persist'), 'done', 'the same when there is room')
   await world.visit()
-  return 'what has to be kept is refused by a code, all else goes on'
+  return 'writes are refused with an error code, everything else works'
 }
 
 /** The folder of state is on a disk that is full: commands of an administrator, reloads, pushed proxies. */
