@@ -114,6 +114,8 @@ describe('the administration of one server of a cluster', () => {
     for (const body of [
       {},
       { ...kick, url: '/v1/reload' },
+      { ...kick, url: '/v1/sessions/\\..\\..\\log-level' },
+      { ...kick, url: '/v1/sessions\t/../log-level' },
       { ...kick, method: 'PUT' },
       { ...kick, scope: 'root' },
       { ...kick, url: 7 }

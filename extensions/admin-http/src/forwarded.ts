@@ -9,8 +9,8 @@ const REQUEST = 'admin'
 /** Header by which the API knows a call that another server has passed on; its value is good for one call. */
 export const FORWARDED = 'x-rystra-forwarded'
 
-/** What may be passed on: calls for one session or one proxy. */
-const PATH = /^\/v1\/(sessions|proxies)(\/[^/]*)?$/
+/** What may be passed on: calls for one session or one proxy. To `URL` a backslash is a slash, and tabs are nothing. */
+const PATH = /^\/v1\/(sessions|proxies)(\/[^/\\\s]*)?$/
 const METHODS = ['GET', 'POST', 'DELETE']
 
 const MAX_NAME = 128
