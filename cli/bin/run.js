@@ -2,7 +2,11 @@
 import module from 'node:module'
 
 // A container's process 1 ignores signals that it does not handle: until the command has loaded and handles them, they end it.
-if (process.pid === 1) process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143))
+if (process.pid === 1)
+  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(code)
+    })
 // Compiled code is kept from one start to the next, where Node can do that (22.1).
 module.enableCompileCache?.()
 try {

@@ -40,10 +40,12 @@ export interface SpawnOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Descriptor for its stderr, instead of collecting it. */
   readonly stderr?: number
+  /** Arguments of node. @default none */
+  readonly nodeArgs?: readonly string[]
 }
 
-const start = (args: readonly string[], { cwd, env, stderr }: SpawnOptions): ChildProcess =>
-  spawn(process.execPath, [...nodeArgs, bin, ...args], {
+const start = (args: readonly string[], { cwd, env, stderr, nodeArgs: more = [] }: SpawnOptions): ChildProcess =>
+  spawn(process.execPath, [...more, ...nodeArgs, bin, ...args], {
     cwd,
     env: cleanEnv(env),
     stdio: ['ignore', 'pipe', stderr ?? 'pipe']

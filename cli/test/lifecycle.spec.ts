@@ -196,6 +196,31 @@ client: { connect: { transport: tcp, host: 127.0.0.1, port: ${port} }, proxies: 
     expect(joins[1]).to.equal(joins[0])
   })
 
+  it('a signal ends process 1 while it loads, and drains a server that runs; listeners of others stay', async () => {
+    // A process that takes itself for process 1, and hears SIGTERM as soon as it handles it: `emit`, since it has no such id.
+    const preload = (then: string): string =>
+      `--import=data:text/javascript,${encodeURIComponent(
+        `Object.defineProperty(process, 'pid', { value: 1 }); let first = true;
+       process.on('newListener', (name) => { if (name === 'SIGTERM' && first) { first = false; ${then} } })`
+      )}`
+    const start = (then: string) => {
+      const server = new Running(['serve', '--host', '127.0.0.1', '--port', '0', '--json', '--no-admin'], {
+        cwd: folders.make({ 'rystra.config.yaml': project }),
+        nodeArgs: [preload(then)]
+      })
+      track(server)
+      return server
+    }
+    const early = await start("setImmediate(() => process.emit('SIGTERM'))").done
+    expect([early.code, early.out]).to.deep.equal([143, ''])
+    const server = start("setImmediate(() => process.on('SIGTERM', () => console.error('heard as well')))")
+    await server.event('listening')
+    const { code, out, err } = await server.signal('SIGTERM')
+    expect(code, err).to.equal(0)
+    expect(out).to.include('"stopped"')
+    expect(err).to.include('heard as well')
+  })
+
   it('the end of the npm that started it ends it cleanly', async () => {
     // As npm does: a shell in between, which gets the signal and does not pass it on.
     const flags = ['--host', '127.0.0.1', '--port', '0', '--http-port', '0', '--json']

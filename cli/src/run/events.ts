@@ -118,11 +118,12 @@ export const feedClient = (feed: Feed, client: Client, { server: serverName, end
   client.on('disconnected', (session, error) => {
     feed.event('disconnected', { server: serverOf(session), session: session.id, ...errorOf(error) })
   })
-  client.on('reconnecting', ({ attempt, delay, error, sessions }) => {
+  client.on('reconnecting', ({ attempt, delay, error, sessions, notable }) => {
     feed.event('reconnecting', { server: serverName, attempt, delay, sessions, ...errorOf(error) })
     // With another session up nothing is amiss for visitors.
     if (sessions > 0) return
-    feed.logged(`${error.message}; trying again in ${formatDuration(delay)} (Ctrl-C gives up)`)
+    const tried = attempt > 1 ? `attempt ${attempt}, ` : ''
+    if (notable) feed.logged(`${error.message}; ${tried}trying again in ${formatDuration(delay)} (Ctrl-C gives up)`)
     // Once for each loss, and not for one that the first attempt overcomes.
     if (attempt === 2) feed.logged(`  next: ${error.hint}`)
   })

@@ -40,13 +40,11 @@ export class StopSignals {
   /** @param member Whether a parent process passes on what it is told: the terminal signals the whole group. */
   constructor({ member = false }: { readonly member?: boolean } = {}) {
     if (member) process.once('disconnect', () => this.stop('SIGTERM', 'the process that started it has ended'))
-    // Those of bin/run.js, which end a process 1 that is still loading.
-    for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
     for (const signal of ['SIGUSR1', 'SIGUSR2'] as const)
       if (!process.listeners(signal).includes(ignore)) process.on(signal, ignore)
-    process.on('SIGINT', member ? () => {} : this.#interrupt)
+    process.on('SIGINT', member ? ignore : this.#interrupt)
     process.on('SIGTERM', this.#terminate)
-    process.on('SIGHUP', member ? () => {} : this.#hangUp)
+    process.on('SIGHUP', member ? ignore : this.#hangUp)
     // npm hands SIGTERM to a shell that ends without passing it on, which would leave this process behind.
     if (process.env['npm_lifecycle_event'] !== undefined && this.#parent > 1)
       this.#watch = setInterval(() => {
@@ -67,13 +65,6 @@ export class StopSignals {
     this.#stoppedAt = now
     clearInterval(this.#watch)
     handlers?.stop(reason)
-  }
-
-  close(): void {
-    clearInterval(this.#watch)
-    process.off('SIGINT', this.#interrupt)
-    process.off('SIGTERM', this.#terminate)
-    process.off('SIGHUP', this.#hangUp)
   }
 
   readonly #interrupt = (): void => this.stop('SIGINT')

@@ -129,8 +129,9 @@ export class AdminServer {
     log.info({ url }, 'admin API and dashboard')
   }
 
-  async #listenUnix(front: Front, isFirst = true): Promise<void> {
-    const { options, stateDir, role, log, runtime } = this.#context
+  /** @param isTold Whether the log says already that there is none */
+  async #listenUnix(front: Front, isTold = false): Promise<void> {
+    const { options, stateDir, role, log, runtime, ports } = this.#context
     const file = adminSocketPath(stateDir, options.socketName ?? role)
     try {
       const close = await listenUnix(runtime, file, log, (socket) => front.accept(socket))
@@ -143,15 +144,17 @@ export class AdminServer {
       const isInUse = isRystraError(error) && error.code === 'listen.in-use'
       const found = isInUse ? 'find another process with this state folder' : 'cannot find this process'
       const text = `there is no admin socket: commands such as \`rystra status\` ${found}`
-      if (isFirst) this.#onceStarted(() => log.warn({ err: error }, text))
-      if (isInUse && this.#serves) this.#listenLater(front)
+      // The process that this one takes over from removes its socket when this one serves.
+      const isExpected = isInUse && ports.returning !== undefined
+      if (!isTold && !isExpected) this.#onceStarted(() => log.warn({ err: error }, text))
+      if (isInUse && this.#serves) this.#listenLater(front, isTold || !isExpected)
     }
   }
 
   /** The process that has it may end. */
-  #listenLater(front: Front): void {
+  #listenLater(front: Front, isTold: boolean): void {
     this.#later(SOCKET_RETRY_MS, () =>
-      background(this.#listenUnix(front, false), this.#context.log, 'the admin socket could not be made')
+      background(this.#listenUnix(front, isTold), this.#context.log, 'the admin socket could not be made')
     )
   }
 

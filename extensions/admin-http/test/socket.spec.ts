@@ -1,3 +1,4 @@
+import { until } from '@rystra/testkit'
 import { expect } from 'chai'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +18,7 @@ import path from 'node:path'
 import { type Logger, silentLog } from '@rystra/model'
 import { keptToken, keptTokenFile } from '../src/kept-token.js'
 import { listenUnix } from '../src/unix-socket.js'
-import { FakeRuntime, withWorld, World } from './world.js'
+import { FakeRuntime, portsOf, withWorld, World } from './world.js'
 
 const onlyUnix = (stateDir?: string, more = {}): World =>
   new World(new FakeRuntime(), { listen: [], ...more }, stateDir)
@@ -113,6 +114,38 @@ describe('admin-http, the unix socket', () => {
       expect(existsSync(world.socket)).equal(true)
     } finally {
       await strict.stop()
+      await world.stop()
+      await new Promise((resolve) => other.close(resolve))
+    }
+  })
+
+  it('of a process that is about to end is waited for, and missed only when it stays', async () => {
+    const world = onlyUnix()
+    mkdirSync(path.dirname(world.socket), { recursive: true, mode: 0o700 })
+    const other = net.createServer((socket) => socket.on('error', () => {}).end('live'))
+    await new Promise<void>((resolve) => other.listen(world.socket, resolve))
+    const ports = portsOf(world.runtime)
+    ports.returning = new Promise(() => {})
+    const warned = (): boolean => world.lines.some(({ level }) => level === 'warn')
+    const probed = async (): Promise<void> => {
+      const seen = once(other, 'connection')
+      await world.clock.advance(500)
+      await seen
+      // Its answer is one more turn of the loop on the other side.
+      await new Promise((resolve) => void setImmediate(() => setImmediate(resolve)))
+    }
+    try {
+      await world.start()
+      await world.clock.advance(1000)
+      for (let tries = 0; tries < 3; tries += 1) await probed()
+      expect(warned(), 'while it may end').equal(false)
+      ports.returning = undefined
+      await probed()
+      await until(() => {
+        void world.clock.advance(1000)
+        return warned()
+      }, 'a warning, since it stays')
+    } finally {
       await world.stop()
       await new Promise((resolve) => other.close(resolve))
     }

@@ -158,7 +158,7 @@ export class FakeRuntime implements Runtime {
 const ports = new WeakMap<Runtime, SharedPorts>()
 
 /** The same for all instances of one end. */
-const portsOf = (runtime: Runtime): SharedPorts => {
+export const portsOf = (runtime: Runtime): SharedPorts => {
   const made = ports.get(runtime) ?? new SharedPorts()
   ports.set(runtime, made)
   return made

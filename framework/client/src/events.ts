@@ -38,6 +38,8 @@ export interface Reconnecting {
   readonly error: RystraError
   /** Sessions with other servers that are up meanwhile, see `client.redundancy`. */
   readonly sessions: number
+  /** Whether people are to be told: the first try of an outage, another error than before, or a minute after the last report. */
+  readonly notable: boolean
 }
 
 /** A local address that leads to a proxy of another client. */

@@ -17,6 +17,9 @@ const OUTAGE_PART = 1 / 20
 /** Longest delay after such refusals, in longest delays of {@link Backoff}. */
 const REFUSED_FACTOR = 10
 
+/** Between two reports of one outage, of which every try fails in the same way. */
+const REPORT_MS = 60_000
+
 /** What is known besides the error of a try. */
 export interface WaitOptions {
   readonly refused?: boolean
@@ -35,6 +38,8 @@ export class Reconnect {
   #atOnce = false
   /** When the outage began: with the loss of a session that had lasted, or of the first. */
   #lostAt: number | undefined
+  /** What was reported last of this outage, and when. */
+  #reported: { readonly code: string; readonly at: number } | undefined
   /** Whether there has been a session, of this or of another slot. */
   proven = false
 
@@ -64,6 +69,7 @@ export class Reconnect {
       return false
     }
     this.#backoff.reset()
+    this.#reported = undefined
     this.#atOnce = true
     this.#lostAt = now
     return true
@@ -98,6 +104,15 @@ export class Reconnect {
     return Math.round(this.#state.config.reconnect.max * factor * (0.5 + Math.random() / 2))
   }
 
+  /** Whether it is the first of an outage, fails in another way than before, or the last report was a minute ago. */
+  #isNotable({ code }: RystraError): boolean {
+    const at = this.#state.clock.now()
+    const last = this.#reported
+    if (last !== undefined && last.code === code && at - last.at < REPORT_MS) return false
+    this.#reported = { code, at }
+    return true
+  }
+
   /**
    * Says so, and waits for the next try, or for the stop. One try is a round over all servers.
    *
@@ -107,11 +122,14 @@ export class Reconnect {
     const { log, clock, events } = this.#state
     const delay = this.#delayAfter(refused)
     const attempt = this.#backoff.attempts
+    const notable = this.#isNotable(error)
     // A further session is a reserve: to look for its server is no trouble of the client.
     if (error.code === 'session.duplicate') log.debug({ err: error, attempt, delay }, 'no further server')
     else {
-      log.warn({ err: error, attempt, delay, sessions }, 'no session; trying again')
-      events.emit('reconnecting', { attempt, delay, error, sessions })
+      const fields = { err: error, attempt, delay, sessions }
+      if (notable) log.warn(fields, 'no session; trying again')
+      else log.debug(fields, 'no session; trying again')
+      events.emit('reconnecting', { attempt, delay, error, sessions, notable })
     }
     return new Promise((resolve) => {
       const done = (): void => {

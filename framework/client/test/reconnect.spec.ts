@@ -109,4 +109,41 @@ describe('when a client dials again', () => {
     stop.abort()
     expect(reported.filter((delay) => delay > 10_000)).to.have.length.above(100)
   })
+
+  it('reports an outage at its first try, then once a minute, and at once when it fails in another way', () => {
+    const clock = new FakeClock()
+    const [reports, logged]: [string[], number[]] = [[], []]
+    const log = { ...silentLog, warn: () => void logged.push(clock.now()) }
+    const events = new EventEmitter().on(
+      'reconnecting',
+      ({ notable, attempt, error }: { notable: boolean; attempt: number; error: RystraError }) => {
+        if (notable) reports.push(`${error.code} ${attempt}`)
+      }
+    )
+    const reconnect = { min: 1, max: 1, attempts: Number.POSITIVE_INFINITY }
+    const stop = new AbortController()
+    setMaxListeners(0, stop.signal)
+    const dials = new Reconnect({ config: { reconnect }, clock, log, events } as never, stop.signal)
+    const fail = (code: 'connect.unreachable' | 'session.lost', times: number): void => {
+      for (let count = 0; count < times; count += 1) {
+        void dials.wait(new RystraError(code))
+        clock.advance(1000)
+      }
+    }
+    fail('connect.unreachable', 121)
+    fail('session.lost', 2)
+    dials.connected()
+    clock.advance(1000)
+    dials.lost(false)
+    fail('session.lost', 2)
+    stop.abort()
+    expect(reports).to.deep.equal([
+      'connect.unreachable 1',
+      'connect.unreachable 61',
+      'connect.unreachable 121',
+      'session.lost 122',
+      'session.lost 1'
+    ])
+    expect(logged).to.have.length(5)
+  })
 })
