@@ -1,8 +1,10 @@
 import type { ReadySuccessor, Successor } from '@rystra/control'
 import { RystraError } from '@rystra/model'
 import { type Clock, defineExtension } from '@rystra/plugin'
+import proxyHttp from '@rystra/proxy-http'
 import { createServer, type Server } from '@rystra/server'
 import { expect } from 'chai'
+import { openSync } from 'node:fs'
 import {
   ask,
   cleanUp,
@@ -49,7 +51,7 @@ class Other implements Successor {
     return this.#begun
   }
 
-  ready(take: () => Promise<void> = () => Promise.resolve()): void {
+  ready(take: ReadySuccessor['take'] = () => Promise.resolve()): void {
     this.#start({ pid: 4711, sockets: 2, take })
   }
 
@@ -107,6 +109,30 @@ describe('an upgrade', () => {
     expect(await codeOf(control.upgrade())).to.equal('control.unavailable')
     while (stopped.length === 0) await new Promise((resolve) => setImmediate(resolve))
     expect(server.listening).to.deep.equal([])
+  })
+
+  it('waits until the clients of the process before have come back, and names their hosts to the next one', async () => {
+    const successor = new Other()
+    const sockets = [{ fd: openSync('/dev/null', 'r'), host: '192.0.2.1', port: 1 }]
+    const web = [proxyHttp({ listen: [{ host: '127.0.0.1', port: 0 }], baseDomain: 'example.org' })]
+    const begin = Promise.resolve(['web.example.org'])
+    const server = await createServer(serverConfig({}, web), { preset, successor, sockets, begin })
+    await server.start()
+    later(() => server.stop({ drain: 0 }))
+    const upgraded = server.runtime.control.upgrade()
+    const local = await startService(echo)
+    const other = { name: 'other', kind: 'http', local, subdomain: 'other' }
+    const client = await startClient(portOf(server), [other], {}, [proxyHttp()])
+    expect(successor.timeouts, 'a process was started').to.deep.equal([])
+    await client.publish({ name: 'web', kind: 'http', local, subdomain: 'web' })
+    await successor.begun()
+    let told: readonly string[] = []
+    successor.ready((names) => {
+      told = names
+      return Promise.resolve()
+    })
+    expect((await upgraded).pid).to.equal(4711)
+    expect([...told].sort()).to.deep.equal(['other.example.org', 'web.example.org'])
   })
 
   it('is refused where there is nothing to start, while it drains, and for a client', async () => {

@@ -66,6 +66,11 @@ export class SharedPorts implements ListenHost {
     this.returning = undefined
   }
 
+  /** What the process before had published; `undefined` when none is waited for any more, or it has not said so. */
+  get before(): ReadonlySet<string> | undefined {
+    return this.returning === undefined ? undefined : this.#before
+  }
+
   /** See {@link ListenHost.awaits}. */
   awaits(name: string): boolean {
     if (this.returning === undefined) return false

@@ -3,7 +3,7 @@ import type { RystraConfig } from '@rystra/config'
 import type { ControlledEnd, HandOver, Rehearsal } from '@rystra/control'
 import { background, type Address, type ProxySpec, RystraError } from '@rystra/model'
 import type { AddProxyOptions, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
-import type { SharedPorts } from '@rystra/net'
+import { returned, type SharedPorts } from '@rystra/net'
 import { drained, orElse } from '@rystra/session'
 import type { Acceptor } from './acceptor.js'
 import type { Listeners } from './listeners.js'
@@ -193,13 +193,27 @@ export class ServerEnd implements ControlledEnd {
     const alone = listeners.list().find(({ info }) => !ports.has(info))
     if (alone !== undefined)
       refuse(`${alone.id} does not listen on TCP, and cannot be handed over: restart the process`)
+    const names = (): string[] => publishedNames(state.kernel.current.registries, acceptor.sessions.values())
+    await this.#clientsReturned(names)
     const proxies = [...acceptor.sessions.values()].flatMap((session) => [...session.proxies.values()])
     return {
       chosen: await ports.chosen(),
       rebound: proxies.filter(({ ports: own }) => own.portOf('udp') !== undefined).map(({ address }) => address),
-      names: () => publishedNames(state.kernel.current.registries, acceptor.sessions.values()),
+      names,
       done: () => ports.leave()
     }
+  }
+
+  /** Clients of the process before this one come first: their visitors wait here, where nothing comes once there is a next process. */
+  async #clientsReturned(names: () => readonly string[]): Promise<void> {
+    const { ports } = this.#parts
+    const { returning, before } = ports
+    if (returning === undefined || before === undefined) return
+    const areBack = (): boolean => {
+      const found = new Set(names())
+      return [...before].every((name) => found.has(name))
+    }
+    await returned(areBack, returning)
   }
 
   async addProxy(spec: ProxySpec, session: string | undefined, options: AddProxyOptions): Promise<ProxyHandle> {

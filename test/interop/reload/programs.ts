@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { promisify } from 'node:util'
 import { loopback } from '../../bench/address.js'
+import { until } from '@rystra/testkit'
+import { once } from 'node:events'
 import type { Program, Scratch } from '../../bench/scratch.js'
 
 const run = promisify(execFile)
@@ -14,7 +15,32 @@ export class Wrk {
   readonly #program: Program
 
   constructor(scratch: Scratch, port: number) {
-    const load = ['-t', '1', '-c', '8', '-d', `${WRK_SECONDS}s`, '--timeout', '20s', '-H', 'Host: web.example.org']
+    // In the words of what answered: a count alone would not say what was refused.
+    const script = scratch.write(
+      'report.lua',
+      `local reported = 0
+function response(status, headers, body)
+  if status ~= 200 and reported < 20 then
+    reported = reported + 1
+    print(string.format('answered %d: %s', status, body:sub(1, 200):gsub('%s+', ' ')))
+  end
+end
+`
+    )
+    const load = [
+      '-s',
+      script,
+      '-t',
+      '1',
+      '-c',
+      '8',
+      '-d',
+      `${WRK_SECONDS}s`,
+      '--timeout',
+      '20s',
+      '-H',
+      'Host: web.example.org'
+    ]
     this.#program = scratch.start('wrk', [...load, `http://${loopback}:${port}/`])
   }
 
@@ -26,7 +52,7 @@ export class Wrk {
     await exited
     const said = this.#program.said()
     const requests = Number(/(\d+) requests in/.exec(said)?.[1] ?? 0)
-    const errors = said.split('\n').filter((line) => /Socket errors|Non-2xx/.test(line))
+    const errors = said.split('\n').filter((line) => /Socket errors|Non-2xx|^answered/.test(line))
     return { requests, errors: requests === 0 ? said : errors.map((line) => line.trim()).join('; ') }
   }
 }
@@ -46,6 +72,9 @@ const ownError = ({ stdout = '', message }: Error & { readonly stdout?: string }
   }
 }
 
+/** Milliseconds for iperf3's server to end a run: it still reads what the client has sent last. */
+const NEXT_RUN_MS = 60_000
+
 /** iperf3 through a tcp proxy, one run after the other, at a pace that leaves the processor to the reloads. */
 export class Iperf {
   readonly failures: string[] = []
@@ -63,6 +92,8 @@ export class Iperf {
   async #run(port: number): Promise<void> {
     while (!this.#over) {
       try {
+        // It refuses a client until it has read the end of the run before, for which the client does not wait.
+        await until(() => this.#listened() > this.#runs, 'iperf3 to listen again', NEXT_RUN_MS)
         const args = ['-c', loopback, '-p', String(port), '-t', '5', '-b', '100M', '-J']
         const { stdout } = await run('iperf3', args, { maxBuffer: 2 ** 24 })
         const { end, error } = JSON.parse(stdout) as Report
@@ -77,6 +108,11 @@ export class Iperf {
         return
       }
     }
+  }
+
+  /** How often its server has said that it listens: before each run. */
+  #listened(): number {
+    return this.#server.said().split('Server listening').length - 1
   }
 
   async end(): Promise<void> {
