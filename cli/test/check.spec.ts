@@ -206,6 +206,44 @@ client:
     expect(error?.message).to.include('a has it').and.include('there is tcp 127.0.0.1:7000')
   })
 
+  it('finds ports that two of one configuration have: extensions, listeners, peers, forwards, proxies', async () => {
+    const at = (port: number): string => `{ host: 127.0.0.1, port: ${port} }`
+    const found = async (text: string): Promise<string[]> => {
+      const { error } = await check(`extensions:\n  - { use: '@rystra/auth-token', options: { token: t } }\n${text}`)
+      return (error?.problems ?? []).flatMap(({ path, value, expected }) =>
+        expected.endsWith('has it') ? [`${path} ${value}: ${expected.split(': ').at(-1)}`] : []
+      )
+    }
+    const server = `  - '@rystra/cluster-memory'
+  - { use: '@rystra/admin-http', options: { listen: [${at(7080)}, ${at(7081)}, ${at(7084)}] } }
+  - { use: '@rystra/observe-prometheus', options: { listen: ${at(7080)} } }
+  - { use: '@rystra/proxy-http', options: { listen: [${at(7082)}, ${at(7083)}, ${at(7085)}] } }
+  - { use: '@rystra/proxy-https', options: { listen: [${at(7085)}], redirectFrom: [${at(7083)}, ${at(7084)}] } }
+server:
+  listen: [{ transport: tcp, host: 127.0.0.1, port: 7081 }]
+  cluster: { name: a, directory: memory, host: 127.0.0.1, port: 7082, ca: a.pem, cert: b.pem, key: c.pem }
+`
+    expect(await found(server)).to.have.members([
+      'extensions admin-http 127.0.0.1:7081: server.listen (tcp) has it',
+      'extensions observe-prometheus 127.0.0.1:7080: admin-http has it',
+      'extensions proxy-http 127.0.0.1:7082: server.cluster has it',
+      // 7083 and 7085 are shared: HTTP and TLS are told apart by their first bytes.
+      'extensions proxy-https 127.0.0.1:7084: admin-http has it'
+    ])
+    const both = `  - { use: '@rystra/admin-http', options: { listen: [${at(7080)}] } }
+  - { use: '@rystra/observe-prometheus', options: { listen: ${at(7081)} } }
+server: { listen: [{ transport: tcp, host: 127.0.0.1, port: 7000 }] }
+client:
+  connect: { transport: tcp, host: 127.0.0.1 }
+  proxies: [{ name: x, kind: tcp, local: 1, port: 7081 }]
+  forwards: [{ name: db, kind: private, of: db, bind: '127.0.0.1:7080' }]
+`
+    expect([...new Set(await found(both))]).to.have.members([
+      'extensions admin-http 127.0.0.1:7080: client.forwards[0] has it',
+      'extensions observe-prometheus 127.0.0.1:7081: client.proxies[0] has it'
+    ])
+  })
+
   const cases: [
     what: string,
     exit: number,

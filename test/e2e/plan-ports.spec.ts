@@ -1,9 +1,11 @@
 import net from 'node:net'
 import { once } from 'node:events'
+import adminHttp from '@rystra/admin-http'
 import observePrometheus from '@rystra/observe-prometheus'
 import proxyHttp from '@rystra/proxy-http'
+import proxyPrivate from '@rystra/proxy-private'
 import { expect } from 'chai'
-import { cleanUp, freePort, later, portOf, serverConfig, startServer } from './tunnel.js'
+import { cleanUp, clientConfig, freePort, later, portOf, serverConfig, startClient, startServer } from './tunnel.js'
 
 const host = '127.0.0.1'
 const metrics = (port: number) => observePrometheus({ listen: { host, port } } as never)
@@ -38,5 +40,25 @@ describe('a plan with ports of extensions', () => {
     const own = serverConfig({ listen: [{ transport: 'tcp', host, port: portOf(server) }] }, [metrics(portOf(server))])
     const { problems } = await server.runtime.control.plan(own)
     expect(problems[0]?.reason).to.contain('server.listen (tcp) has it')
+  })
+
+  it('of a client: those of its forwards, of each other, and those that are taken', async () => {
+    const server = await startServer()
+    const [one, two, free] = [await freePort(), await freePort(), await freePort()]
+    const forwards = [{ name: 'db', kind: 'private', of: 'db', bind: `${host}:${one}` }]
+    const client = await startClient(portOf(server), [], {}, [proxyPrivate(), metrics(two)])
+    const plan = async (extensions: NonNullable<Parameters<typeof clientConfig>[3]>, more: object = {}) => {
+      const config = clientConfig(portOf(server), [], more, [proxyPrivate(), ...extensions])
+      return (await client.runtime.control.plan(config)).problems.map(({ path, reason }) => `${path}: ${reason}`)
+    }
+    expect(await plan([metrics(two)], { forwards })).to.deep.equal([])
+    expect((await plan([metrics(one)], { forwards })).join()).to.match(
+      /^extensions observe-prometheus: .*client\.forwards\[0\] has it/
+    )
+    expect((await plan([metrics(free), adminHttp({ listen: [{ host, port: free }], socket: false })])).join()).to.match(
+      /^extensions admin-http: .*observe-prometheus has it/
+    )
+    expect((await plan([metrics(portOf(server))])).join()).to.match(/^extensions observe-prometheus: .*in use/)
+    expect(await plan([metrics(free)])).to.deep.equal([])
   })
 })

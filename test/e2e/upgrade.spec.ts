@@ -126,13 +126,13 @@ describe('an upgrade', () => {
     expect(successor.timeouts, 'a process was started').to.deep.equal([])
     await client.publish({ name: 'web', kind: 'http', local, subdomain: 'web' })
     await successor.begun()
-    let told: readonly string[] = []
+    let named: readonly string[] = []
     successor.ready((names) => {
-      told = names
+      named = names
       return Promise.resolve()
     })
     expect((await upgraded).pid).to.equal(4711)
-    expect([...told].sort()).to.deep.equal(['other.example.org', 'web.example.org'])
+    expect([...named].sort()).to.deep.equal(['other.example.org', 'web.example.org'])
   })
 
   it('is refused where there is nothing to start, while it drains, and for a client', async () => {

@@ -129,8 +129,8 @@ export class AdminServer {
     log.info({ url }, 'admin API and dashboard')
   }
 
-  /** @param isTold Whether the log says already that there is none */
-  async #listenUnix(front: Front, isTold = false): Promise<void> {
+  /** @param isReported Whether the log says already that there is none */
+  async #listenUnix(front: Front, isReported = false): Promise<void> {
     const { options, stateDir, role, log, runtime, ports } = this.#context
     const file = adminSocketPath(stateDir, options.socketName ?? role)
     try {
@@ -146,15 +146,15 @@ export class AdminServer {
       const text = `there is no admin socket: commands such as \`rystra status\` ${found}`
       // The process that this one takes over from removes its socket when this one serves.
       const isExpected = isInUse && ports.returning !== undefined
-      if (!isTold && !isExpected) this.#onceStarted(() => log.warn({ err: error }, text))
-      if (isInUse && this.#serves) this.#listenLater(front, isTold || !isExpected)
+      if (!isReported && !isExpected) this.#onceStarted(() => log.warn({ err: error }, text))
+      if (isInUse && this.#serves) this.#listenLater(front, isReported || !isExpected)
     }
   }
 
   /** The process that has it may end. */
-  #listenLater(front: Front, isTold: boolean): void {
+  #listenLater(front: Front, isReported: boolean): void {
     this.#later(SOCKET_RETRY_MS, () =>
-      background(this.#listenUnix(front, isTold), this.#context.log, 'the admin socket could not be made')
+      background(this.#listenUnix(front, isReported), this.#context.log, 'the admin socket could not be made')
     )
   }
 

@@ -1,7 +1,8 @@
 import type { ResolvedClient, ResolvedConfig, RystraConfig } from '@rystra/config'
-import type { ControlledEnd, Rehearsal } from '@rystra/control'
+import { type ControlledEnd, probeExtensions, type Rehearsal } from '@rystra/control'
 import type { GenerationRef } from '@rystra/kernel'
 import { type ProxySpec, RystraError } from '@rystra/model'
+import type { SharedPorts } from '@rystra/net'
 import type { AddProxyOptions, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
 import { isDeepStrictEqual } from 'node:util'
 import { type Expanded, expand } from './expand.js'
@@ -19,6 +20,7 @@ export interface ClientEndParts {
   readonly pushes: Pushes
   readonly forwards: Forwards
   readonly options: ClientOptions
+  readonly ports: SharedPorts
   readonly streams: () => number
   readonly sessions: Pick<Sessions, 'redialed' | 'reconfigure'>
   drain(timeout: number): Promise<void>
@@ -64,13 +66,14 @@ export class ClientEnd implements ControlledEnd {
   }
 
   async rehearse(config: RystraConfig): Promise<Rehearsal> {
-    const { options } = this.#parts
+    const { options, ports } = this.#parts
     const base = baseOf(config, options)
     let next = this.#config
     let moved: readonly PlanItem[] = []
-    await this.state.kernel.rehearse(await usesOf(config, options), (generation) => {
+    await this.state.kernel.rehearse(await usesOf(config, options), async (generation) => {
       const checked = this.#checked(base, generation)
       next = checked.next
+      await probeExtensions(generation.listens, { client: next.client }, { side: 'client', ports })
       moved = this.#movedBy(checked.expanded, generation)
     })
     return { config: next, touched: [...moved, ...this.#touchedBy(next.client)] }

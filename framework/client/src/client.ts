@@ -3,6 +3,7 @@ import { resolveProxy, resolveForward, type RystraConfig, type ForwardEntry } fr
 import { EndControl } from '@rystra/control'
 import type { Kernel } from '@rystra/kernel'
 import { background, type ProxySpec, RystraError, type SessionInfo, silentLog, toRystraError } from '@rystra/model'
+import type { SharedPorts } from '@rystra/net'
 import type { ReloadReport, Runtime } from '@rystra/plugin'
 import { drained, orElse } from '@rystra/session'
 import { ClientEnd } from './client-end.js'
@@ -43,7 +44,7 @@ export class Client extends EventEmitter<ClientEvents> {
   #stopped: Promise<void> | undefined
 
   /** @internal */
-  constructor(config: ClientSide, kernel: Kernel, runtime: ClientRuntime, options: ClientOptions) {
+  constructor(config: ClientSide, kernel: Kernel, ports: SharedPorts, runtime: ClientRuntime, options: ClientOptions) {
     super()
     this.kernel = kernel
     this.runtime = runtime
@@ -75,6 +76,7 @@ export class Client extends EventEmitter<ClientEvents> {
       pushes,
       forwards: this.#forwards,
       options,
+      ports,
       streams: () => this.streams,
       sessions: this.#sessions,
       drain: (timeout) => this.#drain(timeout),

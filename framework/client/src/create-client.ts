@@ -16,9 +16,10 @@ export const createClient = async (config: RystraConfig, options: ClientOptions 
   const uses = await usesOf(config, options)
   const { log = silentLog, clock = systemClock } = options
   const runtime = new ClientRuntime(new EventLog(clock, log), clock.now())
+  const ports = new SharedPorts({ log })
   const kernel = new Kernel({
     side: 'client',
-    ports: new SharedPorts({ log }),
+    ports,
     runtime,
     log,
     clock,
@@ -27,7 +28,7 @@ export const createClient = async (config: RystraConfig, options: ClientOptions 
   })
   await kernel.provision(uses)
   try {
-    return new Client(checkedWith(base, kernel.current), kernel, runtime, options)
+    return new Client(checkedWith(base, kernel.current), kernel, ports, runtime, options)
   } catch (error) {
     await kernel.stop()
     throw error

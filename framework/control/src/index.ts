@@ -5,5 +5,6 @@ export { EndFeed, type EventRecord, type Recorders, sessionRecorders } from './e
 export { EndRuntime, type EndRuntimeParts, type SessionWithStreams } from './end-runtime.js'
 export { eventError, EventLog } from './event-log.js'
 export type { ExplainParts } from './explain/index.js'
+export { probeExtensions } from './probe-extensions.js'
 export { publicConfig } from './public-config.js'
 export type { ControlOptions, ReadySuccessor, Successor, SuccessorOptions } from './source.js'

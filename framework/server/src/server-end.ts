@@ -1,6 +1,6 @@
 import { isHost } from '@rystra/address'
 import type { RystraConfig } from '@rystra/config'
-import type { ControlledEnd, HandOver, Rehearsal } from '@rystra/control'
+import { type ControlledEnd, type HandOver, probeExtensions, type Rehearsal } from '@rystra/control'
 import { background, type Address, type ProxySpec, RystraError } from '@rystra/model'
 import type { AddProxyOptions, PlanItem, ProxyHandle, ReloadContext } from '@rystra/plugin'
 import { returned, type SharedPorts } from '@rystra/net'
@@ -8,7 +8,6 @@ import { drained, orElse } from '@rystra/session'
 import type { Acceptor } from './acceptor.js'
 import type { Listeners } from './listeners.js'
 import type { OpenListener } from './open-listener.js'
-import { probeExtensions } from './probe-extensions.js'
 import { probeListeners } from './probe-listeners.js'
 import { baseOf, checkedWith, type ServerOptions, type ServerSide, throwIfHalf, usesOf } from './options.js'
 import type { ServerSession } from './server-session.js'
@@ -71,7 +70,8 @@ export class ServerEnd implements ControlledEnd {
     await this.state.kernel.rehearse(await usesOf(config, this.#parts.options), async (generation) => {
       next = checkedWith(base, generation)
       await probeListeners(next.server, generation, listeners.list(), ports)
-      await probeExtensions(generation.listens, next.server, ports, this.#parts.options.portOffset ?? 0)
+      const { portOffset: offset } = this.#parts.options
+      await probeExtensions(generation.listens, { server: next.server }, { side: 'server', ports, offset })
       touched = touchedBy(next.server, generation.registries, acceptor.sessions.values())
     })
     return { config: next, touched }

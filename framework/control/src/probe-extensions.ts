@@ -1,8 +1,13 @@
 import { hostPort } from '@rystra/address'
-import { ConfigError, listenConflicts, type ResolvedServer } from '@rystra/config'
+import { ConfigError, listenConflicts, type ResolvedConfig } from '@rystra/config'
 import type { ListeningExtension } from '@rystra/kernel'
-import { toRystraError } from '@rystra/model'
-import type { SharedPorts } from '@rystra/net'
+import { type Address, type Side, toRystraError } from '@rystra/model'
+
+/** The ports of an end. */
+interface ProbedPorts {
+  /** Rejects with `listen.*` when the address could not be bound now. */
+  probe(address: Address): Promise<void>
+}
 
 /**
  * Tries the addresses that extensions bind when they start: two that exclude each other, and those that cannot be bound now.
@@ -12,12 +17,15 @@ import type { SharedPorts } from '@rystra/net'
  */
 export const probeExtensions = async (
   listens: readonly ListeningExtension[],
-  server: ResolvedServer,
-  ports: SharedPorts,
-  offset: number
+  config: Pick<ResolvedConfig, Side>,
+  {
+    side,
+    ports,
+    offset = 0
+  }: { readonly side: Side; readonly ports: ProbedPorts; readonly offset?: number | undefined }
 ): Promise<void> => {
   const named = listens.filter(({ port }) => port !== 0).map((one) => ({ ...one, port: one.port + offset }))
-  const problems = listenConflicts(named, { server }, 'server')
+  const problems = listenConflicts(named, config, side)
   for (const { extension, host, port } of named) {
     const found = { path: `extensions ${extension}`, value: hostPort(host, port) }
     if (problems.some(({ path, value }) => path === found.path && value === found.value)) continue
