@@ -129,7 +129,7 @@ export class AdminServer {
     log.info({ url }, 'admin API and dashboard')
   }
 
-  /** @param isReported Whether the log says already that there is none */
+  /** @param isReported Whether the log has a line about the missing socket */
   async #listenUnix(front: Front, isReported = false): Promise<void> {
     const { options, stateDir, role, log, runtime, ports } = this.#context
     const file = adminSocketPath(stateDir, options.socketName ?? role)
