@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { extname } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import {
   apiVersion,
   type Extension,
@@ -28,6 +28,11 @@ export interface LoadedExtension {
 
 const typescript = new Set(['.ts', '.mts', '.cts', '.tsx'])
 
+/** The extensions of a checkout whose kernel runs from its sources: whatever runs this TypeScript runs theirs, too. */
+const sources = import.meta.url.endsWith('.ts')
+  ? fileURLToPath(new URL('../../../../extensions/', import.meta.url))
+  : undefined
+
 /**
  * What an extension may import of ours. A file beside a configuration need not have them installed: it gets the copies
  * that the kernel itself runs with.
@@ -42,7 +47,9 @@ const contracts = async (): Promise<Record<string, unknown>> => ({
 
 const viaJiti = async (named: string, more: Readonly<Record<string, unknown>>): Promise<unknown> => {
   // As Node does: what a linked package imports is looked for beside the package, not beside the link.
-  const [file, { createJiti }] = await Promise.all([realpath(named), import('jiti')])
+  const file = await realpath(named)
+  if (sources !== undefined && file.startsWith(sources)) return import(pathToFileURL(file).href)
+  const { createJiti } = await import('jiti')
   // No cache on disk: an extension is small, and nothing is to be left in the user's project.
   const jiti = createJiti(pathToFileURL(file).href, {
     fsCache: false,
