@@ -9,7 +9,7 @@ import { pages as generated, present, rendered } from '../scripts/docs/pages.js'
 import { writeExampleCertificates } from './example-certificates.js'
 import { anchors, type Block, pages } from './markdown.js'
 import { commandsOf, problemOf } from './shell-lines.js'
-import { compileErrors } from './typescript-blocks.js'
+import { compileErrors, compileExamples } from './typescript-blocks.js'
 import { root } from './workspaces.js'
 
 const all = pages()
@@ -40,6 +40,13 @@ describe('the documentation', () => {
     const checked = instructions.filter(({ language, mark }) => language === 'ts' && mark !== 'no-check')
     expect(checked.length).to.be.greaterThan(2)
     expect(compileErrors(checked)).to.deep.equal([])
+  })
+
+  it('has examples that compile with the declarations that were built, as packages of their own do', () => {
+    const { projects, options, errors } = compileExamples()
+    expect(projects).to.be.greaterThan(2)
+    for (const other of options) expect(other, 'one program has the options of all').to.deep.equal(options[0])
+    expect(errors, 'what the compiler says').to.equal('')
   })
 
   it('has commands and flags that exist', () => {

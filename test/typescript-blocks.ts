@@ -1,7 +1,22 @@
+import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import ts from 'typescript'
 import type { Block } from './markdown.js'
 import { root } from './workspaces.js'
+
+/** The declarations that programs of this process read: parsed once. */
+const parsed = new Map<string, ts.SourceFile | undefined>()
+
+/** A host of the compiler that shares what it has parsed with others of the same options for the parser. */
+const sharingHost = (options: ts.CompilerOptions): ts.CompilerHost => {
+  const host = ts.createCompilerHost(options)
+  const { getSourceFile } = host
+  host.getSourceFile = (file, ...rest) => {
+    if (!parsed.has(file)) parsed.set(file, getSourceFile.call(host, file, ...rest))
+    return parsed.get(file)
+  }
+  return host
+}
 
 const configFile = path.join(root, 'tsconfig.test.json')
 
@@ -28,7 +43,7 @@ export const compileErrors = (blocks: readonly Block[]): string[] => {
   const stub = path.join(root, 'test', 'docs-block-stub.ts')
   const compilerOptions = options()
   delete compilerOptions.tsBuildInfoFile
-  const host = ts.createCompilerHost(compilerOptions)
+  const host = sharingHost(compilerOptions)
   const { fileExists, readFile, getSourceFile } = host
   // What a block imports by a relative path is the reader's own: its types are unknown.
   host.resolveModuleNameLiterals = (literals, from, redirected, settings, source) =>
@@ -65,4 +80,27 @@ export const compileErrors = (blocks: readonly Block[]): string[] => {
       return `${block.page}:${block.line + line}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`
     })
   })
+}
+
+/** The files and options of a package, as its own tsconfig.json says. */
+const projectOf = (dir: string): ts.ParsedCommandLine => {
+  const file = path.join(dir, 'tsconfig.json')
+  return ts.parseJsonConfigFileContent(ts.readConfigFile(file, ts.sys.readFile).config, ts.sys, dir, undefined, file)
+}
+
+/** Compiles the examples with the declarations that were built, as packages of their own do, in one program. */
+export const compileExamples = (): { projects: number; options: readonly ts.CompilerOptions[]; errors: string } => {
+  const dir = path.join(root, 'examples')
+  const projects = readdirSync(dir)
+    .map((name) => path.join(dir, name))
+    .filter((folder) => existsSync(path.join(folder, 'tsconfig.json')))
+    .map(projectOf)
+  const options = projects.map(
+    ({ options: { outDir, rootDir, configFilePath, tsBuildInfoFile, pathsBasePath, ...rest } }) => rest
+  )
+  const one: ts.CompilerOptions = { ...options[0], noEmit: true, composite: false, incremental: false }
+  const host = sharingHost(one)
+  const files = projects.flatMap(({ fileNames }) => fileNames)
+  const errors = ts.formatDiagnostics(ts.getPreEmitDiagnostics(ts.createProgram(files, one, host)), host)
+  return { projects: projects.length, options, errors }
 }
