@@ -1,6 +1,9 @@
 import { expect } from 'chai'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import net from 'node:net'
 import { join } from 'node:path'
+import { decodeJoin } from '../src/join/join-string.js'
 import { Running, rystra } from './command.js'
 import { commands } from './fixtures/commands.js'
 
@@ -11,12 +14,54 @@ const config = {
 
 describe('rystra serve --members', () => {
   const { folders, track } = commands()
-  it('needs a configuration, and a number that makes sense', async () => {
-    const none = await rystra(['serve', '--members', '2'], { cwd: folders.make() })
-    expect(none.code).to.equal(2)
-    expect(none.err).to.contain('--members needs a configuration')
+  it('needs a number that makes sense, and more than one client', async () => {
     const one = await rystra(['serve', '--members', '1'], { cwd: folders.make() })
     expect(one.code).to.equal(2)
+    const once = await rystra(['serve', '--members', '2', '--once'], { cwd: folders.make() })
+    expect(once.code).to.equal(2)
+    expect(once.err).to.contain('--once is for a single process')
+  })
+
+  it('without a configuration has one join string for all, and passes on the streams of each', async function () {
+    this.timeout(120_000)
+    const cwd = folders.make()
+    const env = { RYSTRA_STATE: join(cwd, 'state') }
+    const where = ['--host', '127.0.0.1', '--port', '0', '--http-port', '0']
+    const server = new Running(['serve', '--members', '2', ...where, '--json'], { cwd, env })
+    track(server)
+    const word = String((await server.event('join'))['join'])
+    const ports = server.events.filter(({ event }) => event === 'listening').map(({ port }) => Number(port))
+    const { host, port, more } = decodeJoin(word)
+    expect([`${host}:${port}`, ...more]).to.deep.equal(ports.map((one) => `127.0.0.1:${one}`))
+    await server.event('web', () => server.events.filter(({ event }) => event === 'web').length === 2)
+    const service = net.createServer((socket) => void socket.on('error', () => {}).end('hello')).listen(0, '127.0.0.1')
+    await once(service, 'listening')
+    const local = String((service.address() as net.AddressInfo).port)
+    const client = new Running(['expose', 'tcp', local, '--join', word, '--json'], { cwd: folders.make() })
+    track(client)
+    const address = String((await client.event('published'))['address'])
+    const logs = new Running(['logs', '--streams', '--json'], { cwd, env })
+    track(logs)
+    let answer = ''
+    const opened = logs.line((line) => line.includes('stream.opened'))
+    const visits = (async () => {
+      // The log follows from some moment on that it does not tell.
+      for (let done = false; !done; ) {
+        for await (const chunk of net.connect(Number(address.split(':').at(-1)), '127.0.0.1')) answer += String(chunk)
+        done = await Promise.race([
+          opened.then(() => true),
+          new Promise<false>((resolve) => setTimeout(resolve, 50, false))
+        ])
+      }
+    })()
+    const { member, stream } = JSON.parse(await opened) as { member?: string; stream: { proxy: { name: string } } }
+    await visits
+    service.close()
+    expect(answer).to.match(/^(hello)+$/)
+    expect(member).to.match(/^[12]$/)
+    expect(stream.proxy.name).to.be.a('string')
+    const { code, err } = await server.signal('SIGTERM')
+    expect(code, err).to.equal(0)
   })
 
   it('runs, reloads and stops all of them as one', async function () {

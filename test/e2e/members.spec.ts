@@ -1,23 +1,25 @@
 import { EventEmitter } from 'node:events'
-import { type RystraError, silentLog, toWireError } from '@rystra/model'
+import { type Logger, type RystraError, silentLog, toWireError } from '@rystra/model'
 import { canReusePort } from '@rystra/net'
 import type { Runtime } from '@rystra/plugin'
-import { FakeClock } from '@rystra/testkit'
+import { FakeClock, until } from '@rystra/testkit'
 import { expect } from 'chai'
 import type { MemberProcess } from '../../cli/src/members/member.js'
-import { linkMember } from '../../cli/src/members/member-link.js'
+import { type Linked, linkMember } from '../../cli/src/members/member-link.js'
 import { checkMembers, isOfParent, memberConfig } from '../../cli/src/members/member-config.js'
 import { environmentOf, memberEnvironment } from '../../cli/src/members/member-environment.js'
 import { checkCount, Members } from '../../cli/src/members/members.js'
 import type { FromMember, ToMember } from '../../cli/src/members/messages.js'
 import { Servers } from './several-servers.js'
-import { ask, cleanUp, codeOf, echo, portOf, startClient, startServer, startService } from './tunnel.js'
+import { ask, cleanUp, codeOf, echo, portOf, startClient, startServer, startService, visitorPort } from './tunnel.js'
 
 /** A member within this process: what is sent is cloned, as between processes. */
 class FakeMember implements MemberProcess {
   readonly wire = new EventEmitter()
   readonly received: ToMember[] = []
   killed = false
+  /** Whether the parent reads nothing. */
+  stalled = false
   #exited = false
 
   send(message: ToMember): void {
@@ -51,16 +53,17 @@ class FakeMember implements MemberProcess {
   }
 
   /** Runs something, and is ready. */
-  run(runtime: Runtime, stop: () => Promise<void> = () => Promise.resolve()): this {
+  run(runtime: Runtime, metrics: Linked['metrics'] = { snapshot: () => [] }): this {
     const port = {
-      send: (message: FromMember) => this.say(message),
+      send: (message: FromMember, sent: () => void = () => {}) => {
+        this.say(message)
+        if (!this.stalled) setImmediate(sent)
+      },
       onMessage: (listener: (message: ToMember) => void) => void this.wire.on('toMember', listener)
     }
-    linkMember(port, runtime, async () => {
-      await stop()
-      setImmediate(() => this.exit(0))
-    })
-    this.say({ ready: true })
+    const stop = async (): Promise<void> => void setImmediate(() => this.exit(0))
+    linkMember(port, { runtime, metrics, stop })
+    this.say({ ready: { listening: [] } })
     return this
   }
 
@@ -70,7 +73,7 @@ class FakeMember implements MemberProcess {
       if (ask === 'stop') this.exit(0)
       else this.say({ id, error: { code: 'control.unavailable' } })
     })
-    this.say({ ready: true })
+    this.say({ ready: { listening: [] } })
     return this
   }
 }
@@ -122,6 +125,94 @@ describe('several server processes of one machine', () => {
     second?.close()
     expect((await closed).member).to.equal('2')
     expect(await members.runtime.control.drain({ timeout: 0 })).to.deep.equal({ streams: 0 })
+    await members.stop({ drain: 0 })
+  })
+
+  it('pass on streams while a reader asks for them, with the member and no more than is read', async () => {
+    const [server, other] = [await startServer(), await startServer()]
+    const local = await startService(echo)
+    const client = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local }])
+    const [one, two] = [new FakeMember().run(server.runtime), new FakeMember().run(other.runtime)]
+    const warned: object[] = []
+    const log: Logger = {
+      ...silentLog,
+      warn: (fields: unknown) => void warned.push(fields as object),
+      child: () => log
+    }
+    const members = new Members({ ...options((_, index) => [one, two][index] as FakeMember), log })
+    await members.start()
+    const sent: string[] = []
+    for (const member of [one, two])
+      member.wire.on('fromMember', (message: FromMember) => {
+        if ('event' in message && message.event.type.startsWith('stream.')) sent.push(message.event.type)
+      })
+    const visit = () => ask(visitorPort(client, 'x'), 'hello')
+    await visit()
+    expect(sent, 'while nothing reads them').to.deep.equal([])
+    const seen: (string | undefined)[][] = []
+    const end = members.runtime.events.subscribe(
+      (event) => {
+        if (event.type === 'stream.opened' || event.type === 'stream.closed')
+          seen.push([event.type, event.member, event.stream.session.member, event.stream.proxy.name])
+      },
+      { streams: true }
+    )
+    await until(() => one.received.some(({ ask: what }) => what === 'streams'), 'the members to be asked')
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+    await visit()
+    await until(() => seen.length >= 2, 'both events')
+    expect(seen).to.deep.equal([
+      ['stream.opened', '1', '1', 'x'],
+      ['stream.closed', '1', '1', 'x']
+    ])
+    one.stalled = true
+    const before = sent.length
+    const fake = server.runtime.events as unknown as { stream(type: 'stream.opened', stream: object): void }
+    const [session] = server.runtime.sessions()
+    for (let count = 0; count < 1500; count += 1) fake.stream('stream.opened', { id: '1', session: session?.info })
+    await until(() => sent.length >= before + 1000, 'what is bounded')
+    expect(sent.length - before).to.equal(1000)
+    end()
+    await until(
+      () => one.received.some((message) => message.ask === 'streams' && !message.args.wanted),
+      'the members to be asked for no more'
+    )
+    await members.stop({ drain: 0 })
+  })
+
+  it('have the metrics of their extensions shown with their name, and totals that do not go back when one ends', async () => {
+    const clock = new FakeClock()
+    const server = await startServer()
+    const local = await startService(echo)
+    const client = await startClient(portOf(server), [{ name: 'x', kind: 'tcp', local }])
+    await ask(visitorPort(client, 'x'), 'hello')
+    const metric = (name: string, value: number, type: 'counter' | 'gauge' = 'counter') =>
+      ({ name, type, help: 'H', values: [{ labels: { rule: 'a' }, value }] }) as const
+    const made: FakeMember[] = []
+    const start = (_: string, index: number): FakeMember => {
+      const snapshot = () => [metric('a_total', index + 1), metric('b', 7, index === 0 ? 'gauge' : 'counter')]
+      const member = made.length < 2 ? new FakeMember().run(server.runtime, { snapshot }) : new FakeMember().idle()
+      made.push(member)
+      return member
+    }
+    const members = new Members(options(start, clock))
+    await members.start()
+    members.kernel.metrics.counter('parent_total', 'P').add(3)
+    const found = Object.fromEntries(members.kernel.metrics.snapshot().map(({ name, values }) => [name, values]))
+    expect(found).to.deep.equal({
+      parent_total: [{ labels: {}, value: 3 }],
+      a_total: [
+        { labels: { rule: 'a', member: '1' }, value: 1 },
+        { labels: { rule: 'a', member: '2' }, value: 2 }
+      ],
+      // Another kind of the same name cannot be shown beside it.
+      b: [{ labels: { rule: 'a', member: '1' }, value: 7 }]
+    })
+    const { opened, sessionsOpened, bytesToService } = members.runtime.stats()
+    expect([opened, sessionsOpened, bytesToService]).to.deep.equal([2, 2, 10])
+    made[0]?.exit(1)
+    expect(members.runtime.stats()).to.include({ opened, sessionsOpened, bytesToService, sessions: 1, streams: 0 })
+    expect(members.kernel.metrics.snapshot().find(({ name }) => name === 'a_total')?.values).to.have.length(1)
     await members.stop({ drain: 0 })
   })
 
@@ -219,7 +310,7 @@ describe('several server processes of one machine', () => {
           else if (refusal !== undefined) one.say({ id, error: { code: refusal, detail: 'x' } })
           else one.say({ id, answer: ask === 'reload' ? { revision: 'r', items: [], duration: 5 } : undefined })
         })
-        one.say({ ready: true })
+        one.say({ ready: { listening: [] } })
         return one
       })
     )
@@ -244,7 +335,7 @@ describe('several server processes of one machine', () => {
         one.wire.on('toMember', ({ id, ask }: ToMember) => {
           if (ask !== 'stop') one.say({ id, error: toWireError(new Error('no')) })
         })
-        one.say({ ready: true })
+        one.say({ ready: { listening: [] } })
         return one
       }, clock)
     )

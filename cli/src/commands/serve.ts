@@ -36,7 +36,7 @@ Ctrl-C or SIGTERM stops the server after open connections have finished; a secon
       min: 2,
       max: 64,
       description:
-        'Number of processes that serve, for machines with many cores; needs a configuration. Member n listens on the ports of `server.listen` and of web listeners plus n - 1.'
+        'Number of processes that serve, for machines with many cores. Member n listens on the ports of `server.listen` and of web listeners plus n - 1.'
     }),
     'reuse-port': Flags.boolean({
       dependsOn: ['members'],

@@ -6,12 +6,17 @@ import { environmentOf, type MemberEnvironment } from './member-environment.js'
  * Starts a member: this command once more, with its log and events on the same streams.
  *
  * @param args Of the command
+ * @param variables Of its environment, beside those of this process
  */
-export const forkMember = (args: readonly string[], environment: MemberEnvironment): MemberProcess => {
+export const forkMember = (
+  args: readonly string[],
+  environment: MemberEnvironment,
+  variables: NodeJS.ProcessEnv = {}
+): MemberProcess => {
   // The parent alone tells systemd.
   const { NOTIFY_SOCKET: _, WATCHDOG_USEC: __, ...env } = process.env
   const child = fork(process.argv[1] as string, args, {
-    env: { ...env, ...environmentOf(environment) },
+    env: { ...env, ...variables, ...environmentOf(environment) },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced'
   })

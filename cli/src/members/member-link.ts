@@ -1,40 +1,72 @@
 import { fromWireError, toRystraError, toWireError } from '@rystra/model'
-import type { Runtime } from '@rystra/plugin'
+import type { Metrics, Runtime, RuntimeEvent } from '@rystra/plugin'
 import type { FromMember, Snapshot, ToMember } from './messages.js'
 
 /** Streams in one answer: more are counted, not listed. */
 const MAX_STREAMS = 10_000
 
+/** Events of streams that wait to be read by the parent: beyond that they are counted, so that memory stays bounded. */
+const MAX_UNREAD_STREAMS = 1000
+
 /** How a member speaks with its parent: `process`, or a pair in a test. */
 export interface MemberPort {
-  send(message: FromMember): void
+  /** @param sent Called when the message is on its way, or lost with the parent */
+  send(message: FromMember, sent?: () => void): void
   onMessage(listener: (message: ToMember) => void): void
 }
 
-/** Answers what the parent asks for, and tells what happens here. */
-export const linkMember = (
-  port: MemberPort,
-  runtime: Runtime,
-  stop: (drain: number | undefined) => Promise<void>
-): void => {
-  runtime.events.subscribe((event) => port.send({ event }))
+/** What a parent sees of a member. */
+export interface Linked {
+  readonly runtime: Runtime
+  readonly metrics: Pick<Metrics, 'snapshot'>
+  /** Ends the process after its streams are over. */
+  stop(drain: number | undefined): Promise<void>
+}
+
+/** Answers what the parent asks for, and sends it what happens here. */
+export const linkMember = (port: MemberPort, linked: Linked): void => {
+  const events = passEvents(port, linked.runtime)
   port.onMessage((message) => {
-    answer(message, runtime, stop).then(
+    if (message.ask === 'streams') events.subscribe(message.args.wanted)
+    answer(message, linked).then(
       (found) => port.send({ id: message.id, answer: found }),
       (error: unknown) => port.send({ id: message.id, error: toWireError(toRystraError(error)) })
     )
   })
 }
 
-const answer = async (
-  { ask, args }: ToMember,
-  runtime: Runtime,
-  stop: (drain: number | undefined) => Promise<void>
-): Promise<unknown> => {
+/** Sends events to the parent: those of streams only while it wants them, and no more than it reads. */
+const passEvents = (port: MemberPort, runtime: Runtime): { subscribe(streams: boolean): void } => {
+  let [unread, lost] = [0, 0]
+  const pass = (event: RuntimeEvent): void => {
+    if (event.type !== 'stream.opened' && event.type !== 'stream.closed') {
+      port.send({ event })
+      return
+    }
+    if (unread >= MAX_UNREAD_STREAMS) {
+      lost += 1
+      return
+    }
+    unread += 1
+    port.send(lost === 0 ? { event } : { event, lost }, () => {
+      unread -= 1
+    })
+    lost = 0
+  }
+  let unsubscribe = runtime.events.subscribe(pass)
+  return {
+    subscribe: (streams) => {
+      unsubscribe()
+      unsubscribe = runtime.events.subscribe(pass, { streams })
+    }
+  }
+}
+
+const answer = async ({ ask, args }: ToMember, { runtime, metrics, stop }: Linked): Promise<unknown> => {
   const { control } = runtime
   switch (ask) {
     case 'snapshot':
-      return snapshotOf(runtime)
+      return snapshotOf(runtime, metrics)
     case 'plan':
       return control.plan(args.config)
     case 'reload':
@@ -55,12 +87,14 @@ const answer = async (
     case 'end':
       runtime[args.what](args.id)?.close(args.error === undefined ? undefined : fromWireError(args.error, 'server'))
       return undefined
+    case 'streams':
+      return undefined
     case 'stop':
       return stop(args.drain)
   }
 }
 
-const snapshotOf = (runtime: Runtime): Snapshot => {
+const snapshotOf = (runtime: Runtime, metrics: Linked['metrics']): Snapshot => {
   const { control } = runtime
   const streams: Snapshot['streams'][number][] = []
   for (const { id, info, stats } of withStats(runtime.streams())) {
@@ -79,6 +113,7 @@ const snapshotOf = (runtime: Runtime): Snapshot => {
     extensions: [...runtime.extensions()],
     certificates: [...runtime.certificates()],
     stats: runtime.stats(),
+    metrics: metrics.snapshot(),
     revision: control.revision,
     config: control.config(),
     logLevel: control.logLevel

@@ -1,6 +1,6 @@
 import { fromWireError, RystraError } from '@rystra/model'
 import type { Clock, RuntimeEvent } from '@rystra/plugin'
-import type { FromMember, Requests, Snapshot, ToMember } from './messages.js'
+import type { FromMember, Ready, Requests, Snapshot, ToMember } from './messages.js'
 
 /** Milliseconds for an answer, beside those that the request itself may take. */
 const ANSWER_TIMEOUT_MS = 60_000
@@ -16,7 +16,8 @@ export interface MemberProcess {
 
 /** What happens to a {@link Member}. */
 export interface MemberEvents {
-  onEvent(member: Member, event: RuntimeEvent): void
+  /** @param lost Events of streams before it that were not passed on */
+  onEvent(member: Member, event: RuntimeEvent, lost: number): void
   /** Its process has ended. */
   onExit(member: Member, code: number | null): void
 }
@@ -32,6 +33,8 @@ export class Member {
   readonly name: string
   /** Resolves when its server listens; rejects with why it does not. */
   readonly ready: Promise<void>
+  /** Where it listens; nothing before it is {@link ready}. */
+  serves: Ready | undefined
   /** As it was last. */
   snapshot: Snapshot | undefined
   up = false
@@ -47,9 +50,10 @@ export class Member {
     this.#clock = clock
     this.ready = new Promise((resolve, reject) => {
       process.onMessage((message) => {
-        if ('event' in message) events.onEvent(this, message.event)
+        if ('event' in message) events.onEvent(this, message.event, message.lost ?? 0)
         else if ('ready' in message) {
           this.up = true
+          this.serves = message.ready
           resolve()
         } else if ('failed' in message) this.#failed = fromWireError(message.failed, 'server')
         else this.#answered(message)

@@ -87,8 +87,13 @@ export class MembersControl implements RuntimeControl {
   }
 
   upgrade(): Promise<UpgradeReport> {
-    const detail = 'a server of several members: stop and start it, or run its members as servers of a cluster'
-    return Promise.reject(new RystraError('control.unavailable', { side: 'server', detail }))
+    return Promise.reject(
+      new RystraError('control.unavailable', {
+        side: 'server',
+        detail: 'the sockets of several members cannot be handed over',
+        hint: 'use `rystra reload` for a configuration; for new code, `rystra drain --stop` and start it, or run servers of one process each and upgrade one after the other'
+      })
+    )
   }
 
   async drain({ timeout, stop = false, alternatives }: DrainOptions = {}): Promise<{ readonly streams: number }> {

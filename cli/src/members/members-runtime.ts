@@ -26,6 +26,9 @@ export class MembersRuntime implements Runtime {
   readonly control: RuntimeControl
   readonly #members: () => readonly Member[]
   readonly #since: number
+  /** What members that have ended had counted. */
+  #ended: TrafficStats = sumStats([])
+  #endedSessions = 0
 
   /** @param members Those that run */
   constructor(members: () => readonly Member[], events: EventLog, control: RuntimeControl, since: number) {
@@ -103,15 +106,23 @@ export class MembersRuntime implements Runtime {
     return find(this.streams(), id)
   }
 
+  /** Of a member that has ended: totals must not go back. */
+  keepCounts({ snapshot }: Member): void {
+    if (snapshot === undefined) return
+    const { sessionsOpened, ...stats } = snapshot.stats
+    this.#ended = sumStats([this.#ended, { ...stats, streams: 0, carriers: 0 }])
+    this.#endedSessions += sessionsOpened
+  }
+
   stats(): EndStats {
     const all = this.#members().flatMap(({ snapshot }) => snapshot?.stats ?? [])
     const sum = (field: 'sessions' | 'sessionsOpened' | 'proxies'): number =>
       all.reduce((total, one) => total + one[field], 0)
     return {
-      ...sumStats(all),
+      ...sumStats([this.#ended, ...all]),
       since: this.#since,
       sessions: sum('sessions'),
-      sessionsOpened: sum('sessionsOpened'),
+      sessionsOpened: this.#endedSessions + sum('sessionsOpened'),
       proxies: sum('proxies'),
       generation: Math.max(0, ...all.map(({ generation }) => generation))
     }

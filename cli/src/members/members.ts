@@ -6,7 +6,9 @@ import type { Clock, RuntimeEvent } from '@rystra/plugin'
 import { Backoff } from '@rystra/session'
 import { Member, type MemberProcess } from './member.js'
 import { MembersControl } from './members-control.js'
+import { MembersMetrics } from './members-metrics.js'
 import { MembersRuntime } from './members-runtime.js'
+import type { Ready } from './messages.js'
 
 /** A member that ran so long was well: the next restart is at once again. */
 const SETTLED_MS = 10_000
@@ -50,6 +52,9 @@ export class Members {
     this.#options = options
     this.#members = Array.from({ length: count }, () => undefined)
     this.#events = new EventLog(clock, log)
+    this.#events.onStreams = (wanted) => {
+      for (const member of running()) this.#wantStreams(member, wanted)
+    }
     const running = (): readonly Member[] => this.#members.filter((one): one is Member => one?.up === true)
     const control = new MembersControl(running, this.#events, onStop, (id) => this.runtime.proxy(id))
     this.runtime = new MembersRuntime(running, this.#events, control, clock.now())
@@ -58,10 +63,16 @@ export class Members {
       side: 'server',
       ports: new SharedPorts({ log }),
       runtime: this.runtime,
+      metrics: new MembersMetrics(running),
       log,
       clock,
       ...where
     })
+  }
+
+  /** Where each member listens, in their order. */
+  get serving(): readonly Ready[] {
+    return this.#members.flatMap((member) => member?.serves ?? [])
   }
 
   get streams(): number {
@@ -86,8 +97,9 @@ export class Members {
     const name = String(index + 1)
     const begun = clock.now()
     const member: Member = new Member(name, start(name, index), clock, {
-      onEvent: (_, event) => this.#event(name, event),
+      onEvent: (_, event, lost) => this.#event(name, event, lost),
       onExit: (_, code) => {
+        this.runtime.keepCounts(member)
         const wasUp = this.#members[index] === member && clock.now() - begun >= SETTLED_MS
         this.#members[index] = undefined
         if (this.#stopping || !this.#started(index)) {
@@ -111,6 +123,7 @@ export class Members {
       () => {
         this.#everUp.add(index)
         log.info({ member: name }, 'member up')
+        if (this.#events.wantsStreams) this.#wantStreams(member, true)
         return member.refresh()
       },
       () => {}
@@ -125,12 +138,16 @@ export class Members {
     return this.#everUp.has(index)
   }
 
-  #event(member: string, { type, sequence: _, time: __, ...fields }: RuntimeEvent): void {
+  #wantStreams(member: Member, wanted: boolean): void {
+    background(member.ask('streams', { wanted }), this.#options.log, 'a member was not asked for events of streams')
+  }
+
+  #event(member: string, event: RuntimeEvent, lost: number): void {
+    if (lost > 0)
+      this.#options.log.warn({ member, lost }, 'events of streams of a member were too many to be passed on')
     // The parent tells of these once for all.
-    if (/^(reload|drain|log)\./.test(type)) return
-    const of = fields as { session?: object; listener?: object }
-    const session = of.session === undefined ? {} : { session: { ...of.session, member } }
-    this.#events.emit(type as 'session.opened', { member, ...fields, ...session } as never)
+    if (/^(reload|drain|log)\./.test(event.type)) return
+    this.#events.pass(namedEvent(event, member))
   }
 
   async #refresh(): Promise<void> {
@@ -165,6 +182,17 @@ export class Members {
     })
     await this.kernel.stop()
   }
+}
+
+/** With the name of the member, and in the session that it is about. */
+const namedEvent = (event: RuntimeEvent, member: string): RuntimeEvent => {
+  const { session, stream } = event as { session?: object; stream?: { session: object } }
+  return {
+    ...event,
+    member,
+    ...(session === undefined ? {} : { session: { ...session, member } }),
+    ...(stream === undefined ? {} : { stream: { ...stream, session: { ...stream.session, member } } })
+  } as RuntimeEvent
 }
 
 /** Throws `usage.invalid` for a number that makes no sense. */

@@ -6,6 +6,7 @@ import type {
   ListenerHandle,
   ListenerStats,
   LogLevel,
+  MetricSnapshot,
   ProxyInfo,
   RuntimeEvent,
   SessionHandle,
@@ -14,6 +15,8 @@ import type {
   StreamStats,
   TrafficStats
 } from '@rystra/plugin'
+import type { Listening } from '@rystra/server'
+import type { Web } from '../run/quick-kinds.js'
 
 /** Handles as values, as they were when they were asked for. */
 export interface Snapshot {
@@ -32,6 +35,8 @@ export interface Snapshot {
   readonly extensions: readonly ExtensionInfo[]
   readonly certificates: readonly CertificateInfo[]
   readonly stats: EndStats
+  /** Counters and gauges that its extensions make. */
+  readonly metrics: readonly MetricSnapshot[]
   readonly revision: string
   readonly config: object
   readonly logLevel: LogLevel | undefined
@@ -47,6 +52,8 @@ export interface Requests {
     readonly alternatives?: readonly { host: string; port: number }[] | undefined
   }
   readonly logLevel: { readonly level: LogLevel }
+  /** Whether events of streams are wanted, which are many. */
+  readonly streams: { readonly wanted: boolean }
   readonly explain: { readonly target: string; readonly probe?: boolean | undefined }
   /** Answers with the id of the proxy. */
   readonly addProxy: { readonly spec: ProxySpec; readonly session: string; readonly by?: string | undefined }
@@ -55,6 +62,13 @@ export interface Requests {
   readonly end: { readonly what: 'session' | 'proxy' | 'stream'; readonly id: string; readonly error?: WireError }
   /** Ends the process after its streams are over. */
   readonly stop: { readonly drain?: number | undefined }
+}
+
+/** What a member says of itself once it serves. */
+export interface Ready {
+  readonly listening: readonly Listening[]
+  /** Where it takes web visitors, without a configuration. */
+  readonly web?: Web
 }
 
 /** From the parent to a member. */
@@ -66,6 +80,10 @@ export type ToMember = {
 export type FromMember =
   | { readonly id: number; readonly answer: unknown }
   | { readonly id: number; readonly error: WireError }
-  | { readonly event: RuntimeEvent }
-  | { readonly ready: true }
+  | {
+      readonly event: RuntimeEvent
+      /** Events of streams before this one that were too many to be passed on. */
+      readonly lost?: number
+    }
+  | { readonly ready: Ready }
   | { readonly failed: WireError }

@@ -5,11 +5,12 @@ import type { FromMember, ToMember } from './messages.js'
 
 /** The side of a member: messages to and from its parent. */
 export const processPort: MemberPort = {
-  send: (message) => {
-    if (!process.connected) return
+  send: (message, sent = () => {}) => {
+    if (!process.connected) return sent()
     try {
-      process.send?.(message, () => {})
+      process.send?.(message, () => sent())
     } catch (error) {
+      sent()
       // What cannot be cloned, such as a function among options: the parent must not wait for it.
       if ('id' in message) process.send?.({ id: message.id, error: toWireError(toRystraError(error)) }, () => {})
     }

@@ -23,6 +23,8 @@ export interface QuickOptions {
   readonly httpPort?: number | undefined
   /** @default `localhost`, names under which need no DNS, RFC 6761 */
   readonly domain?: string | undefined
+  /** What will be added to each port, by a member. @default 0 */
+  readonly portOffset?: number | undefined
 }
 
 /** The port, if it can be had, or nothing. */
@@ -44,7 +46,8 @@ export const quickKinds = async ({
   cwd,
   host,
   httpPort,
-  domain = 'localhost'
+  domain = 'localhost',
+  portOffset = 0
 }: QuickOptions): Promise<{ readonly extensions: readonly ExtensionEntry[]; readonly web?: Web }> => {
   const resolve = await packageResolver(cwd)
   const { http, others } = quickPackages
@@ -52,7 +55,8 @@ export const quickKinds = async ({
   if (resolve(http) === undefined) return { extensions }
   // One that was asked for is had, or the server does not start.
   const usual = httpPort === 0 ? undefined : (httpPort ?? (await free(host, WEB_PORT)))
-  const port = usual ?? (await free(host, 0)) ?? WEB_PORT
+  const chosen = async (): Promise<number> => ((await free(host, 0)) ?? WEB_PORT + portOffset) - portOffset
+  const port = usual ?? (await chosen())
   const web = { host, port, domain }
   return {
     extensions: [...extensions, { use: http, options: { listen: [{ host, port }], baseDomain: domain } }],

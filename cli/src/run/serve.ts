@@ -1,49 +1,32 @@
 import { type LoadedConfig, loadConfig, type RystraConfig } from '@rystra/config'
 import { isRystraError, RystraError } from '@rystra/model'
-import type { Listening, Server } from '@rystra/server'
-import { defaultPort, formatAddress, formatServer } from '../address.js'
+import type { Server } from '@rystra/server'
+import { defaultPort, formatAddress } from '../address.js'
 import { createServer } from '../index.js'
 import { freshToken } from '../init/token.js'
-import { encodeJoin, type Join } from '../join/join-string.js'
 import { createLog, reportedOnTerminal } from '../log.js'
 import { memberConfig } from '../members/member-config.js'
 import { type MemberEnvironment, memberEnvironment } from '../members/member-environment.js'
 import { linkMember } from '../members/member-link.js'
+import type { Ready } from '../members/messages.js'
 import { failMember, processPort } from '../members/process-port.js'
 import { RecentLines } from '../recent-lines.js'
 import { loadAdmin, quickTransport, tokenPackage } from '../preset.js'
 import { listenFds } from '../service/listen-fds.js'
 import { packagesFor } from './convention.js'
-import { dialable } from './dialable.js'
 import { feedServer } from './events.js'
 import { Feed } from './feed.js'
 import { keptToken } from './kept-token.js'
 import { keepLastGood, startable } from './last-good.js'
 import type { ServeOptions } from './serve-options.js'
 import { quickKinds, type Web } from './quick-kinds.js'
+import { type Prepared, reportJoin } from './report-join.js'
 import { type Predecessor, predecessor } from './predecessor.js'
 import { StopSignals } from './stop-signals.js'
 import { successorOf } from './successor.js'
 import { stateFolder } from './state.js'
 import { givenToken, tokenEntry } from './token.js'
 import { untilStopped } from './until-stopped.js'
-
-interface Prepared {
-  readonly config: RystraConfig
-  readonly dir: string
-  /** Only without a configuration. */
-  readonly quick?: Quick
-  readonly web?: Web
-}
-
-/** What clients need of a server without a configuration, beside its addresses. */
-interface Quick {
-  readonly token: string
-  readonly once: boolean
-  /** The host that clients dial. */
-  readonly publicHost: string | undefined
-  readonly warnings: readonly string[]
-}
 
 /** Ports that clients may ask for, without a configuration: whatever needs no rights. */
 const anyPort = '1024-65535'
@@ -58,22 +41,25 @@ const find = async ({ cwd, config: file }: ServeOptions): Promise<LoadedConfig |
   }
 }
 
-const quick = async ({
-  cwd,
-  transport = quickTransport,
-  host = '0.0.0.0',
-  port = defaultPort,
-  token: flag,
-  once,
-  'public-host': publicHost,
-  'http-port': httpPort,
-  domain
-}: ServeOptions): Promise<Prepared> => {
+const quick = async (
+  {
+    cwd,
+    transport = quickTransport,
+    host = '0.0.0.0',
+    port = defaultPort,
+    token: flag,
+    once,
+    'public-host': publicHost,
+    'http-port': httpPort,
+    domain
+  }: ServeOptions,
+  member?: MemberEnvironment
+): Promise<Prepared> => {
   const given = givenToken(flag)
   const made = given === undefined && !once ? await keptToken(stateFolder(false) as string) : undefined
   const token = given ?? made?.token ?? freshToken()
   const warnings = made?.kept === false ? ['the token cannot be kept: after a restart clients need the new one'] : []
-  const { extensions, web } = await quickKinds({ cwd, host, httpPort, domain })
+  const { extensions, web } = await quickKinds({ cwd, host, httpPort, domain, portOffset: member?.portOffset })
   const config: RystraConfig = {
     extensions: [
       once ? { use: tokenPackage, options: { tokens: [{ identity: 'default', token, once }] } } : tokenEntry(token),
@@ -125,53 +111,14 @@ const configured = (loaded: LoadedConfig, options: ServeOptions): Prepared => {
   return { config: { ...config, server: { ...server, listen } } as RystraConfig, dir }
 }
 
-/** What the other side needs, whatever the transport. */
-const joinOf = ({ transport, host, port, join = {} }: Listening, { token, once, publicHost }: Quick): Join => ({
-  transport,
-  host: publicHost ?? dialable(host),
-  port,
-  more: [],
-  token,
-  once,
-  fields: Object.fromEntries(Object.entries(join).map(([field, value]) => [field, String(value)]))
-})
-
-/** The same as flags, for programs that change one of them. */
-const joinArgs = (join: Join): string[] => [
-  '--to',
-  formatServer(join),
-  '--token',
-  join.token,
-  ...Object.entries(join.fields).flatMap(([field, value]) => ['--dial', `${field}=${value}`])
-]
-
-const tellStarted = (feed: Feed, server: Server, { quick, web }: Prepared): void => {
+const reportStarted = (feed: Feed, server: Server, { quick, web }: Prepared): void => {
   for (const one of server.listening) {
     const fields = Object.entries(one.join ?? {}).map(([field, value]) => `${field}=${value}`)
     const needed =
       quick === undefined && fields.length > 0 ? ` Clients need ${fields.join(', ')} in client.connect.` : ''
     feed.event('listening', one, `Listening on ${one.transport} ${formatAddress(one)}.${needed}`)
   }
-  const [first] = server.listening
-  if (quick === undefined || first === undefined) return
-  const join = joinOf(first, quick)
-  const word = encodeJoin(join)
-  const kinds = web === undefined ? ['tcp'] : ['http', 'tcp']
-  feed.event(
-    'join',
-    { join: word, args: joinArgs(join) },
-    `\nOn the machine with the service, here on its port 3000:\n\n${kinds
-      .map((kind) => `  npx rystra expose ${kind} 3000 --join ${word}\n`)
-      .join('')}\nIt dials ${formatServer(join)}; --public-host names another host. ${
-      quick.once ? 'The token is for one client, until this server stops.' : 'Keep it secret: it holds the token.'
-    }`
-  )
-  if (web !== undefined) {
-    const url = `http://${formatAddress({ ...web, host: dialable(web.host) })}`
-    const others =
-      web.domain === 'localhost' ? ' Only this machine finds names below localhost: --domain sets another domain.' : ''
-    feed.event('web', web, `Web services get names below ${web.domain}, on ${url}.${others}`)
-  }
+  if (quick !== undefined) reportJoin(feed, server.listening, quick, web === undefined ? [] : [web])
 }
 
 /** Runs a server until it is told to stop. Rejects with what it could not start with. */
@@ -184,10 +131,17 @@ export const serve = async (options: ServeOptions): Promise<void> => {
   const before = predecessor()
   if (before !== undefined) return serveOne(options, undefined, before).catch(before.fail)
   if (options.members === undefined) return serveOne(options, undefined)
-  const { serveMembers } = await import('./serve-members.js')
+  const { checkMembersOptions, serveMembers } = await import('./serve-members.js')
+  await checkMembersOptions(options)
   const loaded = await startable(options, () => find(options), 'server')
-  await serveMembers(options, loaded, loaded && configured(loaded, options).config)
+  await serveMembers(options, loaded, loaded === undefined ? await quick(options) : configured(loaded, options))
 }
+
+/** What the parent is told of a member that serves. */
+const readyOf = ({ listening }: Server, web: Web | undefined, { portOffset }: MemberEnvironment): Ready => ({
+  listening,
+  ...(web === undefined ? {} : { web: { ...web, port: web.port + portOffset } })
+})
 
 const serveOne = async (
   options: ServeOptions,
@@ -197,8 +151,8 @@ const serveOne = async (
   const { json, debug } = options
   const signals = new StopSignals({ member: member !== undefined })
   const loaded = await startable(options, () => find(options), 'server')
-  const prepared = loaded === undefined ? await quick(options) : configured(loaded, options)
-  const { dir } = prepared
+  const prepared = loaded === undefined ? await quick(options, member) : configured(loaded, options)
+  const { dir, web } = prepared
   const config = member === undefined ? prepared.config : memberConfig(prepared.config, member.name)
   const brief = loaded !== undefined && !reportedOnTerminal(config.log)
   const level = loaded === undefined ? 'warn' : undefined
@@ -239,17 +193,22 @@ const serveOne = async (
   for (const warning of [...(loaded?.warnings ?? []), ...(prepared.quick?.warnings ?? [])]) feed.warn(log, warning)
   feedServer(feed, server)
   if (member !== undefined)
-    linkMember(processPort, server.runtime, async (drain) => {
-      signals.stop('SIGTERM', 'by its parent')
-      if (drain !== undefined) await server.stop({ drain })
+    linkMember(processPort, {
+      runtime: server.runtime,
+      metrics: server.kernel.metrics,
+      stop: async (drain) => {
+        signals.stop('SIGTERM', 'by its parent')
+        if (drain !== undefined) await server.stop({ drain })
+      }
     })
   await untilStopped(server, {
     feed,
     log,
     signals,
     started: () => {
-      tellStarted(feed, server, prepared)
-      if (member !== undefined) processPort.send({ ready: true })
+      // What clients need is for the parent to say, once for all members.
+      reportStarted(feed, server, member === undefined ? prepared : { ...prepared, quick: undefined })
+      if (member !== undefined) processPort.send({ ready: readyOf(server, web, member) })
       before?.ready()
     },
     // The parent tells them once for all.

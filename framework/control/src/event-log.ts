@@ -31,6 +31,8 @@ export class EventLog implements RuntimeEvents {
   readonly #ring: RuntimeEvent[] = []
   readonly #listeners = new Set<Listener>()
   readonly #streamListeners = new Set<Listener>()
+  /** Called when the first subscriber of streams comes, and when the last one goes. @default not called */
+  onStreams: ((wanted: boolean) => void) | undefined
   #last = 0
   #second = 0
   #refusals = 0
@@ -61,11 +63,19 @@ export class EventLog implements RuntimeEvents {
     // Of its own, so that one function may subscribe twice.
     const own: Listener = (event) => listener(event)
     this.#listeners.add(own)
-    if (streams) this.#streamListeners.add(own)
+    if (streams) {
+      this.#streamListeners.add(own)
+      if (this.#streamListeners.size === 1) this.onStreams?.(true)
+    }
     return () => {
       this.#listeners.delete(own)
-      this.#streamListeners.delete(own)
+      if (this.#streamListeners.delete(own) && !this.wantsStreams) this.onStreams?.(false)
     }
+  }
+
+  /** Whether a subscriber asks for streams. */
+  get wantsStreams(): boolean {
+    return this.#streamListeners.size > 0
   }
 
   emit<Type extends Exclude<RuntimeEventType, StreamType>>(type: Type, fields: RuntimeEventFields[Type]): void {
@@ -77,6 +87,19 @@ export class EventLog implements RuntimeEvents {
       ...this.#of,
       ...fields
     } as unknown as RuntimeEvent
+    this.#keep(event)
+  }
+
+  /** An event of another log, under a number of this one. */
+  pass(event: RuntimeEvent): void {
+    const isStream = event.type === 'stream.opened' || event.type === 'stream.closed'
+    if (!isStream) this.#last += 1
+    const own = { ...event, sequence: this.#last }
+    if (isStream) this.#tell(this.#streamListeners, own)
+    else this.#keep(own)
+  }
+
+  #keep(event: RuntimeEvent): void {
     this.#ring[(this.#last - 1) % KEPT] = event
     this.#tell(this.#listeners, event)
   }
@@ -104,7 +127,7 @@ export class EventLog implements RuntimeEvents {
 
   /** Makes no object unless a subscriber asks for streams. */
   stream<Type extends StreamType>(type: Type, stream: RuntimeEventFields[Type]['stream']): void {
-    if (this.#streamListeners.size === 0) return
+    if (!this.wantsStreams) return
     const event = {
       type,
       sequence: this.#last,
