@@ -53,7 +53,8 @@ export class RequestSpans {
       },
       this.#continues ? received : ROOT_CONTEXT
     )
-    this.#spans.set(request, span)
+    // What is not sampled keeps nothing, and has nothing to end.
+    if (span.isRecording()) this.#spans.set(request, span)
     const own: Context = trace.setSpan(ROOT_CONTEXT, span)
     // Without an SDK there is nothing to send: what the visitor sent goes on.
     if (trace.isSpanContextValid(span.spanContext())) propagation.inject(own, headers, headSetter)
@@ -71,7 +72,7 @@ export class RequestSpans {
 /** Spans of requests at the client, from the head to the end of the response of the service. */
 export const requestObserver = (name: string, tracer: () => Tracer): HttpObserver => ({
   name,
-  begin(request): ExchangeObserver {
+  begin(request): ExchangeObserver | undefined {
     const received = propagation.extract(context.active(), request.headers, headGetter)
     const span = tracer().startSpan(
       `${methodOf(request.method)} ${request.proxy.name}`,
@@ -85,6 +86,8 @@ export const requestObserver = (name: string, tracer: () => Tracer): HttpObserve
       },
       received
     )
+    // Not sampled: the relay of the exchange stays as fast as without an observer.
+    if (!span.isRecording()) return undefined
     let status = 0
     return {
       requestData() {},

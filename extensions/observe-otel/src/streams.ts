@@ -28,7 +28,8 @@ export class StreamSpans {
       parent
     )
     if (!trace.isSpanContextValid(span.spanContext())) return
-    this.#spans.set(keyOf(stream), span)
+    // What is not sampled keeps nothing, and has nothing to end.
+    if (span.isRecording()) this.#spans.set(keyOf(stream), span)
     if (this.#side === 'client') return
     const carrier: StreamCarrier = {}
     propagation.inject(trace.setSpan(ROOT_CONTEXT, span), carrier, streamSetter)

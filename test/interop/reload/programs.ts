@@ -110,9 +110,9 @@ export class Iperf {
     }
   }
 
-  /** How often its server has said that it listens: before each run. */
+  /** Number of the run that its server listens for, the first being 1. */
   #listened(): number {
-    return this.#server.said().split('Server listening').length - 1
+    return Number([...this.#server.said().matchAll(/listening on \d+ \(test #(\d+)\)/g)].at(-1)?.[1] ?? 0)
   }
 
   async end(): Promise<void> {
