@@ -12,6 +12,8 @@ import { adminSocketPath } from '@rystra/admin-http/socket'
 import authToken from '@rystra/auth-token'
 import { type Client, createClient } from '@rystra/client'
 import type { Logger } from '@rystra/model'
+import type { ExtensionUse } from '@rystra/plugin'
+import { Rpc } from '@rystra/rpc'
 import inspectHttp from '@rystra/inspect-http'
 import muxDirect from '@rystra/mux-direct'
 import muxYamux from '@rystra/mux-yamux'
@@ -40,6 +42,7 @@ import {
   tlsMessages,
   wsMessages
 } from './messages.js'
+import { rpcWorld } from './rpc-faces.js'
 
 /** One place where a peer's bytes come in. */
 export interface Face {
@@ -136,10 +139,12 @@ export const openWorld = async (log: Logger): Promise<World> => {
   const ending: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
   const later = (end: () => unknown): void => void ending.push(end)
   const [adminPort, metricsPort] = [await freePort(), await freePort()]
+  const rpc = rpcWorld()
   const ofServer = [
     adminHttp({ listen: [{ host, port: adminPort }], tokens: [{ name: 'fuzz', token, scope: 'admin' }] }),
     observePrometheus({ listen: { host, port: metricsPort, path: '/metrics', hosts: [] } }),
-    inspectHttp({})
+    inspectHttp({}),
+    rpc.onServer.extension
   ]
   const transports = ['tcp', 'tls', 'ws', 'wss', 'h2c', 'http2', 'quic']
   const server = await createServer(
@@ -173,16 +178,26 @@ export const openWorld = async (log: Logger): Promise<World> => {
   later(() => answering.close())
   for (const one of [web, grpc, echo, bad.server]) later(() => one.close())
 
-  const make = (connect: object, proxies: object[], rest: object = {}): Promise<Client> =>
+  const make = (
+    connect: object,
+    proxies: object[],
+    rest: object = {},
+    more: readonly ExtensionUse[] = []
+  ): Promise<Client> =>
     createClient(
       {
-        extensions: [...extensions(), inspectHttp({})],
+        extensions: [...extensions(), inspectHttp({}), ...more],
         client: { id: `fuzz-${ending.length}`, connect, proxies, ...rest, reconnect: { min: 1, max: 1 } }
       } as never,
       { dir, stateDir: path.join(dir, 'client'), log }
     )
-  const start = async (connect: object, proxies: object[], rest: object = {}): Promise<Client> => {
-    const client = await make(connect, proxies, rest)
+  const start = async (
+    connect: object,
+    proxies: object[],
+    rest: object = {},
+    more: readonly ExtensionUse[] = []
+  ): Promise<Client> => {
+    const client = await make(connect, proxies, rest, more)
     later(() => client.stop({ drain: 0 }))
     await client.start()
     return client
@@ -202,6 +217,9 @@ export const openWorld = async (log: Logger): Promise<World> => {
   const direct = await start({ ...tcp, muxer: 'direct' }, [
     { name: 'direct', kind: 'tcp', local: (echo.address() as AddressInfo).port }
   ])
+  const program = new Rpc()
+  await start(tcp, [], {}, [program.extension])
+  await start(tcp, [], {}, [rpc.attacker])
   const privatePort = await freePort()
   await start(tcp, [], {
     forwards: [{ name: 'private', kind: 'private', of: 'private', secret: token, bind: privatePort }]
@@ -295,7 +313,8 @@ export const openWorld = async (log: Logger): Promise<World> => {
       connect: () => connected(0, adminSocketPath(path.join(dir, 'server'), 'server'))
     },
     { name: 'metrics', messages: adminMessages(''), connect: () => connected(metricsPort) },
-    { name: 'direct', messages: anyMessages, connect: () => connected(publicPort(direct, 'direct')) }
+    { name: 'direct', messages: anyMessages, connect: () => connected(publicPort(direct, 'direct')) },
+    ...rpc.faces
   ]
   const dialed: Record<string, Messages> = {
     tcp: linkMessages,
@@ -359,15 +378,17 @@ export const openWorld = async (log: Logger): Promise<World> => {
         [httpPort, 'http'],
         [httpsPort, 'https']
       ])
-      return Object.fromEntries(
+      const ofRpc = { 'sessions of RPC': [...rpc.onServer.sessions()].length }
+      const ofListeners = Object.fromEntries(
         Object.entries(server.connections).map(([address, count]) => {
           const port = Number(address.split(':').at(-1))
           return [names.get(port) ?? address, count]
         })
       )
+      return { ...ofListeners, ...ofRpc }
     },
     async check() {
-      await Promise.all([visit('web'), visit('grpc'), visitByDatagram()])
+      await Promise.all([visit('web'), visit('grpc'), visitByDatagram(), program.server.request('disk.usage')])
     },
     async close() {
       for (const end of ending.splice(0).reverse()) await end()

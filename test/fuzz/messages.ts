@@ -3,6 +3,7 @@ import type { Random } from '@rystra/testkit'
 import { once } from 'node:events'
 import net from 'node:net'
 import tls from 'node:tls'
+import { frame as rpcFrame, samples } from '../../framework/rpc/test/frames.js'
 import { frame, heads, preface } from '../e2e/h2-frames.js'
 
 /** What a peer may send: each message makes sense at some time, and comes at any. */
@@ -294,3 +295,53 @@ export const quicPackets = (random: Random): Buffer => {
   const rest = random.bytes([0, 20, 1200, 1400][random.below(4)] as number)
   return random.below(8) === 0 ? random.bytes(random.below(64)) : Buffer.concat([head, rest])
 }
+
+const rpc = samples()
+
+/** A MessagePack body in a request of a handler that answers. */
+const rpcRequest = (id: number, body: string, name = 'disk.usage'): Buffer => {
+  const text = Buffer.from(name)
+  return rpcFrame(0x02, Buffer.concat([Buffer.from([1, text.length]), text, Buffer.from(body, 'hex')]), { id })
+}
+
+/** What every channel of RPC may get: frames of the other kind of channel, and some that no version has. */
+const rpcAny: Messages = [
+  ...Object.values(rpc),
+  rpcFrame(0x0c, '00', { flags: 0xff }),
+  rpcFrame(0x02, '', { flags: 0xff }),
+  rpcFrame(0x06, Buffer.alloc(20_000), { flags: 0x01 }),
+  rpcFrame(0x06, Buffer.alloc(20_000), { flags: 0x11 }),
+  rpcFrame(0x06, '', { id: 0xffff_ffff }),
+  rpcFrame(0x0b, 'fff8000000000000fff0000000000000c34d000000000000', { id: 0 }),
+  Buffer.from('ffffffffffffffff', 'hex'),
+  Buffer.from('02000008', 'hex')
+]
+
+/** What begins a session of RPC, and what may follow. */
+export const rpcCallMessages: Messages = [
+  rpc.hello,
+  rpcRequest(1, '81a16101'),
+  rpcRequest(2, '81a95f5f70726f746f5f5fa178'),
+  rpcRequest(3, '91'.repeat(200)),
+  rpcRequest(4, 'dfffffffff'),
+  rpcRequest(5, 'd4ff00'),
+  rpcRequest(6, 'c0', 'throws'),
+  rpcRequest(7, 'c0', 'never'),
+  rpcRequest(0, 'c0'),
+  rpcFrame(0x07, '', { id: 7 }),
+  rpcFrame(0x02, '010a6469736b2e75736167657fffffff', { flags: 0x01, id: 8 }),
+  rpcFrame(0x08, 'ffffffff', { id: 0 }),
+  ...rpcAny
+]
+
+/** The same of a stream. */
+export const rpcStreamMessages: Messages = [
+  rpcFrame(0x10, `0005${Buffer.from('video').toString('hex')}`, { id: 5 }),
+  rpcFrame(0x10, `0006${Buffer.from('unread').toString('hex')}`, { id: 5 }),
+  rpcFrame(0x11, Buffer.concat([Buffer.from([3]), Buffer.alloc(16_384)]), { id: 5 }),
+  rpcFrame(0x11, '03616263', { id: 5 }),
+  rpcFrame(0x11, '0300007fff', { flags: 0x01, id: 5 }),
+  rpcFrame(0x11, '01001fffffffffffff7ff8000000000000c0', { flags: 0xc0, id: 5 }),
+  rpcFrame(0x11, '01000001000000000042c8000000000000c0', { flags: 0xc0, id: 5 }),
+  ...rpcAny
+]
