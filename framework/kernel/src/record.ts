@@ -13,14 +13,32 @@ import { type GenerationRegistries, nameOf, registryFacts } from './registry.js'
 import { didYouMean } from './options/suggest.js'
 import { createTap, type Tap, tapOf } from './hooks/tap.js'
 
-/** Frozen, and an error that names what is there when a misspelt name is read: the author may write JavaScript. */
-const named = (what: string, entries: object): object =>
-  new Proxy(Object.freeze(entries), {
+/** What all facades of a kind are made from: its keys, whose values {@link named} makes. */
+const shape = (names: readonly string[]): object =>
+  Object.freeze(
+    Object.defineProperties({}, Object.fromEntries(names.map((name) => [name, { enumerable: true, get: () => {} }])))
+  )
+
+const hookShape = shape(hookNames)
+const registryShape = shape(registryNames)
+
+/**
+ * Frozen, and an error that names what is there when a misspelt name is read: the author may write JavaScript. An entry is made
+ * when it is read first: an extension uses few of them, and a program may have a thousand clients.
+ */
+const named = (what: string, shape: object, make: (name: never) => object): object => {
+  const made: Record<string, object> = {}
+  return new Proxy(shape, {
     get: (target, name, receiver) => {
+      if (typeof name === 'string' && Object.hasOwn(target, name)) {
+        made[name] ??= make(name as never)
+        return made[name]
+      }
       if (typeof name === 'symbol' || name in target) return Reflect.get(target, name, receiver)
       throw new TypeError(`there is no ${what} ${name}${didYouMean(name, Object.keys(target))}`)
     }
   })
+}
 
 /** Something an extension registered. */
 export interface Registration {
@@ -46,14 +64,8 @@ export class SetupRecord {
   constructor(extension: string, draft: GenerationRegistries) {
     this.extension = extension
     this.#view = draft
-    this.hooks = named(
-      'hook',
-      Object.fromEntries(hookNames.map((name) => [name, this.#hook(name)]))
-    ) as unknown as Hooks
-    this.registries = named(
-      'registry',
-      Object.fromEntries(registryNames.map((name) => [name, this.#registry(name)]))
-    ) as unknown as Registries
+    this.hooks = named('hook', hookShape, (name) => this.#hook(name)) as Hooks
+    this.registries = named('registry', registryShape, (name) => this.#registry(name)) as Registries
   }
 
   /** The set-up is over: the facades tap and register no more. */

@@ -111,7 +111,8 @@ export const nameOf = (registry: RegistryName, thing: unknown): string => {
 
 /** One registry of one generation. */
 class NamedRegistry<Thing> implements Registry<Thing> {
-  readonly #things = new Map<string, { thing: Thing; owner: string }>()
+  /** Made with the first thing: most registries of a client stay empty. */
+  #things: Map<string, { thing: Thing; owner: string }> | undefined
   readonly #registry: RegistryName
   #frozen = false
 
@@ -124,16 +125,17 @@ class NamedRegistry<Thing> implements Registry<Thing> {
     const { noun } = registryFacts[this.#registry]
     const name = nameOf(this.#registry, thing)
     if (this.#frozen) throw new RystraError('extension.too-late', { detail: `the ${noun} "${name}"` })
-    const there = this.#things.get(name)
+    const there = this.#things?.get(name)
     if (there !== undefined) {
       const owners = there.owner === owner ? `${owner}, twice` : `${there.owner} and ${owner}`
       throw new RystraError('registry.duplicate', { detail: `the ${noun} "${name}" of ${owners}` })
     }
+    this.#things ??= new Map()
     this.#things.set(name, { thing, owner })
   }
 
   get(name: string): Thing {
-    const there = this.#things.get(name)
+    const there = this.#things?.get(name)
     if (there !== undefined) return there.thing
     const { noun } = registryFacts[this.#registry]
     const names = this.list()
@@ -144,11 +146,11 @@ class NamedRegistry<Thing> implements Registry<Thing> {
   }
 
   has(name: string): boolean {
-    return this.#things.has(name)
+    return this.#things?.has(name) === true
   }
 
   list(): readonly string[] {
-    return [...this.#things.keys()]
+    return [...(this.#things?.keys() ?? [])]
   }
 
   freeze(): void {

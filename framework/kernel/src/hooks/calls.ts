@@ -178,10 +178,11 @@ export class Calls {
 
   /** Makes the method of an observer: `published` of `onPublished`. */
   #observer(name: HookName): void {
+    const method = name.charAt(2).toLowerCase() + name.slice(3)
     const hook = new SyncHook<[unknown]>(['context'], name)
     this.#observe(hook, name)
-    const method = name.charAt(2).toLowerCase() + name.slice(3)
-    Object.defineProperty(this, method, { value: (context: unknown) => hook.call(context) })
+    const value = hook.isUsed() ? (context: unknown) => hook.call(context) : untapped
+    Object.defineProperty(this, method, { value })
   }
 
   /** The taps of one hook in the order in which they are called. */
@@ -215,6 +216,9 @@ export class Calls {
     }
   }
 }
+
+/** An observer without taps. */
+const untapped = (): void => {}
 
 const called = (tap: Tap): { name: string; stage: number } => ({ name: tap.extension, stage: tap.stage })
 
