@@ -64,7 +64,8 @@ export interface FrameHandler {
 /** Parses bytes in pieces of any size. Buffers at most one header and no payload. */
 export class FrameParser {
   readonly #handler: FrameHandler
-  readonly #header = new Uint8Array(HEADER)
+  /** Made for the first header that comes in two reads. */
+  #header: Uint8Array | undefined
   #have = 0
   #left = 0
   #stopped = false
@@ -101,10 +102,11 @@ export class FrameParser {
         this.#parseHeader(buffer, at)
         at += HEADER
       } else {
-        while (at < end && this.#have < HEADER) this.#header[this.#have++] = buffer[at++] as number
+        const header = (this.#header ??= new Uint8Array(HEADER))
+        while (at < end && this.#have < HEADER) header[this.#have++] = buffer[at++] as number
         if (this.#have < HEADER) return
         this.#have = 0
-        this.#parseHeader(this.#header, 0)
+        this.#parseHeader(header, 0)
       }
     }
   }

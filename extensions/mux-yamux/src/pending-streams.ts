@@ -24,7 +24,7 @@ const timedOut = (): RystraError => new RystraError('stream.timeout', { detail: 
 export class PendingStreams {
   readonly #limits: PendingLimits
   readonly #waiters: Waiters
-  readonly #opening = new Map<YamuxStream, number>()
+  #opening: Map<YamuxStream, number> | undefined
   #closing: Map<YamuxStream, number> | undefined
   #timer: NodeJS.Timeout | undefined
 
@@ -49,17 +49,18 @@ export class PendingStreams {
   }
 
   opened(stream: YamuxStream): void {
+    this.#opening ??= new Map()
     this.#opening.set(stream, performance.now())
     this.#watch()
   }
 
   /** Whether the peer has not acknowledged it yet. */
   isOpening(stream: YamuxStream): boolean {
-    return this.#opening.has(stream)
+    return this.#opening?.has(stream) === true
   }
 
   acknowledged(stream: YamuxStream): void {
-    if (this.#opening.size === 0 || !this.#opening.delete(stream)) return
+    if (this.#opening?.delete(stream) !== true) return
     while (this.waiters > 0 && this.#admits) this.#waiters.serve()
   }
 
@@ -77,12 +78,12 @@ export class PendingStreams {
 
   stop(): void {
     clearInterval(this.#timer)
-    this.#opening.clear()
+    this.#opening?.clear()
     this.#closing?.clear()
   }
 
   get #admits(): boolean {
-    return this.#opening.size < this.#limits.backlog
+    return (this.#opening?.size ?? 0) < this.#limits.backlog
   }
 
   #watch(): void {
@@ -94,7 +95,7 @@ export class PendingStreams {
   readonly #check = (): void => {
     const { openTimeout, closeTimeout } = this.#limits
     const now = performance.now()
-    for (const [stream, since] of this.#opening) {
+    for (const [stream, since] of this.#opening ?? []) {
       if (now - since < openTimeout) break
       stream.reset(new RystraError('stream.timeout', { detail: 'peer did not acknowledge it' }))
     }
@@ -105,7 +106,7 @@ export class PendingStreams {
         stream.reset(new RystraError('stream.timeout', { detail: 'peer did not end it' }))
       }
     }
-    if (this.#opening.size > 0 || (this.#closing?.size ?? 0) > 0) return
+    if ((this.#opening?.size ?? 0) > 0 || (this.#closing?.size ?? 0) > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
   }

@@ -122,14 +122,22 @@ export abstract class RpcBuilder {
     const rpc = new Rpc({
       ...this.#options,
       middleware: [...middleware, ...this.middleware],
-      onConnect: (session) => {
-        onConnect?.(session)
-        for (const fn of this.#connect) fn(session)
-      },
-      onDisconnect: (session, error) => {
-        onDisconnect?.(session, error)
-        for (const fn of this.#disconnect) fn(session, error)
-      }
+      ...(this.#connect.length === 0
+        ? {}
+        : {
+            onConnect: (session: RpcSession) => {
+              onConnect?.(session)
+              for (const fn of this.#connect) fn(session)
+            }
+          }),
+      ...(this.#disconnect.length === 0
+        ? {}
+        : {
+            onDisconnect: (session: RpcSession, error: Error | undefined) => {
+              onDisconnect?.(session, error)
+              for (const fn of this.#disconnect) fn(session, error)
+            }
+          })
     })
     for (const step of this.steps) step(rpc)
     return rpc

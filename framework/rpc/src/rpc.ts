@@ -197,6 +197,7 @@ export class Rpc extends Registrar implements ChannelHandler {
 
   #watch(session: ProgramSession): void {
     const { onConnect, onDisconnect } = this.#options
+    if (onConnect === undefined && onDisconnect === undefined) return
     let up = false
     const connected = (): void => {
       up = true

@@ -239,7 +239,10 @@ export class Acceptor {
       control: link.kind === 'bytes' ? undefined : stream,
       features: admitted.features,
       proof: { method: admitted.method, credential: accepted.credential },
-      ended: () => sessions.delete(info.id),
+      ended: () => {
+        sessions.delete(info.id)
+        this.#forget(clientKey(accepted.identity.id, client.id), session)
+      },
       moves: () => this.#moving.set(processKey(info), session)
     })
     this.#replace(clientKey(accepted.identity.id, client.id), session)
@@ -259,15 +262,16 @@ export class Acceptor {
     const moving = this.#moving.get(processKey(session.info))
     this.#moving.delete(processKey(session.info))
     if (moving?.ended === false) moving.leaveTo(session)
-    const forgotten = session.over.then(() => {
-      if (this.#clients.get(key) === session) this.#clients.delete(key)
-      if (this.#moving.get(processKey(session.info)) === session) this.#moving.delete(processKey(session.info))
-    })
-    background(forgotten, session.log, 'a client was not forgotten')
     if (before === undefined || before === moving) return
     const error = new RystraError('session.replaced', { side: 'server' })
     before.log.info({ by: session.info.peer.address }, 'replaced by another client of the same id')
     before.replaced(error)
+  }
+
+  /** A session is over: nothing is known of its client any more, unless another session has taken its place. */
+  #forget(key: string, session: ServerSession): void {
+    if (this.#clients.get(key) === session) this.#clients.delete(key)
+    if (this.#moving.get(processKey(session.info)) === session) this.#moving.delete(processKey(session.info))
   }
 }
 

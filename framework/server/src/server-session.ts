@@ -63,7 +63,8 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
     { wrap, control, features, proof, ended, moves }: ServerLink
   ) {
     this.info = info
-    this.features = features
+    // Exactly as long: one that was filtered keeps room for sixteen.
+    this.features = [...features]
     this.proof = proof
     this.streams = new StreamTable(state.totals)
     this.#secret = secret

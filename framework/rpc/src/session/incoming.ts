@@ -11,15 +11,19 @@ import type { RpcSettings } from './settings.js'
 /** Made once, as {@link Incoming} does with the one that names its limit. */
 const unread = rpcError('rpc.busy', 'earlier answers are not read')
 
+/** Of a connection without a call yet. Nothing is ever put into them. */
+const noCalls = new Map<number, RunningCall>()
+const noneRuns = new Set<RunningCall>()
+
 /** Requests and events that the other side sent on one connection, until they are done with. */
 export class Incoming {
   readonly #session: SessionHost
   readonly #connection: Connection
   readonly #settings: RpcSettings
   /** Calls whose caller waits. */
-  readonly #calls = new Map<number, RunningCall>()
+  #calls = noCalls
   /** Calls whose handler has not settled, those included that were given up. */
-  readonly #running = new Set<RunningCall>()
+  #running = noneRuns
   /** Made once: a flood of them costs no stack traces. */
   #busy: RpcError | undefined
   #closing = false
@@ -60,6 +64,7 @@ export class Incoming {
     const call = new RunningCall(id, name, this.#session, received.metadata, received.deadline)
     try {
       const data = received.decode()
+      if (this.#calls === noCalls) [this.#calls, this.#running] = [new Map(), new Set()]
       this.#calls.set(id, call)
       this.#running.add(call)
       if (this.#settings.inbound.length === 0) this.#handle(call, data)

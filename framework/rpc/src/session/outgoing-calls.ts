@@ -50,12 +50,16 @@ export interface CallSender {
   sendCancel(id: number): void
 }
 
+/** Of a session that has none yet: most sessions of a server are idle. Nothing is ever put into them. */
+const noCalls = new Map<number, OutgoingCall>()
+const noneWaits = new Set<OutgoingCall>()
+
 /** The calls of one session: those in flight, and those that wait for a turn or a connection. */
 export class OutgoingCalls {
-  readonly #calls = new Map<number, OutgoingCall>()
+  #calls = noCalls
   readonly #onOver: (call: OutgoingCall, code: string) => void
   /** In the order of their turns. */
-  #waiting = new Set<OutgoingCall>()
+  #waiting = noneWaits
   #inFlight = 0
   #nextId = 1
   readonly #lastId: number
@@ -123,6 +127,7 @@ export class OutgoingCalls {
         onAbort: undefined
       }
       if (signal?.aborted) return this.#refuse(call, cancelled(signal))
+      if (this.#calls === noCalls) this.#calls = new Map()
       this.#calls.set(call.id, call)
       if (deadline > 0) {
         call.timer = setTimeout(expire, Math.min(deadline, MAX_TIMER_MS), this, call)
@@ -138,8 +143,13 @@ export class OutgoingCalls {
   #start(call: OutgoingCall): void {
     const sender = this.#sender
     if (this.#room(sender) && this.#waiting.size === 0) this.#send(call, sender)
-    else if (this.#waiting.size < MAX_WAITING) this.#waiting.add(call)
+    else if (this.#waiting.size < MAX_WAITING) this.#wait(call)
     else this.#refuse(call, rpcError('rpc.busy', `${MAX_WAITING} calls are waiting`))
+  }
+
+  #wait(call: OutgoingCall): void {
+    if (this.#waiting === noneWaits) this.#waiting = new Set()
+    this.#waiting.add(call)
   }
 
   #room(sender: CallSender | undefined): sender is CallSender {
@@ -199,7 +209,7 @@ export class OutgoingCalls {
     call.state = 'waiting'
     this.#inFlight -= 1
     this.#accepting = false
-    this.#waiting.add(call)
+    this.#wait(call)
     return true
   }
 
@@ -243,7 +253,7 @@ export class OutgoingCalls {
         retried.push(call)
       } else this.#refuse(call, error)
     }
-    this.#waiting = new Set([...retried, ...this.#waiting])
+    if (retried.length > 0) this.#waiting = new Set([...retried, ...this.#waiting])
   }
 
   /** Rejects what waits for a connection. */

@@ -11,11 +11,12 @@ import type { CallRecord } from '../middleware/middleware.js'
 import type { Members, Service } from '../service/define.js'
 import { use } from '../service/use.js'
 import { Router } from '../router/router.js'
-import { Connection, refusalOf } from './connection.js'
+import { Connection, type ConnectionEvents, refusalOf } from './connection.js'
 import type { SessionClock } from '../clock/session-clock.js'
 import { ClockPings } from './clock-pings.js'
 import { Gate } from './gate.js'
 import { Incoming } from './incoming.js'
+import type { Received } from './received.js'
 import type { IncomingCall, Listener, RpcSession, RpcSessionEvents, ServiceView } from './rpc-session.js'
 import type { SessionHost } from './session-host.js'
 import { OutgoingCalls, type RequestOptions } from './outgoing-calls.js'
@@ -30,7 +31,7 @@ import type { RpcSettings } from './settings.js'
 import { Streams } from './streams.js'
 
 /** An {@link RpcSession} over the connections of its channels, one after the other. */
-export class ProgramSession implements SessionHost {
+export class ProgramSession implements SessionHost, ConnectionEvents {
   #id: string
   readonly remote: RpcPeer
   readonly context: State
@@ -166,21 +167,7 @@ export class ProgramSession implements SessionHost {
   /** @internal Takes a stream that carries the frames of this session. */
   attach(stream: RawStream): Connection {
     if (this.#connection !== undefined) this.#connection.fail(rpcError('rpc.lost', 'replaced by another connection'))
-    const connection: Connection = new Connection(stream, this.#settings, {
-      onRequest: (received) => incoming.request(received),
-      onEvent: (received, cost) => incoming.event(received, cost),
-      onResponse: (received) => this.#messages.response(received),
-      onError: (id, error) => this.#messages.error(id, error),
-      onCancel: (id) => incoming.cancel(id),
-      waitsFor: (id) => this.#messages.waitsFor(id),
-      onCredit: () => this.#credit(connection),
-      onGoAway: (error) => {
-        this.#calls.pause()
-        this.#emitter?.emit('goAway', error)
-      },
-      onPong: (t0, t1, t2) => this.#pings.pong({ t0, t1, t2 }),
-      onClose: (error) => this.#detach(connection, incoming, error)
-    })
+    const connection = new Connection(stream, this.#settings, this)
     const incoming = new Incoming(this, connection, this.#settings)
     this.#connection = connection
     this.#incoming = incoming
@@ -195,16 +182,51 @@ export class ProgramSession implements SessionHost {
     return this.#closed || this.#connection?.established === true ? Promise.resolve() : this.#greeting.wait()
   }
 
-  #credit(connection: Connection): void {
-    if (connection !== this.#connection) return
+  // ConnectionEvents. A connection that is replaced has closed before: what comes is of the present one.
+
+  onRequest(received: Received): void {
+    this.#incoming?.request(received)
+  }
+
+  onEvent(received: Received, cost: number): void {
+    this.#incoming?.event(received, cost)
+  }
+
+  onResponse(received: Received): void {
+    this.#messages.response(received)
+  }
+
+  onError(id: number, error: RpcError): void {
+    this.#messages.error(id, error)
+  }
+
+  onCancel(id: number): void {
+    this.#incoming?.cancel(id)
+  }
+
+  waitsFor(id: number): boolean {
+    return this.#messages.waitsFor(id)
+  }
+
+  onCredit(): void {
     this.#greeting.release()
-    this.#events.flush(connection)
+    if (this.#connection !== undefined) this.#events.flush(this.#connection)
     this.#calls.resume()
   }
 
-  #detach(connection: Connection, incoming: Incoming, error: Error | undefined): void {
-    incoming.end()
-    if (connection !== this.#connection) return
+  onGoAway(error: RpcError): void {
+    this.#calls.pause()
+    this.#emitter?.emit('goAway', error)
+  }
+
+  onPong(t0: number, t1: number, t2: number): void {
+    this.#pings.pong({ t0, t1, t2 })
+  }
+
+  onClose(error?: Error): void {
+    const connection = this.#connection
+    this.#incoming?.end()
+    if (connection === undefined) return
     this.#connection = undefined
     this.#incoming = undefined
     this.#events.end()
