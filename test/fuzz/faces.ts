@@ -70,6 +70,8 @@ const token = 'a-token-for-the-fuzzer-0123456789'
 const free = [{ host, port: 0 }]
 /** More than the datagrams after which a session of datagrams is served by @rystra/native. */
 const DATAGRAMS_BEFORE = 40
+/** Time for a visitor in good faith to be served: long, since an attack of hours runs at the lowest priority. */
+const SERVED_WITHIN_MS = 60_000
 
 const extensions = () => [
   transportTcp({}),
@@ -346,7 +348,7 @@ export const openWorld = async (log: Logger): Promise<World> => {
   const visit = (name: string): Promise<void> =>
     new Promise((resolve, reject) => {
       const headers = { host: `${name}.localhost` }
-      const request = http.get({ host, port: httpPort, headers, agent: false, timeout: 5000 })
+      const request = http.get({ host, port: httpPort, headers, agent: false, timeout: SERVED_WITHIN_MS })
       request.on('timeout', () => request.destroy(new Error(`a visitor of ${name} was not answered`)))
       request.on('error', reject)
       request.on('response', (response) => {
@@ -358,7 +360,7 @@ export const openWorld = async (log: Logger): Promise<World> => {
   /** Datagrams may be lost, so it asks again. */
   const visitByDatagram = async (): Promise<void> => {
     const send = (): void => sender.send('hello', datagramPorts[1] as number, host)
-    const answered = once(sender, 'message', { signal: AbortSignal.timeout(5000) })
+    const answered = once(sender, 'message', { signal: AbortSignal.timeout(SERVED_WITHIN_MS) })
     send()
     const again = setInterval(send, 50)
     await answered.finally(() => clearInterval(again))
@@ -388,7 +390,12 @@ export const openWorld = async (log: Logger): Promise<World> => {
       return { ...ofListeners, ...ofRpc }
     },
     async check() {
-      await Promise.all([visit('web'), visit('grpc'), visitByDatagram(), program.server.request('disk.usage')])
+      await Promise.all([
+        visit('web'),
+        visit('grpc'),
+        visitByDatagram(),
+        program.server.request('disk.usage', undefined, { deadline: SERVED_WITHIN_MS })
+      ])
     },
     async close() {
       for (const end of ending.splice(0).reverse()) await end()

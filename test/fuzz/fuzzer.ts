@@ -24,7 +24,7 @@ interface Case {
 const CASES_PER_FACE = 8
 
 /** Milliseconds after a round until every descriptor it opened has to be closed again. */
-const SETTLE_MS = 15_000
+const SETTLE_MS = 60_000
 
 /** Milliseconds that a case may take. */
 const CASE_TIMEOUT_MS = 5000

@@ -102,7 +102,8 @@ export class FrameParser {
         this.#parseHeader(buffer, at)
         at += HEADER
       } else {
-        const header = (this.#header ??= new Uint8Array(HEADER))
+        this.#header ??= new Uint8Array(HEADER)
+        const header = this.#header
         while (at < end && this.#have < HEADER) header[this.#have++] = buffer[at++] as number
         if (this.#have < HEADER) return
         this.#have = 0
