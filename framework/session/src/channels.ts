@@ -163,10 +163,13 @@ export class Channels implements ChannelOpener {
     this.#open += 1
     const own = info.side === info.openedBy
     if (own) counted?.(1)
-    return new ChannelLifecycle(info, generation, clock, () => {
-      this.#open -= 1
-      if (own) counted?.(-1)
-    })
+    return new ChannelLifecycle(info, generation, clock, this)
+  }
+
+  /** @internal One that was counted is over. */
+  ended({ side, openedBy }: ChannelInfo): void {
+    this.#open -= 1
+    if (side === openedBy) this.#host.counted?.(-1)
   }
 }
 
@@ -177,18 +180,18 @@ class ChannelLifecycle {
   readonly #release: () => void
   readonly #clock: Clock
   readonly #since: number
-  readonly #done: () => void
+  readonly #channels: Channels
   #stream: CountedStream | undefined
   #flow: CountedFlow | undefined
   #over = false
 
-  constructor(info: ChannelInfo, generation: GenerationRef, clock: Clock, done: () => void) {
+  constructor(info: ChannelInfo, generation: GenerationRef, clock: Clock, channels: Channels) {
     this.#info = info
     this.#generation = generation
     this.#release = generation.hold()
     this.#clock = clock
     this.#since = clock.now()
-    this.#done = done
+    this.#channels = channels
   }
 
   async admit(): Promise<void> {
@@ -217,7 +220,7 @@ class ChannelLifecycle {
       ...(error === undefined ? {} : { error: toRystraError(error, 'stream.reset') })
     })
     this.#release()
-    this.#done()
+    this.#channels.ended(this.#info)
   }
 }
 

@@ -41,9 +41,9 @@ export class OutgoingStream extends CountedStream {
   abandoned = false
   readonly #side: Side
   readonly #ready: Promise<void>
-  readonly #cancel: () => void
+  #cancel: (() => void) | undefined
   #answer: 'awaited' | 'ready' | 'none' = 'awaited'
-  #settle!: { resolve(): void; reject(error: RystraError): void }
+  #settle: { resolve(): void; reject(error: RystraError): void } | undefined
 
   constructor(inner: RawStream, { side, head, flow, clock, timeout = READY_TIMEOUT_MS }: Opened) {
     super(inner, { bytes: head })
@@ -78,9 +78,8 @@ export class OutgoingStream extends CountedStream {
       return
     }
     this.#answer = 'ready'
-    this.#cancel()
     this.hasDatagrams = message.flow === true && this.flow !== undefined
-    this.#settle.resolve()
+    this.#settled()?.resolve()
     if (this.reader !== undefined) this.inner.read(this)
   }
 
@@ -94,8 +93,16 @@ export class OutgoingStream extends CountedStream {
   #end(error: RystraError): void {
     if (this.#answer !== 'awaited') return
     this.#answer = 'none'
-    this.#cancel()
-    this.#settle.reject(error)
+    this.#settled()?.reject(error)
+  }
+
+  /** What waits for the answer goes with it: a stream lasts longer. */
+  #settled(): { resolve(): void; reject(error: RystraError): void } | undefined {
+    const settle = this.#settle
+    this.#cancel?.()
+    this.#cancel = undefined
+    this.#settle = undefined
+    return settle
   }
 
   override read(reader: RawReader): void {

@@ -16,12 +16,17 @@ export interface FrameEvents {
 export class FrameReader implements RawReader {
   /** While true, the source is asked to stop. */
   stopped = false
-  readonly #events: FrameEvents
+  #events: FrameEvents
   #part: Buffer | undefined
   #have = 0
   #failed = false
 
   constructor(events: FrameEvents) {
+    this.#events = events
+  }
+
+  /** Tells another from the next frame on. */
+  handTo(events: FrameEvents): void {
     this.#events = events
   }
 

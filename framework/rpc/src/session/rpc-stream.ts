@@ -17,7 +17,7 @@ import { type InboxEvents, StreamInbox } from './stream-inbox.js'
 import type { StreamMode, StreamOptions } from './stream-options.js'
 import { UnreliableSender } from './unreliable-sender.js'
 import { UnreliableReader } from './unreliable-reader.js'
-import type { FrameWriter } from './writer.js'
+import type { FrameWriter, WriterOwner } from './writer.js'
 
 /** Bytes that wait on a side before the other is held back. */
 const QUEUE_BYTES = 262_144
@@ -31,6 +31,12 @@ const none: Metadata = Object.freeze({})
 /** Of all streams: what it reads is read before another frame is. */
 const head = new HeadReader()
 
+const end: IteratorResult<unknown, undefined> = Object.freeze({ done: true, value: undefined })
+
+/** A function, since an async generator takes three promises more for each message. */
+const resultOf = (data: unknown): IteratorResult<unknown, undefined> =>
+  data === undefined ? end : { done: false, value: data }
+
 /** What a stream needs of its session. */
 export interface StreamHost {
   readonly settings: WireSettings
@@ -42,7 +48,7 @@ export interface StreamHost {
 }
 
 /** Messages in both directions, beside the calls of a session. */
-export class RpcStream implements AsyncIterable<unknown>, FrameEvents, InboxEvents {
+export class RpcStream implements AsyncIterable<unknown>, FrameEvents, InboxEvents, WriterOwner {
   readonly id: number
   readonly name: string
   readonly metadata: Metadata
@@ -112,7 +118,8 @@ export class RpcStream implements AsyncIterable<unknown>, FrameEvents, InboxEven
     this.#channel = channel
     this.#writer = writer
     this.#reader = reader ?? new FrameReader(this)
-    writer.onDrain = () => this.#onDrain()
+    this.#opening = sent
+    writer.owner = this
     stream.onClose = (error) => this.#closed(error)
     if (this.#options.unreliable === true) this.#attachUnreliable(channel, writer, early)
     else this.#mode = 'reliable'
@@ -221,7 +228,8 @@ export class RpcStream implements AsyncIterable<unknown>, FrameEvents, InboxEven
     })
   }
 
-  #onDrain(): void {
+  /** @internal */
+  onDrain(): void {
     this.#unreliable?.flush()
     for (const resolve of this.#drained?.splice(0) ?? []) resolve()
   }
@@ -236,12 +244,14 @@ export class RpcStream implements AsyncIterable<unknown>, FrameEvents, InboxEven
     return this.#inbox.recvAligned()
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void> {
-    try {
-      for (let data = await this.recv(); data !== undefined; data = await this.recv()) yield data
-    } finally {
-      // Left early: the other side is to know that it is not read.
-      if (!this.#gotEnd) this.reset(rpcError('rpc.cancelled'))
+  /** Its messages. A reader that leaves early cancels the stream: the other side is to know that it is not read. */
+  [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> {
+    return {
+      next: () => this.recv().then(resultOf),
+      return: () => {
+        if (!this.#gotEnd) this.reset(rpcError('rpc.cancelled'))
+        return Promise.resolve(end)
+      }
     }
   }
 

@@ -6,7 +6,7 @@ import type { JitterBufferOptions, StreamStats } from '../stream/jitter-buffer.j
 import { SequenceTracker } from '../stream/sequence.js'
 import { MAX_TIMER_MS } from './max-timer.js'
 import type { StreamMessage } from './stream-frames.js'
-import { StreamQueue } from './stream-queue.js'
+import { type QueueEvents, StreamQueue } from './stream-queue.js'
 
 /** What a {@link StreamInbox} tells its stream. */
 export interface InboxEvents {
@@ -17,10 +17,10 @@ export interface InboxEvents {
 }
 
 /** Messages of one stream between their arrival and their reader. */
-export class StreamInbox {
+export class StreamInbox implements QueueEvents {
   readonly #unreliable: boolean
   readonly #events: InboxEvents
-  readonly #queue: StreamQueue<StreamMessage>
+  readonly #queue: StreamQueue
   /** Of datagrams alone: it takes 8 KiB. */
   #sequence: SequenceTracker | undefined
   #aligned: AlignedReceiver<unknown> | undefined
@@ -34,7 +34,7 @@ export class StreamInbox {
   constructor(unreliable: boolean, limit: number, events: InboxEvents) {
     this.#unreliable = unreliable
     this.#events = events
-    this.#queue = new StreamQueue(limit, events)
+    this.#queue = new StreamQueue(limit, this)
   }
 
   get stats(): StreamStats {
@@ -76,7 +76,7 @@ export class StreamInbox {
       if (arrival === 'duplicate') this.#duplicates += 1
       if (arrival === 'duplicate' || arrival === 'refused') return true
     }
-    if (this.#queue.push(message, message.bytes)) return true
+    if (this.#queue.push(message)) return true
     if (!this.#unreliable) return false
     // What may be lost is lost where it is the oldest.
     this.#queue.shift()
@@ -101,12 +101,17 @@ export class StreamInbox {
     }
   }
 
-  async recv(): Promise<unknown> {
-    // Checked when it is read, so that a check that a handler sets sees the first messages too.
-    for (;;) {
-      const message = await this.#queue.take()
-      if (message === undefined || this.#fits(message.data)) return message?.data
-    }
+  recv(): Promise<unknown> {
+    return this.#queue.take()
+  }
+
+  onRoom(): void {
+    this.#events.onRoom()
+  }
+
+  /** Checked when it is read, so that a check that a handler sets sees the first messages too. */
+  admits(data: unknown): boolean {
+    return this.#fits(data)
   }
 
   async recvAligned(): Promise<Aligned<unknown> | undefined> {

@@ -1,53 +1,98 @@
-/** Messages that wait for their reader, with what to do when they are many. */
-export class StreamQueue<Data> {
-  readonly #events: { onRoom(): void }
+import type { StreamMessage } from './stream-frames.js'
+
+/** What a {@link StreamQueue} needs of its inbox. */
+export interface QueueEvents {
+  /** Half of the limit is free again, after {@link StreamQueue.push} answered `false`. */
+  onRoom(): void
+  /** Whether a message may be given to a reader; it is dropped otherwise. A throw is the reader's. */
+  admits(data: unknown): boolean
+}
+
+interface Waiter {
+  resolve(data: unknown): void
+  reject(error: Error): void
+}
+
+/** Messages that wait for their reader, or readers that wait for a message. */
+export class StreamQueue {
+  readonly #events: QueueEvents
   readonly #limit: number
-  #items: { data: Data; bytes: number }[] = []
+  #items: StreamMessage[] | undefined
   #bytes = 0
-  #waiters: { resolve(data: Data | undefined): void; reject(error: Error): void }[] = []
+  /** One, as a rule; the rest in their order. */
+  #waiter: Waiter | undefined
+  #moreWaiters: Waiter[] | undefined
   #ended = false
   #error: Error | undefined
 
-  /** @param events `onRoom` is called when half of `limit` is free again, after {@link push} answered `false` */
-  constructor(limit: number, events: { onRoom(): void }) {
+  constructor(limit: number, events: QueueEvents) {
     this.#limit = limit
     this.#events = events
   }
 
   get size(): number {
-    return this.#items.length
+    return this.#items?.length ?? 0
   }
 
   /** Answers whether there is room for more. */
-  push(data: Data, bytes: number): boolean {
-    const waiter = this.#waiters.shift()
+  push(message: StreamMessage): boolean {
+    const waiter = this.#waiter
     if (waiter !== undefined) {
-      waiter.resolve(data)
+      this.#serve(waiter, message.data)
       return true
     }
-    // Each message counts for something, so that empty ones are bounded too.
-    const size = bytes + 64
-    this.#items.push({ data, bytes: size })
-    this.#bytes += size
+    this.#items ??= []
+    this.#items.push(message)
+    this.#bytes += sizeOf(message)
     return this.#bytes < this.#limit
   }
 
-  /** The oldest, when there is one; drops it. */
-  shift(): Data | undefined {
-    const item = this.#items.shift()
-    if (item === undefined) return undefined
-    const before = this.#bytes
-    this.#bytes -= item.bytes
-    if (before > this.#limit / 2 && this.#bytes <= this.#limit / 2) this.#events.onRoom()
-    return item.data
+  #serve(waiter: Waiter, data: unknown): void {
+    try {
+      if (!this.#events.admits(data)) return
+      this.#nextWaiter()
+      waiter.resolve(data)
+    } catch (error) {
+      // The stream may have ended with it: then it was rejected so.
+      if (this.#waiter === waiter) this.#nextWaiter()
+      waiter.reject(error as Error)
+    }
   }
 
-  /** The next; `undefined` at the end. Rejects with the error that it ended with. */
-  take(): Promise<Data | undefined> {
-    if (this.#items.length > 0) return Promise.resolve(this.shift())
+  #nextWaiter(): void {
+    this.#waiter = this.#moreWaiters?.shift()
+    if (this.#moreWaiters?.length === 0) this.#moreWaiters = undefined
+  }
+
+  /** The oldest, when there is one; drops it. */
+  shift(): StreamMessage | undefined {
+    const message = this.#items?.shift()
+    if (message === undefined) return undefined
+    const before = this.#bytes
+    this.#bytes -= sizeOf(message)
+    if (before > this.#limit / 2 && this.#bytes <= this.#limit / 2) this.#events.onRoom()
+    return message
+  }
+
+  /** The data of the next; `undefined` at the end. Rejects with the error that it ended with. */
+  take(): Promise<unknown> {
+    try {
+      for (let next = this.shift(); next !== undefined; next = this.shift()) {
+        if (this.#events.admits(next.data)) return Promise.resolve(next.data)
+      }
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
     if (this.#error !== undefined) return Promise.reject(this.#error)
     if (this.#ended) return Promise.resolve(undefined)
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
+    return new Promise((resolve, reject) => {
+      const waiter = { resolve, reject }
+      if (this.#waiter === undefined) this.#waiter = waiter
+      else {
+        this.#moreWaiters ??= []
+        this.#moreWaiters.push(waiter)
+      }
+    })
   }
 
   /** Nothing more comes. What waits is still given out, unless there was an error. */
@@ -55,10 +100,14 @@ export class StreamQueue<Data> {
     if (this.#ended) return
     this.#ended = true
     this.#error = error
-    if (error !== undefined) this.#items = []
-    for (const { resolve, reject } of this.#waiters.splice(0)) {
-      if (error === undefined) resolve(undefined)
-      else reject(error)
+    if (error !== undefined) this.#items = undefined
+    for (let waiter = this.#waiter; waiter !== undefined; waiter = this.#waiter) {
+      this.#nextWaiter()
+      if (error === undefined) waiter.resolve(undefined)
+      else waiter.reject(error)
     }
   }
 }
+
+/** Each message counts for something, so that empty ones are bounded too. */
+const sizeOf = ({ bytes }: StreamMessage): number => bytes + 64

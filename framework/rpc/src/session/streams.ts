@@ -1,9 +1,8 @@
-import { background } from '@rystra/model'
 import type { SessionClock } from '../clock/session-clock.js'
 import { type RpcError, rpcError, toRpcError } from '../error.js'
 import { HeadReader } from '../frame/head.js'
 import type { Metadata } from '../frame/metadata.js'
-import { FrameReader } from '../frame/reader.js'
+import { type FrameEvents, FrameReader } from '../frame/reader.js'
 import { Flag, FrameType } from '../frame/types.js'
 import { nameBytes, writeError } from '../frame/write.js'
 import { type RpcMessage, runSteps } from '../middleware/middleware.js'
@@ -25,6 +24,9 @@ const MAX_LONG_MESSAGES = 16
 
 /** Datagrams kept until the Open frame has come. */
 const MAX_EARLY = 64
+
+/** Of a stream that says nothing else. */
+const plain: StreamOptions = Object.freeze({})
 
 /** The streams of one session, each on a channel of its own. */
 export class Streams implements StreamHost {
@@ -108,68 +110,122 @@ export class Streams implements StreamHost {
 
   /** The other side opened a stream: its Open frame is still to come. */
   accept(channel: RpcChannel): void {
-    const early = keepEarly(channel)
-    const writer = new FrameWriter(channel.stream)
-    let refused = false
-    const refuse = (error: RpcError): void => {
-      if (refused) return
-      refused = true
-      clearTimeout(timer)
-      writeError(writer, FrameType.reset, 0, error)
-      writer.end()
-      channel.stream.read({ onBytes: () => true, onEnd: () => {} })
-      setTimeout(() => channel.stream.reset(), LINGER_MS).unref()
-    }
-    const late = (): void => refuse(rpcError('rpc.protocol', 'no Open within the timeout'))
-    const timer = setTimeout(late, this.settings.openTimeout)
-    timer.unref()
-    channel.stream.onClose = () => clearTimeout(timer)
-    const reader: FrameReader = new FrameReader({
-      onFrame: (type, flags, id, bytes, start, end) => {
-        if (refused) return
-        if (events !== undefined) {
-          events.onFrame(type, flags, id, bytes, start, end)
-          return
-        }
-        const { mode, name, metadata } = readOpen(type, flags, bytes, start, end)
-        if (this.size >= this.settings.maxStreams) {
-          refuse(rpcError('rpc.busy', `${this.settings.maxStreams} streams at once`))
-          return
-        }
-        clearTimeout(timer)
-        const stream = this.#add(id, name, 'in', { unreliable: (mode & UNRELIABLE) !== 0, metadata })
-        events = stream
-        stream.attach(channel, writer, reader, early)
-        background(this.#handle(stream), this.settings.log, 'a stream was not handled')
-      },
-      onEnd: () => (events === undefined ? channel.stream.reset() : events.onEnd()),
-      onFailed: (error) => (events === undefined ? refuse(toRpcError(error)) : events.onFailed(error))
-    })
-    let events: RpcStream | undefined
-    channel.stream.read(reader)
+    new Opening(channel, this).begin()
   }
 
-  async #handle(stream: RpcStream): Promise<void> {
+  /** @internal Throws `rpc.busy`. */
+  opened({ id, mode, name, metadata }: Opened): RpcStream {
+    const { maxStreams } = this.settings
+    if (this.size >= maxStreams) throw rpcError('rpc.busy', `${maxStreams} streams at once`)
+    const unreliable = (mode & UNRELIABLE) !== 0
+    return this.#add(
+      id,
+      name,
+      'in',
+      unreliable || metadata !== undefined ? { unreliable, ...(metadata === undefined ? {} : { metadata }) } : plain
+    )
+  }
+
+  /** @internal Runs the middleware, then the handler. */
+  handle(stream: RpcStream): void {
     const { id, name, metadata } = stream
     const session = this.#session
     const call = new RunningCall(id, name, session, metadata, 0)
+    const { inbound } = this.settings
     try {
+      if (inbound.length === 0) {
+        this.#run(stream, name, call)
+        return
+      }
       const message: RpcMessage = { kind: 'stream', id, name, metadata, data: undefined, bytes: 0, call }
-      const passed = await runSteps(this.settings.inbound, message, session)
-      if (passed === undefined) throw rpcError('rpc.denied', name)
-      const route = session.router.findStream(passed.name)
-      if (route === undefined) throw rpcError('rpc.unknown', name)
-      await route.fn(session, stream, call)
+      const passed = runSteps(inbound, message, session)
+      if (passed instanceof Promise) {
+        passed.then((late) => this.#passed(stream, late, call)).catch((thrown) => this.#failed(stream, thrown))
+      } else this.#passed(stream, passed, call)
     } catch (thrown) {
-      const error = toRpcError(thrown)
-      if (error.code === 'rpc.handler') this.settings.log.warn({ err: error.cause, stream: name }, 'a handler failed')
-      stream.reset(error)
+      this.#failed(stream, thrown)
     }
+  }
+
+  #passed(stream: RpcStream, message: RpcMessage | undefined, call: RunningCall): void {
+    if (message === undefined) throw rpcError('rpc.denied', stream.name)
+    this.#run(stream, message.name, call)
+  }
+
+  #run(stream: RpcStream, name: string, call: RunningCall): void {
+    const route = this.#session.router.findStream(name)
+    if (route === undefined) throw rpcError('rpc.unknown', name)
+    const handled: unknown = route.fn(this.#session, stream, call)
+    if (typeof (handled as Promise<unknown> | undefined)?.then !== 'function') return
+    ;(handled as Promise<unknown>).then(undefined, (thrown) => this.#failed(stream, thrown))
+  }
+
+  #failed(stream: RpcStream, thrown: unknown): void {
+    const error = toRpcError(thrown)
+    const { log } = this.settings
+    if (error.code === 'rpc.handler') log.warn({ err: error.cause, stream: stream.name }, 'a handler failed')
+    stream.reset(error)
   }
 
   /** The session is over. */
   end(error: RpcError): void {
     for (const stream of [...(this.#open?.keys() ?? [])]) stream.reset(error)
+  }
+}
+
+/** A stream that the other side opens, until its Open frame has come. */
+class Opening implements FrameEvents {
+  readonly #channel: RpcChannel
+  readonly #streams: Streams
+  readonly #writer: FrameWriter
+  readonly #reader: FrameReader
+  readonly #early: Buffer[]
+  #timer: NodeJS.Timeout | undefined
+  #refused = false
+
+  constructor(channel: RpcChannel, streams: Streams) {
+    this.#channel = channel
+    this.#streams = streams
+    this.#writer = new FrameWriter(channel.stream)
+    this.#reader = new FrameReader(this)
+    this.#early = keepEarly(channel)
+  }
+
+  begin(): void {
+    const { stream } = this.#channel
+    const late = (): void => this.#refuse(rpcError('rpc.protocol', 'no Open within the timeout'))
+    this.#timer = setTimeout(late, this.#streams.settings.openTimeout)
+    this.#timer.unref()
+    stream.onClose = () => clearTimeout(this.#timer)
+    stream.read(this.#reader)
+  }
+
+  onFrame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
+    if (this.#refused) return
+    const stream = this.#streams.opened(readOpen(type, flags, id, bytes, start, end))
+    clearTimeout(this.#timer)
+    this.#reader.handTo(stream)
+    stream.attach(this.#channel, this.#writer, this.#reader, this.#early)
+    this.#streams.handle(stream)
+  }
+
+  onEnd(): void {
+    this.#channel.stream.reset()
+  }
+
+  onFailed(error: Error): void {
+    this.#refuse(toRpcError(error))
+  }
+
+  #refuse(error: RpcError): void {
+    if (this.#refused) return
+    this.#refused = true
+    clearTimeout(this.#timer)
+    const { stream } = this.#channel
+    writeError(this.#writer, FrameType.reset, 0, error)
+    this.#writer.end()
+    stream.read({ onBytes: () => true, onEnd: () => {} })
+    setTimeout(() => stream.reset(), LINGER_MS).unref()
   }
 }
 
@@ -203,12 +259,13 @@ const keepEarly = ({ datagrams }: RpcChannel): Buffer[] => {
 }
 
 interface Opened {
+  readonly id: number
   readonly mode: number
   readonly name: string
-  readonly metadata: Metadata
+  readonly metadata: Metadata | undefined
 }
 
-const readOpen = (type: number, flags: number, bytes: Buffer, start: number, end: number): Opened => {
+const readOpen = (type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): Opened => {
   if (type !== FrameType.open) throw rpcError('rpc.protocol', 'the first frame of a stream is no Open')
   const head = new HeadReader().start(bytes, start, end)
   const mode = head.u8()
@@ -217,5 +274,5 @@ const readOpen = (type: number, flags: number, bytes: Buffer, start: number, end
   if (size === 0) throw rpcError('rpc.protocol', 'a stream without a name')
   const name = head.text(size, 'name')
   head.takeMetadata(flags)
-  return { mode, name, metadata: head.metadata ?? {} }
+  return { id, mode, name, metadata: head.metadata }
 }

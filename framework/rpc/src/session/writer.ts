@@ -24,12 +24,19 @@ export interface Parts {
   readonly bytes: number
 }
 
+/** What a {@link FrameWriter} tells. */
+export interface WriterOwner {
+  /** Everything that was queued is written. */
+  onDrain(): void
+}
+
+const flush = (writer: FrameWriter): void => writer.flush()
+
 /** Gathers the frames of a turn into one write. What waits for the stream is counted. */
 export class FrameWriter {
   /** Where {@link begin} has made room. */
   buffer: Buffer = EMPTY
-  /** Called when everything that was queued is written. */
-  onDrain: (() => void) | undefined
+  owner: WriterOwner | undefined
   readonly #stream: RawStream
   #at = 0
   #full: { slab: Buffer; end: number }[] = []
@@ -127,10 +134,11 @@ export class FrameWriter {
   #schedule(): void {
     if (this.#scheduled || this.#over || this.#lent !== undefined) return
     this.#scheduled = true
-    process.nextTick(this.#flushLater)
+    process.nextTick(flush, this)
   }
 
-  readonly #flushLater = (): void => {
+  /** @internal */
+  flush(): void {
     this.#scheduled = false
     if (!this.#over) this.#flush()
   }
@@ -142,7 +150,7 @@ export class FrameWriter {
       if (this.#parts.length === 0) break
       if (budget <= 0) {
         this.#scheduled = true
-        setImmediate(this.#flushLater)
+        setImmediate(flush, this)
         return
       }
       const before = this.#queued
@@ -154,7 +162,7 @@ export class FrameWriter {
       this.#over = true
       this.#stream.end()
     }
-    this.onDrain?.()
+    this.owner?.onDrain()
   }
 
   /** Frames of the long messages, one of each in turn, up to a slab. */
