@@ -16,6 +16,13 @@ export interface InboxEvents {
   onInvalid(error: Error): void
 }
 
+export const end: IteratorResult<unknown, undefined> = Object.freeze({ done: true, value: undefined })
+
+const same = (data: unknown): unknown => data
+
+const resultOf = (data: unknown): IteratorResult<unknown, undefined> =>
+  data === undefined ? end : { done: false, value: data }
+
 /** Messages of one stream between their arrival and their reader. */
 export class StreamInbox implements QueueEvents {
   readonly #unreliable: boolean
@@ -102,7 +109,12 @@ export class StreamInbox implements QueueEvents {
   }
 
   recv(): Promise<unknown> {
-    return this.#queue.take()
+    return this.#queue.take(same)
+  }
+
+  /** The same, for an iterator. */
+  next(): Promise<IteratorResult<unknown, undefined>> {
+    return this.#queue.take(resultOf)
   }
 
   onRoom(): void {

@@ -9,7 +9,9 @@ export interface QueueEvents {
 }
 
 interface Waiter {
-  resolve(data: unknown): void
+  /** Makes of the data what the reader asked for. */
+  form(data: unknown): unknown
+  resolve(formed: unknown): void
   reject(error: Error): void
 }
 
@@ -51,7 +53,7 @@ export class StreamQueue {
     try {
       if (!this.#events.admits(data)) return
       this.#nextWaiter()
-      waiter.resolve(data)
+      waiter.resolve(waiter.form(data))
     } catch (error) {
       // The stream may have ended with it: then it was rejected so.
       if (this.#waiter === waiter) this.#nextWaiter()
@@ -74,19 +76,19 @@ export class StreamQueue {
     return message
   }
 
-  /** The data of the next; `undefined` at the end. Rejects with the error that it ended with. */
-  take(): Promise<unknown> {
+  /** The data of the next in the form asked for; `undefined` at the end. Rejects with the error that it ended with. */
+  take<Formed>(form: (data: unknown) => Formed): Promise<Formed> {
     try {
       for (let next = this.shift(); next !== undefined; next = this.shift()) {
-        if (this.#events.admits(next.data)) return Promise.resolve(next.data)
+        if (this.#events.admits(next.data)) return Promise.resolve(form(next.data))
       }
     } catch (error) {
       return Promise.reject(error as Error)
     }
     if (this.#error !== undefined) return Promise.reject(this.#error)
-    if (this.#ended) return Promise.resolve(undefined)
+    if (this.#ended) return Promise.resolve(form(undefined))
     return new Promise((resolve, reject) => {
-      const waiter = { resolve, reject }
+      const waiter: Waiter = { form, resolve: resolve as Waiter['resolve'], reject }
       if (this.#waiter === undefined) this.#waiter = waiter
       else {
         this.#moreWaiters ??= []
@@ -103,7 +105,7 @@ export class StreamQueue {
     if (error !== undefined) this.#items = undefined
     for (let waiter = this.#waiter; waiter !== undefined; waiter = this.#waiter) {
       this.#nextWaiter()
-      if (error === undefined) waiter.resolve(undefined)
+      if (error === undefined) waiter.resolve(waiter.form(undefined))
       else waiter.reject(error)
     }
   }
