@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import { Random } from '@rystra/testkit'
-import type { Face } from './faces.js'
+import type { Face } from './face.js'
 
 /** What a hostile peer does: it writes, waits for a turn, ends, or resets. */
 type Step = Buffer | 'turn' | 'end' | 'reset'

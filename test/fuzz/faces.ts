@@ -30,6 +30,7 @@ import transportTcp from '@rystra/transport-tcp'
 import transportTls from '@rystra/transport-tls'
 import transportWs from '@rystra/transport-ws'
 import { freePort, type Random } from '@rystra/testkit'
+import type { Face } from './face.js'
 import {
   adminMessages,
   anyMessages,
@@ -43,14 +44,6 @@ import {
   wsMessages
 } from './messages.js'
 import { rpcWorld } from './rpc-faces.js'
-
-/** One place where a peer's bytes come in. */
-export interface Face {
-  readonly name: string
-  readonly messages: Messages
-  /** A new connection on which the peer is hostile. */
-  connect(): Promise<net.Socket>
-}
 
 /** A server and clients with every face, in this process. */
 export interface World {

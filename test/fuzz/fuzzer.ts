@@ -2,7 +2,8 @@ import { readdirSync } from 'node:fs'
 import { type Logger, silentLog } from '@rystra/model'
 import { Random } from '@rystra/testkit'
 import { describeSteps, play, stepsOf } from './case.js'
-import { type Face, openWorld, type World } from './faces.js'
+import type { Face } from './face.js'
+import { openWorld, type World } from './faces.js'
 
 /** How long, and what. */
 export interface FuzzOptions {

@@ -4,7 +4,7 @@ import { Rpc } from '@rystra/rpc'
 import { randomUUID } from 'node:crypto'
 import type net from 'node:net'
 import { samples } from '../../framework/rpc/test/frames.js'
-import type { Face } from './faces.js'
+import type { Face } from './face.js'
 import { rpcCallMessages, rpcStreamMessages } from './messages.js'
 
 const { hello } = samples()
