@@ -13,7 +13,8 @@ import type { RpcChannel } from './port.js'
 import { errorOf } from './received.js'
 import type { WireSettings } from './wire-settings.js'
 import { MessageReader, type StreamMessage, writeMessage } from './stream-frames.js'
-import { end, type InboxEvents, StreamInbox } from './stream-inbox.js'
+import { type InboxEvents, StreamInbox } from './stream-inbox.js'
+import { StreamIterator } from './stream-iterator.js'
 import type { StreamMode, StreamOptions } from './stream-options.js'
 import { UnreliableSender } from './unreliable-sender.js'
 import { UnreliableReader } from './unreliable-reader.js'
@@ -30,26 +31,6 @@ const none: Metadata = Object.freeze({})
 
 /** Of all streams: what it reads is read before another frame is. */
 const head = new HeadReader()
-
-/** A class, since an async generator takes three promises more for each message, and two closures less are held while it waits. */
-class Messages implements AsyncIterator<unknown, undefined> {
-  readonly #inbox: StreamInbox
-  readonly #stream: RpcStream
-
-  constructor(inbox: StreamInbox, stream: RpcStream) {
-    this.#inbox = inbox
-    this.#stream = stream
-  }
-
-  next(): Promise<IteratorResult<unknown, undefined>> {
-    return this.#inbox.next()
-  }
-
-  return(): Promise<IteratorResult<unknown, undefined>> {
-    this.#stream.left()
-    return Promise.resolve(end)
-  }
-}
 
 /** What a stream needs of its session. */
 export interface StreamHost {
@@ -171,11 +152,6 @@ export class RpcStream implements AsyncIterable<unknown>, FrameEvents, InboxEven
     this.reset(toRpcError(error))
   }
 
-  /** @internal */
-  onInvalid(error: Error): void {
-    this.reset(toRpcError(error))
-  }
-
   #attachUnreliable(channel: RpcChannel, writer: FrameWriter, early: readonly Buffer[]): void {
     const sender = new UnreliableSender(this.id, this.#host.settings, writer, this.#options.fragment === true)
     this.#unreliable = sender
@@ -260,7 +236,7 @@ export class RpcStream implements AsyncIterable<unknown>, FrameEvents, InboxEven
 
   /** Its messages. A reader that leaves early cancels the stream: the other side is to know that it is not read. */
   [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> {
-    return new Messages(this.#inbox, this)
+    return new StreamIterator(this.#inbox, this)
   }
 
   /** @internal Its reader has left. */

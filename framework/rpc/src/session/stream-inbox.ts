@@ -13,7 +13,7 @@ export interface InboxEvents {
   /** There is room again, after {@link StreamInbox.take} answered `false`. */
   onRoom(): void
   /** A message does not fit its type. */
-  onInvalid(error: Error): void
+  onFailed(error: Error): void
 }
 
 export const end: IteratorResult<unknown, undefined> = Object.freeze({ done: true, value: undefined })
@@ -103,7 +103,7 @@ export class StreamInbox implements QueueEvents {
     } catch (error) {
       this.#refused += 1
       if (this.#unreliable) return false
-      this.#events.onInvalid(error as Error)
+      this.#events.onFailed(error as Error)
       throw error
     }
   }
