@@ -73,7 +73,7 @@ export class Scratch {
 }
 
 /** Waits until a program has said what matches. Throws with what it said when it ends, or does not in time. */
-export const untilSays = (program: Program, pattern: RegExp, timeout = 15_000): Promise<RegExpExecArray> =>
+export const untilSays = (program: Program, pattern: RegExp, timeout = 60_000): Promise<RegExpExecArray> =>
   new Promise((resolve, reject) => {
     const search = (): void => {
       const match = pattern.exec(program.said())

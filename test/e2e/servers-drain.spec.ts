@@ -1,4 +1,6 @@
 import type { RystraError } from '@rystra/model'
+import type { Clock } from '@rystra/plugin'
+import { until } from '@rystra/testkit'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
@@ -38,6 +40,36 @@ describe('a client of several servers whose server drains', () => {
     expect(await draining).to.deep.equal({ streams: 0 })
     expect(hostOf(client.session?.server)).to.equal(to)
     expect(client.sessions).to.have.length(1)
+  })
+
+  it('leaves its proxies there for a second: requests that the first has accepted are served', async () => {
+    for (const host of ['a', 'b']) await servers.add(host)
+    const held: (() => void)[] = []
+    const clock: Clock = {
+      now: () => Date.now(),
+      after: (ms, done) => {
+        if (ms === 1000) {
+          held.push(done)
+          return () => {}
+        }
+        const timer = setTimeout(done, ms)
+        return () => clearTimeout(timer)
+      }
+    }
+    const client = await servers.client({ servers: ['a', 'b'] }, { services: { hello }, options: { clock } })
+    await client.start()
+    const from = hostOf(client.session?.server)
+    const { server } = servers.get(from)
+    const before = held.length
+    const published = once(servers.get(from === 'a' ? 'b' : 'a').server, 'published')
+    const draining = server.drain({ timeout: 20_000, alternatives: [] })
+    await published
+    await until(() => held.length > before, 'the client to wait')
+    expect(await text(servers.visit(from, 'hello').end())).to.equal('hello')
+    const unpublished = once(server, 'unpublished')
+    for (const done of held) done()
+    await unpublished
+    expect(await draining).to.deep.equal({ streams: 0 })
   })
 
   it('goes where the server points, if its configuration knows the place', async () => {

@@ -16,6 +16,12 @@ const MOVE_PART = 1 / 4
 /** Milliseconds in which the proxies have to be published elsewhere before a draining server is left. */
 const PUBLISH_TIMEOUT_MS = 5000
 
+/**
+ * Milliseconds for which a draining server keeps the proxies after they were published elsewhere: it has accepted connections whose
+ * first bytes it has not read yet, and whose host would not be found there.
+ */
+const LINGER_MS = 1000
+
 /** Keeps one session up, with one server after the other. */
 export class SessionSlot implements ClientSessionEvents, OtherSlot {
   readonly reconnect: Reconnect
@@ -23,6 +29,8 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
   readonly #closed = new AbortController()
   readonly #signal: AbortSignal
   #session: ClientSession | undefined
+  /** Sessions whose server takes no more visitors. */
+  readonly #drains = new WeakSet<ClientSession>()
   /** Sessions that are being closed, with the streams that are still open. */
   readonly #leaving = new Set<ClientSession>()
   readonly #dialer: Dialer
@@ -120,6 +128,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
       })
       this.#inBackground(published)
     })
+    if (this.#drains.has(session)) await new Promise<void>((resolve) => void clock.after(LINGER_MS, resolve))
     if (session.closed) return
     session.goAway(config.drain)
     this.#depart(session, new RystraError('session.closing', { side: 'server' }))
@@ -141,7 +150,10 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
     if (session !== this.#session) return
     this.#host.servers.failed(session.server, error ?? new RystraError('session.closing'))
     if (alternatives === undefined || this.#host.stop.aborted) this.#depart(session, error)
-    else this.#move(error, drain, alternatives)
+    else {
+      this.#drains.add(session)
+      this.#move(error, drain, alternatives)
+    }
   }
 
   /** Looks for another server while this one still has the proxies. */

@@ -9,7 +9,7 @@ const accepts = (port: number): Promise<boolean> =>
   })
 
 /** Waits for a program that does not say when it listens. */
-export const untilListens = async (port: number, timeout = 15_000): Promise<void> => {
+export const untilListens = async (port: number, timeout = 60_000): Promise<void> => {
   for (const end = performance.now() + timeout; !(await accepts(port)); ) {
     if (performance.now() > end) throw new Error(`nothing listens on ${port}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
