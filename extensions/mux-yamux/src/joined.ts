@@ -1,6 +1,6 @@
 import type { Detached, Offloaded } from '@rystra/bytes'
 import { errnoError, OVER } from '@rystra/native'
-import { RystraError } from '@rystra/plugin'
+import { type JoinedOpening, RystraError } from '@rystra/plugin'
 import type { JoinedStream, NativeLink } from './native-link.js'
 import type { Receiving } from './receiving.js'
 import type { Sending } from './sending.js'
@@ -25,6 +25,8 @@ export class Joined implements JoinedStream, Offloaded {
   #sent = 0
   #received = 0
   #heard = 0
+  /** Until the other end has accepted it. */
+  #opening: JoinedOpening | undefined
 
   private constructor(owner: JoinedOwner, link: NativeLink, socket: Detached) {
     this.#owner = owner
@@ -33,15 +35,30 @@ export class Joined implements JoinedStream, Offloaded {
   }
 
   /** `undefined`: it could not, and nothing has changed. */
-  static of(owner: JoinedOwner, link: NativeLink, socket: Detached, acknowledged: boolean): Joined | undefined {
+  static of(
+    owner: JoinedOwner,
+    link: NativeLink,
+    socket: Detached,
+    acknowledged: boolean,
+    head: Buffer | undefined
+  ): Joined | undefined {
     const { sending, receiving, id } = owner
     if (!sending.idle || !receiving.settled) return undefined
     const joined = new Joined(owner, link, socket)
     const { unread, granted } = receiving.rest()
     const { credit, window, owed, ended } = receiving.position
-    const state = { sendWindow: sending.window, credit, window, owed, granted, acknowledged, ended, unread }
+    const state = { sendWindow: sending.window, credit, window, owed, granted, acknowledged, ended, unread, head }
     if (!link.join(id, socket, joined, state)) return undefined
     receiving.handOver()
+    return joined
+  }
+
+  /** A stream that is opened so. `undefined`: it could not. */
+  static opening(owner: JoinedOwner, link: NativeLink, socket: Detached, opening: JoinedOpening): Joined | undefined {
+    const joined = new Joined(owner, link, socket)
+    joined.#opening = opening
+    if (!link.open(owner.id, socket, joined, opening.head, opening.answer)) return undefined
+    owner.receiving.handOver()
     return joined
   }
 
@@ -96,8 +113,23 @@ export class Joined implements JoinedStream, Offloaded {
     this.#owner.endSent()
   }
 
+  ready(): void {
+    const opening = this.#opening
+    this.#opening = undefined
+    opening?.onReady()
+  }
+
+  answered(): void {
+    const opening = this.#opening
+    const accepted = opening?.onAnswer(this.#link.answer(this.#owner.id)) ?? 0
+    if (accepted === 0 || this.#over) return
+    this.#opening = undefined
+    this.#link.accept(this.#owner.id, accepted)
+  }
+
   endReceived(): void {
     this.#owner.receiving.ended = true
+    this.#opening?.onEnd()
   }
 
   joinedOver(reason: number, sent: number, received: number): void {

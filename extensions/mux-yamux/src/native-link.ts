@@ -18,6 +18,8 @@ export type Link = Pick<RawStream, 'write' | 'end' | 'reset' | 'read' | 'onWrita
 /** A stream whose bytes do not cross into JavaScript. */
 export interface JoinedStream {
   acknowledged(): void
+  ready(): void
+  answered(): void
   endSent(): void
   endReceived(): void
   /** @param reason see `LinkEvents.onOver` */
@@ -96,10 +98,32 @@ export class NativeLink implements Link, LinkEvents {
   // Joined streams
 
   join(id: number, socket: Detached, stream: JoinedStream, state: JoinedState): boolean {
-    if (this.closed || !this.#link.join(id, socket.fd, state)) return false
+    const owned = socket.give !== undefined
+    if (this.closed || !this.#link.join(id, socket.fd, { ...state, owned })) return false
+    this.#add(id, socket, stream)
+    return true
+  }
+
+  /** Opens a stream that is joined from its beginning on. */
+  open(id: number, socket: Detached, stream: JoinedStream, head: Buffer, answer: Buffer): boolean {
+    const owned = socket.give !== undefined
+    if (this.closed || !this.#link.open(id, socket.fd, owned, head, answer)) return false
+    this.#add(id, socket, stream)
+    return true
+  }
+
+  #add(id: number, socket: Detached, stream: JoinedStream): void {
+    socket.give?.()
     this.#joined ??= new Map()
     this.#joined.set(id, stream)
-    return true
+  }
+
+  answer(id: number): Buffer {
+    return this.#link.answer(id)
+  }
+
+  accept(id: number, bytes: number): void {
+    this.#link.accept(id, bytes)
   }
 
   drop(id: number): void {
@@ -136,6 +160,14 @@ export class NativeLink implements Link, LinkEvents {
 
   onAcknowledged(id: number): void {
     this.#joined?.get(id)?.acknowledged()
+  }
+
+  onReady(id: number): void {
+    this.#joined?.get(id)?.ready()
+  }
+
+  onAnswer(id: number): void {
+    this.#joined?.get(id)?.answered()
   }
 
   onEndSent(id: number): void {

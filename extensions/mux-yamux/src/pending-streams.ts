@@ -40,7 +40,7 @@ export class PendingStreams {
 
   /** Calls `open` when one more stream may be opened, at once if possible. Rejects on timeout. */
   turn<Opened>(open: () => Opened, signal: AbortSignal | undefined): Promise<Opened> {
-    return this.#admits && this.waiters === 0 ? Promise.resolve(open()) : this.#waiters.wait(open, signal)
+    return this.free ? Promise.resolve(open()) : this.#waiters.wait(open, signal)
   }
 
   /** Opens no more streams: waiting ones are rejected. */
@@ -80,6 +80,11 @@ export class PendingStreams {
     clearInterval(this.#timer)
     this.#opening?.clear()
     this.#closing?.clear()
+  }
+
+  /** Whether one more may be opened at once. */
+  get free(): boolean {
+    return this.#admits && this.waiters === 0
   }
 
   get #admits(): boolean {

@@ -6,6 +6,7 @@ import { Flag, type FrameHandler, FrameParser, INITIAL_WINDOW, Reason, Type } fr
 import { Memory, Source } from './memory.js'
 import { type Link, NativeLink } from './native-link.js'
 import type { YamuxOptions } from './options.js'
+import { Outbound } from './outbound.js'
 import { Outgoing } from './outgoing.js'
 import { Closing } from './closing.js'
 import { KeepAlive } from './keep-alive.js'
@@ -44,6 +45,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   #ended = false
   #error: Error | undefined
   readonly #closing: Closing
+  readonly #outbound: Outbound
 
   constructor(link: ByteLink, side: Side, options: YamuxOptions, log: Logger, firstId?: number) {
     this.peer = link.peer
@@ -66,6 +68,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
       this.destroy(new RystraError('session.timeout', { detail }))
     )
     this.pending = new PendingStreams(options)
+    this.#outbound = new Outbound(this, this.#streams, options.maxStreams, () => this.#refusal())
     const sent = () => this.#leave(Reason.normal, undefined)
     this.#closing = new Closing(this.#streams, sent, () => this.#link.reset())
     this.#link.onClose = (error) => this.#closed(error)
@@ -91,23 +94,16 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
   }
 
   openRaw(signal?: AbortSignal): Promise<YamuxStream> {
-    const refusal = this.#refusal(signal)
-    return refusal === undefined ? this.pending.turn(() => this.#open(), signal) : Promise.reject(refusal)
+    return this.#outbound.open(signal)
   }
 
-  #refusal(signal?: AbortSignal): Error | undefined {
+  get openJoined(): StreamLink['openJoined'] {
+    return this.#outbound.openJoined
+  }
+
+  #refusal(): Error | undefined {
     if (this.#ended || this.#closing.active) return new RystraError('mux.closed', { cause: this.#error })
-    if (this.#peerAway) return new RystraError('mux.closed', { detail: 'peer accepts no more streams' })
-    if (signal?.aborted === true) return new RystraError('stream.reset', { detail: 'aborted' })
-    return this.#streams.refusal(this.pending.waiters, this.#options.maxStreams)
-  }
-
-  #open(): YamuxStream {
-    const stream = new YamuxStream(this.#streams.takeId(), this)
-    this.#streams.add(stream)
-    this.pending.opened(stream)
-    this.out.frame(Type.windowUpdate, Flag.syn, stream.id, 0)
-    return stream
+    return this.#peerAway ? new RystraError('mux.closed', { detail: 'peer accepts no more streams' }) : undefined
   }
 
   goAway(): void {

@@ -1,5 +1,5 @@
 import type { Detached, Offloaded, RawReader, RawStream } from '@rystra/bytes'
-import { RystraError } from '@rystra/plugin'
+import { type JoinedOpening, RystraError } from '@rystra/plugin'
 import { YamuxDuplex } from './duplex.js'
 import { Flag, Type } from './frame.js'
 import { Joined, type JoinedOwner } from './joined.js'
@@ -104,14 +104,20 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
     this.#finish(error ?? new RystraError('stream.reset', { detail: 'by this end' }), true)
   }
 
-  get offload(): ((socket: Detached) => Offloaded | undefined) | undefined {
+  get offload(): RawStream['offload'] {
     const { native } = this.#host
-    return native === undefined ? undefined : (socket) => this.#offload(native, socket)
+    return native === undefined ? undefined : (socket, head) => this.#offload(native, socket, head)
   }
 
-  #offload(link: NativeLink, socket: Detached): Offloaded | undefined {
+  /** Joins a stream that is new. `undefined`: it could not. */
+  openJoined(link: NativeLink, socket: Detached, opening: JoinedOpening): Offloaded | undefined {
+    this.#joined = Joined.opening(this, link, socket, opening)
+    return this.#joined
+  }
+
+  #offload(link: NativeLink, socket: Detached, head: Buffer | undefined): Offloaded | undefined {
     if (this.#over || this.#joined !== undefined || this.endedHere || !this.#host.out.settle()) return undefined
-    this.#joined = Joined.of(this, link, socket, !this.#host.pending.isOpening(this))
+    this.#joined = Joined.of(this, link, socket, !this.#host.pending.isOpening(this), head)
     if (this.#joined !== undefined) this.#host.handedOver(this)
     return this.#joined
   }

@@ -124,11 +124,11 @@ export class CountedStream implements RawStream, RawReader {
     return () => (this.#head === undefined ? this.inner.detach?.() : undefined)
   }
 
-  get offload(): ((socket: Detached) => Offloaded | undefined) | undefined {
+  get offload(): RawStream['offload'] {
     const { inner } = this
     if (inner.offload === undefined || this.#head !== undefined) return undefined
-    return (socket) => {
-      this.#offloaded = inner.offload?.(socket)
+    return (socket, first) => {
+      this.#offloaded = inner.offload?.(socket, first)
       return this.#offloaded
     }
   }

@@ -9,6 +9,7 @@ export { CountedStream } from './counted-stream.js'
 export { duplexOf } from './duplex-of.js'
 export { FilteredStream } from './filtered-stream.js'
 export { duplexPair, joinQuietly, PairedDuplex, resetError } from './pair.js'
+export { JoinedPump } from './joined-pump.js'
 export { type Pump, pump, type PumpDone } from './pump.js'
 export {
   type Detached,

@@ -37,6 +37,11 @@ export interface Detached {
   over(error?: Error): void
   /** Nothing was read or written: the stream goes on as before. */
   attach(): void
+  /**
+   * The descriptor is the caller's from now on: {@link over} no longer closes it. Absent where another part of the process
+   * would close it too.
+   */
+  readonly give?: (() => void) | undefined
 }
 
 /** Bytes that have passed since a stream was offloaded. */
@@ -102,9 +107,9 @@ export interface RawStream {
   /**
    * Moves bytes between this stream and a socket outside of JavaScript from now on, until both are over; ends and resets
    * travel as before, and both report their close. Absent where there is no such way; `undefined` when it cannot be now.
-   * To be called outside of the calls of either stream, while no write waits.
+   * To be called outside of the calls of either stream, while no write waits. `head` is sent first, and not counted.
    */
-  readonly offload?: ((socket: Detached) => Offloaded | undefined) | undefined
+  readonly offload?: ((socket: Detached, head?: Buffer) => Offloaded | undefined) | undefined
 
   /** Whether the stream is over, so that {@link onClose} will not be called any more. */
   readonly closed: boolean

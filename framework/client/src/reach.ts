@@ -10,6 +10,7 @@ import {
 import type { DatagramFlow, ReachHost } from '@rystra/plugin'
 import { errorFrom, type OpenStream } from '@rystra/protocol'
 import {
+  acceptJoined,
   type Channels,
   type CountedFlow,
   type DatagramFlows,
@@ -115,7 +116,7 @@ const open = (
     const error = toRystraError(cause, 'internal', { side: 'client' })
     state.log.warn({ err: error, proxy }, 'a stream was refused')
     refuseStream(raw, error, state.clock)
-    lifecycle.refuse(error)
+    lifecycle.report('refused', 0, 0, error)
     const { host, port } = info.visitor
     state.refused(
       { what: 'stream', name: proxy, error },
@@ -234,8 +235,10 @@ class Reach implements ReachHost, Interest {
 
   async relayTo(local: string): Promise<void> {
     const service = await connectRawFor(local, this.stream, this.#served, this.#state, this)
-    this.#accept()
     return new Promise((resolve) => {
+      this.#joined = true
+      if (acceptJoined(this.#stream, this.#raw, service, readyFrame(), resolve)) return
+      this.#accept()
       this.#stream.join(service, resolve)
     })
   }

@@ -55,6 +55,8 @@ export interface HookCalls extends ObserverCalls, RequestHooks {
   registerProxy(spec: ProxySpec, session: SessionInfo): Promise<ProxySpec>
   /** `undefined` at once, without a promise, when no tap concerns the stream. */
   openStream(context: OpenStreamContext): Promise<Deny | undefined> | undefined
+  /** Whether a tap concerns the stream. */
+  asksOpenStream(stream: StreamInfo): boolean
   /** `undefined` when no tap concerns the stream: then it keeps the fast path. */
   dataTap(stream: StreamInfo, direction: Direction): DataTap | undefined
   /** `undefined` at once, without a promise, without taps. A tap that fails refuses. */

@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Columns of the numbers of a stream. src/link-binding.ts has the same. */
 enum { STREAM_SEND_WINDOW, STREAM_CREDIT, STREAM_WINDOW, STREAM_OWED, STREAM_UNCOUNTED, STREAM_FLAGS, STREAM_COLUMNS };
-enum { STREAM_ACKNOWLEDGED = 1, STREAM_ENDED = 2 };
+/* owned: the descriptor is the stream's from now on. opens: its first frame has the SYN. */
+enum { STREAM_ACKNOWLEDGED = 1, STREAM_ENDED = 2, STREAM_OWNED = 4, STREAM_OPENS = 8 };
 
 static double *doubles_at(struct call *call, size_t index, size_t count) {
   napi_typedarray_type type;
@@ -153,56 +155,117 @@ static napi_value close_link(napi_env env, napi_callback_info info) {
 
 static bool within(double value, double most) { return value >= 0 && value <= most; }
 
-/* streamJoin(link, id, descriptor, numbers, bytes): joins a stream with a socket, which gets the bytes first. 0, or
-   -errno. The descriptor stays the caller's. */
-static napi_value join(napi_env env, napi_callback_info info) {
-  struct call call;
-  int32_t id = 0, descriptor = -1;
-  uint8_t *data = NULL;
-  size_t size = 0;
-  call_begin(&call, env, info);
-  struct link *link = link_at(&call);
-  const double *numbers = doubles_at(&call, 3, STREAM_COLUMNS);
-  if (link == NULL || numbers == NULL || !call_int(&call, 1, &id) || !call_int(&call, 2, &descriptor) ||
-      !call_buffer(&call, 4, &data, &size))
-    return invalid(env);
-  for (int i = 0; i < STREAM_COLUMNS; i++)
-    if (!within(numbers[i], UINT32_MAX)) return invalid(env);
-  if (numbers[STREAM_WINDOW] < INITIAL_WINDOW || link_find(link, (uint32_t)id) != NULL) return invalid(env);
-  const int fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
-  if (fd < 0) return number(env, -errno);
+/* What a stream begins with. */
+struct beginning {
+  uint8_t *unread, *head, *answer;
+  size_t unread_size, head_size, answer_size;
+};
+
+static struct stream *stream_made(uint32_t id, int fd, const double *numbers, const struct beginning *from) {
+  const uint32_t flags = (uint32_t)numbers[STREAM_FLAGS];
   struct stream *stream = calloc(1, sizeof *stream);
-  if (stream == NULL || !bytes_append(&stream->inbox, data, size)) {
+  if (stream == NULL || !bytes_append(&stream->inbox, from->unread, from->unread_size)) {
     free(stream);
-    close(fd);
-    return number(env, -ENOMEM);
+    return NULL;
   }
-  stream->entry = (struct entry){.fd = fd, .cookie = socket_cookie(fd)};
-  stream->link = link;
-  stream->id = (uint32_t)id;
-  stream->send_window = (uint32_t)numbers[STREAM_SEND_WINDOW];
+  stream->entry = (struct entry){.fd = fd, .owned = (flags & STREAM_OWNED) != 0};
+  if (!stream->entry.owned) stream->entry.cookie = socket_cookie(fd);
+  stream->id = id;
+  stream->received = from->unread_size;
+  stream->send_window = (uint32_t)numbers[STREAM_SEND_WINDOW] - (uint32_t)from->head_size;
   stream->credit = (uint32_t)numbers[STREAM_CREDIT];
   stream->window = (uint32_t)numbers[STREAM_WINDOW];
   stream->owed = (uint32_t)numbers[STREAM_OWED];
   stream->uncounted = (uint32_t)numbers[STREAM_UNCOUNTED];
-  stream->acknowledged = ((uint32_t)numbers[STREAM_FLAGS] & STREAM_ACKNOWLEDGED) != 0;
-  stream->end_received = ((uint32_t)numbers[STREAM_FLAGS] & STREAM_ENDED) != 0;
+  stream->acknowledged = (flags & STREAM_ACKNOWLEDGED) != 0;
+  stream->end_received = (flags & STREAM_ENDED) != 0;
+  stream->awaits = from->answer_size > 0;
+  stream->answer_size = (uint8_t)from->answer_size;
+  if (stream->awaits) memcpy(stream->answer, from->answer, from->answer_size);
+  return stream;
+}
+
+/* A socket that is the stream's alone is connected, and most visitors speak first. */
+static void begin(struct stream *stream, bool opens, const struct beginning *from) {
+  if (from->head_size > 0) link_data(stream->link, opens ? FLAG_SYN : 0, stream->id, from->head, from->head_size);
+  if (!stream->entry.owned) return;
+  stream->readable = opens;
+  stream_ring(stream);
+  stream_drain(stream);
+}
+
+/* streamJoin(link, id, descriptor, numbers, bytes, head, answer): joins a stream with a socket, which gets the bytes
+   first, behind the answer of the peer. The peer gets the head first. 0, or -errno. The descriptor stays the caller's,
+   unless STREAM_OWNED is set and 0 is returned. */
+static napi_value join(napi_env env, napi_callback_info info) {
+  struct call call;
+  struct beginning from;
+  int32_t id = 0, descriptor = -1;
+  call_begin(&call, env, info);
+  struct link *link = link_at(&call);
+  const double *numbers = doubles_at(&call, 3, STREAM_COLUMNS);
+  if (link == NULL || numbers == NULL || !call_int(&call, 1, &id) || !call_int(&call, 2, &descriptor) ||
+      !call_buffer(&call, 4, &from.unread, &from.unread_size) || !call_buffer(&call, 5, &from.head, &from.head_size) ||
+      !call_buffer(&call, 6, &from.answer, &from.answer_size))
+    return invalid(env);
+  for (int i = 0; i < STREAM_COLUMNS; i++)
+    if (!within(numbers[i], UINT32_MAX)) return invalid(env);
+  if (numbers[STREAM_WINDOW] < INITIAL_WINDOW || link_find(link, (uint32_t)id) != NULL ||
+      from.head_size > MAX_HEAD || (double)from.head_size > numbers[STREAM_SEND_WINDOW] ||
+      from.answer_size > MAX_ANSWER)
+    return invalid(env);
+  if (link->closed || link->lost) return number(env, -ECONNRESET);
+  const uint32_t flags = (uint32_t)numbers[STREAM_FLAGS];
+  const bool owned = (flags & STREAM_OWNED) != 0;
+  const int fd = owned ? descriptor : fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+  if (fd < 0) return number(env, owned ? -EBADF : -errno);
+  struct stream *stream = stream_made((uint32_t)id, fd, numbers, &from);
+  if (stream == NULL) {
+    if (!owned) close(fd);
+    return number(env, -ENOMEM);
+  }
+  stream->link = link;
   int error = link_add(link, stream);
   if (error == 0 && (error = engine_watch(call.at->engine, &stream->entry)) != 0) link_remove(link, stream);
   if (error != 0) {
     bytes_free(&stream->inbox);
     free(stream);
-    close(fd);
+    if (!owned) close(fd);
     return number(env, error);
   }
-  link->shared[SHARED_USED] += (double)size;
+  link->shared[SHARED_USED] += (double)from.unread_size;
   /* The rest of a frame that JavaScript has begun to read. */
   if (link->to_script && link->left > 0 && link->current == stream->id) {
     link->to_script = false;
     link->target = stream;
   }
+  begin(stream, (flags & STREAM_OPENS) != 0, &from);
   engine_settle(call.at->engine);
   return number(env, 0);
+}
+
+/* streamAnswer(link, id): a copy of what the peer has answered otherwise so far. */
+static napi_value answer(napi_env env, napi_callback_info info) {
+  struct call call;
+  napi_value result;
+  call_begin(&call, env, info);
+  const struct stream *stream = stream_at(&call);
+  const bool is = stream != NULL && stream->awaits && stream->otherwise;
+  const size_t size = is ? bytes_left(&stream->inbox) : 0;
+  const void *from = size == 0 ? NULL : stream->inbox.memory + stream->inbox.start;
+  return napi_create_buffer_copy(env, size, from, NULL, &result) == napi_ok ? result : NULL;
+}
+
+/* streamAccept(link, id, bytes): so many of them accept the stream; the rest is for the socket. */
+static napi_value accept_stream(napi_env env, napi_callback_info info) {
+  struct call call;
+  int32_t bytes = 0;
+  call_begin(&call, env, info);
+  struct stream *stream = stream_at(&call);
+  if (stream == NULL || !call_int(&call, 2, &bytes) || bytes < 0) return NULL;
+  stream_accept(stream, (size_t)bytes);
+  engine_settle(call.at->engine);
+  return NULL;
 }
 
 /* streamDrop(link, id): resets its socket. JavaScript has told the peer. */
@@ -256,6 +319,8 @@ void yamux_functions(napi_env env, napi_value exports) {
       {"linkEnd", end_link},
       {"linkClose", close_link},
       {"streamJoin", join},
+      {"streamAnswer", answer},
+      {"streamAccept", accept_stream},
       {"streamDrop", drop},
       {"streamLeave", leave},
       {"streamStats", stats},

@@ -45,7 +45,7 @@ int engine_watch(struct engine *engine, struct entry *entry) {
 
 void engine_unwatch(struct engine *engine, struct entry *entry) {
   /* Before the descriptor is closed: its socket lives on in another one, and epoll knows sockets. */
-  if (entry->cookie == socket_cookie(entry->fd)) {
+  if (entry->owned || entry->cookie == socket_cookie(entry->fd)) {
     epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, entry->fd, NULL);
     close(entry->fd);
   } else {
@@ -112,16 +112,17 @@ void engine_deliver(struct engine *engine) {
   while (told < engine->event_count && !engine->closed) {
     size_t count = engine->event_count - told;
     napi_handle_scope scope;
-    napi_value callback, argument, receiver, error;
+    napi_value callback, arguments[2], receiver, error;
     bool pending = false;
     if (count > MAX_EVENTS) count = MAX_EVENTS;
     memcpy(engine->rows, engine->events + told * EVENT_COLUMNS, count * EVENT_COLUMNS * sizeof *engine->rows);
     told += count;
     if (napi_open_handle_scope(env, &scope) != napi_ok) break;
     napi_get_reference_value(env, engine->deliver, &callback);
-    napi_create_int32(env, (int32_t)count, &argument);
+    napi_create_int32(env, (int32_t)count, &arguments[0]);
+    napi_get_boolean(env, told < engine->event_count, &arguments[1]);
     napi_get_global(env, &receiver);
-    if (napi_make_callback(env, engine->context, receiver, callback, 1, &argument, NULL) != napi_ok &&
+    if (napi_make_callback(env, engine->context, receiver, callback, 2, arguments, NULL) != napi_ok &&
         napi_is_exception_pending(env, &pending) == napi_ok && pending &&
         napi_get_and_clear_last_exception(env, &error) == napi_ok)
       napi_fatal_exception(env, error);

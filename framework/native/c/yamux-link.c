@@ -160,6 +160,19 @@ void link_frame(struct link *link, int type, int flags, uint32_t id, uint32_t le
   } else if (!link->lost && !bytes_append(&link->pending, header, sizeof header)) link_lost(link, ENOMEM);
 }
 
+void link_data(struct link *link, int flags, uint32_t id, const uint8_t *bytes, size_t size) {
+  uint8_t header[FRAME_HEADER];
+  put_header(header, FRAME_DATA, flags, id, (uint32_t)size);
+  uint8_t *at = link_room(link, sizeof header + size);
+  if (at != NULL) {
+    memcpy(at, header, sizeof header);
+    memcpy(at + sizeof header, bytes, size);
+    link->engine->out_used += sizeof header + size;
+  } else if (!link->lost &&
+             !(bytes_append(&link->pending, header, sizeof header) && bytes_append(&link->pending, bytes, size)))
+    link_lost(link, ENOMEM);
+}
+
 bool link_write(struct link *link, const uint8_t *bytes, size_t size) {
   link_flush(link);
   const size_t sent = link_blocked(link) ? 0 : send_now(link, bytes, size, 0);
@@ -258,7 +271,7 @@ static bool read_once(struct link *link) {
   uint8_t *begin = at - link->have;
   link->have = 0;
   link_parse(link, begin, at + count);
-  if (link->left >= SPLICE_FROM && link->target != NULL && bytes_left(&link->fed) == 0) link->readable = splice_in(link);
+  if (link->left >= SPLICE_FROM && link->target != NULL && !link->target->awaits && bytes_left(&link->fed) == 0) link->readable = splice_in(link);
   return link->readable || bytes_left(&link->fed) > 0;
 }
 

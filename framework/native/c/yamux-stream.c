@@ -65,7 +65,7 @@ static void over_if_ended(struct stream *stream) {
 
 /* The end of the peer reaches the socket behind the last byte. */
 static void shut_if_drained(struct stream *stream) {
-  if (!stream->end_received || stream->shut || bytes_left(&stream->inbox) > 0) return;
+  if (!stream->end_received || stream->shut || stream->awaits || bytes_left(&stream->inbox) > 0) return;
   stream->shut = true;
   shutdown(stream->entry.fd, SHUT_WR);
   over_if_ended(stream);
@@ -181,19 +181,61 @@ static ssize_t send_now(struct stream *stream, const uint8_t *bytes, size_t size
   return (ssize_t)sent;
 }
 
+static void hold(struct stream *stream, const uint8_t *bytes, size_t size) {
+  if (!bytes_append(&stream->inbox, bytes, size)) stream_fail(stream, ENOMEM);
+  else stream->link->shared[SHARED_USED] += (double)size;
+}
+
+/* How much of the bytes is the answer that accepts the stream. Any other one is JavaScript's, with all that follows. */
+static size_t take_answer(struct stream *stream, const uint8_t *bytes, size_t size) {
+  size_t taken = 0;
+  while (!stream->otherwise && taken < size && bytes[taken] == stream->answer[stream->answer_at]) {
+    taken++;
+    if (++stream->answer_at < stream->answer_size) continue;
+    stream->awaits = false;
+    stream_consumed(stream, stream->answer_size);
+    engine_post(stream->link, EVENT_READY, (int32_t)stream->id, 0, 0);
+    return taken;
+  }
+  if (taken == size) return size;
+  if (!stream->otherwise) {
+    stream->otherwise = true;
+    hold(stream, stream->answer, stream->answer_at);
+  }
+  if (!stream->entry.dead) hold(stream, bytes + taken, size - taken);
+  if (!stream->entry.dead) engine_post(stream->link, EVENT_ANSWER, (int32_t)stream->id, 0, 0);
+  return size;
+}
+
 void stream_take(struct stream *stream, const uint8_t *bytes, size_t size) {
-  struct link *link = stream->link;
+  if (stream->awaits) {
+    const size_t taken = take_answer(stream, bytes, size);
+    if (taken == size) return;
+    bytes += taken;
+    size -= taken;
+  }
   stream->received += size;
   ssize_t sent = bytes_left(&stream->inbox) > 0 ? 0 : send_now(stream, bytes, size);
   if (sent < 0 || (size_t)sent == size) return;
   const size_t rest = size - (size_t)sent;
-  if (!bytes_append(&stream->inbox, bytes + sent, rest)) stream_fail(stream, ENOMEM);
-  else link->shared[SHARED_USED] += (double)rest;
+  hold(stream, bytes + sent, rest);
 }
 
-static void drain(struct stream *stream) {
+void stream_accept(struct stream *stream, size_t bytes) {
+  struct bytes *inbox = &stream->inbox;
+  if (!stream->awaits || !stream->otherwise || bytes > bytes_left(inbox)) return;
+  stream->awaits = false;
+  stream->received += bytes_left(inbox) - bytes;
+  bytes_take(inbox, bytes);
+  stream->link->shared[SHARED_USED] -= (double)bytes;
+  stream_consumed(stream, bytes);
+  stream_drain(stream);
+}
+
+void stream_drain(struct stream *stream) {
   struct bytes *inbox = &stream->inbox;
   stream->writable = true;
+  if (stream->awaits) return;
   if (bytes_left(inbox) > 0) {
     const ssize_t sent = send_now(stream, inbox->memory + inbox->start, bytes_left(inbox));
     if (sent < 0) return;
@@ -218,5 +260,5 @@ void stream_event(struct stream *stream, uint32_t events) {
       return;
     }
   }
-  if (events & EPOLLOUT) drain(stream);
+  if (events & EPOLLOUT) stream_drain(stream);
 }

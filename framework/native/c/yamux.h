@@ -13,7 +13,9 @@ enum {
   OUT_BYTES = 256 * 1024 + FRAME_HEADER, /* gathered for one write */
   EVENT_COLUMNS = 8,
   MAX_EVENTS = 256,           /* of one call of JavaScript */
-  MAX_LINKS = 1 << 16
+  MAX_LINKS = 1 << 16,
+  MAX_ANSWER = 16,            /* bytes that accept a stream */
+  MAX_HEAD = 64 * 1024        /* bytes at the head of a stream */
 };
 
 enum frame_type { FRAME_DATA, FRAME_WINDOW, FRAME_PING, FRAME_GO_AWAY };
@@ -31,6 +33,8 @@ enum event_kind {
   EVENT_END_RECEIVED,  /* stream */
   EVENT_OVER,          /* stream, reason, bytes sent and received, two words each */
   EVENT_VIOLATION,     /* stream, kind */
+  EVENT_READY,         /* stream: the peer has accepted it */
+  EVENT_ANSWER,        /* stream: the peer has answered otherwise, or more of it */
   /* Of a connection, whose number is in the place of the link. */
   EVENT_CONNECTION_OPEN,
   EVENT_CONNECTION_BYTES,    /* start and end in the memory of its reads */
@@ -53,6 +57,7 @@ struct entry {
   int fd;
   uint64_t cookie;
   bool is_link, dead, kept;
+  bool owned;                    /* nobody else has the number of its descriptor */
 };
 
 /* Bytes between two sockets that stay in the kernel. */
@@ -78,6 +83,9 @@ struct stream {
   struct bytes inbox;
   bool readable, writable, hung_up, ringed, flows, acknowledged, end_sent, end_received, shut;
   bool left;                     /* the link takes no more; what was received still goes to the socket */
+  bool awaits, otherwise;        /* the answer that accepts it; another one is in the inbox, for JavaScript */
+  uint8_t answer[MAX_ANSWER];
+  uint8_t answer_size, answer_at;
 };
 
 struct link {
@@ -173,6 +181,8 @@ void link_turn(struct link *link);
 void link_flush(struct link *link);
 void link_lost(struct link *link, int error);
 void link_frame(struct link *link, int type, int flags, uint32_t id, uint32_t length);
+/* A frame of up to MAX_HEAD bytes, behind what waits. */
+void link_data(struct link *link, int flags, uint32_t id, const uint8_t *bytes, size_t size);
 /* Where a frame of up to `bytes` may be put, NULL while the link is blocked. */
 uint8_t *link_room(struct link *link, size_t bytes);
 static inline bool link_blocked(const struct link *link) { return link->pipe != NULL || bytes_left(&link->pending) > 0; }
@@ -214,6 +224,10 @@ void stream_consumed(struct stream *stream, size_t bytes);
 void stream_grant(struct stream *stream, uint32_t bytes);
 void stream_end(struct stream *stream);
 void stream_leave(struct stream *stream);
+/* The socket takes what waits for it. */
+void stream_drain(struct stream *stream);
+/* JavaScript has accepted the answer, which had so many bytes. */
+void stream_accept(struct stream *stream, size_t bytes);
 /* Resets it for the peer, and tells JavaScript. */
 void stream_fail(struct stream *stream, int32_t reason);
 /* Tells JavaScript only. */

@@ -31,7 +31,7 @@ export class Engine {
   }
 
   start(): boolean {
-    return this.binding.yamuxSetup(this.#memory, this.#rows, (count) => this.#deliver(count))
+    return this.binding.yamuxSetup(this.#memory, this.#rows, (count, more) => this.#deliver(count, more))
   }
 
   /** Before the first connection. */
@@ -41,7 +41,8 @@ export class Engine {
     this.binding.connectionMemory(this.#reads)
   }
 
-  #deliver(count: number): void {
+  /** @param more call follows: what was told is not all yet */
+  #deliver(count: number, more: boolean): void {
     this.delivering = true
     for (let at = 0; at < count * EVENT_COLUMNS; at += EVENT_COLUMNS) {
       try {
@@ -53,7 +54,7 @@ export class Engine {
         })
       }
     }
-    this.delivering = false
+    this.delivering = more
   }
 
   #tell(number: number, at: number): void {
@@ -120,6 +121,12 @@ export class Engine {
         break
       case EVENT.over:
         link.onOver(a >>> 0, b, wide(rows, at + 4), wide(rows, at + 6))
+        break
+      case EVENT.ready:
+        link.onReady(a >>> 0)
+        break
+      case EVENT.answer:
+        link.onAnswer(a >>> 0)
         break
       default:
         link.onViolation(a >>> 0, b === 1)

@@ -1,7 +1,10 @@
 /** The functions of the binary for links of yamux. */
 export interface LinkBinding {
-  /** Once. `deliver` is called with a number of {@link EVENT} rows. Whether links can be opened. */
-  yamuxSetup(memory: Buffer, rows: Int32Array, deliver: (count: number) => void): boolean
+  /**
+   * Once. `deliver` is called with a number of {@link EVENT} rows, and whether another call follows at once. Whether links
+   * can be opened.
+   */
+  yamuxSetup(memory: Buffer, rows: Int32Array, deliver: (count: number, more: boolean) => void): boolean
   /** What is read into from now on. */
   yamuxMemory(memory: Buffer): void
   /** Takes a copy of the descriptor. A number of a link, or a negative error. */
@@ -14,8 +17,23 @@ export interface LinkBinding {
   linkEnd(link: number): void
   /** @param reset 1: the peer sees a reset */
   linkClose(link: number, reset: number): void
-  /** Joins a stream with a copy of a descriptor, which gets `bytes` first. 0, or a negative error. */
-  streamJoin(link: number, id: number, descriptor: number, numbers: Float64Array, bytes: Buffer): number
+  /**
+   * Joins a stream with a descriptor, which gets `bytes` first, behind the `answer` of the peer. The peer gets `head` first.
+   * 0, or a negative error.
+   */
+  streamJoin(
+    link: number,
+    id: number,
+    descriptor: number,
+    numbers: Float64Array,
+    bytes: Buffer,
+    head: Buffer,
+    answer: Buffer
+  ): number
+  /** A copy of what the peer has answered otherwise so far. */
+  streamAnswer(link: number, id: number): Buffer
+  /** So many bytes of it accept the stream. */
+  streamAccept(link: number, id: number, bytes: number): void
   /** Resets its socket; the peer was told. */
   streamDrop(link: number, id: number): void
   /** The link takes no more of it; what was received still goes to the socket. */
@@ -40,16 +58,28 @@ export const EVENT = {
   endReceived: 6,
   over: 7,
   violation: 8,
-  connectionOpen: 9,
-  connectionBytes: 10,
-  connectionEnd: 11,
-  connectionWritable: 12,
-  connectionClosed: 13
+  ready: 9,
+  answer: 10,
+  connectionOpen: 11,
+  connectionBytes: 12,
+  connectionEnd: 13,
+  connectionWritable: 14,
+  connectionClosed: 15
 } as const
 
 /** Columns of what a link shares with the native part. */
 export const SHARED = { heard: 0, roundTrip: 1, used: 2, grown: 3 } as const
 export const SHARED_COLUMNS = 4
+
+/** What is said of a stream that is joined. */
+export const JOIN = {
+  acknowledged: 1,
+  ended: 2,
+  /** The descriptor is the stream's from now on. */
+  owned: 4,
+  /** Its first frame opens it. */
+  opens: 8
+} as const
 
 /** Reasons of the end of a stream that are no errno. */
 export const OVER = { reset: -1, dataAfterEnd: -2 } as const

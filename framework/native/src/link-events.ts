@@ -12,6 +12,10 @@ export interface LinkEvents {
   onWritable(): void
   /** The peer has acknowledged a stream. */
   onAcknowledged(id: number): void
+  /** The answer of the peer has accepted a stream. */
+  onReady(id: number): void
+  /** The peer has answered otherwise, or more of it, see `BatchedLink.answer`. */
+  onAnswer(id: number): void
   /** The socket of a stream has ended, and all of it was sent. */
   onEndSent(id: number): void
   onEndReceived(id: number): void

@@ -1,6 +1,9 @@
 import { type Engine, engineOf } from './engine.js'
-import { SHARED_COLUMNS } from './link-binding.js'
+import { JOIN, SHARED_COLUMNS } from './link-binding.js'
 import type { LinkEvents } from './link-events.js'
+
+/** Window of a new stream, of either side: the protocol fixes it. */
+const INITIAL_WINDOW = 256 * 1024
 
 /** Limits of a link. */
 export interface LinkLimits {
@@ -27,6 +30,22 @@ export interface JoinedState {
   readonly ended: boolean
   /** Received for the socket. */
   readonly unread: Buffer
+  /** What the peer gets first. @default nothing */
+  readonly head?: Buffer | undefined
+  /** The descriptor is the link's when it is joined, and no copy is made. @default false */
+  readonly owned?: boolean
+}
+
+/** What a stream has reached that nothing was sent or received on. */
+const FRESH: Omit<JoinedState, 'head'> = {
+  sendWindow: INITIAL_WINDOW,
+  credit: INITIAL_WINDOW,
+  window: INITIAL_WINDOW,
+  owed: 0,
+  granted: 0,
+  acknowledged: false,
+  ended: false,
+  unread: Buffer.alloc(0)
 }
 
 const numbers = new Float64Array(6)
@@ -90,16 +109,40 @@ export class BatchedLink {
     this.#links.links.delete(this.#number)
   }
 
-  /** Joins a stream with a copy of the descriptor of a socket. `false`: it could not, within an event it never can. */
+  /** Joins a stream with the descriptor of a socket. `false`: it could not, within an event it never can. */
   join(id: number, descriptor: number, state: JoinedState): boolean {
     if (this.#links.delivering) return false
+    const flags = (state.acknowledged ? JOIN.acknowledged : 0) | (state.ended ? JOIN.ended : 0)
+    return this.#join(id, descriptor, state, flags, nothing)
+  }
+
+  /**
+   * Opens a stream that is joined with a socket, by `head`. The socket gets what follows `answer`; `onReady` says that it came,
+   * `onAnswer` that it was another one. `false`: it could not.
+   */
+  open(id: number, descriptor: number, owned: boolean, head: Buffer, answer: Buffer): boolean {
+    return this.#join(id, descriptor, { ...FRESH, owned, head }, JOIN.opens, answer)
+  }
+
+  #join(id: number, descriptor: number, state: JoinedState, flags: number, answer: Buffer): boolean {
     numbers[0] = state.sendWindow
     numbers[1] = state.credit
     numbers[2] = state.window
     numbers[3] = state.owed
     numbers[4] = state.granted
-    numbers[5] = (state.acknowledged ? 1 : 0) | (state.ended ? 2 : 0)
-    return this.#links.binding.streamJoin(this.#number, id, descriptor, numbers, state.unread) === 0
+    numbers[5] = flags | (state.owned === true ? JOIN.owned : 0)
+    const { unread, head = nothing } = state
+    return this.#links.binding.streamJoin(this.#number, id, descriptor, numbers, unread, head, answer) === 0
+  }
+
+  /** What the peer has answered otherwise so far. */
+  answer(id: number): Buffer {
+    return this.#links.binding.streamAnswer(this.#number, id)
+  }
+
+  /** So many bytes of it accept the stream; the rest is for the socket. */
+  accept(id: number, bytes: number): void {
+    this.#links.binding.streamAccept(this.#number, id, bytes)
   }
 
   /** Resets its socket; the peer was told. */

@@ -146,10 +146,11 @@ export class ConnectionStream implements RawStream, ConnectionEvents {
     this.#connection = undefined
     const pending = this.#back === undefined ? nothing : Buffer.concat(this.#back)
     this.#back = undefined
+    let owned = true
     const over = (error?: Error): void => {
       if (this.#overDetached === undefined) return
       this.#overDetached = undefined
-      closeDescriptor(fd)
+      if (owned) closeDescriptor(fd)
       this.#release()
       queueMicrotask(() => this.#report(error))
     }
@@ -159,7 +160,10 @@ export class ConnectionStream implements RawStream, ConnectionEvents {
       this.#become(fd)
       this.unread(pending)
     }
-    return { fd, pending, over, attach }
+    const give = (): void => {
+      owned = false
+    }
+    return { fd, pending, over, attach, give }
   }
 
   /** Goes on as a socket of Node. */

@@ -1,6 +1,6 @@
 import type { DatagramStats, MuxerStats } from './handles.js'
 import type { TSchema } from '@sinclair/typebox'
-import type { RawStream } from '@rystra/bytes'
+import type { Detached, Offloaded, RawStream } from '@rystra/bytes'
 import type { Address, PeerInfo } from '@rystra/model'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -53,6 +53,29 @@ export interface DatagramChannel {
   stats?(): DatagramStats
 }
 
+/** What a stream that is opened joined with a connection says, and tells. */
+export interface JoinedOpening {
+  /** Its first bytes, of up to 64 KiB. */
+  readonly head: Buffer
+  /** With these bytes, 16 at most, the other side accepts it. They do not reach the connection. */
+  readonly answer: Buffer
+  /** The other side has accepted it. */
+  onReady(): void
+  /**
+   * The other side has answered otherwise, and this is all of it so far. Returns how many of the bytes accept the stream
+   * nevertheless, the rest of which reaches the connection; 0: it is to be reset, or there has to be more.
+   */
+  onAnswer(bytes: Buffer): number
+  /** The other side has ended it without an answer. */
+  onEnd(): void
+}
+
+/** Such a stream. It is neither read nor written: bytes do not pass JavaScript. */
+export interface JoinedOpened {
+  readonly stream: RawStream
+  readonly moved: Offloaded
+}
+
 /** A connection that carries streams: a muxer's, or that of a transport that multiplexes by itself. */
 export interface StreamLink {
   readonly kind: 'streams'
@@ -65,6 +88,11 @@ export interface StreamLink {
   open(signal?: AbortSignal): Promise<Duplex>
   /** As {@link open}, for a reader that needs no `Duplex`. @default by `open` */
   openRaw?(signal?: AbortSignal): Promise<RawStream>
+  /**
+   * Opens a stream whose bytes go to and from a connection without passing JavaScript, ends and resets included; both
+   * report their close. Absent where it cannot, or not now; `undefined` when it failed, and nothing was done.
+   */
+  readonly openJoined?: ((socket: Detached, opening: JoinedOpening) => JoinedOpened | undefined) | undefined
   /**
    * The other side opened a stream. Set it in the turn in which the link was made: nothing arrives before. While it is
    * undefined, what the other side opens is refused.

@@ -43,7 +43,7 @@ export const admitVisitor = (
 
   const refused = (cause: unknown): RystraError => {
     const error = toRystraError(cause, 'stream.reset')
-    stream.refuse(error)
+    stream.report('refused', 0, 0, error)
     // Datagrams come faster than connections: lines of the log are left to those who count them.
     proxy.log.debug({ visitor: visitor.host, err: error }, 'a visitor was refused')
     state.refused({

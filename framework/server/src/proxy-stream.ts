@@ -1,3 +1,4 @@
+import type { RawStream } from '@rystra/bytes'
 import { type Logger, type ProxySpec, RystraError, type StreamInfo, type VisitorInfo } from '@rystra/model'
 import type { Details, Pacer } from '@rystra/plugin'
 import { StreamLifecycle, type StreamOwner, type StreamTable } from '@rystra/session'
@@ -69,6 +70,23 @@ export const proxyStream = (
 }
 
 /**
+ * Opens it joined with the connection of its visitor, where neither a hook nor a limit of its proxy has to be asked. `false`:
+ * nothing was done.
+ */
+export const joinProxyStream = (
+  stream: StreamLifecycle,
+  proxy: StreamProxy,
+  { kernel }: ServerState,
+  visitor: RawStream
+): boolean => {
+  const { owner, spec } = proxy
+  if (owner.openJoined === undefined || proxy.newPacer() !== undefined) return false
+  if (kernel.current.calls.asksOpenStream(stream.info)) return false
+  const { id, visitor: info, details } = stream.info
+  return owner.openJoined(stream, { id, proxy: spec.name, visitor: info, details }, visitor)
+}
+
+/**
  * Opens it, within the limits of its proxy. Resolves with whether hooks checked it.
  *
  * @param full Whether the proxy had reached its limit of streams before this one
@@ -90,4 +108,17 @@ export const openProxyStream = (
     const head = { id, proxy: name, visitor, details, carrier, trace: stream.trace }
     return proxy.owner.open(head, { datagrams: datagrams && !stream.filtered, signal, timeout })
   }, proxy.streamLimit)
+}
+
+/** Opens it, and gives up when the visitor leaves before. */
+export const openFollowing = async (
+  stream: StreamLifecycle,
+  proxy: StreamProxy,
+  full: boolean,
+  options: ProxyStreamOptions
+): Promise<StreamLifecycle> => {
+  const opening = openProxyStream(stream, proxy, full, options)
+  if (options.follows !== undefined) stream.follow(options.follows)
+  await opening
+  return stream
 }

@@ -33,8 +33,8 @@ import type { Group, ProxyOwner, Remote } from './owner.js'
 import type { PushOrigin } from './push-session.js'
 import { ProxyClaims } from './proxy-claims.js'
 import { ProxyLimits } from './proxy-limits.js'
-import { openProxyStream, proxyStream, type StreamProxy } from './proxy-stream.js'
-import { relayVisitor } from './relay-visitor.js'
+import { openFollowing, openProxyStream, proxyStream, type StreamProxy } from './proxy-stream.js'
+import { relayConnection, relayVisitor } from './relay-visitor.js'
 import { type Admit, type ProxyStreamOptions, visitKey } from './visitable.js'
 import { type PortHolder, PublishPorts } from './publish-ports.js'
 import type { ServerState } from './state.js'
@@ -201,7 +201,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     const onSocket = (visitor: Socket, info: VisitorInfo): void =>
       this.#gone.aborted ? void visitor.destroy() : take(visitor, info)
     const raw = (visitor: RawStream, info: VisitorInfo): void =>
-      this.#gone.aborted ? visitor.reset() : relayVisitor(this, visitor, info, {})
+      this.#gone.aborted ? visitor.reset() : relayConnection(this, this.#state, visitor, info)
     return this.ports.listen(address, onVisitor === undefined ? Object.assign(onSocket, { raw }) : onSocket)
   }
 
@@ -249,11 +249,7 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     const allotted = this.limits.ask()
     if (allotted !== undefined) await allotted
     const full = this.limits.exhausted
-    const stream = proxyStream(this, this.#state, visitor, options)
-    const opening = openProxyStream(stream, this, full, options)
-    if (options.follows !== undefined) stream.follow(options.follows)
-    await opening
-    return stream
+    return openFollowing(proxyStream(this, this.#state, visitor, options), this, full, options)
   }
 
   relay(visitor: Duplex, info: VisitorInfo, options: RelayOptions = {}): void {

@@ -2,6 +2,9 @@ import type { RawStream } from '@rystra/bytes'
 import { isRefusal, type Logger, type RystraError, type VisitorInfo } from '@rystra/model'
 import type { RelayOptions } from '@rystra/plugin'
 import type { StreamLifecycle } from '@rystra/session'
+import type { ProxyLimits } from './proxy-limits.js'
+import { joinProxyStream, openFollowing, proxyStream, type StreamProxy } from './proxy-stream.js'
+import type { ServerState } from './state.js'
 import { MEMBER_TIMEOUT_MS, type ProxyStreamOptions } from './visitable.js'
 
 /** The proxy that a visitor came to. */
@@ -27,6 +30,27 @@ export const relayVisitor = (proxy: RelayingProxy, raw: RawStream, info: Visitor
       proxy.log.error({ err: error }, 'a visitor could not be given to another member')
       raw.reset()
     })
+}
+
+/**
+ * Relays a visitor that came as a connection. Most need nothing but a stream: it is opened joined with the connection, without a
+ * promise.
+ */
+export const relayConnection = (
+  proxy: RelayingProxy & StreamProxy & { readonly limits: ProxyLimits },
+  state: ServerState,
+  visitor: RawStream,
+  info: VisitorInfo
+): void => {
+  if (proxy.limits.ask() !== undefined || proxy.limits.exhausted) {
+    relayVisitor(proxy, visitor, info, {})
+    return
+  }
+  const options = { follows: visitor }
+  const stream = proxyStream(proxy, state, info, options)
+  if (joinProxyStream(stream, proxy, state, visitor)) return
+  const open = (): Promise<StreamLifecycle> => openFollowing(stream, proxy, false, options)
+  relayVisitor({ log: proxy.log, open }, visitor, info, {})
 }
 
 /** The visitor's bytes do not wait for the service, unless another member may have to serve them. */

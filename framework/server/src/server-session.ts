@@ -1,3 +1,4 @@
+import type { RawStream } from '@rystra/bytes'
 import type { GenerationRef } from '@rystra/kernel'
 import { background, type Address, type Logger, RystraError, type SessionInfo, toRystraError } from '@rystra/model'
 import type { ByteLink, Details, SessionHandle, SessionStats, StreamLink, UnregisterProxyContext } from '@rystra/plugin'
@@ -8,10 +9,10 @@ import {
   drained,
   type OpenOptions,
   linkStats,
-  openStreamMessage,
   type OutgoingStream,
   Session,
   type StreamHead,
+  type StreamLifecycle,
   StreamTable
 } from '@rystra/session'
 import { Notices } from './notices.js'
@@ -20,6 +21,7 @@ import type { PushSession } from './push-session.js'
 import { Registrations, type RegisteringSession } from './registrations.js'
 import type { ServerLink } from './server-link.js'
 import { reviewSession, type SessionProof } from './session-review.js'
+import { SessionStreams } from './session-streams.js'
 import type { ServerState } from './state.js'
 import { Visits } from './visits.js'
 
@@ -44,8 +46,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
   readonly streams: StreamTable
   /** Streams that no visitor opened. */
   readonly channels: Channels
-  /** Streams that are asked for and not open yet. */
-  #opening = 0
+  readonly #opens: SessionStreams
   /** Resolves when messages can be sent; not for one that ends before. */
   readonly started: Promise<void>
   /** Resolves when it is over. */
@@ -113,6 +114,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
       limit: state.config.limits.channelsPerSession,
       open: (head, options) => this.#session.open(head, options)
     })
+    this.#opens = new SessionStreams(this.#session, state, this.channels)
     this.reviewVisits(generation.registries)
     // A client that authenticates and then sends nothing.
     this.#cancelStart = state.clock.after(state.config.handshakeTimeout, () => {
@@ -145,16 +147,12 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
     return this.#session.flows
   }
 
-  async open(head: StreamHead, options?: OpenOptions): Promise<OutgoingStream> {
-    if (this.link.streams - this.channels.size + this.#opening >= this.#state.config.limits.streamsPerSession) {
-      throw new RystraError('stream.limit', { side: 'server', detail: `client ${this.info.client.id}` })
-    }
-    this.#opening += 1
-    try {
-      return await this.#session.open((flow) => openStreamMessage(head, flow), options)
-    } finally {
-      this.#opening -= 1
-    }
+  open(head: StreamHead, options?: OpenOptions): Promise<OutgoingStream> {
+    return this.#opens.open(head, options)
+  }
+
+  openJoined(stream: StreamLifecycle, head: StreamHead, visitor: RawStream): boolean {
+    return this.#opens.openJoined(stream, head, visitor)
   }
 
   tell(proxy: string, notice: Details): void {

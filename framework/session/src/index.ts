@@ -17,6 +17,7 @@ export { addressFields, openStreamMessage, type StreamHead, type StreamOwner, vi
 export { refuseStream } from './refuse-stream.js'
 export { type GoAwayNotice, Session, type SessionEvents, type SessionOptions } from './session.js'
 export { Channels } from './channels.js'
+export { acceptJoined, openJoined } from './joined-relay.js'
 export { StreamLifecycle } from './stream-lifecycle.js'
 export { StreamTable, sumTraffic } from './stream-table.js'
 export { TrafficTotals } from './traffic.js'

@@ -1,4 +1,4 @@
-import { CountedStream, type Detached, type Offloaded, type RawReader, type RawStream } from '@rystra/bytes'
+import { CountedStream, type RawReader, type RawStream } from '@rystra/bytes'
 import { RystraError, type Side, toRystraError } from '@rystra/model'
 import type { Clock } from '@rystra/plugin'
 import { errorFrom, type Message } from '@rystra/protocol'
@@ -6,7 +6,7 @@ import type { CountedFlow } from './datagram-flows.js'
 import { FirstMessageReader } from './first-message.js'
 
 /** Milliseconds the other end has to reach the service: three tries of a service that does not answer, and some. */
-const READY_TIMEOUT_MS = 30_000
+export const READY_TIMEOUT_MS = 30_000
 
 /** How a stream is opened. */
 export interface OpenOptions {
@@ -111,7 +111,7 @@ export class OutgoingStream extends CountedStream {
   }
 
   /** The answer is read here. */
-  override get offload(): ((socket: Detached) => Offloaded | undefined) | undefined {
+  override get offload(): RawStream['offload'] {
     return this.#answer === 'ready' ? super.offload : undefined
   }
 

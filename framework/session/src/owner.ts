@@ -1,7 +1,9 @@
+import type { RawStream } from '@rystra/bytes'
 import type { SessionInfo, VisitorInfo } from '@rystra/model'
 import type { Details } from '@rystra/plugin'
 import type { Message, OpenStream } from '@rystra/protocol'
 import type { OutgoingStream, OpenOptions } from './outgoing-stream.js'
+import type { StreamLifecycle } from './stream-lifecycle.js'
 
 /** What is said at the head of a stream. */
 export interface StreamHead {
@@ -22,6 +24,11 @@ export interface StreamOwner {
   readonly info: SessionInfo
   /** Within the limits of the session. Rejects with `stream.limit`, `stream.timeout` or `mux.closed`. */
   open(head: StreamHead, options?: OpenOptions): Promise<OutgoingStream>
+  /**
+   * Opens a stream that is joined with a visitor's connection, see `openJoined`; `false` where that cannot be, or not now. Absent
+   * where it never can.
+   */
+  openJoined?(stream: StreamLifecycle, head: StreamHead, visitor: RawStream): boolean
   /** Whether the client answers within `ms` milliseconds. */
   probe(ms: number): Promise<boolean>
 }

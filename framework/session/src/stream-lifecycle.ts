@@ -1,4 +1,4 @@
-import { CountedStream, type Pump, pump, type RawStream } from '@rystra/bytes'
+import { CountedStream, type Pump, type PumpDone, pump, type RawStream } from '@rystra/bytes'
 import { RystraError, type StreamInfo, toRystraError } from '@rystra/model'
 import type {
   Admission,
@@ -8,13 +8,12 @@ import type {
   Deny,
   Direction,
   Pacer,
-  Relay,
   StreamHandle,
   StreamStats
 } from '@rystra/plugin'
 import type { CountedFlow } from './datagram-flows.js'
 import type { OutgoingStream } from './outgoing-stream.js'
-import { relayFor } from './relay-for.js'
+import { joinBy, relayFor } from './relay-for.js'
 import { isRefusal, limitReached, reasonOf, refusedBy } from './refusals.js'
 import { StreamBytes } from './stream-bytes.js'
 import type { StreamHost } from './stream-host.js'
@@ -144,12 +143,9 @@ export class StreamLifecycle implements StreamHandle {
     if (opened.flow !== undefined) this.attachDatagrams(opened.flow, this.#writes)
     this.#carry(this.filtered ? this.#path.filter(opened, this.#writes) : opened)
     opened.ready().then(
-      () => {
-        this.#reached()
-        this.#host.ready?.()
-      },
+      () => this.reached(),
       (error: RystraError) => {
-        if (!opened.abandoned) this.#host.refused?.(error)
+        if (!opened.abandoned) this.refused(error)
       }
     )
     return hooked
@@ -172,16 +168,23 @@ export class StreamLifecycle implements StreamHandle {
 
   /** Takes a stream over that the other end has opened, and whose service is reached. `head` says so. */
   accept(raw: RawStream, head: { readonly bytes: Buffer; readonly wait: number }): void {
-    this.#reached()
+    this.reached()
     const counted = this.filtered ? this.#path.filter(raw, this.#writes) : new CountedStream(raw)
     counted.sendHead(head)
     this.#carry(counted)
     if (this.#closing !== undefined) counted.fail(this.#closing)
   }
 
-  #reached(): void {
+  /** The service was reached. */
+  reached(): void {
     const connectTime = this.#bytes.reached(this.#host.clock.now())
     for (const table of this.#host.tables) table.reached(connectTime)
+    this.#host.ready?.()
+  }
+
+  /** The other end has refused it. */
+  refused(error: RystraError): void {
+    this.#host.refused?.(error)
   }
 
   #carry(raw: CountedStream): void {
@@ -246,7 +249,11 @@ export class StreamLifecycle implements StreamHandle {
     stream.flushHead()
     other.onClose = (error) => stream.fail(error ?? new RystraError('stream.reset'))
     this.ready().then(
-      () => this.#joinBy(relay, a, b, over),
+      () => {
+        const failed = (error: RystraError): void => this.report('error', 0, 0, error)
+        this.#bytes.counts = joinBy(relay, a, b, over, failed)
+        this.#pump = this.#bytes.counts ?? pump(a, b, over)
+      },
       () => {
         other.reset()
         done()
@@ -254,21 +261,14 @@ export class StreamLifecycle implements StreamHandle {
     )
   }
 
-  #joinBy(relay: Relay, a: RawStream, b: RawStream, over: (aToB: number, bToA: number, error?: Error) => void): void {
-    try {
-      this.#bytes.counts = relay.join(a, b, over)
-    } catch (cause) {
-      const error = toRystraError(cause, 'internal', { detail: `relay ${relay.name}` })
-      this.report('error', 0, 0, error)
-      a.reset()
-      b.reset()
-    }
-    this.#pump = this.#bytes.counts ?? pump(a, b, over)
+  /** Whether nothing has to see its bytes: link and connection may pass them on by themselves. */
+  get unseen(): boolean {
+    return !this.filtered && this.#host.generation.registries.relays.list().length === 0
   }
 
-  /** Reports a stream that failed. */
-  refuse(error: RystraError): void {
-    this.report('refused', 0, 0, error)
+  /** It is relayed without passing here, see {@link openJoined}. */
+  joined(relayed: (done: PumpDone) => Pump): void {
+    this.#pump = this.#bytes.counts = relayed((_aToB, _bToA, error) => this.#end(error))
   }
 
   #end(cause: Error | undefined): void {

@@ -123,6 +123,15 @@ export class Calls {
     return hook?.promise(context).catch((error: unknown) => ({ deny: messageOf(error) }))
   }
 
+  asksOpenStream(stream: StreamInfo): boolean {
+    if (this.#open.none) return false
+    try {
+      return this.#open.for(stream) !== undefined
+    } catch {
+      return true
+    }
+  }
+
   dataTap(stream: StreamInfo, direction: Direction): DataTap | undefined {
     if (this.#data.none) return undefined
     let hook: SyncWaterfallHook<[Buffer, object], Buffer> | undefined
