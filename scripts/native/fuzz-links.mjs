@@ -2,6 +2,7 @@
  * Links of yamux whose peers send frames of all kinds in pieces of all sizes, with streams that are joined with sockets, all of which
  * end at any time. Arguments: seed, seconds.
  */
+import { closeSync } from 'node:fs'
 import net from 'node:net'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
@@ -57,12 +58,17 @@ native.yamuxSetup(memory, rows, (count) => {
       memory = Buffer.allocUnsafeSlow(pick([65_536, 300_000]))
       native.yamuxMemory(memory)
     }
+    if (kind === 10) native.streamAnswer(number, a)
+    if (kind === 10 && random(2) === 0) native.streamAccept(number, a, random(8))
     if (random(200) === 0) closeLink(number)
     if (random(50) === 0) native.streamDrop(number, a)
     // Without the end of the peer its socket would keep the process.
     if (kind === 6 && random(5) === 0) native.streamLeave(number, a)
   }
 })
+
+native.connectionMemory(Buffer.allocUnsafeSlow(512 * 1024))
+const addresses = new Int32Array(20)
 
 const server = net.createServer({ allowHalfOpen: true }, (socket) => {
   accepted?.(socket)
@@ -125,13 +131,24 @@ const join = async (number, link) => {
     return
   }
   const window = pick([262_144, 2 ** 20])
-  const numbers = Float64Array.of(pick([0, 1000, 2 ** 20]), window, window, random(1000), random(10), random(4))
-  const fd = near._handle === null ? -1 : near._handle.fd
+  // One that is the stream's own is a copy, and the socket of Node is closed.
+  const own = random(2) === 0 ? 0 : 4 + 8 * random(2)
+  const numbers = Float64Array.of(pick([0, 1000, 2 ** 20]), window, window, random(1000), random(10), random(4) + own)
+  const at = near._handle === null ? -1 : near._handle.fd
+  const fd = own === 0 || at < 0 ? at : native.connectionDetach(native.connectionAdopt(at, addresses))
+  const [bytes, head, answer] = [pick([0, 0, 100]), pick([0, 50]), pick([0, 5, 16])].map((size) => Buffer.alloc(size, 7))
+  let kept = true
   try {
-    if (native.streamJoin(number, pick([1, 3, 5, 7, 9, 11]), fd, numbers, Buffer.alloc(pick([0, 0, 100]))) === 0)
+    if (native.streamJoin(number, pick([1, 3, 5, 7, 9, 11]), fd, numbers, bytes, head, answer) === 0) {
       joined += 1
+      kept = false
+    }
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
+  }
+  if (own > 0) {
+    if (kept && fd >= 0) closeSync(fd)
+    near.destroy()
   }
   if (random(3) > 0) far.on('data', () => {})
   far.write(Buffer.alloc(pick([0, 1, 3000, 200_000, 2_000_000]), 5))

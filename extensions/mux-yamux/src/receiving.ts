@@ -133,14 +133,18 @@ export class Receiving {
 
   resume(): void {
     this.#paused = false
-    const held = this.#held
-    if (held > 0) {
-      this.#held = 0
-      this.#heldPin?.release()
-      this.#heldPin = undefined
-      this.consumed(held)
-    }
+    this.release()
     this.#flow()
+  }
+
+  /** The reader is done with what it was lent when it stopped. */
+  release(): void {
+    const held = this.#held
+    if (held === 0) return
+    this.#held = 0
+    this.#heldPin?.release()
+    this.#heldPin = undefined
+    this.consumed(held)
   }
 
   /** Data was consumed: the peer is granted the same amount, in steps of half a window. */

@@ -117,6 +117,7 @@ export class YamuxStream implements RawStream, SendingOwner, ReceivingOwner, Joi
 
   #offload(link: NativeLink, socket: Detached, head: Buffer | undefined): Offloaded | undefined {
     if (this.#over || this.#joined !== undefined || this.endedHere || !this.#host.out.settle()) return undefined
+    this.receiving.release()
     this.#joined = Joined.of(this, link, socket, !this.#host.pending.isOpening(this), head)
     if (this.#joined !== undefined) this.#host.handedOver(this)
     return this.#joined

@@ -38,7 +38,6 @@ export class FirstMessageReader implements RawReader {
       this.#raw.pause()
       // In a turn of its own: the stream gets its next reader then, which must not happen in here.
       queueMicrotask(() => this.#taken.onMessage(message))
-      return true
     } catch (error) {
       this.fail(error as Error)
     }

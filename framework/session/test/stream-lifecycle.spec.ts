@@ -49,7 +49,7 @@ describe('a stream at one end', () => {
     begun.clock.pass(1234)
     begun.run.report('end', 3, 4)
     begun.run.report('reset', 5, 6)
-    begun.run.refuse(new RystraError('stream.refused'))
+    begun.run.report('refused', 0, 0, new RystraError('stream.refused'))
     expect(reportedOnce(begun)).to.deep.equal({
       ...streamInfo,
       bytesToService: 3,
@@ -79,7 +79,7 @@ describe('a stream at one end', () => {
     expect(denied).to.deep.equal({ deny: 'closed now' })
     const error = refusedBy(denied as { deny: string }, 'server')
     expect([error.code, error.detail, error.side]).to.deep.equal(['stream.refused', 'closed now', 'server'])
-    begun.run.refuse(error)
+    begun.run.report('refused', 0, 0, error)
     expect(reportedOnce(begun)).to.include({ reason: 'refused', error })
   })
 
@@ -96,7 +96,7 @@ describe('a stream at one end', () => {
       }
     })
     void begun.run.admit()
-    begun.run.refuse(new RystraError('stream.refused'))
+    begun.run.report('refused', 0, 0, new RystraError('stream.refused'))
     expect(through.destroyed).to.equal(true)
     reportedOnce(begun)
   })
