@@ -131,11 +131,13 @@ const join = async (number, link) => {
     return
   }
   const window = pick([262_144, 2 ** 20])
-  // One that is the stream's own is a copy, and the socket of Node is closed.
-  const own = random(2) === 0 ? 0 : 4 + 8 * random(2)
-  const numbers = Float64Array.of(pick([0, 1000, 2 ** 20]), window, window, random(1000), random(10), random(4) + own)
   const at = near._handle === null ? -1 : near._handle.fd
-  const fd = own === 0 || at < 0 ? at : native.connectionDetach(native.connectionAdopt(at, addresses))
+  // One that is the stream's own is a copy, and the socket of Node is closed.
+  const copy = at < 0 || random(2) === 0 ? -1 : native.connectionAdopt(at, addresses)
+  const fd = copy < 0 ? at : native.connectionDetach(copy)
+  if (copy >= 0 && fd < 0) native.connectionClose(copy)
+  const flags = random(4) + (copy < 0 ? 0 : 4 + 8 * random(2))
+  const numbers = Float64Array.of(pick([0, 1000, 2 ** 20]), window, window, random(1000), random(10), flags)
   const [bytes, head, answer] = [pick([0, 0, 100]), pick([0, 50]), pick([0, 5, 16])].map((size) => Buffer.alloc(size, 7))
   let kept = true
   try {
@@ -146,7 +148,7 @@ const join = async (number, link) => {
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
   }
-  if (own > 0) {
+  if (copy >= 0) {
     if (kept && fd >= 0) closeSync(fd)
     near.destroy()
   }

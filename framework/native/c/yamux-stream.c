@@ -78,13 +78,6 @@ void stream_end(struct stream *stream) {
   shut_if_drained(stream);
 }
 
-void stream_leave(struct stream *stream) {
-  stream->end_sent = true;
-  stream->left = true;
-  stream_unring(stream);
-  over_if_ended(stream);
-}
-
 void stream_grant(struct stream *stream, uint32_t bytes) {
   const uint32_t room = UINT32_MAX - stream->send_window;
   stream->send_window += bytes < room ? bytes : room;
@@ -96,6 +89,27 @@ static int error_of(const struct stream *stream) {
   socklen_t size = sizeof error;
   getsockopt(stream->entry.fd, SOL_SOCKET, SO_ERROR, &error, &size);
   return error;
+}
+
+/* What cannot be read now, or was read to its end, does not report a reset by reading. epoll has told of it once. */
+static void fail_if_reset(struct stream *stream) {
+  if (!stream->broken || stream->ringed || stream->entry.dead) return;
+  int error = error_of(stream);
+  if (error == 0 && !stream->shut && stream->closed) error = ECONNRESET;
+  if (error != 0) stream_fail(stream, error);
+}
+
+void stream_leave(struct stream *stream) {
+  if (stream->awaits) {
+    /* There will be no answer, and nothing behind it. */
+    stream_over(stream, OVER_RESET);
+    return;
+  }
+  stream->end_sent = true;
+  stream->left = true;
+  stream_unring(stream);
+  fail_if_reset(stream);
+  if (!stream->entry.dead) over_if_ended(stream);
 }
 
 static void send_end(struct stream *stream) {
@@ -112,7 +126,7 @@ static void send_end(struct stream *stream) {
   over_if_ended(stream);
 }
 
-void stream_send(struct stream *stream, size_t limit) {
+static void send_part(struct stream *stream, size_t limit) {
   struct link *link = stream->link;
   size_t most = stream->send_window < limit ? stream->send_window : limit;
   ssize_t count;
@@ -137,6 +151,11 @@ void stream_send(struct stream *stream, size_t limit) {
   } else if (count == 0) send_end(stream);
   else if (errno == EAGAIN || errno == EWOULDBLOCK) stream->readable = false;
   else stream_fail(stream, errno);
+}
+
+void stream_send(struct stream *stream, size_t limit) {
+  send_part(stream, limit);
+  fail_if_reset(stream);
 }
 
 static void grant(struct stream *stream) {
@@ -251,14 +270,8 @@ void stream_event(struct stream *stream, uint32_t events) {
     stream->readable = true;
     stream_ring(stream);
   }
-  /* What cannot be read now, or was read to its end, does not report a reset by reading. */
-  if ((events & (EPOLLHUP | EPOLLERR)) && !stream->ringed) {
-    int error = error_of(stream);
-    if (error == 0 && !stream->shut && (events & EPOLLHUP)) error = ECONNRESET;
-    if (error != 0) {
-      stream_fail(stream, error);
-      return;
-    }
-  }
-  if (events & EPOLLOUT) stream_drain(stream);
+  if (events & (EPOLLHUP | EPOLLERR)) stream->broken = true;
+  if (events & EPOLLHUP) stream->closed = true;
+  fail_if_reset(stream);
+  if (!stream->entry.dead && (events & EPOLLOUT)) stream_drain(stream);
 }

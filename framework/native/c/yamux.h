@@ -82,6 +82,7 @@ struct stream {
   uint64_t sent, received;
   struct bytes inbox;
   bool readable, writable, hung_up, ringed, flows, acknowledged, end_sent, end_received, shut;
+  bool broken, closed;           /* EPOLLERR or EPOLLHUP; EPOLLHUP */
   bool left;                     /* the link takes no more; what was received still goes to the socket */
   bool awaits, otherwise;        /* the answer that accepts it; another one is in the inbox, for JavaScript */
   uint8_t answer[MAX_ANSWER];
