@@ -138,7 +138,9 @@ const join = async (number, link) => {
   if (copy >= 0 && fd < 0) native.connectionClose(copy)
   const flags = random(4) + (copy < 0 ? 0 : 4 + 8 * random(2))
   const numbers = Float64Array.of(pick([0, 1000, 2 ** 20]), window, window, random(1000), random(10), flags)
-  const [bytes, head, answer] = [pick([0, 0, 100]), pick([0, 50]), pick([0, 5, 16])].map((size) => Buffer.alloc(size, 7))
+  const [bytes, head, answer] = [pick([0, 0, 100]), pick([0, 50]), pick([0, 5, 16])].map((size) =>
+    Buffer.alloc(size, 7)
+  )
   let kept = true
   try {
     if (native.streamJoin(number, pick([1, 3, 5, 7, 9, 11]), fd, numbers, bytes, head, answer) === 0) {
