@@ -122,6 +122,7 @@ export const generation = (
         ),
       registerProxy: (spec) => Promise.resolve(spec),
       openStream: (_context: OpenStreamContext): Promise<Deny | undefined> | undefined => undefined,
+      asksOpenStream: () => false,
       dataTap: () => undefined,
       closeStream: (context) => void closed.push(context),
       openChannel: () => undefined,
