@@ -63,7 +63,7 @@ export const YamuxOptions = Type.Object({
     minimum: 4 * KiB,
     maximum: MiB,
     description:
-      'Bytes a stream sends per turn while others wait, its header included. Default: 65536; smaller is fairer, larger cheaper.'
+      'Bytes a stream sends per turn while others wait, its header included; up to 262144 on a plain TCP link that takes them at once. Default: 65536; smaller is fairer, larger cheaper.'
   })
 })
 export type YamuxOptions = Static<typeof YamuxOptions>

@@ -11,7 +11,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READS_PER_TURN = 4 };
+enum {
+  READS_PER_TURN = 4,
+  FAST_TURN = 1024 * 1024,  /* bytes of all streams in a turn of a fast link, */
+  FAST_FRAME = 256 * 1024,  /* and of one */
+  FAST_MS = 2               /* within which such a link takes what did not fit */
+};
 
 struct link *link_open(struct engine *engine, int descriptor, int *error) {
   int kind = 0;
@@ -195,19 +200,28 @@ void link_end(struct link *link) {
   end_if_sent(link);
 }
 
+/* Bytes of a frame while others wait. A link that takes all at once, or soon, gets larger ones: a turn of it is short. */
+static size_t share_of(const struct link *link) {
+  size_t share = link->fast && link->ringed > 0 ? FAST_TURN / link->ringed : 0;
+  if (share > FAST_FRAME) share = FAST_FRAME;
+  return (share > link->frame_size ? share : link->frame_size) - FRAME_HEADER;
+}
+
 /* One frame of each stream. */
 static void serve(struct link *link) {
   struct engine *engine = link->engine;
   struct stream *last = link->ring_last;
+  const size_t share = share_of(link);
   while (link->ring_first != NULL && !link_blocked(link) && !link->lost) {
     struct stream *stream = link->ring_first;
     const bool done = stream == last, alone = stream->ring_next == NULL;
     const size_t used = engine->out_link == link ? engine->out_used : 0, room = OUT_BYTES - used - FRAME_HEADER;
-    const size_t share = link->frame_size - FRAME_HEADER;
     stream_unring(stream);
     stream_send(stream, !alone ? share : stream->flows ? MAX_FRAME : room > share ? room : share);
     if (done) break;
   }
+  if (!link_blocked(link)) link->fast = true;
+  else if (link->blocked_at == 0) link->blocked_at = engine_now();
 }
 
 static void drain(struct link *link) {
@@ -218,6 +232,8 @@ static void drain(struct link *link) {
   if (link->lost) return;
   if (sent > 0) bytes_take(pending, sent);
   if (link_blocked(link)) return;
+  link->fast = link->blocked_at == 0 || engine_now() - link->blocked_at < FAST_MS;
+  link->blocked_at = 0;
   end_if_sent(link);
   if (!link->script_waits) return;
   /* The room goes to JavaScript and to joined streams in turns: either one could take it all each time. */

@@ -18,6 +18,7 @@ void stream_ring(struct stream *stream) {
   if (link->ring_last == NULL) link->ring_first = stream;
   else link->ring_last->ring_next = stream;
   link->ring_last = stream;
+  link->ringed++;
   if (!link_blocked(link)) engine_work(link);
 }
 
@@ -25,6 +26,7 @@ void stream_unring(struct stream *stream) {
   struct link *link = stream->link;
   if (!stream->ringed) return;
   stream->ringed = false;
+  link->ringed--;
   if (stream->ring_previous == NULL) link->ring_first = stream->ring_next;
   else stream->ring_previous->ring_next = stream->ring_next;
   if (stream->ring_next == NULL) link->ring_last = stream->ring_previous;

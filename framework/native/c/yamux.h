@@ -98,6 +98,9 @@ struct link {
   struct stream **table;
   uint32_t buckets, count;
   struct stream *ring_first, *ring_last;
+  uint32_t ringed;               /* streams in the ring */
+  bool fast;                     /* it took the last turn at once, or soon */
+  double blocked_at;             /* ms; 0: it is not */
   struct bytes pending, fed;     /* not sent yet; read before it was taken over */
   uint8_t header[FRAME_HEADER];
   uint32_t have;                 /* bytes of an incomplete header */
