@@ -60,8 +60,8 @@ native.yamuxSetup(Buffer.alloc(65_536), rows, (count) => {
   for (let at = 0; at < count * 8; at += 8) {
     const [number, kind, a, b] = rows.subarray(at, at + 4)
     events += 1
-    if (kind === 10) received += reads.readUInt8(a) + reads.readUInt8(b - 1) > 0 ? b - a : 0
-    if (kind === 13) open.delete(number)
+    if (kind === 12) received += reads.readUInt8(a) + reads.readUInt8(b - 1) > 0 ? b - a : 0
+    if (kind === 15) open.delete(number)
     else if (open.has(number) && random(2) === 0) act(number)
     // Another one, events of which may be told after this.
     if (random(10) === 0 && open.size > 0) act(pick([...open]))
