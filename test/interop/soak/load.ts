@@ -9,6 +9,8 @@ import { loopback } from '../../bench/address.js'
 const HOST = 'app.localhost'
 const IDLE = 100
 const SOCKETS = 20
+/** Each holds a descriptor at the client: as many all the time, however fast the machine is. */
+const VISITORS = 100
 const MiB = 1024 ** 2
 
 /** What is served behind the tunnel. */
@@ -73,6 +75,7 @@ export class Load {
   readonly failures: string[] = []
   readonly #at: Published
   readonly #signal: AbortSignal
+  readonly #visitors: (dgram.Socket | undefined)[] = []
   readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 8 })
 
   constructor(at: Published, signal: AbortSignal) {
@@ -88,7 +91,7 @@ export class Load {
       this.#lane('requests', 10, (turn) => this.#request(turn)),
       this.#lane('connections', 20, () => this.#echo(1024)),
       this.#lane('transfers', 2000, () => this.#echo(16 * MiB)),
-      this.#lane('datagrams', 50, () => this.#datagram()),
+      this.#lane('datagrams', 50, (turn) => this.#datagram(turn)),
       this.#lane('refused', 1000, () => this.#garbage()),
       ...Array.from({ length: SOCKETS }, () => this.#upgraded())
     ])
@@ -96,6 +99,7 @@ export class Load {
       if (socket.destroyed) this.#failed('an idle connection ended')
       socket.destroy()
     }
+    for (const at of this.#visitors.keys()) this.#forgetVisitor(at)
     this.#agent.destroy()
   }
 
@@ -162,15 +166,25 @@ export class Load {
     if (length !== size) throw new Error(`${length} of ${size} bytes came back`)
   }
 
-  async #datagram(): Promise<void> {
-    const socket = dgram.createSocket('udp4')
+  /** By one visitor after the other; in each round another one of them is new. */
+  async #datagram(turn: number): Promise<void> {
+    const at = turn % VISITORS
+    if (at === Math.floor(turn / VISITORS) % VISITORS) this.#forgetVisitor(at)
+    this.#visitors[at] ??= dgram.createSocket('udp4')
+    const socket = this.#visitors[at]
     try {
       const answered = once(socket, 'message', { signal: AbortSignal.timeout(10_000) })
       socket.send('soak', this.#at.udp, loopback)
       await answered
-    } finally {
-      socket.close()
+    } catch (error) {
+      this.#forgetVisitor(at)
+      throw error
     }
+  }
+
+  #forgetVisitor(at: number): void {
+    this.#visitors[at]?.close()
+    this.#visitors[at] = undefined
   }
 
   /** What is no client: refused, and counted. */
