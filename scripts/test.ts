@@ -3,6 +3,7 @@
  * files, folders or options of mocha: `npm test -- framework/bytes`, `npm test -- --grep yamux`. RYSTRA_TEST_JOBS sets the number of
  * processes.
  */
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { Report } from './test/report.js'
 import { readArguments } from './test/specs.js'
@@ -30,8 +31,20 @@ const work = async (): Promise<void> => {
   report.rest(await tests.end())
 }
 
+/** Seconds of CPU of all processes that have ended: comparable also where the machine does other things. Linux alone tells. */
+const cpuTime = (): string => {
+  try {
+    const [user, system] = (/\) (.*)/.exec(readFileSync('/proc/self/stat', 'utf8'))?.[1] ?? '').split(' ').slice(13, 15)
+    return `, ${((Number(user) + Number(system)) / 100).toFixed(0)} s of CPU`
+  } catch {
+    return ''
+  }
+}
+
 const jobs = Number(process.env['RYSTRA_TEST_JOBS'] ?? availableParallelism() * 2)
 await Promise.all(Array.from({ length: Math.min(jobs, files.length) }, work))
 writeTimes(times)
 if (whole && !abort.signal.aborted) report.complete()
-process.exitCode = report.end() === 0 ? 0 : 1
+const failed = report.end()
+console.log(`${Math.round(performance.now() / 1000)} s${cpuTime()}`)
+process.exitCode = failed === 0 ? 0 : 1

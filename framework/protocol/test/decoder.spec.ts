@@ -65,8 +65,8 @@ describe('the frame decoder', () => {
         const whole = outcomeOf([input], bound)
         for (const pieces of [cutAt(input, places), eachByte(input)]) {
           const { messages, error, held } = outcomeOf(pieces, bound)
-          expect({ messages, error }).to.deep.equal({ messages: whole.messages, error: whole.error })
-          expect(held).to.be.at.most(bound + 4)
+          expectSame({ messages, error }, { messages: whole.messages, error: whole.error })
+          if (held > bound + 4) expect(held).to.be.at.most(bound + 4)
         }
         expect(whole.error ?? 'protocol.', 'code').to.match(/^protocol\./)
       }),
