@@ -139,4 +139,43 @@ describe('limits of a proxy that several servers serve', () => {
     const visitors = (await Promise.all(ports.map((port) => visitAll(port, 3)))).flat()
     expect(visitors.length).to.equal(4)
   })
+
+  it('of the bytes of a day hold for all servers together', async () => {
+    const { a, b } = await two([hookAcl({ rules: [{ identities: ['*'], quotas: { bytesPerDay: '1MB' } }] })])
+    const client = await startClient(portOf(a), [{ name: 'x', kind: 'tcp', local: await startService(echo) }])
+    const port = visitorPort(client, 'x')
+    await until(() => [...(b.runtime.cluster?.proxies() ?? [])].length === 1, 'the proxy at the other server')
+    const chunk = Buffer.alloc(10_000)
+    /** Has chunks echoed until the connection is closed, or so many bytes were counted. */
+    const use = async (host: string, most = Number.POSITIVE_INFINITY): Promise<number> => {
+      const socket = await visit(port, host)
+      let received = 0
+      let [counted, open] = [0, true]
+      let wake = (): void => {}
+      socket.on('data', ({ length }) => {
+        received += length
+        wake()
+      })
+      socket.once('close', () => {
+        open = false
+        wake()
+      })
+      while (open && counted < most) {
+        socket.write(chunk)
+        const wanted = counted / 2 + chunk.length
+        while (open && received < wanted)
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+        counted = received * 2
+      }
+      socket.destroy()
+      return counted
+    }
+    const before = (await use(A, 200_000)) + (await use(B, 200_000))
+    const all = before + (await Promise.all([use(A), use(B)])).reduce((sum, one) => sum + one, 0)
+    expect(all, 'bytes of both servers').to.be.within(700_000, 1_050_000)
+    const refused = async (): Promise<boolean> => (await use(A)) + (await use(B)) === 0
+    await until(refused, 'both to refuse what comes later')
+  })
 })

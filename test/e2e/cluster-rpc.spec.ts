@@ -23,6 +23,7 @@ describe('RPC across the servers of a cluster', () => {
   /** Servers a, b, c, and a client `nas` at the first one. */
   const three = async () => {
     const world = await ClusterWorld.open()
+    const gate = world.gate('b')
     const relay = [{ from: 'laptop', to: 'nas' }]
     const [a, b, c] = [
       await start(world, 'a', new Rpc({ relay })),
@@ -37,7 +38,7 @@ describe('RPC across the servers of a cluster', () => {
       stream.end()
     })
     const client = await join(a, 'nas', nas)
-    return { world, a, b, c, nas, client }
+    return { world, gate, a, b, c, nas, client }
   }
 
   const join = async ({ server }: Node, id: string, rpc: Rpc, token?: string) => {
@@ -194,6 +195,25 @@ describe('RPC across the servers of a cluster', () => {
     await knows(b, 'nas')
     expect(await b.rpc.client('nas').request('where')).to.equal('c')
     nas.close()
+  })
+
+  it('calls a client where it went to, when its former server refuses the session', async () => {
+    const { b, c, gate } = await three()
+    await knows(b, 'nas')
+    gate.hold()
+    const again = new Rpc()
+    again.handler('where', () => 'c')
+    again.streamHandler('up', async (_session, stream) => {
+      await stream.send('here')
+      stream.end()
+    })
+    await join(c, 'nas', again)
+    const session = b.rpc.client('nas')
+    const call = session.request('where')
+    gate.release()
+    expect(await call).to.equal('c')
+    expect(await session.createStream('up').recv()).to.equal('here')
+    expect(b.rpc.client('nas'), 'one session for all calls').to.equal(session)
   })
 
   it('stops without waiting for channels', async () => {

@@ -87,6 +87,16 @@ describe('limits that servers share', () => {
     expect(await b.takeAll(other)).to.equal(0)
   })
 
+  it('are all there for one server beside another that keeps what it uses, as the bytes of a day, and uses no more', async () => {
+    const { servers } = await world()
+    const [a, b] = servers
+    const [one, other] = [a.share(), b.share()]
+    await b.takeAll(other, 30)
+    for (let beat = 0; beat < 2; beat += 1) await b.beat()
+    expect(other.allowance).to.equal(30)
+    expect(await a.takeAll(one)).to.equal(70)
+  })
+
   it('of a few are kept to the last one', async () => {
     const { servers } = await world()
     const limits = servers.map((server) => server.share(2))

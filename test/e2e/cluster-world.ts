@@ -1,6 +1,7 @@
 import { clusterMemory, MemoryDirectory } from '@rystra/cluster-memory'
 import { issuePeer, type KeyPair, makeAuthority } from '@rystra/certificates'
 import type { RystraConfig } from '@rystra/config'
+import type { DirectoryWatcher } from '@rystra/plugin'
 import type { Server, ServerOptions } from '@rystra/server'
 import transportTls from '@rystra/transport-tls'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -46,6 +47,32 @@ export class ClusterWorld {
     const world = new ClusterWorld(folder)
     await writeFile(world.file('ca.pem'), (await clusterAuthority()).cert)
     return world
+  }
+
+  /** What a member hears of the directory from now on waits until the function that is returned is called. To be called before it starts. */
+  gate(name: string): { hold(): void; release(): void } {
+    const open = this.directory.open.bind(this.directory)
+    let held: (() => void)[] | undefined
+    this.directory.open = (options) => {
+      const session = open(options)
+      if (options.name !== name) return session
+      const watch = session.watch.bind(session)
+      const pass = (hear: () => void): void => void (held === undefined ? hear() : held.push(hear))
+      return Object.assign(session, {
+        watch: ({ snapshot, change }: DirectoryWatcher) =>
+          watch({ snapshot: (all) => pass(() => snapshot(all)), change: (one) => pass(() => change(one)) })
+      })
+    }
+    return {
+      hold: () => {
+        held ??= []
+      },
+      release: () => {
+        const all = held ?? []
+        held = undefined
+        for (const hear of all) hear()
+      }
+    }
   }
 
   file(name: string): string {

@@ -9,10 +9,13 @@ export type { AclOptions, QuotaOptions, RuleOptions } from './options.js'
 /** Usage survives reloads: one per server, keyed by what all its generations share. */
 const usages = new WeakMap<object, Usage>()
 
-const usageOf = (server: object, { cluster }: { cluster: () => RuntimeCluster | undefined }): Usage => {
+const usageOf = (
+  server: object,
+  { cluster, time }: { cluster: () => RuntimeCluster | undefined; time: () => number }
+): Usage => {
   const known = usages.get(server)
   if (known !== undefined) return known
-  const made = new Usage(cluster)
+  const made = new Usage(cluster, time)
   usages.set(server, made)
   return made
 }
@@ -27,7 +30,7 @@ export default defineExtension({
       log.warn('no effect on a client: rules apply at the server')
       return
     }
-    const guard = new Guard(policy, usageOf(ports, { cluster: () => runtime.cluster }), clock)
+    const guard = new Guard(policy, usageOf(ports, { cluster: () => runtime.cluster, time: () => clock.now() }), clock)
 
     registries.visitChecks.add({ name, check: (visit) => guard.check(visit) })
 

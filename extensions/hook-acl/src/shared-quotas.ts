@@ -1,7 +1,13 @@
 import type { RuntimeCluster, SharedLimit, SharedRate } from '@rystra/plugin'
 
-/** Quotas of one account that are numbers of things at once. */
-export type Countable = 'proxies' | 'streams'
+/** Quotas of one account that are numbers: of things at once, or of the bytes of today. */
+export type Countable = 'proxies' | 'streams' | 'bytes'
+
+/** Part of the bytes of a day that is left when more are asked for, so that streams need not wait. */
+const ASK_AHEAD = 32
+
+/** Milliseconds that bytes wait for the answer of the directory. */
+const WAIT_MS = 10
 
 interface Shared<Share> {
   readonly quota: number
@@ -18,6 +24,9 @@ export class SharedQuotas {
   #rate: Shared<SharedRate> | undefined
   /** Bytes that were paced. */
   bytes = 0
+  #asking: Promise<void> | undefined
+  /** The allowance of bytes that the others had nothing to add to. */
+  #last: number | undefined
   #bandwidth = 0
 
   /** @param held what is counted at this server */
@@ -36,6 +45,25 @@ export class SharedQuotas {
     const share = this.#shareOf(what, quota, cluster)
     const held = this.#held[what]()
     return share !== undefined && held >= share.allowance && held < quota ? share.ask() : undefined
+  }
+
+  /**
+   * Milliseconds that bytes of today wait, which are counted already, until the other servers have answered; nothing where they have left
+   * none for this server.
+   */
+  wait(quota: number, cluster: RuntimeCluster | undefined): number | undefined {
+    const share = this.#shareOf('bytes', quota, cluster)
+    const held = this.#held.bytes()
+    if (share === undefined) return held > quota ? undefined : 0
+    const { allowance } = share
+    if (held + quota / ASK_AHEAD > allowance && allowance < quota && this.#last !== allowance) {
+      this.#asking ??= share.ask().then(() => {
+        this.#asking = undefined
+        this.#last = share.allowance > allowance ? undefined : share.allowance
+      })
+    }
+    if (held <= allowance) return 0
+    return this.#asking === undefined ? undefined : WAIT_MS
   }
 
   #shareOf(what: Countable, quota: number, cluster: RuntimeCluster | undefined): SharedLimit | undefined {

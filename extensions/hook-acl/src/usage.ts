@@ -1,7 +1,7 @@
 import { TokenBucket } from '@rystra/limits'
 import { type Direction, type Pacer, RystraError, type RuntimeCluster } from '@rystra/plugin'
 import type { Quotas } from './rule.js'
-import { type Countable, SharedQuotas } from './shared-quotas.js'
+import { SharedQuotas } from './shared-quotas.js'
 
 const DAY_MS = 86_400_000
 
@@ -24,8 +24,13 @@ class Party {
   #bandwidth = 0
   #buckets: Record<Direction, TokenBucket> | undefined
 
-  constructor(name: string) {
-    this.shared = new SharedQuotas(name, { proxies: () => this.proxies.size, streams: () => this.streams })
+  /** @param time that of the clock */
+  constructor(name: string, time: () => number) {
+    const bytes = (): number => {
+      this.turn(time())
+      return this.bytes
+    }
+    this.shared = new SharedQuotas(name, { proxies: () => this.proxies.size, streams: () => this.streams, bytes })
   }
 
   get idle(): boolean {
@@ -59,12 +64,15 @@ const spent = (party: string): RystraError =>
 /** Use of all accounts of one server; in a cluster their quotas hold for all servers together. Survives reloads. */
 export class Usage {
   readonly #cluster: () => RuntimeCluster | undefined
+  readonly #time: () => number
   readonly #parties = new Map<string, Party>()
   /** Counted streams and their accounts. */
   readonly #streams = new Map<string, Party>()
 
-  constructor(cluster: () => RuntimeCluster | undefined = () => undefined) {
+  /** @param time that of the clock, by which a day begins at other servers too */
+  constructor(cluster: () => RuntimeCluster | undefined = () => undefined, time: () => number = Date.now) {
     this.#cluster = cluster
+    this.#time = time
   }
 
   get size(): number {
@@ -75,7 +83,7 @@ export class Usage {
     let party = this.#parties.get(name)
     if (party === undefined) {
       if (this.#parties.size >= MAX_IDLE_PARTIES) this.#forget(now)
-      party = new Party(name)
+      party = new Party(name, this.#time)
       this.#parties.set(name, party)
     }
     party.turn(now)
@@ -92,9 +100,18 @@ export class Usage {
   }
 
   /** Asks the other servers for one more of a quota, if this one has to. Then {@link request} or {@link open} says what came of it. */
-  ask(name: string, what: Countable, quotas: Quotas, now: number): Promise<void> | undefined {
+  ask(
+    name: string,
+    what: 'proxies' | 'streams',
+    { bytesPerDay, ...quotas }: Quotas,
+    now: number
+  ): Promise<unknown> | undefined {
     const cluster = this.#cluster()
-    return cluster === undefined ? undefined : this.#of(name, now).shared.ask(what, quotas[what], cluster)
+    if (cluster === undefined) return undefined
+    const { shared } = this.#of(name, now)
+    const counted = shared.ask(what, quotas[what], cluster)
+    const bytes = what === 'streams' ? shared.ask('bytes', bytesPerDay, cluster) : undefined
+    return counted === undefined ? bytes : Promise.all([counted, bytes])
   }
 
   /**
@@ -127,7 +144,7 @@ export class Usage {
   /** The refusal of one more stream, with seconds until a retry; `undefined` while there is room. */
   exceeded(name: string, quotas: Quotas, now: number): { deny: string; retryAfter: number } | undefined {
     const party = this.#of(name, now)
-    if (party.bytes >= quotas.bytesPerDay)
+    if (party.bytes >= party.shared.allowance('bytes', quotas.bytesPerDay, this.#cluster()))
       return { deny: 'daily byte quota reached', retryAfter: Math.ceil((DAY_MS - (now % DAY_MS)) / 1000) }
     const allowance = party.shared.allowance('streams', quotas.streams, this.#cluster())
     return party.streams >= allowance ? { deny: 'too many connections', retryAfter: 1 } : undefined
@@ -160,10 +177,12 @@ export class Usage {
       const time = now()
       party.turn(time)
       party.bytes += bytes
-      if (party.bytes > bytesPerDay || bandwidth === 0) throw spent(name)
-      if (bandwidth === Number.POSITIVE_INFINITY) return 0
+      const cluster = this.#cluster()
+      const wait = party.shared.wait(bytesPerDay, cluster)
+      if (wait === undefined || bandwidth === 0) throw spent(name)
+      if (bandwidth === Number.POSITIVE_INFINITY) return wait
       party.shared.bytes += bytes
-      return party.pace(party.shared.bandwidth(bandwidth, this.#cluster()), bytes, direction, time)
+      return Math.max(wait, party.pace(party.shared.bandwidth(bandwidth, cluster), bytes, direction, time))
     }
   }
 }

@@ -145,7 +145,7 @@ export class Cluster {
     const { config, instance, clock, log } = this.#options
     const { address } = await this.#acceptor.listen()
     const { name, cluster, lease, grace } = config
-    log.info({ member: name, ...address }, 'listening for other servers of the cluster')
+    log.info(address, 'listening for other servers of the cluster')
     const value = { host: config.advertise ?? address.host, port: address.port, public: config.public }
     const session = this.#directory.open({ cluster, name, instance, value, lease, grace, clock, log })
     this.#membership = new Membership({
@@ -244,7 +244,7 @@ export class Cluster {
         stream.reset()
       }
     } catch (error) {
-      this.#options.log.debug({ err: error, member, session }, 'a client of another server did not answer')
+      this.#options.log.debug({ err: error, peer: member, session }, 'a client of another server did not answer')
       return false
     }
   }
@@ -279,7 +279,7 @@ export class Cluster {
   }
 
   #forget(member: DirectoryMember): void {
-    this.#options.log.info({ member: member.name }, 'a server has left the cluster')
+    this.#options.log.info({ peer: member.name }, 'a server has left the cluster')
     const address = addressOf(member)
     if (address !== undefined) this.#peers.forget(address)
   }

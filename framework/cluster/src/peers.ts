@@ -73,7 +73,7 @@ export class Peers {
       (cause: unknown) => {
         const error = toRystraError(cause)
         path.failed = { at: clock.now(), error }
-        log.warn({ err: error, member: to.name }, 'another server of the cluster cannot be reached')
+        log.warn({ err: error, peer: to.name }, 'another server of the cluster cannot be reached')
       }
     )
     return path.session

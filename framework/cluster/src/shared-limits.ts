@@ -113,11 +113,14 @@ export class SharedLimits {
   /** See `RuntimeCluster.share`. */
   share(key: string, limit: number, held: () => number): SharedLimit {
     let waiting = 0
+    let before = -1
     const headroom = Math.floor(limit / HEADROOM)
-    const demand = (): Demand => {
+    const demand = (isBeat: boolean): Demand => {
       const used = held()
       const more = used + waiting
-      return { used, want: more === 0 ? 0 : Math.max(used, Math.min(limit, more + headroom)) }
+      const idle = isBeat && waiting === 0 && used === before
+      if (isBeat) before = used
+      return { used, want: more === 0 || idle ? used : Math.max(used, Math.min(limit, more + headroom)) }
     }
     const share = this.#put(key, limit, 0, demand)
     return {

@@ -1,5 +1,6 @@
 import { addressOfBytes, plainAddress } from '@rystra/address'
 import { isIPv4, isIPv6 } from 'node:net'
+import { crc32c } from './crc32c.js'
 
 /** The client of a proxied connection, and the address that it connected to. */
 export interface ProxiedAddresses {
@@ -31,13 +32,20 @@ const FIXED_BYTES = 16
 const VERSION_2 = 0x2
 const LOCAL = 0x0
 const PROXY = 0x1
-/** Bytes of the addresses and ports of a family over TCP; none where the addresses are no IP addresses. */
+/** Bytes of an address of a family over TCP; none where the addresses are no IP addresses. */
 const FAMILIES: ReadonlyMap<number, number> = new Map([
   [0x00, 0],
   [0x11, 4],
   [0x21, 16],
   [0x31, 0]
 ])
+const UNIX = 0x31
+/** Bytes of two addresses of sockets of the file system. */
+const UNIX_BYTES = 216
+/** What stands behind the addresses: type, length, value. */
+const TLV_HEAD_BYTES = 3
+const CHECKSUM = 0x03
+const CHECKSUM_BYTES = 4
 
 const malformed = (why: string): RangeError => new RangeError(`malformed header of the PROXY protocol: ${why}`)
 
@@ -69,6 +77,22 @@ const parseText = (head: Buffer): ProxyHeader | undefined => {
   }
 }
 
+/** Throws where a checksum is among the fields behind the addresses, and is not that of the header. */
+const verify = (header: Buffer, addressBytes: number): void => {
+  for (let at = FIXED_BYTES + addressBytes; at < header.length; ) {
+    const value = at + TLV_HEAD_BYTES
+    const end = value > header.length ? Number.POSITIVE_INFINITY : value + header.readUInt16BE(at + 1)
+    if (end > header.length) throw malformed('a field beyond its end')
+    if (header.readUInt8(at) === CHECKSUM) {
+      if (end - value !== CHECKSUM_BYTES) throw malformed('length of the checksum')
+      const copy = Buffer.from(header)
+      copy.writeUInt32BE(0, value)
+      if (crc32c(copy) !== header.readUInt32BE(value)) throw malformed('checksum')
+    }
+    at = end
+  }
+}
+
 const parseBinary = (head: Buffer): ProxyHeader | undefined => {
   if (head.length < FIXED_BYTES) return undefined
   const [version, command] = [head.readUInt8(12) >> 4, head.readUInt8(12) & 0x0f]
@@ -78,6 +102,9 @@ const parseBinary = (head: Buffer): ProxyHeader | undefined => {
   if (size > MAX_BINARY_BYTES) throw malformed(`more than ${MAX_BINARY_BYTES} bytes`)
   if (command === PROXY && length === undefined) throw malformed('family')
   if (head.length < size) return undefined
+  const family = head.readUInt8(13)
+  if (length !== undefined)
+    verify(head.subarray(0, size), family === UNIX ? UNIX_BYTES : length === 0 ? 0 : 2 * length + 4)
   if (command === LOCAL || length === undefined || length === 0) return { size }
   if (size < FIXED_BYTES + 2 * length + 4) throw malformed('addresses')
   const address = (at: number): string => plainAddress(addressOfBytes(head.subarray(at, at + length)))

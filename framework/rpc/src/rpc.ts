@@ -1,4 +1,4 @@
-import { isRystraError, RystraError } from '@rystra/model'
+import { isRystraError, RystraError, type SessionInfo } from '@rystra/model'
 import {
   type Channel,
   type ChannelHandler,
@@ -69,7 +69,7 @@ export class Rpc extends Registrar implements ChannelHandler {
       onSession: (session) => this.#watch(session)
     })
     this.#relays = new Relays(this.#links, options.relay)
-    this.#remotes = new RemoteClients(this.#endpoint)
+    this.#remotes = new RemoteClients(this.#endpoint, (info) => this.#newest(info))
   }
 
   /** For `extensions` of a server or a client. */
@@ -143,6 +143,11 @@ export class Rpc extends Registrar implements ChannelHandler {
     if (accepted !== undefined) return accepted
     if (link === undefined) throw rpcError('rpc.unavailable', `no client ${id}`)
     return this.#awaited.get(link.info.id) ?? this.#await(link)
+  }
+
+  /** The newest session of the client of a session. */
+  #newest({ client, identity }: SessionInfo): Link | undefined {
+    return this.#links.find(client.id, { identity: identity.id })
   }
 
   /** A session with a client that has not opened its channel yet. One without RPC says so at once. */

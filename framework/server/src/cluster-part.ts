@@ -22,8 +22,11 @@ import { type DatagramFlows, refuseStream } from '@rystra/session'
 import { randomBytes } from 'node:crypto'
 import type { ListedProxy, ServerCluster } from './cluster.js'
 import { ClusterClaims } from './cluster-claims.js'
+import { proxyId } from './feed.js'
+import type { FollowedProxy, MovingProxy } from './follow-client.js'
 import { serveForward } from './forwards.js'
 import type { MemoryClaims } from './memory-claims.js'
+import { ClientMoves } from './moves.js'
 import { RemoteSessions } from './remote-sessions.js'
 import type { ServerSession } from './server-session.js'
 import { Shadows } from './shadows.js'
@@ -51,6 +54,7 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   readonly #name: string
   readonly #cluster: Cluster
   readonly #shadows: Shadows
+  readonly #moves: ClientMoves<MovingProxy>
   readonly #log: Logger
   /** Ids of sessions of this server, by the key of their client. */
   readonly #ofClient = new Map<string, string>()
@@ -60,7 +64,7 @@ export class ClusterPart implements ServerCluster, ClusterHost {
     this.#state = state
     this.#sessions = sessions
     this.#name = config.cluster
-    this.#log = state.log.child({ member: config.name })
+    this.#log = state.log
     this.#cluster = new Cluster(
       {
         config,
@@ -75,7 +79,8 @@ export class ClusterPart implements ServerCluster, ClusterHost {
       this
     )
     this.claims = new ClusterClaims(memory, this.#cluster, () => state.config.takeoverTimeout)
-    this.#shadows = new Shadows(state, this.#cluster)
+    this.#moves = new ClientMoves((of) => this.#proxiesOf(of), config.lease, clock)
+    this.#shadows = new Shadows(state, this.#cluster, (proxy) => this.#moves.published(proxy))
     this.remotes = new RemoteSessions(config.name, state, this.#cluster, () => this.#shadows.proxies())
   }
 
@@ -147,6 +152,31 @@ export class ClusterPart implements ServerCluster, ClusterHost {
   async list({ id, spec, session, address, healthy, ports }: ListedProxy): Promise<void> {
     const value: ProxyRecord = { spec, session: sharedSession(session), address, healthy, ports: ports.list }
     await this.#cluster.claim({ key: proxyKey(id), id, owner: session.identity.id, value })
+  }
+
+  get followTimeout(): number {
+    return this.#moves.followTimeout
+  }
+
+  announced(proxy: FollowedProxy): void {
+    this.#moves.published(proxy)
+  }
+
+  successor(of: FollowedProxy, tried: ReadonlySet<MovingProxy>, ms: number): Promise<MovingProxy | undefined> {
+    return this.#moves.successor(of, tried, ms)
+  }
+
+  /** Those of the same client and name: at this server, then at others, the newest session first. */
+  *#proxiesOf({ session, spec }: FollowedProxy): Iterable<MovingProxy> {
+    const own = this.#sessions.get(this.#ofClient.get(clientKey(session)) ?? '')?.proxies.get(spec.name)
+    if (own?.announced === true) yield own
+    const others = [...this.remotes.ofClient(session.client.id)].filter(
+      ({ info }) => info.identity.id === session.identity.id
+    )
+    for (const { info } of others.sort((one, other) => other.fence - one.fence)) {
+      const shadow = this.#shadows.find(proxyId(info, spec.name))
+      if (shadow !== undefined) yield shadow
+    }
   }
 
   unlist(id: string): void {

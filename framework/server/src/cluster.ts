@@ -1,6 +1,7 @@
 import type { Address, ProxySpec, SessionInfo } from '@rystra/model'
 import type { ClusterInfo, RuntimeCluster } from '@rystra/plugin'
 import type { Claims } from './claims.js'
+import type { FollowedProxy, Moves, MovingProxy } from './follow-client.js'
 
 /** A proxy of this server, as it is listed for the others. */
 export interface ListedProxy {
@@ -13,7 +14,7 @@ export interface ListedProxy {
 }
 
 /** The other servers of a cluster, as the parts of one server see them. */
-export interface ServerCluster {
+export interface ServerCluster extends Moves<MovingProxy> {
   readonly claims: Claims
   /** Streams of visitors of this server that others serve. */
   readonly streams: number
@@ -29,6 +30,8 @@ export interface ServerCluster {
   closed(session: SessionInfo): void
   /** A proxy is published, or has changed. Rejects with `cluster.unavailable`. */
   list(proxy: ListedProxy): Promise<void>
+  /** It is announced now: visitors that wait for its client are served by it. */
+  announced(proxy: FollowedProxy): void
   /** A proxy is published no more. */
   unlist(id: string): void
   /** Publishes the proxies of others as the configuration says now. */

@@ -9,13 +9,13 @@ import type { ProxyStreamOptions } from './visitable.js'
 /** A proxy of this server. */
 export interface ForwardedProxy {
   readonly spec: ProxySpec
-  readonly announced: boolean
   open(visitor: VisitorInfo, options: ProxyStreamOptions): Promise<StreamLifecycle>
 }
 
 /** Its session. */
 export interface ForwardedSession {
-  readonly proxies: ReadonlyMap<string, ForwardedProxy>
+  /** Those of a name that other servers may know. */
+  listed(name: string): readonly ForwardedProxy[]
 }
 
 /** The hash of each spec: it is computed once. */
@@ -29,8 +29,8 @@ const hashOf = (spec: ProxySpec): string => {
 
 /** The proxy that a forwarded stream names. Throws `cluster.not-here`. */
 const proxyOf = (session: ForwardedSession | undefined, { proxy: name, spec }: Forward): ForwardedProxy => {
-  const proxy = session?.proxies.get(name)
-  if (proxy?.announced === true && hashOf(proxy.spec) === spec) return proxy
+  const proxy = session?.listed(name).find((one) => hashOf(one.spec) === spec)
+  if (proxy !== undefined) return proxy
   throw new RystraError('cluster.not-here', { side: 'server', detail: name })
 }
 

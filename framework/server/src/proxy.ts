@@ -26,6 +26,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { openDuplex, type StreamLifecycle, StreamTable } from '@rystra/session'
 import { type Admitting, admitVisitor } from './admission.js'
 import { Failures } from './failures.js'
+import { followClient, type MovingProxy } from './follow-client.js'
 import { proxyId } from './feed.js'
 import { groupOf } from './group.js'
 import { LazyAbort } from './lazy-abort.js'
@@ -47,7 +48,7 @@ export type ProxyParts = Pick<ServerProxy, 'spec' | 'sent' | 'owner' | 'pushed'>
 }
 
 /** One published proxy, and what its kind gets to publish it with. */
-export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitting, StreamProxy {
+export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitting, StreamProxy, MovingProxy {
   readonly spec: ProxySpec
   readonly sent: ProxySpec
   readonly log: Logger
@@ -245,7 +246,24 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   }
 
   /** Opens a stream for a visitor: hooks, limits, header. Rejects with what refuses it, after hooks and listeners were told. */
-  async open(visitor: VisitorInfo, options: ProxyStreamOptions = {}): Promise<StreamLifecycle> {
+  open(visitor: VisitorInfo, options: ProxyStreamOptions = {}): Promise<StreamLifecycle> {
+    const { follows, signal, timeout } = options
+    const { cluster } = this.#state
+    if (this.remote === undefined || cluster === undefined) return this.#open(visitor, options)
+    const following = { several: timeout !== undefined, visitor: follows, signal }
+    return followClient<MovingProxy, StreamLifecycle>(this, cluster, following, (proxy) =>
+      proxy.openHere(visitor, options)
+    )
+  }
+
+  async openHere(visitor: VisitorInfo, options: ProxyStreamOptions): Promise<StreamLifecycle> {
+    const { follows } = options
+    const stream = await this.#open(visitor, options)
+    await (follows === undefined ? stream.ready() : stream.readyFor(follows))
+    return stream
+  }
+
+  async #open(visitor: VisitorInfo, options: ProxyStreamOptions): Promise<StreamLifecycle> {
     const allotted = this.limits.ask()
     if (allotted !== undefined) await allotted
     const full = this.limits.exhausted
@@ -256,7 +274,17 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
     relayVisitor(this, rawOf(visitor), info, { failover: this.#state.failover.get(visitor), ...options })
   }
 
-  async openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
+  openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
+    const { signal, timeout } = options
+    const { cluster } = this.#state
+    if (this.remote === undefined || cluster === undefined) return this.openStreamHere(info, options)
+    const following = { several: timeout !== undefined, visitor: undefined, signal }
+    return followClient<MovingProxy, OpenedStream>(this, cluster, following, (proxy) =>
+      proxy.openStreamHere(info, options)
+    )
+  }
+
+  async openStreamHere(info: VisitorInfo, options: OpenStreamOptions): Promise<OpenedStream> {
     const allotted = this.limits.ask()
     if (allotted !== undefined) await allotted
     const full = this.limits.exhausted

@@ -39,6 +39,8 @@ export class Registrations {
   readonly #log: Logger
   readonly #queue = new RequestQueue((err) => this.#log.error({ err }, 'a request of the client failed'))
   readonly #refusals: TokenBucket
+  /** Published, and being listed for the other servers: their visitors may come before that is done. */
+  #listing: ServerProxy | undefined
 
   constructor(session: RegisteringSession, state: ServerState) {
     this.#session = session
@@ -46,6 +48,15 @@ export class Registrations {
     this.#info = session.info
     this.#log = session.log
     this.#refusals = new TokenBucket(REFUSALS_PER_SECOND, MAX_REFUSALS_AT_ONCE, state.clock.now())
+  }
+
+  /** Those of a name that other servers may know: the one that is published, and its successor while that is being listed. */
+  listed(name: string): ServerProxy[] {
+    const published = this.proxies.get(name)
+    return [
+      ...(published?.announced === true ? [published] : []),
+      ...(this.#listing?.spec.name === name ? [this.#listing] : [])
+    ]
   }
 
   /** What the client asks for, in so many bytes. Throws `proxy.limit` when too many requests wait. */
@@ -117,9 +128,11 @@ export class Registrations {
       if (before !== undefined && this.proxies.get(spec.name) !== before) {
         throw new RystraError('proxy.refused', { side: 'server', detail: `${spec.name} was taken back meanwhile` })
       }
+      this.#listing = proxy
       await this.#state.cluster?.list(proxy)
       proxy.throwIfClosed()
     } catch (error) {
+      this.#listing = undefined
       if (before === undefined) this.proxies.delete(spec.name)
       await proxy.withdraw()
       if (before === undefined) this.#state.cluster?.unlist(proxy.id)
@@ -127,6 +140,7 @@ export class Registrations {
     }
     // In one turn: from here on it is there for whatever takes it back.
     this.proxies.set(spec.name, proxy)
+    this.#listing = undefined
     if (typeof spec.expiresIn === 'number') {
       proxy.cancelExpiry = clock.after(spec.expiresIn, () => {
         this.takeBack(spec.name, 'expired', new RystraError('proxy.expired', { side: 'server' }))
@@ -134,6 +148,7 @@ export class Registrations {
       })
     }
     proxy.announced = true
+    this.#state.cluster?.announced(proxy)
     const changed = before === undefined ? {} : { changed: true }
     const { address } = proxy
     this.#log.info({ proxy: spec.name, kind: spec.kind, address, ...changed }, 'published')

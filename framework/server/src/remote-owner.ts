@@ -38,7 +38,7 @@ export class RemoteOwner implements ProxyOwner {
   constructor(parts: RemoteOwnerParts) {
     const { info, log, totals, to } = parts
     this.info = info
-    this.log = log.child({ session: info.id, client: info.client.id, identity: info.identity.id, member: to.member })
+    this.log = log.child({ session: info.id, client: info.client.id, identity: info.identity.id, peer: to.member })
     this.streams = new StreamTable(totals)
     this.#parts = parts
   }

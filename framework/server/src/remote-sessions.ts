@@ -148,7 +148,7 @@ export class RemoteSessions implements RuntimeCluster {
       side: 'server',
       generations: kernel,
       clock,
-      log: log.child({ session: info.id, client: info.client.id, identity: info.identity.id, member: to.member }),
+      log: log.child({ session: info.id, client: info.client.id, identity: info.identity.id, peer: to.member }),
       flows: undefined,
       limit: config.limits.channelsPerSession,
       open: (head, options) => this.#forwarding.openChannel(to, head, options),

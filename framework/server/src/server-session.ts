@@ -215,6 +215,11 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
     return this.#registrations.proxies
   }
 
+  /** See {@link Registrations.listed}. */
+  listed(name: string): ServerProxy[] {
+    return this.#registrations.listed(name)
+  }
+
   get ended(): boolean {
     return this.#over
   }

@@ -28,18 +28,26 @@ interface Shadow {
 export class Shadows {
   readonly #state: ServerState
   readonly #forwarding: Forwarding
+  readonly #onPublished: (proxy: ServerProxy) => void
   readonly #shadows = new Map<string, Shadow>()
   /** Of which something is under way. */
   #working = 0
   #settled: (() => void)[] = []
 
-  constructor(state: ServerState, forwarding: Forwarding) {
+  /** @param onPublished Called when one can be visited */
+  constructor(state: ServerState, forwarding: Forwarding, onPublished: (proxy: ServerProxy) => void) {
     this.#state = state
     this.#forwarding = forwarding
+    this.#onPublished = onPublished
   }
 
   *proxies(): Iterable<ServerProxy> {
     for (const { proxy } of this.#shadows.values()) if (proxy !== undefined) yield proxy
+  }
+
+  /** By the id of the proxy. */
+  find(id: string): ServerProxy | undefined {
+    return this.#shadows.get(id)?.proxy
   }
 
   /** A row is there, or has changed. Throws a `TypeError` for a record that is malformed. */
@@ -133,6 +141,7 @@ export class Shadows {
     shadow.proxy = proxy
     shadow.failed = undefined
     proxy.healthy = wanted.healthy
+    this.#onPublished(proxy)
     await before?.withdraw()
   }
 
@@ -178,7 +187,7 @@ export class Shadows {
     if (failed !== error.code) {
       const { name } = wanted?.spec ?? {}
       this.#state.log.warn(
-        { err: error, member: row.member, proxy: name },
+        { err: error, peer: row.member, proxy: name },
         'a proxy of another server is not published here'
       )
     }
