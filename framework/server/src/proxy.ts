@@ -23,10 +23,9 @@ import { type RawStream, rawOf } from '@rystra/bytes'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { isDeepStrictEqual } from 'node:util'
-import { openDuplex, type StreamLifecycle, StreamTable } from '@rystra/session'
+import { type StreamLifecycle, StreamTable } from '@rystra/session'
 import { type Admitting, admitVisitor } from './admission.js'
 import { Failures } from './failures.js'
-import { followClient, type MovingProxy } from './follow-client.js'
 import { proxyId } from './feed.js'
 import { groupOf } from './group.js'
 import { LazyAbort } from './lazy-abort.js'
@@ -34,7 +33,7 @@ import type { Group, ProxyOwner, Remote } from './owner.js'
 import type { PushOrigin } from './push-session.js'
 import { ProxyClaims } from './proxy-claims.js'
 import { ProxyLimits } from './proxy-limits.js'
-import { openFollowing, openProxyStream, proxyStream, type StreamProxy } from './proxy-stream.js'
+import { type OpeningProxy, openVisitor, openVisitorStream, openWhereClientIs } from './open-visitor.js'
 import { relayConnection, relayVisitor } from './relay-visitor.js'
 import { type Admit, type ProxyStreamOptions, visitKey } from './visitable.js'
 import { type PortHolder, PublishPorts } from './publish-ports.js'
@@ -48,7 +47,7 @@ export type ProxyParts = Pick<ServerProxy, 'spec' | 'sent' | 'owner' | 'pushed'>
 }
 
 /** One published proxy, and what its kind gets to publish it with. */
-export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitting, StreamProxy, MovingProxy {
+export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitting, OpeningProxy {
   readonly spec: ProxySpec
   readonly sent: ProxySpec
   readonly log: Logger
@@ -247,27 +246,14 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
 
   /** Opens a stream for a visitor: hooks, limits, header. Rejects with what refuses it, after hooks and listeners were told. */
   open(visitor: VisitorInfo, options: ProxyStreamOptions = {}): Promise<StreamLifecycle> {
-    const { follows, signal, timeout } = options
-    const { cluster } = this.#state
-    if (this.remote === undefined || cluster === undefined) return this.#open(visitor, options)
-    const following = { several: timeout !== undefined, visitor: follows, signal }
-    return followClient<MovingProxy, StreamLifecycle>(this, cluster, following, (proxy) =>
-      proxy.openHere(visitor, options)
-    )
+    if (this.remote === undefined) return openVisitor(this, this.#state, visitor, options)
+    return openWhereClientIs(this, this.#state, options, (proxy) => proxy.openHere(visitor, options))
   }
 
   async openHere(visitor: VisitorInfo, options: ProxyStreamOptions): Promise<StreamLifecycle> {
-    const { follows } = options
-    const stream = await this.#open(visitor, options)
-    await (follows === undefined ? stream.ready() : stream.readyFor(follows))
+    const stream = await openVisitor(this, this.#state, visitor, options)
+    await (options.follows === undefined ? stream.ready() : stream.readyFor(options.follows))
     return stream
-  }
-
-  async #open(visitor: VisitorInfo, options: ProxyStreamOptions): Promise<StreamLifecycle> {
-    const allotted = this.limits.ask()
-    if (allotted !== undefined) await allotted
-    const full = this.limits.exhausted
-    return openFollowing(proxyStream(this, this.#state, visitor, options), this, full, options)
   }
 
   relay(visitor: Duplex, info: VisitorInfo, options: RelayOptions = {}): void {
@@ -275,21 +261,11 @@ export class ServerProxy implements PublishHost, ProxyHandle, PortHolder, Admitt
   }
 
   openStream(info: VisitorInfo, options: OpenStreamOptions = {}): Promise<OpenedStream> {
-    const { signal, timeout } = options
-    const { cluster } = this.#state
-    if (this.remote === undefined || cluster === undefined) return this.openStreamHere(info, options)
-    const following = { several: timeout !== undefined, visitor: undefined, signal }
-    return followClient<MovingProxy, OpenedStream>(this, cluster, following, (proxy) =>
-      proxy.openStreamHere(info, options)
-    )
+    return openWhereClientIs(this, this.#state, options, (proxy) => proxy.openStreamHere(info, options))
   }
 
-  async openStreamHere(info: VisitorInfo, options: OpenStreamOptions): Promise<OpenedStream> {
-    const allotted = this.limits.ask()
-    if (allotted !== undefined) await allotted
-    const full = this.limits.exhausted
-    const stream = proxyStream(this, this.#state, info, options)
-    return openDuplex(stream, () => openProxyStream(stream, this, full, options), options.signal)
+  openStreamHere(info: VisitorInfo, options: OpenStreamOptions): Promise<OpenedStream> {
+    return openVisitorStream(this, this.#state, info, options)
   }
 
   admit(info: VisitorInfo): Admission | Promise<Admission> {

@@ -37,12 +37,13 @@ export const relayVisitor = (proxy: RelayingProxy, raw: RawStream, info: Visitor
  * promise.
  */
 export const relayConnection = (
-  proxy: RelayingProxy & StreamProxy & { readonly limits: ProxyLimits },
+  proxy: RelayingProxy & StreamProxy & { readonly limits: ProxyLimits; readonly remote?: object | undefined },
   state: ServerState,
   visitor: RawStream,
   info: VisitorInfo
 ): void => {
-  if (proxy.limits.ask() !== undefined || proxy.limits.exhausted) {
+  // To another server it may have to be opened twice.
+  if (proxy.remote !== undefined || proxy.limits.ask() !== undefined || proxy.limits.exhausted) {
     relayVisitor(proxy, visitor, info, {})
     return
   }

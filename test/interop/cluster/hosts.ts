@@ -84,13 +84,14 @@ export class Hosts {
 
 /** A program in a process of its own, on one host, with messages both ways. */
 export class Program {
-  readonly #start: () => ChildProcess
+  readonly #start: (env: Readonly<Record<string, string>>) => ChildProcess
   #process: ChildProcess | undefined
 
   constructor(hosts: Hosts, host: string, file: string, args: readonly string[]) {
     const script = new URL(file, import.meta.url).pathname
     const [command, words] = hosts.at(host, process.execPath, '--import=tsx', script, ...args)
-    this.#start = () => spawn(command, words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#start = (more) =>
+      spawn(command, words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { ...process.env, ...more } })
   }
 
   get up(): boolean {
@@ -101,9 +102,9 @@ export class Program {
     return this.#process?.pid ?? 0
   }
 
-  /** Resolves with its first message. */
-  async start(): Promise<unknown> {
-    const child = this.#start()
+  /** Resolves with its first message. @param env Variables beside those of this process */
+  async start(env: Readonly<Record<string, string>> = {}): Promise<unknown> {
+    const child = this.#start(env)
     this.#process = child
     const ended = once(child, 'exit').then(([code]) => {
       throw new Error(`a program ended with ${code} before it was ready`)

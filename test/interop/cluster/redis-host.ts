@@ -42,6 +42,20 @@ export class RedisHost {
     await gone
   }
 
+  /** Sets options of the running Redis. */
+  set(options: Readonly<Record<string, string>>): void {
+    const words = ['-h', this.#hosts.address('redis'), 'CONFIG', 'SET', ...Object.entries(options).flat()]
+    const { stdout } = spawnSync('redis-cli', words, { encoding: 'utf8' })
+    if (stdout.trim() !== 'OK') throw new Error(`CONFIG SET: ${stdout}`)
+  }
+
+  /** Bytes that Redis uses. */
+  get used(): number {
+    const words = ['-h', this.#hosts.address('redis'), 'INFO', 'memory']
+    const { stdout } = spawnSync('redis-cli', words, { encoding: 'utf8' })
+    return Number(/^used_memory:(\d+)/m.exec(stdout)?.[1])
+  }
+
   /** Lines that a script of Redis answers with. */
   #ask(script: string): string[] {
     const { stdout } = spawnSync('redis-cli', ['-h', this.#hosts.address('redis'), 'EVAL', script, '0'], {

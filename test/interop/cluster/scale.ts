@@ -36,7 +36,7 @@ const sizes = (args: readonly string[]) => {
       each: { type: 'string', default: '3' },
       holders: { type: 'string', default: '4' },
       redundancy: { type: 'string', default: '1' },
-      parts: { type: 'string', default: 'hop,lookups,deaths,engine,cuts,rolling' }
+      parts: { type: 'string', default: 'hop,lookups,deaths,engine,cuts,rolling,blackhole,split,clocks,memory,both' }
     }
   })
   const { clients, each, holders, redundancy, parts } = values
@@ -139,7 +139,12 @@ class Scale {
       deaths: () => this.#deaths(),
       engine: () => this.#engine(),
       cuts: () => this.#cuts(),
-      rolling: () => this.#rolling()
+      rolling: () => this.#rolling(),
+      blackhole: () => this.#blackhole(),
+      split: () => this.#split(),
+      clocks: () => this.#clocks(),
+      memory: () => this.#memory(),
+      both: () => this.#both()
     }
     for (const part of this.#sizes.parts) await parts[part]?.()
     this.#count('at last')
@@ -230,6 +235,93 @@ class Scale {
     this.#hosts.heal('c')
     await this.#measure('c healed', 3000)
     this.#count('after the cuts')
+  }
+
+  /** Packets to Redis are lost, not refused: only time tells. */
+  async #blackhole(): Promise<void> {
+    for (const name of MEMBERS) this.#hosts.cut(name, ['redis'])
+    await pause(CUT_MS)
+    await this.#measure(`Redis answers nothing for ${CUT_MS / 1000} s`, 0)
+    for (const name of MEMBERS) this.#hosts.heal(name)
+    await this.#measure('Redis answers again', 0)
+    await pause(CUT_MS)
+    await this.#measure(`${CUT_MS / 1000} s later`, 0)
+    this.#count('after Redis was away')
+  }
+
+  /** One server beside two others, while all of them reach Redis. */
+  async #split(): Promise<void> {
+    this.#hosts.cut('a', ['b', 'c'])
+    await pause(CUT_MS)
+    const halves = { a: ['a'], b: ['b', 'c'] } as const
+    for (const [at, half] of Object.entries(halves)) {
+      const rows = this.#redis.rows('proxy', this.#sizes.redundancy > 1)
+      const names = rows.flatMap(({ member, value }) =>
+        (half as readonly string[]).includes(member) ? (value.spec?.host ?? []) : []
+      )
+      const { failed, wrong } = await this.#visitors.outage([this.#hosts.address(at)], names)
+      this.#faults += failed + wrong.length
+      this.#say(
+        `split: names of ${half.join(', ')} at ${at}`,
+        `${names.length} asked, ${failed} missing, ${wrong.length} wrong`
+      )
+    }
+    this.#hosts.heal('a')
+    await this.#measure('the split healed', 3000)
+    this.#count('after the split')
+  }
+
+  /** A member whose clock is a day off. */
+  async #clocks(): Promise<void> {
+    const library = spawnSync('sh', ['-c', 'ls /usr/lib/*/faketime/libfaketimeMT.so.1'], {
+      encoding: 'utf8'
+    }).stdout.trim()
+    if (library === '') {
+      this.#say('clocks', 'skipped: there is no faketime (Debian)')
+      return
+    }
+    for (const offset of ['+1d', '-1d']) {
+      await this.#member('c').end('SIGTERM')
+      await this.#member('c').start({ LD_PRELOAD: library, FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1' })
+      // By a clock that is a day behind, certificates that were made just now are not valid yet: c has no links, and serves its own names.
+      if (offset === '+1d') await this.#measure(`c with its clock at ${offset}`, 3000)
+      await this.#measure(`a and b, c with its clock at ${offset}`, 3000, ['a', 'b'])
+      await pause(CUT_MS)
+      await this.#member('a').end('SIGKILL')
+      await this.#measure(`a killed, c with its clock at ${offset}: at b`, 3000, ['b'])
+      await this.#member('a').start()
+    }
+    await this.#member('c').end('SIGTERM')
+    await this.#member('c').start()
+    await this.#measure('all clocks right', 3000)
+    this.#count('after the clocks')
+  }
+
+  /** A Redis that evicts keys, and one that refuses to write. */
+  async #memory(): Promise<void> {
+    const { used } = this.#redis
+    this.#redis.set({ 'maxmemory-policy': 'allkeys-lru', maxmemory: String(Math.round(used * 0.6)) })
+    await pause(CUT_MS)
+    // Names of other servers go and come while their rows are evicted: what has to hold is that none answers for another.
+    await this.#measure('Redis evicts (allkeys-lru)', 0).catch((error: Error) =>
+      this.#say('Redis evicts (allkeys-lru)', error.message)
+    )
+    this.#redis.set({ 'maxmemory-policy': 'noeviction', maxmemory: String(Math.round(used / 2)) })
+    await pause(CUT_MS)
+    await this.#measure('Redis is full (noeviction)', 0)
+    this.#redis.set({ maxmemory: '0' })
+    await pause(CUT_MS)
+    await this.#measure('Redis has room again', 0)
+    this.#count('after Redis was full')
+  }
+
+  /** Two servers at once: with redundancy 2 there are clients that had no other. */
+  async #both(): Promise<void> {
+    await Promise.all([this.#member('a').end('SIGKILL'), this.#member('b').end('SIGKILL')])
+    await this.#measure('a and b killed (SIGKILL)', 3000)
+    await Promise.all([this.#member('a').start(), this.#member('b').start()])
+    await this.#measure('a and b started again')
+    this.#count('after both')
   }
 
   async end(): Promise<void> {
