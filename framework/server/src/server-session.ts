@@ -216,9 +216,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
   }
 
   /** See {@link Registrations.listed}. */
-  listed(name: string): ServerProxy[] {
-    return this.#registrations.listed(name)
-  }
+  readonly listed = (name: string): ServerProxy[] => this.#registrations.listed(name)
 
   get ended(): boolean {
     return this.#over
