@@ -78,6 +78,17 @@ logg: {}
     }
   })
 
+  it('tells an address of a fallback that has no such port', async () => {
+    const { code, error } = await check(
+      valid
+        .replace('transport: tcp', 'transport: ws, fallback: "http://h:99999"')
+        .replace('server:', "  - '@rystra/transport-ws'\nserver:")
+    )
+    expect(error?.problems?.[0]).to.deep.include({ path: 'server.listen[0].fallback' })
+    expect(error?.problems?.[0]?.expected).to.include('a port from 1 to 65535')
+    expect(code).to.equal(2)
+  })
+
   it('tells files that options and entries name and that cannot be used, and the line of each mistake', async () => {
     const cwd = folders.make({
       'rystra.config.yaml': `extensions:

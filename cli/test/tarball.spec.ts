@@ -34,6 +34,8 @@ describe('a tarball', () => {
     expect(await manifestOfTarball(file)).to.include({ name: 'rystra-hook-hours', version: '1.2.0' })
     const deep = await pack({ 'other/deep/package.json': '{"name":"no"}', 'other/package.json': '{"name":"yes"}' })
     expect(await manifestOfTarball(deep)).to.deep.equal({ name: 'yes' })
+    const marked = await pack({ 'package/package.json': '\uFEFF{"name":"marked"}' })
+    expect(await manifestOfTarball(marked), 'with a byte order mark').to.deep.equal({ name: 'marked' })
   })
 
   it('without a package.json, with a broken or huge one, or no tarball at all is a clear error', async () => {

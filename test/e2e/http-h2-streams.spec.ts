@@ -86,6 +86,27 @@ describe('HTTP/2 to services that limit or end connections', () => {
     }
   })
 
+  it('refuses a single field that HTTP/2 does not carry, and goes on with the connection', async () => {
+    const field = 'f'.repeat(90_000)
+    const { port: h1 } = await startHttpService((_, response) => response.writeHead(200, { 'x-1': field }).end())
+    const { port: h2 } = await startH2Service((stream) => {
+      stream.respond({ ':status': 200 })
+      stream.end()
+    })
+    const options = { maxHeadSize: 200_000 }
+    const visitor = session(await tunnel(h1, {}, options))
+    for (const _ of [1, 2]) {
+      const { headers, body } = await get(visitor)
+      expect(headers[':status']).to.equal(502)
+      expect(body).to.include('cannot be passed on')
+    }
+    const refused = await ask(await tunnel(h2, { h2: true }, options), authority, '/', { headers: { 'x-1': field } })
+    expect([refused.status, refused.body]).to.deep.equal([
+      431,
+      '431 Request Header Fields Too Large\nA header field of more than 65536 bytes, over HTTP/2.\n(http.431)\n'
+    ])
+  })
+
   for (const code of [0, 11]) {
     it(`sends what is behind the last stream of a GOAWAY (code ${code}) once more, and awaits the rest`, async () => {
       const port = await startFrames((socket, connection, ids) => {

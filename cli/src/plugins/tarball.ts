@@ -1,3 +1,4 @@
+import { fileText } from '@rystra/limits'
 import { RystraError } from '@rystra/model'
 import { list } from 'tar'
 
@@ -25,7 +26,7 @@ export const manifestOfTarball = async (path: string): Promise<unknown> => {
       }
     })
     if (size > MAX_MANIFEST_BYTES) throw new Error('its package.json is too large')
-    if (chunks.length > 0) return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown
+    if (chunks.length > 0) return JSON.parse(fileText(Buffer.concat(chunks))) as unknown
   } catch (cause) {
     throw failed(path, `it cannot be read as a package tarball (${cause instanceof Error ? cause.message : ''})`, cause)
   }

@@ -1,3 +1,4 @@
+import { fileText } from '@rystra/limits'
 import { readdir, readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packageRoot } from '../package-root.js'
@@ -23,7 +24,7 @@ export interface PackageJson {
 /** Reads a package.json; nothing where it is missing or cannot be read. */
 export const readPackage = async (dir: string): Promise<PackageJson | undefined> => {
   try {
-    const json: unknown = JSON.parse(await readFile(join(dir, 'package.json'), 'utf8'))
+    const json: unknown = JSON.parse(fileText(await readFile(join(dir, 'package.json'))))
     return typeof json === 'object' && json !== null ? (json as PackageJson) : undefined
   } catch {
     return undefined

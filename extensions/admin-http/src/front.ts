@@ -2,6 +2,7 @@ import type { ServerTls } from '@rystra/tls'
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
+import { HttpError, problemOf } from './problem.js'
 
 /** Milliseconds for the head of a request. */
 const HEAD_TIMEOUT_MS = 10_000
@@ -10,6 +11,10 @@ const REQUEST_TIMEOUT_MS = 30_000
 /** Milliseconds that an idle connection is kept. */
 const KEEP_ALIVE_MS = 30_000
 const MAX_HEAD_BYTES = 16 * 1024
+/** Connections beyond the maximum that are answered by 503, so that their callers see why; further ones are closed. */
+const MAX_REFUSED = 64
+/** Milliseconds until those are closed. */
+const REFUSAL_TIMEOUT_MS = 2000
 /** Milliseconds that responses under way have when the listener closes. */
 const CLOSE_TIMEOUT_MS = 1000
 
@@ -24,6 +29,10 @@ const fronts = new WeakMap<IncomingMessage, FrontInfo>()
 /** Where a request came in. */
 export const frontOf = (request: IncomingMessage): FrontInfo => fronts.get(request) ?? { kind: 'tcp', secure: false }
 
+/** Known of a connection also to the TLS on it; a unix socket has no port, and no TLS. */
+const identityOf = (socket: Socket): string | Socket =>
+  socket.remotePort === undefined ? socket : `${socket.remoteAddress} ${socket.remotePort}`
+
 /** How a {@link Front} is made. */
 export interface FrontOptions {
   readonly kind: FrontInfo['kind']
@@ -37,6 +46,8 @@ export interface FrontOptions {
 export class Front {
   readonly #server: http.Server
   readonly #sockets = new Set<Socket>()
+  /** Of connections beyond the maximum. */
+  readonly #refused = new Set<string | Socket>()
   readonly #max: number
   #closing = false
 
@@ -59,7 +70,8 @@ export class Front {
         response.writeHead(503, { connection: 'close', 'content-length': '0' }).end()
         return
       }
-      handle(request, response as ServerResponse & { req: IncomingMessage })
+      if (this.#refused.has(identityOf(request.socket))) this.#refuse(response)
+      else handle(request, response as ServerResponse & { req: IncomingMessage })
     }
     if (tls === undefined) this.#server = http.createServer(options, listener)
     else {
@@ -79,14 +91,34 @@ export class Front {
   }
 
   accept(socket: Socket): void {
-    if (this.#closing || this.#sockets.size >= this.#max) {
+    const isRefused = this.#sockets.size - this.#refused.size >= this.#max
+    if (this.#closing || (isRefused && this.#refused.size >= MAX_REFUSED)) {
       socket.destroy()
       return
     }
     this.#sockets.add(socket)
     socket.on('error', () => {})
     socket.once('close', () => this.#sockets.delete(socket))
+    if (isRefused) this.#holdRefused(socket)
     this.#server.emit('connection', socket)
+  }
+
+  #holdRefused(socket: Socket): void {
+    const identity = identityOf(socket)
+    this.#refused.add(identity)
+    const timer = setTimeout(() => socket.destroy(), REFUSAL_TIMEOUT_MS)
+    socket.once('close', () => {
+      clearTimeout(timer)
+      this.#refused.delete(identity)
+    })
+  }
+
+  #refuse(response: ServerResponse): void {
+    const problem = problemOf(
+      new HttpError(503, 'admin.busy', `${this.#max} connections are open (options.connections)`)
+    )
+    response.writeHead(503, { connection: 'close', 'content-type': 'application/problem+json', 'retry-after': '1' })
+    response.end(JSON.stringify(problem))
   }
 
   /** Answers what is in flight, for a second at most, and closes all connections. */

@@ -202,7 +202,7 @@ describe('admin-http, bad input', () => {
   )
 
   it(
-    'closes connections beyond its limit, and takes new ones when others have gone',
+    'answers connections beyond its limit by 503 and a code, and takes new ones when others have gone',
     withWorld(
       async (world) => {
         const idle = await Promise.all(
@@ -214,10 +214,12 @@ describe('admin-http, bad input', () => {
               })
           )
         )
-        expect(await raw(world.port, 'GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n')).equal('')
+        const refused = await raw(world.port, 'GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n')
+        expect(refused).match(/^HTTP\/1.1 503 /)
+        expect(refused).include('"code":"admin.busy"').and.include('2 connections are open')
         for (const socket of idle) socket.destroy()
         let answer = ''
-        while (answer === '')
+        while (!answer.startsWith('HTTP/1.1 200'))
           answer = await raw(world.port, 'GET /v1/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
         expect(answer).match(/^HTTP\/1.1 200/)
       },

@@ -1,4 +1,4 @@
-import { cutOff } from '@rystra/bytes'
+import { cutOff, reportEndLate } from '@rystra/bytes'
 import { type ByteLink, type MuxerStats, type PeerInfo, RystraError, type StreamLink } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 
@@ -49,6 +49,11 @@ export abstract class DirectLink implements StreamLink {
     if (link.duplex.closed) setImmediate(() => this.#over())
   }
 
+  /** Set by the session, for a control stream that has ended out of order, or by its connection. */
+  get lost(): Error | undefined {
+    return this.#error
+  }
+
   get streams(): number {
     return this.#active.size
   }
@@ -74,6 +79,8 @@ export abstract class DirectLink implements StreamLink {
   protected adopt(stream: Duplex): Duplex {
     if (stream.closed) return stream
     this.#active.add(stream)
+    // Of a peer that was killed, the control stream ends too.
+    reportEndLate(stream, this)
     // Not once, which makes two more objects for each stream.
     stream.on('close', this.#onStreamClosed)
     return stream

@@ -21,3 +21,11 @@ export const headSize = (rawHeaders: readonly string[]): number => {
   for (const text of rawHeaders) size += text.length
   return size + (rawHeaders.length / 2) * FIELD_OVERHEAD_BYTES
 }
+
+/** Longest value of a field over HTTP/2: nghttp2, in Node, curl and others, ends the connection at a longer one, with all its requests. */
+export const MAX_H2_VALUE_BYTES = 65_536
+
+export const hasLongValue = (texts: Iterable<string>): boolean => {
+  for (const text of texts) if (text.length > MAX_H2_VALUE_BYTES) return true
+  return false
+}

@@ -1,14 +1,31 @@
 import { type CloseRequestContext, RystraError } from '@rystra/plugin'
+import { hasLongValue, MAX_H2_VALUE_BYTES } from './head-limits.js'
 import { Problem, problemOf } from './problem.js'
-import type { UpstreamResponse } from './upstream.js'
+import type { UpstreamRequest, UpstreamResponse } from './upstream.js'
 import type { VisitorRequest } from './visitor-request.js'
 
 /** Why a response cannot be passed on, if it cannot. */
-export const unfitResponse = ({ rawHeaders, status }: UpstreamResponse, maxHeaders: number): Problem | undefined => {
-  if (rawHeaders.length / 2 <= maxHeaders && status >= 200 && status <= 999) return undefined
-  const detail = status < 200 ? `status ${status}` : `more than ${maxHeaders} header fields`
+export const unfitResponse = (
+  { rawHeaders, status }: UpstreamResponse,
+  maxHeaders: number,
+  version: VisitorRequest['version']
+): Problem | undefined => {
+  const tooMany = rawHeaders.length / 2 > maxHeaders
+  const tooLong = version === 'h2' && hasLongValue(rawHeaders)
+  if (!tooMany && !tooLong && status >= 200 && status <= 999) return undefined
+  const fields = tooMany ? `more than ${maxHeaders} header fields` : longField
+  const detail = status < 200 ? `status ${status}` : fields
   const error = new RystraError('stream.reset', { side: 'client', detail })
   return new Problem(502, 'the response of the service cannot be passed on', error)
+}
+
+const longField = `a header field of more than ${MAX_H2_VALUE_BYTES} bytes, over HTTP/2`
+
+/** A request to a service that speaks HTTP/2. Throws a {@link Problem} where it cannot be sent. */
+export const checkedForH2 = (request: UpstreamRequest): UpstreamRequest => {
+  const { headers, target } = request
+  if (hasLongValue([target, ...headers.map(([, value]) => value)])) throw new Problem(431, longField)
+  return request
 }
 
 /** Whether a request is of gRPC. */

@@ -1,17 +1,9 @@
+import { type Endpoint, parseHttpEndpoint, type UnixEndpoint } from '@rystra/address'
 import { pump, rawOf } from '@rystra/bytes'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream'
-
-/** Address of the fallback server. */
-type Target = { readonly host: string; readonly port: number } | { readonly path: string }
-
-const targetOf = (fallback: string): Target => {
-  if (fallback.startsWith('unix:')) return { path: fallback.slice(5) }
-  const { hostname, port } = new URL(fallback.startsWith('http://') ? fallback : `http://${fallback}`)
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) }
-}
 
 /** Hop-by-hop headers, RFC 9110 section 7.6.1, without those that delimit the body: Node needs them again. */
 const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'upgrade', 'te', 'trailer', 'expect'])
@@ -57,10 +49,10 @@ const withForwarded = (raw: readonly string[], { from, trusted, secure }: Forwar
 
 /** Forwards requests to another HTTP server. */
 export class Fallback {
-  readonly #target: Target
+  readonly #target: Endpoint | UnixEndpoint
 
   constructor(fallback: string) {
-    this.#target = targetOf(fallback)
+    this.#target = parseHttpEndpoint(fallback, 'fallback')
   }
 
   request(request: IncomingMessage, response: ServerResponse, forwarded: Forwarded): void {

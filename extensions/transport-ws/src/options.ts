@@ -1,3 +1,4 @@
+import { httpEndpointField } from '@rystra/address'
 import { dialFields } from '@rystra/net'
 import { clientTlsFields, serverTlsFields } from '@rystra/tls'
 import { type Static, Type } from '@rystra/plugin'
@@ -10,8 +11,6 @@ const ownHeaders = ['connection', 'upgrade', 'content-length', 'transfer-encodin
 const anyCase = (word: string): string => word.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)
 
 const headerName = `^(?!(${ownHeaders.map(anyCase).join('|')})$)(?!${anyCase('sec-websocket-')})[!#$%&'*+.^_\`|~0-9A-Za-z-]+$`
-
-const address = '(https?://)?(\\[[0-9A-Fa-f:.]+\\]|[^\\s/:\\[\\]]+):[0-9]{1,5}/?'
 
 const terminated = (description: string) => Type.Boolean({ default: false, description })
 
@@ -28,12 +27,9 @@ const listenFields = {
       'Addresses and networks (`10.0.0.0/8`) of reverse proxies whose X-Forwarded-For is trusted. Default: none; clients behind a proxy then have its address.'
   }),
   fallback: Type.Optional(
-    Type.String({
-      title: 'host:port, http://host:port or unix:/path',
-      pattern: `^(${address.replace('https?', 'http')}|unix:.+)$`,
-      description:
-        'HTTP server for all other requests on the port: `127.0.0.1:8080`, `http://127.0.0.1:8080` or `unix:/run/app.sock`. Default: they get 404.'
-    })
+    httpEndpointField(
+      'HTTP server for all other requests on the port: `127.0.0.1:8080`, `http://127.0.0.1:8080` or `unix:/run/app.sock`. Default: they get 404.'
+    )
   )
 }
 

@@ -32,6 +32,25 @@ export const endpointField = (forms: EndpointForms, description: string): TUnion
     } as SchemaOptions
   )
 
+const withoutHttp = (text: string): string => /^http:\/\/([^/]*)\/?$/i.exec(text)?.[1] ?? text
+
+/** The schema of an option that names an HTTP server: `host:port`, `http://host:port` or `unix:/path`, as {@link parseHttpEndpoint} reads it. */
+export const httpEndpointField = (description: string): TString =>
+  Type.String({
+    title: 'host:port, http://host:port or unix:/path',
+    pattern: `^((http://)?${HOST}\\d{1,5}/?|unix:.+)$`,
+    description,
+    [resolveKey]: (value: unknown): unknown => {
+      const problem = endpointProblem(withoutHttp(String(value)), { unix: true })
+      if (problem !== undefined) throw new RangeError(`expected ${problem}`)
+      return value
+    }
+  } as SchemaOptions)
+
+/** Throws `config.invalid`. @param name of the option */
+export const parseHttpEndpoint = (text: string, name: string): Endpoint | UnixEndpoint =>
+  parseEndpoint(withoutHttp(text), { unix: true }, { name, code: 'config.invalid' })
+
 /**
  * Fields of the schema of an option that is a host alone, its port being another option: `localhost:80` is refused, and
  * every form of an IPv6 address is accepted.

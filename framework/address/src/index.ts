@@ -1,7 +1,15 @@
 /** Addresses, hosts, ports and endpoints as people write them: one form of each, and what compares them. */
 export { addressBytes, addressOfBytes, networkOf, networks, plainAddress } from './address.js'
 export { type Endpoint, endpointProblem, formatEndpoint, parseEndpoint, type UnixEndpoint } from './endpoint.js'
-export { bindForms, endpointField, hostText, localForms, parseLocal } from './field.js'
+export {
+  bindForms,
+  endpointField,
+  hostText,
+  httpEndpointField,
+  localForms,
+  parseHttpEndpoint,
+  parseLocal
+} from './field.js'
 export { addressText, asciiHost, asciiHostPattern, hostPort, isHost, peerText } from './host.js'
 export { pattern } from './pattern.js'
 export {

@@ -1,6 +1,7 @@
 /** Moves bytes between sockets and streams: raw access, buffers, the pump. */
 export { cutOff } from './cut-off.js'
 export type { Filters } from './lane.js'
+export { reportEndLate } from './late-end.js'
 export { resetAtExit } from './reset-at-exit.js'
 export { SocketFace } from './socket-face.js'
 export { type FacedStream, RawFace } from './raw-face.js'

@@ -67,6 +67,9 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
   readonly channels: Channels
   /** Whether another session with the same server may take its place. */
   isLeft = false
+  /** Why it is left while streams go on: what its end is told with. */
+  leftFor: RystraError | undefined
+  #goAwayError: RystraError | undefined
   #announced = false
   readonly #features: readonly string[]
   /** Pushes that came before it was in use. */
@@ -90,7 +93,10 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
       {
         onMessage: (message) => this.#message(message, events),
         onStream: (stream) => takeStream(stream, this, state),
-        onGoAway: (error, notice) => events.onGoAway(this, error, notice),
+        onGoAway: (error, notice) => {
+          this.#goAwayError = error
+          events.onGoAway(this, error, notice)
+        },
         onClose: (error) => {
           release()
           this.#closed(error, events)
@@ -134,6 +140,12 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
   /** Whether either end has said that it wants no more streams. */
   get goingAway(): boolean {
     return this.#session.goingAway
+  }
+
+  /** Why it is of no use, if the server has ended it already, or says that it will. */
+  get goneFor(): RystraError | undefined {
+    if (!this.closed && !this.goingAway) return undefined
+    return this.#goAwayError ?? new RystraError(this.goingAway ? 'session.closing' : 'session.lost', { side: 'server' })
   }
 
   get id(): string {
@@ -225,7 +237,8 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
     } else throw new RystraError('protocol.unexpected', { side: 'server', detail: message.type })
   }
 
-  #closed(error: RystraError | undefined, events: ClientSessionEvents): void {
+  #closed(reason: RystraError | undefined, events: ClientSessionEvents): void {
+    const error = this.leftFor ?? reason
     this.#requests.end(error ?? new RystraError('session.lost'))
     if (this.#announced) {
       this.#state.kernel.current.calls.disconnect({

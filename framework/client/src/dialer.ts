@@ -124,10 +124,14 @@ export class Dialer {
       signal.throwIfAborted()
       const session = await connectSession({ server, instance, signal, checkServer }, state, this.#slot)
       if (this.#signal.aborted || !staysWith(server, config, state.config)) {
-        session.destroy()
-        throw new RystraError('session.lost', { side: 'client', detail: 'another one is wanted by now' })
+        session.close()
+        throw new RystraError('session.closing', { side: 'client', detail: 'another one is wanted by now' })
       }
-      if (session.closed) throw new RystraError('session.lost')
+      const { goneFor } = session
+      if (goneFor !== undefined) {
+        session.close()
+        throw goneFor
+      }
       if (dialing.id !== undefined) this.#ids.set(session, dialing.id)
       servers.connected(server)
       return session

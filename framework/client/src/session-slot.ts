@@ -131,7 +131,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
     if (this.#drains.has(session)) await new Promise<void>((resolve) => void clock.after(LINGER_MS, resolve))
     if (session.closed) return
     session.goAway(config.drain)
-    this.#depart(session, new RystraError('session.closing', { side: 'server' }))
+    this.#depart(session, session.isLeft ? changed() : new RystraError('session.closing', { side: 'server' }))
   }
 
   onUnregistered(session: ClientSession, name: string, error: RystraError | undefined): void {
@@ -180,6 +180,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
   /** Its open streams have the drain time to finish. */
   #depart(session: ClientSession, error: RystraError | undefined): void {
     this.#leaving.add(session)
+    session.leftFor = error
     this.#leave(session, error)
     const { config, clock } = this.#host.state
     const left = (): number => (session.closed ? 0 : session.openStreams)
@@ -198,7 +199,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
       this.#dialer.passOver(session.server)
     }
     this.#host.onDown(session, error)
-    if (isPresent && !this.#signal.aborted) this.#again(error ?? new RystraError('session.lost'))
+    if (isPresent && !this.#signal.aborted) this.#again(error ?? new RystraError('session.closing'))
   }
 
   #again(error: RystraError): void {
@@ -226,6 +227,10 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
     const session = this.#session
     if (session === undefined) return
     session.goAway(this.#host.state.config.drain)
-    this.#depart(session, new RystraError('session.lost', { side: 'client', detail: 'the configuration changed' }))
+    this.#depart(session, changed())
   }
 }
+
+/** Why a session is left that another one follows, or that is not wanted any more. */
+const changed = (): RystraError =>
+  new RystraError('session.closing', { side: 'client', detail: 'the configuration changed' })

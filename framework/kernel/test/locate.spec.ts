@@ -45,6 +45,12 @@ describe('references', () => {
     expect(['a', '@a/b', '.a', '..a', 'a/b'].map(isPath)).deep.equal([false, false, false, false, false])
   })
 
+  it('are located in folders whose package.json begins with a byte order mark', () => {
+    const { dir, remove } = project({ 'own/package.json': '\uFEFF{"exports":"./x.js"}', 'own/x.js': '' })
+    expect(locateExtension('./own', { dir }).file).equal(`${dir}/own/x.js`)
+    remove()
+  })
+
   it('are located without running anything', () => {
     const { dir, remove } = project({ 'x.mjs': 'process.exit(9)' })
     expect(locateExtension('./x.mjs', { dir })).deep.equal({ file: `${dir}/x.mjs` })

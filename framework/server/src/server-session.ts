@@ -171,8 +171,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
     next.predecessor = this.#registrations
     const left = (): number => (this.#over ? 0 : this.proxies.size + this.link.streams - this.channels.size)
     const { clock, config } = this.#state
-    const error = new RystraError('session.closing', { side: 'server' })
-    this.#inBackground(drained(left, config.drain, clock).finally(() => this.close(error)))
+    this.#inBackground(drained(left, config.drain, clock).finally(() => this.close()))
   }
 
   /** Adds a link that claims to be of this session. Answers with whether it is. */

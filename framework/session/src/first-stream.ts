@@ -9,11 +9,14 @@ export const firstStream = (link: StreamLink, signal: AbortSignal): Promise<Dupl
       link.destroy(error)
       reject(error)
     }
+    const aborted = (): void => fail(signal.reason as Error)
     link.onStream = (stream) => {
       // An unauthenticated peer needs one stream: further ones are refused until a session takes the link over.
       link.onStream = undefined
+      // From here on the handshake tells the peer why it ends.
+      signal.removeEventListener('abort', aborted)
       resolve(stream)
     }
     link.onClose = (error) => fail(error ?? new RystraError('session.lost'))
-    signal.addEventListener('abort', () => fail(signal.reason as Error), { once: true })
+    signal.addEventListener('abort', aborted, { once: true })
   })

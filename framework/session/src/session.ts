@@ -83,6 +83,10 @@ export class Session {
   #closing = false
   #cancelClose: (() => void) | undefined
   #goingAway = false
+  /** The other side has sent GoAway: its end of the control stream is in order from then on. */
+  #peerGoesAway = false
+  /** What this side says of its end. It waits for the control stream where that is not there yet. */
+  #goodbye: GoAway | undefined
   #error: RystraError | undefined
 
   constructor(options: SessionOptions, events: SessionEvents) {
@@ -141,14 +145,18 @@ export class Session {
     this.#channel = new FrameChannel(stream, {
       onMessage: (message, bytes) => this.#message(message, bytes),
       onClose: (error) => {
-        if (error !== undefined && !this.#closing) this.destroy(error)
-        else if (this.#closing) this.link.close()
-        else this.#closeAfterPeer()
+        if (this.#closing) this.link.close()
+        else if (error !== undefined) this.destroy(error)
+        else if (this.#peerGoesAway) this.#closeAfterPeer()
+        // A kernel ends the connections of a process that was killed.
+        else this.destroy(new RystraError('session.lost', { detail: 'the control stream ended without GoAway' }))
       }
     })
     this.acceptStreams(this.#accepts)
     this.#heartbeat.start()
     this.onStart?.()
+    if (this.#goodbye !== undefined) this.send(this.#goodbye)
+    if (this.#closing) this.#channel.end()
   }
 
   #stream(stream: Duplex): void {
@@ -170,6 +178,7 @@ export class Session {
         break
       case 'GoAway':
         this.#goingAway = true
+        this.#peerGoesAway = true
         this.#events.onGoAway(
           message.error === undefined ? undefined : errorFrom(message.error, otherSide(this.#options.side)),
           noticeOf(message)
@@ -234,27 +243,30 @@ export class Session {
     if (this.#closed) return
     this.#goingAway = true
     const left = Math.round(Math.min(Math.max(0, drain), MAX_MILLISECONDS)) || 0
-    this.send({
+    this.#goodbye = {
       type: 'GoAway',
       ...(error === undefined ? {} : { error: errorField(error) }),
       drain: left,
       ...(alternatives === undefined
         ? {}
         : { alternatives: alternatives.slice(0, MAX_ALTERNATIVES).map(({ host, port }) => [host, port] as const) })
-    })
+    }
+    this.send(this.#goodbye)
   }
 
   /**
-   * Ends cleanly: what is queued is sent, and the link is closed when the other side has ended its control stream
-   * too, so that no muxer resets it on the way. Open streams are reset then.
+   * Ends cleanly: says GoAway, if it has not, sends what is queued, and closes the link when the other side has ended its
+   * control stream too, so that no muxer resets it on the way. Open streams are reset then.
    */
   close(error?: RystraError): void {
     if (this.#closed) return
     this.#error ??= error
-    if (this.#channel === undefined) this.link.close()
+    if (this.#channel === undefined && this.#options.side === 'client') this.link.close()
     else if (!this.#closing) {
+      if (this.#goodbye === undefined) this.goAway(0)
       this.#closing = true
-      this.#channel.end()
+      // A server waits for the control stream, which is on its way: without it the client would see a loss.
+      this.#channel?.end()
       this.#cancelClose = this.#options.clock.after(CLOSE_TIMEOUT_MS, () => this.link.close())
     }
   }

@@ -176,18 +176,37 @@ describe('a session', () => {
     expect(seen.closes).to.deep.equal([undefined])
   })
 
-  it('closes cleanly when the other side ends its control stream', async () => {
+  it('closes cleanly when the other side says GoAway and ends its control stream', async () => {
     const { far, seen, link } = open()
-    far.end()
+    far.end(encode({ type: 'GoAway', drain: 0 }))
     await until(() => seen.closes.length > 0, 'it closed')
     expect(seen.closes).to.deep.equal([undefined])
     expect(link.calls).to.deep.equal(['close'])
   })
 
+  it('is lost when the other side ends its control stream without a word, as the kernel does for one that was killed', async () => {
+    const { far, seen, link } = open()
+    far.end()
+    await until(() => seen.closes.length > 0, 'it closed')
+    expect(seen.closes.map((error) => error?.code)).to.deep.equal(['session.lost'])
+    expect(link.calls).to.deep.equal(['destroy'])
+  })
+
+  it('says GoAway before it ends its control stream, once', async () => {
+    for (const said of [false, true]) {
+      const { session, far, said: messages } = open()
+      if (said) session.goAway(1000)
+      session.close()
+      await until(() => far.readableEnded, 'the end came')
+      const goAways = messages.filter(({ type }) => type === 'GoAway')
+      expect(goAways).to.deep.equal([{ type: 'GoAway', drain: said ? 1000 : 0 }])
+    }
+  })
+
   it('leaves the link to a closing side that still sends on streams, for a limited time', async () => {
     const { far, seen, link, clock } = open()
     link.streams = 1
-    far.end()
+    far.end(encode({ type: 'GoAway', drain: 0 }))
     await until(() => far.readableEnded, 'it ended its control stream as well')
     clock.pass(1000)
     expect(link.calls).to.deep.equal([])
@@ -198,7 +217,7 @@ describe('a session', () => {
 
     const stuck = open()
     stuck.link.streams = 1
-    stuck.far.end()
+    stuck.far.end(encode({ type: 'GoAway', drain: 0 }))
     await until(() => stuck.far.readableEnded, 'it ended its control stream as well')
     for (let step = 0; step < 101; step++) stuck.clock.pass(100)
     expect(stuck.link.calls).to.deep.equal(['close'])

@@ -48,7 +48,7 @@ const readManifest = (folder: string, ref: string): Manifest => {
     })
   }
   try {
-    const manifest: unknown = JSON.parse(text)
+    const manifest: unknown = JSON.parse(text.replace(/^\uFEFF/, ''))
     if (typeof manifest === 'object' && manifest !== null) return manifest
   } catch (cause) {
     throw unreadable(cause)
