@@ -15,7 +15,7 @@ import { Failover, type FailoverHandler, type FailoverOptions } from './failover
 import type { World } from './world.js'
 import { type Head, readHead } from './head.js'
 import { deniedBy, Problem, problemOf, serviceProblem } from './problem.js'
-import { checkedForH2, closedRequest, isGrpc, stalledProblem, unfitResponse } from './outcome.js'
+import { checkedFor, closedRequest, isGrpc, stalledProblem, unfitResponse } from './outcome.js'
 import { observeVisitor, reportResponse, reportUpgrade } from './observe.js'
 import type { HttpProxy } from './proxy.js'
 import { RequestBody } from './request-body.js'
@@ -117,10 +117,7 @@ export class Exchange implements FailoverHandler {
     const { connection, expectsContinue = false, upgrade } = this.#options
     const { visitor, secure } = connection
     const options = { secure, expectsContinue, upgrade: upgrade?.protocol }
-    const requestFor = (proxy: HttpProxy) => {
-      const request = upstreamRequest(proxy, head, context, options)
-      return proxy.spec.h2 === true ? checkedForH2(request) : request
-    }
+    const requestFor = (proxy: HttpProxy) => checkedFor(proxy.spec, upstreamRequest(proxy, head, context, options))
     this.#failover = new Failover({ claim, first, visitor, requestFor }, this)
     this.#failover.start()
   }

@@ -21,10 +21,10 @@ export const unfitResponse = (
 
 const longField = `a header field of more than ${MAX_H2_VALUE_BYTES} bytes, over HTTP/2`
 
-/** A request to a service that speaks HTTP/2. Throws a {@link Problem} where it cannot be sent. */
-export const checkedForH2 = (request: UpstreamRequest): UpstreamRequest => {
+/** A request. Throws a {@link Problem} where it cannot be sent to a service that speaks HTTP/2. */
+export const checkedFor = ({ h2 }: { readonly h2?: boolean }, request: UpstreamRequest): UpstreamRequest => {
   const { headers, target } = request
-  if (hasLongValue([target, ...headers.map(([, value]) => value)])) throw new Problem(431, longField)
+  if (h2 === true && hasLongValue([target, ...headers.map(([, value]) => value)])) throw new Problem(431, longField)
   return request
 }
 

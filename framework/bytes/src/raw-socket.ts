@@ -1,6 +1,5 @@
 import type net from 'node:net'
 import { cutOff } from './cut-off.js'
-import { type Carrier, carrierOf } from './late-end.js'
 import { deliverBeforeError, idleDescriptorOf, readInto, type RestTaker } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
 import { common, quietViewOf } from './quiet-view.js'
@@ -39,8 +38,6 @@ export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
   #back: Buffer[] | undefined
   #error: Error | undefined
   #detached = false
-  /** The end was read, and waits for what its carrier says; the socket may close meanwhile. */
-  #late: 'ended' | 'closed' | undefined
 
   constructor(socket: net.Socket) {
     this.#socket = socket
@@ -265,26 +262,6 @@ export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
       this.#socket.destroy(reset)
       return
     }
-    const carrier = carrierOf(this.#socket)
-    if (carrier === undefined) this.#endReached()
-    else {
-      this.#late = 'ended'
-      setImmediate(() => this.#endAfterTurn(carrier))
-    }
-  }
-
-  #endAfterTurn({ lost }: Carrier): void {
-    const closed = this.#late === 'closed'
-    this.#late = undefined
-    if (lost === undefined) this.#endReached()
-    else {
-      this.#error ??= lost
-      cutOff(this.#socket)
-    }
-    if (closed) this.socketClosed()
-  }
-
-  #endReached(): void {
     this.#ended = true
     watchHalfClosed(this.#socket)
     if (!this.#paused && this.#back === undefined) this.#reportEnd()
@@ -307,10 +284,6 @@ export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
 
   socketClosed(): void {
     if (this.closed) return
-    if (this.#late !== undefined) {
-      this.#late = 'closed'
-      return
-    }
     this.closed = true
     this.#stall(false)
     if (this.#slab !== undefined) {

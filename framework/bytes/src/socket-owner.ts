@@ -1,4 +1,6 @@
 import type net from 'node:net'
+import { cutOff } from './cut-off.js'
+import { carrierOf } from './late-end.js'
 
 /** What a socket tells the one who reads it. */
 export interface SocketOwner {
@@ -12,7 +14,10 @@ export interface SocketOwner {
 
 const owner = Symbol('rystra.socketOwner')
 
-type Owned = net.Socket & { [owner]: SocketOwner }
+/** Its end was read, and waits for what its carrier says; it may close meanwhile. */
+const late = Symbol('rystra.lateEnd')
+
+type Owned = net.Socket & { [owner]: SocketOwner; [late]?: 'ended' | 'closed' | undefined }
 
 /** Listeners are called with the socket: one function for all sockets, where a closure for each would live as long. */
 function failed(this: net.Socket, error: Error): void {
@@ -20,11 +25,26 @@ function failed(this: net.Socket, error: Error): void {
 }
 
 function ended(this: net.Socket): void {
-  ;(this as Owned)[owner].socketEnded()
+  const socket = this as Owned
+  const carrier = carrierOf(socket)
+  if (carrier === undefined) return socket[owner].socketEnded()
+  socket[late] = 'ended'
+  setImmediate(() => {
+    const isClosed = socket[late] === 'closed'
+    socket[late] = undefined
+    if (carrier.lost === undefined) socket[owner].socketEnded()
+    else {
+      socket[owner].socketFailed(carrier.lost)
+      cutOff(socket)
+    }
+    if (isClosed) socket[owner].socketClosed()
+  })
 }
 
 function closed(this: net.Socket): void {
-  ;(this as Owned)[owner].socketClosed()
+  const socket = this as Owned
+  if (socket[late] === undefined) socket[owner].socketClosed()
+  else socket[late] = 'closed'
 }
 
 /** Reports errors and the close of a socket. `on` and not `once`, which makes two more objects for each socket. */

@@ -14,6 +14,7 @@ import type { Duplex } from 'node:stream'
 import { DatagramFlows } from './datagram-flows.js'
 import { type DialDataLink, SessionLinks } from './session-links.js'
 import { FrameChannel } from './frame-channel.js'
+import { type GoAwayNotice, noticeOf } from './go-away.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
 import { OutgoingStream, type OpenOptions } from './outgoing-stream.js'
 
@@ -40,17 +41,6 @@ const PEER_CLOSE_TIMEOUT_MS = 10_000
 
 /** Interval at which they are counted. */
 const PEER_CLOSE_CHECK_MS = 100
-
-/** What a GoAway says beside its error. */
-export interface GoAwayNotice {
-  /** Milliseconds until the other side closes the session. */
-  readonly drain: number
-  /**
-   * Servers that a client may go to, the preferred ones first. Where it is there, even if it is empty, the server keeps the
-   * proxies of the session published until the client has left, or `drain` is over.
-   */
-  readonly alternatives?: readonly Address[]
-}
 
 /** What happens in a {@link Session}. */
 export interface SessionEvents {
@@ -301,10 +291,5 @@ export class Session {
     this.#events.onClose(this.#error ?? (this.#closing ? undefined : error))
   }
 }
-
-const noticeOf = ({ drain, alternatives }: GoAway): GoAwayNotice => ({
-  drain,
-  ...(alternatives === undefined ? {} : { alternatives: alternatives.map(([host, port]) => ({ host, port })) })
-})
 
 const otherSide = (side: Side): Side => (side === 'server' ? 'client' : 'server')
