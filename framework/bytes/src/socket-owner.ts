@@ -27,7 +27,10 @@ function failed(this: net.Socket, error: Error): void {
 function ended(this: net.Socket): void {
   const socket = this as Owned
   const carrier = carrierOf(socket)
-  if (carrier === undefined) return socket[owner].socketEnded()
+  if (carrier === undefined) {
+    socket[owner].socketEnded()
+    return
+  }
   socket[late] = 'ended'
   setImmediate(() => {
     const isClosed = socket[late] === 'closed'
