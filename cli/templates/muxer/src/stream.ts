@@ -68,10 +68,10 @@ export class FrameStream extends Duplex {
     done(error)
   }
 
-  /** Bytes came. `false` when the other end sent more than it may. */
+  /** Bytes came. `false` when the other end sent more than it may: more than a window since the last credit. */
   onBytes(bytes: Buffer): boolean {
     this.#owed += bytes.length
-    if (this.#owed + this.readableLength > 2 * window) return false
+    if (this.#owed > window) return false
     this.push(bytes)
     return true
   }
