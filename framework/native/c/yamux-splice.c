@@ -123,7 +123,7 @@ bool splice_out(struct stream *stream, size_t limit) {
   return true;
 }
 
-/* What a pipe holds goes to the socket, and what that does not take into the inbox. `false`: the stream is over. */
+/* What a pipe holds goes to the socket, and what that does not take into the inbox. `false`: it takes no more. */
 static bool pass_on(struct stream *stream, struct pipe *pipe) {
   struct link *link = stream->link;
   size_t sent = 0;
@@ -134,7 +134,7 @@ static bool pass_on(struct stream *stream, struct pipe *pipe) {
       sent += (size_t)count;
     } else if (count < 0 && errno == EAGAIN) stream->writable = false;
     else {
-      stream_fail(stream, count == 0 ? EPIPE : errno);
+      stream_write_failed(stream, count == 0 ? EPIPE : errno);
       return false;
     }
   }

@@ -61,6 +61,21 @@ void stream_fail(struct stream *stream, int32_t reason) {
   stream_over(stream, reason);
 }
 
+void stream_write_failed(struct stream *stream, int32_t error) {
+  struct bytes *inbox = &stream->inbox;
+  if (stream->entry.dead) return;
+  if (stream->end_sent) {
+    stream_fail(stream, error);
+    return;
+  }
+  stream->failed = error;
+  stream->link->shared[SHARED_USED] -= (double)bytes_left(inbox);
+  bytes_free(inbox);
+  stream->writable = false;
+  stream->readable = true;
+  stream_ring(stream);
+}
+
 static void over_if_ended(struct stream *stream) {
   if (stream->end_sent && stream->shut) stream_over(stream, 0);
 }
@@ -93,10 +108,11 @@ static int error_of(const struct stream *stream) {
   return error;
 }
 
-/* What cannot be read now, or was read to its end, does not report a reset by reading. epoll has told of it once. */
+/* What was read to its end, or has nothing to read, does not report a reset by reading. epoll has told of it once. */
 static void fail_if_reset(struct stream *stream) {
-  if (!stream->broken || stream->ringed || stream->entry.dead) return;
-  int error = error_of(stream);
+  const bool reads = stream->readable && !stream->end_sent;
+  if (!(stream->broken || stream->failed != 0) || reads || stream->entry.dead) return;
+  int error = stream->failed != 0 ? stream->failed : error_of(stream);
   if (error == 0 && !stream->shut && stream->closed) error = ECONNRESET;
   if (error != 0) stream_fail(stream, error);
 }
@@ -116,7 +132,7 @@ void stream_leave(struct stream *stream) {
 
 static void send_end(struct stream *stream) {
   /* A reset behind the end is no end. */
-  const int error = stream->hung_up ? error_of(stream) : 0;
+  const int error = stream->failed != 0 ? stream->failed : stream->hung_up ? error_of(stream) : 0;
   if (error != 0) {
     stream_fail(stream, error);
     return;
@@ -186,7 +202,7 @@ void stream_consumed(struct stream *stream, size_t bytes) {
   if (!stream->end_received && (uint64_t)stream->owed * 2 >= stream->window) grant(stream);
 }
 
-/* Sends to the socket. -1: the stream is over. */
+/* Sends to the socket. -1: it takes no more. */
 static ssize_t send_now(struct stream *stream, const uint8_t *bytes, size_t size) {
   size_t sent = 0;
   while (sent < size && stream->writable) {
@@ -194,7 +210,7 @@ static ssize_t send_now(struct stream *stream, const uint8_t *bytes, size_t size
     if (count >= 0) sent += (size_t)count;
     else if (errno == EAGAIN || errno == EWOULDBLOCK) stream->writable = false;
     else if (errno != EINTR) {
-      stream_fail(stream, errno);
+      stream_write_failed(stream, errno);
       return -1;
     }
   }
@@ -236,6 +252,7 @@ void stream_take(struct stream *stream, const uint8_t *bytes, size_t size) {
     size -= taken;
   }
   stream->received += size;
+  if (stream->failed != 0) return;
   ssize_t sent = bytes_left(&stream->inbox) > 0 ? 0 : send_now(stream, bytes, size);
   if (sent < 0 || (size_t)sent == size) return;
   const size_t rest = size - (size_t)sent;
@@ -255,6 +272,7 @@ void stream_accept(struct stream *stream, size_t bytes) {
 
 void stream_drain(struct stream *stream) {
   struct bytes *inbox = &stream->inbox;
+  if (stream->failed != 0) return;
   stream->writable = true;
   if (stream->awaits) return;
   if (bytes_left(inbox) > 0) {

@@ -83,6 +83,7 @@ struct stream {
   struct bytes inbox;
   bool readable, writable, hung_up, ringed, flows, acknowledged, end_sent, end_received, shut;
   bool broken, closed;           /* EPOLLERR or EPOLLHUP; EPOLLHUP */
+  int32_t failed;                /* errno of a write: the socket takes no more, what it sent before is still read */
   bool left;                     /* the link takes no more; what was received still goes to the socket */
   bool awaits, otherwise;        /* the answer that accepts it; another one is in the inbox, for JavaScript */
   uint8_t answer[MAX_ANSWER];
@@ -234,6 +235,8 @@ void stream_drain(struct stream *stream);
 void stream_accept(struct stream *stream, size_t bytes);
 /* Resets it for the peer, and tells JavaScript. */
 void stream_fail(struct stream *stream, int32_t reason);
+/* A write failed: the stream is reset behind what has come from the socket. */
+void stream_write_failed(struct stream *stream, int32_t error);
 /* Tells JavaScript only. */
 void stream_over(struct stream *stream, int32_t reason);
 /* Gives its descriptor and memory back. */
