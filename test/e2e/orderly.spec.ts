@@ -1,4 +1,4 @@
-import { RystraError } from '@rystra/plugin'
+import { RystraError, type SessionHandle } from '@rystra/plugin'
 import { until } from '@rystra/testkit'
 import transportWs from '@rystra/transport-ws'
 import { expect } from 'chai'
@@ -20,6 +20,11 @@ interface End {
   readonly idle?: true
   /** Lines of the log of the client that are right. */
   readonly said?: readonly string[]
+}
+
+/** A session of a server, which can say that it ends and go on. */
+interface SaysItEnds {
+  retire(drain: number, reason: string, error: RystraError): Promise<void>
 }
 
 const closeAll = ({ server }: EndWorld, code?: 'session.closing' | 'session.refused'): void => {
@@ -181,5 +186,31 @@ describe('a session whose listener a reload removes', () => {
     await once(visitor, 'data')
     expect(world.server.listening.map(({ transport }) => transport)).to.deep.equal(['ws'])
     expect([here, there].map(({ sessions, trouble }) => [...sessions.event, ...trouble])).to.deep.equal([[], []])
+  })
+})
+
+describe('a session that its server ends at once', () => {
+  afterEach(cleanUp)
+
+  for (const carrier of carriers) {
+    it(`is over before the client dials the next one (${nameOf(carrier)})`, async () => {
+      const world = await EndWorld.open(carrier)
+      world.client = await world.join([svc(await startService(echo))])
+      const tried = new Promise<number>((resolve) => {
+        world.client.once('reconnecting', () => resolve(world.here.sessions.hook.length))
+      })
+      closeAll(world)
+      expect(await tried, 'sessions that are over').to.equal(1)
+    })
+  }
+
+  it('is left all the same when the server does not end it', async () => {
+    const world = await EndWorld.open({ transport: 'tcp', muxer: 'yamux' })
+    world.client = await world.join([svc(await startService(echo))])
+    const [session] = world.server.runtime.sessions() as Iterable<SessionHandle & SaysItEnds>
+    const back = once(world.client, 'connected')
+    await session?.retire(0, 'reload', new RystraError(closing, { side: 'server' }))
+    await back
+    expect(world.here.first.event).to.equal('session.closing')
   })
 })

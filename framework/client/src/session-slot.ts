@@ -22,6 +22,9 @@ const PUBLISH_TIMEOUT_MS = 5000
  */
 const LINGER_MS = 1000
 
+/** Milliseconds for the end of a session whose server says that it ends now; then the next one is dialed all the same. */
+const END_MS = 1000
+
 /** Keeps one session up, with one server after the other. */
 export class SessionSlot implements ClientSessionEvents, OtherSlot {
   readonly reconnect: Reconnect
@@ -31,6 +34,8 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
   #session: ClientSession | undefined
   /** Sessions whose server takes no more visitors. */
   readonly #drains = new WeakSet<ClientSession>()
+  /** Ends the wait for the end of a session whose server says that it ends now. */
+  #cancelEnd: (() => void) | undefined
   /** Sessions that are being closed, with the streams that are still open. */
   readonly #leaving = new Set<ClientSession>()
   readonly #dialer: Dialer
@@ -149,11 +154,28 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
   onGoAway(session: ClientSession, error: RystraError | undefined, { drain, alternatives }: GoAwayNotice): void {
     if (session !== this.#session) return
     this.#host.servers.failed(session.server, error ?? new RystraError('session.closing'))
-    if (alternatives === undefined || this.#host.stop.aborted) this.#depart(session, error)
+    if (this.#host.stop.aborted) this.#depart(session, error)
+    else if (alternatives === undefined) this.#endWith(session, error, drain)
     else {
       this.#drains.add(session)
       this.#move(error, drain, alternatives)
     }
+  }
+
+  /**
+   * The server ends the session. With no time to drain that is now: the next one is dialed when this one is over, so that the
+   * server has one of them at a time, and calls that wait for the next one travel with its first packets.
+   */
+  #endWith(session: ClientSession, error: RystraError | undefined, drain: number): void {
+    if (drain > 0) {
+      this.#depart(session, error)
+      return
+    }
+    session.leftFor = error
+    this.#cancelEnd?.()
+    this.#cancelEnd = this.#host.state.clock.after(END_MS, () => {
+      if (session === this.#session) this.#depart(session, error)
+    })
   }
 
   /** Looks for another server while this one still has the proxies. */
@@ -195,6 +217,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
     const isPresent = session === this.#session
     if (isPresent) {
       this.#session = undefined
+      this.#cancelEnd?.()
       if (this.reconnect.lost(session.streams.stats().opened > 0)) this.#dialer.beginRound()
       this.#dialer.passOver(session.server)
     }
