@@ -8,9 +8,15 @@ export interface Carrier {
 
 const carrier = Symbol('rystra.carrier')
 
+/** A kernel ends all connections of a process that was killed within this time, mostly. */
+const LATE_MS = 2
+
+/** Calls back when whatever a kernel has ended meanwhile was read as well: a timer is followed by a look at all sockets. */
+export const whenAllEnded = (settle: () => void): void => void setTimeout(setImmediate, LATE_MS, settle)
+
 /**
- * Has the end of a connection reported one turn of the event loop after it was read, and as a loss if its carrier is lost by
- * then: the kernel ends all connections of a process that was killed, at about the same time.
+ * Has the end of a connection reported 2 ms after it was read, and as a loss if its carrier is lost by then: the kernel ends all
+ * connections of a process that was killed, one after the other.
  */
 export const reportEndLate = (stream: Duplex, by: Carrier): void => {
   ;(stream as { [carrier]?: Carrier })[carrier] = by

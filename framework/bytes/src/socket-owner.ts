@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import { cutOff } from './cut-off.js'
-import { carrierOf } from './late-end.js'
+import { carrierOf, whenAllEnded } from './late-end.js'
 
 /** What a socket tells the one who reads it. */
 export interface SocketOwner {
@@ -32,7 +32,7 @@ function ended(this: net.Socket): void {
     return
   }
   socket[late] = 'ended'
-  setImmediate(() => {
+  whenAllEnded(() => {
     const isClosed = socket[late] === 'closed'
     socket[late] = undefined
     if (carrier.lost === undefined) socket[owner].socketEnded()
