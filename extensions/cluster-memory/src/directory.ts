@@ -6,8 +6,17 @@ import { MemorySession } from './session.js'
 export class MemoryDirectory implements Directory {
   readonly name = 'memory'
   readonly #clusters = new Map<string, MemoryEngine>()
+  #away = false
+
+  get away(): boolean {
+    return this.#away
+  }
+
   /** For tests: what servers do while it is away. Then every call rejects with `cluster.unavailable`. */
-  away = false
+  set away(away: boolean) {
+    this.#away = away
+    for (const engine of this.#clusters.values()) engine.away(away)
+  }
 
   /** For tests: forgets everything, as an engine does that is restarted without its data. */
   restart(): void {

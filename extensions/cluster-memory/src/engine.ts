@@ -144,6 +144,14 @@ export class MemoryEngine {
     for (const watcher of this.#watchers) watcher(change)
   }
 
+  /** While no member can renew, no lease ends; each gets another one afterwards. */
+  away(away: boolean): void {
+    for (const present of this.#present.values()) {
+      if (away) present.stop()
+      else present.renew()
+    }
+  }
+
   /** Forgets everything, as an engine does that is restarted without its data. */
   restart(): void {
     for (const present of this.#present.values()) present.stop()

@@ -193,6 +193,20 @@ killsMutants('directory', directoryKit, [() => memorySubject(), faulty], {
     (session) => ({ renew: () => session.renew().catch(() => true) }),
     /expected cluster.unavailable/
   ),
+  'counts no member as gone whose lease ended while the engine did not answer': {
+    because: /whether the lease runs of the first/,
+    // What is away is the line, not the engine: its leases end.
+    subject: () => {
+      let away = false
+      const reached = <Answer>(answer: () => Promise<Answer>): Promise<Answer> =>
+        away ? Promise.reject(new RystraError('cluster.unavailable')) : answer()
+      return memorySubject((session) => ({ renew: () => reached(() => session.renew()) }), {
+        slow: (slow) => {
+          away = slow
+        }
+      })
+    }
+  },
   'does not wait for an engine that does not answer': {
     because: /waiting for a call/,
     subject: () => ({ ...memorySubject(() => ({ renew: never })), slow: () => {} })

@@ -36,6 +36,9 @@ export const memorySubject = (broken: Break = () => ({}), parts: Partial<Directo
     away: (away) => {
       directory.away = away
     },
+    slow: (slow) => {
+      directory.away = slow
+    },
     ...parts
   }
 }

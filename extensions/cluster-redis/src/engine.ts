@@ -92,12 +92,18 @@ export class Engine {
       this.#failure = undefined
       return result
     } catch (cause) {
-      throw cause instanceof RystraError ? cause : unavailable(String((cause as Error).message), cause)
+      throw cause instanceof RystraError ? cause : unavailable(reasonOf(String((cause as Error).message)), cause)
     } finally {
       cancel()
     }
   }
 }
+
+/** What an answer of Redis that is an error means. */
+const reasonOf = (message: string): string =>
+  message.startsWith('OOM ')
+    ? `${message}: the memory of Redis is full and it writes nothing, give it more maxmemory or another Redis for the cluster`
+    : message
 
 const unavailable = (detail: string, cause?: unknown): RystraError =>
   new RystraError('cluster.unavailable', { side: 'server', detail, cause })

@@ -7,25 +7,45 @@ export interface Script {
 }
 
 /**
- * Keys, behind the prefix: `m` members by name, `l:<instance>` its lease, `g:<instance>` its lease and grace, `k:<key>` rows by id,
- * `r:<instance>` which rows it has, `q:<key>` allotments by instance, `a:<instance>` of which keys it has any, `s` instances that have any, `fence` and `seq` counters.
+ * Keys, behind the prefix: `m` members by name, `e` when lease and grace of each instance end, `k:<key>` rows by id,
+ * `r:<instance>` which rows it has, `q:<key>` allotments by instance, `a:<instance>` of which keys it has any, `fence` and `seq` counters.
  * A member is `fence instance value`, a row `fence instance owner share record`: the first words are all that scripts read.
- * Numbers are kept as text, as they have more digits than cjson writes.
+ * Numbers are kept as text, as they have more digits than cjson writes. No key expires by itself: one that is missing was lost.
+ *
+ * Under `.` in `e` is until when some server should have renewed. Later the engine was `away`, and a lease that has ended since then
+ * is no proof that its holder is gone: all members get another one from the first renewal on.
  */
 const common = `
 local P = KEYS[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local due = tonumber(redis.call('HGET', P .. 'e', '.') or '')
+local away = not due or now > due
 local function number(n) return string.format('%.0f', n) end
 local function tell(...)
   redis.call('PUBLISH', P .. 'c', cjson.encode({ number(redis.call('INCR', P .. 'seq')), ... }))
 end
 local function fence()
   if redis.call('EXISTS', P .. 'fence') == 0 then
-    local time = redis.call('TIME')
     redis.call('SET', P .. 'fence', number(time[1] * 1000000 + time[2]))
   end
   return number(redis.call('INCR', P .. 'fence'))
 end
-local function alive(instance) return redis.call('EXISTS', P .. 'l:' .. instance) == 1 end
+local function ends(instance)
+  local lease, grace = string.match(redis.call('HGET', P .. 'e', instance) or '', '^(%d+) (%d+)$')
+  return tonumber(lease or '0'), tonumber(grace or '0')
+end
+local function keep(instance, lease, grace)
+  redis.call('HSET', P .. 'e', instance, number(lease) .. ' ' .. number(grace))
+end
+local function alive(instance)
+  local lease = ends(instance)
+  return lease > now or not due or (away and lease > 0)
+end
+local function resting(instance)
+  local _, grace = ends(instance)
+  return grace > now
+end
 local function remove(key, id, raw)
   local number, instance = string.match(raw, '^(%d+) (%S+) ')
   redis.call('HDEL', P .. 'k:' .. key, id)
@@ -39,7 +59,32 @@ local function drop(instance)
   end
   for _, key in ipairs(redis.call('SMEMBERS', P .. 'a:' .. instance)) do redis.call('HDEL', P .. 'q:' .. key, instance) end
   redis.call('DEL', P .. 'r:' .. instance, P .. 'a:' .. instance)
-  redis.call('SREM', P .. 's', instance)
+  redis.call('HDEL', P .. 'e', instance)
+end
+local function sweep(lease, whole)
+  local members = redis.call('HGETALL', P .. 'm')
+  local present = {}
+  for i = 1, #members, 2 do
+    local held = string.match(members[i + 1], '^%d+ (%S+) ')
+    local runs, rests = ends(held or '')
+    if not held then
+      redis.call('HDEL', P .. 'm', members[i])
+    elseif away or runs == 0 then
+      keep(held, now + lease, runs == 0 and now + whole or rests)
+      present[held] = true
+    elseif runs > now then
+      present[held] = true
+    else
+      redis.call('HDEL', P .. 'm', members[i])
+      tell('left', members[i], held)
+    end
+  end
+  for _, instance in ipairs(redis.call('HKEYS', P .. 'e')) do
+    local runs, rests = ends(instance)
+    if instance ~= '.' and not present[instance] and runs <= now and rests <= now then drop(instance) end
+  end
+  due, away = now + math.floor(lease / 2), false
+  redis.call('HSET', P .. 'e', '.', number(due))
 end
 `
 
@@ -48,48 +93,55 @@ const script = (body: string): Script => {
   return { text, sha: createHash('sha1').update(text).digest('hex') }
 }
 
-/** name, instance, value, lease, lease and grace → fence, or nothing when another instance has the name. */
+/** name, instance, lease, lease and grace, value → fence, or nothing when another instance has the name. */
 export const join = script(`
-local name, instance, value = ARGV[1], ARGV[2], ARGV[3]
+local name, instance, lease, whole, value = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local before = redis.call('HGET', P .. 'm', name)
 local held = before and string.match(before, '^%d+ (%S+) ')
 if held and held ~= instance then
-  if alive(held) then return false end
-  tell('left', name, held)
+  -- One that was started again shows that the one before is gone, also after the engine was away.
+  local runs = ends(held)
+  if runs > 0 and runs <= now then
+    redis.call('HDEL', P .. 'm', name)
+    tell('left', name, held)
+    held = nil
+  end
 end
+sweep(lease, whole)
+if held and held ~= instance then return false end
 local number = fence()
 redis.call('HSET', P .. 'm', name, number .. ' ' .. instance .. ' ' .. value)
-redis.call('SET', P .. 'l:' .. instance, '1', 'PX', ARGV[4])
-redis.call('SET', P .. 'g:' .. instance, '1', 'PX', ARGV[5])
-redis.call('SADD', P .. 's', instance)
+keep(instance, now + lease, now + whole)
 tell('joined', name, number .. ' ' .. instance .. ' ' .. value)
 return number
 `)
 
 /** name, instance, lease, lease and grace → 1 while the lease runs, and the number of the last change. */
 export const renew = script(`
-local name, instance = ARGV[1], ARGV[2]
-local members = redis.call('HGETALL', P .. 'm')
-local mine = false
-for i = 1, #members, 2 do
-  local held = string.match(members[i + 1], '^%d+ (%S+) ')
-  if not held then
-    redis.call('HDEL', P .. 'm', members[i])
-  elseif not alive(held) then
-    redis.call('HDEL', P .. 'm', members[i])
-    tell('left', members[i], held)
-  elseif members[i] == name and held == instance then
-    mine = true
-  end
-end
-for _, held in ipairs(redis.call('SMEMBERS', P .. 's')) do
-  if redis.call('EXISTS', P .. 'g:' .. held) == 0 then drop(held) end
-end
-if mine then
-  redis.call('PEXPIRE', P .. 'l:' .. instance, ARGV[3])
-  redis.call('SET', P .. 'g:' .. instance, '1', 'PX', ARGV[4])
-end
+local name, instance, lease, whole = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+sweep(lease, whole)
+local mine = string.match(redis.call('HGET', P .. 'm', name) or '', '^%d+ (%S+) ') == instance
+if mine then keep(instance, now + lease, now + whole) end
 return { mine and 1 or 0, redis.call('GET', P .. 'seq') or '0' }
+`)
+
+/** instance, then key and id of rows that it was granted → the places in this list of those that are lost. */
+export const lost = script(`
+local instance = ARGV[1]
+local found = {}
+for i = 2, #ARGV, 2 do
+  local by = string.match(redis.call('HGET', P .. 'k:' .. ARGV[i], ARGV[i + 1]) or '', '^%d+ (%S+) ')
+  local listed = redis.call('SISMEMBER', P .. 'r:' .. instance, ARGV[i] .. '\\n' .. ARGV[i + 1]) == 1
+  if by ~= instance or not listed then found[#found + 1] = (i - 2) / 2 end
+end
+return found
+`)
+
+/** → what the engine does when its memory is full, or nothing and why that cannot be read. */
+export const policy = script(`
+local info = redis.pcall('INFO', 'memory')
+if type(info) == 'table' then return { '', tostring(info.err) } end
+return { string.match(info, 'maxmemory_policy:([%w-]+)') or '', 'INFO memory does not have it' }
 `)
 
 /** instance, key, id, owner, share, record, fences to be replaced… → fence, or rows in the way; nothing without a lease. */
@@ -107,7 +159,7 @@ for i = 1, #rows, 2 do
     gone[#gone + 1] = i
   elseif rows[i] ~= id or by ~= instance then
     local up = alive(by)
-    if not up and (same or redis.call('EXISTS', P .. 'g:' .. by) == 0) then
+    if not up and (same or not resting(by)) then
       gone[#gone + 1] = i
     elseif same and replace[number] then
       gone[#gone + 1] = i
@@ -154,7 +206,6 @@ local share = math.max(used, math.min(want, fair, limit - granted))
 if want > 0 or share > 0 then
   redis.call('HSET', P .. 'q:' .. key, instance, number(share) .. ' ' .. number(want))
   redis.call('SADD', P .. 'a:' .. instance, key)
-  redis.call('SADD', P .. 's', instance)
 else
   redis.call('HDEL', P .. 'q:' .. key, instance)
   redis.call('SREM', P .. 'a:' .. instance, key)
@@ -166,7 +217,6 @@ return number(share)
 export const leave = script(`
 local name, instance = ARGV[1], ARGV[2]
 drop(instance)
-redis.call('DEL', P .. 'l:' .. instance, P .. 'g:' .. instance)
 local held = redis.call('HGET', P .. 'm', name)
 if held and string.match(held, '^%d+ (%S+) ') == instance then redis.call('HDEL', P .. 'm', name) end
 tell('left', name, instance)

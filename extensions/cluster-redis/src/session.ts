@@ -12,6 +12,14 @@ import { Feed } from './feed.js'
 import * as scripts from './scripts.js'
 import { ownerWord, recordText, rowOf, shareWord } from './text.js'
 
+/** Rows that one renewal looks for: a server with more of them looks for the others with the next ones. */
+const LOOKED_FOR = 1000
+
+/** Milliseconds between two looks at what the engine does when its memory is full. */
+const POLICY_MS = 60_000
+
+const nameOf = (key: string, id: string): string => `${key}\n${id}`
+
 /** One server in a cluster whose engine is Redis. */
 export class RedisSession implements DirectorySession {
   readonly #engine: Engine
@@ -19,6 +27,12 @@ export class RedisSession implements DirectorySession {
   readonly #feed: Feed
   /** Changes that the engine had made at the last renewal. */
   #seen = 0
+  /** Rows that this server was granted, by name. */
+  readonly #own = new Map<string, { readonly key: string; readonly id: string; readonly fence: number }>()
+  /** Names of rows that are to be looked for. */
+  #unseen: string[] = []
+  #policy: string | undefined
+  #policyAt = Number.NEGATIVE_INFINITY
 
   constructor(engine: Engine, options: DirectoryOptions) {
     this.#engine = engine
@@ -28,9 +42,13 @@ export class RedisSession implements DirectorySession {
 
   async join(): Promise<{ readonly fence: number }> {
     const { name, instance, value, lease, grace } = this.#options
-    const fence = await this.#engine.run(scripts.join, name, instance, JSON.stringify(value), lease, lease + grace)
+    const fence = await this.#engine.run(scripts.join, name, instance, lease, lease + grace, JSON.stringify(value))
     if (fence === null) throw new RystraError('cluster.name-taken', { side: 'server', detail: name })
-    return { fence: fenceOf(fence) }
+    const joined = { fence: fenceOf(fence) }
+    // What it has is claimed again.
+    this.#own.clear()
+    void this.#lookAtPolicy()
+    return joined
   }
 
   async renew(): Promise<boolean> {
@@ -40,7 +58,47 @@ export class RedisSession implements DirectorySession {
     const [up, sequence] = answer.map(Number)
     this.#feed.check(sequence ?? 0, this.#seen)
     this.#seen = sequence ?? 0
-    return up === 1
+    void this.#lookAtPolicy()
+    return up === 1 && !(await this.#hasLost())
+  }
+
+  /** Whether rows are missing that nobody has taken or given back, as where the engine evicts keys. */
+  async #hasLost(): Promise<boolean> {
+    if (this.#unseen.length === 0) this.#unseen = [...this.#own.keys()]
+    const rows = this.#unseen.splice(0, LOOKED_FOR).flatMap((name) => this.#own.get(name) ?? [])
+    if (rows.length === 0) return false
+    const names = rows.flatMap(({ key, id }) => [key, id])
+    const answer = await this.#engine.run(scripts.lost, this.#options.instance, ...names)
+    if (!Array.isArray(answer)) throw garbage()
+    // What was given back meanwhile, or claimed again, is not lost.
+    const lost = answer
+      .flatMap((at) => rows[Number(at)] ?? [])
+      .filter((row) => this.#own.get(nameOf(row.key, row.id)) === row)
+    if (lost.length === 0) return false
+    this.#unseen = []
+    for (const { key, id } of lost) this.#own.delete(nameOf(key, id))
+    this.#options.log.warn(
+      { lost: lost.length },
+      'Redis has lost rows of this server, which are claimed again: set maxmemory-policy to noeviction, and maxmemory to more than it uses'
+    )
+    return true
+  }
+
+  /** An engine that evicts keys works, until its memory is full. Never rejects. */
+  async #lookAtPolicy(): Promise<void> {
+    const { clock, log } = this.#options
+    if (clock.now() - this.#policyAt < POLICY_MS) return
+    this.#policyAt = clock.now()
+    try {
+      const answer = await this.#engine.run(scripts.policy)
+      const [policy = '', why = ''] = Array.isArray(answer) ? answer.map(String) : []
+      if (policy === this.#policy) return
+      this.#policy = policy
+      if (policy === '') log.debug({ why }, 'maxmemory-policy of Redis is not known')
+      else if (policy !== 'noeviction') log.warn({ policy }, EVICTS)
+    } catch (error) {
+      log.debug({ err: error }, 'maxmemory-policy of Redis is not known')
+    }
   }
 
   async claim(claim: DirectoryClaim): Promise<DirectoryGrant> {
@@ -49,7 +107,12 @@ export class RedisSession implements DirectorySession {
     const fixed = [instance, key, id, ownerWord(owner), shareWord(share), recordText(claim, name)]
     const answer = await this.#engine.run(scripts.claim, ...fixed, ...replace)
     if (answer === null) throw fenced()
-    if (!Array.isArray(answer)) return { fence: fenceOf(answer) }
+    if (!Array.isArray(answer)) {
+      const fence = fenceOf(answer)
+      this.#own.set(nameOf(key, id), { key, id, fence })
+      return { fence }
+    }
+    this.#own.delete(nameOf(key, id))
     return { held: answer.map((raw) => this.#heldOf(String(raw), key)) }
   }
 
@@ -64,6 +127,7 @@ export class RedisSession implements DirectorySession {
   }
 
   async release(key: string, id: string): Promise<void> {
+    this.#own.delete(nameOf(key, id))
     await this.#engine.run(scripts.release, this.#options.instance, key, id)
   }
 
@@ -76,7 +140,18 @@ export class RedisSession implements DirectorySession {
   }
 
   watch(watcher: DirectoryWatcher): Promise<void> {
-    return this.#feed.watch(watcher)
+    return this.#feed.watch({
+      snapshot: (snapshot) => watcher.snapshot(snapshot),
+      change: (change) => {
+        if (change.type === 'released') this.#taken(change)
+        watcher.change(change)
+      }
+    })
+  }
+
+  /** A row that another server has is not lost. */
+  #taken({ key, id, fence }: { readonly key: string; readonly id: string; readonly fence: number }): void {
+    if (this.#own.get(nameOf(key, id))?.fence === fence) this.#own.delete(nameOf(key, id))
   }
 
   async leave(): Promise<void> {
@@ -89,6 +164,9 @@ export class RedisSession implements DirectorySession {
     this.#engine.close()
   }
 }
+
+const EVICTS =
+  'Redis evicts keys when its memory is full, and with them names of this cluster: set its maxmemory-policy to noeviction'
 
 const fenced = (): RystraError => new RystraError('cluster.fenced', { side: 'server', detail: 'its lease has expired' })
 

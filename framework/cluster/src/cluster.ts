@@ -95,7 +95,8 @@ export class Cluster {
         onMemberGone: (member) => this.#forget(member)
       },
       clock,
-      config.lease
+      config.lease,
+      () => this.state !== 'up'
     )
   }
 
@@ -159,7 +160,10 @@ export class Cluster {
       clock,
       log,
       onLost: (claim) => this.#host.onLost(claim),
-      onState: (state) => this.#host.onState(state),
+      onState: (state) => {
+        if (state === 'up') this.#replica.back()
+        this.#host.onState(state)
+      },
       onBeat: (again) => this.limits.beat(again)
     })
     await this.#membership.start()

@@ -20,7 +20,8 @@ const rowKey = ({ key, id }: Pick<DirectoryRow, 'key' | 'id'>): string => `${key
 
 /**
  * What this server knows of the directory. What a snapshot lacks is kept for the time of a lease: an engine that was
- * restarted without its data is filled again by its members within that time. What was given back is gone at once.
+ * restarted without its data is filled again by its members within that time. What was given back is gone at once. While this
+ * server does not reach the engine nothing ends, and the time begins anew when it does.
  */
 export class Replica implements DirectoryWatcher {
   readonly members = new Map<string, DirectoryMember>()
@@ -28,12 +29,15 @@ export class Replica implements DirectoryWatcher {
   /** Keys of rows by instance. */
   readonly #ofInstance = new Map<string, Set<string>>()
   /** Rows and members that a snapshot lacked. */
-  readonly #missing = new Map<string, () => void>()
+  readonly #missing = new Map<string, { readonly gone: () => void; readonly cancel: () => void }>()
   readonly #events: ReplicaEvents
   readonly #clock: Clock
   readonly #lease: number
+  readonly #isAway: () => boolean
 
-  constructor(events: ReplicaEvents, clock: Clock, lease: number) {
+  /** @param isAway whether this server does not reach the engine */
+  constructor(events: ReplicaEvents, clock: Clock, lease: number, isAway: () => boolean = () => false) {
+    this.#isAway = isAway
     this.#events = events
     this.#clock = clock
     this.#lease = lease
@@ -71,25 +75,38 @@ export class Replica implements DirectoryWatcher {
     }
   }
 
+  /** This server reaches the engine again: so may the others within a lease. */
+  back(): void {
+    for (const [key, { gone, cancel }] of [...this.#missing]) {
+      cancel()
+      this.#wait(key, gone)
+    }
+  }
+
   /** Forgets what it waits for. */
   stop(): void {
-    for (const cancel of this.#missing.values()) cancel()
+    for (const { cancel } of this.#missing.values()) cancel()
     this.#missing.clear()
   }
 
   #keep(key: string, gone: () => void): void {
-    if (this.#missing.has(key)) return
-    this.#missing.set(
-      key,
-      this.#clock.after(this.#lease, () => {
-        this.#missing.delete(key)
-        gone()
-      })
-    )
+    if (!this.#missing.has(key)) this.#wait(key, gone)
+  }
+
+  #wait(key: string, gone: () => void): void {
+    const end = (): void => {
+      if (this.#isAway()) {
+        this.#wait(key, gone)
+        return
+      }
+      this.#missing.delete(key)
+      gone()
+    }
+    this.#missing.set(key, { gone, cancel: this.#clock.after(this.#lease, end) })
   }
 
   #found(key: string): void {
-    this.#missing.get(key)?.()
+    this.#missing.get(key)?.cancel()
     this.#missing.delete(key)
   }
 

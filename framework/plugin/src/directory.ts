@@ -84,7 +84,10 @@ export interface DirectoryOptions {
   readonly name: string
   readonly instance: string
   readonly value: unknown
-  /** Milliseconds without {@link DirectorySession.renew} after which the member counts as gone. */
+  /**
+   * Milliseconds without {@link DirectorySession.renew} after which the member counts as gone. A lease that ends while the engine is
+   * away is no proof of it: each member then gets another one, from the first renewal of any of them on.
+   */
   readonly lease: number
   /**
    * Milliseconds after that in which the keys of a member that is gone are granted to their owner only: for so long it may
@@ -102,7 +105,7 @@ export interface DirectoryOptions {
 export interface DirectorySession {
   /** Takes the name, and starts the lease. Rejects with `cluster.name-taken` while another instance has it. */
   join(): Promise<{ readonly fence: number }>
-  /** `false`: the lease was lost, and with it every row. Join again, and claim again. */
+  /** `false`: the lease was lost, and with it every row, or the engine has lost some of them. Join again, and claim again. */
   renew(): Promise<boolean>
   /** Atomic over all members. Asked again for a row that this instance holds, it replaces the value and the number. */
   claim(claim: DirectoryClaim): Promise<DirectoryGrant>

@@ -94,14 +94,13 @@ const cases = [
     await world.held(b, { id: 'two', owner: 'office' })
   }),
   it('keeps the keys of a member that is gone for their owner, until the grace is over', async (world) => {
-    const a = await world.joined('a')
+    const [a, b] = [await world.joined('a'), await world.joined('b')]
     await world.granted(a, { key: 'x', id: '1' })
     await world.granted(a, { key: 'y', id: '2' })
-    await world.subject.pass(world.lease * 1.5)
-    const b = await world.joined('b')
+    await world.passWith([b], world.lease * 1.25)
     await world.held(b, { key: 'x', id: '3', owner: 'office' })
     await world.granted(b, { key: 'y', id: '4' })
-    await world.subject.pass(world.grace)
+    await world.passWith([b], world.grace)
     await world.granted(await world.joined('c'), { key: 'x', id: '3', owner: 'office' })
   }),
   it('allots no more of a limit than there is, to many that ask at once', async (world) => {
@@ -131,16 +130,15 @@ const cases = [
     assert.equal(await world.allotted(a, 0, LIMIT), LIMIT * 0.5, 'the fair part')
   }),
   it('gives back what a member was allotted when its lease is over', async (world) => {
-    const a = await world.joined('a')
+    const [a, b] = [await world.joined('a'), await world.joined('b')]
     await world.allotted(a, LIMIT, LIMIT)
-    await world.subject.pass(world.lease * 1.5)
-    const b = await world.joined('b')
+    await world.passWith([b], world.lease * 1.25)
     assert.equal(await world.allotted(b, 0, LIMIT), LIMIT, 'after the lease')
     await world.rejects('allot() without a lease', 'cluster.fenced', a.allot({ key: 'x', limit: 1, used: 0, want: 1 }))
   }),
   it('says that a lease was lost, and lets the member join again', async (world) => {
-    const a = await world.joined('a')
-    await world.subject.pass(world.lease * 1.5)
+    const [a, b] = [await world.joined('a'), await world.joined('b')]
+    await world.passWith([b], world.lease * 1.25)
     assert.equal(await world.scope.wait(a.renew(), 'renew()'), false, 'whether the lease runs')
     await world.scope.wait(a.join(), 'join()')
     assert.equal(await world.scope.wait(a.renew(), 'renew()'), true, 'whether the new lease runs')
@@ -165,10 +163,7 @@ const cases = [
     const [a, b] = [await world.joined('a'), await world.joined('b')]
     await world.granted(a, {})
     const watched = await world.watched(b)
-    await world.subject.pass(world.lease / 2)
-    await world.scope.wait(b.renew(), 'renew()')
-    await world.subject.pass(world.lease * 0.75)
-    await world.scope.wait(b.renew(), 'renew()')
+    await world.passWith([b], world.lease * 1.25)
     await world.until(() => !watched.members.has('a') && watched.rows.size === 0, 'the end of the member')
   }),
   it('frees everything of a member that leaves', async (world) => {
@@ -238,6 +233,28 @@ const cases = [
       await world.until(() => watched.rows.has('one'), 'what happens after the engine is back')
     },
     { applies: ({ away }) => away !== undefined }
+  ),
+  it(
+    'counts no member as gone whose lease ended while the engine did not answer',
+    async (world) => {
+      const [a, b, c] = [await world.joined('a'), await world.joined('b'), await world.joined('c')]
+      const watched = await world.watched(b)
+      await world.granted(a, {})
+      await world.allotted(a, LIMIT, LIMIT)
+      await world.subject.slow?.(true)
+      await world.subject.pass(world.lease * 1.25)
+      await world.subject.slow?.(false)
+      assert.equal(await world.renewed(b), true, 'whether the lease runs of the first that renews')
+      await world.held(b, { id: 'two', owner: 'office' })
+      await world.held(b, { id: 'two' })
+      assert.equal(await world.allotted(b, 0, 1), 0, 'what is allotted of what another has')
+      assert.equal(await world.renewed(a), true, 'whether the lease runs of the second')
+      assert.deepEqual([...watched.members.keys(), ...watched.rows.keys()], ['a', 'b', 'c', 'one'], 'what is there')
+      await world.passWith([a, b], world.lease * 1.25)
+      await world.until(() => !watched.members.has('c'), 'the end of a member that does not renew afterwards')
+      assert.equal(await world.scope.wait(c.renew(), 'renew()'), false, 'whether the lease runs of one that is late')
+    },
+    { applies: ({ slow }) => slow !== undefined }
   ),
   it(
     'does not wait for an engine that does not answer',

@@ -26,9 +26,9 @@ export interface DirectorySubject {
   pass(ms: number): Promise<void>
   /** Restarts the engine without its data. */
   restart?(): Promise<void> | void
-  /** Takes the engine away, or brings it back. */
+  /** Takes the engine away, or brings it back, with or without its data. */
   away?(away: boolean): Promise<void> | void
-  /** Lets the engine answer too late, or in time. */
+  /** Lets the engine answer too late, or in time. It keeps its data, and does nothing meanwhile. */
   slow?(slow: boolean): Promise<void> | void
   /** Writes into the engine by hand: rows and members of the cluster `kit` become garbage; further rows are kept. */
   tamper?(): Promise<void> | void
@@ -133,6 +133,14 @@ export class DirectoryWorld {
       return false
     }
     return this.scope.wait(attempt(), 'the engine to be back')
+  }
+
+  /** Lets time pass while members renew their leases: so it is not the engine that was away. */
+  async passWith(members: readonly DirectorySession[], ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += this.lease / 4) {
+      await this.subject.pass(this.lease / 4)
+      for (const member of members) await this.scope.wait(member.renew(), 'renew()')
+    }
   }
 
   async watched(session: DirectorySession): Promise<Watched> {
