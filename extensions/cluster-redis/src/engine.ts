@@ -18,6 +18,9 @@ export class Engine {
   readonly #options: EngineOptions
   #client: Promise<RedisClient> | undefined
   #open: RedisClient | undefined
+  /** It has connected: otherwise it goes on trying. */
+  #ready = false
+  #listener: ((message: string) => void) | undefined
   #closed = false
   /** The last error of the client since an answer: a wrong password is one, and it dials again all the same. */
   #failure: string | undefined
@@ -44,8 +47,10 @@ export class Engine {
     })
   }
 
+  /** Messages that are sent while the engine is away are lost. */
   async subscribe(listener: (message: string) => void): Promise<void> {
     await this.#inTime((client) => client.subscribe(this.channel, listener))
+    this.#listener = listener
   }
 
   close(): void {
@@ -54,11 +59,20 @@ export class Engine {
   }
 
   #connected(): Promise<RedisClient> {
-    this.#client ??= this.#connect().catch((error: unknown) => {
-      this.#client = undefined
+    if (this.#client !== undefined) return this.#client
+    const client: Promise<RedisClient> = this.#connect().catch((error: unknown) => {
+      if (this.#client === client) this.#client = undefined
       throw error
     })
-    return this.#client
+    this.#client = client
+    return client
+  }
+
+  /** A line on which packets are lost may stay silent for as long again as it was cut: another one is not. */
+  #hangUp(client: Promise<RedisClient>): void {
+    if (this.#client !== client || !this.#ready) return
+    this.#client = undefined
+    destroy(this.#open)
   }
 
   async #connect(): Promise<RedisClient> {
@@ -70,21 +84,31 @@ export class Engine {
       log.debug({ err: error }, 'redis')
     })
     this.#open = client
+    this.#ready = false
     if (this.#closed) destroy(client)
-    await client.connect()
+    try {
+      await client.connect()
+      if (this.#listener !== undefined) await client.subscribe(this.channel, this.#listener)
+    } catch (error) {
+      destroy(client)
+      throw error
+    }
+    this.#ready = true
     return client
   }
 
   async #inTime<Answer>(call: (client: RedisClient) => Promise<Answer>): Promise<Answer> {
     const { timeout, clock } = this.#options
+    const connected = this.#connected()
     let cancel = (): void => {}
     const late = new Promise<never>((_, reject) => {
       cancel = clock.after(timeout, () => {
         const why = this.#failure === undefined ? '' : `: ${this.#failure}`
+        this.#hangUp(connected)
         reject(unavailable(`no answer within ${timeout} ms${why}`))
       })
     })
-    const answer = this.#connected().then(call)
+    const answer = connected.then(call)
     // It may fail after its time.
     answer.catch(() => {})
     try {

@@ -12,6 +12,7 @@ class FakeRedis {
   script: string | undefined = '$2\r\n17\r\n'
   scripts = 0
   readonly #sockets = new Set<net.Socket>()
+  readonly #mute = new Set<net.Socket>()
   readonly #server = net.createServer((socket) => {
     this.#sockets.add(socket)
     socket.on('error', () => {})
@@ -21,7 +22,7 @@ class FakeRedis {
         const isScript = /^eval/i.test(name)
         if (isScript) this.scripts += 1
         const answer = isScript ? this.script : '+OK\r\n'
-        if (answer !== undefined) socket.write(answer)
+        if (answer !== undefined && !this.#mute.has(socket)) socket.write(answer)
       }
     })
   })
@@ -30,6 +31,11 @@ class FakeRedis {
     this.#server.listen(0, '127.0.0.1')
     await once(this.#server, 'listening')
     return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Connections that are open get no answer any more. */
+  mute(): void {
+    for (const socket of this.#sockets) this.#mute.add(socket)
   }
 
   stop(): void {
@@ -124,5 +130,15 @@ describe('answers of Redis that are no answers', () => {
     await turns(20)
     clock.advance(LEASE_MS / 2)
     for (const error of await Promise.all(pending)) expect(error).to.have.property('code', 'cluster.unavailable')
+  })
+  it('are asked for on another line when one stays silent', async () => {
+    await session.join()
+    redis.mute()
+    const before = redis.scripts
+    const late = outcome(session.join())
+    await until(() => redis.scripts > before, 'a script to arrive')
+    clock.advance(LEASE_MS / 2)
+    expect(await late).to.have.property('code', 'cluster.unavailable')
+    expect(await session.join()).to.deep.equal({ fence: 17 })
   })
 })

@@ -16,6 +16,7 @@ const member = (instance: string, fence: number) => ({ name: 'a', instance, fenc
 describe('a replica of the directory', () => {
   const make = () => {
     const events: string[] = []
+    const engine = { away: false }
     const clock = new FakeClock()
     const replica = new Replica(
       {
@@ -25,9 +26,10 @@ describe('a replica of the directory', () => {
         onMemberGone: ({ instance }) => events.push(`left ${instance}`)
       },
       clock,
-      1000
+      1000,
+      () => engine.away
     )
-    return { events, clock, replica }
+    return { engine, events, clock, replica }
   }
 
   it('keeps what a snapshot lacks for the time of a lease', () => {
@@ -38,6 +40,20 @@ describe('a replica of the directory', () => {
     replica.change({ type: 'held', row: row('1', 5) })
     clock.advance(1000)
     expect(events).to.deep.equal(['member i', 'row 1 2', 'row 2 3', 'member i', 'row 1 5', 'gone 2 3'])
+  })
+
+  it('keeps what a snapshot lacks while the engine is away, and for the time of a lease afterwards', () => {
+    const { engine, events, clock, replica } = make()
+    replica.snapshot({ members: [member('i', 1)], rows: [row('1', 2)] })
+    replica.snapshot({ members: [], rows: [] })
+    engine.away = true
+    clock.advance(2900)
+    engine.away = false
+    replica.back()
+    clock.advance(999)
+    expect(events).to.deep.equal(['member i', 'row 1 2'])
+    clock.advance(1)
+    expect(events.slice(2)).to.have.members(['gone 1 2', 'left i'])
   })
 
   it('drops at once what is given back, by its number', () => {
