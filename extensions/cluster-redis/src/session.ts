@@ -47,7 +47,7 @@ export class RedisSession implements DirectorySession {
     const joined = { fence: fenceOf(fence) }
     // What it has is claimed again.
     this.#own.clear()
-    void this.#lookAtPolicy()
+    this.#lookAtPolicy()
     return joined
   }
 
@@ -58,7 +58,7 @@ export class RedisSession implements DirectorySession {
     const [up, sequence] = answer.map(Number)
     this.#feed.check(sequence ?? 0, this.#seen)
     this.#seen = sequence ?? 0
-    void this.#lookAtPolicy()
+    this.#lookAtPolicy()
     return up === 1 && !(await this.#hasLost())
   }
 
@@ -84,21 +84,22 @@ export class RedisSession implements DirectorySession {
     return true
   }
 
-  /** An engine that evicts keys works, until its memory is full. Never rejects. */
-  async #lookAtPolicy(): Promise<void> {
+  /** An engine that evicts keys works, until its memory is full. */
+  #lookAtPolicy(): void {
     const { clock, log } = this.#options
     if (clock.now() - this.#policyAt < POLICY_MS) return
     this.#policyAt = clock.now()
-    try {
-      const answer = await this.#engine.run(scripts.policy)
-      const [policy = '', why = ''] = Array.isArray(answer) ? answer.map(String) : []
-      if (policy === this.#policy) return
-      this.#policy = policy
-      if (policy === '') log.debug({ why }, 'maxmemory-policy of Redis is not known')
-      else if (policy !== 'noeviction') log.warn({ policy }, EVICTS)
-    } catch (error) {
-      log.debug({ err: error }, 'maxmemory-policy of Redis is not known')
-    }
+    const looked = this.#engine.run(scripts.policy).then((answer) => this.#sawPolicy(answer))
+    looked.catch((err: unknown) => log.debug({ err }, 'maxmemory-policy of Redis is not known'))
+  }
+
+  #sawPolicy(answer: unknown): void {
+    const { log } = this.#options
+    const [policy = '', why = ''] = Array.isArray(answer) ? answer.map(String) : []
+    if (policy === this.#policy) return
+    this.#policy = policy
+    if (policy === '') log.debug({ why }, 'maxmemory-policy of Redis is not known')
+    else if (policy !== 'noeviction') log.warn({ policy }, EVICTS)
   }
 
   async claim(claim: DirectoryClaim): Promise<DirectoryGrant> {

@@ -300,12 +300,14 @@ class Scale {
   /** A Redis that evicts keys, and one that refuses to write. */
   async #memory(): Promise<void> {
     const { used } = this.#redis
-    this.#redis.set({ 'maxmemory-policy': 'allkeys-lru', maxmemory: String(Math.round(used * 0.6)) })
-    await pause(CUT_MS)
-    // Names of other servers go and come while their rows are evicted: what has to hold is that none answers for another.
-    await this.#measure('Redis evicts (allkeys-lru)', 0).catch((error: Error) =>
-      this.#say('Redis evicts (allkeys-lru)', error.message)
-    )
+    // The first evicts some keys again and again, the second all of them before it refuses to write.
+    for (const part of [0.95, 0.6]) {
+      this.#redis.set({ 'maxmemory-policy': 'allkeys-lru', maxmemory: String(Math.round(used * part)) })
+      for (let time = 0; time < 3; time += 1) {
+        await pause(CUT_MS)
+        await this.#measure(`Redis evicts (allkeys-lru, ${part} of its data)`, 0)
+      }
+    }
     this.#redis.set({ 'maxmemory-policy': 'noeviction', maxmemory: String(Math.round(used / 2)) })
     await pause(CUT_MS)
     await this.#measure('Redis is full (noeviction)', 0)
