@@ -115,7 +115,7 @@ const codeOf = async (options: Options): Promise<string> => {
 }
 
 /** As in the guide. */
-const ACL = '>a-long-password ~{rystra:* &{rystra:* +@all -@admin -@dangerous'
+const ACL = '>a-long-password ~{rystra:* &{rystra:* +@all -@admin -@dangerous +info'
 
 const tls = async (nodes: RedisNodes, folder: string): Promise<string> => {
   const out = { out: folder, force: false }

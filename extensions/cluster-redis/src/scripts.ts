@@ -12,6 +12,8 @@ export interface Script {
  * A member is `fence instance value`, a row `fence instance owner share record`: the first words are all that scripts read.
  * Numbers are kept as text, as they have more digits than cjson writes. No key expires by itself: one that is missing was lost.
  *
+ * A counter that is lost goes on from the time, which is more than it was.
+ *
  * Under `.` in `e` is until when some server should have renewed. Later the engine was `away`, and a lease that has ended since then
  * is no proof that its holder is gone: all members get another one from the first renewal on.
  */
@@ -22,15 +24,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local due = tonumber(redis.call('HGET', P .. 'e', '.') or '')
 local away = not due or now > due
 local function number(n) return string.format('%.0f', n) end
-local function tell(...)
-  redis.call('PUBLISH', P .. 'c', cjson.encode({ number(redis.call('INCR', P .. 'seq')), ... }))
+local function count(name)
+  if redis.call('EXISTS', P .. name) == 0 then redis.call('SET', P .. name, number(time[1] * 1000000 + time[2])) end
+  return number(redis.call('INCR', P .. name))
 end
-local function fence()
-  if redis.call('EXISTS', P .. 'fence') == 0 then
-    redis.call('SET', P .. 'fence', number(time[1] * 1000000 + time[2]))
-  end
-  return number(redis.call('INCR', P .. 'fence'))
-end
+local function tell(...) redis.call('PUBLISH', P .. 'c', cjson.encode({ count('seq'), ... })) end
+local function fence() return count('fence') end
 local function ends(instance)
   local lease, grace = string.match(redis.call('HGET', P .. 'e', instance) or '', '^(%d+) (%d+)$')
   return tonumber(lease or '0'), tonumber(grace or '0')

@@ -133,6 +133,22 @@ describe('a Redis that loses data or was away', () => {
       })
     }
 
+    it('and no change is missed when the number of the last one is counted anew, beyond what it was', async () => {
+      const [a, b] = [await joined('a'), await joined('b')]
+      const rows = new Set<string>()
+      await b.watch({
+        snapshot: (snapshot) => {
+          for (const { key } of snapshot.rows) rows.add(key)
+        },
+        change: (change) => void (change.type === 'held' && rows.add(change.row.key))
+      })
+      await redis.by(async (client) => void (await client.del(`${KEY}seq`)))
+      const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
+      for (const key of keys) await a.claim({ ...claim, key })
+      await b.renew()
+      await until(() => rows.size === keys.length, 'b to know all')
+    })
+
     it('and does not take for lost what was given back, or what another server has', async () => {
       const [a, b] = [await joined('a'), await joined('b')]
       const changes = await heard(a)

@@ -132,14 +132,15 @@ export class Membership {
     const sent = this.#now()
     try {
       if (this.#joined && !(await session.renew())) {
-        log.warn('the lease of this server was lost: names are claimed again')
+        log.warn('the directory has lost the lease or names of this server: all are claimed again')
         this.#joined = false
       }
       const again = !this.#joined
       if (again) {
         await session.join()
-        this.#joined = true
         await this.#claimAgain([...this.#own.values()])
+        // Not before: when the engine goes away meanwhile, all of it is done again.
+        this.#joined = true
       }
       await this.#claimAgain([...this.#changed].flatMap((key) => this.#own.get(key) ?? []))
       this.#changed.clear()

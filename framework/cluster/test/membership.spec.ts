@@ -90,6 +90,22 @@ describe('the membership of a server', () => {
     expect([engine.joins, engine.claims.slice(3), lost]).to.deep.equal([2, ['x 1', 'y 1', 'z 1'], ['y']])
   })
 
+  it('claims everything again also when the engine goes away while it does', async () => {
+    const { engine, clock, membership } = await make()
+    for (const key of ['x', 'y', 'z']) await membership.claim(claim(key))
+    engine.lost = true
+    engine.refuse = ({ key }) => {
+      engine.away = key === 'y'
+      return false
+    }
+    await clock.pass(1000)
+    engine.away = false
+    engine.refuse = () => false
+    engine.claims.length = 0
+    await clock.pass(1000)
+    expect([engine.claims, membership.state]).to.deep.equal([['x 1', 'y 1', 'z 1'], 'up'])
+  })
+
   it('goes on for lease and grace while the engine is away, then is fenced, and comes back by itself', async () => {
     const { engine, clock, states, membership } = await make()
     engine.away = true
