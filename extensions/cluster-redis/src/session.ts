@@ -12,10 +12,10 @@ import { Feed } from './feed.js'
 import * as scripts from './scripts.js'
 import { ownerWord, recordText, rowOf, shareWord } from './text.js'
 
-/** Rows that one renewal looks for: a server with more of them looks for the others with the next ones. */
-const LOOKED_FOR = 1000
+/** Rows that one renewal checks: a server with more of them checks the others with the next ones. */
+const CHECKED_AT_ONCE = 1000
 
-/** Milliseconds between two looks at what the engine does when its memory is full. */
+/** Milliseconds between two readings of what the engine does when its memory is full. */
 const POLICY_MS = 60_000
 
 const nameOf = (key: string, id: string): string => `${key}\n${id}`
@@ -29,7 +29,7 @@ export class RedisSession implements DirectorySession {
   #seen = 0
   /** Rows that this server was granted, by name. */
   readonly #own = new Map<string, { readonly key: string; readonly id: string; readonly fence: number }>()
-  /** Names of rows that are to be looked for. */
+  /** Names of rows that are to be checked. */
   #unseen: string[] = []
   #policy: string | undefined
   #policyAt = Number.NEGATIVE_INFINITY
@@ -47,7 +47,7 @@ export class RedisSession implements DirectorySession {
     const joined = { fence: fenceOf(fence) }
     // What it has is claimed again.
     this.#own.clear()
-    this.#lookAtPolicy()
+    this.#readPolicy()
     return joined
   }
 
@@ -58,14 +58,14 @@ export class RedisSession implements DirectorySession {
     const [up, sequence] = answer.map(Number)
     this.#feed.check(sequence ?? 0, this.#seen)
     this.#seen = sequence ?? 0
-    this.#lookAtPolicy()
+    this.#readPolicy()
     return up === 1 && !(await this.#hasLost())
   }
 
-  /** Whether rows are missing that nobody has taken or given back, as where the engine evicts keys. */
+  /** Whether rows are missing that were neither taken nor given back, as where the engine evicts keys. */
   async #hasLost(): Promise<boolean> {
     if (this.#unseen.length === 0) this.#unseen = [...this.#own.keys()]
-    const rows = this.#unseen.splice(0, LOOKED_FOR).flatMap((name) => this.#own.get(name) ?? [])
+    const rows = this.#unseen.splice(0, CHECKED_AT_ONCE).flatMap((name) => this.#own.get(name) ?? [])
     if (rows.length === 0) return false
     const names = rows.flatMap(({ key, id }) => [key, id])
     const answer = await this.#engine.run(scripts.lost, this.#options.instance, ...names)
@@ -85,12 +85,12 @@ export class RedisSession implements DirectorySession {
   }
 
   /** An engine that evicts keys works, until its memory is full. */
-  #lookAtPolicy(): void {
+  #readPolicy(): void {
     const { clock, log } = this.#options
     if (clock.now() - this.#policyAt < POLICY_MS) return
     this.#policyAt = clock.now()
-    const looked = this.#engine.run(scripts.policy).then((answer) => this.#sawPolicy(answer))
-    looked.catch((err: unknown) => log.debug({ err }, 'maxmemory-policy of Redis is not known'))
+    const read = this.#engine.run(scripts.policy).then((answer) => this.#sawPolicy(answer))
+    read.catch((err: unknown) => log.debug({ err }, 'maxmemory-policy of Redis is not known'))
   }
 
   #sawPolicy(answer: unknown): void {
