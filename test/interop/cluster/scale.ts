@@ -305,7 +305,11 @@ class Scale {
       this.#redis.set({ 'maxmemory-policy': 'allkeys-lru', maxmemory: String(Math.round(used * part)) })
       for (let time = 0; time < 3; time += 1) {
         await pause(CUT_MS)
-        await this.#measure(`Redis evicts (allkeys-lru, ${part} of its data)`, 0)
+        const what = `Redis evicts (allkeys-lru, ${part} of its data)`
+        await this.#measure(what, 0).catch((error: Error) => {
+          this.#faults += 1
+          this.#say(what, error.message)
+        })
       }
     }
     this.#redis.set({ 'maxmemory-policy': 'noeviction', maxmemory: String(Math.round(used / 2)) })
