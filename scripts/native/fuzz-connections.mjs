@@ -90,7 +90,7 @@ const adopt = async () => {
   const socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true })
   socket.on('error', () => {})
   await once(socket, 'connect')
-  const number = native.connectionAdopt(socket._handle.fd, address)
+  const number = native.connectionAdopt(socket._handle.fd, address, 2 ** 31 - 1)
   if (number >= 0) open.add(number)
   opened += 1
   socket.destroy()

@@ -133,7 +133,7 @@ const join = async (number, link) => {
   const window = pick([262_144, 2 ** 20])
   const at = near._handle === null ? -1 : near._handle.fd
   // One that is the stream's own is a copy, and the socket of Node is closed.
-  const copy = at < 0 || random(2) === 0 ? -1 : native.connectionAdopt(at, addresses)
+  const copy = at < 0 || random(2) === 0 ? -1 : native.connectionAdopt(at, addresses, 2 ** 31 - 1)
   const fd = copy < 0 ? at : native.connectionDetach(copy)
   if (copy >= 0 && fd < 0) native.connectionClose(copy)
   const flags = random(4) + (copy < 0 ? 0 : 4 + 8 * random(2))

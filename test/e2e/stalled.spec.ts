@@ -10,7 +10,7 @@ import { askAt, ClusterWorld } from './cluster-world.js'
 import { authority, session, startH2Service } from './h2-world.js'
 import { frontPort, startHttpClient, startHttpServer, startHttpService } from './http-world.js'
 import { db, join, serve, toDb, wayIn } from './private-tunnel.js'
-import { cleanUp, portOf, startClient, startServer, startService, svc, until, visit, visitorPort } from './tunnel.js'
+import { cleanUp, later, portOf, startClient, startServer, startService, svc, until, visit, visitorPort } from './tunnel.js'
 
 const STALLED = 6
 const MIB = 1 << 20
@@ -80,7 +80,8 @@ const overH1 = (port: number): Readers => {
   const get = (path: string): Promise<http.IncomingMessage> =>
     new Promise((resolve, reject) => {
       const options = { host: '127.0.0.1', port, path, agent: false, headers: { host: authority } }
-      http.get(options, resolve).on('error', reject)
+      const request = http.get(options, resolve).on('error', reject)
+      later(() => request.destroy())
     })
   return { stall: () => get('/'), read: async () => lengthOf(await get('/file')) }
 }

@@ -62,18 +62,20 @@ static napi_value open_connection(napi_env env, napi_callback_info info) {
   return number(env, connection == NULL ? error : connection->number);
 }
 
-/* connectionAdopt(descriptor, rows): takes a copy of the descriptor of a connected socket. A number, or -errno; the rows
-   become the addresses of the peer and of this end. */
+/* connectionAdopt(descriptor, rows, most): takes a copy of the descriptor of a connected socket. A number, or -errno, which is
+   -EMFILE for a copy that would be above `most`, too; the rows become the addresses of the peer and of this end. */
 static napi_value adopt(napi_env env, napi_callback_info info) {
   struct call call;
   union name name;
   socklen_t size = sizeof name;
-  int32_t descriptor = -1;
+  int32_t descriptor = -1, most = -1;
   int error = 0;
   call_begin(&call, env, info);
   struct engine *engine = call.at->engine;
   int32_t *rows = call.count < 2 ? NULL : rows_of(env, call.arguments[1], 2 * ROW_COLUMNS);
-  if (engine == NULL || engine->reads == NULL || rows == NULL || !call_int(&call, 0, &descriptor)) return invalid(env);
+  if (engine == NULL || engine->reads == NULL || rows == NULL || !call_int(&call, 0, &descriptor) ||
+      !call_int(&call, 2, &most))
+    return invalid(env);
   memset(rows, 0, 2 * ROW_COLUMNS * sizeof *rows);
   if (getpeername(descriptor, &name.any, &size) != 0) return number(env, -errno);
   name_read(&name, rows);
@@ -82,6 +84,10 @@ static napi_value adopt(napi_env env, napi_callback_info info) {
   name_read(&name, rows + ROW_COLUMNS);
   const int fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
   if (fd < 0) return number(env, -errno);
+  if (fd > most) {
+    close(fd);
+    return number(env, -EMFILE);
+  }
   const struct connection *connection = connection_open(engine, fd, false, &error);
   return number(env, connection == NULL ? error : connection->number);
 }

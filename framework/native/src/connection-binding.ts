@@ -5,10 +5,10 @@ export interface ConnectionBinding {
   /** Dials the address of a row. A number of a connection, or a negative error. */
   connectionDial(row: Int32Array): number
   /**
-   * Takes a copy of the descriptor of a connected socket. A number, or a negative error; the two rows become the addresses of
-   * the peer and of this end.
+   * Takes a copy of the descriptor of a connected socket. A number, or a negative error, EMFILE for a copy above `most`, too;
+   * the two rows become the addresses of the peer and of this end.
    */
-  connectionAdopt(descriptor: number, rows: Int32Array): number
+  connectionAdopt(descriptor: number, rows: Int32Array, most: number): number
   /** @param on 1 to read, 0 to pause */
   connectionRead(connection: number, on: number): void
   /** Whether all is sent. Otherwise the rest is copied, and `EVENT.connectionWritable` follows. */

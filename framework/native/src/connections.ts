@@ -1,7 +1,13 @@
 import { closeSync } from 'node:fs'
+import { constants } from 'node:os'
 import type { ConnectionEvents } from './connection-events.js'
 import { type Engine, engineOf } from './engine.js'
 import { COLUMNS, ROW } from './rows.js'
+
+/** No descriptor is left for this process, or for the system. */
+const FULL: ReadonlySet<number> = new Set([constants.errno.EMFILE, constants.errno.ENFILE])
+
+const INT32_MAX = 2 ** 31 - 1
 
 const rows = new Int32Array(2 * COLUMNS)
 
@@ -9,6 +15,13 @@ const rows = new Int32Array(2 * COLUMNS)
 export interface SocketAddress {
   readonly host: string
   readonly port: number
+}
+
+/** What {@link Connection.adopt} has taken. */
+export interface Adopted {
+  readonly connection: Connection
+  readonly peer: SocketAddress
+  readonly local: SocketAddress
 }
 
 /** A TCP connection that is read and written outside of Node's streams: its events come in batches. */
@@ -39,18 +52,19 @@ export class Connection {
 
   /**
    * Takes a copy of the descriptor of a connected socket, and tells its addresses. `undefined` where there is no native part,
-   * no descriptor is left, or the peer is gone already.
+   * or the peer is gone already; `full` where the copy would be above `most`, or no descriptor is left for it.
    */
   static adopt(
     descriptor: number,
     events: ConnectionEvents,
-    take: () => Buffer
-  ): { readonly connection: Connection; readonly peer: SocketAddress; readonly local: SocketAddress } | undefined {
+    take: () => Buffer,
+    most = Number.POSITIVE_INFINITY
+  ): Adopted | 'full' | undefined {
     const engine = engineOf(take)
     if (engine === undefined) return undefined
     engine.readConnections()
-    const number = engine.binding.connectionAdopt(descriptor, rows)
-    if (number < 0) return undefined
+    const number = engine.binding.connectionAdopt(descriptor, rows, Math.min(most, INT32_MAX))
+    if (number < 0) return FULL.has(-number) ? 'full' : undefined
     const address = (at: number): SocketAddress => ({
       host: engine.binding.format(rows, at),
       port: rows[at + ROW.port] as number

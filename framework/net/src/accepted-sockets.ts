@@ -55,20 +55,22 @@ export class AcceptedSockets {
 
   /** Counts a new connection until it is closed. `false`: the descriptor limit is reached, and it was closed. */
   admit(socket: Socket, address: string): boolean {
-    const closed = this.#count(descriptorOf(socket), address)
-    if (closed === undefined) {
+    if (descriptorOf(socket) > this.#maxDescriptor) {
       socket.destroy()
-      this.failed(address, new Error(`descriptor limit reached (${this.#maxDescriptor} in use): raise "ulimit -n"`))
+      this.#refuse(address)
       return false
     }
     // Not once, which makes two more objects for each.
-    socket.on('close', closed)
+    socket.on('close', this.#count(address))
     return true
   }
 
-  /** Counts a descriptor until what it returns is called. `undefined`: the descriptor limit is reached. */
-  #count(descriptor: number, address: string): (() => void) | undefined {
-    if (descriptor > this.#maxDescriptor) return undefined
+  #refuse(address: string): void {
+    this.failed(address, new Error(`descriptor limit reached (${this.#maxDescriptor} in use): raise "ulimit -n"`))
+  }
+
+  /** Counts a connection until what it returns is called. */
+  #count(address: string): () => void {
     this.#open.set(address, (this.#open.get(address) ?? 0) + 1)
     // One function for all connections of an address.
     let closed = this.#onClosed.get(address)
@@ -90,19 +92,20 @@ export class AcceptedSockets {
   }
 
   /**
-   * Takes a connection that has no socket of Node, and passes its stream to `handler`, as {@link handOver} does. `false`: it is
-   * as it was, since the descriptor limit is reached, or there is no native part.
+   * Takes a connection that has no socket of Node, and passes its stream to `handler`, as {@link handOver} does. `true`: the
+   * caller closes the handle, since the stream has a copy, or the descriptor limit is reached. `false`: it is as it was, since
+   * there is no native part.
    */
   adopt(handle: AcceptedHandle, face: Face, handler: (stream: ConnectionStream, info: VisitorInfo) => void): boolean {
-    const closed = this.#count(handle.fd, face.address)
-    if (closed === undefined) return false
-    const adopted = ConnectionStream.adopt(handle.fd)
-    if (adopted === undefined) {
-      closed()
-      return false
+    // The handle is closed at once, so that all handles have low numbers: the number of the copy tells how many are in use.
+    const adopted = ConnectionStream.adopt(handle.fd, this.#maxDescriptor)
+    if (adopted === undefined) return false
+    if (adopted === 'full') {
+      this.#refuse(face.address)
+      return true
     }
     const { stream, info } = adopted
-    stream.onReleased = closed
+    stream.onReleased = this.#count(face.address)
     this.#contain(
       face,
       () => handler(stream, info),

@@ -62,11 +62,17 @@ export class ConnectionStream implements RawStream, ConnectionEvents {
     return stream.#connection === undefined ? undefined : stream
   }
 
-  /** Takes a copy of the descriptor of a connected socket. `undefined`: it is still the caller's alone. */
-  static adopt(descriptor: number): { readonly stream: ConnectionStream; readonly info: VisitorInfo } | undefined {
+  /**
+   * Takes a copy of the descriptor of a connected socket. `undefined`, or `full` where the copy would be above `most`, or no
+   * descriptor is left for it: it is still the caller's alone.
+   */
+  static adopt(
+    descriptor: number,
+    most?: number
+  ): { readonly stream: ConnectionStream; readonly info: VisitorInfo } | 'full' | undefined {
     const stream = new ConnectionStream()
-    const adopted = Connection.adopt(descriptor, stream, memory)
-    if (adopted === undefined) return undefined
+    const adopted = Connection.adopt(descriptor, stream, memory, most)
+    if (adopted === undefined || adopted === 'full') return adopted
     stream.#connection = adopted.connection
     const [peer, local] = [adopted.peer, adopted.local]
     const to = { host: plainAddress(local.host), port: local.port }

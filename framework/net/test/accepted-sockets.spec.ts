@@ -2,9 +2,13 @@ import type { Logger } from '@rystra/model'
 import { expect } from 'chai'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import http2 from 'node:http2'
 import net from 'node:net'
 import { silentLog } from '@rystra/model'
+import { AcceptedSockets } from '../src/accepted-sockets.js'
+import { offerHandles } from '../src/accepted-handles.js'
+import type { ConnectionStream } from '../src/connection-stream.js'
 import { closeWithSession, SharedPorts } from '../src/index.js'
 import { never, until } from './outcome.js'
 import { cleanUp, later } from './proxies.js'
@@ -21,6 +25,13 @@ const listen = async (ports: SharedPorts, onSocket: (socket: net.Socket) => void
   const listener = await ports.listenTcp({ owner: 'face', host, port: 0, recognises: () => true, onSocket }, never)
   later(() => listener.close())
   return listener.address?.port ?? 0
+}
+
+/** The next numbers of descriptors. */
+const nextDescriptors = (count: number): number[] => {
+  const next = Array.from({ length: count }, () => openSync('/dev/null', 'r'))
+  for (const descriptor of next) closeSync(descriptor)
+  return next
 }
 
 const connect = async (port: number): Promise<net.Socket> => {
@@ -76,6 +87,41 @@ describe('accepted connections', () => {
     expect(lines.length).to.equal(1)
     expect(lines[0]?.err?.message).to.match(/descriptor limit reached/)
     expect(ports.accepted.counts).to.deep.equal({})
+  })
+})
+
+describe('accepted connections without a socket of Node', () => {
+  afterEach(cleanUp)
+
+  it('are refused at the descriptor limit, with one line in the log for all', async () => {
+    const [visitors, places] = [8, 4]
+    const lines: { connections?: number; err?: Error }[] = []
+    const taken: ConnectionStream[] = []
+    const server = net.createServer().listen(0, host)
+    await once(server, 'listening')
+    const { port } = server.address() as net.AddressInfo
+    const face = { address: `${host}:${port}` }
+    const sockets = Array.from({ length: visitors }, () => net.connect({ port, host }).on('error', () => {}))
+    later(() => {
+      for (const socket of sockets) socket.destroy()
+      for (const stream of taken) stream.reset()
+      server.close()
+    })
+    let accepted: AcceptedSockets | undefined
+    offerHandles(server, (handle) => {
+      // All visitors have their descriptors already.
+      accepted ??= new AcceptedSockets({ log: logTo(lines), maxDescriptor: Math.max(...nextDescriptors(places)) })
+      return accepted.adopt(handle, face, (stream) => taken.push(stream))
+    })
+    for (const socket of sockets) socket.resume()
+    const closed = (): number => sockets.filter((socket) => socket.closed).length
+    await until(() => taken.length + closed() === visitors)
+    // A place is free again where a visitor of this process was refused.
+    expect(closed(), 'visitors refused').to.be.above(0)
+    expect(taken.length).to.be.above(0)
+    expect(lines.length).to.equal(1)
+    expect(lines[0]?.err?.message).to.match(/descriptor limit reached/)
+    expect(accepted?.counts).to.deep.equal({ [face.address]: taken.length })
   })
 })
 

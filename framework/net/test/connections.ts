@@ -58,7 +58,7 @@ const accepted = async (): Promise<Connected> => {
   const adopted = new Promise<ConnectionStream>((resolve, reject) => {
     offerHandles(server, ({ fd }) => {
       const made = ConnectionStream.adopt(fd)
-      if (made === undefined) reject(new Error('it cannot be adopted'))
+      if (made === undefined || made === 'full') reject(new Error('it cannot be adopted'))
       else resolve(made.stream)
       return true
     })
