@@ -10,7 +10,18 @@ import { askAt, ClusterWorld } from './cluster-world.js'
 import { authority, session, startH2Service } from './h2-world.js'
 import { frontPort, startHttpClient, startHttpServer, startHttpService } from './http-world.js'
 import { db, join, serve, toDb, wayIn } from './private-tunnel.js'
-import { cleanUp, later, portOf, startClient, startServer, startService, svc, until, visit, visitorPort } from './tunnel.js'
+import {
+  cleanUp,
+  later,
+  portOf,
+  startClient,
+  startServer,
+  startService,
+  svc,
+  until,
+  visit,
+  visitorPort
+} from './tunnel.js'
 
 const STALLED = 6
 /** Uploads need more: what goes wrong depends on the order of events. */
