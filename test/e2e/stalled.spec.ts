@@ -25,7 +25,7 @@ import {
 
 const STALLED = 6
 /** Uploads need more: what goes wrong depends on the order of events. */
-const STALLED_UPLOADS = 24
+const STALLED_UPLOADS = 40
 const MIB = 1 << 20
 const FILE = 4 * MIB
 const chunk = Buffer.alloc(64 * 1024, 'x')
