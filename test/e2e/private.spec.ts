@@ -56,12 +56,10 @@ for (const [index, { title }] of carriers().entries()) {
 
     it('lets a service speak first, and answer long after the visitor has ended', async () => {
       const server = await serve(carrier)
-      let finish = (): void => {}
+      const ended: net.Socket[] = []
       const service = await startService((socket) => {
         socket.write('welcome')
-        socket.once('end', () => {
-          finish = () => socket.end('at last')
-        })
+        socket.once('end', () => ended.push(socket))
         socket.resume()
       })
       await join(carrier, server, { id: 'owner', proxies: [db(service)] })
@@ -71,11 +69,11 @@ for (const [index, { title }] of carriers().entries()) {
       expect(String(first)).to.equal('welcome')
       const all = readAll(socket)
       socket.end('done')
-      await until(() => finish.name === 'finish')
+      await until(() => ended.length === 1, 'the end to arrive')
       const other = await visit(wayIn(forwarder))
       await once(other, 'data')
       expect(socket.readableEnded).to.equal(false)
-      finish()
+      ended[0]?.end('at last')
       expect(String(await all)).to.equal('at last')
     })
 
