@@ -62,8 +62,8 @@ export interface JoinedOpening {
   /** The other side has accepted it. */
   onReady(): void
   /**
-   * The other side has answered otherwise, and this is all of it so far. Returns how many of the bytes accept the stream
-   * nevertheless, the rest of which reaches the connection; 0: it is to be reset, or there has to be more.
+   * The answer of the other side differs, and this is all of it so far. Returns how many of its bytes accept the stream: those
+   * behind them reach the connection. 0: the stream is reset, or more bytes are needed.
    */
   onAnswer(bytes: Buffer): number
   /** The other side has ended it without an answer. */

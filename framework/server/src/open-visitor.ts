@@ -14,32 +14,36 @@ export interface OpeningProxy extends StreamProxy, MovingProxy {
   readonly remote?: object | undefined
 }
 
+/** Waits for what the servers of a cluster share of the limits, where they do, and opens with whether they are exhausted. */
+const withinLimits = async <Opened>(
+  { limits }: OpeningProxy,
+  open: (full: boolean) => Promise<Opened>
+): Promise<Opened> => {
+  const allotted = limits.ask()
+  if (allotted !== undefined) await allotted
+  return open(limits.exhausted)
+}
+
 /** Opens a stream within the limits of a proxy. */
-export const openVisitor = async (
+export const openVisitor = (
   proxy: OpeningProxy,
   state: ServerState,
   visitor: VisitorInfo,
   options: ProxyStreamOptions
-): Promise<StreamLifecycle> => {
-  const allotted = proxy.limits.ask()
-  if (allotted !== undefined) await allotted
-  const full = proxy.limits.exhausted
-  return openFollowing(proxyStream(proxy, state, visitor, options), proxy, full, options)
-}
+): Promise<StreamLifecycle> =>
+  withinLimits(proxy, (full) => openFollowing(proxyStream(proxy, state, visitor, options), proxy, full, options))
 
 /** The same for a kind that does not relay byte by byte. */
-export const openVisitorStream = async (
+export const openVisitorStream = (
   proxy: OpeningProxy,
   state: ServerState,
   visitor: VisitorInfo,
   options: OpenStreamOptions
-): Promise<OpenedStream> => {
-  const allotted = proxy.limits.ask()
-  if (allotted !== undefined) await allotted
-  const full = proxy.limits.exhausted
-  const stream = proxyStream(proxy, state, visitor, options)
-  return openDuplex(stream, () => openProxyStream(stream, proxy, full, options), options.signal)
-}
+): Promise<OpenedStream> =>
+  withinLimits(proxy, (full) => {
+    const stream = proxyStream(proxy, state, visitor, options)
+    return openDuplex(stream, () => openProxyStream(stream, proxy, full, options), options.signal)
+  })
 
 /** Opens it where the client of the proxy is, see {@link followClient}. */
 export const openWhereClientIs = <Opened>(

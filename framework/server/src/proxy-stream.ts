@@ -70,8 +70,8 @@ export const proxyStream = (
 }
 
 /**
- * Opens it joined with the connection of its visitor, where neither a hook nor a limit of its proxy has to be asked. `false`:
- * nothing was done.
+ * Opens it joined with the connection of its visitor, if no hook and no limit of its proxy applies. `false`: nothing was
+ * done.
  */
 export const joinProxyStream = (
   stream: StreamLifecycle,
