@@ -1,17 +1,22 @@
+import type { Client } from '@rystra/client'
+import proxyHttps from '@rystra/proxy-https'
 import proxyPrivate from '@rystra/proxy-private'
 import { settled } from '@rystra/testkit'
 import transportHttp2 from '@rystra/transport-http2'
 import transportQuic from '@rystra/transport-quic'
+import transportWs from '@rystra/transport-ws'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import http from 'node:http'
+import tls from 'node:tls'
 import type { Readable, Writable } from 'node:stream'
 import { askAt, ClusterWorld } from './cluster-world.js'
 import { authority, session, startH2Service } from './h2-world.js'
-import { frontPort, startHttpClient, startHttpServer, startHttpService } from './http-world.js'
+import { type Answering, frontPort, startHttpClient, startHttpServer, startHttpService } from './http-world.js'
 import { db, join, serve, toDb, wayIn } from './private-tunnel.js'
 import {
   cleanUp,
+  freePort,
   later,
   portOf,
   startClient,
@@ -115,6 +120,27 @@ const overHttp = (h2: boolean) => async (): Promise<number> => {
   return frontPort(await startHttpClient(server, [{ name: 'app', kind: 'http', local: local.port, h2 }]))
 }
 
+/** Reads no upload. */
+const answerUpload: Answering = (request, response) => {
+  if (request.method === 'GET') sendFile(response)
+  else request.pause()
+}
+
+const startUpload = async (more: Parameters<typeof startHttpServer>[1] = []): Promise<Client> => {
+  const { port: local } = await startHttpService(answerUpload)
+  return startHttpClient(await startHttpServer({}, more), [{ name: 'app', kind: 'http', local }])
+}
+
+const uploads = (port: number, connect = () => visit(port)): Readers => ({
+  stalled: STALLED_UPLOADS,
+  async stall() {
+    const socket = await connect()
+    socket.write(`POST / HTTP/1.1\r\nHost: ${authority}\r\nContent-Length: 999999999999\r\n\r\n`)
+    sendWithoutEnd(socket)
+  },
+  read: () => overH1(port).read()
+})
+
 const ways: Readonly<Record<string, () => Promise<Readers>>> = {
   'tcp over yamux': overTcp('tcp', 'yamux'),
   'tcp over direct': overTcp('tcp', 'direct'),
@@ -129,21 +155,42 @@ const ways: Readonly<Record<string, () => Promise<Readers>>> = {
       from.request({ ':authority': authority, ':path': path }).on('error', () => {})
     return { stall: () => once(open('/', stalled), 'response'), read: () => lengthOf(open('/file')) }
   },
-  'uploads to a service that does not read': async () => {
-    const { port: local } = await startHttpService((request, response) => {
-      if (request.method === 'GET') sendFile(response)
-      else request.pause()
+  'uploads to a service that does not read': async () => uploads(frontPort(await startUpload())),
+  'uploads over https': async () => {
+    const tlsPort = await freePort()
+    const https = proxyHttps({ listen: [{ host: '127.0.0.1', port: tlsPort }], certificates: [{ hosts: [authority] }] })
+    const port = frontPort(await startUpload([https]))
+    return uploads(port, async () => {
+      const socket = tls.connect({ host: '127.0.0.1', port: tlsPort, servername: authority, rejectUnauthorized: false })
+      later(() => socket.destroy())
+      await once(socket, 'secureConnect')
+      return socket
     })
-    const port = frontPort(await startHttpClient(await startHttpServer(), [{ name: 'app', kind: 'http', local }]))
+  },
+  'uploads in streams of HTTP/2': async () => {
+    const port = frontPort(await startUpload())
+    const from = session(port)
     return {
-      stalled: STALLED_UPLOADS,
       async stall() {
-        const socket = await visit(port)
-        socket.write(`POST / HTTP/1.1\r\nHost: ${authority}\r\nContent-Length: 999999999999\r\n\r\n`)
-        sendWithoutEnd(socket)
+        sendWithoutEnd(from.request({ ':method': 'POST', ':authority': authority, ':path': '/' }, { endStream: false }))
       },
       read: () => overH1(port).read()
     }
+  },
+  'uploads to a function': async () => {
+    const client = await startHttpClient(await startHttpServer(), [])
+    await client.expose({
+      name: 'app',
+      kind: 'http',
+      handler: ({ method }: Request) =>
+        method === 'GET' ? new Response(Buffer.alloc(FILE, 'y')) : new Promise(() => {})
+    } as never)
+    return uploads(frontPort(client))
+  },
+  'uploads to the fallback of ws': async () => {
+    const { port } = await startHttpService(answerUpload)
+    const listen = [{ transport: 'ws', host: '127.0.0.1', port: 0, fallback: `127.0.0.1:${port}` }]
+    return uploads(portOf(await startServer({ listen } as never, [transportWs()])))
   },
   'a private service': async () => {
     const carrier = { title: '', connect: { transport: 'tcp', muxer: 'yamux' }, uses: [proxyPrivate()] }

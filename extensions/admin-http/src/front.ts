@@ -1,3 +1,4 @@
+import { acceptHttp } from '@rystra/net'
 import type { ServerTls } from '@rystra/tls'
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import https from 'node:https'
@@ -100,7 +101,7 @@ export class Front {
     socket.on('error', () => {})
     socket.once('close', () => this.#sockets.delete(socket))
     if (isRefused) this.#holdRefused(socket)
-    this.#server.emit('connection', socket)
+    acceptHttp(this.#server, socket)
   }
 
   #holdRefused(socket: Socket): void {

@@ -1,3 +1,4 @@
+import { acceptHttp } from '@rystra/net'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -15,14 +16,6 @@ const LINGER_MS = 1000
 
 /** Milliseconds for which a draining connection may be idle, at most twice. */
 const IDLE_CHECK_MS = 1000
-
-/**
- * Node's HTTP server starts reading at the event of `resume()`, which comes a tick later. A `pause()` in between is lost, and so
- * is each one after it, as the stream is paused already: an upload would be read into memory without a bound.
- */
-function stopAgain(this: Duplex): void {
-  if (this.isPaused()) this.emit('pause')
-}
 
 /** HTTP/1 connections of visitors. */
 export class H1Front {
@@ -64,8 +57,7 @@ export class H1Front {
 
   accept(socket: Duplex, connection: ConnectionInfo): void {
     this.#connections.set(socket, connection)
-    this.#server.emit('connection', socket)
-    socket.on('resume', stopAgain)
+    acceptHttp(this.#server, socket)
   }
 
   #exchange(request: IncomingMessage, response: ServerResponse, options: Partial<ExchangeOptions> = {}): void {

@@ -7,6 +7,7 @@ import type {
   Respond,
   ResponseContext
 } from '@rystra/plugin'
+import { acceptHttp } from '@rystra/net'
 import { firstBytes } from '@rystra/tls'
 import http from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -75,7 +76,7 @@ export class Redirect {
       if (connections.size >= CONNECTIONS) oldest?.destroy()
       connections.add(socket)
       socket.once('close', () => connections.delete(socket))
-      server.emit('connection', socket)
+      acceptHttp(server, socket)
     }
     return {
       start: async () => {

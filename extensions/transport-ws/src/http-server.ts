@@ -1,4 +1,5 @@
 import { TrustedProxies } from '@rystra/address'
+import { acceptHttp } from '@rystra/net'
 import { type ByteLink, type Link, type Logger, RystraError } from '@rystra/plugin'
 import { tlsFacts } from '@rystra/tls'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
@@ -86,7 +87,7 @@ export class HttpServer {
   take(socket: Socket, refusal?: RystraError): void {
     if (refusal !== undefined) this.#refused.set(socket, refusal)
     this.#await(socket)
-    this.#http.emit('connection', socket)
+    acceptHttp(this.#http, socket)
   }
 
   #await(socket: Socket): void {

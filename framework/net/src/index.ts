@@ -1,4 +1,5 @@
 /** TCP for transports: dialing out, also through proxies, and ports that several transports share. */
+export { acceptHttp } from './accept-http.js'
 export type { AcceptedHandle } from './accepted-handles.js'
 export { AcceptedSockets } from './accepted-sockets.js'
 export { ConnectionStream } from './connection-stream.js'
