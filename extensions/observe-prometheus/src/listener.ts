@@ -1,5 +1,4 @@
 import type { Address, Listener, ListenHost, Logger } from '@rystra/plugin'
-import { acceptHttp } from '@rystra/net'
 import { createHash, timingSafeEqual } from 'node:crypto'
 import http from 'node:http'
 import net from 'node:net'
@@ -109,7 +108,7 @@ export class MetricsListener {
     this.#sockets.add(socket)
     socket.on('error', () => {})
     socket.once('close', () => this.#sockets.delete(socket))
-    acceptHttp(this.#server, socket)
+    this.#server.emit('connection', socket)
   }
 
   /** A name that points at this address could be of any web page (DNS rebinding): only configured names are accepted. */
