@@ -39,11 +39,14 @@ import {
   h2Messages,
   linkMessages,
   type Messages,
+  proxiedMessages,
   quicPackets,
   tlsMessages,
+  tlsRecords,
   wsMessages
 } from './messages.js'
 import { rpcWorld } from './rpc-faces.js'
+import { PeerWorld, servingFace, sessionFace } from './session-faces.js'
 
 /** A server and clients with every face, in this process. */
 export interface World {
@@ -66,7 +69,7 @@ const DATAGRAMS_BEFORE = 40
 /** Time for a visitor in good faith to be served: long, since an attack of hours runs at the lowest priority. */
 const SERVED_WITHIN_MS = 60_000
 
-const extensions = () => [
+const extensions = (redirectFrom: { host: string; port: number }[] = []) => [
   transportTcp({}),
   transportTls({}),
   transportWs({}),
@@ -79,7 +82,7 @@ const extensions = () => [
   proxyPrivate({}),
   proxyUdp({}),
   proxyHttp({ listen: free }),
-  proxyHttps({ listen: free, certificates: [{ hosts: ['web.localhost'] }] })
+  proxyHttps({ listen: free, certificates: [{ hosts: ['web.localhost'] }], redirectFrom })
 ]
 
 const listened = async (server: net.Server): Promise<number> => {
@@ -133,21 +136,36 @@ export const openWorld = async (log: Logger): Promise<World> => {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'rystra-fuzz-'))
   const ending: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
   const later = (end: () => unknown): void => void ending.push(end)
-  const [adminPort, metricsPort] = [await freePort(), await freePort()]
+  const [adminPort, metricsPort, redirectPort] = [await freePort(), await freePort(), await freePort()]
+  const peers = new PeerWorld(dir, await freePort())
   const rpc = rpcWorld()
   const ofServer = [
     adminHttp({ listen: [{ host, port: adminPort }], tokens: [{ name: 'fuzz', token, scope: 'admin' }] }),
     observePrometheus({ listen: { host, port: metricsPort, path: '/metrics', hosts: [] } }),
     inspectHttp({}),
-    rpc.onServer.extension
+    rpc.onServer.extension,
+    peers.extension
   ]
   const transports = ['tcp', 'tls', 'ws', 'wss', 'h2c', 'http2', 'quic']
+  const [onePort, proxiedPort] = [await freePort(), await freePort()]
+  const web = http.createServer((request, response) => {
+    request.resume()
+    response.end('served')
+  })
+  const webPort = await listened(web)
   const server = await createServer(
     {
-      extensions: [...extensions(), ...ofServer],
+      extensions: [...extensions([{ host, port: redirectPort }]), ...ofServer],
       server: {
-        listen: transports.map((transport) => ({ transport, host, port: 0 })),
-        publish: { host, ports: ['1024-65535'] }
+        listen: [
+          ...transports.map((transport) => ({ transport, host, port: 0 })),
+          { transport: 'ws', host, port: onePort, fallback: `${host}:${webPort}` },
+          { transport: 'tcp', host, port: onePort },
+          { transport: 'tls', host, port: onePort },
+          { transport: 'tcp', host, port: proxiedPort, proxyProtocolFrom: [host] }
+        ],
+        publish: { host, ports: ['1024-65535'] },
+        cluster: await peers.config()
       }
     } as never,
     { dir, stateDir: path.join(dir, 'server'), log }
@@ -156,10 +174,6 @@ export const openWorld = async (log: Logger): Promise<World> => {
   later(() => server.stop({ drain: 0 }))
   const portOf = (transport: string): number => server.listening.find((one) => one.transport === transport)?.port ?? 0
 
-  const web = http.createServer((request, response) => {
-    request.resume()
-    response.end('served')
-  })
   const grpc = http2.createServer((request, response) => {
     request.resume()
     response.end('served')
@@ -200,14 +214,21 @@ export const openWorld = async (log: Logger): Promise<World> => {
   const tcp = { transport: 'tcp', host, port: portOf('tcp') }
   const badPort = await listened(bad.server)
   const client = await start(tcp, [
-    { name: 'web', kind: 'http', local: await listened(web), reuse: 'never' },
+    { name: 'web', kind: 'http', local: webPort, reuse: 'never' },
     { name: 'grpc', kind: 'http', local: await listened(grpc), h2: true },
     { name: 'bad', kind: 'http', local: badPort, reuse: 'never' },
     { name: 'badgrpc', kind: 'http', local: badPort, h2: true },
     { name: 'pass', kind: 'https', local: await listened(echo), subdomain: 'pass' },
     { name: 'echo', kind: 'tcp', local: (echo.address() as AddressInfo).port },
     { name: 'private', kind: 'private', secret: token, local: (echo.address() as AddressInfo).port },
-    { name: 'dgram', kind: 'udp', local: (answering.address() as AddressInfo).port }
+    { name: 'dgram', kind: 'udp', local: (answering.address() as AddressInfo).port },
+    {
+      name: 'private-dgram',
+      kind: 'private',
+      secret: token,
+      local: (answering.address() as AddressInfo).port,
+      protocol: 'udp'
+    }
   ])
   const direct = await start({ ...tcp, muxer: 'direct' }, [
     { name: 'direct', kind: 'tcp', local: (echo.address() as AddressInfo).port }
@@ -215,9 +236,12 @@ export const openWorld = async (log: Logger): Promise<World> => {
   const program = new Rpc()
   await start(tcp, [], {}, [program.extension])
   await start(tcp, [], {}, [rpc.attacker])
-  const privatePort = await freePort()
+  const [privatePort, privateUdpPort] = [await freePort(), await freePort()]
   await start(tcp, [], {
-    forwards: [{ name: 'private', kind: 'private', of: 'private', secret: token, bind: privatePort }]
+    forwards: [
+      { name: 'private', kind: 'private', of: 'private', secret: token, bind: privatePort },
+      { name: 'datagrams', kind: 'private', of: 'private-dgram', secret: token, bind: privateUdpPort, protocol: 'udp' }
+    ]
   })
   const publicPort = (of: Client, name: string): number =>
     Number(/:(\d+)$/.exec(of.proxies.find((one) => one.name === name)?.address ?? '')?.[1])
@@ -309,32 +333,45 @@ export const openWorld = async (log: Logger): Promise<World> => {
     },
     { name: 'metrics', messages: adminMessages(''), connect: () => connected(metricsPort) },
     { name: 'direct', messages: anyMessages, connect: () => connected(publicPort(direct, 'direct')) },
+    { name: 'fallback', messages: h1Messages('localhost'), connect: () => connected(onePort) },
+    {
+      name: 'one-port',
+      messages: [...linkMessages, ...wsMessages('client'), ...(await tlsMessages('localhost', ['rystra/1']))],
+      connect: () => connected(onePort)
+    },
+    { name: 'proxied', messages: proxiedMessages(), connect: () => connected(proxiedPort) },
+    { name: 'redirect', messages: h1Messages('web.localhost'), connect: () => connected(redirectPort) },
+    await sessionFace(token, () => connected(portOf('tcp'))),
+    ...(await peers.faces(connected)),
     ...rpc.faces
   ]
   const dialed: Record<string, Messages> = {
     tcp: linkMessages,
     ws: wsMessages('server'),
-    h2c: h2Messages('', 'server')
+    h2c: h2Messages('', 'server'),
+    tls: tlsRecords,
+    wss: tlsRecords,
+    http2: tlsRecords
   }
-  for (const [transport, said] of Object.entries(dialed)) {
+  /** A client dials a hostile peer. */
+  const dialing = async (transport: string): Promise<() => Promise<net.Socket>> => {
     const peer = new Hostile()
     const port = await listened(peer.server)
     later(() => peer.server.close())
-    faces.push({
-      name: `dial-${transport}`,
-      messages: said,
-      async connect() {
-        const arrived = peer.next()
-        const dialing = await make({ transport, host, port }, [])
-        dialing.start().catch(() => {})
-        const socket = await arrived
-        socket.once('close', () => void dialing.stop({ drain: 0 }))
-        return socket
-      }
-    })
+    return async () => {
+      const arrived = peer.next()
+      const client = await make({ transport, host, port }, [])
+      client.start().catch(() => {})
+      const socket = await arrived
+      socket.once('close', () => void client.stop({ drain: 0 }))
+      return socket
+    }
   }
+  for (const [transport, messages] of Object.entries(dialed))
+    faces.push({ name: `dial-${transport}`, messages, connect: await dialing(transport) })
+  faces.push(await servingFace(token, await dialing('tcp')))
 
-  const datagramPorts = [portOf('quic'), publicPort(client, 'dgram')]
+  const datagramPorts = [portOf('quic'), publicPort(client, 'dgram'), privateUdpPort]
   const sender = dgram.createSocket('udp4')
   sender.on('error', () => {})
   later(() => sender.close())

@@ -262,18 +262,41 @@ export const tlsMessages = async (servername: string, alpn: string[]): Promise<M
   const [first] = (await once(there, 'data')) as [Buffer]
   here.destroy()
   there.destroy()
-  return [
-    first,
-    first,
-    Buffer.from([0x15, 3, 3, 0, 2, 2, 40]),
-    Buffer.from([0x15, 3, 3, 0, 2, 1, 0]),
-    Buffer.from([0x14, 3, 3, 0, 1, 1]),
-    Buffer.from([0x17, 3, 3, 0, 4, 1, 2, 3, 4]),
-    Buffer.from([0x16, 3, 1, 0xff, 0xff]),
-    Buffer.from([0x16, 3, 1, 0, 4, 1, 0, 0, 0]),
-    Buffer.from('GET / HTTP/1.1\r\n\r\n')
-  ]
+  return [first, first, ...tlsRecords]
 }
+
+/** Records of TLS from either end. */
+export const tlsRecords: Messages = [
+  Buffer.from([0x15, 3, 3, 0, 2, 2, 40]),
+  Buffer.from([0x15, 3, 3, 0, 2, 1, 0]),
+  Buffer.from([0x14, 3, 3, 0, 1, 1]),
+  Buffer.from([0x17, 3, 3, 0, 4, 1, 2, 3, 4]),
+  Buffer.from([0x16, 3, 1, 0xff, 0xff]),
+  Buffer.from([0x16, 3, 1, 0, 4, 1, 0, 0, 0]),
+  Buffer.from('GET / HTTP/1.1\r\n\r\n')
+]
+
+const proxyTwo = (verb: number, family: number, body: Buffer): Buffer =>
+  Buffer.concat([
+    Buffer.from('0d0a0d0a000d0a515549540a', 'hex'),
+    Buffer.from([verb, family, body.length >> 8, body.length & 0xff]),
+    body
+  ])
+
+/** Heads of the PROXY protocol, versions 1 and 2, and what follows them. */
+export const proxiedMessages = (): Messages => [
+  Buffer.from('PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n'),
+  Buffer.from('PROXY TCP6 ::1 ::2 1 2\r\n'),
+  Buffer.from('PROXY UNKNOWN\r\n'),
+  Buffer.from('PROXY TCP4 a b c d\r\n'),
+  proxyTwo(0x21, 0x11, Buffer.alloc(12, 1)),
+  proxyTwo(0x21, 0x21, Buffer.alloc(36, 1)),
+  proxyTwo(0x20, 0, Buffer.alloc(0)),
+  proxyTwo(0x21, 0x31, Buffer.alloc(216, 1)),
+  proxyTwo(0x22, 0xff, Buffer.alloc(4)),
+  proxyTwo(0x21, 0x11, Buffer.alloc(3)),
+  ...linkMessages
+]
 
 const pair = async (): Promise<[net.Socket, net.Socket]> => {
   const server = net.createServer().listen(0, '127.0.0.1')
