@@ -1,4 +1,4 @@
-/** `npm run fuzz -- --seconds 600 --seed 1 --face h2c`: random peers against every face. Prints the seed of what it finds. */
+/** `npm run fuzz -- --seconds 600 --seed 1 --face h2c,ws`: random peers against every face. Prints the seed of what it finds. */
 import { parseArgs } from 'node:util'
 import { fuzz } from './fuzzer.js'
 
