@@ -13,6 +13,9 @@ class Server {
   held = 0
   calls = 0
   away = false
+  /** Calls on their way to the directory, while it is slow. */
+  readonly #waiting: (() => void)[] = []
+  #slow: 'calls' | 'answers' | undefined
 
   constructor(name: string, directory: MemoryDirectory, clock: FakeClock) {
     this.session = directory.open({
@@ -28,11 +31,30 @@ class Server {
     this.limits = new SharedLimits({
       allot: (share: DirectoryShare) => {
         this.calls += 1
-        return this.away ? Promise.reject(new RystraError('cluster.unavailable')) : this.session.allot(share)
+        if (this.#slow === undefined) return this.#allot(share)
+        const granted = this.#slow === 'answers' ? this.#allot(share) : undefined
+        return new Promise((resolve) => void this.#waiting.push(() => resolve(granted ?? this.#allot(share))))
       },
       monotonic: () => clock.now(),
       log: silentLog
     })
+  }
+
+  #allot(share: DirectoryShare): Promise<number> {
+    return this.away ? Promise.reject(new RystraError('cluster.unavailable')) : this.session.allot(share)
+  }
+
+  /** Calls, or answers to them, arrive when `answerLatest` lets them: of those that wait the last one first. */
+  slowDown(late: 'calls' | 'answers'): void {
+    this.#slow = late
+  }
+
+  async answerLatest(): Promise<void> {
+    for (let call = this.#waiting.pop(); call !== undefined; call = this.#waiting.pop()) {
+      call()
+      await turns(5)
+    }
+    this.#slow = undefined
   }
 
   share(limit = LIMIT) {
@@ -137,6 +159,57 @@ describe('limits that servers share', () => {
     limit.close()
     await turns(5)
     expect(await b.takeAll(b.share())).to.equal(LIMIT)
+  })
+
+  it('are neither exceeded nor lost where one is closed and put again before a slow directory has answered', async () => {
+    const { servers } = await world()
+    const [a, b] = servers
+    const before = a.share()
+    await a.takeAll(before, 20)
+    a.slowDown('calls')
+    void before.ask()
+    before.close()
+    const limit = a.share()
+    void limit.ask()
+    await a.answerLatest()
+    expect(limit.allowance).to.be.at.least(20)
+    await b.takeAll(b.share())
+    expect(limit.allowance + b.held).to.equal(LIMIT)
+    a.held = 0
+    limit.close()
+    await turns(5)
+    await b.takeAll(b.share())
+    expect(b.held, 'with what was given back').to.equal(LIMIT)
+  })
+
+  it('are given back with a later beat where the directory was away, and none of it is used before', async () => {
+    const { servers } = await world()
+    const [a, b] = servers
+    const before = a.share()
+    await a.takeAll(before, 20)
+    a.away = true
+    a.held = 0
+    before.close()
+    await turns(5)
+    expect(a.share().allowance, 'of what may have been given to others').to.equal(0)
+    a.away = false
+    await a.beat()
+    await a.beat()
+    expect(await b.takeAll(b.share())).to.equal(LIMIT)
+  })
+
+  it('are told to a directory that has lost its data while it was asked', async () => {
+    const { servers } = await world()
+    const [a, b] = servers
+    const limit = a.share()
+    await a.takeAll(limit, 60)
+    a.slowDown('answers')
+    void limit.ask()
+    await a.session.leave()
+    await a.session.join()
+    a.limits.beat(true)
+    await a.answerLatest()
+    expect(await b.takeAll(b.share())).to.be.at.most(40)
   })
 
   it('as rates go to the servers that use them, and never above the limit', async () => {

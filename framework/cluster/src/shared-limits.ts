@@ -1,4 +1,4 @@
-import { background, type Logger } from '@rystra/model'
+import type { Logger } from '@rystra/model'
 import type { DirectoryShare, SharedLimit, SharedRate } from '@rystra/plugin'
 
 /** A server asks for so much more than it uses, as a part of the limit: then not each stream needs an answer of the engine. */
@@ -21,42 +21,61 @@ export interface SharedLimitsOptions {
   readonly log: Logger
 }
 
-/** One limit at this server. */
+/** What one that has a limit uses of it. */
+interface Use {
+  readonly limit: number
+  /** What needs no answer of the engine. */
+  readonly floor: number
+  readonly demand: (isBeat: boolean) => Demand
+  readonly onAllowance?: (allowance: number) => void
+}
+
+const NOTHING: Demand = { used: 0, want: 0 }
+
+const isSame = (a: Demand, b: Demand | undefined): boolean => a.used === b?.used && a.want === b.want
+
+/**
+ * One limit at this server. It is there until the engine knows that nothing of it is used, so that all calls about a key are made one
+ * after the other: one that comes late would undo what was asked for after it.
+ */
 class Share {
   readonly #key: string
-  readonly #limit: number
-  readonly #demand: (isBeat: boolean) => Demand
   readonly #options: SharedLimitsOptions
-  #allowance: number
-  /** The demand that the engine knows. */
-  #known: Demand = { used: 0, want: 0 }
+  readonly #onGivenBack: () => void
+  #use: Use | undefined
+  #allowance = 0
+  /** The demand that the engine knows; nothing after a call without an answer. */
+  #known: Demand | undefined = NOTHING
   #asking: Promise<void> | undefined
   #next: Promise<void> | undefined
-  #closed = false
-  onAllowance: ((allowance: number) => void) | undefined
 
-  constructor(
-    key: string,
-    limit: number,
-    allowance: number,
-    demand: (isBeat: boolean) => Demand,
-    options: SharedLimitsOptions
-  ) {
+  constructor(key: string, options: SharedLimitsOptions, onGivenBack: () => void) {
     this.#key = key
-    this.#limit = limit
-    this.#allowance = allowance
-    this.#demand = demand
     this.#options = options
+    this.#onGivenBack = onGivenBack
   }
 
-  get allowance(): number {
-    return this.#allowance
+  /** 0 for one that has closed it, or in whose place another has come. */
+  allowance(use: Use): number {
+    return this.#use === use ? this.#allowance : 0
+  }
+
+  /** Takes the place of the one before, and what that was allotted. */
+  take(use: Use): void {
+    this.#use = use
+    this.#allot(this.#allowance)
+    this.beat(true)
+  }
+
+  /** Never rejects. */
+  async ask(use: Use): Promise<void> {
+    if (this.#use === use) await this.#askNext()
   }
 
   /** A call that waits for one before it serves all that came meanwhile. */
-  ask(): Promise<void> {
-    if (this.#asking === undefined) return this.#start(false, true)
-    this.#next ??= this.#asking.then(() => {
+  #askNext(): Promise<void> {
+    if (!this.#isBusy) return this.#start(false, true)
+    this.#next ??= (this.#asking as Promise<void>).then(() => {
       this.#next = undefined
       return this.#start(false, true)
     })
@@ -65,39 +84,57 @@ class Share {
 
   /** @param again Whether the engine may have forgotten it */
   beat(again: boolean): void {
-    if (this.#asking === undefined) background(this.#start(true, again), this.#options.log, 'a limit was not shared')
+    if (!this.#isBusy) void this.#start(true, again)
+    else if (again) void this.#askNext()
   }
 
-  close(): void {
-    this.#closed = true
-    background(this.ask(), this.#options.log, 'what was allotted of a limit was not given back')
+  close(use: Use): void {
+    if (this.#use !== use) return
+    this.#use = undefined
+    void this.#askNext()
+  }
+
+  get #isBusy(): boolean {
+    return this.#asking !== undefined || this.#next !== undefined
   }
 
   #start(isBeat: boolean, again: boolean): Promise<void> {
-    this.#asking = this.#ask(isBeat, again).finally(() => {
-      this.#asking = undefined
-    })
+    const { log } = this.#options
+    this.#asking = this.#ask(isBeat, again)
+      .catch((error: unknown) => log.error({ err: error, key: this.#key }, 'a limit was not shared'))
+      .finally(() => {
+        this.#asking = undefined
+        if (this.#use === undefined && this.#next === undefined && isSame(NOTHING, this.#known)) this.#onGivenBack()
+      })
     return this.#asking
   }
 
   async #ask(isBeat: boolean, again: boolean): Promise<void> {
     const { allot, log } = this.#options
-    const demand = this.#closed ? { used: 0, want: 0 } : this.#demand(isBeat)
+    const demand = this.#use?.demand(isBeat) ?? NOTHING
     const { used, want } = demand
     const before = this.#allowance
-    const same = used === this.#known.used && want === this.#known.want
+    const same = isSame(demand, this.#known)
     const none = used === 0 && want === 0 && before === 0 && same
     if (none || (!again && same && before === used && before >= want)) return
     // Until it has answered the engine may give what is not used to another server.
     this.#allowance = Math.min(before, used)
+    this.#known = undefined
     try {
-      this.#allowance = await allot({ key: this.#key, limit: this.#limit, used, want })
+      const granted = await allot({ key: this.#key, limit: this.#use?.limit ?? 0, used, want })
       this.#known = demand
+      this.#allot(granted)
     } catch (error) {
-      this.#allowance = before
+      // What is given back may be gone.
+      if (demand !== NOTHING) this.#allot(before)
       log.debug({ err: error, key: this.#key }, 'a limit keeps what was allotted of it')
     }
-    if (this.#allowance !== before) this.onAllowance?.(this.#allowance)
+    this.#use?.onAllowance?.(this.#allowance)
+  }
+
+  #allot(allowance: number): void {
+    const { floor, limit } = this.#use ?? { floor: 0, limit: allowance }
+    this.#allowance = Math.min(limit, Math.max(floor, allowance))
   }
 }
 
@@ -122,20 +159,21 @@ export class SharedLimits {
       if (isBeat) before = used
       return { used, want: more === 0 || idle ? used : Math.max(used, Math.min(limit, more + headroom)) }
     }
-    const share = this.#put(key, limit, 0, demand)
+    const use: Use = { limit, floor: 0, demand }
+    const share = this.#put(key, use)
     return {
       get allowance() {
-        return share.allowance
+        return share.allowance(use)
       },
       ask: async () => {
         waiting += 1
         try {
-          await share.ask()
+          await share.ask(use)
         } finally {
           waiting -= 1
         }
       },
-      close: () => this.#remove(key, share)
+      close: () => share.close(use)
     }
   }
 
@@ -156,14 +194,14 @@ export class SharedLimits {
       const want = rate >= allowance * SATURATED ? limit : Math.min(limit, Math.ceil(rate * 2))
       return { used: floor, want: Math.max(floor, want) }
     }
-    const share = this.#put(key, limit, floor, demand)
-    allowance = Math.min(limit, share.allowance)
-    share.onAllowance = (next) => {
+    const changed = (next: number): void => {
       allowance = next
       onAllowance(next)
     }
-    onAllowance(allowance)
-    return { close: () => this.#remove(key, share) }
+    const use: Use = { limit, floor, demand, onAllowance: changed }
+    const share = this.#put(key, use)
+    changed(share.allowance(use))
+    return { close: () => share.close(use) }
   }
 
   /** Tells what has changed, and gives back what is not used. @param again Whether the engine may have forgotten everything */
@@ -171,18 +209,10 @@ export class SharedLimits {
     for (const share of this.#shares.values()) share.beat(again)
   }
 
-  /** One of a key takes the place of the one before, and what that was allotted. */
-  #put(key: string, limit: number, allowance: number, demand: (isBeat: boolean) => Demand): Share {
-    const before = this.#shares.get(key)?.allowance ?? allowance
-    const share = new Share(key, limit, Math.min(limit, before), demand, this.#options)
+  #put(key: string, use: Use): Share {
+    const share = this.#shares.get(key) ?? new Share(key, this.#options, () => this.#shares.delete(key))
     this.#shares.set(key, share)
-    share.beat(true)
+    share.take(use)
     return share
-  }
-
-  #remove(key: string, share: Share): void {
-    if (this.#shares.get(key) !== share) return
-    this.#shares.delete(key)
-    share.close()
   }
 }
