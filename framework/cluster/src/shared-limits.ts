@@ -1,4 +1,4 @@
-import type { Logger } from '@rystra/model'
+import { background, type Logger } from '@rystra/model'
 import type { DirectoryShare, SharedLimit, SharedRate } from '@rystra/plugin'
 
 /** A server asks for so much more than it uses, as a part of the limit: then not each stream needs an answer of the engine. */
@@ -67,7 +67,6 @@ class Share {
     this.beat(true)
   }
 
-  /** Never rejects. */
   async ask(use: Use): Promise<void> {
     if (this.#use === use) await this.#askNext()
   }
@@ -75,23 +74,24 @@ class Share {
   /** A call that waits for one before it serves all that came meanwhile. */
   #askNext(): Promise<void> {
     if (!this.#isBusy) return this.#start(false, true)
-    this.#next ??= (this.#asking as Promise<void>).then(() => {
+    const next = (): Promise<void> => {
       this.#next = undefined
       return this.#start(false, true)
-    })
+    }
+    this.#next ??= (this.#asking as Promise<void>).then(next, next)
     return this.#next
   }
 
   /** @param again Whether the engine may have forgotten it */
   beat(again: boolean): void {
-    if (!this.#isBusy) void this.#start(true, again)
-    else if (again) void this.#askNext()
+    if (!this.#isBusy) this.#inBackground(this.#start(true, again))
+    else if (again) this.#inBackground(this.#askNext())
   }
 
   close(use: Use): void {
     if (this.#use !== use) return
     this.#use = undefined
-    void this.#askNext()
+    this.#inBackground(this.#askNext())
   }
 
   get #isBusy(): boolean {
@@ -99,14 +99,15 @@ class Share {
   }
 
   #start(isBeat: boolean, again: boolean): Promise<void> {
-    const { log } = this.#options
-    this.#asking = this.#ask(isBeat, again)
-      .catch((error: unknown) => log.error({ err: error, key: this.#key }, 'a limit was not shared'))
-      .finally(() => {
-        this.#asking = undefined
-        if (this.#use === undefined && this.#next === undefined && isSame(NOTHING, this.#known)) this.#onGivenBack()
-      })
+    this.#asking = this.#ask(isBeat, again).finally(() => {
+      this.#asking = undefined
+      if (this.#use === undefined && this.#next === undefined && isSame(NOTHING, this.#known)) this.#onGivenBack()
+    })
     return this.#asking
+  }
+
+  #inBackground(work: Promise<void>): void {
+    background(work, this.#options.log, 'a limit was not shared')
   }
 
   async #ask(isBeat: boolean, again: boolean): Promise<void> {
