@@ -5,6 +5,7 @@ import proxyHttp from '@rystra/proxy-http'
 import { createServer, type Server } from '@rystra/server'
 import { expect } from 'chai'
 import { openSync } from 'node:fs'
+import net from 'node:net'
 import {
   ask,
   cleanUp,
@@ -51,8 +52,8 @@ class Other implements Successor {
     return this.#begun
   }
 
-  ready(take: ReadySuccessor['take'] = () => Promise.resolve()): void {
-    this.#start({ pid: 4711, sockets: 2, take })
+  ready(take: ReadySuccessor['take'] = () => Promise.resolve(), left: ReadySuccessor['left'] = () => {}): void {
+    this.#start({ pid: 4711, sockets: 2, take, left })
   }
 
   fail(): void {
@@ -115,8 +116,8 @@ describe('an upgrade', () => {
     const successor = new Other()
     const sockets = [{ fd: openSync('/dev/null', 'r'), host: '192.0.2.1', port: 1 }]
     const web = [proxyHttp({ listen: [{ host: '127.0.0.1', port: 0 }], baseDomain: 'example.org' })]
-    const begin = Promise.resolve(['web.example.org'])
-    const server = await createServer(serverConfig({}, web), { preset, successor, sockets, begin })
+    const published = Promise.resolve(['web.example.org'])
+    const server = await createServer(serverConfig({}, web), { preset, successor, sockets, published })
     await server.start()
     later(() => server.stop({ drain: 0 }))
     const upgraded = server.runtime.control.upgrade()
@@ -127,12 +128,44 @@ describe('an upgrade', () => {
     await client.publish({ name: 'web', kind: 'http', local, subdomain: 'web' })
     await successor.begun()
     let named: readonly string[] = []
-    successor.ready((names) => {
-      named = names
-      return Promise.resolve()
+    successor.ready(undefined, (published) => {
+      named = published
     })
     expect((await upgraded).pid).to.equal(4711)
-    expect([...named].sort()).to.deep.equal(['other.example.org', 'web.example.org'])
+    const hosts = ['other.example.org', 'web.example.org']
+    expect([...named].sort()).to.deep.equal([...hosts.map((host) => `http ${host}/`), ...hosts])
+  })
+
+  it('has a visitor come again that is late for a client which has left this process already', async () => {
+    const successor = new Other()
+    const web = [proxyHttp({ listen: [{ host: '127.0.0.1', port: 0 }], baseDomain: 'example.org' })]
+    const server = await createServer(serverConfig({}, web), { preset, successor })
+    await server.start()
+    later(() => server.stop({ drain: 0 }))
+    const local = await startService(echo)
+    const api = { name: 'api', kind: 'http', local, host: 'web.example.org', path: '/api' }
+    const all = { name: 'all', kind: 'http', local, host: '*.example.org' }
+    const client = await startClient(portOf(server), [api], {}, [proxyHttp()])
+    await startClient(portOf(server), [all], { id: 'other' }, [proxyHttp()])
+    const port = Number(new URL(client.proxies[0]?.address ?? 'none:').port)
+    const visitor = net.connect(port, '127.0.0.1')
+    later(() => visitor.destroy())
+    // Before the end of its head the connection is not idle.
+    visitor.write('GET /api/x HTTP/1.1\r\nHost: web.example.org\r\n')
+    while (server.connections[`127.0.0.1:${port}`] !== 1) await new Promise(setImmediate)
+    const upgraded = server.runtime.control.upgrade()
+    await successor.begun()
+    successor.ready()
+    await upgraded
+    await client.stop({ drain: 0 })
+    while (server.sessions.length > 1) await new Promise(setImmediate)
+    visitor.write('\r\n')
+    let answer = ''
+    for await (const chunk of visitor) answer += String(chunk)
+    expect(answer).to.match(/^HTTP\/1\.1 503 /)
+    expect(answer)
+      .to.match(/\r\nRetry-After: 1\r\n/)
+      .and.match(/\r\nConnection: close\r\n/)
   })
 
   it('is refused where there is nothing to start, while it drains, and for a client', async () => {

@@ -7,8 +7,10 @@ import type { FromSuccessor, ToSuccessor } from './successor.js'
 /** The process that this one takes over from. */
 export interface Predecessor {
   readonly sockets: readonly InheritedSocket[]
-  /** Resolves when this process is to accept: it was told so, with what was published there, or the process before has ended. */
-  readonly begin: Promise<readonly string[] | undefined>
+  /** Resolves when this process is to accept: it was told so, or the process before has ended. */
+  readonly begin: Promise<void>
+  /** What was published there when it accepted no more; nothing when it has ended before. */
+  readonly published: Promise<readonly string[] | undefined>
   /** Everything is started, and waits for {@link begin}. */
   ready(): void
   /** Tells why this process does not start, and ends it. */
@@ -24,12 +26,18 @@ const tell = (message: FromSuccessor, then: () => void = () => {}): void => {
 export const predecessor = (): Predecessor | undefined => {
   const sockets = passedSockets()
   if (sockets === undefined) return undefined
-  const begin = new Promise<readonly string[] | undefined>((resolve) => {
-    process.once('disconnect', () => resolve(undefined))
-    process.on('message', ({ take, names }: ToSuccessor) => {
-      if (take) resolve(Array.isArray(names) ? names : undefined)
+  const gone = new Promise<undefined>((resolve) => void process.once('disconnect', () => resolve(undefined)))
+  const told = new Promise<void>((resolve) => {
+    process.on('message', (message: ToSuccessor) => {
+      if ('take' in message) resolve()
     })
   })
+  const listed = new Promise<readonly string[]>((resolve) => {
+    process.on('message', (message: ToSuccessor) => {
+      if ('published' in message) resolve(message.published)
+    })
+  })
+  const begin = Promise.race([told, gone])
   const fail = (cause: unknown): void => {
     const error = toRystraError(cause)
     tell({ failed: toWireError(error) }, () => exit(error.exitCode))
@@ -37,6 +45,7 @@ export const predecessor = (): Predecessor | undefined => {
   return {
     sockets,
     begin,
+    published: Promise.race([listed, gone]),
     ready: () => {
       tell({ ready: true })
       // The listeners were asked before: in the next turn they listen.

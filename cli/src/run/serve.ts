@@ -174,7 +174,7 @@ const serveOne = async (
   const server = await createServer(config, {
     dir,
     sockets,
-    ...(before === undefined ? {} : { begin: before.begin }),
+    ...(before === undefined ? {} : { begin: before.begin, published: before.published }),
     ...(member === undefined ? { successor: successorOf(sockets.filter(({ passed }) => passed !== true)) } : {}),
     log: member === undefined ? log : log.child({ member: member.name }),
     preset,

@@ -10,8 +10,8 @@ const TAKE_TIMEOUT_MS = 10_000
 /** From the process that takes over: it is ready, it accepts, or why it does not start. */
 export type FromSuccessor = { readonly ready: true } | { readonly serves: true } | { readonly failed: WireError }
 
-/** To the process that takes over: it is to accept. `names` were published by the process before. */
-export type ToSuccessor = { readonly take: true; readonly names?: readonly string[] }
+/** To the process that takes over: it is to accept; then, what the process before had published that accepts no more. */
+export type ToSuccessor = { readonly take: true } | { readonly published: readonly string[] }
 
 const failed = (detail: string, cause?: unknown): RystraError =>
   new RystraError('control.upgrade-failed', { side: 'server', detail, cause })
@@ -89,13 +89,18 @@ export const successorOf = (kept: readonly Address[]): Successor => ({
     return {
       pid: child.pid as number,
       sockets: sockets.length,
-      take: async (names) => {
+      take: async () => {
         const serves = answer(child, 'serves', TAKE_TIMEOUT_MS)
-        child.send({ take: true, names } satisfies ToSuccessor, () => {})
+        child.send({ take: true } satisfies ToSuccessor, () => {})
         await serves
-        // It may have ended meanwhile.
-        if (child.connected) child.disconnect()
         child.unref()
+      },
+      left: (published) => {
+        // It may have ended meanwhile.
+        if (!child.connected) return
+        child.send({ published } satisfies ToSuccessor, () => {
+          if (child.connected) child.disconnect()
+        })
       }
     }
   }

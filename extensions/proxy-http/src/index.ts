@@ -28,6 +28,7 @@ const kindAt = (place: Place | undefined, dir: string, watch: Watch): HostKind<H
   },
   checkHost: (host, identity) => place?.table.check(host, identity),
   hosts: () => place?.table.hosts() ?? [],
+  routes: () => place?.table.routes() ?? [],
   async reach(spec, host) {
     const local = String(spec.local)
     const service = await host.connect(local)

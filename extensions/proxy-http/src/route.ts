@@ -12,12 +12,18 @@ export interface Route {
   readonly proxy: HttpProxy
 }
 
+/** Whether another process has a route for a request that this one has not, or has wider: it would be for another service. */
+export const isElsewhere = ({ table, ports }: World, head: Head): boolean =>
+  ports.elsewhere?.has('http', head, table.locate(head.host, head.path)) ?? false
+
 /** Finds the proxy of a request. Throws a {@link Problem}. */
-export const routeOf = ({ table }: World, { serverName, visitor }: ConnectionInfo, { host, path }: Head): Route => {
+export const routeOf = (world: World, { serverName, visitor }: ConnectionInfo, head: Head): Route => {
+  const { host, path } = head
   if (serverName !== undefined && serverName.toLowerCase() !== host) {
     throw new Problem(421, 'this connection was made for another host')
   }
-  const found: Found<HttpProxy> = table.find(host, path, visitor)
+  if (isElsewhere(world, head)) throw problemOf(new RystraError('stream.unknown-proxy', { side: 'server' }))
+  const found: Found<HttpProxy> = world.table.find(host, path, visitor)
   if (found === undefined) throw new Problem(404, `there is nothing here under ${host}${path}`)
   const { claim, proxy } = found
   if (proxy === undefined) throw problemOf(new RystraError('stream.no-member', { side: 'server' }))

@@ -5,6 +5,7 @@ import type { Exchange } from './exchange.js'
 import { type Head, readHead } from './head.js'
 import type { ResponseWriter } from './response-writer.js'
 import type { VisitorRequest } from './visitor-request.js'
+import { isElsewhere } from './route.js'
 import type { World } from './world.js'
 
 const headOf = (request: VisitorRequest, { options }: World): Head | undefined => {
@@ -36,8 +37,11 @@ export const startExchange = (
   const start = (): void => {
     if (!over) exchange.start()
   }
-  const isThere = (): boolean => over || table.find(head.host, head.path, visitor)?.proxy !== undefined
-  if (isThere() || ports.awaits?.(head.host) === false) start()
+  const isThere = (): boolean =>
+    over ||
+    ports.awaits?.(head.host) === false ||
+    (table.find(head.host, head.path, visitor)?.proxy !== undefined && !isElsewhere(world, head))
+  if (isThere()) start()
   else
     background(returned(isThere, ports.returning).then(start), world.log, 'a request that waited for its proxy failed')
 }

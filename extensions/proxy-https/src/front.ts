@@ -49,7 +49,7 @@ export interface FrontHost {
   readonly clock: Clock
   readonly metrics: Metrics
   /** Whether clients of the process before are about to come back. */
-  readonly ports: Pick<ListenHost, 'returning' | 'awaits'>
+  readonly ports: Pick<ListenHost, 'returning' | 'awaits' | 'elsewhere'>
 }
 
 type Route = Claim<PassOn> | TlsAcceptor
@@ -189,6 +189,8 @@ export class Front {
       if (!this.#waits(socket, message)) this.#reject(socket, route)
       return
     }
+    // A wildcard may be back before a host below it.
+    if (this.#isElsewhere(message) && this.#waits(socket, message)) return
     if ('take' in route) {
       route.take(socket)
       return
@@ -210,11 +212,20 @@ export class Front {
     const { returning } = ports
     const name = typeof message === 'string' ? undefined : this.#nameIn(message)
     if (returning === undefined || name === undefined || ports.awaits?.(name) === false) return false
-    const back = returned(() => socket.destroyed || this.serves(name), returning).then(() => {
+    const isBack = (): boolean => socket.destroyed || (this.serves(name) && !this.#isElsewhere(message))
+    const back = returned(isBack, returning).then(() => {
       if (!socket.destroyed) this.#pass(socket, message)
     })
     background(back, this.#host.log, 'a visitor that waited for its proxy failed')
     return true
+  }
+
+  /** Whether another process has a nearer host for it than this one. */
+  #isElsewhere(message: FirstMessage): boolean {
+    const { ports, routes } = this.#host
+    const name = typeof message === 'string' ? undefined : this.#nameIn(message)
+    if (ports.elsewhere === undefined || name === undefined) return false
+    return ports.elsewhere.has('https', { host: name, path: '/' }, routes.locate(name, '/'))
   }
 
   #routeOf(hello: ClientHello): Route | Refusal {

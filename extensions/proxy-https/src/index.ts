@@ -42,6 +42,7 @@ export default defineExtension({
       },
       checkHost: (name, identity) => routes.check(name, identity),
       hosts: () => routes.hosts(),
+      routes: () => routes.routes(),
       secures: (name) => routes.exact(name) !== undefined || world?.certificates.names(name) === true,
       async reach(spec, to) {
         await to.relay(await to.connect(String(spec.local)))

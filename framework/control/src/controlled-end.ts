@@ -40,8 +40,6 @@ export interface HandOver {
   readonly chosen: readonly Address[]
   /** Addresses that the other process binds anew. */
   readonly rebound: readonly string[]
-  /** Hosts and names that are published now. */
-  names(): readonly string[]
-  /** The other process accepts from now on: closes the listeners. */
-  done(): void
+  /** The other process accepts from now on: closes the listeners, and answers with hosts, routes and names that are published. */
+  done(): readonly string[]
 }

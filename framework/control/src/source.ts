@@ -21,12 +21,14 @@ export interface ReadySuccessor {
   readonly pid: number
   /** Listening sockets that it has. */
   readonly sockets: number
+  /** Resolves when it accepts connections. Rejects with `control.upgrade-failed`; nothing of it is left then. */
+  take(): Promise<void>
   /**
-   * Resolves when it accepts connections. Rejects with `control.upgrade-failed`; nothing of it is left then.
+   * Clients do not come here any more. Until it is called visitors of every host wait there.
    *
-   * @param names Hosts and names that are published here: what it waits for when their visitors come
+   * @param published Hosts, routes and names of this process: what it waits for when their visitors come
    */
-  take(names: readonly string[]): Promise<void>
+  left(published: readonly string[]): void
 }
 
 /** Starts the process that takes over from this one. */

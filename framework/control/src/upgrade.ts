@@ -47,12 +47,13 @@ export class Upgrade {
       const detail = 'the program that embeds it starts its processes by itself'
       throw new RystraError('control.unavailable', { side, detail })
     }
-    const { chosen, rebound, names, done } = await this.#end.handOver()
+    const { chosen, rebound, done } = await this.#end.handOver()
     try {
       const next = await successor.start({ timeout, chosen })
-      await next.take(names())
+      await next.take()
       this.#replacedBy = next.pid
-      done()
+      // After its answer: what is published meanwhile is known there as well.
+      next.left(done())
       const report = { pid: next.pid, sockets: next.sockets, rebound }
       this.#events.emit('upgrade.done', { report })
       return report

@@ -11,6 +11,9 @@ export const portsOf = (ports: ListenHost, extension: string): ListenHost => {
       return ports.returning
     },
     awaits: (name) => ports.awaits?.(name) ?? true,
+    get elsewhere() {
+      return ports.elsewhere
+    },
     listenTcp: (options, signal) => ports.listenTcp({ owner: extension, ...options }, signal)
   }
   byName.set(extension, made)

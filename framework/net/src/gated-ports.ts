@@ -13,7 +13,9 @@ export interface PortGate {
 }
 
 /** Binds at once, and hands connections over once the gate is open: what serves them is not ready before. */
-export const gatedPorts = (ports: Pick<SharedPorts, 'listenTcp' | 'accepted' | 'returning' | 'awaits'>): PortGate => {
+export const gatedPorts = (
+  ports: Pick<SharedPorts, 'listenTcp' | 'accepted' | 'returning' | 'awaits' | 'elsewhere'>
+): PortGate => {
   let waiting: Map<Socket, () => void> | undefined = new Map()
   return {
     ports: {
@@ -21,6 +23,9 @@ export const gatedPorts = (ports: Pick<SharedPorts, 'listenTcp' | 'accepted' | '
         return ports.returning
       },
       awaits: (name) => ports.awaits(name),
+      get elsewhere() {
+        return ports.elsewhere
+      },
       listenTcp: (options, signal) =>
         ports.listenTcp(
           {

@@ -1,5 +1,12 @@
 import { asciiHostPattern } from '@rystra/address'
-import { type ProxyKind, type ProxySpec, type Registries, Type, type VisitorInfo } from '@rystra/plugin'
+import {
+  type ProxyKind,
+  type ProxySpec,
+  type Registries,
+  Type,
+  type VisitorInfo,
+  type VisitorRoute
+} from '@rystra/plugin'
 import { isIPv4 } from 'node:net'
 import type { Duplex } from 'node:stream'
 
@@ -61,6 +68,8 @@ export interface HostKind<Spec extends ProxySpec = ProxySpec> extends ProxyKind<
   checkHost(host: string, identity: string): void
   /** Server: the hosts that proxies are published under, wildcards included. */
   hosts?(): Iterable<string>
+  /** Server: where visitors of proxies come in, for the process that takes over. @default none is waited for by its path */
+  routes?(): Iterable<VisitorRoute>
   /** Server: whether TLS of this host is provided for by the configuration: by a certificate of its own, or by a service. */
   secures?(host: string): boolean
   /** Server: takes a connection that another kind has prepared. */

@@ -1,4 +1,4 @@
-import { type Claim, RystraError, type VisitorInfo } from '@rystra/plugin'
+import { type Claim, RystraError, type VisitorInfo, type VisitorRoute } from '@rystra/plugin'
 
 /** The proxies at one path of a host: one, or the members of a group. */
 interface Route<Proxy> {
@@ -38,6 +38,14 @@ export class HostTable<Proxy> {
   /** Hosts, wildcards as `*.example.org`. */
   *hosts(): Iterable<string> {
     for (const key of this.#sites.keys()) yield key.startsWith('.') ? `*${key}` : key
+  }
+
+  /** What {@link locate} may find. */
+  *routes(): Iterable<VisitorRoute> {
+    for (const [key, { paths }] of this.#sites) {
+      const host = key.startsWith('.') ? `*${key}` : key
+      for (const path of paths.keys()) yield { host, path }
+    }
   }
 
   /** Throws `proxy.claimed` when `host` is another identity's, or would cover or cut into what is. */
@@ -108,7 +116,7 @@ export class HostTable<Proxy> {
   }
 
   /** The entry that {@link find} takes, as it was added. */
-  locate(host: string, path: string): { readonly host: string; readonly path: string } | undefined {
+  locate(host: string, path: string): VisitorRoute | undefined {
     for (let name: string | undefined = host; name !== undefined; name = widerThan(name)) {
       const site = this.#sites.get(keyOf(name))
       const route = site === undefined ? undefined : routeAt(site, path)
@@ -136,7 +144,7 @@ export class HostTable<Proxy> {
 }
 
 /** The next wildcard over a host or a wildcard. */
-const widerThan = (name: string): string | undefined => {
+export const widerThan = (name: string): string | undefined => {
   const dot = name.indexOf('.', name.startsWith('*.') ? 2 : 0)
   return dot === -1 ? undefined : `*${name.slice(dot)}`
 }

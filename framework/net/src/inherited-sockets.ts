@@ -19,8 +19,8 @@ const MAX_WAITING = 4096
 /** Milliseconds they wait: a client that comes back has registered its proxies by then. */
 export const RETURN_TIMEOUT_MS = 10_000
 
-/** Milliseconds for which a passed socket may be without an owner: longer than clients wait between two dials, by default. */
-const OWNER_TIMEOUT_MS = 60_000
+/** Milliseconds for which a passed socket may be without an owner, and a route without its client: longer than clients wait between two dials, by default. */
+export const OWNER_TIMEOUT_MS = 60_000
 
 type OnConnection = (socket: net.Socket) => void
 type OnHandle = (handle: AcceptedHandle) => boolean

@@ -5,7 +5,8 @@ import net from 'node:net'
 import { hostPort } from '@rystra/address'
 import { AcceptedSockets, type AcceptedSocketsOptions } from './accepted-sockets.js'
 import { listenError } from './errors.js'
-import { type InheritedSocket, InheritedSockets, RETURN_TIMEOUT_MS } from './inherited-sockets.js'
+import { type InheritedSocket, InheritedSockets, OWNER_TIMEOUT_MS, RETURN_TIMEOUT_MS } from './inherited-sockets.js'
+import { PublishedElsewhere } from './published-elsewhere.js'
 import { orAborted } from './race.js'
 import { SharedPort, type SniffQueue } from './shared-port.js'
 
@@ -17,11 +18,10 @@ export interface SharedPortsOptions extends AcceptedSocketsOptions {
   readonly timeout?: number
   /** Sockets that listen already. @default none */
   readonly sockets?: readonly InheritedSocket[] | undefined
-  /**
-   * Those sockets are listened on when it resolves: until then another process accepts. It may resolve to the hosts and
-   * names that were published there. @default at once
-   */
-  readonly begin?: Promise<readonly string[] | undefined> | undefined
+  /** Those sockets are listened on when it resolves: until then another process accepts. @default at once */
+  readonly begin?: Promise<void> | undefined
+  /** What that process had published when it accepted no more; nothing where it cannot say. @default nothing */
+  readonly published?: Promise<readonly string[] | undefined> | undefined
   /** Whether other processes may bind the same addresses (SO_REUSEPORT); see `canReusePort`. @default false */
   readonly reusePort?: boolean
 }
@@ -35,50 +35,52 @@ export class SharedPorts implements ListenHost {
   /** Listening sockets that this process was started with. */
   readonly inherited: InheritedSockets
   returning: Promise<void> | undefined
-  /** What the process before had published, where it has said so. */
-  #before: ReadonlySet<string> | undefined
+  elsewhere: PublishedElsewhere | undefined
   readonly #ports = new Map<string, SharedPort>()
   readonly #queue: SniffQueue
   readonly #reusePort: boolean
+  #left = false
 
   constructor({
     undecided = 512,
     timeout = 10_000,
     sockets,
     begin,
+    published,
     reusePort = false,
     ...accepted
   }: SharedPortsOptions = {}) {
     this.accepted = new AcceptedSockets(accepted)
-    this.inherited = new InheritedSockets(
-      sockets,
-      begin?.then(() => {})
-    )
-    if (sockets !== undefined && sockets.length > 0) this.returning = this.#waitForReturn(begin)
+    this.inherited = new InheritedSockets(sockets, begin)
+    if (sockets !== undefined && sockets.length > 0) this.returning = this.#waitForReturn(begin, published)
     this.#reusePort = reusePort
     this.#queue = { sniffers: new Set(), max: undecided, timeout }
   }
 
-  async #waitForReturn(begin: Promise<readonly string[] | undefined> | undefined): Promise<void> {
-    const names = await begin
-    if (names !== undefined) this.#before = new Set(names)
-    await new Promise((resolve) => void setTimeout(resolve, RETURN_TIMEOUT_MS).unref())
+  async #waitForReturn(begin: SharedPortsOptions['begin'], published: SharedPortsOptions['published']): Promise<void> {
+    await begin
+    const over = new Promise<void>((resolve) => void setTimeout(resolve, RETURN_TIMEOUT_MS).unref())
+    const names = await Promise.race([published, over])
+    if (names !== undefined && !this.#left) {
+      const before = new PublishedElsewhere(names)
+      this.elsewhere = before
+      const forget = (): void => {
+        if (this.elsewhere === before) this.elsewhere = undefined
+      }
+      setTimeout(forget, OWNER_TIMEOUT_MS).unref()
+    }
+    await over
     this.returning = undefined
   }
 
   /** What the process before had published; `undefined` when none is waited for any more, or it has not said so. */
-  get before(): ReadonlySet<string> | undefined {
-    return this.returning === undefined ? undefined : this.#before
+  get before(): PublishedElsewhere | undefined {
+    return this.returning === undefined ? undefined : this.elsewhere
   }
 
   /** See {@link ListenHost.awaits}. */
   awaits(name: string): boolean {
-    if (this.returning === undefined) return false
-    const before = this.#before
-    if (before === undefined || before.has(name)) return true
-    for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1))
-      if (before.has(`*${name.slice(dot)}`)) return true
-    return false
+    return this.returning !== undefined && this.elsewhere?.covers(name) !== false
   }
 
   /** Connections whose protocol is not recognised yet. */
@@ -96,8 +98,14 @@ export class SharedPorts implements ListenHost {
     return Promise.all([...new Set(this.#ports.values())].filter((port) => port.chosen).map(({ bound }) => bound))
   }
 
-  /** The process after this one accepts from now on. Inherited sockets that have an owner are closed with it. */
-  leave(): void {
+  /**
+   * The process after this one accepts from now on. Inherited sockets that have an owner are closed with it.
+   *
+   * @param published What it is told, see `published` of the options
+   */
+  leave(published: Iterable<string>): void {
+    this.#left = true
+    this.elsewhere = new PublishedElsewhere(published)
     for (const port of new Set(this.#ports.values())) port.stop()
     this.inherited.leave()
   }

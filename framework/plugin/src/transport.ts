@@ -149,6 +149,18 @@ export interface TcpListening extends Address {
   onSocket(socket: Socket): void
 }
 
+/** Where a visitor comes in: at a host, or a wildcard over it, and at or below a path. */
+export interface VisitorRoute {
+  readonly host: string
+  readonly path: string
+}
+
+/** Routes that another process publishes: the one that took over from this one, or the one that this one took over from. */
+export interface RoutesElsewhere {
+  /** Whether it has one for `wanted` that is nearer than `found` at this process: the visitor is to come again. */
+  has(kind: string, wanted: VisitorRoute, found: VisitorRoute | undefined): boolean
+}
+
 /** What the server gives a transport that listens. */
 export interface ListenHost {
   /**
@@ -166,6 +178,8 @@ export interface ListenHost {
    * also true where that process did not say what it had. A visitor of another one need not wait.
    */
   awaits?(name: string): boolean
+  /** Present after a change of processes: in the one that was replaced, and for a minute in the one that took over. */
+  readonly elsewhere?: RoutesElsewhere | undefined
 }
 
 /** Carries links from client to server. `registries.transports` */

@@ -16,7 +16,13 @@ export const createServer = async (config: RystraConfig, options: ServerOptions 
   const uses = await usesOf(config, options)
   const { log = silentLog, clock = systemClock } = options
   const { portOffset = 0, reusePort = false } = options
-  const ports = new SharedPorts({ log, sockets: options.sockets, begin: options.begin, reusePort })
+  const ports = new SharedPorts({
+    log,
+    sockets: options.sockets,
+    begin: options.begin,
+    published: options.published,
+    reusePort
+  })
   const runtime = new ServerRuntime(new EventLog(clock, log, base.server?.cluster?.name), clock.now())
   // A server of a cluster would answer that names of the others do not exist until it knows them.
   const gate = base.server?.cluster === undefined ? undefined : gatedPorts(ports)

@@ -17,11 +17,13 @@ export interface ServerOptions extends ControlOptions {
    * proxies. What came for a proxy waits while its client is away. @default none
    */
   readonly sockets?: readonly InheritedSocket[]
+  /** Those sockets are listened on when it resolves: until then another process accepts. @default at once */
+  readonly begin?: Promise<void>
   /**
-   * Those sockets are listened on when it resolves: until then another process accepts. It may resolve to the hosts and
-   * names that were published there: visitors of others do not wait for a client then. @default at once
+   * Hosts, routes and names that were published in that process when it accepted no more; nothing where it cannot say. Visitors of
+   * others do not wait for a client then. @default nothing
    */
-  readonly begin?: Promise<readonly string[] | undefined>
+  readonly published?: Promise<readonly string[] | undefined>
   /** @default logs nothing */
   readonly log?: Logger
   /** @default the clock of the machine */

@@ -199,8 +199,11 @@ export class ServerEnd implements ControlledEnd {
     return {
       chosen: await ports.chosen(),
       rebound: proxies.filter(({ ports: own }) => own.portOf('udp') !== undefined).map(({ address }) => address),
-      names,
-      done: () => ports.leave()
+      done: () => {
+        const published = names()
+        ports.leave(published)
+        return published
+      }
     }
   }
 
@@ -209,11 +212,7 @@ export class ServerEnd implements ControlledEnd {
     const { ports } = this.#parts
     const { returning, before } = ports
     if (returning === undefined || before === undefined) return
-    const areBack = (): boolean => {
-      const found = new Set(names())
-      return [...before].every((name) => found.has(name))
-    }
-    await returned(areBack, returning)
+    await returned(() => !before.isMissingIn(new Set(names())), returning)
   }
 
   async addProxy(spec: ProxySpec, session: string | undefined, options: AddProxyOptions): Promise<ProxyHandle> {
