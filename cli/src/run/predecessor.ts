@@ -27,7 +27,7 @@ export const predecessor = (): Predecessor | undefined => {
   const sockets = passedSockets()
   if (sockets === undefined) return undefined
   const gone = new Promise<undefined>((resolve) => void process.once('disconnect', () => resolve(undefined)))
-  const told = new Promise<void>((resolve) => {
+  const taking = new Promise<void>((resolve) => {
     process.on('message', (message: ToSuccessor) => {
       if ('take' in message) resolve()
     })
@@ -37,7 +37,7 @@ export const predecessor = (): Predecessor | undefined => {
       if ('published' in message) resolve(message.published)
     })
   })
-  const begin = Promise.race([told, gone])
+  const begin = Promise.race([taking, gone])
   const fail = (cause: unknown): void => {
     const error = toRystraError(cause)
     tell({ failed: toWireError(error) }, () => exit(error.exitCode))

@@ -13,8 +13,8 @@ export interface Route {
 }
 
 /** Whether another process has a route for a request that this one has not, or has wider: it would be for another service. */
-export const isElsewhere = ({ table, ports }: World, head: Head): boolean =>
-  ports.elsewhere?.has('http', head, table.locate(head.host, head.path)) ?? false
+export const isAtOtherProcess = ({ table, ports }: World, head: Head): boolean =>
+  ports.otherProcess?.has('http', head, table.locate(head.host, head.path)) ?? false
 
 /** Finds the proxy of a request. Throws a {@link Problem}. */
 export const routeOf = (world: World, { serverName, visitor }: ConnectionInfo, head: Head): Route => {
@@ -22,7 +22,7 @@ export const routeOf = (world: World, { serverName, visitor }: ConnectionInfo, h
   if (serverName !== undefined && serverName.toLowerCase() !== host) {
     throw new Problem(421, 'this connection was made for another host')
   }
-  if (isElsewhere(world, head)) throw problemOf(new RystraError('stream.unknown-proxy', { side: 'server' }))
+  if (isAtOtherProcess(world, head)) throw problemOf(new RystraError('stream.unknown-proxy', { side: 'server' }))
   const found: Found<HttpProxy> = world.table.find(host, path, visitor)
   if (found === undefined) throw new Problem(404, `there is nothing here under ${host}${path}`)
   const { claim, proxy } = found

@@ -5,7 +5,7 @@ import type { Exchange } from './exchange.js'
 import { type Head, readHead } from './head.js'
 import type { ResponseWriter } from './response-writer.js'
 import type { VisitorRequest } from './visitor-request.js'
-import { isElsewhere } from './route.js'
+import { isAtOtherProcess } from './route.js'
 import type { World } from './world.js'
 
 const headOf = (request: VisitorRequest, { options }: World): Head | undefined => {
@@ -40,7 +40,7 @@ export const startExchange = (
   const isThere = (): boolean =>
     over ||
     ports.awaits?.(head.host) === false ||
-    (table.find(head.host, head.path, visitor)?.proxy !== undefined && !isElsewhere(world, head))
+    (table.find(head.host, head.path, visitor)?.proxy !== undefined && !isAtOtherProcess(world, head))
   if (isThere()) start()
   else
     background(returned(isThere, ports.returning).then(start), world.log, 'a request that waited for its proxy failed')

@@ -19,5 +19,5 @@ export interface World {
   readonly challenge: (host: string, path: string) => string | undefined
   readonly watch: Watch
   /** Whether clients of the process before are about to come back. */
-  readonly ports: Pick<ListenHost, 'returning' | 'awaits' | 'elsewhere'>
+  readonly ports: Pick<ListenHost, 'returning' | 'awaits' | 'otherProcess'>
 }

@@ -49,7 +49,7 @@ export interface FrontHost {
   readonly clock: Clock
   readonly metrics: Metrics
   /** Whether clients of the process before are about to come back. */
-  readonly ports: Pick<ListenHost, 'returning' | 'awaits' | 'elsewhere'>
+  readonly ports: Pick<ListenHost, 'returning' | 'awaits' | 'otherProcess'>
 }
 
 type Route = Claim<PassOn> | TlsAcceptor
@@ -190,7 +190,7 @@ export class Front {
       return
     }
     // A wildcard may be back before a host below it.
-    if (this.#isElsewhere(message) && this.#waits(socket, message)) return
+    if (this.#isAtOtherProcess(message) && this.#waits(socket, message)) return
     if ('take' in route) {
       route.take(socket)
       return
@@ -212,7 +212,7 @@ export class Front {
     const { returning } = ports
     const name = typeof message === 'string' ? undefined : this.#nameIn(message)
     if (returning === undefined || name === undefined || ports.awaits?.(name) === false) return false
-    const isBack = (): boolean => socket.destroyed || (this.serves(name) && !this.#isElsewhere(message))
+    const isBack = (): boolean => socket.destroyed || (this.serves(name) && !this.#isAtOtherProcess(message))
     const back = returned(isBack, returning).then(() => {
       if (!socket.destroyed) this.#pass(socket, message)
     })
@@ -221,11 +221,11 @@ export class Front {
   }
 
   /** Whether another process has a nearer host for it than this one. */
-  #isElsewhere(message: FirstMessage): boolean {
+  #isAtOtherProcess(message: FirstMessage): boolean {
     const { ports, routes } = this.#host
     const name = typeof message === 'string' ? undefined : this.#nameIn(message)
-    if (ports.elsewhere === undefined || name === undefined) return false
-    return ports.elsewhere.has('https', { host: name, path: '/' }, routes.locate(name, '/'))
+    if (ports.otherProcess === undefined || name === undefined) return false
+    return ports.otherProcess.has('https', { host: name, path: '/' }, routes.locate(name, '/'))
   }
 
   #routeOf(hello: ClientHello): Route | Refusal {

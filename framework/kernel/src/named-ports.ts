@@ -11,8 +11,8 @@ export const portsOf = (ports: ListenHost, extension: string): ListenHost => {
       return ports.returning
     },
     awaits: (name) => ports.awaits?.(name) ?? true,
-    get elsewhere() {
-      return ports.elsewhere
+    get otherProcess() {
+      return ports.otherProcess
     },
     listenTcp: (options, signal) => ports.listenTcp({ owner: extension, ...options }, signal)
   }

@@ -14,7 +14,7 @@ export interface PortGate {
 
 /** Binds at once, and hands connections over once the gate is open: what serves them is not ready before. */
 export const gatedPorts = (
-  ports: Pick<SharedPorts, 'listenTcp' | 'accepted' | 'returning' | 'awaits' | 'elsewhere'>
+  ports: Pick<SharedPorts, 'listenTcp' | 'accepted' | 'returning' | 'awaits' | 'otherProcess'>
 ): PortGate => {
   let waiting: Map<Socket, () => void> | undefined = new Map()
   return {
@@ -23,8 +23,8 @@ export const gatedPorts = (
         return ports.returning
       },
       awaits: (name) => ports.awaits(name),
-      get elsewhere() {
-        return ports.elsewhere
+      get otherProcess() {
+        return ports.otherProcess
       },
       listenTcp: (options, signal) =>
         ports.listenTcp(

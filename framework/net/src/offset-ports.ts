@@ -6,8 +6,8 @@ export const offsetPorts = (ports: ListenHost, offset: number): ListenHost => ({
     return ports.returning
   },
   awaits: (name) => ports.awaits?.(name) ?? true,
-  get elsewhere() {
-    return ports.elsewhere
+  get otherProcess() {
+    return ports.otherProcess
   },
   listenTcp: (options, signal) =>
     ports.listenTcp({ ...options, port: options.port === 0 ? 0 : options.port + offset }, signal)

@@ -6,7 +6,7 @@ import { hostPort } from '@rystra/address'
 import { AcceptedSockets, type AcceptedSocketsOptions } from './accepted-sockets.js'
 import { listenError } from './errors.js'
 import { type InheritedSocket, InheritedSockets, OWNER_TIMEOUT_MS, RETURN_TIMEOUT_MS } from './inherited-sockets.js'
-import { PublishedElsewhere } from './published-elsewhere.js'
+import { OtherProcessRoutes } from './other-process-routes.js'
 import { orAborted } from './race.js'
 import { SharedPort, type SniffQueue } from './shared-port.js'
 
@@ -35,7 +35,7 @@ export class SharedPorts implements ListenHost {
   /** Listening sockets that this process was started with. */
   readonly inherited: InheritedSockets
   returning: Promise<void> | undefined
-  elsewhere: PublishedElsewhere | undefined
+  otherProcess: OtherProcessRoutes | undefined
   readonly #ports = new Map<string, SharedPort>()
   readonly #queue: SniffQueue
   readonly #reusePort: boolean
@@ -62,10 +62,10 @@ export class SharedPorts implements ListenHost {
     const over = new Promise<void>((resolve) => void setTimeout(resolve, RETURN_TIMEOUT_MS).unref())
     const names = await Promise.race([published, over])
     if (names !== undefined && !this.#left) {
-      const before = new PublishedElsewhere(names)
-      this.elsewhere = before
+      const before = new OtherProcessRoutes(names)
+      this.otherProcess = before
       const forget = (): void => {
-        if (this.elsewhere === before) this.elsewhere = undefined
+        if (this.otherProcess === before) this.otherProcess = undefined
       }
       setTimeout(forget, OWNER_TIMEOUT_MS).unref()
     }
@@ -74,13 +74,13 @@ export class SharedPorts implements ListenHost {
   }
 
   /** What the process before had published; `undefined` when none is waited for any more, or it has not said so. */
-  get before(): PublishedElsewhere | undefined {
-    return this.returning === undefined ? undefined : this.elsewhere
+  get before(): OtherProcessRoutes | undefined {
+    return this.returning === undefined ? undefined : this.otherProcess
   }
 
   /** See {@link ListenHost.awaits}. */
   awaits(name: string): boolean {
-    return this.returning !== undefined && this.elsewhere?.covers(name) !== false
+    return this.returning !== undefined && this.otherProcess?.covers(name) !== false
   }
 
   /** Connections whose protocol is not recognised yet. */
@@ -105,7 +105,7 @@ export class SharedPorts implements ListenHost {
    */
   leave(published: Iterable<string>): void {
     this.#left = true
-    this.elsewhere = new PublishedElsewhere(published)
+    this.otherProcess = new OtherProcessRoutes(published)
     for (const port of new Set(this.#ports.values())) port.stop()
     this.inherited.leave()
   }

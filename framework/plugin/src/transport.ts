@@ -156,7 +156,7 @@ export interface VisitorRoute {
 }
 
 /** Routes that another process publishes: the one that took over from this one, or the one that this one took over from. */
-export interface RoutesElsewhere {
+export interface OtherProcess {
   /** Whether it has one for `wanted` that is nearer than `found` at this process: the visitor is to come again. */
   has(kind: string, wanted: VisitorRoute, found: VisitorRoute | undefined): boolean
 }
@@ -179,7 +179,7 @@ export interface ListenHost {
    */
   awaits?(name: string): boolean
   /** Present after a change of processes: in the one that was replaced, and for a minute in the one that took over. */
-  readonly elsewhere?: RoutesElsewhere | undefined
+  readonly otherProcess?: OtherProcess | undefined
 }
 
 /** Carries links from client to server. `registries.transports` */

@@ -1,4 +1,4 @@
-import type { RoutesElsewhere, VisitorRoute } from '@rystra/plugin'
+import type { OtherProcess, VisitorRoute } from '@rystra/plugin'
 import { widerThan } from './host-table.js'
 
 /** The name of a route between processes. */
@@ -10,7 +10,7 @@ const pathOf = (name: string): string => {
 }
 
 /** What another process has published, by the names that it gave: hosts, names of visits, and routes. */
-export class PublishedElsewhere implements RoutesElsewhere {
+export class OtherProcessRoutes implements OtherProcess {
   readonly #names: ReadonlySet<string>
   /** Length of the longest path. */
   readonly #longest: number
