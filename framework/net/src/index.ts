@@ -20,7 +20,7 @@ export {
   hostPattern
 } from './host-kind.js'
 export { type Found, HostTable } from './host-table.js'
-export { OtherProcessRoutes, routeName } from './other-process-routes.js'
+export { routeName } from './other-process-routes.js'
 export { type InheritedSocket, InheritedSockets } from './inherited-sockets.js'
 export { tcpServer, type TcpServer } from './tcp-server.js'
 export { hopByHopHeaders } from './hop-by-hop.js'
