@@ -100,6 +100,7 @@ describe('cert', () => {
       const leaf = x509(at(`${base}.pem`))
       expect(leaf.checkIssued(ca) && leaf.verify(ca.publicKey), base).to.equal(true)
       expect(leaf.checkPrivateKey(createPrivateKey(readFileSync(at(`${base}-key.pem`)))), base).to.equal(true)
+      expect(leaf.publicKey.asymmetricKeyType, `the key of ${base}`).to.equal('ec')
       expect(modeOf(at(`${base}-key.pem`))).to.equal('600')
       expect(modeOf(at(`${base}.pem`))).to.equal('644')
     }

@@ -426,6 +426,7 @@ export const openWorld = async (log: Logger): Promise<World> => {
         visit('web'),
         visit('grpc'),
         visitByDatagram(udpPort),
+        visitByDatagram(privateUdpPort),
         program.server.request('disk.usage', undefined, { deadline: SERVED_WITHIN_MS })
       ])
     },

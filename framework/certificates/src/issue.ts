@@ -69,7 +69,9 @@ const make = async (options: CertificateOptions, kind: Kind, issuer?: Authority)
   const modulusLength = whole('bits', options.bits ?? kind.bits, 2048, 8192)
   const { publicKey, privateKey } =
     options.keyType === 'ec' ? await makeKeys('ec', { namedCurve: 'P-256' }) : await makeKeys('rsa', { modulusLength })
-  const { usage, purposes, authority } = kind
+  const { purposes, authority } = kind
+  // An EC key enciphers no other keys, RFC 8813 section 3.
+  const usage = options.keyType === 'ec' ? kind.usage & ~keyEncipherment : kind.usage
   const der = await assemble({
     subject,
     names,

@@ -15,7 +15,7 @@ Writes ca.pem, which is public, and ca-key.pem, which is secret: keep it only wh
   static override flags = {
     name: Flags.string({ default: 'Rystra CA', description: 'Common name of the authority.' }),
     out: Flags.string({ default: 'ca', description: 'Folder for the files; created if absent.', helpValue: '<dir>' }),
-    ...makeFlags(3650, 3072)
+    ...makeFlags(3650, 'RSA')
   }
 
   async run(): Promise<unknown> {

@@ -27,7 +27,7 @@ The identity becomes the common name. Writes <identity>.pem and <identity>-key.p
       helpValue: '<name>'
     }),
     out: Flags.string({ default: '.', description: 'Folder for the files; created if absent.', helpValue: '<dir>' }),
-    ...makeFlags(397, 2048)
+    ...makeFlags(397, 'EC')
   }
 
   async run(): Promise<unknown> {

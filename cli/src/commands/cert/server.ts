@@ -21,7 +21,7 @@ Name everything that clients dial: DNS names, *.example.org, IP addresses; no ot
   static override flags = {
     ...caFlag,
     out: Flags.string({ default: '.', description: 'Folder for the files; created if absent.', helpValue: '<dir>' }),
-    ...makeFlags(397, 2048)
+    ...makeFlags(397, 'EC')
   }
 
   async run(): Promise<unknown> {
