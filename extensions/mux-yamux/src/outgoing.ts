@@ -1,6 +1,7 @@
 import { HEADROOM, SLAB_SIZE } from '@rystra/bytes'
 import { performance } from 'node:perf_hooks'
 import { HEADER, putHeader, Type } from './frame.js'
+import type { LinkRate } from './link-rate.js'
 import type { Link } from './native-link.js'
 
 /** The sending side of a stream as {@link Outgoing} serves it. */
@@ -40,13 +41,13 @@ export class Outgoing {
 
   readonly #link: Link
   readonly #frameSize: number
+  readonly #rate: LinkRate
   readonly #controlLimit: number
   readonly #overrun: () => void
   #gather: Buffer | undefined
   #used = 0
   #scheduled = false
   #serving = false
-  #blockedAt = 0
   #closed = false
   #finishing = false
   /** The buffer that the link is writing while it is blocked. */
@@ -67,9 +68,10 @@ export class Outgoing {
    * @param controlLimit maximum of waiting frames without payload
    * @param overrun called when it is exceeded: the peer causes answers and does not read them
    */
-  constructor(link: Link, frameSize: number, controlLimit: number, overrun: () => void) {
+  constructor(link: Link, frameSize: number, rate: LinkRate, controlLimit: number, overrun: () => void) {
     this.#link = link
     this.#frameSize = frameSize
+    this.#rate = rate
     this.#controlLimit = controlLimit * HEADER
     this.#overrun = overrun
     link.onWritable = () => this.#unblocked()
@@ -85,6 +87,20 @@ export class Outgoing {
     return !this.blocked && this.#first === undefined && !this.#serving && !this.#closed
   }
 
+  /** Bytes of a stream that has the link to itself. */
+  get maxFrame(): number {
+    return this.#rate.frame(MAX_FRAME_BYTES)
+  }
+
+  /** Whether frames of so many bytes are gathered: those of streams that take turns on a slow link. */
+  gathers(limit: number): boolean {
+    return limit < this.#frameSize - HEADER
+  }
+
+  get #share(): number {
+    return this.#rate.share(this.#frameSize - HEADER)
+  }
+
   /** Sends what was gathered. Whether nothing waits here. */
   settle(): boolean {
     this.#flush()
@@ -93,7 +109,7 @@ export class Outgoing {
 
   /** Milliseconds since the link last accepted data; 0 when it accepts. */
   blockedFor(): number {
-    return this.blocked ? performance.now() - this.#blockedAt : 0
+    return this.blocked ? performance.now() - this.#rate.blockedAt : 0
   }
 
   /** Sends a frame without payload in order. */
@@ -161,7 +177,7 @@ export class Outgoing {
       if (this.#first === undefined) this.#last = undefined
       sender.next = undefined
       sender.queued = false
-      sender.serve(this.#first === undefined ? MAX_FRAME_BYTES : this.#frameSize - HEADER)
+      sender.serve(this.#first === undefined ? this.maxFrame : this.#share)
       if (sender.ready) this.enqueue(sender)
     }
     this.#serving = false
@@ -223,15 +239,17 @@ export class Outgoing {
   }
 
   #write(bytes: Buffer, start = 0): boolean {
+    this.#rate.wrote(bytes.length - start)
     if (this.#link.write(bytes, start, bytes.length, false)) return true
     this.blocked = true
-    this.#blockedAt = performance.now()
+    this.#rate.blocked()
     return false
   }
 
   #unblocked(): void {
     if (!this.blocked) return
     this.blocked = false
+    this.#rate.unblocked(this.#sender !== undefined || this.#first !== undefined)
     this.#restore()
     if (this.#inFlight !== undefined && this.#gather === undefined) this.#gather = this.#inFlight
     this.#inFlight = undefined

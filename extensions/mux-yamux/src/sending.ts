@@ -1,12 +1,9 @@
-import { HEADROOM, SLAB_SIZE } from '@rystra/bytes'
+import { HEADROOM } from '@rystra/bytes'
 import { INITIAL_WINDOW, MAX_U32 } from './frame.js'
 import type { FrameSource, Outgoing } from './outgoing.js'
 
 /** Smaller chunks are copied and gathered; larger ones are sent in place. */
 const COPY_MAX_BYTES = 8 * 1024
-
-/** Largest data frame, see `Outgoing`. */
-const MAX_FRAME_BYTES = SLAB_SIZE
 
 /** Callbacks of the sending side. */
 export interface SendingOwner {
@@ -81,7 +78,7 @@ export class Sending implements FrameSource {
     if (this.#ended) return true
     let at = start
     if (!this.#busy) {
-      if (this.#out.free) at = this.#send(buffer, start, end, start, shared, MAX_FRAME_BYTES)
+      if (this.#out.free) at = this.#send(buffer, start, end, start, shared, this.#out.maxFrame)
       if (at === end && !this.#inFlight) return true
     }
     this.#waiting = true
@@ -159,10 +156,11 @@ export class Sending implements FrameSource {
   /** Sends as much of `buffer[start, end)` as allowed. Returns where the rest begins. */
   #send(buffer: Buffer, start: number, end: number, origin: number, shared: boolean, limit: number): number {
     const stop = Math.min(end, start + Math.min(limit, this.#window))
+    const gathered = this.#out.gathers(limit)
     let at = start
     while (at < stop && !this.#out.blocked) {
       let bytes = stop - at
-      if (!shared && bytes > COPY_MAX_BYTES && origin >= HEADROOM) {
+      if (!shared && bytes > COPY_MAX_BYTES && origin >= HEADROOM && !gathered) {
         if (!this.#out.inPlace(this, buffer, at, stop, at > origin)) break
         this.#inFlight = this.#out.blocked
       } else bytes = this.#out.copy(this.#owner.id, buffer, at, stop)

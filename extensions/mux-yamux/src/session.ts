@@ -1,10 +1,11 @@
 import { type RawReader, type RawStream, rawOf, type Verdict } from '@rystra/bytes'
-import { SHARED_COLUMNS } from '@rystra/native'
+import { limitUnsent, SHARED_COLUMNS } from '@rystra/native'
 import { type ByteLink, type Logger, type PeerInfo, RystraError, type Side, type StreamLink } from '@rystra/plugin'
 import type { Duplex } from 'node:stream'
 import { Flag, type FrameHandler, FrameParser, INITIAL_WINDOW, Reason, Type } from './frame.js'
 import { Memory, Source } from './memory.js'
 import { type Link, NativeLink } from './native-link.js'
+import { LinkRate } from './link-rate.js'
 import type { YamuxOptions } from './options.js'
 import { Outbound } from './outbound.js'
 import { Outgoing } from './outgoing.js'
@@ -61,7 +62,9 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     this.memory = new Memory(options.maxSessionBuffer, shared)
     this.#source = new Source(this.memory)
     // Answers to frames of the peer: normally a few per stream.
-    this.out = new Outgoing(this.#link, options.frameSize, 1024 + 2 * options.maxStreams, () =>
+    // The native part sees to its own links.
+    const rate = new LinkRate((bytes) => options.native && this.native === undefined && limitUnsent(link.duplex, bytes))
+    this.out = new Outgoing(this.#link, options.frameSize, rate, 1024 + 2 * options.maxStreams, () =>
       this.destroy(new RystraError('mux.protocol', { detail: 'peer causes answers and does not read them' }))
     )
     this.keepAlive = new KeepAlive(this.out, shared, options, (detail) =>

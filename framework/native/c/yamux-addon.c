@@ -309,6 +309,17 @@ static napi_value stats(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/* limitUnsent(descriptor, bytes): most bytes that a socket takes and has not sent yet. Whether it does so. */
+static napi_value limit(napi_env env, napi_callback_info info) {
+  struct call call;
+  napi_value result;
+  int32_t descriptor = -1, bytes = 0;
+  call_begin(&call, env, info);
+  if (!call_int(&call, 0, &descriptor) || !call_int(&call, 1, &bytes) || bytes < 0) return invalid(env);
+  napi_get_boolean(env, limit_unsent(descriptor, (uint32_t)bytes) == 0, &result);
+  return result;
+}
+
 void yamux_functions(napi_env env, napi_value exports) {
   const struct function functions[] = {
       {"yamuxSetup", setup},
@@ -324,6 +335,7 @@ void yamux_functions(napi_env env, napi_value exports) {
       {"streamDrop", drop},
       {"streamLeave", leave},
       {"streamStats", stats},
+      {"limitUnsent", limit},
   };
   define_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

@@ -50,6 +50,7 @@ struct link *link_open(struct engine *engine, int descriptor, int *error) {
   engine->link_generation = (engine->link_generation + 1) & 0x7fff;
   link->number = engine->link_generation * MAX_LINKS + place;
   engine->links[place] = link;
+  rate_begin(link);
   engine_hold(engine);
   return link;
 }
@@ -110,6 +111,7 @@ static size_t send_now(struct link *link, const uint8_t *bytes, size_t size, int
     else if (errno == EAGAIN || errno == EWOULDBLOCK) break;
     else if (errno != EINTR) link_lost(link, errno);
   }
+  link->rate_bytes += sent;
   return link->lost ? size : sent;
 }
 
@@ -121,6 +123,7 @@ void link_flush(struct link *link) {
   engine->out_used = 0;
   const size_t sent = send_now(link, engine->out, used, 0);
   if (sent < used && !bytes_append(&link->pending, engine->out + sent, used - sent)) link_lost(link, ENOMEM);
+  if (link_blocked(link)) rate_blocked(link);
 }
 
 uint8_t *link_room(struct link *link, size_t bytes) {
@@ -184,6 +187,7 @@ bool link_write(struct link *link, const uint8_t *bytes, size_t size) {
   if (link->lost) return true;
   if (sent < size && !bytes_append(&link->pending, bytes + sent, size - sent)) link_lost(link, ENOMEM);
   if (!link_blocked(link)) return true;
+  rate_blocked(link);
   link->script_waits = true;
   return false;
 }
@@ -204,7 +208,7 @@ void link_end(struct link *link) {
 static size_t share_of(const struct link *link) {
   size_t share = link->fast && link->ringed > 0 ? FAST_TURN / link->ringed : 0;
   if (share > FAST_FRAME) share = FAST_FRAME;
-  return (share > link->frame_size ? share : link->frame_size) - FRAME_HEADER;
+  return rate_share(link, share > link->frame_size ? share : link->frame_size) - FRAME_HEADER;
 }
 
 /* One frame of each stream. */
@@ -217,11 +221,11 @@ static void serve(struct link *link) {
     const bool done = stream == last, alone = stream->ring_next == NULL;
     const size_t used = engine->out_link == link ? engine->out_used : 0, room = OUT_BYTES - used - FRAME_HEADER;
     stream_unring(stream);
-    stream_send(stream, !alone ? share : stream->flows ? MAX_FRAME : room > share ? room : share);
+    stream_send(stream, !alone ? share : stream->flows ? rate_frame(link, MAX_FRAME) : room > share ? room : share);
     if (done) break;
   }
   if (!link_blocked(link)) link->fast = true;
-  else if (link->blocked_at == 0) link->blocked_at = engine_now();
+  else rate_blocked(link);
 }
 
 static void drain(struct link *link) {
@@ -232,8 +236,7 @@ static void drain(struct link *link) {
   if (link->lost) return;
   if (sent > 0) bytes_take(pending, sent);
   if (link_blocked(link)) return;
-  link->fast = link->blocked_at == 0 || engine_now() - link->blocked_at < FAST_MS;
-  link->blocked_at = 0;
+  link->fast = rate_unblocked(link) < FAST_MS;
   end_if_sent(link);
   if (!link->script_waits) return;
   /* The room goes to JavaScript and to joined streams in turns: either one could take it all each time. */

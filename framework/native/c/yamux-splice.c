@@ -89,6 +89,7 @@ bool splice_rest(struct link *link) {
       break;
     }
     pipe->held -= (size_t)count;
+    link->rate_bytes += (uint64_t)count;
   }
   link->pipe = NULL;
   pipe_give(link->engine, pipe);

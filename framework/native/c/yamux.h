@@ -102,6 +102,9 @@ struct link {
   uint32_t ringed;               /* streams in the ring */
   bool fast;                     /* it took the last turn at once, or soon */
   double blocked_at;             /* ms; 0: it is not */
+  double rate, rate_since, rate_waited; /* bytes in a ms, 0: not known; ms since then, blocked for so many of them */
+  uint64_t rate_bytes;           /* sent since then */
+  uint32_t unsent;               /* most bytes that wait in the kernel, 0: no limit */
   struct bytes pending, fed;     /* not sent yet; read before it was taken over */
   uint8_t header[FRAME_HEADER];
   uint32_t have;                 /* bytes of an incomplete header */
@@ -201,6 +204,17 @@ void link_remove(struct link *link, struct stream *stream);
 
 /* Sends a header that must be followed by its payload. `false`: it was not sent whole, and the rest is pending. */
 bool link_header(struct link *link, int type, int flags, uint32_t id, uint32_t length);
+
+/* yamux-rate.c */
+/* Most bytes that a socket of TCP takes and has not sent yet; 0: as the system has it. */
+int limit_unsent(int fd, uint32_t bytes);
+void rate_begin(struct link *link);
+void rate_blocked(struct link *link);
+/* For how many ms it was. */
+double rate_unblocked(struct link *link);
+/* Bytes of a stream while others wait, and while none does: less where the link is slow. */
+size_t rate_share(const struct link *link, size_t most);
+size_t rate_frame(const struct link *link, size_t most);
 
 /* yamux-splice.c */
 enum { SPLICE_FROM = 32 * 1024, MAX_FRAME = 1024 * 1024 };

@@ -40,6 +40,8 @@ export interface LinkBinding {
   streamLeave(link: number, id: number): void
   /** Writes bytes sent, bytes received, bytes that wait for the socket, and the credit of the peer. */
   streamStats(link: number, id: number, numbers: Float64Array): boolean
+  /** Most bytes that a TCP socket takes and has not sent yet; 0 for the limit of the system. Whether it is set. */
+  limitUnsent(descriptor: number, bytes: number): boolean
 }
 
 /** Columns of an event: link, kind, and three to six more. c/yamux.h has the same. */

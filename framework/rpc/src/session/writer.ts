@@ -1,5 +1,6 @@
 import { HEADROOM, type RawStream } from '@rystra/bytes'
-import { FRAME_HEADER, MAX_FRAME_BYTES } from '../limits.js'
+import { performance } from 'node:perf_hooks'
+import { CHUNK_BYTES, FRAME_HEADER, MAX_FRAME_BYTES } from '../limits.js'
 
 /** Memory of one write: two frames of the largest size. */
 const SLAB_BYTES = HEADROOM + 2 * (FRAME_HEADER + MAX_FRAME_BYTES)
@@ -9,6 +10,9 @@ const MAX_IDLE_SLABS = 16
 
 /** Bytes that parts of long messages put into the stream before other work gets its turn. */
 const PARTS_BYTES = 262_144
+
+/** Milliseconds for which parts of long messages may be in front of a call: less of them goes into a stream that is slow. */
+const PARTS_MS = 8
 
 const idle: Buffer[] = []
 const EMPTY = Buffer.alloc(0)
@@ -42,7 +46,10 @@ export class FrameWriter {
   #full: { slab: Buffer; end: number }[] = []
   #lent: Buffer | undefined
   #lentBytes = 0
+  #lentAt = 0
   #queued = 0
+  /** Bytes of parts that go out together. */
+  #partsBytes = MAX_FRAME_BYTES
   #parts: Parts[] = []
   #scheduled = false
   #ending = false
@@ -53,6 +60,7 @@ export class FrameWriter {
     stream.onWritable = () => {
       if (this.#lent === undefined) return
       release(this.#lent)
+      if (this.#parts.length > 0) this.#pace(performance.now() - this.#lentAt)
       this.#lent = undefined
       this.#lentBytes = 0
       this.#flush()
@@ -168,7 +176,7 @@ export class FrameWriter {
   /** Frames of the long messages, one of each in turn, up to a slab. */
   #fillWithParts(): void {
     this.#scheduled = true
-    const end = this.#queued + MAX_FRAME_BYTES
+    const end = this.#queued + this.#partsBytes
     while (this.#parts.length > 0 && this.#queued < end) {
       const parts = this.#parts.shift() as Parts
       if (parts.next(this)) this.#parts.push(parts)
@@ -203,6 +211,13 @@ export class FrameWriter {
       this.#lentBytes = 0
       return true
     }
+    if (this.#parts.length > 0) this.#lentAt = performance.now()
     return false
+  }
+
+  /** What was lent took so long. */
+  #pace(ms: number): void {
+    const bytes = ms > 0 ? (this.#lentBytes / ms) * PARTS_MS : MAX_FRAME_BYTES
+    this.#partsBytes = Math.max(CHUNK_BYTES, Math.min(bytes, MAX_FRAME_BYTES))
   }
 }
