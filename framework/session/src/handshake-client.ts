@@ -59,7 +59,7 @@ export const authenticateToServer = async (
   stream.write(handshake.start())
 
   const challenge = await ask(stream, handshake, signal).catch((error) => {
-    if (isRystraError(error) && error.code === 'session.lost') throw silence(error)
+    if (isRystraError(error) && error.code === 'session.lost') throw endOfLink(error) ?? silence(error)
     // A server sends an unauthenticated peer no more than the code; what was offered is known here.
     if (!isRystraError(error) || error.code !== 'auth.no-method') throw error
     throw new RystraError('auth.no-method', {
@@ -101,6 +101,15 @@ const nextProof = async (before: Proof, challenge: Uint8Array, method: string): 
   const proof = await before.next?.(challenge)
   if (proof !== undefined) return proof
   throw new RystraError('protocol.unexpected', { side: 'server', detail: `a further challenge for ${method}` })
+}
+
+/** Codes that say that a stream is over, and not why. */
+const ends: ReadonlySet<string> = new Set(['session.lost', 'mux.closed', 'stream.reset'])
+
+/** Why the link ended, where its transport knows: a server refuses a certificate over QUIC after the handshake of the client. */
+const endOfLink = ({ cause }: Error): RystraError | undefined => {
+  if (!(cause instanceof Error)) return undefined
+  return isRystraError(cause) && !ends.has(cause.code) ? cause : endOfLink(cause)
 }
 
 /** Closed without an answer: a TLS server, for one, does so with bytes other than TLS. */

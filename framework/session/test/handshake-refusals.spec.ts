@@ -152,6 +152,15 @@ describe('a handshake', () => {
     }
   })
 
+  it('says why the link ended where its transport knows, as over QUIC', async () => {
+    const [near, far] = pair()
+    const client = failure(clientSide(near))
+    await until(() => far.readableLength > 0, 'Hello came')
+    const refused = new RystraError('tls.expired', { side: 'server' })
+    near.destroy(new RystraError('mux.closed', { cause: refused }))
+    expect(await client).to.equal(refused)
+  })
+
   it('admits no peer that left while it was decided', async () => {
     const [near, far] = pair()
     const server = generation({

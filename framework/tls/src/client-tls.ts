@@ -4,6 +4,7 @@ import type { X509Certificate } from 'node:crypto'
 import net from 'node:net'
 import { type ConnectionOptions, createSecureContext, type TLSSocket } from 'node:tls'
 import { certificateError } from './errors.js'
+import { type Validity, validityOf } from './expiry.js'
 import { setVerified } from './facts.js'
 import { type ClientTlsOptions, suites, type TlsHost } from './options.js'
 import { type KeyPair, readAuthorities, readKeyPair } from './key-pair.js'
@@ -19,8 +20,8 @@ export interface ClientTls {
   readonly options: ConnectionOptions
   /** Sessions of links verified under the same options. See `connectTls`. */
   readonly sessions: SessionCache
-  /** Expiry of this client's certificate, if it has one. */
-  readonly expires: Date | undefined
+  /** When this client's certificate is valid, if it has one. */
+  readonly validity: Validity | undefined
   /**
    * Verifies what node:tls does not, the pin above all. Call it after the handshake and destroy the socket if it throws
    * `tls.*`.
@@ -44,7 +45,7 @@ class Trust implements ClientTls {
   readonly serverName: string | undefined
   readonly options: ConnectionOptions
   readonly sessions = new SessionCache()
-  readonly expires: Date | undefined
+  readonly validity: Validity | undefined
   readonly #pin: string | undefined
   /** Whether chain and host name are verified: always, except with a pin alone. */
   readonly #chain: boolean
@@ -55,7 +56,7 @@ class Trust implements ClientTls {
     this.#pin = options.fingerprint === undefined ? undefined : readFingerprint(options.fingerprint)
     this.#chain = this.#pin === undefined || pem.ca !== undefined
     this.#where = `tls ${to}`
-    this.expires = keyPair === undefined ? undefined : new Date(keyPair.leaf.validTo)
+    this.validity = keyPair === undefined ? undefined : validityOf(keyPair.leaf)
     this.pem = pem
     this.serverName = net.isIP(name) === 0 ? name.replace(/\.$/, '') : undefined
     this.options = {

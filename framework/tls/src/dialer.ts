@@ -54,11 +54,11 @@ export class TlsDialer {
     return tls
   }
 
-  #warn({ expires }: ClientTls, { cert }: ClientTlsOptions, now: number): void {
-    if (expires === undefined || now - this.#warned < WARN_INTERVAL_MS) return
-    const warning = expiryWarning(`the certificate ${cert} of this client`, expires.getTime(), now)
+  #warn({ validity }: ClientTls, { cert }: ClientTlsOptions, now: number): void {
+    if (validity === undefined || now - this.#warned < WARN_INTERVAL_MS) return
+    const warning = expiryWarning(`the certificate ${cert} of this client`, validity, now)
     if (warning === undefined) return
     this.#warned = now
-    this.host.log.warn({ expires: expires.toISOString() }, warning)
+    this.host.log.warn({ expires: new Date(validity.ends).toISOString() }, warning)
   }
 }

@@ -3,7 +3,7 @@ import { fingerprintOf } from '@rystra/certificates'
 import { constants } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls'
 import { CRL, crlEnds, crlsOf } from './crl.js'
-import { ExpiryWatch } from './expiry.js'
+import { ExpiryWatch, type Validity, validityOf } from './expiry.js'
 import { type ServerTlsOptions, suites, type TlsHost } from './options.js'
 import { filesError, readPem } from './files.js'
 import { type KeyPair, readAuthorities, readKeyPair } from './key-pair.js'
@@ -150,12 +150,14 @@ class WatchedServerTls implements ServerTls {
   #watchExpiry(): void {
     const { keyPair, pem } = this.#read
     const name = this.fields.cert === undefined ? 'the self-signed certificate' : `the certificate ${this.fields.cert}`
-    const ends: [string, number][] = [[name, Date.parse(keyPair.leaf.validTo)]]
+    const watched: [string, Validity][] = [[name, validityOf(keyPair.leaf)]]
     for (const list of crlsOf(pem.crl ?? '')) {
-      const end = crlEnds(list)
-      if (end !== undefined) ends.push([`the revocation list ${this.fields.crl}`, end])
+      const ends = crlEnds(list)
+      // One that begins later is refused where it is read.
+      if (ends !== undefined)
+        watched.push([`the revocation list ${this.fields.crl}`, { begins: Number.NEGATIVE_INFINITY, ends }])
     }
-    this.#expiry.set(ends)
+    this.#expiry.set(watched)
   }
 
   #schedule(): void {

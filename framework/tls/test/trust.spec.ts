@@ -1,4 +1,4 @@
-import { fingerprintOf } from '@rystra/certificates'
+import { fingerprintOf, issueClient } from '@rystra/certificates'
 import type { ErrorCode } from '@rystra/plugin'
 import { expect } from 'chai'
 import { X509Certificate } from 'node:crypto'
@@ -158,6 +158,15 @@ describe('what a client trusts', () => {
     await world.dialer.trust(pair, 'localhost')
     expect(world.warnings()).to.have.length(1)
     expect(world.warnings()[0]).to.match(/^the certificate client\.crt of this client expires in \d+ days/)
+  })
+
+  it('is reported of when the certificate of the client itself is not valid yet: its clock may be wrong', async () => {
+    const notBefore = new Date(world.clock.now() + 10 * 86_400_000)
+    const early = await issueClient(made.ca, { keyType: 'ec', commonName: 'early', notBefore, days: 2 })
+    await world.dialer.trust(world.pair('early', early), 'localhost')
+    expect(world.warnings().join()).to.match(
+      /^the certificate early\.crt of this client is not valid before \d{4}-\d\d-\d\d: check the clock of this machine$/
+    )
   })
 
   describe('when a session is resumed', () => {
