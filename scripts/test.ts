@@ -3,8 +3,8 @@
  * files, folders or options of mocha: `npm test -- framework/bytes`, `npm test -- --grep yamux`. RYSTRA_TEST_JOBS sets the number of
  * processes.
  */
-import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { cpuTime } from './test/cpu-time.js'
 import { Report } from './test/report.js'
 import { readArguments } from './test/specs.js'
 import { TestProcess } from './test/test-process.js'
@@ -31,20 +31,10 @@ const work = async (): Promise<void> => {
   report.rest(await tests.end())
 }
 
-/** Seconds of CPU of all processes that have ended: comparable also where the machine does other things. Linux alone tells. */
-const cpuTime = (): string => {
-  try {
-    const [user, system] = (/\) (.*)/.exec(readFileSync('/proc/self/stat', 'utf8'))?.[1] ?? '').split(' ').slice(13, 15)
-    return `, ${((Number(user) + Number(system)) / 100).toFixed(0)} s of CPU`
-  } catch {
-    return ''
-  }
-}
-
 const jobs = Number(process.env['RYSTRA_TEST_JOBS'] ?? availableParallelism() * 2)
 await Promise.all(Array.from({ length: Math.min(jobs, files.length) }, work))
 writeTimes(times)
 if (whole && !abort.signal.aborted) report.complete()
 const failed = report.end()
-console.log(`${Math.round(performance.now() / 1000)} s${cpuTime()}`)
+console.log(`${Math.round(performance.now() / 1000)} s, ${Math.round(cpuTime() / 1000)} s of CPU`)
 process.exitCode = failed === 0 ? 0 : 1

@@ -28,6 +28,8 @@ export interface ProblemMessage {
 /** A spec file has run, and nothing of it is left open. */
 export interface DoneMessage {
   readonly kind: 'done'
+  /** Milliseconds of CPU that it took, of the processes that it started as well. */
+  readonly cpu: number
 }
 
 /** What a process is to do: run a spec file, or end by itself. */

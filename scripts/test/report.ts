@@ -11,6 +11,7 @@ export class Report {
   readonly #total: number
   readonly #tests: TestMessage[] = []
   readonly #problems: string[] = []
+  readonly #cpu = new Map<string, number>()
   #files = 0
 
   constructor(total: number) {
@@ -22,7 +23,8 @@ export class Report {
   }
 
   /** Prints the line of a spec file that is done, what its process wrote, and its problems. */
-  file(file: string, { output, problems, ms }: FileResult): void {
+  file(file: string, { output, problems, ms, cpu }: FileResult): void {
+    this.#cpu.set(file, cpu)
     const tests = this.#tests.filter((test) => test.file === file)
     const count: Counts = { passed: 0, failed: 0, skipped: 0 }
     for (const { state } of tests) count[state]++
@@ -55,7 +57,7 @@ export class Report {
     this.#problems.push(...missingTests(this.#tests.map(({ file }) => file)))
   }
 
-  /** Prints failures, the ten slowest tests and the closing line. Returns the number of failures. */
+  /** Prints failures, the ten slowest tests, the ten files that use the most CPU, and the closing line. Returns the number of failures. */
   end(): number {
     const count = (state: TestMessage['state']): number => this.#tests.filter((test) => test.state === state).length
     for (const { file, title, state, error } of this.#tests)
@@ -65,6 +67,9 @@ export class Report {
     console.log('\nSlowest tests:')
     for (const { duration, title, file } of slowest)
       console.log(`  ${seconds(duration).padStart(7)}  ${title} (${file})`)
+    console.log('\nMost CPU:')
+    for (const [file, cpu] of [...this.#cpu].sort((a, b) => b[1] - a[1]).slice(0, Number(process.env["CPU_TOP"] ?? 10)))
+      console.log(`  ${seconds(cpu).padStart(7)}  ${file}`)
     const failed = count('failed') + this.#problems.length
     console.log(`\n${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped`)
     return failed

@@ -15,6 +15,8 @@ export interface FileResult {
   /** Failures that belong to no test: a crash, handles left open, a warning. */
   readonly problems: readonly string[]
   readonly ms: number
+  /** Milliseconds of CPU; 0 when its process ended before it could tell. */
+  readonly cpu: number
 }
 
 /** Runs spec files in a process, one after the other; in a new one after a file that ended it. */
@@ -35,14 +37,14 @@ export class TestProcess {
   async run(file: string, onTest: (test: TestMessage) => void): Promise<FileResult> {
     this.#child ??= await this.#start()
     const begin = performance.now()
-    await this.#ordered(this.#child, { kind: 'run', file }, onTest)
-    return { ...this.#taken(), ms: performance.now() - begin }
+    const cpu = await this.#ordered(this.#child, { kind: 'run', file }, onTest)
+    return { ...this.#taken(), ms: performance.now() - begin, cpu }
   }
 
   /** Lets the process end by itself. Resolves with what there was besides the spec files. */
   async end(): Promise<FileResult> {
     if (this.#child !== undefined) await this.#ordered(this.#child, { kind: 'end' }, () => {})
-    return { ...this.#taken(), ms: 0 }
+    return { ...this.#taken(), ms: 0, cpu: 0 }
   }
 
   #taken(): Pick<FileResult, 'output' | 'problems'> {
@@ -76,14 +78,14 @@ export class TestProcess {
     return child
   }
 
-  /** Gives an order, and waits until it is carried out or the process has ended. */
-  #ordered(child: ChildProcess, order: Order, onTest: (test: TestMessage) => void): Promise<void> {
+  /** Gives an order, and waits until it is carried out or the process has ended. Resolves with the milliseconds of CPU it took. */
+  #ordered(child: ChildProcess, order: Order, onTest: (test: TestMessage) => void): Promise<number> {
     return new Promise((resolve) => {
       let failed = 0
-      const done = (): void => {
+      const done = (cpu = 0): void => {
         clearTimeout(hang)
         child.off('close', closed)
-        resolve()
+        resolve(cpu)
       }
       const closed = (code: number | null, killed: NodeJS.Signals | null): void => {
         this.#child = undefined
@@ -98,7 +100,7 @@ export class TestProcess {
       this.#onMessage = (message) => {
         hang.refresh()
         if (message.kind === 'problem') this.#problems.push(message.text)
-        else if (message.kind === 'done') done()
+        else if (message.kind === 'done') done(message.cpu)
         else if (message.kind === 'test') {
           if (message.state === 'failed') failed += 1
           onTest(message)

@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import Mocha, { type MochaOptions, type ReporterConstructor } from 'mocha'
+import { cpuTime } from './cpu-time.js'
 import type { Order } from './message.js'
 import { END_TIMEOUT_MS, OpenHandles, openHandles } from './open-handles.js'
 import { ParentReporter, send } from './reporter.js'
@@ -49,19 +50,21 @@ const run = async (file: string): Promise<void> => {
   process.setMaxListeners(Math.max(0, ...listeners) + MAX_LISTENERS)
   const handles = new OpenHandles()
   const restore = processState()
+  const cpuBefore = cpuTime()
+  const done = (): void => send({ kind: 'done', cpu: cpuTime() - cpuBefore })
   const mocha = new Mocha(options)
   mocha.addFile(file)
   try {
     await mocha.loadFilesAsync()
   } catch (error) {
     send({ kind: 'problem', text: error instanceof Error ? (error.stack ?? error.message) : String(error) })
-    return send({ kind: 'done' })
+    return done()
   }
   await new Promise((resolve) => mocha.run(resolve))
   mocha.dispose()
   restore()
   const left = await handles.left()
-  if (left === undefined) return send({ kind: 'done' })
+  if (left === undefined) return done()
   // The next file begins in a new process.
   send({ kind: 'problem', text: `left open after the last test: ${left}` }, () => process.exit(1))
 }

@@ -11,7 +11,12 @@ const NONCE = 16
 
 const hide = (mask: number): Fault =>
   async function* (bytes) {
-    for await (const chunk of bytes) yield chunk.map((byte) => byte ^ mask) as Buffer
+    for await (const chunk of bytes) {
+      const hidden = Buffer.allocUnsafe(chunk.length)
+      // A call of a function for each byte took most of the time of these tests.
+      for (let i = 0; i < chunk.length; i++) hidden[i] = (chunk[i] as number) ^ mask
+      yield hidden
+    }
   }
 
 /** The other side's number; rejects when it leaves without one. */
