@@ -28,10 +28,10 @@ export interface LoadedExtension {
 
 const typescript = new Set(['.ts', '.mts', '.cts', '.tsx'])
 
-/** The extensions of a checkout whose kernel runs from its sources: whatever runs this TypeScript runs theirs, too. */
+/** The packages of a checkout whose kernel runs from its sources: whatever runs this TypeScript runs theirs, too. */
 const sources = import.meta.url.endsWith('.ts')
-  ? fileURLToPath(new URL('../../../../extensions/', import.meta.url))
-  : undefined
+  ? ['framework', 'extensions'].map((name) => fileURLToPath(new URL(`../../../../${name}/`, import.meta.url)))
+  : []
 
 /**
  * What an extension may import of ours. A file beside a configuration need not have them installed: it gets the copies
@@ -48,7 +48,7 @@ const contracts = async (): Promise<Record<string, unknown>> => ({
 const viaJiti = async (named: string, more: Readonly<Record<string, unknown>>): Promise<unknown> => {
   // As Node does: what a linked package imports is looked for beside the package, not beside the link.
   const file = await realpath(named)
-  if (sources !== undefined && file.startsWith(sources)) return import(pathToFileURL(file).href)
+  if (sources.some((folder) => file.startsWith(folder))) return import(pathToFileURL(file).href)
   const { createJiti } = await import('jiti')
   // No cache on disk: an extension is small, and nothing is to be left in the user's project.
   const jiti = createJiti(pathToFileURL(file).href, {
