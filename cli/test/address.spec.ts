@@ -68,7 +68,7 @@ describe('addresses on the command line', () => {
           expect(isRystraError(error), String(error)).to.equal(true)
         }
       }),
-      { numRuns: 2000 }
+      { numRuns: 600 }
     )
   })
 

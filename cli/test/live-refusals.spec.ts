@@ -14,7 +14,7 @@ describe('serve, connect and expose', () => {
     expect(err).to.include('--join').and.include('RYSTRA_SERVER').and.include('rystra serve')
   })
 
-  it('a wrong token ends expose and connect with 5, and the server says so', async () => {
+  it('a wrong token ends expose and connect with 5, and a port that is taken or refused with 8 or 6', async () => {
     const { server, join: args, port } = await serve()
     const wrong = await rystra(['expose', 'tcp', '9', '--to', args[1] ?? '', '--token', 'wrong'], {
       cwd: folders.make()
@@ -30,10 +30,8 @@ describe('serve, connect and expose', () => {
     expect(connect.code).to.equal(5)
     const last = JSON.parse(connect.out.trim().split('\n').at(-1) ?? '') as Event
     expect(last).to.include({ event: 'error', code: 'auth.refused', exitCode: 5 })
-  })
 
-  it('a port that is taken ends serve with 8, and one that is refused ends expose with 6', async () => {
-    const { port, join: args } = await serve()
+    // A port that is taken ends serve with 8, and one that is refused ends expose with 6.
     const taken = await rystra(['serve', '--host', '127.0.0.1', '--port', String(port), '--json'], {
       cwd: folders.make()
     })

@@ -11,7 +11,9 @@ export const cpuTime = (): number => {
   const { user, system } = process.cpuUsage()
   let children = 0
   try {
-    const [cutime, cstime] = (/\) (.*)/.exec(readFileSync('/proc/self/stat', 'utf8'))?.[1] ?? '').split(' ').slice(13, 15)
+    const [cutime, cstime] = (/\) (.*)/.exec(readFileSync('/proc/self/stat', 'utf8'))?.[1] ?? '')
+      .split(' ')
+      .slice(13, 15)
     children = (Number(cutime) + Number(cstime)) * TICK_MS
   } catch {
     // Not Linux.

@@ -68,7 +68,7 @@ export class Report {
     for (const { duration, title, file } of slowest)
       console.log(`  ${seconds(duration).padStart(7)}  ${title} (${file})`)
     console.log('\nMost CPU:')
-    for (const [file, cpu] of [...this.#cpu].sort((a, b) => b[1] - a[1]).slice(0, Number(process.env["CPU_TOP"] ?? 10)))
+    for (const [file, cpu] of [...this.#cpu].sort((a, b) => b[1] - a[1]).slice(0, Number(process.env['CPU_TOP'] ?? 10)))
       console.log(`  ${seconds(cpu).padStart(7)}  ${file}`)
     const failed = count('failed') + this.#problems.length
     console.log(`\n${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped`)

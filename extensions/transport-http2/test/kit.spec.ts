@@ -40,7 +40,8 @@ transportKit(
 )
 
 /** Cases of dials and of peers that are no client: no stream carries anything there, in chunks or not. */
-const DIALS = /raw peers|many links|storm of dials|dial up|refuses a dial|two ports|closed twice|listen(s|ing) when|does not listen|port 0/
+const DIALS =
+  /raw peers|many links|storm of dials|dial up|refuses a dial|two ports|closed twice|listen(s|ing) when|does not listen|port 0/
 const streams = transportKit.cases.map(({ name }) => name).filter((name) => !DIALS.test(name))
 
 // As behind a proxy that speaks HTTP/2: what the server says of itself is not what the client has said.

@@ -105,7 +105,7 @@ describe('packets of unknown senders', () => {
         strict.decide(packet, '192.0.2.1', 1)
         for (const reply of replies.slice(before)) expect(reply.length).to.be.at.most(packet.length)
       }),
-      { numRuns: 2000 }
+      { numRuns: 600 }
     )
   })
 

@@ -100,7 +100,7 @@ describe('an endpoint', () => {
           expect(isRystraError(error), String(error)).equal(true)
         }
       }),
-      { numRuns: 2000 }
+      { numRuns: 600 }
     )
   })
 

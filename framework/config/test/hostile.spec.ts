@@ -261,7 +261,7 @@ describe('a hostile configuration', () => {
           isClean()
         }
       ),
-      { numRuns: 1000 }
+      { numRuns: 400 }
     ))
 
   it('text in any format gives a configuration, or an error of the configuration', async () => {
@@ -315,7 +315,7 @@ describe('a hostile configuration', () => {
           }
         }
       ),
-      { numRuns: 300 }
+      { numRuns: 100 }
     )
   })
 })

@@ -142,7 +142,7 @@ describe('a ClientHello', () => {
         readClientHello(bytes)
         readClientHello(bytes.subarray(0, cut))
       }),
-      { numRuns: 2000 }
+      { numRuns: 600 }
     )
   })
 
