@@ -16,6 +16,8 @@ export class Feed {
   /** Changes that came while a snapshot is read. */
   #waiting: NumberedChange[] | undefined
   #reading: Promise<void> | undefined
+  /** Changes were missed that the last snapshot does not have. */
+  #stale = false
 
   constructor(engine: Engine, log: Logger) {
     this.#engine = engine
@@ -36,7 +38,7 @@ export class Feed {
   check(sequence: number, since: number): void {
     if (this.#watcher === undefined || this.#waiting !== undefined) return
     // Lower: it was restarted without its data.
-    if (sequence < this.#last || this.#last < since) this.#readAgain()
+    if (this.#stale || sequence < this.#last || this.#last < since) this.#readAgain()
   }
 
   #received(message: string): void {
@@ -54,28 +56,39 @@ export class Feed {
   #apply({ sequence, change }: NumberedChange): void {
     // It came twice.
     if (sequence <= this.#last) return
-    if (sequence !== this.#last + 1) {
-      this.#readAgain()
-      return
-    }
+    const isNext = sequence === this.#last + 1
     this.#last = sequence
+    if (!isNext) this.#readAgain()
+    // True with a gap before it as well: rows and members have numbers of their own. A row that is claimed again and again, and evicted
+    // again, may be in no snapshot.
     this.#tell((watcher) => watcher.change(change))
   }
 
   #readAgain(): void {
+    this.#stale = true
+    if (this.#reading !== undefined) return
     this.#read().catch((err: unknown) => this.#log.debug({ err }, 'the directory could not be read'))
   }
 
   #read(): Promise<void> {
-    this.#reading ??= this.#readAll().finally(() => {
-      this.#reading = undefined
-    })
+    this.#reading ??= this.#readAll().then(
+      () => {
+        this.#reading = undefined
+        if (this.#stale) this.#readAgain()
+      },
+      (error: unknown) => {
+        this.#reading = undefined
+        this.#stale = true
+        throw error
+      }
+    )
     return this.#reading
   }
 
   async #readAll(): Promise<void> {
     const waiting: NumberedChange[] = []
     this.#waiting = waiting
+    this.#stale = false
     try {
       const [sequence, ...named] = texts(await this.#engine.run(scripts.members))
       const members: DirectoryMember[] = []

@@ -18,6 +18,12 @@ const CHECKED_AT_ONCE = 1000
 /** Milliseconds between two readings of what the engine does when its memory is full. */
 const POLICY_MS = 60_000
 
+interface OwnRow {
+  readonly key: string
+  readonly id: string
+  readonly fence: number
+}
+
 const nameOf = (key: string, id: string): string => `${key}\n${id}`
 
 /** One server in a cluster whose engine is Redis. */
@@ -28,7 +34,7 @@ export class RedisSession implements DirectorySession {
   /** Changes that the engine had made at the last renewal. */
   #seen = 0
   /** Rows that this server was granted, by name. */
-  readonly #own = new Map<string, { readonly key: string; readonly id: string; readonly fence: number }>()
+  readonly #own = new Map<string, OwnRow>()
   /** Names of rows that are to be checked. */
   #unseen: string[] = []
   #policy: string | undefined
@@ -59,14 +65,13 @@ export class RedisSession implements DirectorySession {
     this.#feed.check(sequence ?? 0, this.#seen)
     this.#seen = sequence ?? 0
     this.#readPolicy()
-    return up === 1 && !(await this.#hasLost())
+    return up === 1
   }
 
-  /** Whether rows are missing that were neither taken nor given back, as where the engine evicts keys. */
-  async #hasLost(): Promise<boolean> {
+  async lost(): Promise<readonly OwnRow[]> {
     if (this.#unseen.length === 0) this.#unseen = [...this.#own.keys()]
     const rows = this.#unseen.splice(0, CHECKED_AT_ONCE).flatMap((name) => this.#own.get(name) ?? [])
-    if (rows.length === 0) return false
+    if (rows.length === 0) return []
     const names = rows.flatMap(({ key, id }) => [key, id])
     const answer = await this.#engine.run(scripts.lost, this.#options.instance, ...names)
     if (!Array.isArray(answer)) throw garbage()
@@ -74,14 +79,13 @@ export class RedisSession implements DirectorySession {
     const lost = answer
       .flatMap((at) => rows[Number(at)] ?? [])
       .filter((row) => this.#own.get(nameOf(row.key, row.id)) === row)
-    if (lost.length === 0) return false
-    this.#unseen = []
+    if (lost.length === 0) return []
     for (const { key, id } of lost) this.#own.delete(nameOf(key, id))
     this.#options.log.warn(
       { lost: lost.length },
       'Redis has lost rows of this server, which are claimed again: set maxmemory-policy to noeviction, and maxmemory to more than it uses'
     )
-    return true
+    return lost
   }
 
   /** An engine that evicts keys works, until its memory is full. */

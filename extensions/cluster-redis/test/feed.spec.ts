@@ -69,11 +69,32 @@ describe('the feed of a directory on Redis', () => {
     engine.rows = [row(1, 'id1'), row(2, 'id2'), row(3, 'id3')]
     engine.listener(held(3, 'id3'))
     engine.listener(held(4, 'id4'))
-    expect(ids(seen.changes)).to.deep.equal(['id1'])
+    expect(ids(seen.changes)).to.deep.equal(['id1', 'id3'])
     answer()
-    await until(() => seen.changes.length === 2, 'the change that came meanwhile')
-    expect(ids(seen.changes)).to.deep.equal(['id1', 'id4'])
+    await until(() => seen.changes.length === 3, 'the change that came meanwhile')
+    expect(ids(seen.changes)).to.deep.equal(['id1', 'id3', 'id4'])
     expect(seen.snapshots.at(-1)?.rows.map(({ id }) => id)).to.deep.equal(['id1', 'id2', 'id3'])
+  })
+
+  it('tells a row that no snapshot has, as of an engine that evicts it each time, and reads again after a gap while it read', async () => {
+    const { engine, feed, seen, watching } = await watch()
+    await watching
+    let answer = (): void => {}
+    engine.late = new Promise((resolve) => {
+      answer = resolve
+    })
+    engine.listener(held(7, 'evicted'))
+    engine.listener(held(9, 'next'))
+    engine.sequence = 7
+    answer()
+    await until(() => engine.snapshots === 3, 'a snapshot after the gap between')
+    expect(ids(seen.changes)).to.deep.equal(['evicted', 'next'])
+    engine.run = () => Promise.reject(new Error('away'))
+    engine.listener(held(20, 'last'))
+    await until(() => ids(seen.changes).includes('last'))
+    Reflect.deleteProperty(engine, 'run')
+    feed.check(20, 20)
+    await until(() => engine.snapshots === 4, 'the snapshot that failed before')
   })
 
   it('reads all again when the engine begins to count anew, as after a restart without data', async () => {

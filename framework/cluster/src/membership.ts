@@ -132,17 +132,19 @@ export class Membership {
     const sent = this.#now()
     try {
       if (this.#joined && !(await session.renew())) {
-        log.warn('the directory has lost the lease or names of this server: all are claimed again')
+        log.warn('the directory has lost the lease of this server: all names are claimed again')
         this.#joined = false
       }
-      const again = !this.#joined
-      if (again) {
+      const rejoins = !this.#joined
+      const lost = rejoins ? [] : ((await session.lost?.()) ?? [])
+      if (rejoins) {
         await session.join()
         await this.#claimAgain([...this.#own.values()])
         // Not before: when the engine goes away meanwhile, all of it is done again.
         this.#joined = true
       }
-      await this.#claimAgain([...this.#changed].flatMap((key) => this.#own.get(key) ?? []))
+      const behind = new Set([...lost.map(rowKey), ...this.#changed])
+      await this.#claimAgain([...behind].flatMap((key) => this.#own.get(key) ?? []))
       this.#changed.clear()
       await this.#releaseAgain()
       if (!this.#watching) {
@@ -151,7 +153,7 @@ export class Membership {
       }
       this.#renewed = sent
       this.#set('up')
-      this.#act(() => this.#options.onBeat?.(again))
+      this.#act(() => this.#options.onBeat?.(rejoins || lost.length > 0))
     } catch (cause) {
       this.#failed(toRystraError(cause, 'cluster.unavailable'))
     }

@@ -13,7 +13,8 @@ import { Membership, type MembershipOptions } from '../src/membership.js'
 /** A directory that does as it is told. */
 class Engine implements DirectorySession {
   away = false
-  lost = false
+  isLost = false
+  evicted: Pick<DirectoryClaim, 'key' | 'id'>[] = []
   joins = 0
   fence = 0
   readonly claims: string[] = []
@@ -27,13 +28,17 @@ class Engine implements DirectorySession {
   async join() {
     this.#reached()
     this.joins += 1
-    this.lost = false
+    this.isLost = false
     return { fence: 1 }
   }
 
   async renew() {
     this.#reached()
-    return !this.lost
+    return !this.isLost
+  }
+
+  async lost() {
+    return this.evicted.splice(0)
   }
 
   async claim(claim: DirectoryClaim): Promise<DirectoryGrant> {
@@ -84,16 +89,25 @@ describe('the membership of a server', () => {
   it('claims everything again when the lease was lost, and tells what others have by now', async () => {
     const { engine, clock, lost, membership } = await make()
     for (const key of ['x', 'y', 'z']) await membership.claim(claim(key))
-    engine.lost = true
+    engine.isLost = true
     engine.refuse = ({ key }) => key === 'y'
     await clock.pass(1000)
     expect([engine.joins, engine.claims.slice(3), lost]).to.deep.equal([2, ['x 1', 'y 1', 'z 1'], ['y']])
   })
 
+  it('claims those again that the engine has lost, and no others, as each write may evict another one', async () => {
+    const beats: boolean[] = []
+    const { engine, clock, membership } = await make({ onBeat: (again) => void beats.push(again) })
+    for (const key of ['x', 'y', 'z']) await membership.claim(claim(key))
+    engine.evicted = [claim('y'), claim('gone')]
+    await clock.pass(2000)
+    expect([engine.joins, engine.claims.slice(3), beats]).to.deep.equal([1, ['y 1'], [true, true, false]])
+  })
+
   it('claims everything again also when the engine goes away while it does', async () => {
     const { engine, clock, membership } = await make()
     for (const key of ['x', 'y', 'z']) await membership.claim(claim(key))
-    engine.lost = true
+    engine.isLost = true
     engine.refuse = ({ key }) => {
       engine.away = key === 'y'
       return false
@@ -129,7 +143,7 @@ describe('the membership of a server', () => {
       onState: fail
     })
     await membership.claim(claim('x'))
-    engine.lost = true
+    engine.isLost = true
     engine.refuse = () => true
     await clock.pass(20_000)
     expect([membership.state, membership.valid, engine.joins]).to.deep.equal(['up', true, 2])

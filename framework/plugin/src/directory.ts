@@ -105,8 +105,13 @@ export interface DirectoryOptions {
 export interface DirectorySession {
   /** Takes the name, and starts the lease. Rejects with `cluster.name-taken` while another instance has it. */
   join(): Promise<{ readonly fence: number }>
-  /** `false`: the lease was lost, and with it every row, or the engine has lost some of them. Join again, and claim again. */
+  /** `false`: the lease was lost, and with it every row. Join again, and claim again. */
   renew(): Promise<boolean>
+  /**
+   * Rows of this instance that were neither taken nor given back and are missing, as where the engine evicts keys. Asked after a
+   * renewal; each is claimed again. @default an engine that keeps what it has
+   */
+  lost?(): Promise<readonly Pick<DirectoryClaim, 'key' | 'id'>[]>
   /** Atomic over all members. Asked again for a row that this instance holds, it replaces the value and the number. */
   claim(claim: DirectoryClaim): Promise<DirectoryGrant>
   /** Gives a row of this instance back. */
