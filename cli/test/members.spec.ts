@@ -73,12 +73,20 @@ describe('rystra serve --members', () => {
     const listening = server.events.filter(({ event }) => event === 'listening')
     expect(listening.map(({ member }) => member)).to.deep.equal(['1', '2'])
     const status = await rystra(['status', '--json'], { cwd })
-    expect(JSON.parse(status.out).listeners).to.have.length(2)
+    const before = JSON.parse(status.out) as { listeners: { id: string }[] }
+    expect(before.listeners).to.have.length(2)
     server.child.kill('SIGHUP')
     await server.event('reloaded')
+    const upgrade = await rystra(['upgrade', '--json'], { cwd })
+    expect(upgrade.code, upgrade.err).to.equal(0)
+    const { pid, members } = JSON.parse(upgrade.out) as { pid: number; members: { member: string; pid: number }[] }
+    expect([pid, members.map(({ member }) => member)]).to.deep.equal([server.child.pid, ['1', '2']])
+    const after = JSON.parse((await rystra(['status', '--json'], { cwd })).out) as typeof before
+    const ports = ({ listeners }: typeof before): string[] => listeners.map(({ id }) => id)
+    expect(ports(after), 'each has the socket of the one before').to.deep.equal(ports(before))
     const { code } = await server.signal('SIGTERM')
     expect(code).to.equal(0)
     expect(server.events.filter(({ event }) => event === 'reloaded')).to.have.length(1)
-    expect(server.events.filter(({ event, member }) => event === 'stopped' && member !== undefined)).to.have.length(2)
+    expect(server.events.filter(({ event, member }) => event === 'stopped' && member !== undefined)).to.have.length(4)
   })
 })

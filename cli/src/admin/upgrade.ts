@@ -20,8 +20,11 @@ export const upgrade = async (api: AdminApi, timeout: number | undefined): Promi
 }
 
 /** What an upgrade did, for people. */
-export const upgradeText = ({ pid, sockets, rebound }: UpgradeReport): string =>
+export const upgradeText = ({ pid, sockets, rebound, members }: UpgradeReport): string =>
   [
-    `Process ${pid} has taken over, with ${sockets} listening ${sockets === 1 ? 'socket' : 'sockets'}.`,
+    ...(members ?? []).map((one) => `Process ${one.pid} has taken over as member ${one.member}.`),
+    members === undefined
+      ? `Process ${pid} has taken over, with ${sockets} listening ${sockets === 1 ? 'socket' : 'sockets'}.`
+      : `They have ${sockets} listening sockets. Process ${pid}, which starts the members, goes on.`,
     ...rebound.map((address) => `The UDP port of ${address} was bound anew: datagrams of that moment are lost.`)
   ].join('\n')

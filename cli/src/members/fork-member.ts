@@ -1,23 +1,32 @@
 import { fork } from 'node:child_process'
 import type { MemberProcess } from './member.js'
+import { socketEnvironment } from '../service/successor-environment.js'
 import { environmentOf, type MemberEnvironment } from './member-environment.js'
+import type { HandedSockets } from './replacement.js'
 
 /**
  * Starts a member: this command once more, with its log and events on the same streams.
  *
  * @param args Of the command
  * @param variables Of its environment, beside those of this process
+ * @param handed Listening sockets of the process that it takes over from
  */
 export const forkMember = (
   args: readonly string[],
   environment: MemberEnvironment,
-  variables: NodeJS.ProcessEnv = {}
+  variables: NodeJS.ProcessEnv = {},
+  handed?: HandedSockets
 ): MemberProcess => {
   // The parent alone tells systemd.
   const { NOTIFY_SOCKET: _, WATCHDOG_USEC: __, ...env } = process.env
   const child = fork(process.argv[1] as string, args, {
-    env: { ...env, ...variables, ...environmentOf(environment) },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: {
+      ...env,
+      ...variables,
+      ...environmentOf(environment),
+      ...(handed === undefined ? {} : socketEnvironment(handed.sockets))
+    },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...(handed?.handles ?? []).map(({ fd }) => fd)],
     serialization: 'advanced'
   })
   // One that cannot be started has no exit.
@@ -29,10 +38,11 @@ export const forkMember = (
   child.once('exit', exited)
   child.once('error', () => exited(null))
   return {
+    pid: child.pid ?? 0,
     send: (message) => {
       if (child.connected) child.send(message, () => {})
     },
-    onMessage: (listener) => void child.on('message', listener as (message: unknown) => void),
+    onMessage: (listener) => void child.on('message', listener as (message: unknown, handle: unknown) => void),
     onExit: (listener) => {
       tellExit = listener
     },

@@ -1,6 +1,6 @@
 import { fromWireError, toRystraError, toWireError } from '@rystra/model'
 import type { Metrics, Runtime, RuntimeEvent } from '@rystra/plugin'
-import type { FromMember, Snapshot, ToMember } from './messages.js'
+import type { FromMember, FromParent, Snapshot, ToMember } from './messages.js'
 
 /** Streams in one answer: more are counted, not listed. */
 const MAX_STREAMS = 10_000
@@ -12,7 +12,7 @@ const MAX_UNREAD_STREAMS = 1000
 export interface MemberPort {
   /** @param sent Called when the message is on its way, or lost with the parent */
   send(message: FromMember, sent?: () => void): void
-  onMessage(listener: (message: ToMember) => void): void
+  onMessage(listener: (message: FromParent) => void): void
 }
 
 /** What a parent sees of a member. */
@@ -27,6 +27,7 @@ export interface Linked {
 export const linkMember = (port: MemberPort, linked: Linked): void => {
   const events = passEvents(port, linked.runtime)
   port.onMessage((message) => {
+    if (!('ask' in message)) return
     if (message.ask === 'streams') events.subscribe(message.args.wanted)
     answer(message, linked).then(
       (found) => port.send({ id: message.id, answer: found }),
@@ -76,6 +77,8 @@ const answer = async ({ ask, args }: ToMember, { runtime, metrics, stop }: Linke
         ...(args.timeout === undefined ? {} : { timeout: args.timeout }),
         ...(args.alternatives === undefined ? {} : { alternatives: args.alternatives })
       })
+    case 'upgrade':
+      return control.upgrade(args.timeout === undefined ? {} : { timeout: args.timeout })
     case 'logLevel':
       return control.setLogLevel(args.level)
     case 'explain':

@@ -1,14 +1,16 @@
 import { fromWireError, RystraError } from '@rystra/model'
 import type { Clock, RuntimeEvent } from '@rystra/plugin'
-import type { FromMember, Ready, Requests, Snapshot, ToMember } from './messages.js'
+import type { FromMember, FromParent, Ready, Requests, Snapshot, SuccessorRequest, ToMember } from './messages.js'
+import type { ReceivedHandle } from './replacement.js'
 
 /** Milliseconds for an answer, beside those that the request itself may take. */
 const ANSWER_TIMEOUT_MS = 60_000
 
 /** A process that runs one server. */
 export interface MemberProcess {
-  send(message: ToMember): void
-  onMessage(listener: (message: FromMember) => void): void
+  readonly pid: number
+  send(message: FromParent): void
+  onMessage(listener: (message: FromMember, handle?: ReceivedHandle) => void): void
   /** Called once. */
   onExit(listener: (code: number | null) => void): void
   kill(): void
@@ -18,6 +20,8 @@ export interface MemberProcess {
 export interface MemberEvents {
   /** @param lost Events of streams before it that were not passed on */
   onEvent(member: Member, event: RuntimeEvent, lost: number): void
+  /** It is to be replaced, step by step. */
+  onSuccessor(member: Member, message: SuccessorRequest, handle: ReceivedHandle | undefined): void
   /** Its process has ended. */
   onExit(member: Member, code: number | null): void
 }
@@ -33,6 +37,8 @@ export class Member {
   readonly name: string
   /** Resolves when its server listens; rejects with why it does not. */
   readonly ready: Promise<void>
+  /** Resolves when it has taken over from another process. */
+  readonly accepts: Promise<void>
   /** Where it listens; nothing before it is {@link ready}. */
   serves: Ready | undefined
   /** As it was last. */
@@ -48,9 +54,18 @@ export class Member {
     this.name = name
     this.#process = process
     this.#clock = clock
+    let accept = (): void => {}
+    let acceptsNever: (error: RystraError) => void = () => {}
+    this.accepts = new Promise((resolve, reject) => {
+      accept = resolve
+      acceptsNever = reject
+    })
+    this.accepts.catch(() => {})
     this.ready = new Promise((resolve, reject) => {
-      process.onMessage((message) => {
+      process.onMessage((message, handle) => {
         if ('event' in message) events.onEvent(this, message.event, message.lost ?? 0)
+        else if ('successor' in message) events.onSuccessor(this, message, handle)
+        else if ('serves' in message) accept()
         else if ('ready' in message) {
           this.up = true
           this.serves = message.ready
@@ -69,6 +84,7 @@ export class Member {
           fail(gone)
         }
         this.#pending.clear()
+        acceptsNever(gone)
         const { code: why, detail } = this.#failed ?? gone
         reject(
           this.#failed === undefined
@@ -106,6 +122,14 @@ export class Member {
   /** Takes another snapshot; keeps the present one when it does not answer. */
   async refresh(): Promise<void> {
     this.snapshot = await this.ask<'snapshot', Snapshot>('snapshot', {}).catch(() => this.snapshot)
+  }
+
+  get pid(): number {
+    return this.#process.pid
+  }
+
+  send(message: FromParent): void {
+    this.#process.send(message)
   }
 
   kill(): void {

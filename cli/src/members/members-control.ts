@@ -9,9 +9,13 @@ import type {
   ReloadOptions,
   ReloadReport,
   RuntimeControl,
+  UpgradeOptions,
   UpgradeReport
 } from '@rystra/plugin'
 import type { Member } from './member.js'
+
+/** Milliseconds for a process to load and start everything, as for a server alone. */
+const START_TIMEOUT_MS = 60_000
 
 /** Changes all members, with one answer. */
 export class MembersControl implements RuntimeControl {
@@ -86,14 +90,36 @@ export class MembersControl implements RuntimeControl {
     }
   }
 
-  upgrade(): Promise<UpgradeReport> {
-    return Promise.reject(
-      new RystraError('control.unavailable', {
-        side: 'server',
-        detail: 'the sockets of several members cannot be handed over',
-        hint: 'use `rystra reload` for a configuration; for new code, `rystra drain --stop` and start it, or run servers of one process each and upgrade one after the other'
-      })
-    )
+  /** One member after the other. Those before one that fails have been replaced. */
+  upgrade(options: UpgradeOptions = {}): Promise<UpgradeReport> {
+    const done = this.#turn.then(() => this.#upgrade(options))
+    this.#turn = done.catch(() => {})
+    return done
+  }
+
+  async #upgrade({ timeout = START_TIMEOUT_MS }: UpgradeOptions): Promise<UpgradeReport> {
+    const reports: (UpgradeReport & { readonly member: string })[] = []
+    for (const { name } of [this.#first, ...this.#members().slice(1)]) {
+      // One that has ended meanwhile is started again with the code that is there now.
+      const member = this.#members().find((one) => one.name === name)
+      if (member === undefined) continue
+      const one = await member
+        .ask<'upgrade', UpgradeReport>('upgrade', { timeout }, timeout)
+        .catch((cause: unknown) => {
+          const { code, detail } = toRystraError(cause)
+          const before =
+            reports.length === 0 ? '' : `; replaced before it: ${reports.map((done) => done.member).join(', ')}`
+          throw new RystraError(code, { side: 'server', detail: `member ${name}: ${detail}${before}`, cause })
+        })
+      reports.push({ ...one, member: name })
+    }
+    await this.#refresh()
+    return {
+      pid: process.pid,
+      sockets: reports.reduce((sum, { sockets }) => sum + sockets, 0),
+      rebound: reports.flatMap(({ rebound }) => rebound),
+      members: reports.map(({ member, pid }) => ({ member, pid }))
+    }
   }
 
   async drain({ timeout, stop = false, alternatives }: DrainOptions = {}): Promise<{ readonly streams: number }> {

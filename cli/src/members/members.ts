@@ -9,6 +9,7 @@ import { MembersControl } from './members-control.js'
 import { MembersMetrics } from './members-metrics.js'
 import { MembersRuntime } from './members-runtime.js'
 import type { Ready } from './messages.js'
+import { type HandedSockets, Replacement } from './replacement.js'
 
 /** A member that ran so long was well: the next restart is at once again. */
 const SETTLED_MS = 10_000
@@ -22,7 +23,8 @@ const EXIT_TIMEOUT_MS = 5000
 /** How {@link Members} are made. */
 export interface MembersOptions {
   readonly count: number
-  readonly start: (name: string, index: number) => MemberProcess
+  /** `handed` are sockets of the process that it takes over from. */
+  readonly start: (name: string, index: number, handed?: HandedSockets) => MemberProcess
   readonly clock: Clock
   readonly log: Logger
   readonly dir: string
@@ -46,6 +48,8 @@ export class Members {
   /** Of members that wait for their restart. */
   readonly #restarts = new Map<number, () => void>()
   #whenGone: (() => void) | undefined
+  /** Replaced by other processes; they have streams yet. */
+  readonly #replaced = new Set<Member>()
 
   constructor(options: MembersOptions) {
     const { count, clock, log, dir, stateDir, onStop } = options
@@ -93,14 +97,41 @@ export class Members {
   }
 
   #run(index: number, backoff: Backoff): Member {
+    const member = this.#make(index, backoff)
+    this.#members[index] = member
+    return member
+  }
+
+  #make(index: number, backoff: Backoff, handed?: HandedSockets): Member {
     const { clock, log, start } = this.#options
     const name = String(index + 1)
     const begun = clock.now()
-    const member: Member = new Member(name, start(name, index), clock, {
+    const replacement = (): Replacement =>
+      new Replacement(member, {
+        clock,
+        start: (sockets) => this.#make(index, backoff, sockets),
+        onTaken: (next) => {
+          if (this.#members[index] !== member) return
+          this.#members[index] = next
+          this.#replaced.add(member)
+        }
+      })
+    let change: Replacement | undefined
+    const member: Member = new Member(name, start(name, index, handed), clock, {
       onEvent: (_, event, lost) => this.#event(name, event, lost),
+      onSuccessor: (_, message, handle) => {
+        change ??= replacement()
+        background(change.step(message, handle), log, 'a member was not replaced')
+      },
       onExit: (_, code) => {
+        change?.end()
         this.runtime.keepCounts(member)
-        const wasUp = this.#members[index] === member && clock.now() - begun >= SETTLED_MS
+        this.#replaced.delete(member)
+        if (this.#members[index] !== member) {
+          this.#whenGone?.()
+          return
+        }
+        const wasUp = clock.now() - begun >= SETTLED_MS
         this.#members[index] = undefined
         if (this.#stopping || !this.#started(index)) {
           this.#whenGone?.()
@@ -118,7 +149,6 @@ export class Members {
         )
       }
     })
-    this.#members[index] = member
     member.ready.then(
       () => {
         this.#everUp.add(index)
@@ -146,7 +176,7 @@ export class Members {
     if (lost > 0)
       this.#options.log.warn({ member, lost }, 'events of streams of a member were too many to be passed on')
     // The parent tells of these once for all.
-    if (/^(reload|drain|log)\./.test(event.type)) return
+    if (/^(reload|drain|log|upgrade)\./.test(event.type)) return
     this.#events.pass(namedEvent(event, member))
   }
 
@@ -167,15 +197,16 @@ export class Members {
     this.#stopping = true
     this.#cancelRefresh?.()
     for (const cancel of this.#restarts.values()) cancel()
-    for (const member of this.#members) member?.ask('stop', { drain }, drain).catch(() => {})
+    const all = (): (Member | undefined)[] => [...this.#members, ...this.#replaced]
+    for (const member of all()) member?.ask('stop', { drain }, drain).catch(() => {})
     await new Promise<void>((resolve) => {
       const check = (): void => {
-        if (this.#members.some((member) => member !== undefined)) return
+        if (all().some((member) => member !== undefined)) return
         cancel()
         resolve()
       }
       const cancel = clock.after(drain + EXIT_TIMEOUT_MS, () => {
-        for (const member of this.#members) member?.kill()
+        for (const member of all()) member?.kill()
       })
       this.#whenGone = check
       check()

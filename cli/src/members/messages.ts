@@ -17,6 +17,8 @@ import type {
 } from '@rystra/plugin'
 import type { Listening } from '@rystra/server'
 import type { Web } from '../run/quick-kinds.js'
+import type { ToSuccessor } from '../run/successor.js'
+import type { PassedSocket } from '../service/successor-environment.js'
 
 /** Handles as values, as they were when they were asked for. */
 export interface Snapshot {
@@ -52,6 +54,8 @@ export interface Requests {
     readonly alternatives?: readonly { host: string; port: number }[] | undefined
   }
   readonly logLevel: { readonly level: LogLevel }
+  /** Answers when another process has taken its place. */
+  readonly upgrade: { readonly timeout?: number | undefined }
   /** Whether events of streams are wanted, which are many. */
   readonly streams: { readonly wanted: boolean }
   readonly explain: { readonly target: string; readonly probe?: boolean | undefined }
@@ -71,7 +75,20 @@ export interface Ready {
   readonly web?: Web
 }
 
-/** From the parent to a member. */
+/** From a member that is to be replaced: its listening sockets, one with each message, and what the other process is to do. */
+export type SuccessorRequest =
+  | { readonly successor: 'socket' }
+  | { readonly successor: 'start'; readonly timeout: number; readonly sockets: readonly PassedSocket[] }
+  | { readonly successor: 'take' }
+  | { readonly successor: 'left'; readonly published: readonly string[] }
+
+/** Of the process that takes over: it has done so, or why not. */
+export type SuccessorAnswer = { readonly pid: number } | { readonly error: WireError }
+
+/** All that a parent sends to a member. */
+export type FromParent = ToMember | ToSuccessor | { readonly successor: SuccessorAnswer }
+
+/** From the parent to a member: a request. */
 export type ToMember = {
   readonly [Name in keyof Requests]: { readonly id: number; readonly ask: Name; readonly args: Requests[Name] }
 }[keyof Requests]
@@ -86,4 +103,7 @@ export type FromMember =
       readonly lost?: number
     }
   | { readonly ready: Ready }
+  /** Of a process that takes over: it accepts. */
+  | { readonly serves: true }
+  | SuccessorRequest
   | { readonly failed: WireError }

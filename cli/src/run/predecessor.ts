@@ -1,6 +1,7 @@
 import { toRystraError, toWireError } from '@rystra/model'
 import type { InheritedSocket } from '@rystra/server'
 import { passedSockets } from '../service/successor-environment.js'
+import type { FromMember } from '../members/messages.js'
 import { exit } from '../terminal.js'
 import type { FromSuccessor, ToSuccessor } from './successor.js'
 
@@ -11,13 +12,13 @@ export interface Predecessor {
   readonly begin: Promise<void>
   /** What was published there when it accepted no more; nothing when it has ended before. */
   readonly published: Promise<readonly string[] | undefined>
-  /** Everything is started, and waits for {@link begin}. */
-  ready(): void
+  /** Everything is started, and waits for {@link begin}. @param message Of a member: where it listens */
+  ready(message?: FromMember): void
   /** Tells why this process does not start, and ends it. */
   fail(cause: unknown): void
 }
 
-const tell = (message: FromSuccessor, then: () => void = () => {}): void => {
+const tell = (message: FromSuccessor | FromMember, then: () => void = () => {}): void => {
   if (process.connected && process.send !== undefined) process.send(message, then)
   else then()
 }
@@ -46,8 +47,8 @@ export const predecessor = (): Predecessor | undefined => {
     sockets,
     begin,
     published: Promise.race([listed, gone]),
-    ready: () => {
-      tell({ ready: true })
+    ready: (message = undefined) => {
+      tell(message ?? { ready: true })
       // The listeners were asked before: in the next turn they listen.
       begin.then(() => setImmediate(() => tell({ serves: true }))).catch(fail)
     },

@@ -61,11 +61,12 @@ export const serveMembers = async (
   const variables = quick === undefined ? {} : { RYSTRA_TOKEN: quick.token }
   const members = new Members({
     count,
-    start: (name, index) =>
+    start: (name, index, handed) =>
       forkMember(
         [...args, '--no-admin', ...argsOf(options)],
         { name, portOffset: reusePort ? 0 : index, reusePort },
-        variables
+        variables,
+        handed
       ),
     clock: systemClock,
     log,

@@ -9,6 +9,7 @@ import { memberConfig } from '../members/member-config.js'
 import { type MemberEnvironment, memberEnvironment } from '../members/member-environment.js'
 import { linkMember } from '../members/member-link.js'
 import type { Ready } from '../members/messages.js'
+import { parentSuccessor } from '../members/parent-successor.js'
 import { failMember, processPort } from '../members/process-port.js'
 import { RecentLines } from '../recent-lines.js'
 import { loadAdmin, quickTransport, tokenPackage } from '../preset.js'
@@ -125,7 +126,7 @@ const reportStarted = (feed: Feed, server: Server, { quick, web }: Prepared): vo
 export const serve = async (options: ServeOptions): Promise<void> => {
   const member = memberEnvironment()
   if (member !== undefined) {
-    await serveOne(options, member).catch(failMember)
+    await serveOne(options, member, predecessor()).catch(failMember)
     return
   }
   const before = predecessor()
@@ -175,7 +176,10 @@ const serveOne = async (
     dir,
     sockets,
     ...(before === undefined ? {} : { begin: before.begin, published: before.published }),
-    ...(member === undefined ? { successor: successorOf(sockets.filter(({ passed }) => passed !== true)) } : {}),
+    successor:
+      member === undefined
+        ? successorOf(sockets.filter(({ passed }) => passed !== true))
+        : parentSuccessor(processPort),
     log: member === undefined ? log : log.child({ member: member.name }),
     preset,
     logLevel: log,
@@ -208,8 +212,9 @@ const serveOne = async (
     started: () => {
       // What clients need is for the parent to say, once for all members.
       reportStarted(feed, server, member === undefined ? prepared : { ...prepared, quick: undefined })
-      if (member !== undefined) processPort.send({ ready: readyOf(server, web, member) })
-      before?.ready()
+      const ready = member === undefined ? undefined : { ready: readyOf(server, web, member) }
+      if (before !== undefined) before.ready(ready)
+      else if (ready !== undefined) processPort.send(ready)
     },
     // The parent tells them once for all.
     tellsReloads: member === undefined,

@@ -22,7 +22,7 @@ export {
 export { type Found, HostTable } from './host-table.js'
 export { routeName } from './other-process-routes.js'
 export { type InheritedSocket, InheritedSockets } from './inherited-sockets.js'
-export { tcpServer, type TcpServer } from './tcp-server.js'
+export { listeningServers, tcpServer, type TcpServer } from './tcp-server.js'
 export { hopByHopHeaders } from './hop-by-hop.js'
 export { closeWithSession } from './session-socket.js'
 export { gatedPorts, type PortGate } from './gated-ports.js'

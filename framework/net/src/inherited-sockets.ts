@@ -1,6 +1,7 @@
 import { plainAddress } from '@rystra/address'
 import type { Address } from '@rystra/plugin'
 import { type AcceptedHandle, offerHandles } from './accepted-handles.js'
+import { listWhileListening } from './tcp-server.js'
 import { closeSync } from 'node:fs'
 import net from 'node:net'
 
@@ -52,6 +53,7 @@ class InheritedPort {
     this.socket = socket
     this.#begin = begin
     this.#onClosed = onClosed
+    listWhileListening(this.server)
     this.server.once('listening', () => offerHandles(this.server, (handle) => this.#onHandle?.(handle) ?? false))
   }
 

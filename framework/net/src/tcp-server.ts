@@ -17,6 +17,15 @@ export interface TcpServerOptions extends Address {
   readonly paused?: boolean
 }
 
+/** Those of this process that listen: a process that takes over gets their sockets. */
+export const listeningServers: ReadonlySet<net.Server> = new Set()
+
+/** See {@link listeningServers}. */
+export const listWhileListening = (server: net.Server): void => {
+  const all = listeningServers as Set<net.Server>
+  server.once('listening', () => all.add(server)).once('close', () => all.delete(server))
+}
+
 /** What accepts the connections of one address: of this process, or inherited by it. */
 export interface TcpServer {
   readonly server: net.Server
@@ -53,6 +62,7 @@ export const tcpServer = (
     }
   }
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: paused }, onConnection)
+  listWhileListening(server)
   server.once('listening', () => {
     setAcceptedOptions(server, keepAlive)
     if (onHandle !== undefined) offerHandles(server, onHandle)

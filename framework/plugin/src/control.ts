@@ -114,6 +114,8 @@ export interface UpgradeReport {
   readonly sockets: number
   /** Addresses of proxies whose UDP port it binds anew: datagrams of the moment between are lost. */
   readonly rebound: readonly string[]
+  /** For a server of several members: the process of each. `pid` is that of their parent, which goes on. @default absent */
+  readonly members?: readonly { readonly member: string; readonly pid: number }[]
 }
 
 /**

@@ -192,7 +192,9 @@ export class ServerEnd implements ControlledEnd {
     if (state.cluster !== undefined) refuse('a server of a cluster: drain it with `--stop`, and start it anew')
     const alone = listeners.list().find(({ info }) => !ports.has(info))
     if (alone !== undefined)
-      refuse(`${alone.id} does not listen on TCP, and cannot be handed over: restart the process`)
+      refuse(
+        `${alone.id} does not listen on TCP, and cannot be handed over: drain it with \`rystra drain --stop\`, and start it anew`
+      )
     const names = (): string[] => publishedNames(state.kernel.current.registries, acceptor.sessions.values())
     await this.#clientsReturned(names)
     const proxies = [...acceptor.sessions.values()].flatMap((session) => [...session.proxies.values()])

@@ -168,14 +168,21 @@ const addProcess = (api: Api, { runtime: { control } }: ApiContext): void => {
             sockets: Type.Integer({ description: 'Listening sockets that it has got.' }),
             rebound: Type.Array(Type.String(), {
               description: 'Addresses of proxies whose UDP port it binds anew.'
-            })
+            }),
+            members: Type.Optional(
+              Type.Array(Type.Object({ member: Type.String(), pid: Type.Integer() }), {
+                description:
+                  'The new process of each member, where there are several. `pid` is that of their parent, which goes on.'
+              })
+            )
           })
         }
       }
     },
     async ({ body: { timeout } }) => {
       const report = await control.upgrade(timeout === undefined ? {} : { timeout })
-      return { ...report, rebound: [...report.rebound] }
+      const { members, ...own } = report
+      return { ...own, rebound: [...report.rebound], ...(members === undefined ? {} : { members: [...members] }) }
     }
   )
   api.put(

@@ -1,0 +1,102 @@
+import { RystraError, toRystraError, toWireError } from '@rystra/model'
+import type { Clock } from '@rystra/plugin'
+import type { PassedSocket } from '../service/successor-environment.js'
+import type { Member } from './member.js'
+import type { SuccessorRequest } from './messages.js'
+import type { SentHandle } from './parent-successor.js'
+
+/** Milliseconds in which a process that is ready has to accept. */
+const TAKE_TIMEOUT_MS = 10_000
+
+/** A socket that a member has sent. */
+export interface ReceivedHandle extends SentHandle {
+  close(): void
+}
+
+/** Sockets for a process that takes over from a member. */
+export interface HandedSockets {
+  readonly sockets: readonly PassedSocket[]
+  readonly handles: readonly SentHandle[]
+}
+
+/** What a {@link Replacement} works with. */
+export interface ReplacementOptions {
+  readonly clock: Clock
+  /** Starts the process that takes over. */
+  start(handed: HandedSockets): Member
+  /** It accepts from now on. */
+  onTaken(next: Member): void
+}
+
+/** One change of the process of a member, step by step as the present one says. */
+export class Replacement {
+  readonly #from: Member
+  readonly #options: ReplacementOptions
+  #handles: ReceivedHandle[] = []
+  /** It does not accept yet. */
+  #next: Member | undefined
+  #taken: Member | undefined
+
+  constructor(from: Member, options: ReplacementOptions) {
+    this.#from = from
+    this.#options = options
+  }
+
+  /** Never rejects: the member is told what fails. */
+  async step(message: SuccessorRequest, handle: ReceivedHandle | undefined): Promise<void> {
+    try {
+      if (message.successor === 'socket') {
+        if (handle !== undefined) this.#handles.push(handle)
+      } else if (message.successor === 'start') await this.#start(message.timeout, message.sockets)
+      else if (message.successor === 'take') await this.#take()
+      else this.#taken?.send({ published: message.published })
+    } catch (cause) {
+      this.end()
+      const { message: detail } = toRystraError(cause)
+      const error = new RystraError('control.upgrade-failed', { side: 'server', detail, cause })
+      this.#from.send({ successor: { error: toWireError(error) } })
+    }
+  }
+
+  async #start(timeout: number, sockets: readonly PassedSocket[]): Promise<void> {
+    const handles = this.#handles
+    this.#handles = []
+    try {
+      if (handles.length !== sockets.length) throw failed(`${handles.length} of ${sockets.length} sockets have arrived`)
+      this.#next = this.#options.start({ sockets, handles })
+    } finally {
+      for (const handle of handles) handle.close()
+    }
+    await this.#within(this.#next.ready, timeout, 'ready')
+    this.#from.send({ successor: { pid: this.#next.pid } })
+  }
+
+  async #take(): Promise<void> {
+    const next = this.#next
+    if (next === undefined) throw failed('it has ended')
+    next.send({ take: true })
+    await this.#within(next.accepts, TAKE_TIMEOUT_MS, 'accepting')
+    this.#taken = next
+    this.#next = undefined
+    this.#options.onTaken(next)
+    this.#from.send({ successor: { pid: next.pid } })
+  }
+
+  async #within(done: Promise<void>, timeout: number, what: string): Promise<void> {
+    let cancel = (): void => {}
+    const late = new Promise<never>((_, reject) => {
+      cancel = this.#options.clock.after(timeout, () => reject(failed(`not ${what} within ${timeout} ms`)))
+    })
+    await Promise.race([done, late]).finally(() => cancel())
+  }
+
+  /** Nothing is left of what does not accept yet. */
+  end(): void {
+    for (const handle of this.#handles) handle.close()
+    this.#handles = []
+    this.#next?.kill()
+    this.#next = undefined
+  }
+}
+
+const failed = (detail: string): RystraError => new RystraError('control.upgrade-failed', { side: 'server', detail })
