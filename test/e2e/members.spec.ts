@@ -10,7 +10,7 @@ import { checkMembers, isOfParent, memberConfig } from '../../cli/src/members/me
 import { environmentOf, memberEnvironment } from '../../cli/src/members/member-environment.js'
 import { checkCount, Members } from '../../cli/src/members/members.js'
 import type { FromMember, FromParent, ToMember } from '../../cli/src/members/messages.js'
-import type { HandedSockets, ReceivedHandle } from '../../cli/src/members/replacement.js'
+import type { HandedSockets, ReceivedHandle } from '../../cli/src/members/handed-sockets.js'
 import { Servers } from './several-servers.js'
 import { ask, cleanUp, codeOf, echo, portOf, startClient, startServer, startService, visitorPort } from './tunnel.js'
 

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import type { MemberProcess } from './member.js'
 import { socketEnvironment } from '../service/successor-environment.js'
 import { environmentOf, type MemberEnvironment } from './member-environment.js'
-import type { HandedSockets } from './replacement.js'
+import type { HandedSockets } from './handed-sockets.js'
 
 /**
  * Starts a member: this command once more, with its log and events on the same streams.

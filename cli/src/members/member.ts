@@ -1,7 +1,7 @@
 import { fromWireError, RystraError } from '@rystra/model'
 import type { Clock, RuntimeEvent } from '@rystra/plugin'
 import type { FromMember, FromParent, Ready, Requests, Snapshot, SuccessorRequest, ToMember } from './messages.js'
-import type { ReceivedHandle } from './replacement.js'
+import type { ReceivedHandle } from './handed-sockets.js'
 
 /** Milliseconds for an answer, beside those that the request itself may take. */
 const ANSWER_TIMEOUT_MS = 60_000

@@ -9,7 +9,8 @@ import { MembersControl } from './members-control.js'
 import { MembersMetrics } from './members-metrics.js'
 import { MembersRuntime } from './members-runtime.js'
 import type { Ready } from './messages.js'
-import { type HandedSockets, Replacement } from './replacement.js'
+import type { HandedSockets } from './handed-sockets.js'
+import { Replacement } from './replacement.js'
 
 /** A member that ran so long was well: the next restart is at once again. */
 const SETTLED_MS = 10_000

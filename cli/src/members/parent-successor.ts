@@ -2,15 +2,11 @@ import type { ReadySuccessor, Successor, SuccessorOptions } from '@rystra/contro
 import { fromWireError, RystraError } from '@rystra/model'
 import { listeningServers } from '@rystra/net'
 import type { AddressInfo } from 'node:net'
+import type { SentHandle } from './handed-sockets.js'
 import type { FromMember, FromParent, SuccessorAnswer } from './messages.js'
 
 /** Milliseconds in which the parent has to answer, beside those that the new process has. */
 const ANSWER_TIMEOUT_MS = 15_000
-
-/** A socket of Node that can be sent to another process. */
-export interface SentHandle {
-  readonly fd: number
-}
 
 /** The side of a member: messages to and from its parent, with sockets. */
 export interface HandlePort {

@@ -3,21 +3,10 @@ import type { Clock } from '@rystra/plugin'
 import type { PassedSocket } from '../service/successor-environment.js'
 import type { Member } from './member.js'
 import type { SuccessorRequest } from './messages.js'
-import type { SentHandle } from './parent-successor.js'
+import type { HandedSockets, ReceivedHandle } from './handed-sockets.js'
 
 /** Milliseconds in which a process that is ready has to accept. */
 const TAKE_TIMEOUT_MS = 10_000
-
-/** A socket that a member has sent. */
-export interface ReceivedHandle extends SentHandle {
-  close(): void
-}
-
-/** Sockets for a process that takes over from a member. */
-export interface HandedSockets {
-  readonly sockets: readonly PassedSocket[]
-  readonly handles: readonly SentHandle[]
-}
 
 /** What a {@link Replacement} works with. */
 export interface ReplacementOptions {

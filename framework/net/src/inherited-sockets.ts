@@ -1,7 +1,7 @@
 import { plainAddress } from '@rystra/address'
 import type { Address } from '@rystra/plugin'
 import { type AcceptedHandle, offerHandles } from './accepted-handles.js'
-import { listWhileListening } from './tcp-server.js'
+import { listWhileListening } from './listening-servers.js'
 import { closeSync } from 'node:fs'
 import net from 'node:net'
 

@@ -3,6 +3,7 @@ import net from 'node:net'
 import { type AcceptedHandle, offerHandles } from './accepted-handles.js'
 import { setAcceptedOptions } from './accepted-options.js'
 import type { InheritedSockets } from './inherited-sockets.js'
+import { listWhileListening } from './listening-servers.js'
 
 /** How a {@link TcpServer} listens. */
 export interface TcpServerOptions extends Address {
@@ -15,15 +16,6 @@ export interface TcpServerOptions extends Address {
   readonly reusePort?: boolean
   /** Connections are paused. @default false */
   readonly paused?: boolean
-}
-
-/** Those of this process that listen: a process that takes over gets their sockets. */
-export const listeningServers: ReadonlySet<net.Server> = new Set()
-
-/** See {@link listeningServers}. */
-export const listWhileListening = (server: net.Server): void => {
-  const all = listeningServers as Set<net.Server>
-  server.once('listening', () => all.add(server)).once('close', () => all.delete(server))
 }
 
 /** What accepts the connections of one address: of this process, or inherited by it. */
