@@ -24,21 +24,29 @@ const registriesOf = async (side: 'client' | 'server', token: string) => {
   return kernel.current.registries
 }
 
+/** Shakes hands on a connection, which is closed when that fails: a data link may come where a session was expected. */
+const afterHandshake = async (connect: () => Promise<net.Socket>, shake: (socket: net.Socket) => Promise<unknown>) => {
+  const socket = (await connect()).on('error', () => {})
+  try {
+    await shake(socket)
+    return socket
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
 /** A client with a valid token, hostile behind its handshake. */
 export const sessionFace = async (token: string, connect: () => Promise<net.Socket>): Promise<Face> => {
   const { authenticators } = await registriesOf('client', token)
   return {
     name: 'session',
     messages: sessionMessages('client'),
-    async connect() {
-      const socket = await connect()
-      const signal = AbortSignal.timeout(TIMEOUT_MS)
-      await authenticateToServer(
-        socket.on('error', () => {}),
-        { offer: offer(), authenticators, peer: local, signal }
-      )
-      return socket
-    }
+    connect: () =>
+      afterHandshake(connect, (socket) => {
+        const signal = AbortSignal.timeout(TIMEOUT_MS)
+        return authenticateToServer(socket, { offer: offer(), authenticators, peer: local, signal })
+      })
   }
 }
 
@@ -48,11 +56,9 @@ export const servingFace = async (token: string, connect: () => Promise<net.Sock
   return {
     name: 'dial-session',
     messages: sessionMessages('server'),
-    async connect() {
-      const socket = await connect()
-      const outcome = await authenticateClient(
-        socket.on('error', () => {}),
-        {
+    connect: () =>
+      afterHandshake(connect, async (socket) => {
+        const outcome = await authenticateClient(socket, {
           generation: {
             calls: {
               hello: () => Promise.resolve(undefined),
@@ -66,19 +72,17 @@ export const servingFace = async (token: string, connect: () => Promise<net.Sock
           agent: 'fuzz',
           muxers: ['yamux'],
           signal: AbortSignal.timeout(TIMEOUT_MS)
-        }
-      )
-      if (outcome.type === 'data') throw new Error('a data link')
-      const { confirm } = outcome.accepted
-      outcome.welcome({
-        session: randomUUID(),
-        identity: 'fuzz',
-        ...(confirm === undefined ? {} : { confirm }),
-        heartbeat: 60_000,
-        limits: { proxies: 100, streams: 100 }
+        })
+        if (outcome.type === 'data') throw new Error('a data link')
+        const { confirm } = outcome.accepted
+        outcome.welcome({
+          session: randomUUID(),
+          identity: 'fuzz',
+          ...(confirm === undefined ? {} : { confirm }),
+          heartbeat: 60_000,
+          limits: { proxies: 100, streams: 100 }
+        })
       })
-      return socket
-    }
   }
 }
 
@@ -137,23 +141,16 @@ export class PeerWorld {
       {
         name: 'peer-session',
         messages: sessionMessages('client'),
-        connect: async () => {
-          const socket = await secured()
-          const signal = AbortSignal.timeout(TIMEOUT_MS)
-          const certificate = socket.getPeerX509Certificate()?.toString() ?? ''
-          const peer = { ...local, tls: { certificate } } as never
-          const authenticators = dialingPeer({ cluster: 'rystra', to: 'fuzz' }, 'rogue')
-          await authenticateToServer(
-            socket.on('error', () => {}),
-            {
+        connect: () =>
+          afterHandshake(secured, (socket) => {
+            const certificate = (socket as tls.TLSSocket).getPeerX509Certificate()?.toString() ?? ''
+            return authenticateToServer(socket, {
               offer: { ...offer(), id: 'rogue' },
-              authenticators,
-              peer,
-              signal
-            }
-          )
-          return socket
-        }
+              authenticators: dialingPeer({ cluster: 'rystra', to: 'fuzz' }, 'rogue'),
+              peer: { ...local, tls: { certificate } } as never,
+              signal: AbortSignal.timeout(TIMEOUT_MS)
+            })
+          })
       }
     ]
   }

@@ -9,6 +9,9 @@ import { freePort } from '../visitors/free-port.js'
 import { must, type Trial } from '../visitors/trial.js'
 import { cli, makeCertificates, Tunnel } from '../visitors/tunnel.js'
 
+/** Time for a process to start, on a busy machine. */
+const START_MS = 60_000
+
 /** Runs the command with a clock that is off by some days. */
 const rystra = (scratch: Scratch, days: number, args: readonly string[]) =>
   scratch.start(needed('faketime'), ['-f', `${days < 0 ? '' : '+'}${days}d`, process.execPath, cli, ...args], {
@@ -42,7 +45,7 @@ export const clock: Trial = {
             const serving = rystra(scratch, server, ['serve', ...flags])
             const [, word = ''] = await untilSays(serving, /"event":"join","join":"([^"]+)"/)
             const exposing = rystra(scratch, client, ['expose', 'tcp', local, '--json', '--join', word])
-            const [, at] = await untilSays(exposing, /"event":"published".*?"address":"[^"]*:(\d+)"/, 20_000)
+            const [, at] = await untilSays(exposing, /"event":"published".*?"address":"[^"]*:(\d+)"/, START_MS)
             const answer = await fetch(`http://${loopback}:${at}/`)
             must((await answer.text()) === 'ok', String(answer.status))
             await Promise.all([scratch.end(exposing.child), scratch.end(serving.child)])
