@@ -58,20 +58,34 @@ export const measureStreams = async (load: Load, way: Way, streams: number): Pro
 
 const processes = 4
 
+/** Clients that are there already when others are counted: with the first ones the server itself grows, by what it holds once. */
+const FIRST_CLIENTS = 200
+
 /** A server of our own, without and with clients. */
 export const measureClients = async (scratch: Scratch, muxer: string, count: number): Promise<ClientMemory> => {
   const token = randomBytes(24).toString('base64url')
   const server = startEnd(scratch)
-  const { port } = await server.remote.call<Served>('server', { token, sessions: count + 100 })
-  const before = { own: sum(await server.memory()), resident: residentBytes([server.pid]) }
-  const parts = Math.min(processes, count)
-  const share = (part: number): number => Math.floor(count / parts) + (part < count % parts ? 1 : 0)
-  const connect = async (end: End, part: number): Promise<void> => {
-    const task = { token, port, muxer, service: '127.0.0.1:9', count: share(part), name: `idle${part}` }
-    await end.remote.call('clients', task, 120_000)
+  const first = Math.min(FIRST_CLIENTS, count)
+  const { port } = await server.remote.call<Served>('server', { token, sessions: first + count + 100 })
+  const ends = Array.from({ length: Math.min(processes, count) }, () => startEnd(scratch))
+  const connect = async (clients: number, name: string): Promise<void> => {
+    const share = (part: number): number => Math.floor(clients / ends.length) + (part < clients % ends.length ? 1 : 0)
+    const task = { token, port, muxer, service: '127.0.0.1:9' }
+    const one = (end: End, part: number): Promise<unknown> =>
+      end.remote.call('clients', { ...task, count: share(part), name: `${name}${part}` }, 120_000)
+    await Promise.all(ends.map(one))
   }
-  await Promise.all(Array.from({ length: parts }, (_, part) => connect(startEnd(scratch), part)))
-  const total = sum(await server.memory()) - before.own
-  const resident = residentBytes([server.pid]) - before.resident
-  return { clients: count, each: total / count, resident: resident / count, total }
+  const measure = async () => ({ own: sum(await server.memory()), resident: residentBytes([server.pid]) })
+  const empty = await measure()
+  await connect(first, 'first')
+  const before = await measure()
+  await connect(count, 'idle')
+  const after = await measure()
+  const each = (after.own - before.own) / count
+  return {
+    clients: count,
+    each,
+    resident: (after.resident - before.resident) / count,
+    total: after.own - empty.own - first * each
+  }
 }
