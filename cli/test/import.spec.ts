@@ -229,6 +229,14 @@ describe('import', () => {
     )
     expect(config.server?.listen[0]).to.include({ transport: 'wss', port: 9312, fallback: 'http://127.0.0.1:8000' })
     expect(env['RYSTRA_TOKEN']).to.equal('0123456789abcdef')
+    const other = importArguments('server --proxy http://example.com --ldap-config ldap.json')
+    expect((await project(other)).config.server?.listen[0]).to.include({ fallback: 'http://example.com:80' })
+    expect(noteOf(other, '--ldap-config')?.outcome).to.equal('none')
+    for (const backend of ['https://example.com', 'http://example.com/app', 'example.com:80']) {
+      const imported = importArguments(`server --backend ${backend}`)
+      expect((await project(imported)).config.server?.listen[0], backend).to.not.have.property('fallback')
+      expect(noteOf(imported, '--backend')?.outcome, backend).to.equal('none')
+    }
   })
 
   it('arguments are split as a shell does', () => {

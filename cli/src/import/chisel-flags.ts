@@ -25,6 +25,7 @@ export const serverFlags = {
   'tls-cert': text,
   'tls-domain': { ...text, multiple: true },
   'tls-ca': text,
+  'ldap-config': text,
   pid: flag,
   verbose: { ...flag, short: 'v' }
 } as const
@@ -53,6 +54,9 @@ const reasons: Readonly<Record<string, string>> = {
   keygen: 'a certificate is made at the first start; `rystra cert:server` makes others',
   authfile: 'list each user in `tokens` of @rystra/auth-token, and what it may publish in @rystra/hook-acl',
   socks5: 'no SOCKS server',
+  'ldap-config': 'no LDAP: list each user in `tokens` of @rystra/auth-token, or see @rystra/auth-jwt',
+  backend: '`fallback` of server.listen takes a server that speaks HTTP without TLS, by its host and port',
+  proxy: '`fallback` of server.listen takes a server that speaks HTTP without TLS, by its host and port',
   'tls-domain': 'name `cert` and `key` in server.listen',
   pid: 'a service manager knows the process',
   fingerprint: 'the fingerprint of chisel is of an SSH key; the one of Rystra is of the certificate',

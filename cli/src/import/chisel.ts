@@ -4,6 +4,13 @@ import { importChiselClient } from './chisel-client.js'
 import { encrypted, goDuration, noteFlags, readFlags, serverFlags, usage } from './chisel-flags.js'
 import { commented, type Draft } from './draft.js'
 
+/** Of the URL of `--backend`; nothing for one that is not plain HTTP from `/` on. */
+const fallbackOf = (backend: string): string | undefined => {
+  const url = URL.canParse(backend) ? new URL(backend) : undefined
+  if (url?.protocol !== 'http:' || url.pathname !== '/') return undefined
+  return `http://${url.hostname}:${url.port || 80}`
+}
+
 const importServer = (args: readonly string[], draft: Draft): void => {
   const { flags, rest } = readFlags(args, serverFlags)
   if (rest.length > 0) throw usage(`unexpected argument "${rest[0]}" of the server`)
@@ -15,8 +22,8 @@ const importServer = (args: readonly string[], draft: Draft): void => {
   const fields = { 'tls-cert': 'cert', 'tls-key': 'key', 'tls-ca': 'clientCa' }
   for (const [name, field] of Object.entries(fields)) if (flags[name] !== undefined) listen[field] = flags[name]
   if (flags['tls-ca'] !== undefined) listen['clientCert'] = 'required'
-  const backend = flags['backend'] ?? flags['proxy']
-  if (backend !== undefined) listen['fallback'] = backend
+  const fallback = fallbackOf(String(flags['backend'] ?? flags['proxy'] ?? ''))
+  if (fallback !== undefined) listen['fallback'] = fallback
   const options =
     flags['keepalive'] === undefined ? {} : { pingInterval: goDuration(String(flags['keepalive']), 'keepalive') }
   draft.extension('@rystra/transport-ws', options)
@@ -48,8 +55,7 @@ const importServer = (args: readonly string[], draft: Draft): void => {
       'tls-cert': 'server.listen[].cert',
       'tls-key': 'server.listen[].key',
       'tls-ca': 'server.listen[].clientCa',
-      backend: 'server.listen[].fallback',
-      proxy: 'server.listen[].fallback',
+      ...(fallback === undefined ? {} : { backend: 'server.listen[].fallback', proxy: 'server.listen[].fallback' }),
       keepalive: 'pingInterval of @rystra/transport-ws',
       auth: 'tokens of @rystra/auth-token: the password is the token, as ${RYSTRA_TOKEN}',
       reverse: 'server.publish',

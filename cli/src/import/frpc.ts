@@ -3,10 +3,13 @@ import { frpReasons, importLog, importToken } from './frp.js'
 import { importProxy, importVisitor } from './frp-proxy.js'
 import type { Table } from './table.js'
 
+const clientApi =
+  '`rystra connect` has an API on a unix socket, for the commands of the CLI; on TCP it is `listen` of @rystra/admin-http'
+
 const reasons: Readonly<Record<string, string>> = {
   ...frpReasons,
-  webServer: 'the client has no API of its own yet',
-  'webServer.password': 'the client has no API of its own yet',
+  webServer: clientApi,
+  'webServer.password': clientApi,
   natHoleStunServer: 'no peer-to-peer connections',
   dnsServer: 'names are resolved by the system',
   includes: 'import each of these files',

@@ -62,12 +62,12 @@ describe('a Redis that loses data or was away', () => {
   const said = (level: Line['level'], what: RegExp): Line[] =>
     lines.filter((line) => line.level === level && what.test(line.message))
 
-  const open = (name: string, url = redis.url): DirectorySession => {
+  const open = (name: string, url = redis.url, instance = `instance-of-${name}`): DirectorySession => {
     const [directory] = setUpExtension(clusterRedis({ url }), 'server').registered('directories')
     const session = directory?.open({
       cluster: 'c',
       name,
-      instance: `instance-of-${name}`,
+      instance,
       value: {},
       lease: LEASE_MS,
       grace: LEASE_MS,
@@ -191,6 +191,22 @@ describe('a Redis that loses data or was away', () => {
       expect([said('debug', /is not known/).length, said('warn', /./)]).to.deep.equal([1, []])
       expect(said('debug', /is not known/)[0]?.fields.why).to.match(/can't run this command/)
     })
+  })
+
+  it('gives the name of a server that has ended to the one that is started again, once the lease is over', async () => {
+    const [a, b] = [await joined('a'), await joined('b')]
+    await a.claim(claim)
+    const changes = await heard(b)
+    const next = open('a', redis.url, 'next')
+    const error = await next.join().catch((cause: unknown) => cause)
+    expect(error).to.be.instanceOf(RystraError).with.property('code', 'cluster.name-taken')
+    const grace = String(Date.now() + LEASE_MS)
+    await redis.by(async (client) => void (await client.hSet(`${KEY}e`, 'instance-of-a', `1 ${grace}`)))
+    await next.join()
+    await until(() => changes.length === 2, 'b to hear of it')
+    expect(changes.map(({ type }) => type)).to.deep.equal(['left', 'joined'])
+    expect(await next.claim(claim), 'the row of the one before').to.have.property('fence')
+    expect(await a.renew(), 'of the one before').to.equal(false)
   })
 
   it('says what to do when its memory is full, and goes on when there is room', async () => {
