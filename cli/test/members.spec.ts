@@ -5,6 +5,7 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { decodeJoin } from '../src/join/join-string.js'
 import { Running, rystra } from './command.js'
+import { rystraHere } from './in-process.js'
 import { commands } from './fixtures/commands.js'
 
 const config = {
@@ -15,9 +16,9 @@ const config = {
 describe('rystra serve --members', () => {
   const { folders, track } = commands()
   it('needs a number that makes sense, and more than one client', async () => {
-    const one = await rystra(['serve', '--members', '1'], { cwd: folders.make() })
+    const one = await rystraHere(['serve', '--members', '1'], { cwd: folders.make() })
     expect(one.code).to.equal(2)
-    const once = await rystra(['serve', '--members', '2', '--once'], { cwd: folders.make() })
+    const once = await rystraHere(['serve', '--members', '2', '--once'], { cwd: folders.make() })
     expect(once.code).to.equal(2)
     expect(once.err).to.contain('--once is for a single process')
   })

@@ -1,4 +1,5 @@
 import { issueServer, makeAuthority } from '@rystra/certificates'
+import { type Logger, silentLog } from '@rystra/model'
 import { defineExtension, type StreamInfo } from '@rystra/plugin'
 import proxyHttp from '@rystra/proxy-http'
 import proxyHttps from '@rystra/proxy-https'
@@ -80,7 +81,12 @@ describe('a load balancer that speaks the PROXY protocol', () => {
           }
         })
         const listen = [{ transport, host: '127.0.0.1', port: 0, proxyProtocolFrom }]
-        const server = await startServer({ listen }, [observer], { preset })
+        const logged: unknown[] = []
+        const info = (fields: unknown, message?: string): void => {
+          if (message === 'connected') logged.push((fields as { peer?: unknown }).peer)
+        }
+        const log: Logger = { ...silentLog, info, child: () => log }
+        const server = await startServer({ listen }, [observer], { preset, log })
         const [listening] = server.listening
         const connect = { transport, host: '127.0.0.1', port: await balance(portOf(server), version) }
         const local = await startService(echo)
@@ -93,6 +99,7 @@ describe('a load balancer that speaks the PROXY protocol', () => {
         )
         expect(server.sessions.map(({ peer: { address, port } }) => ({ host: address, port }))).to.deep.equal([CLIENT])
         expect(hooks).to.deep.equal(['203.0.113.9:4711'])
+        expect(logged, 'the peer in the log').to.deep.equal(['203.0.113.9:4711'])
         expect(await ask(visitorPort(client, 'x'), 'all of it')).to.equal('all of it')
         expect(visited[0]?.session.peer.address).to.equal(CLIENT.host)
       })

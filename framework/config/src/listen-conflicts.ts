@@ -86,7 +86,7 @@ export const listenConflicts = (listens: readonly ExtensionListen[], config: End
   for (const { extension, host, port, exclusive = false } of listens) {
     if (port === 0) continue
     const claim: Claim = { what: extension, host, ports: [port, port], shares: !exclusive }
-    const other = known.find((one) => one.ports[0] !== 0 && exclude(one, claim))
+    const other = known.find((one) => exclude(one, claim))
     if (other === undefined) known.push(claim)
     else
       problems.push({

@@ -21,7 +21,11 @@ describe('addresses that extensions bind', () => {
     // One socket cannot listen on all addresses, and another on one of them.
     expect(owners([http], listen('127.0.0.1'))).to.deep.equal(['extensions proxy-http: server.listen (tcp)'])
     expect(owners([admin], listen('192.0.2.1'))).to.deep.equal([])
-    expect(owners([{ ...admin, port: 0 }], listen('127.0.0.1'))).to.deep.equal([])
+    const any = { ...admin, port: 0 }
+    const anyListen = { server: { listen: [{ transport: 'tcp', host: '127.0.0.1', port: 0 }] } }
+    expect(owners([any, { ...any, extension: 'observe-prometheus' }], anyListen)).to.deep.equal([])
+    const quic = { server: { listen: [{ transport: 'quic', host: '127.0.0.1', port: 7000 }] } }
+    expect(owners([admin], quic), 'datagrams have ports of their own').to.deep.equal([])
   })
 
   it('cannot be those of each other, or of the cluster', () => {
