@@ -36,7 +36,8 @@ import {
 /** Whence the load balancer dials. */
 const BALANCER = '127.0.0.7'
 const CLIENT = { host: '203.0.113.9', port: 4711 }
-const preset = [...usual, transportTls, transportWs, transportHttp2, transportQuic, proxyHttp, proxyHttps]
+const transports = [...usual, transportTls, transportWs, transportHttp2, transportQuic]
+const preset = [...transports, proxyHttp, proxyHttps]
 
 /** A load balancer in front of a port: puts a header in front of each connection. */
 const balance = async (
@@ -86,7 +87,7 @@ describe('a load balancer that speaks the PROXY protocol', () => {
           if (message === 'connected') logged.push((fields as { peer?: unknown }).peer)
         }
         const log: Logger = { ...silentLog, info, child: () => log }
-        const server = await startServer({ listen }, [observer], { preset, log })
+        const server = await startServer({ listen }, [observer], { preset: transports, log })
         const [listening] = server.listening
         const connect = { transport, host: '127.0.0.1', port: await balance(portOf(server), version) }
         const local = await startService(echo)
@@ -95,7 +96,7 @@ describe('a load balancer that speaks the PROXY protocol', () => {
           [{ name: 'x', kind: 'tcp', local }],
           { connect: { ...connect, ...listening?.join } },
           [],
-          { preset }
+          { preset: transports }
         )
         expect(server.sessions.map(({ peer: { address, port } }) => ({ host: address, port }))).to.deep.equal([CLIENT])
         expect(hooks).to.deep.equal(['203.0.113.9:4711'])
@@ -138,7 +139,7 @@ describe('a load balancer that speaks the PROXY protocol', () => {
 
   it('in front of a transport without TCP is a mistake of the configuration', async () => {
     const listen = [{ transport: 'quic', host: '127.0.0.1', port: 0, proxyProtocolFrom }]
-    expect(await codeOf(startServer({ listen }, [], { preset }))).to.equal('config.invalid')
+    expect(await codeOf(startServer({ listen }, [], { preset: transports }))).to.equal('config.invalid')
   })
 
   it('has visitors of http and https with their addresses, and the header is not for the service', async () => {
