@@ -5,7 +5,7 @@ import { adminFlags } from '../admin/flags.js'
 export default class Upgrade extends AdminCommand {
   static override description = `Replaces a running server by a new process, without refusing a connection.
 
-The new process has the same command line, the code and the configuration that are there now, and the listening sockets of the old one. When it is ready, the old one drains and ends. When it does not start, the old one serves on, and the error says why.`
+The new process has the same command line, the code and the configuration that are there now, and the listening sockets of the old one. When it is ready, the old one drains and ends. When it does not start, the old one serves on, and the error says why. Members of \`serve --members\` are replaced one after the other; the process that starts them goes on.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
