@@ -55,10 +55,19 @@ export class LinkRate {
   /** @param busy data of a stream was written, or waits: not only frames without payload, or a few bytes */
   unblocked(busy: boolean, now = performance.now()): void {
     if (busy) this.#waited += now - this.#blockedAt
+    this.#measure(now)
+  }
+
+  /** A write was taken at once: a link that was slow may have become faster, and not be blocked any more. */
+  free(now?: number): void {
+    if (this.#rate > 0 && this.#rate < SLOW_RATE) this.#measure(now ?? performance.now())
+  }
+
+  /** Ends a measurement that is long enough. What a link carries while it waits for its streams is the least that it can. */
+  #measure(now: number): void {
     const took = now - this.#since
     if (took < MEASURE_MS) return
     const rate = this.#bytes / took
-    // What it carries while it waits for its streams is the least that it can.
     const more = rate > (this.#rate || FIRST_WAIT_BYTES / WAIT_MS)
     if (this.#since > 0 && (more || this.#waited * 2 >= took)) this.#measured(rate)
     this.#since = now

@@ -240,7 +240,10 @@ export class Outgoing {
 
   #write(bytes: Buffer, start = 0): boolean {
     this.#rate.wrote(bytes.length - start)
-    if (this.#link.write(bytes, start, bytes.length, false)) return true
+    if (this.#link.write(bytes, start, bytes.length, false)) {
+      this.#rate.free()
+      return true
+    }
     this.blocked = true
     this.#rate.blocked()
     return false

@@ -67,4 +67,14 @@ describe('the rate of a link', () => {
     }
     expect([rate.share(SHARE), rate.frame(FRAME), limits.at(-1)]).to.deep.equal([SHARE, FRAME, 0])
   })
+
+  it('is measured again though the link has become so fast that it is never blocked', () => {
+    const { rate } = measured(30, { took: 10, bytes: 1000 })
+    expect(rate.share(SHARE)).to.equal(16 * KIB)
+    for (let now = 2000; now < 2400; now++) {
+      rate.wrote(1_000_000)
+      rate.free(now)
+    }
+    expect([rate.share(SHARE), rate.frame(FRAME)]).to.deep.equal([SHARE, FRAME])
+  })
 })

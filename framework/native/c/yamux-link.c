@@ -224,8 +224,11 @@ static void serve(struct link *link) {
     stream_send(stream, !alone ? share : stream->flows ? rate_frame(link, MAX_FRAME) : room > share ? room : share);
     if (done) break;
   }
-  if (!link_blocked(link)) link->fast = true;
-  else rate_blocked(link);
+  if (link_blocked(link)) rate_blocked(link);
+  else {
+    link->fast = true;
+    rate_free(link);
+  }
 }
 
 static void drain(struct link *link) {

@@ -43,19 +43,28 @@ void rate_blocked(struct link *link) {
   if (link->blocked_at == 0) link->blocked_at = engine_now();
 }
 
-double rate_unblocked(struct link *link) {
-  if (link->blocked_at == 0) return 0;
-  const double now = engine_now(), blocked = now - link->blocked_at, took = now - link->rate_since;
-  link->blocked_at = 0;
-  link->rate_waited += blocked;
-  if (took < MEASURE_MS) return blocked;
+/* Ends a measurement that is long enough. What a link carries while it waits for its streams is the least that it can. */
+static void measure(struct link *link, double now) {
+  const double took = now - link->rate_since;
+  if (took < MEASURE_MS) return;
   const double rate = (double)link->rate_bytes / took, known = link->rate > 0 ? link->rate : FIRST_WAIT / WAIT_MS;
-  /* What it carries while it waits for its streams is the least that it can. */
   if (link->rate_since > 0 && (link->rate_waited * 2 >= took || rate > known)) measured(link, rate);
   link->rate_since = now;
   link->rate_waited = 0;
   link->rate_bytes = 0;
+}
+
+double rate_unblocked(struct link *link) {
+  if (link->blocked_at == 0) return 0;
+  const double now = engine_now(), blocked = now - link->blocked_at;
+  link->blocked_at = 0;
+  link->rate_waited += blocked;
+  measure(link, now);
   return blocked;
+}
+
+void rate_free(struct link *link) {
+  if (link->rate > 0 && link->rate * WAIT_MS < MAX_FRAME) measure(link, engine_now());
 }
 
 /* What the link sends in so many ms. */

@@ -212,6 +212,8 @@ void rate_begin(struct link *link);
 void rate_blocked(struct link *link);
 /* For how many ms it was. */
 double rate_unblocked(struct link *link);
+/* It took a turn at once: one that was slow may have become faster, and not be blocked any more. */
+void rate_free(struct link *link);
 /* Bytes of a stream while others wait, and while none does: less where the link is slow. */
 size_t rate_share(const struct link *link, size_t most);
 size_t rate_frame(const struct link *link, size_t most);
