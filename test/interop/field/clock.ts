@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import http from 'node:http'
 import { once } from 'node:events'
 import type net from 'node:net'
@@ -12,12 +13,18 @@ import { cli, makeCertificates, Tunnel } from '../visitors/tunnel.js'
 /** Time for a process to start, on a busy machine. */
 const START_MS = 60_000
 
+/** What the program `faketime` loads: it waits for its command in a process of its own, which would stay when that is ended. */
+const preloaded = (): string =>
+  execFileSync(needed('faketime'), ['-f', '+0d', 'printenv', 'LD_PRELOAD'], { encoding: 'utf8' }).trim()
+
 /** Runs the command with a clock that is off by some days. */
 const rystra = (scratch: Scratch, days: number, args: readonly string[]) =>
-  scratch.start(needed('faketime'), ['-f', `${days < 0 ? '' : '+'}${days}d`, process.execPath, cli, ...args], {
+  scratch.start(process.execPath, [cli, ...args], {
     cwd: scratch.dir,
     env: {
       ...process.env,
+      LD_PRELOAD: preloaded(),
+      FAKETIME: `${days < 0 ? '' : '+'}${days}d`,
       RYSTRA_STATE: path.join(scratch.dir, `state${days}`),
       RYSTRA_TOKEN: 'visitors-token-81b6f2c94d0e57'
     }
