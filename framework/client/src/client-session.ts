@@ -266,6 +266,7 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
   }
 
   close(error?: RystraError): void {
+    this.channels.closing()
     this.#session.close(error)
   }
 

@@ -25,7 +25,11 @@ describe('acceptHttp', () => {
     ending.push(() => listener.close())
     await once(listener, 'listening')
     const visitor = net.connect((listener.address() as AddressInfo).port, '127.0.0.1').on('error', () => {})
-    ending.push(() => visitor.destroy())
+    // Nothing reads the end that the visitor sends.
+    ending.push(
+      () => visitor.destroy(),
+      () => accepted?.destroy()
+    )
     visitor.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1073741824\r\n\r\n')
     await until(() => accepted !== undefined, 'the request')
     visitor.write(Buffer.alloc(BODY))

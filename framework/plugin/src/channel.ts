@@ -38,6 +38,11 @@ export interface Channel {
   readonly accepted: Promise<void>
   /** Present when they were asked for, and both ends have them; at the end that opened the channel once it is accepted. */
   readonly datagrams: ChannelDatagrams | undefined
+  /**
+   * Called when this end closes the session cleanly: what ends the stream within the call is sent before. What is open
+   * then is reset, and looks like a loss at both ends.
+   */
+  onClosing: (() => void) | undefined
   /** Resets the stream; the error is for this end's hooks and log. */
   close(error?: RystraError): void
 }

@@ -55,8 +55,20 @@ const relayChannel = (channel: Channel, target: ChannelOpener, details: Readonly
   channel.stream.onClose = () => gone.abort()
   target
     .openChannel(channel.info.name, { details, datagrams, signal: gone.signal })
-    .then((other) => join(channel, other))
+    .then((other) => {
+      // A stream that is cut must not look as if it were complete.
+      if (details['kind'] === 'calls') endTogether(channel, other)
+      join(channel, other)
+    })
     .catch((error) => channel.close(toRystraError(error, 'channel.refused')))
+}
+
+/** The end of one session is told as an end on both. */
+const endTogether = (...channels: readonly Channel[]): void => {
+  for (const channel of channels)
+    channel.onClosing = () => {
+      for (const { stream } of channels) stream.end()
+    }
 }
 
 const join = (channel: Channel, other: Channel): void => {

@@ -71,7 +71,7 @@ export class RemoteClients {
         const channel = await opener().open({ kind: 'calls', session: session.id })
         await accepted(channel)
         if (session.closed) channel.stream.reset()
-        else session.attach(channel.stream)
+        else session.attach(channel)
         return
       } catch (error) {
         const next = isMoved(toRystraError(error).code) ? await this.#moved(link, tried, until) : undefined

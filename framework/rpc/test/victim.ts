@@ -26,6 +26,6 @@ export const victim = (options: RpcOptions = {}) => {
   )
   const answers: Buffer[] = []
   far.on('data', (chunk: Buffer) => answers.push(chunk)).on('error', () => {})
-  session.attach(rawOf(near))
+  session.attach({ stream: rawOf(near) })
   return { session, router, over, far, answers }
 }

@@ -259,6 +259,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
   close(error?: RystraError): void {
     if (error !== undefined && !this.#session.goingAway) this.#session.goAway(0, error)
     this.#notices.flush()
+    this.channels.closing()
     this.#session.close(error)
   }
 

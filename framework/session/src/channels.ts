@@ -32,6 +32,9 @@ export interface ChannelsHost {
 /** The channels of one session, opened by either end. They are no visitors' streams and have a limit of their own. */
 export class Channels implements ChannelOpener {
   readonly #host: ChannelsHost
+  /** Channels that end in order with the session. */
+  #ending: Map<Channel, () => void> | undefined
+  #closing = false
   #open = 0
   #opened = 0
 
@@ -50,8 +53,34 @@ export class Channels implements ChannelOpener {
     return report && ((call) => report({ ...call, session: info, side }))
   }
 
+  /** This end closes the session cleanly: it opens no more. */
+  closing(): void {
+    this.#closing = true
+    for (const end of this.#ending?.values() ?? [])
+      try {
+        end()
+      } catch (error) {
+        this.#host.log.error({ err: error }, 'a channel could not be ended')
+      }
+  }
+
+  /** @internal See {@link Channel.onClosing}. */
+  ending(channel: Channel): (() => void) | undefined {
+    return this.#ending?.get(channel)
+  }
+
+  /** @internal */
+  setEnding(channel: Channel, end: (() => void) | undefined): void {
+    if (end === undefined || channel.stream.closed) this.#ending?.delete(channel)
+    else {
+      this.#ending ??= new Map()
+      this.#ending.set(channel, end)
+    }
+  }
+
   async openChannel(name: string, options: ChannelOptions = {}): Promise<Channel> {
     const { side, info, generations } = this.#host
+    if (this.#closing) throw new RystraError('mux.closed', { side, detail: 'this end closes the session' })
     const id = this.#nextId()
     const { details, signal, datagrams } = options
     const channel: ChannelInfo = { id, name, details: details ?? {}, session: info, side, openedBy: side }
@@ -203,8 +232,12 @@ class ChannelLifecycle {
   attach(stream: CountedStream, flow: CountedFlow | undefined): Channel {
     this.#stream = stream
     this.#flow = flow
-    stream.onOver = (error) => this.over(error)
-    return new AttachedChannel(this.#info, stream, flow)
+    const channel = new AttachedChannel(this.#info, stream, flow, this.#channels)
+    stream.onOver = (error) => {
+      channel.onClosing = undefined
+      this.over(error)
+    }
+    return channel
   }
 
   /** Tells the hook, once. */
@@ -230,11 +263,13 @@ class AttachedChannel implements Channel {
   readonly stream: CountedStream
   readonly accepted: Promise<void>
   readonly #flow: CountedFlow | undefined
+  readonly #channels: Channels
 
-  constructor(info: ChannelInfo, stream: CountedStream, flow: CountedFlow | undefined) {
+  constructor(info: ChannelInfo, stream: CountedStream, flow: CountedFlow | undefined, channels: Channels) {
     this.info = info
     this.stream = stream
     this.#flow = flow
+    this.#channels = channels
     // A refusal is the error of `onClose`.
     this.accepted =
       stream instanceof OutgoingStream ? stream.ready().catch(() => new Promise<void>(() => {})) : acceptedHere
@@ -242,6 +277,14 @@ class AttachedChannel implements Channel {
 
   get datagrams(): CountedFlow | undefined {
     return this.stream instanceof OutgoingStream && !this.stream.hasDatagrams ? undefined : this.#flow
+  }
+
+  get onClosing(): (() => void) | undefined {
+    return this.#channels.ending(this)
+  }
+
+  set onClosing(end: (() => void) | undefined) {
+    this.#channels.setEnding(this, end)
   }
 
   close(error: Error = new RystraError('stream.reset')): void {

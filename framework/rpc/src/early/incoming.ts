@@ -50,6 +50,6 @@ export const runEarly = ({ data, answer, signal }: EarlyData, session: ProgramSe
   far.on('data', (chunk: Buffer) => {
     if (!answer(chunk)) end()
   })
-  session.attach(rawOf(near))
+  session.attach({ stream: rawOf(near) })
   far.write(data)
 }

@@ -163,8 +163,6 @@ export class RpcServer {
     this.#announced.abort()
     for (const fn of this.#parts.stopping) await fn()
     await this.#parts.rpc.drain(drain)
-    // Their ends are sent before that of the session of the tunnel, which resets what is open.
-    this.#parts.rpc.close()
     await this.#server?.stop({ drain: 0 })
     this.#tellStopped()
   }

@@ -79,7 +79,7 @@ export class RpcEndpoint {
       sessions.delete(id)
       if (sessions.size === 0) this.#accepted.delete(scope)
     })
-    session.attach(channel.stream)
+    session.attach(channel)
     this.#options.onSession?.(session)
   }
 
@@ -114,7 +114,7 @@ export class RpcEndpoint {
     const head = { kind: 'calls', session: session.id, ...target } as const
     const channel = await opener.open(head)
     if (session.closed) channel.stream.reset()
-    else session.attach(channel.stream)
+    else session.attach(channel)
   }
 
   #make(

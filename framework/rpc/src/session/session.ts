@@ -1,4 +1,3 @@
-import type { RawStream } from '@rystra/bytes'
 import { isRystraError } from '@rystra/model'
 import type { EarlyOffer } from '@rystra/plugin'
 import { EventEmitter } from 'node:events'
@@ -165,9 +164,10 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
   }
 
   /** @internal Takes a stream that carries the frames of this session. */
-  attach(stream: RawStream): Connection {
+  attach(channel: Pick<RpcChannel, 'stream' | 'onClosing'>): Connection {
     if (this.#connection !== undefined) this.#connection.fail(rpcError('rpc.lost', 'replaced by another connection'))
-    const connection = new Connection(stream, this.#settings, this)
+    const connection = new Connection(channel.stream, this.#settings, this)
+    channel.onClosing = () => connection.onEnd()
     const incoming = new Incoming(this, connection, this.#settings)
     this.#connection = connection
     this.#incoming = incoming
