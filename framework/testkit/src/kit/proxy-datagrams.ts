@@ -93,6 +93,29 @@ class DatagramVisitor {
   }
 }
 
+/** Another program may get the port of a service that is away. */
+const MAX_ATTEMPTS = 10
+
+/** A service that is away when its visitor comes. `false`: its port was taken meanwhile. */
+const comesBack = async (world: ProxyWorld, scope: Scope, name: string): Promise<boolean> => {
+  const gone = await bound(scope)
+  const { port } = gone.address()
+  gone.close()
+  await once(gone, 'close')
+  const spec = { ...world.subject.spec(`127.0.0.1:${port}`), name }
+  const visitor = await DatagramVisitor.come(world, scope, await world.publish(spec))
+  visitor.send('lost')
+  await pause(20)
+  try {
+    await service(scope, undefined, port)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false
+    throw error
+  }
+  await visitor.askUntil(scope, 'now')
+  return true
+}
+
 /** Further cases of a kind for datagrams. */
 export const datagramCases = [
   datagrams('brings datagrams to the service and back, each in one piece', async (world, scope) => {
@@ -130,19 +153,8 @@ export const datagramCases = [
     }
   }),
   datagrams('goes on when a service that was away is there', async (world, scope) => {
-    const gone = await bound(scope)
-    const { port } = gone.address()
-    gone.close()
-    await once(gone, 'close')
-    const visitor = await DatagramVisitor.come(
-      world,
-      scope,
-      await world.publish(world.subject.spec(`127.0.0.1:${port}`))
-    )
-    visitor.send('lost')
-    await pause(20)
-    await service(scope, undefined, port)
-    await visitor.askUntil(scope, 'now')
+    for (let attempt = 1; !(await comesBack(world, scope, `proxy-${attempt}`)); attempt++)
+      assert(attempt < MAX_ATTEMPTS, 'no port stayed free while the service was away')
   }),
   datagrams('gives its port back, and can be published again', async (world, scope) => {
     const { local } = await service(scope)
