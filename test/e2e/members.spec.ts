@@ -1,98 +1,15 @@
-import { EventEmitter } from 'node:events'
 import { type Logger, type RystraError, silentLog, toWireError } from '@rystra/model'
 import { canReusePort } from '@rystra/net'
 import type { Runtime } from '@rystra/plugin'
 import { FakeClock, until } from '@rystra/testkit'
 import { expect } from 'chai'
-import type { MemberProcess } from '../../cli/src/members/member.js'
-import { type Linked, linkMember } from '../../cli/src/members/member-link.js'
 import { checkMembers, isOfParent, memberConfig } from '../../cli/src/members/member-config.js'
 import { environmentOf, memberEnvironment } from '../../cli/src/members/member-environment.js'
 import { checkCount, Members } from '../../cli/src/members/members.js'
-import type { FromMember, FromParent, ToMember } from '../../cli/src/members/messages.js'
-import type { HandedSockets, ReceivedHandle } from '../../cli/src/members/handed-sockets.js'
+import type { FromMember, ToMember } from '../../cli/src/members/messages.js'
+import { FakeMember, options } from './fake-member.js'
 import { Servers } from './several-servers.js'
 import { ask, cleanUp, codeOf, echo, portOf, startClient, startServer, startService, visitorPort } from './tunnel.js'
-
-/** A member within this process: what is sent is cloned, as between processes. */
-class FakeMember implements MemberProcess {
-  readonly pid = 4711
-  readonly wire = new EventEmitter()
-  readonly received: ToMember[] = []
-  /** All but requests. */
-  readonly steps: FromParent[] = []
-  killed = false
-  /** Whether the parent reads nothing. */
-  stalled = false
-  #exited = false
-
-  send(message: FromParent): void {
-    if ('ask' in message) this.received.push(message)
-    else this.steps.push(message)
-    const copy = structuredClone(message)
-    setImmediate(() => this.wire.emit('toMember', copy))
-  }
-
-  onMessage(listener: (message: FromMember, handle?: ReceivedHandle) => void): void {
-    this.wire.on('fromMember', listener)
-  }
-
-  onExit(listener: (code: number | null) => void): void {
-    this.wire.once('exit', listener)
-  }
-
-  kill(): void {
-    this.killed = true
-    this.exit(null)
-  }
-
-  exit(code: number | null): void {
-    if (this.#exited) return
-    this.#exited = true
-    this.wire.emit('exit', code)
-  }
-
-  say(message: FromMember, handle?: ReceivedHandle): void {
-    const copy = structuredClone(message)
-    setImmediate(() => this.wire.emit('fromMember', copy, handle))
-  }
-
-  /** Runs something, and is ready. */
-  run(runtime: Runtime, metrics: Linked['metrics'] = { snapshot: () => [] }): this {
-    const port = {
-      send: (message: FromMember, sent: () => void = () => {}) => {
-        this.say(message)
-        if (!this.stalled) setImmediate(sent)
-      },
-      onMessage: (listener: (message: FromParent) => void) => void this.wire.on('toMember', listener)
-    }
-    const stop = async (): Promise<void> => void setImmediate(() => this.exit(0))
-    linkMember(port, { runtime, metrics, stop })
-    this.say({ ready: { listening: [] } })
-    return this
-  }
-
-  /** Says that it is ready, answers nothing but the end. */
-  idle(): this {
-    this.wire.on('toMember', ({ id, ask }: ToMember) => {
-      if (ask === 'stop') this.exit(0)
-      else this.say({ id, error: { code: 'control.unavailable' } })
-    })
-    this.say({ ready: { listening: [] } })
-    return this
-  }
-}
-
-const options = (start: (name: string, index: number) => MemberProcess, clock = new FakeClock(), count = 2) => ({
-  count,
-  start,
-  clock,
-  log: silentLog,
-  dir: '.',
-  uses: [],
-  drain: 1000,
-  onStop: () => {}
-})
 
 describe('several server processes of one machine', () => {
   const servers = new Servers()
@@ -131,74 +48,6 @@ describe('several server processes of one machine', () => {
     expect((await closed).member).to.equal('2')
     expect(await members.runtime.control.drain({ timeout: 0 })).to.deep.equal({ streams: 0 })
     await members.stop({ drain: 0 })
-  })
-
-  describe('one of which is to be replaced', () => {
-    const sockets = [{ passed: true, chosen: false }]
-    /** A member that has sent its socket, and what was started for it. */
-    const world = async () => {
-      const started: { member: FakeMember; handed: HandedSockets | undefined; open: boolean }[] = []
-      let closed = 0
-      const close = (): void => {
-        closed += 1
-      }
-      const handle = { fd: 12, close }
-      const start = (_name: string, _index: number, handed?: HandedSockets): FakeMember => {
-        const member = handed === undefined ? new FakeMember().idle() : new FakeMember()
-        started.push({ member, handed, open: closed === 0 })
-        return member
-      }
-      const members = new Members(options(start))
-      await members.start()
-      const old = started[0]?.member as FakeMember
-      const heard = (): unknown[] => old.steps
-      old.say({ successor: 'socket' }, handle)
-      old.say({ successor: 'start', timeout: 1000, sockets })
-      await until(() => started.length === 3, 'a process to take over')
-      return { members, started, old, next: started[2]?.member as FakeMember, heard, closed: () => closed }
-    }
-
-    it('is, by a process with its sockets, and is not started again when it has ended', async () => {
-      const { members, started, old, next, heard, closed } = await world()
-      expect([started[2]?.handed?.sockets, started[2]?.handed?.handles.map(({ fd }) => fd)]).to.deep.equal([
-        sockets,
-        [12]
-      ])
-      expect([started[2]?.open, closed()], 'the socket here is closed once it is passed on').to.deep.equal([true, 1])
-      next.idle()
-      await until(() => heard().length === 1)
-      expect(next.steps).to.deep.equal([])
-      old.say({ successor: 'take' })
-      await until(() => next.steps.length === 1)
-      next.say({ serves: true })
-      await until(() => heard().length === 2)
-      expect(heard()).to.deep.equal(Array(2).fill({ successor: { pid: 4711 } }))
-      old.say({ successor: 'left', published: ['x'] })
-      await until(() => next.steps.length === 2)
-      expect(next.steps).to.deep.equal([{ take: true }, { published: ['x'] }])
-      old.exit(0)
-      await members.stop({ drain: 0 })
-      expect(started).to.have.length(3)
-      expect(old.killed).to.equal(false)
-    })
-
-    it('serves on where the other process fails to start, or ends before it accepts, and is told why', async () => {
-      for (const accepts of [false, true]) {
-        const { members, started, old, next, heard } = await world()
-        if (accepts) {
-          next.idle()
-          await until(() => heard().length === 1)
-          old.say({ successor: 'take' })
-          await until(() => next.steps.length === 1)
-        } else next.say({ failed: { code: 'config.invalid', detail: 'server.drain' } })
-        setImmediate(() => setImmediate(() => next.exit(6)))
-        await until(() => JSON.stringify(heard()).includes('control.upgrade-failed'))
-        expect(JSON.stringify(heard().at(-1))).to.contain(accepts ? 'has ended with code 6' : 'server.drain')
-        await members.stop({ drain: 0 })
-        expect(old.received.some(({ ask: what }) => what === 'stop')).to.equal(true)
-        expect(started).to.have.length(3)
-      }
-    })
   })
 
   it('pass on streams while a reader asks for them, with the member and no more than is read', async () => {

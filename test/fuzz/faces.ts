@@ -1,12 +1,11 @@
 import dgram from 'node:dgram'
-import { type EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import http2 from 'node:http2'
 import net, { type AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import tls from 'node:tls'
 import adminHttp from '@rystra/admin-http'
 import { adminSocketPath } from '@rystra/admin-http/socket'
 import authToken from '@rystra/auth-token'
@@ -30,7 +29,9 @@ import transportTcp from '@rystra/transport-tcp'
 import transportTls from '@rystra/transport-tls'
 import transportWs from '@rystra/transport-ws'
 import { freePort, type Random } from '@rystra/testkit'
+import { connected, Hostile, host, listened, secured } from './connections.js'
 import type { Face } from './face.js'
+import { GoodVisitors, SERVED_WITHIN_MS } from './good-visitors.js'
 import {
   adminMessages,
   anyMessages,
@@ -61,13 +62,10 @@ export interface World {
   close(): Promise<void>
 }
 
-const host = '127.0.0.1'
 const token = 'a-token-for-the-fuzzer-0123456789'
 const free = [{ host, port: 0 }]
 /** More than the datagrams after which a session of datagrams is served by @rystra/native. */
 const DATAGRAMS_BEFORE = 40
-/** Time for a visitor in good faith to be served: long, since an attack of hours runs at the lowest priority. */
-const SERVED_WITHIN_MS = 60_000
 
 const extensions = (redirectFrom: { host: string; port: number }[] = []) => [
   transportTcp({}),
@@ -84,52 +82,6 @@ const extensions = (redirectFrom: { host: string; port: number }[] = []) => [
   proxyHttp({ listen: free }),
   proxyHttps({ listen: free, certificates: [{ hosts: ['web.localhost'] }], redirectFrom })
 ]
-
-const listened = async (server: net.Server): Promise<number> => {
-  server.listen(0, host)
-  await once(server, 'listening')
-  return (server.address() as AddressInfo).port
-}
-
-const connected = async (port: number, file?: string): Promise<net.Socket> => {
-  const socket = net.connect({ ...(file === undefined ? { port, host } : { path: file }), allowHalfOpen: true })
-  await once(socket, 'connect')
-  return socket
-}
-
-const secured = async (port: number, servername: string, alpn: string[]): Promise<net.Socket> => {
-  const below = await connected(port)
-  const socket = tls.connect({ socket: below, servername, ALPNProtocols: alpn, rejectUnauthorized: false })
-  await once(socket, 'secureConnect')
-  return Object.assign(socket, { below })
-}
-
-/** A peer that is dialed, or a service that is reached: each connection is a hostile one. */
-class Hostile {
-  readonly server: net.Server
-  readonly #waiting: ((socket: net.Socket) => void)[] = []
-
-  constructor() {
-    this.server = net.createServer({ allowHalfOpen: true }, (socket) => {
-      socket.on('error', () => {})
-      const next = this.#waiting.shift()
-      if (next === undefined) socket.destroy()
-      else next(socket)
-    })
-  }
-
-  /** The next connection. Rejects when `unlessClosed` has closed by then. */
-  next(unlessClosed?: EventEmitter): Promise<net.Socket> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push(resolve)
-      unlessClosed?.once('close', () => {
-        const at = this.#waiting.indexOf(resolve)
-        if (at >= 0) this.#waiting.splice(at, 1)
-        reject(new Error('another case has the connection'))
-      })
-    })
-  }
-}
 
 /** Starts everything. `log` gets what both ends say. */
 export const openWorld = async (log: Logger): Promise<World> => {
@@ -373,38 +325,17 @@ export const openWorld = async (log: Logger): Promise<World> => {
 
   const udpPort = publicPort(client, 'dgram')
   const datagramPorts = [portOf('quic'), udpPort, privateUdpPort]
-  const sender = dgram.createSocket('udp4')
-  sender.on('error', () => {})
-  later(() => sender.close())
-  const visit = (name: string): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const headers = { host: `${name}.localhost` }
-      const request = http.get({ host, port: httpPort, headers, agent: false, timeout: SERVED_WITHIN_MS })
-      request.on('timeout', () => request.destroy(new Error(`a visitor of ${name} was not answered`)))
-      request.on('error', reject)
-      request.on('response', (response) => {
-        response.resume()
-        if (response.statusCode === 200) resolve()
-        else reject(new Error(`a visitor of ${name} got ${response.statusCode}`))
-      })
-    })
-  /** Datagrams may be lost, so it asks again. */
-  const visitByDatagram = async (port: number): Promise<void> => {
-    const send = (): void => sender.send('hello', port, host)
-    const answered = once(sender, 'message', { signal: AbortSignal.timeout(SERVED_WITHIN_MS) })
-    send()
-    const again = setInterval(send, 50)
-    await answered.finally(() => clearInterval(again))
-  }
+  const visitors = new GoodVisitors(httpPort)
+  later(() => visitors.close())
   // With @rystra/native a session takes a second descriptor after some datagrams: before descriptors are counted.
   for (const port of [udpPort, privateUdpPort])
-    for (let visits = 0; visits < DATAGRAMS_BEFORE; visits += 1) await visitByDatagram(port)
+    for (let visits = 0; visits < DATAGRAMS_BEFORE; visits += 1) await visitors.byDatagram(port)
   return {
     faces,
     server,
     sendDatagram(random) {
       const port = datagramPorts[random.below(datagramPorts.length)]
-      if (sender.listenerCount('error') > 0) sender.send(quicPackets(random), port as number, host)
+      visitors.send(quicPackets(random), port as number)
     },
     connections: () => {
       const names = new Map([
@@ -423,10 +354,10 @@ export const openWorld = async (log: Logger): Promise<World> => {
     },
     async check() {
       await Promise.all([
-        visit('web'),
-        visit('grpc'),
-        visitByDatagram(udpPort),
-        visitByDatagram(privateUdpPort),
+        visitors.byHttp('web'),
+        visitors.byHttp('grpc'),
+        visitors.byDatagram(udpPort),
+        visitors.byDatagram(privateUdpPort),
         program.server.request('disk.usage', undefined, { deadline: SERVED_WITHIN_MS })
       ])
     },

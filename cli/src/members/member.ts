@@ -61,11 +61,15 @@ export class Member {
       acceptsNever = reject
     })
     this.accepts.catch(() => {})
+    let gone = false
     this.ready = new Promise((resolve, reject) => {
       process.onMessage((message, handle) => {
         if ('event' in message) events.onEvent(this, message.event, message.lost ?? 0)
-        else if ('successor' in message) events.onSuccessor(this, message, handle)
-        else if ('serves' in message) accept()
+        else if ('successor' in message) {
+          // A message may come behind the end of its sender.
+          if (gone) handle?.close()
+          else events.onSuccessor(this, message, handle)
+        } else if ('serves' in message) accept()
         else if ('ready' in message) {
           this.up = true
           this.serves = message.ready
@@ -75,21 +79,22 @@ export class Member {
       })
       process.onExit((code) => {
         this.up = false
-        const gone = new RystraError('internal', {
+        gone = true
+        const ended = new RystraError('internal', {
           side: 'server',
           detail: `member ${name} has ended with code ${code}`
         })
         for (const { reject: fail, cancel } of this.#pending.values()) {
           cancel()
-          fail(gone)
+          fail(ended)
         }
         this.#pending.clear()
-        acceptsNever(gone)
-        const { code: why, detail } = this.#failed ?? gone
+        acceptsNever(ended)
+        const cause = this.#failed
         reject(
-          this.#failed === undefined
-            ? gone
-            : new RystraError(why, { side: 'server', detail: `member ${name}: ${detail}` })
+          cause === undefined
+            ? ended
+            : new RystraError(cause.code, { side: 'server', detail: `member ${name}: ${cause.detail}`, cause })
         )
         events.onExit(this, code)
       })

@@ -1,4 +1,4 @@
-import { eventError, type EventLog } from '@rystra/control'
+import { eventError, type EventLog, UPGRADE_TIMEOUT_MS } from '@rystra/control'
 import { type ProxySpec, RystraError, toRystraError } from '@rystra/model'
 import type {
   AddProxyOptions,
@@ -13,9 +13,6 @@ import type {
   UpgradeReport
 } from '@rystra/plugin'
 import type { Member } from './member.js'
-
-/** Milliseconds for a process to load and start everything, as for a server alone. */
-const START_TIMEOUT_MS = 60_000
 
 /** Changes all members, with one answer. */
 export class MembersControl implements RuntimeControl {
@@ -97,7 +94,7 @@ export class MembersControl implements RuntimeControl {
     return done
   }
 
-  async #upgrade({ timeout = START_TIMEOUT_MS }: UpgradeOptions): Promise<UpgradeReport> {
+  async #upgrade({ timeout = UPGRADE_TIMEOUT_MS }: UpgradeOptions): Promise<UpgradeReport> {
     const reports: (UpgradeReport & { readonly member: string })[] = []
     for (const { name } of [this.#first, ...this.#members().slice(1)]) {
       // One that has ended meanwhile is started again with the code that is there now.

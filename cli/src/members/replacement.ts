@@ -1,12 +1,10 @@
-import { RystraError, toRystraError, toWireError } from '@rystra/model'
+import { isRystraError, toRystraError, toWireError } from '@rystra/model'
 import type { Clock } from '@rystra/plugin'
+import { TAKE_TIMEOUT_MS, upgradeFailed } from '../run/successor.js'
 import type { PassedSocket } from '../service/successor-environment.js'
 import type { Member } from './member.js'
 import type { SuccessorRequest } from './messages.js'
 import type { HandedSockets, ReceivedHandle } from './handed-sockets.js'
-
-/** Milliseconds in which a process that is ready has to accept. */
-const TAKE_TIMEOUT_MS = 10_000
 
 /** What a {@link Replacement} works with. */
 export interface ReplacementOptions {
@@ -41,9 +39,10 @@ export class Replacement {
       else this.#taken?.send({ published: message.published })
     } catch (cause) {
       this.end()
-      const { message: detail } = toRystraError(cause)
-      const error = new RystraError('control.upgrade-failed', { side: 'server', detail, cause })
-      this.#from.send({ successor: { error: toWireError(error) } })
+      const error = toRystraError(cause)
+      // Of a process that says why: the one that asks knows which member it is.
+      const { message } = isRystraError(error.cause) ? error.cause : error
+      this.#from.send({ successor: { error: toWireError(upgradeFailed(message, cause)) } })
     }
   }
 
@@ -51,7 +50,8 @@ export class Replacement {
     const handles = this.#handles
     this.#handles = []
     try {
-      if (handles.length !== sockets.length) throw failed(`${handles.length} of ${sockets.length} sockets have arrived`)
+      if (handles.length !== sockets.length)
+        throw upgradeFailed(`${handles.length} of ${sockets.length} sockets have arrived`)
       this.#next = this.#options.start({ sockets, handles })
     } finally {
       for (const handle of handles) handle.close()
@@ -62,7 +62,7 @@ export class Replacement {
 
   async #take(): Promise<void> {
     const next = this.#next
-    if (next === undefined) throw failed('it has ended')
+    if (next === undefined) throw upgradeFailed('it has ended')
     next.send({ take: true })
     await this.#within(next.accepts, TAKE_TIMEOUT_MS, 'accepting')
     this.#taken = next
@@ -74,7 +74,7 @@ export class Replacement {
   async #within(done: Promise<void>, timeout: number, what: string): Promise<void> {
     let cancel = (): void => {}
     const late = new Promise<never>((_, reject) => {
-      cancel = this.#options.clock.after(timeout, () => reject(failed(`not ${what} within ${timeout} ms`)))
+      cancel = this.#options.clock.after(timeout, () => reject(upgradeFailed(`not ${what} within ${timeout} ms`)))
     })
     await Promise.race([done, late]).finally(() => cancel())
   }
@@ -87,5 +87,3 @@ export class Replacement {
     this.#next = undefined
   }
 }
-
-const failed = (detail: string): RystraError => new RystraError('control.upgrade-failed', { side: 'server', detail })

@@ -28,15 +28,17 @@ export const predecessor = (): Predecessor | undefined => {
   const sockets = passedSockets()
   if (sockets === undefined) return undefined
   const gone = new Promise<undefined>((resolve) => void process.once('disconnect', () => resolve(undefined)))
+  let take: () => void
+  let list: (published: readonly string[]) => void
   const taking = new Promise<void>((resolve) => {
-    process.on('message', (message: ToSuccessor) => {
-      if ('take' in message) resolve()
-    })
+    take = resolve
   })
   const listed = new Promise<readonly string[]>((resolve) => {
-    process.on('message', (message: ToSuccessor) => {
-      if ('published' in message) resolve(message.published)
-    })
+    list = resolve
+  })
+  process.on('message', (message: ToSuccessor) => {
+    if ('take' in message) take()
+    else if ('published' in message) list(message.published)
   })
   const begin = Promise.race([taking, gone])
   const fail = (cause: unknown): void => {

@@ -5,7 +5,7 @@ import { openSockets } from '../service/listen-fds.js'
 import { type PassedSocket, socketEnvironment } from '../service/successor-environment.js'
 
 /** Milliseconds in which a process that is ready has to accept. */
-const TAKE_TIMEOUT_MS = 10_000
+export const TAKE_TIMEOUT_MS = 10_000
 
 /** From the process that takes over: it is ready, it accepts, or why it does not start. */
 export type FromSuccessor = { readonly ready: true } | { readonly serves: true } | { readonly failed: WireError }
@@ -13,7 +13,8 @@ export type FromSuccessor = { readonly ready: true } | { readonly serves: true }
 /** To the process that takes over: it is to accept; then, what the process before had published that accepts no more. */
 export type ToSuccessor = { readonly take: true } | { readonly published: readonly string[] }
 
-const failed = (detail: string, cause?: unknown): RystraError =>
+/** Why the other process does not take over. */
+export const upgradeFailed = (detail: string, cause?: unknown): RystraError =>
   new RystraError('control.upgrade-failed', { side: 'server', detail, cause })
 
 const isAt = ({ host, port }: Address, others: readonly Address[]): boolean =>
@@ -45,13 +46,13 @@ const answer = (child: ChildProcess, name: 'ready' | 'serves', timeout: number):
       if (name in message) end()
       else if ('failed' in message) {
         const cause = fromWireError(message.failed, 'server')
-        end(failed(cause.message, cause))
+        end(upgradeFailed(cause.message, cause))
       }
     }
     const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
-      end(failed(`it ended with ${signal ?? `code ${code}`}; see its output`))
-    const onError = (error: Error): void => end(failed(error.message, error))
-    const timer = setTimeout(() => end(failed(`not ready within ${timeout} ms`)), timeout)
+      end(upgradeFailed(`it ended with ${signal ?? `code ${code}`}; see its output`))
+    const onError = (error: Error): void => end(upgradeFailed(error.message, error))
+    const timer = setTimeout(() => end(upgradeFailed(`not ready within ${timeout} ms`)), timeout)
     child.on('message', onMessage).on('exit', onExit).on('error', onError)
   })
 

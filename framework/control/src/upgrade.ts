@@ -5,7 +5,7 @@ import { eventError, type EventLog } from './event-log.js'
 import type { ControlOptions } from './source.js'
 
 /** Time for a process to load and start everything, on a slow machine too. */
-const START_TIMEOUT_MS = 60_000
+export const UPGRADE_TIMEOUT_MS = 60_000
 
 /** Replaces the process of an end by another one, which gets its listening sockets. */
 export class Upgrade {
@@ -40,7 +40,7 @@ export class Upgrade {
     throw new RystraError('control.unavailable', { side: this.#end.side, detail })
   }
 
-  async run({ timeout = START_TIMEOUT_MS }: UpgradeOptions): Promise<UpgradeReport> {
+  async run({ timeout = UPGRADE_TIMEOUT_MS }: UpgradeOptions): Promise<UpgradeReport> {
     const { side } = this.#end
     const { successor } = this.#options
     if (successor === undefined) {
