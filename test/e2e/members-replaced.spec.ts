@@ -65,6 +65,8 @@ describe('one of several server processes that is to be replaced', () => {
       setImmediate(() => setImmediate(() => next.exit(6)))
       await until(() => JSON.stringify(heard()).includes('control.upgrade-failed'))
       expect(JSON.stringify(heard().at(-1))).to.contain(accepts ? 'has ended with code 6' : 'server.drain')
+      // The parent puts the name in front.
+      expect(JSON.stringify(heard().at(-1))).not.to.contain('member 1:')
       await members.stop({ drain: 0 })
       expect(old.received.some(({ ask: what }) => what === 'stop')).to.equal(true)
       expect(started).to.have.length(3)
