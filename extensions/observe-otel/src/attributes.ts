@@ -1,5 +1,5 @@
 import type { Attributes } from '@opentelemetry/api'
-import type { RystraError, StreamInfo } from '@rystra/plugin'
+import type { ObservedRequest, RequestContext, RystraError, StreamInfo } from '@rystra/plugin'
 
 const methods = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE', 'QUERY'])
 
@@ -20,8 +20,36 @@ export const wayAttributes = ({
   'rystra.transport': session.transport
 })
 
+/**
+ * What is known of a request when its span begins, for samplers to decide by: most are not sampled and need nothing else. One literal: an
+ * object that is put together from others by spread takes ten times as long, for each request.
+ */
+export const requestAttributes = ({
+  proxy,
+  session,
+  visitor,
+  method,
+  target,
+  secure,
+  host
+}: RequestContext | ObservedRequest): Attributes => ({
+  'client.address': visitor.host,
+  'http.request.method': methodOf(method),
+  'url.path': pathOf(target),
+  'url.scheme': secure ? 'https' : 'http',
+  'server.address': host,
+  'rystra.proxy': proxy.name,
+  'rystra.kind': proxy.kind,
+  'rystra.client': session.client.id,
+  'rystra.identity': session.identity.id,
+  'rystra.transport': session.transport
+})
+
 /** Path of a target, without its query, which may hold secrets. */
-export const pathOf = (target: string): string => (target.split('?', 1)[0] ?? '').slice(0, 1024)
+export const pathOf = (target: string): string => {
+  const query = target.indexOf('?')
+  return target.slice(0, query === -1 ? 1024 : Math.min(query, 1024))
+}
 
 export const errorAttributes = (error: RystraError | undefined): Attributes =>
   error === undefined ? {} : { 'error.type': error.code }

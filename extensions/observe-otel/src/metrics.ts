@@ -1,4 +1,4 @@
-import { metrics, type ObservableCallback, type Meter, ValueType } from '@opentelemetry/api'
+import { type Attributes, metrics, type ObservableCallback, type Meter, ValueType } from '@opentelemetry/api'
 import type { CloseRequestContext, Runtime } from '@rystra/plugin'
 import { methodOf } from './attributes.js'
 
@@ -19,13 +19,15 @@ export class EndMetrics {
       unit: 's',
       description: 'Duration of HTTP requests.'
     })
-    this.#record = ({ request, status, duration: milliseconds, error }) =>
-      duration.record(milliseconds / 1000, {
+    this.#record = ({ request, status, duration: milliseconds, error }) => {
+      const attributes: Attributes = {
         'http.request.method': methodOf(request.method),
-        'url.scheme': request.secure ? 'https' : 'http',
-        ...(status > 0 ? { 'http.response.status_code': status } : {}),
-        ...(error === undefined ? {} : { 'error.type': error.code })
-      })
+        'url.scheme': request.secure ? 'https' : 'http'
+      }
+      if (status > 0) attributes['http.response.status_code'] = status
+      if (error !== undefined) attributes['error.type'] = error.code
+      duration.record(milliseconds / 1000, attributes)
+    }
     this.#stop = this.#observe(meter)
   }
 

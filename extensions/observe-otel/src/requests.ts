@@ -1,17 +1,18 @@
 import {
   context,
-  type Context,
   propagation,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   trace,
   type Tracer
 } from '@opentelemetry/api'
 import type { CloseRequestContext, ExchangeObserver, HttpObserver, RequestContext } from '@rystra/plugin'
-import { errorAttributes, methodOf, pathOf, wayAttributes } from './attributes.js'
+import { errorAttributes, methodOf, requestAttributes } from './attributes.js'
 import { headGetter, headSetter } from './carriers.js'
+import { contextOf } from './context-of-span.js'
 import type { OtelOptions } from './options.js'
 
 /** Bodies are in a span by their length alone. */
@@ -35,29 +36,17 @@ export class RequestSpans {
   }
 
   begin(request: RequestContext): void {
-    const { method, target, headers, secure, host } = request
+    const { headers } = request
     const received = propagation.extract(ROOT_CONTEXT, headers, headGetter)
-    const remote = trace.getSpanContext(received)
-    const span = this.#tracer().startSpan(
-      `${methodOf(method)} ${request.proxy.name}`,
-      {
-        kind: SpanKind.SERVER,
-        attributes: {
-          ...wayAttributes(request),
-          'http.request.method': methodOf(method),
-          'url.path': pathOf(target),
-          'url.scheme': secure ? 'https' : 'http',
-          'server.address': host
-        },
-        ...(this.#continues || remote === undefined ? {} : { links: [{ context: remote }] })
-      },
-      this.#continues ? received : ROOT_CONTEXT
-    )
+    const options: SpanOptions = { kind: SpanKind.SERVER, attributes: requestAttributes(request) }
+    const remote = this.#continues ? undefined : trace.getSpanContext(received)
+    if (remote !== undefined) options.links = [{ context: remote }]
+    const name = `${methodOf(request.method)} ${request.proxy.name}`
+    const span = this.#tracer().startSpan(name, options, this.#continues ? received : ROOT_CONTEXT)
     // What is not sampled keeps nothing, and has nothing to end.
     if (span.isRecording()) this.#spans.set(request, span)
-    const own: Context = trace.setSpan(ROOT_CONTEXT, span)
     // Without an SDK there is nothing to send: what the visitor sent goes on.
-    if (trace.isSpanContextValid(span.spanContext())) propagation.inject(own, headers, headSetter)
+    if (trace.isSpanContextValid(span.spanContext())) propagation.inject(contextOf(span), headers, headSetter)
   }
 
   end({ request, status, bytesToService, bytesToVisitor, error }: CloseRequestContext): void {
@@ -76,14 +65,7 @@ export const requestObserver = (name: string, tracer: () => Tracer): HttpObserve
     const received = propagation.extract(context.active(), request.headers, headGetter)
     const span = tracer().startSpan(
       `${methodOf(request.method)} ${request.proxy.name}`,
-      {
-        kind: SpanKind.CLIENT,
-        attributes: {
-          ...wayAttributes(request),
-          'http.request.method': methodOf(request.method),
-          'url.path': pathOf(request.target)
-        }
-      },
+      { kind: SpanKind.CLIENT, attributes: requestAttributes(request) },
       received
     )
     // Not sampled: the relay of the exchange stays as fast as without an observer.

@@ -67,7 +67,7 @@ export const upstreamRequest = (
   { spec }: HttpProxy,
   { method, hasBody, length, acceptsTrailers, authority }: Head,
   { target, headers }: RequestContext,
-  options: UpstreamOptions
+  { secure, expectsContinue, upgrade }: UpstreamOptions
 ): UpstreamRequest => {
   const host = headers.findIndex(isHostField)
   return {
@@ -78,18 +78,25 @@ export const upstreamRequest = (
     hasBody,
     length,
     acceptsTrailers,
-    ...options
+    secure,
+    expectsContinue,
+    upgrade
   }
 }
 
 const isHostField = ([name]: HeaderField): boolean => name.length === 4 && name.toLowerCase() === 'host'
 
-/** Throws unless what hooks made of a head can be one. */
-export const checkHooked = ({ headers, target }: RequestContext): void => {
-  const hosts = headers.filter(isHostField)
-  const fits = (field: HeaderField): boolean =>
-    isField(field) && (isHostField(field) ? isHost(field[1]) : !isReserved(field[0].toLowerCase()))
-  const unfit = hosts[1] ?? headers.find((field) => !fits(field))
+const isHookable = (field: HeaderField): boolean =>
+  isField(field) && (isHostField(field) ? isHost(field[1]) : !isReserved(field[0].toLowerCase()))
+
+/** Throws unless what hooks made of a head can be one. `before`: its names and values in turns; what is the same is not looked at again. */
+export const checkHooked = ({ headers, target }: RequestContext, before: readonly string[]): void => {
+  let hosts = 0
+  const unfit = headers.find((field, at) => {
+    if (isHostField(field)) hosts += 1
+    const same = field[0] === before[2 * at] && field[1] === before[2 * at + 1]
+    return hosts > 1 || !(same || isHookable(field))
+  })
   if (unfit === undefined && (target === '*' || /^\/[\x21\x22\x24-\x7e]*$/.test(target))) return
   const detail = unfit === undefined ? 'invalid request target' : `invalid header field: ${unfit[0]}`
   throw problemOf(new RystraError('hook.failed', { side: 'server', detail }))
@@ -104,7 +111,8 @@ export const responseHead = (
   hooks: PublishHost['hooks'] | undefined
 ): ResponseContext | Promise<ResponseContext> => {
   const context = { request, status, headers: proxy.changeResponse(passedOn(rawHeaders, connection, () => false)) }
-  return hooks?.response(context)?.then(() => checked(context, status)) ?? context
+  if (hooks?.tapsResponses !== true) return context
+  return hooks.response(context)?.then(() => checked(context, status)) ?? checked(context, status)
 }
 
 /** Throws unless what hooks made of it can be one. */

@@ -10,7 +10,7 @@ import {
 import type { Duplex } from 'node:stream'
 import { changeProtocol } from './change-protocol.js'
 import type { ExchangeOptions } from './connection-info.js'
-import { checkHooked, requestContext, responseHead, upstreamRequest } from './context.js'
+import { requestContext, responseHead, upstreamRequest } from './context.js'
 import { Failover, type FailoverHandler, type FailoverOptions } from './failover.js'
 import type { World } from './world.js'
 import { type Head, readHead } from './head.js'
@@ -18,6 +18,7 @@ import { deniedBy, Problem, problemOf, serviceProblem } from './problem.js'
 import { checkedFor, closedRequest, isGrpc, stalledProblem, unfitResponse } from './outcome.js'
 import { observeVisitor, reportResponse, reportUpgrade } from './observe.js'
 import type { HttpProxy } from './proxy.js'
+import { callRequestHooks } from './request-hooks.js'
 import { RequestBody } from './request-body.js'
 import { routeOf } from './route.js'
 import type { ResponseWriter } from './response-writer.js'
@@ -88,22 +89,12 @@ export class Exchange implements FailoverHandler {
       if (observers !== undefined) this.#observed = observeVisitor(observers, context, proxy)
       this.#release = limits.admit(context.visitor.host, proxy)
       this.#hooks = proxy.host.hooks
-      const forward = (): void => this.#forward({ claim, first: proxy }, head, context)
-      const answer = this.#hooks.request(context)
-      if (answer === undefined) {
-        forward()
-        return
-      }
-      answer
-        .then((given) => {
-          if (this.#over || this.#failed) return
-          if (given === undefined) {
-            checkHooked(context)
-            forward()
-          } else if ('respond' in given) this.#respond(given.respond)
-          else this.#fail(deniedBy(given))
-        })
-        .catch((error: unknown) => this.#fail(problemOf(error, 'hook.failed', 'server')))
+      callRequestHooks(this.#hooks, context, {
+        pass: () => this.#forward({ claim, first: proxy }, head, context),
+        answer: (given) => ('respond' in given ? this.#respond(given.respond) : this.#fail(deniedBy(given))),
+        fail: (error) => this.#fail(problemOf(error, 'hook.failed', 'server')),
+        isOver: () => this.#over || this.#failed
+      })
     } catch (error) {
       this.#fail(problemOf(error, 'internal', 'server'))
     }
@@ -291,8 +282,8 @@ export class Exchange implements FailoverHandler {
     this.#release?.()
     const context = this.#context
     if (context === undefined) return
-    const bytes = { bytesToService: this.#bytesIn, bytesToVisitor: this.#response.bytes }
-    const closed = closedRequest({ request: context, status, ...bytes, duration: Date.now() - this.#since }, error)
+    const [bytesToService, bytesToVisitor, duration] = [this.#bytesIn, this.#response.bytes, Date.now() - this.#since]
+    const closed = closedRequest({ request: context, status, bytesToService, bytesToVisitor, duration }, error)
     this.#hooks?.closeRequest(closed)
     this.#observed?.end(error)
     this.#proxy?.tell(closed, (this.#head as Head).target)

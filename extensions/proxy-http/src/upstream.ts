@@ -1,3 +1,4 @@
+import type { LazyAbort } from '@rystra/net'
 import type { HeaderField, VisitorInfo } from '@rystra/plugin'
 import type { Duplex, Readable, Writable } from 'node:stream'
 
@@ -84,7 +85,8 @@ export interface ConnectOptions {
   readonly repeatable: boolean
   /** No connection that was used before. */
   readonly fresh: boolean
-  readonly signal: AbortSignal
+  /** The request is over. */
+  readonly abort: LazyAbort
   /** Milliseconds to wait for the service. @default those of the tunnel */
   readonly timeout?: number | undefined
 }

@@ -1,3 +1,4 @@
+import { LazyAbort } from '@rystra/net'
 import type { PublishHost, VisitorInfo } from '@rystra/plugin'
 import { expect } from 'chai'
 import { Duplex } from 'node:stream'
@@ -27,7 +28,7 @@ describe('the HTTP/1.1 connections to a service', () => {
 
   it('keeps what a burst of requests needed for the next one, up to a limit', async () => {
     const upstream = new H1Upstream(host, 'all', 32_768)
-    const options: ConnectOptions = { visitor, repeatable: true, fresh: false, signal: ended.signal }
+    const options: ConnectOptions = { visitor, repeatable: true, fresh: false, abort: new LazyAbort() }
     for (let count = 0; count < 1100; count += 1) await upstream.connect({ ...options, fresh: true })
     for (const stream of streams) stream.emit('free')
     expect(upstream.idle).to.equal(1024)

@@ -9,6 +9,7 @@ export { asError, listenError, reasonOf } from './errors.js'
 export { chooseProxy, type ProxyAddress } from './proxy/choice.js'
 export { dialFields, proxyProtocolFrom, tcpFields } from './fields.js'
 export { type Attempt, interleave, raceAddresses } from './race.js'
+export { LazyAbort } from './lazy-abort.js'
 export { peerOf } from './peer.js'
 export {
   baseDomain,

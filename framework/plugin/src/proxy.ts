@@ -129,9 +129,16 @@ export interface Visit {
 
 /** The hooks about requests, for kinds that speak HTTP. */
 export interface RequestHooks {
-  /** `undefined` at once, without a promise, when there is no tap. Rejects with `hook.*` when a tap fails: the service is not asked then. */
+  /** Whether `onRequest` has a tap: it may have changed the head after {@link request}. */
+  readonly tapsRequests: boolean
+  /**
+   * `undefined` at once, without a promise, when no tap is asynchronous and none has an answer. Rejects with `hook.*` when a tap fails:
+   * the service is not asked then.
+   */
   request(context: RequestContext): Promise<Deny | Respond | undefined> | undefined
-  /** The same. Rejects with `hook.*` when a tap fails: then there is no response. */
+  /** Whether `onResponse` has a tap. */
+  readonly tapsResponses: boolean
+  /** As {@link request}. Rejects with `hook.*` when a tap fails: then there is no response. */
   response(context: ResponseContext): Promise<void> | undefined
   closeRequest(context: CloseRequestContext): void
 }

@@ -1,6 +1,7 @@
 import type { Address, Logger, ProxySpec, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
 import { RystraError, toRystraError } from '@rystra/model'
 import type { ResolvedServer } from '@rystra/config'
+import { LazyAbort } from '@rystra/net'
 import type {
   Admission,
   Claim,
@@ -28,7 +29,6 @@ import { type Admitting, admitVisitor } from './admission.js'
 import { Failures } from './failures.js'
 import { proxyId } from './feed.js'
 import { groupOf } from './group.js'
-import { LazyAbort } from './lazy-abort.js'
 import type { Group, ProxyOwner, Remote } from './owner.js'
 import type { PushOrigin } from './push-session.js'
 import { ProxyClaims } from './proxy-claims.js'

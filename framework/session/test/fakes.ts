@@ -108,7 +108,9 @@ export const generation = (
       }
     },
     calls: {
+      tapsRequests: false,
       request: () => undefined,
+      tapsResponses: false,
       response: () => undefined,
       closeRequest: () => {},
       hello: () => Promise.resolve(undefined),

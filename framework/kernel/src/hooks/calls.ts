@@ -26,6 +26,7 @@ import { AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook, SyncHoo
 import { acceptAuth, acceptChunk, acceptDeny, acceptNothing, acceptRequest, acceptSpec, Denial } from './answers.js'
 import { type GuardHost, guardData, guardPromise, guardSync } from './guard.js'
 import type { DataTap, HookCalls } from '../hook-calls.js'
+import { RequestTaps } from './request-taps.js'
 import { StreamTaps } from './stream-taps.js'
 import type { Tap } from './tap.js'
 
@@ -51,8 +52,8 @@ export class Calls {
   readonly #data: StreamTaps<SyncWaterfallHook<[Buffer, object], Buffer>>
   readonly #openChannel = new AsyncSeriesBailHook<[OpenChannelContext], Deny>(['context'], 'onOpenChannel')
   readonly #call: Observer<CallContext> = new SyncHook(['context'], 'onCall')
-  readonly #request = new AsyncSeriesBailHook<[RequestContext], Deny | Respond>(['context'], 'onRequest')
-  readonly #response = new AsyncSeriesHook<[ResponseContext]>(['context'], 'onResponse')
+  readonly #request: RequestTaps<RequestContext, Deny | Respond>
+  readonly #response: RequestTaps<ResponseContext, never>
   readonly #start = new AsyncSeriesHook<[LifecycleContext]>(['context'], 'onStart')
   readonly #shutdown = new AsyncSeriesHook<[LifecycleContext]>(['context'], 'onShutdown')
   readonly #reload = new AsyncSeriesHook<[ReloadContext]>(['context'], 'onReload')
@@ -76,8 +77,8 @@ export class Calls {
     this.#fill(this.#openChannel, 'onOpenChannel', acceptDeny)
     for (const name of hookNames) if (hookTable[name].type === 'SyncHook' && name !== 'onCall') this.#observer(name)
     this.#observe(this.#call, 'onCall')
-    this.#fill(this.#request, 'onRequest', acceptRequest)
-    this.#fill(this.#response, 'onResponse', acceptNothing)
+    this.#request = new RequestTaps(this.#of('onRequest'), host, acceptRequest)
+    this.#response = new RequestTaps(this.#of('onResponse'), host, acceptNothing)
     this.#fill(this.#start, 'onStart', acceptNothing)
     this.#fill(this.#shutdown, 'onShutdown', acceptNothing, isolated)
     this.#fill(this.#reload, 'onReload', acceptNothing, isolated)
@@ -158,12 +159,20 @@ export class Calls {
     return this.#call.isUsed() ? (context) => this.#call.call(context) : undefined
   }
 
+  get tapsRequests(): boolean {
+    return this.#request.used
+  }
+
   request(context: RequestContext): Promise<Deny | Respond | undefined> | undefined {
-    return this.#request.isUsed() ? this.#request.promise(context) : undefined
+    return this.#request.call(context)
+  }
+
+  get tapsResponses(): boolean {
+    return this.#response.used
   }
 
   response(context: ResponseContext): Promise<void> | undefined {
-    return this.#response.isUsed() ? this.#response.promise(context) : undefined
+    return this.#response.call(context)
   }
 
   /** Rejects with `extension.start-failed` when a tap fails. */

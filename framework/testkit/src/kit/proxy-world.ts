@@ -95,7 +95,13 @@ export class ProxyWorld {
       session,
       log: silentLog,
       signal: over.signal,
-      hooks: { request: () => undefined, response: () => undefined, closeRequest: () => {} },
+      hooks: {
+        tapsRequests: false,
+        request: () => undefined,
+        tapsResponses: false,
+        response: () => undefined,
+        closeRequest: () => {}
+      },
       listen: (address, onVisitor = (visitor, info) => host.relay(visitor, info)) =>
         listenTcp(this.scope, address, onVisitor, servers),
       relay: (visitor, info, { details } = {}) => void join(quiet(visitor), this.#reach(spec, info, details)),
