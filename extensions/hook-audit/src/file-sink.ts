@@ -1,168 +1,174 @@
-import type { Clock } from '@rystra/plugin'
-import { chmod, mkdir, unlink } from 'node:fs/promises'
+import type { Clock, StateFolder } from '@rystra/plugin'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
-import { createStream, type RotatingFileStream } from 'rotating-file-stream'
-import { rotatedName, removeOld } from './rotation.js'
+import { type FileState, fileState, isTorn, stateOf } from './file-state.js'
 import { bytesOf, type FileOptions } from './options.js'
-import { isTorn, fileState, type FileState } from './file-state.js'
+import { compress, lockName, periodOf, removeOld, setAside, untilNextPeriod } from './rotation.js'
 import type { Sink } from './sink.js'
 
 /** Readable by the owner only: records are confidential. */
 const mode = 0o600
-
-const intervals = { day: '1d', hour: '1h' } as const
 const lineFeed = Buffer.from('\n')
 
-/** A file that is rotated by size and time. Verifies that data was written. */
+/** Milliseconds after which the lock of a process that was killed while it rotated counts no more. */
+const LOCK_TIMEOUT_MS = 10_000
+
+/** What a {@link FileSink} needs of its extension. */
+export interface FileSinkHost {
+  readonly clock: Clock
+  /** Shared by all processes that write the file. */
+  readonly state: Pick<StateFolder, 'lock'>
+}
+
+/**
+ * A file that is rotated by size and time, also by several processes at once: members of a server, and a server with the one
+ * that takes over from it. Verifies that data was written.
+ */
 export class FileSink implements Sink {
   readonly name: string
   readonly #options: FileOptions
-  readonly #clock: Clock
-  #stream: RotatingFileStream | undefined
-  /** The file after the last write; `undefined` if unknown. */
-  #state: FileState | undefined
+  readonly #host: FileSinkHost
+  #handle: FileHandle | undefined
+  /** The file after the last write. */
+  #known: FileState | undefined
+  /** Day or hour that the file belongs to. */
+  #period = 0
   #torn = false
-  #rotations = 0
-  #rotating = false
-  /** The name of the last rotation. */
-  #rotated = ''
-  #rotatedAt = 0
-  #removing: Promise<void> = Promise.resolve()
+  #closed = false
+  /** One write or rotation after the other. */
+  #last: Promise<unknown> = Promise.resolve()
+  /** Compresses and removes rotated files. */
+  #tidying: Promise<void> = Promise.resolve()
+  #cancelTimer: (() => void) | undefined
 
-  constructor(file: string, options: FileOptions, clock: Clock) {
+  constructor(file: string, options: FileOptions, host: FileSinkHost) {
     this.name = file
     this.#options = options
-    this.#clock = clock
+    this.#host = host
   }
 
-  async open(): Promise<void> {
-    await mkdir(path.dirname(this.name), { recursive: true })
-    const stream = this.#create()
-    this.#stream = stream
-    try {
-      await new Promise<void>((resolve, reject) => {
-        stream.once('open', () => resolve())
-        stream.once('error', reject)
-        stream.once('close', () => reject(new Error('closed')))
-      })
-      // The mode of a foreign file stays unchanged.
-      await chmod(this.name, mode).catch(() => undefined)
-      this.#torn = await isTorn(this.name).catch(() => true)
-      this.#state = await fileState(this.name)
-    } catch (error) {
-      await this.#drop()
-      throw error
-    }
-  }
-
-  #create(): RotatingFileStream {
-    const { maxSize, every, compress } = this.#options
-    const byTime = { intervalUTC: true, intervalBoundary: true, initialRotation: true }
-    const stream = createStream((time: number | Date | null) => (time === null ? this.name : this.#nextRotatedName()), {
-      size: `${bytesOf(maxSize)}B`,
-      mode,
-      ...(compress ? { compress: 'gzip' as const } : {}),
-      ...(every === 'never' ? {} : { interval: intervals[every], ...byTime })
-    })
-    // The library uses its own clock otherwise.
-    Object.assign(stream, { now: () => new Date(this.#clock.now()) })
-    stream.on('rotation', () => {
-      this.#rotations += 1
-      this.#rotating = true
-      this.#state = undefined
-    })
-    stream.on('rotated', () => {
-      this.#removing = this.#removing.then(() => removeOld(this.name, this.#options.keep)).catch(() => undefined)
-    })
-    stream.on('open', () => {
-      this.#rotating = false
-    })
-    // Errors are reported by the write or the opening.
-    stream.on('error', () => {})
-    return stream
-  }
-
-  /** Names are unique and ordered, so that no rotated file is overwritten. */
-  #nextRotatedName(): string {
-    this.#rotatedAt = Math.max(this.#rotatedAt + 1, this.#clock.now())
-    this.#rotated = rotatedName(this.name, this.#rotatedAt, this.#options.compress)
-    return this.#rotated
-  }
-
-  async write(lines: Buffer): Promise<void> {
-    try {
-      if (this.#stream === undefined || (await this.#moved())) await this.#reopen()
-      await this.#append(lines)
-      // The file may have been removed or rotated externally meanwhile.
-      if (!(await this.#moved())) return
+  open(): Promise<void> {
+    return this.#inTurn(async () => {
       await this.#reopen()
-      await this.#append(lines)
-    } catch (error) {
-      await this.#drop()
-      throw error
-    }
+      await this.#rotateWhenDue()
+      this.#startTimer()
+    })
+  }
+
+  write(lines: Buffer): Promise<void> {
+    return this.#inTurn(async () => {
+      try {
+        if (this.#handle === undefined || (await this.#moved())) await this.#reopen()
+        await this.#rotateWhenDue()
+        await this.#append(lines)
+        // The file was removed, or rotated by another process and compressed, while it was written to.
+        if ((await this.#moved()) && (await this.#handle?.stat())?.nlink === 0) {
+          await this.#reopen()
+          await this.#append(lines)
+        }
+      } catch (error) {
+        await this.#drop()
+        throw error
+      }
+    })
   }
 
   async close(): Promise<void> {
+    this.#closed = true
+    this.#cancelTimer?.()
     await this.#drop()
-    await this.#removing
+    await this.#tidying
   }
 
-  /** Whether the path has another file than the open one, or none. */
-  async #moved(): Promise<boolean> {
-    if (this.#rotating) return false
-    const rotations = this.#rotations
-    const now = await fileState(this.name)
-    if (this.#rotating || rotations !== this.#rotations) return false
-    this.#state ??= now
-    return now?.inode !== this.#state?.inode || now === undefined
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work)
+    this.#last = done.catch(() => undefined)
+    return done
+  }
+
+  /** Rotates at the beginning of a day or hour, although nothing is written then. */
+  #startTimer(): void {
+    const { every } = this.#options
+    if (every === 'never' || this.#closed) return
+    this.#cancelTimer?.()
+    this.#cancelTimer = this.#host.clock.after(untilNextPeriod(every, this.#host.clock.now()), () => {
+      // The next write tries again, and reports what fails.
+      this.#inTurn(() => this.#rotateWhenDue()).catch(() => undefined)
+      this.#startTimer()
+    })
   }
 
   async #reopen(): Promise<void> {
     await this.#drop()
-    await this.open()
+    if (this.#closed) throw new Error('closed')
+    await mkdir(path.dirname(this.name), { recursive: true })
+    const handle = await open(this.name, 'a', mode)
+    this.#handle = handle
+    // The mode of a foreign file stays unchanged.
+    await handle.chmod(mode).catch(() => undefined)
+    this.#torn = await isTorn(this.name).catch(() => true)
+    const stats = await handle.stat()
+    this.#known = stateOf(stats)
+    const since = stats.size === 0 ? this.#host.clock.now() : stats.mtimeMs
+    this.#period = periodOf(this.#options.every, since)
+  }
+
+  /** Whether the path has another file than the open one, or none. */
+  async #moved(): Promise<boolean> {
+    return (await fileState(this.name))?.inode !== this.#known?.inode
+  }
+
+  async #rotateWhenDue(): Promise<void> {
+    const { every, maxSize } = this.#options
+    const { clock, state } = this.#host
+    const size = this.#known?.size ?? 0
+    if (size === 0) {
+      this.#period = periodOf(every, clock.now())
+      return
+    }
+    if (size < bytesOf(maxSize) && periodOf(every, clock.now()) <= this.#period) return
+    // Without a folder that can be written there is no other process to be careful about.
+    const release = await state.lock(lockName(this.name), LOCK_TIMEOUT_MS).catch(() => () => undefined)
+    // Another process rotates it now: the file may become a little larger.
+    if (release === undefined) return
+    try {
+      // Another process has rotated it meanwhile.
+      if (!(await this.#moved())) this.#tidy(await setAside(this.name, clock.now()))
+      await this.#reopen()
+    } finally {
+      await release()
+    }
+  }
+
+  #tidy(rotated: string): void {
+    const { compress: compressed, keep } = this.#options
+    const late = (bytes: Buffer): Promise<void> => this.write(bytes)
+    this.#tidying = this.#tidying
+      .then(() => (compressed ? compress(rotated, late) : undefined))
+      // It stays as it is, and is kept and removed like the others.
+      .catch(() => undefined)
+      .then(() => removeOld(this.name, keep))
+      .catch(() => undefined)
   }
 
   async #append(lines: Buffer): Promise<void> {
-    const stream = this.#stream
-    if (stream === undefined) throw new Error('closed')
-    const [before, rotations] = [this.#state, this.#rotations]
+    const [handle, before] = [this.#handle, this.#known]
+    if (handle === undefined || before === undefined) throw new Error('closed')
     const bytes = this.#torn ? Buffer.concat([lineFeed, lines]) : lines
-    await new Promise<void>((resolve, reject) => {
-      const closed = (): void => reject(new Error('closed'))
-      stream.once('close', closed)
-      stream.write(bytes, (error) => {
-        stream.off('close', closed)
-        if (error) reject(error)
-        else resolve()
-      })
-    })
-    this.#torn = false
-    if (this.#rotating || rotations !== this.#rotations) return
-    const now = await fileState(this.name)
-    if (this.#rotating || rotations !== this.#rotations || now?.inode !== before?.inode) return
-    // A full disk accepts a part, and the library ignores the count.
-    if (now !== undefined && before !== undefined && now.size < before.size + bytes.length) {
+    const { bytesWritten } = await handle.write(bytes)
+    const now = stateOf(await handle.stat())
+    // A full disk accepts a part. Other processes only add.
+    if (bytesWritten < bytes.length || now.size < before.size + bytes.length) {
       throw Object.assign(new Error('partial write'), { code: 'ENOSPC' })
     }
-    this.#state = now
+    this.#torn = false
+    this.#known = now
   }
 
-  /** Closes the stream, and removes the partial result of a failed rotation. */
   async #drop(): Promise<void> {
-    const [stream, failed] = [this.#stream, this.#rotating]
-    this.#stream = undefined
-    this.#state = undefined
-    this.#rotating = false
-    if (stream === undefined) return
-    if (!stream.closed) {
-      const closed = new Promise<void>((resolve) => stream.once('close', resolve))
-      stream.destroy()
-      await closed
-    }
-    // The original still exists.
-    if (failed && this.#rotated !== '' && (await fileState(this.name).catch(() => undefined)) !== undefined) {
-      await unlink(this.#rotated).catch(() => undefined)
-    }
+    const handle = this.#handle
+    this.#handle = undefined
+    this.#known = undefined
+    await handle?.close().catch(() => undefined)
   }
 }

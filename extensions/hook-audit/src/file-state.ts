@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 
 /** The state of a file. */
@@ -7,11 +8,15 @@ export interface FileState {
   readonly size: number
 }
 
+export const stateOf = ({ dev, ino, size }: Pick<Stats, 'dev' | 'ino' | 'size'>): FileState => ({
+  inode: `${dev}:${ino}`,
+  size
+})
+
 /** `undefined` if the file does not exist. */
 export const fileState = async (file: string): Promise<FileState | undefined> => {
   try {
-    const { dev, ino, size } = await stat(file)
-    return { inode: `${dev}:${ino}`, size }
+    return stateOf(await stat(file))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

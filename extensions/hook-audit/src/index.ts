@@ -13,13 +13,14 @@ export type { AuditOptions, FileOptions, RecordKind } from './options.js'
 export default defineExtension({
   name: 'hook-audit',
   options: auditOptions,
-  setup({ hooks, options, role, log, clock, metrics, dir }): Lifecycle {
+  setup({ hooks, options, role, log, clock, metrics, dir, state }): Lifecycle {
     const secret = options.fields.find(mayHoldSecret)
     if (secret !== undefined) {
       throw new RystraError('extension.options', { detail: `fields: ${secret} names a secret` })
     }
     const file = options.to === 'stdout' ? undefined : fileOptions(options.to)
-    const sink = file === undefined ? new StdoutSink() : new FileSink(path.resolve(dir, file.file), file, clock)
+    const sink =
+      file === undefined ? new StdoutSink() : new FileSink(path.resolve(dir, file.file), file, { clock, state })
     const recorder = new Recorder({ sink, role, queue: bytesOf(options.queue), clock, log, metrics })
     const has = (kind: RecordKind): boolean => options.records.includes(kind)
     const stage = { stage: OBSERVE } as const

@@ -69,7 +69,7 @@ export class Recorder {
   async start(): Promise<void> {
     await this.#options.sink.open()
     this.#started = true
-    this.add('audit.start', { pid: process.pid })
+    this.add('audit.start', {})
   }
 
   /** Never throws, never blocks. */
@@ -121,7 +121,9 @@ export class Recorder {
   #push(type: string, fields: object): void {
     const { clock, role } = this.#options
     this.#seq += 1
-    const line = toLine({ time: new Date(clock.now()).toISOString(), type, seq: this.#seq, side: role, ...fields })
+    const time = new Date(clock.now()).toISOString()
+    // Several processes may write one file: each has numbers of its own.
+    const line = toLine({ time, type, seq: this.#seq, pid: process.pid, side: role, ...fields })
     this.#lines.push(line)
     this.#waiting += line.length
   }

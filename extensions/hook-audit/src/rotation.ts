@@ -1,27 +1,88 @@
-import { readdir, unlink } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { open, readdir, rename, unlink } from 'node:fs/promises'
 import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import type { FileOptions } from './options.js'
 
-const stamp = /^\d{8}T\d{9}$/
+const stamp = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})$/
+const stampOf = (at: number): string => new Date(at).toISOString().replaceAll(/[-:.Z]/g, '')
+/** Of a rotated file: as it was, compressed, and while it is being compressed. */
+const endings = ['.gz.part', '.gz', '']
 
-/** The name of a rotated file: `audit-20240131T235959999.ndjson.gz`, so that names sort by time. */
-export const rotatedName = (file: string, at: number, compress: boolean): string => {
+const lengths = { day: 86_400_000, hour: 3_600_000, never: Number.POSITIVE_INFINITY }
+
+/** The number of the day or hour, by UTC, that a time in milliseconds belongs to. */
+export const periodOf = (every: FileOptions['every'], at: number): number => Math.floor(at / lengths[every])
+
+/** Milliseconds until the next day or hour begins. */
+export const untilNextPeriod = (every: FileOptions['every'], now: number): number =>
+  lengths[every] - (now % lengths[every])
+
+/** The name of a lock that all processes take for one file. */
+export const lockName = (file: string): string =>
+  `rotate-${createHash('sha256').update(file).digest('hex').slice(0, 16)}.lock`
+
+/** The rotated files beside a file, each with the time in its name in milliseconds. */
+const rotatedFiles = async (file: string): Promise<{ readonly entry: string; readonly at: number }[]> => {
   const { dir, name, ext } = path.parse(file)
-  const when = new Date(at).toISOString().replaceAll(/[-:.Z]/g, '')
-  return path.join(dir, `${name}-${when}${ext}${compress ? '.gz' : ''}`)
+  return (await readdir(dir)).flatMap((entry) => {
+    const ending = endings.find((each) => entry.endsWith(`${ext}${each}`))
+    if (ending === undefined || !entry.startsWith(`${name}-`)) return []
+    const found = entry.slice(name.length + 1, entry.length - ext.length - ending.length)
+    const at = Date.parse(found.replace(stamp, '$1-$2-$3T$4:$5:$6.$7Z'))
+    return Number.isNaN(at) || stampOf(at) !== found ? [] : [{ entry, at }]
+  })
+}
+
+/**
+ * Gives a file a name with the time, `audit-20240131T235959999.ndjson`, which sorts behind those of all that were rotated
+ * before, whatever the clock says. To be called under the lock of the file.
+ * @returns the new name
+ */
+export const setAside = async (file: string, now: number): Promise<string> => {
+  const { dir, name, ext } = path.parse(file)
+  const at = (await rotatedFiles(file)).reduce((latest, each) => Math.max(latest, each.at + 1), now)
+  const rotated = path.join(dir, `${name}-${stampOf(at)}${ext}`)
+  await rename(file, rotated)
+  return rotated
+}
+
+/**
+ * Compresses a rotated file. Another process may have been writing to it: what it appended meanwhile is passed to `late`.
+ * @throws when the disk does not accept it; the rotated file stays as it is then
+ */
+export const compress = async (rotated: string, late: (bytes: Buffer) => Promise<void>): Promise<void> => {
+  const handle = await open(rotated, 'r')
+  try {
+    const { size } = await handle.stat()
+    const part = `${rotated}.gz.part`
+    try {
+      const source = size === 0 ? [] : createReadStream(rotated, { end: size - 1 })
+      await pipeline(source, createGzip(), createWriteStream(part, { mode: 0o600 }))
+      await rename(part, `${rotated}.gz`)
+    } catch (error) {
+      await unlink(part).catch(() => undefined)
+      throw error
+    }
+    await unlink(rotated)
+    // A writer that comes later sees that the file has no name any more, and writes again.
+    const after = await handle.stat()
+    if (after.size === size) return
+    const { buffer } = await handle.read(Buffer.alloc(after.size - size), 0, after.size - size, size)
+    await late(buffer)
+  } finally {
+    await handle.close()
+  }
 }
 
 /** Removes all but the newest rotated files. */
 export const removeOld = async (file: string, keep: number): Promise<void> => {
-  const { dir, name, ext } = path.parse(file)
-  const isRotated = (entry: string): boolean => {
-    const bare = entry.endsWith('.gz') ? entry.slice(0, -3) : entry
-    const long = name.length + 1 + ext.length
-    return (
-      bare.startsWith(`${name}-`) &&
-      bare.endsWith(ext) &&
-      stamp.test(bare.length > long ? bare.slice(name.length + 1, bare.length - ext.length) : '')
-    )
+  const files = await rotatedFiles(file)
+  const kept = new Set([...new Set(files.map(({ at }) => at))].sort((a, b) => a - b).slice(-keep))
+  for (const { entry, at } of files) {
+    // Another process may remove it at the same time.
+    if (!kept.has(at)) await unlink(path.join(path.dirname(file), entry)).catch(() => undefined)
   }
-  const rotated = (await readdir(dir)).filter(isRotated).sort()
-  for (const old of rotated.slice(0, -keep)) await unlink(path.join(dir, old))
 }

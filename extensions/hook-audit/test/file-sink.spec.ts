@@ -1,9 +1,11 @@
 import { FakeClock } from '@rystra/testkit'
 import { expect } from 'chai'
 import {
+  appendFile,
   chmod,
   mkdir,
   mkdtemp,
+  open as openFile,
   readdir,
   readFile,
   rename,
@@ -18,6 +20,7 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { FileSink } from '../src/file-sink.js'
 import { fileOptions } from '../src/options.js'
+import { compress } from '../src/rotation.js'
 import { until } from './fakes.js'
 
 const line = (text: string): Buffer => Buffer.from(`${text}\n`)
@@ -28,8 +31,22 @@ describe('the file of the audit', () => {
   const sinks: FileSink[] = []
   const clock = new FakeClock(Date.UTC(2024, 0, 31, 23, 59, 59, 990))
 
+  const locks = new Set<string>()
+  /** What happens the next time that the lock is asked for. */
+  let beforeLock: ((name: string) => Promise<void>) | undefined
+  const state = {
+    lock: async (name: string) => {
+      const work = beforeLock
+      beforeLock = undefined
+      await work?.(name)
+      if (locks.has(name)) return undefined
+      locks.add(name)
+      return async () => void locks.delete(name)
+    }
+  }
+
   const open = async (options: Parameters<typeof fileOptions>[0] | object = {}, at = clock): Promise<FileSink> => {
-    const sink = new FileSink(file, fileOptions({ file, compress: false, ...options }), at)
+    const sink = new FileSink(file, fileOptions({ file, compress: false, ...options }), { clock: at, state })
     sinks.push(sink)
     await sink.open()
     return sink
@@ -75,6 +92,7 @@ describe('the file of the audit', () => {
     const sink = await open({ maxSize: '1kB', compress: true })
     await sink.write(line('z'.repeat(2000)))
     await sink.write(line('next'))
+    await until(async () => (await aside()).every((name) => name.endsWith('.gz')))
     const [name = ''] = await aside()
     expect(name).to.match(/^audit-20240131T235959990\.ndjson\.gz$/)
     expect(gunzipSync(await readFile(join(dir, name))).toString()).to.equal(`${'z'.repeat(2000)}\n`)
@@ -157,6 +175,110 @@ describe('the file of the audit', () => {
     expect((await text()).split('\n').filter((it) => it !== '')).to.have.length(40)
   })
 
+  it('may be shared by several that put it aside and compress it: nothing is lost', async () => {
+    const names = ['a', 'b', 'c']
+    const all = await Promise.all(names.map(() => open({ maxSize: '1kB', compress: true, keep: 10_000 })))
+    const writeAll = async (sink: FileSink, name?: string): Promise<void> => {
+      for (let i = 0; i < 30; i += 1) await sink.write(line(`${name} ${i} ${'.'.repeat(200)}`))
+    }
+    await Promise.all(all.map((sink, index) => writeAll(sink, names[index])))
+    for (const sink of all) await sink.close()
+    const kept = await aside()
+    expect(kept.length).to.be.greaterThan(5)
+    const contents = await Promise.all(
+      kept.map(async (name) => {
+        const bytes = await readFile(join(dir, name))
+        return name.endsWith('.gz') ? gunzipSync(bytes).toString() : bytes.toString()
+      })
+    )
+    const found = [...contents, await text()].join('').split('\n')
+    for (const name of names) {
+      const numbers = new Set(found.filter((each) => each.startsWith(name)).map((each) => each.split(' ')[1]))
+      expect(numbers.size, `lines of ${name}`).to.equal(30)
+    }
+  })
+
+  describe('beside another process', () => {
+    let restore = (): void => {}
+    afterEach(() => restore())
+
+    /** Does something before a method of a file runs for the first time, or behind it. */
+    const around = async (method: 'write' | 'stat', when: 'before' | 'behind', work: () => Promise<void>) => {
+      const handle = await openFile(file, 'a')
+      const methods = Object.getPrototypeOf(handle) as Record<string, (...args: unknown[]) => Promise<unknown>>
+      await handle.close()
+      const original = methods[method] as (...args: unknown[]) => Promise<unknown>
+      restore = () => {
+        methods[method] = original
+      }
+      methods[method] = async function (...args) {
+        restore()
+        if (when === 'before') await work()
+        const answer = await original.apply(this, args)
+        if (when === 'behind') await work()
+        return answer
+      }
+    }
+
+    it('is written again when the file is removed while it is written to', async () => {
+      const sink = await open()
+      await sink.write(line('one'))
+      await around('write', 'before', () => rm(file))
+      await sink.write(line('two'))
+      expect(await text()).to.equal('two\n')
+    })
+
+    it('is written once when the file is put aside while it is written to', async () => {
+      const sink = await open()
+      await around('write', 'before', () => rename(file, join(dir, 'audit.1')))
+      await sink.write(line('one'))
+      await sink.write(line('two'))
+      expect([await readFile(join(dir, 'audit.1'), 'utf8'), await text()]).to.deep.equal(['one\n', 'two\n'])
+    })
+
+    it('keeps what the other one writes to a file while that is compressed', async () => {
+      await writeFile(file, 'one\n')
+      await around('stat', 'behind', () => appendFile(file, 'two\n'))
+      let late = ''
+      await compress(file, async (bytes) => {
+        late += bytes.toString()
+      })
+      expect([gunzipSync(await readFile(`${file}.gz`)).toString(), late]).to.deep.equal(['one\n', 'two\n'])
+      expect(await readdir(dir)).to.deep.equal(['audit.ndjson.gz'])
+    })
+
+    it('does not put aside the file that the other one has just begun', async () => {
+      const sink = await open({ maxSize: '1kB' })
+      await sink.write(line('v'.repeat(2000)))
+      beforeLock = async () => {
+        await rename(file, join(dir, 'audit-by-another.ndjson'))
+        await writeFile(file, 'begun\n')
+      }
+      await sink.write(line('next'))
+      expect(await text()).to.equal('begun\nnext\n')
+      expect(await aside()).to.deep.equal(['audit-by-another.ndjson'])
+    })
+
+    it('goes on in the same file while the other one puts it aside, and without a folder for locks', async () => {
+      const sink = await open({ maxSize: '1kB' })
+      await sink.write(line('v'.repeat(2000)))
+      const before = await text()
+      const name = await new Promise<string>((resolve) => {
+        beforeLock = async (lockName) => {
+          locks.add(lockName)
+          resolve(lockName)
+        }
+        void sink.write(line('meanwhile'))
+      })
+      await sink.write(line('and then'))
+      expect(await text()).to.equal(`${before}meanwhile\nand then\n`)
+      locks.delete(name)
+      beforeLock = () => Promise.reject(new Error('read only'))
+      await sink.write(line('next'))
+      expect(await text()).to.equal('next\n')
+    })
+  })
+
   it('begins a new line after one that was torn', async () => {
     await writeFile(file, '{"torn":')
     await (await open({ every: 'never' })).write(line('whole'))
@@ -187,17 +309,29 @@ describe('the file of the audit', () => {
     expect(await text()).to.equal('two\n')
   })
 
-  it('leaves no halves behind when it cannot be put aside', async function () {
+  it('that cannot be put aside fails the next write, and leaves no halves behind', async function () {
     if (process.platform === 'win32' || process.getuid?.() === 0) this.skip()
     const sink = await open({ maxSize: '1kB', compress: true })
+    await sink.write(line('v'.repeat(2000)))
     await chmod(dir, 0o500)
-    const error = await sink.write(line('v'.repeat(2000))).then(
+    const error = await sink.write(line('next')).then(
       () => undefined,
       (thrown: unknown) => thrown
     )
     await chmod(dir, 0o700)
     expect(error).to.be.an('error')
     expect(await aside()).to.deep.equal([])
+    await sink.write(line('next'))
+    expect(await text()).to.equal('next\n')
+  })
+
+  it('that was put aside is in it once when another process is still writing to it', async () => {
+    const [one, two] = [await open({ maxSize: '1kB' }), await open({ maxSize: '1kB' })]
+    await one.write(line('v'.repeat(2000)))
+    await one.write(line('next'))
+    await two.write(line('of another'))
+    expect(await text()).to.equal('next\nof another\n')
+    expect(await aside()).to.have.length(1)
   })
 
   it('reports a partial write, as on a disk that fills up', async function () {

@@ -18,11 +18,12 @@ describe('the recorder', () => {
     recorder.add('one', { a: 1 })
     recorder.add('two', { b: 2 })
     await recorder.stop()
+    const { pid } = process
     expect(sink.records).to.deep.equal([
-      { time: '2024-01-01T00:00:00.000Z', type: 'audit.start', seq: 1, side: 'server', pid: process.pid },
-      { time: '2024-01-01T00:00:00.000Z', type: 'one', seq: 2, side: 'server', a: 1 },
-      { time: '2024-01-01T00:00:00.000Z', type: 'two', seq: 3, side: 'server', b: 2 },
-      { time: '2024-01-01T00:00:00.000Z', type: 'audit.stop', seq: 4, side: 'server' }
+      { time: '2024-01-01T00:00:00.000Z', type: 'audit.start', seq: 1, pid, side: 'server' },
+      { time: '2024-01-01T00:00:00.000Z', type: 'one', seq: 2, pid, side: 'server', a: 1 },
+      { time: '2024-01-01T00:00:00.000Z', type: 'two', seq: 3, pid, side: 'server', b: 2 },
+      { time: '2024-01-01T00:00:00.000Z', type: 'audit.stop', seq: 4, pid, side: 'server' }
     ])
     expect(sink.closed).to.equal(true)
     expect(metrics.of('rystra_audit_records_total')).to.equal(4)
