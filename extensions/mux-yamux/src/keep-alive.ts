@@ -8,8 +8,8 @@ import { RoundTrip } from './round-trip.js'
 const STALE_AFTER_MS = 2000
 
 /**
- * Pings one after the other at the beginning of a session. A process that has just started answers the first late: one sample alone
- * made a round trip of 36 ms out of 0.3 on loopback, and windows of eight streams grow to as many bytes as pass in four of them.
+ * Pings one after the other when the first data stream is opened. One sample alone may be late: of two processes that had just started
+ * it made a round trip of 36 ms out of 0.3 on loopback, and windows of eight streams grow to as many bytes as pass in four of them.
  */
 const FIRST_SAMPLES = 4
 
@@ -32,7 +32,7 @@ export class KeepAlive {
   #pending: number | undefined
   #next = 0
   #sentAt = 0
-  #measuredAt = 0
+  #measuredAt = Number.NEGATIVE_INFINITY
   #samples = 0
   readonly #roundTrip = new RoundTrip()
   readonly #shared: Float64Array
@@ -52,7 +52,6 @@ export class KeepAlive {
   }
 
   start(): void {
-    this.ping()
     if (this.#interval > 0) this.#wait(this.#interval)
   }
 
@@ -68,6 +67,11 @@ export class KeepAlive {
   /** Milliseconds, see {@link RoundTrip}. */
   get roundTrip(): number {
     return this.#roundTrip.ms
+  }
+
+  /** Measures before windows grow, unless that is done: a session without data streams has none, and a thousand come at once. */
+  measure(): void {
+    if (this.#samples < FIRST_SAMPLES) this.ping()
   }
 
   /** Measures again if the last result is stale. */

@@ -63,5 +63,6 @@ export class Outbound {
   #add(stream: YamuxStream): void {
     this.#streams.add(stream)
     this.#host.pending.opened(stream)
+    if (this.#streams.counted > 0) this.#host.keepAlive.measure()
   }
 }

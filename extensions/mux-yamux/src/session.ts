@@ -254,6 +254,7 @@ export class YamuxSession implements StreamLink, StreamHost, FrameHandler, RawRe
     const stream = new YamuxStream(id, this)
     this.#streams.add(stream)
     this.out.frame(Type.windowUpdate, Flag.ack, id, 0)
+    if (this.#streams.counted > 0) this.keepAlive.measure()
     if (onRawStream === undefined) onStream(stream.duplex)
     else onRawStream(stream)
   }

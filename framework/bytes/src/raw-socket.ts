@@ -1,4 +1,5 @@
 import type net from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { cutOff } from './cut-off.js'
 import { deliverBeforeError, idleDescriptorOf, readInto, type RestTaker } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
@@ -212,13 +213,19 @@ export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
   write(buffer: Buffer, start: number, end: number, shared: boolean): boolean {
     const socket = this.#socket
     if (socket.destroyed || socket.writableEnded) return true
-    if (shared) socket.write(Buffer.from(buffer.subarray(start, end)))
-    else socket.write(start === 0 && end === buffer.length ? buffer : buffer.subarray(start, end))
+    const part = start === 0 && end === buffer.length ? buffer : buffer.subarray(start, end)
+    // TLS takes no bytes at once: what is not queued needs no second write, which is a system call, to tell when it is sent.
+    if (!shared && (socket as Partial<TLSSocket>).encrypted) return this.#waitFor(part)
+    socket.write(shared ? Buffer.from(part) : part)
     // What the kernel took at once is no longer counted here.
     const waiting = socket.writableLength
     if (waiting === 0 || (shared && waiting < WRITE_LIMIT)) return true
+    return this.#waitFor(empty)
+  }
+
+  #waitFor(bytes: Buffer): false {
     this.#flushing += 1
-    socket.write(empty, (error) => this.#flushed(error))
+    this.#socket.write(bytes, (error) => this.#flushed(error))
     return false
   }
 

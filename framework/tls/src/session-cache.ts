@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import { withoutCertificate } from './stored-session.js'
 
 /** A server issues two per handshake; more than one handshake before there is a session is rare. */
 const MAX_SESSIONS = 16
@@ -24,7 +25,7 @@ export class SessionCache {
 
   /** Adds a session of a verified link. */
   keep(session: Buffer, leaf: X509Certificate): void {
-    this.#kept.push({ session, leaf })
+    this.#kept.push({ session: withoutCertificate(session), leaf })
     if (this.#kept.length > MAX_SESSIONS) this.#kept.shift()
   }
 
