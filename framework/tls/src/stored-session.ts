@@ -4,6 +4,12 @@ import { DerReader, type Element, inside, Tag } from './der.js'
 const PEER = 0xa3
 const TLS13 = Buffer.from([0x03, 0x04])
 
+/** Before the session of OpenSSL: from Node 22 on this mark and, behind its length in two bytes, the host that was verified. */
+const MARK = Buffer.from('\0nodejs:tls:session:1\0', 'latin1')
+
+const startOf = (session: Buffer): number =>
+  session.subarray(0, MARK.length).equals(MARK) ? MARK.length + 2 + session.readUInt16BE(MARK.length) : 0
+
 const sequenceOf = (fields: readonly Element[]): Buffer => {
   const content = Buffer.concat(fields.map(({ raw }) => raw))
   const digits = content.length.toString(16)
@@ -19,9 +25,10 @@ const sequenceOf = (fields: readonly Element[]): Buffer => {
  */
 export const withoutCertificate = (session: Buffer): Buffer => {
   try {
-    const fields = inside(new DerReader(session).take(Tag.sequence)).rest()
+    const start = startOf(session)
+    const fields = inside(new DerReader(session.subarray(start)).take(Tag.sequence)).rest()
     if (fields[1]?.content.equals(TLS13) !== true) return session
-    return sequenceOf(fields.filter(({ tag }) => tag !== PEER))
+    return Buffer.concat([session.subarray(0, start), sequenceOf(fields.filter(({ tag }) => tag !== PEER))])
   } catch {
     return session
   }
