@@ -2,6 +2,7 @@
  * One end of Rystra, or many clients, as a process of its own: plain JavaScript on the built packages, as a user would run it.
  * Started by peers/rystra.ts with --expose-gc, and asked over IPC; see load/remote.ts for the form.
  */
+import { once } from 'node:events'
 import inspector from 'node:inspector'
 import { setUpExtension } from '@rystra/testkit'
 import { createClient, createServer } from 'rystra'
@@ -134,6 +135,16 @@ const methods = {
       await Promise.all(Array.from({ length: Math.min(16, count - index) }, (_, more) => one(index + more)))
     }
     return first.proxies[0]?.address
+  },
+
+  /** Resets the links of all sessions, as the end of the server does, and keeps the server. */
+  cut() {
+    for (const session of [...running[0].runtime.sessions()]) session.destroy()
+  },
+
+  /** Resolves when the proxies of all clients are published once more. */
+  async back() {
+    await Promise.all(running.map((client) => once(client, 'published')))
   },
 
   /** Publishes, each by the client that it names. Answers with the milliseconds it took, and one of the addresses. */

@@ -219,8 +219,7 @@ export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
     socket.write(shared ? Buffer.from(part) : part)
     // What the kernel took at once is no longer counted here.
     const waiting = socket.writableLength
-    if (waiting === 0 || (shared && waiting < WRITE_LIMIT)) return true
-    return this.#waitFor(empty)
+    return waiting === 0 || (shared && waiting < WRITE_LIMIT) || this.#waitFor(empty)
   }
 
   #waitFor(bytes: Buffer): false {

@@ -58,6 +58,8 @@ export interface Tunnel {
   readonly address: Address
   /** Where clients connect to its server, and what they need for it. */
   readonly served: Served
+  /** Adds clients with one proxy each to the process of its client. */
+  more(count: number): Promise<void>
 }
 
 /** Brings a tunnel up. @param file see {@link startEnd} */
@@ -74,7 +76,7 @@ export const startTunnel = async (
   const { transport, muxer } = way
   const on = { token, transport, dir: scratch.dir }
   const serverPackages = [way.package, ...(published.server?.(scratch.dir) ?? [])]
-  const served = await server.remote.call<Served>('server', { ...on, sessions: 100, packages: serverPackages })
+  const served = await server.remote.call<Served>('server', { ...on, sessions: 1000, packages: serverPackages })
   const clientPackages = [way.package, ...(published.client ?? [])]
   const task = { ...on, ...served, muxer, service: show(service), count: 1, name: 'bench', packages: clientPackages }
   const address = await client.remote.call<string>('clients', { ...task, proxy: published.proxy })
@@ -82,7 +84,10 @@ export const startTunnel = async (
     server,
     client,
     served,
-    address: { host: loopback, port: Number(address.slice(address.lastIndexOf(':') + 1)) }
+    address: { host: loopback, port: Number(address.slice(address.lastIndexOf(':') + 1)) },
+    async more(count) {
+      await client.remote.call('clients', { ...task, count, name: 'more', proxy: published.proxy })
+    }
   }
 }
 

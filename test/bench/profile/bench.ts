@@ -45,7 +45,7 @@ export class ProfileBench {
     const file = tree === undefined ? undefined : path.resolve(tree, 'test/bench/rystra-end.mjs')
     const tunnel = await startTunnel(step.way, step.published, { host: loopback, port }, this.#scratch, file)
     try {
-      const target = { address: tunnel.address, port, load: this.#load }
+      const target = { address: tunnel.address, port, load: this.#load, tunnel }
       return await use(tunnel, (counting) => step.run(target, this.#share, counting))
     } finally {
       process.kill(tunnel.server.pid)

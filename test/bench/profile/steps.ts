@@ -6,7 +6,7 @@ import type { Load } from '../load/index.js'
 import type { RequestRates } from '../load/requester.js'
 import type { Latency } from '../load/trips.js'
 import { settle } from '../measure.js'
-import type { Published, Way } from '../peers/rystra.js'
+import type { Published, Tunnel, Way } from '../peers/rystra.js'
 import { webPort } from '../peers/rystra.js'
 
 /** Bytes of one unit of a step that moves bytes. */
@@ -18,6 +18,7 @@ export interface Target {
   /** Of the service. */
   readonly port: number
   readonly load: Load
+  readonly tunnel: Tunnel
 }
 
 /** Units that were done: the costs are divided by their number. */
@@ -105,6 +106,28 @@ const trips: Run = async ({ address, port, load }, share, { begin, end }) => {
   return { units: count * 1.1, seen: `p50 ${p50.toFixed(0)} µs, p99 ${p99.toFixed(0)} µs` }
 }
 
+/** Milliseconds after which the loss of a session is an outage of its own, so that the client dials at once. */
+const SETTLED_MS = 1100
+
+/** Clients whose links are reset together, and which dial, authenticate and publish again; four times, the first to warm up. */
+const sessions: Run = async ({ tunnel }, share, { begin, end }) => {
+  const clients = Math.max(8, Math.round(100 * share))
+  await tunnel.more(clients - 1)
+  const comeBack = async (): Promise<number> => {
+    await pause(SETTLED_MS)
+    const start = performance.now()
+    const back = tunnel.client.remote.call('back')
+    await tunnel.server.remote.call('cut')
+    await back
+    return performance.now() - start
+  }
+  await comeBack()
+  begin()
+  const times = [await comeBack(), await comeBack(), await comeBack()]
+  end()
+  return { units: clients * times.length, seen: `${clients} within ${Math.max(...times).toFixed(0)} ms` }
+}
+
 const requests: Run = async ({ address, load }, share, { begin, end }) => {
   const ask = (milliseconds: number): Promise<RequestRates> =>
     load.requester.call<RequestRates>('ask', { address, places: [`${benchHost}/`], connections: 16, milliseconds })
@@ -185,7 +208,8 @@ const loads: readonly [string, string, Run][] = [
   ['up8', 'MB', bulk('up', 8)],
   ['down8', 'MB', bulk('down', 8)],
   ['connections', 'connection', connections],
-  ['trips', 'round trip', trips]
+  ['trips', 'round trip', trips],
+  ['sessions', 'session', sessions]
 ]
 
 /** Every step, named `<way>-<load>`. */
@@ -238,5 +262,6 @@ export const usualSteps = [
   'direct-trips',
   'yamux-trips',
   'tls-yamux-trips',
+  'tls-yamux-sessions',
   'yamux-requests'
 ]
