@@ -20,6 +20,8 @@ export class Engine {
   #open: RedisClient | undefined
   /** It has connected: otherwise it goes on trying. */
   #ready = false
+  /** Number of the line to it: what comes on one before, and behind a call on this one, is not done any more. */
+  #line = 0
   #listener: ((message: string) => void) | undefined
   #closed = false
   /** The last error of the client since an answer: a wrong password is one, and it dials again all the same. */
@@ -35,8 +37,8 @@ export class Engine {
 
   /** Runs a script. */
   async run({ text, sha }: Script, ...values: readonly (string | number)[]): Promise<unknown> {
-    const call = { keys: [this.#options.prefix], arguments: values.map(String) }
     return this.#inTime(async (client) => {
+      const call = { keys: [this.#options.prefix], arguments: [...values, this.#line].map(String) }
       try {
         return await client.evalSha(sha, call)
       } catch (error) {
@@ -78,6 +80,7 @@ export class Engine {
   async #connect(): Promise<RedisClient> {
     const { log } = this.#options
     const client = await this.#options.client()
+    this.#line += 1
     // It connects again by itself; without a listener an error would end the process.
     client.on('error', (error) => {
       this.#failure = error.message

@@ -8,7 +8,8 @@ export interface Script {
 
 /**
  * Keys, behind the prefix: `m` members by name, `e` when lease and grace of each instance end, `k:<key>` rows by id,
- * `r:<instance>` which rows it has, `q:<key>` allotments by instance, `a:<instance>` of which keys it has any, `fence` and `seq` counters.
+ * `r:<instance>` which rows it has, `q:<key>` allotments by instance, `a:<instance>` of which keys it has any, `l` the newest line of
+ * each instance, `fence` and `seq` counters.
  * A member is `fence instance value`, a row `fence instance owner share record`: the first words are all that scripts read.
  * Numbers are kept as text, as they have more digits than cjson writes. No key expires by itself: one that is missing was lost.
  *
@@ -19,6 +20,7 @@ export interface Script {
  */
 const common = `
 local P = KEYS[1]
+local line = tonumber(table.remove(ARGV))
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local due = tonumber(redis.call('HGET', P .. 'e', '.') or '')
@@ -45,6 +47,12 @@ local function resting(instance)
   local _, grace = ends(instance)
   return grace > now
 end
+-- A call on a line that another one has replaced may arrive behind what was said on that.
+local function late(instance)
+  local newest = tonumber(redis.call('HGET', P .. 'l', instance) or '0')
+  if line > newest then redis.call('HSET', P .. 'l', instance, number(line)) end
+  return line < newest
+end
 local function remove(key, id, raw)
   local number, instance = string.match(raw, '^(%d+) (%S+) ')
   redis.call('HDEL', P .. 'k:' .. key, id)
@@ -59,6 +67,7 @@ local function drop(instance)
   for _, key in ipairs(redis.call('SMEMBERS', P .. 'a:' .. instance)) do redis.call('HDEL', P .. 'q:' .. key, instance) end
   redis.call('DEL', P .. 'r:' .. instance, P .. 'a:' .. instance)
   redis.call('HDEL', P .. 'e', instance)
+  redis.call('HDEL', P .. 'l', instance)
 end
 local function sweep(lease, whole)
   local members = redis.call('HGETALL', P .. 'm')
@@ -95,6 +104,7 @@ const script = (body: string): Script => {
 /** name, instance, lease, lease and grace, value → fence, or nothing when another instance has the name. */
 export const join = script(`
 local name, instance, lease, whole, value = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+if late(instance) then return false end
 local before = redis.call('HGET', P .. 'm', name)
 local held = before and string.match(before, '^%d+ (%S+) ')
 if held and held ~= instance then
@@ -146,7 +156,7 @@ return { string.match(info, 'maxmemory_policy:([%w-]+)') or '', 'INFO memory doe
 /** instance, key, id, owner, share, record, fences to be replaced… → fence, or rows in the way; nothing without a lease. */
 export const claim = script(`
 local instance, key, id, owner, share = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-if not alive(instance) then return false end
+if late(instance) or not alive(instance) then return false end
 local replace = {}
 for i = 7, #ARGV do replace[ARGV[i]] = true end
 local rows = redis.call('HGETALL', P .. 'k:' .. key)
@@ -179,6 +189,7 @@ return number
 
 /** instance, key, id */
 export const release = script(`
+if late(ARGV[1]) then return 0 end
 local raw = redis.call('HGET', P .. 'k:' .. ARGV[2], ARGV[3])
 local instance = raw and string.match(raw, '^%d+ (%S+) ')
 if instance == ARGV[1] then remove(ARGV[2], ARGV[3], raw) end
@@ -189,7 +200,7 @@ return 1
 export const allot = script(`
 local instance, key = ARGV[1], ARGV[2]
 local limit, used, want = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-if not alive(instance) then return false end
+if late(instance) or not alive(instance) then return false end
 local all = redis.call('HGETALL', P .. 'q:' .. key)
 local granted, wanted, members = 0, 0, 1
 for i = 1, #all, 2 do

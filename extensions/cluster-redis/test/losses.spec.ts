@@ -2,6 +2,7 @@ import clusterRedis from '@rystra/cluster-redis'
 import { type DirectoryChange, type DirectorySession, type Logger, RystraError, silentLog } from '@rystra/plugin'
 import { FakeClock, setUpExtension, until } from '@rystra/testkit'
 import { expect } from 'chai'
+import { LateLine } from './late-line.js'
 import { hasRedis, Redis } from './redis.js'
 
 /** Longer than the spec: what ends here does so by hand. */
@@ -97,6 +98,40 @@ describe('a Redis that loses data or was away', () => {
     return lost.length > 0 || !joined
   }
 
+  it('does nothing that arrives on a line behind what was said on its successor', async () => {
+    const line = await LateLine.to(redis.port)
+    try {
+      const a = open('a', line.url)
+      const b = await joined('b')
+      await a.join()
+      const held = await a.claim({ ...claim, key: 'held' })
+      line.hold()
+      const share = { key: 'limit', limit: 100, used: 0 }
+      const late = Promise.allSettled([
+        a.allot({ ...share, want: 100 }),
+        a.claim(claim),
+        a.release('held', claim.id),
+        a.renew()
+      ])
+      await until(() => line.waiting > 0)
+      clock.advance(LEASE_MS / 2)
+      expect((await late).map(({ status }) => status)).to.deep.equal(Array.from({ length: 4 }, () => 'rejected'))
+      // What is wanted by now.
+      expect(await a.allot({ ...share, want: 0 })).to.equal(0)
+      await a.release(claim.key, claim.id)
+      await line.arrive()
+      expect(await b.allot({ ...share, want: 100 }), 'allotted to a server that gave it back').to.equal(100)
+      expect(await b.claim({ ...claim, owner: 'office' }), 'held by a server that gave it back').to.have.property(
+        'fence'
+      )
+      expect(await b.claim({ ...claim, key: 'held', owner: 'office' }), 'taken from its holder')
+        .to.have.property('held')
+        .with.nested.property('[0].fence', (held as { fence: number }).fence)
+    } finally {
+      line.close()
+    }
+  })
+
   describe('evicts keys', () => {
     const lost = {
       'the row': `${KEY}k:x`,
@@ -104,7 +139,8 @@ describe('a Redis that loses data or was away', () => {
       'the members': `${KEY}m`,
       'the leases': `${KEY}e`,
       'the number of the last change': `${KEY}seq`,
-      'the fencing number': `${KEY}fence`
+      'the fencing number': `${KEY}fence`,
+      'the lines of servers': `${KEY}l`
     }
     for (const [what, key] of Object.entries(lost)) {
       it(`and is filled again with the next renewal, without a name that goes: ${what}`, async () => {

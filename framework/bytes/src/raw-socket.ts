@@ -1,5 +1,4 @@
 import type net from 'node:net'
-import type { TLSSocket } from 'node:tls'
 import { cutOff } from './cut-off.js'
 import { deliverBeforeError, idleDescriptorOf, readInto, type RestTaker } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
@@ -215,23 +214,21 @@ export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
     if (socket.destroyed || socket.writableEnded) return true
     const part = start === 0 && end === buffer.length ? buffer : buffer.subarray(start, end)
     // TLS takes no bytes at once: what is not queued needs no second write, which is a system call, to tell when it is sent.
-    if (!shared && (socket as Partial<TLSSocket>).encrypted) return this.#waitFor(part)
+    if (!shared && (socket as { encrypted?: boolean }).encrypted) return this.#waitFor(part)
     socket.write(shared ? Buffer.from(part) : part)
     // What the kernel took at once is no longer counted here.
     const waiting = socket.writableLength
     return waiting === 0 || (shared && waiting < WRITE_LIMIT) || this.#waitFor(empty)
   }
 
+  /** Only the last of several writes that had to wait makes the way free: lent memory may hang on each of them. */
   #waitFor(bytes: Buffer): false {
     this.#flushing += 1
-    this.#socket.write(bytes, (error) => this.#flushed(error))
+    this.#socket.write(bytes, (error) => {
+      this.#flushing -= 1
+      if (this.#flushing === 0 && (error === undefined || error === null)) this.onWritable?.()
+    })
     return false
-  }
-
-  /** Only the last of several writes that had to wait makes the way free: lent memory may hang on each of them. */
-  #flushed(error?: Error | null): void {
-    this.#flushing -= 1
-    if (this.#flushing === 0 && (error === undefined || error === null)) this.onWritable?.()
   }
 
   end(): void {
@@ -264,10 +261,7 @@ export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
 
   socketEnded(): void {
     const reset = resetSeen(this.#socket)
-    if (reset !== undefined) {
-      this.#socket.destroy(reset)
-      return
-    }
+    if (reset !== undefined) return void this.#socket.destroy(reset)
     this.#ended = true
     watchHalfClosed(this.#socket)
     if (!this.#paused && this.#back === undefined) this.#reportEnd()
