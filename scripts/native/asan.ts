@@ -53,6 +53,8 @@ try {
   await step('specs of connections', [process.execPath, ...MOCHA, ...net], env())
   const yamux = ['extensions/mux-yamux/test/{joined,stream,flow}*.spec.ts', 'test/e2e/attack-yamux.spec.ts']
   await step('specs of yamux', [process.execPath, ...MOCHA, ...yamux], env())
+  const tls = ['framework/tls/test/taken*.spec.ts', 'test/e2e/matrix.spec.ts', '--grep', 'taken over|tls with yamux']
+  await step('specs of TLS', [process.execPath, ...MOCHA, ...tls], env())
   for (const SHIM of ['eio', 'eagain'])
     await step(`specs, ${SHIM} from the kernel`, [process.execPath, ...MOCHA, ...SPECS], env({ SHIM }, [shim]))
   for (const file of FUZZ)

@@ -54,9 +54,9 @@ export class NativeLink implements Link, LinkEvents {
     violated: (detail: string) => void
   ): NativeLink | undefined {
     const raw = rawOf(duplex)
-    const socket = raw.closed ? undefined : raw.detach?.()
+    const socket = raw.closed ? undefined : raw.detach?.(true)
     if (socket === undefined) return undefined
-    const link = BatchedLink.open(socket.fd, { frameSize, maxWindow, maxBuffer }, memory, shared)
+    const link = BatchedLink.open(socket.fd, { frameSize, maxWindow, maxBuffer }, memory, shared, socket.tls)
     if (link !== undefined) return new NativeLink(raw, socket, link, violated)
     socket.attach()
     return undefined
@@ -151,7 +151,10 @@ export class NativeLink implements Link, LinkEvents {
   }
 
   onLost(errno: number): void {
-    this.#socket.over(errno === 0 ? undefined : errnoError(errno))
+    const { reason } = this.#link
+    const error = errno === 0 ? undefined : errnoError(errno)
+    if (error !== undefined && reason !== '') error.message = `TLS: ${reason}`
+    this.#socket.over(error)
   }
 
   onViolation(id: number, syn: boolean): void {

@@ -56,14 +56,14 @@ export const YamuxOptions = Type.Object({
   native: Type.Boolean({
     default: true,
     description:
-      'Move the bytes of plain TCP links and their sockets by the native part (@rystra/native), where it has a binary for the platform. Default: true.'
+      'Move the bytes of links over TCP and TLS and their sockets by the native part (@rystra/native), where it has a binary for the platform. Default: true.'
   }),
   frameSize: Type.Integer({
     default: 64 * KiB,
     minimum: 4 * KiB,
     maximum: MiB,
     description:
-      'Bytes a stream sends per turn while others wait, its header included; up to 262144 on a plain TCP link that takes them at once. Default: 65536; smaller is fairer, larger cheaper.'
+      'Bytes a stream sends per turn while others wait, its header included; up to 262144 on a link of the native part that takes them at once. Default: 65536; smaller is fairer, larger cheaper.'
   })
 })
 export type YamuxOptions = Static<typeof YamuxOptions>

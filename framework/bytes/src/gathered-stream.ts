@@ -1,4 +1,4 @@
-import { HEADROOM, KEEP, type RawReader, type RawStream, type Verdict } from './raw.js'
+import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream, type Verdict } from './raw.js'
 import { CROWDED_READ } from './socket-limits.js'
 import { holdSlab, forgetSlab, mayHoldSlab, releaseSlab, takeSlab } from './slab.js'
 
@@ -88,6 +88,22 @@ export class GatheredStream implements RawStream, RawReader {
     this.#drop()
     this.#back = undefined
     this.#inner.reset()
+  }
+
+  /** Only with TLS below: without it the descriptor has other bytes. */
+  detach(tls = false): Detached | undefined {
+    if (!tls || this.closed || this.#ended || this.#busy || this.#held !== undefined) return undefined
+    const socket = this.#inner.detach?.(true)
+    if (socket === undefined) return undefined
+    const gathered = this.#slab?.subarray(HEADROOM, this.#end)
+    const pending = Buffer.concat([
+      ...(this.#back ?? []),
+      ...(gathered === undefined ? [] : [gathered]),
+      socket.pending
+    ])
+    this.#drop()
+    this.#back = undefined
+    return { ...socket, pending, attach: () => this.unread(pending) }
   }
 
   onBytes(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {

@@ -1,4 +1,5 @@
 import net from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { readNow } from './reset-seen.js'
 
 /**
@@ -59,11 +60,32 @@ const descriptorOf = (socket: net.Socket): number | undefined => {
 export const idleDescriptorOf = (socket: net.Socket): number | undefined => {
   const busy = socket.destroyed || socket.writableEnded || socket.writableLength > 0
   const fd = busy ? undefined : descriptorOf(socket)
+  if (fd !== undefined) stopReading(socket)
+  return fd
+}
+
+/** Whether what goes over its descriptor are records of TLS. */
+export const belowTls = (socket: net.Socket): socket is TLSSocket => socket instanceof TLSSocket
+
+/**
+ * The descriptor below a TLS socket that is open and has no write that waits. It is no longer read. The last write may be
+ * sent and still be counted: Node reports it a turn later.
+ */
+export const tlsDescriptorOf = (socket: TLSSocket): number | undefined => {
+  if (socket.destroyed || socket.writableEnded) return undefined
+  const { _writableState: state } = socket as { _writableState?: { writelen?: number } }
+  if (socket.writableLength > (state?.writelen ?? 0)) return undefined
+  const fd = (handleOf(socket) as { fd?: number } | undefined)?.fd
+  if (fd === undefined || fd < 0) return undefined
+  stopReading(socket)
+  return fd
+}
+
+const stopReading = (socket: net.Socket): void => {
   const handle = (socket as { _handle?: { reading?: boolean; readStop?(): unknown } | null })._handle
-  if (fd === undefined || handle?.reading !== true) return fd
+  if (handle?.reading !== true) return
   handle.reading = false
   handle.readStop?.()
-  return fd
 }
 
 /** Whether this socket can be read so: it is open, connected, and of a kind that has a handle. */

@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import { cutOff } from './cut-off.js'
-import { deliverBeforeError, idleDescriptorOf, readInto, type RestTaker } from './onread.js'
+import { belowTls, deliverBeforeError, idleDescriptorOf, readInto, type RestTaker, tlsDescriptorOf } from './onread.js'
 import { type Detached, HEADROOM, KEEP, type RawReader, type RawStream } from './raw.js'
 import { common, quietViewOf } from './quiet-view.js'
 import { resetSeen, watchHalfClosed } from './reset-seen.js'
@@ -242,10 +242,10 @@ export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
     cutOff(this.#socket)
   }
 
-  detach(): Detached | undefined {
+  detach(tls = false): Detached | undefined {
     const socket = this.#socket
     if (this.#reader === undefined) this.#keep((socket.read() as Buffer | null) ?? empty) // may start reading
-    const fd = idleDescriptorOf(socket)
+    const fd = tls && belowTls(socket) ? tlsDescriptorOf(socket) : idleDescriptorOf(socket)
     if (fd === undefined) return undefined
     this.pause()
     const pending = Buffer.concat(this.#back ?? [])
@@ -256,7 +256,7 @@ export class RawSocket implements RawStream, RestTaker, SocketOwner, Sweepable {
       this.#detached = true
       socket.destroy()
     }
-    return { fd, pending, over, attach: () => this.unread(pending) }
+    return { fd, pending, over, attach: () => this.unread(pending), tls: belowTls(socket) ? socket : undefined }
   }
 
   socketEnded(): void {

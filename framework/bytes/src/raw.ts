@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /** Bytes that are left free in front of lent memory where that costs nothing: the headers of a muxer and a transport. */
@@ -33,6 +34,8 @@ export interface Detached {
   readonly fd: number
   /** Bytes that were read from it and belong in front of what is read from it next. */
   readonly pending: Buffer
+  /** The TLS socket whose ciphertext it carries; `undefined` where it carries the bytes of the stream. */
+  readonly tls?: Socket | undefined
   /** Done with it: closes it, and the stream, without a FIN or RST of its own where a duplicate is open. */
   over(error?: Error): void
   /** Nothing was read or written: the stream goes on as before. */
@@ -101,8 +104,10 @@ export interface RawStream {
   /**
    * Hands the descriptor out, for a relay that moves bytes outside of Node. Absent without a descriptor; `undefined` when
    * it cannot be handed out now: the stream is closed, or has bytes to send.
+   *
+   * @param tls also the one below TLS, see {@link Detached.tls}: for a relay that does what TLS does
    */
-  readonly detach?: (() => Detached | undefined) | undefined
+  readonly detach?: ((tls?: boolean) => Detached | undefined) | undefined
 
   /**
    * Moves bytes between this stream and a socket outside of JavaScript from now on, until both are over; ends and resets

@@ -4,6 +4,7 @@
 #include "batch.h"
 #include "connection-addon.h"
 #include "socket.h"
+#include "tls-addon.h"
 #include "yamux-addon.h"
 
 #include <stdlib.h>
@@ -142,5 +143,6 @@ NAPI_MODULE_INIT() {
   define_functions(env, exports, functions, sizeof functions / sizeof *functions);
   yamux_functions(env, exports);
   connection_functions(env, exports);
+  tls_functions(env, exports);
   return exports;
 }

@@ -243,6 +243,8 @@ static void on_closed(uv_handle_t *handle) {
   free(engine->connections);
   free(engine->free_places);
   free(engine->out);
+  if (engine->tls != NULL) free(engine->tls->out);
+  free(engine->tls);
   free(engine);
   environment_ended(at);
 }

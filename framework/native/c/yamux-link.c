@@ -89,6 +89,8 @@ void link_close(struct link *link, bool reset) {
   link->pipe = NULL;
   bytes_free(&link->pending);
   bytes_free(&link->fed);
+  bytes_free(&link->sealed);
+  link_unsecure(link);
   engine_unwatch(engine, &link->entry);
   if (link->count == 0) link_release(link);
 }
@@ -99,11 +101,11 @@ void link_lost(struct link *link, int error) {
   link->stopped = true;
   link->readable = false;
   bytes_free(&link->pending);
+  bytes_free(&link->sealed);
   engine_post(link, EVENT_LINK_LOST, error, 0, 0);
 }
 
-/* Sends as much as the kernel takes. */
-static size_t send_now(struct link *link, const uint8_t *bytes, size_t size, int flags) {
+size_t link_send(struct link *link, const uint8_t *bytes, size_t size, int flags) {
   size_t sent = 0;
   while (sent < size && !link->lost) {
     const ssize_t count = send(link->entry.fd, bytes + sent, size - sent, MSG_DONTWAIT | MSG_NOSIGNAL | flags);
@@ -113,6 +115,11 @@ static size_t send_now(struct link *link, const uint8_t *bytes, size_t size, int
   }
   link->rate_bytes += sent;
   return link->lost ? size : sent;
+}
+
+/* What is not sent is pending then. */
+static size_t send_now(struct link *link, const uint8_t *bytes, size_t size, int flags) {
+  return link->tls == NULL ? link_send(link, bytes, size, flags) : link_seal(link, bytes, size);
 }
 
 void link_flush(struct link *link) {
@@ -194,6 +201,8 @@ bool link_write(struct link *link, const uint8_t *bytes, size_t size) {
 
 static void end_if_sent(struct link *link) {
   if (!link->ending || link_blocked(link) || link->lost) return;
+  if (link->tls != NULL) link_seal_end(link);
+  if (link_blocked(link) || link->lost) return;
   shutdown(link->entry.fd, SHUT_WR);
   if (link->ended) link_lost(link, 0);
 }
@@ -235,6 +244,8 @@ static void drain(struct link *link) {
   struct bytes *pending = &link->pending;
   if (!link_blocked(link)) return;
   if (link->pipe != NULL && !splice_rest(link)) return;
+  if (bytes_left(&link->sealed) > 0) link_send_sealed(link);
+  if (link->lost || bytes_left(&link->sealed) > 0) return;
   const size_t sent = bytes_left(pending) == 0 ? 0 : send_now(link, pending->memory + pending->start, bytes_left(pending), 0);
   if (link->lost) return;
   if (sent > 0) bytes_take(pending, sent);
@@ -270,7 +281,7 @@ static bool read_once(struct link *link) {
   uint8_t *at = engine->memory + READ_HEADROOM;
   const size_t whole = engine->memory_bytes - READ_HEADROOM;
   /* Behind a large frame its header is read alone, so that its payload may stay in the kernel. */
-  const size_t room = link->large && link->left == 0 ? FRAME_HEADER - link->have : whole;
+  const size_t room = link->large && link->left == 0 && link->tls == NULL ? FRAME_HEADER - link->have : whole;
   ssize_t count;
   if (bytes_left(&link->fed) > 0) {
     const size_t fed = bytes_left(&link->fed) < room ? bytes_left(&link->fed) : room;
@@ -278,22 +289,24 @@ static bool read_once(struct link *link) {
     bytes_take(&link->fed, fed);
     count = (ssize_t)fed;
   } else {
-    do count = recv(link->entry.fd, at, room, MSG_DONTWAIT);
+    if (link->tls != NULL) count = link_unseal(link, at, room);
+    else do count = recv(link->entry.fd, at, room, MSG_DONTWAIT);
     while (count < 0 && errno == EINTR);
     if (count == 0) fell_silent(link);
     else if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK) link_lost(link, errno);
     if (count <= 0) {
-      link->readable = false;
+      link->readable = link->tls != NULL && link->tls->full;
       return false;
     }
-    link->readable = (size_t)count == room || link->hung_up;
+    link->readable = (link->tls == NULL ? (size_t)count == room : link->tls->full) || link->hung_up;
   }
   link->shared[SHARED_HEARD] = 1;
   memcpy(at - link->have, link->header, link->have);
   uint8_t *begin = at - link->have;
   link->have = 0;
   link_parse(link, begin, at + count);
-  if (link->left >= SPLICE_FROM && link->target != NULL && !link->target->awaits && bytes_left(&link->fed) == 0) link->readable = splice_in(link);
+  if (link->tls == NULL && link->left >= SPLICE_FROM && link->target != NULL &&
+      !link->target->awaits && bytes_left(&link->fed) == 0) link->readable = splice_in(link);
   return link->readable || bytes_left(&link->fed) > 0;
 }
 

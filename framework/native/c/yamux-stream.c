@@ -148,7 +148,7 @@ static void send_part(struct stream *stream, size_t limit) {
   struct link *link = stream->link;
   size_t most = stream->send_window < limit ? stream->send_window : limit;
   ssize_t count;
-  if (stream->flows && most >= SPLICE_FROM && splice_out(stream, most)) return;
+  if (stream->flows && most >= SPLICE_FROM && link->tls == NULL && splice_out(stream, most)) return;
   if (most > OUT_BYTES - FRAME_HEADER) most = OUT_BYTES - FRAME_HEADER;
   /* A quiet stream brings little: its frame is gathered with others. */
   uint8_t *at = link_room(link, FRAME_HEADER + most);

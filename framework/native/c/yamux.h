@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "socket.h"
+#include "tls.h"
 
 enum {
   FRAME_HEADER = 12,
@@ -106,6 +107,10 @@ struct link {
   uint64_t rate_bytes;           /* sent since then */
   uint32_t unsent;               /* most bytes that wait in the kernel, 0: no limit */
   struct bytes pending, fed;     /* not sent yet; read before it was taken over */
+  struct tls *tls;               /* NULL: the link is plain */
+  struct bytes sealed;           /* ciphertext that is not sent yet, in front of what is pending */
+  bool tls_ended;                /* the closure alert is sent */
+  napi_ref tls_ref;              /* what Node has of it, which OpenSSL refers to */
   uint8_t header[FRAME_HEADER];
   uint32_t have;                 /* bytes of an incomplete header */
   uint32_t left, current;        /* of the payload of the current data frame, and its stream */
@@ -153,6 +158,7 @@ struct engine {
   uint8_t *reads;                /* what connections bring, behind each other until it is told */
   size_t reads_bytes, reads_used;
   napi_ref reads_ref;
+  struct tls_memory *tls;        /* made with the first link over TLS */
 };
 
 /* yamux-engine.c */
@@ -177,7 +183,21 @@ void engine_unhold(struct engine *engine);
 void engine_settle(struct engine *engine);
 double engine_now(void);
 
+/* yamux-tls.c */
+/* The link is that of a connection of TLS from now on, before it is started. 0, or -errno. */
+int link_secure(struct link *link, SSL *ssl, const uint8_t *finished, size_t size, double sent);
+void link_unsecure(struct link *link);
+/* Sends what TLS has made. */
+void link_send_sealed(struct link *link);
+/* As link_send, encrypted. */
+size_t link_seal(struct link *link, const uint8_t *bytes, size_t size);
+ssize_t link_unseal(struct link *link, uint8_t *to, size_t room);
+/* Whether its closure alert is sent, or waits to be. */
+void link_seal_end(struct link *link);
+
 /* yamux-link.c */
+/* Sends as much as the kernel takes. */
+size_t link_send(struct link *link, const uint8_t *bytes, size_t size, int flags);
 struct link *link_open(struct engine *engine, int descriptor, int *error);
 int link_start(struct link *link, const uint8_t *bytes, size_t size);
 /* Resets its streams, but for those that have left it. */
@@ -193,7 +213,7 @@ void link_frame(struct link *link, int type, int flags, uint32_t id, uint32_t le
 void link_data(struct link *link, int flags, uint32_t id, const uint8_t *bytes, size_t size);
 /* Where a frame of up to `bytes` may be put, NULL while the link is blocked. */
 uint8_t *link_room(struct link *link, size_t bytes);
-static inline bool link_blocked(const struct link *link) { return link->pipe != NULL || bytes_left(&link->pending) > 0; }
+static inline bool link_blocked(const struct link *link) { return link->pipe != NULL || bytes_left(&link->sealed) > 0 || bytes_left(&link->pending) > 0; }
 
 /* yamux-table.c */
 /* Frees a closed link that has no streams. */

@@ -1,3 +1,6 @@
+/** A TLS connection of OpenSSL that was noticed when it was made. */
+export type WatchedTls = object & { readonly __watched?: never }
+
 /** The functions of the binary for links of yamux. */
 export interface LinkBinding {
   /**
@@ -7,8 +10,16 @@ export interface LinkBinding {
   yamuxSetup(memory: Buffer, rows: Int32Array, deliver: (count: number, more: boolean) => void): boolean
   /** What is read into from now on. */
   yamuxMemory(memory: Buffer): void
+  /** Until `tlsWatched`, a TLS connection that is made is noticed. Whether it can be. */
+  tlsWatch(): boolean
+  /** The one that was made; `undefined` for none, or several. */
+  tlsWatched(): WatchedTls | undefined
   /** Takes a copy of the descriptor. A number of a link, or a negative error. */
   linkOpen(descriptor: number, shared: Float64Array, frameSize: number, maxWindow: number, limit: number): number
+  /** Before it is started: the link is over TLS. 0, or a negative error. */
+  linkSecure(link: number, watched: WatchedTls, handle: object, finished: Buffer, sent: number): number
+  /** Why TLS has failed; empty otherwise. */
+  linkReason(link: number): string
   /** Reads from now on, `bytes` first. 0, or a negative error. */
   linkStart(link: number, bytes: Buffer): number
   /** Whether all is sent. Otherwise the rest is copied, and {@link EVENT.writable} follows. */

@@ -1,6 +1,8 @@
 import { type Engine, engineOf } from './engine.js'
 import { JOIN, SHARED_COLUMNS } from './link-binding.js'
 import type { LinkEvents } from './link-events.js'
+import { takeTls } from './tls-sockets.js'
+import type { Socket } from 'node:net'
 
 /** Window of a new stream, of either side: the protocol fixes it. */
 const INITIAL_WINDOW = 256 * 1024
@@ -70,23 +72,33 @@ export class BatchedLink {
    *
    * @param take memory to read into
    * @param shared heard, round trip in ms, bytes that wait, growth of windows; see `SHARED`
+   * @param tls the TLS socket above it: the link does what it did, and the socket is left alone until it is destroyed
    */
   static open(
     descriptor: number,
     { frameSize, maxWindow, maxBuffer }: LinkLimits,
     take: () => Buffer,
-    shared = new Float64Array(SHARED_COLUMNS)
+    shared = new Float64Array(SHARED_COLUMNS),
+    tls?: Socket
   ): BatchedLink | undefined {
     const all = engineOf(take)
     if (all === undefined) return undefined
     const number = all.binding.linkOpen(descriptor, shared, frameSize, maxWindow, maxBuffer)
-    return number < 0 ? undefined : new BatchedLink(all, number)
+    if (number < 0) return undefined
+    if (tls === undefined || takeTls(all.binding, number, tls)) return new BatchedLink(all, number)
+    all.binding.linkClose(number, 0)
+    return undefined
   }
 
   /** Reads from now on. @param first bytes that were read before */
   start(events: LinkEvents, first: Buffer = nothing): void {
     this.#links.links.set(this.#number, events)
     this.#links.binding.linkStart(this.#number, first)
+  }
+
+  /** Why TLS has failed; empty otherwise. */
+  get reason(): string {
+    return this.#links.binding.linkReason(this.#number)
   }
 
   /** Whether all is sent; otherwise the rest is copied, and `onWritable` follows. */

@@ -1,4 +1,5 @@
 import { type HandshakeAbort, Handshakes, type PendingHandshake, TurnQueue } from '@rystra/limits'
+import { keepTls, type NoticedTls, watchTls } from '@rystra/native'
 import { RystraError, type TlsFacts } from '@rystra/plugin'
 import type { Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
@@ -58,6 +59,8 @@ interface Connection {
   readonly peer: string
   readonly key: string
   readonly handshake: PendingHandshake
+  /** For the native part. */
+  noticed?: NoticedTls | undefined
 }
 
 /**
@@ -132,7 +135,7 @@ export class TlsAcceptor {
         // With half-open allowed Node would wait after an end within the handshake.
         socket.allowHalfOpen = false
         socket.unshift(head)
-        this.#server.emit('connection', socket)
+        one.noticed = watchTls(socket, () => this.#server.emit('connection', socket))[1]
       })
     }
     const ended = (): void => void socket.destroy()
@@ -178,6 +181,7 @@ export class TlsAcceptor {
       return
     }
     this.#settle(one)
+    keepTls(socket, one.noticed)
     socket.allowHalfOpen = true
     one.socket.allowHalfOpen = true
     sameAddresses(socket, one.socket)

@@ -1,5 +1,6 @@
 import { type Clock, RystraError } from '@rystra/plugin'
 import type { X509Certificate } from 'node:crypto'
+import { keepTls, watchTls } from '@rystra/native'
 import type { Socket } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import type { ClientTls } from './client-tls.js'
@@ -37,14 +38,17 @@ export const connectTls = (tls: ClientTls, options: ConnectTlsOptions, signal: A
     // With half-open allowed Node would wait after an end within the handshake.
     const { allowHalfOpen } = socket
     socket.allowHalfOpen = false
-    const secure = connect({
-      ...tls.options,
-      socket,
-      ALPNProtocols: [...alpn],
-      // Verified by `check`, whose error describes the presented certificate.
-      rejectUnauthorized: false,
-      ...(kept === undefined ? {} : { session: kept.session })
-    })
+    const make = (): TLSSocket =>
+      connect({
+        ...tls.options,
+        socket,
+        ALPNProtocols: [...alpn],
+        // Verified by `check`, whose error describes the presented certificate.
+        rejectUnauthorized: false,
+        ...(kept === undefined ? {} : { session: kept.session })
+      })
+    const [secure, noticed] = watchTls(socket, make)
+    keepTls(secure, noticed)
     showResets(secure, socket)
     let leaf: X509Certificate | undefined
     const early: Buffer[] = []

@@ -1,3 +1,4 @@
+import { isTlsTaken } from '@rystra/native'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 
@@ -24,7 +25,8 @@ export const showResets = (socket: TLSSocket, tcp: Socket): void => {
     // libuv refuses a reset while a FIN is in progress, and Node then loses the descriptor. All data was written at
     // this point.
     const ending = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
-    if (!ending && (reset || !socket.writableFinished)) resetInstead(tcp)
+    // The native part ends or resets what it has taken over.
+    if (!ending && !isTlsTaken(socket) && (reset || !socket.writableFinished)) resetInstead(tcp)
     destroy.call(socket, error, callback)
   }
   socket.resetAndDestroy = () => {
