@@ -79,11 +79,11 @@ module.exports = {
     {
       name: 'no-unlisted-dependency',
       comment:
-        'What a package imports stands in its own package.json, not in one further up. Packages of the project itself, ' +
-        'which are links here, are left to test/architecture.spec.ts.',
+        'What a package imports stands in its own package.json, not in one further up; development dependencies become part ' +
+        'of its code. Packages of the project itself, which are links here, are left to test/architecture.spec.ts.',
       severity: 'error',
       from: { path: '^(framework|extensions)/[^/]+/src/|^cli/src/' },
-      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev', 'unknown'] }
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'] }
     },
     {
       name: 'no-unresolvable',

@@ -9,7 +9,7 @@ const failed = await runAll([
   { name: 'promises', command: ['eslint', '.'] },
   { name: 'dependencies', command: ['depcruise', '--config', '.dependency-cruiser.cjs', ...folders] },
   { name: 'words', command: ['node', '--import=tsx', 'scripts/words.ts'] },
-  { name: 'types', command: ['tsc', '-b'] },
+  { name: 'build', command: ['node', '--import=tsx', 'scripts/build.ts'] },
   { name: 'types of tests, examples and scripts', command: ['tsc', '-p', 'tsconfig.test.json'] },
   {
     name: 'generated docs',

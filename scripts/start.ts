@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { build } from './demo/build.js'
+import { build } from './build/index.js'
 import { End } from './demo/end.js'
 import { servePage, sha256, type WebPage } from './demo/page.js'
 

@@ -7,6 +7,8 @@ if (process.pid === 1)
     process.on(signal, () => {
       if (process.listenerCount(signal) === 1) process.exit(code)
     })
+// Stacks name the sources; it costs a start some time.
+if (process.argv.includes('--debug')) process.setSourceMapsEnabled(true)
 // Compiled code is kept from one start to the next, where Node can do that (22.1).
 module.enableCompileCache?.()
 try {

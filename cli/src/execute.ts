@@ -4,7 +4,7 @@ import { joinTopic, notFound } from './topics.js'
 
 /** Runs a command line. Reports what fails, and sets `process.exitCode`. */
 export const execute = async (argv: readonly string[]): Promise<void> => {
-  const { run } = await import('@oclif/core/run')
+  const { run } = await import('./oclif.js')
   const args = joinTopic(argv)
   try {
     // Extensions are in the configuration: there are no plugins of oclif to look for in the home folder.

@@ -1,6 +1,7 @@
 import { isErrorCode, RystraError } from '@rystra/model'
 import { fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import path from 'node:path'
+import { packageRoot } from '../package-root.js'
 import type { ReportedError } from '../report.js'
 import type { ProbeAnswer, ProbeReport, ProbeRequest } from './child.js'
 
@@ -9,7 +10,7 @@ export type { ProbeReport, ProbeRequest } from './child.js'
 /** Milliseconds to load and set up everything; an extension that takes longer does more than that. */
 const probeTimeout = 30_000
 
-const bootstrap = fileURLToPath(new URL('../../bin/probe.js', import.meta.url))
+const bootstrap = path.join(packageRoot, 'bin/probe.js')
 
 const failed = (detail: string): RystraError => new RystraError('extension.load-failed', { detail })
 

@@ -1,6 +1,5 @@
 import { execFile, type ExecFileException } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cleanEnv, type Outcome } from '../command.js'
@@ -38,8 +37,7 @@ export const must = async (
 /** Brings the build up to date, as `npm run build` does: packages are packed as they are built. `npm test` has done it already. */
 export const build = async (): Promise<void> => {
   if (process.env['RYSTRA_TEST_BUILT'] === '1') return
-  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
-  await must(process.execPath, [tsc, '-b', 'cli', 'framework/testkit'], checkout)
+  await must(process.execPath, ['--import=tsx', 'scripts/build.ts'], checkout)
 }
 
 /** Folders of the packages that are published. */

@@ -17,6 +17,18 @@ interface Packed {
   readonly files: readonly { readonly path: string }[]
 }
 
+/** Libraries, or their scopes, that are in the code of packages: they are not installed with them. */
+const inlinedLibraries = (): Set<string> => {
+  const manifests = published().map((dir) => JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')))
+  const installed = new Set(manifests.flatMap(({ dependencies = {} }) => Object.keys(dependencies)))
+  const others = manifests.flatMap(({ devDependencies = {} }) => Object.keys(devDependencies))
+  return new Set(
+    others
+      .filter((name) => !installed.has(name) && !/^@(types|rystra)\//.test(name))
+      .map((name) => name.split('/')[0] as string)
+  )
+}
+
 /** As published: what is in the tarballs has to be all that is needed, and is told apart from the checkout. */
 describe('packed into tarballs and installed in an empty folder', function () {
   this.timeout(300_000)
@@ -57,8 +69,9 @@ describe('packed into tarballs and installed in an empty folder', function () {
       await must('tar', ['-xzf', tarballOf(packed), '-C', target, '--strip-components=1'], dir)
     }
     const own = new Set(packages.map(({ name }) => name))
+    const inlined = inlinedLibraries()
     for (const name of readdirSync(join(checkout, 'node_modules'))) {
-      if (name.startsWith('.') || own.has(name) || name === '@rystra') continue
+      if (name.startsWith('.') || own.has(name) || name === '@rystra' || inlined.has(name)) continue
       symlinkSync(join(checkout, 'node_modules', name), join(modules, name))
     }
     mkdirSync(join(modules, '.bin'))

@@ -1,4 +1,4 @@
-import { type SchemaOptions, type TInteger, type TString, type TUnion, Type } from '@sinclair/typebox'
+import { type SchemaOptions, type TInteger, type TString, type TUnion, Type } from '@rystra/model/schema'
 import { type Endpoint, type EndpointForms, endpointProblem, parseEndpoint, type UnixEndpoint } from './endpoint.js'
 
 /** Read by the configuration: throws an Error that says what was expected. */

@@ -1,5 +1,5 @@
 import { asciiHost, networks } from '@rystra/address'
-import { Type } from '@sinclair/typebox'
+import { Type } from '@rystra/model/schema'
 import { portsSchema } from './ports.js'
 import { defaulted, resolved } from './schema.js'
 import { word } from './words.js'

@@ -1,5 +1,5 @@
 import { bytesOf, bytesPattern } from '@rystra/limits'
-import { Type } from '@sinclair/typebox'
+import { Type } from '@rystra/model/schema'
 import { type TResolved, resolved } from './schema.js'
 
 const expected = "a number of bytes, or text such as '500kB', '10MB', '1.5GiB', with or without '/s'"

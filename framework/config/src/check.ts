@@ -1,5 +1,4 @@
-import { Kind, OptionalKind, type TSchema } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
+import { Kind, OptionalKind, type TSchema, Value } from '@rystra/model/schema'
 import { describe, nearest } from '@rystra/kernel'
 import { carryVariables, isFromVariable, isPlain } from './plain.js'
 import { type Problem, at, nothing, show, unknownKey } from './problem.js'

@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox'
+import { Type } from '@rystra/model/schema'
 import { durationSchema } from './duration.js'
 import { defaulted } from './schema.js'
 import { host, text, word } from './words.js'

@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox'
+import { Type } from '@rystra/model/schema'
 import { defaulted, open } from './schema.js'
 import { serverEntrySchema } from './server-entry.js'
 import { address, host, text, word } from './words.js'

@@ -1,5 +1,5 @@
 import { durationOf, durationPattern } from '@rystra/limits'
-import { Type } from '@sinclair/typebox'
+import { Type } from '@rystra/model/schema'
 import { type TResolved, resolved } from './schema.js'
 
 const DAY_MS = 86_400_000

@@ -1,5 +1,5 @@
 import type { Extension } from '@rystra/plugin'
-import { Kind, type TObject, type TSchema } from '@sinclair/typebox'
+import { Kind, type TObject, type TSchema } from '@rystra/model/schema'
 import { extensionSchema } from './entry.js'
 import { type Registered, usualMuxer } from './registered.js'
 import { resolveKey } from './schema.js'

@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox'
+import { Type } from '@rystra/model/schema'
 import { bytesSchema } from './bytes.js'
 import { check } from './check.js'
 import { durationSchema } from './duration.js'

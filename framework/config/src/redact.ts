@@ -1,5 +1,5 @@
 import { isExtension, isPlain, redactBy } from '@rystra/plugin'
-import type { TSchema } from '@sinclair/typebox'
+import type { TSchema } from '@rystra/model/schema'
 import type { Registered } from './registered.js'
 
 /** Where a configuration has secrets, as the extensions say it. */

@@ -1,4 +1,4 @@
-import { type TObject, type TSchema, Type } from '@sinclair/typebox'
+import { type TObject, type TSchema, Type } from '@rystra/model/schema'
 import { type ProxyKind, type ProxySpec, type Registries, RystraError, type Side, type Transport } from '@rystra/plugin'
 import { nearest } from '@rystra/kernel'
 import { check, fieldsOf } from './check.js'

@@ -1,4 +1,4 @@
-import { type Kind, type Static, type TObject, type TOptional, type TSchema, Type } from '@sinclair/typebox'
+import { type Kind, type Static, type TObject, type TOptional, type TSchema, Type } from '@rystra/model/schema'
 
 /** On a schema: makes the final value of what was written; throws an Error that says what is wrong. */
 export const resolveKey = Symbol.for('rystra.config.resolve')

@@ -1,4 +1,4 @@
-import { type Kind, OptionalKind, type TSchema, Type } from '@sinclair/typebox'
+import { type Kind, OptionalKind, type TSchema, Type } from '@rystra/model/schema'
 import { type ProxyKind, type ProxySpec, RystraError } from '@rystra/plugin'
 import { check } from './check.js'
 import { type Problem, formatProblem } from './problem.js'

@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox'
+import { Type } from '@rystra/model/schema'
 import type { ExtensionOptions } from '@rystra/plugin'
 import { acceptSchema } from './accept.js'
 import { clusterSchema } from './cluster.js'

@@ -1,6 +1,6 @@
 import { hostText } from '@rystra/address'
 import { printablePattern } from '@rystra/model'
-import { type StringOptions, Type } from '@sinclair/typebox'
+import { type StringOptions, Type } from '@rystra/model/schema'
 import { said } from './schema.js'
 
 export const text = (expected: string, options: StringOptions) => said(Type.String(options), expected)

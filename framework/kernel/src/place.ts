@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 
-/** The folder of the kernel, whose frames say nothing to the author of an extension. */
-const own = fileURLToPath(new URL('.', import.meta.url))
+/** The code of the kernel, whose frames say nothing to the author of an extension: source maps name its sources. */
+const own = ['src', 'dist'].map((name) => fileURLToPath(new URL(`../${name}/`, import.meta.url)))
 
 /** A place in a file, as a stack names it. */
 export interface Place {
@@ -23,6 +23,6 @@ export const placesIn = (error: unknown): Place[] => {
 
 /** File, line and column where an error was thrown in the code of an extension: `/srv/hooks/mine.ts:12:5`. */
 export const placeOf = (error: unknown): string | undefined => {
-  const found = placesIn(error).find(({ file }) => !file.startsWith(own))
+  const found = placesIn(error).find(({ file }) => !own.some((folder) => file.startsWith(folder)))
   return found === undefined ? undefined : `${found.file}:${found.position}`
 }

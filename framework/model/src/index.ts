@@ -1,4 +1,4 @@
-/** Value types, ids and the one table of error codes. Imports nothing. */
+/** Value types, ids and the one table of error codes. Imports nothing; `schema` beside it is TypeBox. */
 export * from './background.js'
 export * from './codes.js'
 export * from './error.js'

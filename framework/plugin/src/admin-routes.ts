@@ -1,4 +1,4 @@
-import type { Static, TSchema } from '@sinclair/typebox'
+import type { Static, TSchema } from '@rystra/model/schema'
 
 /** What a caller of the admin API may do, each with all before it: read; change what runs; change the configuration. */
 export const adminScopes = Object.freeze(['read', 'operate', 'admin'] as const)

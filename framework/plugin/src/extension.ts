@@ -1,4 +1,4 @@
-import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { type Static, type TSchema, Type } from '@rystra/model/schema'
 import {
   type Address,
   type ErrorCode,

@@ -1,5 +1,5 @@
 /** The contracts an extension author sees: everything an extension imports. */
-export { type Static, type TSchema, Type } from '@sinclair/typebox'
+export { type Static, type TSchema, Type } from '@rystra/model/schema'
 export {
   type Address,
   background,

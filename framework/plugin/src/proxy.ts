@@ -1,4 +1,4 @@
-import type { TSchema } from '@sinclair/typebox'
+import type { TSchema } from '@rystra/model/schema'
 import type { Address, Logger, ProxySpec, RystraError, SessionInfo, StreamInfo, VisitorInfo } from '@rystra/model'
 import type { Socket as UdpSocket } from 'node:dgram'
 import type { Socket } from 'node:net'

@@ -1,5 +1,5 @@
 import type { DatagramStats, MuxerStats } from './handles.js'
-import type { TSchema } from '@sinclair/typebox'
+import type { TSchema } from '@rystra/model/schema'
 import type { Detached, Offloaded, RawStream } from '@rystra/bytes'
 import type { Address, PeerInfo } from '@rystra/model'
 import type { Socket } from 'node:net'

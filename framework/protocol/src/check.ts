@@ -1,7 +1,4 @@
-import { Kind, type TObject, type TSchema } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
-import { Errors } from '@sinclair/typebox/errors'
-import { Check } from '@sinclair/typebox/value'
+import { Check, Errors, Kind, type TObject, type TSchema, TypeCompiler } from '@rystra/model/schema'
 import { definitions, type Fields, type MessageName } from './messages.js'
 
 type Fit = (value: unknown) => boolean

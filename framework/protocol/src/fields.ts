@@ -1,5 +1,5 @@
 import { type ProxySpec, printablePattern } from '@rystra/model'
-import { Type } from '@sinclair/typebox'
+import { Type } from '@rystra/model/schema'
 import * as limits from './limits.js'
 
 /** A name that is shown to people: printable, at least one character. */

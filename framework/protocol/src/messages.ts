@@ -1,5 +1,5 @@
 import type { ProxySpec } from '@rystra/model'
-import { type Static, type TObject, Type } from '@sinclair/typebox'
+import { type Static, type TObject, Type } from '@rystra/model/schema'
 import * as field from './fields.js'
 import * as limits from './limits.js'
 

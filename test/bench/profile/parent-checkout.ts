@@ -48,12 +48,13 @@ export const checkOut = (root: string, commit: string, dir: string): void => {
       if (!existsSync(target)) continue
       const modules = path.join(source, 'node_modules')
       if (existsSync(modules)) linkModules(modules, path.join(target, 'node_modules'))
-      // What was built here needs little to become the other: the compiler knows what has changed.
+      // What was built here needs little to become the other: the build knows what has changed.
       if (existsSync(path.join(source, 'dist')))
         cpSync(path.join(source, 'dist'), path.join(target, 'dist'), { recursive: true, preserveTimestamps: true })
     }
   }
-  execFileSync(path.join(root, 'node_modules/.bin/tsc'), ['-b'], { cwd: dir, stdio: 'inherit' })
+  // As that commit builds itself.
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: dir, stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 /** Forgets the checkout. */

@@ -42,7 +42,7 @@ const contracts = async (): Promise<Record<string, unknown>> => ({
   '@rystra/model': await import('@rystra/model'),
   '@rystra/bytes': await import('@rystra/bytes'),
   '@rystra/protocol': await import('@rystra/protocol'),
-  '@sinclair/typebox': await import('@sinclair/typebox')
+  '@sinclair/typebox': await import('@rystra/model/schema')
 })
 
 const viaJiti = async (named: string, more: Readonly<Record<string, unknown>>): Promise<unknown> => {

@@ -1,5 +1,5 @@
 import { isPlain, isSecretAt, redacted, RystraError, type TSchema } from '@rystra/plugin'
-import { Value, type ValueError, ValueErrorType } from '@sinclair/typebox/value'
+import { Value, type ValueError, ValueErrorType } from '@rystra/model/schema'
 import { describe } from './describe.js'
 import { strict } from './strict.js'
 import { didYouMean } from './suggest.js'

@@ -1,7 +1,4 @@
-import type { TSchema } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
-import { Errors } from '@sinclair/typebox/errors'
-import { Check as isOf } from '@sinclair/typebox/value'
+import { Errors, Check as isOf, type TSchema, TypeCompiler } from '@rystra/model/schema'
 import { rpcError } from '../error.js'
 import type { Check } from '../router/route.js'
 

@@ -1,4 +1,4 @@
-import type { Static, TSchema } from '@sinclair/typebox'
+import type { Static, TSchema } from '@rystra/model/schema'
 import { rpcError } from '../error.js'
 import { isName } from '../frame/head.js'
 

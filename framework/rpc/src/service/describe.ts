@@ -1,4 +1,4 @@
-import type { TSchema } from '@sinclair/typebox'
+import type { TSchema } from '@rystra/model/schema'
 import type { Member, Service } from './define.js'
 
 /** A member of a contract in JSON. Types are JSON Schema. */

@@ -1,6 +1,5 @@
 import { apiVersion, type ExtensionUse, isExtension, isRystraError, isSecretName, type Side } from '@rystra/plugin'
-import { Kind, type TSchema } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
+import { Kind, type TSchema, Value } from '@rystra/model/schema'
 import assert from 'node:assert/strict'
 import { resolveOptions, type SetUp, setUpExtension } from './harness.js'
 import { caseMaker, defineKit, type Kit } from './kit.js'

@@ -19,7 +19,7 @@ import {
   silentLog,
   type TapOptions
 } from '@rystra/plugin'
-import { Value } from '@sinclair/typebox/value'
+import { Value } from '@rystra/model/schema'
 import path from 'node:path'
 import { FakeClock } from '../clock.js'
 import { MemoryState } from './memory-state.js'

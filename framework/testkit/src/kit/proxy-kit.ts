@@ -1,5 +1,5 @@
 import { isRystraError, type ProxySpec, RystraError } from '@rystra/plugin'
-import { Value } from '@sinclair/typebox/value'
+import { Value } from '@rystra/model/schema'
 import assert from 'node:assert/strict'
 import type { Duplex } from 'node:stream'
 import { caseMaker, defineKit, type Kit } from './kit.js'
