@@ -17,6 +17,8 @@ export const main = async (argv: readonly string[]): Promise<void> => {
   })
   await execute(argv)
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
-  if (failure !== undefined) process.exitCode = await report(failure, { format: 'text', debug: false })
+  // A command that has failed has said why.
+  if (failure !== undefined && (process.exitCode ?? 0) === 0)
+    process.exitCode = await report(failure, { format: 'text', debug: false })
   exit()
 }

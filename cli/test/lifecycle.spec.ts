@@ -62,9 +62,9 @@ describe('what happens around a command', () => {
     expect((await server.done).code).to.equal(0)
   })
 
-  it('a result that cannot be written is an error, not a success', async () => {
+  const ontoFullDisk = async (command: string): Promise<{ code: number; err: string }> => {
     const full = openSync('/dev/full', 'w')
-    const child = spawn(process.execPath, [...nodeArgs, bin, 'plugins:list'], {
+    const child = spawn(process.execPath, [...nodeArgs, bin, command], {
       cwd: folders.make(),
       env: cleanEnv(),
       stdio: ['ignore', full, 'pipe']
@@ -75,8 +75,15 @@ describe('what happens around a command', () => {
       err += String(chunk)
     })
     const [code] = await once(child, 'close')
-    expect(code).to.equal(1)
-    expect(err).to.include('file.failed').and.include('ENOSPC')
+    return { code, err }
+  }
+
+  it('a result that cannot be written is an error, not a success; a command that failed keeps its code', async () => {
+    const [list, check] = await Promise.all([ontoFullDisk('plugins:list'), ontoFullDisk('check')])
+    expect(list.code).to.equal(1)
+    expect(list.err).to.include('file.failed').and.include('ENOSPC')
+    expect(check.code).to.equal(2)
+    expect(check.err).to.include('config.not-found').and.not.include('ENOSPC')
   })
 
   it('SIGHUP reads the configuration again; one that is wrong changes nothing', async () => {
