@@ -22,7 +22,6 @@ export class Generation implements GenerationRef {
   readonly calls: Calls
   readonly registries: Registries
   readonly instances: readonly Instance[]
-  readonly optionSchemas: ReadonlyMap<string, TSchema>
   readonly #all: GenerationRegistries
   #holds = 0
   #state: 'present' | 'retired' | 'free' = 'present'
@@ -37,10 +36,13 @@ export class Generation implements GenerationRef {
       instances.flatMap((instance) => instance.record.taps),
       host
     )
-    this.optionSchemas = schemasOf(instances)
     this.#all = registries
     for (const registry of Object.values(registries)) registry.freeze()
     this.registries = registries
+  }
+
+  get optionSchemas(): ReadonlyMap<string, TSchema> {
+    return schemasOf(this.instances)
   }
 
   get listens(): readonly ListeningExtension[] {

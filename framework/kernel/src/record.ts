@@ -55,8 +55,6 @@ export class SetupRecord {
   readonly extension: string
   readonly taps: Tap[] = []
   readonly registrations: Registration[] = []
-  readonly hooks: Hooks
-  readonly registries: Registries
   #open = true
   /** What the extension sees when it looks something up: the registries of the newest generation it is part of. */
   #view: GenerationRegistries
@@ -64,8 +62,15 @@ export class SetupRecord {
   constructor(extension: string, draft: GenerationRegistries) {
     this.extension = extension
     this.#view = draft
-    this.hooks = named('hook', hookShape, (name) => this.#hook(name)) as Hooks
-    this.registries = named('registry', registryShape, (name) => this.#registry(name)) as Registries
+  }
+
+  /** The facades, for one set-up: the record keeps neither, so that they go where the extension keeps neither. */
+  get hooks(): Hooks {
+    return named('hook', hookShape, (name) => this.#hook(name)) as Hooks
+  }
+
+  get registries(): Registries {
+    return named('registry', registryShape, (name) => this.#registry(name)) as Registries
   }
 
   /** The set-up is over: the facades tap and register no more. */

@@ -1,6 +1,6 @@
-import { isPlain, type LogMethod, type Logger, redacted, secretTexts, type TSchema } from '@rystra/plugin'
+import { isPlain, type Logger, redacted, secretTexts, silentLog, type TSchema } from '@rystra/plugin'
 
-const levels = ['trace', 'debug', 'info', 'warn', 'error'] as const
+type Level = Exclude<keyof Logger, 'child'>
 
 /** Depth to which fields are looked through. */
 const MAX_DEPTH = 5
@@ -22,41 +22,69 @@ export const secretLogOf =
     withoutSecrets(log, () => [...generations].flatMap(({ instances }) => instances.flatMap(({ secrets }) => secrets)))
 
 /** A log without these texts, which are asked for with each line. */
-export const withoutSecrets = (log: Logger, secretsNow: () => readonly string[]): Logger => {
-  let secrets: readonly string[] = []
-  const clean = (text: string): string =>
-    secrets.reduce((left, secret) => (left.includes(secret) ? left.replaceAll(secret, redacted) : left), text)
-  const scrub = (value: unknown, depth: number): unknown => {
-    if (typeof value === 'string') return clean(value)
-    if (depth > MAX_DEPTH || typeof value !== 'object' || value === null) return value
-    if (Array.isArray(value)) return value.map((item) => scrub(item, depth + 1))
-    if (value instanceof Error) return cleanError(value)
-    if (!isPlain(value)) return value
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, scrub(item, depth + 1)]))
+export const withoutSecrets = (log: Logger, secretsNow: () => readonly string[]): Logger =>
+  // It writes nothing, with or without.
+  log === silentLog ? log : new CleanLog(log, secretsNow)
+
+/** A class: each extension of each end has one, and ten closures of its own would be 1 KiB. */
+class CleanLog implements Logger {
+  readonly #log: Logger
+  readonly #secretsNow: () => readonly string[]
+
+  constructor(log: Logger, secretsNow: () => readonly string[]) {
+    this.#log = log
+    this.#secretsNow = secretsNow
   }
-  /** The error itself, or one of its kind where a secret stands in it. */
-  const cleanError = (error: Error): Error => {
-    const { message, stack = '' } = error
-    const [shown, trace] = [clean(message), clean(stack)]
-    if (shown === message && trace === stack) return error
-    return Object.create(error, { message: { value: shown }, stack: { value: trace } })
+
+  trace(first: string | object, message?: string): void {
+    this.#write('trace', first, message)
   }
-  const method =
-    (level: (typeof levels)[number]): LogMethod =>
-    (first: string | object, message?: string) => {
-      secrets = secretsNow()
-      if (secrets.length === 0) log[level](first as object, message as string)
-      else if (typeof first === 'string') log[level](clean(first))
-      else log[level](scrub(first, 0) as object, message === undefined ? '' : clean(message))
-    }
-  return {
-    ...(Object.fromEntries(levels.map((level) => [level, method(level)])) as Record<
-      (typeof levels)[number],
-      LogMethod
-    >),
-    child: (fields) => {
-      secrets = secretsNow()
-      return withoutSecrets(log.child(scrub(fields, 0) as typeof fields), secretsNow)
-    }
+
+  debug(first: string | object, message?: string): void {
+    this.#write('debug', first, message)
   }
+
+  info(first: string | object, message?: string): void {
+    this.#write('info', first, message)
+  }
+
+  warn(first: string | object, message?: string): void {
+    this.#write('warn', first, message)
+  }
+
+  error(first: string | object, message?: string): void {
+    this.#write('error', first, message)
+  }
+
+  child(fields: Readonly<Record<string, unknown>>): Logger {
+    return withoutSecrets(this.#log.child(scrub(fields, this.#secretsNow(), 0) as Record<string, unknown>), this.#secretsNow)
+  }
+
+  #write(level: Level, first: string | object, message: string | undefined): void {
+    const secrets = this.#secretsNow()
+    const log = this.#log
+    if (secrets.length === 0) log[level](first as object, message as string)
+    else if (typeof first === 'string') log[level](clean(first, secrets))
+    else log[level](scrub(first, secrets, 0) as object, message === undefined ? '' : clean(message, secrets))
+  }
+}
+
+const clean = (text: string, secrets: readonly string[]): string =>
+  secrets.reduce((left, secret) => (left.includes(secret) ? left.replaceAll(secret, redacted) : left), text)
+
+const scrub = (value: unknown, secrets: readonly string[], depth: number): unknown => {
+  if (typeof value === 'string') return clean(value, secrets)
+  if (depth > MAX_DEPTH || typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((item) => scrub(item, secrets, depth + 1))
+  if (value instanceof Error) return cleanError(value, secrets)
+  if (!isPlain(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, scrub(item, secrets, depth + 1)]))
+}
+
+/** The error itself, or one of its kind where a secret stands in it. */
+const cleanError = (error: Error, secrets: readonly string[]): Error => {
+  const { message, stack = '' } = error
+  const [shown, trace] = [clean(message, secrets), clean(stack, secrets)]
+  if (shown === message && trace === stack) return error
+  return Object.create(error, { message: { value: shown }, stack: { value: trace } })
 }

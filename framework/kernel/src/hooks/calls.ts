@@ -22,8 +22,8 @@ import {
   type SessionInfo,
   type StreamInfo
 } from '@rystra/plugin'
-import { AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook, SyncHook, SyncWaterfallHook } from 'tapable'
-import { acceptAuth, acceptChunk, acceptDeny, acceptNothing, acceptRequest, acceptSpec, Denial } from './answers.js'
+import { AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook, SyncWaterfallHook } from 'tapable'
+import { type Accept, acceptAuth, acceptChunk, acceptDeny, acceptNothing, acceptRequest, acceptSpec, Denial } from './answers.js'
 import { type GuardHost, guardData, guardPromise, guardSync } from './guard.js'
 import type { DataTap, HookCalls } from '../hook-calls.js'
 import { RequestTaps } from './request-taps.js'
@@ -31,7 +31,7 @@ import { StreamTaps } from './stream-taps.js'
 import type { Tap } from './tap.js'
 
 type AsyncTappable = AsyncSeriesBailHook<never, unknown> | AsyncSeriesHook<never> | AsyncSeriesWaterfallHook<never>
-type Observer<Context> = SyncHook<[Context]>
+type Observer<Context> = (context: Context) => void
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -45,25 +45,29 @@ export interface Calls extends HookCalls {}
 export class Calls {
   readonly #taps: readonly Tap[]
   readonly #host: GuardHost
-  readonly #hello = new AsyncSeriesBailHook<[HelloContext], Deny>(['context'], 'onHello')
-  readonly #auth = new AsyncSeriesBailHook<[AuthContext], AuthAnswer | AuthRound>(['context'], 'onAuth')
-  readonly #register = new AsyncSeriesWaterfallHook<[ProxySpec, ProxyContext]>(['spec', 'context'], 'onRegisterProxy')
+  // Made where there are taps: an end has few of them, and a program may have a thousand clients.
+  readonly #hello: AsyncSeriesBailHook<[HelloContext], Deny> | undefined
+  readonly #auth: AsyncSeriesBailHook<[AuthContext], AuthAnswer | AuthRound> | undefined
+  readonly #register: AsyncSeriesWaterfallHook<[ProxySpec, ProxyContext]> | undefined
   readonly #open: StreamTaps<AsyncSeriesBailHook<[OpenStreamContext], Deny>>
   readonly #data: StreamTaps<SyncWaterfallHook<[Buffer, object], Buffer>>
-  readonly #openChannel = new AsyncSeriesBailHook<[OpenChannelContext], Deny>(['context'], 'onOpenChannel')
-  readonly #call: Observer<CallContext> = new SyncHook(['context'], 'onCall')
+  readonly #openChannel: AsyncSeriesBailHook<[OpenChannelContext], Deny> | undefined
+  /** `undefined` without taps, so that a call costs nothing then. */
+  readonly call: Observer<CallContext> | undefined
   readonly #request: RequestTaps<RequestContext, Deny | Respond>
   readonly #response: RequestTaps<ResponseContext, never>
-  readonly #start = new AsyncSeriesHook<[LifecycleContext]>(['context'], 'onStart')
-  readonly #shutdown = new AsyncSeriesHook<[LifecycleContext]>(['context'], 'onShutdown')
-  readonly #reload = new AsyncSeriesHook<[ReloadContext]>(['context'], 'onReload')
+  readonly #start: AsyncSeriesHook<[LifecycleContext]> | undefined
+  readonly #shutdown: AsyncSeriesHook<[LifecycleContext]> | undefined
+  readonly #reload: AsyncSeriesHook<[ReloadContext]> | undefined
 
   constructor(taps: readonly Tap[], host: GuardHost) {
     this.#taps = taps
     this.#host = host
-    this.#fill(this.#hello, 'onHello', acceptDeny)
-    this.#fill(this.#auth, 'onAuth', acceptAuth)
-    this.#fill(this.#register, 'onRegisterProxy', acceptSpec)
+    this.#hello = this.#tapped('onHello', () => new AsyncSeriesBailHook(['context']), acceptDeny)
+    this.#auth = this.#tapped('onAuth', () => new AsyncSeriesBailHook(['context']), acceptAuth)
+    const registering = (): AsyncSeriesWaterfallHook<[ProxySpec, ProxyContext]> =>
+      new AsyncSeriesWaterfallHook(['spec', 'context'])
+    this.#register = this.#tapped('onRegisterProxy', registering, acceptSpec)
     this.#open = new StreamTaps(this.#of('onOpenStream'), host, (chosen) => {
       const hook = new AsyncSeriesBailHook<[OpenStreamContext], Deny>(['context'], 'onOpenStream')
       for (const tap of chosen) this.#add(hook, tap, acceptDeny)
@@ -74,18 +78,23 @@ export class Calls {
       for (const tap of chosen) hook.tap(called(tap), guardData(tap, host, acceptChunk) as () => Buffer)
       return hook
     })
-    this.#fill(this.#openChannel, 'onOpenChannel', acceptDeny)
-    for (const name of hookNames) if (hookTable[name].type === 'SyncHook' && name !== 'onCall') this.#observer(name)
-    this.#observe(this.#call, 'onCall')
+    this.#openChannel = this.#tapped('onOpenChannel', () => new AsyncSeriesBailHook(['context']), acceptDeny)
+    for (const name of observerNames) {
+      // `published` of `onPublished`.
+      const method = name.charAt(2).toLowerCase() + name.slice(3)
+      Object.defineProperty(this, method, { value: this.#observer(name) ?? untapped })
+    }
+    this.call = this.#observer('onCall')
     this.#request = new RequestTaps(this.#of('onRequest'), host, acceptRequest)
     this.#response = new RequestTaps(this.#of('onResponse'), host, acceptNothing)
-    this.#fill(this.#start, 'onStart', acceptNothing)
-    this.#fill(this.#shutdown, 'onShutdown', acceptNothing, isolated)
-    this.#fill(this.#reload, 'onReload', acceptNothing, isolated)
+    const lifecycle = <Context>(): AsyncSeriesHook<[Context]> => new AsyncSeriesHook(['context'])
+    this.#start = this.#tapped('onStart', lifecycle<LifecycleContext>, acceptNothing)
+    this.#shutdown = this.#tapped('onShutdown', lifecycle<LifecycleContext>, acceptNothing, isolated)
+    this.#reload = this.#tapped('onReload', lifecycle<ReloadContext>, acceptNothing, isolated)
   }
 
   async hello(context: HelloContext): Promise<Deny | undefined> {
-    if (!this.#hello.isUsed()) return undefined
+    if (this.#hello === undefined) return undefined
     try {
       return await this.#hello.promise(context)
     } catch (error) {
@@ -95,7 +104,7 @@ export class Calls {
 
   async auth(context: AuthContext): Promise<AuthAnswer | AuthRound> {
     try {
-      const answer = await this.#auth.promise(context)
+      const answer = await this.#auth?.promise(context)
       return answer ?? { deny: `no authenticator for the method ${JSON.stringify(context.method)}` }
     } catch (error) {
       return { deny: messageOf(error) }
@@ -104,7 +113,7 @@ export class Calls {
 
   async registerProxy(spec: ProxySpec, session: SessionInfo): Promise<ProxySpec> {
     const sent = Object.freeze({ ...spec })
-    if (!this.#register.isUsed()) return sent
+    if (this.#register === undefined) return sent
     try {
       return await this.#register.promise(sent, Object.freeze({ session }))
     } catch (error) {
@@ -151,12 +160,7 @@ export class Calls {
   }
 
   openChannel(context: OpenChannelContext): Promise<Deny | undefined> | undefined {
-    if (!this.#openChannel.isUsed()) return undefined
-    return this.#openChannel.promise(context).catch((error: unknown) => ({ deny: messageOf(error) }))
-  }
-
-  get call(): ((context: CallContext) => void) | undefined {
-    return this.#call.isUsed() ? (context) => this.#call.call(context) : undefined
+    return this.#openChannel?.promise(context).catch((error: unknown) => ({ deny: messageOf(error) }))
   }
 
   get tapsRequests(): boolean {
@@ -178,29 +182,29 @@ export class Calls {
   /** Rejects with `extension.start-failed` when a tap fails. */
   async start(context: LifecycleContext): Promise<void> {
     try {
-      await this.#start.promise(context)
+      await this.#start?.promise(context)
     } catch (error) {
       throw new RystraError('extension.start-failed', { detail: messageOf(error), cause: error })
     }
   }
 
   /** Never rejects. */
-  shutdown(context: LifecycleContext): Promise<void> {
-    return this.#shutdown.promise(context)
+  async shutdown(context: LifecycleContext): Promise<void> {
+    await this.#shutdown?.promise(context)
   }
 
   /** Never rejects. */
-  reload(context: ReloadContext): Promise<void> {
-    return this.#reload.promise(context)
+  async reload(context: ReloadContext): Promise<void> {
+    await this.#reload?.promise(context)
   }
 
-  /** Makes the method of an observer: `published` of `onPublished`. */
-  #observer(name: HookName): void {
-    const method = name.charAt(2).toLowerCase() + name.slice(3)
-    const hook = new SyncHook<[unknown]>(['context'], name)
-    this.#observe(hook, name)
-    const value = hook.isUsed() ? (context: unknown) => hook.call(context) : untapped
-    Object.defineProperty(this, method, { value })
+  /** Calls all taps of a hook that only observes; `undefined` without one. */
+  #observer(name: HookName): Observer<unknown> | undefined {
+    const taps = this.#of(name).map((tap) => quiet(guardSync(tap, this.#host, acceptNothing)))
+    if (taps.length < 2) return taps[0]
+    return (context) => {
+      for (const tap of taps) tap(context)
+    }
   }
 
   /** The taps of one hook in the order in which they are called. */
@@ -213,11 +217,16 @@ export class Calls {
     return this.#taps.filter((tap) => tap.hook === hook).sort((a, b) => a.stage - b.stage)
   }
 
-  #fill(hook: unknown, name: HookName, accept: typeof acceptDeny, wrap?: typeof isolated): void {
-    for (const tap of this.#of(name)) this.#add(hook, tap, accept, wrap)
+  /** The hook with its taps; `undefined` without one. */
+  #tapped<Hook>(name: HookName, make: () => Hook, accept: Accept, wrap?: typeof isolated): Hook | undefined {
+    const taps = this.#of(name)
+    if (taps.length === 0) return undefined
+    const hook = make()
+    for (const tap of taps) this.#add(hook, tap, accept, wrap)
+    return hook
   }
 
-  #add(hook: unknown, tap: Tap, accept: typeof acceptDeny, wrap?: typeof isolated): void {
+  #add(hook: unknown, tap: Tap, accept: Accept, wrap?: typeof isolated): void {
     const target = hook as AsyncTappable
     if (tap.promise) {
       const guarded = guardPromise(tap, this.#host, accept)
@@ -227,13 +236,9 @@ export class Calls {
       target.tap(called(tap), (wrap === undefined ? guarded : quiet(guarded)) as never)
     }
   }
-
-  #observe(hook: unknown, name: HookName): void {
-    for (const tap of this.#of(name)) {
-      ;(hook as SyncHook<unknown[]>).tap(called(tap), quiet(guardSync(tap, this.#host, acceptNothing)))
-    }
-  }
 }
+
+const observerNames = hookNames.filter((name) => hookTable[name].type === 'SyncHook' && name !== 'onCall')
 
 /** An observer without taps. */
 const untapped = (): void => {}

@@ -16,8 +16,9 @@ export class StreamTaps<Hook> {
   readonly #taps: readonly Tap[]
   readonly #host: GuardHost
   readonly #compile: (taps: readonly Tap[]) => Hook
-  readonly #combinations = new Map<string, Hook>()
-  readonly #decided = new WeakMap<StreamInfo, Hook | Failure | typeof UNTAPPED>()
+  /** Both made where a tap chooses. */
+  #combinations: Map<string, Hook> | undefined
+  #decided: WeakMap<StreamInfo, Hook | Failure | typeof UNTAPPED> | undefined
   /** The hook of all taps, when none of them chooses. */
   readonly #all: Hook | undefined
 
@@ -36,6 +37,7 @@ export class StreamTaps<Hook> {
   /** `undefined` when no tap concerns the stream. Throws when a tap of policy `closed` failed to say. */
   for(stream: StreamInfo): Hook | undefined {
     if (this.#all !== undefined) return this.#all
+    this.#decided ??= new WeakMap()
     let decision = this.#decided.get(stream)
     if (decision === undefined) {
       decision = this.#decide(stream)
@@ -61,6 +63,7 @@ export class StreamTaps<Hook> {
   }
 
   #combination(key: string, chosen: readonly Tap[]): Hook {
+    this.#combinations ??= new Map()
     let hook = this.#combinations.get(key)
     if (hook !== undefined) return hook
     const [oldest] = this.#combinations.keys()
