@@ -9,7 +9,7 @@ import type { World } from './world.js'
 import { Problem } from './problem.js'
 import { startExchange } from './start.js'
 import { H1Writer } from './response-writer.js'
-import { h1VisitorRequest } from './visitor-request.js'
+import { H1VisitorRequest } from './visitor-request.js'
 
 /** Milliseconds for which a visitor may take a response that ends its connection. */
 const LINGER_MS = 1000
@@ -70,7 +70,7 @@ export class H1Front {
     this.#responses.add(response)
     response.once('close', () => this.#responses.delete(response))
     const writer = new H1Writer(response)
-    const visitorRequest = h1VisitorRequest(request)
+    const visitorRequest = new H1VisitorRequest(request)
     const exchange = new Exchange(this.#world, visitorRequest, writer, { ...options, connection })
     const start = (): void => startExchange(exchange, connection, visitorRequest, writer, this.#world)
     // Pipelined requests begin when those before them are answered.

@@ -20,23 +20,35 @@ export interface VisitorRequest {
   readonly complete: boolean
 }
 
-/** A request of HTTP/1. */
-export const h1VisitorRequest = (message: IncomingMessage): VisitorRequest => ({
-  version: message.httpVersion,
-  method: message.method ?? '',
-  target: message.url ?? '',
-  headers: message.headers,
-  rawHeaders: message.rawHeaders,
-  get rawTrailers() {
-    return message.rawTrailers
-  },
-  body: message,
-  connection: message.socket,
-  endedWithHead: undefined,
-  get complete() {
-    return message.complete
+/** A request of HTTP/1. A class: accessors of a literal would give each request a shape of its own. */
+export class H1VisitorRequest implements VisitorRequest {
+  readonly version: string
+  readonly method: string
+  readonly target: string
+  readonly headers: NodeJS.Dict<string | string[]>
+  readonly rawHeaders: readonly string[]
+  readonly body: IncomingMessage
+  readonly connection: Duplex
+  readonly endedWithHead = undefined
+
+  constructor(message: IncomingMessage) {
+    this.version = message.httpVersion
+    this.method = message.method ?? ''
+    this.target = message.url ?? ''
+    this.headers = message.headers
+    this.rawHeaders = message.rawHeaders
+    this.body = message
+    this.connection = message.socket
   }
-})
+
+  get rawTrailers(): readonly string[] {
+    return this.body.rawTrailers
+  }
+
+  get complete(): boolean {
+    return this.body.complete
+  }
+}
 
 /** A request of HTTP/2. */
 export const h2VisitorRequest = (

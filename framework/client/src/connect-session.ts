@@ -1,10 +1,10 @@
 import type { ConnectConfig } from '@rystra/config'
 import type { GenerationRef } from '@rystra/kernel'
-import { RystraError, type SessionInfo } from '@rystra/model'
+import { type Logger, RystraError, type SessionInfo } from '@rystra/model'
 import type { DialOptions, Link } from '@rystra/plugin'
 import { dataLinkOpening, PUSH } from '@rystra/protocol'
 import { authenticateToServer, type DialDataLink } from '@rystra/session'
-import { ClientSession, type ClientSessionEvents } from './client-session.js'
+import { ClientSession, type ClientSessionEvents, type SessionParts } from './client-session.js'
 import type { KnownServer } from './known-server.js'
 import type { ClientState } from './state.js'
 import { agent } from './version.js'
@@ -39,7 +39,6 @@ export const connectSession = async (
   let link: Link | undefined
   try {
     link = await dial(server.options, generation, signal)
-    const arrived = link
     const stream = link.kind === 'bytes' ? link.duplex : await link.open(signal)
     stream.on('error', () => {})
     // Another identity, id or server must not send what is meant for this one.
@@ -76,10 +75,7 @@ export const connectSession = async (
         server,
         generation,
         features: ack.features,
-        wrap: (links) =>
-          arrived.kind === 'bytes'
-            ? generation.registries.muxers.get(ack.muxer).wrap(arrived, 'client', { log, links })
-            : arrived,
+        wrap: wrapperOf(link, ack.muxer, generation, log),
         control: link.kind === 'bytes' ? undefined : stream,
         // To the server of this session, whatever the configuration says by now.
         dial: secret === undefined ? undefined : dialerOf(server.options, generation, secret, ok.session),
@@ -99,6 +95,12 @@ export const connectSession = async (
     cancel()
   }
 }
+
+/** Functions that a session keeps are made where they hold on to nothing of its handshake. */
+const wrapperOf =
+  (link: Link, muxer: string, { registries }: GenerationRef, log: Logger): SessionParts['wrap'] =>
+  (links) =>
+    link.kind === 'bytes' ? registries.muxers.get(muxer).wrap(link, 'client', { log, links }) : link
 
 const dial = (server: DialOptions, { registries }: GenerationRef, signal: AbortSignal): Promise<Link> =>
   registries.transports.get(server.transport).dial(server, signal)

@@ -29,8 +29,11 @@ const END_MS = 1000
 export class SessionSlot implements ClientSessionEvents, OtherSlot {
   readonly reconnect: Reconnect
   readonly #host: SlotHost
-  readonly #closed = new AbortController()
-  readonly #signal: AbortSignal
+  /** Aborted with the client, and when it is closed. One controller: each is 1 KiB for as long as the client runs. */
+  readonly #over = new AbortController()
+  readonly #signal = this.#over.signal
+  readonly #stopped = (): void => this.#over.abort(this.#host.stop.reason)
+  #closed = false
   #session: ClientSession | undefined
   /** Sessions whose server takes no more visitors. */
   readonly #drains = new WeakSet<ClientSession>()
@@ -45,7 +48,8 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
 
   constructor(host: SlotHost) {
     this.#host = host
-    this.#signal = AbortSignal.any([host.stop, this.#closed.signal])
+    if (host.stop.aborted) this.#stopped()
+    else host.stop.addEventListener('abort', this.#stopped, { once: true })
     this.reconnect = new Reconnect(host.state, this.#signal)
     this.#dialer = new Dialer(host, this, this.#signal)
   }
@@ -94,7 +98,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
         return
       } catch (cause) {
         this.#trying = false
-        if (this.#closed.signal.aborted) return
+        if (this.#closed) return
         if (this.#signal.aborted) throw new RystraError('session.closing', { side: 'client' })
         const error = failures.length > 1 ? roundError(failures) : toRystraError(cause, 'session.lost')
         const others = this.#host.others(this)
@@ -232,7 +236,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
 
   #run(work: () => Promise<void>): void {
     work().catch((failure: unknown) => {
-      if (!this.#closed.signal.aborted) this.#host.fail(toRystraError(failure))
+      if (!this.#closed) this.#host.fail(toRystraError(failure))
     })
   }
 
@@ -246,7 +250,9 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
 
   /** It is not wanted any more; its streams have the drain time to finish. */
   close(): void {
-    this.#closed.abort()
+    this.#closed = true
+    this.#host.stop.removeEventListener('abort', this.#stopped)
+    this.#over.abort()
     const session = this.#session
     if (session === undefined) return
     session.goAway(this.#host.state.config.drain)

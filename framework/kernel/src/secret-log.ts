@@ -57,7 +57,10 @@ class CleanLog implements Logger {
   }
 
   child(fields: Readonly<Record<string, unknown>>): Logger {
-    return withoutSecrets(this.#log.child(scrub(fields, this.#secretsNow(), 0) as Record<string, unknown>), this.#secretsNow)
+    return withoutSecrets(
+      this.#log.child(scrub(fields, this.#secretsNow(), 0) as Record<string, unknown>),
+      this.#secretsNow
+    )
   }
 
   #write(level: Level, first: string | object, message: string | undefined): void {

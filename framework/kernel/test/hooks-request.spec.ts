@@ -22,6 +22,19 @@ describe('onRequest', () => {
     expect((await provisioned([])).calls.request(context())).equal(undefined)
   })
 
+  it('makes no promise where no tap is asynchronous and none has an answer', async () => {
+    const marking = asking('marks', ({ headers }) => void headers.push(['X-A', '1']))
+    const { calls } = await provisioned([marking, asking('silent', () => undefined)])
+    const asked = context()
+    expect([calls.tapsRequests, calls.request(asked)]).deep.equal([true, undefined])
+    expect(asked.headers.at(-1)).deep.equal(['X-A', '1'])
+    const { calls: mixed } = await provisioned([
+      marking,
+      extension('later', ({ hooks }) => hooks.onRequest.tapPromise(async () => undefined))()
+    ])
+    expect(mixed.request(context())).instanceOf(Promise)
+  })
+
   it('takes the first answer, and asks no further tap', async () => {
     let called = 0
     const respond = { respond: { status: 204 } }

@@ -23,7 +23,16 @@ import {
   type StreamInfo
 } from '@rystra/plugin'
 import { AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook, SyncWaterfallHook } from 'tapable'
-import { type Accept, acceptAuth, acceptChunk, acceptDeny, acceptNothing, acceptRequest, acceptSpec, Denial } from './answers.js'
+import {
+  type Accept,
+  acceptAuth,
+  acceptChunk,
+  acceptDeny,
+  acceptNothing,
+  acceptRequest,
+  acceptSpec,
+  Denial
+} from './answers.js'
 import { type GuardHost, guardData, guardPromise, guardSync } from './guard.js'
 import type { DataTap, HookCalls } from '../hook-calls.js'
 import { RequestTaps } from './request-taps.js'
