@@ -176,6 +176,11 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
     return this.#session.link.streams - this.channels.size
   }
 
+  /** What a drain waits for: streams, and what is done on channels. */
+  get inFlight(): number {
+    return this.openStreams + this.channels.inFlight
+  }
+
   /** Asks for a proxy. Resolves to its public address; rejects with what the server says. */
   register(spec: ProxySpec, { lastPort, replace, push }: RegisterOptions): Promise<string> {
     const options = {
@@ -253,6 +258,7 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
 
   goAway(drain: number): void {
     this.#session.goAway(drain)
+    if (drain > 0) this.channels.goAway()
   }
 
   /** Tells the server that another session of this client follows, which takes the proxies over. */

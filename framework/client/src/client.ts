@@ -226,7 +226,7 @@ export class Client extends EventEmitter<ClientEvents> {
   /** Closed once; every call waits for as long as it says itself. */
   async #drain(drain: number): Promise<void> {
     this.#closing ??= this.#close(drain)
-    await drained(() => this.streams, drain, this.#state.clock)
+    await drained(() => this.#sessions.inFlight, drain, this.#state.clock)
     await this.#closing
   }
 

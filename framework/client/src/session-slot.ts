@@ -209,7 +209,7 @@ export class SessionSlot implements ClientSessionEvents, OtherSlot {
     session.leftFor = error
     this.#leave(session, error)
     const { config, clock } = this.#host.state
-    const left = (): number => (session.closed ? 0 : session.openStreams)
+    const left = (): number => (session.closed ? 0 : session.inFlight)
     this.#inBackground(drained(left, config.drain, clock).finally(() => session.close()))
   }
 

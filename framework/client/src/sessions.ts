@@ -61,6 +61,11 @@ export class Sessions implements SlotHost {
     return this.all.reduce((sum, { openStreams }) => sum + openStreams, 0)
   }
 
+  /** What a drain waits for. */
+  get inFlight(): number {
+    return this.all.reduce((sum, { inFlight }) => sum + inFlight, 0)
+  }
+
   /** Dials until a session is up; the further ones follow. Throws what cannot pass by itself. */
   connect(): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -25,9 +25,9 @@ describe('onRequest', () => {
   it('makes no promise where no tap is asynchronous and none has an answer', async () => {
     const marking = asking('marks', ({ headers }) => void headers.push(['X-A', '1']))
     const { calls } = await provisioned([marking, asking('silent', () => undefined)])
-    const asked = context()
-    expect([calls.tapsRequests, calls.request(asked)]).deep.equal([true, undefined])
-    expect(asked.headers.at(-1)).deep.equal(['X-A', '1'])
+    const request = context()
+    expect([calls.tapsRequests, calls.request(request)]).deep.equal([true, undefined])
+    expect(request.headers.at(-1)).deep.equal(['X-A', '1'])
     const { calls: mixed } = await provisioned([
       marking,
       extension('later', ({ hooks }) => hooks.onRequest.tapPromise(async () => undefined))()

@@ -26,6 +26,14 @@ export interface ChannelDatagrams {
   onMessage: ((message: Buffer) => void) | undefined
 }
 
+/** What is done on a channel. */
+export interface ChannelWork {
+  /** What a drain waits for, as for an open stream: until it is 0, or the time of the drain is over. */
+  readonly inFlight: number
+  /** Called when this end begins to drain: tells the other side to begin nothing more. */
+  goAway(): void
+}
+
 /** A channel that is open. */
 export interface Channel {
   readonly info: ChannelInfo
@@ -43,6 +51,8 @@ export interface Channel {
    * then is reset, and looks like a loss at both ends.
    */
   onClosing: (() => void) | undefined
+  /** What is done on the channel, so that a drain of the session waits for it. @default nothing */
+  work: ChannelWork | undefined
   /** Resets the stream; the error is for this end's hooks and log. */
   close(error?: RystraError): void
 }

@@ -61,6 +61,13 @@ export class ServerEnd implements ControlledEnd {
     return streams + (this.#parts.state.cluster?.streams ?? 0)
   }
 
+  /** What a drain waits for. */
+  get #left(): number {
+    let left = this.streams
+    for (const { channels } of this.#parts.acceptor.sessions.values()) left += channels.inFlight
+    return left
+  }
+
   async rehearse(config: RystraConfig): Promise<Rehearsal> {
     if (this.#parts.hasServer) throwIfHalf(config)
     const base = baseOf(config, this.#parts.options)
@@ -148,10 +155,10 @@ export class ServerEnd implements ControlledEnd {
     // A stop does not wait for clients that a drain before it has given more time to move.
     await orElse(this.#closing, limit, () => this.#hurry.abort(), clock)
     const timeout = Math.max(0, deadline - clock.now())
-    const { streams } = this
+    const streams = this.#left
     const { log } = this.#parts.state
     if (streams > 0 && timeout > 0) log.info({ streams, deadline: timeout }, 'waiting for streams')
-    await drained(() => this.streams, timeout, clock)
+    await drained(() => this.#left, timeout, clock)
   }
 
   /** @param drain Milliseconds that clients are told */

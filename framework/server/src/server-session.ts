@@ -169,9 +169,14 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
    */
   leaveTo(next: ServerSession): void {
     next.predecessor = this.#registrations
-    const left = (): number => (this.#over ? 0 : this.proxies.size + this.link.streams - this.channels.size)
+    const left = (): number => (this.#over ? 0 : this.proxies.size + this.#inFlight)
     const { clock, config } = this.#state
     this.#inBackground(drained(left, config.drain, clock).finally(() => this.close()))
+  }
+
+  /** Streams, and what is in flight on channels, which are open for as long as the session. */
+  get #inFlight(): number {
+    return this.link.streams - this.channels.size + this.channels.inFlight
   }
 
   /** Adds a link that claims to be of this session. Answers with whether it is. */
@@ -245,7 +250,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
       const { drain } = this.#state.config
       this.log.warn({ err: error, drain }, 'its client is no longer accepted')
       this.#inBackground(this.retire(drain, 'reload', error))
-      const open = (): number => (this.#over ? 0 : this.link.streams - this.channels.size)
+      const open = (): number => (this.#over ? 0 : this.#inFlight)
       this.#inBackground(drained(open, drain, this.#state.clock).finally(() => this.close(error)))
     }
   }
@@ -253,6 +258,7 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
   /** No more visitors for this session; it closes when its streams are done or `drain` milliseconds are over. */
   async retire(drain: number, reason: UnregisterProxyContext['reason'], error: RystraError): Promise<void> {
     this.#session.goAway(drain, error)
+    if (drain > 0) this.channels.goAway()
     await this.#registrations.unregisterAll(reason)
   }
 

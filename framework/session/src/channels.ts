@@ -1,7 +1,15 @@
 import type { GenerationRef, Generations } from '@rystra/kernel'
 import { CountedStream, type RawStream } from '@rystra/bytes'
 import { background, type Logger, RystraError, type SessionInfo, type Side, toRystraError } from '@rystra/model'
-import type { Channel, ChannelHandler, ChannelInfo, ChannelOpener, ChannelOptions, Clock } from '@rystra/plugin'
+import type {
+  Channel,
+  ChannelHandler,
+  ChannelInfo,
+  ChannelOpener,
+  ChannelOptions,
+  ChannelWork,
+  Clock
+} from '@rystra/plugin'
 import type { OpenChannel } from '@rystra/protocol'
 import type { CountedFlow, DatagramFlows } from './datagram-flows.js'
 import { OutgoingStream, type OpenOptions } from './outgoing-stream.js'
@@ -34,6 +42,8 @@ export class Channels implements ChannelOpener {
   readonly #host: ChannelsHost
   /** Channels that end in order with the session. */
   #ending: Map<Channel, () => void> | undefined
+  /** Channels whose work a drain waits for. */
+  #working: Map<Channel, ChannelWork> | undefined
   #closing = false
   #open = 0
   #opened = 0
@@ -62,6 +72,37 @@ export class Channels implements ChannelOpener {
       } catch (error) {
         this.#host.log.error({ err: error }, 'a channel could not be ended')
       }
+  }
+
+  /** What is in flight on all channels. See {@link ChannelWork}. */
+  get inFlight(): number {
+    let sum = 0
+    for (const work of this.#working?.values() ?? []) sum += work.inFlight
+    return sum
+  }
+
+  /** This end begins to drain the session. */
+  goAway(): void {
+    for (const work of this.#working?.values() ?? [])
+      try {
+        work.goAway()
+      } catch (error) {
+        this.#host.log.error({ err: error }, 'a channel could not be drained')
+      }
+  }
+
+  /** @internal See {@link Channel.work}. */
+  work(channel: Channel): ChannelWork | undefined {
+    return this.#working?.get(channel)
+  }
+
+  /** @internal */
+  setWork(channel: Channel, work: ChannelWork | undefined): void {
+    if (work === undefined || channel.stream.closed) this.#working?.delete(channel)
+    else {
+      this.#working ??= new Map()
+      this.#working.set(channel, work)
+    }
   }
 
   /** @internal See {@link Channel.onClosing}. */
@@ -235,6 +276,7 @@ class ChannelLifecycle {
     const channel = new AttachedChannel(this.#info, stream, flow, this.#channels)
     stream.onOver = (error) => {
       channel.onClosing = undefined
+      channel.work = undefined
       this.over(error)
     }
     return channel
@@ -285,6 +327,14 @@ class AttachedChannel implements Channel {
 
   set onClosing(end: (() => void) | undefined) {
     this.#channels.setEnding(this, end)
+  }
+
+  get work(): ChannelWork | undefined {
+    return this.#channels.work(this)
+  }
+
+  set work(work: ChannelWork | undefined) {
+    this.#channels.setWork(this, work)
   }
 
   close(error: Error = new RystraError('stream.reset')): void {

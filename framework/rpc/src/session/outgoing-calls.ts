@@ -81,6 +81,11 @@ export class OutgoingCalls {
     return this.#calls.size
   }
 
+  /** Those that were sent. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
   /** A number for a request or an event: none that a call in flight has. */
   takeId(): number {
     let id = this.#nextId

@@ -22,7 +22,8 @@ export interface ChannelHead extends ChannelTarget {
 }
 
 /** A channel that is open: that of a session, or an end of a pair in memory. */
-export type RpcChannel = Pick<Channel, 'stream' | 'accepted' | 'datagrams'> & Partial<Pick<Channel, 'onClosing'>>
+export type RpcChannel = Pick<Channel, 'stream' | 'accepted' | 'datagrams'> &
+  Partial<Pick<Channel, 'onClosing' | 'work'>>
 
 /** Opens channels to the other side. */
 export interface ChannelOpener {

@@ -120,6 +120,11 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
     return this.#calls.size > 0 || this.#streams.size > 0 || (this.#incoming?.size ?? 0) > 0
   }
 
+  /** @internal Without calls that wait for the next connection: a drain of this one does not wait for them. */
+  get inFlight(): number {
+    return this.#calls.inFlight + this.#streams.size + (this.#incoming?.size ?? 0)
+  }
+
   get pending(): number {
     return this.#calls.size
   }
@@ -164,10 +169,11 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
   }
 
   /** @internal Takes a stream that carries the frames of this session. */
-  attach(channel: Pick<RpcChannel, 'stream' | 'onClosing'>): Connection {
+  attach(channel: Pick<RpcChannel, 'stream' | 'onClosing' | 'work'>): Connection {
     if (this.#connection !== undefined) this.#connection.fail(rpcError('rpc.lost', 'replaced by another connection'))
     const connection = new Connection(channel.stream, this.#settings, this)
     channel.onClosing = () => connection.onEnd()
+    channel.work = this
     const incoming = new Incoming(this, connection, this.#settings)
     this.#connection = connection
     this.#incoming = incoming
