@@ -1,9 +1,10 @@
 /** `npm run bench -- --measure calls`: RPC of this project beside other libraries, each end in a process of its own, rounds in turn. */
-import { fork } from 'node:child_process'
+import { fork, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openLine } from './line.mjs'
+import { slowNamespace } from './namespace.mjs'
 import { aims } from './aims.mjs'
 import { peers } from './peers.mjs'
 
@@ -26,12 +27,11 @@ const names = values.only?.split(',') ?? Object.keys(peers)
 const rounds = Number(values.rounds)
 const ms = Number(values.window)
 
-/** A process, and a way to ask it. */
-const end = async (side, name) => {
-  const child = fork(`${here}end.mjs`, [side, name], {
-    execArgv: ['--expose-gc'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc']
-  })
+/** A process, and a way to ask it. @param namespace of the network, where it is not that of the bench */
+const end = async (side, name, namespace) => {
+  const options = { execArgv: ['--expose-gc'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }
+  const within = ['netns', 'exec', namespace, process.execPath, '--expose-gc', `${here}end.mjs`, side, name]
+  const child = namespace === undefined ? fork(`${here}end.mjs`, [side, name], options) : spawn('ip', within, options)
   const waiting = new Map()
   let id = 0
   const first = new Promise((resolve) => waiting.set(0, { resolve }))
@@ -130,25 +130,33 @@ const streamsOpen = async (name) => {
 }
 
 /** Measured once for each peer that has it: small calls beside bulk, also over a line; readers that stop; idle sessions. */
-const LINE = { rate: 50e6 / 8, delay: 20 }
+const LINE = { rate: 50e6 / 8, delay: 20, queue: 40 }
 const places = ['loopback', '50 Mbit/s, 40 ms']
+process.once('SIGINT', () => process.exit(130))
+const namespace = slowNamespace(LINE, (reason) =>
+  console.error(
+    `no network namespace for the slow line (${reason}): it is a process that forwards, whose kernel keeps 400 KB of its own`
+  )
+)
 const extra = {}
 for (const name of names) {
   for (const where of places) {
-    const server = await end('serve', name)
-    const client = await end('connect', name)
+    const isLine = where !== 'loopback'
+    const inside = isLine ? namespace?.name : undefined
+    const server = await end('serve', name, inside)
+    const client = await end('connect', name, inside)
     const { port, ...rest } = server.started
-    const line = where === 'loopback' ? undefined : await openLine(peers[name].udp === true, port, LINE)
+    const line = isLine && namespace === undefined ? await openLine(peers[name].udp === true, port, LINE) : undefined
     extra[name] ??= {}
     const entry = extra[name]
     try {
       const can = await client.ask('connect', { ...rest, port: line?.port ?? port })
       if (can.includes('big')) {
         await client.ask('calls', { flight: 1, ms: 200, body: 'small' })
-        if (line === undefined) entry.message = await client.ask('duringMessage', { ms: 10 * ms })
+        if (!isLine) entry.message = await client.ask('duringMessage', { ms: 10 * ms })
         entry[where] = await client.ask('contended', { ms: 2 * ms })
       }
-      if (line === undefined && can.includes('stalledStream')) {
+      if (!isLine && can.includes('stalledStream')) {
         const fresh = await end('connect', name)
         await fresh.ask('connect', server.started)
         // As long as it takes then: a process that has just started grows by itself.
@@ -173,6 +181,8 @@ for (const name of names) {
   }
   console.error(`· once: ${name}`)
 }
+
+namespace?.close()
 
 const of = (name, key, field) => {
   const entries = results[name]?.[key]
