@@ -178,7 +178,7 @@ export class ClientSession implements SessionHandle, RegistrySession, ReachSessi
 
   /** What a drain waits for: streams, and what is done on channels. */
   get inFlight(): number {
-    return this.openStreams + this.channels.inFlight
+    return this.channels.left(this.#session.link.streams)
   }
 
   /** Asks for a proxy. Resolves to its public address; rejects with what the server says. */

@@ -63,8 +63,8 @@ export class ServerEnd implements ControlledEnd {
 
   /** What a drain waits for. */
   get #left(): number {
-    let left = this.streams
-    for (const { channels } of this.#parts.acceptor.sessions.values()) left += channels.inFlight
+    let left = this.#parts.state.cluster?.streams ?? 0
+    for (const { link, channels } of this.#parts.acceptor.sessions.values()) left += channels.left(link.streams)
     return left
   }
 

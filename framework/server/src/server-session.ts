@@ -169,14 +169,8 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
    */
   leaveTo(next: ServerSession): void {
     next.predecessor = this.#registrations
-    const left = (): number => (this.#over ? 0 : this.proxies.size + this.#inFlight)
-    const { clock, config } = this.#state
-    this.#inBackground(drained(left, config.drain, clock).finally(() => this.close()))
-  }
-
-  /** Streams, and what is in flight on channels, which are open for as long as the session. */
-  get #inFlight(): number {
-    return this.link.streams - this.channels.size + this.channels.inFlight
+    const left = (): number => (this.#over ? 0 : this.proxies.size + this.channels.left(this.link.streams))
+    this.#inBackground(drained(left, this.#state.config.drain, this.#state.clock).finally(() => this.close()))
   }
 
   /** Adds a link that claims to be of this session. Answers with whether it is. */
@@ -250,8 +244,8 @@ export class ServerSession implements RegisteringSession, PushSession, SessionHa
       const { drain } = this.#state.config
       this.log.warn({ err: error, drain }, 'its client is no longer accepted')
       this.#inBackground(this.retire(drain, 'reload', error))
-      const open = (): number => (this.#over ? 0 : this.#inFlight)
-      this.#inBackground(drained(open, drain, this.#state.clock).finally(() => this.close(error)))
+      const left = (): number => (this.#over ? 0 : this.channels.left(this.link.streams))
+      this.#inBackground(drained(left, drain, this.#state.clock).finally(() => this.close(error)))
     }
   }
 

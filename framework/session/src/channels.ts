@@ -11,8 +11,9 @@ import type {
   Clock
 } from '@rystra/plugin'
 import type { OpenChannel } from '@rystra/protocol'
+import { AttachedChannel } from './attached-channel.js'
 import type { CountedFlow, DatagramFlows } from './datagram-flows.js'
-import { OutgoingStream, type OpenOptions } from './outgoing-stream.js'
+import type { OutgoingStream, OpenOptions } from './outgoing-stream.js'
 import { passChannel } from './pass-channel.js'
 import { readyFrame } from './ready-frame.js'
 import { refuseStream } from './refuse-stream.js'
@@ -74,9 +75,9 @@ export class Channels implements ChannelOpener {
       }
   }
 
-  /** What is in flight on all channels. See {@link ChannelWork}. */
-  get inFlight(): number {
-    let sum = 0
+  /** What a drain waits for, of so many streams of the link: a channel is open for as long as its session, its work is not. */
+  left(streams: number): number {
+    let sum = streams - this.#open
     for (const work of this.#working?.values() ?? []) sum += work.inFlight
     return sum
   }
@@ -96,7 +97,6 @@ export class Channels implements ChannelOpener {
     return this.#working?.get(channel)
   }
 
-  /** @internal */
   setWork(channel: Channel, work: ChannelWork | undefined): void {
     if (work === undefined || channel.stream.closed) this.#working?.delete(channel)
     else {
@@ -298,48 +298,3 @@ class ChannelLifecycle {
     this.#channels.ended(this.#info)
   }
 }
-
-/** A class, since an object with a getter of its own takes 400 bytes more. */
-class AttachedChannel implements Channel {
-  readonly info: ChannelInfo
-  readonly stream: CountedStream
-  readonly accepted: Promise<void>
-  readonly #flow: CountedFlow | undefined
-  readonly #channels: Channels
-
-  constructor(info: ChannelInfo, stream: CountedStream, flow: CountedFlow | undefined, channels: Channels) {
-    this.info = info
-    this.stream = stream
-    this.#flow = flow
-    this.#channels = channels
-    // A refusal is the error of `onClose`.
-    this.accepted =
-      stream instanceof OutgoingStream ? stream.ready().catch(() => new Promise<void>(() => {})) : acceptedHere
-  }
-
-  get datagrams(): CountedFlow | undefined {
-    return this.stream instanceof OutgoingStream && !this.stream.hasDatagrams ? undefined : this.#flow
-  }
-
-  get onClosing(): (() => void) | undefined {
-    return this.#channels.ending(this)
-  }
-
-  set onClosing(end: (() => void) | undefined) {
-    this.#channels.setEnding(this, end)
-  }
-
-  get work(): ChannelWork | undefined {
-    return this.#channels.work(this)
-  }
-
-  set work(work: ChannelWork | undefined) {
-    this.#channels.setWork(this, work)
-  }
-
-  close(error: Error = new RystraError('stream.reset')): void {
-    this.stream.fail(error)
-  }
-}
-
-const acceptedHere = Promise.resolve()

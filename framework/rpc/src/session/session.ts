@@ -26,6 +26,7 @@ import type { RpcChannel } from './port.js'
 import type { RpcStream } from './rpc-stream.js'
 import type { StreamOptions } from './stream-options.js'
 import type { RpcSessionOptions } from './session-options.js'
+import { SessionWork } from './session-work.js'
 import type { RpcSettings } from './settings.js'
 import { Streams } from './streams.js'
 
@@ -120,11 +121,6 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
     return this.#calls.size > 0 || this.#streams.size > 0 || (this.#incoming?.size ?? 0) > 0
   }
 
-  /** @internal Without calls that wait for the next connection: a drain of this one does not wait for them. */
-  get inFlight(): number {
-    return this.#calls.inFlight + this.#streams.size + (this.#incoming?.size ?? 0)
-  }
-
   get pending(): number {
     return this.#calls.size
   }
@@ -173,8 +169,8 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
     if (this.#connection !== undefined) this.#connection.fail(rpcError('rpc.lost', 'replaced by another connection'))
     const connection = new Connection(channel.stream, this.#settings, this)
     channel.onClosing = () => connection.onEnd()
-    channel.work = this
     const incoming = new Incoming(this, connection, this.#settings)
+    channel.work = new SessionWork(this, this.#calls, this.#streams, incoming)
     this.#connection = connection
     this.#incoming = incoming
     this.#calls.attach(this.#messages.sender(connection))

@@ -1,0 +1,28 @@
+import type { ChannelWork } from '@rystra/plugin'
+import type { Incoming } from './incoming.js'
+import type { OutgoingCalls } from './outgoing-calls.js'
+import type { RpcSession } from './rpc-session.js'
+import type { Streams } from './streams.js'
+
+/** What a drain waits for: calls of both sides and streams. Calls that wait for the next connection are not counted. */
+export class SessionWork implements ChannelWork {
+  readonly #session: Pick<RpcSession, 'goAway'>
+  readonly #calls: OutgoingCalls
+  readonly #streams: Streams
+  readonly #incoming: Incoming
+
+  constructor(session: Pick<RpcSession, 'goAway'>, calls: OutgoingCalls, streams: Streams, incoming: Incoming) {
+    this.#session = session
+    this.#calls = calls
+    this.#streams = streams
+    this.#incoming = incoming
+  }
+
+  get inFlight(): number {
+    return this.#calls.inFlight + this.#streams.size + this.#incoming.size
+  }
+
+  goAway(): void {
+    this.#session.goAway()
+  }
+}
