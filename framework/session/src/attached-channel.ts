@@ -1,9 +1,16 @@
 import type { CountedStream } from '@rystra/bytes'
 import { RystraError } from '@rystra/model'
 import type { Channel, ChannelInfo, ChannelWork } from '@rystra/plugin'
-import type { Channels } from './channels.js'
 import type { CountedFlow } from './datagram-flows.js'
 import { OutgoingStream } from './outgoing-stream.js'
+
+/** Where the channels of a session have what is called when it drains or closes. */
+interface ChannelCalls {
+  ending(channel: Channel): (() => void) | undefined
+  setEnding(channel: Channel, end: (() => void) | undefined): void
+  work(channel: Channel): ChannelWork | undefined
+  setWork(channel: Channel, work: ChannelWork | undefined): void
+}
 
 /** A class, since an object with a getter of its own takes 400 bytes more. */
 export class AttachedChannel implements Channel {
@@ -11,9 +18,9 @@ export class AttachedChannel implements Channel {
   readonly stream: CountedStream
   readonly accepted: Promise<void>
   readonly #flow: CountedFlow | undefined
-  readonly #channels: Channels
+  readonly #channels: ChannelCalls
 
-  constructor(info: ChannelInfo, stream: CountedStream, flow: CountedFlow | undefined, channels: Channels) {
+  constructor(info: ChannelInfo, stream: CountedStream, flow: CountedFlow | undefined, channels: ChannelCalls) {
     this.info = info
     this.stream = stream
     this.#flow = flow
