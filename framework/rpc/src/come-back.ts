@@ -3,6 +3,8 @@ import type { RpcSession } from './session/rpc-session.js'
 
 /** Milliseconds before a lost channel is opened again, the longest wait, and after how long it counts as stable. */
 const RETRY_MS = 25
+/** The same for a channel that ended cleanly: mostly its link ends with it, and the end of that may come a little later. */
+const ENDED_RETRY_MS = 250
 const MAX_RETRY_MS = 5000
 const STABLE_MS = 10_000
 
@@ -18,7 +20,8 @@ export const comeBack = (session: RpcSession, connect: () => void): void => {
     if (error instanceof RpcError) return
     attempts = performance.now() - since > STABLE_MS ? 0 : attempts + 1
     clearTimeout(timer)
-    timer = setTimeout(connect, Math.min(RETRY_MS * 2 ** attempts, MAX_RETRY_MS) * (0.5 + Math.random() / 2))
+    const first = error === undefined ? ENDED_RETRY_MS : RETRY_MS
+    timer = setTimeout(connect, Math.min(first * 2 ** attempts, MAX_RETRY_MS) * (0.5 + Math.random() / 2))
     timer.unref()
   })
   session.on('close', () => clearTimeout(timer))

@@ -195,6 +195,8 @@ export class Session {
   async open(head: (flow: number | undefined) => Message, options: OpenOptions = {}): Promise<OutgoingStream> {
     const { signal, datagrams = false, timeout } = options
     const { side, clock } = this.#options
+    // A stream more would be reset, and keep the link up until then.
+    if (this.#closing) throw new RystraError('mux.closed', { side, detail: 'the session is being closed' })
     const flow = datagrams ? this.flows?.open() : undefined
     try {
       // Before a stream is opened: what cannot be said needs none.

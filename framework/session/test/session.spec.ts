@@ -204,10 +204,12 @@ describe('a session', () => {
   })
 
   it('leaves the link to a closing side that still sends on streams, for a limited time', async () => {
-    const { far, seen, link, clock } = open()
+    const { session, far, seen, link, clock } = open()
     link.streams = 1
     far.end(encode({ type: 'GoAway', drain: 0 }))
     await until(() => far.readableEnded, 'it ended its control stream as well')
+    const opened = session.open(() => ({ type: 'OpenChannel', id: 'c.1', name: 'rpc' }))
+    expect(await opened.catch(({ code }: RystraError) => code), 'one stream more').to.equal('mux.closed')
     clock.pass(1000)
     expect(link.calls).to.deep.equal([])
     link.streams = 0
