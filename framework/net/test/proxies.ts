@@ -50,6 +50,8 @@ export interface TestProxy {
 }
 
 const joined = (near: net.Socket, far: net.Socket): void => {
+  // It was cut while the target was dialed, and has no event any more that would end the other one.
+  if (near.destroyed) far.destroy()
   near.on('error', () => far.destroy())
   far.on('error', () => near.destroy())
   near.on('close', () => far.destroy())
