@@ -78,8 +78,21 @@ export class Channels implements ChannelOpener {
   /** What a drain waits for, of so many streams of the link: a channel is open for as long as its session, its work is not. */
   left(streams: number): number {
     let sum = streams - this.#open
-    for (const work of this.#working?.values() ?? []) sum += work.inFlight
+    for (const [channel, work] of this.#working ?? []) sum += this.#inFlight(channel, work)
     return sum
+  }
+
+  /** It is code of an extension, and drains ask for it from a timer: one that fails is not waited for. */
+  #inFlight(channel: Channel, work: ChannelWork): number {
+    try {
+      const { inFlight } = work
+      if (inFlight >= 0) return inFlight
+      throw new RangeError(`work.inFlight: expected a number of 0 or more, got ${inFlight}`)
+    } catch (error) {
+      this.setWork(channel, undefined)
+      this.#host.log.error({ err: error, channel: channel.info.name }, 'a drain does not wait for a channel')
+      return 0
+    }
   }
 
   /** This end begins to drain the session. */

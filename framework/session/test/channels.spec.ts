@@ -153,6 +153,28 @@ describe('channels', () => {
     expect([client.size, held()]).to.deep.equal([0, 0])
   })
 
+  it('whose work fails to say what is in flight are not waited for', async () => {
+    const { client } = ends()
+    const [failing, wrong, busy] = await Promise.all([1, 2, 3].map(() => client.openChannel('echo')))
+    const left = client.left(3)
+    const goAway = (): void => {}
+    const fail = (): never => {
+      throw new Error('of the extension')
+    }
+    Object.assign(failing as Channel, {
+      work: {
+        goAway,
+        get inFlight() {
+          return fail()
+        }
+      }
+    })
+    Object.assign(wrong as Channel, { work: { goAway, inFlight: Number.NaN } })
+    Object.assign(busy as Channel, { work: { goAway, inFlight: 2 } })
+    expect([left, client.left(3), client.left(3)]).to.deep.equal([0, 2, 2])
+    expect(failing?.work).to.equal(undefined)
+  })
+
   it('that are closed by their user tell the hook why', async () => {
     const { client, closed } = ends()
     const channel = await client.openChannel('echo')
