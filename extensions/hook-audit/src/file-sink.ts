@@ -58,7 +58,10 @@ export class FileSink implements Sink {
   write(lines: Buffer): Promise<void> {
     return this.#inTurn(async () => {
       try {
-        if (this.#handle === undefined || (await this.#moved())) await this.#reopen()
+        const present = await fileState(this.name)
+        if (this.#handle === undefined || present?.inode !== this.#known?.inode) await this.#reopen()
+        // Another process has written: a full disk may have taken half of its last line.
+        else if (present?.size !== this.#known?.size) this.#torn = await isTorn(this.name).catch(() => true)
         await this.#rotateWhenDue()
         await this.#append(lines)
         // The file was removed, or rotated by another process and compressed, while it was written to.
@@ -142,9 +145,8 @@ export class FileSink implements Sink {
 
   #tidy(rotated: string): void {
     const { compress: compressed, keep } = this.#options
-    const late = (bytes: Buffer): Promise<void> => this.write(bytes)
     this.#tidying = this.#tidying
-      .then(() => (compressed ? compress(rotated, late) : undefined))
+      .then(() => (compressed ? compress(rotated) : undefined))
       // It stays as it is, and is kept and removed like the others.
       .catch(() => undefined)
       .then(() => removeOld(this.name, keep))

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { open, readdir, rename, unlink } from 'node:fs/promises'
+import { createWriteStream } from 'node:fs'
+import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
@@ -49,18 +49,24 @@ export const setAside = async (file: string, now: number): Promise<string> => {
   return rotated
 }
 
+/** Compresses a part of a file, in bytes, into another one. */
+const gzip = async (from: FileHandle, start: number, end: number, to: string, flags: 'w' | 'a'): Promise<void> => {
+  const source = start === end ? [] : from.createReadStream({ start, end: end - 1, autoClose: false })
+  await pipeline(source, createGzip(), createWriteStream(to, { mode: 0o600, flags }))
+}
+
 /**
- * Compresses a rotated file. Another process may have been writing to it: what it appended meanwhile is passed to `late`.
+ * Compresses a rotated file. Another process may have been writing to it: what it appended meanwhile is added as a further
+ * member (RFC 1952, section 2.2), so that records stay whole and in order.
  * @throws when the disk does not accept it; the rotated file stays as it is then
  */
-export const compress = async (rotated: string, late: (bytes: Buffer) => Promise<void>): Promise<void> => {
+export const compress = async (rotated: string): Promise<void> => {
   const handle = await open(rotated, 'r')
   try {
     const { size } = await handle.stat()
     const part = `${rotated}.gz.part`
     try {
-      const source = size === 0 ? [] : createReadStream(rotated, { end: size - 1 })
-      await pipeline(source, createGzip(), createWriteStream(part, { mode: 0o600 }))
+      await gzip(handle, 0, size, part, 'w')
       await rename(part, `${rotated}.gz`)
     } catch (error) {
       await unlink(part).catch(() => undefined)
@@ -69,9 +75,7 @@ export const compress = async (rotated: string, late: (bytes: Buffer) => Promise
     await unlink(rotated)
     // A writer that comes later sees that the file has no name any more, and writes again.
     const after = await handle.stat()
-    if (after.size === size) return
-    const { buffer } = await handle.read(Buffer.alloc(after.size - size), 0, after.size - size, size)
-    await late(buffer)
+    if (after.size > size) await gzip(handle, size, after.size, `${rotated}.gz`, 'a')
   } finally {
     await handle.close()
   }
