@@ -1,4 +1,4 @@
-import { isPlain, type Logger, redacted, secretTexts, silentLog, type TSchema } from '@rystra/plugin'
+import { isPlain, type Logger, type LogMethod, redacted, secretTexts, silentLog, type TSchema } from '@rystra/plugin'
 
 type Level = Exclude<keyof Logger, 'child'>
 
@@ -26,7 +26,10 @@ export const withoutSecrets = (log: Logger, secretsNow: () => readonly string[])
   // It writes nothing, with or without.
   log === silentLog ? log : new CleanLog(log, secretsNow)
 
-/** A class: each extension of each end has one, and ten closures of its own would be 1 KiB. */
+/**
+ * A class: each extension of each end has one, and ten closures of its own would be 1 KiB. Its methods are made where they are
+ * used, since an extension may pass one on without the log: `stream.on('error', log.warn)`.
+ */
 class CleanLog implements Logger {
   readonly #log: Logger
   readonly #secretsNow: () => readonly string[]
@@ -36,31 +39,35 @@ class CleanLog implements Logger {
     this.#secretsNow = secretsNow
   }
 
-  trace(first: string | object, message?: string): void {
-    this.#write('trace', first, message)
+  get trace(): LogMethod {
+    return this.#method('trace')
   }
 
-  debug(first: string | object, message?: string): void {
-    this.#write('debug', first, message)
+  get debug(): LogMethod {
+    return this.#method('debug')
   }
 
-  info(first: string | object, message?: string): void {
-    this.#write('info', first, message)
+  get info(): LogMethod {
+    return this.#method('info')
   }
 
-  warn(first: string | object, message?: string): void {
-    this.#write('warn', first, message)
+  get warn(): LogMethod {
+    return this.#method('warn')
   }
 
-  error(first: string | object, message?: string): void {
-    this.#write('error', first, message)
+  get error(): LogMethod {
+    return this.#method('error')
   }
 
-  child(fields: Readonly<Record<string, unknown>>): Logger {
-    return withoutSecrets(
-      this.#log.child(scrub(fields, this.#secretsNow(), 0) as Record<string, unknown>),
-      this.#secretsNow
-    )
+  get child(): Logger['child'] {
+    return (fields) => {
+      const scrubbed = scrub(fields, this.#secretsNow(), 0) as typeof fields
+      return withoutSecrets(this.#log.child(scrubbed), this.#secretsNow)
+    }
+  }
+
+  #method(level: Level): LogMethod {
+    return (first: string | object, message?: string) => this.#write(level, first, message)
   }
 
   #write(level: Level, first: string | object, message: string | undefined): void {

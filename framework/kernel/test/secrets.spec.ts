@@ -33,10 +33,13 @@ describe('options that are marked as secret', () => {
       log.info(`the phrase is ${phrase}`)
       log.warn({ err: new Error(`wrong: ${phrase}`), fields: [{ given: phrase }], count: 1 }, `not ${phrase}`)
       log.child({ phrase }).debug('nothing')
+      // As an argument: `stream.on('error', log.warn)`.
+      for (const { trace, debug, info, warn, error, child } of [log])
+        for (const method of [trace, debug, info, warn, error, child({}).info]) method(`by itself: ${phrase}`)
     })
     const { kernel, log } = await provisioned([use({ phrase })])
-    expect(log.lines).lengthOf(3)
-    const [said, warned, child] = log.lines
+    expect(log.lines).lengthOf(9)
+    const [said, warned, child, ...detached] = log.lines
     expect(said?.message).equal('the phrase is [redacted]')
     expect(warned?.message).equal('not [redacted]')
     const { err, fields, count } = (warned?.fields ?? {}) as { err: Error; fields: unknown; count: number }
@@ -44,6 +47,7 @@ describe('options that are marked as secret', () => {
     expect(`${err.message} ${err.stack}`).contain('[redacted]').and.not.contain(phrase)
     expect([fields, count]).deep.equal([[{ given: '[redacted]' }], 1])
     expect(child?.fields['phrase']).equal('[redacted]')
+    for (const { message } of detached) expect(message).equal('by itself: [redacted]')
     await kernel.stop()
   })
 })
