@@ -130,13 +130,14 @@ export class FileSink implements Sink {
       return
     }
     if (size < bytesOf(maxSize) && periodOf(every, clock.now()) <= this.#period) return
-    // Without a folder that can be written there is no other process to be careful about.
+    // Without a folder that can be written it is put aside all the same: two processes that do so at once lose nothing.
     const release = await state.lock(lockName(this.name), LOCK_TIMEOUT_MS).catch(() => () => undefined)
     // Another process rotates it now: the file may become a little larger.
     if (release === undefined) return
     try {
       // Another process has rotated it meanwhile.
-      if (!(await this.#moved())) this.#tidy(await setAside(this.name, clock.now()))
+      const rotated = (await this.#moved()) ? undefined : await setAside(this.name, clock.now())
+      if (rotated !== undefined) this.#tidy(rotated)
       await this.#reopen()
     } finally {
       await release()

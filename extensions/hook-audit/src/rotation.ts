@@ -4,6 +4,7 @@ import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
+import { fileState } from './file-state.js'
 import type { FileOptions } from './options.js'
 
 const stamp = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})$/
@@ -36,17 +37,40 @@ const rotatedFiles = async (file: string): Promise<{ readonly entry: string; rea
   })
 }
 
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
+
+/** Takes a name for a rotated file, so that no other process renames one to it. Answers with whether it was free. */
+const reserve = async (rotated: string): Promise<boolean> => {
+  try {
+    await (await open(rotated, 'wx', 0o600)).close()
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw error
+  }
+  // One that was compressed meanwhile.
+  if ((await fileState(`${rotated}.gz`)) === undefined) return true
+  await unlink(rotated)
+  return false
+}
+
 /**
  * Gives a file a name with the time, `audit-20240131T235959999.ndjson`, which sorts behind those of all that were rotated
- * before, whatever the clock says. To be called under the lock of the file.
- * @returns the new name
+ * before, whatever the clock says. Overwrites nothing, also where a full disk has left no lock to be taken.
+ * @returns the new name; `undefined` when another process has put the file aside meanwhile
  */
-export const setAside = async (file: string, now: number): Promise<string> => {
+export const setAside = async (file: string, now: number): Promise<string | undefined> => {
   const { dir, name, ext } = path.parse(file)
-  const at = (await rotatedFiles(file)).reduce((latest, each) => Math.max(latest, each.at + 1), now)
-  const rotated = path.join(dir, `${name}-${stampOf(at)}${ext}`)
-  await rename(file, rotated)
-  return rotated
+  const nameAt = (at: number): string => path.join(dir, `${name}-${stampOf(at)}${ext}`)
+  let at = (await rotatedFiles(file)).reduce((latest, each) => Math.max(latest, each.at + 1), now)
+  while (!(await reserve(nameAt(at)))) at += 1
+  try {
+    await rename(file, nameAt(at))
+    return nameAt(at)
+  } catch (error) {
+    await unlink(nameAt(at)).catch(() => undefined)
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** Compresses a part of a file, in bytes, into another one. */

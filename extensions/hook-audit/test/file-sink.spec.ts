@@ -32,6 +32,10 @@ describe('the file of the audit', () => {
   const clock = new FakeClock(Date.UTC(2024, 0, 31, 23, 59, 59, 990))
 
   const locks = new Set<string>()
+  let locksFail = false
+  afterEach(() => {
+    locksFail = false
+  })
   /** What happens the next time that the lock is asked for. */
   let beforeLock: ((name: string) => Promise<void>) | undefined
   const state = {
@@ -39,6 +43,7 @@ describe('the file of the audit', () => {
       const work = beforeLock
       beforeLock = undefined
       await work?.(name)
+      if (locksFail) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })
       if (locks.has(name)) return undefined
       locks.add(name)
       return async () => void locks.delete(name)
@@ -175,28 +180,30 @@ describe('the file of the audit', () => {
     expect((await text()).split('\n').filter((it) => it !== '')).to.have.length(40)
   })
 
-  it('may be shared by several that put it aside and compress it: nothing is lost', async () => {
-    const names = ['a', 'b', 'c']
-    const all = await Promise.all(names.map(() => open({ maxSize: '1kB', compress: true, keep: 10_000 })))
-    const writeAll = async (sink: FileSink, name?: string): Promise<void> => {
-      for (let i = 0; i < 30; i += 1) await sink.write(line(`${name} ${i} ${'.'.repeat(200)}`))
-    }
-    await Promise.all(all.map((sink, index) => writeAll(sink, names[index])))
-    for (const sink of all) await sink.close()
-    const kept = await aside()
-    expect(kept.length).to.be.greaterThan(5)
-    const contents = await Promise.all(
-      kept.map(async (name) => {
-        const bytes = await readFile(join(dir, name))
-        return name.endsWith('.gz') ? gunzipSync(bytes).toString() : bytes.toString()
-      })
-    )
-    const found = [...contents, await text()].join('').split('\n')
-    for (const name of names) {
-      const numbers = new Set(found.filter((each) => each.startsWith(name)).map((each) => each.split(' ')[1]))
-      expect(numbers.size, `lines of ${name}`).to.equal(30)
-    }
-  })
+  for (const way of ['under a lock', 'where the folder of the lock is full'])
+    it(`may be shared by several that put it aside and compress it, ${way}: nothing is lost`, async () => {
+      locksFail = way !== 'under a lock'
+      const names = ['a', 'b', 'c']
+      const all = await Promise.all(names.map(() => open({ maxSize: '1kB', compress: true, keep: 10_000 })))
+      const writeAll = async (sink: FileSink, name?: string): Promise<void> => {
+        for (let i = 0; i < 30; i += 1) await sink.write(line(`${name} ${i} ${'.'.repeat(200)}`))
+      }
+      await Promise.all(all.map((sink, index) => writeAll(sink, names[index])))
+      for (const sink of all) await sink.close()
+      const kept = await aside()
+      expect(kept.length).to.be.greaterThan(5)
+      const contents = await Promise.all(
+        kept.map(async (name) => {
+          const bytes = await readFile(join(dir, name))
+          return name.endsWith('.gz') ? gunzipSync(bytes).toString() : bytes.toString()
+        })
+      )
+      const found = [...contents, await text()].join('').split('\n')
+      for (const name of names) {
+        const numbers = new Set(found.filter((each) => each.startsWith(name)).map((each) => each.split(' ')[1]))
+        expect(numbers.size, `lines of ${name}`).to.equal(30)
+      }
+    })
 
   describe('beside another process', () => {
     let restore = (): void => {}
