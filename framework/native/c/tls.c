@@ -197,25 +197,26 @@ ssize_t tls_read(struct tls *tls, int fd, uint8_t *to, size_t room) {
   return -1;
 }
 
-bool tls_write(struct tls *tls, const uint8_t *bytes, size_t size) {
+size_t tls_write(struct tls *tls, const uint8_t *bytes, size_t size) {
   const struct openssl *with = openssl();
-  if (tls->failed) return false;
+  size_t done = 0;
+  if (tls->failed) return 0;
   begin(tls);
+  tls->waits = false;
   tls->records += size / TLS_PLAIN + 1;
-  if (tls->records >= TLS_REKEY) {
+  if (tls->records >= TLS_REKEY && with->SSL_is_init_finished(tls->ssl) == 1) {
     tls->records = 0;
     if (with->SSL_key_update(tls->ssl, KEY_UPDATE_NOT_REQUESTED) != 1) fail(tls);
   }
-  while (size > 0 && !tls->failed) {
-    const int count = with->SSL_write(tls->ssl, bytes, (int)size);
-    if (count <= 0) fail(tls);
-    else {
-      bytes += count;
-      size -= (size_t)count;
-    }
+  while (done < size && !tls->failed && !tls->waits) {
+    const int count = with->SSL_write(tls->ssl, bytes + done, (int)(size - done));
+    if (count > 0) done += (size_t)count;
+    /* No record is begun then: it is written from other memory later. */
+    else if (with->SSL_get_error(tls->ssl, count) == SSL_WANTS_READ) tls->waits = true;
+    else fail(tls);
   }
   end(tls);
-  return !tls->failed;
+  return done;
 }
 
 void tls_end(struct tls *tls) {

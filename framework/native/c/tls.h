@@ -30,6 +30,7 @@ struct tls {
   struct bytes rest;         /* that was read before */
   bool active;               /* OpenSSL is called from here, and not from Node */
   bool closed, failed, full; /* the peer has closed it; it cannot go on; the last read may have left some */
+  bool waits;                /* nothing can be written before the rest of a message of the peer is read */
   uint64_t records;          /* written under the present key */
   const char *reason;        /* why it failed */
 };
@@ -43,8 +44,8 @@ struct tls *tls_open(SSL *ssl, struct tls_memory *memory, const uint8_t *finishe
 void tls_close(struct tls *tls);
 /* As recv: plaintext, 0 at the end, -1 and errno; EPROTO where TLS has failed. What there is to answer is in tls->memory. */
 ssize_t tls_read(struct tls *tls, int fd, uint8_t *to, size_t room);
-/* Encrypts into tls->memory. `false`: it cannot. */
-bool tls_write(struct tls *tls, const uint8_t *bytes, size_t size);
+/* Encrypts into tls->memory. Less than `size`: it waits for the peer, or has failed. */
+size_t tls_write(struct tls *tls, const uint8_t *bytes, size_t size);
 /* The closure alert. */
 void tls_end(struct tls *tls);
 

@@ -325,6 +325,8 @@ void link_turn(struct link *link) {
     }
     if (!more) break;
   }
+  /* What was read may be the rest of a message that a write had to wait for. */
+  if (link->tls != NULL && link->tls->waits) drain(link);
   if (link->tell_first) {
     link->tell_first = false;
     engine_deliver(engine);

@@ -37,10 +37,10 @@ size_t link_seal(struct link *link, const uint8_t *bytes, size_t size) {
   size_t done = 0;
   while (done < size && !link->lost && bytes_left(&link->sealed) == 0) {
     const size_t part = size - done < TLS_IN ? size - done : TLS_IN;
-    const bool made = tls_write(link->tls, bytes + done, part);
+    done += tls_write(link->tls, bytes + done, part);
     link_send_sealed(link);
-    if (!made) link_lost(link, EPROTO);
-    done += part;
+    if (link->tls->failed) link_lost(link, EPROTO);
+    if (link->tls->waits) break;
   }
   return link->lost ? size : done;
 }

@@ -146,6 +146,17 @@ describe('a TLS connection that the native part has taken over', () => {
     expect(String(peer.data)).to.equal('answer'.repeat(3))
   })
 
+  it('waits with what it sends while the peer is within a message of TLS', async () => {
+    const { peer, taken } = await world.served()
+    peer.raw(Buffer.concat([peer.seal(frame('before')), peer.seal(Buffer.from([24, 0, 0, 1]), 22)]))
+    await text(taken)
+    expect(taken.link.write(Buffer.from('one, '), 0, 5)).to.equal(false)
+    expect(taken.link.write(Buffer.from('two'), 0, 3)).to.equal(false)
+    peer.send(Buffer.from([0]), 22)
+    await until(() => String(peer.data) === 'one, two' && taken.writable === 1, `both, not ${String(peer.data)}`)
+    expect(taken.lost).to.equal(undefined)
+  })
+
   it('takes a ticket that comes late at the client, and messages in pieces', async () => {
     const made = await certificates()
     const server = net.createServer().listen(0, '127.0.0.1')
