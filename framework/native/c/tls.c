@@ -171,6 +171,8 @@ ssize_t tls_read(struct tls *tls, int fd, uint8_t *to, size_t room) {
   if (most > TLS_IN) most = TLS_IN;
   for (int reads = 0; !tls->failed && !tls->closed; reads++) {
     if (reads == TLS_READS) {
+      /* No event follows for what came before the last one. */
+      tls->full = true;
       errno = EAGAIN;
       return -1;
     }

@@ -10,6 +10,7 @@
 enum {
   TLS_IN = 256 * 1024,        /* ciphertext of one read */
   TLS_READS = 4,              /* of one call that bring nothing but messages of TLS */
+  TLS_ANSWERS = 16 * 1024,    /* of TLS that a peer may cause and not read: some 600 changes of keys */
   TLS_RECORD = 16384 + 256 + 5,
   TLS_PLAIN = 16384,          /* plaintext of a record */
   TLS_REKEY = 1 << 23         /* records of a key: a third of what RFC 8446, section 5.5, allows */

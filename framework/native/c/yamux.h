@@ -109,6 +109,7 @@ struct link {
   struct bytes pending, fed;     /* not sent yet; read before it was taken over */
   struct tls *tls;               /* NULL: the link is plain */
   struct bytes sealed;           /* ciphertext that is not sent yet, in front of what is pending */
+  size_t answers;                /* of TLS among it */
   bool tls_ended;                /* the closure alert is sent */
   napi_ref tls_ref;              /* what Node has of it, which OpenSSL refers to */
   uint8_t header[FRAME_HEADER];
@@ -187,7 +188,7 @@ double engine_now(void);
 /* The link is that of a connection of TLS from now on, before it is started. 0, or -errno. */
 int link_secure(struct link *link, SSL *ssl, const uint8_t *finished, size_t size, double sent);
 void link_unsecure(struct link *link);
-/* Sends what TLS has made. */
+/* Sends ciphertext that waits. */
 void link_send_sealed(struct link *link);
 /* As link_send, encrypted. */
 size_t link_seal(struct link *link, const uint8_t *bytes, size_t size);

@@ -162,6 +162,14 @@ export class RecordPeer {
     this.#own?.update()
   }
 
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
   end(): void {
     this.#socket.end()
   }

@@ -79,6 +79,17 @@ describe('the end of a TLS connection that the native part has taken over', () =
       expect(taken.link.write(Buffer.from('too late'), 0, 8)).to.equal(true)
     })
 
+  it('is lost by a peer that causes answers of TLS and does not read them', async () => {
+    const { peer, taken } = await world.served()
+    const part = Buffer.alloc(256 * 1024)
+    peer.pause()
+    while (taken.link.write(part, 0, part.length));
+    for (let i = 0; i < 1000; i++) peer.updateKeys(true)
+    peer.send(frame('all were read'))
+    await until(() => taken.lost !== undefined || taken.bytes.length > 0, 'the loss')
+    expect([taken.lost, taken.reason]).to.deep.equal([71, 'the peer causes answers and does not read them'])
+  })
+
   it('is lost by a reset', async () => {
     const one = await world.served()
     one.peer.reset()

@@ -157,6 +157,24 @@ describe('a TLS connection that the native part has taken over', () => {
     expect(taken.lost).to.equal(undefined)
   })
 
+  it('goes on where answers of TLS are made while it waits for the kernel', async () => {
+    const { peer, taken } = await world.served()
+    const part = Buffer.alloc(256 * 1024)
+    let sent = 0
+    peer.pause()
+    do sent += part.length
+    while (taken.link.write(part, 0, part.length))
+    while (peer.received < sent) {
+      const had = peer.received
+      peer.updateKeys(true)
+      peer.updateKeys(true)
+      peer.resume()
+      await until(() => peer.received > had, 'bytes')
+      peer.pause()
+    }
+    await until(() => taken.writable === 1, 'it to be told that all is sent')
+  }).timeout(20_000)
+
   it('takes a ticket that comes late at the client, and messages in pieces', async () => {
     const made = await certificates()
     const server = net.createServer().listen(0, '127.0.0.1')
