@@ -14,12 +14,14 @@ static int bio_read(BIO *bio, char *to, int size) {
   /* A call of Node, that was in progress when it was taken over, finds nothing. */
   size_t part = tls != NULL && tls->active && size > 0 ? (size_t)(tls->end - tls->at) : 0;
   if (part > (size_t)size) part = (size_t)size;
+  if (tls != NULL && part > tls->allowed) part = tls->allowed;
   if (part == 0) {
     with->BIO_set_flags(bio, BIO_WANTS_MORE);
     return -1;
   }
   memcpy(to, tls->at, part);
   tls->at += part;
+  tls->allowed -= part;
   return (int)part;
 }
 
@@ -142,6 +144,7 @@ static size_t decrypt(struct tls *tls, uint8_t *to, size_t room) {
   begin(tls);
   while (got < room && !tls->closed && !tls->failed) {
     const size_t part = room - got;
+    tls->allowed = TLS_MESSAGES;
     const int count = with->SSL_read(tls->ssl, to + got, part > INT_MAX ? INT_MAX : (int)part);
     if (count > 0) {
       got += (size_t)count;
@@ -193,6 +196,7 @@ ssize_t tls_read(struct tls *tls, int fd, uint8_t *to, size_t room) {
     if (!keep_rest(tls, kept)) tls->failed = true;
     if (kept || tls->closed || tls->failed || bytes_left(&tls->rest) > 0) tls->full = true;
     if (got > 0) return (ssize_t)got;
+    if (bytes_left(&tls->rest) > 0 && !tls->failed && !tls->closed) reads = TLS_READS - 1;
   }
   if (tls->closed && !tls->failed) return 0;
   errno = EPROTO;

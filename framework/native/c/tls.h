@@ -12,6 +12,7 @@ enum {
   TLS_READS = 4,              /* of one call that bring nothing but messages of TLS */
   TLS_ANSWERS = 16 * 1024,    /* of TLS that a peer may cause and not read: some 600 changes of keys */
   TLS_RECORD = 16384 + 256 + 5,
+  TLS_MESSAGES = TLS_RECORD,  /* ciphertext of one call that brings nothing but messages: 600 changes of keys, some 15 ms */
   TLS_PLAIN = 16384,          /* plaintext of a record */
   TLS_REKEY = 1 << 23         /* records of a key: a third of what RFC 8446, section 5.5, allows */
 };
@@ -28,6 +29,7 @@ struct tls {
   BIO *in, *out;             /* Node's, which it gets back */
   struct tls_memory *memory;
   const uint8_t *at, *end;   /* ciphertext that may be read now */
+  size_t allowed;            /* of it, before it brings plaintext */
   struct bytes rest;         /* that was read before */
   bool active;               /* OpenSSL is called from here, and not from Node */
   bool closed, failed, full; /* the peer has closed it; it cannot go on; the last read may have left some */

@@ -156,10 +156,15 @@ export class RecordPeer {
     this.#socket.write(bytes)
   }
 
-  /** @param requested one is to be sent back */
-  updateKeys(requested: boolean): void {
-    this.send(Buffer.from([24, 0, 0, 1, requested ? 1 : 0]), 22)
+  /** The record that changes the keys of what follows. @param requested one is to be sent back */
+  changedKeys(requested: boolean): Buffer {
+    const record = this.seal(Buffer.from([24, 0, 0, 1, requested ? 1 : 0]), 22)
     this.#own?.update()
+    return record
+  }
+
+  updateKeys(requested: boolean): void {
+    this.raw(this.changedKeys(requested))
   }
 
   pause(): void {

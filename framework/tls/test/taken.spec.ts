@@ -175,6 +175,20 @@ describe('a TLS connection that the native part has taken over', () => {
     await until(() => taken.writable === 1, 'it to be told that all is sent')
   }).timeout(20_000)
 
+  it('leaves others their turns while the peer sends nothing but changes of keys', async () => {
+    const { peer, taken } = await world.served()
+    const records: Buffer[] = []
+    for (let i = 0; i < 8000; i++) records.push(peer.changedKeys(false))
+    peer.raw(Buffer.concat([...records, peer.seal(frame('after all'))]))
+    let turns = 0
+    while (taken.bytes.length === 0) {
+      await new Promise(setImmediate)
+      turns++
+    }
+    expect(taken.bytes.equals(frame('after all'))).to.equal(true)
+    expect(turns).to.be.greaterThan(4)
+  })
+
   it('takes a ticket that comes late at the client, and messages in pieces', async () => {
     const made = await certificates()
     const server = net.createServer().listen(0, '127.0.0.1')
