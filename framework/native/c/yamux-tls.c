@@ -51,6 +51,8 @@ size_t link_seal(struct link *link, const uint8_t *bytes, size_t size) {
 /* Of TLS itself, and alerts. What waits is sent by its own event, which also tells who waits for the link. */
 static void send_answers(struct link *link) {
   const size_t before = bytes_left(&link->sealed);
+  /* Nothing follows the closure alert. */
+  if (link->tls_ended) link->engine->tls->out_used = 0;
   if (link->engine->tls->out_used == 0) return;
   send_made(link);
   if (link->lost || bytes_left(&link->sealed) == 0) return;

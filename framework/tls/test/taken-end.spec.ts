@@ -47,6 +47,21 @@ describe('the end of a TLS connection that the native part has taken over', () =
     expect(peer.records.at(-1)).to.deep.equal({ type: 21, bytes: Buffer.from([1, 0]) })
   })
 
+  it('reads on behind its own end, and answers no more', async () => {
+    const { peer, taken } = await world.served()
+    taken.link.end()
+    await until(() => peer.ended, 'its end')
+    const end = peer.records.length
+    for (let i = 0; i < 3; i++) peer.updateKeys(true)
+    peer.send(frame('the rest'))
+    await until(() => taken.bytes.length > 0 || taken.lost !== undefined, 'the rest')
+    peer.send(Buffer.from([1, 0]), 21)
+    await until(() => taken.lost !== undefined, 'the end')
+    expect(taken.lost).to.equal(0)
+    expect(taken.bytes.equals(frame('the rest'))).to.equal(true)
+    expect(peer.records).to.have.length(end)
+  })
+
   const bad: [string, (peer: RecordPeer) => void, RegExp][] = [
     ['a record that was changed', (peer) => peer.raw(flipped(peer.seal(frame('x')))), /bad record mac/],
     ['garbage', (peer) => peer.raw(Buffer.alloc(100, 'GET ')), /wrong version|record|packet/],
