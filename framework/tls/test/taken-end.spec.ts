@@ -1,3 +1,4 @@
+import { BatchedLink } from '@rystra/native'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
@@ -110,6 +111,25 @@ describe('the end of a TLS connection that the native part has taken over', () =
     one.peer.reset()
     await until(() => one.taken.lost !== undefined, 'the loss')
     expect(one.taken.lost).to.equal(104)
+  })
+
+  it('is lost by a reset that a write has noticed before it was started', async () => {
+    const { peer, socket } = await world.ends()
+    const { start } = BatchedLink.prototype
+    const later: (() => void)[] = []
+    BatchedLink.prototype.start = function (...args) {
+      later.push(() => start.apply(this, args))
+    }
+    const taken = world.must(socket)
+    BatchedLink.prototype.start = start
+    peer.reset()
+    for (let turn = 0; turn < 10; turn++) {
+      await new Promise(setImmediate)
+      taken.link.write(Buffer.from('x'), 0, 1)
+    }
+    later[0]?.()
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+    expect(taken.lost).to.be.greaterThan(0)
   })
 
   it('ends with its socket, in the middle of traffic', async () => {
