@@ -40,6 +40,11 @@ export class Links {
     return [...this.#links.values()].at(-1)
   }
 
+  /** The newest but one that is being left. */
+  otherThan(left: Link | undefined): Link | undefined {
+    return [...this.#links.values()].filter((link) => link !== left).at(-1)
+  }
+
   /**
    * The session with a client, by its id or by that of its session: the newest of one identity, of this server if it has one.
    * Throws `rpc.unavailable` where clients of several identities have the id, since any identity may choose any id.

@@ -169,15 +169,25 @@ export class Rpc extends Registrar implements ChannelHandler {
   }
 
   #create(peer: RpcPeer, target: ChannelTarget = {}): ProgramSession {
+    /** The link of the present connection: streams go where calls go. */
+    let at: Link | undefined
     const opener = (): ChannelOpener | undefined => {
-      const link = this.#links.last
+      const link = session.connected ? (at ?? this.#links.last) : this.#links.last
       return link && openerOf(link.channels)
     }
     let connecting = false
     const connect = (): void => {
-      const channels = opener()
-      if (connecting || channels === undefined || session.closed || session.connected) return
+      if (connecting || session.closed || (session.connected && !session.movable)) return
+      const link = session.connected ? this.#links.otherThan(at) : this.#links.last
+      if (link === undefined) return
       connecting = true
+      const channels: ChannelOpener = {
+        open: async (head) => {
+          const channel = await openerOf(link.channels).open(head)
+          at = link
+          return channel
+        }
+      }
       this.#endpoint
         .connect(session, channels, target)
         .catch((error) => {

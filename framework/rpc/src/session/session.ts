@@ -10,7 +10,8 @@ import type { CallRecord } from '../middleware/middleware.js'
 import type { Members, Service } from '../service/define.js'
 import { use } from '../service/use.js'
 import { Router } from '../router/router.js'
-import { Connection, type ConnectionEvents, refusalOf } from './connection.js'
+import { Attached, type AttachedTo } from './attached.js'
+import { Connection, refusalOf } from './connection.js'
 import type { SessionClock } from '../clock/session-clock.js'
 import { ClockPings } from './clock-pings.js'
 import { Gate } from './gate.js'
@@ -31,7 +32,7 @@ import type { RpcSettings } from './settings.js'
 import { Streams } from './streams.js'
 
 /** An {@link RpcSession} over the connections of its channels, one after the other. */
-export class ProgramSession implements SessionHost, ConnectionEvents {
+export class ProgramSession implements SessionHost, AttachedTo {
   #id: string
   readonly remote: RpcPeer
   readonly context: State
@@ -43,11 +44,14 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
   readonly #messages: OutgoingMessages
   readonly #events = new OutgoingEvents()
   readonly #streams: Streams
-  readonly #pings = new ClockPings((time) => this.#connection?.send.ping(this.#calls.takeId(), time()))
+  readonly #pings = new ClockPings((time) => this.#present?.connection.send.ping(this.#calls.takeId(), time()))
   readonly #options: RpcSessionOptions
   #reconnects: boolean
-  #connection: Connection | undefined
-  #incoming: Incoming | undefined
+  #present: Attached | undefined
+  /** Connections whose links are drained, until they are over. */
+  #left: Set<Attached> | undefined
+  /** The other side takes no new calls on the present connection. */
+  #leaving = false
   readonly #greeting = new Gate()
   #closed = false
 
@@ -60,7 +64,10 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
     this.#settings = options.settings
     this.#options = options
     this.#streams = new Streams(this, options.settings)
-    this.#calls = new OutgoingCalls((call, code) => this.observe('request', 'out', call.name, call.since, code))
+    this.#calls = new OutgoingCalls((call, code) => {
+      this.observe('request', 'out', call.name, call.since, code)
+      if (this.#leaving) this.wanted()
+    })
     this.#messages = new OutgoingMessages(this, this.#calls, this.#events, options.settings)
   }
 
@@ -73,7 +80,12 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
   }
 
   get connected(): boolean {
-    return this.#connection !== undefined
+    return this.#present !== undefined
+  }
+
+  /** @internal Whether calls may go to another connection, although this one is not over. */
+  get movable(): boolean {
+    return this.#leaving && this.#calls.inFlight === 0
   }
 
   get reconnects(): boolean {
@@ -118,7 +130,7 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
   }
 
   get busy(): boolean {
-    return this.#calls.size > 0 || this.#streams.size > 0 || (this.#incoming?.size ?? 0) > 0
+    return this.#calls.size > 0 || this.#streams.size > 0 || (this.#present?.incoming.size ?? 0) > 0
   }
 
   get pending(): number {
@@ -126,7 +138,7 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
   }
 
   get peerMetadata(): Metadata {
-    return this.#connection?.peer.metadata ?? {}
+    return this.#present?.connection.peer.metadata ?? {}
   }
 
   get<Value>(key: StateKey<Value>): Value | undefined {
@@ -145,7 +157,7 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
   }
 
   emit(name: string, data?: unknown, metadata?: Metadata): Promise<void> | undefined {
-    return this.#connection && this.#messages.emit(this.#connection, name, data, metadata)
+    return this.#present && this.#messages.emit(this.#present.connection, name, data, metadata)
   }
 
   on<Name extends keyof RpcSessionEvents>(name: Name, fn: (...args: RpcSessionEvents[Name]) => void): () => void {
@@ -166,32 +178,42 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
 
   /** @internal Takes a stream that carries the frames of this session. */
   attach(channel: Pick<RpcChannel, 'stream' | 'onClosing' | 'work'>): Connection {
-    if (this.#connection !== undefined) this.#connection.fail(rpcError('rpc.lost', 'replaced by another connection'))
-    const connection = new Connection(channel.stream, this.#settings, this)
+    const before = this.#present
+    if (before !== undefined && this.movable) this.#leave(before)
+    else before?.connection.fail(rpcError('rpc.lost', 'replaced by another connection'))
+    const attached = new Attached(this)
+    const connection = new Connection(channel.stream, this.#settings, attached)
     channel.onClosing = () => connection.onEnd()
-    const incoming = new Incoming(this, connection, this.#settings)
-    channel.work = new SessionWork(this, this.#calls, this.#streams, incoming)
-    this.#connection = connection
-    this.#incoming = incoming
+    attached.connection = connection
+    attached.incoming = new Incoming(this, connection, this.#settings)
+    attached.work = new SessionWork(this, this.#calls, this.#streams, attached.incoming)
+    channel.work = attached.work
+    this.#present = attached
+    this.#leaving = false
     this.#calls.attach(this.#messages.sender(connection))
     connection.start()
     this.#emitter?.emit('up')
     return connection
   }
 
+  /** Streams, and what the other side asks, stay where they are. */
+  #leave(attached: Attached): void {
+    attached.work.leave(this.#streams.list())
+    this.#left ??= new Set()
+    this.#left.add(attached)
+    this.#present = undefined
+    this.#emitter?.emit('down', undefined)
+  }
+
   /** @internal Resolves when the other side knows this session, or will not: a later stream may overtake its first. */
   established(): Promise<void> {
-    return this.#closed || this.#connection?.established === true ? Promise.resolve() : this.#greeting.wait()
+    return this.#closed || this.#present?.connection.established === true ? Promise.resolve() : this.#greeting.wait()
   }
 
-  // ConnectionEvents. A connection that is replaced has closed before: what comes is of the present one.
+  // AttachedTo
 
-  onRequest(received: Received): void {
-    this.#incoming?.request(received)
-  }
-
-  onEvent(received: Received, cost: number): void {
-    this.#incoming?.event(received, cost)
+  isPresent(attached: Attached): boolean {
+    return attached === this.#present
   }
 
   onResponse(received: Received): void {
@@ -200,10 +222,7 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
 
   onError(id: number, error: RpcError): void {
     this.#messages.error(id, error)
-  }
-
-  onCancel(id: number): void {
-    this.#incoming?.cancel(id)
+    if (this.#leaving) this.wanted()
   }
 
   waitsFor(id: number): boolean {
@@ -212,29 +231,31 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
 
   onCredit(): void {
     this.#greeting.release()
-    if (this.#connection !== undefined) this.#events.flush(this.#connection)
+    if (this.#present !== undefined) this.#events.flush(this.#present.connection)
     this.#calls.resume()
   }
 
   onGoAway(error: RpcError): void {
     this.#calls.pause()
+    this.#leaving = true
     this.#emitter?.emit('goAway', error)
+    this.wanted()
   }
 
   onPong(t0: number, t1: number, t2: number): void {
     this.#pings.pong({ t0, t1, t2 })
   }
 
-  onClose(error?: Error): void {
-    const connection = this.#connection
-    this.#incoming?.end()
-    if (connection === undefined) return
-    this.#connection = undefined
-    this.#incoming = undefined
+  onClose(attached: Attached, error?: Error): void {
+    attached.incoming.end()
+    this.#left?.delete(attached)
+    if (attached !== this.#present) return
+    this.#present = undefined
+    this.#leaving = false
     this.#events.end()
     this.#greeting.release()
     if (this.#closed) return
-    const refusal = refusalOf(connection, error)
+    const refusal = refusalOf(attached.connection, error)
     const again = this.#reconnects && refusal?.retryable !== false
     this.#calls.detach(again, refusal ?? rpcError('rpc.lost'))
     if (refusal !== undefined && isRystraError(error) && error.code.startsWith('channel.'))
@@ -262,7 +283,7 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
 
   /** @internal There should be a connection. */
   wanted(): void {
-    if (this.#connection === undefined && !this.#closed) this.#options.wanted?.()
+    if (!this.#closed && (this.#present === undefined || this.movable)) this.#options.wanted?.()
   }
 
   /** @internal There is no connection to be had now: calls that wait are rejected. */
@@ -277,12 +298,13 @@ export class ProgramSession implements SessionHost, ConnectionEvents {
   }
 
   goAway(error: RpcError = rpcError('rpc.closing')): void {
-    this.#incoming?.close()
-    this.#connection?.send.goAway(error)
+    this.#present?.incoming.close()
+    this.#present?.connection.send.goAway(error)
   }
 
   close(): void {
-    this.#connection?.end()
+    this.#present?.connection.end()
+    for (const { connection } of this.#left ?? []) connection.end()
     this.#end(undefined)
   }
 

@@ -45,6 +45,11 @@ export class Streams implements StreamHost {
     return this.#open?.size ?? 0
   }
 
+  /** Those that are open. */
+  list(): RpcStream[] {
+    return [...(this.#open?.keys() ?? [])]
+  }
+
   get clock(): SessionClock {
     return this.#session.clock
   }
