@@ -10,6 +10,7 @@ import {
   defineExtension
 } from '@rystra/plugin'
 import { headOf, isSamePeer, openerOf, originOf, peerOf, relayedPeer, RPC_CHANNEL, targetOf } from './channel-head.js'
+import { CallRoute } from './call-route.js'
 import { comeBack } from './come-back.js'
 import { State } from './context/state.js'
 import { runEarly } from './early/incoming.js'
@@ -169,36 +170,9 @@ export class Rpc extends Registrar implements ChannelHandler {
   }
 
   #create(peer: RpcPeer, target: ChannelTarget = {}): ProgramSession {
-    /** The link of the present connection: streams go where calls go. */
-    let at: Link | undefined
-    const opener = (): ChannelOpener | undefined => {
-      const link = session.connected ? (at ?? this.#links.last) : this.#links.last
-      return link && openerOf(link.channels)
-    }
-    let connecting = false
-    const connect = (): void => {
-      if (connecting || session.closed || (session.connected && !session.movable)) return
-      const link = session.connected ? this.#links.otherThan(at) : this.#links.last
-      if (link === undefined) return
-      connecting = true
-      const channels: ChannelOpener = {
-        open: async (head) => {
-          const channel = await openerOf(link.channels).open(head)
-          at = link
-          return channel
-        }
-      }
-      this.#endpoint
-        .connect(session, channels, target)
-        .catch((error) => {
-          // The link is gone, and the session will be told: calls wait for the next one.
-          if (isRystraError(error) && error.code === 'mux.closed') return
-          session.unavailable(rpcError('rpc.unavailable', (error as Error).message, error))
-        })
-        .finally(() => {
-          connecting = false
-        })
-    }
+    const route = new CallRoute(this.#links, this.#endpoint, target)
+    const connect = (): void => route.connect(session)
+    const opener = (): ChannelOpener | undefined => route.opener(session)
     const session = this.#endpoint.create(peer, opener, true, {
       wanted: connect,
       report: () => this.#links.last?.channels.reportCall,

@@ -5,7 +5,7 @@ import type { CountedFlow } from './datagram-flows.js'
 import { OutgoingStream } from './outgoing-stream.js'
 
 /** Where the channels of a session have what is called when it drains or closes. */
-interface ChannelCalls {
+export interface ChannelCalls {
   ending(channel: Channel): (() => void) | undefined
   setEnding(channel: Channel, end: (() => void) | undefined): void
   work(channel: Channel): ChannelWork | undefined

@@ -11,7 +11,7 @@ import type {
   Clock
 } from '@rystra/plugin'
 import type { OpenChannel } from '@rystra/protocol'
-import { AttachedChannel } from './attached-channel.js'
+import { ChannelLifecycle } from './channel-lifecycle.js'
 import type { CountedFlow, DatagramFlows } from './datagram-flows.js'
 import type { OutgoingStream, OpenOptions } from './outgoing-stream.js'
 import { passChannel } from './pass-channel.js'
@@ -253,61 +253,5 @@ export class Channels implements ChannelOpener {
   ended({ side, openedBy }: ChannelInfo): void {
     this.#open -= 1
     if (side === openedBy) this.#host.counted?.(-1)
-  }
-}
-
-/** One channel at one end, from before its first byte until both hooks have been called. */
-class ChannelLifecycle {
-  readonly #info: ChannelInfo
-  readonly #generation: GenerationRef
-  readonly #release: () => void
-  readonly #clock: Clock
-  readonly #since: number
-  readonly #channels: Channels
-  #stream: CountedStream | undefined
-  #flow: CountedFlow | undefined
-  #over = false
-
-  constructor(info: ChannelInfo, generation: GenerationRef, clock: Clock, channels: Channels) {
-    this.#info = info
-    this.#generation = generation
-    this.#release = generation.hold()
-    this.#clock = clock
-    this.#since = clock.now()
-    this.#channels = channels
-  }
-
-  async admit(): Promise<void> {
-    const denial = await this.#generation.calls.openChannel(this.#info)
-    if (denial === undefined) return
-    throw new RystraError('channel.refused', { side: this.#info.side, detail: denial.deny })
-  }
-
-  attach(stream: CountedStream, flow: CountedFlow | undefined): Channel {
-    this.#stream = stream
-    this.#flow = flow
-    const channel = new AttachedChannel(this.#info, stream, flow, this.#channels)
-    stream.onOver = (error) => {
-      channel.onClosing = undefined
-      channel.work = undefined
-      this.over(error)
-    }
-    return channel
-  }
-
-  /** Tells the hook, once. */
-  over(error: Error | undefined): void {
-    if (this.#over) return
-    this.#over = true
-    this.#flow?.close()
-    this.#generation.calls.closeChannel({
-      ...this.#info,
-      bytesSent: (this.#stream?.written ?? 0) + (this.#flow?.sent ?? 0),
-      bytesReceived: (this.#stream?.received ?? 0) + (this.#flow?.received ?? 0),
-      duration: this.#clock.now() - this.#since,
-      ...(error === undefined ? {} : { error: toRystraError(error, 'stream.reset') })
-    })
-    this.#release()
-    this.#channels.ended(this.#info)
   }
 }
