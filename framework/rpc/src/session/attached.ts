@@ -1,25 +1,55 @@
 import type { RpcError } from '../error.js'
-import type { Connection, ConnectionEvents } from './connection.js'
-import type { Incoming } from './incoming.js'
+import type { ClockPings } from './clock-pings.js'
+import { Connection, type ConnectionEvents } from './connection.js'
+import { Incoming } from './incoming.js'
+import type { OutgoingCalls } from './outgoing-calls.js'
+import type { OutgoingMessages } from './outgoing-messages.js'
+import type { RpcChannel } from './port.js'
 import type { Received } from './received.js'
-import type { SessionWork } from './session-work.js'
+import type { SessionHost } from './session-host.js'
+import { SessionWork } from './session-work.js'
+import type { RpcSettings } from './settings.js'
+import type { Streams } from './streams.js'
 
-/** What of a connection concerns its session. */
-export interface AttachedTo extends Omit<ConnectionEvents, 'onRequest' | 'onEvent' | 'onCancel' | 'onClose'> {
+/** A session that connections are attached to. */
+export interface AttachedTo extends SessionHost, Pick<ConnectionEvents, 'onError' | 'onCredit' | 'onGoAway'> {
+  goAway(): void
   /** Whether calls of this side go to this connection. */
   isPresent(attached: Attached): boolean
   onClose(attached: Attached, error?: Error): void
 }
 
+/** What all connections of a session share. */
+export interface AttachedParts {
+  readonly settings: RpcSettings
+  readonly calls: OutgoingCalls
+  readonly messages: OutgoingMessages
+  readonly streams: Streams
+  readonly pings: ClockPings
+}
+
 /** One connection of a session: the present one, or one whose link is drained, which answers what the other side asks until it is over. */
 export class Attached implements ConnectionEvents {
-  connection!: Connection
-  incoming!: Incoming
-  work!: SessionWork
+  readonly connection: Connection
+  readonly work: SessionWork
+  readonly incoming: Incoming
   readonly #session: AttachedTo
+  readonly #messages: OutgoingMessages
+  readonly #pings: ClockPings
 
-  constructor(session: AttachedTo) {
+  constructor(
+    session: AttachedTo,
+    channel: Pick<RpcChannel, 'stream' | 'onClosing' | 'work'>,
+    { settings, calls, messages, streams, pings }: AttachedParts
+  ) {
     this.#session = session
+    this.#messages = messages
+    this.#pings = pings
+    this.connection = new Connection(channel.stream, settings, this)
+    this.incoming = new Incoming(session, this.connection, settings)
+    this.work = new SessionWork(session, calls, streams, this.incoming)
+    channel.onClosing = () => this.connection.onEnd()
+    channel.work = this.work
   }
 
   onRequest(received: Received): void {
@@ -35,7 +65,7 @@ export class Attached implements ConnectionEvents {
   }
 
   onResponse(received: Received): void {
-    this.#session.onResponse(received)
+    this.#messages.response(received)
   }
 
   onError(...args: [number, RpcError, Parameters<ConnectionEvents['onError']>[2]]): void {
@@ -43,7 +73,7 @@ export class Attached implements ConnectionEvents {
   }
 
   waitsFor(id: number): boolean {
-    return this.#session.waitsFor(id)
+    return this.#messages.waitsFor(id)
   }
 
   onCredit(): void {
@@ -54,8 +84,8 @@ export class Attached implements ConnectionEvents {
     if (this.#session.isPresent(this)) this.#session.onGoAway(error)
   }
 
-  onPong(sent: number, received: number, answered: number): void {
-    if (this.#session.isPresent(this)) this.#session.onPong(sent, received, answered)
+  onPong(t0: number, t1: number, t2: number): void {
+    if (this.#session.isPresent(this)) this.#pings.pong({ t0, t1, t2 })
   }
 
   onClose(error?: Error): void {

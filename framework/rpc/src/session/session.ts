@@ -10,15 +10,12 @@ import type { CallRecord } from '../middleware/middleware.js'
 import type { Members, Service } from '../service/define.js'
 import { use } from '../service/use.js'
 import { Router } from '../router/router.js'
-import { Attached, type AttachedTo } from './attached.js'
-import { Connection, refusalOf } from './connection.js'
+import { Attached, type AttachedParts, type AttachedTo } from './attached.js'
+import { type Connection, refusalOf } from './connection.js'
 import type { SessionClock } from '../clock/session-clock.js'
 import { ClockPings } from './clock-pings.js'
 import { Gate } from './gate.js'
-import { Incoming } from './incoming.js'
-import type { Received } from './received.js'
 import type { IncomingCall, Listener, RpcSession, RpcSessionEvents, ServiceView } from './rpc-session.js'
-import type { SessionHost } from './session-host.js'
 import { OutgoingCalls, type RequestOptions } from './outgoing-calls.js'
 import { OutgoingMessages } from './outgoing-messages.js'
 import { OutgoingEvents } from './outgoing-events.js'
@@ -27,12 +24,11 @@ import type { RpcChannel } from './port.js'
 import type { RpcStream } from './rpc-stream.js'
 import type { StreamOptions } from './stream-options.js'
 import type { RpcSessionOptions } from './session-options.js'
-import { SessionWork } from './session-work.js'
 import type { RpcSettings } from './settings.js'
 import { Streams } from './streams.js'
 
 /** An {@link RpcSession} over the connections of its channels, one after the other. */
-export class ProgramSession implements SessionHost, AttachedTo {
+export class ProgramSession implements AttachedTo {
   #id: string
   readonly remote: RpcPeer
   readonly context: State
@@ -47,6 +43,7 @@ export class ProgramSession implements SessionHost, AttachedTo {
   readonly #pings = new ClockPings((time) => this.#present?.connection.send.ping(this.#calls.takeId(), time()))
   readonly #options: RpcSessionOptions
   #reconnects: boolean
+  readonly #parts: AttachedParts
   #present: Attached | undefined
   /** Connections whose links are drained, until they are over. */
   #left: Set<Attached> | undefined
@@ -69,6 +66,8 @@ export class ProgramSession implements SessionHost, AttachedTo {
       if (this.#leaving) this.wanted()
     })
     this.#messages = new OutgoingMessages(this, this.#calls, this.#events, options.settings)
+    const { settings } = options
+    this.#parts = { settings, calls: this.#calls, messages: this.#messages, streams: this.#streams, pings: this.#pings }
   }
 
   get id(): string {
@@ -181,19 +180,13 @@ export class ProgramSession implements SessionHost, AttachedTo {
     const before = this.#present
     if (before !== undefined && this.movable) this.#leave(before)
     else before?.connection.fail(rpcError('rpc.lost', 'replaced by another connection'))
-    const attached = new Attached(this)
-    const connection = new Connection(channel.stream, this.#settings, attached)
-    channel.onClosing = () => connection.onEnd()
-    attached.connection = connection
-    attached.incoming = new Incoming(this, connection, this.#settings)
-    attached.work = new SessionWork(this, this.#calls, this.#streams, attached.incoming)
-    channel.work = attached.work
+    const attached = new Attached(this, channel, this.#parts)
     this.#present = attached
     this.#leaving = false
-    this.#calls.attach(this.#messages.sender(connection))
-    connection.start()
+    this.#calls.attach(this.#messages.sender(attached.connection))
+    attached.connection.start()
     this.#emitter?.emit('up')
-    return connection
+    return attached.connection
   }
 
   /** Streams, and what the other side asks, stay where they are. */
@@ -210,23 +203,13 @@ export class ProgramSession implements SessionHost, AttachedTo {
     return this.#closed || this.#present?.connection.established === true ? Promise.resolve() : this.#greeting.wait()
   }
 
-  // AttachedTo
-
   isPresent(attached: Attached): boolean {
     return attached === this.#present
-  }
-
-  onResponse(received: Received): void {
-    this.#messages.response(received)
   }
 
   onError(id: number, error: RpcError): void {
     this.#messages.error(id, error)
     if (this.#leaving) this.wanted()
-  }
-
-  waitsFor(id: number): boolean {
-    return this.#messages.waitsFor(id)
   }
 
   onCredit(): void {
@@ -240,10 +223,6 @@ export class ProgramSession implements SessionHost, AttachedTo {
     this.#leaving = true
     this.#emitter?.emit('goAway', error)
     this.wanted()
-  }
-
-  onPong(t0: number, t1: number, t2: number): void {
-    this.#pings.pong({ t0, t1, t2 })
   }
 
   onClose(attached: Attached, error?: Error): void {
