@@ -26,7 +26,7 @@ else {
   try {
     const browser = new Chromium(scratch, 'admin')
     try {
-      if (!process.env['ONLYREQ']) await checkViews(browser)
+      await checkViews(browser)
       await checkRequests(browser, scratch)
     } finally {
       await browser.close()
