@@ -7,7 +7,7 @@ const librariesOf = (files: readonly string[]): string[] => [
   ...new Set(files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []))
 ]
 
-/** The license of each library that became part of a package: it has to be where the code is. Empty without any. */
+/** The license texts of all bundled libraries: most licenses require them in each copy. Empty without such libraries. */
 export const licensesOf = (files: readonly string[]): string =>
   librariesOf(files)
     .sort()

@@ -102,4 +102,26 @@ describe('calls of a client whose server drains', () => {
     await draining
     expect(events).to.deep.equal(['down cleanly', 'up'])
   })
+
+  it('do not go back to a server that drains: those wait for a next one', async () => {
+    const { session, first, second, events, drain } = await world(servers)
+    const stream = session.createStream('feed')
+    await stream.send('a')
+    await until(() => first.streams.length === 1, 'the stream is open')
+    const draining = drain()
+    await until(() => events.includes('up'), 'it is at the other server')
+    const held = session.request('hold')
+    await until(() => second.release !== undefined, 'the handler runs')
+    const warned = new Promise((resolve) => session.on('goAway', resolve))
+    const secondStops = servers.get(second.host).server.stop({ drain: 20_000 })
+    await warned
+    second.release?.()
+    expect(await held).to.equal(second.host)
+    await secondStops
+    await until(() => events.length > 2, 'the second one is over')
+    stream.end()
+    first.streams[0]?.end()
+    await draining
+    expect(events).to.deep.equal(['down cleanly', 'up', 'down cleanly'])
+  })
 })

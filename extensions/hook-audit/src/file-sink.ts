@@ -49,8 +49,13 @@ export class FileSink implements Sink {
 
   open(): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#reopen()
-      await this.#rotateWhenDue()
+      try {
+        await this.#reopen()
+        await this.#rotateWhenDue()
+      } catch (error) {
+        await this.#drop()
+        throw error
+      }
       this.#startTimer()
     })
   }

@@ -11,7 +11,7 @@ export interface HookedRequest {
   isOver(): boolean
 }
 
-/** Calls the hooks of a request: without a promise where no tap is asynchronous. */
+/** Calls the hooks of a request: without a promise where no tap is asynchronous. Throws what it cannot pass then. */
 export const callRequestHooks = (
   hooks: PublishHost['hooks'],
   context: RequestContext,
@@ -31,13 +31,6 @@ export const callRequestHooks = (
     }
   }
   const answer = hooks.request(context)
-  if (answer !== undefined) {
-    answer.then(done).catch(request.fail)
-    return
-  }
-  try {
-    done(undefined)
-  } catch (error) {
-    request.fail(error)
-  }
+  if (answer === undefined) done(undefined)
+  else answer.then(done).catch(request.fail)
 }

@@ -61,7 +61,7 @@ int link_start(struct link *link, const uint8_t *bytes, size_t size) {
   link->readable = true;
   /* Without events it would stay silent. */
   if (error != 0) link_lost(link, -error);
-  /* A write has noticed it before: nobody was told. */
+  /* A write has noticed it before the start, when there is no event. */
   else if (link->lost) engine_post(link, EVENT_LINK_LOST, ECONNRESET, 0, 0);
   engine_work(link);
   return error;

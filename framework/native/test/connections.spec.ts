@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { Worker } from 'node:worker_threads'
+import { workerEnd } from './worker-end.js'
 import { cleanUp, descriptors, needsNative } from './ends.js'
 
 const fixture = fileURLToPath(new URL('connections-fixture.mjs', import.meta.url))
@@ -14,15 +14,7 @@ describe('connections', () => {
   for (const what of ['exit', 'terminate']) {
     it(`end with their worker, whatever they do, and leave no descriptor behind: ${what}`, async () => {
       const before = descriptors()
-      const worker = new Worker(fixture, { argv: [what], execArgv: [] })
-      const said: unknown[] = []
-      const failed: Error[] = []
-      worker.on('message', (message) => {
-        said.push(message)
-        if (message === 'end me') void worker.terminate()
-      })
-      worker.on('error', (error: Error) => failed.push(error))
-      await new Promise((resolve) => worker.once('exit', resolve))
+      const { said, failed } = await workerEnd(fixture, what)
       expect(failed).to.deep.equal([])
       expect(said[0]).to.equal('busy')
       expect(descriptors()).to.deep.equal(before)

@@ -13,6 +13,8 @@ export class CallRoute {
   readonly #target: ChannelTarget
   /** That of the present connection. */
   #at: Link | undefined
+  /** Links that are drained: the session is known there, and takes no calls. */
+  readonly #left = new WeakSet<Link>()
   #connecting = false
 
   constructor(links: Links, endpoint: RpcEndpoint, target: ChannelTarget) {
@@ -23,18 +25,19 @@ export class CallRoute {
 
   /** For streams, which go where calls go: the session is known there. */
   opener({ connected }: ProgramSession): ChannelOpener | undefined {
-    const link = connected ? (this.#at ?? this.#links.last) : this.#links.last
+    const link = (connected ? this.#at : undefined) ?? this.#links.last
     return link && openerOf(link.channels)
   }
 
   /** Opens the channel of calls where it is needed and there is a link for it. */
   connect(session: ProgramSession): void {
     if (this.#connecting || session.closed || (session.connected && !session.movable)) return
-    const link = session.connected ? this.#links.otherThan(this.#at) : this.#links.last
+    const moves = session.connected
+    const link = this.#links.newest((each) => !this.#left.has(each) && !(moves && each === this.#at))
     if (link === undefined) return
     this.#connecting = true
     this.#endpoint
-      .connect(session, this.#noting(link), this.#target)
+      .connect(session, this.#noting(session, link), this.#target)
       .catch((error) => {
         // The link is gone, and the session will be told: calls wait for the next one.
         if (isRystraError(error) && error.code === 'mux.closed') return
@@ -45,10 +48,11 @@ export class CallRoute {
       })
   }
 
-  #noting(link: Link): ChannelOpener {
+  #noting(session: ProgramSession, link: Link): ChannelOpener {
     return {
       open: async (head) => {
         const channel = await openerOf(link.channels).open(head)
+        if (session.connected && this.#at !== undefined) this.#left.add(this.#at)
         this.#at = link
         return channel
       }

@@ -37,12 +37,12 @@ export class Links {
 
   /** The newest: on a client the one there is. */
   get last(): Link | undefined {
-    return [...this.#links.values()].at(-1)
+    return this.newest(() => true)
   }
 
-  /** The newest but one that is being left. */
-  otherThan(left: Link | undefined): Link | undefined {
-    return [...this.#links.values()].filter((link) => link !== left).at(-1)
+  /** The newest of those that fit. */
+  newest(fits: (link: Link) => boolean): Link | undefined {
+    return [...this.#links.values()].filter(fits).at(-1)
   }
 
   /**

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import { workerEnd } from '../../native/test/worker-end.js'
 import type { RecordPeer } from './record-peer.js'
 import { frame, needsNative, TakenWorld, text } from './taken-world.js'
 import { certificates, until } from './world.js'
@@ -150,16 +150,8 @@ describe('the end of a TLS connection that the native part has taken over', () =
     it(`ends with its worker in the middle of traffic, and leaves no descriptor behind: ${what}`, async () => {
       const made = await certificates()
       const before = sockets()
-      const workerData = { cert: made.good.cert, key: made.good.key }
-      const worker = new Worker(fixture, { argv: [what], execArgv: [], workerData })
-      const said: unknown[] = []
-      const failed: Error[] = []
-      worker.on('message', (message) => {
-        said.push(message)
-        if (message === 'end me') void worker.terminate()
-      })
-      worker.on('error', (error: Error) => failed.push(error))
-      await once(worker, 'exit')
+      const { cert, key } = made.good
+      const { said, failed } = await workerEnd(fixture, what, { cert, key })
       expect(failed).to.deep.equal([])
       expect(said[0]).to.equal(true)
       expect(sockets()).to.deep.equal(before)

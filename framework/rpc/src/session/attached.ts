@@ -89,6 +89,8 @@ export class Attached implements ConnectionEvents {
   }
 
   onClose(error?: Error): void {
+    // The first write of a connection may end it, before there is one.
+    ;(this.incoming as Incoming | undefined)?.end()
     this.#session.onClose(this, error)
   }
 }

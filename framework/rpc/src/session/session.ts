@@ -226,7 +226,6 @@ export class ProgramSession implements AttachedTo {
   }
 
   onClose(attached: Attached, error?: Error): void {
-    attached.incoming.end()
     this.#left?.delete(attached)
     if (attached !== this.#present) return
     this.#present = undefined
