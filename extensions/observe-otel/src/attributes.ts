@@ -21,12 +21,11 @@ export const wayAttributes = ({
 })
 
 /**
- * What is known of a request when its span begins, for samplers to decide by: most are not sampled and need nothing else. One literal: an
- * object that is put together from others by spread takes ten times as long, for each request.
+ * What samplers decide by, and no more: most requests are not sampled, and an SDK copies each attribute. One literal: an object that is
+ * put together from others by spread takes ten times as long, for each request.
  */
 export const requestAttributes = ({
   proxy,
-  session,
   visitor,
   method,
   target,
@@ -38,11 +37,7 @@ export const requestAttributes = ({
   'url.path': pathOf(target),
   'url.scheme': secure ? 'https' : 'http',
   'server.address': host,
-  'rystra.proxy': proxy.name,
-  'rystra.kind': proxy.kind,
-  'rystra.client': session.client.id,
-  'rystra.identity': session.identity.id,
-  'rystra.transport': session.transport
+  'rystra.proxy': proxy.name
 })
 
 /** Path of a target, without its query, which may hold secrets. */

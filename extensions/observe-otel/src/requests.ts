@@ -10,9 +10,9 @@ import {
   type Tracer
 } from '@opentelemetry/api'
 import type { CloseRequestContext, ExchangeObserver, HttpObserver, RequestContext } from '@rystra/plugin'
-import { errorAttributes, methodOf, requestAttributes } from './attributes.js'
+import { errorAttributes, methodOf, requestAttributes, wayAttributes } from './attributes.js'
 import { headGetter, headSetter } from './carriers.js'
-import { contextOf } from './context-of-span.js'
+import { injectSpan } from './inject.js'
 import type { OtelOptions } from './options.js'
 
 /** Bodies are in a span by their length alone. */
@@ -44,9 +44,8 @@ export class RequestSpans {
     const name = `${methodOf(request.method)} ${request.proxy.name}`
     const span = this.#tracer().startSpan(name, options, this.#continues ? received : ROOT_CONTEXT)
     // What is not sampled keeps nothing, and has nothing to end.
-    if (span.isRecording()) this.#spans.set(request, span)
-    // Without an SDK there is nothing to send: what the visitor sent goes on.
-    if (trace.isSpanContextValid(span.spanContext())) propagation.inject(contextOf(span), headers, headSetter)
+    if (span.isRecording()) this.#spans.set(request, span.setAttributes(wayAttributes(request)))
+    injectSpan(span, headers, headSetter)
   }
 
   end({ request, status, bytesToService, bytesToVisitor, error }: CloseRequestContext): void {
@@ -70,6 +69,7 @@ export const requestObserver = (name: string, tracer: () => Tracer): HttpObserve
     )
     // Not sampled: the relay of the exchange stays as fast as without an observer.
     if (!span.isRecording()) return undefined
+    span.setAttributes(wayAttributes(request))
     let status = 0
     return {
       requestData() {},

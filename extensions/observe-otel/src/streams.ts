@@ -2,7 +2,7 @@ import { propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace, 
 import type { CloseStreamContext, OpenStreamContext, Side, StreamInfo } from '@rystra/plugin'
 import { errorAttributes, wayAttributes } from './attributes.js'
 import { type StreamCarrier, streamSetter } from './carriers.js'
-import { contextOf } from './context-of-span.js'
+import { injectSpan } from './inject.js'
 
 const keyOf = ({ session, id }: StreamInfo): string => `${session.id}.${id}`
 
@@ -33,7 +33,7 @@ export class StreamSpans {
     if (span.isRecording()) this.#spans.set(keyOf(stream), span)
     if (this.#side === 'client') return
     const carrier: StreamCarrier = {}
-    propagation.inject(contextOf(span), carrier, streamSetter)
+    injectSpan(span, carrier, streamSetter)
     if (carrier.traceparent !== undefined) stream.carryTrace(carrier.traceparent)
   }
 
