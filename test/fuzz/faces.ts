@@ -29,9 +29,11 @@ import transportTcp from '@rystra/transport-tcp'
 import transportTls from '@rystra/transport-tls'
 import transportWs from '@rystra/transport-ws'
 import { freePort, type Random } from '@rystra/testkit'
+import { ChallengeWorld } from './challenge-faces.js'
 import { connected, Hostile, host, listened, secured } from './connections.js'
 import type { Face } from './face.js'
 import { GoodVisitors, SERVED_WITHIN_MS } from './good-visitors.js'
+import { MdnsWorld, mdnsPacket } from './mdns.js'
 import {
   adminMessages,
   anyMessages,
@@ -88,15 +90,28 @@ export const openWorld = async (log: Logger): Promise<World> => {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'rystra-fuzz-'))
   const ending: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
   const later = (end: () => unknown): void => void ending.push(end)
-  const [adminPort, metricsPort, redirectPort] = [await freePort(), await freePort(), await freePort()]
+  const [adminPort, adminTlsPort] = [await freePort(), await freePort()]
+  const [metricsPort, redirectPort] = [await freePort(), await freePort()]
   const peers = new PeerWorld(dir, await freePort())
   const rpc = rpcWorld()
+  const challenges = new ChallengeWorld()
+  later(() => challenges.close())
+  const mdns = new MdnsWorld()
+  await mdns.open()
+  later(() => mdns.close())
   const ofServer = [
-    adminHttp({ listen: [{ host, port: adminPort }], tokens: [{ name: 'fuzz', token, scope: 'admin' }] }),
+    adminHttp({
+      listen: [
+        { host, port: adminPort },
+        { host, port: adminTlsPort, tls: {} }
+      ],
+      tokens: [{ name: 'fuzz', token, scope: 'admin' }]
+    }),
     observePrometheus({ listen: { host, port: metricsPort, path: '/metrics', hosts: [] } }),
     inspectHttp({}),
     rpc.onServer.extension,
-    peers.extension
+    peers.extension,
+    await challenges.extension()
   ]
   const transports = ['tcp', 'tls', 'ws', 'wss', 'h2c', 'http2', 'quic']
   const [onePort, proxiedPort] = [await freePort(), await freePort()]
@@ -283,6 +298,16 @@ export const openWorld = async (log: Logger): Promise<World> => {
       messages: adminMessages(''),
       connect: () => connected(0, adminSocketPath(path.join(dir, 'server'), 'server'))
     },
+    {
+      name: 'admin-tls',
+      messages: await tlsMessages('localhost', ['http/1.1']),
+      connect: () => connected(adminTlsPort)
+    },
+    {
+      name: 'admin-tls-inside',
+      messages: adminMessages(token),
+      connect: () => secured(adminTlsPort, 'localhost', ['http/1.1'])
+    },
     { name: 'metrics', messages: adminMessages(''), connect: () => connected(metricsPort) },
     { name: 'direct', messages: anyMessages, connect: () => connected(publicPort(direct, 'direct')) },
     { name: 'fallback', messages: h1Messages('localhost'), connect: () => connected(onePort) },
@@ -295,7 +320,12 @@ export const openWorld = async (log: Logger): Promise<World> => {
     { name: 'redirect', messages: h1Messages('web.localhost'), connect: () => connected(redirectPort) },
     await sessionFace(token, () => connected(portOf('tcp'))),
     ...(await peers.faces(connected)),
-    ...rpc.faces
+    ...rpc.faces,
+    ...(await challenges.faces(
+      () => connected(httpPort),
+      () => connected(httpsPort),
+      httpsPort
+    ))
   ]
   const dialed: Record<string, Messages> = {
     tcp: linkMessages,
@@ -334,8 +364,9 @@ export const openWorld = async (log: Logger): Promise<World> => {
     faces,
     server,
     sendDatagram(random) {
-      const port = datagramPorts[random.below(datagramPorts.length)]
-      visitors.send(quicPackets(random), port as number)
+      const port = datagramPorts[random.below(datagramPorts.length + 1)]
+      if (port === undefined) mdns.send(mdnsPacket(random))
+      else visitors.send(quicPackets(random), port)
     },
     connections: () => {
       const names = new Map([
@@ -358,6 +389,7 @@ export const openWorld = async (log: Logger): Promise<World> => {
         visitors.byHttp('grpc'),
         visitors.byDatagram(udpPort),
         visitors.byDatagram(privateUdpPort),
+        mdns.check(),
         program.server.request('disk.usage', undefined, { deadline: SERVED_WITHIN_MS })
       ])
     },

@@ -1,4 +1,4 @@
-/** `npm run fuzz -- --seconds 600 --seed 1 --face h2c,ws`: random peers against every face. Prints the seed of what it finds. */
+/** `npm run fuzz -- --help`: random peers against every face. Prints the seed of what it finds. */
 import { parseArgs } from 'node:util'
 import { fuzz } from './fuzzer.js'
 
@@ -7,9 +7,19 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
     face: { type: 'string' },
-    trace: { type: 'boolean', default: false }
+    trace: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false }
   }
 })
+
+if (values.help) {
+  console.log(`npm run fuzz -- [options]
+  --seconds N   time, and one round at least (default: 60)
+  --seed N      first case; the same seed gives the same cases (default: by the time)
+  --face A,B    only these faces (default: all; an unknown name lists them)
+  --trace       print the seed of each round`)
+  process.exit(0)
+}
 
 const seed = Number(values.seed)
 console.log(`seed ${seed}, ${values.seconds} s`)

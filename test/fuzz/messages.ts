@@ -170,6 +170,28 @@ export const adminMessages = (token: string): Messages => {
   ]
 }
 
+/** Requests of an authority for the challenge of a host, RFC 8555 §8.3, and pieces of them. */
+export const challengeRequests = (host: string): Messages => {
+  const at = `Host: ${host}`
+  const request = (method: string, path: string, ...fields: string[]): Buffer =>
+    lines(`${method} ${path} HTTP/1.1`, at, ...fields)
+  const folder = '/.well-known/acme-challenge/'
+  return [
+    request('GET', `${folder}token`),
+    request('HEAD', `${folder}token`),
+    request('POST', `${folder}token`, 'Content-Length: 4'),
+    request('GET', `${folder}token`, 'Expect: 100-continue', 'Content-Length: 4'),
+    request('GET', `${folder}token`, 'Upgrade: websocket', 'Connection: Upgrade'),
+    request('GET', folder),
+    request('GET', `${folder}../token`),
+    request('GET', `${folder}__proto__`),
+    request('GET', `${folder}token?x`),
+    request('GET', `http://${host}${folder}token`),
+    request('GET', `${folder}${'x'.repeat(4000)}`),
+    ...h1Messages(host)
+  ]
+}
+
 /** Answers of HTTP/1.1, and pieces of them. */
 export const h1Answers: Messages = [
   lines('HTTP/1.1 200 OK', 'Content-Length: 4'),
@@ -189,6 +211,29 @@ export const h1Answers: Messages = [
   Buffer.from('0\r\n\r\n'),
   Buffer.from('0\r\nA: trailer\r\n\r\n'),
   Buffer.from('\0\0\0')
+]
+
+const json = (status: string, body: unknown, ...fields: string[]): Buffer => {
+  const text = JSON.stringify(body)
+  const head = [`HTTP/1.1 ${status}`, 'Content-Type: application/json', `Content-Length: ${text.length}`]
+  return Buffer.concat([lines(...head, 'Replay-Nonce: AAAA', ...fields), Buffer.from(text)])
+}
+
+/** Answers of an ACME authority, RFC 8555 §7, the directory first, and pieces of them. */
+export const acmeAnswers: Messages = [
+  json('200 OK', { newNonce: '', newAccount: '', newOrder: '' }),
+  json('200 OK', { newNonce: 'https://127.0.0.1:1/', newAccount: 'http://127.0.0.1/', newOrder: 7 }),
+  json('200 OK', null),
+  json('200 OK', []),
+  json('200 OK', { __proto__: null, newNonce: { toString: 1 } }),
+  json('201 Created', { status: 'pending', authorizations: 'none', finalize: null }, 'Location: https://127.0.0.1:1/1'),
+  json('400 Bad Request', { type: 'urn:ietf:params:acme:error:badNonce' }),
+  json('403 Forbidden', { type: 7, detail: '\u001b[2J' }),
+  json('429 Too Many Requests', {}, 'Retry-After: 99999999999'),
+  lines('HTTP/1.1 302 Found', 'Location: https://127.0.0.1:1/', 'Content-Length: 0'),
+  lines('HTTP/1.1 200 OK', 'Content-Type: application/json', 'Content-Length: 1'),
+  Buffer.alloc(70_000, '1'),
+  ...h1Answers
 ]
 
 /** The opening handshake and the frames of WebSocket, RFC 6455. */
