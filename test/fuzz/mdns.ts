@@ -46,6 +46,22 @@ const anyText = (random: Random): Buffer =>
     random.bytes(random.below(300))
   ][random.below(8)] as Buffer
 
+const record = (of: Buffer, type: number, ttl: number, data: Buffer, length = data.length): Buffer =>
+  Buffer.concat([of, uint16(type, 0x8001, 0, ttl, length), data])
+
+/** What a neighbour announces: without all of it, a search takes no notice. */
+const announced = (random: Random): Buffer[] => {
+  const label = `neighbour-${random.below(8)}`
+  const of = name(`${label}.${SERVICE}`)
+  const target = [name(`${label}.local`), Buffer.alloc(1)][random.below(2)] as Buffer
+  return [
+    record(name(SERVICE), PTR, 120, of),
+    record(of, SRV, 120, Buffer.concat([uint16(0, 0, random.below(65_536)), target])),
+    record(of, TXT, 120, anyText(random)),
+    record(target, A, 120, random.bytes(4))
+  ]
+}
+
 const anyRecord = (random: Random): Buffer => {
   const label = `neighbour-${random.below(8)}`
   const type = [A, PTR, TXT, AAAA, SRV, OPT, 255, 47][random.below(8)] as number
@@ -59,12 +75,13 @@ const anyRecord = (random: Random): Buffer => {
           : random.bytes([0, 4, 16, 3][random.below(4)] as number)
   const length = random.below(8) === 0 ? random.below(65_536) : data.length
   const ttl = [0, 1, 120, 0xffff][random.below(4)] as number
-  return Buffer.concat([anyName(random, label), uint16(type, 0x8001, 0, ttl, length), data])
+  return record(anyName(random, label), type, ttl, data, length)
 }
 
 /** Answers of mDNS, RFC 6762 §18, with what may be wrong about them. */
 export const mdnsPacket = (random: Random): Buffer => {
-  const records = Array.from({ length: random.below(8) }, () => anyRecord(random))
+  const records = announced(random).filter(() => random.below(6) > 0)
+  for (let more = random.below(4); more > 0; more -= 1) records.splice(random.below(5), 0, anyRecord(random))
   const counts = [0, records.length, 0, random.below(8) === 0 ? 0xffff : 0]
   const flags = [0x8400, 0x8400, 0x8400, 0, 0x8403][random.below(5)] as number
   const packet = Buffer.concat([uint16(0, flags, ...counts), ...records])

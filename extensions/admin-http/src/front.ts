@@ -101,6 +101,8 @@ export class Front {
     socket.on('error', () => {})
     socket.once('close', () => this.#sockets.delete(socket))
     if (isRefused) this.#holdRefused(socket)
+    // With half-open allowed Node would wait after an end within the handshake.
+    if (this.#server instanceof https.Server) socket.allowHalfOpen = false
     acceptHttp(this.#server, socket)
   }
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import net from 'node:net'
 import { FakeRuntime, tokens, withWorld, World } from './world.js'
 import adminHttp from '../src/index.js'
@@ -224,6 +225,20 @@ describe('admin-http, bad input', () => {
         expect(answer).match(/^HTTP\/1.1 200/)
       },
       () => new World(new FakeRuntime(), { connections: 2 })
+    )
+  )
+
+  it(
+    'closes a connection that ends before its handshake of TLS',
+    withWorld(
+      async (world) => {
+        const socket = net.connect({ port: world.port, host: '127.0.0.1', allowHalfOpen: true })
+        socket.end().resume()
+        // The limit of a handshake is ten seconds.
+        await once(socket, 'end', { signal: AbortSignal.timeout(5000) })
+        socket.destroy()
+      },
+      () => new World(new FakeRuntime(), { listen: [{ host: '127.0.0.1', port: 0, tls: {} }] })
     )
   )
 

@@ -12,5 +12,7 @@ export const answerChallenge = (socket: Socket, { cert, key }: CertificatePair):
     secured.resume()
   })
   server.on('tlsClientError', () => socket.destroy())
+  // With half-open allowed Node would wait after an end within the handshake.
+  socket.allowHalfOpen = false
   server.emit('connection', socket)
 }
