@@ -1,3 +1,5 @@
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { freePort } from '@rystra/testkit'
 import { expect } from 'chai'
 import { createClient, createServer } from 'rystra'
 import { commands } from './fixtures/commands.js'
@@ -51,6 +53,34 @@ client: { id: home-nas, connect: { host: 127.0.0.1, port: ${port} } }
       .and.include('/path')
     expect((wrong.out + wrong.err).match(/the data does not fit its type/g), 'the text of the code').to.have.length(1)
     expect(described.out).to.include('| `disk.usage` | request | client |')
+  })
+
+  it('run beside the server of the same configuration, whose addresses they leave alone', async () => {
+    const port = await freePort()
+    const both = folders.make({
+      'rystra.config.yaml': `extensions:
+  - { use: '@rystra/auth-token', options: { token: a-token-of-the-test } }
+  - { use: '@rystra/admin-http', options: { listen: [{ port: ${port} }] } }
+  - { use: '@rystra/rpc', options: { services: [./services.ts], access: [{ name: disk.* }] } }
+server: { listen: [{ transport: tcp, host: 127.0.0.1, port: 0 }] }
+`,
+      'services.ts': services
+    })
+    const server = start(['serve', '--json'], both)
+    const listening = await server.event('listening')
+    appendFileSync(`${both}/rystra.config.yaml`, `client: { connect: { host: 127.0.0.1, port: ${listening.port} } }\n`)
+    const [answer, other] = await Promise.all([
+      rystra(['call', 'server', 'disk.usage', '{"path":"/home"}'], { cwd: both }),
+      rystra(['connect', '--json'], { cwd: both })
+    ])
+    expect(answer.err, 'stderr').to.equal('')
+    expect(JSON.parse(answer.out)).to.deep.equal({ free: 5 })
+    expect(other.code).to.equal(8)
+    expect(JSON.parse(other.out.trim().split('\n').at(-1) ?? '')).to.include({ code: 'listen.in-use', side: 'client' })
+    expect(other.out).to.include(`admin-http: tcp 127.0.0.1:${port}`).and.include('`side`')
+    const config = readFileSync(`${both}/rystra.config.yaml`, 'utf8')
+    writeFileSync(`${both}/rystra.config.yaml`, config.replace(`port: ${port}`, `port: ${port}, side: server`))
+    await start(['connect', '--json'], both).event('connected')
   })
 
   it('is what a program has as client.rpc and server.rpc()', async () => {

@@ -29,7 +29,10 @@ export const call = async (options: CallOptions): Promise<unknown> => {
   const base = validateBase(config, { dir })
   const log = await createLog({ config: base.log, level: 'warn', debug, reported: true })
   const rpc = new Rpc()
-  const client = await createClient({ ...base, extensions: [...(base.extensions ?? []), rpc.extension] }, { dir, log })
+  const client = await createClient(
+    { ...base, extensions: [...(base.extensions ?? []), rpc.extension] },
+    { dir, log, listening: false }
+  )
   try {
     await client.start()
     const session = program === 'server' ? rpc.server : rpc.peer(program, { identity: options.identity })

@@ -1,7 +1,8 @@
 import { hostPort } from '@rystra/address'
-import { background, type AdminRoutes, type ExtensionContext, isRystraError } from '@rystra/plugin'
+import { background, type AdminRoutes, type ExtensionContext, isRystraError, RystraError } from '@rystra/plugin'
 import { openServerTls, type ServerTls } from '@rystra/tls'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Api, ApiContext } from './context.js'
 import { EventHub } from './event-hub.js'
 import { Forwarded } from './forwarded.js'
@@ -24,6 +25,14 @@ const SOCKET_RETRY_MS = 500
 
 /** Milliseconds until a missing socket is logged: a start that fails for another reason says that alone. */
 const STARTED_AFTER_MS = 1000
+
+/** A server and a client of one machine may have one configuration, and so one address. */
+const sharedConfiguration = (error: unknown): never => {
+  if (!isRystraError(error) || error.code !== 'listen.in-use') throw error
+  const { code, detail = '', side } = error
+  const hint = `${error.hint}; if the other end of this configuration has it, give this entry of \`listen\` the \`side\` that it is for`
+  throw new RystraError(code, { detail, hint, ...(side === undefined ? {} : { side }), cause: error })
+}
 
 /** The listeners of the API. The API itself is made with the first request. */
 export class AdminServer {
@@ -112,17 +121,15 @@ export class AdminServer {
     const tls = fields === undefined ? undefined : await openServerTls(fields, { dir, stateDir, log, clock })
     if (tls !== undefined) this.#closers.push(() => tls.close())
     const front = this.#front('tcp', tls)
-    const listener = await ports.listenTcp(
-      {
-        host,
-        port,
-        owner: 'admin-http',
-        exclusive: true,
-        recognises: () => true,
-        onSocket: (socket) => front.accept(socket)
-      },
-      new AbortController().signal
-    )
+    const entry = {
+      host,
+      port,
+      owner: 'admin-http',
+      exclusive: true,
+      recognises: () => true,
+      onSocket: (socket: Socket) => front.accept(socket)
+    }
+    const listener = await ports.listenTcp(entry, new AbortController().signal).catch(sharedConfiguration)
     this.#closers.push(() => listener.close())
     const { address } = listener
     const url = `${tls === undefined ? 'http' : 'https'}://${hostPort(address.host, address.port)}/`

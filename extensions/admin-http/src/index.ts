@@ -32,13 +32,15 @@ export default defineExtension({
   name: 'admin-http',
   options: adminOptions,
   setup(context): Lifecycle {
-    check(context.options)
-    const server = new AdminServer(context)
+    const { role, options } = context
+    const listen = options.listen.filter(({ side = role }) => side === role)
+    check({ ...options, listen })
+    const server = new AdminServer({ ...context, options: { ...options, listen } })
     context.hooks.onShutdown.tap(() => server.drain())
     const lineage = context.previous instanceof Lineage ? context.previous : new Lineage()
     context.hooks.onReload.tapPromise(() => lineage.takeOver(server))
     return {
-      listens: context.options.listen.map(({ host, port }) => ({ host, port, exclusive: true })),
+      listens: listen.map(({ host, port }) => ({ host, port, exclusive: true })),
       start: () => {
         lineage.add(server)
         return server.start()

@@ -49,7 +49,7 @@ export const keptToken = async (stateDir: string): Promise<string> => {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     throw new RystraError('file.failed', {
-      detail: `admin-http: ${file}: ${code ?? message}`,
+      detail: `${file}: ${code ?? message}`,
       hint: 'make the state folder writable, or set `tokens` of admin-http',
       cause: error
     })

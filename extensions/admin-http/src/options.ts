@@ -27,6 +27,12 @@ const listenEntry = Type.Object(
       maximum: 65_535,
       description: 'Port to bind; 0 for any free port. Default: 7080.'
     }),
+    side: Type.Optional(
+      Type.Union([Type.Literal('server'), Type.Literal('client')], {
+        description:
+          'The end that listens here, where a server and a client of one machine share the configuration. Default: each.'
+      })
+    ),
     tls: Type.Optional(
       Type.Object(serverTlsFields, {
         additionalProperties: false,

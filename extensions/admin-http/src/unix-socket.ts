@@ -20,7 +20,7 @@ const sharedByEnd = new WeakMap<Runtime, Map<string, SharedSocket>>()
 
 const failed = (file: string, reason: string, cause?: unknown, hint?: string): RystraError =>
   new RystraError('listen.failed', {
-    detail: `admin-http: unix:${file}: ${reason}`,
+    detail: `unix:${file}: ${reason}`,
     cause,
     hint: hint ?? 'make the state folder writable for its owner, name another with RYSTRA_STATE, or set `socket: false`'
   })
@@ -60,7 +60,7 @@ const removeLeftOver = async (file: string): Promise<void> => {
   if (!found.isSocket()) throw failed(file, 'a file that is no socket is there')
   if (await isLive(file))
     throw new RystraError('listen.in-use', {
-      detail: `admin-http: unix:${file}: another process or end with this state folder listens there`,
+      detail: `unix:${file}: another process or end with this state folder listens there`,
       hint: 'give each a state folder of its own with RYSTRA_STATE, or set `socket: false`'
     })
   await unlink(file)

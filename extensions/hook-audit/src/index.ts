@@ -58,7 +58,7 @@ export default defineExtension({
           await recorder.start()
         } catch (error) {
           const { code, message } = error as NodeJS.ErrnoException
-          throw new RystraError('file.failed', { detail: `hook-audit: ${sink.name}: ${code ?? message}`, cause: error })
+          throw new RystraError('file.failed', { detail: `${sink.name}: ${code ?? message}`, cause: error })
         }
       },
       stop: () => recorder.stop()

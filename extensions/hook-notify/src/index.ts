@@ -30,7 +30,7 @@ const targetOf = (options: ReturnType<typeof withDefaults>, dir: string): Target
   try {
     return new Webhook(options)
   } catch (cause) {
-    throw new RystraError('extension.options', { detail: 'hook-notify: a webhook is not a valid URL', cause })
+    throw new RystraError('extension.options', { detail: 'a webhook is not a valid URL', cause })
   }
 }
 

@@ -23,6 +23,7 @@ export const createClient = async (config: RystraConfig, options: ClientOptions 
     runtime,
     log,
     clock,
+    listening: options.listening ?? true,
     ...(options.dir === undefined ? {} : { dir: options.dir }),
     ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir })
   })

@@ -2,17 +2,19 @@ import { isDeepStrictEqual, types } from 'node:util'
 import {
   type Capability,
   type Clock,
+  type ErrorCode,
   errorMaker,
   type Extension,
   type ExtensionAddress,
+  isRystraError,
   type Lifecycle,
   type ListenHost,
   type Logger,
   type Metrics,
+  RystraError,
   type Runtime,
   secretTexts,
-  type Side,
-  toRystraError
+  type Side
 } from '@rystra/plugin'
 import { capabilityOf } from './capabilities.js'
 import { keepAlive, within } from './clock.js'
@@ -49,6 +51,8 @@ export interface InstanceHost {
   readonly metrics: Metrics
   readonly ports: ListenHost
   readonly runtime: Runtime
+  /** Whether extensions with addresses of their own are started. */
+  readonly listening: boolean
   /** Milliseconds a start may take, 0 for no limit. */
   readonly startTimeout: number
   /** Milliseconds a stop may take, 0 for no limit. */
@@ -115,8 +119,7 @@ export class Instance {
     } catch (error) {
       // A message of its own says what is wrong; that of a mistake in the code needs the place.
       const place = error instanceof TypeError || error instanceof ReferenceError ? placeOf(error) : undefined
-      const detail = `${plan.name}: ${error instanceof Error ? error.message : String(error)}${place === undefined ? '' : ` (${place})`}`
-      throw toRystraError(error, 'extension.setup-failed', { detail })
+      throw errorOf(plan.name, error, 'extension.setup-failed', place)
     } finally {
       this.record.close()
     }
@@ -152,13 +155,13 @@ export class Instance {
 
   /** Rejects with `extension.start-failed`, or with a coded error of the extension. */
   async start(): Promise<void> {
-    const { clock, startTimeout } = this.#host
+    const { clock, startTimeout, listening } = this.#host
+    if (!listening && this.listens.length > 0) return
     try {
       const late = () => new Error(`it has not started within ${startTimeout} ms`)
       await keepAlive(within(clock, startTimeout, Promise.resolve(this.#lifecycle.start?.()), late))
     } catch (error) {
-      const detail = `${this.name}: ${error instanceof Error ? error.message : String(error)}`
-      throw toRystraError(error, 'extension.start-failed', { detail })
+      throw errorOf(this.name, error, 'extension.start-failed')
     }
   }
 
@@ -199,6 +202,25 @@ export class Instance {
       log.error({ err: error, extension: this.name }, 'an extension failed to stop')
     }
   }
+}
+
+/** An error of an extension, whose details name it. Errors with a code keep it, with hint and side. */
+const errorOf = (name: string, error: unknown, code: ErrorCode, place?: string): RystraError => {
+  const where = place === undefined ? '' : ` (${place})`
+  if (!isRystraError(error)) {
+    return new RystraError(code, {
+      detail: `${name}: ${error instanceof Error ? error.message : String(error)}${where}`,
+      cause: error
+    })
+  }
+  const { detail, hint, side } = error
+  if (detail?.split(/[^\w@/.-]+/).includes(name) === true) return error
+  return new RystraError(error.code, {
+    detail: detail === undefined ? name : `${name}: ${detail}`,
+    hint,
+    ...(side === undefined ? {} : { side }),
+    cause: error
+  })
 }
 
 /** What `setup` returned. A promise would mean that it still taps after the generation is made. */

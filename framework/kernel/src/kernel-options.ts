@@ -18,6 +18,11 @@ export interface KernelOptions {
   readonly ports?: ListenHost
   /** What extensions see of the end that they run in. @default one in which nothing runs */
   readonly runtime?: Runtime
+  /**
+   * Whether extensions that bind addresses of their own (`Lifecycle.listens`) are started. False for an end of a moment beside
+   * the process of the same configuration, which has these addresses. @default true
+   */
+  readonly listening?: boolean
   /** Milliseconds for which what a reload removed keeps running while something that began before still holds it. @default 30000 */
   readonly drain?: number
   /** Milliseconds an extension may take to start, 0 for no limit: long enough to reach a slow disk or service. @default 30000 */

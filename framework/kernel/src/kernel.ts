@@ -58,6 +58,7 @@ export class Kernel implements Generations {
       metrics,
       ports: options.ports ?? noPorts,
       runtime: options.runtime ?? emptyRuntime(side),
+      listening: options.listening ?? true,
       startTimeout: options.startTimeout ?? 30_000,
       stopTimeout: options.stopTimeout ?? 10_000
     })

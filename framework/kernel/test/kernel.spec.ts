@@ -48,9 +48,10 @@ describe('provision', () => {
     expect(said).deep.equal(['setup a', 'stop a'])
   })
 
-  it('keeps the code of an error that has one', async () => {
-    const error = new RystraError('listen.in-use', { detail: '7000' })
-    await failure(provisioned([talker([], 'a', { setup: error })]), 'listen.in-use')
+  it('keeps code, hint and side of an error that has them, and names the extension', async () => {
+    const cause = new RystraError('listen.in-use', { detail: '7000', hint: 'stop b', side: 'server' })
+    const error = await failure(provisioned([talker([], 'a', { setup: cause })]), 'listen.in-use')
+    expect(error).include({ detail: 'a: 7000', hint: 'stop b', side: 'server', cause })
   })
 
   it('refuses two of the same name, unless one is given another', async () => {
@@ -131,9 +132,26 @@ describe('start', () => {
     })
   }
 
-  it('keeps the code of an error that has one', async () => {
+  it('keeps the code of an error that has one, and names the extension once', async () => {
     const { kernel } = await provisioned([talker([], 'a', { start: new RystraError('listen.in-use') })])
-    await failure(kernel.start(), 'listen.in-use')
+    expect(await failure(kernel.start(), 'listen.in-use')).property('detail', 'a')
+    const named = new RystraError('listen.in-use', { detail: 'a: 7000' })
+    const other = await provisioned([talker([], 'a', { start: named })])
+    expect(await failure(other.kernel.start(), 'listen.in-use')).property('detail', 'a: 7000')
+  })
+
+  it('leaves out what binds addresses of its own where the kernel is not listening, and stops it all the same', async () => {
+    const said: string[] = []
+    const bound = extension('bound', () => ({
+      listens: [{ host: '127.0.0.1', port: 1 }],
+      start: async () => void said.push('start bound'),
+      stop: async () => void said.push('stop bound')
+    }))
+    const kernel = new Kernel({ side: 'client', listening: false })
+    await kernel.provision([bound(), talker(said, 'a')])
+    await kernel.start()
+    await kernel.stop()
+    expect(said).include('start a').include('stop bound').not.include('start bound')
   })
 
   it('goes on when the failing onStart tap is open', async () => {
