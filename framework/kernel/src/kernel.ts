@@ -297,5 +297,3 @@ export class Kernel implements Generations {
 const stopAll = async (instances: readonly Instance[]): Promise<void> => {
   for (const instance of [...instances].reverse()) await instance.stop()
 }
-
-export type { GenerationRef }
