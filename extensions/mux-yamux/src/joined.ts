@@ -47,7 +47,19 @@ export class Joined implements JoinedStream, Offloaded {
     const joined = new Joined(owner, link, socket)
     const { unread, granted } = receiving.rest()
     const { credit, window, owed, ended } = receiving.position
-    const state = { sendWindow: sending.window, credit, window, owed, granted, acknowledged, ended, unread, head }
+    const owned = socket.give !== undefined
+    const state = {
+      sendWindow: sending.window,
+      credit,
+      window,
+      owed,
+      granted,
+      acknowledged,
+      ended,
+      unread,
+      head,
+      owned
+    }
     if (!link.join(id, socket, joined, state)) return undefined
     receiving.handOver()
     return joined

@@ -98,8 +98,7 @@ export class NativeLink implements Link, LinkEvents {
   // Joined streams
 
   join(id: number, socket: Detached, stream: JoinedStream, state: JoinedState): boolean {
-    const owned = socket.give !== undefined
-    if (this.closed || !this.#link.join(id, socket.fd, { ...state, owned })) return false
+    if (this.closed || !this.#link.join(id, socket.fd, state)) return false
     this.#add(id, socket, stream)
     return true
   }

@@ -39,7 +39,7 @@ export interface JoinedState {
 }
 
 /** What a stream has reached that nothing was sent or received on. */
-const FRESH: Omit<JoinedState, 'head'> = {
+const FRESH: JoinedState = {
   sendWindow: INITIAL_WINDOW,
   credit: INITIAL_WINDOW,
   window: INITIAL_WINDOW,
@@ -125,7 +125,8 @@ export class BatchedLink {
   join(id: number, descriptor: number, state: JoinedState): boolean {
     if (this.#links.delivering) return false
     const flags = (state.acknowledged ? JOIN.acknowledged : 0) | (state.ended ? JOIN.ended : 0)
-    return this.#join(id, descriptor, state, flags, nothing)
+    const all = state.owned === true ? flags | JOIN.owned : flags
+    return this.#join(id, descriptor, state, all, state.head ?? nothing, nothing)
   }
 
   /**
@@ -133,18 +134,17 @@ export class BatchedLink {
    * `onAnswer` that it was another one. `false`: it could not.
    */
   open(id: number, descriptor: number, owned: boolean, head: Buffer, answer: Buffer): boolean {
-    return this.#join(id, descriptor, { ...FRESH, owned, head }, JOIN.opens, answer)
+    return this.#join(id, descriptor, FRESH, owned ? JOIN.opens | JOIN.owned : JOIN.opens, head, answer)
   }
 
-  #join(id: number, descriptor: number, state: JoinedState, flags: number, answer: Buffer): boolean {
+  #join(id: number, descriptor: number, state: JoinedState, flags: number, head: Buffer, answer: Buffer): boolean {
     numbers[0] = state.sendWindow
     numbers[1] = state.credit
     numbers[2] = state.window
     numbers[3] = state.owed
     numbers[4] = state.granted
-    numbers[5] = flags | (state.owned === true ? JOIN.owned : 0)
-    const { unread, head = nothing } = state
-    return this.#links.binding.streamJoin(this.#number, id, descriptor, numbers, unread, head, answer) === 0
+    numbers[5] = flags
+    return this.#links.binding.streamJoin(this.#number, id, descriptor, numbers, state.unread, head, answer) === 0
   }
 
   /** What the peer has answered otherwise so far. */

@@ -54,7 +54,8 @@ export const openStreamMessage = (
   type: 'OpenStream',
   id,
   proxy,
-  ...addressFields(visitor),
+  visitor: [visitor.host, visitor.port],
+  to: [visitor.to.host, visitor.to.port],
   ...(flow === undefined ? {} : { flow }),
   ...(details === undefined ? {} : { details }),
   ...(trace === undefined ? {} : { trace })

@@ -74,12 +74,12 @@ export class StreamLifecycle implements StreamHandle {
   admit(): Promise<Deny | undefined> | undefined {
     if (!this.#hooked) return undefined
     return this.#host.generation.calls.openStream({
-      ...this.info,
       carryTrace: (traceparent) => {
         if (isTraceparent(traceparent)) this.trace = traceparent
       },
       pace: (pacer) => this.#path.pace(pacer),
-      through: (transforms) => this.#path.through(transforms)
+      through: (transforms) => this.#path.through(transforms),
+      ...this.info
     })
   }
 
@@ -288,8 +288,8 @@ export class StreamLifecycle implements StreamHandle {
     const bytesToVisitor = toVisitor + this.#bytes.datagrams('toVisitor')
     const code = isRefusal(reason) ? error?.code : undefined
     for (const table of this.#host.tables) table.delete(this, bytesToService, bytesToVisitor, code)
-    const ended = { ...this.info, bytesToService, bytesToVisitor, duration, reason }
-    const context: CloseStreamContext = error === undefined ? ended : { ...ended, error }
+    const ended = { bytesToService, bytesToVisitor, duration, reason, ...this.info }
+    const context: CloseStreamContext = error === undefined ? ended : { error, ...ended }
     try {
       if (this.#hooked) this.#host.generation.calls.closeStream(context)
       this.#host.closed(context)
