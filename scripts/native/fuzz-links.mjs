@@ -134,7 +134,7 @@ const join = async (number, link) => {
   const at = near._handle === null ? -1 : near._handle.fd
   // One that is the stream's own is a copy, and the socket of Node is closed.
   const copy = at < 0 || random(2) === 0 ? -1 : native.connectionAdopt(at, addresses, 2 ** 31 - 1)
-  const fd = copy < 0 ? at : native.connectionDetach(copy)
+  const fd = copy < 0 ? at : native.connectionPark(copy)
   if (copy >= 0 && fd < 0) native.connectionClose(copy)
   const flags = random(4) + (copy < 0 ? 0 : 4 + 8 * random(2))
   const numbers = Float64Array.of(pick([0, 1000, 2 ** 20]), window, window, random(1000), random(10), flags)
@@ -151,7 +151,10 @@ const join = async (number, link) => {
     if (!(error instanceof TypeError)) throw error
   }
   if (copy >= 0) {
-    if (kept && fd >= 0) closeSync(fd)
+    if (kept && fd >= 0) {
+      native.connectionUnpark(copy)
+      closeSync(fd)
+    }
     near.destroy()
   }
   if (random(3) > 0) far.on('data', () => {})

@@ -14,9 +14,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct connection *connection_in(struct call *call) {
+static struct connection *any_in(struct call *call) {
   int32_t value = -1;
   return call->at->engine == NULL || !call_int(call, 0, &value) ? NULL : connection_at(call->at->engine, value);
+}
+
+static struct connection *connection_in(struct call *call) {
+  struct connection *connection = any_in(call);
+  return connection == NULL || connection->parked ? NULL : connection;
 }
 
 /* connectionMemory(memory): what connections are read into. Once, behind yamuxSetup. */
@@ -152,6 +157,25 @@ static napi_value detach(napi_env env, napi_callback_info info) {
   return number(env, fd);
 }
 
+/* connectionPark(connection): its descriptor, which `streamJoin` may take, or -1. Nothing is reported any more. */
+static napi_value park(napi_env env, napi_callback_info info) {
+  struct call call;
+  call_begin(&call, env, info);
+  struct connection *connection = connection_in(&call);
+  return number(env, connection == NULL ? -1 : connection_park(connection));
+}
+
+/* connectionUnpark(connection): no stream has taken it. Its descriptor is the caller's from now on. */
+static napi_value unpark(napi_env env, napi_callback_info info) {
+  struct call call;
+  call_begin(&call, env, info);
+  struct connection *connection = any_in(&call);
+  if (connection == NULL || !connection->parked || connection->stream != NULL) return NULL;
+  connection_unpark(connection);
+  engine_settle(call.at->engine);
+  return NULL;
+}
+
 void connection_functions(napi_env env, napi_value exports) {
   const struct function functions[] = {
       {"connectionMemory", memory},
@@ -162,6 +186,8 @@ void connection_functions(napi_env env, napi_value exports) {
       {"connectionEnd", end_connection},
       {"connectionClose", close_connection},
       {"connectionDetach", detach},
+      {"connectionPark", park},
+      {"connectionUnpark", unpark},
   };
   define_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

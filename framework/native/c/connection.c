@@ -223,9 +223,15 @@ static void reset_if_silent(struct connection *connection, uint32_t events) {
 }
 
 void connection_event(struct connection *connection, uint32_t events) {
+  if (connection->stream != NULL) {
+    stream_event(connection->stream, events);
+    return;
+  }
+  connection->seen |= events;
+  if (connection->parked) return;
   if (connection->connecting) {
     if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
-    const int error = error_of(connection);
+    const int error = events & (EPOLLERR | EPOLLHUP) ? error_of(connection) : 0;
     if (error != 0 || (events & EPOLLOUT) == 0) {
       over(connection, error == 0 ? ECONNREFUSED : error);
       return;
@@ -288,15 +294,56 @@ void connections_turn(struct engine *engine) {
   engine_deliver(engine);
 }
 
+static bool is_settled(const struct connection *connection) {
+  return !connection->dead && !connection->connecting && !connection->ending && connection->failed == 0 &&
+         bytes_left(&connection->pending) == 0;
+}
+
+static void unwatch(struct connection *connection) {
+  epoll_ctl(connection->engine->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+  forget(connection);
+}
+
 int connection_detach(struct connection *connection) {
   const int fd = connection->fd;
-  if (connection->dead || connection->connecting || connection->ending || connection->failed != 0 ||
-      bytes_left(&connection->pending) > 0)
-    return -1;
-  epoll_ctl(connection->engine->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-  forget(connection);
+  if (!is_settled(connection)) return -1;
+  unwatch(connection);
   return fd;
 }
+
+int connection_park(struct connection *connection) {
+  struct engine *engine = connection->engine;
+  if (!is_settled(connection)) return -1;
+  unring(connection);
+  connection->parked = true;
+  connection->ring_next = engine->connection_parked;
+  engine->connection_parked = connection;
+  return connection->fd;
+}
+
+static void leave_park(struct connection *connection) {
+  struct connection **at = &connection->engine->connection_parked;
+  while (*at != connection) at = &(*at)->ring_next;
+  *at = connection->ring_next;
+}
+
+void connection_unpark(struct connection *connection) {
+  leave_park(connection);
+  unwatch(connection);
+}
+
+struct connection *connection_parked(struct engine *engine, int fd) {
+  struct connection *connection = engine->connection_parked;
+  while (connection != NULL && connection->fd != fd) connection = connection->ring_next;
+  return connection;
+}
+
+void connection_give(struct connection *connection, struct stream *stream) {
+  leave_park(connection);
+  connection->stream = stream;
+}
+
+void connection_given(struct connection *connection) { forget(connection); }
 
 void connections_close(struct engine *engine) {
   for (int32_t place = 0; place < engine->connection_room; place++)

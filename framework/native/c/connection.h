@@ -25,6 +25,9 @@ struct connection {
   bool reading, readable, hung_up, ended;  /* ended: by the peer */
   bool ending, shut;                       /* no more is written; the peer was told */
   bool waits;                              /* a write that was not sent whole */
+  bool parked;                             /* JavaScript is about to join it with a stream, or has */
+  uint32_t seen;                           /* events of epoll so far, which is edge-triggered */
+  struct stream *stream;                   /* that it was joined with: its events go there */
 };
 
 /* What epoll refers to: the number of a connection and a set bit, which no pointer has. A stale one finds nothing. */
@@ -46,6 +49,13 @@ void connection_end(struct connection *connection);
 void connection_close(struct connection *connection, bool reset);
 /* Gives its descriptor to the caller; -1 while bytes wait or it is not connected yet. */
 int connection_detach(struct connection *connection);
+/* The same, but epoll goes on watching it: it is joined with a stream by its descriptor, or unparked. */
+int connection_park(struct connection *connection);
+void connection_unpark(struct connection *connection);
+struct connection *connection_parked(struct engine *engine, int fd);
+/* The stream has its place and its descriptor from now on, until it closes it. */
+void connection_give(struct connection *connection, struct stream *stream);
+void connection_given(struct connection *connection);
 void connections_reap(struct engine *engine);
 void connections_close(struct engine *engine);
 

@@ -78,12 +78,24 @@ static napi_value reason(napi_env env, napi_callback_info info) {
   return napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &result) == napi_ok ? result : NULL;
 }
 
+/* tlsRekey(records): for specs. Keys of the thread's links are changed after so many records; 0: as usual. */
+static napi_value rekey(napi_env env, napi_callback_info info) {
+  struct call call;
+  int32_t records = -1;
+  call_begin(&call, env, info);
+  struct engine *engine = call.at->engine;
+  if (engine == NULL || engine->tls == NULL || !call_int(&call, 0, &records) || records < 0) return invalid(env);
+  engine->tls->rekey = (uint64_t)records;
+  return NULL;
+}
+
 void tls_functions(napi_env env, napi_value exports) {
   const struct function functions[] = {
       {"tlsWatch", watch},
       {"tlsWatched", watched},
       {"linkSecure", secure},
       {"linkReason", reason},
+      {"tlsRekey", rekey},
   };
   define_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

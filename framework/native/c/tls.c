@@ -210,7 +210,7 @@ size_t tls_write(struct tls *tls, const uint8_t *bytes, size_t size) {
   begin(tls);
   tls->waits = false;
   tls->records += size / TLS_PLAIN + 1;
-  if (tls->records >= TLS_REKEY && with->SSL_is_init_finished(tls->ssl) == 1) {
+  if (tls->records >= (tls->memory->rekey == 0 ? TLS_REKEY : tls->memory->rekey) && with->SSL_is_init_finished(tls->ssl) == 1) {
     tls->records = 0;
     if (with->SSL_key_update(tls->ssl, KEY_UPDATE_NOT_REQUESTED) != 1) fail(tls);
   }

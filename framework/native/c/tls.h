@@ -22,6 +22,7 @@ struct tls_memory {
   uint8_t in[TLS_IN];
   uint8_t *out;
   size_t out_used, out_room;
+  uint64_t rekey;            /* records of a key; 0: TLS_REKEY */
 };
 
 struct tls {

@@ -3,12 +3,14 @@
 #include "yamux-addon.h"
 #include "address.h"
 #include "call.h"
+#include "connection.h"
 #include "yamux.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 /* Columns of the numbers of a stream. src/link-binding.ts has the same. */
@@ -161,15 +163,15 @@ struct beginning {
   size_t unread_size, head_size, answer_size;
 };
 
-static struct stream *stream_made(uint32_t id, int fd, const double *numbers, const struct beginning *from) {
+static struct stream *stream_made(uint32_t id, int fd, struct connection *place, const double *numbers, const struct beginning *from) {
   const uint32_t flags = (uint32_t)numbers[STREAM_FLAGS];
   struct stream *stream = calloc(1, sizeof *stream);
   if (stream == NULL || !bytes_append(&stream->inbox, from->unread, from->unread_size)) {
     free(stream);
     return NULL;
   }
-  stream->entry = (struct entry){.fd = fd, .owned = (flags & STREAM_OWNED) != 0};
-  if (!stream->entry.owned) stream->entry.cookie = socket_cookie(fd);
+  stream->entry = (struct entry){.fd = fd, .place = place};
+  if (place == NULL) stream->entry.cookie = socket_cookie(fd);
   stream->id = id;
   stream->received = from->unread_size;
   stream->send_window = (uint32_t)numbers[STREAM_SEND_WINDOW] - (uint32_t)from->head_size;
@@ -188,15 +190,15 @@ static struct stream *stream_made(uint32_t id, int fd, const double *numbers, co
 /* A socket that is the stream's alone is connected, and most visitors speak first. */
 static void begin(struct stream *stream, bool opens, const struct beginning *from) {
   if (from->head_size > 0) link_data(stream->link, opens ? FLAG_SYN : 0, stream->id, from->head, from->head_size);
-  if (!stream->entry.owned) return;
+  if (stream->entry.place == NULL) return;
   stream->readable = opens;
   stream_ring(stream);
-  stream_drain(stream);
+  stream_event(stream, stream->entry.place->seen | EPOLLOUT);
 }
 
 /* streamJoin(link, id, descriptor, numbers, bytes, head, answer): joins a stream with a socket, which gets the bytes
    first, behind the answer of the peer. The peer gets the head first. 0, or -errno. The descriptor stays the caller's,
-   unless STREAM_OWNED is set and 0 is returned. */
+   unless STREAM_OWNED is set, for one that was parked, and 0 is returned. */
 static napi_value join(napi_env env, napi_callback_info info) {
   struct call call;
   struct beginning from;
@@ -217,22 +219,25 @@ static napi_value join(napi_env env, napi_callback_info info) {
   if (link->closed || link->lost) return number(env, -ECONNRESET);
   const uint32_t flags = (uint32_t)numbers[STREAM_FLAGS];
   const bool owned = (flags & STREAM_OWNED) != 0;
+  struct connection *place = owned ? connection_parked(call.at->engine, descriptor) : NULL;
+  if (owned && place == NULL) return number(env, -EBADF);
   const int fd = owned ? descriptor : fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
-  if (fd < 0) return number(env, owned ? -EBADF : -errno);
-  struct stream *stream = stream_made((uint32_t)id, fd, numbers, &from);
+  if (fd < 0) return number(env, -errno);
+  struct stream *stream = stream_made((uint32_t)id, fd, place, numbers, &from);
   if (stream == NULL) {
     if (!owned) close(fd);
     return number(env, -ENOMEM);
   }
   stream->link = link;
   int error = link_add(link, stream);
-  if (error == 0 && (error = engine_watch(call.at->engine, &stream->entry)) != 0) link_remove(link, stream);
+  if (error == 0 && !owned && (error = engine_watch(call.at->engine, &stream->entry)) != 0) link_remove(link, stream);
   if (error != 0) {
     bytes_free(&stream->inbox);
     free(stream);
     if (!owned) close(fd);
     return number(env, error);
   }
+  if (owned) connection_give(place, stream);
   link->shared[SHARED_USED] += (double)from.unread_size;
   /* The rest of a frame that JavaScript has begun to read. */
   if (link->to_script && link->left > 0 && link->current == stream->id) {

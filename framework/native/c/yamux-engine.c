@@ -44,8 +44,11 @@ int engine_watch(struct engine *engine, struct entry *entry) {
 }
 
 void engine_unwatch(struct engine *engine, struct entry *entry) {
-  /* Before the descriptor is closed: its socket lives on in another one, and epoll knows sockets. */
-  if (entry->owned || entry->cookie == socket_cookie(entry->fd)) {
+  if (entry->place != NULL) {
+    connection_given(entry->place);
+    close(entry->fd);
+  } else if (entry->cookie == socket_cookie(entry->fd)) {
+    /* Before the descriptor is closed: its socket lives on in another one, and epoll knows sockets. */
     epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, entry->fd, NULL);
     close(entry->fd);
   } else {

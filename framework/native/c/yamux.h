@@ -51,6 +51,8 @@ enum { VIOLATION_WINDOW, VIOLATION_SYN };
 /* What a link shares with JavaScript. */
 enum { SHARED_HEARD, SHARED_ROUND_TRIP, SHARED_USED, SHARED_GROWN, SHARED_COLUMNS };
 
+struct connection;
+
 /* What epoll refers to. Memory is freed at the end of a batch of events, some of which may still refer to it. */
 struct entry {
   struct entry *reaped_next;
@@ -58,7 +60,7 @@ struct entry {
   int fd;
   uint64_t cookie;
   bool is_link, dead, kept;
-  bool owned;                    /* nobody else has the number of its descriptor */
+  struct connection *place;      /* whose descriptor it has, which has no other number: epoll refers to that */
 };
 
 /* Bytes between two sockets that stay in the kernel. */
@@ -69,7 +71,6 @@ struct pipe {
 };
 
 struct link;
-struct connection;
 
 struct stream {
   struct entry entry;
@@ -153,7 +154,7 @@ struct engine {
   struct pipe *pipes;            /* empty ones */
   int pipe_count;
   int32_t held;                  /* links and connections, which keep the process */
-  struct connection **connections, *connection_first, *connection_last, *reaped_connections;
+  struct connection **connections, *connection_first, *connection_last, *reaped_connections, *connection_parked;
   int32_t *free_places;
   int32_t connection_room, free_count, connection_generation, connections_ringed;
   uint8_t *reads;                /* what connections bring, behind each other until it is told */

@@ -19,4 +19,8 @@ export interface ConnectionBinding {
   connectionClose(connection: number): void
   /** Its descriptor, the caller's from now on; -1 while it is not connected, or bytes wait. */
   connectionDetach(connection: number): number
+  /** The same for one that `streamJoin` is to take. It is the native part's until `connectionUnpark`. */
+  connectionPark(connection: number): number
+  /** No stream has taken it: its descriptor is the caller's from now on. */
+  connectionUnpark(connection: number): void
 }

@@ -96,6 +96,22 @@ export class Connection {
     this.#engine.connections.delete(this.#number)
   }
 
+  /**
+   * Its descriptor, for a stream that is joined with it, or {@link unpark}; `undefined` while bytes wait. Nothing is reported any
+   * more.
+   */
+  park(): number | undefined {
+    const descriptor = this.#engine.binding.connectionPark(this.#number)
+    if (descriptor < 0) return undefined
+    this.#engine.connections.delete(this.#number)
+    return descriptor
+  }
+
+  /** No stream has taken it: the descriptor is the caller's from now on. */
+  unpark(): void {
+    this.#engine.binding.connectionUnpark(this.#number)
+  }
+
   /** Hands its descriptor over, which is the caller's from now on; `undefined` while bytes wait. Nothing is reported any more. */
   detach(): number | undefined {
     const descriptor = this.#engine.binding.connectionDetach(this.#number)

@@ -20,6 +20,8 @@ export interface LinkBinding {
   linkSecure(link: number, watched: WatchedTls, handle: object, finished: Buffer, sent: number): number
   /** Why TLS has failed; empty otherwise. */
   linkReason(link: number): string
+  /** For specs, once there is a link over TLS: its keys are changed after so many records. 0: as usual. */
+  tlsRekey(records: number): void
   /** Reads from now on, `bytes` first. 0, or a negative error. */
   linkStart(link: number, bytes: Buffer): number
   /** Whether all is sent. Otherwise the rest is copied, and {@link EVENT.writable} follows. */

@@ -26,6 +26,10 @@ const CALLBACKS: readonly Callback[] = ['onnewsession', 'onkeylog', 'onhandshake
 const noticedOf = Symbol.for('rystra.noticedTls')
 const taken = Symbol.for('rystra.takenTls')
 
+/** A byte that Node's TLS encrypted would take the number of a record from the native part, which the peer would miss. */
+const refuse = (_chunk: unknown, ...[, callback]: [unknown, (error: Error) => void]): void =>
+  callback(new Error('the native part has taken the TLS connection over: write to its link'))
+
 type Kept = Socket & {
   [noticedOf]?: NoticedTls
   [taken]?: true
@@ -70,6 +74,12 @@ export const takeTls = (binding: Binding, link: number, socket: Socket): boolean
   if (binding.linkSecure(link, noticed.watched, handle, finished, sent) !== 0) return false
   // Node would call JavaScript from within a read of the native part.
   for (const name of CALLBACKS) if (name in handle) handle[name] = undefined
-  ;(socket as Kept)[taken] = true
+  Object.assign(socket, {
+    [taken]: true,
+    _write: refuse,
+    _writev: (chunks: unknown, callback: (error: Error) => void) => refuse(chunks, undefined, callback),
+    // The link ends the connection.
+    _final: (done: () => void) => done()
+  })
   return true
 }

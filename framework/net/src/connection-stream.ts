@@ -147,7 +147,8 @@ export class ConnectionStream implements RawStream, ConnectionEvents {
   detach(): Detached | undefined {
     if (this.#socket !== undefined) return this.#socket.detach?.()
     if (this.#ended || this.#closing) return undefined
-    const fd = this.#connection?.detach()
+    const connection = this.#connection
+    const fd = connection?.park()
     if (fd === undefined) return undefined
     this.#connection = undefined
     const pending = this.#back === undefined ? nothing : Buffer.concat(this.#back)
@@ -156,13 +157,17 @@ export class ConnectionStream implements RawStream, ConnectionEvents {
     const over = (error?: Error): void => {
       if (this.#overDetached === undefined) return
       this.#overDetached = undefined
-      if (owned) closeDescriptor(fd)
+      if (owned) {
+        connection?.unpark()
+        closeDescriptor(fd)
+      }
       this.#release()
       queueMicrotask(() => this.#report(error))
     }
     this.#overDetached = over
     const attach = (): void => {
       this.#overDetached = undefined
+      connection?.unpark()
       this.#become(fd)
       this.unread(pending)
     }

@@ -48,6 +48,29 @@ describe('the end of a TLS connection that the native part has taken over', () =
     expect(peer.records.at(-1)).to.deep.equal({ type: 21, bytes: Buffer.from([1, 0]) })
   })
 
+  it('is not ended by the end of the socket, which the link has replaced', async () => {
+    const { peer, taken, socket } = await world.served()
+    socket.end()
+    await once(socket, 'finish')
+    taken.link.write(Buffer.from('still there'), 0, 11)
+    await until(() => String(peer.data) === 'still there', 'the link')
+    peer.send(frame('both ways'))
+    await until(() => taken.bytes.length > 0, 'a frame')
+    expect([taken.lost, peer.ended]).to.deep.equal([undefined, false])
+  })
+
+  it('is lost by no record of Node: what is written to the socket is refused', async () => {
+    const { peer, taken, socket } = await world.served()
+    const error = await new Promise<Error | null | undefined>((resolve) => {
+      socket.on('error', () => {})
+      socket.write('by Node', resolve)
+    })
+    expect(error?.message).to.include('write to its link')
+    taken.link.write(Buffer.from('by the link'), 0, 11)
+    await until(() => peer.data.length > 0 || peer.ended, 'bytes or the end')
+    expect(String(peer.data)).to.equal('by the link')
+  })
+
   it('reads on behind its own end, and answers no more', async () => {
     const { peer, taken } = await world.served()
     taken.link.end()

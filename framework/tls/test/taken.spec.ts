@@ -1,5 +1,5 @@
 import { rawOf } from '@rystra/bytes'
-import { isTlsTaken } from '@rystra/native'
+import { isTlsTaken, loadNative } from '@rystra/native'
 import { expect } from 'chai'
 import { once } from 'node:events'
 import net from 'node:net'
@@ -144,6 +144,23 @@ describe('a TLS connection that the native part has taken over', () => {
     }
     expect(peer.records.filter(({ type, bytes }) => type === 22 && bytes[0] === 24)).to.have.length(2)
     expect(String(peer.data)).to.equal('answer'.repeat(3))
+  })
+
+  it('changes its keys by itself after so many records', async () => {
+    const { peer, taken } = await world.served()
+    const binding = loadNative()?.binding
+    binding?.tlsRekey(3)
+    try {
+      for (let i = 0; i < 10; i++) taken.link.write(Buffer.from('under a key, '), 0, 13)
+      await until(() => peer.data.length === 130, 'all')
+    } finally {
+      binding?.tlsRekey(0)
+    }
+    expect(peer.records.filter(({ type, bytes }) => type === 22 && bytes[0] === 24).length).to.be.within(2, 4)
+    expect(String(peer.data)).to.equal('under a key, '.repeat(10))
+    peer.send(frame('the keys of the peer are as before'))
+    await text(taken)
+    expect(taken.lost).to.equal(undefined)
   })
 
   it('waits with what it sends while the peer is within a message of TLS', async () => {
