@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import Mocha, { type MochaOptions, type ReporterConstructor } from 'mocha'
 import { cpuTime } from './cpu-time.js'
+import { rememberDerivedKeys } from './derived-keys.js'
 import type { Order } from './message.js'
 import { END_TIMEOUT_MS, OpenHandles, openHandles } from './open-handles.js'
 import { ParentReporter, send } from './reporter.js'
@@ -78,4 +79,5 @@ process.on('message', (order: Order) => {
     }, END_TIMEOUT_MS).unref()
   }
 })
+rememberDerivedKeys()
 send({ kind: 'ready' })
