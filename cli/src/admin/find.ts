@@ -73,6 +73,8 @@ const shown = (cwd: string, folder: string): string => {
 export interface FindOptions {
   /** `rystra expose` before a server or a client with the same state folder, unless a side is named. @default false */
   readonly exposeFirst?: boolean
+  /** Which one, where a server and a client have one state folder and no side is named: for commands that change nothing. @default an error */
+  readonly prefer?: Side
 }
 
 const exposePlace = async (cwd: string, folder: string): Promise<Place | undefined> => {
@@ -93,7 +95,7 @@ const exposePlace = async (cwd: string, folder: string): Promise<Place | undefin
 export const findPlace = async (
   cwd: string,
   target: AdminTarget,
-  { exposeFirst = false }: FindOptions = {}
+  { exposeFirst = false, prefer }: FindOptions = {}
 ): Promise<Place> => {
   if (target.admin !== undefined) return parseAddress(target)
   const searched = folders(cwd, target.config)
@@ -110,6 +112,8 @@ export const findPlace = async (
       if (target.side !== undefined && target.side !== side) continue
       if (existsSync(file) && (await isLive(file))) live.push({ side, file })
     }
+    const preferred = live.find(({ side }) => side === prefer)
+    if (preferred !== undefined) return { kind: 'unix', path: preferred.file }
     const [first, second] = live
     if (second !== undefined) {
       throw new RystraError('usage.invalid', {

@@ -12,7 +12,8 @@ export const adminFlags = {
   token: Flags.string({ description: 'Token for --admin; also RYSTRA_ADMIN_TOKEN.', helpValue: '<token>' }),
   side: Flags.string({
     options: ['server', 'client'],
-    description: 'Which one, where a server and a client run with one state folder.'
+    description:
+      'Which one, where a server and a client run with one state folder. [default: commands that show something, the server; others fail]'
   })
 }
 

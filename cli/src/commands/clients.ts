@@ -19,7 +19,7 @@ export default class Clients extends AdminCommand {
 
   async run(): Promise<unknown> {
     const { flags } = await this.parse(Clients)
-    const api = await this.api(flags)
+    const api = await this.api(flags, { prefer: 'server' })
     const { sessionTable } = await import('../admin/tables.js')
     const items = await api.list<Parameters<typeof sessionTable>[0][number]>('/v1/sessions', {
       identity: flags.identity,

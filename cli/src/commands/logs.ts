@@ -28,7 +28,7 @@ A connection that is lost is made again, and goes on after the last event. With 
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Logs)
-    const api = await this.api(flags)
+    const api = await this.api(flags, { prefer: 'server' })
     const { follow } = await import('../admin/logs.js')
     await follow(api, { streams: flags.streams, types: flags.type, json: this.jsonEnabled() })
   }

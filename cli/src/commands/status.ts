@@ -16,7 +16,7 @@ Finds the process by its socket in the state folder: .rystra here, or RYSTRA_STA
 
   async run(): Promise<unknown> {
     const { flags } = await this.parse(Status)
-    const api = await this.api(flags)
+    const api = await this.api(flags, { prefer: 'server' })
     const { statusOf, statusText } = await import('../admin/status.js')
     const status = await statusOf(api)
     this.log(statusText(status))

@@ -26,7 +26,7 @@ On a terminal it redraws each second; keys are shown at the bottom. Without a te
 
   async run(): Promise<unknown> {
     const { flags } = await this.parse(Top)
-    const api = await this.api(flags)
+    const api = await this.api(flags, { prefer: 'server' })
     const { top, pictureOf } = await import('../admin/top.js')
     const view = flags.view as 'clients' | 'proxies' | 'streams'
     if (this.jsonEnabled()) return pictureOf(api, view)

@@ -25,7 +25,7 @@ The new process has the same command line, the code and the configuration that a
     const { durationOf, durationPattern } = await import('@rystra/limits')
     if (flags.timeout !== undefined && !new RegExp(durationPattern).test(flags.timeout))
       this.error(`--timeout: expected a duration such as 30s, got ${JSON.stringify(flags.timeout)}`, { exit: 2 })
-    const api = await this.api(flags)
+    const api = await this.api(flags, { prefer: 'server' })
     const { upgrade, upgradeText } = await import('../admin/upgrade.js')
     const report = await upgrade(api, flags.timeout === undefined ? undefined : durationOf(flags.timeout))
     this.log(upgradeText(report))

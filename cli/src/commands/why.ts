@@ -29,7 +29,7 @@ Follows the way of a visitor: name, listener, host and path, proxy, client, exte
 
   async run(): Promise<unknown> {
     const { args, flags } = await this.parse(Why)
-    const api = await this.api(flags)
+    const api = await this.api(flags, { prefer: 'server' })
     const { why, whyText } = await import('../admin/why.js')
     const result = await why(api, args.target, flags)
     this.log(whyText(result))

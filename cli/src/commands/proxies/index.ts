@@ -23,7 +23,7 @@ export default class Proxies extends AdminCommand {
 
   async run(): Promise<unknown> {
     const { flags } = await this.parse(Proxies)
-    const api = await this.api(flags)
+    const api = await this.api(flags, { prefer: 'server' })
     const { proxyTable } = await import('../../admin/tables.js')
     const { client, kind, state, search: q } = flags
     const items = await api.list<Parameters<typeof proxyTable>[0][number]>('/v1/proxies', { client, kind, state, q })
