@@ -1,14 +1,15 @@
 import { Rpc, type RpcSession } from '@rystra/rpc'
 import { expect } from 'chai'
-import { cleanUp, portOf, startClient, startServer, until } from './tunnel.js'
+import { cleanUp, codeOf, portOf, startClient, startServer, until } from './tunnel.js'
 
 /** Answers when it is told to. */
 class Held {
-  readonly rpc = new Rpc()
+  readonly rpc: Rpc
   running = 0
   #release!: (answer: string) => void
 
-  constructor() {
+  constructor(rpc = new Rpc()) {
+    this.rpc = rpc
     this.rpc.router.handler({
       name: 'hold',
       fn: () => {
@@ -87,5 +88,52 @@ describe('a drain with RPC on the session', () => {
     expect(stream.closed, 'cut at once').to.equal(false)
     await stopping
     expect(performance.now() - before, 'it did not wait').to.be.at.least(drain - 10)
+  })
+
+  it('has a server wait for calls and streams between two of its clients', async () => {
+    const [nas, laptop] = [new Held(new Rpc({ access: [{ relayed: true }] })), new Rpc()]
+    const server = await startServer({}, [new Rpc({ relay: [{}] }).extension])
+    await startClient(portOf(server), [], { id: 'nas' }, [nas.rpc.extension])
+    await startClient(portOf(server), [], { id: 'laptop' }, [laptop.extension])
+    await until(() => nas.rpc.server.connected && laptop.server.connected, 'both are up')
+    nas.rpc.router.handler({ name: 'back', fn: (session) => session.request('big') })
+    nas.rpc.router.streamHandler({
+      name: 'echo',
+      fn: async (_session, stream) => {
+        for await (const data of stream) await stream.send(data)
+        stream.end()
+      }
+    })
+    const big = Buffer.alloc(200_000, 1)
+    laptop.router.handler({ name: 'big', fn: () => big })
+    const peer = laptop.peer('nas')
+    // Answered ones of both directions, in one frame and in many, are not waited for.
+    expect(await peer.request('back')).to.deep.equal(big)
+    expect(await codeOf(peer.request('nothing'))).to.equal('rpc.unknown')
+    const given = new AbortController()
+    const givenUp = codeOf(peer.request('hold', undefined, { signal: given.signal }))
+    await until(() => nas.running === 1, 'the first handler runs')
+    given.abort()
+    expect(await givenUp).to.equal('rpc.cancelled')
+    const stream = peer.createStream('echo')
+    await stream.send('a')
+    const received = stream[Symbol.asyncIterator]()
+    expect((await received.next()).value).to.equal('a')
+    const answer = peer.request('hold')
+    await until(() => nas.running === 2, 'the second handler runs')
+    const warned = new Promise((resolve) => laptop.server.on('goAway', resolve))
+    let stopped = false
+    const stopping = server.stop({ drain: 3_600_000 }).then(() => {
+      stopped = true
+    })
+    await warned
+    nas.release()
+    expect(await answer).to.equal('done')
+    expect(stopped, 'stopped before the stream was over').to.equal(false)
+    await stream.send('b')
+    expect((await received.next()).value).to.equal('b')
+    stream.end()
+    expect((await received.next()).done).to.equal(true)
+    await stopping
   })
 })

@@ -1,11 +1,12 @@
 import { pump } from '@rystra/bytes'
 import { RystraError, type SessionInfo, toRystraError } from '@rystra/model'
-import type { Channel, ChannelOpener } from '@rystra/plugin'
+import type { Channel, ChannelOpener, ChannelWork } from '@rystra/plugin'
 import type { Link, Links } from './links.js'
 import { mayRelay, type RelayRule } from './relay-rules.js'
+import { RelayedCalls } from './relayed-work.js'
 import type { ChannelHead } from './session/port.js'
 
-/** Passes channels of clients on that are for another client, or for another server of the cluster. No frame is looked at. */
+/** Passes channels of clients on that are for another client, or for another server of the cluster. Of frames the headers are read, for drains. */
 export class Relays {
   readonly #links: Links
   readonly #rules: readonly RelayRule[]
@@ -56,9 +57,7 @@ const relayChannel = (channel: Channel, target: ChannelOpener, details: Readonly
   target
     .openChannel(channel.info.name, { details, datagrams, signal: gone.signal })
     .then((other) => {
-      // A stream that is cut must not look as if it were complete.
-      if (details['kind'] === 'calls') endTogether(channel, other)
-      join(channel, other)
+      join(channel, other, details['kind'] === 'calls')
     })
     .catch((error) => channel.close(toRystraError(error, 'channel.refused')))
 }
@@ -71,7 +70,10 @@ const endTogether = (...channels: readonly Channel[]): void => {
     }
 }
 
-const join = (channel: Channel, other: Channel): void => {
+/** What a drain waits for while a stream is open. */
+const openStream: ChannelWork = { inFlight: 1, goAway: () => {} }
+
+const join = (channel: Channel, other: Channel, isCalls: boolean): void => {
   if (channel.stream.closed) {
     other.close(new RystraError('stream.reset'))
     return
@@ -83,5 +85,13 @@ const join = (channel: Channel, other: Channel): void => {
     there.onMessage = (message) => void here.send(message)
   }
   other.accepted.then(attach).catch((error) => channel.close(toRystraError(error)))
+  if (isCalls) {
+    // A stream that is cut must not look as if it were complete.
+    endTogether(channel, other)
+    pump(...new RelayedCalls().watch(channel, other), () => {})
+    return
+  }
+  channel.work = openStream
+  other.work = openStream
   pump(channel.stream, other.stream, () => {})
 }
