@@ -223,6 +223,7 @@ describe('a configuration', () => {
     ['rystra.config.yaml', 'log:\n\t- x\n', ':2:1', /tab/i],
     ['.rystrarc', 'log: *none\n', ':1:6', /no anchor for this alias/],
     ['rystra.config.yaml', 'log: &a { level: *a }\nclient: *b\n', ':2:9', /no anchor for this alias/],
+    ['rystra.config.yaml', 'log:\n  level: info\n---\nlog: {}\n', ':3:1', /configuration is one document/],
     ['rystra.config.json', '{\n  "log": {},\n  "log": {}\n}', ':3:3', /"log" is there twice/],
     ['rystra.config.json', '{\n  "log" {}\n}', ':2:9', /colon expected/],
     ['rystra.config.json', '{} {}', ':1:4', /end of file expected/],

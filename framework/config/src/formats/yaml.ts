@@ -17,15 +17,19 @@ export const read: ReadFormat = (file, text) => {
   const [first] = [...document.errors, ...document.warnings]
   if (first !== undefined) {
     const { line, col } = lines.linePos(first.pos[0])
-    // Without the name of the tag: it may be a secret that lacks its quotes.
-    const isTag = /^Unresolved tag/.test(first.message)
-    throw syntax(file, isTag ? 'an unknown tag; text that begins with ! needs quotes' : first.message, line, col)
+    throw syntax(file, problemOf(first), line, col)
   }
   inspect(document, (what, offset) => {
     const { line, col } = lines.linePos(offset)
     return syntax(file, what, line, col)
   })
   return document.toJS({ maxAliasCount: 100 })
+}
+
+const problemOf = ({ code, message }: { code: string; message: string }): string => {
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins here; a configuration is one document'
+  // Without the name of the tag: it may be a secret that lacks its quotes.
+  return message.startsWith('Unresolved tag') ? 'an unknown tag; text that begins with ! needs quotes' : message
 }
 
 /** White space of other kinds, which YAML takes as text: copied from a web page, it looks like a blank. */
