@@ -315,6 +315,8 @@ int connection_park(struct connection *connection) {
   struct engine *engine = connection->engine;
   if (!is_settled(connection)) return -1;
   unring(connection);
+  /* It may be the one that is about to be read, where a delivery of what was read before has led here. */
+  connection->reading = connection->readable = false;
   connection->parked = true;
   connection->ring_next = engine->connection_parked;
   engine->connection_parked = connection;
@@ -323,8 +325,8 @@ int connection_park(struct connection *connection) {
 
 static void leave_park(struct connection *connection) {
   struct connection **at = &connection->engine->connection_parked;
-  while (*at != connection) at = &(*at)->ring_next;
-  *at = connection->ring_next;
+  while (*at != NULL && *at != connection) at = &(*at)->ring_next;
+  if (*at != NULL) *at = connection->ring_next;
 }
 
 void connection_unpark(struct connection *connection) {
@@ -348,5 +350,6 @@ void connection_given(struct connection *connection) { forget(connection); }
 void connections_close(struct engine *engine) {
   for (int32_t place = 0; place < engine->connection_room; place++)
     if (engine->connections[place] != NULL) connection_close(engine->connections[place], true);
+  engine->connection_parked = NULL;
   connections_reap(engine);
 }

@@ -98,7 +98,7 @@ export class Connection {
 
   /**
    * Its descriptor, for a stream that is joined with it, or {@link unpark}; `undefined` while bytes wait. Nothing is reported any
-   * more.
+   * more, so that what was read and not reported yet is lost: no reader has been set, or it is paused, or nothing has come.
    */
   park(): number | undefined {
     const descriptor = this.#engine.binding.connectionPark(this.#number)
