@@ -17,6 +17,11 @@ export const rememberDerivedKeys = (): void => {
     options: ScryptOptions,
     done: Callback
   ): void => {
+    const isPlain = typeof secret === 'string' && (typeof salt === 'string' || Buffer.isBuffer(salt))
+    if (!isPlain || done === undefined) {
+      scrypt(secret, salt, length, options, done)
+      return
+    }
     const id = JSON.stringify([secret, salt, length, options])
     const known = keys.get(id)
     if (known !== undefined) {

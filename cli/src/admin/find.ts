@@ -73,7 +73,7 @@ const shown = (cwd: string, folder: string): string => {
 export interface FindOptions {
   /** `rystra expose` before a server or a client with the same state folder, unless a side is named. @default false */
   readonly exposeFirst?: boolean
-  /** Which one, where a server and a client have one state folder and no side is named: for commands that change nothing. @default an error */
+  /** Which one, where a server and a client have one state folder and no side is named. @default an error */
   readonly prefer?: Side
 }
 

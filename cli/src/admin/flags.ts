@@ -13,7 +13,7 @@ export const adminFlags = {
   side: Flags.string({
     options: ['server', 'client'],
     description:
-      'Which one, where a server and a client run with one state folder. [default: commands that show something, the server; others fail]'
+      'Which one, where a server and a client run with one state folder. [default: the server for status, why, top, logs, clients, proxies, inspect and upgrade; others fail]'
   })
 }
 

@@ -34,7 +34,10 @@ Without a flag it writes each request when it ends. Needs the extension @rystra/
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Inspect)
-    const api = await this.api(flags, { exposeFirst: true, prefer: 'server' })
+    const api = await this.api(flags, {
+      exposeFirst: true,
+      ...(flags.replay === undefined ? { prefer: 'server' } : {})
+    })
     const { followRequests, inspectOnce } = await import('../admin/inspect.js')
     const once = await inspectOnce(api, flags)
     if (once === undefined) await followRequests(api, this.jsonEnabled())

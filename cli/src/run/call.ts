@@ -66,15 +66,16 @@ const configOf = async ({ cwd, config: file, to, token, dial }: CallOptions): Pr
     })
   }
   const id = `${client.id}-call-${randomBytes(4).toString('hex')}`
-  const extensions = (config.extensions ?? []).filter((entry) => !isRpc(entry))
+  const extensions = (config.extensions ?? []).filter((entry) => !leftOut.has(packageOf(entry)))
   const reconnect = { ...client.reconnect, attempts: 0 }
   return { config: { ...config, extensions, client: { ...client, id, proxies: [], forwards: [], reconnect } }, dir }
 }
 
-const isRpc = (entry: NonNullable<RystraConfig['extensions']>[number]): boolean => {
-  const used = typeof entry === 'object' && 'use' in entry ? entry.use : entry
-  return used === '@rystra/rpc'
-}
+/** What the call brings itself, and the API by which commands find the process of this configuration. */
+const leftOut = new Set<unknown>(['@rystra/rpc', '@rystra/admin-http'])
+
+const packageOf = (entry: NonNullable<RystraConfig['extensions']>[number]): unknown =>
+  typeof entry === 'object' && 'use' in entry ? entry.use : entry
 
 /** The error of a call as an error of the command: a code of the application stands in front of its text. */
 const commandError = (error: unknown): unknown => {

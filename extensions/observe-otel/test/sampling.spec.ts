@@ -68,6 +68,26 @@ describe('observe-otel, what is not sampled', () => {
     expect(added[0]).to.include({ 'rystra.client': 'c', 'rystra.identity': 'i', 'rystra.transport': 'tcp' })
   })
 
+  it('reads several fields of one name as a list, and writes in place of all of them', () => {
+    const head: [string, string][] = [
+      ['Traceparent', 'one'],
+      ['tracestate', 'a=1'],
+      ['accept', '*/*'],
+      ['traceparent', 'two'],
+      ['tracestate', 'b=2']
+    ]
+    expect(headGetter.get(head, 'tracestate')).to.equal('a=1,b=2')
+    expect(headGetter.get(head, 'accept')).to.equal('*/*')
+    expect(headGetter.get(head, 'nothing')).to.equal(undefined)
+    headSetter.set(head, 'traceparent', 'x')
+    expect(head).to.deep.equal([
+      ['traceparent', 'x'],
+      ['tracestate', 'a=1'],
+      ['accept', '*/*'],
+      ['tracestate', 'b=2']
+    ])
+  })
+
   it('finds a field of a head by its name, whatever its case', () => {
     const head: [string, string][] = [
       ['tracestats', 'of the same length'],

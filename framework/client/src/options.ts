@@ -19,8 +19,8 @@ export interface ClientOptions extends ControlOptions {
   /** Maximum of connections to services; one visitor address may have half of them. @default 15/16 of the limit of open files */
   readonly maxServiceSockets?: number
   /**
-   * Whether extensions that bind addresses of their own are started, such as admin-http with `listen`. False for a client of a
-   * moment beside the process of the same configuration, which has these addresses. @default true
+   * Whether extensions that bind addresses of their own are started, such as admin-http with `listen`. False for a short-lived
+   * client beside the process of the same configuration, which has these addresses. @default true
    */
   readonly listening?: boolean
   /** Loaded too, each unless the configuration has an extension of the same name. @default none */

@@ -213,14 +213,18 @@ const errorOf = (name: string, error: unknown, code: ErrorCode, place?: string):
       cause: error
     })
   }
-  const { detail, hint, side } = error
-  if (detail?.split(/[^\w@/.-]+/).includes(name) === true) return error
-  return new RystraError(error.code, {
-    detail: detail === undefined ? name : `${name}: ${detail}`,
+  const { code: own, detail, hint, side, entry, retryable } = error
+  if (detail === name || detail?.startsWith(`${name} `) === true || detail?.startsWith(`${name}:`) === true)
+    return error
+  const named = detail === undefined ? name : `${name}: ${detail}`
+  const made = new RystraError(own, {
+    detail: named,
     hint,
+    sent: { text: entry.message, retryable },
     ...(side === undefined ? {} : { side }),
     cause: error
   })
+  return Object.assign(made, error, { detail: named })
 }
 
 /** What `setup` returned. A promise would mean that it still taps after the generation is made. */

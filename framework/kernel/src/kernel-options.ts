@@ -19,7 +19,7 @@ export interface KernelOptions {
   /** What extensions see of the end that they run in. @default one in which nothing runs */
   readonly runtime?: Runtime
   /**
-   * Whether extensions that bind addresses of their own (`Lifecycle.listens`) are started. False for an end of a moment beside
+   * Whether extensions that bind addresses of their own (`Lifecycle.listens`) are started. False for a short-lived end beside
    * the process of the same configuration, which has these addresses. @default true
    */
   readonly listening?: boolean

@@ -54,6 +54,7 @@ const relayChannel = (channel: Channel, target: ChannelOpener, details: Readonly
   const datagrams = channel.datagrams !== undefined
   const gone = new AbortController()
   channel.stream.onClose = () => gone.abort()
+  channel.work = openStream
   target
     .openChannel(channel.info.name, { details, datagrams, signal: gone.signal })
     .then((other) => {

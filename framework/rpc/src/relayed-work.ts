@@ -7,6 +7,8 @@ import { FRAME_HEADER, MAX_CALLS } from './limits.js'
 export class RelayedCalls implements ChannelWork {
   /** Calls of each side by their number. Bounded: two clients that agree must not fill the memory of the server. */
   readonly #waiting = [new Set<number>(), new Set<number>()] as const
+  /** There were more than are kept: from then on something is waited for as long as the channels are open. */
+  #isIncomplete = false
 
   /** Streams to be joined, in whose place these are. */
   watch(...[a, b]: readonly [Channel, Channel]): [RawStream, RawStream] {
@@ -19,10 +21,10 @@ export class RelayedCalls implements ChannelWork {
   }
 
   get inFlight(): number {
-    return this.#waiting[0].size + this.#waiting[1].size
+    return this.#waiting[0].size + this.#waiting[1].size + (this.#isIncomplete ? 1 : 0)
   }
 
-  /** Both clients are told by their own sessions. */
+  /** Each session sends a GoAway of its own. */
   goAway(): void {}
 
   #onFrame(from: 0 | 1, type: number, flags: number, id: number): void {
@@ -30,6 +32,7 @@ export class RelayedCalls implements ChannelWork {
     const isLast = (flags & Flag.more) === 0
     if (type === FrameType.request) {
       if (own.size < MAX_CALLS) own.add(id)
+      else this.#isIncomplete = true
     } else if (type === FrameType.cancel) own.delete(id)
     else if (
       type === FrameType.error ||
@@ -49,6 +52,15 @@ class FrameStream extends CountedStream {
   constructor(stream: RawStream, onFrame: (type: number, flags: number, id: number) => void) {
     super(stream)
     this.#onFrame = onFrame
+  }
+
+  /** The native part would move bytes past this. */
+  override get detach(): undefined {
+    return undefined
+  }
+
+  override get offload(): undefined {
+    return undefined
   }
 
   override onBytes(buffer: Buffer, start: number, end: number, shared: boolean): Verdict {

@@ -55,9 +55,22 @@ describe('what a drain waits for of relayed calls', () => {
       expect(passed(), 'all of it is passed on').to.equal(14 * 8 + 10)
     })
 
+  it('sees all bytes: the native part does not move them', () => {
+    const movable = (): Channel => {
+      const stream = rawOf(duplexPair()[0])
+      return {
+        stream: Object.assign(stream, { detach: () => undefined, offload: () => undefined })
+      } as unknown as Channel
+    }
+    for (const stream of new RelayedCalls().watch(movable(), movable()))
+      expect([stream.detach, stream.offload]).to.deep.equal([undefined, undefined])
+  })
+
   it('is bounded', () => {
     const { send } = world()
     for (let id = 1; id < 5000; id++) send(0, frame(request, '', { id }))
-    expect(send(0)).to.equal(1024)
+    expect(send(0), 'those that are kept, and one for the others').to.equal(1025)
+    for (let id = 1; id < 1025; id++) send(1, frame(response, '', { id }))
+    expect(send(0), 'others may be in flight').to.equal(1)
   })
 })
