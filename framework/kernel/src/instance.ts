@@ -214,8 +214,7 @@ const errorOf = (name: string, error: unknown, code: ErrorCode, place?: string):
     })
   }
   const { code: own, detail, hint, side, entry, retryable } = error
-  if (detail === name || detail?.startsWith(`${name} `) === true || detail?.startsWith(`${name}:`) === true)
-    return error
+  if (detail?.split(/[^\w@/.-]+/).includes(name) === true) return error
   const named = detail === undefined ? name : `${name}: ${detail}`
   const made = new RystraError(own, {
     detail: named,

@@ -57,7 +57,7 @@ describe('registries', () => {
 
   it('refuse a second thing of the same name, naming both extensions', async () => {
     const error = await failure(provisioned([brings('a', 'tcp'), brings('b', 'tcp')]), 'registry.duplicate')
-    expect(error.detail).equal('b: the transport "tcp" of a and b')
+    expect(error.detail).equal('the transport "tcp" of a and b')
     const twice = await failure(provisioned([brings('a', 'tcp', 'tcp')]), 'registry.duplicate')
     expect(twice.detail).equal('the transport "tcp" of a, twice')
   })
